@@ -1,0 +1,3 @@
+//! Client of the Admin GraphQL API.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The auth database: tables, migrations, units of work.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Connections, dialects, migrations runner.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Leased jobs with back-off and wake-ups.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The ledger on SQLite and Postgres with group commit.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The ledger on a TigerBeetle cluster.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Client of Open Payments and GNAP servers.
+//!
+//! Not yet written.

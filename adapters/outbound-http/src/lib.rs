@@ -1,0 +1,3 @@
+//! The one HTTP client: time-outs, signing, address guard.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The backend database: tables, migrations, units of work.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Exchange-rate source and cache.
+//!
+//! Not yet written.

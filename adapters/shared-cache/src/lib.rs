@@ -1,0 +1,3 @@
+//! Shared volatile values: in process or Redis.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Logs, traces and metric names.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Client of the introspection endpoint.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Typed configuration sections with the reference variable names.
+//!
+//! Not yet written.

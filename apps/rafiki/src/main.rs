@@ -1,0 +1,5 @@
+//! The binary: every role.
+//!
+//! Not yet written.
+
+fn main() {}

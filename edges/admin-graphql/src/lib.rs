@@ -1,0 +1,3 @@
+//! The operator GraphQL API.
+//!
+//! Not yet written.

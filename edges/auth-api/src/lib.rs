@@ -1,0 +1,3 @@
+//! The authorization server listeners.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! ILP over HTTP.
+//!
+//! Not yet written.

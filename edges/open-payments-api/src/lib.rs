@@ -1,0 +1,3 @@
+//! The public Open Payments and wallet address listener.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The built-in account-servicing entity.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! One suite for every ledger engine.
+//!
+//! Not yet written.

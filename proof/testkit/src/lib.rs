@@ -1,0 +1,3 @@
+//! Databases, clocks and entropy for tests.
+//!
+//! Not yet written.

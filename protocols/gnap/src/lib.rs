@@ -1,0 +1,3 @@
+//! Grant, interaction, access and token types (GNAP).
+//!
+//! Not yet written.

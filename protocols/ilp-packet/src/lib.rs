@@ -1,0 +1,3 @@
+//! ILPv4 packets, addresses and ILDCP over OER.
+//!
+//! Not yet written.

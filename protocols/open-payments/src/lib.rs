@@ -1,0 +1,3 @@
+//! Open Payments resource types.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Rate probe, quotes and sending within limits over STREAM.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! STREAM frames, encryption, receiver and sender state.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! States and transitions of grants, interactions and access tokens.
+//!
+//! Not yet written.

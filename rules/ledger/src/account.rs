@@ -1,0 +1,105 @@
+//! Accounts and the results of creating them.
+//!
+//! Not their owners: which payment or peer an account belongs to is told by the caller's mapping.
+
+use clock::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::AccountId;
+
+/// What an account forbids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of TigerBeetle's model, by their names")]
+pub struct AccountFlags {
+    /// Created only if the next account of the batch is.
+    pub linked: bool,
+    /// Debits, pending ones included, may never exceed posted credits.
+    pub debits_must_not_exceed_credits: bool,
+    /// Credits, pending ones included, may never exceed posted debits.
+    pub credits_must_not_exceed_debits: bool,
+    /// Keeps the balance after every transfer, so that past balances can be asked for.
+    pub history: bool,
+}
+
+/// An account to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// Its id.
+    pub id: AccountId,
+    /// The ledger (asset number) it belongs to; transfers never cross ledgers. Never 0.
+    pub ledger: u32,
+    /// What kind of account it is, for people and reports. Never 0.
+    pub code: u16,
+    /// What it forbids.
+    pub flags: AccountFlags,
+    /// Free for the caller, for example the asset's id.
+    pub user_data_128: u128,
+    /// Free for the caller.
+    pub user_data_64: u64,
+    /// Free for the caller.
+    pub user_data_32: u32,
+}
+
+/// An account with its balances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// As it was created.
+    pub created: NewAccount,
+    /// Debits reserved by pending transfers.
+    pub debits_pending: u128,
+    /// Debits made for good.
+    pub debits_posted: u128,
+    /// Credits reserved by pending transfers.
+    pub credits_pending: u128,
+    /// Credits made for good.
+    pub credits_posted: u128,
+    /// When it was created.
+    pub timestamp: Timestamp,
+}
+
+impl Account {
+    /// What may still be debited from a credit-balance account: posted credits − posted and pending debits.
+    pub fn credit_balance(&self) -> u128 {
+        self.credits_posted.saturating_sub(self.debits_posted).saturating_sub(self.debits_pending)
+    }
+
+    /// The balance of a debit-balance (settlement) account: posted and pending debits − posted credits.
+    pub fn debit_balance(&self) -> u128 {
+        self.debits_posted.saturating_add(self.debits_pending).saturating_sub(self.credits_posted)
+    }
+}
+
+/// What became of a requested account. Exactly one per request, in TigerBeetle's order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CreateAccountResult {
+    /// It was created.
+    Created,
+    /// It exists exactly as requested.
+    Exists,
+    /// Another event of its linked chain failed.
+    LinkedEventFailed,
+    /// The last account of a batch was linked to nothing.
+    LinkedEventChainOpen,
+    /// Id 0.
+    IdMustNotBeZero,
+    /// Id 2^128−1.
+    IdMustNotBeIntMax,
+    /// It exists with other flags.
+    ExistsWithDifferentFlags,
+    /// It exists with another `user_data_128`.
+    ExistsWithDifferentUserData128,
+    /// It exists with another `user_data_64`.
+    ExistsWithDifferentUserData64,
+    /// It exists with another `user_data_32`.
+    ExistsWithDifferentUserData32,
+    /// It exists in another ledger.
+    ExistsWithDifferentLedger,
+    /// It exists with another code.
+    ExistsWithDifferentCode,
+    /// Both balance limits at once.
+    FlagsAreMutuallyExclusive,
+    /// Ledger 0.
+    LedgerMustNotBeZero,
+    /// Code 0.
+    CodeMustNotBeZero,
+}

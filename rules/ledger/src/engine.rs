@@ -1,0 +1,36 @@
+//! The trait every ledger engine fulfils.
+//!
+//! One result per request in the order of the requests; durable before it is answered.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, NewAccount, NewTransfer, Transfer, TransferId,
+};
+
+/// A future of the ledger; boxed because every call does I/O.
+pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerUnavailable>> + Send + 'a>>;
+
+/// The engine could not answer. Whether the request took effect is unknown: repeat it with the same ids.
+#[derive(Debug, thiserror::Error)]
+#[error("the ledger did not answer ({reason}); repeat the request with the same ids")]
+pub struct LedgerUnavailable {
+    /// What went wrong, for the log.
+    pub reason: String,
+}
+
+/// A double-entry ledger with TigerBeetle's data model.
+pub trait Ledger: Send + Sync {
+    /// Creates accounts, in order. Linked chains succeed or fail together.
+    fn create_accounts(&self, accounts: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>>;
+
+    /// Makes transfers, in order. Linked chains succeed or fail together.
+    fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>>;
+
+    /// The accounts with these ids, `None` where there is none.
+    fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>>;
+
+    /// The transfers with these ids, `None` where there is none.
+    fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>>;
+}

@@ -1,0 +1,355 @@
+//! How payments, peers and assets stand in the ledger: their accounts and the legs of each movement.
+//!
+//! Pure: it builds transfers and reads results; submitting them is the caller's.
+//! The mapping is the reference's TigerBeetle mapping (data-model section 8.4, payments section 9).
+
+use ledger::{AccountFlags, AccountId, CreateTransferResult, NewAccount, NewTransfer, TransferId};
+
+use crate::AssetId;
+
+/// What kind of entity a liquidity account belongs to; its value is the account's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum AccountKind {
+    /// Money streamed straight to a wallet address.
+    WebMonetization = 1,
+    /// An asset's own liquidity, from which conversions are made.
+    Asset = 2,
+    /// A peer's liquidity.
+    Peer = 3,
+    /// An incoming payment.
+    Incoming = 4,
+    /// An outgoing payment.
+    Outgoing = 5,
+    /// The outside world of an asset.
+    Settlement = 101,
+}
+
+/// Code of a transfer between two liquidity accounts.
+pub const TRANSFER: u16 = 1;
+/// Code of a deposit from settlement.
+pub const DEPOSIT: u16 = 2;
+/// Code of a withdrawal to settlement.
+pub const WITHDRAWAL: u16 = 3;
+
+/// An asset as the ledger knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LedgerAsset {
+    /// The asset's id, which is also the id of its liquidity account.
+    pub id: AssetId,
+    /// The asset's ledger number.
+    pub ledger: u32,
+}
+
+impl LedgerAsset {
+    /// The asset's liquidity account.
+    pub fn liquidity_account(&self) -> AccountId {
+        self.id.into()
+    }
+
+    /// The asset's settlement account: its id is the ledger number.
+    pub fn settlement_account(&self) -> AccountId {
+        AccountId::from_u128(u128::from(self.ledger))
+    }
+
+    /// The asset's own two accounts, created together.
+    pub fn own_accounts(&self) -> Vec<NewAccount> {
+        let mut liquidity = self.account(self.liquidity_account(), AccountKind::Asset);
+        liquidity.flags.linked = true;
+        vec![liquidity, self.account(self.settlement_account(), AccountKind::Settlement)]
+    }
+
+    /// An account in this asset.
+    pub fn account(&self, id: AccountId, kind: AccountKind) -> NewAccount {
+        let settlement = kind == AccountKind::Settlement;
+        NewAccount {
+            id,
+            ledger: self.ledger,
+            code: kind as u16,
+            flags: AccountFlags {
+                linked: false,
+                debits_must_not_exceed_credits: !settlement,
+                credits_must_not_exceed_debits: settlement,
+                history: matches!(kind, AccountKind::Asset | AccountKind::Settlement),
+            },
+            user_data_128: self.id.as_uuid().as_u128(),
+            user_data_64: 0,
+            user_data_32: 0,
+        }
+    }
+
+    /// A deposit: the outside world gives, the account receives.
+    pub fn deposit(&self, id: TransferId, to: AccountId, amount: u64) -> NewTransfer {
+        NewTransfer::single(id, self.settlement_account(), to, amount.into(), self.ledger, DEPOSIT)
+    }
+
+    /// A withdrawal; `timeout_seconds` 0 makes it at once, otherwise it is pending for that long.
+    pub fn withdrawal(&self, id: TransferId, from: AccountId, amount: u64, timeout_seconds: u32) -> NewTransfer {
+        let transfer = NewTransfer::single(id, from, self.settlement_account(), amount.into(), self.ledger, WITHDRAWAL);
+        if timeout_seconds == 0 { transfer } else { transfer.into_pending(timeout_seconds) }
+    }
+}
+
+/// One side of a movement: an account and the asset it is held in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The account.
+    pub account: AccountId,
+    /// Its asset.
+    pub asset: LedgerAsset,
+    /// How much is taken from it or given to it; above zero.
+    pub amount: u64,
+}
+
+/// A movement between two accounts, possibly of different assets: one or two legs made together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movement {
+    /// The legs, linked: all are made or none is.
+    pub legs: Vec<NewTransfer>,
+    /// Which leg draws on the destination asset's liquidity.
+    liquidity_leg: Option<usize>,
+}
+
+/// Why a movement or a deposit or withdrawal was refused (payments section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum TransferError {
+    /// The pending transfer was posted before.
+    #[error("Transfer already posted")]
+    AlreadyPosted,
+    /// The pending transfer was voided before.
+    #[error("Transfer already voided")]
+    AlreadyVoided,
+    /// The accounts hold different assets.
+    #[error("Transfer accounts have different assets")]
+    DifferentAssets,
+    /// The source account has too little.
+    #[error("Insufficient transfer balance")]
+    InsufficientBalance,
+    /// More was withdrawn than ever deposited.
+    #[error("Insufficient transfer debit balance")]
+    InsufficientDebitBalance,
+    /// The destination asset's liquidity account has too little.
+    #[error("Insufficient transfer liquidity available")]
+    InsufficientLiquidity,
+    /// The amount is zero or too large.
+    #[error("Invalid transfer amount")]
+    InvalidAmount,
+    /// The id is no usable identifier.
+    #[error("Invalid transfer id")]
+    InvalidId,
+    /// The time-out is not usable.
+    #[error("Invalid transfer timeout provided")]
+    InvalidTimeout,
+    /// The source amount is zero.
+    #[error("Invalid source account amount")]
+    InvalidSourceAmount,
+    /// The destination amount is zero.
+    #[error("Invalid destination account amount")]
+    InvalidDestinationAmount,
+    /// Source and destination are one account.
+    #[error("Transfer is between the same accounts")]
+    SameAccounts,
+    /// The id was used before, for this or another transfer.
+    #[error("Transfer already exists")]
+    TransferExists,
+    /// The pending transfer ran out.
+    #[error("Transfer already expired")]
+    TransferExpired,
+    /// There is no such transfer.
+    #[error("Unknown transfer")]
+    UnknownTransfer,
+    /// There is no such source account.
+    #[error("Unknown source account")]
+    UnknownSourceAccount,
+    /// There is no such destination account.
+    #[error("Unknown destination account")]
+    UnknownDestinationAccount,
+    /// A result that says nothing a caller could act on.
+    #[error("Internal server error")]
+    UnknownError,
+}
+
+impl Movement {
+    /// The legs that take `source.amount` and give `destination.amount` (payments section 9.4).
+    ///
+    /// Ids are derived from `id`: leg `n` is `derived(id, "leg", n)`. With `timeout_seconds` above 0 the
+    /// legs are pending and are later settled by [`Movement::post`] or [`Movement::void`].
+    pub fn between(
+        id: TransferId,
+        source: Side,
+        destination: Side,
+        timeout_seconds: u32,
+    ) -> Result<Self, TransferError> {
+        if source.account == destination.account {
+            return Err(TransferError::SameAccounts);
+        }
+        if source.amount == 0 {
+            return Err(TransferError::InvalidSourceAmount);
+        }
+        if destination.amount == 0 {
+            return Err(TransferError::InvalidDestinationAmount);
+        }
+        let mut legs = Vec::with_capacity(2);
+        let mut leg = |from: AccountId, to: AccountId, amount: u64, ledger: u32| {
+            let leg_id = leg_id(id, legs.len());
+            let transfer = NewTransfer::single(leg_id, from, to, amount.into(), ledger, TRANSFER);
+            legs.push(if timeout_seconds == 0 { transfer } else { transfer.into_pending(timeout_seconds) });
+        };
+        let mut liquidity_leg = None;
+        if source.asset.ledger == destination.asset.ledger {
+            let ledger = source.asset.ledger;
+            let pool = destination.asset.liquidity_account();
+            leg(source.account, destination.account, source.amount.min(destination.amount), ledger);
+            if destination.amount < source.amount {
+                leg(source.account, pool, source.amount - destination.amount, ledger);
+            } else if destination.amount > source.amount {
+                leg(pool, destination.account, destination.amount - source.amount, ledger);
+                liquidity_leg = Some(1);
+            }
+        } else {
+            leg(source.account, source.asset.liquidity_account(), source.amount, source.asset.ledger);
+            let pool = destination.asset.liquidity_account();
+            leg(pool, destination.account, destination.amount, destination.asset.ledger);
+            liquidity_leg = Some(1);
+        }
+        link(&mut legs);
+        Ok(Self { legs, liquidity_leg })
+    }
+
+    /// Transfers that post every leg; repeating them is harmless.
+    pub fn post(&self) -> Vec<NewTransfer> {
+        self.settle(NewTransfer::post, "post")
+    }
+
+    /// Transfers that void every leg; repeating them is harmless.
+    pub fn void(&self) -> Vec<NewTransfer> {
+        self.settle(NewTransfer::void, "void")
+    }
+
+    fn settle(&self, make: fn(TransferId, TransferId) -> NewTransfer, step: &str) -> Vec<NewTransfer> {
+        let mut settled: Vec<_> =
+            self.legs.iter().map(|leg| make(TransferId::derived(leg.id.as_uuid(), step, 0), leg.id)).collect();
+        link(&mut settled);
+        settled
+    }
+
+    /// Reads the ledger's answer to this movement's legs, or to their post or void.
+    pub fn outcome(&self, results: &[CreateTransferResult]) -> Result<(), TransferError> {
+        for (index, result) in results.iter().enumerate() {
+            match result {
+                CreateTransferResult::LinkedEventFailed => {}
+                CreateTransferResult::ExceedsCredits if self.liquidity_leg == Some(index) => {
+                    return Err(TransferError::InsufficientLiquidity);
+                }
+                other => accepted(*other)?,
+            }
+        }
+        if results.contains(&CreateTransferResult::LinkedEventFailed) {
+            Err(TransferError::UnknownError)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn leg_id(movement: TransferId, index: usize) -> TransferId {
+    TransferId::derived(movement.as_uuid(), "leg", index as u64)
+}
+
+fn link(chain: &mut [NewTransfer]) {
+    if let Some((_, all_but_last)) = chain.split_last_mut() {
+        for transfer in all_but_last {
+            transfer.flags.linked = true;
+        }
+    }
+}
+
+/// Reads the ledger's answer to one transfer: made now or made before is well, everything else is an error.
+///
+/// Callers for whom a repetition is a mistake look for `Exists` themselves.
+pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
+    use CreateTransferResult as R;
+    Err(match result {
+        R::Created | R::Exists => return Ok(()),
+        R::ExceedsCredits => TransferError::InsufficientBalance,
+        R::ExceedsDebits => TransferError::InsufficientDebitBalance,
+        R::PendingTransferAlreadyPosted => TransferError::AlreadyPosted,
+        R::PendingTransferAlreadyVoided => TransferError::AlreadyVoided,
+        R::PendingTransferExpired => TransferError::TransferExpired,
+        R::PendingTransferNotFound | R::PendingTransferNotPending => TransferError::UnknownTransfer,
+        R::AccountsMustBeDifferent => TransferError::SameAccounts,
+        R::AccountsMustHaveTheSameLedger | R::TransferMustHaveTheSameLedgerAsAccounts => TransferError::DifferentAssets,
+        R::DebitAccountNotFound => TransferError::UnknownSourceAccount,
+        R::CreditAccountNotFound => TransferError::UnknownDestinationAccount,
+        R::IdMustNotBeZero | R::IdMustNotBeIntMax => TransferError::InvalidId,
+        R::OverflowsTimeout => TransferError::InvalidTimeout,
+        R::ExistsWithDifferentFlags
+        | R::ExistsWithDifferentPendingId
+        | R::ExistsWithDifferentTimeout
+        | R::ExistsWithDifferentDebitAccountId
+        | R::ExistsWithDifferentCreditAccountId
+        | R::ExistsWithDifferentAmount
+        | R::ExistsWithDifferentUserData128
+        | R::ExistsWithDifferentUserData64
+        | R::ExistsWithDifferentUserData32
+        | R::ExistsWithDifferentLedger
+        | R::ExistsWithDifferentCode
+        | R::IdAlreadyFailed => TransferError::TransferExists,
+        _ => TransferError::UnknownError,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn asset(n: u32) -> LedgerAsset {
+        LedgerAsset { id: AssetId::from_uuid(Uuid::from_u128(1000 + u128::from(n))), ledger: n }
+    }
+
+    fn side(account: u128, ledger: u32, amount: u64) -> Side {
+        Side { account: AccountId::from_u128(account), asset: asset(ledger), amount }
+    }
+
+    fn movement(source: Side, destination: Side) -> Vec<(u128, u128, u128)> {
+        let made = Movement::between(TransferId::from_u128(9), source, destination, 5).unwrap();
+        made.legs.iter().map(|l| (l.debit_account_id.as_u128(), l.credit_account_id.as_u128(), l.amount)).collect()
+    }
+
+    #[test]
+    fn equal_amounts_in_one_asset_take_one_leg() {
+        assert_eq!(movement(side(1, 1, 50), side(2, 1, 50)), [(1, 2, 50)]);
+    }
+
+    #[test]
+    fn what_the_destination_does_not_get_goes_to_the_asset() {
+        assert_eq!(movement(side(1, 1, 50), side(2, 1, 40)), [(1, 2, 40), (1, 1001, 10)]);
+    }
+
+    #[test]
+    fn what_the_source_does_not_give_comes_from_the_asset() {
+        assert_eq!(movement(side(1, 1, 50), side(2, 1, 60)), [(1, 2, 50), (1001, 2, 10)]);
+    }
+
+    #[test]
+    fn two_assets_meet_in_their_liquidity_accounts() {
+        assert_eq!(movement(side(1, 1, 50), side(2, 2, 40)), [(1, 1001, 50), (1002, 2, 40)]);
+    }
+
+    #[test]
+    fn a_shortage_names_the_account_that_is_short() {
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        use CreateTransferResult as R;
+        assert_eq!(made.outcome(&[R::Created, R::Created]), Ok(()));
+        assert_eq!(made.outcome(&[R::LinkedEventFailed, R::ExceedsCredits]), Err(TransferError::InsufficientLiquidity));
+        assert_eq!(made.outcome(&[R::ExceedsCredits, R::LinkedEventFailed]), Err(TransferError::InsufficientBalance));
+    }
+
+    #[test]
+    fn a_repeated_post_has_the_same_ids() {
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        assert_eq!(made.post(), made.post());
+        assert_ne!(made.post()[0].id, made.void()[0].id);
+    }
+}

@@ -1,0 +1,135 @@
+//! Identifiers of the backend's entities, one type each.
+//!
+//! Not random by themselves: they are made from entropy the caller passes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ledger::AccountId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! entity_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id with this value.
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// A fresh random id.
+            pub fn random(entropy: &dyn clock::Entropy) -> Self {
+                Self(entropy.uuid())
+            }
+
+            /// The value.
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+    };
+}
+
+macro_rules! account_holder {
+    ($($name:ident),*) => {
+        $(impl From<$name> for AccountId {
+            fn from(holder: $name) -> Self {
+                Self::from(holder.as_uuid())
+            }
+        })*
+    };
+}
+
+entity_id!(
+    /// An account-servicing entity using this instance.
+    TenantId
+);
+entity_id!(
+    /// An asset of a tenant.
+    AssetId
+);
+entity_id!(
+    /// A version of an asset's fee.
+    FeeId
+);
+entity_id!(
+    /// A peering with another node in one asset.
+    PeerId
+);
+entity_id!(
+    /// A wallet address (payment pointer).
+    WalletAddressId
+);
+entity_id!(
+    /// A public key of a wallet address.
+    WalletAddressKeyId
+);
+entity_id!(
+    /// A payment expected or received.
+    IncomingPaymentId
+);
+entity_id!(
+    /// What a payment would cost and deliver.
+    QuoteId
+);
+entity_id!(
+    /// A payment sent; equal to the id of its quote.
+    OutgoingPaymentId
+);
+entity_id!(
+    /// A grant this instance holds at another authorization server.
+    GrantId
+);
+entity_id!(
+    /// Something that happened, told to account-servicing entities; also the id of the transfer that answers it.
+    WebhookEventId
+);
+entity_id!(
+    /// One event on its way to one recipient.
+    WebhookDeliveryId
+);
+
+// The ledger account of an entity carries the entity's own id (data-model section 8.4).
+account_holder!(AssetId, PeerId, WalletAddressId, IncomingPaymentId, OutgoingPaymentId);
+
+impl From<QuoteId> for OutgoingPaymentId {
+    fn from(quote: QuoteId) -> Self {
+        Self(quote.as_uuid())
+    }
+}
+
+impl From<OutgoingPaymentId> for QuoteId {
+    fn from(payment: OutgoingPaymentId) -> Self {
+        Self(payment.as_uuid())
+    }
+}

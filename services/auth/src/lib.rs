@@ -1,0 +1,3 @@
+//! Use cases of grants, interactions and tokens.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! The packet pipeline, one layer per file.
+//!
+//! Not yet written.

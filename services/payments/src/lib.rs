@@ -1,0 +1,3 @@
+//! Use cases of wallet addresses, quotes, payments, liquidity and peers.
+//!
+//! Not yet written.

@@ -1,0 +1,3 @@
+//! Events, signing, delivery, retry.
+//!
+//! Not yet written.

@@ -1,0 +1,14 @@
+//! Instants, and the only readers of time and randomness in the house.
+//!
+//! Not a calendar: intervals and periods are the business of the rules that need them.
+
+mod entropy;
+mod timestamp;
+
+pub use entropy::{Entropy, SeededEntropy};
+pub use timestamp::{Clock, ManualClock, ParseTimestampError, Timestamp};
+
+#[cfg(not(target_arch = "wasm32"))]
+mod system;
+#[cfg(not(target_arch = "wasm32"))]
+pub use system::{Stopwatch, SystemClock, SystemEntropy};
