@@ -1,6 +1,7 @@
 //! What both caches must do alike, run against each.
 //!
 //! Redis runs as a throw-away server on a socket of its own. Where the binary is missing, that is said loudly.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use clock::{ManualClock, SystemClock, Timestamp};
 use shared_cache::{CacheError, InProcessCache, InProcessLimits, RedisCache, RedisSettings, SharedCache};
 use tokio::process::{Child, Command};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 struct RedisServer {
-    _process: Child,
+    process: Child,
     _folder: tempfile::TempDir,
     cache: RedisCache,
     other: RedisCache,
@@ -42,7 +43,7 @@ async fn redis_server() -> Option<RedisServer> {
     };
     let cache = connected(&settings).await;
     let other = connected(&settings).await;
-    Some(RedisServer { _process: process, _folder: folder, cache, other })
+    Some(RedisServer { process, _folder: folder, cache, other })
 }
 
 async fn connected(settings: &RedisSettings) -> RedisCache {
@@ -134,7 +135,7 @@ async fn redis_forgets_what_has_run_out_and_a_count_prolongs_the_life_of_its_cou
 #[tokio::test]
 async fn a_lost_server_is_an_error_and_not_a_wait() {
     let Some(mut server) = redis_server().await else { return };
-    server._process.kill().await.unwrap();
+    server.process.kill().await.unwrap();
     let cache = SharedCache::Redis(server.cache.clone());
     assert!(matches!(cache.get("a").await, Err(CacheError::Unavailable { .. })));
 }
