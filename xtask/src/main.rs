@@ -2,4 +2,48 @@
 //!
 //! Not a build system: each verb runs cargo or the built binary and reports.
 
-fn main() {}
+mod arrows;
+mod bench;
+mod command;
+mod interop;
+mod services;
+mod suite;
+mod tidy;
+mod wasm;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "cargo xtask <verb>
+
+  test               everything CI checks; the last line is the count of tests passed and failed
+  lint               formatting, clippy with denied warnings, the floors, tidiness
+  wasm               the pure floors built for wasm32, and their imports
+  interop            the published JavaScript packages against our crates and binary
+  fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
+  bench <name>       protocols | ledger | dev";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => suite::test(),
+        ["lint"] => Ok(suite::lint()),
+        ["wasm"] => Ok(suite::only("wasm32", wasm::check)),
+        ["interop"] => Ok(suite::only("interop", interop::run)),
+        ["fuzz", "--short"] => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, 30))),
+        ["fuzz", "--seconds", seconds] => match seconds.parse() {
+            Ok(seconds) => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, seconds))),
+            Err(_) => Err(format!("--seconds takes a whole number, not {seconds:?}")),
+        },
+        ["bench", name, rest @ ..] => bench::run(name, rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,3 +1,74 @@
-//! Logs, traces and metric names.
+//! Logs: the one place where a subscriber is installed.
 //!
-//! Not yet written.
+//! Nothing leaves the machine. Metrics and traces over OTLP get their place here when they are built.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why logging could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The filter is not `level` or `target=level,…`.
+    #[error("the log filter {filter:?} cannot be used: {reason}")]
+    Filter {
+        /// As configured.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A subscriber was installed before.
+    #[error("logging was started before")]
+    AlreadyStarted,
+}
+
+/// Writes logs at `level` (or finer directives such as `info,connector=debug`) to standard error.
+pub fn start(level: &str, format: LogFormat) -> Result<(), StartError> {
+    let filter = filter(level)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let started = match format {
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
+    };
+    started.map_err(|_| StartError::AlreadyStarted)
+}
+
+/// The directives of `level`; libraries are quieter than the house unless a directive names them.
+fn filter(level: &str) -> Result<EnvFilter, StartError> {
+    let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn,reqwest=warn";
+    let directives = if level.contains('=') || matches!(level, "off" | "error" | "warn") {
+        level.to_owned()
+    } else {
+        format!("{level},{quiet}")
+    };
+    EnvFilter::try_new(&directives)
+        .map_err(|error| StartError::Filter { filter: level.to_owned(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_quietens_libraries_and_a_directive_is_taken_as_it_is() {
+        assert!(filter("debug").unwrap().to_string().contains("sqlx=warn"));
+        assert_eq!(filter("off").unwrap().to_string(), "off");
+        assert!(!filter("info,connector=debug").unwrap().to_string().contains("sqlx"));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_named() {
+        assert!(filter("a=b=c").unwrap_err().to_string().contains("a=b=c"));
+    }
+}

@@ -1,3 +1,24 @@
-//! Typed configuration sections with the reference variable names.
+//! Typed configuration sections with the reference's variable names and defaults.
 //!
-//! Not yet written.
+//! Everything is read and judged at once, so a start reports all that is wrong and not the first thing only.
+//! Nothing else in the house reads the environment.
+
+mod auth;
+mod backend;
+mod database_url;
+mod dotenv;
+mod environment;
+mod reader;
+mod secret;
+mod wallet;
+
+pub use auth::{Auth, AuthPorts, SameSite};
+pub use backend::{
+    Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Payments, RedisSettings, WalletAddresses, Webhooks,
+    Workers,
+};
+pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
+pub use environment::{Environment, EnvironmentError, Mode};
+pub use reader::{ConfigError, Problem};
+pub use secret::Secret;
+pub use wallet::{FeePolicy, Wallet};

@@ -1,0 +1,169 @@
+//! The authorization server's section (auth section 2).
+//!
+//! Grants and tokens are the service's; here are only its settings.
+
+use std::time::Duration;
+
+use url::Url;
+use uuid::Uuid;
+
+use crate::backend::{AdminApi, RedisSettings, read_admin_api, read_listen_address, read_log_level};
+use crate::reader::Reader;
+use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+
+/// Everything an authorization server needs to know.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
+pub struct Auth {
+    /// `NODE_ENV`.
+    pub mode: Mode,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    pub trust_proxy: bool,
+    /// `LISTEN_ADDRESS` all listeners bind to.
+    pub listen_address: std::net::IpAddr,
+    /// Ports of the listeners; 0 lets the system choose.
+    pub ports: AuthPorts,
+    /// `AUTH_DATABASE_URL`.
+    pub database: DatabaseUrl,
+    /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
+    pub manual_migrations: bool,
+    /// The shared cache; in process without it.
+    pub redis: Option<RedisSettings>,
+    /// `AUTH_SERVER_URL`: public base of continue, manage and interact URLs.
+    pub server_url: Url,
+    /// `IDENTITY_SERVER_URL`: the operator's consent page.
+    pub identity_server_url: Url,
+    /// `IDENTITY_SERVER_SECRET` of the operator's identity provider.
+    pub identity_server_secret: Secret,
+    /// `OPERATOR_TENANT_ID`.
+    pub operator_tenant_id: Uuid,
+    /// `ADMIN_API_SECRET` and the rest of the Admin API.
+    pub admin_api: AdminApi,
+    /// `COOKIE_KEY` that signs interaction cookies.
+    pub cookie_key: Secret,
+    /// `INTERACTION_COOKIE_SAME_SITE`.
+    pub cookie_same_site: Option<SameSite>,
+    /// `INTERACTION_EXPIRY_SECONDS`.
+    pub interaction_lifetime: Duration,
+    /// `ACCESS_TOKEN_EXPIRY_SECONDS`.
+    pub access_token_lifetime: Duration,
+    /// `WAIT_SECONDS` between two continuations.
+    pub continue_wait: Duration,
+    /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment grants need consent.
+    pub incoming_payment_interaction: bool,
+    /// `QUOTE_INTERACTION`: quote grants need consent.
+    pub quote_interaction: bool,
+    /// `LIST_ALL_ACCESS_INTERACTION`: `list-all` needs consent.
+    pub list_all_interaction: bool,
+    /// `ACCESS_TOKEN_DELETION_DAYS`: how long expired tokens are kept.
+    pub access_token_retention: Duration,
+}
+
+/// Ports of an authorization server's listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthPorts {
+    /// `AUTH_PORT`: GNAP.
+    pub auth: u16,
+    /// `ADMIN_PORT`: Admin GraphQL.
+    pub admin: u16,
+    /// `INTERACTION_PORT`: for the identity provider.
+    pub interaction: u16,
+    /// `INTROSPECTION_PORT`: for the resource server.
+    pub introspection: u16,
+    /// `SERVICE_API_PORT`: tenants, for the backend.
+    pub service: u16,
+}
+
+/// The `SameSite` attribute of interaction cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// `Lax`.
+    Lax,
+    /// `None`.
+    None,
+}
+
+impl Auth {
+    /// Reads and judges the section.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let section = Self::read(&mut reader);
+        reader.finish(section)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let server_url = r.require_url("AUTH_SERVER_URL");
+        let identity_server_url = r.require_url("IDENTITY_SERVER_URL");
+        let identity_server_secret = r.require_secret("IDENTITY_SERVER_SECRET");
+        let admin_api = read_admin_api(r);
+        let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
+        let cookie_key = r.require_secret("COOKIE_KEY");
+        let database = r.database("AUTH_DATABASE_URL", "sqlite://./data/auth.db");
+        let ports = AuthPorts {
+            auth: r.port("AUTH_PORT", 3006),
+            admin: r.port("ADMIN_PORT", 3003),
+            interaction: r.port("INTERACTION_PORT", 3009),
+            introspection: r.port("INTROSPECTION_PORT", 3007),
+            service: r.port("SERVICE_API_PORT", 3011),
+        };
+        let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
+        let year = 366 * 86_400;
+        let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
+        Some(Self {
+            mode: r.mode(),
+            log_level: read_log_level(r),
+            trust_proxy: r.flag("TRUST_PROXY", false),
+            listen_address: read_listen_address(r),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            redis: RedisSettings::read(r),
+            cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),
+            interaction_lifetime: Duration::from_secs(r.number("INTERACTION_EXPIRY_SECONDS", 600, 1..=year)),
+            access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
+            continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
+            incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", false),
+            quote_interaction: r.flag("QUOTE_INTERACTION", false),
+            list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
+            access_token_retention: Duration::from_secs(retention_days * 86_400),
+            ports,
+            database: database?,
+            server_url: server_url?,
+            identity_server_url: identity_server_url?,
+            identity_server_secret: identity_server_secret?,
+            operator_tenant_id: operator_tenant_id?,
+            admin_api: admin_api?,
+            cookie_key: cookie_key?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 6] = [
+        ("AUTH_SERVER_URL", "http://localhost:3006"),
+        ("IDENTITY_SERVER_URL", "http://localhost:3030/mock-idp/"),
+        ("IDENTITY_SERVER_SECRET", "idp"),
+        ("ADMIN_API_SECRET", "secret"),
+        ("OPERATOR_TENANT_ID", "438fa74a-fa7d-4317-9ced-dde32ece1787"),
+        ("COOKIE_KEY", "cookie"),
+    ];
+
+    #[test]
+    fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
+        let auth = Auth::from_environment(&Environment::of(REQUIRED)).unwrap();
+        let ports = AuthPorts { auth: 3006, admin: 3003, interaction: 3009, introspection: 3007, service: 3011 };
+        assert_eq!(auth.ports, ports);
+        assert_eq!(auth.access_token_lifetime, Duration::from_mins(10));
+        assert!(auth.list_all_interaction && !auth.quote_interaction);
+        assert_eq!(auth.cookie_same_site, None);
+    }
+
+    #[test]
+    fn every_missing_variable_is_reported_at_once() {
+        let error = Auth::from_environment(&Environment::default()).unwrap_err();
+        assert_eq!(error.problems.len(), REQUIRED.len(), "{error}");
+    }
+}

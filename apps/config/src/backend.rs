@@ -1,0 +1,533 @@
+//! The backend's section: Open Payments, connector, Admin API and workers (backend-config sections 2 and 3).
+//!
+//! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
+
+use std::time::Duration;
+
+use money::Ratio;
+use url::Url;
+use uuid::Uuid;
+
+use crate::reader::Reader;
+use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+
+/// Everything a backend needs to know.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// `NODE_ENV`.
+    pub mode: Mode,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// `INSTANCE_NAME`, announced to peers.
+    pub instance_name: String,
+    /// `OPEN_PAYMENTS_URL`: prefix of all resource ids.
+    pub open_payments_url: Url,
+    /// `AUTH_SERVER_GRANT_URL`: the authorization server announced to clients.
+    pub auth_server_grant_url: Url,
+    /// `AUTH_SERVER_INTROSPECTION_URL`: where tokens are introspected.
+    pub auth_server_introspection_url: Url,
+    /// `AUTH_SERVICE_API_URL`: where tenants are mirrored to.
+    pub auth_service_api_url: Url,
+    /// `ILP_ADDRESS` of the instance and its operator.
+    pub ilp_address: String,
+    /// `ILP_CONNECTOR_URL` announced to peers.
+    pub ilp_connector_url: Url,
+    /// `KEY_ID` of the instance's Open Payments client key.
+    pub key_id: String,
+    /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8); unset means a key for this run only.
+    pub private_key_pem: Option<Secret>,
+    /// `OPERATOR_TENANT_ID`.
+    pub operator_tenant_id: Uuid,
+    /// `STREAM_SECRET`: 32 octets that key all STREAM credentials; unset means a secret for this run only.
+    pub stream_secret: Option<[u8; 32]>,
+    /// `DB_ENCRYPTION_SECRET`: 32 octets that encrypt data to transmit.
+    pub encryption_secret: Option<[u8; 32]>,
+    /// `CARD_SERVICE_URL`, published in wallet address documents.
+    pub card_service_url: Option<Url>,
+    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    pub trust_proxy: bool,
+    /// `ENABLE_SPSP_PAYMENT_POINTERS`.
+    pub spsp: bool,
+    /// `LISTEN_ADDRESS` all listeners bind to.
+    pub listen_address: std::net::IpAddr,
+    /// Ports of the listeners; 0 lets the system choose.
+    pub ports: BackendPorts,
+    /// `DATABASE_URL`.
+    pub database: DatabaseUrl,
+    /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
+    pub ledger_database: DatabaseUrl,
+    /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
+    pub manual_migrations: bool,
+    /// The shared cache; in process without it.
+    pub redis: Option<RedisSettings>,
+    /// Which engine keeps the ledger.
+    pub accounting: Accounting,
+    /// `TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS`: time-out of pending transfers, with any engine.
+    pub two_phase_timeout: Duration,
+    /// `LOCAL_CACHE_DURATION_MS`.
+    pub local_cache_lifetime: Duration,
+    /// Wallet addresses.
+    pub wallet_addresses: WalletAddresses,
+    /// Quotes and payments.
+    pub payments: Payments,
+    /// Workers.
+    pub workers: Workers,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+    /// Admin API.
+    pub admin_api: AdminApi,
+}
+
+/// Ports of a backend's listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendPorts {
+    /// `OPEN_PAYMENTS_PORT`.
+    pub open_payments: u16,
+    /// `ADMIN_PORT`.
+    pub admin: u16,
+    /// `CONNECTOR_PORT`.
+    pub connector: u16,
+    /// `AUTO_PEERING_SERVER_PORT`, if `ENABLE_AUTO_PEERING`.
+    pub auto_peering: Option<u16>,
+}
+
+/// Where Redis is.
+#[derive(Clone, Debug)]
+pub struct RedisSettings {
+    /// `REDIS_URL`.
+    pub url: Secret,
+    /// Content of `REDIS_TLS_CA_FILE_PATH`.
+    pub ca_pem: Option<Secret>,
+    /// Content of `REDIS_TLS_KEY_FILE_PATH`.
+    pub key_pem: Option<Secret>,
+    /// Content of `REDIS_TLS_CERT_FILE_PATH`.
+    pub certificate_pem: Option<Secret>,
+}
+
+impl RedisSettings {
+    /// The settings when `REDIS_URL` is set; without it there is one process and nothing to share.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let ca_pem = reader.file("REDIS_TLS_CA_FILE_PATH");
+        let key_pem = reader.file("REDIS_TLS_KEY_FILE_PATH");
+        let certificate_pem = reader.file("REDIS_TLS_CERT_FILE_PATH");
+        let url = reader.secret("REDIS_URL")?;
+        if !["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
+            reader.problem("REDIS_URL", "must begin with redis://, rediss:// or redis+unix://");
+        }
+        Some(Self { url, ca_pem, key_pem, certificate_pem })
+    }
+}
+
+/// The engine that keeps the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accounting {
+    /// The SQL engine, in the ledger database.
+    Sql,
+    /// A TigerBeetle cluster (`USE_TIGERBEETLE`).
+    TigerBeetle {
+        /// `TIGERBEETLE_CLUSTER_ID`.
+        cluster_id: u128,
+        /// `TIGERBEETLE_REPLICA_ADDRESSES`.
+        replica_addresses: Vec<String>,
+    },
+}
+
+/// How wallet addresses are served.
+#[derive(Clone, Debug)]
+pub struct WalletAddresses {
+    /// `WALLET_ADDRESS_URL`: the instance's own, its identity as a client.
+    pub own_url: Url,
+    /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: template for browsers.
+    pub redirect_html_page: Option<String>,
+    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
+    pub lookup_timeout: Duration,
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`.
+    pub polling_interval: Duration,
+    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait for the document too.
+    pub wait_for_document: bool,
+    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`.
+    pub deactivation_grace: Duration,
+}
+
+/// Quotes, payments and the rates they use.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    /// `EXCHANGE_RATES_URL`.
+    pub exchange_rates_url: Option<Url>,
+    /// `EXCHANGE_RATES_LIFETIME`.
+    pub exchange_rates_lifetime: Duration,
+    /// `SLIPPAGE`.
+    pub slippage: Ratio,
+    /// `QUOTE_LIFESPAN`.
+    pub quote_lifespan: Duration,
+    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`.
+    pub incoming_payment_expiry_max: Duration,
+    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`.
+    pub outgoing_payment_attempts_max: u32,
+    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
+    pub incoming_approval: Option<IncomingApproval>,
+    /// `ENABLE_PARTIAL_PAYMENT_DECISION`: longest wait and safety margin.
+    pub partial_payment_decision: Option<(Duration, Duration)>,
+}
+
+/// Incoming payments wait for the operator's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncomingApproval {
+    /// `INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS`.
+    pub timeout: Duration,
+    /// `INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS`.
+    pub interval: Duration,
+}
+
+/// How many workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// `OUTGOING_PAYMENT_WORKERS`.
+    pub outgoing_payments: u16,
+    /// `INCOMING_PAYMENT_WORKERS`.
+    pub incoming_payments: u16,
+    /// `WALLET_ADDRESS_WORKERS`.
+    pub wallet_addresses: u16,
+    /// `WEBHOOK_WORKERS`.
+    pub webhooks: u16,
+}
+
+/// What is told to account-servicing entities, and how.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// `WEBHOOK_URL`, for tenants without their own.
+    pub url: Url,
+    /// `WEBHOOK_TIMEOUT`.
+    pub timeout: Duration,
+    /// `WEBHOOK_MAX_RETRY`: delivery attempts in all.
+    pub attempts_max: u32,
+    /// `SIGNATURE_SECRET`; without it nothing is signed.
+    pub secret: Option<Secret>,
+    /// `SIGNATURE_VERSION`.
+    pub signature_version: u32,
+    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`.
+    pub copies_to_operator: bool,
+    /// `CARD_WEBHOOK_SERVICE_URL`.
+    pub card_service_url: Option<Url>,
+    /// `POS_WEBHOOK_SERVICE_URL`.
+    pub point_of_sale_url: Option<Url>,
+}
+
+/// The Admin GraphQL API.
+#[derive(Clone, Debug)]
+pub struct AdminApi {
+    /// `ADMIN_API_SECRET` of the operator.
+    pub secret: Secret,
+    /// `ADMIN_API_SIGNATURE_VERSION`.
+    pub signature_version: u32,
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`.
+    pub signature_lifetime: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`.
+    pub idempotency_lifetime: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`.
+    pub idempotency_lock: Duration,
+}
+
+impl Backend {
+    /// Reads and judges the section.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let section = Self::read(&mut reader);
+        reader.finish(section)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
+        let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
+        let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
+        let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
+        let ilp_address = r.require_text("ILP_ADDRESS").filter(|address| judge_ilp_address(r, address));
+        let ilp_connector_url = r.require_url("ILP_CONNECTOR_URL");
+        let instance_name = r.require_text("INSTANCE_NAME");
+        let key_id = r.require_text("KEY_ID");
+        let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
+        let private_key_pem = r.file("PRIVATE_KEY_FILE");
+        let stream_secret = r.key32("STREAM_SECRET");
+        let encryption_secret = r.key32("DB_ENCRYPTION_SECRET");
+        let mode = r.mode();
+        if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
+            r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
+        }
+        let database = r.database("DATABASE_URL", "sqlite://./data/backend.db");
+        let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
+        let ledger_database = match r.text("LEDGER_DATABASE_URL") {
+            Some(_) => r.parsed("LEDGER_DATABASE_URL"),
+            None => beside,
+        };
+        let accounting = read_accounting(r);
+        let redis = RedisSettings::read(r);
+        let ports = BackendPorts {
+            open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
+            admin: r.port("ADMIN_PORT", 3001),
+            connector: r.port("CONNECTOR_PORT", 3002),
+            auto_peering: r.flag("ENABLE_AUTO_PEERING", false).then(|| r.port("AUTO_PEERING_SERVER_PORT", 3005)),
+        };
+        let wallet_addresses = open_payments_url.as_ref().map(|base| read_wallet_addresses(r, base));
+        let payments = read_payments(r);
+        let workers = Workers {
+            outgoing_payments: r.number("OUTGOING_PAYMENT_WORKERS", 1, 0..=256),
+            incoming_payments: r.number("INCOMING_PAYMENT_WORKERS", 1, 0..=256),
+            wallet_addresses: r.number("WALLET_ADDRESS_WORKERS", 1, 0..=256),
+            webhooks: r.number("WEBHOOK_WORKERS", 1, 0..=256),
+        };
+        let webhooks = read_webhooks(r);
+        let admin_api = read_admin_api(r);
+        Some(Self {
+            mode,
+            log_level: read_log_level(r),
+            card_service_url: r.url("CARD_SERVICE_URL"),
+            trust_proxy: r.flag("TRUST_PROXY", false),
+            spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
+            listen_address: read_listen_address(r),
+            manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
+            two_phase_timeout: Duration::from_secs(r.number("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", 5, 1..=86_400)),
+            local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
+            instance_name: instance_name?,
+            open_payments_url: open_payments_url?,
+            auth_server_grant_url: auth_server_grant_url?,
+            auth_server_introspection_url: auth_server_introspection_url?,
+            auth_service_api_url: auth_service_api_url?,
+            ilp_address: ilp_address?,
+            ilp_connector_url: ilp_connector_url?,
+            key_id: key_id?,
+            private_key_pem,
+            operator_tenant_id: operator_tenant_id?,
+            stream_secret,
+            encryption_secret,
+            ports,
+            database: database?,
+            ledger_database: ledger_database?,
+            redis,
+            accounting,
+            wallet_addresses: wallet_addresses?,
+            payments,
+            workers,
+            webhooks: webhooks?,
+            admin_api: admin_api?,
+        })
+    }
+}
+
+/// `LOG_LEVEL` in the reference's words.
+pub(crate) fn read_log_level(r: &mut Reader<'_>) -> String {
+    let choices = [
+        ("trace", "trace"),
+        ("debug", "debug"),
+        ("info", "info"),
+        ("warn", "warn"),
+        ("error", "error"),
+        ("fatal", "error"),
+        ("silent", "off"),
+    ];
+    r.one_of("LOG_LEVEL", "info", &choices).to_owned()
+}
+
+/// `LISTEN_ADDRESS`, by default every address of the machine as in the reference.
+pub(crate) fn read_listen_address(r: &mut Reader<'_>) -> std::net::IpAddr {
+    r.parsed("LISTEN_ADDRESS").unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+}
+
+fn judge_ilp_address(r: &mut Reader<'_>, address: &str) -> bool {
+    let schemes = ["g", "private", "example", "peer", "self", "test", "test1", "test2", "test3", "local"];
+    let (scheme, rest) = address.split_once('.').unwrap_or((address, ""));
+    let segment = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_~-".contains(&b));
+    let valid = schemes.contains(&scheme) && rest.split('.').all(segment) && address.len() <= 1023;
+    if !valid {
+        r.problem("ILP_ADDRESS", format!("{address:?} is no ILP address such as test.my-wallet"));
+    }
+    valid
+}
+
+fn read_accounting(r: &mut Reader<'_>) -> Accounting {
+    // The reference defaults to TigerBeetle; here it is used where its addresses are given.
+    let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
+    let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
+    if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {
+        return Accounting::Sql;
+    }
+    let replica_addresses: Vec<String> = addresses
+        .unwrap_or_else(|| "3004".to_owned())
+        .split(',')
+        .map(str::trim)
+        .filter(|a| !a.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if replica_addresses.is_empty() {
+        r.problem("TIGERBEETLE_REPLICA_ADDRESSES", "must name at least one replica as port, ip:port or host:port");
+    }
+    Accounting::TigerBeetle { cluster_id, replica_addresses }
+}
+
+fn read_wallet_addresses(r: &mut Reader<'_>, open_payments_url: &Url) -> WalletAddresses {
+    let own_url = r.url("WALLET_ADDRESS_URL").unwrap_or_else(|| {
+        let mut url = open_payments_url.clone();
+        url.set_path("/.well-known/pay");
+        url
+    });
+    if own_url.scheme() != "https" {
+        r.problem("WALLET_ADDRESS_URL", format!("{own_url} must be an https URL that reaches this server"));
+    }
+    WalletAddresses {
+        own_url,
+        redirect_html_page: r.text("WALLET_ADDRESS_REDIRECT_HTML_PAGE"),
+        lookup_timeout: r.millis("WALLET_ADDRESS_LOOKUP_TIMEOUT_MS", 1_500),
+        polling_interval: r.millis("WALLET_ADDRESS_POLLING_FREQUENCY_MS", 100),
+        wait_for_document: r.flag("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", false),
+        deactivation_grace: r.millis("WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS", 86_400_000),
+    }
+}
+
+fn read_payments(r: &mut Reader<'_>) -> Payments {
+    let one_percent = Ratio::new(1, 100).unwrap_or(Ratio::ZERO);
+    let approval = IncomingApproval {
+        timeout: r.millis("INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS", 10_000),
+        interval: r.millis("INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS", 1_000),
+    };
+    let decision_wait = r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
+    let decision_margin = r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
+    Payments {
+        exchange_rates_url: r.url("EXCHANGE_RATES_URL"),
+        exchange_rates_lifetime: r.millis("EXCHANGE_RATES_LIFETIME", 15_000),
+        slippage: r.fraction("SLIPPAGE", one_percent),
+        quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
+        incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
+        outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
+        incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
+        partial_payment_decision: r
+            .flag("ENABLE_PARTIAL_PAYMENT_DECISION", false)
+            .then_some((decision_wait, decision_margin)),
+    }
+}
+
+fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
+    let url = r.require_url("WEBHOOK_URL");
+    let timeout = r.millis("WEBHOOK_TIMEOUT", 2_000);
+    let attempts_max = r.number("WEBHOOK_MAX_RETRY", 10, 1..=1_000);
+    let signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
+    let copies_to_operator = r.flag("SEND_TENANT_WEBHOOKS_TO_OPERATOR", false);
+    let card_service_url = r.url("CARD_WEBHOOK_SERVICE_URL");
+    let point_of_sale_url = r.url("POS_WEBHOOK_SERVICE_URL");
+    let secret = r.secret("SIGNATURE_SECRET");
+    Some(Webhooks {
+        url: url?,
+        timeout,
+        attempts_max,
+        secret,
+        signature_version,
+        copies_to_operator,
+        card_service_url,
+        point_of_sale_url,
+    })
+}
+
+pub(crate) fn read_admin_api(r: &mut Reader<'_>) -> Option<AdminApi> {
+    let secret = r.require_secret("ADMIN_API_SECRET");
+    let signature_version = r.number("ADMIN_API_SIGNATURE_VERSION", 1, 0..=u32::MAX);
+    let lifetime_seconds = r.number("ADMIN_API_SIGNATURE_TTL_SECONDS", 30, 1..=86_400);
+    let idempotency_lifetime = r.millis("GRAPHQL_IDEMPOTENCY_KEY_TTL_MS", 86_400_000);
+    let idempotency_lock = r.millis("GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS", 2_000);
+    Some(AdminApi {
+        secret: secret?,
+        signature_version,
+        signature_lifetime: Duration::from_secs(lifetime_seconds),
+        idempotency_lifetime,
+        idempotency_lock,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 11] = [
+        ("OPEN_PAYMENTS_URL", "https://localhost:3000"),
+        ("AUTH_SERVER_GRANT_URL", "http://localhost:3006"),
+        ("AUTH_SERVER_INTROSPECTION_URL", "http://localhost:3007"),
+        ("AUTH_SERVICE_API_URL", "http://localhost:3011"),
+        ("ILP_ADDRESS", "test.cloud-nine-wallet"),
+        ("ILP_CONNECTOR_URL", "http://localhost:3002"),
+        ("INSTANCE_NAME", "CLOUD-NINE"),
+        ("KEY_ID", "7097F83B-CB84-469E-96C6-2141C72E22C0"),
+        ("WEBHOOK_URL", "http://localhost:3030/webhooks"),
+        ("ADMIN_API_SECRET", "secret"),
+        ("OPERATOR_TENANT_ID", "438fa74a-fa7d-4317-9ced-dde32ece1787"),
+    ];
+
+    fn names(error: &ConfigError) -> Vec<&str> {
+        error.problems.iter().map(|problem| problem.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
+        let backend = Backend::from_environment(&Environment::of(REQUIRED)).unwrap();
+        assert_eq!(
+            backend.ports,
+            BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: None }
+        );
+        assert_eq!(backend.payments.slippage, Ratio::new(1, 100).unwrap());
+        assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
+        assert_eq!(backend.webhooks.attempts_max, 10);
+        assert_eq!(backend.accounting, Accounting::Sql);
+        assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
+        assert_eq!(backend.ledger_database.expose(), "sqlite://./data/backend-ledger.db");
+    }
+
+    #[test]
+    fn every_missing_variable_is_reported_at_once() {
+        let error = Backend::from_environment(&Environment::default()).unwrap_err();
+        let missing = names(&error);
+        assert_eq!(missing.len(), REQUIRED.len(), "{error}");
+        for (name, _) in REQUIRED {
+            assert!(missing.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_unusable_value_is_reported_at_once() {
+        let mut environment = Environment::of(REQUIRED);
+        let faults = [
+            ("ILP_ADDRESS", "nowhere"),
+            ("STREAM_SECRET", "c2hvcnQ="),
+            ("ADMIN_PORT", "99999"),
+            ("SLIPPAGE", "1.5"),
+            ("QUOTE_LIFESPAN", "5 minutes"),
+            ("DATABASE_URL", "mysql://h/d"),
+            ("PRIVATE_KEY_FILE", "/nowhere/key.pem"),
+            ("TRUST_PROXY", "maybe"),
+            ("WALLET_ADDRESS_URL", "http://127.0.0.1:3001/.well-known/pay"),
+            ("LOG_LEVEL", "loud"),
+            ("REDIS_URL", "localhost"),
+            ("OPERATOR_TENANT_ID", "operator"),
+        ];
+        for (name, value) in faults {
+            environment.set(name, value);
+        }
+        let error = Backend::from_environment(&environment).unwrap_err();
+        let mut reported = names(&error);
+        reported.sort_unstable();
+        let mut expected: Vec<_> = faults.iter().map(|(name, _)| *name).collect();
+        expected.sort_unstable();
+        assert_eq!(reported, expected, "{error}");
+    }
+
+    #[test]
+    fn in_production_the_stream_secret_must_be_given() {
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("NODE_ENV", "production");
+        assert_eq!(names(&Backend::from_environment(&environment).unwrap_err()), ["STREAM_SECRET"]);
+    }
+
+    #[test]
+    fn tigerbeetle_is_used_where_its_addresses_are_given() {
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("TIGERBEETLE_REPLICA_ADDRESSES", "10.5.0.50:4342, 3004");
+        let backend = Backend::from_environment(&environment).unwrap();
+        let replica_addresses = vec!["10.5.0.50:4342".to_owned(), "3004".to_owned()];
+        assert_eq!(backend.accounting, Accounting::TigerBeetle { cluster_id: 0, replica_addresses });
+    }
+}

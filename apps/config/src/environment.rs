@@ -1,0 +1,88 @@
+//! Where the values come from: the process environment over a dotenv file.
+//!
+//! Not a judge of values: the sections are.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use crate::dotenv;
+
+/// Names and values, real environment variables over those of the dotenv file.
+#[derive(Clone, Default)]
+pub struct Environment {
+    values: BTreeMap<String, String>,
+}
+
+/// The dotenv file named by `ENV_FILE` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the file {path} named by ENV_FILE: {source}", path = path.display())]
+pub struct EnvironmentError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Environment {
+    /// The process environment over the dotenv file of `ENV_FILE` (default `.env`, which may be missing).
+    pub fn load() -> Result<Self, EnvironmentError> {
+        let process: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let named = process.get("ENV_FILE").filter(|path| !path.is_empty());
+        let path = PathBuf::from(named.map_or(".env", String::as_str));
+        let mut values: BTreeMap<String, String> = match std::fs::read_to_string(&path) {
+            Ok(text) => dotenv::parse(&text).into_iter().collect(),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(source) => return Err(EnvironmentError { path, source }),
+        };
+        values.extend(process);
+        Ok(Self { values })
+    }
+
+    /// Exactly these values, for the playground and for tests.
+    pub fn of<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self { values: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+
+    /// The value of `name`; an empty one counts as unset.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Sets `name`, over whatever it was.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.values.insert(name.into(), value.into());
+    }
+}
+
+/// What kind of installation this is (`NODE_ENV`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Identifiers are https but carried over plain http.
+    #[default]
+    Development,
+    /// No introspection of schemas; https is https.
+    Production,
+    /// Workers off, Admin API unauthenticated.
+    Test,
+    /// Development behind a TLS-terminating tunnel.
+    Autopeer,
+}
+
+impl Mode {
+    /// Whether `https` identifiers are fetched over plain http.
+    pub fn carries_https_over_http(self) -> bool {
+        self == Self::Development
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_value_counts_as_unset() {
+        let environment = Environment::of([("A", ""), ("B", " x ")]);
+        assert_eq!((environment.get("A"), environment.get("B"), environment.get("C")), (None, Some("x"), None));
+    }
+}

@@ -1,0 +1,230 @@
+//! Typed reading that goes on after a fault and collects what is wrong.
+//!
+//! A faulty optional value reads as its default; the section is refused at the end all the same.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use money::{Rate, Ratio};
+use url::Url;
+
+use crate::{DatabaseUrl, Environment, Mode, Secret};
+
+/// One variable that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub name: String,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// In the order of the section's variables; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        for Problem { name, reason } in &self.problems {
+            write!(f, "\n  {name}: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) struct Reader<'a> {
+    environment: &'a Environment,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(environment: &'a Environment) -> Self {
+        Self { environment, problems: Vec::new() }
+    }
+
+    /// The section, or all that is wrong with it.
+    pub(crate) fn finish<T>(self, section: Option<T>) -> Result<T, ConfigError> {
+        match section {
+            Some(section) if self.problems.is_empty() => Ok(section),
+            _ => Err(ConfigError { problems: self.problems }),
+        }
+    }
+
+    pub(crate) fn problem(&mut self, name: &str, reason: impl Into<String>) {
+        self.problems.push(Problem { name: name.to_owned(), reason: reason.into() });
+    }
+
+    fn read<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match parse(self.environment.get(name)?) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.problem(name, reason);
+                None
+            }
+        }
+    }
+
+    fn require<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        if self.environment.get(name).is_none() {
+            self.problem(name, "must be set");
+            return None;
+        }
+        self.read(name, parse)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.environment.get(name).map(str::to_owned)
+    }
+
+    pub(crate) fn require_text(&mut self, name: &str) -> Option<String> {
+        self.require(name, |text| Ok(text.to_owned()))
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
+        self.environment.get(name).map(Secret::new)
+    }
+
+    pub(crate) fn require_secret(&mut self, name: &str) -> Option<Secret> {
+        self.require(name, |text| Ok(Secret::new(text)))
+    }
+
+    pub(crate) fn url(&mut self, name: &str) -> Option<Url> {
+        self.read(name, http_url)
+    }
+
+    pub(crate) fn require_url(&mut self, name: &str) -> Option<Url> {
+        self.require(name, http_url)
+    }
+
+    pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        self.read(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
+    pub(crate) fn require_parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        self.require(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
+    pub(crate) fn database(&mut self, name: &str, default: &str) -> Option<DatabaseUrl> {
+        match self.environment.get(name) {
+            Some(_) => self.parsed(name),
+            None => default.parse().ok(),
+        }
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
+        self.one_of(name, default, &[("true", true), ("false", false)])
+    }
+
+    /// One of the named choices, compared without regard to case.
+    pub(crate) fn one_of<T: Copy>(&mut self, name: &str, default: T, choices: &[(&str, T)]) -> T {
+        let chosen = self.read(name, |text| {
+            let choice = choices.iter().find(|(choice, _)| choice.eq_ignore_ascii_case(text));
+            choice.map(|(_, value)| *value).ok_or_else(|| {
+                let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+                format!("{text:?} is none of {}", names.join(", "))
+            })
+        });
+        chosen.unwrap_or(default)
+    }
+
+    pub(crate) fn mode(&mut self) -> Mode {
+        let choices = [
+            ("development", Mode::Development),
+            ("production", Mode::Production),
+            ("test", Mode::Test),
+            ("autopeer", Mode::Autopeer),
+        ];
+        self.one_of("NODE_ENV", Mode::Development, &choices)
+    }
+
+    pub(crate) fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let number = self.read(name, |text| {
+            let inside = text.parse().ok().filter(|number| range.contains(number));
+            inside.ok_or_else(|| format!("{text:?} is no whole number between {} and {}", range.start(), range.end()))
+        });
+        number.unwrap_or(default)
+    }
+
+    pub(crate) fn port(&mut self, name: &str, default: u16) -> u16 {
+        self.number(name, default, 0..=u16::MAX)
+    }
+
+    pub(crate) fn millis(&mut self, name: &str, default: u64) -> Duration {
+        Duration::from_millis(self.number(name, default, 0..=100 * 365 * 24 * 3_600_000))
+    }
+
+    /// A decimal fraction of at least 0 and below 1, exactly.
+    pub(crate) fn fraction(&mut self, name: &str, default: Ratio) -> Ratio {
+        let fraction = self.read(name, |text| {
+            let zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+            let ratio =
+                if zero { Some(Ratio::ZERO) } else { text.parse::<Rate>().ok().and_then(|r| r.between_scales(0, 0)) };
+            ratio
+                .filter(|ratio| *ratio < Ratio::ONE)
+                .ok_or_else(|| format!("{text:?} is no fraction from 0 to below 1"))
+        });
+        fraction.unwrap_or(default)
+    }
+
+    /// 32 octets in base64.
+    pub(crate) fn key32(&mut self, name: &str) -> Option<[u8; 32]> {
+        self.read(name, |text| {
+            let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
+            let length = octets.len();
+            octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
+        })
+    }
+
+    /// The content of the file a variable names.
+    pub(crate) fn file(&mut self, name: &str) -> Option<Secret> {
+        self.read(name, |path| match std::fs::read_to_string(path) {
+            Ok(content) => Ok(Secret::new(content)),
+            Err(error) => Err(format!("cannot read {path}: {error}")),
+        })
+    }
+}
+
+fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is no absolute URL ({error})"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("{text:?} is no http or https URL with a host"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_is_exact_and_below_one() {
+        let environment = Environment::of([("A", "0.01"), ("B", "0"), ("C", "1"), ("D", "x")]);
+        let mut reader = Reader::new(&environment);
+        let default = Ratio::new(1, 3).unwrap();
+        assert_eq!(reader.fraction("A", default), Ratio::new(1, 100).unwrap());
+        assert_eq!(reader.fraction("B", default), Ratio::ZERO);
+        assert_eq!(reader.fraction("C", default), default);
+        assert_eq!(reader.fraction("D", default), default);
+        assert_eq!(reader.fraction("E", default), default);
+        let names: Vec<_> = reader.problems.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["C", "D"]);
+    }
+
+    #[test]
+    fn a_relative_or_foreign_url_is_refused() {
+        for text in ["/x", "ftp://h/x", "localhost:3000", "mailto:a@b"] {
+            assert!(http_url(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The published JavaScript packages driven against our crates and our binary.
+//!
+//! Not their tests: each script under `proof/interop` is ours and prints its own count.
+
+use crate::command::{cargo, find, program, root};
+use crate::suite::Tally;
+
+/// Installs each suite's pinned packages and runs it.
+pub(crate) fn run(tally: &mut Tally) {
+    let folder = root().join("proof/interop");
+    let mut suites: Vec<_> = std::fs::read_dir(&folder)
+        .map(|entries| entries.flatten().map(|e| e.path()).filter(|p| p.join("package.json").is_file()).collect())
+        .unwrap_or_default();
+    suites.sort();
+    if suites.is_empty() {
+        tally.check("interop suites are present", Err("proof/interop holds no suite".into()));
+        return;
+    }
+    if find("node", &[]).is_none()
+        && !crate::command::run(&mut program("apt-get", &["install", "--yes", "nodejs", "npm"])).success
+    {
+        tally.check("node is installed", Err("install Node.js 20 or later".into()));
+        return;
+    }
+    let peers = crate::command::run(&mut cargo(&["build", "--quiet", "--package", "interop"]));
+    tally.check("the interop peer builds", if peers.success { Ok(()) } else { Err("see the output above".into()) });
+    for suite in suites {
+        let name = suite.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let install = crate::command::run(
+            program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&suite),
+        );
+        if !install.success {
+            tally.check(&format!("{name}: npm ci"), Err("the pinned packages could not be installed".into()));
+            continue;
+        }
+        let finished = crate::command::run(program("npm", &["test", "--silent"]).current_dir(&suite));
+        tally.runner(&format!("interop {name}"), &finished);
+    }
+}

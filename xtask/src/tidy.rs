@@ -1,0 +1,73 @@
+//! What a reader may rely on in every file, checked on the text of the tracked files.
+//!
+//! Not style: rustfmt and clippy see to that.
+
+use crate::command::{capture, program, root};
+
+/// Names every tracked file that breaks one of the rules below.
+pub(crate) fn check() -> Result<(), String> {
+    let files = capture(&mut program("git", &["ls-files", "--cached", "--others", "--exclude-standard"]))
+        .ok_or("git ls-files failed")?;
+    let mut problems = Vec::new();
+    for path in files.lines() {
+        let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
+        problems.extend(offences(path, &text));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+fn has_extension(path: &str, extension: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
+fn offences(path: &str, text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut say = |what: &str| problems.push(format!("{path}: {what}"));
+    let rust = has_extension(path, "rs");
+    let own_rules = path.starts_with("xtask/");
+    if rust && !text.starts_with("//!") {
+        say("does not open with `//!` saying what it is and what it is not");
+    }
+    if rust && !own_rules {
+        if text.contains("#[ignore") {
+            say("ignores a test; delete it or make it run");
+        }
+        if text.contains("#[allow(") || text.contains("#![allow(") {
+            say("allows a lint silently; use #[expect(…, reason = \"…\")]");
+        }
+        if text.contains("todo!(") || text.contains("unimplemented!(") {
+            say("holds an unfinished mark");
+        }
+        if text.contains("sleep(Duration") && path.contains("/tests/") {
+            say("sleeps in a test; time is a parameter, or wait for the event itself");
+        }
+    }
+    if rust && !own_rules && text.lines().count() > 1200 {
+        say("is longer than 1200 lines; is it still one subject?");
+    }
+    if !own_rules && !has_extension(path, "lock") {
+        for home in ["/root/", "/home/"] {
+            if text.contains(home) {
+                say("names a path of one machine");
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_opening_is_named() {
+        assert_eq!(offences("a.rs", "fn main() {}").len(), 1);
+        assert!(offences("a.rs", "//! Says what it is.\nfn main() {}").is_empty());
+    }
+
+    #[test]
+    fn an_ignored_test_and_a_silent_allow_are_named() {
+        let text = "//! x\n#[ignore]\n#[allow(dead_code)]\nfn f() {}";
+        assert_eq!(offences("a.rs", text).len(), 2);
+    }
+}
