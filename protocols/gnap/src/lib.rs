@@ -17,7 +17,7 @@ mod secret;
 mod text;
 
 pub use access::{AccessItem, AccessType, Action, Actions, InvalidAccess, RequiredAccess};
-pub use client::{Client, ClientKey, InvalidClient};
+pub use client::{Client, InvalidClient};
 pub use error::{ErrorBody, ErrorCode};
 pub use grant::{
     AccessToken, AccessTokenRequest, Continuation, ContinueRequest, ContinueResponse, ContinueStep, ContinueToken,
