@@ -7,6 +7,7 @@ mod directory;
 mod packet_rate;
 mod peer_state;
 mod ports;
+mod room;
 mod routing;
 mod tokens;
 
@@ -23,4 +24,5 @@ pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,
 };
+pub use room::{Room, Taken};
 pub use tokens::{TokenHash, TokenHasher};
