@@ -7,12 +7,16 @@ mod assets;
 mod convert;
 mod fees;
 mod paging;
+mod peers;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod rows;
 mod scope;
 mod store;
 mod tenants;
+mod wallet_addresses;
+mod webhook_events;
 
 pub use database::Error;
 pub use scope::Scope;
 pub use store::{DIRECTORY, Store, Unit};
+pub use webhook_events::EventFilter;
