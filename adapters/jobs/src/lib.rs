@@ -1,3 +1,19 @@
-//! Leased jobs with back-off and wake-ups.
+//! Work that survives the process: enqueued in the transaction that causes it, leased, repeated until it is done.
 //!
-//! Not yet written.
+//! Not a scheduler of recurring tasks, and not exactly once: a job may run again after a crash, so what it does
+//! outside has ids derived from its cause, and what it does inside is committed together with its completion.
+
+mod claim;
+mod job;
+mod queue;
+mod worker;
+
+pub use job::{Job, LeaseError};
+pub use queue::{NewJob, enqueue};
+pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
+
+use database::{Migrations, Step};
+
+/// The table of jobs, in the database whose transactions enqueue them.
+pub const MIGRATIONS: Migrations =
+    Migrations { store: "jobs", steps: &[Step { name: "0001_jobs", sql: include_str!("0001_jobs.sql") }] };

@@ -1,3 +1,17 @@
-//! The one HTTP client: time-outs, signing, address guard.
+//! The one HTTP client of the house: pooled connections, a deadline and a size limit on every call, signed requests,
+//! and an address guard for URLs that strangers chose.
 //!
-//! Not yet written.
+//! Not a place for retries or for the meaning of an answer: those belong to whoever knows the protocol spoken.
+
+mod address;
+mod client;
+mod config;
+mod error;
+mod request;
+mod resolver;
+
+pub use address::is_public;
+pub use client::Outbound;
+pub use config::{OutboundConfig, Scheme, Strangers};
+pub use error::{BuildError, OutboundError};
+pub use request::{Destination, Request, Response};

@@ -1,3 +1,13 @@
-//! Exchange-rate source and cache.
+//! Exchange rates: where they come from, how long they are good, and the conversion they make.
 //!
-//! Not yet written.
+//! Rates are exact decimals read from the text of the answer (payments section 10); no floats, no fees.
+
+mod conversion;
+mod fetch;
+mod rates;
+mod table;
+
+pub use conversion::{Conversion, convert_destination_ceil, convert_source_floor};
+pub use fetch::{FetchError, FetchRates};
+pub use rates::{ConversionError, Rates, RatesSettings};
+pub use table::{InvalidTable, RateTable};

@@ -1,3 +1,67 @@
-//! Databases, clocks and entropy for tests.
+//! A database, a clock and entropy of its own for every test.
 //!
-//! Not yet written.
+//! Not for production code. SQLite lives in a temporary folder; Postgres is `TEST_POSTGRES_URL` or a throw-away
+//! cluster started from the installed server programs.
+
+mod cluster;
+mod database;
+
+pub use database::{TestDatabase, block_on};
+// The macro below names it for crates that do not depend on it themselves.
+pub use ::database::Dialect;
+
+use std::sync::Arc;
+
+use clock::{Clock, Entropy, ManualClock, SeededEntropy, Timestamp};
+
+/// A clock standing at 2026-01-01T00:00:00Z until it is moved.
+pub fn manual_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)))
+}
+
+/// [`manual_clock`] for those who only read it.
+pub fn fixed_clock() -> Arc<dyn Clock> {
+    manual_clock()
+}
+
+/// Reproducible entropy.
+pub fn entropy(seed: u64) -> Arc<dyn Entropy> {
+    Arc::new(SeededEntropy::new(seed))
+}
+
+/// Makes two tests of each body, one on SQLite and one on Postgres, each with a fresh database.
+///
+/// ```
+/// testkit::on_each_database! {
+///     async fn a_fresh_database_answers(database) {
+///         assert!(database.begin().await.is_ok());
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! on_each_database {
+    ($( $(#[$attribute:meta])* async fn $name:ident($database:ident) $body:block )*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                $(#[$attribute])*
+                async fn body($database: $crate::TestDatabase) $body
+
+                #[test]
+                fn on_sqlite() {
+                    $crate::block_on(async { body($crate::TestDatabase::sqlite().await).await });
+                }
+
+                #[test]
+                fn on_postgres() {
+                    $crate::block_on(async {
+                        if let Some(database) = $crate::TestDatabase::postgres().await {
+                            body(database).await;
+                        }
+                    });
+                }
+            }
+        )*
+    };
+}

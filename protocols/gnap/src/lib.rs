@@ -1,3 +1,32 @@
-//! Grant, interaction, access and token types (GNAP).
+//! The Open Payments profile of GNAP (RFC 9635): what clients and authorization servers say to each other.
 //!
-//! Not yet written.
+//! Types and pure checks only: no HTTP, no storage, no signatures. Whether a grant may be issued is
+//! decided in `auth-model`.
+
+pub mod access;
+pub mod client;
+pub mod error;
+pub mod grant;
+pub mod hash;
+pub mod interval;
+pub mod introspection;
+pub mod limits;
+mod parse;
+pub mod redirect;
+mod secret;
+mod text;
+
+pub use access::{AccessItem, AccessType, Action, Actions, InvalidAccess, RequiredAccess};
+pub use client::{Client, ClientKey, InvalidClient};
+pub use error::{ErrorBody, ErrorCode};
+pub use grant::{
+    AccessToken, AccessTokenRequest, Continuation, ContinueRequest, ContinueResponse, ContinueToken, FinishMethod,
+    GrantRequest, GrantResponse, InteractFinish, InteractInstructions, InteractRequest, StartMode, Subject,
+    SubjectFormat, SubjectId, TokenResponse,
+};
+pub use interval::{InvalidInterval, RepeatingInterval, Window};
+pub use introspection::{ActiveToken, IntrospectionRequest, TokenInfo};
+pub use limits::{InvalidLimits, LimitAmount, Limits};
+pub use parse::InvalidBody;
+pub use secret::TokenValue;
+pub use text::{InvalidUri, ResourceUrl, URL_LENGTH_MAX};

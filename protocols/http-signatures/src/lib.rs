@@ -1,3 +1,24 @@
-//! HTTP message signatures (RFC 9421 profile), digests and JWKs.
+//! HTTP message signatures as Open Payments uses them: RFC 9421 and RFC 9530 with Ed25519, keys as JWKs (RFC 8037).
 //!
-//! Not yet written.
+//! Not a client or a server: headers, bytes and instants go in, headers or a verdict come out. The verifier reads strict
+//! structured fields first and then the looser forms that published client libraries send, so `httpsig`, which knows the
+//! strict forms only, is not used.
+
+mod base;
+mod components;
+mod digest;
+mod input;
+mod json;
+mod jwk;
+mod replay;
+mod signer;
+mod target;
+mod verify;
+
+pub use digest::{DigestError, content_digest};
+pub use json::{JsonError, parse_json, to_compact_json};
+pub use jwk::{InvalidJwk, Jwk, JwkSet, PublicKey};
+pub use replay::{NonceReplayed, NonceWindow};
+pub use signer::{InvalidKeyId, InvalidPrivateKey, SignError, Signer, SigningKey};
+pub use target::{TargetError, TargetOrigin};
+pub use verify::{CheckedRequest, Freshness, HeaderError, SignedRequest, Verified, VerifyError, key_id, verify};

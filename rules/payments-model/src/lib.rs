@@ -3,9 +3,25 @@
 //! Pure: rows, requests and packets are somebody else's; here is what may follow from what.
 
 pub mod accounting;
+pub mod grant_limits;
 mod ids;
+pub mod incoming_payment;
+mod initiator;
+pub mod local_delivery;
+pub mod outgoing_payment;
+pub mod payment_events;
+pub mod quote;
+pub mod receiver;
+pub mod repeating_interval;
+pub mod retry;
+pub mod sending;
 
 pub use ids::{
     AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
     WalletAddressKeyId, WebhookDeliveryId, WebhookEventId,
 };
+pub use incoming_payment::IncomingPayment;
+pub use initiator::{InitiatedBy, UnknownInitiator};
+pub use outgoing_payment::OutgoingPayment;
+pub use quote::Quote;
+pub use receiver::Receiver;

@@ -1,0 +1,97 @@
+//! From a URL to the pools behind a `Database`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions, Connection};
+
+use crate::wake::Wakeups;
+use crate::{Database, Dialect, Durability, Error, Inner, Options};
+
+pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Error> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    match scheme {
+        "sqlite" => sqlite(url, options).await,
+        "postgres" | "postgresql" => postgres(url, options).await,
+        _ => Err(Error::UnknownScheme),
+    }
+}
+
+/// An idle connection costs a thread on SQLite and a process on Postgres.
+const IDLE: Duration = Duration::from_mins(2);
+
+async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
+    let in_memory = url.contains(":memory:");
+    let connection: SqliteConnectOptions = url.parse().map_err(Error::connecting)?;
+    let mut connection = connection
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(options.busy_timeout)
+        .synchronous(match options.durability {
+            Durability::PowerLoss => SqliteSynchronous::Full,
+            Durability::ProcessEnd => SqliteSynchronous::Normal,
+        })
+        .pragma("cache_size", "-1024")
+        .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", "16777216")
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    if in_memory {
+        let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
+        let both = DatabaseConnection::from(both.map_err(Error::connecting)?);
+        return Ok(database(Dialect::Sqlite, both.clone(), both, Wakeups::local()));
+    }
+    create_folder(connection.get_filename())?;
+    connection = connection.journal_mode(SqliteJournalMode::Wal);
+    // The writer comes first: it creates the file that the readers open read-only.
+    let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
+    let writer = DatabaseConnection::from(writer.map_err(Error::connecting)?);
+    let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
+    let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
+    Ok(database(Dialect::Sqlite, reader, writer, Wakeups::local()))
+}
+
+fn create_folder(file: &Path) -> Result<(), Error> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .map_err(|source| Error::Folder { folder: folder.display().to_string(), source }),
+        _ => Ok(()),
+    }
+}
+
+async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
+    let connection: PgConnectOptions = url.parse().map_err(Error::connecting)?;
+    let connection = connection.disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.postgres_connections.max(2))
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(IDLE)
+        // A ping before every use would double the round trips; only a rested connection is asked.
+        .test_before_acquire(false)
+        .before_acquire(|connection, rest| {
+            Box::pin(async move {
+                if rest.idle_for > Duration::from_secs(20) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(connection.clone())
+        .await
+        .map_err(Error::connecting)?;
+    let wakeups = Wakeups::across_processes(pool.clone(), connection);
+    let both = DatabaseConnection::from(pool);
+    Ok(database(Dialect::Postgres, both.clone(), both, wakeups))
+}
+
+fn database(dialect: Dialect, reader: DatabaseConnection, writer: DatabaseConnection, wakeups: Wakeups) -> Database {
+    Database { inner: Arc::new(Inner { dialect, reader, writer, wakeups: Arc::new(wakeups) }) }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong with a database, sorted by what a caller can do about it.
+
+use std::sync::Arc;
+
+use sea_orm::sqlx;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// Why a database operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A row with these unique values exists. `detail` names the constraint (Postgres) or the columns (SQLite).
+    #[error("a row with the same unique values exists ({detail})")]
+    UniqueViolation {
+        /// The constraint or columns, in the database's words.
+        detail: String,
+    },
+    /// A row refers to another that does not exist, or is referred to by one that does.
+    #[error("a referenced row is missing, or a row is still referred to ({detail})")]
+    ForeignKeyViolation {
+        /// The constraint, in the database's words.
+        detail: String,
+    },
+    /// Another transaction was in the way: nothing was written, repeat the whole transaction.
+    #[error("another transaction was in the way; repeat this one")]
+    Retriable(#[source] DbErr),
+    /// The database cannot be reached or has no free connection. Whether a commit took effect is unknown.
+    #[error("the database is not available; check DATABASE_URL and that the server runs")]
+    Unavailable(#[source] DbErr),
+    /// The URL names no database this program can use.
+    #[error("a database URL starts with `sqlite:` or `postgres://`")]
+    UnknownScheme,
+    /// The folder of the database file cannot be created.
+    #[error("the folder {folder} for the database cannot be created")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A stored row says something that cannot be.
+    #[error("inconsistent row {row} in {table}.{column}; restore it from a backup or correct it by hand")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// A value does not fit its column.
+    #[error("{what} does not fit the database")]
+    OutOfRange {
+        /// What was to be stored.
+        what: &'static str,
+    },
+    /// Anything else: a fault of this program or of the database.
+    #[error("the database refused: {0}")]
+    Other(#[source] DbErr),
+}
+
+impl Error {
+    /// A stored row that says something that cannot be.
+    pub fn inconsistent(table: &'static str, column: &'static str, row: impl ToString) -> Self {
+        Self::Inconsistent { table, column, row: row.to_string() }
+    }
+
+    /// Whether a row with the same unique values was in the way.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::UniqueViolation { .. })
+    }
+
+    /// Whether the same transaction may succeed when repeated.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Retriable(_) | Self::Unavailable(_))
+    }
+
+    pub(crate) fn connecting(error: sqlx::Error) -> Self {
+        Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(detail)) => return Self::UniqueViolation { detail },
+            Some(SqlErr::ForeignKeyConstraintViolation(detail)) => return Self::ForeignKeyViolation { detail },
+            _ => {}
+        }
+        match kind(&error) {
+            Kind::InTheWay => Self::Retriable(error),
+            Kind::Away => Self::Unavailable(error),
+            Kind::Fault => Self::Other(error),
+        }
+    }
+}
+
+enum Kind {
+    InTheWay,
+    Away,
+    Fault,
+}
+
+fn kind(error: &DbErr) -> Kind {
+    let inner = match error {
+        DbErr::ConnectionAcquire(_) => return Kind::Away,
+        DbErr::Conn(RuntimeErr::SqlxError(inner))
+        | DbErr::Exec(RuntimeErr::SqlxError(inner))
+        | DbErr::Query(RuntimeErr::SqlxError(inner)) => inner,
+        _ => return Kind::Fault,
+    };
+    match inner.as_ref() {
+        sqlx::Error::Database(inner) => {
+            let code = inner.code().unwrap_or_default();
+            if inner.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                sqlite_kind(&code)
+            } else {
+                postgres_kind(&code)
+            }
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Kind::Away,
+        _ => Kind::Fault,
+    }
+}
+
+/// The primary result code is the low octet: 5 is busy, 6 is locked (<https://sqlite.org/rescode.html>).
+fn sqlite_kind(code: &str) -> Kind {
+    match code.parse::<i32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => Kind::InTheWay,
+        _ => Kind::Fault,
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn postgres_kind(code: &str) -> Kind {
+    match code {
+        "40001" | "40P01" | "55P03" => Kind::InTheWay,
+        "57P01" | "57P02" | "57P03" | "53300" => Kind::Away,
+        _ if code.starts_with("08") => Kind::Away,
+        _ => Kind::Fault,
+    }
+}

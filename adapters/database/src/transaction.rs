@@ -1,0 +1,77 @@
+//! A transaction that may write, and what happens when it has been committed.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+
+use crate::wake::Wakeups;
+use crate::{Dialect, Error};
+
+/// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
+#[derive(Debug)]
+pub struct WriteTransaction {
+    inner: DatabaseTransaction,
+    dialect: Dialect,
+    wakeups: Arc<Wakeups>,
+    topics: Mutex<BTreeSet<String>>,
+}
+
+impl WriteTransaction {
+    pub(crate) fn new(inner: DatabaseTransaction, dialect: Dialect, wakeups: Arc<Wakeups>) -> Self {
+        Self { inner, dialect, wakeups, topics: Mutex::default() }
+    }
+
+    /// Which SQL is spoken.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Wakes the subscribers of `topic` once the transaction is committed, and not if it never is.
+    pub fn wake_on_commit(&self, topic: &str) {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
+    }
+
+    /// Makes the changes durable and visible, then wakes who waits for them.
+    pub async fn commit(self) -> Result<(), Error> {
+        let topics = self.topics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.inner.commit().await?;
+        for topic in topics {
+            self.wakeups.wake(topic);
+        }
+        Ok(())
+    }
+
+    /// Undoes everything now. Dropping the transaction does the same a little later.
+    pub async fn rollback(self) -> Result<(), Error> {
+        Ok(self.inner.rollback().await?)
+    }
+
+    pub(crate) fn inner(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for WriteTransaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
+    }
+}

@@ -1,0 +1,176 @@
+//! Wake-ups: whoever waits for work learns of it when the transaction that made it is committed.
+//!
+//! In process by a counter per topic; between processes by Postgres's LISTEN and NOTIFY. A notification inside
+//! the committing transaction would make all commits of the server queue at one lock, so it follows the commit,
+//! gathered with its neighbours. If a process dies in between, the subscribers' own timers find the work.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use clock::{Entropy, SystemEntropy};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sea_orm::sqlx::query;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+const CHANNEL: &str = "rafiki_wake";
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Tells when something was committed to a topic.
+#[derive(Debug)]
+pub struct Subscription(watch::Receiver<u64>);
+
+impl Subscription {
+    /// Returns at the first wake-up since the last return, at once if there was one meanwhile.
+    pub async fn notified(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The database is closed: nothing will be committed to it any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Wakeups {
+    topics: Mutex<HashMap<String, watch::Sender<u64>>>,
+    bridge: Option<Bridge>,
+}
+
+/// The way to other processes on the same Postgres database.
+#[derive(Debug)]
+struct Bridge {
+    pool: PgPool,
+    connection: PgConnectOptions,
+    /// Tells our own notifications from others'.
+    instance: String,
+    outbox: OnceLock<mpsc::UnboundedSender<String>>,
+    listening: OnceLock<()>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Wakeups {
+    pub(crate) fn local() -> Self {
+        Self { topics: Mutex::default(), bridge: None }
+    }
+
+    pub(crate) fn across_processes(pool: PgPool, connection: PgConnectOptions) -> Self {
+        let bridge = Bridge {
+            pool,
+            connection,
+            instance: SystemEntropy.uuid().simple().to_string(),
+            outbox: OnceLock::new(),
+            listening: OnceLock::new(),
+            tasks: Mutex::default(),
+        };
+        Self { topics: Mutex::default(), bridge: Some(bridge) }
+    }
+
+    pub(crate) fn subscribe(this: &Arc<Self>, topic: &str) -> Subscription {
+        let receiver = this.topics().entry(topic.to_owned()).or_default().subscribe();
+        if let Some(bridge) = &this.bridge {
+            bridge.listening.get_or_init(|| bridge.run(listen(Arc::downgrade(this), bridge.connection.clone())));
+        }
+        Subscription(receiver)
+    }
+
+    pub(crate) fn wake(&self, topic: String) {
+        self.wake_here(&topic);
+        if let Some(bridge) = &self.bridge {
+            let outbox = bridge.outbox.get_or_init(|| {
+                let (sender, receiver) = mpsc::unbounded_channel();
+                bridge.run(notify(bridge.pool.clone(), bridge.instance.clone(), receiver));
+                sender
+            });
+            // It only fails when the database has been closed.
+            let _ = outbox.send(topic);
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        if let Some(bridge) = &self.bridge {
+            for task in lock(&bridge.tasks).drain(..) {
+                task.abort();
+            }
+        }
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+        lock(&self.topics)
+    }
+
+    fn wake_here(&self, topic: &str) {
+        if let Some(counter) = self.topics().get(topic) {
+            counter.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    fn wake_all_here(&self) {
+        for counter in self.topics().values() {
+            counter.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// A notification is `{instance} {topic}`.
+    fn received(&self, payload: &str) {
+        let own = self.bridge.as_ref().map(|bridge| bridge.instance.as_str());
+        match payload.split_once(' ') {
+            Some((instance, topic)) if Some(instance) != own => self.wake_here(topic),
+            _ => {}
+        }
+    }
+}
+
+impl Bridge {
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.tasks).push(tokio::spawn(task).abort_handle());
+    }
+}
+
+async fn notify(pool: PgPool, instance: String, mut inbox: mpsc::UnboundedReceiver<String>) {
+    while let Some(first) = inbox.recv().await {
+        let mut topics = BTreeSet::from([first]);
+        while let Ok(another) = inbox.try_recv() {
+            topics.insert(another);
+        }
+        for topic in topics {
+            let sent = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(format!("{instance} {topic}"));
+            if let Err(error) = sent.execute(&pool).await {
+                tracing::warn!(%error, topic, "other processes were not woken; their timers will find the work");
+            }
+        }
+    }
+}
+
+/// Listens until the database is dropped. After a lost connection everybody is woken: something may have been missed.
+async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
+    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let pool = pool.connect_lazy_with(connection);
+    loop {
+        if let Err(error) = listen_once(&wakeups, &pool).await {
+            tracing::warn!(%error, "lost the wake-ups of other processes; connecting again");
+        }
+        if wakeups.strong_count() == 0 {
+            return;
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+async fn listen_once(wakeups: &Weak<Wakeups>, pool: &PgPool) -> Result<(), sea_orm::sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        let Some(here) = wakeups.upgrade() else { return Ok(()) };
+        here.wake_all_here();
+        drop(here);
+        while let Some(notification) = listener.try_recv().await? {
+            let Some(here) = wakeups.upgrade() else { return Ok(()) };
+            here.received(notification.payload());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

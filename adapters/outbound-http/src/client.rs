@@ -1,0 +1,220 @@
+//! Sends requests over two connection pools: one for the operator's URLs, one behind the address guard.
+//!
+//! Two pools, because a connection once opened to a private host for the operator must not serve a stranger's URL.
+
+use std::collections::HashSet;
+use std::error::Error as _;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use clock::Clock;
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, LOCATION};
+use url::{Host, Url};
+
+use crate::address::is_public;
+use crate::config::{OutboundConfig, Scheme, Strangers};
+use crate::error::{BuildError, OutboundError};
+use crate::request::{Destination, Request, Response};
+use crate::resolver::{NoPublicAddress, PublicOnly};
+
+/// The client. Cheap to clone; every clone shares the connections.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    configured: reqwest::Client,
+    guarded: reqwest::Client,
+    guard: Guard,
+    scheme: Scheme,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone, Debug)]
+enum Guard {
+    Off,
+    On { except_hosts: Arc<HashSet<String>> },
+}
+
+impl Outbound {
+    /// A client with these settings; `clock` tells when requests are signed.
+    pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        // Fails only if a provider is installed already, and then that one is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let configured = build(&config, |builder| builder)?;
+        let (guarded, guard) = match &config.strangers {
+            Strangers::AnyAddress => (configured.clone(), Guard::Off),
+            Strangers::PublicAddresses { except_hosts } => {
+                let except_hosts: Arc<HashSet<String>> =
+                    Arc::new(except_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
+                let resolver = Arc::new(PublicOnly { except_hosts: except_hosts.clone() });
+                let guarded = build(&config, |builder| builder.dns_resolver(resolver.clone()))?;
+                (guarded, Guard::On { except_hosts })
+            }
+        };
+        Ok(Self { configured, guarded, guard, scheme: config.scheme, clock })
+    }
+
+    /// Makes the call and reads the whole answer.
+    pub async fn send(&self, request: Request) -> Result<Response, OutboundError> {
+        let deadline = request.deadline;
+        let host = host_of(&request.url);
+        match tokio::time::timeout(deadline, self.follow(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(OutboundError::Timeout { host, deadline }),
+        }
+    }
+
+    /// The URL that is really called for `url`: in development `http` stands in for `https`.
+    pub fn wire_url(&self, mut url: Url) -> Url {
+        if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
+            // Both schemes are special, so the change is always possible.
+            let _ = url.set_scheme("http");
+        }
+        url
+    }
+
+    async fn follow(&self, mut request: Request) -> Result<Response, OutboundError> {
+        let mut redirects = request.redirects;
+        let replayable =
+            request.method == Method::GET && request.signer.is_none() && !request.headers.contains_key(AUTHORIZATION);
+        loop {
+            let url = request.url.clone();
+            let again = (replayable && redirects > 0).then(|| request.clone());
+            let response = self.once(request).await?;
+            let location = response.headers.get(LOCATION).and_then(|location| url.join(location.to_str().ok()?).ok());
+            match (again, location) {
+                (Some(again), Some(location)) if response.status.is_redirection() => {
+                    redirects -= 1;
+                    request = Request { url: location, ..again };
+                }
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    async fn once(&self, mut request: Request) -> Result<Response, OutboundError> {
+        let host = host_of(&request.url);
+        self.check_url(&request)?;
+        let mut url = self.wire_url(request.url);
+        url.set_fragment(None);
+        if let Some(signer) = &request.signer {
+            let (method, now) = (request.method.as_str(), self.clock.now());
+            signer.sign(method, url.as_str(), &mut request.headers, &request.body, now)?;
+        }
+        let client = match request.destination {
+            Destination::Configured => &self.configured,
+            Destination::Stranger => &self.guarded,
+        };
+        // The client writes these itself; a second copy would be sent twice.
+        request.headers.remove(HOST);
+        request.headers.remove(CONTENT_LENGTH);
+        let mut call = client.request(request.method, url).headers(request.headers);
+        if !request.body.is_empty() {
+            call = call.body(request.body);
+        }
+        let mut response = call.send().await.map_err(|error| failure(&host, &error))?;
+        let body = read(&mut response, request.limit, &host).await?;
+        let status = response.status();
+        Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
+    }
+
+    fn check_url(&self, request: &Request) -> Result<(), OutboundError> {
+        let url = &request.url;
+        let refused = |reason| OutboundError::Url { url: without_query(url), reason };
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(refused("only https and http are spoken"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("it carries a user name or password"));
+        }
+        let Guard::On { except_hosts } = &self.guard else { return Ok(()) };
+        let host = host_of(url);
+        if request.destination == Destination::Configured || except_hosts.contains(&host) {
+            return Ok(());
+        }
+        if self.scheme == Scheme::AsWritten && url.scheme() != "https" {
+            return Err(refused("it must be https"));
+        }
+        // Addresses written as such never reach the resolver, so they are judged here.
+        let public = match url.host() {
+            Some(Host::Ipv4(address)) => is_public(address.into()),
+            Some(Host::Ipv6(address)) => is_public(address.into()),
+            Some(Host::Domain(_)) => true,
+            None => false,
+        };
+        if public { Ok(()) } else { Err(OutboundError::AddressRefused { host }) }
+    }
+}
+
+fn build(
+    config: &OutboundConfig,
+    with: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, BuildError> {
+    let builder = || {
+        with(reqwest::Client::builder())
+            .user_agent(&config.user_agent)
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(config.pool_idle_timeout)
+            .pool_max_idle_per_host(config.pool_max_idle_per_host)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+    };
+    builder().build().or_else(|error| {
+        // A machine without certificate authorities can still speak http, and says so when https is tried.
+        tracing::warn!(%error, "no certificate authorities found; https calls will fail");
+        Ok(builder().tls_certs_only([]).build()?)
+    })
+}
+
+async fn read(response: &mut reqwest::Response, limit: usize, host: &str) -> Result<Bytes, OutboundError> {
+    let too_large = || OutboundError::TooLarge { host: host.to_owned(), limit };
+    let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
+    if response.content_length().is_some_and(|length| length > limit_u64) {
+        return Err(too_large());
+    }
+    let next = async |response: &mut reqwest::Response| response.chunk().await.map_err(|error| failure(host, &error));
+    // Most answers arrive in one piece, which is then handed on without copying.
+    let Some(first) = next(response).await? else { return Ok(Bytes::new()) };
+    if first.len() > limit {
+        return Err(too_large());
+    }
+    let Some(second) = next(response).await? else { return Ok(first) };
+    let mut whole = BytesMut::from(first.as_ref());
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        if whole.len() + bytes.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&bytes);
+        piece = next(response).await?;
+    }
+    Ok(whole.freeze())
+}
+
+fn failure(host: &str, error: &reqwest::Error) -> OutboundError {
+    let host = host.to_owned();
+    let mut reason = error.source();
+    let mut innermost = String::new();
+    while let Some(cause) = reason {
+        if cause.downcast_ref::<NoPublicAddress>().is_some() {
+            return OutboundError::AddressRefused { host };
+        }
+        innermost = cause.to_string();
+        reason = cause.source();
+    }
+    if error.is_connect() {
+        OutboundError::Connect { host, reason: innermost }
+    } else {
+        OutboundError::Broken { host, reason: innermost }
+    }
+}
+
+/// The host for the guard and for messages; brackets of IPv6 addresses are left out.
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
+}
+
+fn without_query(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}

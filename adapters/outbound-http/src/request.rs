@@ -1,0 +1,153 @@
+//! One call: what is sent, how long it may take, how much is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_signatures::Signer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Who chose the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Somebody outside: the address guard applies.
+    Stranger,
+    /// The operator, in configuration or through the Admin API: called wherever it leads.
+    Configured,
+}
+
+/// A call to be made. Made for strangers' URLs unless said otherwise.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Url,
+    /// All headers but those of connection handling, length and signature.
+    pub headers: HeaderMap,
+    /// The body, empty for none.
+    pub body: Bytes,
+    /// Time for the whole call, redirects and reading included.
+    pub deadline: Duration,
+    /// The most bytes read of the answer.
+    pub limit: usize,
+    /// Who chose the URL.
+    pub destination: Destination,
+    /// How many redirects of an unsigned `GET` are followed.
+    pub redirects: u8,
+    /// Who signs, if anybody.
+    pub signer: Option<Arc<Signer>>,
+}
+
+impl Request {
+    /// A call without body: 5 seconds, 64 KiB, no redirects, to a stranger.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            deadline: Duration::from_secs(5),
+            limit: 64 * 1024,
+            destination: Destination::Stranger,
+            redirects: 0,
+            signer: None,
+        }
+    }
+
+    /// `GET` of a JSON document.
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url).header(ACCEPT, JSON)
+    }
+
+    /// `POST` without body.
+    pub fn post(url: Url) -> Self {
+        Self::new(Method::POST, url).header(ACCEPT, JSON)
+    }
+
+    /// `POST` of a JSON document in its compact form, as digests of official implementations require.
+    pub fn post_json(url: Url, body: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        Ok(Self::post(url).header(CONTENT_TYPE, JSON).body(body))
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets `Authorization`, marked as secret; a value that cannot be sent is left out.
+    pub fn authorization(mut self, value: &str) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            self.headers.insert(AUTHORIZATION, value);
+        }
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Sets the time for the whole call.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the most bytes read of the answer.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Marks the URL as chosen by the operator.
+    pub fn configured(mut self) -> Self {
+        self.destination = Destination::Configured;
+        self
+    }
+
+    /// Follows up to `redirects` redirects if the call is an unsigned `GET` without `Authorization`.
+    pub fn redirects(mut self, redirects: u8) -> Self {
+        self.redirects = redirects;
+        self
+    }
+
+    /// Has the request signed when it is sent.
+    pub fn signed(mut self, signer: Arc<Signer>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// Reads the body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
+    /// The beginning of the body as text, for messages.
+    pub fn excerpt(&self) -> String {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(200)]).into_owned()
+    }
+}

@@ -1,0 +1,38 @@
+//! Amounts of one asset in another (payments section 10.3).
+
+use money::Ratio;
+
+/// How the smallest units of two assets relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// Same code and scale: amounts stay as they are.
+    None,
+    /// Smallest units of the destination per smallest unit of the source.
+    By(Ratio),
+}
+
+impl Conversion {
+    /// The ratio of smallest units.
+    pub fn ratio(&self) -> Ratio {
+        match self {
+            Self::None => Ratio::ONE,
+            Self::By(ratio) => *ratio,
+        }
+    }
+}
+
+/// What `source_amount` is worth, rounded down; `None` above 2^64−1.
+pub fn convert_source_floor(source_amount: u64, conversion: Conversion) -> Option<u64> {
+    match conversion {
+        Conversion::None => Some(source_amount),
+        Conversion::By(ratio) => ratio.checked_mul_floor(source_amount),
+    }
+}
+
+/// What must be given for `destination_amount`, rounded up; `None` above 2^64−1.
+pub fn convert_destination_ceil(destination_amount: u64, conversion: Conversion) -> Option<u64> {
+    match conversion {
+        Conversion::None => Some(destination_amount),
+        Conversion::By(ratio) => ratio.checked_div_ceil(destination_amount),
+    }
+}

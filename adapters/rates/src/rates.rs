@@ -1,0 +1,194 @@
+//! Tables of rates kept in memory, refreshed before they run out.
+//!
+//! A table in demand is refreshed in the background once half its life is over, so the packet path meets a fetch
+//! only for the first packet after a pause. One question per service and base is under way at any time, and a
+//! failure is remembered for a moment so that a broken service is not asked for every packet.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use clock::{Clock, Timestamp};
+use money::{Asset, AssetCode, Rate};
+use url::Url;
+
+use crate::{Conversion, FetchRates, RateTable};
+
+/// How long rates are good.
+#[derive(Clone, Copy, Debug)]
+pub struct RatesSettings {
+    /// `EXCHANGE_RATES_LIFETIME`: a table of this age is no longer served without a fresh answer.
+    pub lifetime: Duration,
+    /// How long beyond its life a table is still served while its service does not answer.
+    pub stale_for: Duration,
+    /// How long a failure is remembered before the service is asked again.
+    pub failure_pause: Duration,
+}
+
+impl Default for RatesSettings {
+    fn default() -> Self {
+        Self { lifetime: Duration::from_secs(15), stale_for: Duration::ZERO, failure_pause: Duration::from_secs(1) }
+    }
+}
+
+/// Why an amount could not be converted (payments section 10.1).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConversionError {
+    /// No rates service is configured.
+    #[error("Exchange rate conversion currently not supported")]
+    MissingExchangeRatesUrl,
+    /// The rates service gave no usable answer.
+    #[error("Could not fetch exchange rates")]
+    CouldNotFetchRates,
+    /// There is no usable rate between the two assets.
+    #[error("Invalid destination price")]
+    InvalidDestinationPrice,
+}
+
+/// The rates of every service and base in use. Clones share one memory.
+#[derive(Clone)]
+pub struct Rates(Arc<Shared>);
+
+struct Shared {
+    service: Arc<dyn FetchRates>,
+    clock: Arc<dyn Clock>,
+    settings: RatesSettings,
+    entries: Mutex<HashMap<(Url, AssetCode), Arc<Entry>>>,
+}
+
+/// What is known from one service about one base.
+struct Entry {
+    /// The question.
+    url: Url,
+    base: AssetCode,
+    known: ArcSwapOption<Known>,
+    /// Held by whoever asks; its content is the instant before which a failed service is not asked again.
+    asking: tokio::sync::Mutex<Option<Timestamp>>,
+    refreshing: AtomicBool,
+}
+
+struct Known {
+    table: RateTable,
+    since: Timestamp,
+}
+
+impl Rates {
+    /// Rates obtained through `service`.
+    pub fn new(service: Arc<dyn FetchRates>, clock: Arc<dyn Clock>, settings: RatesSettings) -> Self {
+        Self(Arc::new(Shared { service, clock, settings, entries: Mutex::default() }))
+    }
+
+    /// How amounts of `source` become amounts of `destination` by the rates of the service at `url`.
+    ///
+    /// Assets of one code need no service. The answer comes from memory while the table is alive.
+    pub async fn conversion(
+        &self,
+        url: Option<&Url>,
+        source: &Asset,
+        destination: &Asset,
+    ) -> Result<Conversion, ConversionError> {
+        if source == destination {
+            return Ok(Conversion::None);
+        }
+        let rate = if source.code == destination.code {
+            Rate::ONE
+        } else {
+            let url = url.ok_or(ConversionError::MissingExchangeRatesUrl)?;
+            let known = self.known(url, &source.code).await?;
+            known.table.get(&destination.code).ok_or(ConversionError::InvalidDestinationPrice)?
+        };
+        let ratio = rate.between(source, destination).ok_or(ConversionError::InvalidDestinationPrice)?;
+        Ok(Conversion::By(ratio))
+    }
+
+    /// Asks for the table of `base` ahead of its first use.
+    pub async fn warm(&self, url: &Url, base: &AssetCode) -> Result<(), ConversionError> {
+        self.known(url, base).await.map(drop)
+    }
+
+    async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<Known>, ConversionError> {
+        let entry = self.entry(url, base);
+        let settings = &self.0.settings;
+        if let Some(known) = entry.known.load_full() {
+            let age = self.0.clock.now().saturating_since(known.since);
+            if age * 2 >= settings.lifetime {
+                self.refresh_in_background(&entry);
+            }
+            if age < settings.lifetime + settings.stale_for {
+                return Ok(known);
+            }
+        }
+        self.0.ask(&entry).await
+    }
+
+    fn entry(&self, url: &Url, base: &AssetCode) -> Arc<Entry> {
+        let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .entry((url.clone(), base.clone()))
+            .or_insert_with(|| {
+                Arc::new(Entry {
+                    url: question(url, base),
+                    base: base.clone(),
+                    known: ArcSwapOption::empty(),
+                    asking: tokio::sync::Mutex::new(None),
+                    refreshing: AtomicBool::new(false),
+                })
+            })
+            .clone()
+    }
+
+    fn refresh_in_background(&self, entry: &Arc<Entry>) {
+        if entry.refreshing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (shared, entry) = (self.0.clone(), entry.clone());
+        tokio::spawn(async move {
+            // A failure is logged where it happens; the table in memory serves on.
+            let _ = shared.ask(&entry).await;
+            entry.refreshing.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl Shared {
+    /// Asks the service, unless somebody else just got an answer or it has just failed.
+    async fn ask(&self, entry: &Entry) -> Result<Arc<Known>, ConversionError> {
+        let mut pause_until = entry.asking.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = entry.known.load_full()
+            && now.saturating_since(known.since) * 2 < self.settings.lifetime
+        {
+            return Ok(known);
+        }
+        if pause_until.is_some_and(|until| now < until) {
+            return Err(ConversionError::CouldNotFetchRates);
+        }
+        match self.fetch(entry).await {
+            Ok(table) => {
+                let known = Arc::new(Known { table, since: self.clock.now() });
+                entry.known.store(Some(known.clone()));
+                *pause_until = None;
+                Ok(known)
+            }
+            Err(reason) => {
+                tracing::warn!(base = %entry.base, host = entry.url.host_str(), reason, "rates not fetched");
+                *pause_until = Some(self.clock.now() + self.settings.failure_pause);
+                Err(ConversionError::CouldNotFetchRates)
+            }
+        }
+    }
+
+    async fn fetch(&self, entry: &Entry) -> Result<RateTable, String> {
+        let body = self.service.fetch(entry.url.clone()).await.map_err(|error| error.to_string())?;
+        RateTable::parse(&body, &entry.base).map_err(|error| error.to_string())
+    }
+}
+
+/// The configured address with `base` added to its query.
+fn question(url: &Url, base: &AssetCode) -> Url {
+    let mut url = url.clone();
+    url.query_pairs_mut().append_pair("base", base.as_str());
+    url
+}

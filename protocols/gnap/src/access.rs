@@ -1,0 +1,273 @@
+//! Access items: what a token allows, on whose resources, within which limits.
+//!
+//! Closed types: a member that is not defined here is refused, so a request can never reach
+//! into what the server stores beside it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+use crate::text::{ResourceUrl, present};
+
+/// The most access items of one token.
+pub const ACCESS_ITEMS_MAX: usize = 3;
+
+/// The kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessType {
+    /// Incoming payments.
+    IncomingPayment,
+    /// Outgoing payments.
+    OutgoingPayment,
+    /// Quotes.
+    Quote,
+}
+
+impl AccessType {
+    /// The word of the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IncomingPayment => "incoming-payment",
+            Self::OutgoingPayment => "outgoing-payment",
+            Self::Quote => "quote",
+        }
+    }
+
+    /// Whether a token for this kind may carry the action.
+    pub const fn allows(self, action: Action) -> bool {
+        match (self, action) {
+            (_, Action::Create | Action::Read | Action::ReadAll)
+            | (Self::IncomingPayment, _)
+            | (Self::OutgoingPayment, Action::List | Action::ListAll) => true,
+            (Self::OutgoingPayment, Action::Complete)
+            | (Self::Quote, Action::Complete | Action::List | Action::ListAll) => false,
+        }
+    }
+}
+
+/// Something that may be done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Make one.
+    Create,
+    /// Complete an incoming payment before it is fully paid.
+    Complete,
+    /// Read those the client made itself.
+    Read,
+    /// Read those of every client.
+    ReadAll,
+    /// List those the client made itself.
+    List,
+    /// List those of every client.
+    ListAll,
+}
+
+impl Action {
+    /// The word of the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Complete => "complete",
+            Self::Read => "read",
+            Self::ReadAll => "read-all",
+            Self::List => "list",
+            Self::ListAll => "list-all",
+        }
+    }
+
+    /// The wider action that includes this one, if there is one.
+    pub const fn widened(self) -> Option<Self> {
+        match self {
+            Self::Read => Some(Self::ReadAll),
+            Self::List => Some(Self::ListAll),
+            _ => None,
+        }
+    }
+}
+
+/// Actions without repetition, in the order asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Action>", into = "Vec<Action>")]
+pub struct Actions(Vec<Action>);
+
+impl Actions {
+    /// Whether exactly this action is among them.
+    pub fn contains(&self, action: Action) -> bool {
+        self.0.contains(&action)
+    }
+
+    /// Whether the action is among them, or a wider one that includes it.
+    pub fn permit(&self, action: Action) -> bool {
+        self.contains(action) || action.widened().is_some_and(|wider| self.contains(wider))
+    }
+
+    /// The actions in order.
+    pub fn as_slice(&self) -> &[Action] {
+        &self.0
+    }
+}
+
+/// An action is listed twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must NOT have duplicate items")]
+pub struct DuplicateAction;
+
+impl TryFrom<Vec<Action>> for Actions {
+    type Error = DuplicateAction;
+    fn try_from(actions: Vec<Action>) -> Result<Self, Self::Error> {
+        let repeated = actions.iter().enumerate().any(|(i, action)| actions[..i].contains(action));
+        if repeated { Err(DuplicateAction) } else { Ok(Self(actions)) }
+    }
+}
+
+impl From<Actions> for Vec<Action> {
+    fn from(actions: Actions) -> Self {
+        actions.0
+    }
+}
+
+/// Why an access item is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAccess {
+    /// The kind of resource does not know the action.
+    #[error("{} is not an action of {}", action.as_str(), kind.as_str())]
+    Action {
+        /// The kind.
+        kind: AccessType,
+        /// The action it does not have.
+        action: Action,
+    },
+    /// Outgoing payments are always somebody's.
+    #[error("must have required property 'identifier'")]
+    NoIdentifier,
+    /// Only outgoing payments have limits.
+    #[error("limits are for outgoing-payment only")]
+    Limits,
+}
+
+/// One granted or requested right. Equal items are the same right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WireAccessItem", into = "WireAccessItem")]
+pub struct AccessItem {
+    kind: AccessType,
+    actions: Actions,
+    identifier: Option<ResourceUrl>,
+    limits: Option<Limits>,
+}
+
+impl AccessItem {
+    /// A right, if these parts go together.
+    pub fn new(
+        kind: AccessType,
+        actions: Actions,
+        identifier: Option<ResourceUrl>,
+        limits: Option<Limits>,
+    ) -> Result<Self, InvalidAccess> {
+        if let Some(&action) = actions.as_slice().iter().find(|action| !kind.allows(**action)) {
+            return Err(InvalidAccess::Action { kind, action });
+        }
+        if kind == AccessType::OutgoingPayment {
+            if identifier.is_none() {
+                return Err(InvalidAccess::NoIdentifier);
+            }
+        } else if limits.is_some() {
+            return Err(InvalidAccess::Limits);
+        }
+        Ok(Self { kind, actions, identifier, limits })
+    }
+
+    /// The kind of resource.
+    pub fn kind(&self) -> AccessType {
+        self.kind
+    }
+
+    /// What may be done.
+    pub fn actions(&self) -> &Actions {
+        &self.actions
+    }
+
+    /// Whose resources: a wallet address, or anybody's of the grant's tenant when absent.
+    pub fn identifier(&self) -> Option<&ResourceUrl> {
+        self.identifier.as_ref()
+    }
+
+    /// Within which limits an outgoing payment may be made.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.limits.as_ref()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireAccessItem {
+    #[serde(rename = "type")]
+    kind: AccessType,
+    actions: Actions,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    identifier: Option<ResourceUrl>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    limits: Option<Limits>,
+}
+
+impl TryFrom<WireAccessItem> for AccessItem {
+    type Error = InvalidAccess;
+    fn try_from(wire: WireAccessItem) -> Result<Self, Self::Error> {
+        Self::new(wire.kind, wire.actions, wire.identifier, wire.limits)
+    }
+}
+
+impl From<AccessItem> for WireAccessItem {
+    fn from(item: AccessItem) -> Self {
+        Self { kind: item.kind, actions: item.actions, identifier: item.identifier, limits: item.limits }
+    }
+}
+
+/// A right a resource server needs to see before it serves a request.
+///
+/// Members beyond these are tolerated, because resource servers may send the whole of what they know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequiredAccess {
+    /// The kind of resource.
+    #[serde(rename = "type")]
+    pub kind: AccessType,
+    /// Everything that must be permitted.
+    pub actions: Actions,
+    /// Whose resource it is; absent when the request is not about one wallet address.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<ResourceUrl>,
+    /// Limits that must be granted exactly like this.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+impl RequiredAccess {
+    /// One action on one kind of resource of one owner.
+    pub fn one(kind: AccessType, action: Action, identifier: Option<ResourceUrl>) -> Self {
+        Self { kind, actions: Actions(vec![action]), identifier, limits: None }
+    }
+
+    /// Whether a granted item gives everything required.
+    pub fn is_covered_by(&self, granted: &AccessItem) -> bool {
+        let same_owner = match (&self.identifier, &granted.identifier) {
+            (Some(required), Some(granted)) => required == granted,
+            _ => true,
+        };
+        self.kind == granted.kind
+            && same_owner
+            && self.actions.as_slice().iter().all(|action| granted.actions.permit(*action))
+            && self.limits.as_ref().is_none_or(|limits| granted.limits.as_ref() == Some(limits))
+    }
+
+    /// The granted item to answer with: of those that cover the requirement, one naming the owner before
+    /// one that names nobody, then one with the wider action before one without, then the first.
+    pub fn best_of<'a>(&self, granted: &'a [AccessItem]) -> Option<&'a AccessItem> {
+        let rank = |item: &AccessItem| {
+            let names_owner = self.identifier.is_some() && item.identifier == self.identifier;
+            let actions = self.actions.as_slice().iter();
+            let widest = actions.filter_map(|action| action.widened()).all(|wider| item.actions.contains(wider));
+            (!names_owner, !widest)
+        };
+        granted.iter().filter(|item| self.is_covered_by(item)).min_by_key(|item| rank(item))
+    }
+}

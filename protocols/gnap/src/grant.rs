@@ -1,0 +1,243 @@
+//! `POST /{tenant}` and `POST /continue/{id}`: asking for a grant, and going on with it.
+//!
+//! RFC 9635 sections 2, 3 and 5 in the Open Payments profile (auth-server API 1.3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::{ACCESS_ITEMS_MAX, AccessItem};
+use crate::client::Client;
+use crate::parse::{InvalidBody, parse};
+use crate::secret::TokenValue;
+use crate::text::{URL_LENGTH_MAX, present};
+
+/// The longest client nonce and subject id accepted, in octets.
+pub const TEXT_LENGTH_MAX: usize = 255;
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRequest {
+    /// Who asks.
+    pub client: Client,
+    /// The rights wanted.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<AccessTokenRequest>,
+    /// The statement wanted about the resource owner.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// How the owner can be asked for consent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub interact: Option<InteractRequest>,
+}
+
+impl GrantRequest {
+    /// Reads a request body and checks it against the schema.
+    pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
+        let request: Self = parse(body)?;
+        match (&request.access_token, &request.subject, &request.interact) {
+            (None, None, _) => return Err(InvalidBody::missing("", "access_token")),
+            (None, Some(_), None) => return Err(InvalidBody::missing("", "interact")),
+            _ => {}
+        }
+        let finish = request.interact.as_ref().and_then(|interact| interact.finish.as_ref());
+        if let Some(finish) = finish {
+            InvalidBody::check_length("interact.finish.uri", &finish.uri, URL_LENGTH_MAX)?;
+            InvalidBody::check_length("interact.finish.nonce", &finish.nonce, TEXT_LENGTH_MAX)?;
+        }
+        for subject in request.subject.iter().flat_map(|subject| &subject.sub_ids) {
+            InvalidBody::check_length("subject.sub_ids.0.id", &subject.id, TEXT_LENGTH_MAX)?;
+        }
+        Ok(request)
+    }
+
+    /// The rights wanted, none if no token is wanted.
+    pub fn access(&self) -> &[AccessItem] {
+        self.access_token.as_ref().map_or(&[], |token| &token.access)
+    }
+}
+
+/// The token wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenRequest {
+    /// At most three different rights.
+    #[serde(deserialize_with = "different_items")]
+    pub access: Vec<AccessItem>,
+}
+
+pub(crate) fn different_items<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + PartialEq,
+{
+    let items = Vec::<T>::deserialize(deserializer)?;
+    if items.len() > ACCESS_ITEMS_MAX {
+        return Err(serde::de::Error::custom(format_args!("must NOT have more than {ACCESS_ITEMS_MAX} items")));
+    }
+    if items.iter().enumerate().any(|(i, item)| items[..i].contains(item)) {
+        return Err(serde::de::Error::custom("must NOT have duplicate items"));
+    }
+    Ok(items)
+}
+
+/// The statement that the owner has these identifiers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Exactly one in requests.
+    #[serde(deserialize_with = "one_subject")]
+    pub sub_ids: Vec<SubjectId>,
+}
+
+fn one_subject<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<SubjectId>, D::Error> {
+    let ids = Vec::<SubjectId>::deserialize(deserializer)?;
+    if ids.len() == 1 { Ok(ids) } else { Err(serde::de::Error::custom("must have exactly 1 item")) }
+}
+
+/// An identifier of a person: the URL of a wallet address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectId {
+    /// The identifier.
+    pub id: String,
+    /// How it is written.
+    pub format: SubjectFormat,
+}
+
+/// How a subject identifier is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectFormat {
+    /// A URI.
+    Uri,
+}
+
+/// How the owner can be brought to the consent page, and back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractRequest {
+    /// The ways to start the client offers.
+    pub start: Vec<StartMode>,
+    /// How the client wants to hear that the interaction is over; without it the client polls.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub finish: Option<InteractFinish>,
+}
+
+/// A way to start an interaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartMode {
+    /// The browser is sent to a URL.
+    Redirect,
+}
+
+/// Where the browser goes when the interaction is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractFinish {
+    /// How.
+    pub method: FinishMethod,
+    /// Where to.
+    pub uri: String,
+    /// The client's part of the interaction hash.
+    pub nonce: String,
+}
+
+/// A way to end an interaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishMethod {
+    /// The browser is sent back.
+    Redirect,
+}
+
+/// The answer to a grant request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum GrantResponse {
+    /// The owner has to consent first.
+    Pending {
+        /// Where to send the browser.
+        interact: InteractInstructions,
+        /// How to go on afterwards.
+        r#continue: Continuation,
+    },
+    /// Granted at once.
+    Approved {
+        /// The token.
+        access_token: AccessToken,
+        /// How to cancel.
+        r#continue: Continuation,
+    },
+}
+
+/// How to bring the owner to the consent page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractInstructions {
+    /// Where to send the browser.
+    pub redirect: String,
+    /// The server's part of the interaction hash.
+    pub finish: String,
+}
+
+/// How to continue a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continuation {
+    /// What authorises it.
+    pub access_token: ContinueToken,
+    /// Where.
+    pub uri: String,
+    /// Seconds to wait before the next continuation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u64>,
+}
+
+/// The continuation access token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContinueToken {
+    /// Its value, sent as `Authorization: GNAP <value>`.
+    pub value: TokenValue,
+}
+
+/// A token for the resource server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// What it allows.
+    pub access: Vec<AccessItem>,
+    /// Its value, sent as `Authorization: GNAP <value>`.
+    pub value: TokenValue,
+    /// Where it is rotated and revoked.
+    pub manage: String,
+    /// Seconds from its issue to its expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
+/// The body of a continuation: empty when polling.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContinueRequest {
+    /// The reference the browser brought back.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub interact_ref: Option<String>,
+}
+
+impl ContinueRequest {
+    /// Reads a request body, which may be empty.
+    pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
+        if body.iter().all(u8::is_ascii_whitespace) { Ok(Self::default()) } else { parse(body) }
+    }
+}
+
+/// The answer to a continuation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContinueResponse {
+    /// The token, once the owner consented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<AccessToken>,
+    /// The statement about the owner, once the owner consented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// How to go on or cancel.
+    pub r#continue: Continuation,
+}
+
+/// The answer to `POST /token/{id}`, a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenResponse {
+    /// The new token.
+    pub access_token: AccessToken,
+}

@@ -1,0 +1,31 @@
+//! Query parameters set on a URL the way browsers do, for redirects of the interaction.
+//!
+//! Not a general URL builder: parameters are replaced, everything else of the URL stays.
+
+use url::Url;
+
+/// Sets each parameter of `url`: the first occurrence keeps its place and takes the new value,
+/// further ones go, a missing one is appended. The whole query is then in form encoding, and the
+/// fragment stays last (WHATWG URL, `searchParams.set`).
+pub fn set_query(url: &Url, parameters: &[(&str, &str)]) -> Url {
+    let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    for (name, value) in parameters {
+        let mut placed = false;
+        pairs.retain_mut(|(existing, current)| {
+            if existing != name {
+                return true;
+            }
+            let first = !std::mem::replace(&mut placed, true);
+            if first {
+                (*value).clone_into(current);
+            }
+            first
+        });
+        if !placed {
+            pairs.push(((*name).to_owned(), (*value).to_owned()));
+        }
+    }
+    let mut url = url.clone();
+    url.query_pairs_mut().clear().extend_pairs(&pairs);
+    url
+}

@@ -1,0 +1,37 @@
+//! Token values, which must not end up in logs.
+//!
+//! The value is opaque to clients; how the server makes and stores it is decided elsewhere.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An access token or continuation token. Its debug form hides the value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenValue(String);
+
+impl TokenValue {
+    /// The value itself, for a header or a response body.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for TokenValue {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl From<&str> for TokenValue {
+    fn from(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl fmt::Debug for TokenValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenValue(…)")
+    }
+}

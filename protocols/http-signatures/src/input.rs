@@ -1,0 +1,246 @@
+//! `Signature-Input` and `Signature` (RFC 9421 section 4): strict structured fields first, then the looser forms in the field.
+//!
+//! Only the member `sig1` counts. Its text is kept as received, because that text is what was signed.
+
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sfv::{BareItem, FieldType, InnerList, List, ListEntry, Parser};
+
+use crate::components::Component;
+
+const LABEL: &str = "sig1=";
+
+/// Why the two headers cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputError {
+    /// No member `sig1`, or several.
+    Label,
+    /// The member is not a list of components with parameters.
+    Malformed,
+    /// A component is unknown, parametrised, not in lower case or listed twice.
+    Component,
+}
+
+/// The parameters of a signature that decide anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters {
+    pub(crate) key_id: Option<String>,
+    pub(crate) created: Option<i64>,
+    pub(crate) expires: Option<i64>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) alg: Option<String>,
+}
+
+/// The member `sig1` of a `Signature-Input` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignatureInput {
+    pub(crate) components: Vec<Component>,
+    pub(crate) parameters: Parameters,
+    /// The member's value as received.
+    pub(crate) raw: String,
+    /// The value as RFC 8941 writes it, if that is another text.
+    pub(crate) canonical: Option<String>,
+}
+
+impl SignatureInput {
+    pub(crate) fn parse(header: &str) -> Result<Self, InputError> {
+        let raw = sole_member(header)?;
+        match Parser::new(raw).parse::<List>() {
+            Ok(list) => Self::from_structured(raw, &list),
+            Err(_) => Self::from_loose(raw),
+        }
+    }
+
+    pub(crate) fn covers(&self, component: &Component) -> bool {
+        self.components.contains(component)
+    }
+
+    fn from_structured(raw: &str, list: &List) -> Result<Self, InputError> {
+        let [ListEntry::InnerList(inner)] = list.as_slice() else {
+            // Unquoted identifiers are tokens to RFC 8941 unless they begin with `@`.
+            return Self::from_loose(raw);
+        };
+        if inner.items.iter().any(|item| matches!(item.bare_item, BareItem::Token(_))) {
+            return Self::from_loose(raw);
+        }
+        let components = components(inner.items.iter().map(|item| match &item.bare_item {
+            BareItem::String(name) if item.params.is_empty() => Some(name.as_str()),
+            _ => None,
+        }))?;
+        let canonical = list.serialize().filter(|canonical| canonical != raw);
+        Ok(Self { components, parameters: structured_parameters(inner), raw: raw.to_owned(), canonical })
+    }
+
+    /// Identifiers with or without quotes, separated by single spaces; parameters separated by semicolons.
+    fn from_loose(raw: &str) -> Result<Self, InputError> {
+        let inside = raw.strip_prefix('(').ok_or(InputError::Malformed)?;
+        let (list, parameters) = inside.split_once(')').ok_or(InputError::Malformed)?;
+        let components = components(list.split(' ').map(|name| match name.strip_prefix('"') {
+            Some(quoted) => quoted.strip_suffix('"'),
+            None => Some(name),
+        }))?;
+        Ok(Self { components, parameters: loose_parameters(parameters)?, raw: raw.to_owned(), canonical: None })
+    }
+}
+
+fn components<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Result<Vec<Component>, InputError> {
+    let mut components = Vec::new();
+    for name in names {
+        let component = name.and_then(Component::parse).ok_or(InputError::Component)?;
+        if components.contains(&component) {
+            return Err(InputError::Component);
+        }
+        components.push(component);
+    }
+    Ok(components)
+}
+
+fn structured_parameters(list: &InnerList) -> Parameters {
+    let text = |name: &str| match list.params.get(name) {
+        Some(BareItem::String(value)) => Some(value.as_str().to_owned()),
+        Some(BareItem::Token(value)) => Some(value.as_str().to_owned()),
+        _ => None,
+    };
+    let integer = |name: &str| list.params.get(name).and_then(BareItem::as_integer).map(i64::from);
+    Parameters {
+        key_id: text("keyid"),
+        created: integer("created"),
+        expires: integer("expires"),
+        nonce: text("nonce"),
+        alg: text("alg"),
+    }
+}
+
+fn loose_parameters(text: &str) -> Result<Parameters, InputError> {
+    let mut parameters = Parameters::default();
+    let mut segments = split_outside_quotes(text, ';').into_iter();
+    if segments.next().is_some_and(|before_first| !before_first.trim().is_empty()) {
+        return Err(InputError::Malformed);
+    }
+    for segment in segments {
+        let (name, value) = segment.trim().split_once('=').ok_or(InputError::Malformed)?;
+        let unquoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value).to_owned();
+        match name {
+            "keyid" => set_once(&mut parameters.key_id, unquoted)?,
+            "nonce" => set_once(&mut parameters.nonce, unquoted)?,
+            "alg" => set_once(&mut parameters.alg, unquoted)?,
+            "created" => set_once(&mut parameters.created, unquoted.parse().map_err(|_| InputError::Malformed)?)?,
+            "expires" => set_once(&mut parameters.expires, unquoted.parse().map_err(|_| InputError::Malformed)?)?,
+            _ => {}
+        }
+    }
+    Ok(parameters)
+}
+
+fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), InputError> {
+    if slot.replace(value).is_some() { Err(InputError::Malformed) } else { Ok(()) }
+}
+
+/// The 64 octets of the member `sig1` of a `Signature` header, or of the whole header if it carries no label.
+pub(crate) fn parse_signature(header: &str) -> Option<[u8; 64]> {
+    let member = match sole_member(header) {
+        Ok(member) => member,
+        Err(_) if !header.contains(',') && !header.contains(LABEL) => header.trim(),
+        Err(_) => return None,
+    };
+    let text = member.split(';').next()?.trim();
+    let text = text.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or(text);
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    GeneralPurpose::new(alphabet, config).decode(text).ok()?.try_into().ok()
+}
+
+/// The text of the one member labelled `sig1`.
+fn sole_member(header: &str) -> Result<&str, InputError> {
+    let members = split_outside_quotes(header, ',');
+    let mut values = members.iter().filter_map(|member| member.trim().strip_prefix(LABEL));
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(InputError::Label),
+    }
+}
+
+/// Splits at `separator` wherever it does not stand inside a quoted string.
+fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (position, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            c if c == separator && !quoted => {
+                parts.push(&text[start..position]);
+                start = position + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_labels_are_ignored_and_a_repeated_label_is_refused() {
+        let input =
+            SignatureInput::parse(r#"sig2=("@path");keyid="a,sig1=b", sig1=("@method");keyid="k";created=7"#).unwrap();
+        assert_eq!(input.components, [Component::Method]);
+        assert_eq!(input.parameters.key_id.as_deref(), Some("k"));
+        assert_eq!(input.parameters.created, Some(7));
+        assert_eq!(SignatureInput::parse(r#"sig1=("@method"), sig1=("@path")"#), Err(InputError::Label));
+        assert_eq!(SignatureInput::parse(r#"sig2=("@method")"#), Err(InputError::Label));
+    }
+
+    #[test]
+    fn component_parameters_duplicates_and_upper_case_are_refused() {
+        for list in
+            [r#"("content-type";sf)"#, r#"("@method" "@method")"#, r#"("Date")"#, "(Date)", r#"("@query-param")"#]
+        {
+            assert_eq!(
+                SignatureInput::parse(&format!("sig1={list};keyid=\"k\"")),
+                Err(InputError::Component),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn unquoted_identifiers_are_understood_and_kept_as_received() {
+        let input = SignatureInput::parse(r#"sig1=(@method content-type);created=5;keyid="k""#).unwrap();
+        assert_eq!(input.components.len(), 2);
+        assert_eq!(input.raw, r#"(@method content-type);created=5;keyid="k""#);
+        assert_eq!(input.canonical, None);
+        let without_derived = SignatureInput::parse("sig1=(date host);keyid=\"k\"").unwrap();
+        assert_eq!(without_derived.components.len(), 2);
+    }
+
+    #[test]
+    fn white_space_between_parameters_leaves_a_second_canonical_text() {
+        let input = SignatureInput::parse(r#"sig1=("@method");created=5; keyid="k""#).unwrap();
+        assert_eq!(input.canonical.as_deref(), Some(r#"("@method");created=5;keyid="k""#));
+    }
+
+    #[test]
+    fn a_signature_is_read_with_and_without_label_colons_and_padding() {
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let bytes = [0xfb_u8; 64];
+        let (padded, url) = (STANDARD.encode(bytes), URL_SAFE_NO_PAD.encode(bytes));
+        for header in [
+            format!("sig1=:{padded}:"),
+            format!("sig1={padded}"),
+            padded.clone(),
+            url.clone(),
+            format!("sig1=:{url}:"),
+            format!("sig2=:AA==:, sig1=:{padded}:"),
+        ] {
+            assert_eq!(parse_signature(&header), Some(bytes), "{header}");
+        }
+        for header in ["", "sig1=::", "sig2=:AA==:", "AA=="] {
+            assert_eq!(parse_signature(header), None, "{header}");
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! A payment expected or received: its states and what may follow from each.
+//!
+//! The received amount is not here: it is the posted credit total of the payment's ledger account.
+
+use clock::Timestamp;
+use money::{Asset, AssetAmount};
+use serde_json::{Map, Value};
+
+use crate::{AssetId, IncomingPaymentId, InitiatedBy, TenantId, WalletAddressId};
+
+/// Free-form data a client attaches to a payment.
+pub type Metadata = Map<String, Value>;
+
+/// A payment expected or received at a wallet address (data-model section 4.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncomingPayment {
+    /// Its id, which is also the id of its ledger account.
+    pub id: IncomingPaymentId,
+    /// Whose books it is in.
+    pub tenant_id: TenantId,
+    /// Where the money goes.
+    pub wallet_address_id: WalletAddressId,
+    /// The asset of the wallet address when the payment was created.
+    pub asset_id: AssetId,
+    /// That asset as the outside world names it.
+    pub asset: Asset,
+    /// The amount expected; `None` is open-ended.
+    pub incoming_amount: Option<u64>,
+    /// When it stops accepting money.
+    pub expires_at: Timestamp,
+    /// The Open Payments client that created it.
+    pub client: Option<String>,
+    /// What the client attached.
+    pub metadata: Option<Metadata>,
+    /// Who set it in motion.
+    pub initiated_by: InitiatedBy,
+    /// The payer's wallet address as told by a card flow; informational.
+    pub sender_wallet_address: Option<String>,
+    /// What the account-servicing entity decided about it, if it did (payments section 2.2).
+    pub decision: Option<Decision>,
+    /// Where it stands.
+    pub state: IncomingState,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Where an incoming payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IncomingState {
+    /// Nothing was credited yet.
+    Pending,
+    /// Something was credited, and more may be.
+    Processing,
+    /// Nothing more is expected.
+    Completed,
+    /// It ran out of time.
+    Expired {
+        /// Set when it expired without ever receiving money: it then counts as deleted since that instant.
+        deleted_at: Option<Timestamp>,
+    },
+}
+
+impl IncomingState {
+    /// The name used in the database and in the Admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Completed => "COMPLETED",
+            Self::Expired { .. } => "EXPIRED",
+        }
+    }
+}
+
+/// What the account-servicing entity decided about a payment; a decision is never taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It may be paid.
+    Approved {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It must not be paid.
+    Cancelled {
+        /// Since when.
+        at: Timestamp,
+        /// Why, in the entity's words.
+        reason: Option<String>,
+    },
+}
+
+/// Why a transition of an incoming payment was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IncomingRefused {
+    /// The payment is in another state than the transition starts from.
+    #[error("wrong state")]
+    WrongState,
+    /// The opposite decision was already made.
+    #[error("action already performed")]
+    AlreadyActioned,
+}
+
+/// Why an incoming payment refuses money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreditRefused {
+    /// It is completed or expired.
+    #[error("destination account is in an incorrect state")]
+    Ended,
+    /// Its time is over, although nobody noted it yet.
+    #[error("the incoming payment has expired")]
+    PastExpiry,
+    /// The account-servicing entity cancelled it.
+    #[error("the incoming payment was cancelled")]
+    Cancelled,
+}
+
+impl IncomingPayment {
+    /// Whether it is completed.
+    pub fn is_completed(&self) -> bool {
+        self.state == IncomingState::Completed
+    }
+
+    /// Whether money may still arrive as far as the state tells.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, IncomingState::Pending | IncomingState::Processing)
+    }
+
+    /// Since when it counts as deleted: expired without ever receiving money.
+    pub fn deleted_at(&self) -> Option<Timestamp> {
+        match self.state {
+            IncomingState::Expired { deleted_at } => deleted_at,
+            _ => None,
+        }
+    }
+
+    /// The expected amount with its asset.
+    pub fn incoming_asset_amount(&self) -> Option<AssetAmount> {
+        self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.clone() })
+    }
+
+    /// How much more may be credited when `received` has been; `None` is without limit.
+    ///
+    /// Credits past the expected amount, past the expiry instant and to a cancelled payment are refused.
+    pub fn receivable(&self, received: u64, now: Timestamp) -> Result<Option<u64>, CreditRefused> {
+        if !self.is_open() {
+            return Err(CreditRefused::Ended);
+        }
+        if matches!(self.decision, Some(Decision::Cancelled { .. })) {
+            return Err(CreditRefused::Cancelled);
+        }
+        if now >= self.expires_at {
+            return Err(CreditRefused::PastExpiry);
+        }
+        Ok(self.incoming_amount.map(|expected| expected.saturating_sub(received)))
+    }
+
+    /// After a credit, with the posted total (payments section 2.3).
+    ///
+    /// An ended payment stays as it is: a credit that raced with the end changes no state.
+    pub fn credited(mut self, total: u64, now: Timestamp) -> Self {
+        if self.is_open() && total > 0 {
+            let paid = self.incoming_amount.is_some_and(|expected| expected <= total);
+            let next = if paid { IncomingState::Completed } else { IncomingState::Processing };
+            self.enter(next, now);
+        }
+        self
+    }
+
+    /// Nothing more is expected (payments section 2.4).
+    pub fn complete(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
+        if !self.is_open() {
+            return Err(IncomingRefused::WrongState);
+        }
+        self.enter(IncomingState::Completed, now);
+        Ok(self)
+    }
+
+    /// Its time is over (payments section 2.5), with the posted total.
+    ///
+    /// Fully paid payments complete instead: the credit was made, only noting it was interrupted.
+    pub fn expire(self, total: u64, now: Timestamp) -> Result<Self, IncomingRefused> {
+        if !self.is_open() || now < self.expires_at {
+            return Err(IncomingRefused::WrongState);
+        }
+        let mut noted = self.credited(total, now);
+        if noted.is_open() {
+            noted.enter(IncomingState::Expired { deleted_at: (total == 0).then_some(now) }, now);
+        }
+        Ok(noted)
+    }
+
+    /// The account-servicing entity approves it; repeating that changes nothing.
+    pub fn approve(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
+        self.decidable()?;
+        match self.decision {
+            Some(Decision::Cancelled { .. }) => return Err(IncomingRefused::AlreadyActioned),
+            Some(Decision::Approved { .. }) => {}
+            None => {
+                self.decision = Some(Decision::Approved { at: now });
+                self.updated_at = now;
+            }
+        }
+        Ok(self)
+    }
+
+    /// The account-servicing entity cancels it; repeating that changes nothing.
+    pub fn cancel(mut self, reason: Option<String>, now: Timestamp) -> Result<Self, IncomingRefused> {
+        self.decidable()?;
+        match self.decision {
+            Some(Decision::Approved { .. }) => return Err(IncomingRefused::AlreadyActioned),
+            Some(Decision::Cancelled { .. }) => {}
+            None => {
+                self.decision = Some(Decision::Cancelled { at: now, reason });
+                self.updated_at = now;
+            }
+        }
+        Ok(self)
+    }
+
+    fn decidable(&self) -> Result<(), IncomingRefused> {
+        if self.state == IncomingState::Pending { Ok(()) } else { Err(IncomingRefused::WrongState) }
+    }
+
+    fn enter(&mut self, state: IncomingState, now: Timestamp) {
+        self.state = state;
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use uuid::Uuid;
+
+    const START: Timestamp = Timestamp::from_millis(1_000_000);
+    const EXPIRY: Timestamp = Timestamp::from_millis(2_000_000);
+    const STATES: [IncomingState; 4] = [
+        IncomingState::Pending,
+        IncomingState::Processing,
+        IncomingState::Completed,
+        IncomingState::Expired { deleted_at: None },
+    ];
+
+    fn payment(state: IncomingState, incoming_amount: Option<u64>) -> IncomingPayment {
+        IncomingPayment {
+            id: Uuid::from_u128(1).into(),
+            tenant_id: Uuid::from_u128(2).into(),
+            wallet_address_id: Uuid::from_u128(3).into(),
+            asset_id: Uuid::from_u128(4).into(),
+            asset: Asset::new("USD", 2).unwrap(),
+            incoming_amount,
+            expires_at: EXPIRY,
+            client: None,
+            metadata: None,
+            initiated_by: InitiatedBy::Admin,
+            sender_wallet_address: None,
+            decision: None,
+            state,
+            created_at: START,
+            updated_at: START,
+        }
+    }
+
+    #[test]
+    fn every_state_answers_every_transition_as_the_table_says() {
+        use IncomingRefused::WrongState;
+        type Reached = Result<&'static str, IncomingRefused>;
+        // From, after a part of 100 was credited, after all of it, completed, expired unpaid, approved.
+        let table: [(IncomingState, &str, &str, Reached, Reached, Reached); 4] = [
+            (STATES[0], "PROCESSING", "COMPLETED", Ok("COMPLETED"), Ok("EXPIRED"), Ok("PENDING")),
+            (STATES[1], "PROCESSING", "COMPLETED", Ok("COMPLETED"), Ok("EXPIRED"), Err(WrongState)),
+            (STATES[2], "COMPLETED", "COMPLETED", Err(WrongState), Err(WrongState), Err(WrongState)),
+            (STATES[3], "EXPIRED", "EXPIRED", Err(WrongState), Err(WrongState), Err(WrongState)),
+        ];
+        for (from, part, all, completed, expired, approved) in table {
+            let start = || payment(from, Some(100));
+            let reached = |p: Result<IncomingPayment, _>| p.map(|p| p.state.as_str());
+            assert_eq!(start().credited(99, START).state.as_str(), part, "{from:?}");
+            assert_eq!(start().credited(100, START).state.as_str(), all, "{from:?}");
+            assert_eq!(reached(start().complete(START)), completed, "{from:?}");
+            assert_eq!(reached(start().expire(0, EXPIRY)), expired, "{from:?}");
+            assert_eq!(reached(start().approve(START)), approved, "{from:?}");
+            assert_eq!(reached(start().cancel(None, START)), approved, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn an_unpaid_payment_expires_into_oblivion_and_a_partly_paid_one_does_not() {
+        let unpaid = payment(IncomingState::Pending, None).expire(0, EXPIRY).unwrap();
+        assert_eq!(unpaid.deleted_at(), Some(EXPIRY));
+        let partly = payment(IncomingState::Processing, None).expire(1, EXPIRY).unwrap();
+        assert_eq!(partly.state, IncomingState::Expired { deleted_at: None });
+    }
+
+    #[test]
+    fn a_fully_paid_payment_found_at_its_expiry_is_completed() {
+        let paid = payment(IncomingState::Pending, Some(100)).expire(100, EXPIRY).unwrap();
+        assert!(paid.is_completed());
+    }
+
+    #[test]
+    fn a_payment_does_not_expire_before_its_time() {
+        let early = payment(IncomingState::Pending, None).expire(0, EXPIRY - Duration::from_millis(1));
+        assert_eq!(early, Err(IncomingRefused::WrongState));
+    }
+
+    #[test]
+    fn no_more_is_receivable_than_is_expected() {
+        let open = payment(IncomingState::Processing, Some(100));
+        assert_eq!(open.receivable(40, START), Ok(Some(60)));
+        assert_eq!(open.receivable(140, START), Ok(Some(0)));
+        assert_eq!(payment(IncomingState::Pending, None).receivable(40, START), Ok(None));
+    }
+
+    #[test]
+    fn ended_cancelled_and_late_payments_refuse_money() {
+        for state in &STATES[2..] {
+            assert_eq!(payment(*state, None).receivable(0, START), Err(CreditRefused::Ended));
+        }
+        let open = payment(IncomingState::Pending, None);
+        assert_eq!(open.receivable(0, EXPIRY), Err(CreditRefused::PastExpiry));
+        let cancelled = open.cancel(Some("no".into()), START).unwrap();
+        assert_eq!(cancelled.receivable(0, START), Err(CreditRefused::Cancelled));
+    }
+
+    #[test]
+    fn a_decision_may_be_repeated_but_not_reversed() {
+        let later = START + Duration::from_secs(1);
+        let approved = payment(IncomingState::Pending, None).approve(START).unwrap();
+        assert_eq!(approved.clone().approve(later), Ok(approved.clone()));
+        assert_eq!(approved.cancel(None, later), Err(IncomingRefused::AlreadyActioned));
+        let cancelled = payment(IncomingState::Pending, None).cancel(Some("no".into()), START).unwrap();
+        assert_eq!(cancelled.clone().cancel(Some("other".into()), later), Ok(cancelled.clone()));
+        assert_eq!(cancelled.approve(later), Err(IncomingRefused::AlreadyActioned));
+    }
+}

@@ -1,0 +1,408 @@
+//! A payment sent: its states and what may follow from each.
+//!
+//! Not its sending: the next step of an attempt is decided in `sending`. Amounts, asset and receiver are those of
+//! its quote; what was debited so far is the posted debit total of its ledger account.
+
+use clock::Timestamp;
+use serde_json::Value;
+
+use crate::incoming_payment::Metadata;
+use crate::quote::Quote;
+use crate::{InitiatedBy, OutgoingPaymentId, retry};
+
+/// The longest failure text that is kept, in characters: receivers may supply a packet's worth.
+pub const LONGEST_ERROR: usize = 1000;
+
+/// A payment made of a quote (data-model section 4.4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutgoingPayment {
+    /// What it costs and delivers, and whose it is.
+    pub quote: Quote,
+    /// The Open Payments client that created it.
+    pub client: Option<String>,
+    /// The grant it was created under, as introspection named it.
+    pub grant_id: Option<String>,
+    /// What the client attached; cancellation adds its reasons.
+    pub metadata: Option<Metadata>,
+    /// Who set it in motion.
+    pub initiated_by: InitiatedBy,
+    /// The card flow it belongs to.
+    pub card: Option<CardDetails>,
+    /// Where it stands.
+    pub state: OutgoingState,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The card request an outgoing payment answers (data-model section 4.5).
+#[derive(Clone, Debug, PartialEq)]
+pub struct CardDetails {
+    /// The request at the point of sale.
+    pub request_id: String,
+    /// The card's signed data, opaque here.
+    pub data: Value,
+    /// When the card was presented.
+    pub initiated_at: Timestamp,
+}
+
+/// Why a card payment failed, as its service names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardPaymentFailure {
+    /// The card's signature does not hold.
+    InvalidSignature,
+    /// The card's request is malformed.
+    InvalidRequest,
+}
+
+impl CardPaymentFailure {
+    /// The name stored in metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSignature => "invalid_signature",
+            Self::InvalidRequest => "invalid_request",
+        }
+    }
+}
+
+/// Where an outgoing payment stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutgoingState {
+    /// Waits for the payer's money.
+    Funding,
+    /// Is being delivered.
+    Sending(Sending),
+    /// Was delivered.
+    Completed,
+    /// Failed for good, perhaps after a part was delivered.
+    Failed {
+        /// Why, in at most [`LONGEST_ERROR`] characters.
+        error: String,
+    },
+    /// Was given up before it was funded; the reasons stand in its metadata.
+    Cancelled,
+}
+
+/// A payment under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// Failed attempts so far.
+    pub attempts: u32,
+    /// What the sender wants the receiver to see.
+    pub data_to_transmit: Option<String>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a payment under way has come, recorded after every attempt.
+///
+/// What the ledger knows exactly is what was debited; what arrived is known to the attempt alone, so it is
+/// recorded together with the debited amount it belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Posted debits when this was recorded.
+    pub debited: u64,
+    /// What had arrived then, in the receiver's asset.
+    pub delivered: u64,
+    /// What the receiver had received before the first attempt; `None` before it.
+    pub receiver_had: Option<u64>,
+}
+
+impl OutgoingState {
+    /// The name used in the database and in the Admin API.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Funding => "FUNDING",
+            Self::Sending(_) => "SENDING",
+            Self::Completed => "COMPLETED",
+            Self::Failed { .. } => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Completed | Self::Failed { .. } | Self::Cancelled)
+    }
+}
+
+/// Why a transition of an outgoing payment was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutgoingRefused {
+    /// The payment is in another state than the transition starts from.
+    #[error("wrong state")]
+    WrongState,
+    /// It is funded with exactly its debit amount.
+    #[error("invalid amount")]
+    InvalidAmount,
+}
+
+/// A failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptFailure {
+    /// What is told about it.
+    pub description: String,
+    /// Whether another attempt may succeed.
+    pub retryable: bool,
+}
+
+impl AttemptFailure {
+    /// A failure worth another attempt.
+    pub fn retryable(description: impl Into<String>) -> Self {
+        Self { description: description.into(), retryable: true }
+    }
+
+    /// A failure no other attempt can mend.
+    pub fn fatal(description: impl Into<String>) -> Self {
+        Self { description: description.into(), retryable: false }
+    }
+}
+
+impl OutgoingPayment {
+    /// Its id: that of its quote.
+    pub fn id(&self) -> OutgoingPaymentId {
+        self.quote.id.into()
+    }
+
+    /// Failed attempts of the present state.
+    pub fn state_attempts(&self) -> u32 {
+        match &self.state {
+            OutgoingState::Sending(sending) => sending.attempts,
+            _ => 0,
+        }
+    }
+
+    /// Whether it failed, as clients see it.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.state, OutgoingState::Failed { .. } | OutgoingState::Cancelled)
+    }
+
+    /// Why it failed.
+    pub fn error(&self) -> Option<&str> {
+        match &self.state {
+            OutgoingState::Failed { error } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Checks that `amount` may fund it, before any money moves.
+    pub fn require_fundable(&self, amount: u64) -> Result<(), OutgoingRefused> {
+        if self.state != OutgoingState::Funding {
+            return Err(OutgoingRefused::WrongState);
+        }
+        if amount != self.quote.debit_amount.value {
+            return Err(OutgoingRefused::InvalidAmount);
+        }
+        Ok(())
+    }
+
+    /// The payer's money is there (payments section 7.2).
+    pub fn fund(
+        mut self,
+        amount: u64,
+        data_to_transmit: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, OutgoingRefused> {
+        self.require_fundable(amount)?;
+        self.enter(OutgoingState::Sending(Sending { data_to_transmit, ..Sending::default() }), now);
+        Ok(self)
+    }
+
+    /// It was delivered.
+    pub fn complete(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
+        self.require_sending()?;
+        self.enter(OutgoingState::Completed, now);
+        Ok(self)
+    }
+
+    /// An attempt failed: it stays `SENDING` if another attempt may help and is allowed, otherwise it is `FAILED`
+    /// (payments section 7.5).
+    pub fn attempt_failed(
+        mut self,
+        failure: AttemptFailure,
+        max_attempts: u32,
+        now: Timestamp,
+    ) -> Result<Self, OutgoingRefused> {
+        let attempts = self.require_sending()?.attempts.saturating_add(1);
+        if failure.retryable && attempts < max_attempts {
+            if let OutgoingState::Sending(sending) = &mut self.state {
+                sending.attempts = attempts;
+            }
+            self.updated_at = now;
+        } else {
+            let error = failure.description.trim().chars().take(LONGEST_ERROR).collect();
+            self.enter(OutgoingState::Failed { error }, now);
+        }
+        Ok(self)
+    }
+
+    /// Notes how far it has come.
+    pub fn with_progress(mut self, progress: Progress) -> Result<Self, OutgoingRefused> {
+        match &mut self.state {
+            OutgoingState::Sending(sending) => sending.progress = progress,
+            _ => return Err(OutgoingRefused::WrongState),
+        }
+        Ok(self)
+    }
+
+    /// It is given up before money was put in (payments section 7.3).
+    pub fn cancel(
+        mut self,
+        reason: Option<String>,
+        card_failure: Option<CardPaymentFailure>,
+        now: Timestamp,
+    ) -> Result<Self, OutgoingRefused> {
+        if self.state != OutgoingState::Funding {
+            return Err(OutgoingRefused::WrongState);
+        }
+        let mut add = |key: &str, value: String| {
+            self.metadata.get_or_insert_default().insert(key.to_owned(), Value::String(value));
+        };
+        if let Some(reason) = reason {
+            add("cancellationReason", reason);
+        }
+        if let Some(failure) = card_failure {
+            add("cardPaymentFailureReason", failure.as_str().to_owned());
+        }
+        self.enter(OutgoingState::Cancelled, now);
+        Ok(self)
+    }
+
+    /// The payment under way.
+    pub fn require_sending(&self) -> Result<&Sending, OutgoingRefused> {
+        match &self.state {
+            OutgoingState::Sending(sending) => Ok(sending),
+            _ => Err(OutgoingRefused::WrongState),
+        }
+    }
+
+    /// When the next attempt is due; `None` if none will be made.
+    pub fn next_attempt_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            OutgoingState::Sending(sending) => Some(self.updated_at + retry::pause_after(sending.attempts)),
+            _ => None,
+        }
+    }
+
+    fn enter(&mut self, state: OutgoingState, now: Timestamp) {
+        self.state = state;
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::quote::QuoteMethod;
+    use money::{Asset, AssetAmount, Ratio};
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    pub(crate) fn payment(state: OutgoingState) -> OutgoingPayment {
+        let asset = Asset::new("USD", 2).unwrap();
+        let quote = Quote {
+            id: Uuid::from_u128(1).into(),
+            tenant_id: Uuid::from_u128(2).into(),
+            wallet_address_id: Uuid::from_u128(3).into(),
+            asset_id: Uuid::from_u128(4).into(),
+            receiver: "https://x.example/incoming-payments/a1b2c3d4-0000-4000-8000-000000000001".into(),
+            debit_amount: AssetAmount { value: 103, asset: asset.clone() },
+            debit_amount_minus_fees: 100,
+            receive_amount: AssetAmount { value: 100, asset },
+            estimated_rate: Ratio::ONE,
+            fee_id: None,
+            client: None,
+            method: QuoteMethod::Local,
+            expires_at: NOW + Duration::from_mins(5),
+            created_at: NOW,
+        };
+        OutgoingPayment {
+            quote,
+            client: None,
+            grant_id: None,
+            metadata: None,
+            initiated_by: InitiatedBy::Admin,
+            card: None,
+            state,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    fn sending(attempts: u32) -> OutgoingState {
+        OutgoingState::Sending(Sending { attempts, ..Sending::default() })
+    }
+
+    #[test]
+    fn every_state_answers_every_transition_as_the_table_says() {
+        use OutgoingRefused::WrongState;
+        type Reached = Result<&'static str, OutgoingRefused>;
+        let failed = || OutgoingState::Failed { error: "x".into() };
+        // From, funded, completed, failed for good, failed for now, cancelled.
+        let no: Reached = Err(WrongState);
+        let table: [(OutgoingState, Reached, Reached, Reached, Reached, Reached); 5] = [
+            (OutgoingState::Funding, Ok("SENDING"), no, no, no, Ok("CANCELLED")),
+            (sending(0), no, Ok("COMPLETED"), Ok("FAILED"), Ok("SENDING"), no),
+            (OutgoingState::Completed, no, no, no, no, no),
+            (failed(), no, no, no, no, no),
+            (OutgoingState::Cancelled, no, no, no, no, no),
+        ];
+        for (from, funded, completed, fatal, retryable, cancelled) in table {
+            let start = || payment(from.clone());
+            let reached = |p: Result<OutgoingPayment, _>| p.map(|p| p.state.as_str());
+            assert_eq!(reached(start().fund(103, None, NOW)), funded, "{from:?}");
+            assert_eq!(reached(start().complete(NOW)), completed, "{from:?}");
+            assert_eq!(reached(start().attempt_failed(AttemptFailure::fatal("x"), 5, NOW)), fatal, "{from:?}");
+            assert_eq!(reached(start().attempt_failed(AttemptFailure::retryable("x"), 5, NOW)), retryable, "{from:?}");
+            assert_eq!(reached(start().cancel(None, None, NOW)), cancelled, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn only_exactly_the_debit_amount_funds_a_payment() {
+        for amount in [0, 102, 104] {
+            let refused = payment(OutgoingState::Funding).fund(amount, None, NOW);
+            assert_eq!(refused, Err(OutgoingRefused::InvalidAmount));
+        }
+    }
+
+    #[test]
+    fn the_fifth_failure_of_five_tries_is_the_last() {
+        let mut payment = payment(sending(0));
+        for attempts in 1..5 {
+            payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, NOW).unwrap();
+            assert_eq!(payment.state_attempts(), attempts);
+            assert_eq!(payment.next_attempt_at(), Some(NOW + Duration::from_secs(10 * u64::from(attempts))));
+        }
+        payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, NOW).unwrap();
+        assert_eq!(payment.error(), Some("IdleTimeout"));
+        assert_eq!(payment.next_attempt_at(), None);
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_so_that_noting_it_cannot_fail() {
+        let failure = AttemptFailure::fatal("é".repeat(40_000));
+        let failed = payment(sending(0)).attempt_failed(failure, 5, NOW).unwrap();
+        assert_eq!(failed.error().map(|error| error.chars().count()), Some(LONGEST_ERROR));
+    }
+
+    #[test]
+    fn cancellation_adds_its_reasons_to_the_metadata() {
+        let cancelled = payment(OutgoingState::Funding)
+            .cancel(Some("late".into()), Some(CardPaymentFailure::InvalidSignature), NOW)
+            .unwrap();
+        let metadata = Value::Object(cancelled.metadata.unwrap());
+        let expected =
+            serde_json::json!({"cancellationReason": "late", "cardPaymentFailureReason": "invalid_signature"});
+        assert_eq!(metadata, expected);
+    }
+
+    #[test]
+    fn a_funded_payment_is_due_at_once() {
+        assert_eq!(payment(sending(0)).next_attempt_at(), Some(NOW));
+        assert_eq!(payment(OutgoingState::Funding).next_attempt_at(), None);
+    }
+}
