@@ -84,9 +84,9 @@ impl AdminClient {
                         reason: "it is stopping".to_owned(),
                     });
                 }
-                _ => response.json().map_err(|error| {
-                    unexpected(format!("{} {} ({error})", response.status, response.excerpt()))
-                })?,
+                _ => response
+                    .json()
+                    .map_err(|error| unexpected(format!("{} {} ({error})", response.status, response.excerpt())))?,
             }
         };
         if let Some(error) = answer.errors.into_iter().next() {

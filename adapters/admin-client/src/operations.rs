@@ -288,9 +288,8 @@ impl AdminClient {
         let input = json!({
             "walletAddressId": wallet_address_id, "id": id, "idempotencyKey": idempotency_key, "timeoutSeconds": "0",
         });
-        let amount: String = self
-            .mutate(d::WITHDRAW_WALLET_ADDRESS, input, "/createWalletAddressWithdrawal/withdrawal/amount")
-            .await?;
+        let amount: String =
+            self.mutate(d::WITHDRAW_WALLET_ADDRESS, input, "/createWalletAddressWithdrawal/withdrawal/amount").await?;
         amount.parse().map_err(|_| AdminError::Unexpected(format!("a withdrawal of {amount:?}")))
     }
 
