@@ -1,3 +1,138 @@
-//! The ledger on SQLite and Postgres with group commit.
+//! The ledger on SQLite and Postgres: the state machine of `ledger` between a queue and a database.
 //!
-//! Not yet written.
+//! Callers that arrive while a commit is under way share the next one. No rule of the ledger is here.
+
+mod cache;
+mod changes;
+mod leader;
+mod request;
+mod sqlite;
+mod store;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use clock::Clock;
+use ledger::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
+    NewTransfer, Transfer, TransferId,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::leader::Leader;
+use crate::request::{Reply, Request};
+use crate::sqlite::SqliteStore;
+use crate::store::StoreError;
+
+/// How many submissions may wait before callers are held back.
+const QUEUE: usize = 4096;
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenLedgerError {
+    /// The URL is of no known database.
+    #[error("{0:?} is no ledger database; use sqlite:<file>, sqlite::memory: or postgres://…")]
+    UnknownUrl(String),
+    /// Another process, or another part of this one, has the SQLite file open.
+    #[error("{path} is in use by another process; stop it, or keep the ledger on Postgres to share it")]
+    InUse {
+        /// The file that is locked.
+        path: PathBuf,
+    },
+    /// The file or server could not be used.
+    #[error("the ledger database cannot be opened: {0}")]
+    Unavailable(String),
+}
+
+/// A ledger stored in SQL.
+pub struct SqlLedger {
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SqlLedger {
+    /// Opens the ledger at `url`, creating its tables if there are none: `sqlite:<file>`, `sqlite::memory:` or
+    /// `postgres://…`.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
+        if let Some(place) = url.strip_prefix("sqlite:") {
+            Self::open_sqlite(place, clock).await
+        } else {
+            Err(OpenLedgerError::UnknownUrl(url.to_owned()))
+        }
+    }
+
+    /// SQLite blocks its thread while it commits, so it gets one of its own.
+    async fn open_sqlite(place: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let (opened, when_open) = oneshot::channel();
+        let place = place.to_owned();
+        let run = move || match SqliteStore::open(&place) {
+            Ok(store) => {
+                let _ = opened.send(Ok(()));
+                futures::executor::block_on(Leader::new(store, clock).run(queue));
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger-sqlite".to_owned())
+            .spawn(run)
+            .map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
+        let stopped = |_| Err(OpenLedgerError::Unavailable("its thread stopped".to_owned()));
+        when_open.await.unwrap_or_else(stopped)?;
+        Ok(Self { requests: Some(requests), thread: Some(thread) })
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LedgerUnavailable> {
+        let stopped = || LedgerUnavailable { reason: "the ledger has stopped".to_owned() };
+        let (reply, answer) = oneshot::channel();
+        let requests = self.requests.as_ref().ok_or_else(stopped)?;
+        requests.send(request(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Ledger for SqlLedger {
+    fn create_accounts(&self, accounts: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>> {
+        Box::pin(self.ask(|reply| Request::CreateAccounts(accounts, reply)))
+    }
+
+    fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
+        Box::pin(self.ask(|reply| Request::Submit(transfers, reply)))
+    }
+
+    fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
+        Box::pin(self.ask(|reply| Request::Accounts(ids, reply)))
+    }
+
+    fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
+        Box::pin(self.ask(|reply| Request::Transfers(ids, reply)))
+    }
+}
+
+impl Drop for SqlLedger {
+    /// Waits until accepted submissions are committed and the file is released.
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the ledger's thread ended in a panic");
+        }
+    }
+}
+
+impl fmt::Debug for SqlLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlLedger").finish_non_exhaustive()
+    }
+}
+
+impl From<StoreError> for LedgerUnavailable {
+    fn from(error: StoreError) -> Self {
+        Self { reason: error.to_string() }
+    }
+}

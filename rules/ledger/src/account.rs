@@ -67,6 +67,18 @@ impl Account {
     pub fn debit_balance(&self) -> u128 {
         self.debits_posted.saturating_add(self.debits_pending).saturating_sub(self.credits_posted)
     }
+
+    /// Whether a further debit of `amount` would break the account's limit. The sums must not overflow.
+    pub(crate) fn would_exceed_credits(&self, amount: u128) -> bool {
+        self.created.flags.debits_must_not_exceed_credits
+            && self.debits_pending + self.debits_posted + amount > self.credits_posted
+    }
+
+    /// Whether a further credit of `amount` would break the account's limit. The sums must not overflow.
+    pub(crate) fn would_exceed_debits(&self, amount: u128) -> bool {
+        self.created.flags.credits_must_not_exceed_debits
+            && self.credits_pending + self.credits_posted + amount > self.debits_posted
+    }
 }
 
 /// What became of a requested account. Exactly one per request, in TigerBeetle's order of precedence.

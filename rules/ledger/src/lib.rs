@@ -3,11 +3,22 @@
 //! Pure: no clock, no storage, no currency conversion. The model and its words are TigerBeetle's.
 
 mod account;
+mod chain;
+mod create_accounts;
+mod create_transfers;
 mod engine;
+mod entry;
 mod ids;
+mod memory;
+mod record;
 mod transfer;
+mod working_set;
 
 pub use account::{Account, AccountFlags, CreateAccountResult, NewAccount};
 pub use engine::{Ledger, LedgerFuture, LedgerUnavailable};
+pub use entry::{AccountState, Balances, Cause, Entry, Event, Movement, Posting};
 pub use ids::{AccountId, TransferId};
+pub use memory::MemoryLedger;
+pub use record::{ChainHash, GENESIS, MalformedRecord, chain_hash};
 pub use transfer::{CreateTransferResult, NewTransfer, Transfer, TransferFlags, TransferState};
+pub use working_set::{Head, Recorded, WorkingSet};

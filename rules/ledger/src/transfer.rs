@@ -101,6 +101,29 @@ impl NewTransfer {
     }
 }
 
+/// An instant lies beyond what a timestamp can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the transfer would expire later than a timestamp can say")]
+pub(crate) struct ExpiryOverflow;
+
+impl NewTransfer {
+    /// When it expires if made at `now`; `None` if never.
+    pub(crate) fn expires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, ExpiryOverflow> {
+        if self.timeout_seconds == 0 {
+            return Ok(None);
+        }
+        let at = now.as_millis().checked_add(i64::from(self.timeout_seconds) * 1000).ok_or(ExpiryOverflow)?;
+        Ok(Some(Timestamp::from_millis(at)))
+    }
+}
+
+impl Transfer {
+    /// The first instant at which a reservation no longer holds; `None` if it never expires.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.created.expires_at(self.timestamp).ok().flatten()
+    }
+}
+
 /// Where a recorded transfer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TransferState {
@@ -246,5 +269,17 @@ impl CreateTransferResult {
     /// Whether the transfer stands as requested, now or already before.
     pub fn is_ok(self) -> bool {
         matches!(self, Self::Created | Self::Exists)
+    }
+
+    /// Whether the refusal depended on the state of the ledger. The id is spent: try again with another.
+    pub fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::DebitAccountNotFound
+                | Self::CreditAccountNotFound
+                | Self::PendingTransferNotFound
+                | Self::ExceedsCredits
+                | Self::ExceedsDebits
+        )
     }
 }

@@ -234,7 +234,13 @@ impl Movement {
     }
 
     /// Reads the ledger's answer to this movement's legs, or to their post or void.
+    ///
+    /// A chain repeated is answered `Exists` once and `LinkedEventFailed` for the rest; as legs are made
+    /// together or not at all, the first leg's `Exists` says that every leg stands.
     pub fn outcome(&self, results: &[CreateTransferResult]) -> Result<(), TransferError> {
+        if results.first() == Some(&CreateTransferResult::Exists) {
+            return Ok(());
+        }
         for (index, result) in results.iter().enumerate() {
             match result {
                 CreateTransferResult::LinkedEventFailed => {}
@@ -344,6 +350,14 @@ mod tests {
         assert_eq!(made.outcome(&[R::Created, R::Created]), Ok(()));
         assert_eq!(made.outcome(&[R::LinkedEventFailed, R::ExceedsCredits]), Err(TransferError::InsufficientLiquidity));
         assert_eq!(made.outcome(&[R::ExceedsCredits, R::LinkedEventFailed]), Err(TransferError::InsufficientBalance));
+    }
+
+    #[test]
+    fn a_repeated_movement_stands() {
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        use CreateTransferResult as R;
+        assert_eq!(made.outcome(&[R::Exists, R::LinkedEventFailed]), Ok(()));
+        assert_eq!(made.outcome(&[R::LinkedEventFailed, R::LinkedEventFailed]), Err(TransferError::UnknownError));
     }
 
     #[test]

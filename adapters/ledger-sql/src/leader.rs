@@ -1,0 +1,272 @@
+//! The leader: takes what callers have submitted, decides it in one go and commits it once.
+//!
+//! Callers that arrive meanwhile wait for the next round. An answer is given only after its commit.
+
+use std::sync::Arc;
+
+use clock::{Clock, Timestamp};
+use ledger::{AccountId, AccountState, Event, Recorded, TransferId, TransferState, WorkingSet};
+use tokio::sync::mpsc;
+
+use crate::cache::Cache;
+use crate::changes::Changes;
+use crate::request::{Answer, Request};
+use crate::store::{Store, StoreError, StoredHead};
+
+/// Events in a round after which no more submissions are taken in.
+const ROUND: usize = 8190;
+/// Expiries in a round, so that a long pause does not make one endless transaction.
+const EXPIRIES: u32 = 4096;
+/// Rounds lost to other processes in a row before callers are told.
+const ATTEMPTS: u32 = 100;
+/// Accounts kept in memory, per generation of the cache.
+const CACHED_ACCOUNTS: usize = 16_384;
+/// Undecided reservations kept in memory, per generation of the cache.
+const CACHED_RESERVATIONS: usize = 16_384;
+
+pub(crate) struct Leader<S> {
+    store: S,
+    clock: Arc<dyn Clock>,
+    accounts: Cache<AccountId, AccountState>,
+    reservations: Cache<TransferId, Recorded>,
+    /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
+    known: Option<Known>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    head: StoredHead,
+    next_expiry: Option<Timestamp>,
+}
+
+impl<S: Store> Leader<S> {
+    pub(crate) fn new(store: S, clock: Arc<dyn Clock>) -> Self {
+        let (accounts, reservations) = (Cache::new(CACHED_ACCOUNTS), Cache::new(CACHED_RESERVATIONS));
+        Self { store, clock, accounts, reservations, known: None }
+    }
+
+    /// Serves until every sender is gone.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.recv().await {
+            let mut weight = first.weight();
+            let mut round = vec![first];
+            while weight < ROUND
+                && let Ok(next) = queue.try_recv()
+            {
+                weight += next.weight();
+                round.push(next);
+            }
+            self.serve(round).await;
+        }
+    }
+
+    async fn serve(&mut self, round: Vec<Request>) {
+        match self.decide_and_commit(&round).await {
+            Ok(answers) => {
+                for (request, answer) in round.into_iter().zip(answers) {
+                    request.reply(answer);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the ledger could not commit");
+                let reason = error.to_string();
+                for request in round {
+                    request.refuse(&reason);
+                }
+            }
+        }
+    }
+
+    async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            match self.attempt(round).await {
+                Ok(answers) => return Ok(answers),
+                Err(StoreError::Moved) => self.forget(),
+                Err(error) => {
+                    self.forget();
+                    return Err(error);
+                }
+            }
+        }
+        Err(StoreError::Moved)
+    }
+
+    /// What is remembered may be stale.
+    fn forget(&mut self) {
+        self.known = None;
+        self.accounts.clear();
+        self.reservations.clear();
+    }
+
+    async fn attempt(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        let mut known = self.known().await?;
+        let now = known.head.head.instant(self.clock.now());
+        while known.next_expiry.is_some_and(|at| at <= now) {
+            known = self.expire(known, now).await?;
+        }
+        let mut set = WorkingSet::new(known.head.head);
+        self.load(&mut set, &Named::by(round)).await?;
+        let answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
+        self.commit(known, set).await?;
+        Ok(answers)
+    }
+
+    async fn known(&mut self) -> Result<Known, StoreError> {
+        if let Some(known) = self.known {
+            return Ok(known);
+        }
+        let head = self.store.head().await?;
+        let known = Known { head, next_expiry: self.store.next_expiry().await? };
+        self.known = Some(known);
+        Ok(known)
+    }
+
+    /// Lets due reservations run out, in the order in which they do.
+    async fn expire(&mut self, known: Known, now: Timestamp) -> Result<Known, StoreError> {
+        let due = self.store.due(now, EXPIRIES).await?;
+        let mut named = Named::default();
+        let mut set = WorkingSet::new(known.head.head);
+        for (id, recorded) in &due {
+            named.accounts_of(recorded);
+            set.load_transfer(*id, *recorded);
+        }
+        self.load(&mut set, &named).await?;
+        for (id, _) in due {
+            set.expire(now, id);
+        }
+        self.commit(known, set).await?;
+        let next_expiry = self.store.next_expiry().await?;
+        let known = Known { next_expiry, ..self.known().await? };
+        self.known = Some(known);
+        Ok(known)
+    }
+
+    /// Fills the set from memory and, where that does not do, from the database.
+    async fn load(&mut self, set: &mut WorkingSet, named: &Named) -> Result<(), StoreError> {
+        let mut absent = Vec::new();
+        for id in unique(&named.transfers) {
+            match self.reservations.get(id) {
+                Some(recorded) => set.load_transfer(id, recorded),
+                None => absent.push(id),
+            }
+        }
+        if !absent.is_empty() {
+            for (id, recorded) in self.store.transfers(&absent).await? {
+                set.load_transfer(id, recorded);
+            }
+        }
+        let mut accounts = Named { accounts: named.accounts.clone(), transfers: Vec::new() };
+        for (_, recorded) in set.transfers() {
+            accounts.accounts_of(recorded);
+        }
+        let mut absent = Vec::new();
+        for id in unique(&accounts.accounts) {
+            match self.accounts.get(id) {
+                Some(state) => set.load_account(state),
+                None => absent.push(id),
+            }
+        }
+        if !absent.is_empty() {
+            for state in self.store.accounts(&absent).await? {
+                self.accounts.put(state.account.created.id, state);
+                set.load_account(state);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what the set decided and remembers it.
+    async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<(), StoreError> {
+        let entries = set.take_entries();
+        if entries.is_empty() {
+            // Refusals and look-ups, too, must rest on the ledger as it is.
+            let stale = S::SHARED && self.store.head().await? != known.head;
+            return if stale { Err(StoreError::Moved) } else { Ok(()) };
+        }
+        let changes = Changes::of(known.head, &set, &entries);
+        self.store.commit(&changes).await?;
+        for state in &changes.accounts {
+            self.accounts.put(state.account.created.id, *state);
+        }
+        for entry in &entries {
+            if let Event::Moved(movement) = &entry.event {
+                let id =
+                    if movement.transfer.flags.pending { movement.transfer.id } else { movement.transfer.pending_id };
+                match set.transfer(id) {
+                    Some(recorded @ Recorded::Made { transfer, .. }) if transfer.state == TransferState::Pending => {
+                        self.reservations.put(id, *recorded);
+                    }
+                    _ => self.reservations.remove(id),
+                }
+            }
+        }
+        let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(known.next_expiry).min();
+        self.known = Some(Known { head: changes.after, next_expiry: soonest });
+        Ok(())
+    }
+}
+
+/// Decides one request on the set.
+fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
+    match request {
+        Request::CreateAccounts(accounts, _) => Answer::CreateAccounts(set.create_accounts(now, accounts)),
+        Request::Submit(transfers, _) => Answer::Submit(set.create_transfers(now, transfers)),
+        Request::Accounts(ids, _) => {
+            Answer::Accounts(ids.iter().map(|id| set.account(*id).map(|state| state.account)).collect())
+        }
+        Request::Transfers(ids, _) => Answer::Transfers(
+            ids.iter()
+                .map(|id| match set.transfer(*id) {
+                    Some(Recorded::Made { transfer, .. }) => Some(*transfer),
+                    Some(Recorded::Spent) | None => None,
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// The ids a round names.
+#[derive(Default)]
+struct Named {
+    accounts: Vec<AccountId>,
+    transfers: Vec<TransferId>,
+}
+
+impl Named {
+    fn by(round: &[Request]) -> Self {
+        let mut named = Self::default();
+        for request in round {
+            match request {
+                Request::CreateAccounts(accounts, _) => {
+                    named.accounts.extend(accounts.iter().map(|account| account.id));
+                }
+                Request::Submit(transfers, _) => {
+                    for transfer in transfers {
+                        named.transfers.extend([transfer.id, transfer.pending_id]);
+                        named.accounts.extend([transfer.debit_account_id, transfer.credit_account_id]);
+                    }
+                }
+                Request::Accounts(ids, _) => named.accounts.extend(ids),
+                Request::Transfers(ids, _) => named.transfers.extend(ids),
+            }
+        }
+        named
+    }
+
+    /// The accounts of a reservation that may still be decided.
+    fn accounts_of(&mut self, recorded: &Recorded) {
+        if let Recorded::Made { transfer, .. } = recorded
+            && transfer.state == TransferState::Pending
+        {
+            self.accounts.extend([transfer.created.debit_account_id, transfer.created.credit_account_id]);
+        }
+    }
+}
+
+/// The ids without repetitions and without 0, which names nothing; in order, as the database likes them.
+fn unique<T: Copy + Default + Ord>(ids: &[T]) -> Vec<T> {
+    let mut ids: Vec<_> = ids.iter().copied().filter(|id| *id != T::default()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

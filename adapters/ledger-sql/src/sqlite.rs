@@ -1,0 +1,204 @@
+//! The ledger in a SQLite file that one process owns.
+//!
+//! A write-ahead log with a full sync per commit: what is answered survives loss of power.
+
+mod ids;
+mod lock;
+
+use std::path::Path;
+
+use clock::Timestamp;
+use ledger::{AccountId, AccountState, GENESIS, Head, Recorded, TransferId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::OpenLedgerError;
+use crate::changes::Changes;
+use crate::sqlite::ids::IdIndex;
+use crate::sqlite::lock::FileLock;
+use crate::store::{Store, StoreError, StoredHead, decode, decode_account, recorded, state_code};
+
+/// The tables. Integers of 128 bits are blobs, big endian.
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS accounts (id BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS transfer_ids (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS indexed (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS settlements (pending INTEGER PRIMARY KEY, state INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS timeouts (expires_at INTEGER, pending INTEGER, PRIMARY KEY (expires_at, pending)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waypoints (
+    account BLOB, ordinal INTEGER, seq INTEGER NOT NULL, timestamp INTEGER NOT NULL, PRIMARY KEY (account, ordinal)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO indexed VALUES (1, 0);
+";
+
+/// Durability first; the cache is an upper bound, not a reservation.
+const SETTINGS: &str = "
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -16384;
+PRAGMA wal_autocheckpoint = 4096;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA busy_timeout = 5000;
+";
+
+pub(crate) struct SqliteStore {
+    connection: Connection,
+    ids: IdIndex,
+    /// Held as long as the connection lives.
+    _lock: Option<FileLock>,
+}
+
+impl SqliteStore {
+    /// Opens `:memory:` or a file, whose name may be followed by `?` and options, which are ignored.
+    pub(crate) fn open(place: &str) -> Result<Self, OpenLedgerError> {
+        let path = place.strip_prefix("//").unwrap_or(place);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let unavailable = |error: rusqlite::Error| OpenLedgerError::Unavailable(format!("{path}: {error}"));
+        let (connection, lock) = if path == ":memory:" {
+            (Connection::open_in_memory().map_err(unavailable)?, None)
+        } else {
+            let lock = FileLock::take(Path::new(path))?;
+            (Connection::open(path).map_err(unavailable)?, Some(lock))
+        };
+        connection.set_prepared_statement_cache_capacity(32);
+        connection.execute_batch(SETTINGS).map_err(unavailable)?;
+        connection.execute_batch(SCHEMA).map_err(unavailable)?;
+        let ids = IdIndex::load(&connection).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
+        Ok(Self { connection, ids, _lock: lock })
+    }
+
+    fn read_head(&self) -> Result<StoredHead, StoreError> {
+        let last = self
+            .connection
+            .prepare_cached("SELECT seq, hash, record FROM journal ORDER BY seq DESC LIMIT 1")?
+            .query_row([], |row| Ok((row.get::<_, u64>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))
+            .optional()?;
+        let Some((seq, hash, record)) = last else {
+            return Ok(StoredHead { head: Head::default(), hash: GENESIS });
+        };
+        Ok(StoredHead { head: Head { seq, timestamp: decode(seq, &record)?.timestamp }, hash })
+    }
+
+    fn read_next_expiry(&self) -> Result<Option<Timestamp>, StoreError> {
+        let first: Option<i64> =
+            self.connection.prepare_cached("SELECT min(expires_at) FROM timeouts")?.query_row([], |row| row.get(0))?;
+        Ok(first.map(Timestamp::from_millis))
+    }
+
+    fn read_due(&self, now: Timestamp, limit: u32) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT pending FROM timeouts WHERE expires_at <= ?1 ORDER BY expires_at, pending LIMIT ?2",
+        )?;
+        let due: Vec<u64> =
+            statement.query_map(params![now.as_millis(), limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        due.into_iter().map(|seq| self.read_recorded(seq)).collect()
+    }
+
+    fn read_recorded(&self, seq: u64) -> Result<(TransferId, Recorded), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT record, (SELECT state FROM settlements WHERE pending = seq) FROM journal WHERE seq = ?1",
+        )?;
+        let found =
+            statement.query_row([seq], |row| Ok((decode(seq, row.get_ref(0)?.as_blob()?), row.get(1)?))).optional()?;
+        let (entry, settlement) = found.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is missing")))?;
+        recorded(&entry?, settlement)
+    }
+
+    fn read_accounts(&self, ids: &[AccountId]) -> Result<Vec<AccountState>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT state FROM accounts WHERE id = ?1")?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let key = id.as_u128().to_be_bytes();
+            let state = statement.query_row([key], |row| Ok(decode_account(row.get_ref(0)?.as_blob()?))).optional()?;
+            found.extend(state.transpose()?);
+        }
+        Ok(found)
+    }
+
+    fn read_transfers(&self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        let mut found = Vec::new();
+        for id in ids {
+            if let Some(seq) = self.ids.find(&self.connection, *id)? {
+                found.push(self.read_recorded(seq)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        {
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO journal (seq, hash, record) VALUES (?1, ?2, ?3)")?;
+            for record in &changes.records {
+                insert.execute(params![record.seq, record.hash, record.octets])?;
+            }
+            let mut upsert = transaction.prepare_cached(
+                "INSERT INTO accounts (id, state) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+            )?;
+            let mut octets = Vec::with_capacity(128);
+            for state in &changes.accounts {
+                octets.clear();
+                state.encode(&mut octets);
+                upsert.execute(params![state.account.created.id.as_u128().to_be_bytes(), octets])?;
+            }
+            let mut settle = transaction.prepare_cached("INSERT INTO settlements (pending, state) VALUES (?1, ?2)")?;
+            for (pending, state) in &changes.settlements {
+                settle.execute(params![pending, state_code(*state)])?;
+            }
+            let mut add = transaction.prepare_cached("INSERT INTO timeouts (expires_at, pending) VALUES (?1, ?2)")?;
+            for (at, pending) in &changes.timeouts {
+                add.execute(params![at.as_millis(), pending])?;
+            }
+            let mut remove =
+                transaction.prepare_cached("DELETE FROM timeouts WHERE expires_at = ?1 AND pending = ?2")?;
+            for (at, pending) in &changes.timeouts_over {
+                remove.execute(params![at.as_millis(), pending])?;
+            }
+            let mut mark = transaction
+                .prepare_cached("INSERT INTO waypoints (account, ordinal, seq, timestamp) VALUES (?1, ?2, ?3, ?4)")?;
+            for point in &changes.waypoints {
+                let account = point.account.as_u128().to_be_bytes();
+                mark.execute(params![account, point.ordinal, point.seq, point.timestamp.as_millis()])?;
+            }
+        }
+        let drained = self.ids.drain(&transaction, changes.ids.len())?;
+        transaction.commit()?;
+        self.ids.committed(drained, &changes.ids);
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    const SHARED: bool = false;
+
+    async fn head(&mut self) -> Result<StoredHead, StoreError> {
+        self.read_head()
+    }
+
+    async fn next_expiry(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.read_next_expiry()
+    }
+
+    async fn due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        self.read_due(now, limit)
+    }
+
+    async fn accounts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountState>, StoreError> {
+        self.read_accounts(ids)
+    }
+
+    async fn transfers(&mut self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        self.read_transfers(ids)
+    }
+
+    async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.write(changes)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

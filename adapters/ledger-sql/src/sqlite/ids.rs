@@ -1,0 +1,93 @@
+//! The index from transfer ids to journal entries, kept a little behind the journal.
+//!
+//! Ids are random, so each would dirty a page of its own. New ids therefore wait in memory, and are written in
+//! key order, a stretch per commit. After a restart the ids of the journal's tail are read again.
+
+use std::collections::HashMap;
+use std::mem;
+
+use ledger::{Cause, Event, TransferId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::{StoreError, decode};
+
+/// Ids that wait before a stretch-by-stretch write of them begins.
+const WAITING: usize = 65_536;
+
+#[derive(Default)]
+pub(crate) struct IdIndex {
+    fresh: HashMap<TransferId, u64>,
+    /// In key order; those before `written` are in the table.
+    draining: Vec<(TransferId, u64)>,
+    written: usize,
+}
+
+/// How far a transaction has drained.
+pub(crate) struct Drained(usize);
+
+impl IdIndex {
+    /// Reads the ids of the entries that the table may lack.
+    pub(crate) fn load(connection: &Connection) -> Result<Self, StoreError> {
+        let mut statement = connection
+            .prepare("SELECT seq, record FROM journal WHERE seq > (SELECT through FROM indexed) ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        let mut index = Self::default();
+        while let Some(row) = rows.next()? {
+            let seq = row.get(0)?;
+            let entry = decode(seq, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            match entry.event {
+                // An expiry names the transfer that expired, whose own entry came before.
+                Event::Moved(movement) if matches!(movement.cause, Cause::Expired { .. }) => {}
+                Event::Moved(movement) => {
+                    index.fresh.insert(movement.transfer.id, seq);
+                }
+                Event::IdSpent(id) => {
+                    index.fresh.insert(id, seq);
+                }
+                Event::AccountCreated(_) => {}
+            }
+        }
+        Ok(index)
+    }
+
+    /// The entry of a transfer id.
+    pub(crate) fn find(&self, connection: &Connection, id: TransferId) -> Result<Option<u64>, StoreError> {
+        if let Some(seq) = self.fresh.get(&id) {
+            return Ok(Some(*seq));
+        }
+        if let Ok(at) = self.draining.binary_search_by_key(&id, |(id, _)| *id) {
+            return Ok(Some(self.draining[at].1));
+        }
+        let mut statement = connection.prepare_cached("SELECT seq FROM transfer_ids WHERE id = ?1")?;
+        Ok(statement.query_row([id.as_u128().to_be_bytes()], |row| row.get(0)).optional()?)
+    }
+
+    /// Writes the next stretch, twice as long as the `new` ids, so that draining ends before waiting does.
+    pub(crate) fn drain(&self, connection: &Connection, new: usize) -> Result<Drained, StoreError> {
+        let end = self.draining.len().min(self.written + 2 * new);
+        let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO transfer_ids (id, seq) VALUES (?1, ?2)")?;
+        for (id, seq) in &self.draining[self.written..end] {
+            insert.execute(params![id.as_u128().to_be_bytes(), seq])?;
+        }
+        if end == self.draining.len()
+            && let Some(through) = self.draining.iter().map(|(_, seq)| *seq).max()
+        {
+            connection.prepare_cached("UPDATE indexed SET through = ?1")?.execute([through])?;
+        }
+        Ok(Drained(end))
+    }
+
+    /// The transaction that drained is durable, and so are these new ids.
+    pub(crate) fn committed(&mut self, drained: Drained, new: &[(TransferId, u64)]) {
+        self.written = drained.0;
+        self.fresh.extend(new.iter().copied());
+        if self.written == self.draining.len() {
+            self.draining = Vec::new();
+            self.written = 0;
+            if self.fresh.len() >= WAITING {
+                self.draining = mem::take(&mut self.fresh).into_iter().collect();
+                self.draining.sort_unstable();
+            }
+        }
+    }
+}

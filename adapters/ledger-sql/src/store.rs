@@ -1,0 +1,103 @@
+//! What the leader needs of a database, and what can go wrong there.
+
+use std::future::Future;
+
+use clock::Timestamp;
+use ledger::{AccountId, AccountState, ChainHash, Entry, Event, Head, Recorded, Transfer, TransferId, TransferState};
+
+use crate::changes::Changes;
+
+/// A movement of an account at whose every such ordinal a waypoint is stored, from which its past is reached.
+pub(crate) const WAYPOINT_EVERY: u64 = 256;
+
+/// Where the stored journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredHead {
+    pub(crate) head: Head,
+    pub(crate) hash: ChainHash,
+}
+
+/// Why the database did not do as told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Someone else wrote to the journal; what was loaded may be stale.
+    #[error("another process keeps writing to this ledger")]
+    Moved,
+    /// The database failed; the transaction did not happen.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database holds what no writer of this program stores.
+    #[error("the ledger's database is damaged: {0}; run `rafiki ledger verify`")]
+    Damaged(String),
+}
+
+/// One database with a journal and its tables.
+pub(crate) trait Store: Send {
+    /// Whether another process may write to this ledger.
+    const SHARED: bool;
+
+    /// Where the stored journal ends now.
+    fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
+
+    /// The first instant at which a reservation runs out.
+    fn next_expiry(&mut self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// At most `limit` undecided reservations that run out at `now` or before, earliest first.
+    fn due(
+        &mut self,
+        now: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(TransferId, Recorded)>, StoreError>> + Send;
+
+    /// Those of the accounts that exist.
+    fn accounts(&mut self, ids: &[AccountId]) -> impl Future<Output = Result<Vec<AccountState>, StoreError>> + Send;
+
+    /// Those of the transfer ids that were used.
+    fn transfers(
+        &mut self,
+        ids: &[TransferId],
+    ) -> impl Future<Output = Result<Vec<(TransferId, Recorded)>, StoreError>> + Send;
+
+    /// Writes the changes durably and at once, or not at all. `Moved` if the journal does not end where they begin.
+    fn commit(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A final state as stored.
+pub(crate) fn state_code(state: TransferState) -> i16 {
+    match state {
+        TransferState::Single | TransferState::Pending => 0,
+        TransferState::Posted => 1,
+        TransferState::Voided => 2,
+        TransferState::Expired => 3,
+    }
+}
+
+/// What a journal entry and the stored settlement of its reservation say about a transfer id.
+pub(crate) fn recorded(entry: &Entry, settlement: Option<i64>) -> Result<(TransferId, Recorded), StoreError> {
+    match entry.event {
+        Event::IdSpent(id) => Ok((id, Recorded::Spent)),
+        Event::Moved(movement) => {
+            let state = match settlement {
+                None if movement.transfer.flags.pending => TransferState::Pending,
+                None => TransferState::Single,
+                Some(1) => TransferState::Posted,
+                Some(2) => TransferState::Voided,
+                Some(3) => TransferState::Expired,
+                Some(code) => return Err(StoreError::Damaged(format!("settlement {code} of entry {}", entry.seq))),
+            };
+            let transfer = Transfer { created: movement.transfer, state, timestamp: entry.timestamp };
+            Ok((movement.transfer.id, Recorded::Made { seq: entry.seq, transfer }))
+        }
+        Event::AccountCreated(_) => Err(StoreError::Damaged(format!("entry {} is no transfer", entry.seq))),
+    }
+}
+
+/// Reads a stored record.
+pub(crate) fn decode(seq: u64, record: &[u8]) -> Result<Entry, StoreError> {
+    Entry::decode(seq, record).map_err(|_| StoreError::Damaged(format!("entry {seq} is malformed")))
+}
+
+/// Reads an account's stored state.
+pub(crate) fn decode_account(octets: &[u8]) -> Result<AccountState, StoreError> {
+    AccountState::decode(octets).map_err(|_| StoreError::Damaged("the state of an account is malformed".to_owned()))
+}

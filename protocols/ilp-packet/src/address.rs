@@ -1,0 +1,202 @@
+//! ILP addresses (RFC 15): validated text, owned or borrowed, and prefixes of whole segments.
+//!
+//! Not a routing table; that is the connector's.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The most characters an address has.
+pub const MAX_ADDRESS_LENGTH: usize = 1023;
+
+const SCHEMES: [&str; 10] = ["g", "private", "example", "peer", "self", "test", "test1", "test2", "test3", "local"];
+
+/// The text is not an ILP address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an ILP address is a known scheme and at least one segment of A-Z a-z 0-9 _ ~ -, joined by dots, 1023 characters at most"
+)]
+pub struct InvalidAddress;
+
+/// A valid ILP address inside other octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressRef<'a>(&'a str);
+
+/// A valid ILP address. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address(Arc<str>);
+
+impl<'a> AddressRef<'a> {
+    /// Validates `octets`.
+    pub fn from_octets(octets: &'a [u8]) -> Result<Self, InvalidAddress> {
+        if octets.len() > MAX_ADDRESS_LENGTH {
+            return Err(InvalidAddress);
+        }
+        let text = std::str::from_utf8(octets).map_err(|_| InvalidAddress)?;
+        let (scheme, segments) = text.split_once('.').ok_or(InvalidAddress)?;
+        (SCHEMES.contains(&scheme) && are_segments(segments.as_bytes())).then_some(Self(text)).ok_or(InvalidAddress)
+    }
+
+    /// Validates `text`.
+    pub fn new(text: &'a str) -> Result<Self, InvalidAddress> {
+        Self::from_octets(text.as_bytes())
+    }
+
+    /// The address of octets that were validated before and have not changed since.
+    pub(crate) fn already_valid(octets: &'a [u8]) -> Self {
+        // An address is ASCII, so the conversion cannot fail; an empty text would only make a packet unroutable.
+        let text = std::str::from_utf8(octets);
+        debug_assert!(text.is_ok());
+        Self(text.unwrap_or_default())
+    }
+
+    /// The address as text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The allocation scheme, `g` or `test` for example.
+    pub fn scheme(self) -> &'a str {
+        self.0.split_once('.').map_or(self.0, |(scheme, _)| scheme)
+    }
+
+    /// The segments, the scheme first.
+    pub fn segments(self) -> impl Iterator<Item = &'a str> {
+        self.0.split('.')
+    }
+
+    /// An owned copy.
+    pub fn to_address(self) -> Address {
+        Address(self.0.into())
+    }
+
+    /// What follows `prefix` and a dot, if this address lies below `prefix`.
+    pub fn below(self, prefix: &str) -> Option<&'a str> {
+        self.0.strip_prefix(prefix)?.strip_prefix('.')
+    }
+}
+
+fn are_segments(octets: &[u8]) -> bool {
+    let mut after_dot = true;
+    for octet in octets {
+        match octet {
+            b'.' if after_dot => return false,
+            b'.' => after_dot = true,
+            _ if IS_SEGMENT_OCTET[usize::from(*octet)] => after_dot = false,
+            _ => return false,
+        }
+    }
+    !after_dot
+}
+
+const IS_SEGMENT_OCTET: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+        let is_in_class = (octet as u8).is_ascii_alphanumeric() || matches!(octet as u8, b'_' | b'~' | b'-');
+        table[octet] = is_in_class;
+        octet += 1;
+    }
+    table
+};
+
+impl Address {
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same address, borrowed.
+    pub fn as_ref(&self) -> AddressRef<'_> {
+        AddressRef(&self.0)
+    }
+
+    /// The address `segments` below this one; several segments may be joined by dots.
+    pub fn child(&self, segments: &str) -> Result<Self, InvalidAddress> {
+        format!("{self}.{segments}").parse()
+    }
+}
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        AddressRef::new(text).map(AddressRef::to_address)
+    }
+}
+
+impl fmt::Display for AddressRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The leading segments of addresses: one scheme alone, such as `test`, or a whole address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressPrefix(Arc<str>);
+
+impl AddressPrefix {
+    /// The prefix as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `address` equals the prefix or lies below it, by whole segments.
+    pub fn covers(&self, address: AddressRef<'_>) -> bool {
+        address.as_str() == &*self.0 || address.below(&self.0).is_some()
+    }
+}
+
+impl FromStr for AddressPrefix {
+    type Err = InvalidAddress;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if SCHEMES.contains(&text) {
+            return Ok(Self(text.into()));
+        }
+        text.parse::<Address>().map(Self::from)
+    }
+}
+
+impl From<Address> for AddressPrefix {
+    fn from(address: Address) -> Self {
+        Self(address.0)
+    }
+}
+
+impl fmt::Display for AddressPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_covers_whole_segments_only() {
+        let prefix: AddressPrefix = "test.bank".parse().unwrap();
+        for (address, covered) in [("test.bank", true), ("test.bank.x", true), ("test.bank2", false), ("test.x", false)]
+        {
+            assert_eq!(prefix.covers(AddressRef::new(address).unwrap()), covered, "{address}");
+        }
+        assert!("test".parse::<AddressPrefix>().unwrap().covers(AddressRef::new("test.any").unwrap()));
+        assert!("tes".parse::<AddressPrefix>().is_err());
+    }
+
+    #[test]
+    fn a_child_must_itself_be_an_address() {
+        let bank: Address = "test.bank".parse().unwrap();
+        assert_eq!(bank.child("alice").unwrap().as_str(), "test.bank.alice");
+        assert_eq!(bank.child(""), Err(InvalidAddress));
+        assert_eq!(bank.child(&"x".repeat(MAX_ADDRESS_LENGTH)), Err(InvalidAddress));
+        assert_eq!(bank.as_ref().scheme(), "test");
+        assert_eq!(bank.as_ref().segments().collect::<Vec<_>>(), ["test", "bank"]);
+    }
+}

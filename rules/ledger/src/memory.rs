@@ -1,0 +1,115 @@
+//! The whole ledger in memory: the state machine with nothing around it.
+//!
+//! For tests and simulations; it forgets everything when dropped.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clock::{Clock, Timestamp};
+
+use crate::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture, NewAccount,
+    NewTransfer, Recorded, Transfer, TransferId, WorkingSet,
+};
+
+/// A ledger that lives as long as the process.
+pub struct MemoryLedger {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) set: WorkingSet,
+    pub(crate) journal: Vec<Entry>,
+    /// Reservations by expiry and entry; settled ones are dropped when their time comes.
+    timeouts: BTreeSet<(Timestamp, u64, TransferId)>,
+}
+
+impl MemoryLedger {
+    /// An empty ledger that tells time by `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// All entries so far.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.at_present().0.journal.clone()
+    }
+
+    /// The state with everything due expired, and the instant it stands at.
+    pub(crate) fn at_present(&self) -> (MutexGuard<'_, State>, Timestamp) {
+        // A panic inside the lock can only come from a broken invariant; the entries made so far still hold.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = state.set.head().instant(self.clock.now());
+        while let Some(&due) = state.timeouts.first().filter(|(at, ..)| *at <= now) {
+            state.timeouts.remove(&due);
+            state.set.expire(now, due.2);
+        }
+        state.record();
+        (state, now)
+    }
+}
+
+impl State {
+    /// Moves the set's new entries to the journal.
+    fn record(&mut self) {
+        for entry in self.set.take_entries() {
+            if let Event::Moved(movement) = &entry.event
+                && let Some(Recorded::Made { transfer, seq }) = self.set.transfer(movement.transfer.id)
+                && let Some(at) = transfer.expires_at()
+                && *seq == entry.seq
+            {
+                self.timeouts.insert((at, *seq, movement.transfer.id));
+            }
+            self.journal.push(entry);
+        }
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn create_accounts(&self, accounts: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>> {
+        Box::pin(async move {
+            let (mut state, now) = self.at_present();
+            let results = state.set.create_accounts(now, &accounts);
+            state.record();
+            Ok(results)
+        })
+    }
+
+    fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
+        Box::pin(async move {
+            let (mut state, now) = self.at_present();
+            let results = state.set.create_transfers(now, &transfers);
+            state.record();
+            Ok(results)
+        })
+    }
+
+    fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            Ok(ids.into_iter().map(|id| state.set.account(id).map(|found| found.account)).collect())
+        })
+    }
+
+    fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            Ok(ids
+                .into_iter()
+                .map(|id| match state.set.transfer(id) {
+                    Some(Recorded::Made { transfer, .. }) => Some(*transfer),
+                    Some(Recorded::Spent) | None => None,
+                })
+                .collect())
+        })
+    }
+}
+
+impl fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryLedger").finish_non_exhaustive()
+    }
+}

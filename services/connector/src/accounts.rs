@@ -1,0 +1,206 @@
+//! Who packets come from and go to: peers, own payments and quotes, local receivers.
+//!
+//! Plain data; balances are the ledger's and states the payments service's.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ledger::AccountId;
+use money::Asset;
+use payments_model::accounting::LedgerAsset;
+use payments_model::{IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
+use url::Url;
+use uuid::Uuid;
+
+use crate::peer_state::PeerState;
+use crate::tokens::TokenHash;
+
+/// An asset as packets and the ledger know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountAsset {
+    /// Code and scale.
+    pub asset: Asset,
+    /// Its ledger number and liquidity account.
+    pub ledger: LedgerAsset,
+    /// The asset's liquidity is low at or below this balance; `None`: nobody wants to know.
+    pub liquidity_threshold: Option<u64>,
+}
+
+/// A peering as the directory lists it (connector-http section 4.1).
+#[derive(Clone)]
+pub struct PeerRecord {
+    /// Its id, also that of its ledger account.
+    pub id: PeerId,
+    /// Whose peer it is.
+    pub tenant: TenantId,
+    /// The asset of the peering.
+    pub asset: Arc<AccountAsset>,
+    /// The peer's ILP address; also a route to it.
+    pub static_address: String,
+    /// Further prefixes routed to it.
+    pub routes: Vec<String>,
+    /// Where packets for it are posted.
+    pub endpoint: Url,
+    /// What we authenticate with there.
+    pub outgoing_token: String,
+    /// What it authenticates with here.
+    pub incoming_tokens: Vec<TokenHash>,
+    /// The largest packet accepted from it; `None` or 0: no limit.
+    pub max_packet_amount: Option<u64>,
+    /// Its liquidity is low at or below this balance; `None`: nobody wants to know.
+    pub liquidity_threshold: Option<u64>,
+}
+
+impl fmt::Debug for PeerRecord {
+    /// Identifiers only: tokens never reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerRecord").field("id", &self.id).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+/// A peer in use: its record, and what the connector keeps about it between packets.
+#[derive(Clone, Debug)]
+pub struct PeerAccount {
+    pub(crate) record: PeerRecord,
+    pub(crate) state: Arc<PeerState>,
+}
+
+impl PeerAccount {
+    /// The peer's record.
+    pub fn record(&self) -> &PeerRecord {
+        &self.record
+    }
+
+    /// The peer's id.
+    pub fn id(&self) -> PeerId {
+        self.record.id
+    }
+
+    /// Whose peer it is.
+    pub fn tenant(&self) -> TenantId {
+        self.record.tenant
+    }
+
+    /// The asset of the peering.
+    pub fn asset(&self) -> &Arc<AccountAsset> {
+        &self.record.asset
+    }
+}
+
+/// Where a packet comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A peer, authenticated by its token.
+    Peer(Arc<PeerAccount>),
+    /// A quote's probe: unfulfillable, so nothing moves at this node.
+    Quote(QuoteSource),
+    /// An outgoing payment of this instance.
+    Payment(PaymentSource),
+}
+
+/// The sender of a quote's probes.
+#[derive(Clone, Debug)]
+pub struct QuoteSource {
+    /// Whose sender.
+    pub tenant: TenantId,
+    /// The asset of the sending wallet address.
+    pub asset: Arc<AccountAsset>,
+}
+
+/// The sender of a payment's packet.
+#[derive(Clone, Debug)]
+pub struct PaymentSource {
+    /// Whose payment.
+    pub tenant: TenantId,
+    /// The payment; its account is debited.
+    pub payment: OutgoingPaymentId,
+    /// The asset of the payment.
+    pub asset: Arc<AccountAsset>,
+    /// Which packet of the payment this is.
+    pub packet: PacketCause,
+}
+
+/// What names a packet of an own payment for ever, so that its transfers can be found again after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketCause {
+    /// The sending attempt; never used by two of them.
+    pub attempt: Uuid,
+    /// The packet's number in the attempt; never used twice in one.
+    pub sequence: u64,
+}
+
+impl Source {
+    /// Whose packet it is.
+    pub fn tenant(&self) -> TenantId {
+        match self {
+            Self::Peer(peer) => peer.tenant(),
+            Self::Quote(quote) => quote.tenant,
+            Self::Payment(payment) => payment.tenant,
+        }
+    }
+
+    /// The asset the packet's amount is in.
+    pub fn asset(&self) -> &Arc<AccountAsset> {
+        match self {
+            Self::Peer(peer) => peer.asset(),
+            Self::Quote(quote) => &quote.asset,
+            Self::Payment(payment) => &payment.asset,
+        }
+    }
+
+    /// The account the packet's money is taken from; `None` where none moves.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Peer(peer) => Some(peer.id().into()),
+            Self::Quote(_) => None,
+            Self::Payment(payment) => Some(payment.payment.into()),
+        }
+    }
+
+    pub(crate) fn peer(&self) -> Option<&Arc<PeerAccount>> {
+        match self {
+            Self::Peer(peer) => Some(peer),
+            Self::Quote(_) | Self::Payment(_) => None,
+        }
+    }
+}
+
+/// Which local account a STREAM payment tag names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LocalAccountId {
+    /// An incoming payment.
+    IncomingPayment(IncomingPaymentId),
+    /// A wallet address paid to directly (SPSP).
+    WalletAddress(WalletAddressId),
+}
+
+impl From<LocalAccountId> for AccountId {
+    fn from(id: LocalAccountId) -> Self {
+        match id {
+            LocalAccountId::IncomingPayment(id) => id.into(),
+            LocalAccountId::WalletAddress(id) => id.into(),
+        }
+    }
+}
+
+/// A local receiver of money.
+#[derive(Clone, Debug)]
+pub struct LocalAccount {
+    /// What it is.
+    pub id: LocalAccountId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The asset it receives.
+    pub asset: Arc<AccountAsset>,
+    /// Whether money is still accepted.
+    pub state: LocalState,
+}
+
+/// Whether a local account takes money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalState {
+    /// It does.
+    Open,
+    /// It is completed or expired: only packets without money pass, for probes and closes.
+    Closed,
+}

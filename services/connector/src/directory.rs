@@ -1,0 +1,102 @@
+//! Everything a packet needs to know about tenants, peers and routes, as one immutable picture.
+//!
+//! The payments service paints a new one whenever something changes, in any process, and hands it over whole:
+//! the packet path reads no database and never sees half a change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use payments_model::{PeerId, TenantId};
+use url::Url;
+
+use crate::accounts::{PeerAccount, PeerRecord};
+use crate::routing::{Hop, RoutingTable};
+use crate::tokens::TokenHash;
+
+/// A tenant as the directory lists it.
+#[derive(Clone, Debug)]
+pub struct TenantRecord {
+    /// Its id.
+    pub id: TenantId,
+    /// Its ILP address; without one it sends but does not receive.
+    pub ilp_address: Option<String>,
+    /// Its rates service, or else the operator's.
+    pub rates_url: Option<Url>,
+}
+
+/// The content of a directory.
+#[derive(Clone, Debug, Default)]
+pub struct DirectorySnapshot {
+    /// Every tenant.
+    pub tenants: Vec<TenantRecord>,
+    /// Every peer of every tenant.
+    pub peers: Vec<PeerRecord>,
+}
+
+/// The directory in use.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    tenants: HashMap<TenantId, Tenant>,
+    peers: HashMap<PeerId, Arc<PeerAccount>>,
+    by_token: HashMap<TokenHash, Arc<PeerAccount>>,
+}
+
+/// A tenant in use.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) record: TenantRecord,
+    routes: RoutingTable,
+}
+
+impl Directory {
+    /// The directory of `snapshot`; what was kept about its peers is taken over from `previous`.
+    ///
+    /// Entries that make no sense are left out and logged: one bad row must not stop the packets of all others.
+    pub(crate) fn build(snapshot: DirectorySnapshot, previous: &Self) -> Self {
+        let mut directory = Self::default();
+        for record in snapshot.tenants {
+            directory.tenants.insert(record.id, Tenant { record, routes: RoutingTable::default() });
+        }
+        for record in snapshot.peers {
+            let state = previous.peers.get(&record.id).map(|peer| peer.state.clone()).unwrap_or_default();
+            directory.add(Arc::new(PeerAccount { record, state }));
+        }
+        directory
+    }
+
+    fn add(&mut self, peer: Arc<PeerAccount>) {
+        let Some(tenant) = self.tenants.get_mut(&peer.tenant()) else {
+            tracing::error!(peer.id = %peer.id(), "peer left out: its tenant is not in the directory");
+            return;
+        };
+        let record = peer.record();
+        for prefix in std::iter::once(&record.static_address).chain(&record.routes) {
+            if let Err(error) = tenant.routes.add(prefix, &peer) {
+                tracing::error!(peer.id = %peer.id(), %error, "route left out");
+            }
+        }
+        for token in &record.incoming_tokens {
+            if self.by_token.insert(*token, peer.clone()).is_some() {
+                tracing::error!(peer.id = %peer.id(), "two peers have one incoming token; the later is meant");
+            }
+        }
+        self.peers.insert(peer.id(), peer);
+    }
+
+    /// The peer that authenticates with this token.
+    pub(crate) fn peer_by_token(&self, token: &TokenHash) -> Option<&Arc<PeerAccount>> {
+        self.by_token.get(token)
+    }
+
+    /// The tenant with this id.
+    pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
+        self.tenants.get(&id)
+    }
+}
+
+impl Tenant {
+    /// The tenant's peer that is next on the way to `destination`.
+    pub(crate) fn next_hop(&self, destination: &str, source: Hop) -> Option<&Arc<PeerAccount>> {
+        self.routes.next_hop(destination, source)
+    }
+}
