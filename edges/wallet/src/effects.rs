@@ -88,6 +88,10 @@ impl Effects {
         let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
             return self.cancel(payment.id, "No account has this wallet address.").await;
         };
+        if self.book.is_settled_without_hold(payment.id).await? {
+            // The payment's end was told before its beginning; a hold made now would never be released.
+            return Ok(());
+        }
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
             Ok(()) => {}
             Err(BookError::NotEnough) => {
@@ -198,7 +202,7 @@ impl Effects {
         }
         let Some(path) = self.addresses.path_of(url) else { return Ok(()) };
         let Some(account) = self.store.account_by_path(&path).await? else { return Ok(()) };
-        Ok(self.addresses.ensure(&self.store, &self.admin, &account).await?)
+        self.addresses.ensure(&self.store, &self.admin, &account).await
     }
 
     async fn top_up(&self, event_id: Uuid, low: &LiquidityData, resource: Resource) -> Result<(), EffectError> {

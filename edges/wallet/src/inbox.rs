@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clock::{Clock, Entropy};
+use clock::Entropy;
 use database::Error;
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings, Worker};
 use serde_json::Value;

@@ -23,6 +23,9 @@ const FEE: u16 = 3;
 const RECEIPT: u16 = 4;
 const LIQUIDITY: u16 = 5;
 
+const SETTLE_WITHOUT_HOLD: &str = "settle without hold";
+const FEE_WITHOUT_HOLD: &str = "fee without hold";
+
 /// Why the book refused a movement.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BookError {
@@ -102,13 +105,14 @@ impl Book {
 
     /// Gives back what a payment that will not be made had reserved. Nothing was reserved: nothing happens.
     pub(crate) async fn release(&self, payment: Uuid) -> Result<(), BookError> {
+        if self.hold_of(payment).await? == Hold::Missing {
+            return Ok(());
+        }
         let void = NewTransfer::void(TransferId::derived(payment, "release", 0), hold_id(payment));
-        let result = self.submit(vec![void]).await?;
-        match result.as_slice() {
+        let results = self.submit(vec![void]).await?;
+        match results.as_slice() {
             [only] if only.is_ok() => Ok(()),
-            [CreateTransferResult::PendingTransferNotFound | CreateTransferResult::PendingTransferAlreadyVoided] => {
-                Ok(())
-            }
+            [CreateTransferResult::PendingTransferAlreadyVoided] => Ok(()),
             other => Err(refused("the release", payment, other)),
         }
     }
@@ -123,45 +127,20 @@ impl Book {
         sent: u64,
         fee: u64,
     ) -> Result<(), BookError> {
-        let results = self.submit(self.settlement(customer, payment, sent, fee, true)).await?;
-        if results.iter().all(|result| result.is_ok()) {
-            return Ok(());
-        }
-        if results.contains(&CreateTransferResult::PendingTransferNotFound) {
-            let direct = self.submit(self.settlement(customer, payment, sent, fee, false)).await?;
-            return if direct.iter().all(|result| result.is_ok()) {
-                Ok(())
-            } else {
-                Err(refused("the settlement", payment, &direct))
-            };
-        }
-        Err(refused("the settlement", payment, &results))
+        let hold = self.hold_of(payment).await?;
+        let results = self.submit(settlement(customer, payment, sent, fee, hold)).await?;
+        if stand(&results) { Ok(()) } else { Err(refused("the settlement", payment, &results)) }
     }
 
-    fn settlement(&self, customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, held: bool) -> Vec<NewTransfer> {
-        let ledger = customer.ledger;
-        let mut chain = Vec::with_capacity(2);
-        let id = TransferId::derived(payment, if held { "settle" } else { "settle without hold" }, 0);
-        match (held, sent) {
-            (true, 0) => chain.push(NewTransfer::void(id, hold_id(payment))),
-            (true, _) => {
-                let mut post = NewTransfer::post(id, hold_id(payment));
-                post.amount = sent.into();
-                chain.push(post);
-            }
-            (false, 0) => {}
-            (false, _) => {
-                chain.push(transfer(id, customer.id.into(), house(ledger, SETTLEMENT), sent, ledger, PAYMENT));
-            }
-        }
-        if fee > 0 {
-            let id = TransferId::derived(payment, if held { "fee" } else { "fee without hold" }, 0);
-            if let Some(first) = chain.last_mut() {
-                first.flags.linked = true;
-            }
-            chain.push(transfer(id, customer.id.into(), house(ledger, FEE_INCOME), fee, ledger, FEE));
-        }
-        chain
+    /// Whether the payment was settled although nothing had been reserved for it.
+    pub(crate) async fn is_settled_without_hold(&self, payment: Uuid) -> Result<bool, BookError> {
+        let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived(payment, step, 0));
+        Ok(self.ledger.transfers(ids.to_vec()).await?.iter().any(Option::is_some))
+    }
+
+    async fn hold_of(&self, payment: Uuid) -> Result<Hold, BookError> {
+        let found = self.ledger.transfers(vec![hold_id(payment)]).await?;
+        Ok(if found.iter().any(Option::is_some) { Hold::Made } else { Hold::Missing })
     }
 
     /// Gives a customer what arrived; `cause` is the incoming payment, or the event of streamed money.
@@ -189,13 +168,6 @@ impl Book {
             .collect())
     }
 
-    /// What the house earned by fees in this ledger.
-    #[cfg(test)]
-    pub(crate) async fn fee_income(&self, ledger: u32) -> Result<i128, BookError> {
-        let accounts = self.ledger.accounts(vec![house(ledger, FEE_INCOME)]).await?;
-        Ok(accounts.into_iter().flatten().map(|account| balance(&account).posted).sum())
-    }
-
     async fn submit_one(&self, step: &'static str, cause: Uuid, transfer: NewTransfer) -> Result<(), BookError> {
         let results = self.submit(vec![transfer]).await?;
         match results.as_slice() {
@@ -211,6 +183,52 @@ impl Book {
             return Ok(Vec::new());
         }
         Ok(self.ledger.submit(transfers).await?)
+    }
+}
+
+/// Whether a payment's reservation was made by this wallet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Made,
+    Missing,
+}
+
+/// The linked transfers that end a payment: what was sent, then the fee.
+fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: Hold) -> Vec<NewTransfer> {
+    let ledger = customer.ledger;
+    let (settle_step, fee_step) = match hold {
+        Hold::Made => ("settle", "fee"),
+        Hold::Missing => (SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD),
+    };
+    let settle_id = TransferId::derived(payment, settle_step, 0);
+    let mut chain = Vec::with_capacity(2);
+    match hold {
+        Hold::Made if sent == 0 => chain.push(NewTransfer::void(settle_id, hold_id(payment))),
+        Hold::Made => {
+            // Posting less than was reserved releases the rest.
+            chain.push(NewTransfer { amount: sent.into(), ..NewTransfer::post(settle_id, hold_id(payment)) });
+        }
+        Hold::Missing if sent == 0 => {}
+        Hold::Missing => {
+            chain.push(transfer(settle_id, customer.id.into(), house(ledger, SETTLEMENT), sent, ledger, PAYMENT));
+        }
+    }
+    if fee > 0 {
+        if let Some(first) = chain.last_mut() {
+            first.flags.linked = true;
+        }
+        let fee_id = TransferId::derived(payment, fee_step, 0);
+        chain.push(transfer(fee_id, customer.id.into(), house(ledger, FEE_INCOME), fee, ledger, FEE));
+    }
+    chain
+}
+
+/// Whether every transfer of a chain stands: all made now, or all made before (then the ledger stops at the first).
+fn stand(results: &[CreateTransferResult]) -> bool {
+    use CreateTransferResult::{Exists, LinkedEventFailed};
+    match results {
+        [Exists, rest @ ..] => rest.iter().all(|result| result.is_ok() || *result == LinkedEventFailed),
+        all => all.iter().all(|result| result.is_ok()),
     }
 }
 
@@ -241,4 +259,107 @@ fn account(id: AccountId, ledger: u32, code: u16, flags: AccountFlags) -> NewAcc
 
 fn transfer(id: TransferId, from: AccountId, to: AccountId, amount: u64, ledger: u32, code: u16) -> NewTransfer {
     NewTransfer::single(id, from, to, amount.into(), ledger, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::MemoryLedger;
+    use money::Asset;
+
+    fn customer() -> AccountRow {
+        AccountRow {
+            id: Uuid::from_u128(7 << 64),
+            name: "Grace".to_owned(),
+            path: "accounts/grace".to_owned(),
+            asset: Asset::new("USD", 2).unwrap(),
+            ledger: 1,
+            wallet_address_id: None,
+            wallet_address_url: None,
+        }
+    }
+
+    async fn book_with(balance: u64) -> (Book, AccountRow) {
+        let book = Book::new(Arc::new(MemoryLedger::new(testkit::manual_clock())));
+        let customer = customer();
+        book.open_asset(1).await.unwrap();
+        book.open_customer(&customer).await.unwrap();
+        book.credit_initial(&customer, balance).await.unwrap();
+        book.credit_initial(&customer, balance).await.unwrap();
+        (book, customer)
+    }
+
+    async fn balance_of(book: &Book, customer: &AccountRow) -> (i128, u128) {
+        let balance = book.balances(std::slice::from_ref(customer)).await.unwrap()[0];
+        (balance.posted, balance.held)
+    }
+
+    async fn earned(book: &Book) -> i128 {
+        let accounts = book.ledger.accounts(vec![house(1, FEE_INCOME)]).await.unwrap();
+        balance(&accounts[0].unwrap()).posted
+    }
+
+    const PAYMENT_ID: Uuid = Uuid::from_u128(42);
+
+    #[tokio::test]
+    async fn a_settled_payment_takes_what_was_sent_and_the_fee_and_releases_the_rest() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        assert_eq!(balance_of(&book, &customer).await, (1_000, 617));
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+            assert_eq!(earned(&book).await, 111);
+        }
+    }
+
+    #[tokio::test]
+    async fn holds_together_never_exceed_the_balance_and_a_refused_hold_stays_refused() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, Uuid::from_u128(1), 600).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(book.hold(&customer, Uuid::from_u128(2), 600).await, Err(BookError::NotEnough)));
+        }
+        book.hold(&customer, Uuid::from_u128(1), 600).await.unwrap();
+        assert_eq!(balance_of(&book, &customer).await, (1_000, 600));
+    }
+
+    #[tokio::test]
+    async fn a_payment_that_sent_nothing_gives_everything_back() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 0, 0).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_told_before_the_beginning_is_settled_without_a_hold() {
+        let (book, customer) = book_with(1_000).await;
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn releasing_what_was_never_held_or_released_before_changes_nothing() {
+        let (book, customer) = book_with(1_000).await;
+        book.release(PAYMENT_ID).await.unwrap();
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        for _ in 0..2 {
+            book.release(PAYMENT_ID).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_arrived_is_credited_once() {
+        let (book, customer) = book_with(1_000).await;
+        for _ in 0..2 {
+            book.receive(&customer, PAYMENT_ID, 250).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_250, 0));
+        }
+    }
 }

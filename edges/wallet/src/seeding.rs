@@ -74,36 +74,33 @@ async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) 
     let found = admin.peer_by_address_and_asset(&seed.ilp_address, asset.id).await?;
     // The query looks for a route, so a peer with a shorter address may answer.
     let found = found.filter(|peer| peer.static_ilp_address == seed.ilp_address);
-    let peer = match found {
-        Some(peer) => {
-            if peer.http.outgoing.endpoint != seed.endpoint || peer.name.as_deref() != Some(&seed.name) {
-                let change = PeerChange {
-                    id: peer.id,
-                    static_ilp_address: seed.ilp_address.clone(),
-                    name: Some(seed.name.clone()),
-                    endpoint: seed.endpoint.clone(),
-                    outgoing_token: seed.outgoing_token.clone(),
-                    incoming_tokens: vec![seed.incoming_token.clone()],
-                    routes: Vec::new(),
-                };
-                admin.update_peer(&change).await?;
-            }
-            peer
-        }
-        None => {
-            let new = NewPeer {
-                asset_id: asset.id,
+    let peer = if let Some(peer) = found {
+        if peer.http.outgoing.endpoint != seed.endpoint || peer.name.as_deref() != Some(&seed.name) {
+            let change = PeerChange {
+                id: peer.id,
                 static_ilp_address: seed.ilp_address.clone(),
                 name: Some(seed.name.clone()),
                 endpoint: seed.endpoint.clone(),
                 outgoing_token: seed.outgoing_token.clone(),
                 incoming_tokens: vec![seed.incoming_token.clone()],
-                max_packet_amount: seed.max_packet_amount,
-                liquidity_threshold: Some(seed.liquidity_threshold),
                 routes: Vec::new(),
             };
-            admin.create_peer(&new).await?
+            admin.update_peer(&change).await?;
         }
+        peer
+    } else {
+        let new = NewPeer {
+            asset_id: asset.id,
+            static_ilp_address: seed.ilp_address.clone(),
+            name: Some(seed.name.clone()),
+            endpoint: seed.endpoint.clone(),
+            outgoing_token: seed.outgoing_token.clone(),
+            incoming_tokens: vec![seed.incoming_token.clone()],
+            max_packet_amount: seed.max_packet_amount,
+            liquidity_threshold: Some(seed.liquidity_threshold),
+            routes: Vec::new(),
+        };
+        admin.create_peer(&new).await?
     };
     if peer.liquidity.unwrap_or(0) == 0 && seed.initial_liquidity > 0 {
         let id = derived_v4(peer.id, "seed");
