@@ -14,6 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::peer_state::PeerState;
+use crate::room::Room;
 use crate::tokens::TokenHash;
 
 /// An asset as packets and the ledger know it.
@@ -195,6 +196,8 @@ pub struct LocalAccount {
     pub asset: Arc<AccountAsset>,
     /// Whether money is still accepted.
     pub state: LocalState,
+    /// What it still expects: a packet's money is taken from it before it is credited. `None` is without limit.
+    pub room: Option<Arc<Room>>,
 }
 
 /// Whether a local account takes money.

@@ -27,7 +27,6 @@ pub(crate) async fn convert(
         // Already logged where the rates are fetched; temporary, so that the sender tries again.
         ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
     })?;
-    convert_source_floor(amount, conversion).ok_or_else(|| {
-        Refusal::new(ErrorCode::F03InvalidAmount, "the amount does not fit the next account's asset.")
-    })
+    convert_source_floor(amount, conversion)
+        .ok_or_else(|| Refusal::new(ErrorCode::F03InvalidAmount, "the amount does not fit the next account's asset."))
 }

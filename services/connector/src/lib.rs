@@ -21,6 +21,7 @@ mod peer_state;
 mod pipeline;
 mod ports;
 mod refusal;
+mod room;
 mod routing;
 mod tokens;
 
@@ -40,4 +41,5 @@ pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,
 };
+pub use room::{Room, Taken};
 pub use tokens::{TokenHash, TokenHasher};

@@ -35,10 +35,19 @@ pub(crate) async fn deliver(
         tracing::error!("a quote sent a packet that could be fulfilled; declined");
         return Ok(money.decline_temporarily().into());
     };
+    let room = match account.room.as_deref().map(|room| room.take(money.amount())) {
+        // Others' money is on its way to complete the account; if it fails, the sender's next attempt finds room.
+        Some(None) => return Ok(money.decline_temporarily().into()),
+        Some(taken) => taken,
+        None => None,
+    };
     let from = End { account: source_account, asset: source.asset(), amount: source_amount };
     let to = End { account: account.id.into(), asset: &account.asset, amount: money.amount() };
     // One transfer at once: between hold and post nothing would happen that could still refuse.
     connector.balance.credit(source, from, to, packet.expires_at()).await?;
+    if let Some(taken) = room {
+        taken.keep();
+    }
     let credit = Credit { tenant: account.tenant, account: account.id, amount: money.amount() };
     connector.local_accounts.credited(credit).await;
     connector.liquidity.moved(source, &account.asset);

@@ -99,7 +99,9 @@ mod tests {
     fn the_longest_prefix_by_whole_segments_wins_and_the_source_is_passed_over() {
         let [a, b, c, d] = [1, 2, 3, 4].map(|n| peer(n, usd()));
         let table = table(&[("test", &a), ("test.bank", &b), ("test.bank.eu", &c), ("test.bank.eu", &d)]);
-        let to = |destination, source: &Arc<PeerAccount>| table.next_hop(to_address(destination), from(source)).map(|p| p.id());
+        let to = |destination, source: &Arc<PeerAccount>| {
+            table.next_hop(to_address(destination), from(source)).map(|p| p.id())
+        };
         assert!([Some(c.id()), Some(d.id())].contains(&to("test.bank.eu.x", &a)));
         assert_eq!(to("test.bank.eu.x", &c), Some(d.id()));
         assert_eq!(to("test.bank.us", &a), Some(b.id()));
