@@ -2,10 +2,8 @@
 //!
 //! Fetching the published keys is the business of an adapter.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_signatures::{InvalidJwk, Jwk, PublicKey};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::text::{InvalidUri, ResourceUrl, present};
 
@@ -22,7 +20,7 @@ pub enum Client {
     /// Keys are found at this wallet address + `/jwks.json`.
     WalletAddress(ResourceUrl),
     /// Directed identity: the key speaks for itself.
-    Jwk(ClientKey),
+    Jwk(Box<Jwk>),
 }
 
 impl Client {
@@ -35,44 +33,18 @@ impl Client {
     }
 }
 
-/// An Ed25519 public key presented by a client itself (RFC 8037).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "WireJwk", into = "WireJwk")]
-pub struct ClientKey {
-    kid: Box<str>,
-    public: [u8; 32],
-}
-
-impl ClientKey {
-    /// The key id, which signatures must name.
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
-    /// The 32 octets of the public key. Whether they are a usable point is for the verifier to say.
-    pub fn public_bytes(&self) -> &[u8; 32] {
-        &self.public
-    }
-
-    /// The JWK thumbprint (RFC 7638, RFC 8037 section 2): the same for the same key whatever its id.
-    pub fn thumbprint(&self) -> String {
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(self.public));
-        URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()))
-    }
-}
-
 /// Why a client is not identified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClient {
     /// The wallet address is not one.
     #[error("wallet address {0}")]
     WalletAddress(#[from] InvalidUri),
-    /// The key id is blank or too long.
-    #[error("jwk.kid must have 1 to {KEY_ID_LENGTH_MAX} characters, not all blank")]
+    /// The key id is too long.
+    #[error("jwk.kid must not have more than {KEY_ID_LENGTH_MAX} characters")]
     KeyId,
-    /// The public key is not 32 octets in base64url.
-    #[error("jwk.x must be 32 octets in base64url")]
-    PublicKey,
+    /// The key is not usable.
+    #[error("jwk {0}")]
+    Key(#[from] InvalidJwk),
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -130,27 +102,25 @@ enum Curve {
     Ed25519,
 }
 
-impl TryFrom<WireJwk> for ClientKey {
+impl TryFrom<WireJwk> for Jwk {
     type Error = InvalidClient;
     fn try_from(wire: WireJwk) -> Result<Self, Self::Error> {
-        if wire.kid.trim().is_empty() || wire.kid.len() > KEY_ID_LENGTH_MAX {
+        if wire.kid.len() > KEY_ID_LENGTH_MAX {
             return Err(InvalidClient::KeyId);
         }
-        let octets = URL_SAFE_NO_PAD.decode(&wire.x).map_err(|_| InvalidClient::PublicKey)?;
-        let public = octets.try_into().map_err(|_| InvalidClient::PublicKey)?;
-        Ok(Self { kid: wire.kid.into(), public })
+        Ok(Self::new(wire.kid, PublicKey::from_base64url(&wire.x)?)?)
     }
 }
 
-impl From<ClientKey> for WireJwk {
-    fn from(key: ClientKey) -> Self {
+impl From<Jwk> for WireJwk {
+    fn from(key: Jwk) -> Self {
         Self {
-            kid: key.kid.into(),
+            kid: key.kid().to_owned(),
             alg: Algorithm::EdDsa,
             usage: None,
             kty: KeyType::Okp,
             crv: Curve::Ed25519,
-            x: URL_SAFE_NO_PAD.encode(key.public),
+            x: key.key().to_base64url(),
         }
     }
 }
@@ -163,7 +133,7 @@ impl TryFrom<WireClient> for Client {
                 let url: ResourceUrl = wallet_address.parse()?;
                 Ok(Self::WalletAddress(url.require_wallet_address()?))
             }
-            WireClient::Jwk(holder) => Ok(Self::Jwk(holder.jwk.try_into()?)),
+            WireClient::Jwk(holder) => Ok(Self::Jwk(Box::new(holder.jwk.try_into()?))),
         }
     }
 }
@@ -172,7 +142,7 @@ impl From<Client> for WireClient {
     fn from(client: Client) -> Self {
         match client {
             Client::WalletAddress(url) => Self::WalletAddress(WireWalletAddress { wallet_address: url.into() }),
-            Client::Jwk(key) => Self::Jwk(WireKeyHolder { jwk: key.into() }),
+            Client::Jwk(key) => Self::Jwk(WireKeyHolder { jwk: (*key).into() }),
         }
     }
 }

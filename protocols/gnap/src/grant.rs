@@ -215,10 +215,28 @@ pub struct ContinueRequest {
     pub interact_ref: Option<String>,
 }
 
-impl ContinueRequest {
-    /// Reads a request body, which may be empty.
+/// What a continuation brings, as the server sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContinueStep {
+    /// No body, or an empty object: the client asks whether the owner has decided.
+    Poll,
+    /// The reference the browser brought back.
+    Interacted(String),
+    /// A body without a reference.
+    Unreferenced,
+}
+
+impl ContinueStep {
+    /// Reads a request body, which may be absent.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
-        if body.iter().all(u8::is_ascii_whitespace) { Ok(Self::default()) } else { parse(body) }
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::Poll);
+        }
+        let members: serde_json::Map<String, serde_json::Value> = parse(body)?;
+        if members.is_empty() {
+            return Ok(Self::Poll);
+        }
+        Ok(parse::<ContinueRequest>(body)?.interact_ref.map_or(Self::Unreferenced, Self::Interacted))
     }
 }
 

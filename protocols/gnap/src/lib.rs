@@ -17,12 +17,12 @@ mod secret;
 mod text;
 
 pub use access::{AccessItem, AccessType, Action, Actions, InvalidAccess, RequiredAccess};
-pub use client::{Client, ClientKey, InvalidClient};
+pub use client::{Client, InvalidClient};
 pub use error::{ErrorBody, ErrorCode};
 pub use grant::{
-    AccessToken, AccessTokenRequest, Continuation, ContinueRequest, ContinueResponse, ContinueToken, FinishMethod,
-    GrantRequest, GrantResponse, InteractFinish, InteractInstructions, InteractRequest, StartMode, Subject,
-    SubjectFormat, SubjectId, TokenResponse,
+    AccessToken, AccessTokenRequest, Continuation, ContinueRequest, ContinueResponse, ContinueStep, ContinueToken,
+    FinishMethod, GrantRequest, GrantResponse, InteractFinish, InteractInstructions, InteractRequest, StartMode,
+    Subject, SubjectFormat, SubjectId, TokenResponse,
 };
 pub use interval::{InvalidInterval, RepeatingInterval, Window};
 pub use introspection::{ActiveToken, IntrospectionRequest, TokenInfo};

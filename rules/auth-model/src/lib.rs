@@ -1,3 +1,24 @@
 //! States and transitions of grants, interactions and access tokens.
 //!
-//! Not yet written.
+//! Pure: what may be granted, what needs consent, and what may follow from what. Storing, signatures and HTTP
+//! are elsewhere.
+
+mod consent;
+mod finish;
+mod grant;
+mod ids;
+mod interaction;
+mod request;
+mod secret;
+mod tenant;
+mod token;
+
+pub use consent::ConsentPolicy;
+pub use finish::{FinishUri, FinishUriPolicy, InvalidFinishUri};
+pub use grant::{Continuation, ContinueRefusal, Grant, GrantState, Opened, Progress, Terms};
+pub use ids::{ContinueId, GrantId, InteractRef, InteractionId, ManagementId, TenantId};
+pub use interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
+pub use request::{Question, RequestRefusal, examine};
+pub use secret::SecretHash;
+pub use tenant::{IdentityProvider, Tenant};
+pub use token::{AccessToken, Issued, RotateRefusal};

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ilp_packet::{Address, AddressPrefix};
 use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
@@ -13,6 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::peer_state::PeerState;
+use crate::room::Room;
 use crate::tokens::TokenHash;
 
 /// An asset as packets and the ledger know it.
@@ -36,9 +38,9 @@ pub struct PeerRecord {
     /// The asset of the peering.
     pub asset: Arc<AccountAsset>,
     /// The peer's ILP address; also a route to it.
-    pub static_address: String,
+    pub static_address: Address,
     /// Further prefixes routed to it.
-    pub routes: Vec<String>,
+    pub routes: Vec<AddressPrefix>,
     /// Where packets for it are posted.
     pub endpoint: Url,
     /// What we authenticate with there.
@@ -194,6 +196,8 @@ pub struct LocalAccount {
     pub asset: Arc<AccountAsset>,
     /// Whether money is still accepted.
     pub state: LocalState,
+    /// What it still expects: a packet's money is taken from it before it is credited. `None` is without limit.
+    pub room: Option<Arc<Room>>,
 }
 
 /// Whether a local account takes money.

@@ -1,0 +1,15 @@
+//! Rows, and their translation to and from what the rules know.
+
+pub(crate) mod access_tokens;
+pub(crate) mod grant_identifiers;
+pub(crate) mod grants;
+pub(crate) mod tenants;
+
+use auth_model::SecretHash;
+use database::Error;
+
+/// A stored hash; another length than 32 octets is a damaged row.
+fn hash(bytes: &[u8], table: &'static str, column: &'static str, row: impl ToString) -> Result<SecretHash, Error> {
+    let bytes = bytes.try_into().map_err(|_| Error::inconsistent(table, column, row))?;
+    Ok(SecretHash::from_bytes(bytes))
+}

@@ -1,0 +1,11 @@
+//! The tables, step by step.
+//!
+//! Instants are milliseconds since the epoch. A step that was released is never changed.
+
+use database::{Migrations, Step};
+
+/// Every step of the auth database.
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "auth",
+    steps: &[Step { name: "0001_grants", sql: include_str!("migrations/0001_grants.sql") }],
+};

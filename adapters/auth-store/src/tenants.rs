@@ -1,0 +1,144 @@
+//! Tenants, mirrored from the backend.
+
+use auth_model::{GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
+use clock::Timestamp;
+use database::Error;
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use url::Url;
+
+use crate::AuthStore;
+use crate::entity::{grants, tenants};
+
+/// What the backend tells of a new tenant.
+#[derive(Clone, Debug)]
+pub struct TenantData {
+    /// Its id.
+    pub id: TenantId,
+    /// Signs its Admin API requests.
+    pub api_secret: String,
+    /// Its consent page.
+    pub idp_consent_url: Option<Url>,
+    /// The secret its identity provider presents.
+    pub idp_secret: Option<String>,
+}
+
+/// What the backend changes of a tenant: `None` leaves it, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct TenantChange {
+    /// Signs its Admin API requests.
+    pub api_secret: Option<String>,
+    /// Its consent page.
+    pub idp_consent_url: Option<Option<Url>>,
+    /// The secret its identity provider presents.
+    pub idp_secret: Option<Option<String>>,
+}
+
+fn kept(secret: &str) -> Vec<u8> {
+    SecretHash::of(secret).as_bytes().to_vec()
+}
+
+impl TenantData {
+    fn row(&self, now: Timestamp) -> tenants::ActiveModel {
+        tenants::ActiveModel {
+            id: Set(self.id.as_uuid()),
+            idp_consent_url: Set(self.idp_consent_url.as_ref().map(Url::to_string)),
+            idp_secret_hash: Set(self.idp_secret.as_deref().map(kept)),
+            api_secret: Set(self.api_secret.clone()),
+            created_at: Set(now.as_millis()),
+            updated_at: Set(now.as_millis()),
+            deleted_at: Set(None),
+        }
+    }
+
+    /// The tenant as the rules see it.
+    pub fn to_tenant(&self) -> Tenant {
+        let identity_provider = match (&self.idp_consent_url, &self.idp_secret) {
+            (Some(url), Some(secret)) => {
+                Some(IdentityProvider { consent_url: url.clone(), secret: SecretHash::of(secret) })
+            }
+            _ => None,
+        };
+        Tenant { id: self.id, identity_provider, api_secret: self.api_secret.clone() }
+    }
+}
+
+impl AuthStore {
+    /// A tenant that was not deleted.
+    pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
+        let found = tenants::Entity::find_by_id(id.as_uuid())
+            .filter(tenants::Column::DeletedAt.is_null())
+            .one(self.database.reader())
+            .await?;
+        found.map(tenants::Model::into_tenant).transpose()
+    }
+
+    /// Adds a tenant. A tenant of this id, even a deleted one, is a [`Error::UniqueViolation`].
+    pub async fn create_tenant(&self, tenant: &TenantData, now: Timestamp) -> Result<(), Error> {
+        let transaction = self.database.begin().await?;
+        tenants::Entity::insert(tenant.row(now)).exec_without_returning(&transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Adds a tenant, or makes the existing one equal to it. A deleted one stays deleted.
+    pub async fn ensure_tenant(&self, tenant: &TenantData, now: Timestamp) -> Result<(), Error> {
+        use tenants::Column::{ApiSecret, Id, IdpConsentUrl, IdpSecretHash, UpdatedAt};
+        let transaction = self.database.begin().await?;
+        let replace =
+            OnConflict::column(Id).update_columns([ApiSecret, IdpConsentUrl, IdpSecretHash, UpdatedAt]).to_owned();
+        tenants::Entity::insert(tenant.row(now)).on_conflict(replace).exec_without_returning(&transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Changes a tenant; whether it exists and was not deleted.
+    pub async fn update_tenant(&self, id: TenantId, change: TenantChange, now: Timestamp) -> Result<bool, Error> {
+        let mut row = tenants::ActiveModel { id: Unchanged(id.as_uuid()), ..Default::default() };
+        if let Some(secret) = change.api_secret {
+            row.api_secret = Set(secret);
+        }
+        if let Some(url) = change.idp_consent_url {
+            row.idp_consent_url = Set(url.map(String::from));
+        }
+        if let Some(secret) = change.idp_secret {
+            row.idp_secret_hash = Set(secret.as_deref().map(kept));
+        }
+        row.updated_at = Set(now.as_millis());
+        let transaction = self.database.begin().await?;
+        let changed = tenants::Entity::update_many()
+            .set(row)
+            .filter(tenants::Column::Id.eq(id.as_uuid()))
+            .filter(tenants::Column::DeletedAt.is_null())
+            .exec(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(changed.rows_affected == 1)
+    }
+
+    /// Deletes a tenant and revokes its grants; whether it existed and was not deleted.
+    pub async fn delete_tenant(&self, id: TenantId, deleted_at: Timestamp, now: Timestamp) -> Result<bool, Error> {
+        let transaction = self.database.begin().await?;
+        let row = tenants::ActiveModel {
+            id: Unchanged(id.as_uuid()),
+            deleted_at: Set(Some(deleted_at.as_millis())),
+            updated_at: Set(now.as_millis()),
+            ..Default::default()
+        };
+        let deleted = tenants::Entity::update_many()
+            .set(row)
+            .filter(tenants::Column::Id.eq(id.as_uuid()))
+            .filter(tenants::Column::DeletedAt.is_null())
+            .exec(&transaction)
+            .await?;
+        let (state, reason) = grants::words(GrantState::Revoked);
+        grants::Entity::update_many()
+            .col_expr(grants::Column::State, Expr::value(state))
+            .col_expr(grants::Column::FinalizationReason, Expr::value(reason))
+            .col_expr(grants::Column::UpdatedAt, Expr::value(now.as_millis()))
+            .filter(grants::Column::TenantId.eq(id.as_uuid()))
+            .exec(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(deleted.rows_affected == 1)
+    }
+}

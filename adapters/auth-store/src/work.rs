@@ -1,0 +1,70 @@
+//! One transition of one grant: lock, decide, save, commit.
+
+use auth_model::{AccessToken, Grant, GrantId, ManagementId};
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::entity::{access_tokens, grants};
+use crate::grants::insert_token;
+
+/// A unit of work. Dropped without [`Work::commit`] it changes nothing.
+#[derive(Debug)]
+pub struct Work {
+    transaction: WriteTransaction,
+}
+
+impl Work {
+    pub(crate) fn new(transaction: WriteTransaction) -> Self {
+        Self { transaction }
+    }
+
+    /// The grant, kept from any other unit of work until this one ends.
+    pub async fn lock_grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
+        let row = grants::Entity::find_by_id(id.as_uuid()).lock_exclusive().one(&self.transaction).await?;
+        row.map(grants::Model::into_grant).transpose()
+    }
+
+    /// Saves what a transition changed.
+    pub async fn save_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), Error> {
+        grants::Entity::update_many()
+            .set(grants::change_of(grant, now))
+            .filter(grants::Column::Id.eq(grant.id.as_uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps a new token.
+    pub async fn add_token(&self, token: &AccessToken) -> Result<(), Error> {
+        insert_token(&self.transaction, token).await
+    }
+
+    /// Revokes a token; `false` if it was revoked before or does not exist.
+    pub async fn revoke_token(&self, id: ManagementId, now: Timestamp) -> Result<bool, Error> {
+        let revoked = access_tokens::Entity::update_many()
+            .col_expr(access_tokens::Column::RevokedAt, Expr::value(now.as_millis()))
+            .filter(access_tokens::Column::ManagementId.eq(id.as_uuid()))
+            .filter(access_tokens::Column::RevokedAt.is_null())
+            .exec(&self.transaction)
+            .await?;
+        Ok(revoked.rows_affected == 1)
+    }
+
+    /// Revokes every token of a grant.
+    pub async fn revoke_tokens_of(&self, grant: GrantId, now: Timestamp) -> Result<(), Error> {
+        access_tokens::Entity::update_many()
+            .col_expr(access_tokens::Column::RevokedAt, Expr::value(now.as_millis()))
+            .filter(access_tokens::Column::GrantId.eq(grant.as_uuid()))
+            .filter(access_tokens::Column::RevokedAt.is_null())
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes everything durable at once.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.transaction.commit().await
+    }
+}

@@ -1,0 +1,308 @@
+//! A grant: what a client was given, or has asked for, at one tenant.
+//!
+//! Transitions take the grant and return what it becomes, or refuse. Whoever keeps grants sees to it that
+//! two transitions of one grant never start from the same state.
+
+use std::time::Duration;
+
+use clock::{Entropy, Timestamp};
+use gnap::{AccessItem, Client, ContinueStep, Subject, TokenValue};
+
+use crate::ids::{ContinueId, GrantId, InteractRef, InteractionId, TenantId};
+use crate::interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
+use crate::secret::{SecretHash, hex, mint};
+use crate::token::{AccessToken, Issued, RotateRefusal};
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// The tenant whose endpoint was asked.
+    pub tenant: TenantId,
+    /// Who holds it.
+    pub client: Client,
+    /// The rights.
+    pub access: Vec<AccessItem>,
+    /// The statement about the owner.
+    pub subject: Option<Subject>,
+    /// How the client goes on.
+    pub continuation: Continuation,
+    /// The question to the owner, if one was needed.
+    pub interaction: Option<Interaction>,
+    /// Where it stands.
+    pub state: GrantState,
+    /// When it was requested.
+    pub created_at: Timestamp,
+}
+
+/// How the client goes on with a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Continuation {
+    /// Names the grant in the continuation URL.
+    pub id: ContinueId,
+    /// Recognises the continuation token.
+    pub token: SecretHash,
+    /// When the grant was requested or last polled.
+    pub last_used_at: Timestamp,
+}
+
+/// Where a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// Waits for the owner.
+    Pending,
+    /// The owner consented, or did not have to be asked.
+    Approved,
+    /// The client has fetched its token. Tokens live and rotate on.
+    Issued,
+    /// The owner refused.
+    Rejected,
+    /// Taken back by the client, the tenant or the operator.
+    Revoked,
+}
+
+impl GrantState {
+    /// The grant gives nothing and never will again.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Rejected | Self::Revoked)
+    }
+}
+
+/// The times that govern grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long an access token is good.
+    pub token_lifetime: Duration,
+    /// How long an owner may take to decide.
+    pub interaction_lifetime: Duration,
+    /// How long a client waits between continuations.
+    pub continue_wait: Duration,
+}
+
+/// A grant just made: the only moment its continuation token is known.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The grant.
+    pub grant: Grant,
+    /// What the client is told for continuing.
+    pub continue_token: TokenValue,
+    /// The access token, unless the owner has to be asked first.
+    pub issued: Option<Issued>,
+}
+
+/// What a continuation brought.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// The owner has not decided: ask again later.
+    Pending(Grant),
+    /// The grant is issued, with a token unless only a statement about the owner was asked for.
+    Issued(Grant, Option<Issued>),
+}
+
+/// Why a continuation is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContinueRefusal {
+    /// There is a body, but no reference in it.
+    #[error("missing interaction reference")]
+    NoReference,
+    /// The reference is not the one of this grant, or the grant is over.
+    #[error("grant not found")]
+    NotFound,
+    /// Continued before the time to wait has passed.
+    #[error("continued grant faster than \"wait\" period")]
+    TooFast,
+    /// Polled before the time to wait has passed.
+    #[error("polled grant faster than \"wait\" period")]
+    PolledTooFast,
+    /// The owner has not consented, or the token was fetched before.
+    #[error("grant interaction not approved")]
+    NotApproved,
+    /// The client will be told by redirect, so it has to bring the reference.
+    #[error("grant cannot be polled")]
+    NotPollable,
+    /// Nothing can come of it any more.
+    #[error("grant cannot be continued")]
+    NotContinuable,
+}
+
+impl Grant {
+    /// A grant nobody has to be asked for, with its token.
+    pub fn approve_at_once(
+        tenant: TenantId,
+        client: Client,
+        access: Vec<AccessItem>,
+        terms: &Terms,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Opened {
+        let (mut grant, continue_token) = Self::request(tenant, client, access, None, now, entropy);
+        grant.state = GrantState::Approved;
+        let issued = AccessToken::issue(grant.id, terms.token_lifetime, now, entropy);
+        Opened { grant, continue_token, issued: Some(issued) }
+    }
+
+    /// A grant that waits for the owner.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request, each of its own type")]
+    pub fn ask_owner(
+        tenant: TenantId,
+        client: Client,
+        access: Vec<AccessItem>,
+        subject: Option<Subject>,
+        display: ClientDisplay,
+        finish: Option<Finish>,
+        terms: &Terms,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Opened {
+        let (mut grant, continue_token) = Self::request(tenant, client, access, subject, now, entropy);
+        grant.interaction = Some(Interaction {
+            id: InteractionId::random(entropy),
+            nonce: hex::<16>(entropy),
+            reference: InteractRef::random(entropy),
+            expires_at: now + terms.interaction_lifetime,
+            choice: Choice::Pending,
+            client: display,
+            finish,
+        });
+        Opened { grant, continue_token, issued: None }
+    }
+
+    fn request(
+        tenant: TenantId,
+        client: Client,
+        access: Vec<AccessItem>,
+        subject: Option<Subject>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> (Self, TokenValue) {
+        let token = mint(entropy);
+        let continuation =
+            Continuation { id: ContinueId::random(entropy), token: SecretHash::of(token.expose()), last_used_at: now };
+        let grant = Self {
+            id: GrantId::random(entropy),
+            tenant,
+            client,
+            access,
+            subject,
+            continuation,
+            interaction: None,
+            state: GrantState::Pending,
+            created_at: now,
+        };
+        (grant, token)
+    }
+
+    /// The client goes on: with the reference its browser brought back, or by polling.
+    pub fn proceed(
+        self,
+        step: &ContinueStep,
+        terms: &Terms,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Progress, ContinueRefusal> {
+        match step {
+            ContinueStep::Unreferenced => Err(ContinueRefusal::NoReference),
+            ContinueStep::Interacted(reference) => self.redeem(reference, terms, now, entropy),
+            ContinueStep::Poll => self.poll(terms, now, entropy),
+        }
+    }
+
+    fn redeem(
+        self,
+        reference: &str,
+        terms: &Terms,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Progress, ContinueRefusal> {
+        let own = self.interaction.as_ref().map(|interaction| interaction.reference);
+        if self.state.is_over() || own.is_none() || reference.parse().ok() != own {
+            return Err(ContinueRefusal::NotFound);
+        }
+        if self.is_too_fast(terms, now) {
+            return Err(ContinueRefusal::TooFast);
+        }
+        match self.state {
+            GrantState::Approved => Ok(self.issue(terms, now, entropy)),
+            _ => Err(ContinueRefusal::NotApproved),
+        }
+    }
+
+    fn poll(mut self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Result<Progress, ContinueRefusal> {
+        if self.is_too_fast(terms, now) {
+            return Err(ContinueRefusal::PolledTooFast);
+        }
+        // A grant that never needed consent was issued with its request; polling must not make a second token.
+        let interaction = self.interaction.as_ref().ok_or(ContinueRefusal::NotContinuable)?;
+        if interaction.finish.is_some() {
+            return Err(ContinueRefusal::NotPollable);
+        }
+        match self.state {
+            GrantState::Pending => {
+                self.continuation.last_used_at = now;
+                Ok(Progress::Pending(self))
+            }
+            GrantState::Approved => Ok(self.issue(terms, now, entropy)),
+            GrantState::Issued | GrantState::Rejected | GrantState::Revoked => Err(ContinueRefusal::NotContinuable),
+        }
+    }
+
+    fn is_too_fast(&self, terms: &Terms, now: Timestamp) -> bool {
+        now.saturating_since(self.continuation.last_used_at) < terms.continue_wait
+    }
+
+    fn issue(mut self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Progress {
+        self.state = GrantState::Issued;
+        let token = (!self.access.is_empty()).then(|| AccessToken::issue(self.id, terms.token_lifetime, now, entropy));
+        Progress::Issued(self, token)
+    }
+
+    /// The owner answered at the identity provider.
+    pub fn decide(mut self, choice: Choice, now: Timestamp) -> Result<Self, ChoiceRefusal> {
+        if self.state.is_over() {
+            return Err(ChoiceRefusal::Over);
+        }
+        match &mut self.interaction {
+            Some(interaction) if interaction.is_open(now) && self.state == GrantState::Pending => {
+                interaction.choice = choice;
+                Ok(self)
+            }
+            _ => Err(ChoiceRefusal::NotPending),
+        }
+    }
+
+    /// The owner's browser came back from the identity provider: the grant learns the answer.
+    ///
+    /// May be repeated; after the first time nothing changes any more, so a reload cannot arm an issued grant again.
+    pub fn finish(mut self) -> (Self, FinishOutcome) {
+        let choice = self.interaction.as_ref().map_or(Choice::Pending, |interaction| interaction.choice);
+        let outcome = match (self.state, choice) {
+            (GrantState::Revoked, _) => FinishOutcome::Gone,
+            (GrantState::Rejected, _) | (_, Choice::Denied) => FinishOutcome::Rejected,
+            (_, Choice::Approved) => FinishOutcome::Approved,
+            (_, Choice::Pending) => FinishOutcome::Undecided,
+        };
+        if self.state == GrantState::Pending {
+            match outcome {
+                FinishOutcome::Approved => self.state = GrantState::Approved,
+                FinishOutcome::Rejected => self.state = GrantState::Rejected,
+                FinishOutcome::Undecided | FinishOutcome::Gone => {}
+            }
+        }
+        (self, outcome)
+    }
+
+    /// The client, the tenant or the operator takes the grant back. Its tokens go with it.
+    pub fn revoke(mut self) -> Self {
+        self.state = GrantState::Revoked;
+        self
+    }
+
+    /// A token of the grant is replaced by a fresh one. Expired tokens may be, so that a client that slept can go on.
+    pub fn rotate(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Result<Issued, RotateRefusal> {
+        if self.state.is_over() {
+            return Err(RotateRefusal::GrantOver);
+        }
+        Ok(AccessToken::issue(self.id, terms.token_lifetime, now, entropy))
+    }
+}

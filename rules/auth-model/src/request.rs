@@ -1,0 +1,85 @@
+//! What follows from a grant request: a grant at once, a question to the owner, or a refusal.
+//!
+//! Nothing is known of the client yet but what it says; who it is has been checked by its signature.
+
+use gnap::{AccessItem, Client, GrantRequest, ResourceUrl, Subject};
+use url::Url;
+
+use crate::consent::ConsentPolicy;
+use crate::finish::{FinishUri, FinishUriPolicy, InvalidFinishUri};
+use crate::interaction::Finish;
+use crate::tenant::Tenant;
+
+/// Why a grant request is refused. One variant per fact the client can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefusal {
+    /// Neither rights nor a statement about a person is asked for.
+    #[error("subject or access_token required")]
+    NothingRequested,
+    /// The owner has to be asked, but nobody is named.
+    #[error("access identifier required")]
+    IdentifierRequired,
+    /// The owner has to be asked, but the client offers no way to.
+    #[error("missing required request field 'interact'")]
+    InteractRequired,
+    /// The owner has to be asked, but the tenant has nobody who could.
+    #[error("invalid tenant")]
+    NoIdentityProvider,
+    /// The owner has to be told who asks, but a bare key has no name.
+    #[error("JWK client identifier cannot be used for interactive grants")]
+    NamelessClient,
+    /// The subject is not a URL.
+    #[error("subject id must be a valid https url")]
+    SubjectId,
+    /// The browser may not be sent back there.
+    #[error(transparent)]
+    FinishUri(#[from] InvalidFinishUri),
+}
+
+/// What has to be put to the owner before anything is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Who asks: its wallet address tells its name.
+    pub client: ResourceUrl,
+    /// Where the browser goes afterwards, if anywhere.
+    pub finish: Option<Finish>,
+}
+
+/// What has to be put to the owner for a request to `tenant`; `None` when it may be granted at once.
+pub fn examine(
+    request: &GrantRequest,
+    tenant: &Tenant,
+    policy: ConsentPolicy,
+    finish_uris: &FinishUriPolicy,
+) -> Result<Option<Question>, RequestRefusal> {
+    if request.access().is_empty() && request.subject.is_none() {
+        return Err(RequestRefusal::NothingRequested);
+    }
+    let mut asks: Vec<&AccessItem> = request.access().iter().filter(|item| policy.requires_consent(item)).collect();
+    if asks.is_empty() && request.subject.is_none() {
+        return Ok(None);
+    }
+    asks.retain(|item| item.identifier().is_none());
+    if !asks.is_empty() {
+        return Err(RequestRefusal::IdentifierRequired);
+    }
+    let interact = request.interact.as_ref().ok_or(RequestRefusal::InteractRequired)?;
+    if tenant.identity_provider.is_none() {
+        return Err(RequestRefusal::NoIdentityProvider);
+    }
+    let Client::WalletAddress(client) = &request.client else {
+        return Err(RequestRefusal::NamelessClient);
+    };
+    if request.subject.as_ref().is_some_and(|subject| !names_urls(subject)) {
+        return Err(RequestRefusal::SubjectId);
+    }
+    let finish = match &interact.finish {
+        Some(finish) => Some(Finish { uri: FinishUri::new(&finish.uri, finish_uris)?, nonce: finish.nonce.clone() }),
+        None => None,
+    };
+    Ok(Some(Question { client: client.clone(), finish }))
+}
+
+fn names_urls(subject: &Subject) -> bool {
+    subject.sub_ids.iter().all(|id| Url::parse(&id.id).is_ok())
+}

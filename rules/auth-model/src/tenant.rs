@@ -1,0 +1,26 @@
+//! Tenants as the authorization server knows them: mirrored from the backend, never made here.
+
+use url::Url;
+
+use crate::ids::TenantId;
+use crate::secret::SecretHash;
+
+/// An account-servicing entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id, the same as in the backend.
+    pub id: TenantId,
+    /// Who asks its users for consent; without it only grants that need no consent can be issued.
+    pub identity_provider: Option<IdentityProvider>,
+    /// Signs its Admin API requests.
+    pub api_secret: String,
+}
+
+/// The consent pages of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityProvider {
+    /// Where the owner's browser is sent.
+    pub consent_url: Url,
+    /// Recognises the secret the provider presents in `x-idp-secret`.
+    pub secret: SecretHash,
+}
