@@ -1,7 +1,5 @@
 //! Assets and their ledger numbers.
 
-use std::collections::{BTreeSet, HashMap};
-
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
@@ -65,20 +63,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     pub async fn all_assets(&self) -> Result<Vec<TenantAsset>, Error> {
         let rows = self.live_assets().order_by_asc(Column::Ledger).all(self.connection).await?;
         rows.into_iter().map(asset).collect()
-    }
-
-    /// Assets by id, deleted ones included, for rows that refer to them. The rows were reached lawfully, so their
-    /// assets are.
-    pub(crate) async fn assets_of_rows(
-        &self,
-        ids: impl IntoIterator<Item = Uuid>,
-    ) -> Result<HashMap<Uuid, TenantAsset>, Error> {
-        let ids: BTreeSet<Uuid> = ids.into_iter().collect();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = Entity::find().filter(Column::Id.is_in(ids)).all(self.connection).await?;
-        rows.into_iter().map(|row| Ok((row.id, asset(row)?))).collect()
     }
 
     fn live_assets(&self) -> Select<Entity> {

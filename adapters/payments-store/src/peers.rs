@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::assets::asset;
 use crate::convert::{Place, stored_json, stored_optional};
+use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::rows::peer::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, peer_http_token as token_row};
@@ -60,10 +61,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// A page of the peers.
     pub async fn peers(&self, request: PageRequest) -> Result<Page<Peer>, Error> {
         let page = PAGING.page(self.connection, self.peer_rows(), request).await?;
-        let assets = self.assets_of_rows(page.items.iter().map(|row| row.asset_id)).await?;
+        let assets = assets_of(self.connection, page.items.iter().map(|row| row.asset_id)).await?;
         page.try_map(|row| {
-            let asset = assets.get(&row.asset_id).cloned().ok_or_else(|| place(&row).inconsistent("asset_id"))?;
-            peer(row, asset)
+            let of = assets.get(&row.asset_id).cloned();
+            joined((row, of))
         })
     }
 

@@ -13,6 +13,7 @@ use sea_orm::{NotSet, QueryOrder, Set};
 
 use crate::assets::asset;
 use crate::convert::{Place, instant, stored_amount, stored_instant};
+use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::rows::wallet_address::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, wallet_address_key as key_row, wallet_address_property as property_row};
@@ -73,10 +74,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// A page of the wallet addresses.
     pub async fn wallet_addresses(&self, request: PageRequest) -> Result<Page<WalletAddress>, Error> {
         let page = PAGING.page(self.connection, self.wallet_address_rows(), request).await?;
-        let assets = self.assets_of_rows(page.items.iter().map(|row| row.asset_id)).await?;
+        let assets = assets_of(self.connection, page.items.iter().map(|row| row.asset_id)).await?;
         page.try_map(|row| {
-            let asset = assets.get(&row.asset_id).cloned().ok_or_else(|| place(&row).inconsistent("asset_id"))?;
-            wallet_address(row, asset)
+            let of = assets.get(&row.asset_id).cloned();
+            joined((row, of))
         })
     }
 
