@@ -1,3 +1,27 @@
-//! STREAM frames, encryption, receiver and sender state.
+//! STREAM (RFC 29): packets and frames, encryption, receiver credentials, and both ends of a connection.
 //!
-//! Not yet written.
+//! Pure: octets, instants and random octets go in, octets and decisions come out. How much to send, and when, is the
+//! business of `stream-pay`; what happens to received money is the connector's.
+
+mod address_token;
+mod crypto;
+mod frame;
+mod packet;
+mod receipt;
+mod receiver;
+mod sender;
+
+pub use address_token::{
+    AssetDetails, ConnectionDetails, Credentials, CredentialsError, InvalidReceiverSecret, ReceiptSetup, ReceiverSecret,
+};
+pub use crypto::{ConnectionKeys, ENVELOPE_OVERHEAD, InvalidSharedSecret, Iv, SharedSecret, Unreadable};
+pub use frame::{CloseCode, Frame};
+pub use packet::{Frames, Header, ParseError, StreamPacket};
+pub use receipt::{Receipt, ReceiptError};
+pub use receiver::{
+    Connection, ConnectionId, Decision, Money, NoConnection, ReceiveLimit, RejectStyle, StreamReceiver,
+};
+pub use sender::{Hashlock, OutgoingPacket, Reading, Request, SendError, Sender, Verdict};
+
+/// The one stream every payment uses.
+pub const STREAM_ID: u64 = 1;

@@ -1,0 +1,205 @@
+//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the address.
+//!
+//! ```text
+//! token         = IV(12) ‖ tag(16) ‖ AES-256-GCM(token key, plaintext)
+//! address       = base address ‖ "." ‖ base64url(token)
+//! shared secret = HMAC(secret generator, token)
+//! ```
+//!
+//! Credentials are compatible with those of `@interledger/stream-receiver` 0.3 made with the same secret.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use clock::Entropy;
+use hmac::Hmac;
+use ilp_packet::Address;
+use ilp_packet::oer::{self, OerError, Reader};
+use sha2::Sha256;
+
+use crate::crypto::{self, ENVELOPE_OVERHEAD, EnvelopeKey, SharedSecret};
+
+const PLAINTEXT_MAX: usize = 767;
+const TAG_FLAG: u8 = 1;
+const RECEIPTS_FLAG: u8 = 2;
+const ASSET_FLAG: u8 = 4;
+
+/// The secret from which all credentials of a receiver derive. Cheap to clone.
+#[derive(Clone)]
+pub struct ReceiverSecret(Arc<DerivedKeys>);
+
+struct DerivedKeys {
+    token: EnvelopeKey,
+    generator: Hmac<Sha256>,
+}
+
+/// The octets are not a receiver secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a receiver secret has exactly 32 octets")]
+pub struct InvalidReceiverSecret;
+
+/// What a receiver wants to know again when a packet arrives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionDetails {
+    /// Whom the money is for, for example the id of an incoming payment. ASCII.
+    pub payment_tag: Option<String>,
+    /// Whether the sender's verifier wants receipts.
+    pub receipts: Option<ReceiptSetup>,
+    /// The asset in which money is received.
+    pub asset: Option<AssetDetails>,
+}
+
+/// How receipts are made for a connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReceiptSetup {
+    /// Chosen by the verifier; repeated in each receipt.
+    pub nonce: [u8; 16],
+    /// Known to the verifier; authenticates each receipt.
+    pub secret: [u8; 32],
+}
+
+/// An asset as STREAM announces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetDetails {
+    /// Usually an ISO 4217 code.
+    pub code: String,
+    /// Decimal places of the smallest unit.
+    pub scale: u8,
+}
+
+/// What a sender needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The destination of the packets.
+    pub address: Address,
+    /// The secret of the connection.
+    pub shared_secret: SharedSecret,
+}
+
+/// Why no credentials were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The payment tag has characters that would not survive.
+    #[error("a payment tag is ASCII; use the id of the payment")]
+    TagNotAscii,
+    /// Base address and details do not fit into one address.
+    #[error("too much data to encode within an ILP address")]
+    TooLong,
+}
+
+impl fmt::Debug for ReceiverSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiverSecret(..)")
+    }
+}
+
+impl fmt::Debug for ReceiptSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptSetup(..)")
+    }
+}
+
+impl TryFrom<&[u8]> for ReceiverSecret {
+    type Error = InvalidReceiverSecret;
+    fn try_from(octets: &[u8]) -> Result<Self, Self::Error> {
+        octets.try_into().map(Self::new).map_err(|_| InvalidReceiverSecret)
+    }
+}
+
+impl ReceiverSecret {
+    /// The keys of this secret, derived once.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        let keyed = crypto::hmac(secret);
+        let token = EnvelopeKey::new(&crypto::tag(&keyed, &[b"ilp_stream_connection_token"]));
+        let generator = crypto::hmac(&crypto::tag(&keyed, &[b"ilp_stream_shared_secret"]));
+        Self(Arc::new(DerivedKeys { token, generator }))
+    }
+
+    /// New credentials below `base`. Each call gives others; all of them stay valid.
+    pub(crate) fn issue(
+        &self,
+        base: &Address,
+        details: &ConnectionDetails,
+        entropy: &dyn Entropy,
+    ) -> Result<Credentials, CredentialsError> {
+        let mut token = vec![0; ENVELOPE_OVERHEAD];
+        details.put(&mut token)?;
+        if token.len() - ENVELOPE_OVERHEAD > PLAINTEXT_MAX {
+            return Err(CredentialsError::TooLong);
+        }
+        self.0.token.seal(entropy.bytes(), &mut token);
+        let address = base.child(&URL_SAFE_NO_PAD.encode(&token)).map_err(|_| CredentialsError::TooLong)?;
+        Ok(Credentials { address, shared_secret: self.shared_secret(&token) })
+    }
+
+    /// The details and the shared secret in `segment`, if it is a token made with this secret.
+    pub(crate) fn restore(&self, segment: &str) -> Option<(ConnectionDetails, SharedSecret)> {
+        let token = decode_base64(segment)?;
+        let plaintext = self.0.token.open(&token).ok()?;
+        let details = ConnectionDetails::parse(&plaintext).ok()?;
+        Some((details, self.shared_secret(&token)))
+    }
+
+    fn shared_secret(&self, token: &[u8]) -> SharedSecret {
+        SharedSecret::new(crypto::tag(&self.0.generator, &[token]))
+    }
+}
+
+/// base64url as the reference reads it: `~`, the one further character an address may have, is skipped.
+fn decode_base64(segment: &str) -> Option<Vec<u8>> {
+    const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
+    let text = if segment.contains('~') { Cow::from(segment.replace('~', "")) } else { Cow::from(segment) };
+    ENGINE.decode(text.as_bytes()).ok()
+}
+
+impl ConnectionDetails {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), CredentialsError> {
+        let tag = self.payment_tag.as_deref().filter(|tag| !tag.is_empty());
+        let flag = |present, flag| if present { flag } else { 0 };
+        out.push(
+            flag(tag.is_some(), TAG_FLAG)
+                | flag(self.receipts.is_some(), RECEIPTS_FLAG)
+                | flag(self.asset.is_some(), ASSET_FLAG),
+        );
+        if let Some(tag) = tag {
+            if !tag.is_ascii() {
+                return Err(CredentialsError::TagNotAscii);
+            }
+            oer::put_var_octets(out, tag.as_bytes());
+        }
+        if let Some(receipts) = &self.receipts {
+            out.extend_from_slice(&receipts.nonce);
+            out.extend_from_slice(&receipts.secret);
+        }
+        if let Some(asset) = &self.asset {
+            oer::put_var_octets(out, asset.code.as_bytes());
+            out.push(asset.scale);
+        }
+        Ok(())
+    }
+
+    /// Octets after the known fields, and unknown flags, are ignored.
+    fn parse(plaintext: &[u8]) -> Result<Self, OerError> {
+        let mut reader = Reader::new(plaintext);
+        let flags = reader.u8()?;
+        let mut details = Self::default();
+        if flags & TAG_FLAG != 0 {
+            details.payment_tag = Some(String::from_utf8_lossy(reader.var_octets()?).into_owned());
+        }
+        if flags & RECEIPTS_FLAG != 0 {
+            details.receipts = Some(ReceiptSetup { nonce: *reader.array()?, secret: *reader.array()? });
+        }
+        if flags & ASSET_FLAG != 0 {
+            let code = String::from_utf8_lossy(reader.var_octets()?).into_owned();
+            details.asset = Some(AssetDetails { code, scale: reader.u8()? });
+        }
+        Ok(details)
+    }
+}
