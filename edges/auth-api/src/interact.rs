@@ -34,8 +34,7 @@ pub(crate) async fn start(
             let mut session = session;
             session.start(&nonce, expires_at, now);
             let mut response = redirect(&consent_page);
-            let lifetime = api.auth.settings().terms.interaction_lifetime;
-            api.sessions.save(&session, lifetime, response.headers_mut());
+            api.sessions.save(&session, now, response.headers_mut());
             response
         }
         Err(error) => {

@@ -64,7 +64,9 @@ pub(crate) async fn decide(
         "accept" => Choice::Approved,
         "reject" => Choice::Denied,
         _ => {
-            return Err(ApiError::bad_request("path.choice must be equal to one of the allowed values: accept, reject"));
+            return Err(ApiError::bad_request(
+                "path.choice must be equal to one of the allowed values: accept, reject",
+            ));
         }
     };
     api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await?;

@@ -1,11 +1,11 @@
 //! `/tenant` of the service listener: the backend reports its tenants (auth section 12).
 
 use auth::{TenantChange, TenantData};
-use auth_model::TenantId;
+use auth_model::{Change, TenantId};
 use axum::extract::{Path, State};
 use clock::Timestamp;
 use http::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
 
 use crate::Api;
@@ -25,21 +25,16 @@ struct NewTenant {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Changes {
     api_secret: Option<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    idp_consent_url: Option<Option<Url>>,
-    #[serde(default, deserialize_with = "nullable")]
-    idp_secret: Option<Option<String>>,
+    #[serde(default)]
+    idp_consent_url: Change<Url>,
+    #[serde(default)]
+    idp_secret: Change<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Deletion {
     deleted_at: Timestamp,
-}
-
-/// A member that is there, even as `null`.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// `POST /tenant`

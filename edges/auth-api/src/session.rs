@@ -18,6 +18,9 @@ const SIGNATURE: &str = "sessionId.sig";
 /// The most interactions a browser may have open; the one expiring first gives way.
 const STARTED_MAX: usize = 16;
 
+/// How long an interaction is remembered after it has expired.
+const GRACE: Duration = Duration::from_hours(1);
+
 /// The `SameSite` attribute of the cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
@@ -52,8 +55,10 @@ impl Session {
         self.started.iter().any(|(started, expires_at)| started == nonce && *expires_at >= now)
     }
 
-    /// Remembers a nonce until its time is over.
+    /// Remembers a nonce until the interaction's time is over, and a little longer: the owner who comes too late is
+    /// still sent back to the application.
     pub(crate) fn start(&mut self, nonce: &str, expires_at: Timestamp, now: Timestamp) {
+        let expires_at = expires_at + GRACE;
         self.started.retain(|(started, expires_at)| started != nonce && *expires_at >= now);
         self.started.push((nonce.to_owned(), expires_at));
         self.started.sort_by_key(|(_, expires_at)| *expires_at);
@@ -97,8 +102,10 @@ impl Sessions {
     }
 
     /// Has the browser remember the session.
-    pub(crate) fn save(&self, session: &Session, lifetime: Duration, headers: &mut HeaderMap) {
+    pub(crate) fn save(&self, session: &Session, now: Timestamp, headers: &mut HeaderMap) {
         let value = session.to_text();
+        let until = session.started.iter().map(|(_, until)| *until).max().unwrap_or(now);
+        let lifetime = until.saturating_since(now);
         let signature = URL_SAFE_NO_PAD.encode(self.signing(&value).finalize().into_bytes());
         for (name, value) in [(VALUE, &value), (SIGNATURE, &signature)] {
             let cookie = format!("{name}={value}; Max-Age={}; {}", lifetime.as_secs(), self.attributes);
@@ -134,20 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_remembers_several_interactions_until_they_expire() {
+    fn a_browser_remembers_several_interactions_until_they_are_long_over() {
         let sessions = Sessions::new("key", SameSite::Lax, true);
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         session.start("BB", at(2000), at(0));
         let mut headers = HeaderMap::new();
-        sessions.save(&session, Duration::from_secs(600), &mut headers);
+        sessions.save(&session, at(0), &mut headers);
         let first = headers.get(SET_COOKIE).unwrap().to_str().unwrap();
-        assert!(first.ends_with("; Max-Age=600; Path=/; HttpOnly; SameSite=Lax; Secure"), "{first}");
+        assert!(first.ends_with("; Max-Age=3602; Path=/; HttpOnly; SameSite=Lax; Secure"), "{first}");
 
         let read = sessions.of(&request_with(&headers));
         assert_eq!(read, session);
-        assert!(read.has_started("AA", at(1000)) && !read.has_started("AA", at(1001)));
-        assert!(read.has_started("BB", at(1001)) && !read.has_started("CC", at(0)));
+        let over = at(1000) + GRACE;
+        assert!(read.has_started("AA", over) && !read.has_started("AA", over + Duration::from_millis(1)));
+        assert!(read.has_started("BB", over) && !read.has_started("CC", at(0)));
     }
 
     #[test]
@@ -155,7 +163,7 @@ mod tests {
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         let mut headers = HeaderMap::new();
-        Sessions::new("another key", SameSite::None, false).save(&session, Duration::from_secs(1), &mut headers);
+        Sessions::new("another key", SameSite::None, false).save(&session, at(0), &mut headers);
         assert_eq!(Sessions::new("key", SameSite::None, false).of(&request_with(&headers)), Session::default());
         assert_eq!(Sessions::new("key", SameSite::None, false).of(&HeaderMap::new()), Session::default());
     }

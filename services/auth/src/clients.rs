@@ -3,11 +3,13 @@
 //! Keys of wallet addresses are found through a [`ClientDirectory`], which fetches and remembers them.
 
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
+use clock::Clock;
 use gnap::{Client, ResourceUrl};
 use http_signatures::{CheckedRequest, HeaderError, Jwk, NonceReplayed, SignedRequest, VerifyError};
+use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResources};
 
 use crate::Auth;
 
@@ -30,6 +32,38 @@ pub trait ClientDirectory: Send + Sync + fmt::Debug {
 pub struct NoSuchClient {
     /// Why.
     pub reason: String,
+}
+
+impl From<KeyLookupError> for NoSuchClient {
+    fn from(error: KeyLookupError) -> Self {
+        Self { reason: error.to_string() }
+    }
+}
+
+/// The directory of the open Internet: wallet addresses and the key sets beside them.
+#[derive(Debug)]
+pub struct PublishedClients {
+    public: PublicResources,
+    keys: KeySets,
+}
+
+impl PublishedClients {
+    /// Reads through `public`, remembering keys for a short time.
+    pub fn new(public: PublicResources, clock: Arc<dyn Clock>) -> Self {
+        Self { keys: KeySets::new(public.clone(), KeySetsConfig::default(), clock), public }
+    }
+}
+
+#[async_trait]
+impl ClientDirectory for PublishedClients {
+    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+        Ok(self.keys.find(client.as_str(), key_id).await?)
+    }
+
+    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
+        let document = self.public.wallet_address(client.as_str()).await;
+        document.map(|document| document.public_name).map_err(|error| NoSuchClient { reason: error.to_string() })
+    }
 }
 
 /// Why a request is not accepted as its client's.

@@ -22,7 +22,7 @@ use http_signatures::NonceWindow;
 
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
 pub use auth_store::{TenantChange, TenantData};
-pub use clients::{ClientDirectory, ClientError, NoSuchClient};
+pub use clients::{ClientDirectory, ClientError, NoSuchClient, PublishedClients};
 pub use continue_grant::{CancelError, ContinueError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
