@@ -13,12 +13,15 @@ mod incoming_payments;
 mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
+mod peers;
 mod quotes;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod rows;
 mod scope;
 mod store;
 mod tenants;
+mod wallet_addresses;
+mod webhook_events;
 
 pub use database::Error;
 pub use grant_spending::{GrantSpending, GrantTotal};
@@ -28,3 +31,4 @@ pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
 pub use scope::Scope;
 pub use store::{DIRECTORY, Store, Unit};
+pub use webhook_events::EventFilter;
