@@ -82,13 +82,7 @@ impl Deliverer {
         }
     }
 
-    fn request(
-        &self,
-        event: &WebhookEvent,
-        body: &Value,
-        target: &Target,
-        attempt: u32,
-    ) -> Result<Request, Failure> {
+    fn request(&self, event: &WebhookEvent, body: &Value, target: &Target, attempt: u32) -> Result<Request, Failure> {
         let mut request = Request::post_json(target.url.clone(), body)?.deadline(target.timeout);
         if !target.chosen_by_tenant {
             request = request.configured();

@@ -44,10 +44,8 @@ struct Scene {
 }
 
 async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> Scene {
-    let receiver = Receiver {
-        answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())),
-        heard: Arc::default(),
-    };
+    let receiver =
+        Receiver { answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())), heard: Arc::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
     let app = axum::Router::new().fallback(hear).with_state(receiver.clone());
@@ -77,8 +75,7 @@ async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> S
         entropy: entropy.clone(),
     };
     let handler = Arc::new(deliverer);
-    let worker =
-        Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
+    let worker = Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
     Scene { store, webhooks, worker, receiver, clock }
 }
 
