@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bench;
+mod bench_dev;
 mod command;
 mod interop;
 mod services;

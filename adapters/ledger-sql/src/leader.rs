@@ -19,6 +19,8 @@ const ROUND: usize = 8190;
 const EXPIRIES: u32 = 4096;
 /// Rounds lost to other processes in a row before callers are told.
 const ATTEMPTS: u32 = 100;
+/// Rounds that take the lock first after one was lost to another process.
+const CONTENDED: u32 = 32;
 /// Accounts kept in memory, per generation of the cache.
 const CACHED_ACCOUNTS: usize = 16_384;
 /// Undecided reservations kept in memory, per generation of the cache.
@@ -31,6 +33,8 @@ pub(crate) struct Leader<S> {
     reservations: Cache<TransferId, Recorded>,
     /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
     known: Option<Known>,
+    /// Rounds for which the lock is still taken first.
+    contended: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -42,7 +46,7 @@ struct Known {
 impl<S: Store> Leader<S> {
     pub(crate) fn new(store: S, clock: Arc<dyn Clock>) -> Self {
         let (accounts, reservations) = (Cache::new(CACHED_ACCOUNTS), Cache::new(CACHED_RESERVATIONS));
-        Self { store, clock, accounts, reservations, known: None }
+        Self { store, clock, accounts, reservations, known: None, contended: 0 }
     }
 
     /// Serves until every sender is gone.
@@ -78,16 +82,25 @@ impl<S: Store> Leader<S> {
     }
 
     async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        // A database that refuses ids used twice spares the look-up of new ones.
+        let mut trust = S::SHARED;
         for _ in 0..ATTEMPTS {
-            match self.attempt(round).await {
+            match self.attempt(round, trust).await {
                 Ok(answers) => return Ok(answers),
-                Err(StoreError::Moved) => self.forget(),
+                Err(StoreError::Repeated) => trust = false,
+                Err(StoreError::Moved) => {
+                    self.forget();
+                    self.contended = CONTENDED;
+                }
                 Err(error) => {
                     self.forget();
+                    // The error at hand says more than a second one on giving the lock back.
+                    let _ = self.store.release().await;
                     return Err(error);
                 }
             }
         }
+        let _ = self.store.release().await;
         Err(StoreError::Moved)
     }
 
@@ -98,24 +111,38 @@ impl<S: Store> Leader<S> {
         self.reservations.clear();
     }
 
-    async fn attempt(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+    /// Decides the round and commits it. With `trust`, ids of new transfers are not looked up; if then anything
+    /// but a new entry would answer one of them, the answer is `Repeated`.
+    async fn attempt(&mut self, round: &[Request], trust: bool) -> Result<Vec<Answer>, StoreError> {
         let mut known = self.known().await?;
         let now = known.head.head.instant(self.clock.now());
         while known.next_expiry.is_some_and(|at| at <= now) {
             known = self.expire(known, now).await?;
         }
         let mut set = WorkingSet::new(known.head.head);
-        self.load(&mut set, &Named::by(round)).await?;
+        self.load(&mut set, &Named::by(round, trust)).await?;
         let answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
+        if trust && !answers.iter().all(Answer::spends_its_ids) {
+            return Err(StoreError::Repeated);
+        }
         self.commit(known, set).await?;
         Ok(answers)
     }
 
     async fn known(&mut self) -> Result<Known, StoreError> {
-        if let Some(known) = self.known {
+        let head = if self.contended > 0 {
+            self.contended -= 1;
+            let head = self.store.lock().await?;
+            if let Some(known) = self.known.filter(|known| known.head == head) {
+                return Ok(known);
+            }
+            self.forget();
+            head
+        } else if let Some(known) = self.known {
             return Ok(known);
-        }
-        let head = self.store.head().await?;
+        } else {
+            self.store.head().await?
+        };
         let known = Known { head, next_expiry: self.store.next_expiry().await? };
         self.known = Some(known);
         Ok(known)
@@ -124,6 +151,7 @@ impl<S: Store> Leader<S> {
     /// Lets due reservations run out, in the order in which they do.
     async fn expire(&mut self, known: Known, now: Timestamp) -> Result<Known, StoreError> {
         let due = self.store.due(now, EXPIRIES).await?;
+        let due_count = due.len();
         let mut named = Named::default();
         let mut set = WorkingSet::new(known.head.head);
         for (id, recorded) in &due {
@@ -131,12 +159,12 @@ impl<S: Store> Leader<S> {
             set.load_transfer(*id, *recorded);
         }
         self.load(&mut set, &named).await?;
-        for (id, _) in due {
-            set.expire(now, id);
+        let expired = due.into_iter().filter(|(id, _)| set.expire(now, *id)).count();
+        if expired < due_count {
+            return Err(StoreError::Damaged("a decided reservation is listed to run out".to_owned()));
         }
-        self.commit(known, set).await?;
-        let next_expiry = self.store.next_expiry().await?;
-        let known = Known { next_expiry, ..self.known().await? };
+        let head = self.commit(known, set).await?;
+        let known = Known { head, next_expiry: self.store.next_expiry().await? };
         self.known = Some(known);
         Ok(known)
     }
@@ -175,13 +203,14 @@ impl<S: Store> Leader<S> {
         Ok(())
     }
 
-    /// Stores what the set decided and remembers it.
-    async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<(), StoreError> {
+    /// Stores what the set decided and remembers it. Returns where the journal now ends.
+    async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
         let entries = set.take_entries();
         if entries.is_empty() {
             // Refusals and look-ups, too, must rest on the ledger as it is.
             let stale = S::SHARED && self.store.head().await? != known.head;
-            return if stale { Err(StoreError::Moved) } else { Ok(()) };
+            self.store.release().await?;
+            return if stale { Err(StoreError::Moved) } else { Ok(known.head) };
         }
         let changes = Changes::of(known.head, &set, &entries);
         self.store.commit(&changes).await?;
@@ -202,7 +231,7 @@ impl<S: Store> Leader<S> {
         }
         let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(known.next_expiry).min();
         self.known = Some(Known { head: changes.after, next_expiry: soonest });
-        Ok(())
+        Ok(changes.after)
     }
 }
 
@@ -233,7 +262,8 @@ struct Named {
 }
 
 impl Named {
-    fn by(round: &[Request]) -> Self {
+    /// `trust`: without the ids of new transfers.
+    fn by(round: &[Request], trust: bool) -> Self {
         let mut named = Self::default();
         for request in round {
             match request {
@@ -242,7 +272,10 @@ impl Named {
                 }
                 Request::Submit(transfers, _) => {
                     for transfer in transfers {
-                        named.transfers.extend([transfer.id, transfer.pending_id]);
+                        named.transfers.push(transfer.pending_id);
+                        if !trust {
+                            named.transfers.push(transfer.id);
+                        }
                         named.accounts.extend([transfer.debit_account_id, transfer.credit_account_id]);
                     }
                 }

@@ -5,6 +5,7 @@
 mod cache;
 mod changes;
 mod leader;
+mod postgres;
 mod request;
 mod sqlite;
 mod store;
@@ -12,7 +13,6 @@ mod store;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use clock::Clock;
 use ledger::{
@@ -22,6 +22,7 @@ use ledger::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::leader::Leader;
+use crate::postgres::PostgresStore;
 use crate::request::{Reply, Request};
 use crate::sqlite::SqliteStore;
 use crate::store::StoreError;
@@ -49,7 +50,13 @@ pub enum OpenLedgerError {
 /// A ledger stored in SQL.
 pub struct SqlLedger {
     requests: Option<mpsc::Sender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    leader: Option<Running>,
+}
+
+/// Where the leader runs.
+enum Running {
+    Thread(std::thread::JoinHandle<()>),
+    Task(tokio::task::JoinHandle<()>),
 }
 
 impl SqlLedger {
@@ -58,6 +65,11 @@ impl SqlLedger {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
         if let Some(place) = url.strip_prefix("sqlite:") {
             Self::open_sqlite(place, clock).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let (requests, queue) = mpsc::channel(QUEUE);
+            let leader = Leader::new(PostgresStore::open(url).await?, clock);
+            let task = tokio::spawn(leader.run(queue));
+            Ok(Self { requests: Some(requests), leader: Some(Running::Task(task)) })
         } else {
             Err(OpenLedgerError::UnknownUrl(url.to_owned()))
         }
@@ -83,7 +95,20 @@ impl SqlLedger {
             .map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
         let stopped = |_| Err(OpenLedgerError::Unavailable("its thread stopped".to_owned()));
         when_open.await.unwrap_or_else(stopped)?;
-        Ok(Self { requests: Some(requests), thread: Some(thread) })
+        Ok(Self { requests: Some(requests), leader: Some(Running::Thread(thread)) })
+    }
+
+    /// Waits until accepted submissions are committed and the database is released.
+    pub async fn close(mut self) {
+        self.requests = None;
+        match self.leader.take() {
+            Some(Running::Task(task)) => {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "the ledger's task failed");
+                }
+            }
+            running => self.leader = running,
+        }
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LedgerUnavailable> {
@@ -114,10 +139,10 @@ impl Ledger for SqlLedger {
 }
 
 impl Drop for SqlLedger {
-    /// Waits until accepted submissions are committed and the file is released.
+    /// Of a file, waits until accepted submissions are committed and it is released.
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(thread) = self.thread.take()
+        if let Some(Running::Thread(thread)) = self.leader.take()
             && thread.join().is_err()
         {
             tracing::error!("the ledger's thread ended in a panic");

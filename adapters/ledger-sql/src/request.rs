@@ -25,6 +25,18 @@ pub(crate) enum Answer {
     Transfers(Vec<Option<Transfer>>),
 }
 
+impl Answer {
+    /// Whether every transfer of it is recorded under its id, so that an id used before cannot have gone unseen.
+    pub(crate) fn spends_its_ids(&self) -> bool {
+        match self {
+            Self::Submit(results) => {
+                results.iter().all(|result| *result == CreateTransferResult::Created || result.is_transient())
+            }
+            Self::CreateAccounts(_) | Self::Accounts(_) | Self::Transfers(_) => true,
+        }
+    }
+}
+
 impl Request {
     /// How much of a batch it takes up.
     pub(crate) fn weight(&self) -> usize {

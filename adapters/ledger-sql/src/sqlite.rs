@@ -176,6 +176,14 @@ impl Store for SqliteStore {
         self.read_head()
     }
 
+    async fn lock(&mut self) -> Result<StoredHead, StoreError> {
+        self.read_head()
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn next_expiry(&mut self) -> Result<Option<Timestamp>, StoreError> {
         self.read_next_expiry()
     }

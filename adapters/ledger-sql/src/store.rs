@@ -23,6 +23,9 @@ pub(crate) enum StoreError {
     /// Someone else wrote to the journal; what was loaded may be stale.
     #[error("another process keeps writing to this ledger")]
     Moved,
+    /// A transfer id taken for new was used before.
+    #[error("a transfer id was used before")]
+    Repeated,
     /// The database failed; the transaction did not happen.
     #[error("{0}")]
     Unavailable(String),
@@ -34,10 +37,18 @@ pub(crate) enum StoreError {
 /// One database with a journal and its tables.
 pub(crate) trait Store: Send {
     /// Whether another process may write to this ledger.
+    ///
+    /// If so, the database itself must answer `Repeated` to a transfer id used twice.
     const SHARED: bool;
 
     /// Where the stored journal ends now.
     fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
+
+    /// Where the journal ends, and nobody else writes to it until `commit` or `release`.
+    fn lock(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
+
+    /// Gives the lock back, if it is held.
+    fn release(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The first instant at which a reservation runs out.
     fn next_expiry(&mut self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;

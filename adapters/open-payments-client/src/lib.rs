@@ -1,3 +1,19 @@
-//! Client of Open Payments and GNAP servers.
+//! Client of other institutions: wallet addresses, incoming payments and the grants needed for them.
 //!
-//! Not yet written.
+//! Every call has a bounded total time; reads are repeated a little, writes never. Which grants are kept, and when they
+//! are renewed, is decided by whoever stores them.
+
+mod call;
+mod error;
+mod grants;
+mod incoming_payments;
+mod key_sets;
+mod public;
+mod retry;
+
+pub use error::ClientError;
+pub use grants::{GrantError, IssuedToken};
+pub use incoming_payments::OpenPaymentsClient;
+pub use key_sets::{KeyLookupError, KeySets, KeySetsConfig};
+pub use public::PublicResources;
+pub use retry::RetryPolicy;

@@ -4,10 +4,12 @@
 
 mod conversion;
 mod fetch;
+mod http;
 mod rates;
 mod table;
 
 pub use conversion::{Conversion, convert_destination_ceil, convert_source_floor};
 pub use fetch::{FetchError, FetchRates};
+pub use http::HttpRates;
 pub use rates::{ConversionError, Rates, RatesSettings};
 pub use table::{InvalidTable, RateTable};

@@ -1,3 +1,11 @@
-//! One suite for every ledger engine.
+//! One suite for every ledger engine: an independent model says what each answer must be.
 //!
-//! Not yet written.
+//! Shares with the engines only the words of requests and results.
+
+mod generator;
+mod model;
+mod suite;
+
+pub use generator::{Generator, Scope, Step};
+pub use model::Model;
+pub use suite::{callers_at_once, same_answers};

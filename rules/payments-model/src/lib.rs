@@ -3,19 +3,28 @@
 //! Pure: rows, requests and packets are somebody else's; here is what may follow from what.
 
 pub mod accounting;
+pub mod asset;
+pub mod fee;
 pub mod grant_limits;
 mod ids;
 pub mod incoming_payment;
 mod initiator;
 pub mod local_delivery;
 pub mod outgoing_payment;
+pub mod page;
 pub mod payment_events;
+pub mod peer;
 pub mod quote;
 pub mod receiver;
 pub mod repeating_interval;
 pub mod retry;
 pub mod sending;
+pub mod tenant;
+pub mod wallet_address;
+pub mod webhook_event;
 
+pub use asset::TenantAsset;
+pub use fee::{Fee, FeeKind};
 pub use ids::{
     AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
     WalletAddressKeyId, WebhookDeliveryId, WebhookEventId,
@@ -23,5 +32,10 @@ pub use ids::{
 pub use incoming_payment::IncomingPayment;
 pub use initiator::{InitiatedBy, UnknownInitiator};
 pub use outgoing_payment::OutgoingPayment;
+pub use page::{Page, PageRequest};
+pub use peer::Peer;
 pub use quote::Quote;
 pub use receiver::Receiver;
+pub use tenant::{Secret, Tenant};
+pub use wallet_address::{WalletAddress, WalletAddressKey};
+pub use webhook_event::WebhookEvent;

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ilp_packet::{Address, AddressPrefix};
 use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
@@ -37,9 +38,9 @@ pub struct PeerRecord {
     /// The asset of the peering.
     pub asset: Arc<AccountAsset>,
     /// The peer's ILP address; also a route to it.
-    pub static_address: String,
+    pub static_address: Address,
     /// Further prefixes routed to it.
-    pub routes: Vec<String>,
+    pub routes: Vec<AddressPrefix>,
     /// Where packets for it are posted.
     pub endpoint: Url,
     /// What we authenticate with there.

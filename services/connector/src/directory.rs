@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ilp_packet::{Address, AddressPrefix, AddressRef};
 use payments_model::{PeerId, TenantId};
+use stream::StreamReceiver;
 use url::Url;
 
 use crate::accounts::{PeerAccount, PeerRecord};
+use crate::config::ConnectorConfig;
 use crate::routing::{Hop, RoutingTable};
 use crate::tokens::TokenHash;
 
@@ -19,7 +22,7 @@ pub struct TenantRecord {
     /// Its id.
     pub id: TenantId,
     /// Its ILP address; without one it sends but does not receive.
-    pub ilp_address: Option<String>,
+    pub ilp_address: Option<Address>,
     /// Its rates service, or else the operator's.
     pub rates_url: Option<Url>,
 }
@@ -44,7 +47,8 @@ pub(crate) struct Directory {
 /// A tenant in use.
 #[derive(Debug)]
 pub(crate) struct Tenant {
-    pub(crate) record: TenantRecord,
+    record: TenantRecord,
+    receiver: Option<StreamReceiver>,
     routes: RoutingTable,
 }
 
@@ -52,10 +56,13 @@ impl Directory {
     /// The directory of `snapshot`; what was kept about its peers is taken over from `previous`.
     ///
     /// Entries that make no sense are left out and logged: one bad row must not stop the packets of all others.
-    pub(crate) fn build(snapshot: DirectorySnapshot, previous: &Self) -> Self {
+    pub(crate) fn build(snapshot: DirectorySnapshot, previous: &Self, config: &ConnectorConfig) -> Self {
         let mut directory = Self::default();
         for record in snapshot.tenants {
-            directory.tenants.insert(record.id, Tenant { record, routes: RoutingTable::default() });
+            let receiver = record.ilp_address.clone().map(|address| {
+                StreamReceiver::new(config.stream_secret.clone(), address).with_reject_style(config.reject_style)
+            });
+            directory.tenants.insert(record.id, Tenant { record, receiver, routes: RoutingTable::default() });
         }
         for record in snapshot.peers {
             let state = previous.peers.get(&record.id).map(|peer| peer.state.clone()).unwrap_or_default();
@@ -70,10 +77,9 @@ impl Directory {
             return;
         };
         let record = peer.record();
-        for prefix in std::iter::once(&record.static_address).chain(&record.routes) {
-            if let Err(error) = tenant.routes.add(prefix, &peer) {
-                tracing::error!(peer.id = %peer.id(), %error, "route left out");
-            }
+        let own = AddressPrefix::from(record.static_address.clone());
+        for prefix in std::iter::once(&own).chain(&record.routes) {
+            tenant.routes.add(prefix, &peer);
         }
         for token in &record.incoming_tokens {
             if self.by_token.insert(*token, peer.clone()).is_some() {
@@ -95,8 +101,22 @@ impl Directory {
 }
 
 impl Tenant {
+    pub(crate) fn id(&self) -> TenantId {
+        self.record.id
+    }
+
+    /// Where the tenant's rates come from.
+    pub(crate) fn rates_url(&self) -> Option<&Url> {
+        self.record.rates_url.as_ref()
+    }
+
+    /// What receives at the tenant's address, if it has one.
+    pub(crate) fn receiver(&self) -> Option<&StreamReceiver> {
+        self.receiver.as_ref()
+    }
+
     /// The tenant's peer that is next on the way to `destination`.
-    pub(crate) fn next_hop(&self, destination: &str, source: Hop) -> Option<&Arc<PeerAccount>> {
+    pub(crate) fn next_hop(&self, destination: AddressRef<'_>, source: Hop) -> Option<&Arc<PeerAccount>> {
         self.routes.next_hop(destination, source)
     }
 }

@@ -3,10 +3,24 @@
 //! No sockets to listen on, no SQL, no payments: those who own these hand them in through the ports.
 
 mod accounts;
+mod balance;
+mod config;
+mod connector;
+mod conversion;
+mod destination;
 mod directory;
+mod expiry;
+mod forward;
+mod http_uplink;
+mod limits;
+mod liquidity;
+mod local_delivery;
 mod packet_rate;
+mod peer_protocol;
 mod peer_state;
+mod pipeline;
 mod ports;
+mod refusal;
 mod room;
 mod routing;
 mod tokens;
@@ -18,7 +32,10 @@ pub use accounts::{
     AccountAsset, LocalAccount, LocalAccountId, LocalState, PacketCause, PaymentSource, PeerAccount, PeerRecord,
     QuoteSource, Source,
 };
+pub use config::ConnectorConfig;
+pub use connector::{Connector, ConnectorPorts};
 pub use directory::{DirectorySnapshot, TenantRecord};
+pub use http_uplink::HttpUplink;
 pub use packet_rate::PacketRate;
 pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,

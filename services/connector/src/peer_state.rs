@@ -7,7 +7,7 @@ use crate::packet_rate::Bucket;
 
 /// Packet rate and packets under way.
 #[derive(Debug, Default)]
-pub struct PeerState {
+pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
     under_way: AtomicUsize,
 }

@@ -28,7 +28,7 @@ pub(crate) fn peer(number: u128, asset: Arc<AccountAsset>) -> Arc<PeerAccount> {
         id: PeerId::from_uuid(Uuid::from_u128(1000 + number)),
         tenant: TenantId::from_uuid(Uuid::from_u128(1)),
         asset,
-        static_address: format!("test.peer{number}"),
+        static_address: format!("test.peer{number}").parse().unwrap(),
         routes: Vec::new(),
         endpoint: "http://peer.test".parse().unwrap(),
         outgoing_token: "secret".into(),

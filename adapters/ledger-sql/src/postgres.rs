@@ -1,0 +1,322 @@
+//! The ledger in Postgres, shared by any number of processes.
+//!
+//! One row says where the journal ends. A commit is one statement that moves this row and writes everything else
+//! only if the row still says what the writer believed; after losing that race a writer takes the row's lock first.
+
+use std::future::Future;
+use std::time::Duration;
+
+use clock::Timestamp;
+use ledger::{AccountId, AccountState, ChainHash, GENESIS, Head, Recorded, TransferId};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{Connection, Executor, Row};
+use uuid::Uuid;
+
+use crate::OpenLedgerError;
+use crate::changes::Changes;
+use crate::store::{Store, StoreError, StoredHead, decode, decode_account, recorded, state_code};
+
+/// How long the server's answer is awaited before the connection counts as lost. The server itself gives a
+/// statement up sooner (see `SETTINGS`).
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// The tables; the advisory lock lets processes that start together create them once.
+const SCHEMA: &str = "
+BEGIN;
+SELECT pg_advisory_xact_lock(7020586423419);
+CREATE TABLE IF NOT EXISTS ledger_head (
+    one smallint PRIMARY KEY CHECK (one = 1), seq bigint NOT NULL, hash bytea NOT NULL, timestamp bigint NOT NULL
+) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS ledger_journal (seq bigint PRIMARY KEY, hash bytea NOT NULL, record bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_accounts (id uuid PRIMARY KEY, state bytea NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS ledger_transfer_ids (id uuid PRIMARY KEY, seq bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_settlements (pending bigint PRIMARY KEY, state smallint NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger_timeouts (
+    expires_at bigint, pending bigint, PRIMARY KEY (expires_at, pending)
+);
+CREATE TABLE IF NOT EXISTS ledger_waypoints (
+    account uuid, ordinal bigint, seq bigint NOT NULL, timestamp bigint NOT NULL, PRIMARY KEY (account, ordinal)
+);
+INSERT INTO ledger_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0) ON CONFLICT DO NOTHING;
+COMMIT;
+";
+
+/// Every look-up is by key, whatever the statistics of a young table say. Commits are durable even where the
+/// server's default is otherwise.
+const SETTINGS: &str = "
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
+SET synchronous_commit = on; SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan;
+";
+
+const HEAD: &str = "SELECT seq, hash, timestamp FROM ledger_head WHERE one = 1";
+const LOCK_HEAD: &str = "SELECT seq, hash, timestamp FROM ledger_head WHERE one = 1 FOR UPDATE";
+const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM ledger_timeouts";
+const DUE: &str = "
+SELECT journal.seq, record, settlements.state FROM ledger_timeouts
+JOIN ledger_journal journal ON journal.seq = pending
+LEFT JOIN ledger_settlements settlements USING (pending)
+WHERE expires_at <= $1 ORDER BY expires_at, pending LIMIT $2";
+const ACCOUNTS: &str = "SELECT state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)";
+const TRANSFERS: &str = "
+SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
+JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
+LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq";
+const HOLDS: &str = "SELECT hash FROM ledger_journal WHERE seq = $1";
+const COMMIT: &str = "
+WITH head AS (
+    UPDATE ledger_head SET seq = $3, hash = $4, timestamp = $5 WHERE one = 1 AND seq = $1 AND hash = $2 RETURNING one
+), journal AS (
+    INSERT INTO ledger_journal (seq, hash, record)
+    SELECT r.* FROM head, unnest($6::bigint[], $7::bytea[], $8::bytea[]) AS r
+), ids AS (
+    INSERT INTO ledger_transfer_ids (id, seq) SELECT r.* FROM head, unnest($9::uuid[], $10::bigint[]) AS r
+), accounts AS (
+    INSERT INTO ledger_accounts (id, state) SELECT r.* FROM head, unnest($11::uuid[], $12::bytea[]) AS r
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state
+), settlements AS (
+    INSERT INTO ledger_settlements (pending, state) SELECT r.* FROM head, unnest($13::bigint[], $14::smallint[]) AS r
+), timeouts AS (
+    INSERT INTO ledger_timeouts (expires_at, pending) SELECT r.* FROM head, unnest($15::bigint[], $16::bigint[]) AS r
+), timeouts_over AS (
+    DELETE FROM ledger_timeouts t USING head, unnest($17::bigint[], $18::bigint[]) AS r (expires_at, pending)
+    WHERE t.expires_at = r.expires_at AND t.pending = r.pending
+), waypoints AS (
+    INSERT INTO ledger_waypoints (account, ordinal, seq, timestamp)
+    SELECT r.* FROM head, unnest($19::uuid[], $20::bigint[], $21::bigint[], $22::bigint[]) AS r
+)
+SELECT count(*) FROM head";
+
+pub(crate) struct PostgresStore {
+    options: PgConnectOptions,
+    session: Option<Session>,
+}
+
+struct Session {
+    connection: PgConnection,
+    /// The server process behind it, to be stopped if it no longer answers.
+    backend: i32,
+    /// A transaction is open that holds the head's lock.
+    locked: bool,
+}
+
+/// How a statement failed.
+enum Failure {
+    /// The server refused it; it had no effect.
+    Refused(sqlx::Error),
+    /// No answer came; it may have had its effect.
+    Lost(String),
+}
+
+impl PostgresStore {
+    pub(crate) async fn open(url: &str) -> Result<Self, OpenLedgerError> {
+        let unavailable = |reason: &dyn std::fmt::Display| OpenLedgerError::Unavailable(reason.to_string());
+        let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| unavailable(&error))?;
+        let mut store = Self { options, session: None };
+        let session = store.session().await.map_err(|error| unavailable(&error))?;
+        let created = answered(session.connection.execute(sqlx::raw_sql(SCHEMA))).await;
+        created.map_err(|failure| unavailable(&StoreError::from(failure)))?;
+        Ok(store)
+    }
+
+    async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        if self.session.is_none() {
+            let mut connection = answered(PgConnection::connect_with(&self.options)).await?;
+            answered(connection.execute(sqlx::raw_sql(SETTINGS))).await?;
+            let backend =
+                answered(sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut connection)).await?.try_get(0)?;
+            self.session = Some(Session { connection, backend, locked: false });
+        }
+        self.session.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
+    }
+
+    /// The rows of a query. A connection that failed is given up, so that the next use opens another.
+    async fn rows(&mut self, query: PgQuery<'_>) -> Result<Vec<PgRow>, StoreError> {
+        let session = self.session().await?;
+        let result = answered(query.fetch_all(&mut session.connection)).await;
+        if result.is_err() {
+            self.session = None;
+        }
+        Ok(result?)
+    }
+
+    async fn read_head(&mut self, query: &'static str) -> Result<StoredHead, StoreError> {
+        let rows = self.rows(sqlx::query(query)).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Damaged("ledger_head is empty".to_owned()))?;
+        let (seq, timestamp): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+        let hash = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or(GENESIS);
+        Ok(StoredHead { head: Head { seq: seq.cast_unsigned(), timestamp: Timestamp::from_millis(timestamp) }, hash })
+    }
+
+    async fn finish(&mut self, verb: &'static str) -> Result<(), Failure> {
+        let Some(session) = self.session.as_mut().filter(|session| session.locked) else { return Ok(()) };
+        session.locked = false;
+        answered(session.connection.execute(verb)).await.map(drop)
+    }
+
+    async fn try_commit(&mut self, changes: &Changes) -> Result<bool, Failure> {
+        let Some(session) = &mut self.session else { return Ok(false) };
+        let moved = answered(bound(changes).fetch_one(&mut session.connection)).await?;
+        let moved: i64 = moved.try_get(0).map_err(Failure::Refused)?;
+        self.finish("COMMIT").await?;
+        Ok(moved == 1)
+    }
+
+    /// After a commit without an answer: what became of it. The journal tells, once its writer is gone.
+    async fn fate(&mut self, changes: &Changes, reason: String) -> Result<(), StoreError> {
+        tracing::warn!(reason, "a commit was not answered; asking the journal");
+        let lost = self.session.take().map(|session| session.backend);
+        self.session().await?;
+        if let Some(backend) = lost {
+            self.rows(sqlx::query("SELECT pg_terminate_backend($1)").bind(backend)).await?;
+        }
+        // The lock waits for the lost writer to end, whichever way.
+        let head = Store::lock(self).await?;
+        let seq = changes.after.head.seq;
+        let found = self.rows(sqlx::query(HOLDS).bind(seq.cast_signed())).await?;
+        let hash = found.first().map(|row| row.try_get::<Vec<u8>, _>(0)).transpose()?;
+        self.release().await?;
+        tracing::info!(head = head.head.seq, seq, "the journal answered");
+        if hash.is_some_and(|hash| hash == changes.after.hash) { Ok(()) } else { Err(StoreError::Moved) }
+    }
+}
+
+type PgQuery<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn bound(changes: &Changes) -> PgQuery<'_> {
+    fn column<'a, T, U>(rows: &'a [T], field: impl Fn(&'a T) -> U) -> Vec<U> {
+        rows.iter().map(field).collect()
+    }
+    let Changes { before, after, records, ids, accounts, settlements, timeouts, timeouts_over, waypoints } = changes;
+    let states = column(accounts, |state| {
+        let mut octets = Vec::with_capacity(128);
+        state.encode(&mut octets);
+        octets
+    });
+    let instant = |at: Timestamp| at.as_millis();
+    sqlx::query(COMMIT)
+        .bind(before.head.seq.cast_signed())
+        .bind(hash(&before.hash))
+        .bind(after.head.seq.cast_signed())
+        .bind(hash(&after.hash))
+        .bind(instant(after.head.timestamp))
+        .bind(column(records, |record| record.seq.cast_signed()))
+        .bind(column(records, |record| hash(&record.hash)))
+        .bind(column(records, |record| record.octets.as_slice()))
+        .bind(column(ids, |(id, _)| id.as_uuid()))
+        .bind(column(ids, |(_, seq)| seq.cast_signed()))
+        .bind(column(accounts, |state| state.account.created.id.as_uuid()))
+        .bind(states)
+        .bind(column(settlements, |(pending, _)| pending.cast_signed()))
+        .bind(column(settlements, |(_, state)| state_code(*state)))
+        .bind(column(timeouts, |(at, _)| instant(*at)))
+        .bind(column(timeouts, |(_, pending)| pending.cast_signed()))
+        .bind(column(timeouts_over, |(at, _)| instant(*at)))
+        .bind(column(timeouts_over, |(_, pending)| pending.cast_signed()))
+        .bind(column(waypoints, |point| point.account.as_uuid()))
+        .bind(column(waypoints, |point| point.ordinal.cast_signed()))
+        .bind(column(waypoints, |point| point.seq.cast_signed()))
+        .bind(column(waypoints, |point| instant(point.timestamp)))
+}
+
+fn hash(hash: &ChainHash) -> &[u8] {
+    hash
+}
+
+/// Waits for an answer, but not for ever.
+async fn answered<T>(statement: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, Failure> {
+    match tokio::time::timeout(ANSWER, statement).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error @ sqlx::Error::Database(_))) => Err(Failure::Refused(error)),
+        Ok(Err(error)) => Err(Failure::Lost(error.to_string())),
+        Err(_) => Err(Failure::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
+    }
+}
+
+impl Store for PostgresStore {
+    const SHARED: bool = true;
+
+    async fn head(&mut self) -> Result<StoredHead, StoreError> {
+        self.read_head(HEAD).await
+    }
+
+    async fn lock(&mut self) -> Result<StoredHead, StoreError> {
+        let session = self.session().await?;
+        if !session.locked {
+            let begun = answered(session.connection.execute("BEGIN")).await;
+            session.locked = begun.is_ok();
+            if begun.is_err() {
+                self.session = None;
+            }
+            begun?;
+        }
+        self.read_head(LOCK_HEAD).await
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        let released = self.finish("ROLLBACK").await;
+        if released.is_err() {
+            self.session = None;
+        }
+        Ok(released?)
+    }
+
+    async fn next_expiry(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.rows(sqlx::query(NEXT_EXPIRY)).await?;
+        let first: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+        Ok(first.map(Timestamp::from_millis))
+    }
+
+    async fn due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        let rows = self.rows(sqlx::query(DUE).bind(now.as_millis()).bind(i64::from(limit))).await?;
+        rows.iter().map(read_recorded).collect()
+    }
+
+    async fn accounts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountState>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let rows = self.rows(sqlx::query(ACCOUNTS).bind(ids)).await?;
+        rows.iter().map(|row| decode_account(row.try_get(0)?)).collect()
+    }
+
+    async fn transfers(&mut self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let rows = self.rows(sqlx::query(TRANSFERS).bind(ids)).await?;
+        rows.iter().map(read_recorded).collect()
+    }
+
+    async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.session().await?;
+        match self.try_commit(changes).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::Moved),
+            Err(Failure::Lost(reason)) => self.fate(changes, reason).await,
+            Err(Failure::Refused(error)) => {
+                self.release().await?;
+                let repeated = error.as_database_error().is_some_and(|error| {
+                    error.is_unique_violation() && error.constraint() == Some("ledger_transfer_ids_pkey")
+                });
+                Err(if repeated { StoreError::Repeated } else { StoreError::from(Failure::Refused(error)) })
+            }
+        }
+    }
+}
+
+fn read_recorded(row: &PgRow) -> Result<(TransferId, Recorded), StoreError> {
+    let seq: i64 = row.try_get(0)?;
+    let settlement: Option<i16> = row.try_get(2)?;
+    recorded(&decode(seq.cast_unsigned(), row.try_get(1)?)?, settlement.map(i64::from))
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::Unavailable(error.to_string()),
+            Failure::Lost(reason) => Self::Unavailable(reason),
+        }
+    }
+}

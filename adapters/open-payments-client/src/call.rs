@@ -1,0 +1,82 @@
+//! One request to another institution, repeated as the policy allows, and its answer read as JSON.
+
+use std::sync::Arc;
+
+use clock::{Clock, Stopwatch};
+use http::Method;
+use open_payments::WalletAddress;
+use outbound_http::{Outbound, OutboundError, Request, Response};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::error::ClientError;
+use crate::retry::{RetryPolicy, asked_pause, is_passing};
+
+/// How other institutions are called.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) outbound: Outbound,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Caller {
+    /// Sends `request` and reads a 2xx answer as `T`.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
+        let url = request.url.to_string();
+        let response = self.answer(request).await?;
+        response.json().map_err(|error| ClientError::unusable(&url, error))
+    }
+
+    /// Sends `request` and requires a 2xx answer.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Response, ClientError> {
+        let url = request.url.to_string();
+        let response = self.attempts(request.deadline(self.policy.attempt)).await?;
+        if response.status.is_success() { Ok(response) } else { Err(ClientError::from_response(&url, &response)) }
+    }
+
+    async fn attempts(&self, request: Request) -> Result<Response, OutboundError> {
+        if request.method != Method::GET {
+            return self.outbound.send(request).await;
+        }
+        let started = Stopwatch::start();
+        let mut made = 0;
+        loop {
+            let result = self.outbound.send(request.clone()).await;
+            made += 1;
+            let asked = match &result {
+                Ok(response) if is_passing(response.status) => {
+                    asked_pause(response.status, &response.headers, self.clock.now())
+                }
+                // A silent server is not asked again: it has had its time.
+                Err(OutboundError::Connect { .. } | OutboundError::Broken { .. }) => None,
+                _ => return result,
+            };
+            match self.policy.pause(made, asked, started.elapsed()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return result,
+            }
+        }
+    }
+}
+
+/// The URL `text`, which another institution named.
+pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
+    let url = Url::parse(text).map_err(|_| ClientError::Url(text.to_owned()))?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+    if plain { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
+}
+
+/// `base` with `segment` appended to its path, without normalising the base.
+pub(crate) fn append(base: &str, segment: &str) -> Result<Url, ClientError> {
+    parse_url(base)?;
+    parse_url(&format!("{base}/{segment}"))
+}
+
+/// Where the payments of a wallet address are kept: its resource server, or the origin of its id without one.
+pub(crate) fn resource_server(document: &WalletAddress) -> Result<String, ClientError> {
+    match &document.resource_server {
+        Some(server) => Ok(server.trim_end_matches('/').to_owned()),
+        None => Ok(parse_url(&document.id)?.origin().ascii_serialization()),
+    }
+}

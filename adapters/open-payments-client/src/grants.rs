@@ -1,0 +1,115 @@
+//! Grants at other institutions' authorization servers (payments section 4): request, rotate, revoke.
+//!
+//! Only grants that need nobody's consent; an answer that asks for interaction is an error here.
+
+use std::time::Duration;
+
+use gnap::{
+    AccessItem, AccessTokenRequest, AccessType, Action, Actions, Client, GrantRequest, InteractRequest, StartMode,
+    TokenValue,
+};
+use http::Method;
+use outbound_http::Request;
+use serde::Deserialize;
+
+use crate::call::parse_url;
+use crate::error::ClientError;
+use crate::incoming_payments::OpenPaymentsClient;
+
+/// A token another authorization server issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// Its value.
+    pub value: TokenValue,
+    /// Where it is rotated and revoked, as the server named it.
+    pub manage: String,
+    /// How long it is good for; for ever without.
+    pub expires_in: Option<Duration>,
+}
+
+/// Why no token was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// The request cannot be made: its actions do not belong together or the client identity is no wallet address.
+    #[error("the grant cannot be requested: {0}")]
+    Request(String),
+    /// The server refused, or could not be reached.
+    #[error(transparent)]
+    Call(#[from] ClientError),
+    /// The server wants somebody's consent, which there is nobody to give.
+    #[error("the grant requires interaction")]
+    RequiresInteraction,
+}
+
+impl GrantError {
+    /// Whether asking again later may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_transient())
+    }
+}
+
+/// The part of a grant or rotation answer that matters here; servers may add what they like.
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Option<Token>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    value: TokenValue,
+    manage: String,
+    expires_in: Option<u64>,
+}
+
+impl From<Token> for IssuedToken {
+    fn from(token: Token) -> Self {
+        Self { value: token.value, manage: token.manage, expires_in: token.expires_in.map(Duration::from_secs) }
+    }
+}
+
+impl OpenPaymentsClient {
+    /// Asks `auth_server` for a token for `actions` on things of type `kind`.
+    pub async fn request_grant(
+        &self,
+        auth_server: &str,
+        kind: AccessType,
+        actions: &[Action],
+    ) -> Result<IssuedToken, GrantError> {
+        let request = self.grant_request(kind, actions)?;
+        let url = parse_url(auth_server)?;
+        let call = Request::post_json(url, &request).map_err(|error| GrantError::Request(error.to_string()))?;
+        let answer: Answer = self.public.caller.json(call.signed(self.signer.clone())).await?;
+        answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)
+    }
+
+    fn grant_request(&self, kind: AccessType, actions: &[Action]) -> Result<GrantRequest, GrantError> {
+        let invalid = |error: &dyn ToString| GrantError::Request(error.to_string());
+        let actions = Actions::try_from(actions.to_vec()).map_err(|error| invalid(&error))?;
+        let item = AccessItem::new(kind, actions, None, None).map_err(|error| invalid(&error))?;
+        let identity = self.identity.parse().map_err(|error: gnap::InvalidUri| invalid(&error))?;
+        Ok(GrantRequest {
+            client: Client::WalletAddress(identity),
+            access_token: Some(AccessTokenRequest { access: vec![item] }),
+            subject: None,
+            interact: Some(InteractRequest { start: vec![StartMode::Redirect], finish: None }),
+        })
+    }
+
+    /// Exchanges a token for a fresh one of the same rights; the old one is gone afterwards.
+    pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
+        let call = Request::post(parse_url(manage)?);
+        let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
+        let answer: Answer = self.public.caller.json(call).await?;
+        answer
+            .access_token
+            .map(IssuedToken::from)
+            .ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token").into())
+    }
+
+    /// Gives a token back.
+    pub async fn revoke_token(&self, manage: &str, token: &str) -> Result<(), ClientError> {
+        let call = Request::new(Method::DELETE, parse_url(manage)?);
+        let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
+        self.public.caller.answer(call).await.map(drop)
+    }
+}

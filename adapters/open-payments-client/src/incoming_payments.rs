@@ -1,0 +1,82 @@
+//! Incoming payments at other institutions, read and changed with a token and a signature.
+
+use std::sync::Arc;
+
+use http_signatures::Signer;
+use open_payments::{CreateIncomingPayment, IncomingPayment, WalletAddress};
+use outbound_http::Request;
+
+use crate::call::{append, parse_url, resource_server};
+use crate::error::ClientError;
+use crate::public::PublicResources;
+
+/// Acts at other institutions under this instance's own client identity.
+#[derive(Clone, Debug)]
+pub struct OpenPaymentsClient {
+    pub(crate) public: PublicResources,
+    pub(crate) identity: Arc<str>,
+    pub(crate) signer: Arc<Signer>,
+}
+
+impl OpenPaymentsClient {
+    /// Acts as the client `wallet_address`, at whose `jwks.json` the signer's key is published.
+    pub fn new(public: PublicResources, wallet_address: &str, signer: Arc<Signer>) -> Self {
+        Self { public, identity: wallet_address.into(), signer }
+    }
+
+    /// What anybody may read.
+    pub fn public(&self) -> &PublicResources {
+        &self.public
+    }
+
+    /// The wallet address under which this instance acts.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Creates an incoming payment at the resource server of `wallet_address`.
+    ///
+    /// An answer that already received something or is completed is not the payment asked for.
+    pub async fn create_incoming_payment(
+        &self,
+        wallet_address: &WalletAddress,
+        request: &CreateIncomingPayment,
+        token: &str,
+    ) -> Result<IncomingPayment, ClientError> {
+        let url = append(&resource_server(wallet_address)?, "incoming-payments")?;
+        let call =
+            Request::post_json(url.clone(), request).map_err(|error| ClientError::unusable(url.as_str(), error))?;
+        let created = self.authorized(call, token).await?;
+        if created.completed || created.received_amount.value != 0 {
+            return Err(ClientError::unusable(url.as_str(), "a new incoming payment has already received something"));
+        }
+        Ok(created)
+    }
+
+    /// Reads an incoming payment with the ways to pay it.
+    pub async fn incoming_payment(&self, url: &str, token: &str) -> Result<IncomingPayment, ClientError> {
+        self.authorized(Request::get(parse_url(url)?), token).await
+    }
+
+    /// Tells that nothing more will be paid.
+    pub async fn complete_incoming_payment(&self, url: &str, token: &str) -> Result<IncomingPayment, ClientError> {
+        let completed = self.authorized(Request::post(append(url, "complete")?), token).await?;
+        if completed.completed {
+            Ok(completed)
+        } else {
+            Err(ClientError::unusable(url, "the payment is not completed"))
+        }
+    }
+
+    async fn authorized(&self, request: Request, token: &str) -> Result<IncomingPayment, ClientError> {
+        let url = request.url.to_string();
+        let request = request.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
+        let payment: IncomingPayment = self.public.caller.json(request).await?;
+        match &payment.incoming_amount {
+            Some(expected) if expected.asset() != payment.received_amount.asset() => {
+                Err(ClientError::unusable(&url, "incomingAmount and receivedAmount are of different assets"))
+            }
+            _ => Ok(payment),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The key a client signs with, found at its wallet address and remembered for a short time.
+//!
+//! Clients choose these URLs, so look-ups are bounded in number, and failures are remembered too. Concurrent look-ups of
+//! one client share one fetch.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clock::{Clock, Timestamp};
+use http_signatures::{Jwk, JwkSet};
+
+use crate::error::ClientError;
+use crate::public::PublicResources;
+
+/// How long keys are remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySetsConfig {
+    /// How long a key set is used.
+    pub fresh_for: Duration,
+    /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a third time.
+    pub retry_after: Duration,
+    /// How many clients are remembered.
+    pub capacity: usize,
+}
+
+impl Default for KeySetsConfig {
+    fn default() -> Self {
+        Self { fresh_for: Duration::from_mins(1), retry_after: Duration::from_secs(10), capacity: 10_000 }
+    }
+}
+
+/// Why a client's key was not found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyLookupError {
+    /// The set could not be had.
+    #[error("the keys of {wallet_address} could not be retrieved: {reason}")]
+    NotRetrieved {
+        /// The client.
+        wallet_address: String,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// The set has no usable key of that name.
+    #[error("{wallet_address} publishes no usable key {key_id}")]
+    UnknownKey {
+        /// The client.
+        wallet_address: String,
+        /// The name.
+        key_id: String,
+    },
+}
+
+/// Finds and remembers clients' keys.
+#[derive(Debug)]
+pub struct KeySets {
+    public: PublicResources,
+    clock: Arc<dyn Clock>,
+    config: KeySetsConfig,
+    slots: Mutex<HashMap<String, Slot>>,
+}
+
+/// One client. The lock is held while its keys are fetched, so that others wait for that fetch.
+type Slot = Arc<tokio::sync::Mutex<Option<Fetched>>>;
+
+#[derive(Clone, Debug)]
+struct Fetched {
+    at: Timestamp,
+    cause: Cause,
+    result: Result<Arc<JwkSet>, Arc<str>>,
+}
+
+/// Why a set was fetched.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    /// Nothing usable was known.
+    Unknown,
+    /// What was known lacked a key.
+    LacksKey,
+}
+
+/// What to do with a set that is known.
+enum Use {
+    AsItIs(Fetched),
+    Refresh,
+    Replace,
+}
+
+impl KeySets {
+    /// Looks keys up through `public`.
+    pub fn new(public: PublicResources, config: KeySetsConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { public, clock, config, slots: Mutex::default() }
+    }
+
+    /// The key named `key_id` of the client `wallet_address`.
+    ///
+    /// A set that lacks the key is fetched once more, so that a client may sign with a key it has just published.
+    pub async fn find(&self, wallet_address: &str, key_id: &str) -> Result<Jwk, KeyLookupError> {
+        let slot = self.slot(wallet_address);
+        let mut entry = slot.lock().await;
+        let fetched = match entry.take().map(|known| self.judge(known, key_id)) {
+            Some(Use::AsItIs(known)) => known,
+            Some(Use::Refresh) => self.fetch(wallet_address, Cause::LacksKey).await,
+            Some(Use::Replace) | None => self.fetch(wallet_address, Cause::Unknown).await,
+        };
+        let fetched = entry.insert(fetched).clone();
+        match fetched.result {
+            Err(reason) => Err(KeyLookupError::NotRetrieved { wallet_address: wallet_address.to_owned(), reason }),
+            Ok(set) => set.get(key_id).cloned().ok_or_else(|| KeyLookupError::UnknownKey {
+                wallet_address: wallet_address.to_owned(),
+                key_id: key_id.to_owned(),
+            }),
+        }
+    }
+
+    fn judge(&self, known: Fetched, key_id: &str) -> Use {
+        let age = self.clock.now().saturating_since(known.at);
+        let lasts = match (&known.result, known.cause) {
+            (Ok(set), _) if set.get(key_id).is_some() => self.config.fresh_for,
+            // Asking again for every name somebody invents would let strangers make us knock at others' doors.
+            (Ok(_), Cause::LacksKey) | (Err(_), _) => self.config.retry_after,
+            (Ok(_), Cause::Unknown) => return Use::Refresh,
+        };
+        if age < lasts { Use::AsItIs(known) } else { Use::Replace }
+    }
+
+    async fn fetch(&self, wallet_address: &str, cause: Cause) -> Fetched {
+        let result = self.public.keys(wallet_address).await;
+        let result = result.map(Arc::new).map_err(|error: ClientError| Arc::from(error.to_string()));
+        Fetched { at: self.clock.now(), cause, result }
+    }
+
+    fn slot(&self, wallet_address: &str) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= self.config.capacity && !slots.contains_key(wallet_address) {
+            // Slots in use stay, as somebody holds them.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        slots.entry(wallet_address.to_owned()).or_default().clone()
+    }
+}

@@ -1,0 +1,86 @@
+//! Fees: a history per asset and kind, of which the newest is in force.
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::page::{Page, PageRequest};
+use payments_model::quote::FeeTerms;
+use payments_model::{AssetId, Fee, FeeId, FeeKind};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
+use sea_orm::{QueryOrder, Set};
+
+use crate::convert::{Place, stored_amount};
+use crate::paging::Paging;
+use crate::rows::asset as asset_row;
+use crate::rows::fee::{ActiveModel, Column, Entity, Model};
+use crate::scope::Scope;
+
+const PAGING: Paging<Entity> =
+    Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+fn fee(row: Model) -> Result<Fee, Error> {
+    let place = Place { table: "fees", row: row.id };
+    Ok(Fee {
+        id: FeeId::from_uuid(row.id),
+        asset_id: AssetId::from_uuid(row.asset_id),
+        kind: place.name("kind", &row.kind)?,
+        terms: FeeTerms {
+            basis_points: u16::try_from(row.basis_point_fee).map_err(|_| place.inconsistent("basis_point_fee"))?,
+            fixed: place.amount("fixed_fee", row.fixed_fee)?,
+        },
+        created_at: Timestamp::from_millis(row.created_at),
+    })
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The fee with this id, in force or not.
+    pub async fn fee(&self, id: FeeId) -> Result<Option<Fee>, Error> {
+        self.fee_rows().filter(Column::Id.eq(id.as_uuid())).one(self.connection).await?.map(fee).transpose()
+    }
+
+    /// The fee in force.
+    pub async fn newest_fee(&self, asset: AssetId, kind: FeeKind) -> Result<Option<Fee>, Error> {
+        let newest = self.fees_of(asset).filter(Column::Kind.eq(kind.as_str()));
+        let newest = newest.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+        newest.one(self.connection).await?.map(fee).transpose()
+    }
+
+    /// A page of an asset's fees of both kinds.
+    pub async fn fees(&self, asset: AssetId, request: PageRequest) -> Result<Page<Fee>, Error> {
+        PAGING.page(self.connection, self.fees_of(asset), request).await?.try_map(fee)
+    }
+
+    fn fees_of(&self, asset: AssetId) -> Select<Entity> {
+        self.fee_rows().filter(Column::AssetId.eq(asset.as_uuid()))
+    }
+
+    /// A fee belongs to the tenant of its asset.
+    fn fee_rows(&self) -> Select<Entity> {
+        if self.tenant_id().is_none() {
+            return Entity::find();
+        }
+        let own = Query::select()
+            .column(asset_row::Column::Id)
+            .from(asset_row::Entity)
+            .cond_where(self.within(asset_row::Column::TenantId))
+            .to_owned();
+        Entity::find().filter(Column::AssetId.in_subquery(own))
+    }
+}
+
+impl Scope<'_, WriteTransaction> {
+    /// Puts a fee in force. Its asset must be within this scope, which the caller has found out by reading it.
+    pub async fn insert_fee(&self, fee: &Fee) -> Result<(), Error> {
+        let row = ActiveModel {
+            id: Set(fee.id.as_uuid()),
+            asset_id: Set(fee.asset_id.as_uuid()),
+            kind: Set(fee.kind.as_str().to_owned()),
+            fixed_fee: Set(stored_amount("the fixed fee", fee.terms.fixed)?),
+            basis_point_fee: Set(i32::from(fee.terms.basis_points)),
+            created_at: Set(fee.created_at.as_millis()),
+        };
+        Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+}

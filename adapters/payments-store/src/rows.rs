@@ -1,0 +1,23 @@
+//! The rows of the tables, as they are. They never leave this crate.
+
+pub(crate) mod asset;
+pub(crate) mod auth_server;
+pub(crate) mod fee;
+pub(crate) mod held_grant;
+pub(crate) mod incoming_payment;
+pub(crate) mod outgoing_payment;
+pub(crate) mod outgoing_payment_card_detail;
+pub(crate) mod outgoing_payment_grant;
+pub(crate) mod outgoing_payment_grant_spending;
+pub(crate) mod outgoing_payment_grant_total;
+pub(crate) mod packet_in_flight;
+pub(crate) mod peer;
+pub(crate) mod peer_http_token;
+pub(crate) mod quote;
+pub(crate) mod tenant;
+pub(crate) mod tenant_setting;
+pub(crate) mod wallet_address;
+pub(crate) mod wallet_address_key;
+pub(crate) mod wallet_address_property;
+pub(crate) mod webhook_delivery;
+pub(crate) mod webhook_event;

@@ -1,0 +1,81 @@
+//! The open store, and units of work: everything in one of them happens, or nothing.
+
+use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction};
+use payments_model::TenantId;
+use sea_orm::DatabaseConnection;
+
+use crate::scope::Scope;
+
+const MIGRATIONS: Migrations =
+    Migrations { store: "payments", steps: &[Step { name: "0001_backend", sql: include_str!("0001_backend.sql") }] };
+
+/// The topic woken when an asset, fee, peer, wallet address or tenant has changed: who keeps copies reads them anew.
+pub const DIRECTORY: &str = "directory";
+
+/// The backend database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// The store in `database`, its tables and those of its jobs brought up to date.
+    pub async fn open(database: Database) -> Result<Self, Error> {
+        database.migrate(&MIGRATIONS).await?;
+        database.migrate(&jobs::MIGRATIONS).await?;
+        Ok(Self { database })
+    }
+
+    /// The database it lies in, for workers of its jobs.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Reads what belongs to one tenant.
+    pub fn tenant(&self, tenant: TenantId) -> Scope<'_, DatabaseConnection> {
+        Scope::of_tenant(self.database.reader(), tenant)
+    }
+
+    /// Reads across tenants: for the operator and the instance's own workers, never for a tenant's request.
+    pub fn every_tenant(&self) -> Scope<'_, DatabaseConnection> {
+        Scope::of_every_tenant(self.database.reader())
+    }
+
+    /// Begins a unit of work. Dropped without [`Unit::commit`] it leaves no trace.
+    pub async fn begin(&self) -> Result<Unit, Error> {
+        Ok(Unit { transaction: self.database.begin().await? })
+    }
+
+    /// Tells when the directory has changed ([`DIRECTORY`]).
+    pub fn directory_changes(&self) -> Subscription {
+        self.database.subscribe(DIRECTORY)
+    }
+}
+
+/// A unit of work: one transaction over all entities.
+#[derive(Debug)]
+pub struct Unit {
+    transaction: WriteTransaction,
+}
+
+impl Unit {
+    /// Reads and writes what belongs to one tenant.
+    pub fn tenant(&self, tenant: TenantId) -> Scope<'_, WriteTransaction> {
+        Scope::of_tenant(&self.transaction, tenant)
+    }
+
+    /// Reads and writes across tenants: for the operator and the instance's own workers.
+    pub fn every_tenant(&self) -> Scope<'_, WriteTransaction> {
+        Scope::of_every_tenant(&self.transaction)
+    }
+
+    /// The transaction itself, for enqueuing and completing jobs in it.
+    pub fn transaction(&self) -> &WriteTransaction {
+        &self.transaction
+    }
+
+    /// Makes it all durable and visible.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.transaction.commit().await
+    }
+}

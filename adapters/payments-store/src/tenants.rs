@@ -1,0 +1,192 @@
+//! Tenants and their settings.
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::page::{Page, PageRequest};
+use payments_model::tenant::{Setting, SettingKey};
+use payments_model::{Secret, Tenant, TenantId};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder, Set};
+
+use crate::convert::{Place, instant, stored_instant};
+use crate::paging::Paging;
+use crate::rows::tenant::{ActiveModel, Column, Entity, Model};
+use crate::rows::tenant_setting as setting_row;
+use crate::scope::{Scope, must_be_one};
+
+const PAGING: Paging<Entity> =
+    Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+fn tenant(row: Model) -> Tenant {
+    Tenant {
+        id: TenantId::from_uuid(row.id),
+        api_secret: Secret::new(row.api_secret),
+        email: row.email,
+        public_name: row.public_name,
+        idp_consent_url: row.idp_consent_url,
+        idp_secret: row.idp_secret.map(Secret::new),
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+        deleted_at: instant(row.deleted_at),
+    }
+}
+
+fn active(tenant: &Tenant) -> ActiveModel {
+    ActiveModel {
+        id: Set(tenant.id.as_uuid()),
+        api_secret: Set(tenant.api_secret.expose().to_owned()),
+        email: Set(tenant.email.clone()),
+        public_name: Set(tenant.public_name.clone()),
+        idp_consent_url: Set(tenant.idp_consent_url.clone()),
+        idp_secret: Set(tenant.idp_secret.as_ref().map(|secret| secret.expose().to_owned())),
+        created_at: Set(tenant.created_at.as_millis()),
+        updated_at: Set(tenant.updated_at.as_millis()),
+        deleted_at: Set(stored_instant(tenant.deleted_at)),
+    }
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The tenant with this id, deleted or not.
+    pub async fn find_tenant(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
+        let found = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::Id)).one(self.connection).await?;
+        Ok(found.map(tenant))
+    }
+
+    /// A page of the tenants, deleted ones included.
+    pub async fn tenants(&self, request: PageRequest) -> Result<Page<Tenant>, Error> {
+        let select = Entity::find().filter(self.within(Column::Id));
+        PAGING.page(self.connection, select, request).await?.try_map(|row| Ok(tenant(row)))
+    }
+
+    /// Every tenant that is not deleted; for directories kept in memory.
+    pub async fn all_tenants(&self) -> Result<Vec<Tenant>, Error> {
+        let live = Entity::find().filter(self.within(Column::Id)).filter(Column::DeletedAt.is_null());
+        Ok(live.all(self.connection).await?.into_iter().map(tenant).collect())
+    }
+
+    /// The settings `tenant` has made, in the order of their keys.
+    pub async fn settings(&self, tenant: TenantId) -> Result<Vec<Setting>, Error> {
+        let rows = setting_row::Entity::find()
+            .filter(self.within(setting_row::Column::TenantId))
+            .filter(setting_row::Column::TenantId.eq(tenant.as_uuid()))
+            .filter(setting_row::Column::DeletedAt.is_null())
+            .order_by_asc(setting_row::Column::Key)
+            .all(self.connection)
+            .await?;
+        rows.into_iter().map(setting).collect()
+    }
+
+    /// One setting of `tenant`.
+    pub async fn setting(&self, tenant: TenantId, key: SettingKey) -> Result<Option<String>, Error> {
+        let row = setting_row::Entity::find_by_id((tenant.as_uuid(), key.as_str().to_owned()))
+            .filter(self.within(setting_row::Column::TenantId))
+            .filter(setting_row::Column::DeletedAt.is_null())
+            .one(self.connection)
+            .await?;
+        Ok(row.map(|row| row.value))
+    }
+
+    /// Every live value of one setting with its tenant; for directories kept in memory.
+    pub async fn setting_of_all(&self, key: SettingKey) -> Result<Vec<(TenantId, String)>, Error> {
+        let rows = setting_row::Entity::find()
+            .filter(self.within(setting_row::Column::TenantId))
+            .filter(setting_row::Column::Key.eq(key.as_str()))
+            .filter(setting_row::Column::DeletedAt.is_null())
+            .all(self.connection)
+            .await?;
+        Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())
+    }
+}
+
+fn setting(row: setting_row::Model) -> Result<Setting, Error> {
+    let place = Place { table: "tenant_settings", row: row.tenant_id };
+    Ok(Setting { key: place.name("key", &row.key)?, value: row.value })
+}
+
+impl Scope<'_, WriteTransaction> {
+    /// Stores a new tenant. A second one of the same id is a unique violation.
+    pub async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.must_reach(tenant.id)?;
+        Entity::insert(active(tenant)).exec_without_returning(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
+    /// Stores everything that may change of a tenant.
+    pub async fn update_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.must_reach(tenant.id)?;
+        let changed = ActiveModel { id: sea_orm::NotSet, created_at: sea_orm::NotSet, ..active(tenant) };
+        let update = Entity::update_many().set(changed).filter(Column::Id.eq(tenant.id.as_uuid()));
+        let done = update.exec(self.connection).await?;
+        self.directory_changed();
+        must_be_one(done.rows_affected, "tenants", tenant.id)
+    }
+
+    /// Makes sure the operator tenant exists with this secret. A deleted one stays deleted and is an error.
+    pub async fn ensure_operator(&self, id: TenantId, api_secret: &Secret, now: Timestamp) -> Result<Tenant, Error> {
+        let operator = match self.find_tenant(id).await? {
+            Some(found) if found.deleted_at.is_some() => {
+                return Err(Error::inconsistent("tenants", "deleted_at", id));
+            }
+            Some(found) if found.api_secret == *api_secret => return Ok(found),
+            Some(found) => {
+                let operator = Tenant { api_secret: api_secret.clone(), updated_at: now, ..found };
+                self.update_tenant(&operator).await?;
+                operator
+            }
+            None => {
+                let operator = Tenant {
+                    id,
+                    api_secret: api_secret.clone(),
+                    email: None,
+                    public_name: None,
+                    idp_consent_url: None,
+                    idp_secret: None,
+                    created_at: now,
+                    updated_at: now,
+                    deleted_at: None,
+                };
+                self.insert_tenant(&operator).await?;
+                operator
+            }
+        };
+        Ok(operator)
+    }
+
+    /// Makes or changes settings of `tenant`; a deleted setting is live again. A wallet address URL that another
+    /// tenant has is a unique violation.
+    pub async fn put_settings(&self, tenant: TenantId, settings: &[Setting], now: Timestamp) -> Result<(), Error> {
+        use setting_row::Column as C;
+        self.must_reach(tenant)?;
+        for setting in settings {
+            let row = setting_row::ActiveModel {
+                tenant_id: Set(tenant.as_uuid()),
+                key: Set(setting.key.as_str().to_owned()),
+                value: Set(setting.value.clone()),
+                created_at: Set(now.as_millis()),
+                updated_at: Set(now.as_millis()),
+                deleted_at: Set(None),
+            };
+            let mut again = OnConflict::columns([C::TenantId, C::Key]);
+            again.update_columns([C::Value, C::UpdatedAt, C::DeletedAt]);
+            setting_row::Entity::insert(row).on_conflict(again).exec_without_returning(self.connection).await?;
+        }
+        self.directory_changed();
+        Ok(())
+    }
+
+    /// Deletes all settings of `tenant`; its wallet address URL stays taken.
+    pub async fn delete_settings(&self, tenant: TenantId, now: Timestamp) -> Result<(), Error> {
+        self.must_reach(tenant)?;
+        let deleted = setting_row::ActiveModel { deleted_at: Set(Some(now.as_millis())), ..Default::default() };
+        setting_row::Entity::update_many()
+            .set(deleted)
+            .filter(setting_row::Column::TenantId.eq(tenant.as_uuid()))
+            .filter(setting_row::Column::DeletedAt.is_null())
+            .exec(self.connection)
+            .await?;
+        self.directory_changed();
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! The runs: an engine and the model side by side, and many callers at once.
+//!
+//! How an engine is opened, and opened again after a restart, is the caller's.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use clock::{Clock, ManualClock};
+use ledger::{
+    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount, NewTransfer, TransferId,
+};
+
+use crate::{Generator, Model, Scope, Step};
+
+/// Drives the engine and the model through `steps` steps of `seed` and compares every answer.
+///
+/// `restart` takes the engine and gives one that continues where it stopped.
+pub async fn same_answers<L: Ledger, F: Future<Output = L>>(
+    mut ledger: L,
+    clock: &ManualClock,
+    seed: u64,
+    steps: usize,
+    scope: Scope,
+    restart: impl Fn(L) -> F,
+) -> Result<L, LedgerUnavailable> {
+    let mut model = Model::default();
+    let mut generator = Generator::new(seed, scope);
+    for step in 0..steps {
+        let context = || format!("seed {seed}, step {step}");
+        match generator.step() {
+            Step::Accounts(batch) => {
+                let expected = model.create_accounts(clock.now(), &batch);
+                assert_eq!(ledger.create_accounts(batch.clone()).await?, expected, "{}: {batch:#?}", context());
+            }
+            Step::Transfers(batch) => {
+                let expected = model.create_transfers(clock.now(), &batch);
+                assert_eq!(ledger.submit(batch.clone()).await?, expected, "{}: {batch:#?}", context());
+            }
+            Step::Wait(time) => clock.advance(time),
+            Step::Look => look(&ledger, &model, clock, scope, &context()).await?,
+            Step::Restart => ledger = restart(ledger).await,
+        }
+    }
+    look(&ledger, &model, clock, scope, &format!("seed {seed}, at the end")).await?;
+    Ok(ledger)
+}
+
+async fn look(
+    ledger: &dyn Ledger,
+    model: &Model,
+    clock: &ManualClock,
+    scope: Scope,
+    context: &str,
+) -> Result<(), LedgerUnavailable> {
+    let now = clock.now();
+    let mut accounts = model.account_ids();
+    accounts.push(AccountId::from_u128(scope.base + 99));
+    let mut transfers = model.transfer_ids();
+    transfers.push(TransferId::from_u128(scope.base + 99));
+    let mut expected: Vec<_> = accounts.iter().map(|id| model.account(now, *id)).collect();
+    let mut shown = ledger.accounts(accounts).await?;
+    if !scope.time {
+        shown.iter_mut().chain(&mut expected).flatten().for_each(|account| account.timestamp = now);
+    }
+    assert_eq!(shown, expected, "{context}");
+    let mut expected: Vec<_> = transfers.iter().map(|id| model.transfer(now, *id)).collect();
+    let mut shown = ledger.transfers(transfers).await?;
+    if !scope.time {
+        shown.iter_mut().chain(&mut expected).flatten().for_each(|transfer| transfer.timestamp = now);
+    }
+    assert_eq!(shown, expected, "{context}");
+    Ok(())
+}
+
+/// Many callers reserve, post and void over few accounts at once, on as many engines as are given, which share
+/// one ledger. In the end nothing is overdrawn and the totals are exactly what the answers say.
+pub async fn callers_at_once(engines: &[Arc<dyn Ledger>], callers: u128, base: u128) -> Result<(), LedgerUnavailable> {
+    const STAKE: u128 = 1000;
+    let account = |number: u128| AccountId::from_u128(base + number);
+    let new = |number: u128, limited: bool| NewAccount {
+        id: account(number),
+        ledger: 1,
+        code: 1,
+        flags: AccountFlags { debits_must_not_exceed_credits: limited, ..AccountFlags::default() },
+        user_data_128: 0,
+        user_data_64: 0,
+        user_data_32: 0,
+    };
+    let Some(first) = engines.first() else { return Ok(()) };
+    first.create_accounts(vec![new(1, false), new(2, true), new(3, false)]).await?;
+    let id = |caller: u128, step: u128| TransferId::from_u128(base + 100 + caller * 100 + step);
+    first.submit(vec![NewTransfer::single(id(callers, 0), account(1), account(2), STAKE, 1, 1)]).await?;
+    let runs = (0..callers).map(|caller| {
+        let engine = &engines[usize::try_from(caller).unwrap_or(0) % engines.len()];
+        async move {
+            let mut moved = 0;
+            for round in 0..4 {
+                let hold = NewTransfer::single(id(caller, round * 3), account(2), account(3), 7, 1, 1).into_pending(0);
+                if engine.submit(vec![hold]).await? != [CreateTransferResult::Created] {
+                    continue;
+                }
+                let settle = if caller % 3 == 0 { NewTransfer::void } else { NewTransfer::post };
+                let settlement = settle(id(caller, round * 3 + 1), hold.id);
+                let repeated = engine.submit(vec![settlement, settlement]).await?;
+                assert_eq!(repeated, [CreateTransferResult::Created, CreateTransferResult::Exists]);
+                moved += if settlement.flags.post_pending_transfer { 7 } else { 0 };
+            }
+            Ok::<u128, LedgerUnavailable>(moved)
+        }
+    });
+    let moved: u128 = futures::future::try_join_all(runs).await?.into_iter().sum();
+    for engine in engines {
+        let shown = engine.accounts(vec![account(2), account(3)]).await?;
+        let totals: Vec<_> = shown.into_iter().flatten().map(|a| a.balances()).collect();
+        assert_eq!(totals.len(), 2);
+        assert_eq!((totals[0].debits_pending, totals[0].debits_posted), (0, moved));
+        assert_eq!((totals[1].credits_pending, totals[1].credits_posted), (0, moved));
+        assert!(moved <= STAKE);
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The suite on the engines that need nothing but this machine.
+
+use std::sync::Arc;
+
+use clock::{Clock, ManualClock, Timestamp};
+use ledger::{CreateTransferResult, Ledger, MemoryLedger};
+use ledger_conformance::{Generator, Model, Scope, Step, callers_at_once, same_answers};
+use ledger_sql::SqlLedger;
+use testkit::TestDatabase;
+
+const SCOPE: Scope = Scope { base: 1 << 64, time: true };
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)))
+}
+
+async fn sql(url: &str, clock: &Arc<ManualClock>) -> SqlLedger {
+    SqlLedger::open(url, Arc::clone(clock) as Arc<dyn Clock>).await.expect("the ledger opens")
+}
+
+/// Runs seeds against a SQL ledger that is closed and opened again on the way.
+async fn sql_answers_like_the_model(url: &str, seeds: std::ops::Range<u64>, steps: usize) {
+    let clock = clock();
+    for seed in seeds {
+        let scope = Scope { base: u128::from(seed + 1) << 64, ..SCOPE };
+        let ledger = sql(url, &clock).await;
+        let again = async |ledger: SqlLedger| {
+            ledger.close().await;
+            sql(url, &clock).await
+        };
+        same_answers(ledger, &clock, seed, steps, scope, again).await.expect("the ledger answers").close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_in_memory_answers_like_the_model() {
+    for seed in 0..150 {
+        let clock = clock();
+        let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        same_answers(ledger, &clock, seed, 150, SCOPE, async |ledger| ledger).await.expect("it always answers");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_on_sqlite_answers_like_the_model() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+    sql_answers_like_the_model(&url, 0..25, 120).await;
+}
+
+#[tokio::test]
+async fn the_ledger_on_postgres_answers_like_the_model() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    sql_answers_like_the_model(database.url(), 0..25, 120).await;
+}
+
+#[tokio::test]
+async fn callers_at_once_on_sqlite_move_exactly_what_they_were_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let ledger = sql(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &clock()).await;
+    callers_at_once(&[Arc::new(ledger)], 64, 1 << 64).await.expect("the ledger answers");
+}
+
+#[tokio::test]
+async fn callers_at_once_in_memory_move_exactly_what_they_were_told() {
+    callers_at_once(&[Arc::new(MemoryLedger::new(clock()))], 64, 1 << 64).await.expect("it always answers");
+}
+
+#[tokio::test]
+async fn callers_at_once_of_three_engines_share_one_ledger_on_postgres() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let clock = clock();
+    let mut engines: Vec<Arc<dyn Ledger>> = Vec::new();
+    for _ in 0..3 {
+        engines.push(Arc::new(sql(database.url(), &clock).await));
+    }
+    callers_at_once(&engines, 96, 1 << 64).await.expect("the ledger answers");
+}
+
+#[test]
+fn the_generator_meets_every_answer_but_the_end_of_time() {
+    let mut met = std::collections::HashSet::new();
+    for seed in 0..400 {
+        let clock = clock();
+        let mut model = Model::default();
+        let mut generator = Generator::new(seed, SCOPE);
+        for _ in 0..150 {
+            match generator.step() {
+                Step::Accounts(batch) => drop(model.create_accounts(clock.now(), &batch)),
+                Step::Transfers(batch) => met.extend(model.create_transfers(clock.now(), &batch)),
+                Step::Wait(time) => clock.advance(time),
+                Step::Look | Step::Restart => {}
+            }
+        }
+    }
+    let last = CreateTransferResult::ExceedsDebits as usize;
+    assert!(!met.contains(&CreateTransferResult::OverflowsTimeout));
+    assert_eq!(met.len(), last, "met: {met:?}");
+}

@@ -1,0 +1,15 @@
+//! `GET /outgoing-payment-grant` (open-payments section 10.4): what a grant has spent.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+
+/// What was spent under a grant in its present interval, or ever without one. Both members are always written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutgoingPaymentGrant {
+    /// In the payer's asset; `null` if nothing was recorded.
+    pub spent_debit_amount: Option<Amount>,
+    /// In the receivers' asset; `null` if nothing was recorded.
+    pub spent_receive_amount: Option<Amount>,
+}

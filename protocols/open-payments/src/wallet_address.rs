@@ -1,0 +1,54 @@
+//! `GET {wallet address}` (open-payments section 7.3): the public document of a wallet address.
+
+use std::collections::BTreeMap;
+
+use money::AssetCode;
+use serde::{Deserialize, Serialize};
+
+/// What anybody may know about a wallet address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WalletAddress {
+    /// Its URL.
+    pub id: String,
+    /// How it wants to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_name: Option<String>,
+    /// The code of its asset.
+    pub asset_code: AssetCode,
+    /// Decimal places of the asset's smallest unit.
+    pub asset_scale: u8,
+    /// Where to ask for grants.
+    pub auth_server: String,
+    /// Where its payments are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_server: Option<String>,
+    /// Where its cards are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_service: Option<String>,
+    /// Further public properties.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "BTreeMap::is_empty")]
+    pub additional_properties: BTreeMap<String, String>,
+}
+
+/// Other servers may put anything here; only texts are kept.
+fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let members = value.as_object().into_iter().flatten();
+    Ok(members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nameless_address_omits_its_name_and_is_read_when_other_servers_write_null() {
+        let text = r#"{"id":"https://w.example/a","publicName":null,"assetCode":"USD","assetScale":2,"authServer":"https://x","additionalProperties":{"a":"b","c":1}}"#;
+        let read: WalletAddress = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            serde_json::to_string(&read).unwrap(),
+            r#"{"id":"https://w.example/a","assetCode":"USD","assetScale":2,"authServer":"https://x","additionalProperties":{"a":"b"}}"#
+        );
+    }
+}

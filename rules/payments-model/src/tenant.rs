@@ -1,0 +1,117 @@
+//! An account-servicing entity that uses this instance, and its settings.
+//!
+//! Not its authentication: secrets are compared where requests arrive.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clock::Timestamp;
+
+use crate::TenantId;
+
+/// A text that must not appear in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// A tenant (data-model section 1.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// Its id, the same at the authorization server.
+    pub id: TenantId,
+    /// Signs its requests to the Admin API.
+    pub api_secret: Secret,
+    /// Whom to write to.
+    pub email: Option<String>,
+    /// What people call it.
+    pub public_name: Option<String>,
+    /// Where its users give consent.
+    pub idp_consent_url: Option<String>,
+    /// The secret of that place.
+    pub idp_secret: Option<Secret>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What a tenant can set (data-model section 1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SettingKey {
+    /// Where exchange rates come from.
+    ExchangeRatesUrl,
+    /// Where events go.
+    WebhookUrl,
+    /// Milliseconds an event's receiver may take.
+    WebhookTimeout,
+    /// How often an event is sent at most.
+    WebhookMaxRetry,
+    /// What its wallet addresses begin with.
+    WalletAddressUrl,
+    /// Its ILP address.
+    IlpAddress,
+}
+
+/// The text is no key of a tenant setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown tenant setting")]
+pub struct UnknownSetting;
+
+impl SettingKey {
+    /// Every key.
+    pub const ALL: [Self; 6] = [
+        Self::ExchangeRatesUrl,
+        Self::WebhookUrl,
+        Self::WebhookTimeout,
+        Self::WebhookMaxRetry,
+        Self::WalletAddressUrl,
+        Self::IlpAddress,
+    ];
+
+    /// The name used in the database and in the Admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExchangeRatesUrl => "EXCHANGE_RATES_URL",
+            Self::WebhookUrl => "WEBHOOK_URL",
+            Self::WebhookTimeout => "WEBHOOK_TIMEOUT",
+            Self::WebhookMaxRetry => "WEBHOOK_MAX_RETRY",
+            Self::WalletAddressUrl => "WALLET_ADDRESS_URL",
+            Self::IlpAddress => "ILP_ADDRESS",
+        }
+    }
+}
+
+impl FromStr for SettingKey {
+    type Err = UnknownSetting;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|key| key.as_str() == text).ok_or(UnknownSetting)
+    }
+}
+
+/// A tenant's own value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// What is set.
+    pub key: SettingKey,
+    /// To what.
+    pub value: String,
+}

@@ -1,0 +1,68 @@
+//! A wallet address: where a person is paid, its keys and its public properties.
+//!
+//! Not its resolution from a URL in a request; here is what is known of it.
+
+use clock::Timestamp;
+
+use crate::asset::TenantAsset;
+use crate::{TenantId, WalletAddressId, WalletAddressKeyId};
+
+/// A wallet address (data-model section 3.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct WalletAddress {
+    /// Its id.
+    pub id: WalletAddressId,
+    /// Whose books it is in.
+    pub tenant_id: TenantId,
+    /// The URL, in lower case, unique in the instance.
+    pub address: String,
+    /// What people call it.
+    pub public_name: Option<String>,
+    /// What it is counted in; never changes.
+    pub asset: TenantAsset,
+    /// Sum of the amounts announced by web-monetization events.
+    pub total_events_amount: u64,
+    /// When web-monetization money is looked at next.
+    pub process_at: Option<Timestamp>,
+    /// Since when, or from when, it takes no payments.
+    pub deactivated_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl WalletAddress {
+    /// Whether payments can be made with it.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.deactivated_at.is_none_or(|at| at > now)
+    }
+}
+
+/// A public key of a wallet address, Ed25519 (data-model section 3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletAddressKey {
+    /// Its id.
+    pub id: WalletAddressKeyId,
+    /// Whose key it is.
+    pub wallet_address_id: WalletAddressId,
+    /// Its name in signatures; unique among the address's unrevoked keys.
+    pub kid: String,
+    /// The public key, base64url.
+    pub x: String,
+    /// Whether it was withdrawn.
+    pub revoked: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A property of a wallet address beyond the standard ones (data-model section 3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdditionalProperty {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether the public sees it.
+    pub visible_in_open_payments: bool,
+}

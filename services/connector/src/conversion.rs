@@ -1,0 +1,32 @@
+//! The amount in the asset of the next account (ilp section 9).
+//!
+//! Rounds down; what the rounding leaves stays in the source's liquidity.
+
+use ilp_packet::ErrorCode;
+use rates::{ConversionError, Rates, convert_source_floor};
+use url::Url;
+
+use crate::accounts::AccountAsset;
+use crate::refusal::Refusal;
+
+/// What `amount` of `source` is worth in `destination`; nothing stays nothing and needs no rate.
+pub(crate) async fn convert(
+    rates: &Rates,
+    url: Option<&Url>,
+    source: &AccountAsset,
+    destination: &AccountAsset,
+    amount: u64,
+) -> Result<u64, Refusal> {
+    if amount == 0 {
+        return Ok(0);
+    }
+    let conversion = rates.conversion(url, &source.asset, &destination.asset).await.map_err(|error| match error {
+        ConversionError::InvalidDestinationPrice => {
+            Refusal::new(ErrorCode::F07CannotReceive, "Exchange rate error: InvalidDestinationPrice")
+        }
+        // Already logged where the rates are fetched; temporary, so that the sender tries again.
+        ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
+    })?;
+    convert_source_floor(amount, conversion)
+        .ok_or_else(|| Refusal::new(ErrorCode::F03InvalidAmount, "the amount does not fit the next account's asset."))
+}

@@ -1,0 +1,34 @@
+//! Packets to `peer.*`: talk between neighbours, never routed (ilp section 7.7).
+//!
+//! Only the question for one's own address and asset (ILDCP, RFC 31) is answered; it moves no money.
+
+use bytes::Bytes;
+use clock::Timestamp;
+use ilp_packet::ildcp::{self, AccountDetails};
+use ilp_packet::{AddressRef, PrepareBuf};
+
+use crate::accounts::Source;
+use crate::refusal::Refusal;
+
+/// The answer to a packet for this node itself; `None` for all other packets.
+pub(crate) fn answer(
+    source: &Source,
+    packet: &PrepareBuf,
+    operator_address: AddressRef<'_>,
+    now: Timestamp,
+) -> Option<Result<Bytes, Refusal>> {
+    let prepare = packet.as_prepare();
+    if prepare.destination.scheme() != "peer" {
+        return None;
+    }
+    let Some(peer) = source.peer().filter(|_| ildcp::is_request(&prepare)) else {
+        return Some(Err(Refusal::unknown_destination()));
+    };
+    let asset = &peer.asset().asset;
+    let details = AccountDetails {
+        client_address: peer.record().static_address.clone(),
+        asset_scale: asset.scale,
+        asset_code: asset.code.as_str().to_owned(),
+    };
+    Some(Ok(ildcp::serve(&prepare, &details, operator_address, now).into()))
+}
