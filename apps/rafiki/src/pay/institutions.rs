@@ -74,12 +74,8 @@ impl Institution {
     /// Its ledger's accounts, with those of these payments; none if its backend does not show them.
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
         let body = signature::canonical(&json!({"payments": payments}));
-        let header = signature::sign(
-            &self.credentials.secret,
-            self.credentials.signature_version,
-            self.clock.now(),
-            &body,
-        );
+        let header =
+            signature::sign(&self.credentials.secret, self.credentials.signature_version, self.clock.now(), &body);
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
         let mut request = Request::new(Method::POST, url)

@@ -114,11 +114,7 @@ pub(crate) struct Payer {
 }
 
 impl Payer {
-    pub(crate) fn new(
-        institutions: Vec<Institution>,
-        http: Outbound,
-        clock: std::sync::Arc<dyn clock::Clock>,
-    ) -> Self {
+    pub(crate) fn new(institutions: Vec<Institution>, http: Outbound, clock: std::sync::Arc<dyn clock::Clock>) -> Self {
         Self { institutions, http, clock }
     }
 

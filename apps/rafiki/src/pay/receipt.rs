@@ -105,7 +105,7 @@ impl Receipt {
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
         let verdict = if self.conserves() { "zero in every ledger: nothing was made or lost" } else { "NOT ZERO" };
-        text.push_str(&format!("  Sum: {verdict}\n"));
+        text.extend(["  Sum: ", verdict, "\n"]);
         text
     }
 

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use config::Mode;
+use config::{DatabaseUrl, Mode};
+use database::{Database, Options};
 use outbound_http::{Outbound, OutboundConfig};
 use tokio::net::TcpListener;
 
@@ -31,6 +32,12 @@ impl Ground {
         let http = Outbound::new(outbound, Arc::clone(&clock)).map_err(|e| Failure::start("the HTTP client", e))?;
         Ok(Self { clock, entropy: Arc::new(SystemEntropy), http })
     }
+}
+
+/// Opens a database with the small caches one process needs.
+pub(crate) async fn open(url: &DatabaseUrl, what: &str) -> Result<Database, Failure> {
+    let opened = Database::connect(url.expose(), &Options::default()).await;
+    opened.map_err(|error| Failure::start(what, format!("{error} ({url})")))
 }
 
 /// A listener on `port` (0: any free one).

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use admin_client::{AdminClient, Credentials};
 use config::FeePolicy;
-use database::{Database, Options};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
@@ -12,7 +11,7 @@ use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{Ports, Settings, Wallet, WebhookVerification};
 
-use super::ground::{Ground, bind};
+use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 
@@ -25,6 +24,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let listener = bind("the wallet", config.listen_address, config.port).await?;
     let (running, _wallet) = start(&config, Seed::default(), listener, &ground).await?;
     tracing::info!(port = config.port, "wallet ready");
+    println!("ready");
     stop_signal().await;
     running.stop().await;
     Ok(())
@@ -67,12 +67,6 @@ pub(crate) async fn start(
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });
     Ok((running, wallet))
-}
-
-/// Opens a database with the small caches one process needs.
-pub(crate) async fn open(url: &config::DatabaseUrl, what: &str) -> Result<Database, Failure> {
-    let opened = Database::connect(url.expose(), &Options::default()).await;
-    opened.map_err(|error| Failure::start(what, format!("{error} ({url})")))
 }
 
 fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
