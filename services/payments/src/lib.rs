@@ -3,6 +3,7 @@
 //! One file per use case. No HTTP, no GraphQL, no packets of its own making: it decides by the rules of
 //! `payments-model`, keeps rows in `payments-store` and money in the ledger.
 
+pub mod administration;
 mod create_incoming_payment;
 mod create_outgoing_payment;
 mod create_quote;
