@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use connector::{PacketCause, PaymentSource, Source};
+use connector::{Attempt, Outcome, PaymentSource, Source};
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
-use payments_model::quote::IlpQuoteDetails;
+use payments_model::quote::{IlpQuoteDetails, QuoteMethod};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::PacketInFlight;
 use stream::{SharedSecret, Verdict};
@@ -68,13 +68,17 @@ impl Payments {
 
     /// What the packet moved; `None` if that is still unknown.
     async fn resend(&self, payment: &OutgoingPayment, packet: &PacketInFlight) -> Option<Progress> {
-        let cause = PacketCause { attempt: packet.attempt, sequence: packet.sequence };
         let Ok(mut prepare) = PrepareBuf::parse(packet.prepare.clone()) else {
             tracing::error!(payment.id = %payment.id(), "ALERT a packet written down cannot be read");
             return None;
         };
         prepare.set_expires_at(self.now() + PACKET_LIFE);
-        let reply = self.0.parts.connector.handle_prepare(source(payment, cause), prepare.clone()).await;
+        let connector = &self.0.parts.connector;
+        let reply = match connector.handle_prepare(source(payment), prepare.clone(), Attempt::Again).await {
+            Outcome::Reply(reply) => reply,
+            Outcome::Unresolved => return None,
+            Outcome::Paid => return Some(paid_without_reply(payment, packet.source_amount)),
+        };
         let secret: [u8; 32] = packet.shared_secret.as_slice().try_into().ok()?;
         let secret = SharedSecret::new(secret);
         let expected = secret.keys().fulfillment(prepare.data());
@@ -128,8 +132,7 @@ impl Payments {
         let outcome = drive(&mut machine, clock, entropy, send, replied).await;
         counted.unresolved |= list.has_unanswered();
         counted.settled.push(list.take_settled());
-        let cause = PacketCause { attempt, sequence: u64::from(u32::MAX) };
-        self.close_in_background(machine.close(), source(payment, cause));
+        self.close_in_background(machine.close(), source(payment));
         Ok(match outcome.error {
             None => Ok(()),
             Some(error) => Err(failure(error, outcome.application_data.filter(|_| with_data))),
@@ -160,9 +163,11 @@ impl Payments {
             return (sequence, Some(never_left.encode()));
         }
         list.written(sequence);
-        let cause = PacketCause { attempt: list.attempt, sequence };
-        let reply = self.0.parts.connector.handle_prepare(source(payment, cause), prepare).await;
-        (sequence, Some(reply.into()))
+        let connector = &self.0.parts.connector;
+        match connector.handle_prepare(source(payment), prepare, Attempt::First).await {
+            Outcome::Reply(reply) => (sequence, Some(reply.into())),
+            Outcome::Unresolved | Outcome::Paid => (sequence, None),
+        }
     }
 }
 
@@ -225,9 +230,18 @@ impl PacketList {
 /// How long a packet sent once more may travel.
 const PACKET_LIFE: std::time::Duration = std::time::Duration::from_secs(20);
 
-fn source(payment: &OutgoingPayment, packet: PacketCause) -> Source {
+fn source(payment: &OutgoingPayment) -> Source {
     let asset = Arc::new(account_asset(&payment.quote.asset));
-    Source::Payment(PaymentSource { tenant: payment.quote.tenant_id, payment: payment.id(), asset, packet })
+    Source::Payment(PaymentSource { tenant: payment.quote.tenant_id, payment: payment.id(), asset })
+}
+
+/// What a packet moved whose receiver's word is lost: what it arrived as at least.
+fn paid_without_reply(payment: &OutgoingPayment, source_amount: u64) -> Progress {
+    let rate = match &payment.quote.method {
+        QuoteMethod::Ilp(details) => details.min_rate,
+        QuoteMethod::Local => payment.quote.estimated_rate,
+    };
+    Progress { debited: source_amount, delivered: rate.checked_mul_floor(source_amount).unwrap_or(0) }
 }
 
 /// The failure as it is stored; the receiver's own words where it refused the sender's data.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connector::{QuoteSource, Source};
+use connector::{Attempt, Outcome, QuoteSource, Source};
 use ilp_packet::Address;
 use money::{Asset, Ratio};
 use payments_model::local_delivery::{LocalQuoteRefused, quote_local};
@@ -93,8 +93,8 @@ impl Payments {
         let mut probe = RateProbe::new(path_to);
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: stream_pay::OutgoingPrepare| {
-            let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet));
-            async move { (packet.sequence, Some(Vec::from(reply.await))) }
+            let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
+            async move { (packet.sequence, octets(reply.await)) }
         };
         let found = drive(&mut probe, clock, entropy, send, |_, _| {}).await;
         self.close_in_background(probe.close(), source.clone());
@@ -107,11 +107,19 @@ impl Payments {
         tokio::spawn(async move {
             let connector = &service.0.parts.connector;
             let send = |packet: stream_pay::OutgoingPrepare| {
-                let reply = connector.handle(source.clone(), Bytes::from(packet.packet));
-                async move { (packet.sequence, Some(Vec::from(reply.await))) }
+                let reply = connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
+                async move { (packet.sequence, octets(reply.await)) }
             };
             drive(&mut closer, &*service.0.parts.clock, service.entropy(), send, |_, _| {}).await;
         });
+    }
+}
+
+/// The reply to a packet without money; without one the packet is given up.
+fn octets(outcome: Outcome) -> Option<Vec<u8>> {
+    match outcome {
+        Outcome::Reply(reply) => Some(reply.into()),
+        Outcome::Unresolved | Outcome::Paid => None,
     }
 }
 
