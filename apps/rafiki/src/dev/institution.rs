@@ -139,7 +139,10 @@ impl Institution {
             ("EXCHANGE_RATES_URL", &local(ports.wallet, "/rates")),
             ("DATABASE_URL", databases.backend.expose()),
             ("LEDGER_DATABASE_URL", databases.ledger.expose()),
-            ("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", if self.waits_for_unknown_addresses { "true" } else { "false" }),
+            (
+                "WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED",
+                if self.waits_for_unknown_addresses { "true" } else { "false" },
+            ),
             ("OPEN_PAYMENTS_PORT", &ports.open_payments.to_string()),
             ("ADMIN_PORT", &ports.admin.to_string()),
             ("CONNECTOR_PORT", &ports.connector.to_string()),

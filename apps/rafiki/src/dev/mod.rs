@@ -58,7 +58,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
 
     let stop = stop_signal();
     tokio::pin!(stop);
-    let seeded = futures::future::join_all(running.iter().map(|institution| institution.seed()));
+    let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
     let interrupted = tokio::select! {
         results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; false }
         () = &mut stop => true,
@@ -130,11 +130,8 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut text = format!("\n{}\nWallet addresses\n{}", urls.render(0), addresses.render(2));
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {
-        let folder = if data_dir == Path::new("./data") {
-            String::new()
-        } else {
-            format!(" --data-dir {}", data_dir.display())
-        };
+        let folder =
+            if data_dir == Path::new("./data") { String::new() } else { format!(" --data-dir {}", data_dir.display()) };
         text.extend(["\nTry:  rafiki pay --from ", &from.url, " --to ", &to.url, " --send 10.00", &folder, "\n\n"]);
     }
     text

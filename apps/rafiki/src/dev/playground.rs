@@ -67,10 +67,18 @@ impl<'a> Playground<'a> {
 
         let seed = institution.seed(peer_connector);
         let session = session(institution, &ports, &databases, &backend_config, &seed)?;
-        let Listeners { open_payments, admin, connector, auth_admin, auth, introspection, interaction, service, wallet } =
-            listeners;
-        let auth_listeners =
-            auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
+        let Listeners {
+            open_payments,
+            admin,
+            connector,
+            auth_admin,
+            auth,
+            introspection,
+            interaction,
+            service,
+            wallet,
+        } = listeners;
+        let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
         // The wallet serves rates and the auth server introspection as soon as the backend may ask for them.
         let auth = auth::start(&auth_config, auth_listeners, &self.ground).await?;

@@ -55,7 +55,9 @@ impl Ports {
         };
         let port = |n: u16| {
             let port = base.checked_add(offset).and_then(|first| first.checked_add(n));
-            port.ok_or_else(|| Failure::start("the playground", format!("port base {base} leaves no room for 40 ports")))
+            port.ok_or_else(|| {
+                Failure::start("the playground", format!("port base {base} leaves no room for 40 ports"))
+            })
         };
         Ok(Self {
             open_payments: port(0)?,
@@ -140,7 +142,10 @@ mod tests {
     fn a_port_base_is_used_in_order_and_must_leave_room() {
         let nine = Ports::from_base(10_000, InstitutionName::CloudNine).unwrap();
         let happy = Ports::from_base(10_000, InstitutionName::HappyLife).unwrap();
-        assert_eq!((nine.open_payments, nine.wallet, happy.open_payments, happy.wallet), (10_000, 10_008, 10_020, 10_028));
+        assert_eq!(
+            (nine.open_payments, nine.wallet, happy.open_payments, happy.wallet),
+            (10_000, 10_008, 10_020, 10_028)
+        );
         assert!(Ports::from_base(65_520, InstitutionName::HappyLife).is_err());
     }
 }

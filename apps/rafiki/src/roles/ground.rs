@@ -44,7 +44,10 @@ impl Ground {
     pub(crate) async fn cache(&self, redis: Option<&config::RedisSettings>) -> Result<SharedCache, Failure> {
         let failed = |reason: String| Failure::start("the shared cache", reason);
         let Some(redis) = redis else {
-            return Ok(SharedCache::InProcess(InProcessCache::new(Arc::clone(&self.clock), InProcessLimits::default())));
+            return Ok(SharedCache::InProcess(InProcessCache::new(
+                Arc::clone(&self.clock),
+                InProcessLimits::default(),
+            )));
         };
         let pem = |secret: &config::Secret| secret.expose().as_bytes().to_vec();
         let authority = redis.ca_pem.as_ref().map(pem);

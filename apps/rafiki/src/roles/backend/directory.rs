@@ -62,7 +62,8 @@ impl Directory {
 
     async fn tenants(&self) -> Result<Vec<TenantRecord>, database::Error> {
         let all = self.store.every_tenant();
-        let addresses: HashMap<TenantId, String> = all.setting_of_all(SettingKey::IlpAddress).await?.into_iter().collect();
+        let addresses: HashMap<TenantId, String> =
+            all.setting_of_all(SettingKey::IlpAddress).await?.into_iter().collect();
         let rates: HashMap<TenantId, String> =
             all.setting_of_all(SettingKey::ExchangeRatesUrl).await?.into_iter().collect();
         let live = all.all_tenants().await?.into_iter().filter(|tenant| tenant.deleted_at.is_none());
@@ -96,9 +97,10 @@ impl Directory {
             let asset = assets.entry(peer.asset.id).or_insert_with(|| account_asset(&peer)).clone();
             let incoming = tokens.remove(&peer.id).unwrap_or_default();
             let id = peer.id;
-            match record(peer, asset, incoming) {
-                Some(record) => records.push(record),
-                None => tracing::error!(peer.id = %id, "peer left out: its address or endpoint cannot be used"),
+            if let Some(record) = record(peer, asset, incoming) {
+                records.push(record);
+            } else {
+                tracing::error!(peer.id = %id, "peer left out: its address or endpoint cannot be used");
             }
         }
         Ok(records)

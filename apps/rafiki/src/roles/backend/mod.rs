@@ -110,8 +110,7 @@ pub(crate) async fn start(
 
     let signer = Arc::new(signer(config, ground)?);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
-    let client =
-        OpenPaymentsClient::new(public.clone(), config.wallet_addresses.own_url.as_str(), Arc::clone(&signer));
+    let client = OpenPaymentsClient::new(public.clone(), config.wallet_addresses.own_url.as_str(), Arc::clone(&signer));
     let payments = Payments::new(PaymentsParts {
         store: store.clone(),
         ledger: ledger.clone(),
@@ -146,7 +145,6 @@ pub(crate) async fn start(
     );
     let admin = admin_graphql::router(AdminApiParts {
         administration,
-        payments: payments.clone(),
         cache,
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
@@ -226,7 +224,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
         idempotency_ttl: config.admin_api.idempotency_lifetime,
         idempotency_lock: config.admin_api.idempotency_lock,
         introspection: config.mode != Mode::Production,
-        ..AdminApiSettings::new(operator)
+        ..AdminApiSettings::new(operator, config.open_payments_url.clone())
     }
 }
 
@@ -256,10 +254,11 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
 }
 
 fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: &Ground) -> Worker {
-    let signing = config.webhooks.secret.as_ref().map(|secret| Signing {
-        secret: Secret::new(secret.expose()),
-        version: config.webhooks.signature_version,
-    });
+    let signing = config
+        .webhooks
+        .secret
+        .as_ref()
+        .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
     let deliverer = Deliverer {
         store: store.clone(),
         targets: Arc::new(targets),
@@ -281,13 +280,12 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: 
 }
 
 fn signer(config: &config::Backend, ground: &Ground) -> Result<Signer, Failure> {
-    let key = match &config.private_key_pem {
-        Some(pem) => SigningKey::from_text(pem.expose())
-            .map_err(|error| Failure::start("the backend", format!("PRIVATE_KEY_FILE: {error}")))?,
-        None => {
-            tracing::warn!("PRIVATE_KEY_FILE is not set; a key for this run only is used");
-            SigningKey::random(&*ground.entropy)
-        }
+    let key = if let Some(pem) = &config.private_key_pem {
+        SigningKey::from_text(pem.expose())
+            .map_err(|error| Failure::start("the backend", format!("PRIVATE_KEY_FILE: {error}")))?
+    } else {
+        tracing::warn!("PRIVATE_KEY_FILE is not set; a key for this run only is used");
+        SigningKey::random(&*ground.entropy)
     };
     Signer::new(key, &config.key_id).map_err(|error| Failure::start("the backend", format!("KEY_ID: {error}")))
 }

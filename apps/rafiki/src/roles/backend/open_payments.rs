@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::{Clock, Entropy, Stopwatch};
+use money::AssetAmount;
 use open_payments_api as api;
 use open_payments_api::{BackendError, Found, GrantSpent, Lookup, TokenGrant};
-use payments::{Payments, PaymentGrant, PaymentOf, Unavailable};
+use payments::{PaymentGrant, PaymentOf, Payments};
 use payments_model::grant_limits::GrantRefused;
 use payments_model::page::{Page, PageRequest};
 use payments_model::receiver::IlpMethod;
@@ -258,14 +259,15 @@ impl api::Backend for PaymentsBackend {
             card: None,
         };
         let created = self.payments.create_outgoing_payment(tenant, new).await.map_err(outgoing_error)?;
-        let mut spent = GrantSpent::default();
-        if counted {
-            let mut debit = created.payment.debit_amount();
-            debit.value = created.spent_before.debit;
-            let mut receive = created.payment.receive_amount();
-            receive.value = created.spent_before.receive;
-            spent = GrantSpent { debit: Some(debit), receive: Some(receive) };
-        }
+        let quote = &created.payment.quote;
+        let spent = if counted {
+            let before = created.spent_before;
+            let debit = AssetAmount { value: before.debit, asset: quote.asset.asset.clone() };
+            let receive = AssetAmount { value: before.receive, asset: quote.receive_amount.asset.clone() };
+            GrantSpent { debit: Some(debit), receive: Some(receive) }
+        } else {
+            GrantSpent::default()
+        };
         Ok((created.payment, spent))
     }
 
@@ -277,7 +279,7 @@ impl api::Backend for PaymentsBackend {
         let Some(found) = self.payments.outgoing_payment(Some(tenant), id).await.map_err(failed)? else {
             return Ok(None);
         };
-        let wallet_address = self.require_address(tenant, found.payment.wallet_address_id()).await?;
+        let wallet_address = self.require_address(tenant, found.payment.quote.wallet_address_id).await?;
         Ok(Some(Found { resource: found.payment, wallet_address, moved: found.sent }))
     }
 
@@ -318,7 +320,7 @@ fn quote_error(error: payments::CreateQuoteError) -> api::CreateQuoteError {
             api::CreateQuoteError::NonPositiveReceiveAmount { min_send_amount }
         }
         From::CouldNotFetchRates => api::CreateQuoteError::CouldNotFetchRates,
-        From::NoPath { code } => api::CreateQuoteError::NoPath(code),
+        From::Path { code } => api::CreateQuoteError::NoPath(code),
         From::Unavailable(error) => api::CreateQuoteError::Backend(failed(error)),
     }
 }
