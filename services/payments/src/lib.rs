@@ -1,3 +1,8 @@
 //! Use cases of wallet addresses, quotes, payments, liquidity and peers.
 //!
-//! Not yet written.
+//! No HTTP, GraphQL or SQL: edges call these, stores and the ledger do what they decide.
+
+pub mod administration;
+mod unavailable;
+
+pub use unavailable::Unavailable;
