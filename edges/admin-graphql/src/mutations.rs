@@ -1,0 +1,19 @@
+//! The mutations, a file per subject.
+
+pub(crate) mod assets;
+pub(crate) mod liquidity;
+pub(crate) mod peers;
+pub(crate) mod tenants;
+pub(crate) mod wallet_addresses;
+
+use async_graphql::MergedObject;
+
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub(crate) struct Mutation(
+    assets::AssetMutation,
+    peers::PeerMutation,
+    wallet_addresses::WalletAddressMutation,
+    tenants::TenantMutation,
+    liquidity::LiquidityMutation,
+);
