@@ -4,19 +4,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use config::{DatabaseUrl, Mode};
 use database::{Database, Options};
 use outbound_http::{Outbound, OutboundConfig};
-use shared_cache::{InProcessCache, InProcessLimits, RedisCache, RedisSettings, RedisTls, SharedCache};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
-
-/// For connecting and for each command.
-const REDIS_TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Shared by the roles of one process.
 #[derive(Clone)]
@@ -36,27 +31,6 @@ impl Ground {
         };
         let http = Outbound::new(outbound, Arc::clone(&clock)).map_err(|e| Failure::start("the HTTP client", e))?;
         Ok(Self { clock, entropy: Arc::new(SystemEntropy), http })
-    }
-}
-
-impl Ground {
-    /// The cache shared with other processes through Redis, or one of this process.
-    pub(crate) async fn cache(&self, redis: Option<&config::RedisSettings>) -> Result<SharedCache, Failure> {
-        let failed = |reason: String| Failure::start("the shared cache", reason);
-        let Some(redis) = redis else {
-            return Ok(SharedCache::InProcess(InProcessCache::new(
-                Arc::clone(&self.clock),
-                InProcessLimits::default(),
-            )));
-        };
-        let pem = |secret: &config::Secret| secret.expose().as_bytes().to_vec();
-        let authority = redis.ca_pem.as_ref().map(pem);
-        let client = redis.certificate_pem.as_ref().map(pem).zip(redis.key_pem.as_ref().map(pem));
-        let tls = (authority.is_some() || client.is_some()).then_some(RedisTls { authority, client });
-        let url = redis.url.expose().parse().map_err(|error| failed(format!("REDIS_URL: {error}")))?;
-        let settings = RedisSettings { url, tls, time_limit: REDIS_TIME_LIMIT };
-        let cache = RedisCache::connect(settings).await.map_err(|error| failed(error.to_string()))?;
-        Ok(SharedCache::Redis(cache))
     }
 }
 

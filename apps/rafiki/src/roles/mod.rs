@@ -4,6 +4,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod backend;
+mod cache;
 pub(crate) mod ground;
 pub(crate) mod running;
 pub(crate) mod wallet;

@@ -26,6 +26,7 @@ use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, Signing, Targets, Webhooks};
 
+use super::cache::open_cache;
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
@@ -73,7 +74,7 @@ pub(crate) async fn start(
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
     let ledger = engine::open(config, ground).await?;
-    let cache = ground.cache(config.redis.as_ref()).await?;
+    let cache = open_cache(config.redis.as_ref(), ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
     let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
@@ -145,6 +146,7 @@ pub(crate) async fn start(
     );
     let admin = admin_graphql::router(AdminApiParts {
         administration,
+        payments: payments.clone(),
         cache,
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
@@ -224,7 +226,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
         idempotency_ttl: config.admin_api.idempotency_lifetime,
         idempotency_lock: config.admin_api.idempotency_lock,
         introspection: config.mode != Mode::Production,
-        ..AdminApiSettings::new(operator, config.open_payments_url.clone())
+        ..AdminApiSettings::new(operator)
     }
 }
 
