@@ -153,7 +153,7 @@ impl Inner {
     }
 
     /// Longer than the packet can be under way, so that a Fulfill always finds its hold.
-    fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
+    pub(crate) fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
         match source {
             Source::Payment(_) => Life::UntilSettled,
             Source::Peer(_) | Source::Quote(_) => {
