@@ -1,3 +1,20 @@
-//! Client of the Admin GraphQL API.
+//! Client of the Admin GraphQL API: signed requests and typed operations.
 //!
-//! Not yet written.
+//! Not a GraphQL library: the documents are fixed texts, checked against the schema by a test.
+
+mod client;
+mod documents;
+mod error;
+mod operations;
+pub mod signature;
+mod types;
+
+pub use client::{AdminClient, Credentials};
+pub use documents::ALL as DOCUMENTS;
+pub use error::{AdminError, ErrorCode};
+pub use operations::{NewPeer, PeerChange, QuoteAmount};
+pub use types::{
+    AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
+    Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,
+    WalletAddressRecord, Whoami,
+};

@@ -12,6 +12,7 @@ mod tenants;
 mod work;
 
 use database::Database;
+use sea_orm::ConnectionTrait;
 
 pub use cleanup::{Purged, Retention};
 pub use database::Error;
@@ -40,5 +41,10 @@ impl AuthStore {
     /// Begins a unit of work that may change grants and tokens. Dropped without a commit it changes nothing.
     pub async fn begin(&self) -> Result<Work, Error> {
         Ok(Work::new(self.database.begin().await?))
+    }
+
+    /// Whether the database answers.
+    pub async fn is_answering(&self) -> bool {
+        self.database.reader().execute_unprepared("SELECT 1").await.is_ok()
     }
 }

@@ -1,6 +1,6 @@
 //! Tenants, mirrored from the backend.
 
-use auth_model::{GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
+use auth_model::{Change, GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
 use database::Error;
 use sea_orm::ActiveValue::{Set, Unchanged};
@@ -24,15 +24,15 @@ pub struct TenantData {
     pub idp_secret: Option<String>,
 }
 
-/// What the backend changes of a tenant: `None` leaves it, `Some(None)` clears it.
+/// What the backend changes of a tenant.
 #[derive(Clone, Debug, Default)]
 pub struct TenantChange {
     /// Signs its Admin API requests.
     pub api_secret: Option<String>,
     /// Its consent page.
-    pub idp_consent_url: Option<Option<Url>>,
+    pub idp_consent_url: Change<Url>,
     /// The secret its identity provider presents.
-    pub idp_secret: Option<Option<String>>,
+    pub idp_secret: Change<String>,
 }
 
 fn kept(secret: &str) -> Vec<u8> {
@@ -97,11 +97,15 @@ impl AuthStore {
         if let Some(secret) = change.api_secret {
             row.api_secret = Set(secret);
         }
-        if let Some(url) = change.idp_consent_url {
-            row.idp_consent_url = Set(url.map(String::from));
+        match change.idp_consent_url {
+            Change::Keep => {}
+            Change::Clear => row.idp_consent_url = Set(None),
+            Change::Set(url) => row.idp_consent_url = Set(Some(url.into())),
         }
-        if let Some(secret) = change.idp_secret {
-            row.idp_secret_hash = Set(secret.as_deref().map(kept));
+        match change.idp_secret {
+            Change::Keep => {}
+            Change::Clear => row.idp_secret_hash = Set(None),
+            Change::Set(secret) => row.idp_secret_hash = Set(Some(kept(&secret))),
         }
         row.updated_at = Set(now.as_millis());
         let transaction = self.database.begin().await?;

@@ -109,6 +109,7 @@ CREATE TABLE incoming_payments (
     approved_at bigint,
     cancelled_at bigint,
     cancellation_reason text,
+    announced_amount bigint NOT NULL DEFAULT 0 CHECK (announced_amount >= 0),
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     deleted_at bigint,
@@ -178,13 +179,25 @@ CREATE TABLE outgoing_payments (
     data_to_transmit text,
     progress_debited bigint NOT NULL DEFAULT 0,
     progress_delivered bigint NOT NULL DEFAULT 0,
-    progress_receiver_had bigint,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL
 );
 CREATE INDEX outgoing_payments_page ON outgoing_payments (wallet_address_id, created_at, id);
 CREATE INDEX outgoing_payments_tenant ON outgoing_payments (tenant_id, created_at, id);
 CREATE INDEX outgoing_payments_grant ON outgoing_payments (grant_id, created_at) WHERE grant_id IS NOT NULL;
+
+-- Packets of outgoing payments whose outcome is not counted yet, each written before it leaves and removed when the
+-- payment's progress counts it: after a crash the same octets are sent again.
+CREATE TABLE packets_in_flight (
+    outgoing_payment_id uuid NOT NULL REFERENCES outgoing_payments (id) ON DELETE CASCADE,
+    attempt uuid NOT NULL,
+    sequence bigint NOT NULL,
+    source_amount bigint NOT NULL CHECK (source_amount >= 0),
+    prepare bytea NOT NULL,
+    shared_secret bytea NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (outgoing_payment_id, attempt, sequence)
+);
 
 CREATE TABLE outgoing_payment_card_details (
     outgoing_payment_id uuid NOT NULL PRIMARY KEY REFERENCES outgoing_payments (id) ON DELETE CASCADE,

@@ -5,14 +5,32 @@
 
 mod assets;
 mod convert;
+mod embedded;
 mod fees;
+mod grant_spending;
+mod held_grants;
+mod incoming_payments;
+mod outgoing_payments;
+mod packets_in_flight;
 mod paging;
+mod peers;
+mod quotes;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod rows;
 mod scope;
 mod store;
 mod tenants;
+mod wallet_addresses;
+mod webhook_events;
 
 pub use database::Error;
+pub use grant_spending::{GrantSpending, GrantTotal};
+pub use held_grants::HeldGrant;
+pub use incoming_payments::IncomingPaymentFilter;
+pub use outgoing_payments::OutgoingPaymentFilter;
+pub use packets_in_flight::PacketInFlight;
 pub use scope::Scope;
+/// What a scope reads through outside of units of work.
+pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{DIRECTORY, Store, Unit};
+pub use webhook_events::EventFilter;

@@ -1,3 +1,134 @@
-//! The authorization server listeners.
+//! The HTTP listeners of the authorization server: parse, call the service, render.
 //!
-//! Not yet written.
+//! One router per listener, because each is exposed to somebody else (auth section 1). What is decided, is decided
+//! in `auth`.
+
+mod admin;
+mod body;
+mod continuation;
+mod cors;
+mod errors;
+mod grants;
+mod interact;
+mod interaction;
+mod introspection;
+mod pages;
+mod routing;
+mod service;
+mod session;
+mod signed;
+mod tokens;
+
+use std::sync::Arc;
+
+use auth::Auth;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::StatusCode;
+use http_signatures::TargetOrigin;
+
+use crate::admin::AdminSchema;
+pub use crate::admin::{AdminSettings, Introspection, schema_definition};
+use crate::errors::not_found;
+pub use crate::session::SameSite;
+use crate::session::Sessions;
+
+/// The largest body accepted, in octets.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// What the listeners need to know besides the service.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where scheme and host of signed URLs come from.
+    pub target_origin: TargetOrigin,
+    /// `COOKIE_KEY`: signs the cookie that binds an interaction to a browser.
+    pub cookie_key: String,
+    /// `INTERACTION_COOKIE_SAME_SITE`; `Lax` if unset.
+    pub cookie_same_site: SameSite,
+    /// The Admin API.
+    pub admin: AdminSettings,
+}
+
+/// One router per listener.
+#[derive(Clone, Debug)]
+pub struct Routers {
+    /// `AUTH_PORT`: clients and browsers; public.
+    pub auth: Router,
+    /// `INTERACTION_PORT`: identity providers; private.
+    pub interaction: Router,
+    /// `INTROSPECTION_PORT`: resource servers; private.
+    pub introspection: Router,
+    /// `SERVICE_API_PORT`: the backend; private.
+    pub service: Router,
+    /// `ADMIN_PORT`: operators and tenants; private.
+    pub admin: Router,
+}
+
+#[derive(Clone)]
+struct Api {
+    auth: Auth,
+    origin: TargetOrigin,
+    sessions: Arc<Sessions>,
+    admin: Arc<AdminSettings>,
+    schema: AdminSchema,
+}
+
+/// The routers of an authorization server.
+pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
+    let is_https = auth.settings().server_url.scheme() == "https";
+    let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
+    let schema = admin::build(settings.admin.introspection);
+    let api = Api {
+        auth,
+        origin: settings.target_origin,
+        sessions: Arc::new(sessions),
+        admin: Arc::new(settings.admin),
+        schema,
+    };
+    let client_facing = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/discovery", get(grants::discover))
+        .route("/{tenant}", post(grants::request))
+        .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
+        .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke))
+        .route("/interact/{id}/{nonce}", get(interact::start))
+        .route("/interact/{id}/{nonce}/finish", get(interact::finish));
+    let interaction = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/grant/{id}/{nonce}", get(interaction::details))
+        .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
+    let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
+    let service = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/tenant", post(service::create))
+        .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
+    let admin = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/graphql", post(admin::execute).fallback(admin::wrong_method));
+    let finish = |router: Router<Api>| {
+        let router = router
+            .fallback(not_found)
+            .method_not_allowed_fallback(not_found)
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .with_state(api.clone());
+        routing::tolerant(router)
+    };
+    Routers {
+        auth: cors::open_to_every_origin(finish(client_facing)),
+        interaction: cors::open_to_every_origin(finish(interaction)),
+        introspection: cors::open_to_every_origin(finish(introspection)),
+        service: cors::open_to_every_origin(finish(service)),
+        admin: finish(admin),
+    }
+}
+
+/// `GET /healthz`
+async fn healthz(State(api): State<Api>) -> Response {
+    if api.auth.is_healthy().await {
+        (StatusCode::OK, "OK").into_response()
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
+    }
+}

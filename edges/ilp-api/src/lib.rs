@@ -1,3 +1,23 @@
-//! ILP over HTTP.
+//! ILP over HTTP, the answering side: one Prepare in each request, its reply in the answer (ilp section 5).
 //!
-//! Not yet written.
+//! Parses, asks the connector, renders. TLS ends in front of it, at a proxy or a load balancer.
+
+mod bearer;
+mod packet;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use connector::Connector;
+
+/// The largest request body; the largest STREAM packet takes about half of it.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// `GET /healthz`, and packets on every other path: peers have been told all kinds of endpoints.
+pub fn router(connector: Connector) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "OK" }))
+        .fallback(packet::handle)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(connector)
+}

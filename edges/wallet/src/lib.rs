@@ -1,3 +1,22 @@
-//! The built-in account-servicing entity.
+//! The built-in account-servicing entity: funds payments of its customers, credits what they receive, serves rates.
 //!
-//! Not yet written.
+//! No pages yet, and no private door: it knows the instance through the Admin API and webhooks only.
+
+mod addresses;
+mod effects;
+mod event;
+mod fees;
+mod http;
+mod ids;
+mod inbox;
+mod ledger_book;
+mod rates;
+pub mod seed;
+mod seeding;
+mod store;
+mod wallet;
+
+pub use fees::{FeePolicy, FeeRule, charged};
+pub use http::WebhookVerification;
+pub use store::MIGRATIONS;
+pub use wallet::{Ports, Settings, Wallet, WalletError};

@@ -5,9 +5,12 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clock::Timestamp;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
 
 use crate::base::{redacted_base, signature_base};
 use crate::components::Component;
@@ -118,6 +121,13 @@ pub struct Verified {
     pub signature: [u8; 64],
     /// A number the client promises to use once.
     pub nonce: Option<String>,
+}
+
+impl Verified {
+    /// A short name of the signature, equal for a request and its repeats only.
+    pub fn fingerprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.signature))
+    }
 }
 
 /// A request whose signature headers are in order; the signature itself is not checked yet.

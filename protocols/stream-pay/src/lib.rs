@@ -1,3 +1,29 @@
-//! Rate probe, quotes and sending within limits over STREAM.
+//! Paying over STREAM: probe the path, quote, and send within the limits of the quote.
 //!
-//! Not yet written.
+//! State machines without input or output of their own. Each is driven the same way:
+//!
+//! * `poll_prepare(now, entropy)` gives the next packet to send, the instant to wait for, or the result;
+//! * `handle_reply(now, sequence, octets)` takes the reply to a packet.
+//!
+//! Polling again after each reply and at each announced instant is all a driver has to do; packets may be sent and
+//! replies handed in concurrently and in any order.
+
+mod close;
+mod error;
+mod exchange;
+mod packet_limit;
+mod payment;
+mod poll;
+mod probe;
+mod quote;
+mod rate_bounds;
+mod window;
+
+pub use close::Closer;
+pub use error::PaymentError;
+pub use exchange::Destination;
+pub use payment::{InvalidQuote, Outcome, Payment};
+pub use poll::{OutgoingPrepare, Poll};
+pub use probe::{PathEstimate, RateProbe};
+pub use quote::{InvalidSlippage, NotDeliverable, Quote, QuoteTerms, Slippage, Target, minimum_rate};
+pub use rate_bounds::RateBounds;

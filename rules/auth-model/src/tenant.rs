@@ -1,5 +1,6 @@
 //! Tenants as the authorization server knows them: mirrored from the backend, never made here.
 
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::ids::TenantId;
@@ -23,4 +24,22 @@ pub struct IdentityProvider {
     pub consent_url: Url,
     /// Recognises the secret the provider presents in `x-idp-secret`.
     pub secret: SecretHash,
+}
+
+/// What happens to a property that may be absent. Read from JSON: a missing member keeps it, `null` clears it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It goes.
+    Clear,
+    /// It becomes this.
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
+    }
 }

@@ -216,6 +216,16 @@ impl Movement {
         Ok(Self { legs, liquidity_leg })
     }
 
+    /// The movement of legs found in the ledger again.
+    pub fn of_recorded(legs: Vec<NewTransfer>) -> Self {
+        Self { legs, liquidity_leg: None }
+    }
+
+    /// The ids its legs can have.
+    pub fn leg_ids(id: TransferId) -> [TransferId; 2] {
+        [leg_id(id, 0), leg_id(id, 1)]
+    }
+
     /// Transfers that post every leg; repeating them is harmless.
     pub fn post(&self) -> Vec<NewTransfer> {
         self.settle(NewTransfer::post, "post")

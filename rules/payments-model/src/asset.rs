@@ -36,3 +36,24 @@ impl TenantAsset {
         LedgerAsset { id: self.id, ledger: self.ledger }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    /// A sample for the tests of this crate.
+    pub(crate) fn usd() -> TenantAsset {
+        TenantAsset {
+            id: Uuid::from_u128(4).into(),
+            tenant_id: Uuid::from_u128(2).into(),
+            ledger: 1,
+            asset: money::Asset::new("USD", 2).unwrap(),
+            withdrawal_threshold: None,
+            liquidity_threshold: None,
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+            deleted_at: None,
+        }
+    }
+}

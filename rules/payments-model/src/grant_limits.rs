@@ -54,7 +54,7 @@ pub struct Spent {
 impl Spent {
     /// What a quote would spend.
     pub fn of_quote(quote: &Quote) -> Self {
-        Self { debit: quote.debit_amount.value, receive: quote.receive_amount.value }
+        Self { debit: quote.debit_amount, receive: quote.receive_amount.value }
     }
 
     /// The total with another payment; `None` if it does not fit.
@@ -113,7 +113,7 @@ pub fn admit(limits: &GrantLimits, quote: &Quote, created_at: Timestamp) -> Resu
     }
     let (limit, same_asset) = match (&limits.debit_amount, &limits.receive_amount) {
         (Some(_), Some(_)) => return Err(GrantRefused::OnlyOneGrantAmountAllowed),
-        (Some(debit), None) => (Some(Limit::Debit(debit.value)), debit.asset == quote.debit_amount.asset),
+        (Some(debit), None) => (Some(Limit::Debit(debit.value)), debit.asset == quote.asset.asset),
         (None, Some(receive)) => (Some(Limit::Receive(receive.value)), receive.asset == quote.receive_amount.asset),
         (None, None) => (None, true),
     };
@@ -150,7 +150,7 @@ impl Admission {
 /// A completed payment cost its fee as well; a failed one only what was sent.
 pub fn actually_spent(quote: &Quote, completed: bool, sent: u64, delivered: u64) -> Spent {
     let fee = if completed { quote.fee_amount() } else { 0 };
-    Spent { debit: sent.saturating_add(fee).min(quote.debit_amount.value), receive: delivered }
+    Spent { debit: sent.saturating_add(fee).min(quote.debit_amount), receive: delivered }
 }
 
 #[cfg(test)]

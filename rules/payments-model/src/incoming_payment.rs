@@ -3,10 +3,10 @@
 //! The received amount is not here: it is the posted credit total of the payment's ledger account.
 
 use clock::Timestamp;
-use money::{Asset, AssetAmount};
+use money::AssetAmount;
 use serde_json::{Map, Value};
 
-use crate::{AssetId, IncomingPaymentId, InitiatedBy, TenantId, WalletAddressId};
+use crate::{IncomingPaymentId, InitiatedBy, TenantAsset, TenantId, WalletAddressId};
 
 /// Free-form data a client attaches to a payment.
 pub type Metadata = Map<String, Value>;
@@ -21,9 +21,7 @@ pub struct IncomingPayment {
     /// Where the money goes.
     pub wallet_address_id: WalletAddressId,
     /// The asset of the wallet address when the payment was created.
-    pub asset_id: AssetId,
-    /// That asset as the outside world names it.
-    pub asset: Asset,
+    pub asset: TenantAsset,
     /// The amount expected; `None` is open-ended.
     pub incoming_amount: Option<u64>,
     /// When it stops accepting money.
@@ -40,6 +38,8 @@ pub struct IncomingPayment {
     pub decision: Option<Decision>,
     /// Where it stands.
     pub state: IncomingState,
+    /// What account-servicing entities were told they may withdraw, once it ended.
+    pub announced_amount: u64,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -137,7 +137,7 @@ impl IncomingPayment {
 
     /// The expected amount with its asset.
     pub fn incoming_asset_amount(&self) -> Option<AssetAmount> {
-        self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.clone() })
+        self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.asset.clone() })
     }
 
     /// How much more may be credited when `received` has been; `None` is without limit.
@@ -158,8 +158,11 @@ impl IncomingPayment {
 
     /// After a credit, with the posted total (payments section 2.3).
     ///
-    /// An ended payment stays as it is: a credit that raced with the end changes no state.
+    /// An ended payment stays ended: of a credit that raced with the end only its existence is noted.
     pub fn credited(mut self, total: u64, now: Timestamp) -> Self {
+        if total > 0 && self.deleted_at().is_some() {
+            self.enter(IncomingState::Expired { deleted_at: None }, now);
+        }
         if self.is_open() && total > 0 {
             let paid = self.incoming_amount.is_some_and(|expected| expected <= total);
             let next = if paid { IncomingState::Completed } else { IncomingState::Processing };
@@ -189,6 +192,18 @@ impl IncomingPayment {
             noted.enter(IncomingState::Expired { deleted_at: (total == 0).then_some(now) }, now);
         }
         Ok(noted)
+    }
+
+    /// Announces what was received and not yet announced, once it has ended; 0 announces nothing.
+    ///
+    /// A credit that raced with the end is announced later, by itself.
+    pub fn announce(&mut self, total: u64) -> u64 {
+        if self.is_open() {
+            return 0;
+        }
+        let unannounced = total.saturating_sub(self.announced_amount);
+        self.announced_amount += unannounced;
+        unannounced
     }
 
     /// The account-servicing entity approves it; repeating that changes nothing.
@@ -250,8 +265,7 @@ mod tests {
             id: Uuid::from_u128(1).into(),
             tenant_id: Uuid::from_u128(2).into(),
             wallet_address_id: Uuid::from_u128(3).into(),
-            asset_id: Uuid::from_u128(4).into(),
-            asset: Asset::new("USD", 2).unwrap(),
+            asset: crate::asset::tests::usd(),
             incoming_amount,
             expires_at: EXPIRY,
             client: None,
@@ -260,6 +274,7 @@ mod tests {
             sender_wallet_address: None,
             decision: None,
             state,
+            announced_amount: 0,
             created_at: START,
             updated_at: START,
         }
@@ -297,6 +312,12 @@ mod tests {
     }
 
     #[test]
+    fn a_credit_that_raced_with_the_expiry_brings_the_payment_back() {
+        let unpaid = payment(IncomingState::Pending, None).expire(0, EXPIRY).unwrap();
+        assert_eq!(unpaid.credited(5, EXPIRY).state, IncomingState::Expired { deleted_at: None });
+    }
+
+    #[test]
     fn a_fully_paid_payment_found_at_its_expiry_is_completed() {
         let paid = payment(IncomingState::Pending, Some(100)).expire(100, EXPIRY).unwrap();
         assert!(paid.is_completed());
@@ -325,6 +346,16 @@ mod tests {
         assert_eq!(open.receivable(0, EXPIRY), Err(CreditRefused::PastExpiry));
         let cancelled = open.cancel(Some("no".into()), START).unwrap();
         assert_eq!(cancelled.receivable(0, START), Err(CreditRefused::Cancelled));
+    }
+
+    #[test]
+    fn what_is_received_is_announced_once_and_only_after_the_end() {
+        let mut payment = payment(IncomingState::Processing, None);
+        assert_eq!(payment.announce(70), 0);
+        let mut ended = payment.complete(START).unwrap();
+        assert_eq!(ended.announce(70), 70);
+        assert_eq!(ended.announce(70), 0);
+        assert_eq!(ended.announce(75), 5);
     }
 
     #[test]

@@ -95,18 +95,15 @@ pub struct Sending {
     pub progress: Progress,
 }
 
-/// How far a payment under way has come, recorded after every attempt.
+/// How far a payment under way has come: packets that were fulfilled, and what their receiver said arrived.
 ///
-/// What the ledger knows exactly is what was debited; what arrived is known to the attempt alone, so it is
-/// recorded together with the debited amount it belongs to.
+/// Packets whose outcome is not known yet are not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Posted debits when this was recorded.
+    /// What was debited for them.
     pub debited: u64,
-    /// What had arrived then, in the receiver's asset.
+    /// What arrived, in the receiver's asset.
     pub delivered: u64,
-    /// What the receiver had received before the first attempt; `None` before it.
-    pub receiver_had: Option<u64>,
 }
 
 impl OutgoingState {
@@ -191,7 +188,7 @@ impl OutgoingPayment {
         if self.state != OutgoingState::Funding {
             return Err(OutgoingRefused::WrongState);
         }
-        if amount != self.quote.debit_amount.value {
+        if amount != self.quote.debit_amount {
             return Err(OutgoingRefused::InvalidAmount);
         }
         Ok(())
@@ -295,21 +292,21 @@ impl OutgoingPayment {
 pub(crate) mod tests {
     use super::*;
     use crate::quote::QuoteMethod;
-    use money::{Asset, AssetAmount, Ratio};
+    use money::{AssetAmount, Ratio};
     use std::time::Duration;
     use uuid::Uuid;
 
     pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     pub(crate) fn payment(state: OutgoingState) -> OutgoingPayment {
-        let asset = Asset::new("USD", 2).unwrap();
+        let asset = crate::asset::tests::usd().asset;
         let quote = Quote {
             id: Uuid::from_u128(1).into(),
             tenant_id: Uuid::from_u128(2).into(),
             wallet_address_id: Uuid::from_u128(3).into(),
-            asset_id: Uuid::from_u128(4).into(),
+            asset: crate::asset::tests::usd(),
             receiver: "https://x.example/incoming-payments/a1b2c3d4-0000-4000-8000-000000000001".into(),
-            debit_amount: AssetAmount { value: 103, asset: asset.clone() },
+            debit_amount: 103,
             debit_amount_minus_fees: 100,
             receive_amount: AssetAmount { value: 100, asset },
             estimated_rate: Ratio::ONE,

@@ -26,10 +26,10 @@ pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
     put("client", json!(payment.client));
     put("createdAt", json!(payment.created_at));
     put("expiresAt", json!(payment.expires_at));
-    put("receivedAmount", amount(received, &payment.asset));
+    put("receivedAmount", amount(received, &payment.asset.asset));
     put("completed", json!(payment.is_completed()));
     if let Some(expected) = payment.incoming_amount {
-        put("incomingAmount", amount(expected, &payment.asset));
+        put("incomingAmount", amount(expected, &payment.asset.asset));
     }
     if let Some(metadata) = &payment.metadata {
         put("metadata", json!(metadata));
@@ -55,9 +55,9 @@ pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> V
     put("client", json!(payment.client));
     put("state", json!(payment.state.as_str()));
     put("receiver", json!(quote.receiver));
-    put("debitAmount", asset_amount(&quote.debit_amount));
+    put("debitAmount", amount(quote.debit_amount, &quote.asset.asset));
     put("receiveAmount", asset_amount(&quote.receive_amount));
-    put("sentAmount", amount(sent, &quote.debit_amount.asset));
+    put("sentAmount", amount(sent, &quote.asset.asset));
     put("stateAttempts", json!(payment.state_attempts()));
     put("createdAt", json!(payment.created_at));
     put("balance", json!(balance.to_string()));

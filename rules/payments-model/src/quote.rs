@@ -6,7 +6,7 @@
 use clock::Timestamp;
 use money::{AssetAmount, Ratio};
 
-use crate::{AssetId, FeeId, QuoteId, TenantId, WalletAddressId};
+use crate::{FeeId, QuoteId, TenantAsset, TenantId, WalletAddressId};
 
 /// The largest amount a quote or payment may carry: the database counts in signed 64-bit integers.
 pub const LARGEST_AMOUNT: u64 = i64::MAX as u64;
@@ -23,12 +23,12 @@ pub struct Quote {
     /// Who would pay.
     pub wallet_address_id: WalletAddressId,
     /// The asset the payer pays in.
-    pub asset_id: AssetId,
+    pub asset: TenantAsset,
     /// The URL of the incoming payment, as submitted.
     pub receiver: String,
     /// What the payer pays, fees included.
-    pub debit_amount: AssetAmount,
-    /// What of it is available for delivery, in the same asset.
+    pub debit_amount: u64,
+    /// What of it is available for delivery.
     pub debit_amount_minus_fees: u64,
     /// What arrives at least, in the receiver's asset.
     pub receive_amount: AssetAmount,
@@ -231,9 +231,14 @@ impl QuotePlan {
 }
 
 impl Quote {
+    /// What the payer pays, with its asset.
+    pub fn debit_asset_amount(&self) -> AssetAmount {
+        AssetAmount { value: self.debit_amount, asset: self.asset.asset.clone() }
+    }
+
     /// The fee in the payer's asset.
     pub fn fee_amount(&self) -> u64 {
-        self.debit_amount.value.saturating_sub(self.debit_amount_minus_fees)
+        self.debit_amount.saturating_sub(self.debit_amount_minus_fees)
     }
 
     /// Whether it is too old to make a payment of.

@@ -6,7 +6,7 @@ use clock::Timestamp;
 use money::Asset;
 
 use crate::local_delivery::debit_for_part_ceil;
-use crate::outgoing_payment::{AttemptFailure, OutgoingPayment, Progress};
+use crate::outgoing_payment::{AttemptFailure, OutgoingPayment};
 use crate::quote::{IlpQuoteDetails, MethodAmounts, QuoteMethod};
 use crate::receiver::Receiver;
 
@@ -43,17 +43,9 @@ impl From<LifecycleError> for AttemptFailure {
 #[derive(Clone, Debug, PartialEq)]
 pub enum NextStep {
     /// Nothing is left to deliver.
-    Complete {
-        /// What has arrived in all.
-        progress: Progress,
-    },
+    Complete,
     /// Deliver within this instance, in one movement.
-    PayLocally {
-        /// What to take and what to give.
-        amounts: MethodAmounts,
-        /// How far the payment has come.
-        progress: Progress,
-    },
+    PayLocally(MethodAmounts),
     /// Deliver over Interledger.
     PayOverIlp {
         /// Spend at most this.
@@ -62,15 +54,15 @@ pub enum NextStep {
         min_delivery: u64,
         /// What the probe found when the quote was made.
         details: IlpQuoteDetails,
-        /// How far the payment has come.
-        progress: Progress,
     },
 }
 
 /// Decides the next step of a payment under way (payments section 7.5).
 ///
-/// `debited` is the posted debit total of its ledger account, `None` if it has no account; `receiver` is `None` if it
-/// positively does not exist. A receiver that could not be asked is no reason to call this.
+/// Every packet of earlier attempts has been settled and counted in the payment's progress, and a local delivery
+/// that was made has been noticed. `debited` is the posted debit total of its ledger account, `None` if it has no
+/// account; `receiver` is `None` if it positively does not exist. A receiver that could not be asked is no reason
+/// to call this.
 pub fn next_step(
     payment: &OutgoingPayment,
     wallet_address_asset: &Asset,
@@ -85,68 +77,45 @@ pub fn next_step(
         return Err(LifecycleError::QuoteExpired);
     }
     let receiver = receiver.ok_or(LifecycleError::ReceiverUnavailable)?;
-    if quote.debit_amount.asset != *wallet_address_asset {
+    if quote.asset.asset != *wallet_address_asset {
         return Err(LifecycleError::SourceAssetConflict);
     }
     if quote.receive_amount.asset != receiver.asset {
         return Err(LifecycleError::DestinationAssetConflict);
     }
-    let progress = progress_now(payment, sending.progress, debited, receiver.received_amount);
-    let undelivered = quote.receive_amount.value.saturating_sub(progress.delivered);
+    let undelivered = quote.receive_amount.value.saturating_sub(sending.progress.delivered);
     let receive = receiver.amounts().remaining().map_or(undelivered, |remaining| undelivered.min(remaining));
     if receive == 0 || receiver.completed {
-        return Ok(NextStep::Complete { progress });
+        return Ok(NextStep::Complete);
     }
     if !receiver.is_active(now) {
         return Err(LifecycleError::ReceiverUnavailable);
     }
-    let debit = quote.debit_amount.value.saturating_sub(debited);
-    if debit == 0 {
+    let left = quote.debit_amount.saturating_sub(debited);
+    if left == 0 {
         return Err(LifecycleError::BadState);
     }
     match (&quote.method, receiver.location.is_local()) {
         (QuoteMethod::Local, true) => {
             let quoted = MethodAmounts { debit: quote.debit_amount_minus_fees, receive: quote.receive_amount.value };
-            let amounts = MethodAmounts { debit: debit_for_part_ceil(quoted, receive).min(debit), receive };
-            if amounts.debit == 0 {
-                Err(LifecycleError::BadState)
-            } else {
-                Ok(NextStep::PayLocally { amounts, progress })
+            let debit = debit_for_part_ceil(quoted, receive).min(left);
+            if debit == 0 {
+                return Err(LifecycleError::BadState);
             }
+            Ok(NextStep::PayLocally(MethodAmounts { debit, receive }))
         }
         (QuoteMethod::Ilp(details), false) => {
-            Ok(NextStep::PayOverIlp { max_source: debit, min_delivery: receive, details: *details, progress })
+            Ok(NextStep::PayOverIlp { max_source: left, min_delivery: receive, details: *details })
         }
         _ => Err(LifecycleError::BadState),
     }
-}
-
-/// What has arrived by now.
-///
-/// Money that left since `recorded` (an attempt was interrupted before it could say what arrived) is counted as
-/// delivered within the bounds of the quoted rates; the receiver's own total decides between them.
-fn progress_now(payment: &OutgoingPayment, recorded: Progress, debited: u64, receiver_has: u64) -> Progress {
-    let receiver_had = recorded.receiver_had.unwrap_or(receiver_has);
-    let unrecorded = debited.saturating_sub(recorded.debited);
-    let delivered = if unrecorded == 0 {
-        recorded.delivered
-    } else {
-        let (low, high) = match &payment.quote.method {
-            QuoteMethod::Ilp(details) => (details.min_rate, details.high_rate),
-            QuoteMethod::Local => (payment.quote.estimated_rate, payment.quote.estimated_rate),
-        };
-        let at = |arrived: Option<u64>| recorded.delivered.saturating_add(arrived.unwrap_or(u64::MAX));
-        let (least, most) = (at(low.checked_mul_floor(unrecorded)), at(high.checked_mul_ceil(unrecorded)));
-        receiver_has.saturating_sub(receiver_had).clamp(least, most.max(least))
-    };
-    Progress { debited, delivered, receiver_had: Some(receiver_had) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::outgoing_payment::tests::{NOW, payment};
-    use crate::outgoing_payment::{OutgoingState, Sending};
+    use crate::outgoing_payment::{OutgoingState, Progress, Sending};
     use crate::receiver::{IlpMethod, ReceiverLocation};
     use money::Ratio;
     use std::time::Duration;
@@ -190,25 +159,24 @@ mod tests {
     }
 
     fn step(payment: &OutgoingPayment, debited: u64, receiver: Receiver) -> Result<NextStep, LifecycleError> {
-        let asset = payment.quote.debit_amount.asset.clone();
+        let asset = payment.quote.asset.asset.clone();
         next_step(payment, &asset, Some(debited), Some(&receiver), NOW)
     }
 
     #[test]
     fn a_fresh_payment_pays_the_quoted_amounts() {
         let payment = fresh();
-        let progress = Progress { receiver_had: Some(0), ..Progress::default() };
         let amounts = MethodAmounts { debit: 100, receive: 100 };
-        assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(NextStep::PayLocally { amounts, progress }));
+        assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(NextStep::PayLocally(amounts)));
         let payment = over_ilp(fresh(), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 103, min_delivery: 100, details: DETAILS, progress };
+        let expected = NextStep::PayOverIlp { max_source: 103, min_delivery: 100, details: DETAILS };
         assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(expected));
     }
 
     #[test]
     fn what_others_paid_meanwhile_reduces_the_local_debit_in_proportion() {
         let payment = fresh();
-        let Ok(NextStep::PayLocally { amounts, .. }) = step(&payment, 0, receiver(&payment, 75)) else { panic!() };
+        let Ok(NextStep::PayLocally(amounts)) = step(&payment, 0, receiver(&payment, 75)) else { panic!() };
         assert_eq!(amounts, MethodAmounts { debit: 25, receive: 25 });
     }
 
@@ -217,12 +185,12 @@ mod tests {
         let payment = fresh();
         let mut done = receiver(&payment, 40);
         done.completed = true;
-        assert!(matches!(step(&payment, 0, done), Ok(NextStep::Complete { .. })));
-        assert!(matches!(step(&payment, 0, receiver(&payment, 100)), Ok(NextStep::Complete { .. })));
+        assert!(matches!(step(&payment, 0, done), Ok(NextStep::Complete)));
+        assert!(matches!(step(&payment, 0, receiver(&payment, 100)), Ok(NextStep::Complete)));
         let mut expired = receiver(&payment, 0);
         expired.expires_at = Some(NOW);
         assert_eq!(step(&payment, 0, expired), Err(LifecycleError::ReceiverUnavailable));
-        let asset = payment.quote.debit_amount.asset.clone();
+        let asset = payment.quote.asset.asset.clone();
         let gone = next_step(&payment, &asset, Some(0), None, NOW);
         assert_eq!(gone, Err(LifecycleError::ReceiverUnavailable));
     }
@@ -247,24 +215,17 @@ mod tests {
         let mut foreign = receiver(&payment, 0);
         foreign.asset = other;
         assert_eq!(step(&payment, 0, foreign), Err(LifecycleError::DestinationAssetConflict));
-        assert_eq!(step(&payment, 103, receiver(&payment, 0)).err(), None);
-        let spent = over_ilp(sending(1, Progress { debited: 103, delivered: 0, receiver_had: Some(0) }), DETAILS);
+        let spent = over_ilp(sending(1, Progress { debited: 103, delivered: 0 }), DETAILS);
         assert_eq!(step(&spent, 103, receiver(&spent, 0)), Err(LifecycleError::BadState));
     }
 
     #[test]
-    fn an_interrupted_attempt_is_continued_from_what_the_receiver_got() {
-        let wide =
-            IlpQuoteDetails { min_rate: Ratio::new(9, 10).unwrap(), high_rate: Ratio::new(11, 10).unwrap(), ..DETAILS };
-        let recorded = Progress { debited: 20, delivered: 20, receiver_had: Some(0) };
-        let payment = over_ilp(sending(1, recorded), wide);
-        let left = |receiver_has: u64| match step(&payment, 50, receiver(&payment, receiver_has)) {
-            Ok(NextStep::PayOverIlp { min_delivery, max_source, .. }) => (min_delivery, max_source),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(left(49), (51, 53));
-        // Less than the minimum rate cannot have arrived; more than the highest rate came from somebody else.
-        assert_eq!(left(20), (53, 53));
-        assert_eq!(left(90), (10, 53));
+    fn an_interrupted_attempt_is_continued_where_it_stopped() {
+        let progress = Progress { debited: 20, delivered: 21 };
+        let payment = over_ilp(sending(1, progress), DETAILS);
+        let expected = NextStep::PayOverIlp { max_source: 83, min_delivery: 79, details: DETAILS };
+        assert_eq!(step(&payment, 20, receiver(&payment, 21)), Ok(expected));
+        let delivered = over_ilp(sending(1, Progress { debited: 100, delivered: 100 }), DETAILS);
+        assert_eq!(step(&delivered, 100, receiver(&delivered, 0)), Ok(NextStep::Complete));
     }
 }

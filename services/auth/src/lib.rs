@@ -1,3 +1,118 @@
-//! Use cases of grants, interactions and tokens.
+//! Use cases of the authorization server: grants, interactions, tokens, introspection and tenants.
 //!
-//! Not yet written.
+//! Requests come in as parsed values and signed messages, answers go out as the types of `gnap`. HTTP is the edge's.
+
+mod admin;
+mod clients;
+mod continue_grant;
+mod interactions;
+mod introspection;
+mod request_grant;
+mod settings;
+mod tenants;
+mod tokens;
+mod upkeep;
+
+use std::sync::{Arc, Mutex};
+
+use auth_model::{Grant, Issued};
+use auth_store::AuthStore;
+use clock::{Clock, Entropy};
+use gnap::{AccessToken, ContinueToken, TokenValue};
+use http_signatures::NonceWindow;
+
+pub use admin::RevokeGrantError;
+pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
+pub use auth_store::{TenantChange, TenantData};
+pub use clients::{ClientDirectory, ClientError, NoSuchClient, PublishedClients};
+pub use continue_grant::{CancelError, ContinueError};
+pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
+pub use introspection::IntrospectError;
+pub use request_grant::RequestGrantError;
+pub use settings::Settings;
+pub use tenants::TenantError;
+pub use tokens::TokenError;
+
+/// The authorization server. Cheap to clone; every clone is the same server.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    store: AuthStore,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    clients: Arc<dyn ClientDirectory>,
+    nonces: Mutex<NonceWindow>,
+}
+
+/// The database did not do as asked. Says nothing to clients; the cause is logged where it is answered.
+pub type StoreError = auth_store::Error;
+
+/// Why the server does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The operator's tenant was deleted, so nobody could administer the server.
+    #[error("the tenant named by OPERATOR_TENANT_ID was deleted; name another one")]
+    OperatorDeleted,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Auth {
+    /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings;
+    /// if it was deleted, the server does not open.
+    pub async fn open(
+        settings: Settings,
+        store: AuthStore,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        clients: Arc<dyn ClientDirectory>,
+    ) -> Result<Self, OpenError> {
+        store.ensure_tenant(&settings.operator, clock.now()).await?;
+        store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
+        let window = settings.freshness.max_age + settings.freshness.clock_skew;
+        let nonces = Mutex::new(NonceWindow::new(window, clients::NONCES_MAX));
+        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, nonces }) })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The clock, for what the edge signs and dates.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    /// Whether the database answers.
+    pub async fn is_healthy(&self) -> bool {
+        self.inner.store.is_answering().await
+    }
+
+    fn continuation(&self, grant: &Grant, token: &TokenValue, wait: Option<u64>) -> gnap::Continuation {
+        gnap::Continuation {
+            access_token: ContinueToken { value: token.clone() },
+            uri: self.inner.settings.url(&format!("continue/{}", grant.continuation.id)),
+            wait,
+        }
+    }
+
+    fn access_token(&self, grant: &Grant, issued: &Issued) -> AccessToken {
+        AccessToken {
+            access: grant.access.clone(),
+            value: issued.value.clone(),
+            manage: self.inner.settings.url(&format!("token/{}", issued.token.management_id)),
+            expires_in: Some(self.inner.settings.terms.token_lifetime.as_secs()),
+        }
+    }
+
+    fn wait_seconds(&self) -> u64 {
+        self.inner.settings.terms.continue_wait.as_secs()
+    }
+}

@@ -5,14 +5,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ilp_packet::{Address, AddressPrefix};
-use ledger::AccountId;
+use ilp_packet::{Address, AddressPrefix, PrepareBuf};
+use ledger::{AccountId, TransferId};
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
-use uuid::Uuid;
 
+use crate::balance::packet_transfer_id;
 use crate::peer_state::PeerState;
 use crate::room::Room;
 use crate::tokens::TokenHash;
@@ -118,17 +118,6 @@ pub struct PaymentSource {
     pub payment: OutgoingPaymentId,
     /// The asset of the payment.
     pub asset: Arc<AccountAsset>,
-    /// Which packet of the payment this is.
-    pub packet: PacketCause,
-}
-
-/// What names a packet of an own payment for ever, so that its transfers can be found again after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PacketCause {
-    /// The sending attempt; never used by two of them.
-    pub attempt: Uuid,
-    /// The packet's number in the attempt; never used twice in one.
-    pub sequence: u64,
 }
 
 impl Source {
@@ -157,6 +146,12 @@ impl Source {
             Self::Quote(_) => None,
             Self::Payment(payment) => Some(payment.payment.into()),
         }
+    }
+
+    /// The account the packet's money is taken from and the id of its transfers; `None` where none moves.
+    pub(crate) fn transfer(&self, packet: &PrepareBuf) -> Option<(AccountId, TransferId)> {
+        let account = self.account().filter(|_| packet.amount() != 0)?;
+        Some((account, packet_transfer_id(account, &packet.execution_condition())))
     }
 
     pub(crate) fn peer(&self) -> Option<&Arc<PeerAccount>> {

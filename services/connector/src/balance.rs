@@ -1,20 +1,43 @@
 //! The packet's money: held before it is forwarded, then posted or voided; or credited at once when it ends here.
 //!
-//! Every transfer has an id fixed before it is first submitted, so that asking an unsure ledger again is harmless.
+//! Every transfer's id follows from the packet itself, so that neither an unsure ledger asked again nor a packet
+//! sent again moves anything twice.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::{Clock, Entropy, Timestamp};
-use ilp_packet::ErrorCode;
-use ledger::{AccountId, CreateTransferResult, Ledger, NewTransfer, TransferId};
+use clock::{Clock, Timestamp};
+use ilp_packet::{Condition, ErrorCode};
+use ledger::{AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewTransfer, TransferId};
 use payments_model::accounting::{Movement, Side, TransferError};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use crate::accounts::{AccountAsset, PacketCause, Source};
+use crate::accounts::AccountAsset;
+use crate::outcome::Stop;
+use crate::recorded::Recorded;
 use crate::refusal::Refusal;
 
 /// The pause before an unsure ledger is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// The id from which the transfers of a packet derive: of the account it is taken from and its condition.
+///
+/// A STREAM packet's condition depends on all its data, so no two packets share one, and a repetition does.
+pub fn packet_transfer_id(source: AccountId, condition: &Condition) -> TransferId {
+    let mut hash = Sha256::new();
+    hash.update(source.as_uuid().as_bytes());
+    hash.update(condition.as_bytes());
+    let digest = hash.finalize();
+    let mut cause = [0; 16];
+    cause.copy_from_slice(&digest[..16]);
+    TransferId::derived(Uuid::from_bytes(cause), "packet", 0)
+}
+
+/// The transfers of a packet that can exist: those of its hold or its credit.
+pub fn packet_legs(source: AccountId, condition: &Condition) -> [TransferId; 2] {
+    Movement::leg_ids(packet_transfer_id(source, condition))
+}
 
 /// One end of a packet's transfer.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +47,24 @@ pub(crate) struct End<'a> {
     pub(crate) amount: u64,
 }
 
+/// How long a hold lasts if nobody settles it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// For ever: an own payment settles it when it is resumed.
+    UntilSettled,
+    /// So long: nobody here remembers a peer's packet after a crash.
+    Limited(Duration),
+}
+
 /// Money reserved for a packet under way.
 #[derive(Debug)]
-#[must_use = "a hold is posted or voided"]
+#[must_use = "a hold is posted, voided or left to be resolved"]
 pub(crate) struct Hold(Movement);
 
 /// The ledger side of packets.
 pub(crate) struct Balance {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 /// Why a transfer did not come about.
@@ -42,91 +73,100 @@ pub(crate) enum BalanceError {
     /// The ledger refused.
     #[error(transparent)]
     Refused(#[from] TransferError),
-    /// This very packet was already sent once; sending it again could pay twice under one hold.
+    /// A transfer with the packet's id exists.
     #[error("a transfer with the packet's id exists")]
     Repeated,
+    /// The packet was refused before for want of money.
+    #[error("the packet was refused before")]
+    RefusedBefore,
     /// The ledger gave no answer in time; the transfer may or may not have been made.
     #[error("the ledger did not answer in time")]
     Unknown,
 }
 
-impl PacketCause {
-    /// The id all transfers of the packet are derived from.
-    pub fn transfer_id(&self) -> TransferId {
-        TransferId::derived(self.attempt, "packet", self.sequence)
+impl Hold {
+    /// The hold of a packet that was here before.
+    pub(crate) fn recorded(recorded: Recorded) -> Self {
+        Self(recorded.into_movement())
     }
 }
 
 impl Balance {
-    /// Holds a packet's money until it is posted or voided, at the latest for `life`.
+    /// Holds a packet's money until it is posted or voided, or its life is over.
     pub(crate) async fn hold(
         &self,
-        source: &Source,
+        id: TransferId,
         from: End<'_>,
         to: End<'_>,
-        life: Duration,
+        life: Life,
     ) -> Result<Hold, BalanceError> {
-        let seconds = u32::try_from(life.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
-        let movement = Movement::between(self.id(source), side(from), side(to), seconds)?;
-        let Ok(results) = self.ledger.submit(movement.legs.clone()).await else {
-            // If it was made after all, this undoes it now rather than at its time-out.
-            self.void(Hold(movement)).await;
-            return Err(BalanceError::Unknown);
+        let seconds = match life {
+            Life::UntilSettled => 0,
+            Life::Limited(life) => u32::try_from(life.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1),
         };
-        if results.contains(&CreateTransferResult::Exists) {
-            return Err(BalanceError::Repeated);
+        let mut movement = Movement::between(id, side(from), side(to), seconds)?;
+        for leg in &mut movement.legs {
+            leg.flags.pending = true;
         }
-        movement.outcome(&results)?;
+        self.make(&movement, self.clock.now()).await?;
         Ok(Hold(movement))
-    }
-
-    /// Makes a hold final. Asks an unsure ledger again until the instant `until`.
-    pub(crate) async fn post(&self, hold: &Hold, until: Timestamp) -> Result<(), BalanceError> {
-        self.settle(&hold.0, hold.0.post(), until).await
-    }
-
-    /// Gives a hold back. When the ledger does not answer, the hold's own time-out does it.
-    pub(crate) async fn void(&self, hold: Hold) {
-        if let Err(error) = self.settle(&hold.0, hold.0.void(), self.clock.now()).await {
-            tracing::warn!(%error, "hold not voided; it runs out by itself");
-        }
     }
 
     /// Moves a packet's money at once. Asks an unsure ledger again until the instant `until`.
     pub(crate) async fn credit(
         &self,
-        source: &Source,
+        id: TransferId,
         from: End<'_>,
         to: End<'_>,
         until: Timestamp,
     ) -> Result<(), BalanceError> {
-        let movement = Movement::between(self.id(source), side(from), side(to), 0)?;
-        self.settle(&movement, movement.legs.clone(), until).await
+        let movement = Movement::between(id, side(from), side(to), 0)?;
+        self.make(&movement, until).await
     }
 
-    async fn settle(
+    /// Makes a hold final. Asks an unsure ledger again until the instant `until`.
+    pub(crate) async fn post(&self, hold: &Hold, until: Timestamp) -> Result<(), BalanceError> {
+        let results = self.submit(hold.0.post(), until).await?;
+        Ok(hold.0.outcome(&results)?)
+    }
+
+    /// Gives a hold back.
+    pub(crate) async fn void(&self, hold: &Hold) -> Result<(), BalanceError> {
+        let results = self.submit(hold.0.void(), self.clock.now()).await?;
+        Ok(hold.0.outcome(&results)?)
+    }
+
+    /// What the ledger knows of the packet with this id.
+    pub(crate) async fn recorded(&self, id: TransferId) -> Result<Option<Recorded>, LedgerUnavailable> {
+        let legs = self.ledger.transfers(Movement::leg_ids(id).to_vec()).await?;
+        Ok(Recorded::of(legs.into_iter().flatten().collect()))
+    }
+
+    async fn make(&self, movement: &Movement, until: Timestamp) -> Result<(), BalanceError> {
+        let results = self.submit(movement.legs.clone(), until).await?;
+        if results.iter().any(|result| exists(*result)) {
+            return Err(BalanceError::Repeated);
+        }
+        if results.contains(&CreateTransferResult::IdAlreadyFailed) {
+            return Err(BalanceError::RefusedBefore);
+        }
+        Ok(movement.outcome(&results)?)
+    }
+
+    async fn submit(
         &self,
-        movement: &Movement,
         transfers: Vec<NewTransfer>,
         until: Timestamp,
-    ) -> Result<(), BalanceError> {
+    ) -> Result<Vec<CreateTransferResult>, BalanceError> {
         loop {
             match self.ledger.submit(transfers.clone()).await {
-                Ok(results) => return Ok(movement.outcome(&results)?),
-                Err(error) => tracing::warn!(%error, "asking the ledger again"),
+                Ok(results) => return Ok(results),
+                Err(error) => tracing::warn!(%error, "no answer from the ledger"),
             }
             if self.clock.now() + ASK_AGAIN_AFTER >= until {
                 return Err(BalanceError::Unknown);
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
-        }
-    }
-
-    /// Own packets are named by their cause; a peer's packet is new by definition (connector-http section 2).
-    fn id(&self, source: &Source) -> TransferId {
-        match source {
-            Source::Payment(payment) => payment.packet.transfer_id(),
-            Source::Peer(_) | Source::Quote(_) => self.entropy.uuid().into(),
         }
     }
 }
@@ -135,18 +175,39 @@ fn side(end: End<'_>) -> Side {
     Side { account: end.account, asset: end.asset.ledger, amount: end.amount }
 }
 
-impl From<BalanceError> for Refusal {
+/// Whether the transfer's id is taken, by the same transfer or by another.
+fn exists(result: CreateTransferResult) -> bool {
+    use CreateTransferResult as R;
+    matches!(
+        result,
+        R::Exists
+            | R::ExistsWithDifferentFlags
+            | R::ExistsWithDifferentPendingId
+            | R::ExistsWithDifferentTimeout
+            | R::ExistsWithDifferentDebitAccountId
+            | R::ExistsWithDifferentCreditAccountId
+            | R::ExistsWithDifferentAmount
+            | R::ExistsWithDifferentUserData128
+            | R::ExistsWithDifferentUserData64
+            | R::ExistsWithDifferentUserData32
+            | R::ExistsWithDifferentLedger
+            | R::ExistsWithDifferentCode
+    )
+}
+
+impl From<BalanceError> for Stop {
     fn from(error: BalanceError) -> Self {
-        let short = |account| Self::new(ErrorCode::T04InsufficientLiquidity, account);
+        let short = |account| Self::Refused(Refusal::new(ErrorCode::T04InsufficientLiquidity, account));
         match error {
-            BalanceError::Refused(TransferError::InsufficientBalance) => short("InsufficientBalance"),
-            BalanceError::Refused(TransferError::InsufficientLiquidity) => short("InsufficientLiquidity"),
-            BalanceError::Refused(TransferError::InvalidDestinationAmount) => {
-                Self::new(ErrorCode::R01InsufficientSourceAmount, "the amount is worth nothing at the next account.")
+            BalanceError::Repeated => Self::Repeated,
+            BalanceError::Unknown => Self::Unresolved,
+            BalanceError::Refused(TransferError::InsufficientBalance) | BalanceError::RefusedBefore => {
+                short("InsufficientBalance")
             }
-            other => {
-                tracing::error!(error = %other, "packet's transfer failed");
-                Self::internal()
+            BalanceError::Refused(TransferError::InsufficientLiquidity) => short("InsufficientLiquidity"),
+            BalanceError::Refused(other) => {
+                tracing::error!(error = %other, "packet's transfer refused");
+                Self::Refused(Refusal::internal())
             }
         }
     }

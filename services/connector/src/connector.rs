@@ -15,8 +15,12 @@ use crate::accounts::{PeerAccount, Source};
 use crate::balance::Balance;
 use crate::config::ConnectorConfig;
 use crate::directory::{Directory, DirectorySnapshot};
+use crate::in_flight::{InFlight, Leader, Role};
 use crate::liquidity::LiquidityWatch;
+use crate::outcome::{Attempt, Outcome, Stop};
+use crate::pipeline::Arrived;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
+use crate::recorded::Recorded;
 use crate::refusal::Refusal;
 use crate::tokens::{TokenHash, TokenHasher};
 
@@ -55,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) rates: Rates,
     pub(crate) cache: SharedCache,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    in_flight: InFlight,
     tokens: TokenHasher,
     under_way: TaskTracker,
 }
@@ -67,13 +73,15 @@ impl Connector {
         Self(Arc::new(Inner {
             config,
             directory: ArcSwap::default(),
-            balance: Balance { ledger: ledger.clone(), clock: clock.clone(), entropy },
+            balance: Balance { ledger: ledger.clone(), clock: clock.clone() },
             liquidity: Arc::new(LiquidityWatch::new(ledger, clock.clone(), alerts)),
             local_accounts,
             uplink,
             rates,
             cache,
             clock,
+            entropy,
+            in_flight: InFlight::default(),
             tokens,
             under_way: TaskTracker::new(),
         }))
@@ -98,28 +106,46 @@ impl Connector {
         self.0.directory.load().peer_by_token(&hash).cloned()
     }
 
-    /// The reply to the Prepare in `octets`: a Fulfill or Reject. Octets that are none get F01.
-    pub async fn handle(&self, source: Source, octets: Bytes) -> Bytes {
+    /// What becomes of the Prepare in `octets`. Octets that are none get F01.
+    pub async fn handle(&self, source: Source, octets: Bytes, attempt: Attempt) -> Outcome {
         match PrepareBuf::parse(octets.into()) {
-            Ok(packet) => self.handle_prepare(source, packet).await,
-            Err(error) => self.0.reject(&Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
+            Ok(packet) => self.handle_prepare(source, packet, attempt).await,
+            Err(error) => self.0.refuse(&Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
         }
     }
 
-    /// The reply to `packet`.
+    /// What becomes of `packet`.
     ///
     /// The packet takes its way to the end even if the caller stops waiting: the next peer may fulfil it, and then
     /// somebody has to pay.
-    pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf) -> Bytes {
+    pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf, attempt: Attempt) -> Outcome {
         if self.0.under_way.is_closed() {
-            return self.0.reject(&Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."));
+            return match attempt {
+                Attempt::First => self.0.refuse(&Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping.")),
+                Attempt::Again => Outcome::Unresolved,
+            };
         }
+        let leader = match source.transfer(&packet).map(|(_, id)| self.0.in_flight.join(id, packet.amount())) {
+            None => None,
+            Some(Role::Lead(leader)) => Some(leader),
+            Some(Role::Follow(follower)) => return follower.outcome().await,
+            Some(Role::Conflict) => {
+                let message = "another packet with this condition is under way.";
+                return self.0.refuse(&Refusal::new(ErrorCode::F00BadRequest, message));
+            }
+        };
         let inner = self.0.clone();
-        let reply = self.0.under_way.spawn(async move { inner.answer(&source, packet).await });
-        reply.await.unwrap_or_else(|error| {
+        let answer = self.0.under_way.spawn(async move { inner.answer(&source, packet, attempt, leader).await });
+        answer.await.unwrap_or_else(|error| {
             tracing::error!(%error, "ALERT a packet was given up in the middle");
-            self.0.reject(&Refusal::internal())
+            Outcome::Unresolved
         })
+    }
+
+    /// The Reject for a peer that does not repeat a packet whose outcome is not known.
+    pub fn unresolved_reject(&self) -> Bytes {
+        let refusal = Refusal::new(ErrorCode::T01PeerUnreachable, "peer is unreachable.");
+        refusal.encode(self.0.config.operator_address.as_ref())
     }
 
     /// Takes no more packets and waits for those under way, at the longest for the maximum hold.
@@ -134,15 +160,48 @@ impl Connector {
 }
 
 impl Inner {
-    async fn answer(&self, source: &Source, packet: PrepareBuf) -> Bytes {
-        self.run(source, packet).await.unwrap_or_else(|refusal| {
-            tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
-            self.reject(&refusal)
+    async fn answer(&self, source: &Source, packet: PrepareBuf, attempt: Attempt, leader: Option<Leader>) -> Outcome {
+        let outcome = match self.first_or_again(source, packet, attempt).await {
+            Ok(reply) => Outcome::Reply(reply),
+            Err(Stop::Refused(refusal)) => self.refuse(&refusal),
+            Err(Stop::Unresolved | Stop::Repeated) => Outcome::Unresolved,
+            Err(Stop::Paid) => Outcome::Paid,
+        };
+        if let Some(leader) = leader {
+            leader.tell(outcome.clone());
+        }
+        outcome
+    }
+
+    /// Looks into the ledger for a packet that says it may have been here, or turns out to have been.
+    async fn first_or_again(&self, source: &Source, mut packet: PrepareBuf, attempt: Attempt) -> Result<Bytes, Stop> {
+        let directory = self.directory.load_full();
+        let arrived = Arrived { amount: packet.amount(), expires_at: packet.expires_at() };
+        let mut known = match attempt {
+            Attempt::First => None,
+            Attempt::Again => self.recorded(source, &packet).await?,
+        };
+        if known.is_none() {
+            match self.run(&directory, source, &mut packet).await {
+                Err(Stop::Repeated) => known = self.recorded(source, &packet).await?,
+                answered => return answered,
+            }
+        }
+        let recorded = known.ok_or(Stop::Unresolved)?;
+        self.repeat(&directory, source, arrived, &mut packet, recorded).await
+    }
+
+    async fn recorded(&self, source: &Source, packet: &PrepareBuf) -> Result<Option<Recorded>, Stop> {
+        let Some((_, id)) = source.transfer(packet) else { return Ok(None) };
+        self.balance.recorded(id).await.map_err(|error| {
+            tracing::warn!(%error, "packet not looked up");
+            Stop::Unresolved
         })
     }
 
     /// Every Reject made here names the operator's address, whoever's packet it was (ilp section 3).
-    fn reject(&self, refusal: &Refusal) -> Bytes {
-        refusal.encode(self.config.operator_address.as_ref())
+    fn refuse(&self, refusal: &Refusal) -> Outcome {
+        tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
+        Outcome::Reply(refusal.encode(self.config.operator_address.as_ref()))
     }
 }

@@ -55,7 +55,8 @@ pub(crate) async fn find(
     Ok(Destination::Peer(peer.clone()))
 }
 
-async fn local(
+/// The local receiver `destination` names, whatever its state.
+pub(crate) async fn local(
     local_accounts: &dyn LocalAccounts,
     tenant: &Tenant,
     destination: AddressRef<'_>,

@@ -94,6 +94,11 @@ impl Directory {
         self.by_token.get(token)
     }
 
+    /// The peer with this id.
+    pub(crate) fn peer(&self, id: PeerId) -> Option<&Arc<PeerAccount>> {
+        self.peers.get(&id)
+    }
+
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
         self.tenants.get(&id)

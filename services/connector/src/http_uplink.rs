@@ -5,11 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use outbound_http::{Outbound, OutboundError, Request};
 
 use crate::accounts::PeerAccount;
-use crate::ports::{Uplink, UplinkError};
+use crate::outcome::Attempt;
+use crate::ports::{Answer, Uplink, UplinkError};
+
+/// Header of a request or answer whose sender repeats packets, or recognises repeated ones.
+pub const REPEATABLE: HeaderName = HeaderName::from_static("ilp-repeatable");
+
+/// Header of a request whose packet may have been sent before.
+pub const REPEATED: HeaderName = HeaderName::from_static("ilp-repeated");
+
+const YES: HeaderValue = HeaderValue::from_static("1");
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -31,25 +40,45 @@ impl HttpUplink {
 
 #[async_trait]
 impl Uplink for HttpUplink {
-    async fn exchange(&self, peer: &PeerAccount, prepare: Bytes, at_most: Duration) -> Result<Bytes, UplinkError> {
+    async fn exchange(
+        &self,
+        peer: &PeerAccount,
+        prepare: Bytes,
+        attempt: Attempt,
+        at_most: Duration,
+    ) -> Result<Answer, UplinkError> {
         let record = peer.record();
-        let request = Request::new(Method::POST, record.endpoint.clone())
+        let mut request = Request::new(Method::POST, record.endpoint.clone())
             .authorization(&format!("Bearer {}", record.outgoing_token))
             .header(CONTENT_TYPE, OCTETS)
             .header(ACCEPT, OCTETS)
+            .header(REPEATABLE, YES)
             .body(prepare)
             .deadline(at_most)
             .limit(REPLY_LIMIT)
             .configured();
-        let answer = self.client.send(request).await.map_err(|error| match error {
-            OutboundError::Timeout { .. } => UplinkError::TimedOut,
-            other => UplinkError::Unreachable(other.to_string()),
-        })?;
+        if attempt == Attempt::Again {
+            request = request.header(REPEATED, YES);
+        }
+        let answer = self.client.send(request).await.map_err(failure)?;
         match answer.status {
-            status if status.is_success() => Ok(answer.body),
+            status if status.is_success() => {
+                Ok(Answer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(UplinkError::Busy),
-            status if status.is_server_error() => Err(UplinkError::Unreachable(format!("status {status}"))),
+            // Also what a proxy says of a server that died with the packet in its hands.
+            status if status.is_server_error() => Err(UplinkError::Broken(format!("status {status}"))),
             status => Err(UplinkError::Refused(format!("status {status}"))),
         }
+    }
+}
+
+fn failure(error: OutboundError) -> UplinkError {
+    match error {
+        OutboundError::Timeout { .. } => UplinkError::TimedOut,
+        OutboundError::Connect { .. } | OutboundError::Url { .. } | OutboundError::AddressRefused { .. } => {
+            UplinkError::Unreachable(error.to_string())
+        }
+        other => UplinkError::Broken(other.to_string()),
     }
 }

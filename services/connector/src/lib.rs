@@ -12,15 +12,19 @@ mod directory;
 mod expiry;
 mod forward;
 mod http_uplink;
+mod in_flight;
 mod limits;
 mod liquidity;
 mod local_delivery;
+mod outcome;
 mod packet_rate;
 mod peer_protocol;
 mod peer_state;
 mod pipeline;
 mod ports;
+mod recorded;
 mod refusal;
+mod repetition;
 mod room;
 mod routing;
 mod tokens;
@@ -29,16 +33,17 @@ mod tokens;
 mod testing;
 
 pub use accounts::{
-    AccountAsset, LocalAccount, LocalAccountId, LocalState, PacketCause, PaymentSource, PeerAccount, PeerRecord,
-    QuoteSource, Source,
+    AccountAsset, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource, Source,
 };
+pub use balance::{packet_legs, packet_transfer_id};
 pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts};
 pub use directory::{DirectorySnapshot, TenantRecord};
-pub use http_uplink::HttpUplink;
+pub use http_uplink::{HttpUplink, REPEATABLE, REPEATED};
+pub use outcome::{Attempt, Outcome};
 pub use packet_rate::PacketRate;
 pub use ports::{
-    Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
+    Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,
 };
 pub use room::{Room, Taken};

@@ -6,37 +6,44 @@
 use bytes::Bytes;
 use clock::Timestamp;
 use ilp_packet::{ErrorCode, PrepareBuf};
+use ledger::AccountId;
 
 use crate::accounts::{PeerAccount, Source};
-use crate::balance::End;
+use crate::balance::{End, Hold, Life};
 use crate::connector::Inner;
 use crate::destination::Destination;
-use crate::forward::Decision;
+use crate::directory::Directory;
+use crate::forward::{Decision, Forwarder, no_reply};
+use crate::outcome::{Attempt, Stop};
 use crate::refusal::Refusal;
-use crate::{conversion, destination, expiry, forward, limits, local_delivery, peer_protocol};
+use crate::{conversion, destination, expiry, limits, local_delivery, peer_protocol};
 
 /// What a packet came with, before it was rewritten for the next account.
 #[derive(Clone, Copy, Debug)]
-struct Arrived {
-    amount: u64,
-    expires_at: Timestamp,
+pub(crate) struct Arrived {
+    pub(crate) amount: u64,
+    pub(crate) expires_at: Timestamp,
 }
 
 impl Inner {
-    /// Takes `packet` from `source` through all layers to its reply.
-    pub(crate) async fn run(&self, source: &Source, mut packet: PrepareBuf) -> Result<Bytes, Refusal> {
+    /// Takes a packet that was never here before from `source` through all layers to its reply.
+    pub(crate) async fn run(
+        &self,
+        directory: &Directory,
+        source: &Source,
+        packet: &mut PrepareBuf,
+    ) -> Result<Bytes, Stop> {
         // First, because it protects every layer below from a peer that sends too much.
         let _under_way = limits::admit(source, &self.config, self.clock.now())?;
 
         // Before any account is looked for: `peer.` is talk between neighbours and must never be routed.
         let own_address = self.config.operator_address.as_ref();
-        if let Some(answer) = peer_protocol::answer(source, &packet, own_address, self.clock.now()) {
-            return answer;
+        if let Some(answer) = peer_protocol::answer(source, packet, own_address, self.clock.now()) {
+            return Ok(answer?);
         }
 
-        let directory = self.directory.load_full();
         let tenant = directory.tenant(source.tenant()).ok_or_else(Refusal::unknown_destination)?;
-        let destination = destination::find(&*self.local_accounts, tenant, source, &packet).await?;
+        let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
 
         // In the source's units, so before the conversion.
         limits::check_amount(source, packet.amount())?;
@@ -47,73 +54,121 @@ impl Inner {
         let amount = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount).await?;
         if amount == 0 && arrived.amount != 0 && source.account().is_some() {
             let message = "the amount is worth nothing at the next account.";
-            return Err(Refusal::new(ErrorCode::R01InsufficientSourceAmount, message));
+            return Err(Refusal::new(ErrorCode::R01InsufficientSourceAmount, message).into());
         }
         packet.set_amount(amount);
 
         match destination {
             Destination::Local(receiver) => {
-                local_delivery::deliver(self, source, arrived.amount, &packet, &receiver).await
+                local_delivery::deliver(self, source, arrived.amount, packet, &receiver).await
             }
             Destination::Peer(peer) => self.to_peer(source, arrived, packet, &peer).await,
         }
     }
 
-    /// Holds the money, forwards the packet, and settles the hold by what the peer decides.
+    /// Forwards the packet, its money held meanwhile.
     async fn to_peer(
         &self,
         source: &Source,
         arrived: Arrived,
-        mut packet: PrepareBuf,
+        packet: &mut PrepareBuf,
         peer: &PeerAccount,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Bytes, Stop> {
         // The reference looks at the expiry after holding the money; refusing first leaves nothing to undo.
         let now = self.clock.now();
         packet.set_expires_at(expiry::outgoing(arrived.expires_at, now, &self.config)?);
 
-        // Packets without money and probes of own quotes hold nothing.
-        let money = source.account().filter(|_| arrived.amount != 0);
-        let hold = match money {
-            None => None,
-            Some(account) => {
-                let from = End { account, asset: source.asset(), amount: arrived.amount };
-                let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
-                // Longer than the packet can be under way, so that a Fulfill always finds its hold.
-                let life =
-                    packet.expires_at().saturating_since(now) + self.config.late_reply_grace + self.config.hold_margin;
-                Some(self.balance.hold(source, from, to, life).await?)
-            }
+        // Packets without money and probes of own quotes hold nothing, so whatever becomes of them is a reply.
+        let Some((account, id)) = source.transfer(packet).filter(|_| arrived.amount != 0) else {
+            return self.without_money(peer, packet).await;
         };
-        let unpaid_amount = if hold.is_none() { packet.amount() } else { 0 };
 
-        // Below the hold: only what is held is forwarded, and any way out of here settles it.
-        let grace = self.config.late_reply_grace;
-        let decision = forward::forward(&*self.uplink, peer, packet, self.clock.now(), grace).await;
-        match (decision, hold) {
-            (Ok(Decision::Fulfilled(reply)), Some(hold)) => {
-                self.balance.post(&hold, arrived.expires_at).await.map_err(|error| {
-                    // The peer is owed money that nobody here paid: somebody has to look at it.
-                    tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted; fulfillment withheld");
-                    Refusal::internal()
-                })?;
+        // Before the hold: a peer that does not answer this costs nothing but the question.
+        let forwarder = self.forwarder();
+        forwarder.get_to_know(peer).await.map_err(|error| no_reply(&error))?;
+
+        let from = End { account, asset: source.asset(), amount: arrived.amount };
+        let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
+        let hold = self.balance.hold(id, from, to, self.life(source, packet, now)).await?;
+
+        // Below the hold: only what is held is forwarded, and every way out of here settles it or keeps it.
+        let decision = forwarder.forward(peer, packet, Attempt::First).await;
+        self.settle(source, peer, &hold, decision, arrived.expires_at).await
+    }
+
+    async fn without_money(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Bytes, Stop> {
+        match self.forwarder().forward(peer, packet, Attempt::First).await {
+            Ok(Decision::Fulfilled(_)) if packet.amount() != 0 => {
+                tracing::error!(peer.id = %peer.id(), "ALERT a quote's packet was fulfilled; fulfillment withheld");
+                Err(Refusal::internal().into())
+            }
+            Ok(Decision::Fulfilled(reply) | Decision::Rejected(reply)) => Ok(reply),
+            Err(Stop::Unresolved) => Err(Refusal::expired().into()),
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// Settles a hold by what the peer decided, and gives the reply to relay.
+    pub(crate) async fn settle(
+        &self,
+        source: &Source,
+        peer: &PeerAccount,
+        hold: &Hold,
+        decision: Result<Decision, Stop>,
+        until: Timestamp,
+    ) -> Result<Bytes, Stop> {
+        match decision {
+            Ok(Decision::Fulfilled(reply)) => {
+                if let Err(error) = self.balance.post(hold, until).await {
+                    // The peer is owed money that nobody here has paid for yet: the fulfillment stays here.
+                    tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
+                    return Err(error.into());
+                }
                 self.liquidity.moved(source, peer.asset());
                 Ok(reply)
             }
-            (Ok(Decision::Fulfilled(_)), None) if unpaid_amount != 0 => {
-                tracing::error!(peer.id = %peer.id(), "ALERT a quote's packet was fulfilled; fulfillment withheld");
-                Err(Refusal::internal())
+            Ok(Decision::Rejected(reply)) => self.give_back(source, hold).await.map(|()| reply),
+            Err(Stop::Refused(refusal)) => {
+                self.give_back(source, hold).await?;
+                Err(refusal.into())
             }
-            (Ok(Decision::Fulfilled(reply) | Decision::Rejected(reply)), None) => Ok(reply),
-            (Ok(Decision::Rejected(reply)), Some(hold)) => {
-                self.balance.void(hold).await;
-                Ok(reply)
+            // Nobody knows: the money stays held.
+            Err(stop) => Err(stop),
+        }
+    }
+
+    async fn give_back(&self, source: &Source, hold: &Hold) -> Result<(), Stop> {
+        match (self.balance.void(hold).await, source) {
+            (Ok(()), _) => Ok(()),
+            // A payment's hold has no time-out; the payment gives it back when it is resumed.
+            (Err(error), Source::Payment(_)) => {
+                tracing::warn!(%error, "hold not voided yet");
+                Err(Stop::Unresolved)
             }
-            (Err(refusal), hold) => {
-                if let Some(hold) = hold {
-                    self.balance.void(hold).await;
-                }
-                Err(refusal)
+            (Err(error), Source::Peer(_) | Source::Quote(_)) => {
+                tracing::warn!(%error, "hold not voided; it runs out by itself");
+                Ok(())
             }
         }
     }
+
+    /// Longer than the packet can be under way, so that a Fulfill always finds its hold.
+    fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
+        match source {
+            Source::Payment(_) => Life::UntilSettled,
+            Source::Peer(_) | Source::Quote(_) => {
+                let longest = packet.expires_at().saturating_since(now) + self.config.late_reply_grace;
+                Life::Limited(longest + self.config.hold_margin)
+            }
+        }
+    }
+
+    pub(crate) fn forwarder(&self) -> Forwarder<'_> {
+        Forwarder { uplink: &*self.uplink, clock: &*self.clock, grace: self.config.late_reply_grace }
+    }
+}
+
+/// An account id as the peer it may belong to.
+pub(crate) fn peer_of(directory: &Directory, account: AccountId) -> Option<&std::sync::Arc<PeerAccount>> {
+    directory.peer(account.as_uuid().into())
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use payments_model::{AssetId, PeerId, TenantId};
 
 use crate::accounts::{LocalAccount, LocalAccountId, PeerAccount};
+use crate::outcome::Attempt;
 
 /// The payments service's receivers of money.
 #[async_trait]
@@ -22,7 +23,8 @@ pub trait LocalAccounts: Send + Sync {
 
     /// Told after money was credited for good, before the sender learns of it.
     ///
-    /// It may be missed when the process dies in between: the ledger's total is the truth, this is a nudge.
+    /// May be told twice of one credit, or not at all when the process dies in between: the ledger's total is the
+    /// truth, this is a nudge to look.
     async fn credited(&self, credit: Credit);
 }
 
@@ -75,26 +77,53 @@ pub enum LiquidityHolder {
 /// The way to a peer.
 #[async_trait]
 pub trait Uplink: Send + Sync {
-    /// Hands `prepare` to `peer` and gives its reply, within `at_most`.
+    /// Hands `prepare` to `peer` once and gives its answer, within `at_most`.
     ///
-    /// Dropping the future abandons the exchange. A packet is handed over once or, if it certainly never left,
-    /// again; never twice.
-    async fn exchange(&self, peer: &PeerAccount, prepare: Bytes, at_most: Duration) -> Result<Bytes, UplinkError>;
+    /// `attempt` tells the peer whether it may have seen the packet before. Dropping the future abandons the exchange.
+    async fn exchange(
+        &self,
+        peer: &PeerAccount,
+        prepare: Bytes,
+        attempt: Attempt,
+        at_most: Duration,
+    ) -> Result<Answer, UplinkError>;
+}
+
+/// A peer's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The reply's octets.
+    pub octets: Bytes,
+    /// Whether the peer says that it recognises a repeated packet.
+    pub repeatable: bool,
 }
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UplinkError {
-    /// The peer could not be reached, or its server failed.
+    /// There was no connection; the packet certainly did not reach the peer.
     #[error("peer unreachable: {0}")]
     Unreachable(String),
-    /// The peer says it is busy.
+    /// The peer says it is busy, and did not look at the packet.
     #[error("peer busy")]
     Busy,
+    /// The peer's server refused the request, for example our token, and did not look at the packet.
+    #[error("peer refused: {0}")]
+    Refused(String),
+    /// The connection or the peer's server failed in the middle.
+    #[error("exchange broken: {0}")]
+    Broken(String),
     /// No answer in time.
     #[error("no answer in time")]
     TimedOut,
-    /// The peer's server refused the request itself, for example our token, or answered something else.
-    #[error("peer refused: {0}")]
-    Refused(String),
+}
+
+impl UplinkError {
+    /// Whether the peer may have acted on the packet.
+    pub(crate) fn may_have_left(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy | Self::Refused(_) => false,
+            Self::Broken(_) | Self::TimedOut => true,
+        }
+    }
 }

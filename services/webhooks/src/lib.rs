@@ -1,3 +1,15 @@
-//! Events, signing, delivery, retry.
+//! Events on their way to account-servicing entities: recorded with what caused them, signed, delivered, repeated.
 //!
-//! Not yet written.
+//! Not the events' content: whoever changes a state builds the event and records it in the same transaction.
+
+mod audience;
+mod delivery;
+mod record;
+mod signature;
+mod target;
+
+pub use audience::Audience;
+pub use delivery::{Deliverer, QUEUE, worker_settings};
+pub use record::Webhooks;
+pub use signature::{Signing, signature_header};
+pub use target::Targets;

@@ -20,12 +20,22 @@ pub struct Model {
     pub approved_at: Option<i64>,
     pub cancelled_at: Option<i64>,
     pub cancellation_reason: Option<String>,
+    pub announced_amount: i64,
     pub created_at: i64,
     pub updated_at: i64,
     pub deleted_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(belongs_to = "super::asset::Entity", from = "Column::AssetId", to = "super::asset::Column::Id")]
+    Asset,
+}
+
+impl Related<super::asset::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Asset.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -19,7 +19,6 @@ pub struct Model {
     pub data_to_transmit: Option<String>,
     pub progress_debited: i64,
     pub progress_delivered: i64,
-    pub progress_receiver_had: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
 }

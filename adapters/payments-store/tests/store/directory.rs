@@ -1,48 +1,14 @@
-//! Tenants, assets and fees as they are stored, on both dialects.
-
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+//! Tenants, assets and fees.
 
 use clock::Timestamp;
 use payments_model::page::{PageArguments, SortOrder};
 use payments_model::quote::FeeTerms;
 use payments_model::tenant::{Setting, SettingKey};
-use payments_model::{AssetId, Fee, FeeKind, Secret, TenantAsset, TenantId};
-use payments_store::{Error, Store};
-use testkit::{TestDatabase, on_each_database};
+use payments_model::{Fee, FeeKind, Secret, TenantId};
+use testkit::on_each_database;
 use uuid::Uuid;
 
-const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
-
-fn now() -> Timestamp {
-    testkit::fixed_clock().now()
-}
-
-async fn open(database: &TestDatabase) -> Store {
-    let store = Store::open((**database).clone()).await.unwrap();
-    let unit = store.begin().await.unwrap();
-    unit.every_tenant().ensure_operator(OPERATOR, &Secret::new("s3cret"), now()).await.unwrap();
-    unit.commit().await.unwrap();
-    store
-}
-
-async fn add_asset(store: &Store, code: &str, n: u128) -> Result<TenantAsset, Error> {
-    let unit = store.begin().await.unwrap();
-    let scope = unit.tenant(OPERATOR);
-    let asset = TenantAsset {
-        id: AssetId::from_uuid(Uuid::from_u128(n)),
-        tenant_id: OPERATOR,
-        ledger: scope.take_ledger_number().await?,
-        asset: money::Asset::new(code, 2).unwrap(),
-        withdrawal_threshold: None,
-        liquidity_threshold: Some(100),
-        created_at: now(),
-        updated_at: now(),
-        deleted_at: None,
-    };
-    scope.insert_asset(&asset).await?;
-    unit.commit().await?;
-    Ok(asset)
-}
+use super::{OPERATOR, add_asset, now, open};
 
 on_each_database! {
     async fn what_is_stored_is_read_back_the_same(database) {

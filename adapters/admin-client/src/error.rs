@@ -1,0 +1,113 @@
+//! Why an operation was not done, as far as a caller can act on it.
+//!
+//! Not the words of the answer alone: the code decides, the message explains.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The code of a refusal (`extensions.code`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// `BAD_USER_INPUT`.
+    BadUserInput,
+    /// `DUPLICATE`.
+    Duplicate,
+    /// `FORBIDDEN`.
+    Forbidden,
+    /// `INACTIVE`.
+    Inactive,
+    /// `INTERNAL_SERVER_ERROR`.
+    Internal,
+    /// `NOT_FOUND`.
+    NotFound,
+    /// `CONFLICT`.
+    Conflict,
+    /// `TIMEOUT`.
+    Timeout,
+    /// Any other, by its text.
+    Other(String),
+}
+
+impl From<&str> for ErrorCode {
+    fn from(code: &str) -> Self {
+        match code {
+            "BAD_USER_INPUT" => Self::BadUserInput,
+            "DUPLICATE" => Self::Duplicate,
+            "FORBIDDEN" => Self::Forbidden,
+            "INACTIVE" => Self::Inactive,
+            "INTERNAL_SERVER_ERROR" => Self::Internal,
+            "NOT_FOUND" => Self::NotFound,
+            "CONFLICT" => Self::Conflict,
+            "TIMEOUT" => Self::Timeout,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Nothing answered; whether the operation took effect is unknown. Repeat it with the same idempotency key.
+    #[error("the Admin API at {endpoint} does not answer ({reason}); is the backend running?")]
+    Unreachable {
+        /// Where.
+        endpoint: String,
+        /// What the transport said.
+        reason: String,
+    },
+    /// Tenant or signature were not accepted.
+    #[error("the Admin API refused the signature (401); check tenant id, secret and the clocks")]
+    Unauthorized,
+    /// The operation was refused.
+    #[error("{message}")]
+    Refused {
+        /// What kind of refusal.
+        code: ErrorCode,
+        /// In the API's words.
+        message: String,
+        /// `extensions.details`, where the API gives any.
+        details: Option<Value>,
+    },
+    /// An answer this client does not understand.
+    #[error("the Admin API answered something unexpected: {0}")]
+    Unexpected(String),
+}
+
+impl AdminError {
+    /// Whether the refusal has this code.
+    pub fn is(&self, wanted: &ErrorCode) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == wanted)
+    }
+
+    /// Whether repeating the same call later may succeed.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Unexpected(_) => true,
+            Self::Refused { code, .. } => matches!(code, ErrorCode::Internal | ErrorCode::Timeout),
+            Self::Unauthorized => false,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct GraphQlError {
+    message: String,
+    #[serde(default)]
+    extensions: Extensions,
+}
+
+#[derive(Default, Deserialize)]
+struct Extensions {
+    code: Option<String>,
+    details: Option<Value>,
+}
+
+impl From<GraphQlError> for AdminError {
+    fn from(error: GraphQlError) -> Self {
+        Self::Refused {
+            code: ErrorCode::from(error.extensions.code.as_deref().unwrap_or_default()),
+            message: error.message,
+            details: error.extensions.details,
+        }
+    }
+}

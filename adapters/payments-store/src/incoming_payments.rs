@@ -1,0 +1,181 @@
+//! Incoming payments.
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::incoming_payment::{Decision, IncomingState};
+use payments_model::page::{Page, PageRequest};
+use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddressId};
+use sea_orm::entity::prelude::*;
+use sea_orm::{QuerySelect, Set};
+
+use crate::assets::asset;
+use crate::convert::{Place, instant, stored_amount, stored_instant, stored_json, stored_optional};
+use crate::embedded::assets_of;
+use crate::paging::Paging;
+use crate::rows::incoming_payment::{ActiveModel, Column, Entity, Model};
+use crate::rows::{self};
+use crate::scope::{Scope, must_be_one};
+
+const PAGING: Paging<Entity> =
+    Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+/// Which incoming payments a list is of.
+#[derive(Clone, Debug, Default)]
+pub struct IncomingPaymentFilter {
+    /// Of this wallet address.
+    pub wallet_address: Option<WalletAddressId>,
+    /// Created by this client.
+    pub client: Option<String>,
+    /// Set in motion by one of these.
+    pub initiated_by: Option<Vec<InitiatedBy>>,
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The incoming payment with this id, unless it expired unpaid.
+    pub async fn incoming_payment(&self, id: IncomingPaymentId) -> Result<Option<IncomingPayment>, Error> {
+        let found = self
+            .live_incoming_payments()
+            .filter(Column::Id.eq(id.as_uuid()))
+            .find_also_related(rows::asset::Entity)
+            .one(self.connection)
+            .await?;
+        found.map(payment_with_asset).transpose()
+    }
+
+    /// A page of the incoming payments, those that expired unpaid left out.
+    pub async fn incoming_payments(
+        &self,
+        filter: &IncomingPaymentFilter,
+        request: PageRequest,
+    ) -> Result<Page<IncomingPayment>, Error> {
+        let mut select = self.live_incoming_payments();
+        if let Some(address) = filter.wallet_address {
+            select = select.filter(Column::WalletAddressId.eq(address.as_uuid()));
+        }
+        if let Some(client) = &filter.client {
+            select = select.filter(Column::Client.eq(client));
+        }
+        if let Some(initiators) = &filter.initiated_by {
+            select = select.filter(Column::InitiatedBy.is_in(initiators.iter().map(|by| by.as_str())));
+        }
+        let page = PAGING.page(self.connection, select, request).await?;
+        let assets = assets_of(self.connection, page.items.iter().map(|row| row.asset_id)).await?;
+        page.try_map(|row| {
+            let asset = assets.get(&row.asset_id).cloned();
+            payment_with_asset((row, asset))
+        })
+    }
+
+    /// Every incoming payment that may still receive money, for reconciliation at start.
+    pub async fn open_incoming_payments(&self) -> Result<Vec<IncomingPaymentId>, Error> {
+        let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
+        let ids = self.live_incoming_payments().filter(Column::State.is_in(open)).select_only().column(Column::Id);
+        let ids: Vec<Uuid> = ids.into_tuple().all(self.connection).await?;
+        Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
+    }
+
+    fn live_incoming_payments(&self) -> Select<Entity> {
+        Entity::find().filter(self.within(Column::TenantId)).filter(Column::DeletedAt.is_null())
+    }
+}
+
+impl Scope<'_, WriteTransaction> {
+    /// The incoming payment with this id, even if it expired unpaid; nobody else changes it until this unit ends.
+    pub async fn locked_incoming_payment(&self, id: IncomingPaymentId) -> Result<Option<IncomingPayment>, Error> {
+        let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId));
+        let Some(row) = select.lock_exclusive().one(self.connection).await? else { return Ok(None) };
+        let asset = rows::asset::Entity::find_by_id(row.asset_id).one(self.connection).await?;
+        payment_with_asset((row, asset)).map(Some)
+    }
+
+    /// Stores a new incoming payment.
+    pub async fn insert_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
+        self.must_reach(payment.tenant_id)?;
+        Entity::insert(active(payment)?).exec_without_returning(self.connection).await?;
+        Ok(())
+    }
+
+    /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.
+    pub async fn update_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
+        self.must_reach(payment.tenant_id)?;
+        let whole = active(payment)?;
+        let changed = ActiveModel {
+            state: whole.state,
+            metadata: whole.metadata,
+            approved_at: whole.approved_at,
+            cancelled_at: whole.cancelled_at,
+            cancellation_reason: whole.cancellation_reason,
+            announced_amount: whole.announced_amount,
+            updated_at: whole.updated_at,
+            deleted_at: whole.deleted_at,
+            ..Default::default()
+        };
+        let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
+        let done = update.filter(Column::Id.eq(payment.id.as_uuid())).exec(self.connection).await?;
+        must_be_one(done.rows_affected, "incoming_payments", payment.id)
+    }
+}
+
+fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> Result<IncomingPayment, Error> {
+    let place = Place { table: "incoming_payments", row: row.id };
+    let asset_row = asset_row.ok_or_else(|| place.inconsistent("asset_id"))?;
+    let deleted_at = instant(row.deleted_at);
+    let state = match row.state.as_str() {
+        "PENDING" => IncomingState::Pending,
+        "PROCESSING" => IncomingState::Processing,
+        "COMPLETED" => IncomingState::Completed,
+        "EXPIRED" => IncomingState::Expired { deleted_at },
+        _ => return Err(place.inconsistent("state")),
+    };
+    let decision = match (instant(row.approved_at), instant(row.cancelled_at)) {
+        (Some(at), _) => Some(Decision::Approved { at }),
+        (None, Some(at)) => Some(Decision::Cancelled { at, reason: row.cancellation_reason }),
+        (None, None) => None,
+    };
+    Ok(IncomingPayment {
+        id: row.id.into(),
+        tenant_id: TenantId::from_uuid(row.tenant_id),
+        wallet_address_id: row.wallet_address_id.into(),
+        asset: asset(asset_row)?,
+        // The reference stores 0 for an open-ended payment as well.
+        incoming_amount: place.optional_amount("incoming_amount", row.incoming_amount)?.filter(|amount| *amount > 0),
+        expires_at: Timestamp::from_millis(row.expires_at),
+        client: row.client,
+        metadata: row.metadata.map(|stored| place.json("metadata", &stored)).transpose()?,
+        initiated_by: place.name("initiated_by", &row.initiated_by)?,
+        sender_wallet_address: row.sender_wallet_address,
+        decision,
+        state,
+        announced_amount: place.amount("announced_amount", row.announced_amount)?,
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+    })
+}
+
+fn active(payment: &IncomingPayment) -> Result<ActiveModel, Error> {
+    let (approved_at, cancelled_at, reason) = match &payment.decision {
+        None => (None, None, None),
+        Some(Decision::Approved { at }) => (Some(*at), None, None),
+        Some(Decision::Cancelled { at, reason }) => (None, Some(*at), reason.clone()),
+    };
+    Ok(ActiveModel {
+        id: Set(payment.id.as_uuid()),
+        tenant_id: Set(payment.tenant_id.as_uuid()),
+        wallet_address_id: Set(payment.wallet_address_id.as_uuid()),
+        asset_id: Set(payment.asset.id.as_uuid()),
+        state: Set(payment.state.as_str().to_owned()),
+        incoming_amount: Set(stored_optional("the incoming amount", payment.incoming_amount)?),
+        expires_at: Set(payment.expires_at.as_millis()),
+        client: Set(payment.client.clone()),
+        metadata: Set(payment.metadata.clone().map(|metadata| stored_json(&metadata.into()))),
+        initiated_by: Set(payment.initiated_by.as_str().to_owned()),
+        sender_wallet_address: Set(payment.sender_wallet_address.clone()),
+        approved_at: Set(stored_instant(approved_at)),
+        cancelled_at: Set(stored_instant(cancelled_at)),
+        cancellation_reason: Set(reason),
+        announced_amount: Set(stored_amount("the announced amount", payment.announced_amount)?),
+        created_at: Set(payment.created_at.as_millis()),
+        updated_at: Set(payment.updated_at.as_millis()),
+        deleted_at: Set(stored_instant(payment.deleted_at())),
+    })
+}

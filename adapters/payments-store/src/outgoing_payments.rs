@@ -1,0 +1,233 @@
+//! Outgoing payments, with the quotes they were made of.
+
+use std::collections::HashMap;
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::outgoing_payment::{CardDetails, OutgoingState, Progress, Sending};
+use payments_model::page::{Page, PageRequest};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
+use sea_orm::{QuerySelect, Set};
+
+use crate::convert::{Place, stored_amount, stored_json};
+use crate::embedded::assets_of;
+use crate::paging::Paging;
+use crate::quotes::quote;
+use crate::rows;
+use crate::rows::outgoing_payment::{ActiveModel, Column, Entity, Model};
+use crate::rows::outgoing_payment_card_detail as card;
+use crate::scope::{Scope, must_be_one};
+
+const PAGING: Paging<Entity> =
+    Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+/// Which outgoing payments a list is of. An empty filter is of all.
+#[derive(Clone, Debug, Default)]
+pub struct OutgoingPaymentFilter {
+    /// Of one of these wallet addresses.
+    pub wallet_addresses: Option<Vec<WalletAddressId>>,
+    /// Of none of these wallet addresses.
+    pub not_wallet_addresses: Vec<WalletAddressId>,
+    /// Created by this client.
+    pub client: Option<String>,
+    /// In one of these states, by name.
+    pub states: Option<Vec<String>>,
+    /// In none of these states, by name.
+    pub not_states: Vec<String>,
+    /// To one of these receivers.
+    pub receivers: Option<Vec<String>>,
+    /// To none of these receivers.
+    pub not_receivers: Vec<String>,
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The outgoing payment with this id.
+    pub async fn outgoing_payment(&self, id: OutgoingPaymentId) -> Result<Option<OutgoingPayment>, Error> {
+        let found = self.all_outgoing().filter(Column::Id.eq(id.as_uuid())).one(self.connection).await?;
+        let mut found = payments(self.connection, found.into_iter().collect()).await?;
+        Ok(found.pop())
+    }
+
+    /// A page of the outgoing payments.
+    pub async fn outgoing_payments(
+        &self,
+        filter: &OutgoingPaymentFilter,
+        request: PageRequest,
+    ) -> Result<Page<OutgoingPayment>, Error> {
+        let select = filtered(self.all_outgoing(), filter);
+        let page = PAGING.page(self.connection, select, request).await?;
+        let items = payments(self.connection, page.items).await?;
+        Ok(Page { items, has_next: page.has_next, has_previous: page.has_previous })
+    }
+
+    fn all_outgoing(&self) -> Select<Entity> {
+        Entity::find().filter(self.within(Column::TenantId))
+    }
+}
+
+impl Scope<'_, WriteTransaction> {
+    /// The outgoing payment with this id; nobody else changes it until this unit ends.
+    pub async fn locked_outgoing_payment(&self, id: OutgoingPaymentId) -> Result<Option<OutgoingPayment>, Error> {
+        let select = self.all_outgoing().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
+        let found = select.one(self.connection).await?;
+        Ok(payments(self.connection, found.into_iter().collect()).await?.pop())
+    }
+
+    /// Stores a new outgoing payment. A second one of the same quote is a unique violation.
+    pub async fn insert_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
+        self.must_reach(payment.quote.tenant_id)?;
+        Entity::insert(active(payment)?).exec_without_returning(self.connection).await?;
+        if let Some(details) = &payment.card {
+            let row = card::ActiveModel {
+                outgoing_payment_id: Set(payment.id().as_uuid()),
+                request_id: Set(details.request_id.clone()),
+                data: Set(stored_json(&details.data)),
+                initiated_at: Set(details.initiated_at.as_millis()),
+            };
+            card::Entity::insert(row).exec_without_returning(self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores what may change of an outgoing payment: state and metadata.
+    pub async fn update_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
+        self.must_reach(payment.quote.tenant_id)?;
+        let whole = active(payment)?;
+        let changed = ActiveModel {
+            state: whole.state,
+            error: whole.error,
+            attempts: whole.attempts,
+            metadata: whole.metadata,
+            data_to_transmit: whole.data_to_transmit,
+            progress_debited: whole.progress_debited,
+            progress_delivered: whole.progress_delivered,
+            updated_at: whole.updated_at,
+            ..Default::default()
+        };
+        let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
+        let done = update.filter(Column::Id.eq(payment.id().as_uuid())).exec(self.connection).await?;
+        must_be_one(done.rows_affected, "outgoing_payments", payment.id())
+    }
+}
+
+fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Select<Entity> {
+    let ids = |addresses: &[WalletAddressId]| -> Vec<Uuid> { addresses.iter().map(|id| id.as_uuid()).collect() };
+    if let Some(addresses) = &filter.wallet_addresses {
+        select = select.filter(Column::WalletAddressId.is_in(ids(addresses)));
+    }
+    if !filter.not_wallet_addresses.is_empty() {
+        select = select.filter(Column::WalletAddressId.is_not_in(ids(&filter.not_wallet_addresses)));
+    }
+    if let Some(client) = &filter.client {
+        select = select.filter(Column::Client.eq(client));
+    }
+    if let Some(states) = &filter.states {
+        select = select.filter(Column::State.is_in(states));
+    }
+    if !filter.not_states.is_empty() {
+        select = select.filter(Column::State.is_not_in(&filter.not_states));
+    }
+    let quotes_of = |receivers: &[String]| {
+        let mut quotes = Query::select();
+        quotes
+            .column(rows::quote::Column::Id)
+            .from(rows::quote::Entity)
+            .and_where(rows::quote::Column::Receiver.is_in(receivers));
+        quotes
+    };
+    if let Some(receivers) = &filter.receivers {
+        select = select.filter(Column::Id.in_subquery(quotes_of(receivers)));
+    }
+    if !filter.not_receivers.is_empty() {
+        select = select.filter(Column::Id.not_in_subquery(quotes_of(&filter.not_receivers)));
+    }
+    select
+}
+
+/// The payments of rows, with their quotes, assets and card details, each kind read at once.
+async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
+    let quotes = rows::quote::Entity::find().filter(rows::quote::Column::Id.is_in(ids)).all(connection).await?;
+    let assets = assets_of(connection, quotes.iter().map(|row| row.asset_id)).await?;
+    let mut quotes: HashMap<Uuid, rows::quote::Model> = quotes.into_iter().map(|row| (row.id, row)).collect();
+    let with_card: Vec<Uuid> = found.iter().filter(|row| row.initiated_by == "CARD").map(|row| row.id).collect();
+    let mut cards = HashMap::new();
+    if !with_card.is_empty() {
+        let select = card::Entity::find().filter(card::Column::OutgoingPaymentId.is_in(with_card));
+        cards = select.all(connection).await?.into_iter().map(|row| (row.outgoing_payment_id, row)).collect();
+    }
+    let mut payments = Vec::with_capacity(found.len());
+    for row in found {
+        let place = Place { table: "outgoing_payments", row: row.id };
+        let quote_row = quotes.remove(&row.id).ok_or_else(|| place.inconsistent("id"))?;
+        let asset = assets.get(&quote_row.asset_id).cloned();
+        let card = cards.remove(&row.id).map(|row| card_details(row, place)).transpose()?;
+        payments.push(OutgoingPayment {
+            quote: quote(quote_row, asset)?,
+            state: state(&row, place)?,
+            client: row.client,
+            grant_id: row.grant_id,
+            metadata: row.metadata.map(|stored| place.json("metadata", &stored)).transpose()?,
+            initiated_by: place.name("initiated_by", &row.initiated_by)?,
+            card,
+            created_at: Timestamp::from_millis(row.created_at),
+            updated_at: Timestamp::from_millis(row.updated_at),
+        });
+    }
+    Ok(payments)
+}
+
+fn state(row: &Model, place: Place) -> Result<OutgoingState, Error> {
+    Ok(match row.state.as_str() {
+        "FUNDING" => OutgoingState::Funding,
+        "SENDING" => OutgoingState::Sending(Sending {
+            attempts: u32::try_from(row.attempts).map_err(|_| place.inconsistent("attempts"))?,
+            data_to_transmit: row.data_to_transmit.clone(),
+            progress: Progress {
+                debited: place.amount("progress_debited", row.progress_debited)?,
+                delivered: place.amount("progress_delivered", row.progress_delivered)?,
+            },
+        }),
+        "COMPLETED" => OutgoingState::Completed,
+        "FAILED" => OutgoingState::Failed { error: row.error.clone().unwrap_or_default() },
+        "CANCELLED" => OutgoingState::Cancelled,
+        _ => return Err(place.inconsistent("state")),
+    })
+}
+
+fn card_details(row: card::Model, place: Place) -> Result<CardDetails, Error> {
+    Ok(CardDetails {
+        request_id: row.request_id,
+        data: place.json("card data", &row.data)?,
+        initiated_at: Timestamp::from_millis(row.initiated_at),
+    })
+}
+
+fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
+    let sending = match &payment.state {
+        OutgoingState::Sending(sending) => sending.clone(),
+        _ => Sending::default(),
+    };
+    Ok(ActiveModel {
+        id: Set(payment.id().as_uuid()),
+        tenant_id: Set(payment.quote.tenant_id.as_uuid()),
+        wallet_address_id: Set(payment.quote.wallet_address_id.as_uuid()),
+        state: Set(payment.state.as_str().to_owned()),
+        error: Set(payment.error().map(str::to_owned)),
+        attempts: Set(i64::from(sending.attempts)),
+        client: Set(payment.client.clone()),
+        grant_id: Set(payment.grant_id.clone()),
+        metadata: Set(payment.metadata.clone().map(|metadata| stored_json(&metadata.into()))),
+        initiated_by: Set(payment.initiated_by.as_str().to_owned()),
+        data_to_transmit: Set(sending.data_to_transmit),
+        progress_debited: Set(stored_amount("the debited amount", sending.progress.debited)?),
+        progress_delivered: Set(stored_amount("the delivered amount", sending.progress.delivered)?),
+        created_at: Set(payment.created_at.as_millis()),
+        updated_at: Set(payment.updated_at.as_millis()),
+    })
+}

@@ -1,0 +1,161 @@
+//! Peers and the tokens they present.
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::page::{Page, PageRequest};
+use payments_model::peer::OutgoingHttp;
+use payments_model::{AssetId, Peer, PeerId, Secret, TenantAsset, TenantId};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
+use sea_orm::{NotSet, QueryOrder, Set};
+use serde_json::json;
+
+use crate::assets::asset;
+use crate::convert::{Place, stored_json, stored_optional};
+use crate::embedded::assets_of;
+use crate::paging::Paging;
+use crate::rows::peer::{ActiveModel, Column, Entity, Model};
+use crate::rows::{asset as asset_row, peer_http_token as token_row};
+use crate::scope::{Scope, must_be_one};
+
+const PAGING: Paging<Entity> =
+    Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+fn place(row: &Model) -> Place {
+    Place { table: "peers", row: row.id }
+}
+
+fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
+    let place = place(&row);
+    let outgoing = row
+        .outgoing_endpoint
+        .zip(row.outgoing_token)
+        .map(|(endpoint, token)| OutgoingHttp { endpoint, token: Secret::new(token) });
+    Ok(Peer {
+        id: PeerId::from_uuid(row.id),
+        tenant_id: TenantId::from_uuid(row.tenant_id),
+        asset,
+        static_ilp_address: row.static_ilp_address,
+        outgoing,
+        max_packet_amount: place.optional_amount("max_packet_amount", row.max_packet_amount)?,
+        name: row.name,
+        liquidity_threshold: place.optional_amount("liquidity_threshold", row.liquidity_threshold)?,
+        routes: place.json("routes", &row.routes)?,
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+    })
+}
+
+fn joined((row, of): (Model, Option<asset_row::Model>)) -> Result<Peer, Error> {
+    let of = of.ok_or_else(|| place(&row).inconsistent("asset_id"))?;
+    peer(row, asset(of)?)
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The peer with this id.
+    pub async fn peer(&self, id: PeerId) -> Result<Option<Peer>, Error> {
+        let select = self.peer_rows().filter(Column::Id.eq(id.as_uuid())).find_also_related(asset_row::Entity);
+        select.one(self.connection).await?.map(joined).transpose()
+    }
+
+    /// A page of the peers.
+    pub async fn peers(&self, request: PageRequest) -> Result<Page<Peer>, Error> {
+        let page = PAGING.page(self.connection, self.peer_rows(), request).await?;
+        let assets = assets_of(self.connection, page.items.iter().map(|row| row.asset_id)).await?;
+        page.try_map(|row| {
+            let of = assets.get(&row.asset_id).cloned();
+            joined((row, of))
+        })
+    }
+
+    /// Every peer, oldest first; for the connector's directory.
+    pub async fn all_peers(&self) -> Result<Vec<Peer>, Error> {
+        let select = self.peer_rows().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+        let rows = select.find_also_related(asset_row::Entity).all(self.connection).await?;
+        rows.into_iter().map(joined).collect()
+    }
+
+    /// Every token a peer may present, with whose it is; for the connector's directory.
+    pub async fn all_peer_tokens(&self) -> Result<Vec<(Secret, PeerId)>, Error> {
+        let rows = self.token_rows().all(self.connection).await?;
+        Ok(rows.into_iter().map(|row| (Secret::new(row.token), PeerId::from_uuid(row.peer_id))).collect())
+    }
+
+    /// Whether any peer is in this asset.
+    pub async fn has_peer_in(&self, asset: AssetId) -> Result<bool, Error> {
+        let some = self.peer_rows().filter(Column::AssetId.eq(asset.as_uuid()));
+        Ok(some.one(self.connection).await?.is_some())
+    }
+
+    fn token_rows(&self) -> Select<token_row::Entity> {
+        let own = Query::select().column(Column::Id).from(Entity).cond_where(self.within(Column::TenantId)).to_owned();
+        token_row::Entity::find().filter(token_row::Column::PeerId.in_subquery(own))
+    }
+
+    fn peer_rows(&self) -> Select<Entity> {
+        Entity::find().filter(self.within(Column::TenantId))
+    }
+}
+
+impl Scope<'_, WriteTransaction> {
+    /// Stores a new peer. A second one of the same asset and address is a unique violation.
+    pub async fn insert_peer(&self, new: &Peer) -> Result<(), Error> {
+        self.must_reach(new.tenant_id)?;
+        Entity::insert(active(new)?).exec_without_returning(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
+    /// Stores what may change of a peer; asset and tenant may not.
+    pub async fn update_peer(&self, changed: &Peer) -> Result<(), Error> {
+        self.must_reach(changed.tenant_id)?;
+        let row =
+            ActiveModel { id: NotSet, tenant_id: NotSet, asset_id: NotSet, created_at: NotSet, ..active(changed)? };
+        let update = Entity::update_many().set(row).filter(self.within(Column::TenantId));
+        let done = update.filter(Column::Id.eq(changed.id.as_uuid())).exec(self.connection).await?;
+        self.directory_changed();
+        must_be_one(done.rows_affected, "peers", changed.id)
+    }
+
+    /// Deletes a peer with its tokens and events; whether there was one.
+    pub async fn delete_peer(&self, id: PeerId) -> Result<bool, Error> {
+        let delete = Entity::delete_many().filter(self.within(Column::TenantId));
+        let done = delete.filter(Column::Id.eq(id.as_uuid())).exec(self.connection).await?;
+        self.directory_changed();
+        Ok(done.rows_affected > 0)
+    }
+
+    /// Replaces the tokens a peer may present; the caller has read the peer within this scope. A token that another
+    /// peer has, of whichever tenant, is a unique violation.
+    pub async fn replace_peer_tokens(&self, id: PeerId, tokens: &[Secret], now: Timestamp) -> Result<(), Error> {
+        let old = token_row::Entity::delete_many().filter(token_row::Column::PeerId.eq(id.as_uuid()));
+        old.exec(self.connection).await?;
+        let rows = tokens.iter().map(|token| token_row::ActiveModel {
+            token: Set(token.expose().to_owned()),
+            peer_id: Set(id.as_uuid()),
+            created_at: Set(now.as_millis()),
+        });
+        if !tokens.is_empty() {
+            token_row::Entity::insert_many(rows).exec_without_returning(self.connection).await?;
+        }
+        self.directory_changed();
+        Ok(())
+    }
+}
+
+fn active(of: &Peer) -> Result<ActiveModel, Error> {
+    Ok(ActiveModel {
+        id: Set(of.id.as_uuid()),
+        tenant_id: Set(of.tenant_id.as_uuid()),
+        asset_id: Set(of.asset.id.as_uuid()),
+        static_ilp_address: Set(of.static_ilp_address.clone()),
+        outgoing_token: Set(of.outgoing.as_ref().map(|http| http.token.expose().to_owned())),
+        outgoing_endpoint: Set(of.outgoing.as_ref().map(|http| http.endpoint.clone())),
+        max_packet_amount: Set(stored_optional("the largest packet", of.max_packet_amount)?),
+        name: Set(of.name.clone()),
+        liquidity_threshold: Set(stored_optional("the liquidity threshold", of.liquidity_threshold)?),
+        routes: Set(stored_json(&json!(of.routes))),
+        created_at: Set(of.created_at.as_millis()),
+        updated_at: Set(of.updated_at.as_millis()),
+    })
+}

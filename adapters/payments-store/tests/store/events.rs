@@ -1,0 +1,94 @@
+//! Events and deliveries.
+
+use std::time::Duration;
+
+use ledger::AccountId;
+use payments_model::page::PageRequest;
+use payments_model::webhook_event::{
+    DeliveryState, EventType, EventWithdrawal, Recipient, Subject, WebhookDelivery, WebhookEvent,
+};
+use payments_model::{AssetId, TenantId};
+use payments_store::EventFilter;
+use serde_json::json;
+use testkit::on_each_database;
+use uuid::Uuid;
+
+use super::{OPERATOR, add_asset, now, open};
+
+fn event(asset: AssetId, n: u64) -> WebhookEvent {
+    WebhookEvent {
+        id: Uuid::from_u128(n.into()).into(),
+        event_type: EventType::AssetLiquidityLow,
+        tenant_id: OPERATOR,
+        data: json!({ "z": 1, "a": { "y": "2", "b": null } }),
+        subject: Subject::Asset(asset),
+        withdrawal: Some(EventWithdrawal { account: AccountId::from(asset), asset_id: asset, amount: n }),
+        created_at: now() + Duration::from_secs(n),
+    }
+}
+
+on_each_database! {
+    async fn an_event_keeps_the_order_of_its_members(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&event(asset.id, 1)).await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&event(asset.id, 2)).await.unwrap();
+        unit.commit().await.unwrap();
+        let read = store.tenant(OPERATOR).webhook_event(event(asset.id, 1).id).await.unwrap().unwrap();
+        assert_eq!(read, event(asset.id, 1));
+        assert_eq!(read.data.to_string(), r#"{"z":1,"a":{"y":"2","b":null}}"#);
+        let types = [EventType::AssetLiquidityLow, EventType::PeerLiquidityLow];
+        let latest = store.tenant(OPERATOR).latest_event(Subject::Asset(asset.id), &types).await.unwrap();
+        assert_eq!(latest, Some(event(asset.id, 2)));
+    }
+
+    async fn events_are_listed_by_type_within_the_tenant(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let not_found = WebhookEvent {
+            event_type: EventType::WalletAddressNotFound,
+            subject: Subject::Nothing,
+            withdrawal: None,
+            ..event(asset.id, 9)
+        };
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&event(asset.id, 1)).await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&not_found).await.unwrap();
+        unit.commit().await.unwrap();
+        let list = async |tenant: TenantId, types: &[&str], not_types: &[&str]| {
+            let text = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+            let filter = EventFilter { types: text(types), not_types: text(not_types) };
+            store.tenant(tenant).webhook_events(&filter, PageRequest::default()).await.unwrap().items.len()
+        };
+        assert_eq!(list(OPERATOR, &[], &[]).await, 2);
+        assert_eq!(list(OPERATOR, &["asset.liquidity_low"], &[]).await, 1);
+        assert_eq!(list(OPERATOR, &[], &["asset.liquidity_low", "peer.liquidity_low"]).await, 1);
+        assert_eq!(list(TenantId::from_uuid(Uuid::from_u128(99)), &[], &[]).await, 0);
+    }
+
+    async fn a_delivery_is_seen_by_its_recipient_and_remembers_its_attempts(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let event = event(asset.id, 1);
+        let mut delivery = WebhookDelivery {
+            id: Uuid::from_u128(50).into(),
+            event_id: event.id,
+            recipient: Recipient::Tenant(OPERATOR),
+            attempts: 0,
+            status_code: None,
+            state: DeliveryState::Pending,
+        };
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&event).await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_delivery(&delivery, now()).await.unwrap();
+        unit.commit().await.unwrap();
+        delivery.attempts = 1;
+        delivery.status_code = Some(503);
+        delivery.state = DeliveryState::Exhausted;
+        let unit = store.begin().await.unwrap();
+        unit.every_tenant().update_webhook_delivery(&delivery, now()).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).webhook_deliveries(event.id).await.unwrap(), [delivery]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Wallet addresses and peers.
+
+use payments_model::page::PageRequest;
+use payments_model::peer::OutgoingHttp;
+use payments_model::wallet_address::AdditionalProperty;
+use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
+use testkit::on_each_database;
+use uuid::Uuid;
+
+use super::{OPERATOR, add_asset, now, open, wallet_address};
+
+fn peer(asset: &TenantAsset, address: &str, n: u128) -> Peer {
+    Peer {
+        id: Uuid::from_u128(n).into(),
+        tenant_id: asset.tenant_id,
+        asset: asset.clone(),
+        static_ilp_address: address.to_owned(),
+        outgoing: Some(OutgoingHttp { endpoint: "http://peer.example/ilp".into(), token: Secret::new("out") }),
+        max_packet_amount: Some(1000),
+        name: Some("Peer".into()),
+        liquidity_threshold: None,
+        routes: Peer::routes_of(address, ["test.other".to_owned()]),
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+on_each_database! {
+    async fn a_wallet_address_is_found_by_id_and_by_url_in_its_tenant_only(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let ann = wallet_address(&asset, "https://a.example/ann", 1);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_wallet_address(&ann).await.unwrap();
+        unit.commit().await.unwrap();
+        let own = store.tenant(OPERATOR);
+        assert_eq!(own.wallet_address(ann.id).await.unwrap().as_ref(), Some(&ann));
+        assert_eq!(own.wallet_address_by_url("https://a.example/ann").await.unwrap().as_ref(), Some(&ann));
+        assert_eq!(own.wallet_addresses(PageRequest::default()).await.unwrap().items, std::slice::from_ref(&ann));
+        let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
+        assert_eq!(other.wallet_address(ann.id).await.unwrap(), None);
+        assert!(store.every_tenant().wallet_address(ann.id).await.unwrap().is_some());
+    }
+
+    async fn a_key_name_is_free_again_once_it_is_revoked(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let ann = wallet_address(&asset, "https://a.example/ann", 1);
+        let key = |n: u128| WalletAddressKey {
+            id: Uuid::from_u128(n).into(),
+            wallet_address_id: ann.id,
+            kid: "key-1".into(),
+            x: "AAAA".into(),
+            revoked: false,
+            created_at: now(),
+        };
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_wallet_address(&ann).await.unwrap();
+        unit.tenant(OPERATOR).insert_wallet_address_key(&key(1)).await.unwrap();
+        unit.commit().await.unwrap();
+        let unit = store.begin().await.unwrap();
+        assert!(unit.tenant(OPERATOR).insert_wallet_address_key(&key(2)).await.unwrap_err().is_unique_violation());
+        drop(unit);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).revoke_wallet_address_key(key(1).id, now()).await.unwrap();
+        unit.tenant(OPERATOR).insert_wallet_address_key(&key(2)).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).unrevoked_keys(ann.id).await.unwrap(), [key(2)]);
+        let all = store.tenant(OPERATOR).wallet_address_keys(ann.id, PageRequest::default()).await.unwrap();
+        assert_eq!(all.items.len(), 2);
+        let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
+        assert!(other.unrevoked_keys(ann.id).await.unwrap().is_empty());
+    }
+
+    async fn properties_are_replaced_as_a_whole_and_keep_their_order(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let ann = wallet_address(&asset, "https://a.example/ann", 1);
+        let property = |key: &str| AdditionalProperty {
+            key: key.into(),
+            value: "v".into(),
+            visible_in_open_payments: key == "b",
+        };
+        let unit = store.begin().await.unwrap();
+        let scope = unit.tenant(OPERATOR);
+        scope.insert_wallet_address(&ann).await.unwrap();
+        let entropy = testkit::entropy(5);
+        scope.replace_additional_properties(ann.id, &[property("x")], &*entropy).await.unwrap();
+        scope.replace_additional_properties(ann.id, &[property("b"), property("a")], &*entropy).await.unwrap();
+        unit.commit().await.unwrap();
+        let stored = store.tenant(OPERATOR).additional_properties(ann.id).await.unwrap();
+        assert_eq!(stored, [property("b"), property("a")]);
+    }
+
+    async fn a_peer_comes_back_with_its_asset_routes_and_tokens(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let bob = peer(&asset, "test.bob", 1);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_peer(&bob).await.unwrap();
+        let tokens = [Secret::new("in-1"), Secret::new("in-2")];
+        unit.tenant(OPERATOR).replace_peer_tokens(bob.id, &tokens, now()).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.every_tenant().all_peers().await.unwrap(), std::slice::from_ref(&bob));
+        assert_eq!(store.tenant(OPERATOR).peer(bob.id).await.unwrap(), Some(bob.clone()));
+        assert_eq!(store.every_tenant().all_peer_tokens().await.unwrap().len(), 2);
+        let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
+        assert!(other.all_peer_tokens().await.unwrap().is_empty());
+        let unit = store.begin().await.unwrap();
+        assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
+        unit.commit().await.unwrap();
+        assert!(store.every_tenant().all_peer_tokens().await.unwrap().is_empty());
+    }
+
+    async fn a_token_of_another_peer_is_refused(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let (bob, eve) = (peer(&asset, "test.bob", 1), peer(&asset, "test.eve", 2));
+        let unit = store.begin().await.unwrap();
+        let scope = unit.tenant(OPERATOR);
+        scope.insert_peer(&bob).await.unwrap();
+        scope.insert_peer(&eve).await.unwrap();
+        scope.replace_peer_tokens(bob.id, &[Secret::new("same")], now()).await.unwrap();
+        let refused = scope.replace_peer_tokens(eve.id, &[Secret::new("same")], now()).await.unwrap_err();
+        assert!(refused.is_unique_violation());
+    }
+
+    async fn a_change_of_the_directory_is_told_to_who_keeps_a_copy(database) {
+        let store = open(&database).await;
+        let mut changes = store.directory_changes();
+        add_asset(&store, "USD", 7).await.unwrap();
+        changes.notified().await;
+    }
+}
+
+#[test]
+fn a_peer_that_moves_takes_its_first_route_with_it() {
+    let asset = TenantAsset {
+        id: Uuid::from_u128(1).into(),
+        tenant_id: OPERATOR,
+        ledger: 1,
+        asset: money::Asset::new("USD", 2).unwrap(),
+        withdrawal_threshold: None,
+        liquidity_threshold: None,
+        created_at: now(),
+        updated_at: now(),
+        deleted_at: None,
+    };
+    let mut bob = peer(&asset, "test.bob", 1);
+    bob.move_to("test.moved".into());
+    assert_eq!(bob.routes, ["test.moved", "test.other"]);
+}

@@ -1,0 +1,40 @@
+//! `POST` and `DELETE /continue/{id}`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use gnap::{ContinueResponse, ErrorCode, TokenValue};
+use http::StatusCode;
+
+use crate::Api;
+use crate::body::{Expected, check_content_type};
+use crate::errors::ApiError;
+use crate::signed::Message;
+
+/// `POST /continue/{id}`: go on, with `interact_ref` or by polling.
+pub(crate) async fn go_on(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<Json<ContinueResponse>, ApiError> {
+    check_content_type(&message.headers, &message.body, Expected::JsonOrNothing)?;
+    let token = continue_token(&message)?;
+    Ok(Json(api.auth.continue_grant(&id, &token, message.signed()).await?))
+}
+
+/// `DELETE /continue/{id}`: give the grant up.
+pub(crate) async fn cancel(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<StatusCode, ApiError> {
+    let token = continue_token(&message)?;
+    api.auth.cancel_grant(&id, &token, message.signed()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Without the token the signature cannot cover what it has to.
+fn continue_token(message: &Message) -> Result<TokenValue, ApiError> {
+    message
+        .token()
+        .ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, ErrorCode::InvalidClient, "invalid signature headers"))
+}

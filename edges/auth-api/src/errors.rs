@@ -1,0 +1,202 @@
+//! Every refusal as HTTP: status, code, words (auth sections 4, 5 and 6). The one place where they meet.
+//!
+//! A failing database is logged here and told to nobody.
+
+use auth::{
+    CancelError, ClientError, ContinueError, DecideError, DetailsError, FinishError, IntrospectError,
+    RequestGrantError, StartError, StoreError, TenantError, TokenError,
+};
+use auth_model::{ChoiceRefusal, ContinueRefusal, RequestRefusal};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use gnap::{ErrorBody, ErrorCode, InvalidBody};
+use http::StatusCode;
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: ErrorCode,
+    pub(crate) description: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: ErrorCode, description: impl ToString) -> Self {
+        Self { status, code, description: description.to_string() }
+    }
+
+    /// The request does not have the shape the API describes.
+    pub(crate) fn schema(status: StatusCode, problem: impl std::fmt::Display) -> Self {
+        let description = format!("Received error validating OpenAPI request: {problem}");
+        Self::new(status, ErrorCode::InvalidRequest, description)
+    }
+
+    pub(crate) fn bad_request(problem: impl std::fmt::Display) -> Self {
+        Self::schema(StatusCode::BAD_REQUEST, problem)
+    }
+
+    fn internal(error: &StoreError) -> Self {
+        tracing::error!(%error, "the database failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::RequestDenied, "internal server error")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(ErrorBody::new(self.code, self.description))).into_response()
+    }
+}
+
+/// An unknown path, or a method the path does not have.
+pub(crate) async fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, "Not Found")
+}
+
+impl From<InvalidBody> for ApiError {
+    fn from(error: InvalidBody) -> Self {
+        Self::bad_request(error)
+    }
+}
+
+impl From<ClientError> for ApiError {
+    fn from(error: ClientError) -> Self {
+        let status = match error {
+            ClientError::Unknown(ref cause) => {
+                tracing::info!(reason = %cause, "a client's key could not be had");
+                StatusCode::BAD_REQUEST
+            }
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Self::new(status, ErrorCode::InvalidClient, error)
+    }
+}
+
+impl From<RequestGrantError> for ApiError {
+    fn from(error: RequestGrantError) -> Self {
+        let code = match error {
+            RequestGrantError::Body(error) => return error.into(),
+            RequestGrantError::Client(error) => return error.into(),
+            RequestGrantError::Store(error) => return Self::internal(&error),
+            RequestGrantError::NoTenant => {
+                return Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, error);
+            }
+            RequestGrantError::Refused(RequestRefusal::NamelessClient) | RequestGrantError::NamelessClient => {
+                ErrorCode::InvalidClient
+            }
+            RequestGrantError::Refused(_) => ErrorCode::InvalidRequest,
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, error)
+    }
+}
+
+impl From<ContinueError> for ApiError {
+    fn from(error: ContinueError) -> Self {
+        let (status, code) = match error {
+            ContinueError::Body(error) => return error.into(),
+            ContinueError::Client(error) => return error.into(),
+            ContinueError::Store(error) => return Self::internal(&error),
+            ContinueError::NoGrant => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation),
+            ContinueError::Refused(refusal) => match refusal {
+                ContinueRefusal::NoReference => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
+                ContinueRefusal::NotFound => (StatusCode::NOT_FOUND, ErrorCode::InvalidContinuation),
+                ContinueRefusal::TooFast | ContinueRefusal::PolledTooFast => {
+                    (StatusCode::BAD_REQUEST, ErrorCode::TooFast)
+                }
+                ContinueRefusal::NotApproved | ContinueRefusal::NotPollable | ContinueRefusal::NotContinuable => {
+                    (StatusCode::UNAUTHORIZED, ErrorCode::RequestDenied)
+                }
+            },
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Client(error) => error.into(),
+            CancelError::Store(error) => Self::internal(&error),
+            CancelError::NoGrant => Self::new(StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation, error),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Client(error) => error.into(),
+            TokenError::Store(error) => Self::internal(&error),
+            TokenError::NoToken => Self::new(StatusCode::UNAUTHORIZED, ErrorCode::InvalidClient, error),
+            TokenError::Refused(_) => Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRotation, error),
+        }
+    }
+}
+
+impl From<IntrospectError> for ApiError {
+    fn from(error: IntrospectError) -> Self {
+        let IntrospectError::Store(error) = error;
+        Self::internal(&error)
+    }
+}
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        let (status, code) = match error {
+            StartError::Store(error) => return Self::internal(&error),
+            StartError::Unknown => (StatusCode::BAD_REQUEST, ErrorCode::UnknownInteraction),
+            StartError::Over { .. } => (StatusCode::FORBIDDEN, ErrorCode::InvalidInteraction),
+            StartError::NoIdentityProvider { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::RequestDenied),
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<FinishError> for ApiError {
+    fn from(error: FinishError) -> Self {
+        let (status, code) = match error {
+            FinishError::Store(error) => return Self::internal(&error),
+            FinishError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::UnknownInteraction),
+            FinishError::Expired { .. } | FinishError::Undecided => {
+                (StatusCode::UNAUTHORIZED, ErrorCode::InvalidInteraction)
+            }
+            FinishError::OtherBrowser => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<DetailsError> for ApiError {
+    fn from(error: DetailsError) -> Self {
+        let (status, code) = match error {
+            DetailsError::Store(error) => return Self::internal(&error),
+            DetailsError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::UnknownInteraction),
+            DetailsError::NoIdentityProvider => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::InvalidRequest),
+            DetailsError::Secret => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
+        let (status, code) = match error {
+            DecideError::Store(error) => return Self::internal(&error),
+            DecideError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::UnknownInteraction),
+            DecideError::Secret => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidInteraction),
+            DecideError::Refused(ChoiceRefusal::Over) => (StatusCode::UNAUTHORIZED, ErrorCode::UserDenied),
+            DecideError::Refused(ChoiceRefusal::NotPending) => (StatusCode::BAD_REQUEST, ErrorCode::InvalidInteraction),
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<TenantError> for ApiError {
+    fn from(error: TenantError) -> Self {
+        let status = match error {
+            TenantError::Store(error) => return Self::internal(&error),
+            TenantError::Duplicate => StatusCode::CONFLICT,
+            TenantError::NotFound => StatusCode::NOT_FOUND,
+        };
+        Self::new(status, ErrorCode::InvalidRequest, error)
+    }
+}

@@ -1,0 +1,17 @@
+//! `POST /` of the introspection listener.
+
+use axum::Json;
+use axum::extract::State;
+use gnap::{IntrospectionRequest, TokenInfo};
+
+use crate::Api;
+use crate::body::{Expected, check_content_type};
+use crate::errors::ApiError;
+use crate::signed::Message;
+
+/// `POST /`: what is this token good for?
+pub(crate) async fn introspect(State(api): State<Api>, message: Message) -> Result<Json<TokenInfo>, ApiError> {
+    check_content_type(&message.headers, &message.body, Expected::Json)?;
+    let question = IntrospectionRequest::parse(&message.body)?;
+    Ok(Json(api.auth.introspect(&question).await?))
+}

@@ -1,0 +1,97 @@
+//! `/tenant` of the service listener: the backend reports its tenants (auth section 12).
+
+use auth::{TenantChange, TenantData};
+use auth_model::{Change, TenantId};
+use axum::extract::{Path, State};
+use clock::Timestamp;
+use http::StatusCode;
+use serde::Deserialize;
+use url::Url;
+
+use crate::Api;
+use crate::errors::{ApiError, not_found};
+use crate::signed::Message;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewTenant {
+    id: Option<String>,
+    api_secret: String,
+    idp_consent_url: Option<Url>,
+    idp_secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Changes {
+    api_secret: Option<String>,
+    #[serde(default)]
+    idp_consent_url: Change<Url>,
+    #[serde(default)]
+    idp_secret: Change<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Deletion {
+    deleted_at: Timestamp,
+}
+
+/// `POST /tenant`
+pub(crate) async fn create(State(api): State<Api>, message: Message) -> Result<StatusCode, ApiError> {
+    let tenant: NewTenant = read(&message)?;
+    require_text("apiSecret", &tenant.api_secret)?;
+    let id = match tenant.id {
+        Some(id) => id.parse().map_err(|_| ApiError::bad_request("body.id must be a UUID"))?,
+        None => api.auth.fresh_tenant_id(),
+    };
+    let tenant = TenantData {
+        id,
+        api_secret: tenant.api_secret,
+        idp_consent_url: tenant.idp_consent_url,
+        idp_secret: tenant.idp_secret,
+    };
+    api.auth.create_tenant(&tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PATCH /tenant/{id}`
+pub(crate) async fn update(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<StatusCode, ApiError> {
+    let changes: Changes = read(&message)?;
+    if let Some(secret) = &changes.api_secret {
+        require_text("apiSecret", secret)?;
+    }
+    let Ok(id) = id.parse::<TenantId>() else { return Err(not_found().await) };
+    let change = TenantChange {
+        api_secret: changes.api_secret,
+        idp_consent_url: changes.idp_consent_url,
+        idp_secret: changes.idp_secret,
+    };
+    api.auth.update_tenant(id, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /tenant/{id}`
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<StatusCode, ApiError> {
+    let deletion: Deletion = read(&message)?;
+    let Ok(id) = id.parse::<TenantId>() else { return Err(not_found().await) };
+    api.auth.delete_tenant(id, deletion.deleted_at).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, ApiError> {
+    let body: &[u8] = if message.body.is_empty() { b"{}" } else { &message.body };
+    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format_args!("body {error}")))
+}
+
+fn require_text(member: &str, text: &str) -> Result<(), ApiError> {
+    if text.is_empty() { Err(ApiError::bad_request(format_args!("body.{member} must not be empty"))) } else { Ok(()) }
+}

@@ -1,0 +1,64 @@
+//! A request whose signature is going to be checked: its parts as they were received.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use gnap::TokenValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode};
+use http_signatures::{SignedRequest, TargetOrigin};
+
+use crate::Api;
+use crate::body::check_accept;
+use crate::errors::ApiError;
+use crate::routing::RawTarget;
+
+/// Method, absolute URL, headers and body of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    method: Method,
+    target_uri: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Message {
+    /// For the verifier.
+    pub(crate) fn signed(&self) -> SignedRequest<'_> {
+        SignedRequest {
+            method: self.method.as_str(),
+            target_uri: &self.target_uri,
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
+
+    /// The token presented: the header's text, without the scheme if it is `GNAP`.
+    ///
+    /// Another scheme is left in place, so what is presented equals no token.
+    pub(crate) fn token(&self) -> Option<TokenValue> {
+        let text = self.headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
+        Some(text.strip_prefix("GNAP ").unwrap_or(text).into())
+    }
+}
+
+impl FromRequest<Api> for Message {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        check_accept(request.headers())?;
+        let (method, headers) = (request.method().clone(), request.headers().clone());
+        let target_uri = target_uri(&api.origin, &request)?;
+        let body = Bytes::from_request(request, api).await.map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ApiError::schema(StatusCode::PAYLOAD_TOO_LARGE, "request entity too large")
+            }
+            status => ApiError::schema(status, "the body could not be read"),
+        })?;
+        Ok(Self { method, target_uri, headers, body })
+    }
+}
+
+fn target_uri(origin: &TargetOrigin, request: &Request) -> Result<String, ApiError> {
+    let raw = request.extensions().get::<RawTarget>().map_or("/", |target| &target.0);
+    origin.target_uri(raw, request.headers()).map_err(ApiError::bad_request)
+}

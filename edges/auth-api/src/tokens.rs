@@ -1,0 +1,29 @@
+//! `POST` and `DELETE /token/{id}`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use gnap::TokenResponse;
+use http::StatusCode;
+
+use crate::Api;
+use crate::errors::ApiError;
+use crate::signed::Message;
+
+/// `POST /token/{id}`: replace an access token.
+pub(crate) async fn rotate(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<Json<TokenResponse>, ApiError> {
+    Ok(Json(api.auth.rotate_token(&id, message.token().as_ref(), message.signed()).await?))
+}
+
+/// `DELETE /token/{id}`: revoke an access token.
+pub(crate) async fn revoke(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    message: Message,
+) -> Result<StatusCode, ApiError> {
+    api.auth.revoke_token(&id, message.token().as_ref(), message.signed()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

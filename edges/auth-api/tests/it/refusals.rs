@@ -1,0 +1,130 @@
+//! What every listener refuses before it looks at the details.
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use testkit::on_each_database;
+
+use crate::harness::{OPERATOR, Server, call, incoming, refused};
+
+fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+}
+
+/// Every signed route, with a plausible target.
+fn signed_routes() -> [(&'static str, String); 5] {
+    let id = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
+    [
+        ("POST", format!("/{OPERATOR}")),
+        ("POST", format!("/continue/{id}")),
+        ("DELETE", format!("/continue/{id}")),
+        ("POST", format!("/token/{id}")),
+        ("DELETE", format!("/token/{id}")),
+    ]
+}
+
+on_each_database! {
+    async fn unsigned_requests_are_refused_everywhere(database) {
+        let server = Server::on(database).await;
+        for (method, path) in signed_routes() {
+            let body = if path == format!("/{OPERATOR}") { incoming().to_string() } else { String::new() };
+            let mut sent = headers(&[(CONTENT_TYPE, "application/json")]);
+            sent.insert("authorization", HeaderValue::from_static("GNAP x"));
+            let answer = call(&server.routers.auth, method, &path, sent, body).await;
+            assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature headers"), "{method} {path}");
+        }
+    }
+
+    async fn a_signature_over_another_request_is_refused(database) {
+        let server = Server::on(database).await;
+        let body = incoming().to_string();
+        let mut sent = HeaderMap::new();
+        let url = format!("http://elsewhere.example/{OPERATOR}");
+        let now = clock::Clock::now(&*server.clock);
+        server.client.sign("POST", &url, &mut sent, body.as_bytes(), now).unwrap();
+        let path = format!("/{OPERATOR}");
+        let answer = call(&server.routers.auth, "POST", &path, sent.clone(), body).await;
+        assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature"));
+        let changed = incoming().to_string().replace("alice", "mallory");
+        let answer = call(&server.routers.auth, "POST", &path, sent, changed).await;
+        assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature headers"));
+    }
+
+    async fn an_old_signature_is_refused(database) {
+        let server = Server::on(database).await;
+        let body = incoming().to_string();
+        let mut sent = HeaderMap::new();
+        let url = format!("http://auth.example/{OPERATOR}");
+        let now = clock::Clock::now(&*server.clock);
+        server.client.sign("POST", &url, &mut sent, body.as_bytes(), now).unwrap();
+        server.wait(301);
+        let answer = call(&server.routers.auth, "POST", &format!("/{OPERATOR}"), sent, body).await;
+        assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature"));
+    }
+
+    async fn clients_must_send_and_accept_json(database) {
+        let server = Server::on(database).await;
+        let path = format!("/{OPERATOR}");
+        let prefix = "Received error validating OpenAPI request: ";
+        for (sent, status, words) in [
+            (headers(&[(ACCEPT, "text/html")]), 406, "Must accept application/json"),
+            (headers(&[(ACCEPT, "application/json;q=0")]), 406, "Must accept application/json"),
+            (headers(&[]), 400, "body media type is not specified"),
+            (headers(&[(CONTENT_TYPE, "text/plain")]), 415, "Unsupported Content-Type text/plain"),
+            (headers(&[(CONTENT_TYPE, "application/json")]), 400, "body is not valid JSON"),
+        ] {
+            let answer = call(&server.routers.auth, "POST", &path, sent, "{".to_owned()).await;
+            assert_eq!(answer.refusal(), refused(status, "invalid_request", &format!("{prefix}{words}")));
+        }
+        let long = "x".repeat(2 << 20);
+        let answer = call(&server.routers.auth, "POST", &path, headers(&[(CONTENT_TYPE, "application/json")]), long).await;
+        assert_eq!(answer.status, 413);
+    }
+
+    async fn unknown_paths_and_methods_are_not_found(database) {
+        let server = Server::on(database).await;
+        let routers = &server.routers;
+        for (router, method, path) in [
+            (&routers.auth, "GET", "/nothing/here"),
+            (&routers.auth, "POST", "/"),
+            (&routers.auth, "GET", "/continue/x"),
+            (&routers.auth, "PUT", "/token/x"),
+            (&routers.interaction, "POST", "/grant/a/b"),
+            (&routers.introspection, "GET", "/"),
+            (&routers.service, "GET", "/tenant"),
+            (&routers.admin, "GET", "/anything"),
+        ] {
+            let answer = call(router, method, path, HeaderMap::new(), String::new()).await;
+            assert_eq!(answer.refusal(), refused(404, "invalid_request", "Not Found"), "{method} {path}");
+        }
+    }
+
+    async fn health_is_told_on_every_listener(database) {
+        let server = Server::on(database).await;
+        let routers = &server.routers;
+        for router in [&routers.auth, &routers.interaction, &routers.introspection, &routers.service, &routers.admin] {
+            for path in ["/healthz", "/HealthZ/"] {
+                let answer = call(router, "GET", path, HeaderMap::new(), String::new()).await;
+                assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "OK"));
+            }
+        }
+        let discovery = call(&routers.auth, "GET", "/discovery", HeaderMap::new(), String::new()).await.json();
+        assert_eq!(discovery["grant_request_endpoint"], "http://auth.example/{tenantId}");
+    }
+
+    async fn every_origin_may_call_but_not_the_admin_api(database) {
+        let server = Server::on(database).await;
+        let ask = headers(&[
+            (http::header::ORIGIN, "https://x.example"),
+            (http::header::ACCESS_CONTROL_REQUEST_METHOD, "POST"),
+            (http::header::ACCESS_CONTROL_REQUEST_HEADERS, "signature, signature-input"),
+        ]);
+        let answer = call(&server.routers.auth, "OPTIONS", &format!("/{OPERATOR}"), ask.clone(), String::new()).await;
+        assert_eq!(answer.status, 204);
+        assert_eq!(answer.headers["access-control-allow-origin"], "*");
+        assert_eq!(answer.headers["access-control-allow-methods"], "GET,HEAD,PUT,POST,DELETE,PATCH");
+        assert_eq!(answer.headers["access-control-allow-headers"], "signature, signature-input");
+        assert_eq!(answer.headers["vary"], "Origin");
+        let answer = call(&server.routers.admin, "OPTIONS", "/healthz", ask, String::new()).await;
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    }
+}

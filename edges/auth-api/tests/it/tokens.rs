@@ -1,0 +1,89 @@
+//! `POST` and `DELETE /token/{id}`.
+
+use serde_json::Value;
+use testkit::on_each_database;
+
+use crate::harness::{Server, refused};
+
+fn managed(answer: &Value) -> (String, String) {
+    let token = &answer["access_token"];
+    let manage = token["manage"].as_str().unwrap().strip_prefix("http://auth.example").unwrap();
+    (manage.to_owned(), token["value"].as_str().unwrap().to_owned())
+}
+
+on_each_database! {
+    async fn rotation_replaces_the_token_and_keeps_the_rights(database) {
+        let server = Server::on(database).await;
+        let grant = server.incoming_grant().await;
+        let (manage, old) = managed(&grant);
+        let rotated = server.signed("POST", &manage, Some(&old), None).await.json();
+        assert_eq!(rotated.as_object().unwrap().len(), 1);
+        assert_eq!(rotated["access_token"]["access"], grant["access_token"]["access"]);
+        let (next, new) = managed(&rotated);
+        assert_ne!((&manage, &old), (&next, &new));
+        assert!(!server.is_active(&old).await);
+        assert!(server.is_active(&new).await);
+        let again = server.signed("POST", &manage, Some(&old), None).await.refusal();
+        assert_eq!(again, refused(401, "invalid_client", "invalid access token"));
+    }
+
+    async fn an_expired_token_is_inactive_and_may_still_be_rotated(database) {
+        let server = Server::on(database).await;
+        let (manage, old) = managed(&server.incoming_grant().await);
+        server.wait(600);
+        assert!(server.is_active(&old).await);
+        server.wait(1);
+        assert!(!server.is_active(&old).await);
+        let rotated = server.signed("POST", &manage, None, None).await.json();
+        assert!(server.is_active(&managed(&rotated).1).await);
+    }
+
+    async fn of_parallel_rotations_one_wins(database) {
+        let server = Server::on(database).await;
+        let (manage, _) = managed(&server.incoming_grant().await);
+        let rotate = || server.signed("POST", &manage, None, None);
+        let (a, b, c) = tokio::join!(rotate(), rotate(), rotate());
+        let mut statuses = [a, b, c].map(|answer| answer.status.as_u16());
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200);
+        assert!(statuses[1..].iter().all(|status| [401, 404].contains(status)), "{statuses:?}");
+    }
+
+    async fn revocation_takes_effect_at_once(database) {
+        let server = Server::on(database).await;
+        let (manage, token) = managed(&server.incoming_grant().await);
+        assert_eq!(server.signed("DELETE", &manage, Some(&token), None).await.status, 204);
+        assert!(!server.is_active(&token).await);
+        let again = server.signed("DELETE", &manage, Some(&token), None).await.refusal();
+        assert_eq!(again, refused(401, "invalid_client", "invalid access token"));
+    }
+
+    async fn a_token_is_managed_by_its_client_only(database) {
+        let server = Server::on(database).await;
+        let (manage, token) = managed(&server.incoming_grant().await);
+        for method in ["POST", "DELETE"] {
+            let stranger = server.signed_by(&server.stranger, method, &manage, Some(&token), None).await.refusal();
+            assert_eq!(stranger, refused(400, "invalid_client", "could not determine client"));
+            let other = server.signed(method, &manage, Some("another token"), None).await.refusal();
+            assert_eq!(other, refused(401, "invalid_client", "invalid access token"));
+            for unknown in ["/token/4ba23a9f-94c6-4f8d-9388-8b03b19e3155", "/token/nonsense"] {
+                let refusal = server.signed(method, unknown, None, None).await.refusal();
+                assert_eq!(refusal, refused(401, "invalid_client", "invalid access token"));
+            }
+        }
+        assert!(server.is_active(&token).await);
+    }
+
+    async fn old_tokens_are_forgotten_after_their_retention(database) {
+        let server = Server::on(database).await;
+        let (manage, _) = managed(&server.incoming_grant().await);
+        server.wait(600 + 720 * 3600);
+        server.auth.purge().await;
+        let last = server.signed("POST", &manage, None, None).await;
+        assert_eq!(last.status, 200, "kept until the retention has passed");
+        let (manage, _) = managed(&last.json());
+        server.wait(601 + 720 * 3600);
+        server.auth.purge().await;
+        assert_eq!(server.signed("POST", &manage, None, None).await.status, 401);
+    }
+}

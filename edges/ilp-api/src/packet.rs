@@ -1,0 +1,71 @@
+//! One packet in, its reply out.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
+use connector::{Attempt, Connector, Outcome, REPEATABLE, REPEATED, Source};
+use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use ilp_packet::PrepareBuf;
+
+use crate::bearer;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// Authenticates, reads and answers; the checks stand in the reference's order.
+pub(crate) async fn handle(State(connector): State<Connector>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")], "packets are sent by POST").into_response();
+    }
+    let Some(token) = bearer::token(request.headers()) else {
+        return unauthorized("Bearer token required in Authorization header");
+    };
+    let Some(peer) = connector.authenticate(token) else {
+        return unauthorized("Access Denied - Invalid Token");
+    };
+    if !is_octets(request.headers()) {
+        return bad_request("Expected Content-Type of application/octet-stream");
+    }
+    let attempt = if request.headers().contains_key(REPEATED) { Attempt::Again } else { Attempt::First };
+    let peer_repeats = request.headers().contains_key(REPEATABLE);
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        // Too large, or shorter than announced; the rejection says which.
+        Err(rejection) => return rejection.into_response(),
+    };
+    let packet = match PrepareBuf::parse(body.into()) {
+        Ok(packet) => packet,
+        Err(error) => {
+            tracing::debug!(peer.id = %peer.id(), %error, "body is no Prepare");
+            return bad_request("the body is not an ILP Prepare packet");
+        }
+    };
+    match connector.handle_prepare(Source::Peer(peer), packet, attempt).await {
+        Outcome::Reply(reply) => octets(reply),
+        // No ILP reply: a Reject would be taken for proof that nothing was paid.
+        Outcome::Unresolved | Outcome::Paid if peer_repeats => {
+            (StatusCode::GATEWAY_TIMEOUT, [(REPEATABLE, "1")], "the packet's outcome is not known; repeat it")
+                .into_response()
+        }
+        Outcome::Unresolved | Outcome::Paid => octets(connector.unresolved_reject()),
+    }
+}
+
+fn is_octets(headers: &HeaderMap) -> bool {
+    let essence =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(OCTETS))
+}
+
+fn octets(reply: Bytes) -> Response {
+    let yes = HeaderValue::from_static("1");
+    ([(CONTENT_TYPE, HeaderValue::from_static(OCTETS)), (REPEATABLE, yes)], reply).into_response()
+}
+
+fn unauthorized(message: &'static str) -> Response {
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], message).into_response()
+}
+
+fn bad_request(message: &'static str) -> Response {
+    (StatusCode::BAD_REQUEST, message).into_response()
+}

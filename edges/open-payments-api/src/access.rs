@@ -1,0 +1,135 @@
+//! What a token allows a request to do (open-payments section 4).
+//!
+//! Asked of the authorization server for every request: a revoked token is refused at once.
+
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use gnap::{AccessItem, AccessType, Action, ActiveToken, LimitAmount, RequiredAccess, ResourceUrl, TokenInfo};
+use payments_model::TenantId;
+use payments_model::grant_limits::GrantLimits;
+
+use crate::backend::TokenGrant;
+use crate::error::ApiError;
+use crate::request::ApiRequest;
+use crate::settings::OpenPaymentsApi;
+use crate::signature::check_signature;
+
+/// What an operation needs a token for.
+#[derive(Clone, Debug)]
+pub(crate) struct Needed<'a> {
+    pub(crate) kind: AccessType,
+    pub(crate) action: Action,
+    /// The wallet address the request is about, as given.
+    pub(crate) wallet_address: Option<&'a str>,
+    /// The tenant the path names.
+    pub(crate) tenant: Option<TenantId>,
+}
+
+/// A request whose token and signature are good.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The client, as stored on what it creates: its wallet address, or a name made of its key.
+    pub(crate) client: String,
+    /// Whose resources it sees.
+    pub(crate) reach: Reach,
+    /// The grant behind the token.
+    pub(crate) grant: TokenGrant,
+    /// Equal for repeats of one request only: the signature covers everything in it.
+    pub(crate) idempotency_key: String,
+}
+
+/// Whose resources a caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those it created.
+    Own,
+    /// All of the wallet address.
+    All,
+}
+
+impl Caller {
+    /// The client to restrict a list to.
+    pub(crate) fn client_filter(&self) -> Option<&str> {
+        (self.reach == Reach::Own).then_some(self.client.as_str())
+    }
+
+    /// Whether it sees what `creator` created.
+    pub(crate) fn sees(&self, creator: Option<&str>) -> bool {
+        self.client_filter().is_none_or(|client| creator == Some(client))
+    }
+}
+
+/// Introspects the token of `request`, then verifies its signature with the key of the token's client.
+pub(crate) async fn authorize(
+    api: &OpenPaymentsApi,
+    request: &ApiRequest,
+    needed: Needed<'_>,
+) -> Result<Caller, ApiError> {
+    let challenge = || format!("GNAP as_uri={}", api.settings.auth_server_grant_url);
+    let token = introspect(api, request, &needed).await.map_err(|error| match error {
+        ApiError::Told { status: StatusCode::SERVICE_UNAVAILABLE, .. } => error,
+        refused => refused.challenging(challenge()),
+    })?;
+    let item = token.access.first();
+    let wider = needed.action.widened().is_some_and(|wider| item.is_some_and(|item| item.actions().contains(wider)));
+    let signature = check_signature(api, request, &token.client).await?;
+    Ok(Caller {
+        client: token.client.identity(),
+        reach: if wider { Reach::All } else { Reach::Own },
+        grant: TokenGrant { id: token.grant, limits: item.and_then(limits_of) },
+        idempotency_key: signature,
+    })
+}
+
+async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed<'_>) -> Result<ActiveToken, ApiError> {
+    let token = bearer(request)
+        .ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "Missing or invalid authorization header value"))?;
+    let insufficient = || ApiError::new(StatusCode::FORBIDDEN, "Insufficient Grant");
+    let identifier: Option<ResourceUrl> = match needed.wallet_address {
+        Some(text) => Some(text.parse().map_err(|_| insufficient())?),
+        None => None,
+    };
+    let access = vec![RequiredAccess::one(needed.kind, needed.action, identifier)];
+    let active = match api.introspection.introspect(token, access).await {
+        Ok(TokenInfo::Active(active)) => active,
+        Ok(TokenInfo::Inactive) => return Err(ApiError::new(StatusCode::FORBIDDEN, "Inactive Token")),
+        Err(error) => {
+            tracing::warn!(%error, "a token could not be introspected");
+            return Err(if error.is_unavailable() {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Authorization server is unavailable")
+            } else {
+                ApiError::new(StatusCode::UNAUTHORIZED, "Invalid Token")
+            });
+        }
+    };
+    let foreign = match (&active.tenant_id, needed.tenant) {
+        (Some(of_token), Some(of_path)) => !of_token.eq_ignore_ascii_case(&of_path.to_string()),
+        _ => false,
+    };
+    match active.access.as_slice() {
+        [_] if !foreign => Ok(active),
+        [] | [_] => Err(insufficient()),
+        _ => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "Unexpected number of access items")),
+    }
+}
+
+/// The token of `Authorization: GNAP <token>`: one scheme in capitals, one space.
+fn bearer(request: &ApiRequest) -> Option<&str> {
+    let token = request.headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("GNAP ")?;
+    (!token.is_empty() && !token.contains(' ')).then_some(token)
+}
+
+fn limits_of(item: &AccessItem) -> Option<GrantLimits> {
+    let limits = item.limits()?;
+    let (debit_amount, receive_amount) = match limits.amount.clone() {
+        Some(LimitAmount::Debit(amount)) => (Some(amount), None),
+        Some(LimitAmount::Receive(amount)) => (None, Some(amount)),
+        None => (None, None),
+    };
+    Some(GrantLimits {
+        receiver: limits.receiver.as_ref().map(ToString::to_string),
+        interval: limits.interval.as_ref().map(ToString::to_string),
+        debit_amount,
+        receive_amount,
+    })
+}

@@ -1,0 +1,29 @@
+//! The shutdown gate: while the process drains, every request is sent elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Open until [`ShutdownGate::close`]. Every clone is the same gate.
+#[derive(Clone, Debug, Default)]
+pub struct ShutdownGate(Arc<AtomicBool>);
+
+impl ShutdownGate {
+    /// Refuses every request from now on.
+    pub fn close(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+pub(crate) async fn refuse_while_draining(State(gate): State<ShutdownGate>, request: Request, next: Next) -> Response {
+    if gate.0.load(Ordering::Acquire) {
+        let close = [(CONNECTION, HeaderValue::from_static("close"))];
+        return (StatusCode::SERVICE_UNAVAILABLE, close, "Server is in the process of restarting").into_response();
+    }
+    next.run(request).await
+}

@@ -1,0 +1,64 @@
+//! Quotes: create and read (open-payments section 9).
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use gnap::{AccessType, Action};
+use open_payments::{CreateQuote, QuoteAmount};
+use payments_model::quote::QuoteRequest;
+
+use crate::access::{Needed, authorize};
+use crate::backend::{CreateQuoteError, NewQuote};
+use crate::error::ApiError;
+use crate::render;
+use crate::request::ApiRequest;
+use crate::routes::{Id, Tenant};
+use crate::settings::OpenPaymentsApi;
+use crate::wallet_addresses::{check_active, of_tenant, require_active};
+
+/// `POST /{T}/quotes`
+pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
+    request.require_accepts_json()?;
+    let asked = request.json_body(CreateQuote::parse)?;
+    request.require_signature_headers()?;
+    let wallet_address = Some(asked.wallet_address.as_str());
+    let needed = Needed { kind: AccessType::Quote, action: Action::Create, wallet_address, tenant };
+    let caller = authorize(api, request, needed).await?;
+    let address = require_active(api, &asked.wallet_address).await?;
+    let tenant = of_tenant(&address, tenant).ok_or(CreateQuoteError::UnknownWalletAddress)?;
+    let amount = match asked.amount {
+        QuoteAmount::Receiver => QuoteRequest::ReceiverRemainder,
+        QuoteAmount::Debit(amount) => QuoteRequest::DebitAmount(amount.into()),
+        QuoteAmount::Receive(amount) => QuoteRequest::ReceiveAmount(amount.into()),
+    };
+    let new = NewQuote { wallet_address: address.id, receiver: asked.receiver, amount, client: caller.client };
+    let quote = api.backend.create_quote(tenant, new).await?;
+    render::json(StatusCode::CREATED, &render::quote(&api.settings, &address.address, &quote))
+}
+
+/// `GET /{T}/quotes/{id}`
+pub(crate) async fn get(
+    api: &OpenPaymentsApi,
+    request: &ApiRequest,
+    tenant: Tenant,
+    id: &Id,
+) -> Result<Response, ApiError> {
+    request.require_accepts_json()?;
+    request.require_signature_headers()?;
+    let found = match (tenant, id.uuid) {
+        (Some(tenant), Some(uuid)) => api.backend.quote(tenant, uuid.into()).await?,
+        _ => None,
+    };
+    let found = found.ok_or_else(|| {
+        ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")
+            .with("description", "Failed to get wallet address from quote")
+            .with("id", &*id.sent)
+    })?;
+    let wallet_address = Some(found.wallet_address.address.as_str());
+    let needed = Needed { kind: AccessType::Quote, action: Action::Read, wallet_address, tenant };
+    let caller = authorize(api, request, needed).await?;
+    check_active(api, &found.wallet_address)?;
+    if !caller.sees(found.resource.client.as_deref()) {
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "Quote does not exist").with("id", &*id.sent));
+    }
+    render::json(StatusCode::OK, &render::quote(&api.settings, &found.wallet_address.address, &found.resource))
+}

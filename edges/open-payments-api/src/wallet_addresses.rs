@@ -1,0 +1,168 @@
+//! Wallet addresses: found by URL, shown as documents and key sets (open-payments sections 6 and 7).
+
+use axum::http::header::{CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_signatures::{Jwk, JwkSet, PublicKey};
+use open_payments::WalletAddress as Document;
+use payments_model::TenantId;
+use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::backend::Lookup;
+use crate::error::ApiError;
+use crate::render::json;
+use crate::request::{ApiRequest, accept_names};
+use crate::settings::OpenPaymentsApi;
+
+/// How long a document may be kept by whoever reads it.
+const DOCUMENT_CACHE: &str = "public, max-age=60";
+/// Keys may be revoked, so they are kept shorter.
+const KEYS_CACHE: &str = "public, max-age=10";
+
+/// What no wallet address is longer than.
+const URL_LENGTH_MAX: usize = 2048;
+
+/// The one spelling of a wallet address: lower case, without a trailing slash, percent-encoding normalised.
+fn canonical(url: &str) -> Option<String> {
+    if url.len() > URL_LENGTH_MAX {
+        return None;
+    }
+    let parsed = Url::parse(url).ok()?;
+    let plain = parsed.query().is_none() && parsed.fragment().is_none();
+    plain.then(|| parsed.as_str().trim_end_matches('/').to_lowercase())
+}
+
+/// The wallet address a request is about, on behalf of an authorised caller; waits for one to be created.
+///
+/// Refused if it does not exist or is deactivated.
+pub(crate) async fn require_active(api: &OpenPaymentsApi, url: &str) -> Result<WalletAddress, ApiError> {
+    let refused = || ApiError::new(StatusCode::BAD_REQUEST, "Could not get wallet address");
+    let url = canonical(url).ok_or_else(refused)?;
+    let address = api.backend.wallet_address(&url, Lookup::Wait).await?.ok_or_else(refused)?;
+    if address.is_active(api.clock.now()) { Ok(address) } else { Err(refused()) }
+}
+
+/// Refuses a wallet address that was found with its resource but is deactivated.
+pub(crate) fn check_active(api: &OpenPaymentsApi, address: &WalletAddress) -> Result<(), ApiError> {
+    if address.is_active(api.clock.now()) {
+        Ok(())
+    } else {
+        Err(ApiError::new(StatusCode::BAD_REQUEST, "Could not get wallet address"))
+    }
+}
+
+/// The address if it is of the tenant the path names.
+pub(crate) fn of_tenant(address: &WalletAddress, tenant: Option<TenantId>) -> Option<TenantId> {
+    tenant.filter(|tenant| *tenant == address.tenant_id)
+}
+
+/// `GET /{path…}`
+pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Result<Response, ApiError> {
+    let url = requested_url(api, request, path).ok_or(ApiError::NOT_FOUND)?;
+    if let Some(template) = &api.settings.redirect_html_page
+        && accept_names(&request.headers, "text/html")
+    {
+        return Ok(redirect(template, &url));
+    }
+    request.require_accepts_json()?;
+    let not_found = || ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address");
+    if is_own(api, &url) {
+        return Err(not_found());
+    }
+    let lookup = if api.settings.wait_for_document { Lookup::Wait } else { Lookup::Now };
+    let address = find_active(api, &url, lookup).await?;
+    let address = address.ok_or_else(|| not_found().with("walletAddressUrl", url))?;
+    let properties = api.backend.public_properties(&address).await?;
+    let settings = &api.settings;
+    let document = Document {
+        id: address.address,
+        public_name: address.public_name,
+        asset_code: address.asset.asset.code,
+        asset_scale: address.asset.asset.scale,
+        auth_server: settings.auth_server(address.tenant_id),
+        resource_server: Some(settings.resource_server(address.tenant_id)),
+        card_service: settings.card_service_url.as_ref().map(|url| format!("{}/", url.trim_end_matches('/'))),
+        additional_properties: properties.into_iter().map(|property| (property.key, property.value)).collect(),
+    };
+    cacheable(json(StatusCode::OK, &document)?, request, DOCUMENT_CACHE).await
+}
+
+/// `GET /{path…}/jwks.json`
+pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Result<Response, ApiError> {
+    let url = requested_url(api, request, path).ok_or(ApiError::NOT_FOUND)?;
+    request.require_accepts_json()?;
+    if is_own(api, &url) {
+        let set = JwkSet { keys: vec![api.settings.own_key.clone()] };
+        return cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await;
+    }
+    let address = find_active(api, &url, Lookup::Wait).await?;
+    let address = address.ok_or_else(|| {
+        ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address").with("walletAddressUrl", url)
+    })?;
+    let keys = api.backend.keys(&address).await?;
+    let set = JwkSet { keys: keys.iter().filter_map(jwk).collect() };
+    cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
+}
+
+/// A stored key that cannot be used by anybody is not published.
+fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
+    Jwk::new(&*key.kid, PublicKey::from_base64url(&key.x).ok()?).ok()
+}
+
+async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup) -> Result<Option<WalletAddress>, ApiError> {
+    let Some(canonical) = canonical(url) else { return Ok(None) };
+    let address = api.backend.wallet_address(&canonical, lookup).await?;
+    Ok(address.filter(|address| address.is_active(api.clock.now())))
+}
+
+/// `https://` + host of the request + path, whatever the transport.
+fn requested_url(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Option<String> {
+    let host = api.settings.target.host(&request.headers)?;
+    let url = format!("https://{host}/{path}");
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+fn is_own(api: &OpenPaymentsApi, url: &str) -> bool {
+    canonical(url).is_some_and(|url| canonical(&api.settings.own_wallet_address) == Some(url))
+}
+
+/// Sends a browser to a page about the wallet address (section 7.1).
+fn redirect(template: &str, url: &str) -> Response {
+    let without_scheme = url.strip_prefix("https://").unwrap_or(url);
+    let encode =
+        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+    let place = template
+        .replacen("%ewa", &encode(url), 1)
+        .replacen("%wa", url, 1)
+        .replacen("%ewp", &encode(without_scheme), 1)
+        .replacen("%wp", without_scheme, 1);
+    match HeaderValue::from_str(&place) {
+        Ok(place) => (StatusCode::FOUND, [(LOCATION, place)], "Found").into_response(),
+        Err(_) => ApiError::NOT_FOUND.into_response(),
+    }
+}
+
+/// Adds validators, and leaves the body out if the client has it.
+async fn cacheable(response: Response, request: &ApiRequest, policy: &'static str) -> Result<Response, ApiError> {
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ApiError::BAD_REQUEST)?;
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
+    let known = request.headers.get(IF_NONE_MATCH).and_then(|sent| sent.to_str().ok());
+    let unchanged = known.is_some_and(|sent| sent.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let mut put = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            parts.headers.insert(name, value);
+        }
+    };
+    put(ETAG, &tag);
+    put(CACHE_CONTROL, policy);
+    if unchanged {
+        parts.status = StatusCode::NOT_MODIFIED;
+        return Ok(Response::from_parts(parts, axum::body::Body::empty()));
+    }
+    Ok(Response::from_parts(parts, body.into()))
+}

@@ -1,0 +1,110 @@
+//! Wallet addresses of accounts: their URL, and their creation at the instance with the key published on them.
+//!
+//! An address is its account's path below the institution's base.
+
+use admin_client::{AdminClient, AdminError, ErrorCode, Key};
+use url::Url;
+
+use crate::effects::EffectError;
+use crate::store::{AccountRow, Store};
+
+/// Where addresses are and which key is published on them.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    base: String,
+    /// Public key (base64url) published on every created address.
+    key_x: Option<String>,
+}
+
+impl Addresses {
+    /// Addresses below `base`.
+    pub(crate) fn below(base: &Url, key_x: Option<String>) -> Self {
+        Self { base: base.as_str().trim_end_matches('/').to_owned(), key_x }
+    }
+
+    pub(crate) fn url_of(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
+    /// The account path of an address below the base, however it is spelled.
+    pub(crate) fn path_of(&self, url: &str) -> Option<String> {
+        let lower = url.to_ascii_lowercase();
+        let path = lower.strip_prefix(&self.base.to_ascii_lowercase())?.strip_prefix('/')?;
+        let path = path.trim_end_matches('/');
+        (!path.is_empty()).then(|| path.to_owned())
+    }
+
+    /// The account's address exists at the instance with its key, and the account knows it.
+    pub(crate) async fn ensure(
+        &self,
+        store: &Store,
+        admin: &AdminClient,
+        account: &AccountRow,
+    ) -> Result<(), EffectError> {
+        let url = self.url_of(&account.path);
+        let existing = admin.wallet_address_by_url(&url).await?;
+        let record = match existing {
+            Some(record) => record,
+            None => self.create(admin, account, &url).await?,
+        };
+        if account.wallet_address_id != Some(record.id) {
+            // Published before the account knows its address, so that a crash in between is repaired by the next run.
+            self.publish_key(admin, account, record.id).await?;
+            store.link_wallet_address(account.id, record.id, &record.address).await?;
+        }
+        Ok(())
+    }
+
+    async fn create(
+        &self,
+        admin: &AdminClient,
+        account: &AccountRow,
+        url: &str,
+    ) -> Result<admin_client::WalletAddressRecord, EffectError> {
+        let asset = admin.asset_by_code_and_scale(account.asset.code.as_str(), account.asset.scale).await?;
+        let asset = asset.ok_or_else(|| AdminError::Refused {
+            code: ErrorCode::NotFound,
+            message: format!("the instance has no asset {}", account.asset),
+            details: None,
+        })?;
+        match admin.create_wallet_address(asset.id, url, &account.name).await {
+            Ok(record) => Ok(record),
+            // Another event asked for the same address at the same time.
+            Err(error) if error.is(&ErrorCode::Duplicate) => {
+                admin.wallet_address_by_url(url).await?.ok_or_else(|| error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn publish_key(
+        &self,
+        admin: &AdminClient,
+        account: &AccountRow,
+        wallet_address: uuid::Uuid,
+    ) -> Result<(), EffectError> {
+        let Some(x) = &self.key_x else { return Ok(()) };
+        let key = Key { kid: format!("keyid-{}", account.id), x: x.clone() };
+        match admin.create_wallet_address_key(wallet_address, &key).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is(&ErrorCode::Duplicate) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_leads_to_its_path_and_back_whatever_its_spelling() {
+        let addresses = Addresses::below(&"https://localhost:3000".parse().unwrap(), None);
+        assert_eq!(addresses.url_of("accounts/asmith"), "https://localhost:3000/accounts/asmith");
+        assert_eq!(addresses.path_of("https://LOCALHOST:3000/Accounts/ASmith/"), Some("accounts/asmith".to_owned()));
+        for foreign in ["https://localhost:30001/accounts/asmith", "https://localhost:3000", "https://localhost:3000/"]
+        {
+            assert_eq!(addresses.path_of(foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What each event causes: movements in the book and calls to the instance (wallet section F.6).
+//!
+//! Every step may be repeated: transfer ids and idempotency keys are derived from the event or its payment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin_client::{AdminClient, AdminError, ErrorCode, OutgoingPaymentState};
+use clock::Clock;
+use money::Asset;
+use uuid::Uuid;
+
+use crate::addresses::Addresses;
+use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
+use crate::fees::{FeePolicy, FeeRule, charged};
+use crate::ids::derived_v4;
+use crate::ledger_book::{Book, BookError};
+use crate::store::{AccountRow, Store};
+
+/// At most one top-up of a resource in this time.
+const TOPUP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Why an event is not dealt with yet, or never will be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EffectError {
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] database::Error),
+    /// No account has the wallet address the event is about.
+    #[error("no account has the wallet address {0}")]
+    UnknownWalletAddress(Uuid),
+    /// The payment is where this event cannot leave it.
+    #[error("payment {0} still waits for funds although its deposit was refused")]
+    StillFunding(Uuid),
+    /// The body does not have the shape of its type.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl EffectError {
+    /// Whether a later attempt may go better.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) => true,
+            Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
+            Self::Admin(error) => error.is_temporary(),
+            Self::Store(error) => error.is_retriable(),
+        }
+    }
+}
+
+/// What the effects act on.
+#[derive(Clone)]
+pub(crate) struct Effects {
+    pub(crate) store: Store,
+    pub(crate) book: Book,
+    pub(crate) admin: AdminClient,
+    pub(crate) addresses: Addresses,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fee_policy: FeePolicy,
+    pub(crate) auto_create_address: bool,
+    pub(crate) liquidity_topup: u64,
+}
+
+impl Effects {
+    /// Brings about what `event` (of id `event_id`) demands.
+    pub(crate) async fn apply(&self, event_id: Uuid, event: Event) -> Result<(), EffectError> {
+        match event {
+            Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
+            Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, self.fee_policy).await,
+            // Who pays for what was not delivered as agreed pays no fee.
+            Event::OutgoingFailed(payment) => self.settle(event_id, &payment, FeePolicy::Compat).await,
+            Event::OutgoingCancelled(payment) => Ok(self.book.release(payment.id).await?),
+            Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,
+            Event::IncomingPartial(payment) => self.confirm_partial(&payment).await,
+            Event::AddressNotFound(data) => self.create_address(&data.wallet_address_url).await,
+            Event::WebMonetization(data) => self.collect_streamed(event_id, &data.wallet_address).await,
+            Event::AssetLiquidityLow(data) => self.top_up(event_id, &data, Resource::Asset).await,
+            Event::PeerLiquidityLow(data) => self.top_up(event_id, &data, Resource::Peer).await,
+            Event::Other => Ok(()),
+        }
+    }
+
+    async fn fund_or_cancel(&self, event_id: Uuid, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
+        let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
+            return self.cancel(payment.id, "No account has this wallet address.").await;
+        };
+        if self.book.is_settled_without_hold(payment.id).await? {
+            // The payment's end was told before its beginning; a hold made now would never be released.
+            return Ok(());
+        }
+        match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
+            Ok(()) => {}
+            Err(BookError::NotEnough) => {
+                return self.cancel(payment.id, "Account does not have enough balance.").await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match self.admin.deposit_outgoing_payment_liquidity(payment.id, &event_id.to_string()).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::Duplicate) => {
+                self.after_refused_deposit(payment.id).await
+            }
+            Err(error) if error.is(&ErrorCode::NotFound) => Ok(self.book.release(payment.id).await?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A refused deposit is either the repetition of one that was accepted, or the payment was cancelled meanwhile.
+    async fn after_refused_deposit(&self, payment: Uuid) -> Result<(), EffectError> {
+        match self.admin.outgoing_payment(payment).await?.state {
+            OutgoingPaymentState::Cancelled => Ok(self.book.release(payment).await?),
+            OutgoingPaymentState::Funding => Err(EffectError::StillFunding(payment)),
+            // The hold stands until the payment's own end settles it.
+            OutgoingPaymentState::Sending | OutgoingPaymentState::Completed | OutgoingPaymentState::Failed => Ok(()),
+        }
+    }
+
+    async fn cancel(&self, payment: Uuid, reason: &str) -> Result<(), EffectError> {
+        match self.admin.cancel_outgoing_payment(payment, reason).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::NotFound) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn settle(
+        &self,
+        event_id: Uuid,
+        payment: &OutgoingPaymentData,
+        policy: FeePolicy,
+    ) -> Result<(), EffectError> {
+        let account = self.require_account(payment.wallet_address_id).await?;
+        let (debit, sent) = (payment.debit_amount.value, payment.sent_amount.value);
+        let fee = match policy {
+            FeePolicy::Compat => 0,
+            FeePolicy::FullDebit | FeePolicy::FeePlusSent => {
+                charged(policy, self.fee_rule(&account.asset).await?, debit, sent)
+            }
+        };
+        self.book.settle(&account, payment.id, sent, fee).await?;
+        if payment.balance == 0 || self.fee_policy == FeePolicy::Compat {
+            return Ok(());
+        }
+        match self.admin.create_outgoing_payment_withdrawal(payment.id, &event_id.to_string()).await {
+            Ok(()) => Ok(()),
+            // Nothing is left, or this very withdrawal was made before.
+            Err(error) if error.is(&ErrorCode::Duplicate) || error.is(&ErrorCode::Forbidden) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn fee_rule(&self, asset: &Asset) -> Result<FeeRule, EffectError> {
+        let record = self.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await?;
+        let fee = record.and_then(|record| record.sending_fee);
+        Ok(fee.map_or(FeeRule { fixed: 0, basis_points: 0 }, |fee| FeeRule {
+            fixed: fee.fixed,
+            basis_points: fee.basis_points,
+        }))
+    }
+
+    /// Withdraws first and credits then: a repetition is recognised before the customer could get it twice.
+    async fn collect(&self, event_id: Uuid, payment: &IncomingPaymentData) -> Result<(), EffectError> {
+        if payment.received_amount.value == 0 {
+            return Ok(());
+        }
+        let account = self.require_account(payment.wallet_address_id).await?;
+        match self.admin.create_incoming_payment_withdrawal(payment.id, &event_id.to_string()).await {
+            Ok(()) => {}
+            Err(error) if error.is(&ErrorCode::Duplicate) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.book.receive(&account, payment.id, payment.received_amount.value).await?)
+    }
+
+    async fn collect_streamed(&self, event_id: Uuid, streamed: &StreamedTo) -> Result<(), EffectError> {
+        let account = self.require_account(streamed.id).await?;
+        let id = derived_v4(event_id, "withdrawal");
+        match self.admin.create_wallet_address_withdrawal(streamed.id, id, &event_id.to_string()).await {
+            Ok(amount) => Ok(self.book.receive(&account, event_id, amount).await?),
+            Err(AdminError::Refused { code: ErrorCode::Forbidden, message, .. }) if message.contains("zero") => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn confirm_partial(&self, payment: &IncomingPaymentData) -> Result<(), EffectError> {
+        let Some(partial) = payment.partial_incoming_payment_id else { return Ok(()) };
+        match self.admin.confirm_partial_incoming_payment(payment.id, partial).await {
+            Ok(()) => Ok(()),
+            // Decided by the payment's end; there is nothing left to accept.
+            Err(error) if error.is(&ErrorCode::BadUserInput) || error.is(&ErrorCode::NotFound) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create_address(&self, url: &str) -> Result<(), EffectError> {
+        if !self.auto_create_address {
+            return Ok(());
+        }
+        let Some(path) = self.addresses.path_of(url) else { return Ok(()) };
+        let Some(account) = self.store.account_by_path(&path).await? else { return Ok(()) };
+        self.addresses.ensure(&self.store, &self.admin, &account).await
+    }
+
+    async fn top_up(&self, event_id: Uuid, low: &LiquidityData, resource: Resource) -> Result<(), EffectError> {
+        if self.liquidity_topup == 0 {
+            return Ok(());
+        }
+        let interval = i64::try_from(TOPUP_INTERVAL.as_millis()).unwrap_or(i64::MAX);
+        if !self.store.claim_topup(low.id, event_id, self.clock.now(), interval).await? {
+            return Ok(());
+        }
+        let id = derived_v4(event_id, "topup");
+        let deposited = match resource {
+            Resource::Asset => self.admin.deposit_asset_liquidity(low.id, self.liquidity_topup, id).await,
+            Resource::Peer => self.admin.deposit_peer_liquidity(low.id, self.liquidity_topup, id).await,
+        };
+        match deposited {
+            Ok(()) => {}
+            Err(error) if error.is(&ErrorCode::Duplicate) => {}
+            // Deleted meanwhile.
+            Err(error) if error.is(&ErrorCode::NotFound) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let EventAsset { code, scale } = &low.asset;
+        if let Ok(asset) = Asset::new(code, *scale) {
+            let ledger = self.store.ensure_asset(&asset).await?;
+            self.book.open_asset(ledger).await?;
+            self.book.give_liquidity(ledger, id, self.liquidity_topup).await?;
+        }
+        Ok(())
+    }
+
+    async fn require_account(&self, wallet_address: Uuid) -> Result<AccountRow, EffectError> {
+        let account = self.store.account_by_wallet_address(wallet_address).await?;
+        account.ok_or(EffectError::UnknownWalletAddress(wallet_address))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Resource {
+    Asset,
+    Peer,
+}

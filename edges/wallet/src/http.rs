@@ -1,0 +1,142 @@
+//! The wallet's machine paths: webhooks, rates, balances, health (wallet section F.14).
+//!
+//! No pages, and no login: balances are served in the playground only.
+
+use std::time::Duration;
+
+use admin_client::signature;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::inbox::ReceivedEvent;
+use crate::wallet::Wallet;
+
+const BODY_MAX: usize = 1024 * 1024;
+
+/// How webhooks are verified.
+#[derive(Clone)]
+pub struct WebhookVerification {
+    /// The shared secret.
+    pub secret: String,
+    /// The version agreed on.
+    pub version: u32,
+    /// The greatest distance of a signature's time from now.
+    pub tolerance: Duration,
+}
+
+pub(crate) fn router(wallet: Wallet) -> Router {
+    Router::new()
+        .route("/webhooks", post(receive_webhook))
+        .route("/rates", get(rates))
+        .route("/balances", get(balances))
+        .route("/healthz", get(|| async { "OK" }))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(wallet)
+}
+
+/// `POST /webhooks`: 200 once the event is written down, 401 for a bad signature, 400 for a body that is no event,
+/// 503 if it cannot be written down (the instance then repeats it).
+async fn receive_webhook(State(wallet): State<Wallet>, headers: HeaderMap, body: Bytes) -> Response {
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is not JSON").into_response();
+    };
+    let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
+    if let Err(reason) = verify(&wallet, signature, &body) {
+        tracing::warn!(reason, "webhook refused");
+        return (StatusCode::UNAUTHORIZED, reason).into_response();
+    }
+    let Some(event) = read(body) else {
+        return (StatusCode::BAD_REQUEST, "an event has an id (UUID), a type and data").into_response();
+    };
+    match wallet.inbox().receive(event).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "webhook not written down");
+            (StatusCode::SERVICE_UNAVAILABLE, "not written down; send it again").into_response()
+        }
+    }
+}
+
+fn verify(wallet: &Wallet, signature: Option<&str>, body: &Value) -> Result<(), String> {
+    let WebhookVerification { secret, version, tolerance } = wallet.verification();
+    let header = signature.ok_or("the header Rafiki-Signature is missing")?;
+    // Only the three members of an event are signed, whatever else a body carries.
+    let mut signed = serde_json::Map::new();
+    for name in ["data", "id", "type"] {
+        if let Some(value) = body.get(name) {
+            signed.insert(name.to_owned(), value.clone());
+        }
+    }
+    let canonical = signature::canonical(&Value::Object(signed));
+    signature::verify(header, secret, *version, wallet.clock().now(), *tolerance, &canonical)
+        .map_err(|error| error.to_string())
+}
+
+fn read(body: Value) -> Option<ReceivedEvent> {
+    let id = Uuid::try_parse(body.get("id")?.as_str()?).ok()?;
+    let kind = body.get("type")?.as_str()?.to_owned();
+    body.get("data")?.as_object()?;
+    Some(ReceivedEvent { id, kind, body })
+}
+
+#[derive(Deserialize)]
+struct RatesQuery {
+    base: Option<String>,
+}
+
+/// `GET /rates?base=USD`
+async fn rates(State(wallet): State<Wallet>, Query(query): Query<RatesQuery>) -> Response {
+    let base = query.base.unwrap_or_else(|| "USD".to_owned());
+    match serde_json::to_string(&wallet.rates().of(&base)) {
+        Ok(document) => ([(header::CONTENT_TYPE, "application/json")], document).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// One account in `GET /balances`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceDocument {
+    id: Uuid,
+    name: String,
+    #[serde(rename = "walletAddressID")]
+    wallet_address_id: Option<Uuid>,
+    wallet_address: Option<String>,
+    balance: String,
+    held: String,
+    asset_code: String,
+    asset_scale: u8,
+}
+
+/// `GET /balances`
+async fn balances(State(wallet): State<Wallet>) -> Response {
+    match wallet.balances().await {
+        Ok(balances) => {
+            let documents: Vec<BalanceDocument> = balances
+                .into_iter()
+                .map(|(account, balance)| BalanceDocument {
+                    id: account.id,
+                    name: account.name,
+                    wallet_address_id: account.wallet_address_id,
+                    wallet_address: account.wallet_address_url,
+                    balance: balance.posted.to_string(),
+                    held: balance.held.to_string(),
+                    asset_code: account.asset.code.to_string(),
+                    asset_scale: account.asset.scale,
+                })
+                .collect();
+            Json(documents).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "balances cannot be told");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Receives events durably and works them off, one after the other for each payment.
+//!
+//! An event is acknowledged once it is written; from then on it is this wallet's to finish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clock::Entropy;
+use database::Error;
+use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings, Worker};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::effects::Effects;
+use crate::event::{Event, subject};
+use crate::store::{self, EventRow, EventState};
+
+const QUEUE: &str = "wallet events";
+/// About an hour with the back-off below.
+const ATTEMPTS_MAX: u32 = 380;
+const SETTINGS: Settings = Settings {
+    concurrency: 32,
+    lane_concurrency: 1,
+    lease: Duration::from_secs(5),
+    backoff: Backoff { step: Duration::from_millis(250), most_steps: 40 },
+};
+
+/// The body of an event with what identifies it.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedEvent {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) body: Value,
+}
+
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    effects: Effects,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Inbox {
+    pub(crate) fn new(effects: Effects, entropy: Arc<dyn Entropy>) -> Self {
+        Self { effects, entropy }
+    }
+
+    /// Writes the event down and wakes the worker. A repetition changes nothing.
+    pub(crate) async fn receive(&self, event: ReceivedEvent) -> Result<(), Error> {
+        let now = self.effects.clock.now();
+        let row = EventRow { id: event.id, kind: event.kind, body: event.body.to_string() };
+        let transaction = self.effects.store.database().begin().await?;
+        if store::receive_event(&transaction, &row, now).await? {
+            let job = NewJob::new(QUEUE, row.id, now).in_lane(subject(&event.body["data"]));
+            jobs::enqueue(&transaction, job).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Works until `shutdown` resolves.
+    pub(crate) async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
+        self.worker().run(shutdown).await;
+    }
+
+    pub(crate) fn worker(&self) -> Worker {
+        let database = self.effects.store.database().clone();
+        let (clock, entropy) = (Arc::clone(&self.effects.clock), Arc::clone(&self.entropy));
+        Worker::new(database, clock, entropy, QUEUE, Arc::new(self.clone()), SETTINGS)
+    }
+
+    async fn outcome(&self, row: &EventRow, attempt: u32) -> Result<EventState, Failure> {
+        let applied = async {
+            let mut body: Value = serde_json::from_str(&row.body)?;
+            let event = Event::read(&row.kind, body["data"].take())?;
+            if event == Event::Other {
+                return Ok(EventState::Ignored);
+            }
+            self.effects.apply(row.id, event).await?;
+            Ok(EventState::Done)
+        };
+        match applied.await {
+            Ok(state) => Ok(state),
+            Err(error) => {
+                let error: crate::effects::EffectError = error;
+                if error.is_temporary() && attempt < ATTEMPTS_MAX {
+                    return Err(Box::new(error));
+                }
+                tracing::error!(event.id = %row.id, event.kind = row.kind, %error, "event given up; a person has to look");
+                Ok(EventState::Dead { error: error.to_string() })
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Inbox {
+    #[tracing::instrument(name = "wallet.event.apply", skip_all, fields(event.id = job.key()))]
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        let row = match Uuid::try_parse(job.key()) {
+            Ok(id) => self.effects.store.event(id).await?,
+            Err(_) => None,
+        };
+        let Some(row) = row else { return Ok(Done::Complete) };
+        let state = self.outcome(&row, job.attempt()).await?;
+        let transaction = self.effects.store.database().begin().await?;
+        store::settle_event(&transaction, row.id, &state, self.effects.clock.now()).await?;
+        job.complete(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Done::Settled)
+    }
+}

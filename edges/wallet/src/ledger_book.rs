@@ -1,0 +1,365 @@
+//! The wallet's double entry: customers, settlement with the network, fee income and treasury (wallet section F.5).
+//!
+//! Every movement has an id derived from what caused it, so a repetition moves nothing.
+
+use std::sync::Arc;
+
+use ledger::{
+    Account, AccountFlags, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount,
+    NewTransfer, TransferId,
+};
+use uuid::Uuid;
+
+use crate::store::AccountRow;
+
+const CUSTOMER: u16 = 1;
+const SETTLEMENT: u16 = 2;
+const FEE_INCOME: u16 = 3;
+const TREASURY: u16 = 4;
+
+const TOP_UP: u16 = 1;
+const PAYMENT: u16 = 2;
+const FEE: u16 = 3;
+const RECEIPT: u16 = 4;
+const LIQUIDITY: u16 = 5;
+
+const SETTLE_WITHOUT_HOLD: &str = "settle without hold";
+const FEE_WITHOUT_HOLD: &str = "fee without hold";
+
+/// Why the book refused a movement.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BookError {
+    /// The customer has too little, holds counted.
+    #[error("the account has not enough balance")]
+    NotEnough,
+    /// The ledger did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] LedgerUnavailable),
+    /// An answer that only a fault of this program explains.
+    #[error("the ledger refused {step} of {cause}: {result}")]
+    Refused { step: &'static str, cause: Uuid, result: String },
+}
+
+/// What a customer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Balance {
+    /// Without holds.
+    pub(crate) posted: i128,
+    /// Reserved for payments under way.
+    pub(crate) held: u128,
+}
+
+/// The wallet's ledger. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Book {
+    ledger: Arc<dyn Ledger>,
+}
+
+impl Book {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>) -> Self {
+        Self { ledger }
+    }
+
+    /// The asset's own accounts: settlement, fee income, treasury.
+    pub(crate) async fn open_asset(&self, ledger: u32) -> Result<(), BookError> {
+        let open = [SETTLEMENT, FEE_INCOME, TREASURY];
+        let accounts = open.map(|code| account(house(ledger, code), ledger, code, AccountFlags::default()));
+        self.create(accounts.to_vec()).await
+    }
+
+    /// A customer's account; it can never owe.
+    pub(crate) async fn open_customer(&self, customer: &AccountRow) -> Result<(), BookError> {
+        let flags = AccountFlags { debits_must_not_exceed_credits: true, ..AccountFlags::default() };
+        self.create(vec![account(customer.id.into(), customer.ledger, CUSTOMER, flags)]).await
+    }
+
+    async fn create(&self, accounts: Vec<NewAccount>) -> Result<(), BookError> {
+        let causes: Vec<Uuid> = accounts.iter().map(|account| account.id.as_uuid()).collect();
+        let results = self.ledger.create_accounts(accounts).await?;
+        for (cause, result) in causes.into_iter().zip(results) {
+            if !matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists) {
+                return Err(BookError::Refused { step: "opening", cause, result: format!("{result:?}") });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the house gives a customer to begin with, once for all time.
+    pub(crate) async fn credit_initial(&self, customer: &AccountRow, amount: u64) -> Result<(), BookError> {
+        let id = TransferId::derived(customer.id, "initial balance", 0);
+        let from = house(customer.ledger, TREASURY);
+        self.submit_one(
+            "the initial balance",
+            customer.id,
+            transfer(id, from, customer.id.into(), amount, customer.ledger, TOP_UP),
+        )
+        .await
+    }
+
+    /// Reserves what a payment may cost.
+    pub(crate) async fn hold(&self, customer: &AccountRow, payment: Uuid, amount: u64) -> Result<(), BookError> {
+        let to = house(customer.ledger, SETTLEMENT);
+        let hold = transfer(hold_id(payment), customer.id.into(), to, amount, customer.ledger, PAYMENT).into_pending(0);
+        self.submit_one("the hold", payment, hold).await
+    }
+
+    /// Gives back what a payment that will not be made had reserved. Nothing was reserved: nothing happens.
+    pub(crate) async fn release(&self, payment: Uuid) -> Result<(), BookError> {
+        if self.hold_of(payment).await? == Hold::Missing {
+            return Ok(());
+        }
+        let void = NewTransfer::void(TransferId::derived(payment, "release", 0), hold_id(payment));
+        let results = self.submit(vec![void]).await?;
+        match results.as_slice() {
+            [only] if only.is_ok() => Ok(()),
+            [CreateTransferResult::PendingTransferAlreadyVoided] => Ok(()),
+            other => Err(refused("the release", payment, other)),
+        }
+    }
+
+    /// Takes what was sent and the fee, and releases the rest of the reservation, all or nothing.
+    ///
+    /// A payment whose reservation this wallet never made is taken from the balance as it is.
+    pub(crate) async fn settle(
+        &self,
+        customer: &AccountRow,
+        payment: Uuid,
+        sent: u64,
+        fee: u64,
+    ) -> Result<(), BookError> {
+        let hold = self.hold_of(payment).await?;
+        let results = self.submit(settlement(customer, payment, sent, fee, hold)).await?;
+        if stand(&results) { Ok(()) } else { Err(refused("the settlement", payment, &results)) }
+    }
+
+    /// Whether the payment was settled although nothing had been reserved for it.
+    pub(crate) async fn is_settled_without_hold(&self, payment: Uuid) -> Result<bool, BookError> {
+        let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived(payment, step, 0));
+        Ok(self.ledger.transfers(ids.to_vec()).await?.iter().any(Option::is_some))
+    }
+
+    async fn hold_of(&self, payment: Uuid) -> Result<Hold, BookError> {
+        let found = self.ledger.transfers(vec![hold_id(payment)]).await?;
+        Ok(if found.iter().any(Option::is_some) { Hold::Made } else { Hold::Missing })
+    }
+
+    /// Gives a customer what arrived; `cause` is the incoming payment, or the event of streamed money.
+    pub(crate) async fn receive(&self, customer: &AccountRow, cause: Uuid, amount: u64) -> Result<(), BookError> {
+        let id = TransferId::derived(cause, "receive", 0);
+        let from = house(customer.ledger, SETTLEMENT);
+        self.submit_one("the receipt", cause, transfer(id, from, customer.id.into(), amount, customer.ledger, RECEIPT))
+            .await
+    }
+
+    /// Records liquidity the house gave to the network.
+    pub(crate) async fn give_liquidity(&self, ledger: u32, cause: Uuid, amount: u64) -> Result<(), BookError> {
+        let id = TransferId::derived(cause, "liquidity", 0);
+        let (from, to) = (house(ledger, TREASURY), house(ledger, SETTLEMENT));
+        self.submit_one("the liquidity", cause, transfer(id, from, to, amount, ledger, LIQUIDITY)).await
+    }
+
+    /// Balances in the order of `customers`.
+    pub(crate) async fn balances(&self, customers: &[AccountRow]) -> Result<Vec<Balance>, BookError> {
+        let ids = customers.iter().map(|customer| customer.id.into()).collect();
+        let accounts = self.ledger.accounts(ids).await?;
+        Ok(accounts
+            .into_iter()
+            .map(|account| account.as_ref().map_or(Balance { posted: 0, held: 0 }, balance))
+            .collect())
+    }
+
+    async fn submit_one(&self, step: &'static str, cause: Uuid, transfer: NewTransfer) -> Result<(), BookError> {
+        let results = self.submit(vec![transfer]).await?;
+        match results.as_slice() {
+            [only] if only.is_ok() => Ok(()),
+            // A reservation refused once stays refused under its id: the answer was given already.
+            [CreateTransferResult::ExceedsCredits | CreateTransferResult::IdAlreadyFailed] => Err(BookError::NotEnough),
+            other => Err(refused(step, cause, other)),
+        }
+    }
+
+    async fn submit(&self, transfers: Vec<NewTransfer>) -> Result<Vec<CreateTransferResult>, BookError> {
+        if transfers.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.ledger.submit(transfers).await?)
+    }
+}
+
+/// Whether a payment's reservation was made by this wallet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Made,
+    Missing,
+}
+
+/// The linked transfers that end a payment: what was sent, then the fee.
+fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: Hold) -> Vec<NewTransfer> {
+    let ledger = customer.ledger;
+    let (settle_step, fee_step) = match hold {
+        Hold::Made => ("settle", "fee"),
+        Hold::Missing => (SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD),
+    };
+    let settle_id = TransferId::derived(payment, settle_step, 0);
+    let mut chain = Vec::with_capacity(2);
+    match hold {
+        Hold::Made if sent == 0 => chain.push(NewTransfer::void(settle_id, hold_id(payment))),
+        Hold::Made => {
+            // Posting less than was reserved releases the rest.
+            chain.push(NewTransfer { amount: sent.into(), ..NewTransfer::post(settle_id, hold_id(payment)) });
+        }
+        Hold::Missing if sent == 0 => {}
+        Hold::Missing => {
+            chain.push(transfer(settle_id, customer.id.into(), house(ledger, SETTLEMENT), sent, ledger, PAYMENT));
+        }
+    }
+    if fee > 0 {
+        if let Some(first) = chain.last_mut() {
+            first.flags.linked = true;
+        }
+        let fee_id = TransferId::derived(payment, fee_step, 0);
+        chain.push(transfer(fee_id, customer.id.into(), house(ledger, FEE_INCOME), fee, ledger, FEE));
+    }
+    chain
+}
+
+/// Whether every transfer of a chain stands: all made now, or all made before (then the ledger stops at the first).
+fn stand(results: &[CreateTransferResult]) -> bool {
+    use CreateTransferResult::{Exists, LinkedEventFailed};
+    match results {
+        [Exists, rest @ ..] => rest.iter().all(|result| result.is_ok() || *result == LinkedEventFailed),
+        all => all.iter().all(|result| result.is_ok()),
+    }
+}
+
+fn refused(step: &'static str, cause: Uuid, results: &[CreateTransferResult]) -> BookError {
+    BookError::Refused { step, cause, result: format!("{results:?}") }
+}
+
+fn balance(account: &Account) -> Balance {
+    let signed = |amount: u128| i128::try_from(amount).unwrap_or(i128::MAX);
+    Balance {
+        posted: signed(account.credits_posted).saturating_sub(signed(account.debits_posted)),
+        held: account.debits_pending,
+    }
+}
+
+fn hold_id(payment: Uuid) -> TransferId {
+    TransferId::derived(payment, "hold", 0)
+}
+
+/// An account of the house: its id is told by ledger and kind alone.
+fn house(ledger: u32, code: u16) -> AccountId {
+    AccountId::from_u128((u128::from(ledger) << 16) | u128::from(code))
+}
+
+fn account(id: AccountId, ledger: u32, code: u16, flags: AccountFlags) -> NewAccount {
+    NewAccount { id, ledger, code, flags, user_data_128: 0, user_data_64: 0, user_data_32: 0 }
+}
+
+fn transfer(id: TransferId, from: AccountId, to: AccountId, amount: u64, ledger: u32, code: u16) -> NewTransfer {
+    NewTransfer::single(id, from, to, amount.into(), ledger, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::MemoryLedger;
+    use money::Asset;
+
+    fn customer() -> AccountRow {
+        AccountRow {
+            id: Uuid::from_u128(7 << 64),
+            name: "Grace".to_owned(),
+            path: "accounts/grace".to_owned(),
+            asset: Asset::new("USD", 2).unwrap(),
+            ledger: 1,
+            wallet_address_id: None,
+            wallet_address_url: None,
+        }
+    }
+
+    async fn book_with(balance: u64) -> (Book, AccountRow) {
+        let book = Book::new(Arc::new(MemoryLedger::new(testkit::manual_clock())));
+        let customer = customer();
+        book.open_asset(1).await.unwrap();
+        book.open_customer(&customer).await.unwrap();
+        book.credit_initial(&customer, balance).await.unwrap();
+        book.credit_initial(&customer, balance).await.unwrap();
+        (book, customer)
+    }
+
+    async fn balance_of(book: &Book, customer: &AccountRow) -> (i128, u128) {
+        let balance = book.balances(std::slice::from_ref(customer)).await.unwrap()[0];
+        (balance.posted, balance.held)
+    }
+
+    async fn earned(book: &Book) -> i128 {
+        let accounts = book.ledger.accounts(vec![house(1, FEE_INCOME)]).await.unwrap();
+        balance(&accounts[0].unwrap()).posted
+    }
+
+    const PAYMENT_ID: Uuid = Uuid::from_u128(42);
+
+    #[tokio::test]
+    async fn a_settled_payment_takes_what_was_sent_and_the_fee_and_releases_the_rest() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        assert_eq!(balance_of(&book, &customer).await, (1_000, 617));
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+            assert_eq!(earned(&book).await, 111);
+        }
+    }
+
+    #[tokio::test]
+    async fn holds_together_never_exceed_the_balance_and_a_refused_hold_stays_refused() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, Uuid::from_u128(1), 600).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(book.hold(&customer, Uuid::from_u128(2), 600).await, Err(BookError::NotEnough)));
+        }
+        book.hold(&customer, Uuid::from_u128(1), 600).await.unwrap();
+        assert_eq!(balance_of(&book, &customer).await, (1_000, 600));
+    }
+
+    #[tokio::test]
+    async fn a_payment_that_sent_nothing_gives_everything_back() {
+        let (book, customer) = book_with(1_000).await;
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 0, 0).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_told_before_the_beginning_is_settled_without_a_hold() {
+        let (book, customer) = book_with(1_000).await;
+        for _ in 0..2 {
+            book.settle(&customer, PAYMENT_ID, 500, 111).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (389, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn releasing_what_was_never_held_or_released_before_changes_nothing() {
+        let (book, customer) = book_with(1_000).await;
+        book.release(PAYMENT_ID).await.unwrap();
+        book.hold(&customer, PAYMENT_ID, 617).await.unwrap();
+        for _ in 0..2 {
+            book.release(PAYMENT_ID).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_000, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_arrived_is_credited_once() {
+        let (book, customer) = book_with(1_000).await;
+        for _ in 0..2 {
+            book.receive(&customer, PAYMENT_ID, 250).await.unwrap();
+            assert_eq!(balance_of(&book, &customer).await, (1_250, 0));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The wallet's own rows: accounts, their wallet addresses, and the events it was told of.
+//!
+//! No balances: those are in the ledger. Nothing outside this file speaks SQL.
+
+use clock::Timestamp;
+use database::{Database, Error, Migrations, Step, WriteTransaction};
+use money::Asset;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+/// The tables of the wallet.
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "wallet",
+    steps: &[Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") }],
+};
+
+/// A customer's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccountRow {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    /// Path of its wallet address below the institution's base, for example `accounts/gfranklin`.
+    pub(crate) path: String,
+    pub(crate) asset: Asset,
+    /// The number of the asset's ledger.
+    pub(crate) ledger: u32,
+    pub(crate) wallet_address_id: Option<Uuid>,
+    pub(crate) wallet_address_url: Option<String>,
+}
+
+/// An event as it was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EventRow {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) body: String,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EventState {
+    Done,
+    /// Nothing is to be done about events of this type.
+    Ignored,
+    /// Given up; a person has to look.
+    Dead {
+        error: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+const ACCOUNT: &str = "SELECT a.id, a.name, a.path, a.asset_code, a.asset_scale, a.wallet_address_id,
+    a.wallet_address_url, s.ledger
+    FROM wallet_accounts a JOIN wallet_assets s ON s.code = a.asset_code AND s.scale = a.asset_scale";
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The ledger number of an asset, given to it at first sight.
+    pub(crate) async fn ensure_asset(&self, asset: &Asset) -> Result<u32, Error> {
+        let transaction = self.database.begin().await?;
+        let (code, scale) = (asset.code.as_str(), i64::from(asset.scale));
+        // Without the condition SQLite would read `ON` as that of a join.
+        let give = "INSERT INTO wallet_assets (code, scale, ledger)
+            SELECT CAST($1 AS text), CAST($2 AS bigint), COALESCE(MAX(ledger), 0) + 1 FROM wallet_assets WHERE true
+            ON CONFLICT (code, scale) DO NOTHING";
+        execute(&transaction, give, [code.into(), scale.into()]).await?;
+        let ask = "SELECT ledger FROM wallet_assets WHERE code = $1 AND scale = $2";
+        let row = one(&transaction, ask, [code.into(), scale.into()]).await?;
+        let ledger: i64 = match row {
+            Some(row) => row.try_get_by_index(0)?,
+            None => return Err(Error::inconsistent("wallet_assets", "code", asset)),
+        };
+        transaction.commit().await?;
+        u32::try_from(ledger).map_err(|_| Error::inconsistent("wallet_assets", "ledger", asset))
+    }
+
+    /// Creates the account if there is none with its id.
+    pub(crate) async fn ensure_account(&self, account: &AccountRow) -> Result<(), Error> {
+        let transaction = self.database.begin().await?;
+        let sql = "INSERT INTO wallet_accounts (id, name, path, asset_code, asset_scale) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (id) DO NOTHING";
+        let values = [
+            account.id.into(),
+            account.name.as_str().into(),
+            account.path.as_str().into(),
+            account.asset.code.as_str().into(),
+            i64::from(account.asset.scale).into(),
+        ];
+        execute(&transaction, sql, values).await?;
+        transaction.commit().await
+    }
+
+    /// Remembers which wallet address is the account's.
+    pub(crate) async fn link_wallet_address(&self, account: Uuid, id: Uuid, url: &str) -> Result<(), Error> {
+        let transaction = self.database.begin().await?;
+        let sql = "UPDATE wallet_accounts SET wallet_address_id = $2, wallet_address_url = $3 WHERE id = $1";
+        execute(&transaction, sql, [account.into(), id.into(), url.into()]).await?;
+        transaction.commit().await
+    }
+
+    pub(crate) async fn accounts(&self) -> Result<Vec<AccountRow>, Error> {
+        let sql = format!("{ACCOUNT} ORDER BY a.path");
+        let rows = self.database.reader().query_all_raw(self.statement(&sql, [])).await?;
+        rows.iter().map(account).collect()
+    }
+
+    pub(crate) async fn account_by_path(&self, path: &str) -> Result<Option<AccountRow>, Error> {
+        self.account_where("a.path = $1", path.into()).await
+    }
+
+    pub(crate) async fn account_by_wallet_address(&self, id: Uuid) -> Result<Option<AccountRow>, Error> {
+        self.account_where("a.wallet_address_id = $1", id.into()).await
+    }
+
+    async fn account_where(&self, condition: &str, value: Value) -> Result<Option<AccountRow>, Error> {
+        let sql = format!("{ACCOUNT} WHERE {condition}");
+        let row = self.database.reader().query_one_raw(self.statement(&sql, [value])).await?;
+        row.as_ref().map(account).transpose()
+    }
+
+    pub(crate) async fn event(&self, id: Uuid) -> Result<Option<EventRow>, Error> {
+        let sql = "SELECT id, type, body FROM wallet_inbox WHERE id = $1 AND state = 'new'";
+        let row = self.database.reader().query_one_raw(self.statement(sql, [id.into()])).await?;
+        row.map(|row| {
+            Ok(EventRow {
+                id: row.try_get_by_index(0)?,
+                kind: row.try_get_by_index(1)?,
+                body: row.try_get_by_index(2)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// How many events were given up.
+    pub(crate) async fn dead_events(&self) -> Result<u64, Error> {
+        let sql = "SELECT COUNT(*) FROM wallet_inbox WHERE state = 'dead'";
+        let row = self.database.reader().query_one_raw(self.statement(sql, [])).await?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Whether a top-up of `resource` may be made for `event`: not if another was made within `interval_ms`.
+    ///
+    /// A repetition for the same event is allowed again; its transfer has the same id.
+    pub(crate) async fn claim_topup(
+        &self,
+        resource: Uuid,
+        event: Uuid,
+        now: Timestamp,
+        interval_ms: i64,
+    ) -> Result<bool, Error> {
+        let transaction = self.database.begin().await?;
+        let sql = "INSERT INTO wallet_topups (resource_id, event_id, made_at) VALUES ($1, $2, $3)
+            ON CONFLICT (resource_id) DO UPDATE SET event_id = excluded.event_id, made_at = excluded.made_at
+            WHERE wallet_topups.made_at <= $4 OR wallet_topups.event_id = excluded.event_id";
+        let now_ms = now.as_millis();
+        let values = [resource.into(), event.into(), now_ms.into(), now_ms.saturating_sub(interval_ms).into()];
+        let claimed = execute(&transaction, sql, values).await?;
+        transaction.commit().await?;
+        Ok(claimed > 0)
+    }
+
+    fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        Statement::from_sql_and_values(self.database.reader().get_database_backend(), sql, values)
+    }
+}
+
+/// Writes the event down; `false` if it was received before.
+pub(crate) async fn receive_event(
+    transaction: &WriteTransaction,
+    event: &EventRow,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO wallet_inbox (id, type, body, received_at, state) VALUES ($1, $2, $3, $4, 'new')
+        ON CONFLICT (id) DO NOTHING";
+    let values = [event.id.into(), event.kind.as_str().into(), event.body.as_str().into(), now.as_millis().into()];
+    Ok(execute(transaction, sql, values).await? > 0)
+}
+
+/// Records what became of an event, in the transaction that ends its job.
+pub(crate) async fn settle_event(
+    transaction: &WriteTransaction,
+    id: Uuid,
+    state: &EventState,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (state, error) = match state {
+        EventState::Done => ("done", None),
+        EventState::Ignored => ("ignored", None),
+        EventState::Dead { error } => ("dead", Some(error.as_str())),
+    };
+    let sql = "UPDATE wallet_inbox SET state = $2, settled_at = $3, error = $4 WHERE id = $1";
+    execute(transaction, sql, [id.into(), state.into(), now.as_millis().into(), error.into()]).await.map(drop)
+}
+
+fn account(row: &QueryResult) -> Result<AccountRow, Error> {
+    let id: Uuid = row.try_get_by_index(0)?;
+    let (code, scale): (String, i64) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
+    let ledger: i64 = row.try_get_by_index(7)?;
+    let wrong = |column| Error::inconsistent("wallet_accounts", column, id);
+    let scale = u8::try_from(scale).map_err(|_| wrong("asset_scale"))?;
+    Ok(AccountRow {
+        id,
+        name: row.try_get_by_index(1)?,
+        path: row.try_get_by_index(2)?,
+        asset: Asset::new(&code, scale).map_err(|_| wrong("asset_code"))?,
+        ledger: u32::try_from(ledger).map_err(|_| wrong("ledger"))?,
+        wallet_address_id: row.try_get_by_index(5)?,
+        wallet_address_url: row.try_get_by_index(6)?,
+    })
+}
+
+async fn execute<const N: usize>(transaction: &WriteTransaction, sql: &str, values: [Value; N]) -> Result<u64, Error> {
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    Ok(transaction.execute_raw(statement).await?.rows_affected())
+}
+
+async fn one<const N: usize>(
+    transaction: &WriteTransaction,
+    sql: &str,
+    values: [Value; N],
+) -> Result<Option<QueryResult>, Error> {
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    Ok(transaction.query_one_raw(statement).await?)
+}

@@ -1,0 +1,153 @@
+//! Finding out what a path delivers and how large its packets may be, without moving money.
+//!
+//! One packet of 10^12 units settles it on a path without maximum. A maximum told by a node is probed next, together
+//! with the greatest power of ten below it, whose rate shows most digits. Without either, smaller powers of ten are
+//! tried at once and the maximum is approached by halving.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use clock::{Entropy, Timestamp};
+use stream::Hashlock;
+
+use crate::close::Closer;
+use crate::error::PaymentError;
+use crate::exchange::{Attempt, Destination, Exchange};
+use crate::packet_limit::{PROBE_MAX, PacketLimit};
+use crate::poll::{OutgoingPrepare, Poll};
+use crate::rate_bounds::RateBounds;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The smallest amount tried before the maximum is approached by halving.
+const PROBE_MIN: u64 = 1000;
+/// Rounds without any news after which a path that only lacks liquidity is taken as it is.
+const BARREN_ROUNDS_MAX: u32 = 3;
+
+/// What a path was found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathEstimate {
+    /// Destination per source unit.
+    pub rates: RateBounds,
+    /// The most one packet carries; 2^64−1 if no maximum is known.
+    pub max_packet_amount: u64,
+}
+
+/// A probe in progress.
+#[derive(Debug)]
+pub struct RateProbe {
+    exchange: Exchange,
+    deadline: Option<Timestamp>,
+    queue: VecDeque<u64>,
+    /// Limit and verified amount when the present round began.
+    before: (Option<u64>, u64),
+    rounds: u32,
+    barren_rounds: u32,
+    failure: Option<PaymentError>,
+}
+
+impl RateProbe {
+    /// A probe of the path to `destination`.
+    pub fn new(destination: &Destination) -> Self {
+        Self {
+            exchange: Exchange::new(destination, PacketLimit::unknown(), RateBounds::unknown()),
+            deadline: None,
+            queue: VecDeque::new(),
+            before: (None, 0),
+            rounds: 0,
+            barren_rounds: 0,
+            failure: None,
+        }
+    }
+
+    /// The next step. Packets to be sent are unfulfillable: no money moves.
+    pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Result<PathEstimate, PaymentError>> {
+        let deadline = *self.deadline.get_or_insert(now + DEADLINE);
+        self.exchange.expire(now);
+        if let Some(error) = self.failure {
+            return Poll::Done(Err(error));
+        }
+        if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.exchange.limit.is_verified() {
+            self.plan_round();
+        }
+        if self.exchange.limit.is_verified() && (self.queue.is_empty() || self.exchange.limit.is_unknown()) {
+            return Poll::Done(Ok(self.estimate()));
+        }
+        if now >= deadline {
+            return Poll::Done(Err(PaymentError::RateProbeFailed));
+        }
+        let Some(amount) = self.queue.front().copied() else { return Poll::WaitUntil(deadline) };
+        match self.exchange.opens_at() {
+            Some(opens_at) if opens_at <= now => {
+                self.queue.pop_front();
+                match self.send(amount, now, entropy) {
+                    Ok(packet) => Poll::Send(packet),
+                    Err(error) => Poll::Done(Err(error)),
+                }
+            }
+            Some(opens_at) => Poll::WaitUntil(opens_at.min(deadline)),
+            None => Poll::WaitUntil(deadline),
+        }
+    }
+
+    /// Takes the reply to packet `sequence`.
+    pub fn handle_reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
+        let limit_before = self.exchange.limit.next();
+        let Some(settled) = self.exchange.settle(now, sequence, octets) else { return };
+        self.failure = self.failure.or(settled.error);
+        if self.exchange.limit.next() != limit_before {
+            // What is queued above the new limit would only be refused again.
+            let limit = self.exchange.limit;
+            self.queue.retain(|amount| limit.next().is_none_or(|next| !limit.is_precise() || *amount <= next));
+        }
+    }
+
+    /// Ends the connection politely, once the probe is done.
+    pub fn close(self) -> Closer {
+        Closer::new(self.exchange.into_sender())
+    }
+
+    fn send(&mut self, amount: u64, now: Timestamp, entropy: &dyn Entropy) -> Result<OutgoingPrepare, PaymentError> {
+        let attempt = Attempt {
+            source_amount: amount,
+            min_destination_amount: 0,
+            hashlock: Hashlock::Unfulfillable,
+            frames: &[],
+        };
+        self.exchange.send(&attempt, now, entropy)
+    }
+
+    /// Fills the queue from what is known; everything sent so far has been answered.
+    fn plan_round(&mut self) {
+        let limit = &mut self.exchange.limit;
+        let known = (limit.next(), limit.verified());
+        if self.rounds > 1 && known == self.before {
+            self.barren_rounds += 1;
+            let lacks_liquidity = limit.is_unknown() || self.barren_rounds >= BARREN_ROUNDS_MAX;
+            if lacks_liquidity && limit.verified() > 0 {
+                limit.settle_for_verified();
+                return;
+            }
+        }
+        self.before = known;
+        self.rounds += 1;
+        match limit.next() {
+            _ if self.rounds == 1 => self.queue.push_back(PROBE_MAX),
+            Some(maximum) if limit.is_precise() => {
+                self.queue.extend(powers_of_ten().find(|power| *power < maximum));
+                self.queue.push_back(maximum);
+            }
+            Some(halfway) if self.rounds > 2 => self.queue.push_back(halfway),
+            // Also when nothing at all has arrived: the window pauses longer and longer between these rounds.
+            Some(_) | None => self.queue.extend(powers_of_ten().skip(usize::from(self.rounds == 2))),
+        }
+    }
+
+    fn estimate(&self) -> PathEstimate {
+        PathEstimate { rates: self.exchange.rates, max_packet_amount: self.exchange.limit.next().unwrap_or(u64::MAX) }
+    }
+}
+
+/// 10^12, 10^11, … 10^3.
+fn powers_of_ten() -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(PROBE_MAX), |power| (*power > PROBE_MIN).then_some(power / 10))
+}

@@ -1,0 +1,199 @@
+//! What a payment may cost and has to deliver, from the probed path and the rate the sender insists on.
+//!
+//! Exact arithmetic throughout: one source unit is conceded to rounding, and nothing else.
+
+use std::str::FromStr;
+
+use money::{Asset, Rate, Ratio};
+
+use crate::error::PaymentError;
+use crate::probe::PathEstimate;
+use crate::rate_bounds::RateBounds;
+
+/// What is fixed: the amount to leave the sender, or the amount to reach the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Send this much of the source asset.
+    Send(u64),
+    /// Deliver this much of the destination asset.
+    Deliver(u64),
+}
+
+/// The share of the external rate the path may keep, from nothing to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slippage {
+    /// One minus the slippage.
+    kept: Ratio,
+}
+
+/// The text is not a slippage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a slippage is a decimal number from 0 to 1")]
+pub struct InvalidSlippage;
+
+impl Slippage {
+    /// Nothing: the path has to deliver the full external rate.
+    pub const NONE: Self = Self { kept: Ratio::ONE };
+
+    /// One minus the slippage.
+    pub fn kept(&self) -> Ratio {
+        self.kept
+    }
+}
+
+impl FromStr for Slippage {
+    type Err = InvalidSlippage;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_zero = !text.is_empty() && text.bytes().all(|octet| matches!(octet, b'0' | b'.'));
+        if is_zero && text != "." {
+            return Ok(Self::NONE);
+        }
+        let slippage = text.parse::<Rate>().ok().and_then(|rate| rate.between_scales(0, 0)).ok_or(InvalidSlippage)?;
+        let kept = slippage.denominator().checked_sub(slippage.numerator()).ok_or(InvalidSlippage)?;
+        Ratio::new(kept, slippage.denominator()).map(|kept| Self { kept }).map_err(|_| InvalidSlippage)
+    }
+}
+
+/// What is asked of a quote, checked before anything is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteTerms {
+    target: Target,
+    min_rate: Ratio,
+}
+
+/// The least the smallest unit of `source` has to arrive as, in the smallest unit of `destination`.
+///
+/// `external_rate` is in major units, destination per source, and is not needed between assets of one code.
+pub fn minimum_rate(
+    source: &Asset,
+    destination: &Asset,
+    external_rate: Option<Ratio>,
+    slippage: Slippage,
+) -> Result<Ratio, PaymentError> {
+    if slippage.kept.is_zero() {
+        return Ok(Ratio::ZERO);
+    }
+    let external = if source.code == destination.code { Some(Ratio::ONE) } else { external_rate };
+    let scaling = Rate::ONE.between(source, destination);
+    external
+        .zip(scaling)
+        .and_then(|(external, scaling)| external.checked_mul(&slippage.kept)?.checked_mul(&scaling))
+        .ok_or(PaymentError::ExternalRateUnavailable)
+}
+
+impl QuoteTerms {
+    /// Checks target and rate; see [`minimum_rate`].
+    pub fn new(
+        target: Target,
+        source: &Asset,
+        destination: &Asset,
+        external_rate: Option<Ratio>,
+        slippage: Slippage,
+    ) -> Result<Self, PaymentError> {
+        match target {
+            Target::Send(0) => return Err(PaymentError::InvalidSourceAmount),
+            Target::Deliver(0) => return Err(PaymentError::InvalidDestinationAmount),
+            Target::Send(_) | Target::Deliver(_) => {}
+        }
+        let min_rate = minimum_rate(source, destination, external_rate, slippage)?;
+        Ok(Self { target, min_rate })
+    }
+
+    /// The quote for a probed path.
+    pub fn quote(&self, path: &PathEstimate) -> Result<Quote, PaymentError> {
+        let min = self.min_rate;
+        if path.rates.low() < min {
+            return Err(PaymentError::InsufficientExchangeRate);
+        }
+        let (max_source_amount, min_delivery_amount) = match self.target {
+            Target::Send(amount) => {
+                let delivery = min.checked_mul_ceil(amount.saturating_sub(1));
+                (amount, delivery.ok_or(PaymentError::InvalidSourceAmount)?)
+            }
+            Target::Deliver(_) if min.is_zero() => return Err(PaymentError::UnenforceableDelivery),
+            Target::Deliver(amount) => {
+                let source = min.checked_div_floor(amount).and_then(|source| source.checked_add(1));
+                (source.ok_or(PaymentError::InvalidDestinationAmount)?, amount)
+            }
+        };
+        Ok(Quote {
+            target: self.target,
+            max_source_amount,
+            min_delivery_amount,
+            max_packet_amount: path.max_packet_amount,
+            min_exchange_rate: min,
+            rates: path.rates,
+        })
+    }
+}
+
+/// The limits within which a payment is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// What was asked. Decides how the payment ends: when all is sent, or when enough is delivered.
+    pub target: Target,
+    /// The most that leaves the sender.
+    pub max_source_amount: u64,
+    /// The least that reaches the receiver.
+    pub min_delivery_amount: u64,
+    /// The most one packet carries; 2^64−1 if no maximum is known.
+    pub max_packet_amount: u64,
+    /// The least each source unit has to arrive as.
+    pub min_exchange_rate: Ratio,
+    /// What the path was found to deliver.
+    pub rates: RateBounds,
+}
+
+/// The amounts are too small for the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing would be delivered; at least {min_send_amount} has to be sent")]
+pub struct NotDeliverable {
+    /// The least that has to be sent for anything to arrive.
+    pub min_send_amount: u64,
+}
+
+impl Quote {
+    /// The least that has to be sent for anything to arrive: max(ceil(1 / high), 2).
+    pub fn min_send_amount(&self) -> u64 {
+        self.rates.high().checked_div_ceil(1).unwrap_or(u64::MAX).max(2)
+    }
+
+    /// Refuses a quote that would deliver nothing.
+    pub fn require_deliverable(&self) -> Result<(), NotDeliverable> {
+        // The upper bound is itself excluded, so a product of one says that one unit may arrive.
+        let arrives = self.rates.high().checked_mul_floor(self.max_source_amount).unwrap_or(u64::MAX) >= 1;
+        if self.min_delivery_amount == 0 || !arrives {
+            return Err(NotDeliverable { min_send_amount: self.min_send_amount() });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slippage_is_read_exactly_and_stays_between_nothing_and_all() {
+        let kept = |text: &str| text.parse::<Slippage>().map(|slippage| slippage.kept());
+        assert_eq!(kept("0.01"), Ok(Ratio::new(99, 100).unwrap()));
+        assert_eq!(kept("0"), Ok(Ratio::ONE));
+        assert_eq!(kept("0.00"), Ok(Ratio::ONE));
+        assert_eq!(kept("1"), Ok(Ratio::ZERO));
+        for refused in ["1.01", "-0.1", "", ".", "x"] {
+            assert_eq!(kept(refused), Err(InvalidSlippage), "{refused}");
+        }
+    }
+
+    #[test]
+    fn amounts_that_do_not_fit_are_refused_and_not_wrapped() {
+        let (usd, eur) = (Asset::new("USD", 2).unwrap(), Asset::new("EUR", 2).unwrap());
+        let rate = |n, d| Some(Ratio::new(n, d).unwrap());
+        let path = PathEstimate { rates: RateBounds::new(Ratio::from(5), Ratio::from(6)), max_packet_amount: u64::MAX };
+        let terms = QuoteTerms::new(Target::Send(u64::MAX), &usd, &eur, rate(2, 1), Slippage::NONE).unwrap();
+        assert_eq!(terms.quote(&path), Err(PaymentError::InvalidSourceAmount));
+        let terms = QuoteTerms::new(Target::Deliver(u64::MAX), &usd, &eur, rate(1, 2), Slippage::NONE).unwrap();
+        assert_eq!(terms.quote(&path), Err(PaymentError::InvalidDestinationAmount));
+    }
+}

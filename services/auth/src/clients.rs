@@ -1,0 +1,121 @@
+//! Who signed a request: the client it claims to be, or a refusal.
+//!
+//! Keys of wallet addresses are found through a [`ClientDirectory`], which fetches and remembers them.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use clock::Clock;
+use gnap::{Client, ResourceUrl};
+use http_signatures::{CheckedRequest, HeaderError, Jwk, NonceReplayed, SignedRequest, VerifyError};
+use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResources};
+
+use crate::Auth;
+
+/// How many single-use nonces are remembered at once.
+pub(crate) const NONCES_MAX: usize = 100_000;
+
+/// Finds what clients publish at their wallet addresses.
+#[async_trait]
+pub trait ClientDirectory: Send + Sync + fmt::Debug {
+    /// The key a client published under this id.
+    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient>;
+
+    /// The public name of a client, if it published one.
+    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient>;
+}
+
+/// The client publishes nothing usable. The reason is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoSuchClient {
+    /// Why.
+    pub reason: String,
+}
+
+impl From<KeyLookupError> for NoSuchClient {
+    fn from(error: KeyLookupError) -> Self {
+        Self { reason: error.to_string() }
+    }
+}
+
+/// The directory of the open Internet: wallet addresses and the key sets beside them.
+#[derive(Debug)]
+pub struct PublishedClients {
+    public: PublicResources,
+    keys: KeySets,
+}
+
+impl PublishedClients {
+    /// Reads through `public`, remembering keys for a short time.
+    pub fn new(public: PublicResources, clock: Arc<dyn Clock>) -> Self {
+        Self { keys: KeySets::new(public.clone(), KeySetsConfig::default(), clock), public }
+    }
+}
+
+#[async_trait]
+impl ClientDirectory for PublishedClients {
+    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+        Ok(self.keys.find(client.as_str(), key_id).await?)
+    }
+
+    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
+        let document = self.public.wallet_address(client.as_str()).await;
+        document.map(|document| document.public_name).map_err(|error| NoSuchClient { reason: error.to_string() })
+    }
+}
+
+/// Why a request is not accepted as its client's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The signature headers are missing or malformed, or cover too little.
+    #[error("invalid signature headers")]
+    Headers(#[source] HeaderError),
+    /// The signature does not name its key.
+    #[error("invalid signature input")]
+    NoKeyId,
+    /// The client's key cannot be had.
+    #[error("could not determine client")]
+    Unknown(#[source] NoSuchClient),
+    /// The signature is not the client's, or not fresh.
+    #[error("invalid signature")]
+    Signature(#[source] VerifyError),
+    /// The signature's nonce was used before.
+    #[error("invalid signature")]
+    Replayed(#[source] NonceReplayed),
+}
+
+/// Checks everything about a signature that needs no key.
+pub(crate) fn check_headers(request: SignedRequest<'_>) -> Result<CheckedRequest<'_>, ClientError> {
+    let checked = request.check_headers().map_err(ClientError::Headers)?;
+    if checked.key_id().is_none() {
+        return Err(ClientError::NoKeyId);
+    }
+    Ok(checked)
+}
+
+impl Auth {
+    /// Checks that `client` signed the request, a short time ago.
+    pub(crate) async fn authenticate(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<(), ClientError> {
+        let key_id = request.key_id().ok_or(ClientError::NoKeyId)?;
+        let fetched;
+        let key = match client {
+            Client::Jwk(key) => &**key,
+            Client::WalletAddress(url) => {
+                fetched = self.inner.clients.key(url, key_id).await.map_err(ClientError::Unknown)?;
+                &fetched
+            }
+        };
+        let now = self.inner.clock.now();
+        let verified = request.verify(key, self.inner.settings.freshness, now).map_err(|error| {
+            tracing::debug!(%error, base = %request.redacted_base(), "a signature was refused");
+            ClientError::Signature(error)
+        })?;
+        if let Some(nonce) = &verified.nonce {
+            let mut nonces = self.inner.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+            nonces.admit(&client.identity(), key_id, nonce, now).map_err(ClientError::Replayed)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up (auth sections 5.3, 5.4).
+
+use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
+use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};
+use http_signatures::SignedRequest;
+
+use crate::{Auth, ClientError, StoreError};
+
+/// Why a continuation fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ContinueError {
+    /// The body is not a continuation.
+    #[error(transparent)]
+    Body(#[from] InvalidBody),
+    /// No living grant has this id and continuation token.
+    #[error("invalid grant")]
+    NoGrant,
+    /// The request is not signed by the grant's client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The grant does not continue like this, or not now.
+    #[error(transparent)]
+    Refused(#[from] ContinueRefusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a grant is not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// No living grant has this id and continuation token.
+    #[error("invalid grant")]
+    NoGrant,
+    /// The request is not signed by the grant's client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What both errors have in common.
+enum Unidentified {
+    NoGrant,
+    Client(ClientError),
+    Store(StoreError),
+}
+
+impl From<Unidentified> for ContinueError {
+    fn from(error: Unidentified) -> Self {
+        match error {
+            Unidentified::NoGrant => Self::NoGrant,
+            Unidentified::Client(error) => Self::Client(error),
+            Unidentified::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<Unidentified> for CancelError {
+    fn from(error: Unidentified) -> Self {
+        match error {
+            Unidentified::NoGrant => Self::NoGrant,
+            Unidentified::Client(error) => Self::Client(error),
+            Unidentified::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Auth {
+    /// Hands out the token when the owner has consented, or tells the client to wait.
+    #[tracing::instrument(name = "auth.grant.continue", skip_all, fields(continue.id = id))]
+    pub async fn continue_grant(
+        &self,
+        id: &str,
+        token: &TokenValue,
+        request: SignedRequest<'_>,
+    ) -> Result<ContinueResponse, ContinueError> {
+        let step = ContinueStep::parse(request.body)?;
+        let found = self.continued_grant(id, token, request).await?;
+        let (settings, now) = (&self.inner.settings, self.inner.clock.now());
+        let work = self.inner.store.begin().await?;
+        let grant = work.lock_grant(found.id).await?.ok_or(ContinueError::NoGrant)?;
+        match grant.proceed(&step, &settings.terms, now, &*self.inner.entropy)? {
+            Progress::Pending(grant) => {
+                work.save_grant(&grant, now).await?;
+                work.commit().await?;
+                let r#continue = self.continuation(&grant, token, Some(self.wait_seconds()));
+                Ok(ContinueResponse { access_token: None, subject: None, r#continue })
+            }
+            Progress::Issued(grant, issued) => {
+                if let Some(issued) = &issued {
+                    work.add_token(&issued.token).await?;
+                }
+                work.save_grant(&grant, now).await?;
+                work.commit().await?;
+                Ok(ContinueResponse {
+                    access_token: issued.map(|issued| self.access_token(&grant, &issued)),
+                    r#continue: self.continuation(&grant, token, None),
+                    subject: grant.subject,
+                })
+            }
+        }
+    }
+
+    /// Takes the grant and its tokens back, at the client's wish.
+    #[tracing::instrument(name = "auth.grant.cancel", skip_all, fields(continue.id = id))]
+    pub async fn cancel_grant(
+        &self,
+        id: &str,
+        token: &TokenValue,
+        request: SignedRequest<'_>,
+    ) -> Result<(), CancelError> {
+        let found = self.continued_grant(id, token, request).await?;
+        let now = self.inner.clock.now();
+        let work = self.inner.store.begin().await?;
+        let grant = work.lock_grant(found.id).await?.filter(|grant| grant.state != GrantState::Revoked);
+        let grant = grant.ok_or(CancelError::NoGrant)?.revoke();
+        work.save_grant(&grant, now).await?;
+        work.revoke_tokens_of(grant.id, now).await?;
+        Ok(work.commit().await?)
+    }
+
+    /// The living grant with this id and token, if its client signed the request.
+    async fn continued_grant(
+        &self,
+        id: &str,
+        token: &TokenValue,
+        request: SignedRequest<'_>,
+    ) -> Result<Grant, Unidentified> {
+        let checked = request.check_headers().map_err(|error| Unidentified::Client(ClientError::Headers(error)))?;
+        let found = match id.parse() {
+            Ok(id) => self.inner.store.get_grant_by_continuation(id).await.map_err(Unidentified::Store)?,
+            Err(_) => None,
+        };
+        let grant = found
+            .filter(|grant| grant.state != GrantState::Revoked && grant.continuation.token.matches(token.expose()))
+            .ok_or(Unidentified::NoGrant)?;
+        self.authenticate(&checked, &grant.client).await.map_err(Unidentified::Client)?;
+        Ok(grant)
+    }
+}

@@ -1,0 +1,272 @@
+//! Asking the owner: the browser's way through the identity provider and back (auth sections 5.7, 5.8 and 6).
+
+use auth_model::{Choice, ChoiceRefusal, FinishOutcome, Grant, GrantId, GrantState, Interaction, TenantId};
+use clock::Timestamp;
+use gnap::hash::{InteractionHash, grant_endpoint};
+use gnap::redirect::set_query;
+use gnap::{AccessItem, Subject};
+use url::Url;
+
+use crate::{Auth, StoreError};
+
+/// The browser may go to the consent page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Where the browser goes.
+    pub consent_page: Url,
+    /// Until when the browser's session must remember the interaction.
+    pub expires_at: Timestamp,
+}
+
+/// Why the browser does not go to the consent page. `back` is where the client wants it, with the reason.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No interaction has this id and nonce.
+    #[error("unknown interaction")]
+    Unknown,
+    /// The interaction is decided or expired, or its grant taken back.
+    #[error("invalid interaction")]
+    Over {
+        /// The client's page, told so.
+        back: Option<Url>,
+    },
+    /// The tenant has no consent page any more.
+    #[error("internal server error")]
+    NoIdentityProvider {
+        /// The client's page, told so.
+        back: Option<Url>,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The interaction is over for the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It goes back to the client.
+    Redirect(Url),
+    /// The client wants no browser and will poll.
+    Stay,
+}
+
+/// Why the browser's return from the consent page ends nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishError {
+    /// No interaction has this id and nonce, or its grant was taken back and the client wants no browser.
+    #[error("unknown interaction")]
+    Unknown,
+    /// The owner took too long.
+    #[error("interaction expired")]
+    Expired {
+        /// The client's page, told so.
+        back: Option<Url>,
+    },
+    /// The browser did not start this interaction.
+    #[error("invalid session")]
+    OtherBrowser,
+    /// The owner has not decided, and the client wants no browser.
+    #[error("interaction is not active")]
+    Undecided,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the identity provider is told about an interaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InteractionDetails {
+    /// The grant.
+    pub grant: GrantId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// The rights asked for.
+    pub access: Vec<AccessItem>,
+    /// The statement asked for.
+    pub subject: Option<Subject>,
+    /// The question.
+    pub interaction: Interaction,
+}
+
+/// Why an identity provider is told nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DetailsError {
+    /// No interaction has this id and nonce, or its grant was taken back.
+    #[error("unknown interaction")]
+    Unknown,
+    /// The tenant is deleted or has no identity provider.
+    #[error("internal server error")]
+    NoIdentityProvider,
+    /// The secret is missing or wrong.
+    #[error("invalid x-idp-secret")]
+    Secret,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a decision is not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// No interaction of a tenant with an identity provider has this id and nonce.
+    #[error("unknown interaction")]
+    Unknown,
+    /// The secret is missing or wrong.
+    #[error("invalid x-idp-secret")]
+    Secret,
+    /// Nothing can be decided any more.
+    #[error(transparent)]
+    Refused(#[from] ChoiceRefusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Auth {
+    /// The client sent the owner's browser here: it goes on to the tenant's consent page. May be repeated.
+    #[tracing::instrument(name = "auth.interaction.start", skip_all, fields(interaction.id = id))]
+    pub async fn start_interaction(&self, id: &str, nonce: &str) -> Result<Started, StartError> {
+        let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(StartError::Unknown)?;
+        let told = |result, message| back(&interaction, &[("result", result), ("message", message)]);
+        if grant.state != GrantState::Pending || !interaction.is_open(self.inner.clock.now()) {
+            return Err(StartError::Over { back: told("invalid_interaction", "invalid interaction") });
+        }
+        let tenant = self.inner.store.get_tenant(grant.tenant).await?;
+        let Some(provider) = tenant.and_then(|tenant| tenant.identity_provider) else {
+            return Err(StartError::NoIdentityProvider { back: told("request_denied", "internal server error") });
+        };
+        let parameters = [
+            ("interactId", &*interaction.id.to_string()),
+            ("nonce", &*interaction.nonce),
+            ("clientName", &*interaction.client.name),
+            ("clientUri", &*interaction.client.uri),
+        ];
+        let consent_page = set_query(&provider.consent_url, &parameters);
+        Ok(Started { consent_page, expires_at: interaction.expires_at })
+    }
+
+    /// The consent page sent the browser back: the grant learns the owner's answer, and the browser goes to the client.
+    ///
+    /// `is_same_browser`: the browser's session remembers that it started this interaction.
+    #[tracing::instrument(name = "auth.interaction.finish", skip_all, fields(interaction.id = id))]
+    pub async fn finish_interaction(
+        &self,
+        id: &str,
+        nonce: &str,
+        is_same_browser: bool,
+    ) -> Result<Finished, FinishError> {
+        let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(FinishError::Unknown)?;
+        let now = self.inner.clock.now();
+        if interaction.is_expired(now) {
+            let told = [("result", "invalid_interaction"), ("message", "interaction expired")];
+            return Err(FinishError::Expired { back: back(&interaction, &told) });
+        }
+        if !is_same_browser {
+            return Err(FinishError::OtherBrowser);
+        }
+        let outcome = self.settle(grant.id, now).await?;
+        self.finished(&grant, &interaction, outcome)
+    }
+
+    async fn settle(&self, id: GrantId, now: Timestamp) -> Result<FinishOutcome, FinishError> {
+        let work = self.inner.store.begin().await?;
+        let grant = work.lock_grant(id).await?.ok_or(FinishError::Unknown)?;
+        let before = grant.state;
+        let (grant, outcome) = grant.finish();
+        if grant.state != before {
+            work.save_grant(&grant, now).await?;
+            work.commit().await?;
+        }
+        Ok(outcome)
+    }
+
+    fn finished(
+        &self,
+        grant: &Grant,
+        interaction: &Interaction,
+        outcome: FinishOutcome,
+    ) -> Result<Finished, FinishError> {
+        let Some(finish) = &interaction.finish else {
+            return match outcome {
+                FinishOutcome::Approved | FinishOutcome::Rejected => Ok(Finished::Stay),
+                FinishOutcome::Undecided => Err(FinishError::Undecided),
+                FinishOutcome::Gone => Err(FinishError::Unknown),
+            };
+        };
+        let redirect = |told: &[(&str, &str)]| Ok(Finished::Redirect(set_query(finish.uri.as_url(), told)));
+        match outcome {
+            FinishOutcome::Approved => {
+                let reference = interaction.reference.to_string();
+                let hash = InteractionHash {
+                    client_nonce: &finish.nonce,
+                    interact_nonce: &interaction.nonce,
+                    interact_ref: &reference,
+                    grant_endpoint: &grant_endpoint(self.inner.settings.server_url.as_str(), &grant.tenant.to_string()),
+                };
+                redirect(&[("hash", &hash.compute()), ("interact_ref", &reference)])
+            }
+            FinishOutcome::Rejected => redirect(&[("result", "grant_rejected")]),
+            FinishOutcome::Undecided => redirect(&[("result", "grant_invalid")]),
+            FinishOutcome::Gone => redirect(&[("result", "unknown_interaction"), ("message", "unknown interaction")]),
+        }
+    }
+
+    /// What the identity provider shows the owner.
+    #[tracing::instrument(name = "auth.interaction.details", skip_all, fields(interaction.id = id))]
+    pub async fn interaction_details(
+        &self,
+        id: &str,
+        nonce: &str,
+        secret: Option<&str>,
+    ) -> Result<InteractionDetails, DetailsError> {
+        let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(DetailsError::Unknown)?;
+        if grant.state == GrantState::Revoked {
+            return Err(DetailsError::Unknown);
+        }
+        let tenant = self.inner.store.get_tenant(grant.tenant).await?;
+        let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DetailsError::NoIdentityProvider)?;
+        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+            return Err(DetailsError::Secret);
+        }
+        Ok(InteractionDetails {
+            grant: grant.id,
+            tenant: grant.tenant,
+            access: grant.access,
+            subject: grant.subject,
+            interaction,
+        })
+    }
+
+    /// The owner answered.
+    #[tracing::instrument(name = "auth.interaction.decide", skip_all, fields(interaction.id = id, choice = choice.as_str()))]
+    pub async fn decide_interaction(
+        &self,
+        id: &str,
+        nonce: &str,
+        choice: Choice,
+        secret: Option<&str>,
+    ) -> Result<(), DecideError> {
+        let (found, _) = self.interaction(id, nonce).await?.ok_or(DecideError::Unknown)?;
+        let tenant = self.inner.store.get_tenant(found.tenant).await?;
+        let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DecideError::Unknown)?;
+        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+            return Err(DecideError::Secret);
+        }
+        let now = self.inner.clock.now();
+        let work = self.inner.store.begin().await?;
+        let grant = work.lock_grant(found.id).await?.ok_or(DecideError::Unknown)?.decide(choice, now)?;
+        work.save_grant(&grant, now).await?;
+        Ok(work.commit().await?)
+    }
+
+    async fn interaction(&self, id: &str, nonce: &str) -> Result<Option<(Grant, Interaction)>, StoreError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let grant = self.inner.store.get_grant_by_interaction(id, nonce).await?;
+        Ok(grant.and_then(|grant| grant.interaction.clone().map(|interaction| (grant, interaction))))
+    }
+}
+
+/// The client's page with these parameters, if it wants the browser back.
+fn back(interaction: &Interaction, told: &[(&str, &str)]) -> Option<Url> {
+    interaction.finish.as_ref().map(|finish| set_query(finish.uri.as_url(), told))
+}

@@ -1,0 +1,35 @@
+//! Token introspection: what a resource server is told about a token (token-introspection section 1).
+//!
+//! One query. Nothing is cached, so a revocation takes effect at once.
+
+use auth_model::SecretHash;
+use gnap::{ActiveToken, IntrospectionRequest, TokenInfo};
+
+use crate::{Auth, StoreError};
+
+/// Why a question is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum IntrospectError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Auth {
+    /// Whether a token is good, whose it is, and which of its rights cover those required.
+    #[tracing::instrument(name = "auth.token.introspect", skip_all)]
+    pub async fn introspect(&self, question: &IntrospectionRequest) -> Result<TokenInfo, IntrospectError> {
+        let token = SecretHash::of(question.access_token.expose());
+        let Some(grant) = self.inner.store.get_grant_by_token(token, self.inner.clock.now()).await? else {
+            return Ok(TokenInfo::Inactive);
+        };
+        let required = question.access.as_deref().unwrap_or_default();
+        let access = required.iter().filter_map(|required| required.best_of(&grant.access)).cloned().collect();
+        Ok(TokenInfo::Active(ActiveToken {
+            grant: grant.id.to_string(),
+            access,
+            client: grant.client,
+            tenant_id: Some(grant.tenant.to_string()),
+        }))
+    }
+}

@@ -1,0 +1,110 @@
+//! Packets with money under way in this process, so that a repetition waits for the first instead of racing it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ledger::TransferId;
+use tokio::sync::watch;
+
+use crate::outcome::Outcome;
+
+/// The packets under way, by the id of their transfers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InFlight(Arc<Mutex<HashMap<TransferId, Place>>>);
+
+#[derive(Clone, Debug)]
+struct Place {
+    amount: u64,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+/// What to do with a packet.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// Nobody else is at it: do it, and tell.
+    Lead(Leader),
+    /// It is under way: wait.
+    Follow(Follower),
+    /// Another packet with its id is under way.
+    Conflict,
+}
+
+/// The one at work on a packet.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    id: TransferId,
+    packets: InFlight,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// Waits for a packet's leader.
+#[derive(Debug)]
+pub(crate) struct Follower(watch::Receiver<Option<Outcome>>);
+
+impl InFlight {
+    /// Joins the work on the packet with this id and amount.
+    pub(crate) fn join(&self, id: TransferId, amount: u64) -> Role {
+        match self.lock().entry(id) {
+            Entry::Vacant(vacant) => {
+                let (sender, outcome) = watch::channel(None);
+                vacant.insert(Place { amount, outcome });
+                Role::Lead(Leader { id, packets: self.clone(), outcome: sender })
+            }
+            Entry::Occupied(place) if place.get().amount != amount => Role::Conflict,
+            Entry::Occupied(place) => Role::Follow(Follower(place.get().outcome.clone())),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Leader {
+    /// Tells the followers.
+    pub(crate) fn tell(self, outcome: Outcome) {
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        self.packets.lock().remove(&self.id);
+    }
+}
+
+impl Follower {
+    /// The leader's outcome; unresolved if it gave up.
+    pub(crate) async fn outcome(mut self) -> Outcome {
+        let told = self.0.wait_for(Option::is_some).await;
+        told.ok().and_then(|outcome| outcome.clone()).unwrap_or(Outcome::Unresolved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: TransferId = TransferId::from_u128(7);
+
+    #[tokio::test]
+    async fn a_repetition_gets_the_outcome_of_the_first() {
+        let packets = InFlight::default();
+        let Role::Lead(leader) = packets.join(ID, 5) else { panic!("nobody else is at it") };
+        let Role::Follow(follower) = packets.join(ID, 5) else { panic!("somebody is at it") };
+        assert!(matches!(packets.join(ID, 6), Role::Conflict));
+        leader.tell(Outcome::Paid);
+        assert_eq!(follower.outcome().await, Outcome::Paid);
+        assert!(matches!(packets.join(ID, 6), Role::Lead(_)));
+    }
+
+    #[tokio::test]
+    async fn when_the_first_gives_up_its_outcome_is_unresolved() {
+        let packets = InFlight::default();
+        let Role::Lead(leader) = packets.join(ID, 5) else { panic!("nobody else is at it") };
+        let Role::Follow(follower) = packets.join(ID, 5) else { panic!("somebody is at it") };
+        drop(leader);
+        assert_eq!(follower.outcome().await, Outcome::Unresolved);
+    }
+}

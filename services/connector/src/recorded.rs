@@ -1,0 +1,60 @@
+//! What the ledger says of a packet that was here before.
+
+use ledger::{AccountId, Transfer, TransferState};
+use payments_model::accounting::Movement;
+
+/// The transfers of a packet.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    legs: Vec<Transfer>,
+}
+
+/// How they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Credited to a local account.
+    Credited,
+    /// Held for a peer, undecided.
+    Held,
+    /// Held for a peer and posted.
+    Posted,
+    /// Given back.
+    GivenBack,
+}
+
+impl Recorded {
+    /// The record of these legs; `None` if there are none.
+    pub(crate) fn of(legs: Vec<Transfer>) -> Option<Self> {
+        (!legs.is_empty()).then_some(Self { legs })
+    }
+
+    /// How the packet stands. Its legs stand alike, for they are settled together.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.legs.first().map(|leg| leg.state) {
+            Some(TransferState::Single) => Standing::Credited,
+            Some(TransferState::Pending) => Standing::Held,
+            Some(TransferState::Posted) => Standing::Posted,
+            Some(TransferState::Voided | TransferState::Expired) | None => Standing::GivenBack,
+        }
+    }
+
+    /// What was taken from `account`.
+    pub(crate) fn taken_from(&self, account: AccountId) -> u128 {
+        self.legs.iter().filter(|leg| leg.created.debit_account_id == account).map(|leg| leg.created.amount).sum()
+    }
+
+    /// What was given to `account`.
+    pub(crate) fn given_to(&self, account: AccountId) -> u128 {
+        self.legs.iter().filter(|leg| leg.created.credit_account_id == account).map(|leg| leg.created.amount).sum()
+    }
+
+    /// The accounts that were given something.
+    pub(crate) fn receivers(&self) -> impl Iterator<Item = AccountId> {
+        self.legs.iter().map(|leg| leg.created.credit_account_id)
+    }
+
+    /// The movement, to be settled.
+    pub(crate) fn into_movement(self) -> Movement {
+        Movement::of_recorded(self.legs.into_iter().map(|leg| leg.created).collect())
+    }
+}

@@ -1,0 +1,154 @@
+//! Delivering one event to one recipient (webhooks sections 2 and 4).
+//!
+//! At least once: the event's id stays the same over retries, and only status 200 counts as told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Entropy};
+use jobs::{Backoff, Done, Failure, Handler, Job, Settings};
+use outbound_http::{Outbound, Request};
+use payments_model::WebhookDeliveryId;
+use payments_model::webhook_event::{DeliveryState, WebhookDelivery, WebhookEvent};
+use payments_store::Store;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::signature::{Signing, signature_header};
+use crate::target::{Target, Targets};
+
+/// The queue of deliveries.
+pub const QUEUE: &str = "webhook deliveries";
+
+/// Retries come after 10, 20, 30, 40, 50, 60, 60 … seconds.
+const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 };
+/// Room for the longest time-out a tenant may set, and then some.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How the worker of [`QUEUE`] works: `at_once` deliveries together, a quarter of them to one recipient at most.
+pub fn worker_settings(at_once: usize) -> Settings {
+    let concurrency = at_once.max(4);
+    Settings { concurrency, lane_concurrency: (concurrency / 4).max(1), lease: LEASE, backoff: BACKOFF }
+}
+
+/// Delivers what is due; the handler of [`QUEUE`].
+#[derive(Clone, Debug)]
+pub struct Deliverer {
+    /// Where deliveries are recorded.
+    pub store: Store,
+    /// Who is reached where.
+    pub targets: Arc<Targets>,
+    /// How bodies are signed; unset means not at all.
+    pub signing: Option<Signing>,
+    /// What sends.
+    pub http: Outbound,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads retries.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+enum Outcome {
+    Answered(u16),
+    Unanswered(String),
+}
+
+impl Deliverer {
+    async fn deliver(&self, job: &Job) -> Result<Done, Failure> {
+        let id = WebhookDeliveryId::from_uuid(Uuid::parse_str(job.key())?);
+        let everything = self.store.every_tenant();
+        let Some(delivery) = everything.webhook_delivery(id).await? else { return Ok(Done::Complete) };
+        if delivery.state != DeliveryState::Pending {
+            return Ok(Done::Complete);
+        }
+        let Some(event) = everything.webhook_event(delivery.event_id).await? else { return Ok(Done::Complete) };
+        let attempt = delivery.attempts + 1;
+        let (outcome, attempts_max) = match self.targets.find(&self.store, delivery.recipient).await? {
+            Some(target) => (self.send(&event, &target, attempt).await, target.attempts_max),
+            None => (Outcome::Unanswered("the service has no URL any more".to_owned()), 0),
+        };
+        self.settle(job, delivery, outcome, attempts_max).await?;
+        Ok(Done::Settled)
+    }
+
+    async fn send(&self, event: &WebhookEvent, target: &Target, attempt: u32) -> Outcome {
+        let body = json!({"id": event.id, "type": event.event_type.as_str(), "data": event.data});
+        match self.request(event, &body, target, attempt) {
+            Ok(request) => match self.http.send(request).await {
+                Ok(response) => Outcome::Answered(response.status.as_u16()),
+                Err(error) => Outcome::Unanswered(error.to_string()),
+            },
+            Err(error) => Outcome::Unanswered(error.to_string()),
+        }
+    }
+
+    fn request(&self, event: &WebhookEvent, body: &Value, target: &Target, attempt: u32) -> Result<Request, Failure> {
+        let mut request = Request::post_json(target.url.clone(), body)?.deadline(target.timeout);
+        if !target.chosen_by_tenant {
+            request = request.configured();
+        }
+        let mut headers =
+            vec![("rafiki-event-id", event.id.to_string()), ("rafiki-delivery-attempt", attempt.to_string())];
+        if let Some(signing) = &self.signing {
+            let signature = signature_header(signing, self.clock.now(), body);
+            headers.push(("rafiki-signature", signature.ok_or("the event has no canonical form")?));
+        }
+        for (name, value) in headers {
+            request = request.header(name.parse()?, value.parse()?);
+        }
+        Ok(request)
+    }
+
+    /// Records how it went and decides whether it is tried again, in one transaction with the job.
+    async fn settle(
+        &self,
+        job: &Job,
+        mut delivery: WebhookDelivery,
+        outcome: Outcome,
+        attempts_max: u32,
+    ) -> Result<(), Failure> {
+        delivery.attempts += 1;
+        let reason = match outcome {
+            Outcome::Answered(200) => {
+                delivery.status_code = Some(200);
+                delivery.state = DeliveryState::Delivered;
+                String::new()
+            }
+            Outcome::Answered(status) => {
+                delivery.status_code = Some(status);
+                format!("answered {status}")
+            }
+            Outcome::Unanswered(reason) => reason,
+        };
+        let told = delivery.state == DeliveryState::Delivered;
+        if !told && delivery.attempts >= attempts_max {
+            delivery.state = DeliveryState::Exhausted;
+            tracing::error!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "given up; nobody was told");
+        } else if !told {
+            tracing::warn!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "not told yet");
+        }
+        let now = self.clock.now();
+        let unit = self.store.begin().await?;
+        unit.every_tenant().update_webhook_delivery(&delivery, now).await?;
+        if delivery.state == DeliveryState::Pending {
+            let wait = self.spread(BACKOFF.after(delivery.attempts));
+            job.retry(unit.transaction(), now + wait, &reason).await?;
+        } else {
+            job.complete(unit.transaction()).await?;
+        }
+        Ok(unit.commit().await?)
+    }
+
+    /// Up to a tenth later, so that what failed together is not repeated together.
+    fn spread(&self, wait: Duration) -> Duration {
+        let [byte] = self.entropy.bytes::<1>();
+        wait + wait * u32::from(byte) / 2560
+    }
+}
+
+#[async_trait::async_trait]
+impl Handler for Deliverer {
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        self.deliver(job).await
+    }
+}

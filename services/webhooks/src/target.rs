@@ -1,0 +1,133 @@
+//! Where a recipient is reached, how long it may take, and how often it is tried (webhooks section 3).
+//!
+//! A tenant's own settings come before the instance's.
+
+use std::time::Duration;
+
+use payments_model::TenantId;
+use payments_model::tenant::{Setting, SettingKey};
+use payments_model::webhook_event::Recipient;
+use payments_store::{Error, Store};
+use url::Url;
+
+/// The instance's own settings.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// Where events of tenants without a URL of their own go.
+    pub default_url: Url,
+    /// How long a recipient may take.
+    pub timeout: Duration,
+    /// How often a delivery is tried in all.
+    pub attempts_max: u32,
+    /// The operator, whose settings bound the services' attempts.
+    pub operator: TenantId,
+    /// Where the card service listens.
+    pub card_service: Option<Url>,
+    /// Where the point-of-sale service listens.
+    pub point_of_sale: Option<Url>,
+}
+
+/// One recipient, as it is reached now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) url: Url,
+    /// Chosen by a tenant, so the address guard applies.
+    pub(crate) chosen_by_tenant: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) attempts_max: u32,
+}
+
+impl Targets {
+    /// The recipient's present target; `None` for a service that has no URL any more.
+    pub(crate) async fn find(&self, store: &Store, recipient: Recipient) -> Result<Option<Target>, Error> {
+        let own = match recipient {
+            Recipient::Tenant(tenant) => tenant,
+            Recipient::CardService | Recipient::PointOfSaleService => self.operator,
+        };
+        let settings = store.tenant(own).settings(own).await?;
+        Ok(self.target(recipient, &settings))
+    }
+
+    fn target(&self, recipient: Recipient, settings: &[Setting]) -> Option<Target> {
+        let attempts_max = number(settings, SettingKey::WebhookMaxRetry).unwrap_or(self.attempts_max);
+        let service = |url: &Option<Url>| {
+            let url = url.clone()?;
+            Some(Target { url, chosen_by_tenant: false, timeout: self.timeout, attempts_max })
+        };
+        match recipient {
+            Recipient::CardService => service(&self.card_service),
+            Recipient::PointOfSaleService => service(&self.point_of_sale),
+            Recipient::Tenant(tenant) => {
+                let own_url = text(settings, SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok());
+                let timeout = number(settings, SettingKey::WebhookTimeout)
+                    .map_or(self.timeout, |millis: u32| Duration::from_millis(u64::from(millis)));
+                Some(Target {
+                    chosen_by_tenant: own_url.is_some() && tenant != self.operator,
+                    url: own_url.unwrap_or_else(|| self.default_url.clone()),
+                    timeout,
+                    attempts_max,
+                })
+            }
+        }
+    }
+}
+
+fn text(settings: &[Setting], key: SettingKey) -> Option<&str> {
+    settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.as_str())
+}
+
+fn number(settings: &[Setting], key: SettingKey) -> Option<u32> {
+    text(settings, key)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn tenant(n: u128) -> TenantId {
+        TenantId::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn targets() -> Targets {
+        Targets {
+            default_url: Url::parse("https://operator.example/webhooks").unwrap(),
+            timeout: Duration::from_secs(2),
+            attempts_max: 10,
+            operator: tenant(1),
+            card_service: None,
+            point_of_sale: Some(Url::parse("http://pos.internal/webhook").unwrap()),
+        }
+    }
+
+    fn setting(key: SettingKey, value: &str) -> Setting {
+        Setting { key, value: value.to_owned() }
+    }
+
+    #[test]
+    fn a_tenant_without_settings_is_reached_where_the_instance_says() {
+        let target = targets().target(Recipient::Tenant(tenant(2)), &[]).unwrap();
+        assert_eq!(target.url.as_str(), "https://operator.example/webhooks");
+        assert!(!target.chosen_by_tenant);
+        assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), 10));
+    }
+
+    #[test]
+    fn a_tenant_s_own_settings_come_first_and_its_url_is_a_stranger_s() {
+        let settings = [
+            setting(SettingKey::WebhookUrl, "https://tenant.example/hooks"),
+            setting(SettingKey::WebhookTimeout, "500"),
+            setting(SettingKey::WebhookMaxRetry, "3"),
+        ];
+        let target = targets().target(Recipient::Tenant(tenant(2)), &settings).unwrap();
+        assert_eq!(target.url.as_str(), "https://tenant.example/hooks");
+        assert!(target.chosen_by_tenant);
+        assert_eq!((target.timeout, target.attempts_max), (Duration::from_millis(500), 3));
+    }
+
+    #[test]
+    fn a_service_without_url_has_no_target() {
+        assert_eq!(targets().target(Recipient::CardService, &[]), None);
+        assert!(targets().target(Recipient::PointOfSaleService, &[]).is_some());
+    }
+}

@@ -1,0 +1,176 @@
+//! Deliveries to a real receiver, on a manual clock and on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use clock::{ManualClock, Timestamp};
+use jobs::Worker;
+use outbound_http::{Outbound, OutboundConfig};
+use payments_model::webhook_event::{DeliveryState, EventType, Subject, WebhookEvent};
+use payments_model::{Secret, TenantId, WebhookEventId};
+use payments_store::Store;
+use serde_json::json;
+use testkit::{TestDatabase, on_each_database};
+use url::Url;
+use uuid::Uuid;
+use webhooks::{Audience, Deliverer, QUEUE, Signing, Targets, Webhooks, worker_settings};
+
+const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
+const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
+
+/// Answers with the given statuses in turn and keeps what it was sent.
+#[derive(Clone)]
+struct Receiver {
+    answers: Arc<Mutex<Vec<u16>>>,
+    heard: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+}
+
+async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
+    receiver.heard.lock().unwrap().push((headers, body));
+    let status = receiver.answers.lock().unwrap().pop().unwrap_or(200);
+    StatusCode::from_u16(status).unwrap()
+}
+
+struct Scene {
+    store: Store,
+    webhooks: Webhooks,
+    worker: Worker,
+    receiver: Receiver,
+    clock: Arc<ManualClock>,
+}
+
+async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> Scene {
+    let receiver =
+        Receiver { answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())), heard: Arc::default() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
+    let app = axum::Router::new().fallback(hear).with_state(receiver.clone());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let clock = testkit::manual_clock();
+    let entropy = testkit::entropy(1);
+    let store = Store::open((**database).clone()).await.unwrap();
+    let unit = store.begin().await.unwrap();
+    unit.every_tenant().ensure_operator(OPERATOR, &Secret::new("s3cret"), now(&clock)).await.unwrap();
+    unit.commit().await.unwrap();
+    let targets = Targets {
+        default_url: Url::parse(&url).unwrap(),
+        timeout: Duration::from_secs(2),
+        attempts_max,
+        operator: OPERATOR,
+        card_service: None,
+        point_of_sale: None,
+    };
+    let webhooks = Webhooks::new(&targets, None, entropy.clone());
+    let deliverer = Deliverer {
+        store: store.clone(),
+        targets: Arc::new(targets),
+        signing: Some(Signing { secret: Secret::new("test-secret"), version: 1 }),
+        http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let handler = Arc::new(deliverer);
+    let worker = Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
+    Scene { store, webhooks, worker, receiver, clock }
+}
+
+fn now(clock: &Arc<ManualClock>) -> Timestamp {
+    clock::Clock::now(&**clock)
+}
+
+impl Scene {
+    async fn record(&self, audience: &Audience) {
+        let event = WebhookEvent {
+            id: EVENT,
+            event_type: EventType::WalletAddressNotFound,
+            tenant_id: OPERATOR,
+            data: json!({"walletAddressUrl": "https://wallet.example/Alice"}),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: now(&self.clock),
+        };
+        let unit = self.store.begin().await.unwrap();
+        self.webhooks.record(&unit, &event, audience).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    async fn delivery(&self) -> (DeliveryState, u32, Option<u16>) {
+        let all = self.store.every_tenant().webhook_deliveries(EVENT).await.unwrap();
+        assert_eq!(all.len(), 1);
+        (all[0].state, all[0].attempts, all[0].status_code)
+    }
+
+    fn heard(&self) -> usize {
+        self.receiver.heard.lock().unwrap().len()
+    }
+}
+
+on_each_database! {
+    async fn an_event_is_told_once_with_its_id_type_data_and_signature(database) {
+        let scene = scene(&database, &[200], 10).await;
+        scene.record(&Audience::tenant(OPERATOR)).await;
+        assert_eq!(scene.worker.run_due().await.unwrap(), 1);
+        assert_eq!(scene.delivery().await, (DeliveryState::Delivered, 1, Some(200)));
+        assert_eq!(scene.worker.run_due().await.unwrap(), 0);
+        let (headers, body) = scene.receiver.heard.lock().unwrap().remove(0);
+        let expected = r#"{"id":"00000000-0000-0000-0000-000000000005","type":"wallet_address.not_found","data":{"walletAddressUrl":"https://wallet.example/Alice"}}"#;
+        assert_eq!(body, expected);
+        assert!(headers["rafiki-signature"].to_str().unwrap().starts_with("t=1767225600000, v1="));
+        assert_eq!(headers["rafiki-event-id"], "00000000-0000-0000-0000-000000000005");
+        assert_eq!(headers["rafiki-delivery-attempt"], "1");
+    }
+
+    async fn any_other_status_is_tried_again_after_ten_seconds(database) {
+        let scene = scene(&database, &[204, 200], 10).await;
+        scene.record(&Audience::tenant(OPERATOR)).await;
+        scene.worker.run_due().await.unwrap();
+        assert_eq!(scene.delivery().await, (DeliveryState::Pending, 1, Some(204)));
+        scene.clock.advance(Duration::from_secs(9));
+        scene.worker.run_due().await.unwrap();
+        assert_eq!(scene.heard(), 1);
+        scene.clock.advance(Duration::from_secs(2));
+        scene.worker.run_due().await.unwrap();
+        assert_eq!(scene.delivery().await, (DeliveryState::Delivered, 2, Some(200)));
+    }
+
+    async fn a_recipient_that_never_answers_well_is_given_up_after_its_attempts(database) {
+        let scene = scene(&database, &[500, 500, 500], 2).await;
+        scene.record(&Audience::tenant(OPERATOR)).await;
+        for _ in 0..5 {
+            scene.worker.run_due().await.unwrap();
+            scene.clock.advance(Duration::from_secs(70));
+        }
+        assert_eq!(scene.heard(), 2);
+        assert_eq!(scene.delivery().await, (DeliveryState::Exhausted, 2, Some(500)));
+    }
+
+    async fn a_service_without_url_is_not_told(database) {
+        let scene = scene(&database, &[], 10).await;
+        scene.record(&Audience::card_service()).await;
+        assert!(scene.store.every_tenant().webhook_deliveries(EVENT).await.unwrap().is_empty());
+        assert!(scene.store.every_tenant().webhook_event(EVENT).await.unwrap().is_some());
+    }
+
+    async fn an_event_whose_state_change_is_rolled_back_is_told_to_nobody(database) {
+        let scene = scene(&database, &[200], 10).await;
+        let unit = scene.store.begin().await.unwrap();
+        let event = WebhookEvent {
+            id: EVENT,
+            event_type: EventType::WalletAddressNotFound,
+            tenant_id: OPERATOR,
+            data: json!({}),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: now(&scene.clock),
+        };
+        scene.webhooks.record(&unit, &event, &Audience::tenant(OPERATOR)).await.unwrap();
+        drop(unit);
+        assert_eq!(scene.worker.run_due().await.unwrap(), 0);
+        assert_eq!(scene.heard(), 0);
+    }
+}
