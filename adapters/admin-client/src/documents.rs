@@ -116,7 +116,7 @@ documents! {
 }";
     INCOMING_PAYMENT = "query IncomingPayment($id: String!) {
   incomingPayment(id: $id) {
-    id walletAddressId state
+    id walletAddressId state liquidity
     incomingAmount { value assetCode assetScale }
     receivedAmount { value assetCode assetScale }
   }

@@ -273,6 +273,9 @@ pub struct IncomingPayment {
     pub wallet_address_id: Uuid,
     /// Where it stands.
     pub state: IncomingPaymentState,
+    /// What its ledger account holds.
+    #[serde(default, deserialize_with = "uint64::optional")]
+    pub liquidity: Option<u64>,
     /// How much is asked.
     pub incoming_amount: Option<Amount>,
     /// How much has arrived.

@@ -38,6 +38,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         found.map(asset).transpose()
     }
 
+    /// The asset with this id, deleted or not: payments and ledger accounts outlive it.
+    pub async fn asset_even_deleted(&self, id: AssetId) -> Result<Option<TenantAsset>, Error> {
+        let found = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId));
+        found.one(self.connection).await?.map(asset).transpose()
+    }
+
     /// The asset of `tenant` with this code and scale, deleted or not.
     pub async fn asset_by_code_and_scale(
         &self,

@@ -80,9 +80,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// The incoming payment with this id, unless it expired unpaid; nobody else changes it until this unit ends.
+    /// The incoming payment with this id, even if it expired unpaid; nobody else changes it until this unit ends.
     pub async fn locked_incoming_payment(&self, id: IncomingPaymentId) -> Result<Option<IncomingPayment>, Error> {
-        let select = self.live_incoming_payments().filter(Column::Id.eq(id.as_uuid()));
+        let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId));
         let Some(row) = select.lock_exclusive().one(self.connection).await? else { return Ok(None) };
         let asset = rows::asset::Entity::find_by_id(row.asset_id).one(self.connection).await?;
         payment_with_asset((row, asset)).map(Some)

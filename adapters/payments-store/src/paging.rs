@@ -40,7 +40,7 @@ impl<E: EntityTrait> Paging<E> {
         };
         let order = if backwards { reversed(request.order) } else { request.order };
         let mut rows =
-            self.ordered(select.clone(), cursor, order).limit(request.size as u64 + 1).all(connection).await?;
+            self.ordered(select.clone(), cursor, order).limit(u64::from(request.size) + 1).all(connection).await?;
         let more = rows.len() > size;
         rows.truncate(size);
         if backwards {

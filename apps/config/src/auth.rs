@@ -100,7 +100,7 @@ impl Auth {
         let admin_api = read_admin_api(r);
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let cookie_key = r.require_secret("COOKIE_KEY");
-        let database = r.database("AUTH_DATABASE_URL", "sqlite://./data/auth.db");
+        let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");
         let ports = AuthPorts {
             auth: r.port("AUTH_PORT", 3006),
             admin: r.port("ADMIN_PORT", 3003),

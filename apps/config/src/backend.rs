@@ -253,7 +253,7 @@ impl Backend {
         if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
             r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
         }
-        let database = r.database("DATABASE_URL", "sqlite://./data/backend.db");
+        let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
         let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
         let ledger_database = match r.text("LEDGER_DATABASE_URL") {
             Some(_) => r.parsed("LEDGER_DATABASE_URL"),
@@ -474,7 +474,7 @@ mod tests {
         assert_eq!(backend.webhooks.attempts_max, 10);
         assert_eq!(backend.accounting, Accounting::Sql);
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
-        assert_eq!(backend.ledger_database.expose(), "sqlite://./data/backend-ledger.db");
+        assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct InvalidDatabaseUrl;
 impl DatabaseUrl {
     /// The SQLite file at `path`.
     pub fn sqlite(path: &std::path::Path) -> Self {
-        Self(format!("sqlite://{}", path.display()))
+        Self(format!("sqlite:{}", path.display()))
     }
 
     /// The URL, password included.
@@ -30,7 +30,6 @@ impl DatabaseUrl {
     /// The path of the file, when it is a SQLite database in a file.
     pub fn file(&self) -> Option<&str> {
         let path = self.0.strip_prefix("sqlite:")?;
-        let path = path.strip_prefix("//").unwrap_or(path);
         Some(path.split('?').next().unwrap_or(path)).filter(|path| *path != ":memory:")
     }
 
@@ -39,7 +38,7 @@ impl DatabaseUrl {
         match self.file() {
             Some(path) => {
                 let stem = path.strip_suffix(".db").unwrap_or(path);
-                Self(format!("sqlite://{stem}-{suffix}.db"))
+                Self(format!("sqlite:{stem}-{suffix}.db"))
             }
             None => self.clone(),
         }
@@ -50,8 +49,10 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("sqlite:") {
+            // Both spellings are common, and only one of them is understood everywhere.
+            let path = path.strip_prefix("//").unwrap_or(path);
             let empty = path.trim_start_matches('/').is_empty();
-            return if empty { Err(InvalidDatabaseUrl) } else { Ok(Self(text.to_owned())) };
+            return if empty { Err(InvalidDatabaseUrl) } else { Ok(Self(format!("sqlite:{path}"))) };
         }
         let url = Url::parse(text).map_err(|_| InvalidDatabaseUrl)?;
         let postgres = matches!(url.scheme(), "postgres" | "postgresql");
@@ -86,7 +87,7 @@ mod tests {
     fn files_and_servers_are_told_apart_and_passwords_are_not_shown() {
         let file: DatabaseUrl = "sqlite://./data/backend.db?mode=rwc".parse().unwrap();
         assert_eq!(file.file(), Some("./data/backend.db"));
-        assert_eq!(file.sibling("ledger").expose(), "sqlite://./data/backend-ledger.db");
+        assert_eq!(file.sibling("ledger").expose(), "sqlite:./data/backend-ledger.db");
         let server: DatabaseUrl = "postgresql://u:secret@h:5432/d".parse().unwrap();
         assert_eq!(server.file(), None);
         assert_eq!(server.to_string(), "postgresql://u:***@h:5432/d");

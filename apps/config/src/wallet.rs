@@ -83,7 +83,7 @@ impl Wallet {
         let admin_signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
         let webhook_secret = r.secret("WEBHOOK_SIGNATURE_SECRET").or_else(|| admin_secret.clone());
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
-        let database = r.database("DATABASE_URL", "sqlite://./data/wallet.db");
+        let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
             ("fee_plus_sent", FeePolicy::FeePlusSent),
             ("full_debit", FeePolicy::FullDebit),

@@ -1,5 +1,54 @@
-//! The binary: every role.
+//! The binary: every role, and the commands around them.
 //!
-//! Not yet written.
+//! Here the engines are chosen and the parts are put together; nothing is decided about payments.
 
-fn main() {}
+mod cli;
+mod config_check;
+mod dev;
+mod failure;
+mod migrate;
+mod output;
+mod pay;
+mod roles;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let threads = cli.command.worker_threads();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli.command));
+            // What is still running was told to stop and had its time.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+            result
+        }
+        Err(error) => Err(Failure::start("the runtime", error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("rafiki: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Pay(options) => pay::run(*options).await,
+        Command::Auth => roles::run_auth().await,
+        Command::Wallet => roles::run_wallet().await,
+        Command::Migrate(options) => migrate::run(&options).await,
+        Command::Config(options) => config_check::run(&options),
+    }
+}

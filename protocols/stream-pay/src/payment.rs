@@ -263,10 +263,34 @@ impl Payment {
         let concedes = is_final && self.conceded.is_none();
         let enforced = if concedes { source - 1 } else { source };
         let min_destination = self.min_rate.checked_mul_ceil(enforced).ok_or(PaymentError::InsufficientExchangeRate)?;
-        if self.exchange.rates.destination_at_least(source) < min_destination {
-            return Err(PaymentError::InsufficientExchangeRate);
+        let expected = self.exchange.rates.destination_at_least(source);
+        if expected >= min_destination {
+            return Ok(Some(Plan { source, min_destination, concedes }));
         }
-        Ok(Some(Plan { source, min_destination, concedes }))
+        if expected + 1 == min_destination && self.surplus_covers(source, expected) {
+            return Ok(Some(Plan { source, min_destination: expected, concedes }));
+        }
+        if nothing_outstanding { Err(PaymentError::InsufficientExchangeRate) } else { Ok(None) }
+    }
+
+    /// Whether the payment as a whole keeps its minimum rate, one source unit conceded, if `source` arrives as no more
+    /// than `destination`.
+    ///
+    /// Small packets lose up to one unit to rounding, which may be more than the rate allows them; what earlier packets
+    /// delivered beyond their minimum may cover it. Outstanding packets count only where they take from the surplus.
+    fn surplus_covers(&self, source: u64, destination: u64) -> bool {
+        let takes = |packet: &&InFlight| {
+            let full = self.min_rate.checked_mul_ceil(packet.source_amount);
+            !packet.timed_out && full.is_none_or(|full| full > packet.min_destination_amount)
+        };
+        let (mut sent, mut delivered) = (self.totals.sent, self.totals.delivered);
+        for packet in self.exchange.in_flight.values().filter(takes) {
+            sent = sent.saturating_add(packet.source_amount);
+            delivered = delivered.saturating_add(packet.min_destination_amount);
+        }
+        let enforced = sent.saturating_add(source).saturating_sub(1);
+        let needed = self.min_rate.checked_mul_ceil(enforced);
+        needed.is_some_and(|needed| delivered.saturating_add(destination) >= needed)
     }
 
     fn send(

@@ -158,8 +158,11 @@ impl IncomingPayment {
 
     /// After a credit, with the posted total (payments section 2.3).
     ///
-    /// An ended payment stays as it is: a credit that raced with the end changes no state.
+    /// An ended payment stays ended: of a credit that raced with the end only its existence is noted.
     pub fn credited(mut self, total: u64, now: Timestamp) -> Self {
+        if total > 0 && self.deleted_at().is_some() {
+            self.enter(IncomingState::Expired { deleted_at: None }, now);
+        }
         if self.is_open() && total > 0 {
             let paid = self.incoming_amount.is_some_and(|expected| expected <= total);
             let next = if paid { IncomingState::Completed } else { IncomingState::Processing };
@@ -306,6 +309,12 @@ mod tests {
         assert_eq!(unpaid.deleted_at(), Some(EXPIRY));
         let partly = payment(IncomingState::Processing, None).expire(1, EXPIRY).unwrap();
         assert_eq!(partly.state, IncomingState::Expired { deleted_at: None });
+    }
+
+    #[test]
+    fn a_credit_that_raced_with_the_expiry_brings_the_payment_back() {
+        let unpaid = payment(IncomingState::Pending, None).expire(0, EXPIRY).unwrap();
+        assert_eq!(unpaid.credited(5, EXPIRY).state, IncomingState::Expired { deleted_at: None });
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Room {
         Self { limit, taken: AtomicU64::new(credited) }
     }
 
+    /// At least `credited` is taken: another process may have credited the account.
+    pub fn raise_to(&self, credited: u64) {
+        self.taken.fetch_max(credited, Ordering::AcqRel);
+    }
+
     /// Takes `amount`; `None` if nothing more is expected while others' amounts are being credited.
     ///
     /// Dropping the guard gives it back.

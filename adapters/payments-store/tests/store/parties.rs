@@ -36,7 +36,7 @@ on_each_database! {
         let own = store.tenant(OPERATOR);
         assert_eq!(own.wallet_address(ann.id).await.unwrap().as_ref(), Some(&ann));
         assert_eq!(own.wallet_address_by_url("https://a.example/ann").await.unwrap().as_ref(), Some(&ann));
-        assert_eq!(own.wallet_addresses(PageRequest::default()).await.unwrap().items, [ann.clone()]);
+        assert_eq!(own.wallet_addresses(PageRequest::default()).await.unwrap().items, std::slice::from_ref(&ann));
         let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
         assert_eq!(other.wallet_address(ann.id).await.unwrap(), None);
         assert!(store.every_tenant().wallet_address(ann.id).await.unwrap().is_some());
@@ -101,7 +101,7 @@ on_each_database! {
         let tokens = [Secret::new("in-1"), Secret::new("in-2")];
         unit.tenant(OPERATOR).replace_peer_tokens(bob.id, &tokens, now()).await.unwrap();
         unit.commit().await.unwrap();
-        assert_eq!(store.every_tenant().all_peers().await.unwrap(), [bob.clone()]);
+        assert_eq!(store.every_tenant().all_peers().await.unwrap(), std::slice::from_ref(&bob));
         assert_eq!(store.tenant(OPERATOR).peer(bob.id).await.unwrap(), Some(bob.clone()));
         assert_eq!(store.every_tenant().all_peer_tokens().await.unwrap().len(), 2);
         let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));

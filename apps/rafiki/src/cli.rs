@@ -1,0 +1,143 @@
+//! The command line.
+//!
+//! Roles read their settings from the environment; the commands around them take options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+use uuid::Uuid;
+
+/// Interledger payments for wallets and banks.
+#[derive(Debug, Parser)]
+#[command(name = "rafiki", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send money between wallet addresses and show what moved.
+    ///
+    /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity,
+    /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 1 anything else.
+    Pay(Box<PayOptions>),
+    /// Run the authorization server. Configured by the environment.
+    Auth,
+    /// Run the built-in account-servicing entity. Configured by the environment.
+    Wallet,
+    /// Bring the databases of the configured roles up to date.
+    Migrate(RoleOptions),
+    /// Look at the configuration.
+    Config(ConfigOptions),
+}
+
+impl Command {
+    /// Threads for this command: the playground shares its machine with its user.
+    pub(crate) fn worker_threads(&self) -> usize {
+        match self {
+            Self::Auth | Self::Wallet => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            _ => 1,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PayOptions {
+    /// The payer's wallet address.
+    #[arg(long)]
+    pub(crate) from: String,
+    /// The payee's wallet address or payment pointer.
+    #[arg(long)]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) amount: PayAmount,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// One JSON object on standard output.
+    #[arg(long, requires = "yes")]
+    pub(crate) json: bool,
+    /// Where a running `rafiki dev` keeps its data.
+    #[arg(long, default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Admin API of the payer's institution, when it is no playground.
+    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret")]
+    pub(crate) admin_url: Option<Url>,
+    /// Tenant the Admin API is used as.
+    #[arg(long, env = "OPERATOR_TENANT_ID")]
+    pub(crate) tenant: Option<Uuid>,
+    /// The tenant's API secret.
+    #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PayAmount {
+    /// Pay exactly this, fees included, in the payer's currency.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) send: Option<String>,
+    /// Let the payee get exactly this, in the payee's currency.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) receive: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoleOptions {
+    /// Which roles; by default all.
+    #[arg(value_enum)]
+    pub(crate) roles: Vec<RoleName>,
+}
+
+impl RoleOptions {
+    /// The chosen roles, or all.
+    pub(crate) fn chosen(&self) -> Vec<RoleName> {
+        if self.roles.is_empty() { RoleName::value_variants().to_vec() } else { self.roles.clone() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// The backend.
+    Backend,
+    /// The authorization server.
+    Auth,
+    /// The account-servicing entity.
+    Wallet,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigOptions {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Report everything that is wrong with the environment of the roles.
+    Check(RoleOptions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_payment_needs_exactly_one_amount() {
+        let pay = |more: &[&str]| {
+            let line = ["rafiki", "pay", "--from", "a", "--to", "b"].iter().chain(more);
+            Cli::try_parse_from(line).is_ok()
+        };
+        assert!(pay(&["--send", "10"]) && pay(&["--receive", "10"]));
+        assert!(!pay(&[]) && !pay(&["--send", "10", "--receive", "10"]));
+        assert!(!pay(&["--send", "10", "--json"]), "a script cannot be asked");
+    }
+}

@@ -1,0 +1,3 @@
+//! The playground: two institutions and what they tell other commands about themselves (localenv).
+
+pub(crate) mod session;

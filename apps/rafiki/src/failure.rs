@@ -1,0 +1,47 @@
+//! Why a command did not succeed, and the exit code that says so.
+//!
+//! One line for a person; the details are in the log.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use config::{ConfigError, EnvironmentError};
+
+use crate::pay::PayError;
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something could not be started.
+    #[error("{what} cannot be started: {reason}")]
+    Start { what: String, reason: String },
+    /// A file or folder could not be used.
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Pay(#[from] PayError),
+    /// What was checked does not hold.
+    #[error("{0}")]
+    Check(String),
+}
+
+impl Failure {
+    pub(crate) fn start(what: impl Into<String>, reason: impl Display) -> Self {
+        Self::Start { what: what.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Pay(error) => ExitCode::from(error.exit_code()),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

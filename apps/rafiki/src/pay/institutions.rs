@@ -1,0 +1,126 @@
+//! The institutions this command may ask: those of a running playground, or the one named on the command line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use admin_client::{AdminClient, Credentials, signature};
+use bytes::Bytes;
+use clock::Clock;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method};
+use outbound_http::{Outbound, Request};
+use serde_json::json;
+use url::Url;
+use uuid::Uuid;
+
+use super::PayError;
+use super::ledger_view::AccountView;
+use crate::cli::PayOptions;
+use crate::dev::session::Session;
+use crate::failure::Failure;
+
+/// The signature version of the playground and of every default installation.
+const SIGNATURE_VERSION: u32 = 1;
+
+/// An institution whose operator's word we have.
+#[derive(Clone)]
+pub(crate) struct Institution {
+    pub(crate) name: String,
+    pub(crate) admin: AdminClient,
+    session: Option<Session>,
+    admin_url: Url,
+    credentials: Credentials,
+    http: Outbound,
+    clock: Arc<dyn Clock>,
+}
+
+impl Institution {
+    /// An institution of a running playground.
+    pub(crate) fn of_session(session: Session, http: Outbound, clock: Arc<dyn Clock>) -> Self {
+        let credentials = Credentials {
+            tenant_id: session.tenant_id,
+            secret: session.admin_secret.clone(),
+            signature_version: SIGNATURE_VERSION,
+        };
+        Self {
+            name: session.name.clone(),
+            admin: AdminClient::new(session.admin_url.clone(), credentials.clone(), http.clone(), Arc::clone(&clock)),
+            admin_url: session.admin_url.clone(),
+            session: Some(session),
+            credentials,
+            http,
+            clock,
+        }
+    }
+
+    fn named(admin_url: Url, tenant_id: Uuid, secret: String, http: Outbound, clock: Arc<dyn Clock>) -> Self {
+        let credentials = Credentials { tenant_id, secret, signature_version: SIGNATURE_VERSION };
+        Self {
+            name: "the payer's institution".to_owned(),
+            admin: AdminClient::new(admin_url.clone(), credentials.clone(), http.clone(), Arc::clone(&clock)),
+            admin_url,
+            session: None,
+            credentials,
+            http,
+            clock,
+        }
+    }
+
+    /// Whether a wallet address or resource is this institution's.
+    pub(crate) fn owns(&self, url: &Url) -> bool {
+        self.session.as_ref().is_some_and(|session| session.owns(url))
+    }
+
+    /// Its ledger's accounts, with those of these payments; none if its backend does not show them.
+    pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
+        let body = signature::canonical(&json!({"payments": payments}));
+        let header =
+            signature::sign(&self.credentials.secret, self.credentials.signature_version, self.clock.now(), &body);
+        let mut url = self.admin_url.clone();
+        url.set_path("/ledger/accounts");
+        let mut request = Request::new(Method::POST, url)
+            .configured()
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(Bytes::from(body))
+            .limit(1024 * 1024);
+        for (name, value) in [("tenant-id", self.credentials.tenant_id.to_string()), ("signature", header)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                request = request.header(HeaderName::from_static(name), value);
+            }
+        }
+        match self.http.send(request).await {
+            Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Who can be asked.
+pub(crate) fn known(
+    options: &PayOptions,
+    http: &Outbound,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Institution>, Failure> {
+    if let (Some(url), Some(tenant), Some(secret)) = (&options.admin_url, options.tenant, &options.secret) {
+        let named = Institution::named(url.clone(), tenant, secret.clone(), http.clone(), Arc::clone(clock));
+        return Ok(vec![named]);
+    }
+    of_playground(&options.data_dir, http, clock)
+}
+
+/// The institutions of the playground in `data_dir`.
+pub(crate) fn of_playground(
+    data_dir: &Path,
+    http: &Outbound,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Institution>, Failure> {
+    let sessions = Session::read_all(data_dir)?;
+    Ok(sessions.into_iter().map(|s| Institution::of_session(s, http.clone(), Arc::clone(clock))).collect())
+}
+
+/// The institution of the payer: the owner of the address, or the one that was named.
+pub(crate) fn of_payer<'a>(known: &'a [Institution], from: &Url) -> Result<&'a Institution, PayError> {
+    let owner = known.iter().find(|institution| institution.owns(from));
+    let named = known.iter().find(|institution| institution.session.is_none());
+    owner.or(named).ok_or_else(|| PayError::UnknownInstitution(from.to_string()))
+}

@@ -1,0 +1,350 @@
+//! One payment from wish to receipt: receiver, quote, payment, end.
+//!
+//! Speaks to the Admin API and to public wallet addresses only; asks nobody and prints nothing.
+
+use std::time::Duration;
+
+use admin_client::{
+    AdminClient, Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState, Quote, QuoteAmount, Receiver,
+    TransferState, TransferType, WalletAddressRecord,
+};
+use clock::Stopwatch;
+use money::Asset;
+use outbound_http::{Outbound, Request};
+use serde::Deserialize;
+use url::Url;
+use uuid::Uuid;
+use wallet::FeeRule;
+
+use super::PayError;
+use super::institutions::{Institution, of_payer};
+use super::ledger_view::{AccountView, Moved, moved};
+
+/// How often a running payment is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(30);
+/// How long an unfinished payment is waited for.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// How long the account-servicing entities are given to collect what is theirs before the receipt is written.
+const SETTLING: Duration = Duration::from_secs(3);
+/// How long the receiver stays open.
+const RECEIVER_LIFE: Duration = Duration::from_mins(15);
+
+/// What is wished for.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) from: Url,
+    pub(crate) to: Url,
+    pub(crate) amount: OrderAmount,
+}
+
+/// Which side is fixed, as written by a person.
+#[derive(Clone, Debug)]
+pub(crate) enum OrderAmount {
+    /// The payer pays this.
+    Send(String),
+    /// The payee gets this.
+    Receive(String),
+}
+
+/// How the money travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    SameCurrency,
+    CrossCurrency,
+    Local,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::SameCurrency => "same-currency",
+            Self::CrossCurrency => "cross-currency",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// A quoted payment, not yet made.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) order: Order,
+    pub(crate) kind: Kind,
+    pub(crate) payer: WalletAddressRecord,
+    pub(crate) payee_name: Option<String>,
+    pub(crate) receiver: Receiver,
+    pub(crate) quote: Quote,
+    /// The fee within the debit amount.
+    pub(crate) fee: Amount,
+}
+
+/// What became of a payment.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) offer: Offer,
+    pub(crate) payment: OutgoingPayment,
+    pub(crate) incoming_state: IncomingPaymentState,
+    pub(crate) delivered: Amount,
+    pub(crate) packets: usize,
+    pub(crate) elapsed: Duration,
+    /// Accounts that moved at every institution that shows its ledger.
+    pub(crate) moved: Vec<Moved>,
+}
+
+/// How far a payment is, told while it runs.
+#[derive(Clone, Debug)]
+pub(crate) struct ProgressNow {
+    pub(crate) state: OutgoingPaymentState,
+    pub(crate) delivered: u64,
+}
+
+/// A wallet address as the public sees it (Open Payments, wallet address document).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WalletAddressDocument {
+    public_name: Option<String>,
+    asset_code: String,
+    asset_scale: u8,
+}
+
+/// Makes payments on behalf of whoever has the operator's word.
+pub(crate) struct Payer {
+    institutions: Vec<Institution>,
+    http: Outbound,
+    clock: std::sync::Arc<dyn clock::Clock>,
+}
+
+impl Payer {
+    pub(crate) fn new(institutions: Vec<Institution>, http: Outbound, clock: std::sync::Arc<dyn clock::Clock>) -> Self {
+        Self { institutions, http, clock }
+    }
+
+    /// Finds both sides, opens the receiver and has the payment quoted.
+    pub(crate) async fn offer(&self, order: Order) -> Result<Offer, PayError> {
+        let admin = &of_payer(&self.institutions, &order.from)?.admin;
+        let payer = admin.wallet_address_by_url(order.from.as_str()).await?;
+        let payer = payer.ok_or_else(|| PayError::UnknownPayer(order.from.to_string()))?;
+        let payee = self.payee(&order.to).await?;
+        let payer_asset = asset(&payer.asset.code, payer.asset.scale)?;
+        let payee_asset = asset(&payee.asset_code, payee.asset_scale)?;
+        let to = order.to.as_str();
+
+        let (asked, quoted) = match &order.amount {
+            OrderAmount::Send(text) => (None, QuoteAmount::Debit(amount(text, &payer_asset)?)),
+            OrderAmount::Receive(text) => (Some(amount(text, &payee_asset)?), QuoteAmount::AsAsked),
+        };
+        let expires_at = self.clock.now() + RECEIVER_LIFE;
+        let receiver = admin.create_receiver(to, asked.as_ref(), Some(expires_at), None).await;
+        let receiver = receiver.map_err(|error| PayError::preparing(error, to))?;
+        let quote = admin.create_quote(payer.id, &receiver.id, &quoted).await;
+        let quote = quote.map_err(|error| PayError::preparing(error, to))?;
+
+        let kind = if same_institution(&order.from, &order.to) {
+            Kind::Local
+        } else if payer_asset == payee_asset {
+            Kind::SameCurrency
+        } else {
+            Kind::CrossCurrency
+        };
+        let fee = fee(&payer, &order.amount, quote.debit_amount.value);
+        let fee = Amount::new(fee, &payer_asset);
+        Ok(Offer { order, kind, payer, payee_name: payee.public_name, receiver, quote, fee })
+    }
+
+    /// Makes the offered payment and follows it to its end.
+    pub(crate) async fn send(&self, offer: Offer, progress: &mut dyn FnMut(&ProgressNow)) -> Result<Receipt, PayError> {
+        let admin = &of_payer(&self.institutions, &offer.order.from)?.admin;
+        let incoming = incoming_id(&offer.receiver.id);
+        let ids: Vec<Uuid> = [Some(offer.quote.id), incoming].into_iter().flatten().collect();
+        let before = self.looks(&ids).await;
+
+        let watch = Stopwatch::start();
+        let key = offer.quote.id.to_string();
+        let payment = admin.create_outgoing_payment(offer.payer.id, offer.quote.id, None, &key).await?;
+        let payment = self.follow(admin, payment.id, incoming, &offer, progress).await?;
+        let elapsed = watch.elapsed();
+        require_completed(&payment)?;
+
+        if matches!(offer.order.amount, OrderAmount::Send(_)) {
+            // Nothing more is expected, so the payee need not wait for the receiver to expire.
+            admin.complete_receiver(&offer.receiver.id).await?;
+        }
+        let receiver = admin.receiver(&offer.receiver.id).await?;
+        self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
+        let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
+        let packets = packets(admin, payment.id).await?;
+        let after = self.looks(&ids).await;
+        let moved = before
+            .iter()
+            .zip(&after)
+            .zip(&self.institutions)
+            .flat_map(|((before, after), institution)| moved(&institution.name, before, after))
+            .collect();
+        Ok(Receipt { payment, incoming_state, delivered: receiver.received_amount, packets, elapsed, moved, offer })
+    }
+
+    async fn payee(&self, to: &Url) -> Result<WalletAddressDocument, PayError> {
+        let response = self.http.send(Request::get(to.clone()).configured()).await;
+        let response = response.map_err(|error| PayError::fetching(to.host_str().unwrap_or_default(), error))?;
+        if !response.status.is_success() {
+            return Err(PayError::UnknownReceiver(to.to_string()));
+        }
+        response.json().map_err(|_| PayError::UnknownReceiver(to.to_string()))
+    }
+
+    async fn follow(
+        &self,
+        admin: &AdminClient,
+        id: Uuid,
+        incoming: Option<Uuid>,
+        offer: &Offer,
+        progress: &mut dyn FnMut(&ProgressNow),
+    ) -> Result<OutgoingPayment, PayError> {
+        let watch = Stopwatch::start();
+        let payee_side = self.institutions.iter().find(|institution| institution.owns(&offer.order.to));
+        loop {
+            let payment = admin.outgoing_payment(id).await?;
+            let delivered = match (payee_side, incoming) {
+                (Some(institution), Some(incoming)) => {
+                    let received = institution.admin.incoming_payment(incoming).await;
+                    received.map_or(0, |payment| payment.received_amount.value)
+                }
+                _ => delivered_so_far(&payment),
+            };
+            progress(&ProgressNow { state: payment.state, delivered });
+            match payment.state {
+                OutgoingPaymentState::Funding | OutgoingPaymentState::Sending => {}
+                OutgoingPaymentState::Completed | OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => {
+                    return Ok(payment);
+                }
+            }
+            if watch.elapsed() > PATIENCE {
+                return Err(PayError::NoEnd { id: id.to_string(), seconds: PATIENCE.as_secs() });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until both wallets have collected what is theirs, as far as can be seen from here.
+    async fn await_settled(
+        &self,
+        admin: &AdminClient,
+        payment: Uuid,
+        to: &Url,
+        incoming: Option<Uuid>,
+    ) -> Result<(), PayError> {
+        let watch = Stopwatch::start();
+        let payee_side = self.institutions.iter().find(|institution| institution.owns(to));
+        while watch.elapsed() < SETTLING {
+            let left = admin.outgoing_payment(payment).await?.liquidity.unwrap_or(0);
+            let held = match (payee_side, incoming) {
+                (Some(institution), Some(incoming)) => {
+                    let held = institution.admin.incoming_payment(incoming).await;
+                    held.ok().and_then(|payment| payment.liquidity).unwrap_or(0)
+                }
+                _ => 0,
+            };
+            if left == 0 && held == 0 {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    async fn incoming_state(&self, to: &Url, incoming: Option<Uuid>, receiver: &Receiver) -> IncomingPaymentState {
+        let payee_side = self.institutions.iter().find(|institution| institution.owns(to));
+        if let (Some(institution), Some(incoming)) = (payee_side, incoming)
+            && let Ok(payment) = institution.admin.incoming_payment(incoming).await
+        {
+            return payment.state;
+        }
+        if receiver.completed { IncomingPaymentState::Completed } else { IncomingPaymentState::Processing }
+    }
+
+    async fn looks(&self, payments: &[Uuid]) -> Vec<Vec<AccountView>> {
+        let mut looks = Vec::with_capacity(self.institutions.len());
+        for institution in &self.institutions {
+            looks.push(institution.ledger_accounts(payments).await);
+        }
+        looks
+    }
+}
+
+fn require_completed(payment: &OutgoingPayment) -> Result<(), PayError> {
+    let metadata = payment.metadata.as_ref();
+    let cancelled_because = metadata.and_then(|metadata| metadata["cancellationReason"].as_str());
+    let reason = match payment.state {
+        OutgoingPaymentState::Completed => return Ok(()),
+        OutgoingPaymentState::Cancelled => cancelled_because.unwrap_or("the payer's wallet cancelled it"),
+        _ => payment.error.as_deref().unwrap_or("no reason was given"),
+    };
+    Err(PayError::ended(payment.id.to_string(), payment.sent_amount.clone(), reason.to_owned()))
+}
+
+/// An estimate while the receiving side cannot be asked: what was sent, at the quoted rate.
+fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
+    let quoted = money::Ratio::new(payment.receive_amount.value.into(), payment.debit_amount.value.max(1).into());
+    quoted.ok().and_then(|ratio| ratio.checked_mul_floor(payment.sent_amount.value)).unwrap_or(0)
+}
+
+async fn packets(admin: &AdminClient, payment: Uuid) -> Result<usize, PayError> {
+    let transfers = admin.accounting_transfers(payment, 0).await?;
+    let is_packet = |transfer: &&admin_client::AccountingTransfer| {
+        transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
+    };
+    Ok(transfers.debits.iter().filter(is_packet).count())
+}
+
+fn fee(payer: &WalletAddressRecord, amount: &OrderAmount, debit: u64) -> u64 {
+    let Some(fee) = payer.asset.sending_fee else { return 0 };
+    let rule = FeeRule { fixed: fee.fixed, basis_points: fee.basis_points };
+    match amount {
+        OrderAmount::Send(_) => rule.of_fixed_debit(debit),
+        OrderAmount::Receive(_) => rule.of_fixed_delivery(debit),
+    }
+}
+
+fn asset(code: &str, scale: u8) -> Result<Asset, PayError> {
+    Asset::new(code, scale).map_err(|_| PayError::Refused(format!("an asset is called {code:?}")))
+}
+
+fn amount(text: &str, asset: &Asset) -> Result<Amount, PayError> {
+    let value = asset.parse_decimal(text).ok_or_else(|| PayError::NotAnAmount {
+        text: text.to_owned(),
+        currency: asset.code.to_string(),
+        places: asset.scale,
+    })?;
+    if value == 0 {
+        return Err(PayError::TooSmall { minimum: None });
+    }
+    Ok(Amount::new(value, asset))
+}
+
+fn same_institution(a: &Url, b: &Url) -> bool {
+    a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// The id of an incoming payment: the last segment of its URL.
+fn incoming_id(url: &str) -> Option<Uuid> {
+    url.rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_must_fit_their_currency_and_be_more_than_nothing() {
+        let usd = Asset::new("USD", 2).unwrap();
+        assert_eq!(amount("10.00", &usd).unwrap().value, 1_000);
+        assert!(matches!(amount("10.001", &usd), Err(PayError::NotAnAmount { .. })));
+        assert!(matches!(amount("0", &usd), Err(PayError::TooSmall { .. })));
+    }
+
+    #[test]
+    fn an_incoming_payment_is_known_by_the_end_of_its_url() {
+        let id = Uuid::from_u128(9);
+        assert_eq!(incoming_id(&format!("https://h/t/incoming-payments/{id}")), Some(id));
+        assert_eq!(incoming_id("https://h/t/incoming-payments/x"), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! How people write wallet addresses: URLs and payment pointers (wallet section F.4).
+
+use url::Url;
+
+use super::PayError;
+
+/// The wallet address `text` means: an https URL, or `$host/path` for `https://host/path`.
+///
+/// `http` is taken for the `https` identifier it stands for in a playground.
+pub(crate) fn wallet_address(text: &str) -> Result<Url, PayError> {
+    let unusable = || PayError::NotAnAddress(text.to_owned());
+    let written = match text.trim().strip_prefix('$') {
+        Some(pointer) => format!("https://{pointer}"),
+        None => text.trim().replacen("http://", "https://", 1),
+    };
+    let mut url = Url::parse(&written).map_err(|_| unusable())?;
+    if url.scheme() != "https" || url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
+        return Err(unusable());
+    }
+    if url.path() == "/" {
+        url.set_path("/.well-known/pay");
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_and_urls_mean_the_same_address() {
+        let read = |text: &str| wallet_address(text).unwrap().to_string();
+        assert_eq!(read("$localhost:4000/accounts/pfry"), "https://localhost:4000/accounts/pfry");
+        assert_eq!(read("http://localhost:4000/accounts/pfry"), "https://localhost:4000/accounts/pfry");
+        assert_eq!(read("$wallet.example"), "https://wallet.example/.well-known/pay");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["pfry", "$", "ftp://h/x", "https://h/x?y", "mailto:a@b"] {
+            assert!(wallet_address(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Quotes and receipts as people and scripts read them.
+
+use admin_client::{Amount, IncomingPaymentState, OutgoingPaymentState};
+use serde::Serialize;
+
+use super::ledger_view::sums;
+use super::payer::{Offer, Receipt};
+use crate::output::Table;
+
+/// A receipt as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReceiptDocument {
+    kind: &'static str,
+    state: OutgoingPaymentState,
+    from: String,
+    to: String,
+    debit_amount: Amount,
+    fee: Amount,
+    receive_amount: Amount,
+    sent_amount: Amount,
+    delivered_amount: Amount,
+    packets: usize,
+    millis: u64,
+    outgoing_payment: PaymentDocument<OutgoingPaymentState>,
+    incoming_payment: PaymentDocument<IncomingPaymentState>,
+    accounts: Vec<AccountDocument>,
+    conservation: ConservationDocument,
+}
+
+#[derive(Debug, Serialize)]
+struct PaymentDocument<S> {
+    id: String,
+    state: S,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountDocument {
+    institution: String,
+    account: String,
+    id: String,
+    asset_code: String,
+    asset_scale: u8,
+    before: String,
+    after: String,
+    change: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConservationDocument {
+    /// Whether at least one ledger was seen and the changes in every ledger seen sum to zero.
+    holds: bool,
+}
+
+impl Receipt {
+    /// Whether the changes in every ledger seen sum to zero. Not if no ledger was seen.
+    pub(crate) fn conserves(&self) -> bool {
+        !self.moved.is_empty() && sums(&self.moved).values().all(|sum| *sum == 0)
+    }
+
+    pub(crate) fn document(&self) -> ReceiptDocument {
+        let accounts = self.moved.iter().map(|one| AccountDocument {
+            institution: one.institution.clone(),
+            account: one.account.name.clone(),
+            id: one.account.id.to_string(),
+            asset_code: one.account.asset_code.clone(),
+            asset_scale: one.account.asset_scale,
+            before: one.before.to_string(),
+            after: one.account.balance.to_string(),
+            change: one.change().to_string(),
+        });
+        ReceiptDocument {
+            kind: self.offer.kind.as_str(),
+            state: self.payment.state,
+            from: self.offer.order.from.to_string(),
+            to: self.offer.order.to.to_string(),
+            debit_amount: self.payment.debit_amount.clone(),
+            fee: self.offer.fee.clone(),
+            receive_amount: self.payment.receive_amount.clone(),
+            sent_amount: self.payment.sent_amount.clone(),
+            delivered_amount: self.delivered.clone(),
+            packets: self.packets,
+            millis: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            outgoing_payment: PaymentDocument { id: self.payment.id.to_string(), state: self.payment.state },
+            incoming_payment: PaymentDocument { id: self.offer.receiver.id.clone(), state: self.incoming_state },
+            accounts: accounts.collect(),
+            conservation: ConservationDocument { holds: self.conserves() },
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut facts = Table::new();
+        facts.row(["Outgoing payment", &format!("{} {}", self.payment.id, word(&self.payment.state))]);
+        facts.row(["Incoming payment", &format!("{} {}", self.offer.receiver.id, word(&self.incoming_state))]);
+        facts.row(["Delivered", &self.delivered.to_string()]);
+        facts.row(["Sent", &format!("{} in {}", self.payment.sent_amount, packets(self.packets))]);
+        facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
+        let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
+        if self.moved.is_empty() {
+            text.push_str("  No ledger could be looked at.\n");
+            return text;
+        }
+        text.push_str("\nLedger accounts that moved\n");
+        text.push_str(&self.accounts_table());
+        let verdict = if self.conserves() { "zero in every ledger: nothing was made or lost" } else { "NOT ZERO" };
+        text.extend(["  Sum: ", verdict, "\n"]);
+        text
+    }
+
+    fn accounts_table(&self) -> String {
+        let mut table = Table::new().align_right(&[2, 3, 4]);
+        table.row(["Institution", "Account", "Before", "After", "Change", ""]);
+        for one in &self.moved {
+            let scale = one.account.asset_scale;
+            table.row([
+                one.institution.clone(),
+                one.account.name.clone(),
+                signed(one.before, scale),
+                signed(one.account.balance, scale),
+                plus(one.change(), scale),
+                one.account.asset_code.clone(),
+            ]);
+        }
+        table.render(2)
+    }
+}
+
+impl Offer {
+    pub(crate) fn text(&self) -> String {
+        let who = self.payee_name.as_deref().unwrap_or("The payee");
+        let mut table = Table::new();
+        table.row(["You pay", &format!("{} at most, {} of it fee", self.quote.debit_amount, self.fee)]);
+        table.row([&format!("{who} gets"), &format!("{} at least", self.quote.receive_amount)]);
+        if let Some(rate) = self.rate() {
+            let (from, to) = (&self.quote.debit_amount.asset_code, &self.quote.receive_amount.asset_code);
+            table.row(["Rate", &format!("1 {from} = {rate} {to}")]);
+        }
+        format!("Quote\n{}", table.render(2))
+    }
+
+    /// Units received for one unit paid after the fee, to six places, rounded down.
+    fn rate(&self) -> Option<String> {
+        let (debit, receive) = (&self.quote.debit_amount, &self.quote.receive_amount);
+        let principal = u128::from(debit.value.checked_sub(self.fee.value)?);
+        let numerator = u128::from(receive.value) * 10u128.checked_pow(u32::from(debit.asset_scale) + 6)?;
+        let denominator = principal.checked_mul(10u128.checked_pow(receive.asset_scale.into())?)?;
+        let millionths = i128::try_from(numerator.checked_div(denominator)?).ok()?;
+        let text = signed(millionths, 6);
+        Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
+    }
+}
+
+fn packets(count: usize) -> String {
+    if count == 1 { "1 packet".to_owned() } else { format!("{count} packets") }
+}
+
+fn word(state: &impl Serialize) -> String {
+    serde_json::to_value(state).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
+}
+
+/// A number of smallest units with its decimal point.
+fn signed(value: i128, scale: u8) -> String {
+    let scale = usize::from(scale);
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+    let (whole, part) = digits.split_at(digits.len() - scale);
+    let sign = if value < 0 { "-" } else { "" };
+    if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+}
+
+fn plus(value: i128, scale: u8) -> String {
+    if value > 0 { format!("+{}", signed(value, scale)) } else { signed(value, scale) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balances_are_shown_with_sign_and_places() {
+        assert_eq!(signed(-5, 2), "-0.05");
+        assert_eq!(signed(123_456, 2), "1234.56");
+        assert_eq!(plus(7, 0), "+7");
+    }
+}

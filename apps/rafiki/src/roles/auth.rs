@@ -1,0 +1,132 @@
+//! The authorization server as a role.
+
+use std::sync::Arc;
+
+use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
+use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
+use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
+use auth_store::AuthStore;
+use config::Mode;
+use http_signatures::{Freshness, TargetOrigin};
+use open_payments_client::{PublicResources, RetryPolicy};
+use shared_cache::SharedCache;
+use tokio::net::TcpListener;
+
+use super::cache::open_cache;
+use super::ground::{Ground, bind, open};
+use super::running::{Running, stop_signal};
+use crate::failure::Failure;
+
+/// The listeners of the role.
+pub(crate) struct AuthListeners {
+    pub(crate) auth: TcpListener,
+    pub(crate) admin: TcpListener,
+    pub(crate) interaction: TcpListener,
+    pub(crate) introspection: TcpListener,
+    pub(crate) service: TcpListener,
+}
+
+/// `rafiki auth`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::Auth::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let ground = Ground::new(config.mode)?;
+    let (address, ports) = (config.listen_address, config.ports);
+    let listeners = AuthListeners {
+        auth: bind("the authorization server", address, ports.auth).await?,
+        admin: bind("the Admin API", address, ports.admin).await?,
+        interaction: bind("the interaction API", address, ports.interaction).await?,
+        introspection: bind("introspection", address, ports.introspection).await?,
+        service: bind("the service API", address, ports.service).await?,
+    };
+    let running = start(&config, listeners, &ground).await?;
+    tracing::info!(?ports, "authorization server ready");
+    println!("ready");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts the authorization server.
+pub(crate) async fn start(
+    config: &config::Auth,
+    listeners: AuthListeners,
+    ground: &Ground,
+) -> Result<Running, Failure> {
+    let database = open(&config.database, "the authorization server's database").await?;
+    let store = AuthStore::new(database.clone());
+    let failed = |error: database::Error| Failure::start("the authorization server's database", error);
+    if !config.manual_migrations {
+        store.migrate().await.map_err(failed)?;
+    }
+    let clock = Arc::clone(&ground.clock);
+    let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
+    let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
+    let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
+    let opened = Auth::open(settings(config), store, clock, Arc::clone(&ground.entropy), clients).await;
+    let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
+    let Routers { auth: public, interaction, introspection, service, admin } =
+        auth_api::routers(auth.clone(), api_settings(config, cache));
+
+    let mut running = Running::new("auth");
+    running.serve(listeners.auth, public);
+    running.serve(listeners.interaction, interaction);
+    running.serve(listeners.introspection, introspection);
+    running.serve(listeners.service, service);
+    running.serve(listeners.admin, admin);
+    running.work(|stop| async move {
+        tokio::select! {
+            () = stop => {}
+            () = auth.run_upkeep() => {}
+        }
+    });
+    running.on_close(async move { database.close().await });
+    Ok(running)
+}
+
+fn settings(config: &config::Auth) -> Settings {
+    let never_issued = config.access_token_retention.min(std::time::Duration::from_hours(24));
+    Settings {
+        server_url: config.server_url.clone(),
+        operator: TenantData {
+            id: TenantId::from(config.operator_tenant_id),
+            api_secret: config.admin_api.secret.expose().to_owned(),
+            idp_consent_url: Some(config.identity_server_url.clone()),
+            idp_secret: Some(config.identity_server_secret.expose().to_owned()),
+        },
+        consent: ConsentPolicy {
+            incoming_payment: config.incoming_payment_interaction,
+            quote: config.quote_interaction,
+            list_all: config.list_all_interaction,
+        },
+        terms: Terms {
+            token_lifetime: config.access_token_lifetime,
+            interaction_lifetime: config.interaction_lifetime,
+            continue_wait: config.continue_wait,
+        },
+        finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
+        freshness: Freshness::default(),
+        retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
+    }
+}
+
+fn api_settings(config: &config::Auth, cache: SharedCache) -> ApiSettings {
+    ApiSettings {
+        target_origin: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
+        cookie_key: config.cookie_key.expose().to_owned(),
+        cookie_same_site: match config.cookie_same_site {
+            Some(config::SameSite::None) => SameSite::None,
+            Some(config::SameSite::Lax) | None => SameSite::Lax,
+        },
+        admin: AdminSettings {
+            signature_version: config.admin_api.signature_version,
+            signature_lifetime: config.admin_api.signature_lifetime,
+            cache,
+            introspection: match config.mode {
+                Mode::Production => Introspection::Refused,
+                Mode::Development | Mode::Test | Mode::Autopeer => Introspection::Allowed,
+            },
+        },
+    }
+}

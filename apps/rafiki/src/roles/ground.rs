@@ -1,0 +1,52 @@
+//! What all roles of one process share: clock, randomness, the one HTTP client.
+//!
+//! Made once, so that connections are pooled across roles.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use config::{DatabaseUrl, Mode};
+use database::{Database, Options};
+use outbound_http::{Outbound, OutboundConfig};
+use tokio::net::TcpListener;
+
+use crate::failure::Failure;
+
+/// Shared by the roles of one process.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) http: Outbound,
+}
+
+impl Ground {
+    /// The ground of an installation of this kind.
+    pub(crate) fn new(mode: Mode) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let outbound = match mode {
+            Mode::Development => OutboundConfig { pool_max_idle_per_host: 32, ..OutboundConfig::development() },
+            Mode::Production | Mode::Test | Mode::Autopeer => OutboundConfig::default(),
+        };
+        let http = Outbound::new(outbound, Arc::clone(&clock)).map_err(|e| Failure::start("the HTTP client", e))?;
+        Ok(Self { clock, entropy: Arc::new(SystemEntropy), http })
+    }
+}
+
+/// Opens a database with the small caches one process needs.
+pub(crate) async fn open(url: &DatabaseUrl, what: &str) -> Result<Database, Failure> {
+    let opened = Database::connect(url.expose(), &Options::default()).await;
+    opened.map_err(|error| Failure::start(what, format!("{error} ({url})")))
+}
+
+/// A listener on `port` (0: any free one).
+pub(crate) async fn bind(what: &str, address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind((address, port)).await;
+    listener.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Failure::start(what, format!("port {port} is in use; stop what uses it or choose another"))
+        }
+        _ => Failure::start(what, format!("{address}:{port}: {error}")),
+    })
+}

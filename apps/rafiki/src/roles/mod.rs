@@ -1,0 +1,12 @@
+//! The roles this binary can take, each put together from its configuration section.
+//!
+//! `dev` uses the same functions with sections of its own making.
+
+pub(crate) mod auth;
+mod cache;
+pub(crate) mod ground;
+pub(crate) mod running;
+pub(crate) mod wallet;
+
+pub(crate) use auth::run as run_auth;
+pub(crate) use wallet::run as run_wallet;

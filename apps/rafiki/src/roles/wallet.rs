@@ -1,0 +1,97 @@
+//! The account-servicing entity as a role.
+
+use std::sync::Arc;
+
+use admin_client::{AdminClient, Credentials};
+use config::FeePolicy;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use ledger_sql::SqlLedger;
+use tokio::net::TcpListener;
+use wallet::seed::Seed;
+use wallet::{Ports, Settings, Wallet, WebhookVerification};
+
+use super::ground::{Ground, bind, open};
+use super::running::{Running, stop_signal};
+use crate::failure::Failure;
+
+/// `rafiki wallet`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::Wallet::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let ground = Ground::new(config.mode)?;
+    let listener = bind("the wallet", config.listen_address, config.port).await?;
+    let (running, _wallet) = start(&config, Seed::default(), listener, &ground).await?;
+    tracing::info!(port = config.port, "wallet ready");
+    println!("ready");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts the wallet; seeding goes on in the background until it has succeeded.
+pub(crate) async fn start(
+    config: &config::Wallet,
+    seed: Seed,
+    listener: TcpListener,
+    ground: &Ground,
+) -> Result<(Running, Wallet), Failure> {
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: &dyn std::error::Error| Failure::start(what, error)
+    };
+    let database = open(&config.database, "the wallet's database").await?;
+    Wallet::migrate(&database).await.map_err(|e| failed("the wallet's database")(&e))?;
+    let book = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&ground.clock))
+        .await
+        .map_err(|e| failed("the wallet's ledger")(&e))?;
+    let credentials = Credentials {
+        tenant_id: config.tenant_id,
+        secret: config.admin_secret.expose().to_owned(),
+        signature_version: config.admin_signature_version,
+    };
+    let clock = Arc::clone(&ground.clock);
+    let ports = Ports {
+        database: database.clone(),
+        ledger: Arc::new(book),
+        admin: AdminClient::new(config.graphql_url.clone(), credentials, ground.http.clone(), Arc::clone(&clock)),
+        clock,
+        entropy: Arc::clone(&ground.entropy),
+    };
+    let wallet = Wallet::new(settings(config)?, seed, ports);
+
+    let mut running = Running::new("wallet");
+    running.serve(listener, wallet.router());
+    let working = wallet.clone();
+    running.work(|stop| async move { working.work(stop).await });
+    running.on_close(async move { database.close().await });
+    Ok((running, wallet))
+}
+
+fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
+    Ok(Settings {
+        open_payments_url: config.open_payments_url.clone(),
+        webhooks: WebhookVerification {
+            secret: config.webhook_secret.expose().to_owned(),
+            version: config.webhook_signature_version,
+            tolerance: config.webhook_tolerance,
+        },
+        fee_policy: match config.fee_policy {
+            FeePolicy::FeePlusSent => wallet::FeePolicy::FeePlusSent,
+            FeePolicy::FullDebit => wallet::FeePolicy::FullDebit,
+            FeePolicy::Compat => wallet::FeePolicy::Compat,
+        },
+        auto_create_address: config.auto_create_address,
+        liquidity_topup: config.liquidity_topup,
+        key_x: config.key_pem.as_ref().map(public_key_x).transpose()?,
+    })
+}
+
+/// The public half of an Ed25519 key, base64url without padding.
+fn public_key_x(pem: &config::Secret) -> Result<String, Failure> {
+    use base64::Engine;
+    let key = SigningKey::from_pkcs8_pem(pem.expose())
+        .map_err(|error| Failure::start("the wallet", format!("KEY_FILE is no Ed25519 key in PKCS #8 PEM: {error}")))?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()))
+}

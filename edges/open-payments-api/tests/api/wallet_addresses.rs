@@ -1,0 +1,81 @@
+//! Wallet address documents and key sets.
+
+use axum::http::Method;
+use payments_model::wallet_address::WalletAddressKey;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::world::{ALICE, Call, NOW, TENANT, World, refused, signer};
+
+fn key(kid: &str, x: &str) -> WalletAddressKey {
+    WalletAddressKey {
+        id: Uuid::nil().into(),
+        wallet_address_id: Uuid::from_u128(1).into(),
+        kid: kid.into(),
+        x: x.into(),
+        revoked: false,
+        created_at: NOW,
+    }
+}
+
+#[tokio::test]
+async fn a_document_tells_where_to_go_for_grants_and_payments() {
+    let world = World::new().await;
+    let answer = world.send(Call::get("/Accounts/alice/?query=ignored")).await;
+    let expected = json!({
+        "id": ALICE, "assetCode": "USD", "assetScale": 2,
+        "authServer": format!("https://auth.example/{TENANT}"),
+        "resourceServer": format!("https://wallet.example/{TENANT}"),
+        "additionalProperties": {"iban": "DE1"},
+    });
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
+    assert!(answer.header("cache-control").starts_with("public, max-age="));
+    let again = Call::get("/accounts/alice").header("if-none-match", answer.header("etag"));
+    let again = world.send(again).await;
+    assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
+    let head = world.send(Call::get("/accounts/alice").method(Method::HEAD)).await;
+    assert_eq!(head.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn unknown_and_inactive_addresses_are_not_found_and_told_with_their_url() {
+    let world = World::new().await;
+    let answer = world.send(Call::get("/accounts/bob")).await;
+    assert_eq!(answer.refusal(), refused(404, "Could not get wallet address"));
+    assert_eq!(answer.json()["error"]["details"]["walletAddressUrl"], "https://wallet.example/accounts/bob");
+    world.backend(|state| assert_eq!(state.waited, 0));
+    world.backend(|state| state.alice.deactivated_at = Some(NOW));
+    assert_eq!(world.send(Call::get("/accounts/alice")).await.refusal().0, 404);
+    assert_eq!(world.send(Call::get("/accounts/alice/jwks.json")).await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn browsers_are_sent_to_a_page_without_a_look_up() {
+    let world = World::new().await;
+    let answer = world.send(Call::get("/accounts/bob").header("accept", "text/html,*/*;q=0.8")).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (302, "Found"));
+    let place = "https://pages.example/wallet.example/accounts/bob?url=https%3A%2F%2Fwallet.example%2Faccounts%2Fbob";
+    assert_eq!(answer.header("location"), place);
+}
+
+#[tokio::test]
+async fn this_instance_publishes_its_own_key_but_is_no_wallet_address() {
+    let world = World::new().await;
+    let keys = world.send(Call::get("/.well-known/pay/jwks.json")).await;
+    assert_eq!(keys.json(), json!({"keys": [signer().jwk()]}));
+    let document = world.send(Call::get("/.well-known/pay")).await;
+    assert_eq!(document.refusal(), refused(404, "Could not get wallet address"));
+    assert_eq!(document.json()["error"].get("details"), None);
+}
+
+#[tokio::test]
+async fn key_sets_hold_the_usable_keys_and_unknown_addresses_are_waited_for() {
+    let world = World::new().await;
+    assert_eq!(world.send(Call::get("/accounts/alice/jwks.json")).await.json(), json!({"keys": []}));
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    world.backend(|state| state.keys = vec![key("k1", x), key("unusable", "AA")]);
+    let answer = world.send(Call::get("/accounts/alice/jwks.json")).await;
+    assert_eq!(answer.json(), json!({"keys": [{"kid": "k1", "x": x, "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519"}]}));
+    assert_eq!(world.send(Call::get("/accounts/bob/jwks.json")).await.refusal().0, 404);
+    world.backend(|state| assert_eq!(state.waited, 1));
+}

@@ -1,0 +1,76 @@
+//! What an account-servicing entity administers: assets, fees, peers, wallet addresses, and the liquidity of all.
+//!
+//! Not payments. Every use case takes a [`Caller`] and reaches only what that caller may.
+
+mod assets;
+mod balances;
+mod caller;
+mod fees;
+mod liquidity;
+mod payment_withdrawals;
+mod peers;
+mod settlement;
+mod tenants;
+mod wallet_address_keys;
+mod wallet_address_url;
+mod wallet_addresses;
+
+use std::sync::Arc;
+
+use clock::{Clock, Entropy, Timestamp};
+use ledger::Ledger;
+use payments_store::Store;
+use url::Url;
+
+pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError};
+pub use caller::{Caller, ForeignTenant};
+pub use fees::SetFeeError;
+pub use liquidity::{Holder, LiquidityError};
+pub use payment_withdrawals::PaymentToWithdraw;
+pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
+pub use settlement::SettleError;
+pub use tenants::PutSettingsError;
+pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};
+pub use wallet_address_url::{InvalidWalletAddressUrl, resolve as resolve_wallet_address_url};
+pub use wallet_addresses::{
+    CreateWalletAddressError, NewWalletAddress, UpdateWalletAddressError, WalletAddressChange, WalletAddressStatus,
+};
+
+/// What is configured for the whole instance.
+#[derive(Clone, Debug)]
+pub struct AdministrationSettings {
+    /// Wallet addresses of the operator begin with this if it has made no setting of its own.
+    pub open_payments_url: Url,
+}
+
+/// The administration of one instance. Cheap to clone.
+#[derive(Clone)]
+pub struct Administration {
+    store: Store,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Arc<AdministrationSettings>,
+}
+
+impl Administration {
+    /// The administration of what is in `store` and `ledger`.
+    pub fn new(
+        store: Store,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: AdministrationSettings,
+    ) -> Self {
+        Self { store, ledger, clock, entropy, settings: Arc::new(settings) }
+    }
+
+    /// The store, for plain reading within a caller's reach ([`Caller::reach`]).
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,189 @@
+//! Assets (admin-graphql section 9.2).
+
+use ledger::CreateAccountResult;
+use payments_model::accounting::{LedgerAsset, TransferError};
+use payments_model::{AssetId, TenantAsset, TenantId};
+
+use super::{Administration, Caller, ForeignTenant};
+use crate::Unavailable;
+
+/// An asset to be created.
+#[derive(Clone, Debug)]
+pub struct NewAsset {
+    /// As the outside world names it.
+    pub asset: money::Asset,
+    /// When the owner wants to hear of it.
+    pub thresholds: Thresholds,
+    /// Whose it is; the caller's if not said.
+    pub tenant: Option<TenantId>,
+}
+
+/// When the owner of an asset wants to hear of it; `None` never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Web-monetization money is announced from this amount on.
+    pub withdrawal: Option<u64>,
+    /// Liquidity fell to this amount.
+    pub liquidity: Option<u64>,
+}
+
+/// Why an asset was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateAssetError {
+    /// The tenant is somebody else's to choose.
+    #[error(transparent)]
+    ForeignTenant(#[from] ForeignTenant),
+    /// There is no such tenant.
+    #[error("tenant does not exist")]
+    UnknownTenant,
+    /// The tenant has this asset.
+    #[error("Asset already exists")]
+    Duplicate,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why an asset was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateAssetError {
+    /// The caller has no such asset.
+    #[error("Asset not found")]
+    Unknown,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why an asset was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteAssetError {
+    /// The caller has no such asset.
+    #[error("Asset not found")]
+    Unknown,
+    /// A peer or a wallet address counts in it.
+    #[error("Cannot delete! Asset in use.")]
+    InUse,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+macro_rules! from_store {
+    ($($error:ident),*) => {
+        $(impl From<payments_store::Error> for $error {
+            fn from(error: payments_store::Error) -> Self {
+                Self::Unavailable(error.into())
+            }
+        })*
+    };
+}
+pub(crate) use from_store;
+from_store!(CreateAssetError, UpdateAssetError, DeleteAssetError);
+
+impl Administration {
+    /// Creates an asset with its ledger accounts, or revives the deleted one of the same name.
+    ///
+    /// The accounts come first: an asset that can be seen can be used. After a crash in between, a ledger number is
+    /// left unused, and nothing else.
+    pub async fn create_asset(&self, caller: Caller, new: NewAsset) -> Result<TenantAsset, CreateAssetError> {
+        let tenant = caller.assign(new.tenant)?;
+        let reader = self.store.tenant(tenant);
+        let owner = reader.find_tenant(tenant).await?;
+        owner.filter(|owner| owner.deleted_at.is_none()).ok_or(CreateAssetError::UnknownTenant)?;
+        if let Some(found) = reader.asset_by_code_and_scale(tenant, &new.asset).await? {
+            return self.revive_asset(found).await;
+        }
+        let now = self.now();
+        let asset = TenantAsset {
+            id: AssetId::random(&*self.entropy),
+            tenant_id: tenant,
+            ledger: self.take_ledger_number().await?,
+            asset: new.asset,
+            withdrawal_threshold: new.thresholds.withdrawal,
+            liquidity_threshold: new.thresholds.liquidity,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
+        self.create_asset_accounts(asset.in_ledger()).await?;
+        let unit = self.store.begin().await?;
+        match unit.tenant(tenant).insert_asset(&asset).await {
+            Ok(()) => unit.commit().await?,
+            Err(error) if error.is_unique_violation() => return Err(CreateAssetError::Duplicate),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(asset)
+    }
+
+    /// Replaces both thresholds of an asset of the caller's own.
+    pub async fn update_asset(
+        &self,
+        caller: Caller,
+        id: AssetId,
+        thresholds: Thresholds,
+    ) -> Result<TenantAsset, UpdateAssetError> {
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(caller.tenant);
+        let found = scope.asset(id).await?.ok_or(UpdateAssetError::Unknown)?;
+        let changed = TenantAsset {
+            withdrawal_threshold: thresholds.withdrawal,
+            liquidity_threshold: thresholds.liquidity,
+            updated_at: self.now(),
+            ..found
+        };
+        scope.update_asset(&changed).await?;
+        unit.commit().await?;
+        Ok(changed)
+    }
+
+    /// Deletes an asset of the caller's own that nothing counts in. It may be revived by creating it again.
+    pub async fn delete_asset(&self, caller: Caller, id: AssetId) -> Result<TenantAsset, DeleteAssetError> {
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(caller.tenant);
+        let found = scope.asset(id).await?.ok_or(DeleteAssetError::Unknown)?;
+        if scope.has_peer_in(id).await? || scope.has_wallet_address_in(id).await? {
+            return Err(DeleteAssetError::InUse);
+        }
+        let now = self.now();
+        let deleted = TenantAsset { deleted_at: Some(now), updated_at: now, ..found };
+        scope.update_asset(&deleted).await?;
+        unit.commit().await?;
+        Ok(deleted)
+    }
+
+    async fn revive_asset(&self, found: TenantAsset) -> Result<TenantAsset, CreateAssetError> {
+        if found.deleted_at.is_none() {
+            return Err(CreateAssetError::Duplicate);
+        }
+        let revived = TenantAsset { deleted_at: None, updated_at: self.now(), ..found };
+        let unit = self.store.begin().await?;
+        unit.tenant(revived.tenant_id).update_asset(&revived).await?;
+        unit.commit().await?;
+        Ok(revived)
+    }
+
+    async fn take_ledger_number(&self) -> Result<u32, Unavailable> {
+        let unit = self.store.begin().await?;
+        let number = unit.every_tenant().take_ledger_number().await?;
+        unit.commit().await?;
+        Ok(number)
+    }
+
+    async fn create_asset_accounts(&self, asset: LedgerAsset) -> Result<(), Unavailable> {
+        let results = self.ledger.create_accounts(asset.own_accounts()).await?;
+        accounts_stand(&results, "the accounts of an asset")
+    }
+}
+
+/// Accounts created now or before stand; anything else is a fault.
+pub(super) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
+    let stand =
+        |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);
+    if results.iter().all(stand) {
+        Ok(())
+    } else {
+        tracing::error!(?results, what, "the ledger refused accounts");
+        Err(Unavailable::Refused { what, error: TransferError::UnknownError })
+    }
+}

@@ -1,0 +1,28 @@
+//! Balances of ledger accounts, for showing.
+
+use ledger::{Account, AccountId};
+
+use super::Administration;
+use crate::Unavailable;
+
+impl Administration {
+    /// The ledger accounts with these ids, `None` where there is none yet.
+    pub async fn accounts(&self, ids: Vec<AccountId>) -> Result<Vec<Option<Account>>, Unavailable> {
+        Ok(self.ledger.accounts(ids).await?)
+    }
+
+    /// What may still be taken from an account; `None` if there is none yet.
+    pub async fn balance(&self, id: AccountId) -> Result<Option<u64>, Unavailable> {
+        let account = self.account(id).await?;
+        Ok(account.map(|account| shown(account.credit_balance())))
+    }
+
+    pub(super) async fn account(&self, id: AccountId) -> Result<Option<Account>, Unavailable> {
+        Ok(self.ledger.accounts(vec![id]).await?.pop().flatten())
+    }
+}
+
+/// Amounts are shown in 64 bits; the ledger counts in 128.
+pub(super) fn shown(amount: u128) -> u64 {
+    u64::try_from(amount).unwrap_or(u64::MAX)
+}

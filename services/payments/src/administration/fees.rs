@@ -1,0 +1,58 @@
+//! Fees (admin-graphql section 9.2).
+
+use payments_model::fee::LARGEST_BASIS_POINTS;
+use payments_model::quote::{FeeTerms, LARGEST_AMOUNT};
+use payments_model::{AssetId, Fee, FeeId, FeeKind};
+
+use super::assets::from_store;
+use super::{Administration, Caller};
+use crate::Unavailable;
+
+/// Why a fee was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum SetFeeError {
+    /// The share is above 100 %.
+    #[error("Basis point fee must be between 0 and 10000")]
+    BasisPoints,
+    /// The fixed part is too large to be stored.
+    #[error("Fixed fee must be between 0 and {LARGEST_AMOUNT}")]
+    FixedTooLarge,
+    /// The caller has no such asset.
+    #[error("Unknown asset")]
+    UnknownAsset,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+from_store!(SetFeeError);
+
+impl Administration {
+    /// Puts a fee in force; quotes made before keep theirs.
+    pub async fn set_fee(
+        &self,
+        caller: Caller,
+        asset: AssetId,
+        kind: FeeKind,
+        fixed: u64,
+        basis_points: i64,
+    ) -> Result<Fee, SetFeeError> {
+        let basis_points = u16::try_from(basis_points).ok().filter(|points| *points <= LARGEST_BASIS_POINTS);
+        let basis_points = basis_points.ok_or(SetFeeError::BasisPoints)?;
+        if fixed > LARGEST_AMOUNT {
+            return Err(SetFeeError::FixedTooLarge);
+        }
+        let asset = caller.reach(&self.store).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
+        let fee = Fee {
+            id: FeeId::random(&*self.entropy),
+            asset_id: asset.id,
+            kind,
+            terms: FeeTerms { basis_points, fixed },
+            created_at: self.now(),
+        };
+        let unit = self.store.begin().await?;
+        unit.tenant(asset.tenant_id).insert_fee(&fee).await?;
+        unit.commit().await?;
+        Ok(fee)
+    }
+}

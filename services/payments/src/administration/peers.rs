@@ -1,0 +1,284 @@
+//! Peers (admin-graphql section 9.3).
+
+use ledger::TransferId;
+use payments_model::accounting::{AccountKind, accepted};
+use payments_model::peer::OutgoingHttp;
+use payments_model::quote::LARGEST_AMOUNT;
+use payments_model::{AssetId, Peer, PeerId, Secret};
+use url::Url;
+
+use super::assets::{accounts_stand, from_store};
+use super::{Administration, Caller};
+use crate::Unavailable;
+
+/// A peer to be created.
+#[derive(Clone, Debug)]
+pub struct NewPeer {
+    /// What is exchanged with it.
+    pub asset_id: AssetId,
+    /// Its ILP address.
+    pub static_ilp_address: String,
+    /// How to reach it.
+    pub outgoing: OutgoingHttp,
+    /// The tokens it may present.
+    pub incoming_tokens: Vec<Secret>,
+    /// The largest packet it is sent.
+    pub max_packet_amount: Option<u64>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// An event tells when its liquidity falls to this amount.
+    pub liquidity_threshold: Option<u64>,
+    /// What it is given to begin with.
+    pub initial_liquidity: Option<u64>,
+    /// Prefixes reached through it besides its own address.
+    pub routes: Vec<String>,
+}
+
+/// What is to change of a peer; `None` keeps what is.
+#[derive(Clone, Debug, Default)]
+pub struct PeerChange {
+    /// Its ILP address.
+    pub static_ilp_address: Option<String>,
+    /// How to reach it.
+    pub outgoing: Option<OutgoingHttp>,
+    /// The tokens it may present, instead of all it had.
+    pub incoming_tokens: Option<Vec<Secret>>,
+    /// The largest packet; `Some(None)` removes the limit.
+    pub max_packet_amount: Option<Option<u64>>,
+    /// What people call it; `Some(None)` removes the name.
+    pub name: Option<Option<String>>,
+    /// The threshold of the liquidity event; `Some(None)` removes it.
+    pub liquidity_threshold: Option<Option<u64>>,
+    /// Prefixes reached through it besides its own address, instead of all there were.
+    pub routes: Option<Vec<String>>,
+}
+
+/// Why a peer was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreatePeerError {
+    /// The address is not an ILP address.
+    #[error("invalid ILP address")]
+    InvalidAddress,
+    /// The endpoint is not an http or https URL.
+    #[error("invalid HTTP endpoint")]
+    InvalidEndpoint,
+    /// The caller has no such asset.
+    #[error("unknown asset")]
+    UnknownAsset,
+    /// Another peer presents one of the tokens.
+    #[error("duplicate incoming token")]
+    DuplicateToken,
+    /// There is a peer of this address and asset.
+    #[error("duplicate peer found for same ILP address and asset")]
+    Duplicate,
+    /// The initial liquidity cannot be deposited.
+    #[error("invalid initial liquidity for peer")]
+    InvalidInitialLiquidity,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a peer was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdatePeerError {
+    /// The caller has no such peer.
+    #[error("unknown peer")]
+    Unknown,
+    /// The address is not an ILP address.
+    #[error("invalid ILP address")]
+    InvalidAddress,
+    /// The endpoint is not an http or https URL.
+    #[error("invalid HTTP endpoint")]
+    InvalidEndpoint,
+    /// Another peer presents one of the tokens.
+    #[error("duplicate incoming token")]
+    DuplicateToken,
+    /// There is another peer of this address and asset.
+    #[error("duplicate peer found for same ILP address and asset")]
+    Duplicate,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a peer was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeletePeerError {
+    /// The caller has no such peer.
+    #[error("unknown peer")]
+    Unknown,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+from_store!(CreatePeerError, UpdatePeerError, DeletePeerError);
+
+impl Administration {
+    /// Creates a peer with its ledger account, tokens and routes, and deposits its initial liquidity.
+    ///
+    /// The account comes first, the deposit last, under an id derived from the peer's.
+    pub async fn create_peer(&self, caller: Caller, new: NewPeer) -> Result<Peer, CreatePeerError> {
+        if !is_ilp_address(&new.static_ilp_address) || !new.routes.iter().all(|route| is_route(route)) {
+            return Err(CreatePeerError::InvalidAddress);
+        }
+        if !is_endpoint(&new.outgoing.endpoint) {
+            return Err(CreatePeerError::InvalidEndpoint);
+        }
+        if new.initial_liquidity.is_some_and(|amount| amount > LARGEST_AMOUNT) {
+            return Err(CreatePeerError::InvalidInitialLiquidity);
+        }
+        let asset = caller.reach(&self.store).asset(new.asset_id).await?.ok_or(CreatePeerError::UnknownAsset)?;
+        let now = self.now();
+        let peer = Peer {
+            id: PeerId::random(&*self.entropy),
+            tenant_id: asset.tenant_id,
+            routes: Peer::routes_of(&new.static_ilp_address, new.routes),
+            static_ilp_address: new.static_ilp_address,
+            asset,
+            outgoing: Some(new.outgoing),
+            max_packet_amount: new.max_packet_amount,
+            name: new.name,
+            liquidity_threshold: new.liquidity_threshold,
+            created_at: now,
+            updated_at: now,
+        };
+        let account = peer.ledger_asset().account(peer.id.into(), AccountKind::Peer);
+        let created = self.ledger.create_accounts(vec![account]).await.map_err(Unavailable::from)?;
+        accounts_stand(&created, "the account of a peer")?;
+
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(peer.tenant_id);
+        scope
+            .insert_peer(&peer)
+            .await
+            .map_err(|error| if error.is_unique_violation() { CreatePeerError::Duplicate } else { error.into() })?;
+        scope.replace_peer_tokens(peer.id, &new.incoming_tokens, now).await.map_err(|error| {
+            if error.is_unique_violation() { CreatePeerError::DuplicateToken } else { error.into() }
+        })?;
+        unit.commit().await?;
+        if let Some(amount) = new.initial_liquidity.filter(|amount| *amount > 0) {
+            self.deposit_initial(&peer, amount).await?;
+        }
+        Ok(peer)
+    }
+
+    /// Changes a peer.
+    pub async fn update_peer(&self, caller: Caller, id: PeerId, change: PeerChange) -> Result<Peer, UpdatePeerError> {
+        let addresses_hold = change.static_ilp_address.as_deref().is_none_or(is_ilp_address)
+            && change.routes.iter().flatten().all(|route| is_route(route));
+        if !addresses_hold {
+            return Err(UpdatePeerError::InvalidAddress);
+        }
+        if change.outgoing.as_ref().is_some_and(|http| !is_endpoint(&http.endpoint)) {
+            return Err(UpdatePeerError::InvalidEndpoint);
+        }
+        let owner = caller.reach(&self.store).peer(id).await?.ok_or(UpdatePeerError::Unknown)?.tenant_id;
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(owner);
+        let mut peer = scope.peer(id).await?.ok_or(UpdatePeerError::Unknown)?;
+        let tokens = change.incoming_tokens.clone();
+        apply(&mut peer, change);
+        peer.updated_at = self.now();
+        scope
+            .update_peer(&peer)
+            .await
+            .map_err(|error| if error.is_unique_violation() { UpdatePeerError::Duplicate } else { error.into() })?;
+        if let Some(tokens) = tokens {
+            scope.replace_peer_tokens(id, &tokens, peer.updated_at).await.map_err(|error| {
+                if error.is_unique_violation() { UpdatePeerError::DuplicateToken } else { error.into() }
+            })?;
+        }
+        unit.commit().await?;
+        Ok(peer)
+    }
+
+    /// Deletes a peer of the caller's own with its tokens and events. What its ledger account holds stays there.
+    pub async fn delete_peer(&self, caller: Caller, id: PeerId) -> Result<(), DeletePeerError> {
+        let unit = self.store.begin().await?;
+        if !unit.tenant(caller.tenant).delete_peer(id).await? {
+            return Err(DeletePeerError::Unknown);
+        }
+        Ok(unit.commit().await?)
+    }
+
+    /// The peer of the caller's own that packets to `address` in this asset would go to: the longest prefix wins.
+    pub async fn peer_towards(
+        &self,
+        caller: Caller,
+        address: &str,
+        asset: AssetId,
+    ) -> Result<Option<Peer>, payments_store::Error> {
+        let Ok(address) = ilp_packet::AddressRef::new(address) else { return Ok(None) };
+        let covered =
+            |route: &String| route.parse::<ilp_packet::AddressPrefix>().is_ok_and(|prefix| prefix.covers(address));
+        let peers = self.store.tenant(caller.tenant).all_peers().await?;
+        let longest = |peer: &Peer| peer.routes.iter().filter(|route| covered(route)).map(String::len).max();
+        let towards = peers.into_iter().filter(|peer| peer.asset.id == asset);
+        let reached = towards.filter_map(|peer| longest(&peer).map(|length| (length, peer)));
+        // The first of several equally good ones, so that the answer does not change.
+        let best = reached.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        Ok(best.map(|(_, peer)| peer))
+    }
+
+    async fn deposit_initial(&self, peer: &Peer, amount: u64) -> Result<(), CreatePeerError> {
+        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
+        for result in self.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
+            accepted(result).map_err(|_| CreatePeerError::InvalidInitialLiquidity)?;
+        }
+        Ok(())
+    }
+}
+
+fn apply(peer: &mut Peer, change: PeerChange) {
+    if let Some(address) = change.static_ilp_address {
+        peer.move_to(address);
+    }
+    if let Some(outgoing) = change.outgoing {
+        peer.outgoing = Some(outgoing);
+    }
+    if let Some(limit) = change.max_packet_amount {
+        peer.max_packet_amount = limit;
+    }
+    if let Some(name) = change.name {
+        peer.name = name;
+    }
+    if let Some(threshold) = change.liquidity_threshold {
+        peer.liquidity_threshold = threshold;
+    }
+    if let Some(routes) = change.routes {
+        peer.routes = Peer::routes_of(&peer.static_ilp_address, routes);
+    }
+}
+
+fn is_ilp_address(text: &str) -> bool {
+    ilp_packet::AddressRef::new(text).is_ok()
+}
+
+fn is_route(text: &str) -> bool {
+    text.parse::<ilp_packet::AddressPrefix>().is_ok()
+}
+
+/// An http or https URL whose host has no empty label.
+fn is_endpoint(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    matches!(url.scheme(), "http" | "https") && !host.is_empty() && !host.split('.').any(str::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_http_url_with_a_whole_host() {
+        for good in ["http://localhost:3002", "https://peer.example/ilp"] {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in ["", "peer.example", "ftp://peer.example", "http://a..b/", "http://"] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
+}

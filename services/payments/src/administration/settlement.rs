@@ -1,0 +1,89 @@
+//! The second phase of a pending withdrawal: posting or voiding it.
+//!
+//! A withdrawal belongs to the tenant of its asset; nobody else's can be settled.
+
+use ledger::{Account, CreateTransferResult, NewTransfer, Transfer, TransferId, TransferState};
+use payments_model::AssetId;
+use payments_model::accounting::{TransferError, WITHDRAWAL, accepted};
+use uuid::Uuid;
+
+use super::assets::from_store;
+use super::liquidity::transfer_id;
+use super::payment_withdrawals::attempt_id;
+use super::{Administration, Caller};
+use crate::Unavailable;
+
+/// Why a withdrawal was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// The ledger refused.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+from_store!(SettleError);
+
+impl Administration {
+    /// Makes a pending withdrawal final.
+    pub async fn post_withdrawal(&self, caller: Caller, id: &str) -> Result<(), SettleError> {
+        let pending = self.pending_withdrawal(caller, id).await?;
+        let post = TransferId::derived(pending.as_uuid(), "post", 0);
+        self.settle(NewTransfer::post(post, pending)).await
+    }
+
+    /// Gives a pending withdrawal's amount back.
+    pub async fn void_withdrawal(&self, caller: Caller, id: &str) -> Result<(), SettleError> {
+        let pending = self.pending_withdrawal(caller, id).await?;
+        let void = TransferId::derived(pending.as_uuid(), "void", 0);
+        self.settle(NewTransfer::void(void, pending)).await
+    }
+
+    async fn settle(&self, transfer: NewTransfer) -> Result<(), SettleError> {
+        let posts = transfer.flags.post_pending_transfer;
+        for result in self.ledger.submit(vec![transfer]).await.map_err(Unavailable::from)? {
+            match result {
+                // Settled before, or made at once without a first phase.
+                CreateTransferResult::Exists | CreateTransferResult::PendingTransferNotPending => {
+                    return Err(if posts { TransferError::AlreadyPosted } else { TransferError::AlreadyVoided }.into());
+                }
+                other => accepted(other)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The withdrawal a client means by `id`: after a void or a time-out, its latest attempt.
+    async fn pending_withdrawal(&self, caller: Caller, id: &str) -> Result<TransferId, SettleError> {
+        let named = transfer_id(id)?;
+        let mut latest = None;
+        for attempt in 0.. {
+            let Some(found) = self.transfer(attempt_id(named.as_uuid(), attempt)).await? else { break };
+            let again = matches!(found.state, TransferState::Voided | TransferState::Expired);
+            latest = Some(found);
+            if !again {
+                break;
+            }
+        }
+        let found = latest.filter(|found| found.created.code == WITHDRAWAL).ok_or(TransferError::UnknownTransfer)?;
+        let account = self.account(found.created.debit_account_id).await?;
+        let account = account.ok_or(TransferError::UnknownTransfer)?;
+        if !self.reaches(caller, &account).await? {
+            return Err(TransferError::UnknownTransfer.into());
+        }
+        Ok(found.created.id)
+    }
+
+    pub(super) async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>, Unavailable> {
+        Ok(self.ledger.transfers(vec![id]).await?.pop().flatten())
+    }
+
+    /// Whether the account is of an asset within the caller's reach; deleted assets count.
+    async fn reaches(&self, caller: Caller, account: &Account) -> Result<bool, Unavailable> {
+        let asset = AssetId::from_uuid(Uuid::from_u128(account.created.user_data_128));
+        let asset = caller.reach(&self.store).asset_even_deleted(asset).await?;
+        Ok(asset.is_some())
+    }
+}

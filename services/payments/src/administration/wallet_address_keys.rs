@@ -1,0 +1,88 @@
+//! Public keys of wallet addresses (admin-graphql section 9.4).
+
+use payments_model::{WalletAddressId, WalletAddressKey, WalletAddressKeyId};
+
+use super::assets::from_store;
+use super::{Administration, Caller};
+use crate::Unavailable;
+
+/// A key to be published.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Whose key it is.
+    pub wallet_address_id: WalletAddressId,
+    /// Its name in signatures.
+    pub kid: String,
+    /// The Ed25519 public key, base64url.
+    pub x: String,
+}
+
+/// Why a key was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateKeyError {
+    /// The caller has no such wallet address.
+    #[error("unknown wallet address")]
+    UnknownWalletAddress,
+    /// The address has an unrevoked key of this name.
+    #[error("Key already exists")]
+    Duplicate,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a key was not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeKeyError {
+    /// The caller has no such key.
+    #[error("Wallet address key not found")]
+    Unknown,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+from_store!(CreateKeyError, RevokeKeyError);
+
+impl Administration {
+    /// Publishes a key of a wallet address.
+    pub async fn create_wallet_address_key(
+        &self,
+        caller: Caller,
+        new: NewKey,
+    ) -> Result<WalletAddressKey, CreateKeyError> {
+        let owner = caller.reach(&self.store).wallet_address(new.wallet_address_id).await?;
+        let owner = owner.ok_or(CreateKeyError::UnknownWalletAddress)?;
+        let key = WalletAddressKey {
+            id: WalletAddressKeyId::random(&*self.entropy),
+            wallet_address_id: owner.id,
+            kid: new.kid,
+            x: new.x,
+            revoked: false,
+            created_at: self.now(),
+        };
+        let unit = self.store.begin().await?;
+        unit.tenant(owner.tenant_id)
+            .insert_wallet_address_key(&key)
+            .await
+            .map_err(|error| if error.is_unique_violation() { CreateKeyError::Duplicate } else { error.into() })?;
+        unit.commit().await?;
+        Ok(key)
+    }
+
+    /// Revokes a key. Repeating it changes nothing.
+    pub async fn revoke_wallet_address_key(
+        &self,
+        caller: Caller,
+        id: WalletAddressKeyId,
+    ) -> Result<WalletAddressKey, RevokeKeyError> {
+        let found = caller.reach(&self.store).wallet_address_key(id).await?.ok_or(RevokeKeyError::Unknown)?;
+        if found.revoked {
+            return Ok(found);
+        }
+        let unit = self.store.begin().await?;
+        unit.every_tenant().revoke_wallet_address_key(id, self.now()).await?;
+        unit.commit().await?;
+        Ok(WalletAddressKey { revoked: true, ..found })
+    }
+}

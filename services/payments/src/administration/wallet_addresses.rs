@@ -1,0 +1,167 @@
+//! Wallet addresses (admin-graphql section 9.4).
+
+use payments_model::tenant::SettingKey;
+use payments_model::wallet_address::AdditionalProperty;
+use payments_model::{AssetId, TenantId, WalletAddress, WalletAddressId};
+use url::Url;
+
+use super::assets::from_store;
+use super::wallet_address_url::{InvalidWalletAddressUrl, resolve};
+use super::{Administration, Caller, ForeignTenant};
+use crate::Unavailable;
+
+/// A wallet address to be created.
+#[derive(Clone, Debug)]
+pub struct NewWalletAddress {
+    /// Whose books it is in; the caller's if not said.
+    pub tenant: Option<TenantId>,
+    /// What it is counted in.
+    pub asset_id: AssetId,
+    /// Its URL, or the part of it below the tenant's base URL.
+    pub address: String,
+    /// What people call it.
+    pub public_name: Option<String>,
+    /// Properties beyond the standard ones.
+    pub additional_properties: Vec<AdditionalProperty>,
+}
+
+/// What is to change of a wallet address; `None` keeps what is.
+#[derive(Clone, Debug, Default)]
+pub struct WalletAddressChange {
+    /// What people call it; `Some(None)` removes the name.
+    pub public_name: Option<Option<String>>,
+    /// Whether it takes payments.
+    pub status: Option<WalletAddressStatus>,
+    /// Properties instead of all there were.
+    pub additional_properties: Option<Vec<AdditionalProperty>>,
+}
+
+/// Whether a wallet address takes payments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WalletAddressStatus {
+    /// It does.
+    Active,
+    /// It does not.
+    Inactive,
+}
+
+/// Why a wallet address was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateWalletAddressError {
+    /// The tenant is somebody else's to choose.
+    #[error(transparent)]
+    ForeignTenant(#[from] ForeignTenant),
+    /// The tenant has not said what its wallet addresses begin with.
+    #[error("Setting for wallet address has not been found.")]
+    NoBaseUrl,
+    /// The URL is not acceptable.
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidWalletAddressUrl),
+    /// The tenant has no such asset.
+    #[error("unknown asset")]
+    UnknownAsset,
+    /// Somebody has this URL.
+    #[error("Duplicate wallet address found with the same url")]
+    Duplicate,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a wallet address was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateWalletAddressError {
+    /// The caller has no such wallet address.
+    #[error("Unknown wallet address")]
+    Unknown,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+from_store!(CreateWalletAddressError, UpdateWalletAddressError);
+
+impl Administration {
+    /// Creates a wallet address. Its ledger account is made when money arrives.
+    pub async fn create_wallet_address(
+        &self,
+        caller: Caller,
+        new: NewWalletAddress,
+    ) -> Result<WalletAddress, CreateWalletAddressError> {
+        let tenant = caller.assign(new.tenant)?;
+        let base = self.base_url(caller, tenant).await?.ok_or(CreateWalletAddressError::NoBaseUrl)?;
+        let address = resolve(&base, &new.address)?;
+        let asset = self.store.tenant(tenant).asset(new.asset_id).await?;
+        let asset = asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
+        let now = self.now();
+        let created = WalletAddress {
+            id: WalletAddressId::random(&*self.entropy),
+            tenant_id: tenant,
+            address,
+            public_name: new.public_name,
+            asset,
+            total_events_amount: 0,
+            process_at: None,
+            deactivated_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(tenant);
+        scope.insert_wallet_address(&created).await.map_err(|error| {
+            if error.is_unique_violation() { CreateWalletAddressError::Duplicate } else { error.into() }
+        })?;
+        let properties = cleaned(new.additional_properties);
+        scope.replace_additional_properties(created.id, &properties, &*self.entropy).await?;
+        unit.commit().await?;
+        Ok(created)
+    }
+
+    /// Changes a wallet address of the caller's own.
+    pub async fn update_wallet_address(
+        &self,
+        caller: Caller,
+        id: WalletAddressId,
+        change: WalletAddressChange,
+    ) -> Result<WalletAddress, UpdateWalletAddressError> {
+        let now = self.now();
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(caller.tenant);
+        let mut changed = scope.wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
+        if let Some(name) = change.public_name {
+            changed.public_name = name;
+        }
+        match change.status {
+            Some(WalletAddressStatus::Inactive) if changed.is_active(now) => changed.deactivated_at = Some(now),
+            Some(WalletAddressStatus::Active) => changed.deactivated_at = None,
+            _ => {}
+        }
+        changed.updated_at = now;
+        scope.update_wallet_address(&changed).await?;
+        if let Some(properties) = change.additional_properties {
+            scope.replace_additional_properties(id, &cleaned(properties), &*self.entropy).await?;
+        }
+        unit.commit().await?;
+        Ok(changed)
+    }
+
+    /// What the tenant's wallet addresses begin with.
+    async fn base_url(&self, caller: Caller, tenant: TenantId) -> Result<Option<Url>, Unavailable> {
+        let setting = self.store.tenant(tenant).setting(tenant, SettingKey::WalletAddressUrl).await?;
+        Ok(match setting {
+            Some(setting) => Url::parse(&setting).ok(),
+            None if caller.is_operator => Some(self.settings.open_payments_url.clone()),
+            None => None,
+        })
+    }
+}
+
+/// Without surrounding blanks, and without properties that have no name or no value.
+fn cleaned(properties: Vec<AdditionalProperty>) -> Vec<AdditionalProperty> {
+    let trimmed = properties.into_iter().map(|property| AdditionalProperty {
+        key: property.key.trim().to_owned(),
+        value: property.value.trim().to_owned(),
+        ..property
+    });
+    trimmed.filter(|property| !property.key.is_empty() && !property.value.is_empty()).collect()
+}

@@ -1,0 +1,119 @@
+//! The account-servicing entity's word on an incoming payment (payments section 2.2), and its metadata.
+
+use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
+use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
+
+use crate::settings::IncomingApproval;
+use crate::{Payments, Unavailable};
+
+/// The wake-up topic of decisions.
+const DECISIONS: &str = "incoming payment decisions";
+
+/// Why a decision or change was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeIncomingPaymentError {
+    /// The tenant has no such payment.
+    #[error("unknown payment")]
+    UnknownPayment,
+    /// It has received money or has ended.
+    #[error("wrong state")]
+    WrongState,
+    /// The opposite was decided before.
+    #[error("action already performed")]
+    AlreadyActioned,
+    /// Nothing could be written.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<IncomingRefused> for ChangeIncomingPaymentError {
+    fn from(refused: IncomingRefused) -> Self {
+        match refused {
+            IncomingRefused::WrongState => Self::WrongState,
+            IncomingRefused::AlreadyActioned => Self::AlreadyActioned,
+        }
+    }
+}
+
+impl From<payments_store::Error> for ChangeIncomingPaymentError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl Payments {
+    /// The payment may be paid. Repeating it changes nothing.
+    pub async fn approve_incoming_payment(
+        &self,
+        tenant: TenantId,
+        id: IncomingPaymentId,
+    ) -> Result<IncomingPayment, ChangeIncomingPaymentError> {
+        let now = self.now();
+        self.change_incoming_payment(tenant, id, |payment| payment.approve(now)).await
+    }
+
+    /// The payment must not be paid. Repeating it changes nothing.
+    pub async fn cancel_incoming_payment(
+        &self,
+        tenant: TenantId,
+        id: IncomingPaymentId,
+        reason: Option<String>,
+    ) -> Result<IncomingPayment, ChangeIncomingPaymentError> {
+        let now = self.now();
+        self.change_incoming_payment(tenant, id, |payment| payment.cancel(reason, now)).await
+    }
+
+    /// Replaces what is attached to the payment.
+    pub async fn update_incoming_payment_metadata(
+        &self,
+        tenant: TenantId,
+        id: IncomingPaymentId,
+        metadata: Option<Metadata>,
+    ) -> Result<IncomingPayment, ChangeIncomingPaymentError> {
+        let now = self.now();
+        self.change_incoming_payment(tenant, id, |payment| Ok(IncomingPayment { metadata, updated_at: now, ..payment }))
+            .await
+    }
+
+    async fn change_incoming_payment(
+        &self,
+        tenant: TenantId,
+        id: IncomingPaymentId,
+        change: impl FnOnce(IncomingPayment) -> Result<IncomingPayment, IncomingRefused>,
+    ) -> Result<IncomingPayment, ChangeIncomingPaymentError> {
+        let unit = self.begin().await?;
+        let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
+        let found = found.filter(|payment| payment.deleted_at().is_none());
+        let changed = change(found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?)?;
+        unit.tenant(tenant).update_incoming_payment(&changed).await?;
+        unit.transaction().wake_on_commit(DECISIONS);
+        unit.commit().await?;
+        self.0.parts.receivers.forget(id);
+        Ok(changed)
+    }
+
+    /// Waits until this very payment is approved or cancelled; `None` if it was not approved in time.
+    pub(crate) async fn await_decision(
+        &self,
+        payment: &IncomingPayment,
+        approval: IncomingApproval,
+    ) -> Result<Option<IncomingPayment>, Unavailable> {
+        let mut decisions = self.store().database().subscribe(DECISIONS);
+        let decided = async {
+            loop {
+                let found = self.store().tenant(payment.tenant_id).incoming_payment(payment.id).await?;
+                match found {
+                    None => return Ok(None),
+                    Some(found) => match found.decision {
+                        Some(Decision::Approved { .. }) => return Ok(Some(found)),
+                        Some(Decision::Cancelled { .. }) => return Ok(None),
+                        None => {}
+                    },
+                }
+                // The timer is for wake-ups of another process that were lost.
+                let _ = tokio::time::timeout(approval.interval, decisions.notified()).await;
+            }
+        };
+        tokio::time::timeout(approval.timeout, decided).await.unwrap_or(Ok(None))
+    }
+}

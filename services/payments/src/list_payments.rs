@@ -1,0 +1,117 @@
+//! Payments as APIs show them: with what the ledger knows about their money.
+
+use ledger::AccountId;
+use payments_model::page::{Page, PageRequest};
+use payments_model::{IncomingPayment, IncomingPaymentId, OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
+
+use crate::service::amount_of;
+use crate::{Payments, Unavailable};
+
+/// An incoming payment and its money.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceivedPayment {
+    /// The payment.
+    pub payment: IncomingPayment,
+    /// What was credited for good.
+    pub received: u64,
+    /// What is left of it.
+    pub balance: u64,
+}
+
+/// An outgoing payment and its money.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentPayment {
+    /// The payment.
+    pub payment: OutgoingPayment,
+    /// What was debited for good.
+    pub sent: u64,
+    /// What is left.
+    pub balance: u64,
+}
+
+impl Payments {
+    /// The incoming payment with this id; of any tenant for `None`.
+    pub async fn incoming_payment(
+        &self,
+        tenant: Option<TenantId>,
+        id: IncomingPaymentId,
+    ) -> Result<Option<ReceivedPayment>, Unavailable> {
+        let found = match tenant {
+            Some(tenant) => self.store().tenant(tenant).incoming_payment(id).await?,
+            None => self.store().every_tenant().incoming_payment(id).await?,
+        };
+        Ok(self.with_received(found.into_iter().collect()).await?.pop())
+    }
+
+    /// A page of incoming payments; of every tenant for `None`.
+    pub async fn incoming_payments(
+        &self,
+        tenant: Option<TenantId>,
+        filter: &IncomingPaymentFilter,
+        request: PageRequest,
+    ) -> Result<Page<ReceivedPayment>, Unavailable> {
+        let page = match tenant {
+            Some(tenant) => self.store().tenant(tenant).incoming_payments(filter, request).await?,
+            None => self.store().every_tenant().incoming_payments(filter, request).await?,
+        };
+        let (has_next, has_previous) = (page.has_next, page.has_previous);
+        Ok(Page { items: self.with_received(page.items).await?, has_next, has_previous })
+    }
+
+    /// The outgoing payment with this id; of any tenant for `None`.
+    pub async fn outgoing_payment(
+        &self,
+        tenant: Option<TenantId>,
+        id: OutgoingPaymentId,
+    ) -> Result<Option<SentPayment>, Unavailable> {
+        let found = match tenant {
+            Some(tenant) => self.store().tenant(tenant).outgoing_payment(id).await?,
+            None => self.store().every_tenant().outgoing_payment(id).await?,
+        };
+        Ok(self.with_sent(found.into_iter().collect()).await?.pop())
+    }
+
+    /// A page of outgoing payments; of every tenant for `None`.
+    pub async fn outgoing_payments(
+        &self,
+        tenant: Option<TenantId>,
+        filter: &OutgoingPaymentFilter,
+        request: PageRequest,
+    ) -> Result<Page<SentPayment>, Unavailable> {
+        let page = match tenant {
+            Some(tenant) => self.store().tenant(tenant).outgoing_payments(filter, request).await?,
+            None => self.store().every_tenant().outgoing_payments(filter, request).await?,
+        };
+        let (has_next, has_previous) = (page.has_next, page.has_previous);
+        Ok(Page { items: self.with_sent(page.items).await?, has_next, has_previous })
+    }
+
+    async fn with_received(&self, payments: Vec<IncomingPayment>) -> Result<Vec<ReceivedPayment>, Unavailable> {
+        let totals = self.totals(payments.iter().map(|payment| payment.id.into()).collect()).await?;
+        let with_money = payments.into_iter().zip(totals);
+        Ok(with_money.map(|(payment, (received, _, balance))| ReceivedPayment { payment, received, balance }).collect())
+    }
+
+    async fn with_sent(&self, payments: Vec<OutgoingPayment>) -> Result<Vec<SentPayment>, Unavailable> {
+        let totals = self.totals(payments.iter().map(|payment| payment.id().into()).collect()).await?;
+        let with_money = payments.into_iter().zip(totals);
+        Ok(with_money.map(|(payment, (_, sent, balance))| SentPayment { payment, sent, balance }).collect())
+    }
+
+    /// Credits, debits and balance of each account; zero where there is none yet. One question for a whole page.
+    async fn totals(&self, ids: Vec<AccountId>) -> Result<Vec<(u64, u64, u64)>, Unavailable> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let accounts = self.ledger().accounts(ids).await?.into_iter();
+        Ok(accounts
+            .map(|account| {
+                account.map_or((0, 0, 0), |account| {
+                    let (credits, debits) = (amount_of(account.credits_posted), amount_of(account.debits_posted));
+                    (credits, debits, amount_of(account.credit_balance()))
+                })
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,31 @@
+//! The events of outgoing payments (webhooks sections 5 and 6.2).
+
+use clock::{Entropy, Timestamp};
+use payments_model::payment_events;
+use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
+use payments_model::{OutgoingPayment, WebhookEventId};
+
+/// `event_type` about `payment`, with what was sent and what is left on its account.
+///
+/// `withdrawable` of what is left is offered for withdrawal.
+pub(crate) fn outgoing_event(
+    payment: &OutgoingPayment,
+    event_type: EventType,
+    sent: u64,
+    balance: u64,
+    withdrawable: Option<u64>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> WebhookEvent {
+    let amount = withdrawable.filter(|amount| *amount > 0);
+    let account = payment.id().into();
+    WebhookEvent {
+        id: WebhookEventId::random(entropy),
+        event_type,
+        tenant_id: payment.quote.tenant_id,
+        data: payment_events::outgoing_payment(payment, sent, balance),
+        subject: Subject::OutgoingPayment(payment.id()),
+        withdrawal: amount.map(|amount| EventWithdrawal { account, asset_id: payment.quote.asset.id, amount }),
+        created_at: now,
+    }
+}

@@ -1,0 +1,132 @@
+//! The payments service as others hold it, and what all its use cases share.
+
+use std::sync::Arc;
+
+use clock::{Clock, Entropy, Timestamp};
+use connector::Connector;
+use ilp_packet::Address;
+use ledger::{Account, AccountId, Ledger};
+use open_payments_client::OpenPaymentsClient;
+use payments_model::tenant::SettingKey;
+use payments_model::{TenantId, WalletAddress, WalletAddressId};
+use payments_store::{Store, Unit};
+use rates::Rates;
+use shared_cache::SharedCache;
+use stream::StreamReceiver;
+use url::Url;
+use webhooks::Webhooks;
+
+use crate::held_grants::HeldGrants;
+use crate::live_receivers::LiveReceivers;
+use crate::packet_log::PacketLog;
+use crate::receiver_memory::ReceiverMemory;
+use crate::{PaymentsSettings, Unavailable};
+
+/// What the payments service needs from others.
+#[derive(Clone)]
+pub struct PaymentsParts {
+    /// The backend database.
+    pub store: Store,
+    /// Where the money is.
+    pub ledger: Arc<dyn Ledger>,
+    /// The way for packets of own payments.
+    pub connector: Connector,
+    /// The receivers the connector asks for; made before it, shared with it.
+    pub receivers: LiveReceivers,
+    /// Who is told what happens.
+    pub webhooks: Webhooks,
+    /// Other institutions.
+    pub client: OpenPaymentsClient,
+    /// Exchange rates.
+    pub rates: Rates,
+    /// Decisions shared by the processes of this role.
+    pub cache: SharedCache,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// How it is configured.
+    pub settings: PaymentsSettings,
+}
+
+/// Use cases of incoming payments, receivers, quotes and outgoing payments. Clones are one service.
+#[derive(Clone)]
+pub struct Payments(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) parts: PaymentsParts,
+    pub(crate) grants: HeldGrants,
+    pub(crate) packets: PacketLog,
+    pub(crate) receivers: ReceiverMemory,
+}
+
+impl Payments {
+    /// The service made of `parts`.
+    pub fn new(parts: PaymentsParts) -> Self {
+        let packets = PacketLog::new(parts.store.clone());
+        Self(Arc::new(Inner { parts, grants: HeldGrants::default(), packets, receivers: ReceiverMemory::default() }))
+    }
+
+    /// How it is configured.
+    pub fn settings(&self) -> &PaymentsSettings {
+        &self.0.parts.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        &*self.0.parts.ledger
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.0.parts.entropy
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Unit, Unavailable> {
+        Ok(self.store().begin().await?)
+    }
+
+    /// The ledger account with this id.
+    pub(crate) async fn account(&self, id: impl Into<AccountId>) -> Result<Option<Account>, Unavailable> {
+        Ok(self.ledger().accounts(vec![id.into()]).await?.pop().flatten())
+    }
+
+    /// A wallet address of `tenant`.
+    pub(crate) async fn wallet_address_of(
+        &self,
+        tenant: TenantId,
+        id: WalletAddressId,
+    ) -> Result<Option<WalletAddress>, Unavailable> {
+        Ok(self.store().tenant(tenant).wallet_address(id).await?)
+    }
+
+    /// Where the rates of a tenant come from.
+    pub(crate) async fn rates_url(&self, tenant: TenantId) -> Result<Option<Url>, Unavailable> {
+        let own = self.store().tenant(tenant).setting(tenant, SettingKey::ExchangeRatesUrl).await?;
+        let own = own.and_then(|text| text.parse().ok());
+        Ok(own.or_else(|| self.settings().exchange_rates_url.clone()))
+    }
+
+    /// What issues the credentials of a tenant's receivers; `None` if it has no ILP address.
+    pub(crate) async fn stream_receiver(&self, tenant: TenantId) -> Result<Option<StreamReceiver>, Unavailable> {
+        let settings = self.settings();
+        let address = if tenant == settings.operator_tenant {
+            Some(settings.operator_ilp_address.clone())
+        } else {
+            let own = self.store().tenant(tenant).setting(tenant, SettingKey::IlpAddress).await?;
+            own.and_then(|text| text.parse::<Address>().ok())
+        };
+        Ok(address.map(|address| StreamReceiver::new(settings.stream_secret.clone(), address)))
+    }
+}
+
+/// A ledger total as amounts are counted outside of it.
+pub(crate) fn amount_of(total: u128) -> u64 {
+    u64::try_from(total).unwrap_or(u64::MAX)
+}

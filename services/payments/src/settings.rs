@@ -1,0 +1,76 @@
+//! What the payments service is told at its start.
+
+use std::time::Duration;
+
+use ilp_packet::Address;
+use payments_model::TenantId;
+use stream::ReceiverSecret;
+use stream_pay::Slippage;
+use url::Url;
+
+/// Settings of payments (backend-config section 4).
+#[derive(Clone)]
+pub struct PaymentsSettings {
+    /// `OPEN_PAYMENTS_URL`: what the URLs of own resources begin with.
+    pub open_payments_url: Url,
+    /// `OPERATOR_TENANT_ID`.
+    pub operator_tenant: TenantId,
+    /// `ILP_ADDRESS`: the operator's address; other tenants have their own setting.
+    pub operator_ilp_address: Address,
+    /// `STREAM_SECRET`.
+    pub stream_secret: ReceiverSecret,
+    /// `EXCHANGE_RATES_URL`, for tenants without their own.
+    pub exchange_rates_url: Option<Url>,
+    /// `SLIPPAGE`.
+    pub slippage: Slippage,
+    /// `QUOTE_LIFESPAN`.
+    pub quote_lifespan: Duration,
+    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`.
+    pub incoming_payment_expiry_max: Duration,
+    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: tries in all.
+    pub outgoing_attempts_max: u32,
+    /// Outgoing payments sent at once by this process.
+    pub sending_at_once: usize,
+    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
+    pub incoming_approval: Option<IncomingApproval>,
+}
+
+/// Incoming payments wait for the account-servicing entity's word (payments section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncomingApproval {
+    /// How long at most.
+    pub timeout: Duration,
+    /// How often the decision is looked for, should its wake-up be lost.
+    pub interval: Duration,
+}
+
+impl PaymentsSettings {
+    /// The reference's defaults.
+    pub fn new(
+        open_payments_url: Url,
+        operator_tenant: TenantId,
+        operator_ilp_address: Address,
+        stream_secret: ReceiverSecret,
+        slippage: Slippage,
+    ) -> Self {
+        Self {
+            open_payments_url,
+            operator_tenant,
+            operator_ilp_address,
+            stream_secret,
+            exchange_rates_url: None,
+            slippage,
+            quote_lifespan: Duration::from_mins(5),
+            incoming_payment_expiry_max: Duration::from_hours(30 * 24),
+            outgoing_attempts_max: 5,
+            sending_at_once: 64,
+            incoming_approval: None,
+        }
+    }
+
+    /// The public URL of a resource: base, tenant, collection and id (open-payments section 1.3).
+    pub fn resource_url(&self, tenant: TenantId, collection: &str, id: impl std::fmt::Display) -> String {
+        let base = self.open_payments_url.as_str().trim_end_matches('/');
+        format!("{base}/{tenant}/{collection}/{id}")
+    }
+}

@@ -1,0 +1,83 @@
+//! Drives the pure state machines of `stream-pay`: sends what they want sent, waits as long as they want to wait.
+//!
+//! Not what is sent or decided: that is theirs. Up to as many packets are under way as the machine allows.
+
+use std::future::Future;
+
+use clock::{Clock, Entropy, Timestamp};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use stream_pay::{Closer, OutgoingPrepare, PathEstimate, Payment, PaymentError, Poll, RateProbe};
+
+/// A state machine that sends packets.
+pub(crate) trait Machine {
+    type Outcome;
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome>;
+    fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]);
+}
+
+/// Runs `machine` to its end. `send` gives the octets of the reply, or `None` if the outcome is unknown: the machine
+/// then gives the packet up at its expiry.
+pub(crate) async fn drive<M, F>(
+    machine: &mut M,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    mut send: impl FnMut(OutgoingPrepare) -> F,
+    mut replied: impl FnMut(&mut M, u64),
+) -> M::Outcome
+where
+    M: Machine,
+    F: Future<Output = (u64, Option<Vec<u8>>)>,
+{
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        let until = match machine.poll(clock.now(), entropy) {
+            Poll::Send(packet) => {
+                under_way.push(send(packet));
+                continue;
+            }
+            Poll::WaitUntil(until) => until,
+            Poll::Done(outcome) => return outcome,
+        };
+        let pause = until.saturating_since(clock.now());
+        tokio::select! {
+            Some((sequence, reply)) = under_way.next() => {
+                if let Some(octets) = reply {
+                    machine.reply(clock.now(), sequence, &octets);
+                    replied(machine, sequence);
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+impl Machine for RateProbe {
+    type Outcome = Result<PathEstimate, PaymentError>;
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome> {
+        self.poll_prepare(now, entropy)
+    }
+    fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(now, sequence, octets);
+    }
+}
+
+impl Machine for Payment {
+    type Outcome = stream_pay::Outcome;
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome> {
+        self.poll_prepare(now, entropy)
+    }
+    fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(now, sequence, octets);
+    }
+}
+
+impl Machine for Closer {
+    type Outcome = ();
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<()> {
+        self.poll_prepare(now, entropy)
+    }
+    fn reply(&mut self, _: Timestamp, sequence: u64, _: &[u8]) {
+        self.handle_reply(sequence);
+    }
+}

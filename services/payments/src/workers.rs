@@ -1,0 +1,35 @@
+//! The workers of payments: one per queue, each a loop the caller runs as long as it lives.
+
+use std::time::Duration;
+
+use jobs::{Settings, Worker};
+
+use crate::Payments;
+use crate::create_incoming_payment::EXPIRY_QUEUE;
+use crate::create_outgoing_payment::FUNDING_QUEUE;
+use crate::send_outgoing_payment::SENDING_QUEUE;
+
+/// After a crash a payment is taken up again when this has passed.
+const LEASE: Duration = Duration::from_secs(15);
+
+impl Payments {
+    /// The workers of outgoing payments, of those never funded, and of incoming payments whose time is over.
+    ///
+    /// Each is run until shutdown, in as many processes as there are.
+    pub fn workers(&self) -> Vec<Worker> {
+        let at_once = self.settings().sending_at_once.max(1);
+        vec![
+            self.worker(SENDING_QUEUE, self.sending_handler(), at_once),
+            self.worker(FUNDING_QUEUE, self.unfunded_handler(), 4),
+            self.worker(EXPIRY_QUEUE, self.expiry_handler(), 4),
+        ]
+    }
+
+    fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {
+        let parts = &self.0.parts;
+        let settings =
+            Settings { concurrency: at_once, lane_concurrency: at_once, lease: LEASE, ..Settings::default() };
+        let database = self.store().database().clone();
+        Worker::new(database, parts.clock.clone(), parts.entropy.clone(), queue, handler, settings)
+    }
+}

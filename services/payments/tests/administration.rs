@@ -1,0 +1,235 @@
+//! Administration over a real store and the ledger's own model.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+use std::sync::Arc;
+
+use clock::Entropy;
+use ledger::{AccountId, Ledger, MemoryLedger};
+use payments::administration::{
+    Administration, AdministrationSettings, Caller, CreateAssetError, CreateKeyError, CreatePeerError,
+    CreateWalletAddressError, DeleteAssetError, Holder, LiquidityError, NewAsset, NewKey, NewPeer, NewWalletAddress,
+    PeerChange, SettleError, Thresholds,
+};
+use payments_model::accounting::TransferError;
+use payments_model::peer::OutgoingHttp;
+use payments_model::tenant::{Setting, SettingKey};
+use payments_model::{Peer, Secret, Tenant, TenantAsset, TenantId, WalletAddress};
+use payments_store::Store;
+use testkit::{TestDatabase, on_each_database};
+use uuid::Uuid;
+
+const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
+const TENANT: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(2)), is_operator: false };
+const OTHER: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(3)), is_operator: false };
+
+struct Office {
+    administration: Administration,
+    store: Store,
+    ledger: Arc<MemoryLedger>,
+    entropy: Arc<dyn Entropy>,
+    _database: TestDatabase,
+}
+
+impl Office {
+    async fn open(database: TestDatabase) -> Self {
+        let store = Store::open((*database).clone()).await.unwrap();
+        let clock = testkit::fixed_clock();
+        let unit = store.begin().await.unwrap();
+        for caller in [OPERATOR, TENANT, OTHER] {
+            let tenant = Tenant {
+                id: caller.tenant,
+                api_secret: Secret::new(caller.tenant.to_string()),
+                email: None,
+                public_name: None,
+                idp_consent_url: None,
+                idp_secret: None,
+                created_at: clock.now(),
+                updated_at: clock.now(),
+                deleted_at: None,
+            };
+            unit.every_tenant().insert_tenant(&tenant).await.unwrap();
+        }
+        unit.commit().await.unwrap();
+        let ledger = Arc::new(MemoryLedger::new(Arc::clone(&clock)));
+        let entropy = testkit::entropy(11);
+        let settings = AdministrationSettings { open_payments_url: "https://localhost:3000".parse().unwrap() };
+        let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
+        let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings);
+        Self { administration, store, ledger, entropy, _database: database }
+    }
+
+    async fn asset(&self, caller: Caller, code: &str) -> Result<TenantAsset, CreateAssetError> {
+        let asset = money::Asset::new(code, 2).unwrap();
+        let new = NewAsset { asset, thresholds: Thresholds::default(), tenant: None };
+        self.administration.create_asset(caller, new).await
+    }
+
+    async fn peer(&self, caller: Caller, asset: &TenantAsset, address: &str) -> Result<Peer, CreatePeerError> {
+        let new = NewPeer {
+            asset_id: asset.id,
+            static_ilp_address: address.to_owned(),
+            outgoing: OutgoingHttp { endpoint: "http://peer.example".into(), token: Secret::new("out") },
+            incoming_tokens: vec![Secret::new(format!("in {address}"))],
+            max_packet_amount: None,
+            name: None,
+            liquidity_threshold: None,
+            initial_liquidity: Some(500),
+            routes: Vec::new(),
+        };
+        self.administration.create_peer(caller, new).await
+    }
+
+    async fn address(
+        &self,
+        caller: Caller,
+        asset: &TenantAsset,
+        address: &str,
+    ) -> Result<WalletAddress, CreateWalletAddressError> {
+        let new = NewWalletAddress {
+            tenant: None,
+            asset_id: asset.id,
+            address: address.to_owned(),
+            public_name: None,
+            additional_properties: Vec::new(),
+        };
+        self.administration.create_wallet_address(caller, new).await
+    }
+
+    fn v4(&self) -> String {
+        self.entropy.uuid().to_string()
+    }
+
+    async fn balance(&self, id: impl Into<AccountId>) -> Option<u64> {
+        self.administration.balance(id.into()).await.unwrap()
+    }
+}
+
+on_each_database! {
+    async fn an_asset_has_its_two_accounts_as_soon_as_it_can_be_seen(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let accounts = [usd.in_ledger().liquidity_account(), usd.in_ledger().settlement_account()];
+        assert!(office.ledger.accounts(accounts.to_vec()).await.unwrap().iter().all(Option::is_some));
+        assert!(matches!(office.asset(TENANT, "USD").await, Err(CreateAssetError::Duplicate)));
+        assert!(office.asset(OTHER, "USD").await.is_ok());
+    }
+
+    async fn a_deleted_asset_is_revived_as_it_was(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        office.administration.delete_asset(TENANT, usd.id).await.unwrap();
+        assert_eq!(office.store.tenant(TENANT.tenant).asset(usd.id).await.unwrap(), None);
+        let revived = office.asset(TENANT, "USD").await.unwrap();
+        assert_eq!((revived.id, revived.ledger), (usd.id, usd.ledger));
+    }
+
+    async fn an_asset_in_use_is_not_deleted(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        let refused = office.administration.delete_asset(TENANT, usd.id).await;
+        assert!(matches!(refused, Err(DeleteAssetError::InUse)));
+    }
+
+    async fn a_tenant_can_neither_use_nor_see_what_is_anothers(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let bob = office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        assert!(matches!(office.peer(OTHER, &usd, "test.eve").await, Err(CreatePeerError::UnknownAsset)));
+        let fee = office.administration.set_fee(OTHER, usd.id, payments_model::FeeKind::Sending, 1, 1).await;
+        assert!(fee.is_err());
+        let change = office.administration.update_peer(OTHER, bob.id, PeerChange::default()).await;
+        assert!(change.is_err());
+        let deposit = office.administration.deposit(OTHER, Holder::Peer(bob.id), 5, &office.v4()).await;
+        assert!(matches!(deposit, Err(LiquidityError::UnknownPeer)));
+        assert!(office.administration.deposit(OPERATOR, Holder::Peer(bob.id), 5, &office.v4()).await.is_ok());
+        assert_eq!(office.balance(bob.id).await, Some(505));
+        let new = NewAsset {
+            asset: money::Asset::new("EUR", 2).unwrap(),
+            thresholds: Thresholds::default(),
+            tenant: Some(TENANT.tenant),
+        };
+        assert!(matches!(office.administration.create_asset(OTHER, new.clone()).await, Err(CreateAssetError::ForeignTenant(_))));
+        assert_eq!(office.administration.create_asset(OPERATOR, new).await.unwrap().tenant_id, TENANT.tenant);
+    }
+
+    async fn a_refused_peer_leaves_neither_row_nor_token(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let eur = office.asset(TENANT, "EUR").await.unwrap();
+        office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        assert!(matches!(office.peer(TENANT, &usd, "test.bob").await, Err(CreatePeerError::Duplicate)));
+        assert!(matches!(office.peer(TENANT, &eur, "test.bob").await, Err(CreatePeerError::DuplicateToken)));
+        assert!(matches!(office.peer(TENANT, &eur, "bob").await, Err(CreatePeerError::InvalidAddress)));
+        assert_eq!(office.store.every_tenant().all_peers().await.unwrap().len(), 1);
+        assert_eq!(office.store.every_tenant().all_peer_tokens().await.unwrap().len(), 1);
+    }
+
+    async fn a_wallet_address_lies_below_its_tenants_base_url(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        assert!(matches!(office.address(TENANT, &usd, "ann").await, Err(CreateWalletAddressError::NoBaseUrl)));
+        let base = Setting { key: SettingKey::WalletAddressUrl, value: "https://bank.example/w".into() };
+        office.administration.put_settings(TENANT, vec![base]).await.unwrap();
+        let ann = office.address(TENANT, &usd, "Ann").await.unwrap();
+        assert_eq!(ann.address, "https://bank.example/w/ann");
+        assert!(matches!(office.address(TENANT, &usd, "ann").await, Err(CreateWalletAddressError::Duplicate)));
+        let own = office.asset(OPERATOR, "USD").await.unwrap();
+        assert_eq!(office.address(OPERATOR, &own, "bob").await.unwrap().address, "https://localhost:3000/bob");
+        assert!(matches!(office.address(OPERATOR, &usd, "eve").await, Err(CreateWalletAddressError::UnknownAsset)));
+    }
+
+    async fn nobody_adds_or_revokes_keys_of_anothers_wallet_address(database) {
+        let office = Office::open(database).await;
+        let own = office.asset(OPERATOR, "USD").await.unwrap();
+        let ann = office.address(OPERATOR, &own, "ann").await.unwrap();
+        let key = NewKey { wallet_address_id: ann.id, kid: "k".into(), x: "x".into() };
+        let refused = office.administration.create_wallet_address_key(TENANT, key.clone()).await;
+        assert!(matches!(refused, Err(CreateKeyError::UnknownWalletAddress)));
+        let made = office.administration.create_wallet_address_key(OPERATOR, key).await.unwrap();
+        assert!(office.administration.revoke_wallet_address_key(TENANT, made.id).await.is_err());
+        assert!(office.administration.revoke_wallet_address_key(OPERATOR, made.id).await.unwrap().revoked);
+    }
+
+    async fn a_pending_withdrawal_holds_the_money_until_it_is_settled_once(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let bob = office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        let (first, second) = (office.v4(), office.v4());
+        let a = &office.administration;
+        a.withdraw(TENANT, Holder::Peer(bob.id), 200, &first, 60).await.unwrap();
+        a.withdraw(TENANT, Holder::Peer(bob.id), 100, &second, 60).await.unwrap();
+        assert_eq!(office.balance(bob.id).await, Some(200));
+        let again = a.withdraw(TENANT, Holder::Peer(bob.id), 200, &first, 60).await;
+        assert!(matches!(again, Err(LiquidityError::Transfer(TransferError::TransferExists))));
+        let foreign = a.post_withdrawal(OTHER, &first).await;
+        assert!(matches!(foreign, Err(SettleError::Transfer(TransferError::UnknownTransfer))));
+        a.post_withdrawal(TENANT, &first).await.unwrap();
+        a.void_withdrawal(TENANT, &second).await.unwrap();
+        assert_eq!(office.balance(bob.id).await, Some(300));
+        let posted = a.post_withdrawal(TENANT, &first).await;
+        assert!(matches!(posted, Err(SettleError::Transfer(TransferError::AlreadyPosted))));
+        let voided = a.post_withdrawal(TENANT, &second).await;
+        assert!(matches!(voided, Err(SettleError::Transfer(TransferError::AlreadyVoided))));
+    }
+
+    async fn liquidity_that_is_not_there_or_badly_named_is_not_moved(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let holder = Holder::Asset(usd.id);
+        let a = &office.administration;
+        assert!(matches!(a.deposit(TENANT, holder, 0, &office.v4()).await, Err(LiquidityError::AmountZero)));
+        for bad in ["", "nonsense", "00000000-0000-0000-0000-000000000001"] {
+            let refused = a.deposit(TENANT, holder, 5, bad).await;
+            assert!(matches!(refused, Err(LiquidityError::Transfer(TransferError::InvalidId))), "{bad}");
+        }
+        let short = a.withdraw(TENANT, holder, 1, &office.v4(), 0).await;
+        assert!(matches!(short, Err(LiquidityError::Transfer(TransferError::InsufficientBalance))), "{short:?}");
+        let id = office.v4();
+        a.deposit(TENANT, holder, 5, &id).await.unwrap();
+        let again = a.deposit(TENANT, holder, 5, &id).await;
+        assert!(matches!(again, Err(LiquidityError::Transfer(TransferError::TransferExists))));
+        assert_eq!(office.balance(usd.id).await, Some(5));
+    }
+}
