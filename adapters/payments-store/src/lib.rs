@@ -30,5 +30,7 @@ pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
 pub use scope::Scope;
+/// What a scope reads through outside of units of work.
+pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{DIRECTORY, Store, Unit};
 pub use webhook_events::EventFilter;

@@ -1,3 +1,19 @@
 //! The operator GraphQL API.
 //!
-//! Not yet written.
+//! Authenticates, parses, calls one service, renders. No SQL, no rules: those stand below.
+
+mod api;
+mod authenticate;
+mod errors;
+mod http;
+mod idempotency;
+mod limits;
+mod mutations;
+mod queries;
+mod scalars;
+mod schema;
+mod types;
+
+pub use api::{AdminApiParts, AdminApiSettings};
+pub use http::router;
+pub use schema::sdl;

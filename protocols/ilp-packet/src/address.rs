@@ -9,7 +9,12 @@ use std::sync::Arc;
 /// The most characters an address has.
 pub const MAX_ADDRESS_LENGTH: usize = 1023;
 
-const SCHEMES: [&str; 10] = ["g", "private", "example", "peer", "self", "test", "test1", "test2", "test3", "local"];
+fn is_scheme(text: &[u8]) -> bool {
+    matches!(
+        text,
+        b"g" | b"private" | b"example" | b"peer" | b"self" | b"test" | b"test1" | b"test2" | b"test3" | b"local"
+    )
+}
 
 /// The text is not an ILP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +37,11 @@ impl<'a> AddressRef<'a> {
         if octets.len() > MAX_ADDRESS_LENGTH {
             return Err(InvalidAddress);
         }
-        let text = std::str::from_utf8(octets).map_err(|_| InvalidAddress)?;
-        let (scheme, segments) = text.split_once('.').ok_or(InvalidAddress)?;
-        (SCHEMES.contains(&scheme) && are_segments(segments.as_bytes())).then_some(Self(text)).ok_or(InvalidAddress)
+        let scheme_length = octets.iter().position(|octet| *octet == b'.').ok_or(InvalidAddress)?;
+        if !is_scheme(&octets[..scheme_length]) || !is_well_formed(octets) {
+            return Err(InvalidAddress);
+        }
+        std::str::from_utf8(octets).map(Self).map_err(|_| InvalidAddress)
     }
 
     /// Validates `text`.
@@ -76,30 +83,23 @@ impl<'a> AddressRef<'a> {
     }
 }
 
-fn are_segments(octets: &[u8]) -> bool {
-    let mut after_dot = true;
-    for octet in octets {
-        match octet {
-            b'.' if after_dot => return false,
-            b'.' => after_dot = true,
-            _ if IS_SEGMENT_OCTET[usize::from(*octet)] => after_dot = false,
-            _ => return false,
-        }
-    }
-    !after_dot
+/// Whether an address has only characters of segments and single dots between them.
+///
+/// Written without early exits, so that many octets are looked at together.
+#[expect(clippy::needless_bitwise_bool, reason = "no branches, so that the loop over octets is vectorised")]
+fn is_well_formed(address: &[u8]) -> bool {
+    let in_class = address.iter().fold(true, |all, octet| all & is_address_octet(*octet));
+    let following = address.iter().skip(1);
+    let double_dot = address.iter().zip(following).fold(false, |any, (a, b)| any | (*a == b'.' && *b == b'.'));
+    in_class && !double_dot && !address.ends_with(b".")
 }
 
-const IS_SEGMENT_OCTET: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut octet = 0;
-    while octet < 128 {
-        #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-        let is_in_class = (octet as u8).is_ascii_alphanumeric() || matches!(octet as u8, b'_' | b'~' | b'-');
-        table[octet] = is_in_class;
-        octet += 1;
-    }
-    table
-};
+#[expect(clippy::needless_bitwise_bool, reason = "no branches, so that the loop over octets is vectorised")]
+const fn is_address_octet(octet: u8) -> bool {
+    let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+    let digit = octet.wrapping_sub(b'0') < 10;
+    letter | digit | (octet == b'.') | (octet == b'_') | (octet == b'~') | (octet == b'-')
+}
 
 impl Address {
     /// The address as text.
@@ -156,7 +156,7 @@ impl AddressPrefix {
 impl FromStr for AddressPrefix {
     type Err = InvalidAddress;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if SCHEMES.contains(&text) {
+        if is_scheme(text.as_bytes()) {
             return Ok(Self(text.into()));
         }
         text.parse::<Address>().map(Self::from)

@@ -7,42 +7,45 @@ use clock::Timestamp;
 #[error("an expiry is 17 digits YYYYMMDDHHmmSSfff of a date that exists")]
 pub struct InvalidExpiry;
 
-const DAY_MS: i64 = 86_400_000;
+const DAY_MS: u64 = 86_400_000;
 /// 1000-01-01T00:00:00.000Z, the first instant the format is used for.
 const FIRST: i64 = -30_610_224_000_000;
 /// 9999-12-31T23:59:59.999Z, the last.
 const LAST: i64 = 253_402_300_799_999;
+/// From 0000-03-01 to 1970-01-01. Counted from there, every instant of the format is positive.
+const EPOCH_MS: i64 = 719_468 * 86_400_000;
 
 /// The digits of `expiry`.
 ///
 /// The format ends at 9999-12-31T23:59:59.999Z and starts at 1000-01-01T00:00:00.000Z; what lies outside is written
 /// as the nearer end, which for a deadline means the same: never, or long ago.
 pub(crate) fn encode(expiry: Timestamp) -> [u8; 17] {
-    let millis = expiry.as_millis().clamp(FIRST, LAST);
-    let (year, month, day) = civil_from_days(millis.div_euclid(DAY_MS));
-    let of_day = millis.rem_euclid(DAY_MS);
+    let millis = (expiry.as_millis().clamp(FIRST, LAST) + EPOCH_MS).unsigned_abs();
+    #[expect(clippy::cast_possible_truncation, reason = "days up to the year 9999, and the milliseconds of one day")]
+    let (days, of_day) = ((millis / DAY_MS) as u32, (millis % DAY_MS) as u32);
+    let (year, month, day) = civil_from_days(days);
+    let (of_minute, minutes) = (of_day % 60_000, of_day / 60_000);
     let mut digits = [0; 17];
-    put_digits(&mut digits[0..4], year);
-    put_digits(&mut digits[4..6], month);
-    put_digits(&mut digits[6..8], day);
-    put_digits(&mut digits[8..10], of_day / 3_600_000);
-    put_digits(&mut digits[10..12], of_day / 60_000 % 60);
-    put_digits(&mut digits[12..14], of_day / 1000 % 60);
-    put_digits(&mut digits[14..17], of_day % 1000);
+    put_two(&mut digits, 0, year / 100);
+    put_two(&mut digits, 2, year % 100);
+    put_two(&mut digits, 4, month);
+    put_two(&mut digits, 6, day);
+    put_two(&mut digits, 8, minutes / 60);
+    put_two(&mut digits, 10, minutes % 60);
+    put_two(&mut digits, 12, of_minute / 1000);
+    put_two(&mut digits, 14, of_minute % 1000 / 10);
+    digits[16] = digit(of_minute % 10);
     digits
 }
 
 /// The instant of seventeen digits. Second 60 is the following second; all other fields must exist in the calendar.
 pub(crate) fn decode(digits: &[u8; 17]) -> Result<Timestamp, InvalidExpiry> {
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if !digits.iter().fold(true, |all, octet| all & octet.is_ascii_digit()) {
         return Err(InvalidExpiry);
     }
-    let year = number(&digits[0..4]);
-    let month = number(&digits[4..6]);
-    let day = number(&digits[6..8]);
-    let hour = number(&digits[8..10]);
-    let minute = number(&digits[10..12]);
-    let second = number(&digits[12..14]);
+    let two = |at: usize| u32::from(digits[at] - b'0') * 10 + u32::from(digits[at + 1] - b'0');
+    let (year, month, day) = (two(0) * 100 + two(2), two(4), two(6));
+    let (hour, minute, second) = (two(8), two(10), two(12));
     let exists = year >= 1000
         && (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
@@ -52,28 +55,28 @@ pub(crate) fn decode(digits: &[u8; 17]) -> Result<Timestamp, InvalidExpiry> {
     if !exists {
         return Err(InvalidExpiry);
     }
-    let of_day = ((hour * 60 + minute) * 60 + second) * 1000 + number(&digits[14..17]);
-    Ok(Timestamp::from_millis(days_from_civil(year, month, day) * DAY_MS + of_day))
+    let milli = two(14) * 10 + u32::from(digits[16] - b'0');
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1000 + milli;
+    let millis = u64::from(days_from_civil(year, month, day)) * DAY_MS + u64::from(of_day);
+    Ok(Timestamp::from_millis(millis.cast_signed() - EPOCH_MS))
 }
 
-fn number(digits: &[u8]) -> i64 {
-    digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
+fn put_two(digits: &mut [u8; 17], at: usize, value: u32) {
+    digits[at] = digit(value / 10);
+    digits[at + 1] = digit(value % 10);
 }
 
-fn put_digits(digits: &mut [u8], mut value: i64) {
-    for digit in digits.iter_mut().rev() {
-        #[expect(clippy::cast_sign_loss, reason = "a remainder by ten of a field that is not negative")]
-        let unit = (value % 10) as u8;
-        *digit = b'0' + unit;
-        value /= 10;
-    }
+fn digit(value: u32) -> u8 {
+    #[expect(clippy::cast_possible_truncation, reason = "one decimal digit")]
+    let digit = value as u8;
+    b'0' + digit
 }
 
-fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if is_leap(year) => 29,
@@ -82,27 +85,22 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-// The year is counted from March, so that the leap day comes last and needs no special case.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
+// The year is counted from March, so that the leap day comes last and needs no special case; days from 0000-03-01.
+fn days_from_civil(year: u32, month: u32, day: u32) -> u32 {
+    let year = year - u32::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
 }
 
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `dev` uses the same functions with sections of its own making.
 
 pub(crate) mod auth;
+mod cache;
 pub(crate) mod ground;
 pub(crate) mod running;
 pub(crate) mod wallet;

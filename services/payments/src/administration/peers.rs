@@ -203,6 +203,25 @@ impl Administration {
         Ok(unit.commit().await?)
     }
 
+    /// The peer of the caller's own that packets to `address` in this asset would go to: the longest prefix wins.
+    pub async fn peer_towards(
+        &self,
+        caller: Caller,
+        address: &str,
+        asset: AssetId,
+    ) -> Result<Option<Peer>, payments_store::Error> {
+        let Ok(address) = ilp_packet::AddressRef::new(address) else { return Ok(None) };
+        let covered =
+            |route: &String| route.parse::<ilp_packet::AddressPrefix>().is_ok_and(|prefix| prefix.covers(address));
+        let peers = self.store.tenant(caller.tenant).all_peers().await?;
+        let longest = |peer: &Peer| peer.routes.iter().filter(|route| covered(route)).map(String::len).max();
+        let towards = peers.into_iter().filter(|peer| peer.asset.id == asset);
+        let reached = towards.filter_map(|peer| longest(&peer).map(|length| (length, peer)));
+        // The first of several equally good ones, so that the answer does not change.
+        let best = reached.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        Ok(best.map(|(_, peer)| peer))
+    }
+
     async fn deposit_initial(&self, peer: &Peer, amount: u64) -> Result<(), CreatePeerError> {
         let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);

@@ -1,0 +1,104 @@
+//! What the resolvers work with: the services, the settings, and who is asking.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Context;
+use clock::{Clock, Entropy};
+use payments::Payments;
+use payments::administration::{Administration, Caller};
+use payments_model::TenantId;
+use payments_store::{Scope, Store};
+use shared_cache::SharedCache;
+
+use crate::errors::Refusal;
+
+/// Settings of the Admin API (backend-config).
+#[derive(Clone, Debug)]
+pub struct AdminApiSettings {
+    /// `OPERATOR_TENANT_ID`: who may see every tenant's data.
+    pub operator: TenantId,
+    /// `ADMIN_API_SIGNATURE_VERSION`.
+    pub signature_version: u32,
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how old a signature may be.
+    pub signature_ttl: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long a result is remembered.
+    pub idempotency_ttl: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a mutation keeps others of its key away without renewal.
+    pub idempotency_lock: Duration,
+    /// Whether the schema may be asked for; not in production.
+    pub introspection: bool,
+}
+
+impl AdminApiSettings {
+    /// The reference's defaults.
+    pub fn new(operator: TenantId) -> Self {
+        Self {
+            operator,
+            signature_version: 1,
+            signature_ttl: Duration::from_secs(30),
+            idempotency_ttl: Duration::from_hours(24),
+            idempotency_lock: Duration::from_secs(2),
+            introspection: true,
+        }
+    }
+}
+
+/// What the Admin API needs from others.
+#[derive(Clone)]
+pub struct AdminApiParts {
+    /// Assets, fees, peers, wallet addresses, liquidity.
+    pub administration: Administration,
+    /// Payments, receivers, quotes.
+    pub payments: Payments,
+    /// Replay windows and idempotency keys.
+    pub cache: SharedCache,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for lock owners.
+    pub entropy: Arc<dyn Entropy>,
+    /// How it is configured.
+    pub settings: AdminApiSettings,
+}
+
+/// A request being answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) parts: &'a AdminApiParts,
+    pub(crate) caller: Caller,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn of(context: &Context<'a>) -> async_graphql::Result<Self> {
+        Ok(Self { parts: context.data::<AdminApiParts>()?, caller: *context.data::<Caller>()? })
+    }
+
+    pub(crate) fn administration(&self) -> &'a Administration {
+        &self.parts.administration
+    }
+
+    pub(crate) fn payments(&self) -> &'a Payments {
+        &self.parts.payments
+    }
+
+    pub(crate) fn store(&self) -> &'a Store {
+        self.parts.administration.store()
+    }
+
+    /// What the caller may read.
+    pub(crate) fn reach(&self) -> Scope<'a, payments_store::Reader> {
+        self.caller.reach(self.store())
+    }
+
+    /// What a list shows that may be narrowed to a tenant.
+    pub(crate) fn list(&self, tenant: Option<&str>) -> Scope<'a, payments_store::Reader> {
+        // A text that is no id names a tenant nobody is.
+        let named = tenant.map(|text| text.parse().unwrap_or(TenantId::from_uuid(uuid::Uuid::nil())));
+        self.caller.list(self.store(), named)
+    }
+
+    /// What a ledger account holds; `None` if there is none.
+    pub(crate) async fn balance(&self, id: impl Into<ledger::AccountId>) -> Result<Option<u64>, Refusal> {
+        Ok(self.administration().balance(id.into()).await?)
+    }
+}

@@ -1,0 +1,314 @@
+//! The one place where refusals become GraphQL errors: message and `extensions.code` (admin-graphql section 3).
+
+use async_graphql::{Error, ErrorExtensions};
+use payments::administration as a;
+use payments::{self as p, Unavailable};
+use payments_model::accounting::TransferError;
+use payments_model::grant_limits::GrantRefused;
+use payments_model::page::PageError;
+use serde_json::{Value, json};
+
+/// The codes clients act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    BadUserInput,
+    Conflict,
+    Duplicate,
+    Forbidden,
+    Inactive,
+    Internal,
+    NotFound,
+    Timeout,
+}
+
+impl Code {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Conflict => "CONFLICT",
+            Self::Duplicate => "DUPLICATE",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Inactive => "INACTIVE",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+            Self::NotFound => "NOT_FOUND",
+            Self::Timeout => "TIMEOUT",
+        }
+    }
+}
+
+/// A refusal as a client sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    message: String,
+    code: Code,
+    details: Option<Value>,
+}
+
+impl Refusal {
+    pub(crate) fn new(message: impl Into<String>, code: Code) -> Self {
+        Self { message: message.into(), code, details: None }
+    }
+
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    pub(crate) fn too_large(amount: u64) -> Self {
+        Self::new(format!("{amount} is larger than 9223372036854775807"), Code::BadUserInput)
+    }
+
+    /// A fault of ours: told in the log, not to the client.
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "an Admin API request failed");
+        Self::new("Internal server error", Code::Internal)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::new(refusal.message).extend_with(|_, extensions| {
+            extensions.set("code", refusal.code.as_str());
+            if let Some(details) = refusal.details.and_then(|json| async_graphql::Value::from_json(json).ok()) {
+                extensions.set("details", details);
+            }
+        })
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(error: Unavailable) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<payments_store::Error> for Refusal {
+    fn from(error: payments_store::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<shared_cache::CacheError> for Refusal {
+    fn from(error: shared_cache::CacheError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<PageError> for Refusal {
+    fn from(error: PageError) -> Self {
+        Self::new(error.to_string(), Code::Internal)
+    }
+}
+
+/// Maps an operation's errors, `E` in the patterns, to codes; what did not answer is told in the log only.
+macro_rules! codes {
+    ($($error:path { $($variant:pat => $code:ident),* $(,)? })*) => {
+        $(impl From<$error> for Refusal {
+            fn from(error: $error) -> Self {
+                use $error as E;
+                match &error {
+                    E::Unavailable(cause) => Self::internal(cause),
+                    $($variant => Self::new(error.to_string(), Code::$code),)*
+                }
+            }
+        })*
+    };
+}
+
+codes! {
+    a::CreateAssetError {
+        E::ForeignTenant(_) | E::UnknownTenant => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::UpdateAssetError { E::Unknown => NotFound }
+    a::DeleteAssetError {
+        E::Unknown => NotFound,
+        E::InUse => Forbidden,
+    }
+    a::SetFeeError {
+        E::BasisPoints | E::FixedTooLarge => BadUserInput,
+        E::UnknownAsset => NotFound,
+    }
+    a::CreatePeerError {
+        E::InvalidAddress | E::InvalidEndpoint | E::InvalidInitialLiquidity => BadUserInput,
+        E::UnknownAsset => NotFound,
+        E::DuplicateToken | E::Duplicate => Duplicate,
+    }
+    a::UpdatePeerError {
+        E::Unknown => NotFound,
+        E::InvalidAddress | E::InvalidEndpoint => BadUserInput,
+        E::DuplicateToken | E::Duplicate => Duplicate,
+    }
+    a::DeletePeerError { E::Unknown => NotFound }
+    a::CreateWalletAddressError {
+        E::ForeignTenant(_) | E::InvalidUrl(_) | E::UnknownAsset => BadUserInput,
+        E::NoBaseUrl => NotFound,
+        E::Duplicate => Duplicate,
+    }
+    a::UpdateWalletAddressError { E::Unknown => NotFound }
+    a::CreateKeyError {
+        E::UnknownWalletAddress => NotFound,
+        E::Duplicate => Duplicate,
+    }
+    a::RevokeKeyError { E::Unknown => NotFound }
+    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    p::CreateIncomingPaymentError {
+        E::InvalidExpiry | E::InvalidAmount => BadUserInput,
+        E::UnknownWalletAddress => NotFound,
+        E::InactiveWalletAddress => Inactive,
+        E::ActionNotPerformed => Timeout,
+    }
+    p::ChangeIncomingPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => Conflict,
+        E::AlreadyActioned => Forbidden,
+    }
+    p::CompleteIncomingPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => Conflict,
+    }
+}
+
+impl From<p::CreateReceiverError> for Refusal {
+    fn from(error: p::CreateReceiverError) -> Self {
+        use p::CreateReceiverError as E;
+        match error {
+            E::Unavailable(cause) => Self::internal(&cause),
+            E::UnknownWalletAddress => Self::new("unknown wallet address", Code::NotFound),
+            E::Local(error) => error.into(),
+            E::Remote(error) => remote(error),
+            E::Inactive => Self::new("Could not create receiver from incoming payment", Code::Internal),
+        }
+    }
+}
+
+impl From<p::CompleteReceiverError> for Refusal {
+    fn from(error: p::CompleteReceiverError) -> Self {
+        use p::CompleteReceiverError as E;
+        match error {
+            E::Unavailable(cause) => Self::internal(&cause),
+            E::UnknownPayment => Self::new("unknown payment", Code::NotFound),
+            E::WrongState => Self::new("wrong state", Code::Conflict),
+            E::Remote(error) => remote(error),
+        }
+    }
+}
+
+/// What the other side's refusals are called; their words go to the log.
+fn remote(error: p::ResolveReceiverError) -> Refusal {
+    use p::ResolveReceiverError as E;
+    tracing::info!(error = &error as &dyn std::error::Error, "another institution refused");
+    match error {
+        E::Unavailable(cause) => Refusal::internal(&cause),
+        E::NotFound => Refusal::new("unknown incoming payment", Code::NotFound),
+        E::Grant(_) => Refusal::new("invalid grant for remote incoming payment", Code::Forbidden),
+        E::Remote(_) => Refusal::new("invalid remote incoming payment request", Code::BadUserInput),
+    }
+}
+
+impl From<p::CreateQuoteError> for Refusal {
+    fn from(error: p::CreateQuoteError) -> Self {
+        use p::CreateQuoteError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::UnknownWalletAddress => Code::NotFound,
+            E::InactiveWalletAddress => Code::Inactive,
+            E::InvalidAmount | E::InvalidReceiver | E::NonPositiveReceiveAmount { .. } => Code::BadUserInput,
+            E::CouldNotFetchRates | E::Path { .. } => Code::Internal,
+        };
+        let refusal = Self::new(error.to_string(), code);
+        match error {
+            E::NonPositiveReceiveAmount { min_send_amount: Some(minimum) } => {
+                let amount = payments_model::payment_events::amount(minimum.value, &minimum.asset);
+                refusal.with_details(json!({ "minSendAmount": amount }))
+            }
+            _ => refusal,
+        }
+    }
+}
+
+impl From<p::CreateOutgoingPaymentError> for Refusal {
+    fn from(error: p::CreateOutgoingPaymentError) -> Self {
+        use p::CreateOutgoingPaymentError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::UnknownWalletAddress | E::UnknownQuote => Code::NotFound,
+            E::InactiveWalletAddress => Code::Inactive,
+            E::InvalidQuote => Code::BadUserInput,
+            E::Grant(GrantRefused::InsufficientGrant) => Code::Forbidden,
+            E::Grant(GrantRefused::OnlyOneGrantAmountAllowed) => Code::BadUserInput,
+            E::Grant(GrantRefused::InvalidInterval) => Code::Internal,
+            E::Quote(_) => Code::Internal,
+        };
+        match error {
+            E::Quote(refused) => Self { details: None, ..refused.into() },
+            _ => Self::new(error.to_string(), code),
+        }
+    }
+}
+
+impl From<p::FundOutgoingPaymentError> for Refusal {
+    fn from(error: p::FundOutgoingPaymentError) -> Self {
+        use p::FundOutgoingPaymentError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::Transfer(error) => return (*error).into(),
+            E::UnknownPayment => Code::NotFound,
+            E::WrongState => Code::Conflict,
+            E::InvalidAmount => return TransferError::InvalidAmount.into(),
+            E::DataTooLong => Code::BadUserInput,
+        };
+        Self::new(error.to_string(), code)
+    }
+}
+
+impl From<a::LiquidityError> for Refusal {
+    fn from(error: a::LiquidityError) -> Self {
+        use a::LiquidityError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::Transfer(error) => return (*error).into(),
+            E::AmountZero => Code::Forbidden,
+            E::NoAccount => Code::Internal,
+            E::UnknownAsset
+            | E::UnknownPeer
+            | E::UnknownWalletAddress
+            | E::UnknownIncomingPayment
+            | E::UnknownOutgoingPayment => Code::NotFound,
+        };
+        Self::new(error.to_string(), code)
+    }
+}
+
+impl From<a::SettleError> for Refusal {
+    fn from(error: a::SettleError) -> Self {
+        match error {
+            a::SettleError::Unavailable(cause) => Self::internal(&cause),
+            a::SettleError::Transfer(error) => error.into(),
+        }
+    }
+}
+
+impl From<TransferError> for Refusal {
+    fn from(error: TransferError) -> Self {
+        use TransferError as E;
+        let code = match error {
+            E::AlreadyPosted | E::AlreadyVoided => Code::Conflict,
+            E::InsufficientBalance
+            | E::InsufficientDebitBalance
+            | E::InsufficientLiquidity
+            | E::DifferentAssets
+            | E::SameAccounts
+            | E::TransferExpired => Code::Forbidden,
+            E::InvalidAmount
+            | E::InvalidId
+            | E::InvalidTimeout
+            | E::InvalidSourceAmount
+            | E::InvalidDestinationAmount => Code::BadUserInput,
+            E::TransferExists => Code::Duplicate,
+            E::UnknownTransfer | E::UnknownSourceAccount | E::UnknownDestinationAccount => Code::NotFound,
+            E::UnknownError => Code::Internal,
+        };
+        Self::new(error.to_string(), code)
+    }
+}

@@ -1,0 +1,27 @@
+//! The mutations, a file per subject.
+
+pub(crate) mod assets;
+pub(crate) mod incoming_payments;
+pub(crate) mod liquidity;
+pub(crate) mod outgoing_payments;
+pub(crate) mod partial_payments;
+pub(crate) mod peers;
+pub(crate) mod receivers;
+pub(crate) mod tenants;
+pub(crate) mod wallet_addresses;
+
+use async_graphql::MergedObject;
+
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub(crate) struct Mutation(
+    assets::AssetMutation,
+    peers::PeerMutation,
+    wallet_addresses::WalletAddressMutation,
+    tenants::TenantMutation,
+    liquidity::LiquidityMutation,
+    incoming_payments::IncomingPaymentMutation,
+    partial_payments::PartialPaymentMutation,
+    receivers::ReceiverMutation,
+    outgoing_payments::OutgoingPaymentMutation,
+);

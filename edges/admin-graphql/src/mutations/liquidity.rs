@@ -1,0 +1,201 @@
+//! Deposits and withdrawals (admin-graphql section 9.10).
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use payments::administration::{Holder, PaymentToWithdraw};
+use payments_model::WalletAddressId;
+use serde::{Deserialize, Serialize};
+
+use crate::api::Call;
+use crate::errors::{Code, Refusal};
+use crate::idempotency::Once;
+use crate::scalars::UInt64;
+use crate::types::wallet_address::WalletAddressNode;
+
+macro_rules! inputs {
+    ($($name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {
+        $(#[derive(InputObject, Serialize)]
+        pub(crate) struct $name {
+            $($field: $kind,)*
+            idempotency_key: String,
+        })*
+    };
+}
+
+inputs! {
+    DepositAssetLiquidityInput { asset_id: String, amount: UInt64, id: String }
+    DepositPeerLiquidityInput { peer_id: String, amount: UInt64, id: String }
+    CreateAssetLiquidityWithdrawalInput { asset_id: String, amount: UInt64, id: String, timeout_seconds: UInt64 }
+    CreatePeerLiquidityWithdrawalInput { peer_id: String, amount: UInt64, id: String, timeout_seconds: UInt64 }
+    CreateWalletAddressWithdrawalInput { wallet_address_id: String, id: String, timeout_seconds: UInt64 }
+    CreateIncomingPaymentWithdrawalInput { incoming_payment_id: String, timeout_seconds: UInt64 }
+    CreateOutgoingPaymentWithdrawalInput { outgoing_payment_id: String, timeout_seconds: UInt64 }
+    PostLiquidityWithdrawalInput { withdrawal_id: String }
+    VoidLiquidityWithdrawalInput { withdrawal_id: String }
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct LiquidityMutationResponse {
+    pub(crate) success: bool,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct WalletAddressWithdrawalMutationResponse {
+    withdrawal: Option<WalletAddressWithdrawal>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct WalletAddressWithdrawal {
+    id: ID,
+    amount: UInt64,
+    wallet_address: WalletAddressNode,
+}
+
+/// What is remembered of a wallet address withdrawal.
+#[derive(Serialize, Deserialize)]
+struct Withdrawn {
+    wallet_address: WalletAddressId,
+    amount: u64,
+}
+
+pub(crate) type Success = Result<Option<LiquidityMutationResponse>>;
+
+/// Runs a mutation that answers nothing but that it was done.
+pub(crate) async fn done_once(
+    call: &Call<'_>,
+    field: &str,
+    key: &str,
+    input: &impl Serialize,
+    act: impl Future<Output = Result<(), Refusal>>,
+) -> Success {
+    call.once(field, Some(key), input, act, |()| ()).await?;
+    Ok(Some(LiquidityMutationResponse { success: true }))
+}
+
+#[derive(Default)]
+pub(crate) struct LiquidityMutation;
+
+#[Object]
+impl LiquidityMutation {
+    async fn deposit_asset_liquidity(&self, context: &Context<'_>, input: DepositAssetLiquidityInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
+            Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
+        };
+        done_once(&call, "depositAssetLiquidity", &input.idempotency_key, &input, act).await
+    }
+
+    async fn deposit_peer_liquidity(&self, context: &Context<'_>, input: DepositPeerLiquidityInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let holder = Holder::Peer(id(&input.peer_id, "unknown peer")?);
+            Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
+        };
+        done_once(&call, "depositPeerLiquidity", &input.idempotency_key, &input, act).await
+    }
+
+    async fn create_asset_liquidity_withdrawal(
+        &self,
+        context: &Context<'_>,
+        input: CreateAssetLiquidityWithdrawalInput,
+    ) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
+            let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
+            Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
+        };
+        done_once(&call, "createAssetLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+    }
+
+    async fn create_peer_liquidity_withdrawal(
+        &self,
+        context: &Context<'_>,
+        input: CreatePeerLiquidityWithdrawalInput,
+    ) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let holder = Holder::Peer(id(&input.peer_id, "Unknown peer")?);
+            let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
+            Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
+        };
+        done_once(&call, "createPeerLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+    }
+
+    async fn create_wallet_address_withdrawal(
+        &self,
+        context: &Context<'_>,
+        input: CreateWalletAddressWithdrawalInput,
+    ) -> Result<Option<WalletAddressWithdrawalMutationResponse>> {
+        let call = Call::of(context)?;
+        let act = async {
+            let address = id(&input.wallet_address_id, "Unknown wallet address")?;
+            let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
+            Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
+        };
+        let key = Some(input.idempotency_key.as_str());
+        let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
+            wallet_address: address.id,
+            amount: *amount,
+        };
+        let (address, amount) = match call.once("createWalletAddressWithdrawal", key, &input, act, remember).await? {
+            Once::Now((address, amount)) => (address, amount),
+            Once::Before(withdrawn) => {
+                let address = call.reach().wallet_address(withdrawn.wallet_address).await.map_err(Refusal::from)?;
+                let unknown = || Refusal::new("Unknown wallet address", Code::NotFound);
+                (address.ok_or_else(unknown)?, withdrawn.amount)
+            }
+        };
+        let withdrawal = WalletAddressWithdrawal {
+            id: input.id.into(),
+            amount: UInt64(amount),
+            wallet_address: WalletAddressNode(address),
+        };
+        Ok(Some(WalletAddressWithdrawalMutationResponse { withdrawal: Some(withdrawal) }))
+    }
+
+    async fn create_incoming_payment_withdrawal(
+        &self,
+        context: &Context<'_>,
+        input: CreateIncomingPaymentWithdrawalInput,
+    ) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let payment = PaymentToWithdraw::Incoming(id(&input.incoming_payment_id, "Unknown incoming payment")?);
+            let timeout = input.timeout_seconds.0;
+            Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+        };
+        done_once(&call, "createIncomingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+    }
+
+    async fn create_outgoing_payment_withdrawal(
+        &self,
+        context: &Context<'_>,
+        input: CreateOutgoingPaymentWithdrawalInput,
+    ) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let payment = PaymentToWithdraw::Outgoing(id(&input.outgoing_payment_id, "Unknown outgoing payment")?);
+            let timeout = input.timeout_seconds.0;
+            Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+        };
+        done_once(&call, "createOutgoingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+    }
+
+    async fn post_liquidity_withdrawal(&self, context: &Context<'_>, input: PostLiquidityWithdrawalInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async { Ok(call.administration().post_withdrawal(call.caller, &input.withdrawal_id).await?) };
+        done_once(&call, "postLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+    }
+
+    async fn void_liquidity_withdrawal(&self, context: &Context<'_>, input: VoidLiquidityWithdrawalInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async { Ok(call.administration().void_withdrawal(call.caller, &input.withdrawal_id).await?) };
+        done_once(&call, "voidLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+    }
+}
+
+/// An id that is no UUID is an id nobody has.
+pub(crate) fn id<T: std::str::FromStr>(text: &str, unknown: &str) -> Result<T, Refusal> {
+    text.parse().map_err(|_| Refusal::new(unknown, Code::NotFound))
+}

@@ -1,0 +1,157 @@
+//! Peers (admin-graphql section 9.3).
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use payments::administration::{NewPeer, PeerChange};
+use payments_model::peer::OutgoingHttp;
+use payments_model::{PeerId, Secret};
+use serde::Serialize;
+
+use crate::api::Call;
+use crate::errors::{Code, Refusal};
+use crate::idempotency::Once;
+use crate::scalars::UInt64;
+use crate::types::peer::PeerNode;
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct CreatePeerInput {
+    max_packet_amount: Option<UInt64>,
+    http: HttpInput,
+    asset_id: String,
+    static_ilp_address: String,
+    name: Option<String>,
+    liquidity_threshold: Option<UInt64>,
+    initial_liquidity: Option<UInt64>,
+    idempotency_key: Option<String>,
+    routes: Option<Vec<String>>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct UpdatePeerInput {
+    id: String,
+    max_packet_amount: MaybeUndefined<UInt64>,
+    http: Option<HttpInput>,
+    static_ilp_address: Option<String>,
+    name: MaybeUndefined<String>,
+    liquidity_threshold: MaybeUndefined<UInt64>,
+    idempotency_key: Option<String>,
+    routes: Option<Vec<String>>,
+}
+
+#[derive(Clone, InputObject, Serialize)]
+pub(crate) struct HttpInput {
+    incoming: Option<HttpIncomingInput>,
+    outgoing: HttpOutgoingInput,
+}
+
+#[derive(Clone, InputObject, Serialize)]
+pub(crate) struct HttpIncomingInput {
+    auth_tokens: Vec<String>,
+}
+
+#[derive(Clone, InputObject, Serialize)]
+pub(crate) struct HttpOutgoingInput {
+    auth_token: String,
+    endpoint: String,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct DeletePeerInput {
+    id: ID,
+    idempotency_key: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct CreatePeerMutationResponse {
+    peer: Option<PeerNode>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct UpdatePeerMutationResponse {
+    peer: Option<PeerNode>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct DeletePeerMutationResponse {
+    success: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct PeerMutation;
+
+#[Object]
+impl PeerMutation {
+    async fn create_peer(&self, context: &Context<'_>, input: CreatePeerInput) -> Result<CreatePeerMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let unknown_asset = |_| Refusal::new("unknown asset", Code::NotFound);
+            let new = NewPeer {
+                asset_id: input.asset_id.parse().map_err(unknown_asset)?,
+                static_ilp_address: input.static_ilp_address.clone(),
+                outgoing: input.http.outgoing(),
+                incoming_tokens: input.http.incoming_tokens().unwrap_or_default(),
+                max_packet_amount: input.max_packet_amount.map(UInt64::storable).transpose()?,
+                name: input.name.clone(),
+                liquidity_threshold: input.liquidity_threshold.map(UInt64::storable).transpose()?,
+                initial_liquidity: input.initial_liquidity.map(|amount| amount.0),
+                routes: input.routes.clone().unwrap_or_default(),
+            };
+            Ok(call.administration().create_peer(call.caller, new).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let peer = match call.once("createPeer", key, &input, act, |peer| peer.id).await? {
+            Once::Now(peer) => Some(peer),
+            Once::Before(id) => call.reach().peer(id).await.map_err(Refusal::from)?,
+        };
+        Ok(CreatePeerMutationResponse { peer: peer.map(PeerNode) })
+    }
+
+    async fn update_peer(&self, context: &Context<'_>, input: UpdatePeerInput) -> Result<UpdatePeerMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let change = PeerChange {
+                static_ilp_address: input.static_ilp_address.clone(),
+                outgoing: input.http.as_ref().map(HttpInput::outgoing),
+                incoming_tokens: input.http.as_ref().and_then(HttpInput::incoming_tokens),
+                max_packet_amount: given_amount(&input.max_packet_amount)?,
+                name: input.name.as_opt_ref().map(|name| name.cloned()),
+                liquidity_threshold: given_amount(&input.liquidity_threshold)?,
+                routes: input.routes.clone(),
+            };
+            Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let peer = match call.once("updatePeer", key, &input, act, |peer| peer.id).await? {
+            Once::Now(peer) => Some(peer),
+            Once::Before(id) => call.reach().peer(id).await.map_err(Refusal::from)?,
+        };
+        Ok(UpdatePeerMutationResponse { peer: peer.map(PeerNode) })
+    }
+
+    async fn delete_peer(&self, context: &Context<'_>, input: DeletePeerInput) -> Result<DeletePeerMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async { Ok(call.administration().delete_peer(call.caller, peer_id(&input.id)?).await?) };
+        let key = input.idempotency_key.as_deref();
+        call.once("deletePeer", key, &input, act, |()| ()).await?;
+        Ok(DeletePeerMutationResponse { success: true })
+    }
+}
+
+impl HttpInput {
+    fn outgoing(&self) -> OutgoingHttp {
+        OutgoingHttp { endpoint: self.outgoing.endpoint.clone(), token: Secret::new(self.outgoing.auth_token.clone()) }
+    }
+
+    fn incoming_tokens(&self) -> Option<Vec<Secret>> {
+        let incoming = self.incoming.as_ref()?;
+        Some(incoming.auth_tokens.iter().map(Secret::new).collect())
+    }
+}
+
+fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+    text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
+}
+
+/// `None` if nothing was said, `Some(None)` for an explicit null.
+fn given_amount(given: &MaybeUndefined<UInt64>) -> Result<Option<Option<u64>>, Refusal> {
+    given.as_opt_ref().map(|amount| amount.copied().map(UInt64::storable).transpose()).transpose()
+}

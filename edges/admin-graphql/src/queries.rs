@@ -1,0 +1,24 @@
+//! The queries, a file per subject.
+
+pub(crate) mod directory;
+pub(crate) mod payments;
+
+use async_graphql::{Context, MergedObject, Object, Result};
+
+use crate::api::Call;
+use crate::types::tenant::WhoamiResponse;
+
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub(crate) struct Query(WhoamiQuery, directory::DirectoryQuery, payments::PaymentsQuery);
+
+#[derive(Default)]
+pub(crate) struct WhoamiQuery;
+
+#[Object]
+impl WhoamiQuery {
+    async fn whoami(&self, context: &Context<'_>) -> Result<WhoamiResponse> {
+        let caller = Call::of(context)?.caller;
+        Ok(WhoamiResponse { id: caller.tenant.to_string(), is_operator: caller.is_operator })
+    }
+}

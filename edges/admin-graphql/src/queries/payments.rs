@@ -1,0 +1,110 @@
+//! Payments, quotes, receivers and events.
+//!
+//! An id that is no UUID is an id nobody has.
+
+use async_graphql::{Context, Object, Result};
+use payments::ResolveReceiverError;
+
+use crate::api::Call;
+use crate::errors::{Code, Refusal};
+use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
+use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
+use crate::types::page::{SortOrder, page_request};
+use crate::types::quote::QuoteNode;
+use crate::types::receiver::ReceiverNode;
+use crate::types::webhook_event::{WebhookEventFilter, WebhookEventsConnection};
+
+#[derive(Default)]
+pub(crate) struct PaymentsQuery;
+
+#[Object]
+impl PaymentsQuery {
+    /// Any incoming payment, here or elsewhere, as a payer sees it.
+    async fn receiver(&self, context: &Context<'_>, id: String) -> Result<Option<ReceiverNode>> {
+        match Call::of(context)?.payments().resolve_receiver(&id).await {
+            Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
+            Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, receiver = id, "a receiver was not resolved");
+                Err(Refusal::new("receiver does not exist", Code::NotFound).into())
+            }
+        }
+    }
+
+    /// Quotes are shown to the tenant they were made for only, the operator not excepted.
+    async fn quote(&self, context: &Context<'_>, id: String) -> Result<Option<QuoteNode>> {
+        let unknown = || Refusal::new("quote does not exist", Code::NotFound);
+        let call = Call::of(context)?;
+        let id = id.parse().map_err(|_| unknown())?;
+        let found = call.store().tenant(call.caller.tenant).quote(id).await.map_err(Refusal::from)?;
+        Ok(Some(QuoteNode(found.ok_or_else(unknown)?)))
+    }
+
+    async fn outgoing_payment(&self, context: &Context<'_>, id: String) -> Result<Option<OutgoingPaymentNode>> {
+        let unknown = || Refusal::new("payment does not exist", Code::NotFound);
+        let id = id.parse().map_err(|_| unknown())?;
+        let found = Call::of(context)?.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
+        Ok(Some(OutgoingPaymentNode(found.ok_or_else(unknown)?)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
+    async fn outgoing_payments(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+        sort_order: Option<SortOrder>,
+        filter: Option<OutgoingPaymentFilter>,
+        tenant_id: Option<String>,
+    ) -> Result<OutgoingPaymentConnection> {
+        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+        let scope = Call::of(context)?.list(tenant_id.as_deref());
+        let filter = filter.unwrap_or_default().read();
+        Ok(scope.outgoing_payments(&filter, request).await.map_err(Refusal::from)?.into())
+    }
+
+    async fn incoming_payment(&self, context: &Context<'_>, id: String) -> Result<Option<IncomingPaymentNode>> {
+        let unknown = || Refusal::new("payment does not exist", Code::NotFound);
+        let id = id.parse().map_err(|_| unknown())?;
+        let found = Call::of(context)?.reach().incoming_payment(id).await.map_err(Refusal::from)?;
+        Ok(Some(IncomingPaymentNode(found.ok_or_else(unknown)?)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
+    async fn incoming_payments(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+        sort_order: Option<SortOrder>,
+        filter: Option<IncomingPaymentFilter>,
+        tenant_id: Option<String>,
+    ) -> Result<IncomingPaymentConnection> {
+        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+        let scope = Call::of(context)?.list(tenant_id.as_deref());
+        let filter = filter.unwrap_or_default().read();
+        Ok(scope.incoming_payments(&filter, request).await.map_err(Refusal::from)?.into())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
+    async fn webhook_events(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+        sort_order: Option<SortOrder>,
+        filter: Option<WebhookEventFilter>,
+        tenant_id: Option<String>,
+    ) -> Result<WebhookEventsConnection> {
+        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+        let scope = Call::of(context)?.list(tenant_id.as_deref());
+        let filter = filter.unwrap_or_default().read();
+        Ok(scope.webhook_events(&filter, request).await.map_err(Refusal::from)?.into())
+    }
+}

@@ -1,0 +1,131 @@
+//! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject` (admin-graphql section 4).
+
+use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use payments_model::quote::LARGEST_AMOUNT;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+/// 0 to 255: a number, also read from text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UInt8(pub(crate) u8);
+
+/// 0 to 2^64−1: decimal text, also read from a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UInt64(pub(crate) u64);
+
+/// Any JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JsonObject(pub(crate) Map<String, serde_json::Value>);
+
+#[Scalar(name = "UInt8")]
+impl ScalarType for UInt8 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let parsed = match &value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) if text.trim().is_empty() => Some(0),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => return Err(InputValueError::custom("Provided value is not number or string.")),
+        };
+        let small = parsed.and_then(|parsed| u8::try_from(parsed).ok());
+        small.map(Self).ok_or_else(|| InputValueError::custom("Provided value is not a UInt8."))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(Number::from(self.0))
+    }
+}
+
+#[Scalar(name = "UInt64")]
+impl ScalarType for UInt64 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(value), _) => Ok(Self(value)),
+                (None, Some(_)) => Err(InputValueError::custom("Input must be unsigned.")),
+                (None, None) => Err(InputValueError::custom(format!(
+                    "The number {number} cannot be converted to a BigInt because it is not an integer"
+                ))),
+            },
+            Value::String(text) => integer(text).map(Self).map_err(InputValueError::custom),
+            _ => Err(InputValueError::custom("Input must be of type bigint, number, or string.")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// Big-integer syntax: decimal, or with one of the prefixes `0x`, `0o`, `0b`; blanks around it; empty is 0.
+fn integer(text: &str) -> Result<u64, String> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Ok(0);
+    }
+    if trimmed.strip_prefix('-').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("Input must be unsigned.".to_owned());
+    }
+    let (digits, radix) = match trimmed.get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("0x") => (&trimmed[2..], 16),
+        Some("0o") => (&trimmed[2..], 8),
+        Some("0b") => (&trimmed[2..], 2),
+        _ => (trimmed, 10),
+    };
+    // A sign in front of the digits would be understood otherwise.
+    let plain = digits.bytes().all(|b| b.is_ascii_alphanumeric());
+    match u64::from_str_radix(digits, radix) {
+        Ok(value) if plain => Ok(value),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
+            Err(format!("{trimmed} is larger than {}", u64::MAX))
+        }
+        _ => Err(format!("Cannot convert {text} to a BigInt")),
+    }
+}
+
+#[Scalar(
+    name = "JSONObject",
+    specified_by_url = "http://www.ecma-international.org/publications/files/ECMA-ST/ECMA-404.pdf"
+)]
+impl ScalarType for JsonObject {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value.into_json() {
+            Ok(serde_json::Value::Object(members)) => Ok(Self(members)),
+            Ok(other) => Err(InputValueError::custom(format!("JSONObject cannot represent non-object value: {other}"))),
+            Err(error) => Err(InputValueError::custom(error)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(serde_json::Value::Object(self.0.clone())).unwrap_or_default()
+    }
+}
+
+impl UInt64 {
+    /// The value if the database can store it.
+    pub(crate) fn storable(self) -> Result<u64, crate::errors::Refusal> {
+        if self.0 <= LARGEST_AMOUNT { Ok(self.0) } else { Err(crate::errors::Refusal::too_large(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn big_integers_are_read_in_every_accepted_form() {
+        for (text, value) in
+            [("5", 5), ("", 0), (" 7 ", 7), ("0x10", 16), ("0b11", 3), ("18446744073709551615", u64::MAX)]
+        {
+            assert_eq!(integer(text), Ok(value), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_unsigned_integer_says_why() {
+        assert_eq!(integer("-1"), Err("Input must be unsigned.".into()));
+        assert_eq!(integer("abc"), Err("Cannot convert abc to a BigInt".into()));
+        assert_eq!(integer("+1"), Err("Cannot convert +1 to a BigInt".into()));
+        assert_eq!(integer("1.0"), Err("Cannot convert 1.0 to a BigInt".into()));
+        assert!(integer("18446744073709551616").is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! Quotes.
+
+use async_graphql::{ID, Object};
+use payments_model::Quote;
+
+use crate::types::amount::Amount;
+use crate::types::page::connection;
+
+#[derive(Clone)]
+pub(crate) struct QuoteNode(pub(crate) Quote);
+
+impl From<Quote> for QuoteNode {
+    fn from(quote: Quote) -> Self {
+        Self(quote)
+    }
+}
+
+impl QuoteNode {
+    fn cursor(&self) -> String {
+        self.0.id.to_string()
+    }
+}
+
+connection!(QuoteConnection as "QuoteConnection", QuoteEdge as "QuoteEdge", QuoteNode of Quote);
+
+#[Object(name = "Quote")]
+impl QuoteNode {
+    async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    async fn tenant_id(&self) -> ID {
+        self.0.tenant_id.to_string().into()
+    }
+
+    async fn wallet_address_id(&self) -> ID {
+        self.0.wallet_address_id.to_string().into()
+    }
+
+    async fn receiver(&self) -> &str {
+        &self.0.receiver
+    }
+
+    async fn debit_amount(&self) -> Amount {
+        Amount::new(self.0.debit_amount, &self.0.asset.asset)
+    }
+
+    async fn receive_amount(&self) -> Amount {
+        Amount::from(&self.0.receive_amount)
+    }
+
+    async fn created_at(&self) -> String {
+        self.0.created_at.to_string()
+    }
+
+    async fn expires_at(&self) -> String {
+        self.0.expires_at.to_string()
+    }
+
+    /// For people: payments are computed with the exact ratio.
+    #[expect(clippy::cast_precision_loss, reason = "the schema shows a Float; nothing is computed with it")]
+    async fn estimated_exchange_rate(&self) -> Option<f64> {
+        let rate = self.0.estimated_rate;
+        Some(rate.numerator() as f64 / rate.denominator() as f64)
+    }
+}
