@@ -3,6 +3,7 @@
 //! An id that is no UUID is an id nobody has.
 
 use async_graphql::{Context, Object, Result};
+use payments::ResolveReceiverError;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
@@ -10,6 +11,7 @@ use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentF
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
 use crate::types::page::{SortOrder, page_request};
 use crate::types::quote::QuoteNode;
+use crate::types::receiver::ReceiverNode;
 use crate::types::webhook_event::{WebhookEventFilter, WebhookEventsConnection};
 
 #[derive(Default)]
@@ -17,6 +19,18 @@ pub(crate) struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
+    /// Any incoming payment, here or elsewhere, as a payer sees it.
+    async fn receiver(&self, context: &Context<'_>, id: String) -> Result<Option<ReceiverNode>> {
+        match Call::of(context)?.payments().resolve_receiver(&id).await {
+            Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
+            Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, receiver = id, "a receiver was not resolved");
+                Err(Refusal::new("receiver does not exist", Code::NotFound).into())
+            }
+        }
+    }
+
     /// Quotes are shown to the tenant they were made for only, the operator not excepted.
     async fn quote(&self, context: &Context<'_>, id: String) -> Result<Option<QuoteNode>> {
         let unknown = || Refusal::new("quote does not exist", Code::NotFound);
