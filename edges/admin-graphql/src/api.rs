@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use clock::{Clock, Entropy};
+use payments::Payments;
 use payments::administration::{Administration, Caller};
 use payments_model::TenantId;
 use payments_store::{Scope, Store};
 use shared_cache::SharedCache;
-use url::Url;
 
 use crate::errors::Refusal;
 
@@ -18,8 +18,6 @@ use crate::errors::Refusal;
 pub struct AdminApiSettings {
     /// `OPERATOR_TENANT_ID`: who may see every tenant's data.
     pub operator: TenantId,
-    /// `OPEN_PAYMENTS_URL`: what the URLs of own resources begin with.
-    pub open_payments_url: Url,
     /// `ADMIN_API_SIGNATURE_VERSION`.
     pub signature_version: u32,
     /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how old a signature may be.
@@ -34,10 +32,9 @@ pub struct AdminApiSettings {
 
 impl AdminApiSettings {
     /// The reference's defaults.
-    pub fn new(operator: TenantId, open_payments_url: Url) -> Self {
+    pub fn new(operator: TenantId) -> Self {
         Self {
             operator,
-            open_payments_url,
             signature_version: 1,
             signature_ttl: Duration::from_secs(30),
             idempotency_ttl: Duration::from_hours(24),
@@ -52,6 +49,8 @@ impl AdminApiSettings {
 pub struct AdminApiParts {
     /// Assets, fees, peers, wallet addresses, liquidity.
     pub administration: Administration,
+    /// Payments, receivers, quotes.
+    pub payments: Payments,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
     /// The time.
@@ -76,6 +75,10 @@ impl<'a> Call<'a> {
 
     pub(crate) fn administration(&self) -> &'a Administration {
         &self.parts.administration
+    }
+
+    pub(crate) fn payments(&self) -> &'a Payments {
+        &self.parts.payments
     }
 
     pub(crate) fn store(&self) -> &'a Store {

@@ -1,11 +1,12 @@
 //! The one place where refusals become GraphQL errors: message and `extensions.code` (admin-graphql section 3).
 
 use async_graphql::{Error, ErrorExtensions};
-use payments::Unavailable;
 use payments::administration as a;
+use payments::{self as p, Unavailable};
 use payments_model::accounting::TransferError;
+use payments_model::grant_limits::GrantRefused;
 use payments_model::page::PageError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The codes clients act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +151,116 @@ codes! {
         E::Duplicate => Duplicate,
     }
     a::RevokeKeyError { E::Unknown => NotFound }
+    a::AccountTransfersError { E::InvalidId => Internal }
     a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    p::CreateIncomingPaymentError {
+        E::InvalidExpiry | E::InvalidAmount => BadUserInput,
+        E::UnknownWalletAddress => NotFound,
+        E::InactiveWalletAddress => Inactive,
+        E::ActionNotPerformed => Timeout,
+    }
+    p::ChangeIncomingPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => Conflict,
+        E::AlreadyActioned => Forbidden,
+    }
+    p::CompleteIncomingPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => Conflict,
+    }
+}
+
+impl From<p::CreateReceiverError> for Refusal {
+    fn from(error: p::CreateReceiverError) -> Self {
+        use p::CreateReceiverError as E;
+        match error {
+            E::Unavailable(cause) => Self::internal(&cause),
+            E::UnknownWalletAddress => Self::new("unknown wallet address", Code::NotFound),
+            E::Local(error) => error.into(),
+            E::Remote(error) => remote(error),
+            E::Inactive => Self::new("Could not create receiver from incoming payment", Code::Internal),
+        }
+    }
+}
+
+impl From<p::CompleteReceiverError> for Refusal {
+    fn from(error: p::CompleteReceiverError) -> Self {
+        use p::CompleteReceiverError as E;
+        match error {
+            E::Unavailable(cause) => Self::internal(&cause),
+            E::UnknownPayment => Self::new("unknown payment", Code::NotFound),
+            E::WrongState => Self::new("wrong state", Code::Conflict),
+            E::Remote(error) => remote(error),
+        }
+    }
+}
+
+/// What the other side's refusals are called; their words go to the log.
+fn remote(error: p::ResolveReceiverError) -> Refusal {
+    use p::ResolveReceiverError as E;
+    tracing::info!(error = &error as &dyn std::error::Error, "another institution refused");
+    match error {
+        E::Unavailable(cause) => Refusal::internal(&cause),
+        E::NotFound => Refusal::new("unknown incoming payment", Code::NotFound),
+        E::Grant(_) => Refusal::new("invalid grant for remote incoming payment", Code::Forbidden),
+        E::Remote(_) => Refusal::new("invalid remote incoming payment request", Code::BadUserInput),
+    }
+}
+
+impl From<p::CreateQuoteError> for Refusal {
+    fn from(error: p::CreateQuoteError) -> Self {
+        use p::CreateQuoteError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::UnknownWalletAddress => Code::NotFound,
+            E::InactiveWalletAddress => Code::Inactive,
+            E::InvalidAmount | E::InvalidReceiver | E::NonPositiveReceiveAmount { .. } => Code::BadUserInput,
+            E::CouldNotFetchRates | E::Path { .. } => Code::Internal,
+        };
+        let refusal = Self::new(error.to_string(), code);
+        match error {
+            E::NonPositiveReceiveAmount { min_send_amount: Some(minimum) } => {
+                let amount = payments_model::payment_events::amount(minimum.value, &minimum.asset);
+                refusal.with_details(json!({ "minSendAmount": amount }))
+            }
+            _ => refusal,
+        }
+    }
+}
+
+impl From<p::CreateOutgoingPaymentError> for Refusal {
+    fn from(error: p::CreateOutgoingPaymentError) -> Self {
+        use p::CreateOutgoingPaymentError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::UnknownWalletAddress | E::UnknownQuote => Code::NotFound,
+            E::InactiveWalletAddress => Code::Inactive,
+            E::InvalidQuote => Code::BadUserInput,
+            E::Grant(GrantRefused::InsufficientGrant) => Code::Forbidden,
+            E::Grant(GrantRefused::OnlyOneGrantAmountAllowed) => Code::BadUserInput,
+            E::Grant(GrantRefused::InvalidInterval) => Code::Internal,
+            E::Quote(_) => Code::Internal,
+        };
+        match error {
+            E::Quote(refused) => Self { details: None, ..refused.into() },
+            _ => Self::new(error.to_string(), code),
+        }
+    }
+}
+
+impl From<p::FundOutgoingPaymentError> for Refusal {
+    fn from(error: p::FundOutgoingPaymentError) -> Self {
+        use p::FundOutgoingPaymentError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::Transfer(error) => return (*error).into(),
+            E::UnknownPayment => Code::NotFound,
+            E::WrongState => Code::Conflict,
+            E::InvalidAmount => return TransferError::InvalidAmount.into(),
+            E::DataTooLong => Code::BadUserInput,
+        };
+        Self::new(error.to_string(), code)
+    }
 }
 
 impl From<a::LiquidityError> for Refusal {

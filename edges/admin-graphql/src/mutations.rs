@@ -1,8 +1,12 @@
 //! The mutations, a file per subject.
 
 pub(crate) mod assets;
+pub(crate) mod incoming_payments;
 pub(crate) mod liquidity;
+pub(crate) mod outgoing_payments;
+pub(crate) mod partial_payments;
 pub(crate) mod peers;
+pub(crate) mod receivers;
 pub(crate) mod tenants;
 pub(crate) mod wallet_addresses;
 
@@ -16,4 +20,8 @@ pub(crate) struct Mutation(
     wallet_addresses::WalletAddressMutation,
     tenants::TenantMutation,
     liquidity::LiquidityMutation,
+    incoming_payments::IncomingPaymentMutation,
+    partial_payments::PartialPaymentMutation,
+    receivers::ReceiverMutation,
+    outgoing_payments::OutgoingPaymentMutation,
 );

@@ -3,6 +3,7 @@
 //! One router per listener, because each is exposed to somebody else (auth section 1). What is decided, is decided
 //! in `auth`.
 
+mod admin;
 mod body;
 mod continuation;
 mod cors;
@@ -28,6 +29,8 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use http_signatures::TargetOrigin;
 
+use crate::admin::AdminSchema;
+pub use crate::admin::{AdminSettings, Introspection, schema_definition};
 use crate::errors::not_found;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
@@ -36,7 +39,7 @@ use crate::session::Sessions;
 const BODY_MAX: usize = 1024 * 1024;
 
 /// What the listeners need to know besides the service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiSettings {
     /// Where scheme and host of signed URLs come from.
     pub target_origin: TargetOrigin,
@@ -44,6 +47,8 @@ pub struct ApiSettings {
     pub cookie_key: String,
     /// `INTERACTION_COOKIE_SAME_SITE`; `Lax` if unset.
     pub cookie_same_site: SameSite,
+    /// The Admin API.
+    pub admin: AdminSettings,
 }
 
 /// One router per listener.
@@ -61,18 +66,27 @@ pub struct Routers {
     pub admin: Router,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Api {
     auth: Auth,
     origin: TargetOrigin,
     sessions: Arc<Sessions>,
+    admin: Arc<AdminSettings>,
+    schema: AdminSchema,
 }
 
 /// The routers of an authorization server.
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
     let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
-    let api = Api { auth, origin: settings.target_origin, sessions: Arc::new(sessions) };
+    let schema = admin::build(settings.admin.introspection);
+    let api = Api {
+        auth,
+        origin: settings.target_origin,
+        sessions: Arc::new(sessions),
+        admin: Arc::new(settings.admin),
+        schema,
+    };
     let client_facing = Router::new()
         .route("/healthz", get(healthz))
         .route("/discovery", get(grants::discover))
@@ -90,7 +104,9 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/healthz", get(healthz))
         .route("/tenant", post(service::create))
         .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
-    let admin = Router::new().route("/healthz", get(healthz));
+    let admin = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/graphql", post(admin::execute).fallback(admin::wrong_method));
     let finish = |router: Router<Api>| {
         let router = router
             .fallback(not_found)

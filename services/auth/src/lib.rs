@@ -2,6 +2,7 @@
 //!
 //! Requests come in as parsed values and signed messages, answers go out as the types of `gnap`. HTTP is the edge's.
 
+mod admin;
 mod clients;
 mod continue_grant;
 mod interactions;
@@ -20,6 +21,7 @@ use clock::{Clock, Entropy};
 use gnap::{AccessToken, ContinueToken, TokenValue};
 use http_signatures::NonceWindow;
 
+pub use admin::RevokeGrantError;
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
 pub use auth_store::{TenantChange, TenantData};
 pub use clients::{ClientDirectory, ClientError, NoSuchClient, PublishedClients};
@@ -50,16 +52,29 @@ struct Inner {
 /// The database did not do as asked. Says nothing to clients; the cause is logged where it is answered.
 pub type StoreError = auth_store::Error;
 
+/// Why the server does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The operator's tenant was deleted, so nobody could administer the server.
+    #[error("the tenant named by OPERATOR_TENANT_ID was deleted; name another one")]
+    OperatorDeleted,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Auth {
-    /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings.
+    /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings;
+    /// if it was deleted, the server does not open.
     pub async fn open(
         settings: Settings,
         store: AuthStore,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         clients: Arc<dyn ClientDirectory>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, OpenError> {
         store.ensure_tenant(&settings.operator, clock.now()).await?;
+        store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
         let window = settings.freshness.max_age + settings.freshness.clock_skew;
         let nonces = Mutex::new(NonceWindow::new(window, clients::NONCES_MAX));
         Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, nonces }) })

@@ -9,7 +9,7 @@ use ledger::{AccountId, Ledger, MemoryLedger};
 use payments::administration::{
     Administration, AdministrationSettings, Caller, CreateAssetError, CreateKeyError, CreatePeerError,
     CreateWalletAddressError, DeleteAssetError, Holder, LiquidityError, NewAsset, NewKey, NewPeer, NewWalletAddress,
-    SettleError, Thresholds,
+    PeerChange, SettleError, Thresholds,
 };
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;
@@ -139,7 +139,7 @@ on_each_database! {
         assert!(matches!(office.peer(OTHER, &usd, "test.eve").await, Err(CreatePeerError::UnknownAsset)));
         let fee = office.administration.set_fee(OTHER, usd.id, payments_model::FeeKind::Sending, 1, 1).await;
         assert!(fee.is_err());
-        let change = office.administration.update_peer(OTHER, bob.id, Default::default()).await;
+        let change = office.administration.update_peer(OTHER, bob.id, PeerChange::default()).await;
         assert!(change.is_err());
         let deposit = office.administration.deposit(OTHER, Holder::Peer(bob.id), 5, &office.v4()).await;
         assert!(matches!(deposit, Err(LiquidityError::UnknownPeer)));

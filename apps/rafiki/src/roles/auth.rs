@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
-use auth_api::{ApiSettings, Routers, SameSite};
+use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use config::Mode;
 use http_signatures::{Freshness, TargetOrigin};
 use open_payments_client::{PublicResources, RetryPolicy};
+use shared_cache::SharedCache;
 use tokio::net::TcpListener;
 
+use super::cache::open_cache;
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
@@ -61,10 +63,11 @@ pub(crate) async fn start(
     let clock = Arc::clone(&ground.clock);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
-    let auth =
-        Auth::open(settings(config), store, clock, Arc::clone(&ground.entropy), clients).await.map_err(failed)?;
+    let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
+    let opened = Auth::open(settings(config), store, clock, Arc::clone(&ground.entropy), clients).await;
+    let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
-        auth_api::routers(auth.clone(), api_settings(config));
+        auth_api::routers(auth.clone(), api_settings(config, cache));
 
     let mut running = Running::new("auth");
     running.serve(listeners.auth, public);
@@ -108,13 +111,22 @@ fn settings(config: &config::Auth) -> Settings {
     }
 }
 
-fn api_settings(config: &config::Auth) -> ApiSettings {
+fn api_settings(config: &config::Auth, cache: SharedCache) -> ApiSettings {
     ApiSettings {
         target_origin: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
         cookie_key: config.cookie_key.expose().to_owned(),
         cookie_same_site: match config.cookie_same_site {
             Some(config::SameSite::None) => SameSite::None,
             Some(config::SameSite::Lax) | None => SameSite::Lax,
+        },
+        admin: AdminSettings {
+            signature_version: config.admin_api.signature_version,
+            signature_lifetime: config.admin_api.signature_lifetime,
+            cache,
+            introspection: match config.mode {
+                Mode::Production => Introspection::Refused,
+                Mode::Development | Mode::Test | Mode::Autopeer => Introspection::Allowed,
+            },
         },
     }
 }

@@ -3,13 +3,16 @@
 //! An id that is no UUID is an id nobody has.
 
 use async_graphql::{Context, Object, Result};
+use payments::ResolveReceiverError;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::types::accounting::AccountingTransferConnection;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
 use crate::types::page::{SortOrder, page_request};
 use crate::types::quote::QuoteNode;
+use crate::types::receiver::ReceiverNode;
 use crate::types::webhook_event::{WebhookEventFilter, WebhookEventsConnection};
 
 #[derive(Default)]
@@ -17,6 +20,32 @@ pub(crate) struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
+    /// Any incoming payment, here or elsewhere, as a payer sees it.
+    async fn receiver(&self, context: &Context<'_>, id: String) -> Result<Option<ReceiverNode>> {
+        match Call::of(context)?.payments().resolve_receiver(&id).await {
+            Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
+            Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, receiver = id, "a receiver was not resolved");
+                Err(Refusal::new("receiver does not exist", Code::NotFound).into())
+            }
+        }
+    }
+
+    /// What moved an account, given by its owner's id or, for a settlement account, by its ledger number.
+    async fn accounting_transfers(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        limit: Option<i32>,
+    ) -> Result<AccountingTransferConnection> {
+        let call = Call::of(context)?;
+        let limit = usize::try_from(limit.unwrap_or(20));
+        let limit = limit.map_err(|_| Refusal::new("limit must not be negative", Code::BadUserInput))?;
+        let found = call.administration().account_transfers(call.caller, &id, limit).await;
+        Ok(found.map_err(Refusal::from)?.into())
+    }
+
     /// Quotes are shown to the tenant they were made for only, the operator not excepted.
     async fn quote(&self, context: &Context<'_>, id: String) -> Result<Option<QuoteNode>> {
         let unknown = || Refusal::new("quote does not exist", Code::NotFound);

@@ -81,8 +81,8 @@ impl IncomingPaymentNode {
     }
 
     async fn url(&self, context: &Context<'_>) -> Result<String> {
-        let base = Call::of(context)?.parts.settings.open_payments_url.as_str().trim_end_matches('/');
-        Ok(format!("{base}/{}/incoming-payments/{}", self.0.tenant_id, self.0.id))
+        let settings = Call::of(context)?.payments().settings();
+        Ok(settings.resource_url(self.0.tenant_id, "incoming-payments", self.0.id))
     }
 
     async fn wallet_address_id(&self) -> ID {

@@ -22,11 +22,6 @@ pub(crate) struct FilterString {
 }
 
 impl FilterString {
-    /// Only these, if it says so.
-    pub(crate) fn only(filter: Option<Self>) -> Option<Vec<String>> {
-        filter.and_then(|filter| filter.only).filter(|names| !names.is_empty())
-    }
-
     /// Only these, and none of those.
     pub(crate) fn both(filter: Option<Self>) -> (Option<Vec<String>>, Vec<String>) {
         let filter = filter.unwrap_or_default();

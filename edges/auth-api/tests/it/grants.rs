@@ -85,7 +85,7 @@ on_each_database! {
                 "invalid_request",
                 "Received error validating OpenAPI request: body.access_token.access.0.limits only one access amount allowed"),
             (with(incoming(), &format!("{item}/grantId"), json!("4ba23a9f-94c6-4f8d-9388-8b03b19e3155")), "invalid_request",
-                "Received error validating OpenAPI request: body.access_token.access.0 unknown field `grantId`, \
+                "Received error validating OpenAPI request: body.access_token.access.0.grantId unknown field `grantId`, \
                  expected one of `type`, `actions`, `identifier`, `limits`"),
         ] {
             assert_eq!(server.request(&body).await.refusal(), refused(400, code, words), "{body}");

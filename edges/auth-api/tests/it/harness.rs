@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_client::signature;
 use async_trait::async_trait;
 use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
-use auth_api::{ApiSettings, Routers, SameSite, routers};
+use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
@@ -16,10 +17,12 @@ use gnap::ResourceUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
+use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use testkit::TestDatabase;
 use tower::ServiceExt;
 
 pub(crate) const OPERATOR: &str = "cf5fd7d3-1eb1-4041-8e43-ba45747e9e5d";
+pub(crate) const OPERATOR_SECRET: &str = "operator secret";
 pub(crate) const IDP_SECRET: &str = "an idp secret";
 pub(crate) const CLIENT: &str = "https://client.example/app";
 pub(crate) const ALICE: &str = "https://wallet.example/alice";
@@ -108,6 +111,15 @@ impl Server {
             target_origin: TargetOrigin::Host,
             cookie_key: "cookie key".to_owned(),
             cookie_same_site: SameSite::Lax,
+            admin: AdminSettings {
+                signature_version: 1,
+                signature_lifetime: Duration::from_secs(30),
+                cache: SharedCache::InProcess(InProcessCache::new(
+                    Arc::<ManualClock>::clone(&clock),
+                    InProcessLimits::default(),
+                )),
+                introspection: Introspection::Refused,
+            },
         };
         Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: database }
     }
@@ -165,6 +177,39 @@ impl Server {
 
     pub(crate) async fn is_active(&self, token: &str) -> bool {
         self.introspect(&json!({"access_token": token})).await.json()["active"].as_bool().unwrap()
+    }
+
+    /// A signed Admin API request; its data, or the code of its first error.
+    pub(crate) async fn admin(&self, tenant: &str, secret: &str, query: &str) -> Result<Value, String> {
+        self.wait_millis(1); // Each request has its own signature.
+        let body = json!({"query": query});
+        let signed = signature::sign(secret, 1, self.clock.now(), &signature::canonical(&body));
+        let answer = self.admin_raw(tenant, &signed, body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let mut answer = answer.json();
+        match answer.get("errors") {
+            Some(errors) => Err(errors[0]["extensions"]["code"].as_str().unwrap().to_owned()),
+            None => Ok(answer["data"].take()),
+        }
+    }
+
+    /// How many grants are kept.
+    pub(crate) async fn grants(&self) -> usize {
+        let page = self.admin(OPERATOR, OPERATOR_SECRET, "{ grants { edges { cursor } } }").await.unwrap();
+        page["grants"]["edges"].as_array().unwrap().len()
+    }
+
+    pub(crate) async fn admin_raw(&self, tenant: &str, signature: &str, body: String) -> Answer {
+        let headers = HeaderMap::from_iter([
+            (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (http::HeaderName::from_static("tenant-id"), HeaderValue::try_from(tenant).unwrap()),
+            (http::HeaderName::from_static("signature"), HeaderValue::try_from(signature).unwrap()),
+        ]);
+        call(&self.routers.admin, "POST", "/graphql", headers, body).await
+    }
+
+    pub(crate) fn wait_millis(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
     }
 
     pub(crate) async fn browse(&self, browser: &mut Browser, url: &str) -> Answer {
@@ -290,7 +335,7 @@ fn settings() -> Settings {
         server_url: "http://auth.example".parse().unwrap(),
         operator: TenantData {
             id: OPERATOR.parse::<TenantId>().unwrap(),
-            api_secret: "operator secret".to_owned(),
+            api_secret: OPERATOR_SECRET.to_owned(),
             idp_consent_url: Some("https://idp.example/consent?theme=dark".parse().unwrap()),
             idp_secret: Some(IDP_SECRET.to_owned()),
         },

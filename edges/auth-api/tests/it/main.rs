@@ -1,6 +1,7 @@
 //! The listeners as clients, browsers, identity providers, resource servers and the backend meet them.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod admin;
 mod continuation;
 mod grants;
 mod harness;

@@ -44,6 +44,20 @@ impl Administration {
         self.transfer_once(asset.withdrawal(transfer, account, amount, timeout)).await
     }
 
+    /// Moves what an event announced to the outside world at once, under the event's own id.
+    pub async fn withdraw_what_was_announced(
+        &self,
+        caller: Caller,
+        event: WebhookEventId,
+    ) -> Result<(), LiquidityError> {
+        let reach = caller.reach(&self.store);
+        let event = reach.webhook_event(event).await?.ok_or(TransferError::InvalidId)?;
+        let announced = event.withdrawal.ok_or(TransferError::InvalidId)?;
+        let asset = reach.asset_even_deleted(announced.asset_id).await?.ok_or(LiquidityError::UnknownAsset)?;
+        let transfer = self.next_attempt(event.id).await?;
+        self.transfer_once(asset.in_ledger().withdrawal(transfer, announced.account, announced.amount, 0)).await
+    }
+
     /// The payment's account and the newest event that announced its end.
     async fn ended_payment(
         &self,

@@ -45,13 +45,10 @@ impl Administration {
         let posts = transfer.flags.post_pending_transfer;
         for result in self.ledger.submit(vec![transfer]).await.map_err(Unavailable::from)? {
             match result {
-                CreateTransferResult::Exists if posts => return Err(TransferError::AlreadyPosted.into()),
-                CreateTransferResult::Exists => return Err(TransferError::AlreadyVoided.into()),
-                // Made at once, without a first phase.
-                CreateTransferResult::PendingTransferNotPending if posts => {
-                    return Err(TransferError::AlreadyPosted.into());
+                // Settled before, or made at once without a first phase.
+                CreateTransferResult::Exists | CreateTransferResult::PendingTransferNotPending => {
+                    return Err(if posts { TransferError::AlreadyPosted } else { TransferError::AlreadyVoided }.into());
                 }
-                CreateTransferResult::PendingTransferNotPending => return Err(TransferError::AlreadyVoided.into()),
                 other => accepted(other)?,
             }
         }

@@ -1,0 +1,232 @@
+//! Outgoing payments and their funds (admin-graphql sections 9.8 and 9.10).
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use ledger::TransferId;
+use payments::{NewOutgoingPayment, NewQuote, PaymentOf};
+use payments_model::outgoing_payment::CardDetails;
+use payments_model::quote::QuoteRequest;
+use payments_model::webhook_event::{EventType, Subject};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId, WebhookEvent};
+use serde::Serialize;
+
+use super::liquidity::{Success, done_once, id};
+use crate::api::Call;
+use crate::errors::{Code, Refusal};
+use crate::idempotency::Once;
+use crate::scalars::JsonObject;
+use crate::types::amount::AmountInput;
+use crate::types::outgoing_payment::{CardPaymentFailureReason, OutgoingPaymentNode};
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct CreateOutgoingPaymentInput {
+    wallet_address_id: String,
+    quote_id: String,
+    metadata: Option<JsonObject>,
+    idempotency_key: Option<String>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct CreateOutgoingPaymentFromIncomingPaymentInput {
+    wallet_address_id: String,
+    incoming_payment: String,
+    debit_amount: Option<AmountInput>,
+    metadata: Option<JsonObject>,
+    idempotency_key: Option<String>,
+    card_details: Option<CardDetailsInput>,
+}
+
+#[derive(Clone, InputObject, Serialize)]
+pub(crate) struct CardDetailsInput {
+    data: JsonObject,
+    request_id: String,
+    initiated_at: String,
+}
+
+#[derive(InputObject)]
+pub(crate) struct CancelOutgoingPaymentInput {
+    id: ID,
+    reason: Option<String>,
+    card_payment_failure_reason: Option<CardPaymentFailureReason>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct DepositOutgoingPaymentLiquidityInput {
+    outgoing_payment_id: String,
+    idempotency_key: String,
+    data_to_transmit: Option<String>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct DepositEventLiquidityInput {
+    event_id: String,
+    idempotency_key: String,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct WithdrawEventLiquidityInput {
+    event_id: String,
+    idempotency_key: String,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct OutgoingPaymentResponse {
+    payment: Option<OutgoingPaymentNode>,
+}
+
+#[derive(Default)]
+pub(crate) struct OutgoingPaymentMutation;
+
+#[Object]
+impl OutgoingPaymentMutation {
+    async fn create_outgoing_payment(
+        &self,
+        context: &Context<'_>,
+        input: CreateOutgoingPaymentInput,
+    ) -> Result<OutgoingPaymentResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let new = NewOutgoingPayment {
+                wallet_address_id: id(&input.wallet_address_id, "unknown wallet address")?,
+                source: PaymentOf::Quote(id(&input.quote_id, "unknown quote")?),
+                client: None,
+                grant: None,
+                metadata: input.metadata.clone().map(|metadata| metadata.0),
+                card: None,
+            };
+            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+        };
+        let key = input.idempotency_key.as_deref();
+        let once = call.once("createOutgoingPayment", key, &input, act, OutgoingPayment::id).await?;
+        answer(&call, once).await
+    }
+
+    async fn create_outgoing_payment_from_incoming_payment(
+        &self,
+        context: &Context<'_>,
+        input: CreateOutgoingPaymentFromIncomingPaymentInput,
+    ) -> Result<OutgoingPaymentResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let wallet_address_id: WalletAddressId = id(&input.wallet_address_id, "unknown wallet address")?;
+            let card = input.card_details.clone().map(CardDetailsInput::read).transpose()?;
+            let request = match input.debit_amount.clone() {
+                Some(debit) => QuoteRequest::DebitAmount(debit.read()?),
+                None => QuoteRequest::ReceiverRemainder,
+            };
+            let receiver = input.incoming_payment.clone();
+            let quote = NewQuote { wallet_address_id, receiver, request, client: None };
+            let quoted = call.payments().create_quote(call.caller.tenant, quote).await;
+            let quote = quoted.map_err(payments::CreateOutgoingPaymentError::Quote)?;
+            let new = NewOutgoingPayment {
+                wallet_address_id,
+                source: PaymentOf::Quote(quote.id),
+                client: None,
+                grant: None,
+                metadata: input.metadata.clone().map(|metadata| metadata.0),
+                card,
+            };
+            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+        };
+        let key = input.idempotency_key.as_deref();
+        let field = "createOutgoingPaymentFromIncomingPayment";
+        let once = call.once(field, key, &input, act, OutgoingPayment::id).await?;
+        answer(&call, once).await
+    }
+
+    async fn cancel_outgoing_payment(
+        &self,
+        context: &Context<'_>,
+        input: CancelOutgoingPaymentInput,
+    ) -> Result<OutgoingPaymentResponse> {
+        let call = Call::of(context)?;
+        let id = id(&input.id, "unknown payment")?;
+        let card_failure = input.card_payment_failure_reason.map(Into::into);
+        let cancelled = call.payments().cancel_outgoing_payment(call.caller.tenant, id, input.reason, card_failure);
+        let payment = cancelled.await.map_err(Refusal::from)?;
+        Ok(OutgoingPaymentResponse { payment: Some(OutgoingPaymentNode(payment)) })
+    }
+
+    async fn deposit_outgoing_payment_liquidity(
+        &self,
+        context: &Context<'_>,
+        input: DepositOutgoingPaymentLiquidityInput,
+    ) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
+            let tenant = call.caller.tenant;
+            let created = [EventType::OutgoingPaymentCreated];
+            let events = call.store().tenant(tenant);
+            let event = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
+            let event = event.ok_or_else(invalid_transfer_id)?;
+            fund(&call, tenant, payment, &event, input.data_to_transmit.clone()).await
+        };
+        done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
+    }
+
+    #[graphql(deprecation = "Use `depositOutgoingPaymentLiquidity`")]
+    async fn deposit_event_liquidity(&self, context: &Context<'_>, input: DepositEventLiquidityInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
+            let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
+            match (event.event_type, event.subject) {
+                (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
+                    fund(&call, event.tenant_id, payment, &event, None).await
+                }
+                _ => Err(invalid_transfer_id()),
+            }
+        };
+        done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
+    }
+
+    #[graphql(
+        deprecation = "Use `createOutgoingPaymentWithdrawal, createIncomingPaymentWithdrawal, or createWalletAddressWithdrawal`"
+    )]
+    async fn withdraw_event_liquidity(&self, context: &Context<'_>, input: WithdrawEventLiquidityInput) -> Success {
+        let call = Call::of(context)?;
+        let act = async {
+            let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
+            Ok(call.administration().withdraw_what_was_announced(call.caller, event).await?)
+        };
+        done_once(&call, "withdrawEventLiquidity", &input.idempotency_key, &input, act).await
+    }
+}
+
+async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>) -> Result<OutgoingPaymentResponse> {
+    let payment = match once {
+        Once::Now(payment) => Some(payment),
+        Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
+    };
+    Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
+}
+
+/// Deposits the whole debit amount under the id of the event that asked for it.
+async fn fund(
+    call: &Call<'_>,
+    tenant: TenantId,
+    payment: OutgoingPaymentId,
+    event: &WebhookEvent,
+    data: Option<String>,
+) -> Result<(), Refusal> {
+    let found = call.store().tenant(tenant).outgoing_payment(payment).await?;
+    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
+    let (amount, transfer) = (found.quote.debit_amount, TransferId::from(event.id.as_uuid()));
+    call.payments().fund_outgoing_payment(tenant, payment, amount, transfer, data).await?;
+    Ok(())
+}
+
+fn invalid_transfer_id() -> Refusal {
+    payments_model::accounting::TransferError::InvalidId.into()
+}
+
+impl CardDetailsInput {
+    fn read(self) -> Result<CardDetails, Refusal> {
+        let refused = |_| Refusal::new("invalid initiatedAt", Code::BadUserInput);
+        Ok(CardDetails {
+            request_id: self.request_id,
+            data: serde_json::Value::Object(self.data.0),
+            initiated_at: self.initiated_at.parse().map_err(refused)?,
+        })
+    }
+}

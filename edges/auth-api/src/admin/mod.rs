@@ -1,0 +1,43 @@
+//! The Admin GraphQL API: grants as operators and tenants see them (auth section 11).
+//!
+//! Requests are signed by a tenant. Who is authenticated is told to the resolvers as a scope; they cannot reach
+//! beyond it.
+
+mod authentication;
+mod grants;
+mod http;
+mod schema;
+
+use std::time::Duration;
+
+use shared_cache::SharedCache;
+
+pub(crate) use self::http::{execute, wrong_method};
+pub(crate) use self::schema::{AdminSchema, build};
+
+/// What the Admin API needs to know.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// `ADMIN_API_SIGNATURE_VERSION`.
+    pub signature_version: u32,
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how far a signature's time may be from now.
+    pub signature_lifetime: Duration,
+    /// Remembers signatures that were used.
+    pub cache: SharedCache,
+    /// Whether the schema may be asked for; not in production.
+    pub introspection: Introspection,
+}
+
+/// Whether the schema may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Introspection {
+    /// It may.
+    Allowed,
+    /// It may not.
+    Refused,
+}
+
+/// The schema in its definition language, for comparison with the published one.
+pub fn schema_definition() -> String {
+    build(Introspection::Allowed).sdl()
+}

@@ -1,0 +1,259 @@
+//! The Admin GraphQL API.
+
+use admin_client::signature;
+use clock::Clock;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use testkit::on_each_database;
+
+use crate::harness::{ALICE, CLIENT, OPERATOR, OPERATOR_SECRET, Server, call, incoming, outgoing};
+
+const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
+const SECRET: &str = "tenant secret";
+
+async fn add_tenant(server: &Server) {
+    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let body = json!({"id": TENANT, "apiSecret": SECRET}).to_string();
+    assert_eq!(call(&server.routers.service, "POST", "/tenant", headers, body).await.status, 204);
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    let edges = page["grants"]["edges"].as_array().unwrap();
+    edges.iter().map(|edge| edge["node"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Grants of the operator, oldest first, and one of another tenant.
+async fn populate(server: &Server) -> Vec<String> {
+    add_tenant(server).await;
+    let theirs = server.signed("POST", &format!("/{TENANT}"), None, Some(&incoming())).await;
+    assert_eq!(theirs.status, 200);
+    let mut own = Vec::new();
+    for _ in 0..5 {
+        server.wait_millis(1);
+        let grant = server.incoming_grant().await;
+        let token = grant["access_token"]["value"].clone();
+        own.push(server.introspect(&json!({"access_token": token})).await.json()["grant"].as_str().unwrap().to_owned());
+    }
+    own
+}
+
+#[test]
+fn the_schema_is_the_published_one() {
+    let ours = describe(&auth_api::schema_definition());
+    let published = describe(include_str!("../auth.graphql"));
+    assert_eq!(ours, published);
+}
+
+/// Every member of every type, one a line, in order.
+fn describe(sdl: &str) -> Vec<String> {
+    use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+    let document = async_graphql::parser::parse_schema(sdl).unwrap();
+    let mut lines = Vec::new();
+    for definition in document.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let name = &definition.node.name.node;
+        let field = |field: &async_graphql::parser::types::FieldDefinition| {
+            let arguments = field
+                .arguments
+                .iter()
+                .map(|argument| format!("{}: {}", argument.node.name.node, argument.node.ty.node));
+            format!("{name}.{}({}): {}", field.name.node, arguments.collect::<Vec<_>>().join(", "), field.ty.node)
+        };
+        match &definition.node.kind {
+            TypeKind::Scalar => lines.push(format!("scalar {name}")),
+            TypeKind::Object(object) => {
+                let implements: Vec<_> = object.implements.iter().map(|name| name.node.to_string()).collect();
+                lines.push(format!("type {name}: {}", implements.join(" ")));
+                lines.extend(object.fields.iter().map(|found| field(&found.node)));
+            }
+            TypeKind::Interface(interface) => {
+                lines.push(format!("interface {name}"));
+                lines.extend(interface.fields.iter().map(|found| field(&found.node)));
+            }
+            TypeKind::Enum(values) => {
+                lines.extend(values.values.iter().map(|value| format!("enum {name}.{}", value.node.value.node)));
+            }
+            TypeKind::InputObject(input) => {
+                lines.extend(
+                    input
+                        .fields
+                        .iter()
+                        .map(|found| format!("input {name}.{}: {}", found.node.name.node, found.node.ty.node)),
+                );
+            }
+            TypeKind::Union(_) => lines.push(format!("union {name}")),
+        }
+    }
+    lines.sort();
+    lines
+}
+
+on_each_database! {
+    async fn a_grant_is_shown_with_everything_it_gives(database) {
+        let server = Server::on(database).await;
+        let grant = server.outgoing_grant().await;
+        let details = server.idp(&grant, "details", crate::harness::IDP_SECRET).await.json();
+        let id = details["grantId"].as_str().unwrap();
+        let shown = server.admin(OPERATOR, OPERATOR_SECRET, &format!(
+            "{{ grant(id: \"{id}\") {{ id client state finalizationReason createdAt tenantId subject {{ sub_ids {{ subId }} }}
+                access {{ identifier type actions createdAt
+                    limits {{ receiver interval receiveAmount {{ value }} debitAmount {{ value assetCode assetScale }} }} }} }} }}"
+        )).await.unwrap();
+        assert_eq!(shown["grant"], json!({
+            "id": id, "client": CLIENT, "state": "PENDING", "finalizationReason": null,
+            "createdAt": "2026-01-01T00:00:00.000Z", "tenantId": OPERATOR, "subject": {"sub_ids": []},
+            "access": [{
+                "identifier": ALICE, "type": "outgoing-payment", "actions": ["create", "read"],
+                "createdAt": "2026-01-01T00:00:00.000Z",
+                "limits": {"receiver": null, "interval": null, "receiveAmount": null,
+                    "debitAmount": {"value": "500", "assetCode": "USD", "assetScale": 2}}
+            }]
+        }));
+    }
+
+    async fn pages_follow_each_other_in_both_orders_and_directions(database) {
+        let server = Server::on(database).await;
+        let own = populate(&server).await;
+        let ask = async |arguments: &str| {
+            let query = format!(
+                "{{ grants(tenantId: \"{OPERATOR}\", {arguments}) {{ edges {{ node {{ id }} cursor }}
+                    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"
+            );
+            let page = server.admin(OPERATOR, OPERATOR_SECRET, &query).await.unwrap();
+            let info = &page["grants"]["pageInfo"];
+            (ids(&page), info["hasPreviousPage"].as_bool().unwrap(), info["hasNextPage"].as_bool().unwrap())
+        };
+        let descending: Vec<String> = own.iter().rev().cloned().collect();
+        for (order, all) in [("ASC", &own), ("DESC", &descending)] {
+            assert_eq!(ask(&format!("sortOrder: {order}")).await, (all.clone(), false, false));
+            assert_eq!(ask(&format!("sortOrder: {order}, first: 2")).await, (all[..2].to_vec(), false, true));
+            let middle = ask(&format!("sortOrder: {order}, first: 2, after: \"{}\"", all[1])).await;
+            assert_eq!(middle, (all[2..4].to_vec(), true, true));
+            let end = ask(&format!("sortOrder: {order}, first: 2, after: \"{}\"", all[3])).await;
+            assert_eq!(end, (all[4..].to_vec(), true, false));
+            let back = ask(&format!("sortOrder: {order}, last: 2, before: \"{}\"", all[3])).await;
+            assert_eq!(back, (all[1..3].to_vec(), true, true));
+            let beginning = ask(&format!("sortOrder: {order}, last: 2, before: \"{}\"", all[1])).await;
+            assert_eq!(beginning, (all[..1].to_vec(), false, true));
+        }
+        assert_eq!(ask(&format!("after: \"{TENANT}\"")).await, (vec![], false, false));
+        assert_eq!(ask("after: \"nonsense\"").await, (vec![], false, false));
+        for wrong in ["first: -1", "first: 101", "last: 2", "last: 101"] {
+            let query = format!("{{ grants({wrong}) {{ edges {{ cursor }} }} }}");
+            assert_eq!(server.admin(OPERATOR, OPERATOR_SECRET, &query).await, Err("BAD_USER_INPUT".to_owned()), "{wrong}");
+        }
+    }
+
+    async fn a_tenant_sees_and_revokes_its_own_grants_only(database) {
+        let server = Server::on(database).await;
+        let own = populate(&server).await;
+        for arguments in ["first: 100", "filter: {finalizationReason: {notIn: [REVOKED]}}", &format!("tenantId: \"{OPERATOR}\"")] {
+            let query = format!("{{ grants({arguments}) {{ edges {{ node {{ id tenantId }} }} }} }}");
+            let theirs = server.admin(TENANT, SECRET, &query).await.unwrap();
+            assert_eq!(ids(&theirs).len(), 1, "{arguments}");
+            assert_eq!(theirs["grants"]["edges"][0]["node"]["tenantId"], TENANT);
+        }
+        let everything = "{ grants { edges { node { id } } } }";
+        assert_eq!(ids(&server.admin(OPERATOR, OPERATOR_SECRET, everything).await.unwrap()).len(), 6);
+        for foreign in [own[0].as_str(), TENANT, "nonsense"] {
+            let query = format!("{{ grant(id: \"{foreign}\") {{ id }} }}");
+            assert_eq!(server.admin(TENANT, SECRET, &query).await, Err("NOT_FOUND".to_owned()));
+            let revoke = format!("mutation {{ revokeGrant(input: {{grantId: \"{foreign}\"}}) {{ id }} }}");
+            assert_eq!(server.admin(TENANT, SECRET, &revoke).await, Err("NOT_FOUND".to_owned()));
+        }
+        let revoke = "mutation { revokeGrant(input: {grantId: \"\"}) { id } }";
+        assert_eq!(server.admin(TENANT, SECRET, revoke).await, Err("FORBIDDEN".to_owned()));
+    }
+
+    async fn revoking_a_grant_ends_its_tokens_and_may_be_repeated(database) {
+        let server = Server::on(database).await;
+        let grant = server.incoming_grant().await;
+        let token = grant["access_token"]["value"].as_str().unwrap();
+        let told = server.introspect(&json!({"access_token": token})).await.json();
+        let id = told["grant"].as_str().unwrap();
+        for _ in 0..2 {
+            let revoke = format!("mutation {{ revokeGrant(input: {{grantId: \"{id}\"}}) {{ id }} }}");
+            let revoked = server.admin(OPERATOR, OPERATOR_SECRET, &revoke).await.unwrap();
+            assert_eq!(revoked, json!({"revokeGrant": {"id": id}}));
+            assert!(!server.is_active(token).await);
+        }
+        let query = format!("{{ grant(id: \"{id}\") {{ state finalizationReason }} }}");
+        let shown = server.admin(OPERATOR, OPERATOR_SECRET, &query).await.unwrap();
+        assert_eq!(shown["grant"], json!({"state": "FINALIZED", "finalizationReason": "REVOKED"}));
+    }
+
+    async fn filters_narrow_the_list_together(database) {
+        let server = Server::on(database).await;
+        server.incoming_grant().await;
+        server.wait_millis(1);
+        let mut two_owners = outgoing();
+        let bob = json!({"type": "quote", "actions": ["create"], "identifier": "https://wallet.example/bob"});
+        two_owners["access_token"]["access"].as_array_mut().unwrap().push(bob);
+        assert_eq!(server.request(&two_owners).await.status, 200);
+        let count = async |filter: &str| {
+            let query = format!("{{ grants(filter: {filter}) {{ edges {{ node {{ id access {{ identifier }} }} }} }} }}");
+            let page = server.admin(OPERATOR, OPERATOR_SECRET, &query).await.unwrap();
+            (ids(&page).len(), page)
+        };
+        let (found, page) = count("{identifier: {in: [\"https://Wallet.example/bob/\"]}}").await;
+        assert_eq!(found, 1);
+        assert_eq!(page["grants"]["edges"][0]["node"]["access"], json!([{"identifier": "https://wallet.example/bob"}]));
+        for (filter, expected) in [
+            (format!("{{identifier: {{in: [\"{ALICE}\"]}}}}"), 2),
+            (format!("{{identifier: {{in: [\"{ALICE}\"]}}, state: {{in: [PENDING]}}}}"), 1),
+            ("{identifier: {in: []}, state: {in: []}}".to_owned(), 2),
+            ("{state: {notIn: [PENDING]}}".to_owned(), 1),
+            ("{state: {in: [PROCESSING]}}".to_owned(), 0),
+            ("{finalizationReason: {in: [ISSUED]}}".to_owned(), 0),
+            ("{finalizationReason: {notIn: [ISSUED]}}".to_owned(), 2),
+            ("{finalizationReason: {notIn: [ISSUED]}, state: {in: [APPROVED]}}".to_owned(), 1),
+        ] {
+            assert_eq!(count(&filter).await.0, expected, "{filter}");
+        }
+    }
+
+    async fn only_fresh_signatures_of_a_tenant_are_accepted_and_only_once(database) {
+        let server = Server::on(database).await;
+        let body = json!({"query": "{ grants { edges { cursor } } }"});
+        let sign = |secret, version| signature::sign(secret, version, server.clock.now(), &signature::canonical(&body));
+        let good = sign(OPERATOR_SECRET, 1);
+        assert_eq!(server.admin_raw(OPERATOR, &good, body.to_string()).await.status, 200);
+        for (tenant, signature) in [
+            (OPERATOR, good.clone()),
+            (OPERATOR, sign("wrong", 1)),
+            (OPERATOR, sign(OPERATOR_SECRET, 2)),
+            (OPERATOR, "nonsense".to_owned()),
+            (TENANT, sign(OPERATOR_SECRET, 1)),
+            ("nonsense", sign(OPERATOR_SECRET, 1)),
+        ] {
+            let answer = server.admin_raw(tenant, &signature, body.to_string()).await;
+            assert_eq!((answer.status.as_u16(), answer.text.as_str()), (401, "Unauthorized"), "{tenant} {signature}");
+        }
+        let unsigned = call(&server.routers.admin, "POST", "/graphql", HeaderMap::new(), body.to_string()).await;
+        assert_eq!(unsigned.status, 401);
+        let old = sign(OPERATOR_SECRET, 1);
+        server.wait(31);
+        assert_eq!(server.admin_raw(OPERATOR, &old, body.to_string()).await.status, 401);
+    }
+
+    async fn documents_that_ask_too_much_or_nothing_are_refused(database) {
+        let server = Server::on(database).await;
+        let ask = async |body: Value| {
+            server.wait_millis(1);
+            let signed = signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &signature::canonical(&body));
+            let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
+            (answer.status.as_u16(), answer.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned())
+        };
+        let bad_request = (400, "BAD_REQUEST".to_owned());
+        let invalid = (400, "GRAPHQL_VALIDATION_FAILED".to_owned());
+        assert_eq!(ask(json!({})).await, bad_request);
+        assert_eq!(ask(json!([{"query": "{ grants { edges { cursor } } }"}])).await, bad_request);
+        assert_eq!(ask(json!({"query": 1})).await, bad_request);
+        assert_eq!(ask(json!({"query": "{ __typename }", "variables": "{}"})).await, bad_request);
+        assert_eq!(ask(json!({"query": "{ grantz { id } }"})).await, invalid);
+        assert_eq!(ask(json!({"query": "{"})).await, invalid);
+        assert_eq!(ask(json!({"query": "{ __schema { types { name } } }"})).await, invalid);
+        let got = call(&server.routers.admin, "GET", "/graphql?query={__typename}", HeaderMap::new(), String::new()).await;
+        assert_eq!(got.status, 405);
+    }
+}

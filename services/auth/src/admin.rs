@@ -1,0 +1,62 @@
+//! Grants as operators and tenants see them (auth-admin-graphql sections 2 to 4).
+//!
+//! Everything here takes a [`Scope`]: a tenant never sees another's grants.
+
+use auth_model::{Grant, GrantId, Tenant, TenantId};
+use auth_store::{GrantFilter, GrantPage, Page, Scope, SortOrder};
+
+use crate::{Auth, StoreError};
+
+/// Why a grant is not taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeGrantError {
+    /// There is no such grant in scope.
+    #[error("Revoke grant was not successful")]
+    NotFound,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Auth {
+    /// The tenant that claims to call, for checking its signature.
+    pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.inner.store.get_tenant(id).await
+    }
+
+    /// What an authenticated tenant may see: the operator everything, others their own.
+    pub fn scope_of(&self, tenant: &Tenant) -> Scope {
+        let is_operator = tenant.api_secret == self.inner.settings.operator.api_secret;
+        if is_operator { Scope::All } else { Scope::Tenant(tenant.id) }
+    }
+
+    /// A page of grants; `None` if it hangs on an unknown grant.
+    #[tracing::instrument(name = "auth.grant.list", skip_all)]
+    pub async fn list_grants(
+        &self,
+        scope: Scope,
+        filter: &GrantFilter,
+        order: SortOrder,
+        page: Page,
+    ) -> Result<Option<GrantPage>, StoreError> {
+        self.inner.store.list_grants(scope, filter, order, page).await
+    }
+
+    /// A grant in scope.
+    #[tracing::instrument(name = "auth.grant.get", skip_all, fields(grant.id = %id))]
+    pub async fn get_grant(&self, scope: Scope, id: GrantId) -> Result<Option<Grant>, StoreError> {
+        Ok(self.inner.store.get_grant(id).await?.filter(|grant| scope.includes(grant.tenant)))
+    }
+
+    /// Takes a grant and its tokens back. May be repeated.
+    #[tracing::instrument(name = "auth.grant.revoke", skip_all, fields(grant.id = %id))]
+    pub async fn revoke_grant(&self, scope: Scope, id: GrantId) -> Result<(), RevokeGrantError> {
+        let now = self.inner.clock.now();
+        let work = self.inner.store.begin().await?;
+        let grant = work.lock_grant(id).await?.filter(|grant| scope.includes(grant.tenant));
+        let grant = grant.ok_or(RevokeGrantError::NotFound)?.revoke();
+        work.save_grant(&grant, now).await?;
+        work.revoke_tokens_of(grant.id, now).await?;
+        Ok(work.commit().await?)
+    }
+}
