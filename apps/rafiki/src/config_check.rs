@@ -6,6 +6,7 @@ use config::{Auth, Backend, ConfigError, Environment, Wallet};
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleName};
 use crate::failure::Failure;
+use crate::output::say;
 
 pub(crate) fn run(options: &ConfigOptions) -> Result<(), Failure> {
     let ConfigCommand::Check(roles) = &options.command;
@@ -14,12 +15,12 @@ pub(crate) fn run(options: &ConfigOptions) -> Result<(), Failure> {
     for role in roles.chosen() {
         let (name, result) = check(role, &environment);
         match result {
-            Ok(()) => println!("{name}: good"),
+            Ok(()) => say(&format!("{name}: good\n")),
             Err(error) => {
                 problems += error.problems.len();
-                println!("{name}:");
+                say(&format!("{name}:\n"));
                 for problem in error.problems {
-                    println!("  {}: {}", problem.name, problem.reason);
+                    say(&format!("  {}: {}\n", problem.name, problem.reason));
                 }
             }
         }

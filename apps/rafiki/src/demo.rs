@@ -9,6 +9,7 @@ use crate::dev::institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use crate::dev::playground::{Playground, Started, Storage};
 use crate::dev::ports::{Listeners, Ports};
 use crate::failure::Failure;
+use crate::output::say;
 use crate::pay::institutions::of_playground;
 use crate::pay::payer::{Order, OrderAmount, Payer, Receipt};
 use crate::pay::receipt::ReceiptDocument;
@@ -49,12 +50,12 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let folder = Folder::create()?;
     let playground = Playground::new(&folder.0, Storage::Files, None)?;
-    let say = |text: &str| {
+    let tell = |text: &str| {
         if !options.json {
-            print!("{text}");
+            say(text);
         }
     };
-    say("Starting two institutions…\n");
+    tell("Starting two institutions…\n");
     let nine_listeners = Listeners::bind(&Ports::ANY).await?;
     let happy_listeners = Listeners::bind(&Ports::ANY).await?;
     let (nine_ports, happy_ports) = (nine_listeners.ports()?, happy_listeners.ports()?);
@@ -65,7 +66,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
         institution.write_session(&folder.0)?;
     }
 
-    let paid = payments(&playground, &folder, &nine, &happy, &say).await;
+    let paid = payments(&playground, &folder, &nine, &happy, &tell).await;
     let dead = nine.dead_events().await? + happy.dead_events().await?;
     let ledgers = [nine.session().ledger_url.clone(), happy.session().ledger_url.clone()];
     futures::future::join_all([nine.stop(), happy.stop()]).await;
@@ -81,12 +82,12 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     if options.json {
         let payments = receipts.iter().map(Receipt::document).collect();
         let document = DemoDocument { payments, conservation: Conservation { holds, ledgers: reports } };
-        println!("{}", serde_json::to_string(&document).unwrap_or_default());
+        say(&format!("{}\n", serde_json::to_string(&document).unwrap_or_default()));
     } else {
         for report in &reports {
-            println!("{report}");
+            say(&format!("{report}\n"));
         }
-        println!("Conservation: {}", if holds { "holds" } else { "VIOLATED" });
+        say(&format!("Conservation: {}\n", if holds { "holds" } else { "VIOLATED" }));
     }
     if holds { Ok(()) } else { Err(Failure::Check("money was made or lost; see the reports above".to_owned())) }
 }
@@ -100,7 +101,7 @@ async fn payments(
     folder: &Folder,
     nine: &Started,
     happy: &Started,
-    say: &dyn Fn(&str),
+    tell: &dyn Fn(&str),
 ) -> Result<Vec<Receipt>, Failure> {
     let ground = &playground.ground;
     let institutions = of_playground(&folder.0, &ground.http, &ground.clock)?;
@@ -119,9 +120,9 @@ async fn payments(
         let from = wallet_address(&format!("{}/{from}", base(nine)))?;
         let to = wallet_address(&format!("{to_base}/{to}"))?;
         let offer = payer.offer(Order { from, to, amount }).await?;
-        say(&format!("\n{}", offer.text()));
+        tell(&format!("\n{}", offer.text()));
         let receipt = payer.send(offer, &mut |_| {}).await?;
-        say(&format!("\n{}\n", receipt.text()));
+        tell(&format!("\n{}\n", receipt.text()));
         receipts.push(receipt);
     }
     Ok(receipts)

@@ -11,6 +11,7 @@ use wallet::Wallet;
 
 use crate::cli::{RoleName, RoleOptions};
 use crate::failure::Failure;
+use crate::output::say;
 use crate::roles::ground::open;
 
 pub(crate) async fn run(options: &RoleOptions) -> Result<(), Failure> {
@@ -32,7 +33,7 @@ async fn backend(config: &Backend) -> Result<(), Failure> {
     database.migrate(&jobs::MIGRATIONS).await.map_err(|error| Failure::start(what, error))?;
     database.close().await;
     ledger(&config.ledger_database).await?;
-    println!("backend: up to date ({}, {})", config.database, config.ledger_database);
+    say(&format!("backend: up to date ({}, {})\n", config.database, config.ledger_database));
     Ok(())
 }
 
@@ -41,7 +42,7 @@ async fn auth(config: &Auth) -> Result<(), Failure> {
     let database = open(&config.database, what).await?;
     AuthStore::new(database.clone()).migrate().await.map_err(|error| Failure::start(what, error))?;
     database.close().await;
-    println!("auth: up to date ({})", config.database);
+    say(&format!("auth: up to date ({})\n", config.database));
     Ok(())
 }
 
@@ -51,7 +52,7 @@ async fn wallet(config: &config::Wallet) -> Result<(), Failure> {
     Wallet::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
     database.close().await;
     ledger(&config.database.sibling("ledger")).await?;
-    println!("wallet: up to date ({})", config.database);
+    say(&format!("wallet: up to date ({})\n", config.database));
     Ok(())
 }
 

@@ -1,8 +1,17 @@
-//! Plain tables and amounts for people.
+//! What commands print: plain tables, and text on standard output.
 //!
 //! No colours: output is read by people and by pipes.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Prints `text` and flushes it, for readers that wait for it. A reader that is gone is no reason to fail.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "nobody reads the output");
+    }
+}
 
 /// Rows of equally many cells, printed in aligned columns with two spaces between them.
 #[derive(Debug, Default)]

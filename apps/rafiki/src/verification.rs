@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::{LedgerCommand, LedgerOptions};
 use crate::failure::Failure;
-use crate::output::Table;
+use crate::output::{Table, say};
 
 /// A ledger's verification with the name of whose it is.
 #[derive(Debug, Serialize)]
@@ -21,9 +21,9 @@ pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
     let LedgerCommand::Verify { url, json } = &options.command;
     let report = report("ledger", url).await?;
     if *json {
-        println!("{}", serde_json::to_string(&report.report).unwrap_or_default());
+        say(&format!("{}\n", serde_json::to_string(&report.report).unwrap_or_default()));
     } else {
-        print!("{report}");
+        say(&report.to_string());
     }
     if report.report.sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
 }

@@ -15,7 +15,7 @@ use clock::Stopwatch;
 
 use crate::cli::{DevOptions, InstitutionName};
 use crate::failure::Failure;
-use crate::output::Table;
+use crate::output::{Table, say};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use playground::{Playground, Storage};
@@ -68,9 +68,9 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
             institution.write_session(&options.data_dir)?;
         }
         let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
-        print!("{}", introduction(&sessions, &options.data_dir));
-        println!("ready in {} ms", watch.elapsed().as_millis());
-        println!("ready");
+        say(&introduction(&sessions, &options.data_dir));
+        say(&format!("ready in {} ms\n", watch.elapsed().as_millis()));
+        say("ready\n");
         stop.await;
     }
     eprintln!("Stopping…");

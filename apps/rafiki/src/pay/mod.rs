@@ -8,13 +8,14 @@ mod pointer;
 mod progress;
 pub(crate) mod receipt;
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use config::Mode;
 use serde_json::json;
 
 use crate::cli::{PayAmount, PayOptions};
 use crate::failure::Failure;
+use crate::output::say;
 use crate::roles::ground::Ground;
 
 pub(crate) use error::PayError;
@@ -27,7 +28,10 @@ pub(crate) async fn run(options: PayOptions) -> Result<(), Failure> {
     let result = pay(options).await;
     if let (true, Err(Failure::Pay(error))) = (as_json, &result) {
         let message = error.to_string();
-        println!("{}", json!({"error": {"kind": error.kind(), "message": message, "exitCode": error.exit_code()}}));
+        say(&format!(
+            "{}\n",
+            json!({"error": {"kind": error.kind(), "message": message, "exitCode": error.exit_code()}})
+        ));
     }
     result
 }
@@ -44,7 +48,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
 
     let offer = payer.offer(Order { from, to, amount: order_amount(options.amount) }).await?;
     if !options.json {
-        print!("{}", offer.text());
+        say(&offer.text());
     }
     if !options.yes && !confirmed()? {
         return Err(PayError::NotConfirmed.into());
@@ -61,9 +65,9 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     }
     let receipt = sent?;
     if options.json {
-        println!("{}", serde_json::to_string(&receipt.document()).unwrap_or_default());
+        say(&format!("{}\n", serde_json::to_string(&receipt.document()).unwrap_or_default()));
     } else {
-        print!("\n{}", receipt.text());
+        say(&format!("\n{}", receipt.text()));
     }
     Ok(())
 }
@@ -84,8 +88,7 @@ fn confirmed() -> Result<bool, PayError> {
         eprintln!("Nobody can be asked here; confirm with --yes.");
         return Ok(false);
     }
-    print!("Send? [y/N] ");
-    std::io::stdout().flush().map_err(PayError::Terminal)?;
+    say("Send? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(PayError::Terminal)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -196,7 +196,8 @@ impl Payer {
 
     async fn payee(&self, to: &Url) -> Result<WalletAddressDocument, PayError> {
         let response = self.http.send(Request::get(to.clone()).configured()).await;
-        let response = response.map_err(|error| PayError::fetching(to.host_str().unwrap_or_default(), error))?;
+        let response = response
+            .map_err(|error| PayError::fetching(&to[url::Position::BeforeHost..url::Position::AfterPort], error))?;
         if !response.status.is_success() {
             return Err(PayError::UnknownReceiver(to.to_string()));
         }

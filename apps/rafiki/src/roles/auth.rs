@@ -16,6 +16,7 @@ use super::cache::open_cache;
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
+use crate::output::say;
 
 /// The listeners of the role.
 pub(crate) struct AuthListeners {
@@ -42,7 +43,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     };
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "authorization server ready");
-    println!("ready");
+    say("ready\n");
     stop_signal().await;
     running.stop().await;
     Ok(())

@@ -14,6 +14,7 @@ use wallet::{Ports, Settings, Wallet, WebhookVerification};
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
+use crate::output::say;
 
 /// `rafiki wallet`
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let listener = bind("the wallet", config.listen_address, config.port).await?;
     let (running, _wallet) = start(&config, Seed::default(), listener, &ground).await?;
     tracing::info!(port = config.port, "wallet ready");
-    println!("ready");
+    say("ready\n");
     stop_signal().await;
     running.stop().await;
     Ok(())

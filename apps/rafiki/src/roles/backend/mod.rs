@@ -30,6 +30,7 @@ use super::cache::open_cache;
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
+use crate::output::say;
 
 /// The listeners of the role.
 pub(crate) struct BackendListeners {
@@ -52,7 +53,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     };
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "backend ready");
-    println!("ready");
+    say("ready\n");
     stop_signal().await;
     running.stop().await;
     Ok(())
