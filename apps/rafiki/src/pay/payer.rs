@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use admin_client::{
-    AdminClient, Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState, Quote, QuoteAmount, Receiver,
-    TransferState, TransferType, WalletAddressRecord,
+    AdminClient, AdminError, Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState, Quote, QuoteAmount,
+    Receiver, TransferState, TransferType, WalletAddressRecord,
 };
 use clock::Stopwatch;
 use money::Asset;
@@ -22,6 +22,10 @@ use super::ledger_view::{AccountView, Moved, moved};
 
 /// How often a running payment is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
+/// How soon an institution that does not answer is asked again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How long an institution may take to start again.
+const RESTART: Duration = Duration::from_secs(20);
 /// How long an unfinished payment is waited for.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long the account-servicing entities are given to collect what is theirs before the receipt is written.
@@ -161,16 +165,16 @@ impl Payer {
 
         let watch = Stopwatch::start();
         let key = offer.quote.id.to_string();
-        let payment = admin.create_outgoing_payment(offer.payer.id, offer.quote.id, None, &key).await?;
+        let payment = patiently(|| admin.create_outgoing_payment(offer.payer.id, offer.quote.id, None, &key)).await?;
         let payment = self.follow(admin, payment.id, incoming, &offer, progress).await?;
         let elapsed = watch.elapsed();
         require_completed(&payment)?;
 
         if matches!(offer.order.amount, OrderAmount::Send(_)) {
             // Nothing more is expected, so the payee need not wait for the receiver to expire.
-            admin.complete_receiver(&offer.receiver.id).await?;
+            patiently(|| admin.complete_receiver(&offer.receiver.id)).await?;
         }
-        let receiver = admin.receiver(&offer.receiver.id).await?;
+        let receiver = patiently(|| admin.receiver(&offer.receiver.id)).await?;
         self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
         let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
         let (packets, sent) = packets(admin, payment.id).await?;
@@ -215,7 +219,15 @@ impl Payer {
         let watch = Stopwatch::start();
         let payee_side = self.institutions.iter().find(|institution| institution.owns(&offer.order.to));
         loop {
-            let payment = admin.outgoing_payment(id).await?;
+            let payment = match admin.outgoing_payment(id).await {
+                Ok(payment) => payment,
+                // The payment was made; its institution may be starting again, and goes on with it then.
+                Err(error) if error.is_temporary() && watch.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let delivered = match (payee_side, incoming) {
                 (Some(institution), Some(incoming)) => {
                     let received = institution.admin.incoming_payment(incoming).await;
@@ -248,7 +260,7 @@ impl Payer {
         let watch = Stopwatch::start();
         let payee_side = self.institutions.iter().find(|institution| institution.owns(to));
         while watch.elapsed() < SETTLING {
-            let left = admin.outgoing_payment(payment).await?.liquidity.unwrap_or(0);
+            let left = patiently(|| admin.outgoing_payment(payment)).await?.liquidity.unwrap_or(0);
             let held = match (payee_side, incoming) {
                 (Some(institution), Some(incoming)) => {
                     let held = institution.admin.incoming_payment(incoming).await;
@@ -283,6 +295,17 @@ impl Payer {
     }
 }
 
+/// Repeats a call that may be repeated, while an institution is starting again.
+async fn patiently<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> Result<T, AdminError> {
+    let watch = Stopwatch::start();
+    loop {
+        match call().await {
+            Err(AdminError::Unreachable { .. }) if watch.elapsed() < RESTART => tokio::time::sleep(LOOK_AGAIN).await,
+            outcome => return outcome,
+        }
+    }
+}
+
 fn require_completed(payment: &OutgoingPayment) -> Result<(), PayError> {
     let metadata = payment.metadata.as_ref();
     let cancelled_because = metadata.and_then(|metadata| metadata["cancellationReason"].as_str());
@@ -302,7 +325,7 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
 
 /// How many packets were paid for, and what they took together.
 async fn packets(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
-    let transfers = admin.accounting_transfers(payment, 0).await?;
+    let transfers = patiently(|| admin.accounting_transfers(payment, 0)).await?;
     let is_packet = |transfer: &&admin_client::AccountingTransfer| {
         transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
     };
