@@ -113,7 +113,7 @@ impl OutgoingPaymentNode {
         match &self.0.state {
             OutgoingState::Funding => OutgoingPaymentState::Funding,
             OutgoingState::Sending(_) => OutgoingPaymentState::Sending,
-            OutgoingState::Completed => OutgoingPaymentState::Completed,
+            OutgoingState::Completed { .. } => OutgoingPaymentState::Completed,
             OutgoingState::Failed { .. } => OutgoingPaymentState::Failed,
             OutgoingState::Cancelled => OutgoingPaymentState::Cancelled,
         }
