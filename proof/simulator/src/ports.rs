@@ -61,6 +61,10 @@ impl Ledger for LedgerOfProcess {
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
         Box::pin(self.ask(self.ledger.transfers(ids)))
     }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(self.ask(self.ledger.transfers_of(account, limit)))
+    }
 }
 
 /// The incoming payments of a node: their durable part, and what a process keeps of it.

@@ -48,6 +48,8 @@ pub use settings::{IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod flow_tests;
 #[cfg(test)]
 mod testing;

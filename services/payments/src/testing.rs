@@ -1,11 +1,11 @@
 //! Two institutions in one process, for this crate's tests: real stores, real connectors, a wire between them.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use clock::{Clock, Entropy, SystemClock};
+use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use connector::{
     Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LiquidityAlerts, LowLiquidity,
     Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink, UplinkError,
@@ -16,6 +16,7 @@ use ledger::{Ledger, MemoryLedger, TransferId};
 use money::{Asset, AssetAmount};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
+use payments_model::accounting::AccountKind;
 use payments_model::quote::QuoteRequest;
 use payments_model::receiver::ReceiverLocation;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
@@ -73,12 +74,14 @@ pub(crate) enum Weather {
     Unreachable,
     /// They arrive, but their replies are lost.
     RepliesLost,
+    /// They arrive, but their replies take for ever.
+    RepliesLate,
 }
 
 /// The way from one node to the other.
 #[derive(Default)]
 pub(crate) struct Wire {
-    far_end: OnceLock<(Connector, String)>,
+    far_end: Mutex<Option<(Connector, String)>>,
     pub(crate) weather: Mutex<Weather>,
     pub(crate) fulfilled: Mutex<u32>,
 }
@@ -96,15 +99,17 @@ impl Uplink for Wire {
         if weather == Weather::Unreachable {
             return Err(UplinkError::Unreachable("no wire".into()));
         }
-        let (connector, token) = self.far_end.get().expect("the far end is connected");
-        let peer = connector.authenticate(token).expect("the token is known");
+        let (connector, token) = self.far_end.lock().unwrap().clone().expect("the far end is connected");
+        let peer = connector.authenticate(&token).expect("the token is known");
         let Outcome::Reply(octets) = connector.handle(Source::Peer(peer), prepare, attempt).await else {
             return Err(UplinkError::Broken("unresolved".into()));
         };
         if octets.first() == Some(&13) {
             *self.fulfilled.lock().unwrap() += 1;
-            if weather == Weather::RepliesLost {
-                return Err(UplinkError::Broken("the reply was lost".into()));
+            match weather {
+                Weather::RepliesLost => return Err(UplinkError::Broken("the reply was lost".into())),
+                Weather::RepliesLate => std::future::pending().await,
+                Weather::Fine | Weather::Unreachable => {}
             }
         }
         Ok(Answer { octets, repeatable: true })
@@ -124,7 +129,81 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     ilp_address: String,
     pub(crate) parts: PaymentsParts,
+    ground: Ground,
+    peers: Mutex<Vec<Peer>>,
     _database: TestDatabase,
+}
+
+impl Wire {
+    fn reach(&self, far: &Node, near: &Node) {
+        *self.far_end.lock().unwrap() = Some((far.connector.clone(), format!("from {}", near.ilp_address)));
+    }
+}
+
+/// What outlives a process.
+struct Ground {
+    name: String,
+    store: Store,
+    ledger: Arc<MemoryLedger>,
+    wire: Arc<Wire>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ground {
+    /// A process on this ground.
+    fn build(&self, address: &WalletAddress) -> PaymentsParts {
+        let (store, clock, name) = (self.store.clone(), self.clock.clone(), &self.name);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let shared = self.ledger.clone() as Arc<dyn Ledger>;
+        let url: Url = format!("https://{name}.example").parse().unwrap();
+        let operator_address: ilp_packet::Address = format!("test.{name}").parse().unwrap();
+        let secret = ReceiverSecret::new(&[name.len() as u8; 32]);
+        let targets = Targets {
+            default_url: url.clone(),
+            timeout: Duration::from_secs(1),
+            attempts_max: 1,
+            operator: OPERATOR.tenant,
+            card_service: None,
+            point_of_sale: None,
+        };
+        let webhooks = Webhooks::new(&targets, None, entropy.clone());
+        let receivers =
+            LiveReceivers::new(store.clone(), shared.clone(), webhooks.clone(), clock.clone(), entropy.clone());
+        let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
+        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
+        let config = ConnectorConfig::new(operator_address.clone(), secret.clone(), [0; 32]);
+        let ports = ConnectorPorts {
+            ledger: shared.clone(),
+            local_accounts: Arc::new(receivers.clone()),
+            alerts: Arc::new(Deaf),
+            uplink: self.wire.clone(),
+            rates: rates.clone(),
+            cache: cache.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let connector = Connector::new(config, ports);
+        let outbound = Outbound::new(OutboundConfig::default(), clock.clone()).unwrap();
+        let signer = Arc::new(Signer::new(SigningKey::random(&*entropy), "key").unwrap());
+        let public = PublicResources::new(outbound, RetryPolicy::default(), clock.clone());
+        let mut settings =
+            PaymentsSettings::new(url, OPERATOR.tenant, operator_address, secret, "0.01".parse().unwrap());
+        settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
+        let client = OpenPaymentsClient::new(public, &address.address, signer);
+        PaymentsParts {
+            store,
+            ledger: shared,
+            connector,
+            receivers,
+            webhooks,
+            client,
+            rates,
+            cache,
+            clock,
+            entropy,
+            settings,
+        }
+    }
 }
 
 impl Node {
@@ -145,55 +224,18 @@ impl Node {
         let asset = new_asset(&administration, code).await;
         let address = new_address(&administration, &asset, &format!("https://{name}.example/alice")).await;
 
-        let ilp_address = format!("test.{name}");
-        let operator_address: ilp_packet::Address = ilp_address.parse().unwrap();
-        let secret = ReceiverSecret::new(&[name.len() as u8; 32]);
-        let targets = Targets {
-            default_url: url.clone(),
-            timeout: Duration::from_secs(1),
-            attempts_max: 1,
-            operator: OPERATOR.tenant,
-            card_service: None,
-            point_of_sale: None,
-        };
-        let webhooks = Webhooks::new(&targets, None, entropy.clone());
-        let receivers =
-            LiveReceivers::new(store.clone(), shared.clone(), webhooks.clone(), clock.clone(), entropy.clone());
-        let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
-        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let wire = Arc::new(Wire::default());
-        let config = ConnectorConfig::new(operator_address.clone(), secret.clone(), [0; 32]);
-        let ports = ConnectorPorts {
-            ledger: shared.clone(),
-            local_accounts: Arc::new(receivers.clone()),
-            alerts: Arc::new(Deaf),
-            uplink: wire.clone(),
-            rates: rates.clone(),
-            cache: cache.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
-        let connector = Connector::new(config, ports);
-        let outbound = Outbound::new(OutboundConfig::default(), clock.clone()).unwrap();
-        let signer = Arc::new(Signer::new(SigningKey::random(&*entropy), "key").unwrap());
-        let public = PublicResources::new(outbound, RetryPolicy::default(), clock.clone());
-        let mut settings =
-            PaymentsSettings::new(url, OPERATOR.tenant, operator_address, secret, "0.01".parse().unwrap());
-        settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
-        let parts = PaymentsParts {
+        let ground = Ground {
+            name: name.to_owned(),
             store: store.clone(),
-            ledger: shared,
-            connector: connector.clone(),
-            receivers,
-            webhooks,
-            client: OpenPaymentsClient::new(public, &address.address, signer),
-            rates,
-            cache,
+            ledger: ledger.clone(),
+            wire: wire.clone(),
             clock: clock.clone(),
-            entropy,
-            settings,
         };
+        let parts = ground.build(&address);
+        let connector = parts.connector.clone();
         let payments = Payments::new(parts.clone());
+        let ilp_address = format!("test.{name}");
         Self {
             payments,
             administration,
@@ -206,18 +248,29 @@ impl Node {
             clock,
             ilp_address,
             parts,
+            ground,
+            peers: Mutex::default(),
             _database: database,
         }
+    }
+
+    /// Ends the process and starts it again: what was only in memory is gone, packets under way included.
+    pub(crate) fn restart(&mut self, other: &Self) {
+        self.parts = self.ground.build(&self.address);
+        self.connector = self.parts.connector.clone();
+        self.payments = Payments::new(self.parts.clone());
+        let peers = self.peers.lock().unwrap().clone();
+        self.replace_directory(peers, other);
+        other.wire.reach(self, other);
     }
 
     /// Makes the two peers of each other, in their own assets and with ample liquidity.
     pub(crate) async fn connect(&self, other: &Self) {
         let (mine, theirs) = (self.peer_with(other).await, other.peer_with(self).await);
-        self.replace_directory(vec![(mine, other)]);
-        other.replace_directory(vec![(theirs, self)]);
-        let token = |from: &Self| format!("from {}", from.ilp_address);
-        let _ = self.wire.far_end.set((other.connector.clone(), token(self)));
-        let _ = other.wire.far_end.set((self.connector.clone(), token(other)));
+        self.replace_directory(vec![mine], other);
+        other.replace_directory(vec![theirs], self);
+        self.wire.reach(other, self);
+        other.wire.reach(self, other);
     }
 
     async fn peer_with(&self, other: &Self) -> Peer {
@@ -238,9 +291,10 @@ impl Node {
         self.administration.create_peer(OPERATOR, new).await.unwrap()
     }
 
-    fn replace_directory(&self, peers: Vec<(Peer, &Self)>) {
+    fn replace_directory(&self, peers: Vec<Peer>, other: &Self) {
+        *self.peers.lock().unwrap() = peers.clone();
         let asset = Arc::new(crate::live_receivers::account_asset(&self.asset));
-        let peers = peers.into_iter().map(|(peer, other)| PeerRecord {
+        let peers = peers.into_iter().map(|peer| PeerRecord {
             id: peer.id,
             tenant: OPERATOR.tenant,
             asset: asset.clone(),
@@ -258,11 +312,6 @@ impl Node {
             rates_url: Some("https://rates.example/".parse().unwrap()),
         };
         self.connector.replace_directory(DirectorySnapshot { tenants: vec![tenant], peers: peers.collect() });
-    }
-
-    /// The same institution after its process ended and started again: nothing in memory survived.
-    pub(crate) fn restarted(&self) -> Payments {
-        Payments::new(self.parts.clone())
     }
 
     pub(crate) async fn incoming(&self, amount: Option<u64>) -> IncomingPaymentId {
@@ -323,16 +372,37 @@ impl Node {
 
     /// Does every sending job that is due.
     pub(crate) async fn send_due(&self) -> usize {
-        self.send_due_as(&self.payments).await
-    }
-
-    pub(crate) async fn send_due_as(&self, payments: &Payments) -> usize {
-        self.worker("outgoing payments", payments.sending_handler()).run_due().await.unwrap()
+        self.worker("outgoing payments", self.payments.sending_handler()).run_due().await.unwrap()
     }
 
     pub(crate) fn worker(&self, queue: &str, handler: Arc<dyn jobs::Handler>) -> Worker {
         let database = self.store.database().clone();
-        Worker::new(database, self.clock.clone(), self.parts.entropy.clone(), queue, handler, Settings::default())
+        // A lease that has run out as soon as its holder is gone.
+        let settings = Settings { lease: Duration::from_millis(200), ..Settings::default() };
+        Worker::new(database, self.clock.clone(), self.parts.entropy.clone(), queue, handler, settings)
+    }
+
+    /// Credits an incoming payment in the ledger alone, as a process does that dies right afterwards.
+    pub(crate) async fn credit(&self, id: IncomingPaymentId, amount: u64) {
+        let asset = self.asset.in_ledger();
+        self.ledger.create_accounts(vec![asset.account(id.into(), AccountKind::Incoming)]).await.unwrap();
+        let transfer = asset.deposit(testkit::entropy(amount).uuid().into(), id.into(), amount);
+        assert!(self.ledger.submit(vec![transfer]).await.unwrap()[0].is_ok());
+    }
+
+    async fn peer_account(&self) -> ledger::Account {
+        let peer = self.peers.lock().unwrap()[0].id;
+        self.payments.account(peer).await.unwrap().unwrap()
+    }
+
+    /// What was credited to the peer for packets sent to it.
+    pub(crate) async fn owes_peer(&self) -> u128 {
+        self.peer_account().await.credits_posted - 1_000_000_000
+    }
+
+    /// What was debited to the peer for packets received from it.
+    pub(crate) async fn is_owed_by_peer(&self) -> u128 {
+        self.peer_account().await.debits_posted
     }
 
     pub(crate) async fn event(&self, subject: Subject, event_type: EventType) -> Option<WebhookEvent> {
