@@ -148,13 +148,16 @@ impl OutgoingPaymentNode {
     }
 
     async fn sent_amount(&self, context: &Context<'_>) -> Result<Amount> {
-        let id = AccountId::from(self.0.id());
-        let account = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
-        let sent = match self.0.state {
-            OutgoingState::Funding | OutgoingState::Cancelled => 0,
-            _ => account.flatten().map_or(0, |account| account.debits_posted),
+        let sent = match self.0.sent() {
+            Some(sent) => sent,
+            None => {
+                let id = AccountId::from(self.0.id());
+                let found = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
+                let debits = found.flatten().map_or(0, |account| account.debits_posted);
+                u64::try_from(debits).unwrap_or(u64::MAX)
+            }
         };
-        Ok(Amount::new(u64::try_from(sent).unwrap_or(u64::MAX), &self.0.quote.asset.asset))
+        Ok(Amount::new(sent, &self.0.quote.asset.asset))
     }
 
     async fn created_at(&self) -> String {
