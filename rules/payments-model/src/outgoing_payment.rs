@@ -397,7 +397,7 @@ pub(crate) mod tests {
     #[test]
     fn a_long_reason_is_cut_so_that_noting_it_cannot_fail() {
         let failure = AttemptFailure::fatal("é".repeat(40_000));
-        let failed = payment(sending(0)).attempt_failed(failure, 5, NOW).unwrap();
+        let failed = payment(sending(0)).attempt_failed(failure, 5, 0, NOW).unwrap();
         assert_eq!(failed.error().map(|error| error.chars().count()), Some(LONGEST_ERROR));
     }
 
