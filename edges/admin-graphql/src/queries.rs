@@ -17,7 +17,7 @@ pub(crate) struct WhoamiQuery;
 
 #[Object]
 impl WhoamiQuery {
-    fn whoami(&self, context: &Context<'_>) -> Result<WhoamiResponse> {
+    async fn whoami(&self, context: &Context<'_>) -> Result<WhoamiResponse> {
         let caller = Call::of(context)?.caller;
         Ok(WhoamiResponse { id: caller.tenant.to_string(), is_operator: caller.is_operator })
     }

@@ -80,7 +80,7 @@ impl IncomingPaymentNode {
         self.0.id.to_string().into()
     }
 
-    fn url(&self, context: &Context<'_>) -> Result<String> {
+    async fn url(&self, context: &Context<'_>) -> Result<String> {
         let settings = Call::of(context)?.payments().settings();
         Ok(settings.resource_url(self.0.tenant_id, "incoming-payments", self.0.id))
     }

@@ -136,7 +136,7 @@ impl WalletAddressNode {
         self.0.created_at.to_string()
     }
 
-    fn status(&self, context: &Context<'_>) -> Result<WalletAddressStatus> {
+    async fn status(&self, context: &Context<'_>) -> Result<WalletAddressStatus> {
         let now = Call::of(context)?.parts.clock.now();
         Ok(if self.0.is_active(now) { WalletAddressStatus::Active } else { WalletAddressStatus::Inactive })
     }
