@@ -29,6 +29,7 @@ mod service;
 mod settings;
 mod stream_driver;
 mod unavailable;
+mod web_monetization;
 mod workers;
 
 pub use create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
@@ -51,5 +52,7 @@ pub use unavailable::Unavailable;
 mod crash_tests;
 #[cfg(test)]
 mod flow_tests;
+#[cfg(test)]
+mod life_tests;
 #[cfg(test)]
 mod testing;
