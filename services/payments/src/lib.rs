@@ -29,6 +29,7 @@ mod service;
 mod settings;
 mod stream_driver;
 mod unavailable;
+mod web_monetization;
 mod workers;
 
 pub use create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
