@@ -215,10 +215,9 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
     let sending = match &payment.state {
         OutgoingState::Sending(sending) => sending.clone(),
         // The same column keeps what was debited in the end.
-        _ => Sending {
-            progress: Progress { debited: payment.sent().unwrap_or(0), delivered: 0 },
-            ..Sending::default()
-        },
+        _ => {
+            Sending { progress: Progress { debited: payment.sent().unwrap_or(0), delivered: 0 }, ..Sending::default() }
+        }
     };
     Ok(ActiveModel {
         id: Set(payment.id().as_uuid()),

@@ -45,9 +45,9 @@ impl EffectError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             // Clocks and secrets are set right by people; the event waits for them.
-            Self::Book(BookError::Unavailable(_))
-            | Self::StillFunding(_)
-            | Self::Admin(AdminError::Unauthorized) => true,
+            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
+                true
+            }
             Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
             Self::Admin(error) => error.is_temporary(),
             Self::Store(error) => error.is_retriable(),

@@ -368,7 +368,11 @@ pub(crate) mod tests {
             assert_eq!(reached(start().fund(103, None, NOW)), funded, "{from:?}");
             assert_eq!(reached(start().complete(0, NOW)), completed, "{from:?}");
             assert_eq!(reached(start().attempt_failed(AttemptFailure::fatal("x"), 5, 0, NOW)), fatal, "{from:?}");
-            assert_eq!(reached(start().attempt_failed(AttemptFailure::retryable("x"), 5, 0, NOW)), retryable, "{from:?}");
+            assert_eq!(
+                reached(start().attempt_failed(AttemptFailure::retryable("x"), 5, 0, NOW)),
+                retryable,
+                "{from:?}"
+            );
             assert_eq!(reached(start().cancel(None, None, NOW)), cancelled, "{from:?}");
         }
     }

@@ -43,6 +43,6 @@ fn a_backend_without_its_variables_names_all_of_them_and_ends() {
     let checked = rafiki(&["config", "check", "backend"]);
     assert_ne!(checked.code, Some(0));
     for variable in ["OPEN_PAYMENTS_URL", "ILP_ADDRESS", "ADMIN_API_SECRET", "OPERATOR_TENANT_ID"] {
-        assert!(checked.stderr.contains(variable), "{variable} is not named:\n{}", checked.stderr);
+        assert!(checked.stdout.contains(variable), "{variable} is not named:\n{}", checked.stdout);
     }
 }
