@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use clock::{Clock, Timestamp};
-use ledger::{AccountId, AccountState, Event, Recorded, TransferId, TransferState, WorkingSet};
+use ledger::{
+    AccountId, AccountState, Balances, Cause, Event, PAGE_MAX, Recorded, TransferId, TransferPage, TransferState,
+    WorkingSet,
+};
 use tokio::sync::mpsc;
 
 use crate::cache::Cache;
 use crate::changes::Changes;
 use crate::request::{Answer, Request};
-use crate::store::{Store, StoreError, StoredHead};
+use crate::store::{Store, StoreError, StoredHead, WAYPOINT_EVERY, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
@@ -21,6 +24,9 @@ const EXPIRIES: u32 = 4096;
 const ATTEMPTS: u32 = 100;
 /// Rounds that take the lock first after one was lost to another process.
 const CONTENDED: u32 = 32;
+/// Entries from one waypoint back to the one before, both included.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const WAYPOINT_STEPS: u32 = WAYPOINT_EVERY as u32 + 1;
 /// Accounts kept in memory, per generation of the cache.
 const CACHED_ACCOUNTS: usize = 16_384;
 /// Undecided reservations kept in memory, per generation of the cache.
@@ -121,11 +127,23 @@ impl<S: Store> Leader<S> {
         }
         let mut set = WorkingSet::new(known.head.head);
         self.load(&mut set, &Named::by(round, trust)).await?;
-        let answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
+        let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
         if trust && !answers.iter().all(Answer::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
         self.commit(known, set).await?;
+        // The past is read from the database, which now holds this round's entries too.
+        for (request, answer) in round.iter().zip(&mut answers) {
+            match request {
+                Request::History(account, from, limit, _) => {
+                    *answer = Answer::History(self.page(*account, *from, *limit).await?);
+                }
+                Request::BalancesAt(account, at, _) => {
+                    *answer = Answer::BalancesAt(self.balances_at(*account, *at).await?);
+                }
+                _ => {}
+            }
+        }
         Ok(answers)
     }
 
@@ -235,6 +253,58 @@ impl<S: Store> Leader<S> {
     }
 }
 
+impl<S: Store> Leader<S> {
+    async fn stored(&mut self, account: AccountId) -> Result<Option<AccountState>, StoreError> {
+        match self.accounts.get(account) {
+            Some(state) => Ok(Some(state)),
+            None => Ok(self.store.accounts(&[account]).await?.pop()),
+        }
+    }
+
+    async fn page(&mut self, account: AccountId, from: Option<u64>, limit: u32) -> Result<TransferPage, StoreError> {
+        let from = match from {
+            Some(from) => Some(from),
+            None => self.stored(account).await?.filter(|state| state.movements > 0).map(|state| state.last_entry),
+        };
+        let Some(from) = from else { return Ok(TransferPage::default()) };
+        let walked = self.store.history(account, from, limit.clamp(1, PAGE_MAX)).await?;
+        let mut page = TransferPage::default();
+        for (entry, settlement) in walked {
+            match &entry.event {
+                Event::Moved(movement) if movement.posting_of(account).is_some() => {
+                    page.next = entry_before(&entry, account);
+                    if !matches!(movement.cause, Cause::Expired { .. })
+                        && let (_, Recorded::Made { transfer, .. }) = recorded(&entry, settlement)?
+                    {
+                        page.transfers.push(transfer);
+                    }
+                }
+                // Not an entry of this account: the caller made the position up.
+                _ => break,
+            }
+        }
+        Ok(page)
+    }
+
+    async fn balances_at(&mut self, account: AccountId, at: Timestamp) -> Result<Option<Balances>, StoreError> {
+        let Some(state) = self.stored(account).await? else { return Ok(None) };
+        if at < state.account.timestamp {
+            return Ok(None);
+        }
+        if state.movements == 0 {
+            return Ok(Some(Balances::default()));
+        }
+        let from = self.store.waypoint_after(account, at).await?.unwrap_or(state.last_entry);
+        let walked = self.store.history(account, from, WAYPOINT_STEPS).await?;
+        let last = walked.iter().map(|(entry, _)| entry).find(|entry| entry.timestamp <= at);
+        let posting = last.and_then(|entry| match &entry.event {
+            Event::Moved(movement) => movement.posting_of(account),
+            _ => None,
+        });
+        Ok(Some(posting.map(|posting| posting.balances).unwrap_or_default()))
+    }
+}
+
 /// Decides one request on the set.
 fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
     match request {
@@ -251,6 +321,8 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
                 })
                 .collect(),
         ),
+        Request::History(..) => Answer::History(TransferPage::default()),
+        Request::BalancesAt(..) => Answer::BalancesAt(None),
     }
 }
 
@@ -281,6 +353,7 @@ impl Named {
                 }
                 Request::Accounts(ids, _) => named.accounts.extend(ids),
                 Request::Transfers(ids, _) => named.transfers.extend(ids),
+                Request::History(account, ..) | Request::BalancesAt(account, ..) => named.accounts.push(*account),
             }
         }
         named

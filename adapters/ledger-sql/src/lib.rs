@@ -14,10 +14,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
-    NewTransfer, Transfer, TransferId,
+    Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerQueries,
+    LedgerUnavailable, NewAccount, NewTransfer, Transfer, TransferId, TransferPage,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -135,6 +135,16 @@ impl Ledger for SqlLedger {
 
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
         Box::pin(self.ask(|reply| Request::Transfers(ids, reply)))
+    }
+}
+
+impl LedgerQueries for SqlLedger {
+    fn account_transfers(&self, account: AccountId, from: Option<u64>, limit: u32) -> LedgerFuture<'_, TransferPage> {
+        Box::pin(self.ask(move |reply| Request::History(account, from, limit, reply)))
+    }
+
+    fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>> {
+        Box::pin(self.ask(move |reply| Request::BalancesAt(account, at, reply)))
     }
 }
 

@@ -7,14 +7,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use clock::Timestamp;
-use ledger::{AccountId, AccountState, ChainHash, GENESIS, Head, Recorded, TransferId};
+use ledger::{AccountId, AccountState, ChainHash, Entry, GENESIS, Head, Recorded, TransferId};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
 
 use crate::OpenLedgerError;
 use crate::changes::Changes;
-use crate::store::{Store, StoreError, StoredHead, decode, decode_account, recorded, state_code};
+use crate::store::{Store, StoreError, StoredHead, decode, decode_account, entry_before, recorded, state_code};
 
 /// How long the server's answer is awaited before the connection counts as lost. The server itself gives a
 /// statement up sooner (see `SETTINGS`).
@@ -61,6 +61,20 @@ const TRANSFERS: &str = "
 SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
 JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
 LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq";
+/// Octets 27 to 42 of a movement's record name its debit account, 59 to 66 that account's entry before and 67 to 74
+/// the credit account's.
+const HISTORY: &str = "
+WITH RECURSIVE walk (seq, record, step) AS (
+    SELECT seq, record, 1 FROM ledger_journal WHERE seq = $2
+    UNION ALL
+    SELECT journal.seq, journal.record, step + 1 FROM walk JOIN ledger_journal journal ON journal.seq = ('x' || encode(
+        substring(walk.record FROM CASE WHEN substring(walk.record FROM 27 FOR 16) = $1 THEN 59 ELSE 67 END FOR 8), 'hex'
+    ))::bit(64)::bigint
+    WHERE get_byte(walk.record, 0) = 2 AND step < $3
+)
+SELECT seq, record, (SELECT state FROM ledger_settlements WHERE pending = seq) FROM walk ORDER BY step";
+const WAYPOINT: &str =
+    "SELECT seq FROM ledger_waypoints WHERE account = $1 AND timestamp > $2 ORDER BY ordinal LIMIT 1";
 const HOLDS: &str = "SELECT hash FROM ledger_journal WHERE seq = $1";
 const COMMIT: &str = "
 WITH head AS (
@@ -281,6 +295,33 @@ impl Store for PostgresStore {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         let rows = self.rows(sqlx::query(TRANSFERS).bind(ids)).await?;
         rows.iter().map(read_recorded).collect()
+    }
+
+    async fn history(
+        &mut self,
+        account: AccountId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        let octets = account.as_u128().to_be_bytes().to_vec();
+        let query = sqlx::query(HISTORY).bind(octets).bind(from.cast_signed()).bind(i64::from(limit));
+        let mut walked = Vec::new();
+        for row in self.rows(query).await? {
+            let (seq, settlement): (i64, Option<i16>) = (row.try_get(0)?, row.try_get(2)?);
+            let entry = decode(seq.cast_unsigned(), row.try_get(1)?)?;
+            let last = entry_before(&entry, account).is_none();
+            walked.push((entry, settlement.map(i64::from)));
+            if last {
+                break;
+            }
+        }
+        Ok(walked)
+    }
+
+    async fn waypoint_after(&mut self, account: AccountId, at: Timestamp) -> Result<Option<u64>, StoreError> {
+        let rows = self.rows(sqlx::query(WAYPOINT).bind(account.as_uuid()).bind(at.as_millis())).await?;
+        let seq: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
+        Ok(seq.map(i64::cast_unsigned))
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -1,8 +1,9 @@
 //! What callers ask of the leader, with the way back for the answer.
 
+use clock::Timestamp;
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, LedgerUnavailable, NewAccount, NewTransfer,
-    Transfer, TransferId,
+    Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, LedgerUnavailable, NewAccount,
+    NewTransfer, Transfer, TransferId, TransferPage,
 };
 use tokio::sync::oneshot;
 
@@ -15,6 +16,8 @@ pub(crate) enum Request {
     Submit(Vec<NewTransfer>, Reply<Vec<CreateTransferResult>>),
     Accounts(Vec<AccountId>, Reply<Vec<Option<Account>>>),
     Transfers(Vec<TransferId>, Reply<Vec<Option<Transfer>>>),
+    History(AccountId, Option<u64>, u32, Reply<TransferPage>),
+    BalancesAt(AccountId, Timestamp, Reply<Option<Balances>>),
 }
 
 /// The answer to a request, by its kind.
@@ -23,6 +26,8 @@ pub(crate) enum Answer {
     Submit(Vec<CreateTransferResult>),
     Accounts(Vec<Option<Account>>),
     Transfers(Vec<Option<Transfer>>),
+    History(TransferPage),
+    BalancesAt(Option<Balances>),
 }
 
 impl Answer {
@@ -32,7 +37,7 @@ impl Answer {
             Self::Submit(results) => {
                 results.iter().all(|result| *result == CreateTransferResult::Created || result.is_transient())
             }
-            Self::CreateAccounts(_) | Self::Accounts(_) | Self::Transfers(_) => true,
+            _ => true,
         }
     }
 }
@@ -45,6 +50,8 @@ impl Request {
             Self::Submit(transfers, _) => transfers.len(),
             Self::Accounts(ids, _) => ids.len(),
             Self::Transfers(ids, _) => ids.len(),
+            Self::History(_, _, limit, _) => *limit as usize,
+            Self::BalancesAt(..) => 1,
         }
     }
 
@@ -55,6 +62,8 @@ impl Request {
             (Self::Submit(_, reply), Answer::Submit(results)) => drop(reply.send(Ok(results))),
             (Self::Accounts(_, reply), Answer::Accounts(found)) => drop(reply.send(Ok(found))),
             (Self::Transfers(_, reply), Answer::Transfers(found)) => drop(reply.send(Ok(found))),
+            (Self::History(.., reply), Answer::History(page)) => drop(reply.send(Ok(page))),
+            (Self::BalancesAt(.., reply), Answer::BalancesAt(balances)) => drop(reply.send(Ok(balances))),
             _ => unreachable!("an answer is made from its request"),
         }
     }
@@ -67,6 +76,8 @@ impl Request {
             Self::Submit(_, reply) => drop(reply.send(Err(unavailable))),
             Self::Accounts(_, reply) => drop(reply.send(Err(unavailable))),
             Self::Transfers(_, reply) => drop(reply.send(Err(unavailable))),
+            Self::History(.., reply) => drop(reply.send(Err(unavailable))),
+            Self::BalancesAt(.., reply) => drop(reply.send(Err(unavailable))),
         }
     }
 }
