@@ -17,7 +17,7 @@ use std::sync::Arc;
 use clock::{Clock, Timestamp};
 use ledger::{
     Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerQueries,
-    LedgerUnavailable, NewAccount, NewTransfer, Transfer, TransferId, TransferPage,
+    LedgerUnavailable, NewAccount, NewTransfer, Transfer, TransferId, TransferPage, newest_transfers,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -135,6 +135,10 @@ impl Ledger for SqlLedger {
 
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
         Box::pin(self.ask(|reply| Request::Transfers(ids, reply)))
+    }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(newest_transfers(self, account, limit))
     }
 }
 

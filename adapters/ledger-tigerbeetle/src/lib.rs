@@ -16,7 +16,7 @@ use std::time::Duration;
 use clock::Clock;
 use ledger::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
-    NewTransfer, Transfer, TransferId,
+    NewTransfer, Transfer, TransferId, newest_transfers,
 };
 use tigerbeetle as tb;
 use tokio::sync::{mpsc, oneshot};
@@ -157,6 +157,10 @@ impl Ledger for TigerBeetleLedger {
             }
             Ok(shown)
         })
+    }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(newest_transfers(self, account, limit))
     }
 }
 

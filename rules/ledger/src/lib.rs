@@ -20,7 +20,7 @@ pub use engine::{Ledger, LedgerFuture, LedgerUnavailable};
 pub use entry::{AccountState, Balances, Cause, Entry, Event, Movement, Posting};
 pub use ids::{AccountId, TransferId};
 pub use memory::MemoryLedger;
-pub use queries::{LedgerQueries, PAGE_MAX, TransferPage};
+pub use queries::{LedgerQueries, PAGE_MAX, TransferPage, newest_transfers};
 pub use record::{ChainHash, GENESIS, MalformedRecord, chain_hash};
 pub use transfer::{CreateTransferResult, NewTransfer, Transfer, TransferFlags, TransferState};
 pub use working_set::{Head, Recorded, WorkingSet};

@@ -106,6 +106,23 @@ impl Ledger for MemoryLedger {
                 .collect())
         })
     }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            let made = state.journal.iter().rev().filter_map(|entry| match &entry.event {
+                Event::Moved(movement) if movement.cause == Cause::Made => {
+                    movement.posting_of(account).map(|_| movement.transfer.id)
+                }
+                _ => None,
+            });
+            let found = made.filter_map(|id| match state.set.transfer(id) {
+                Some(Recorded::Made { transfer, .. }) => Some(*transfer),
+                Some(Recorded::Spent) | None => None,
+            });
+            Ok(found.take(limit).collect())
+        })
+    }
 }
 
 impl LedgerQueries for MemoryLedger {

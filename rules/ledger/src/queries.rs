@@ -4,7 +4,7 @@
 
 use clock::Timestamp;
 
-use crate::{AccountId, Balances, LedgerFuture, Transfer};
+use crate::{AccountId, Balances, LedgerFuture, LedgerUnavailable, Transfer};
 
 /// The largest page of transfers.
 pub const PAGE_MAX: u32 = 1000;
@@ -26,4 +26,29 @@ pub trait LedgerQueries: Send + Sync {
 
     /// The account's totals as they were at `at`, everything of that instant included; `None` if it did not exist.
     fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>>;
+}
+
+/// The newest transfers of an account without posts and voids, at most `limit`, gathered page by page so that the
+/// ledger's other callers get their turn in between.
+pub async fn newest_transfers(
+    ledger: &dyn LedgerQueries,
+    account: AccountId,
+    limit: usize,
+) -> Result<Vec<Transfer>, LedgerUnavailable> {
+    /// Transfers asked for at once.
+    const PAGE: u32 = 64;
+    let (mut found, mut from) = (Vec::new(), None);
+    while found.len() < limit {
+        let page = ledger.account_transfers(account, from, PAGE).await?;
+        found.extend(page.transfers.into_iter().filter(|transfer| {
+            let flags = transfer.created.flags;
+            !flags.post_pending_transfer && !flags.void_pending_transfer
+        }));
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
 }

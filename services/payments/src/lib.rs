@@ -46,3 +46,12 @@ pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
 pub use settings::{IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod flow_tests;
+#[cfg(test)]
+mod life_tests;
+#[cfg(test)]
+mod testing;

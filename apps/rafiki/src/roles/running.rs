@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use clock::Stopwatch;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,6 +26,7 @@ pub(crate) struct Running {
     workers_stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
     listeners_stop: watch::Sender<bool>,
+    drains: Vec<Closing>,
     closings: Vec<Closing>,
 }
 
@@ -33,7 +35,8 @@ impl Running {
         let (workers_stop, _) = watch::channel(false);
         let (listeners_stop, _) = watch::channel(false);
         let (workers, listeners) = (JoinSet::new(), JoinSet::new());
-        Self { name, workers, workers_stop, listeners, listeners_stop, closings: Vec::new() }
+        let (drains, closings) = (Vec::new(), Vec::new());
+        Self { name, workers, workers_stop, listeners, listeners_stop, drains, closings }
     }
 
     /// Serves `router` on `listener` until the role stops.
@@ -59,6 +62,11 @@ impl Running {
         self.workers.spawn(worker(stop));
     }
 
+    /// Done between the end of the workers and that of the listeners, in the order given.
+    pub(crate) fn before_listeners(&mut self, drain: impl Future<Output = ()> + Send + 'static) {
+        self.drains.push(Box::pin(drain));
+    }
+
     /// Done last, in the order given.
     pub(crate) fn on_close(&mut self, closing: impl Future<Output = ()> + Send + 'static) {
         self.closings.push(Box::pin(closing));
@@ -66,14 +74,24 @@ impl Running {
 
     /// Stops everything in order. What does not end in time is dropped; it is repeated after the next start.
     pub(crate) async fn stop(mut self) {
+        let watch = Stopwatch::start();
+        let told = |what: &str| tracing::debug!(role = self.name, after = ?watch.elapsed(), "{what} ended");
         self.workers_stop.send_replace(true);
         end(self.name, "workers", &mut self.workers, WORKERS_MAX).await;
+        told("workers");
+        bounded(self.name, self.drains).await;
         self.listeners_stop.send_replace(true);
         end(self.name, "listeners", &mut self.listeners, LISTENERS_MAX).await;
-        for closing in self.closings {
-            if tokio::time::timeout(STORES_MAX, closing).await.is_err() {
-                tracing::warn!(role = self.name, "a store did not close in time");
-            }
+        told("listeners");
+        bounded(self.name, self.closings).await;
+        told("stores");
+    }
+}
+
+async fn bounded(role: &str, closings: Vec<Closing>) {
+    for closing in closings {
+        if tokio::time::timeout(STORES_MAX, closing).await.is_err() {
+            tracing::warn!(role, "something did not close in time");
         }
     }
 }
