@@ -29,6 +29,7 @@ mod service;
 mod settings;
 mod stream_driver;
 mod unavailable;
+mod wallet_address_lookup;
 mod workers;
 
 pub use create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
@@ -46,3 +47,4 @@ pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
 pub use settings::{IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
+pub use wallet_address_lookup::WalletAddressLookup;
