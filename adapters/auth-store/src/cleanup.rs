@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use database::Error;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::AuthStore;
@@ -14,7 +16,7 @@ use crate::entity::{access_tokens, grants};
 /// How long things are kept after they are over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Access tokens after their expiry.
+    /// Access tokens after their expiry, and grants without consent once they have no token left.
     pub tokens: Duration,
     /// Grants that were never issued, after their interaction expired.
     pub unissued_grants: Duration,
@@ -36,45 +38,43 @@ impl AuthStore {
     pub async fn purge(&self, retention: &Retention, now: Timestamp) -> Result<Purged, Error> {
         let mut purged = Purged::default();
         loop {
-            let (tokens, grants) = (self.purge_tokens(retention, now).await?, self.purge_grants(retention, now).await?);
+            let tokens = self.purge_tokens(now - retention.tokens).await?;
+            let unissued = self.purge_grants(unissued(now - retention.unissued_grants)).await?;
+            let spent = self.purge_grants(spent(now - retention.tokens)).await?;
             purged.tokens += tokens;
-            purged.grants += grants;
-            if tokens < BATCH && grants < BATCH {
+            purged.grants += unissued + spent;
+            if [tokens, unissued, spent].iter().all(|deleted| *deleted < BATCH) {
                 return Ok(purged);
             }
         }
     }
 
-    async fn purge_tokens(&self, retention: &Retention, now: Timestamp) -> Result<u64, Error> {
-        let ids: Vec<Vec<u8>> = access_tokens::Entity::find()
+    async fn purge_tokens(&self, expired_before: Timestamp) -> Result<u64, Error> {
+        let hashes: Vec<Vec<u8>> = access_tokens::Entity::find()
             .select_only()
             .column(access_tokens::Column::Hash)
-            .filter(access_tokens::Column::ExpiresAt.lt((now - retention.tokens).as_millis()))
+            .filter(access_tokens::Column::ExpiresAt.lt(expired_before.as_millis()))
             .order_by(access_tokens::Column::ExpiresAt, Order::Asc)
             .limit(BATCH)
             .into_tuple()
             .all(self.database.reader())
             .await?;
-        if ids.is_empty() {
+        if hashes.is_empty() {
             return Ok(0);
         }
         let transaction = self.database.begin().await?;
-        let deleted = access_tokens::Entity::delete_many()
-            .filter(access_tokens::Column::Hash.is_in(ids))
-            .exec(&transaction)
-            .await?;
+        let delete = access_tokens::Entity::delete_many().filter(access_tokens::Column::Hash.is_in(hashes));
+        let deleted = delete.exec(&transaction).await?;
         transaction.commit().await?;
         Ok(deleted.rows_affected)
     }
 
-    async fn purge_grants(&self, retention: &Retention, now: Timestamp) -> Result<u64, Error> {
-        use grants::Column::{CreatedAt, Id, InteractionExpiresAt};
-        let ids: Vec<sea_orm::prelude::Uuid> = grants::Entity::find()
+    /// The condition is asked again when deleting: a grant may have been continued in between.
+    async fn purge_grants(&self, over: Condition) -> Result<u64, Error> {
+        let ids: Vec<Uuid> = grants::Entity::find()
             .select_only()
-            .column(Id)
-            .filter(unissued())
-            .filter(InteractionExpiresAt.lt((now - retention.unissued_grants).as_millis()))
-            .order_by(CreatedAt, Order::Asc)
+            .column(grants::Column::Id)
+            .filter(over.clone())
             .limit(BATCH)
             .into_tuple()
             .all(self.database.reader())
@@ -83,15 +83,31 @@ impl AuthStore {
             return Ok(0);
         }
         let transaction = self.database.begin().await?;
-        let deleted = grants::Entity::delete_many().filter(Id.is_in(ids)).filter(unissued()).exec(&transaction).await?;
+        let delete = grants::Entity::delete_many().filter(grants::Column::Id.is_in(ids)).filter(over);
+        let deleted = delete.exec(&transaction).await?;
         transaction.commit().await?;
         Ok(deleted.rows_affected)
     }
 }
 
-/// Grants that gave nothing: pending, consented to but never fetched, or rejected.
-fn unissued() -> Condition {
-    use grants::Column::{FinalizationReason, State};
-    let rejected = Condition::all().add(State.eq("FINALIZED")).add(FinalizationReason.eq("REJECTED"));
-    Condition::any().add(State.is_in(["PENDING", "APPROVED"])).add(rejected)
+/// The owner never answered, refused, or the client never fetched the token.
+fn unissued(expired_before: Timestamp) -> Condition {
+    use grants::Column::{FinalizationReason, InteractionExpiresAt};
+    let ended = Condition::any().add(FinalizationReason.is_null()).add(FinalizationReason.eq("REJECTED"));
+    Condition::all().add(ended).add(InteractionExpiresAt.lt(expired_before.as_millis()))
+}
+
+/// Never needed consent, and has no token left: nothing can come of it any more.
+fn spent(created_before: Timestamp) -> Condition {
+    use grants::Column::{CreatedAt, FinalizationReason, Id, InteractionExpiresAt};
+    let tokens = Query::select()
+        .expr(Expr::val(1))
+        .from(access_tokens::Entity)
+        .and_where(Expr::col((access_tokens::Entity, access_tokens::Column::GrantId)).equals((grants::Entity, Id)))
+        .to_owned();
+    Condition::all()
+        .add(FinalizationReason.is_null())
+        .add(InteractionExpiresAt.is_null())
+        .add(CreatedAt.lt(created_before.as_millis()))
+        .add(Expr::exists(tokens).not())
 }

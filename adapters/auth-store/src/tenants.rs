@@ -1,5 +1,7 @@
 //! Tenants, mirrored from the backend.
 
+use std::fmt;
+
 use auth_model::{Change, GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
 use database::Error;
@@ -11,8 +13,8 @@ use url::Url;
 use crate::AuthStore;
 use crate::entity::{grants, tenants};
 
-/// What the backend tells of a new tenant.
-#[derive(Clone, Debug)]
+/// What the backend tells of a new tenant. Its debug form hides the secrets.
+#[derive(Clone)]
 pub struct TenantData {
     /// Its id.
     pub id: TenantId,
@@ -25,7 +27,7 @@ pub struct TenantData {
 }
 
 /// What the backend changes of a tenant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TenantChange {
     /// Signs its Admin API requests.
     pub api_secret: Option<String>,
@@ -33,6 +35,12 @@ pub struct TenantChange {
     pub idp_consent_url: Change<Url>,
     /// The secret its identity provider presents.
     pub idp_secret: Change<String>,
+}
+
+impl fmt::Debug for TenantData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantData").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 fn kept(secret: &str) -> Vec<u8> {

@@ -5,18 +5,20 @@
 use std::sync::Arc;
 
 use clock::{Clock, Timestamp};
-use ledger::{AccountId, AccountState, Event, Recorded, TransferId, TransferState, WorkingSet};
+use ledger::{AccountId, AccountState, Cause, Event, Recorded, TransferId, TransferState, WorkingSet};
 use tokio::sync::mpsc;
 
 use crate::cache::Cache;
 use crate::changes::Changes;
-use crate::request::{Answer, Request};
-use crate::store::{Store, StoreError, StoredHead};
+use crate::request::{Answer, HistoryPart, HistoryRequest, Request};
+use crate::store::{Store, StoreError, StoredHead, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
+/// Entries read at once when an account's history is told.
+const HISTORY: u64 = 64;
 /// Rounds lost to other processes in a row before callers are told.
 const ATTEMPTS: u32 = 100;
 /// Rounds that take the lock first after one was lost to another process.
@@ -121,7 +123,13 @@ impl<S: Store> Leader<S> {
         }
         let mut set = WorkingSet::new(known.head.head);
         self.load(&mut set, &Named::by(round, trust)).await?;
-        let answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
+        let mut answers = Vec::with_capacity(round.len());
+        for request in round {
+            answers.push(match request {
+                Request::History(asked, _) => Answer::History(self.history(*asked).await?),
+                _ => answer(&mut set, now, request),
+            });
+        }
         if trust && !answers.iter().all(Answer::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
@@ -203,6 +211,36 @@ impl<S: Store> Leader<S> {
         Ok(())
     }
 
+    /// Goes back along an account's entries as far as one read of the journal reaches.
+    async fn history(&mut self, asked: HistoryRequest) -> Result<HistoryPart, StoreError> {
+        let newest = match (asked.through, self.accounts.get(asked.account)) {
+            (Some(through), _) => Some(through),
+            (None, Some(state)) => Some(state.last_entry),
+            (None, None) => self.store.accounts(&[asked.account]).await?.first().map(|state| state.last_entry),
+        };
+        let Some(newest) = newest else { return Ok(HistoryPart::default()) };
+        let window = self.store.window(newest, HISTORY).await?;
+        let missing = || StoreError::Damaged(format!("entry {newest} is missing"));
+        let oldest = window.first().ok_or_else(missing)?.0.seq;
+        let mut part = HistoryPart { transfers: Vec::new(), next: Some(newest) };
+        while let Some(seq) = part.next.filter(|seq| *seq >= oldest) {
+            let at = usize::try_from(seq - oldest).unwrap_or(usize::MAX);
+            let (entry, settlement) = window.get(at).filter(|(entry, _)| entry.seq == seq).ok_or_else(missing)?;
+            let Event::Moved(movement) = &entry.event else {
+                part.next = None;
+                break;
+            };
+            let posting = movement.posting_of(asked.account).ok_or_else(missing)?;
+            if movement.cause == Cause::Made
+                && let (_, Recorded::Made { transfer, .. }) = recorded(entry, *settlement)?
+            {
+                part.transfers.push(transfer);
+            }
+            part.next = Some(posting.previous);
+        }
+        Ok(part)
+    }
+
     /// Stores what the set decided and remembers it. Returns where the journal now ends.
     async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
         let entries = set.take_entries();
@@ -251,6 +289,7 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
                 })
                 .collect(),
         ),
+        Request::History(..) => Answer::History(HistoryPart::default()),
     }
 }
 
@@ -281,6 +320,7 @@ impl Named {
                 }
                 Request::Accounts(ids, _) => named.accounts.extend(ids),
                 Request::Transfers(ids, _) => named.transfers.extend(ids),
+                Request::History(..) => {}
             }
         }
         named

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::leader::Leader;
 use crate::postgres::PostgresStore;
-use crate::request::{Reply, Request};
+use crate::request::{HistoryRequest, Reply, Request};
 use crate::sqlite::SqliteStore;
 use crate::store::StoreError;
 
@@ -135,6 +135,24 @@ impl Ledger for SqlLedger {
 
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
         Box::pin(self.ask(|reply| Request::Transfers(ids, reply)))
+    }
+
+    /// Asked for in parts, so that commits go on in between.
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(async move {
+            let (mut found, mut through) = (Vec::new(), None);
+            while found.len() < limit {
+                let asked = HistoryRequest { account, through };
+                let part = self.ask(|reply| Request::History(asked, reply)).await?;
+                found.extend(part.transfers);
+                through = part.next;
+                if through.is_none() {
+                    break;
+                }
+            }
+            found.truncate(limit);
+            Ok(found)
+        })
     }
 }
 

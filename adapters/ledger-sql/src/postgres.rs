@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use clock::Timestamp;
-use ledger::{AccountId, AccountState, ChainHash, GENESIS, Head, Recorded, TransferId};
+use ledger::{AccountId, AccountState, ChainHash, Entry, GENESIS, Head, Recorded, TransferId};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
@@ -61,6 +61,10 @@ const TRANSFERS: &str = "
 SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
 JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
 LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq";
+const WINDOW: &str = "
+SELECT journal.seq, record, settlements.state FROM ledger_journal journal
+LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq
+WHERE journal.seq > $1 AND journal.seq <= $2 ORDER BY journal.seq";
 const HOLDS: &str = "SELECT hash FROM ledger_journal WHERE seq = $1";
 const COMMIT: &str = "
 WITH head AS (
@@ -281,6 +285,16 @@ impl Store for PostgresStore {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         let rows = self.rows(sqlx::query(TRANSFERS).bind(ids)).await?;
         rows.iter().map(read_recorded).collect()
+    }
+
+    async fn window(&mut self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        let first = through.saturating_sub(count).cast_signed();
+        let rows = self.rows(sqlx::query(WINDOW).bind(first).bind(through.cast_signed())).await?;
+        let read = |row: &PgRow| {
+            let (seq, settlement): (i64, Option<i16>) = (row.try_get(0)?, row.try_get(2)?);
+            Ok((decode(seq.cast_unsigned(), row.try_get(1)?)?, settlement.map(i64::from)))
+        };
+        rows.iter().map(read).collect()
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ mod lock;
 use std::path::Path;
 
 use clock::Timestamp;
-use ledger::{AccountId, AccountState, GENESIS, Head, Recorded, TransferId};
+use ledger::{AccountId, AccountState, Entry, GENESIS, Head, Recorded, TransferId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::OpenLedgerError;
@@ -125,6 +125,21 @@ impl SqliteStore {
         Ok(found)
     }
 
+    fn read_window(&self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, record, (SELECT state FROM settlements WHERE pending = seq) FROM journal
+             WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+        )?;
+        let mut rows = statement.query([through.saturating_sub(count), through])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let seq = row.get(0)?;
+            let record = row.get_ref(1)?.as_blob().map_err(|error| StoreError::Damaged(error.to_string()))?;
+            found.push((decode(seq, record)?, row.get(2)?));
+        }
+        Ok(found)
+    }
+
     fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         {
@@ -198,6 +213,10 @@ impl Store for SqliteStore {
 
     async fn transfers(&mut self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
         self.read_transfers(ids)
+    }
+
+    async fn window(&mut self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        self.read_window(through, count)
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {

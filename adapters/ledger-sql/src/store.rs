@@ -69,6 +69,14 @@ pub(crate) trait Store: Send {
         ids: &[TransferId],
     ) -> impl Future<Output = Result<Vec<(TransferId, Recorded)>, StoreError>> + Send;
 
+    /// At most `count` entries up to and including `through`, oldest first, each with the stored settlement of the
+    /// reservation it made.
+    fn window(
+        &mut self,
+        through: u64,
+        count: u64,
+    ) -> impl Future<Output = Result<Vec<(Entry, Option<i64>)>, StoreError>> + Send;
+
     /// Writes the changes durably and at once, or not at all. `Moved` if the journal does not end where they begin.
     fn commit(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

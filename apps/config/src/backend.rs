@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use money::Ratio;
+use ilp_packet::Address;
+use stream_pay::Slippage;
 use url::Url;
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ pub struct Backend {
     /// `AUTH_SERVICE_API_URL`: where tenants are mirrored to.
     pub auth_service_api_url: Url,
     /// `ILP_ADDRESS` of the instance and its operator.
-    pub ilp_address: String,
+    pub ilp_address: Address,
     /// `ILP_CONNECTOR_URL` announced to peers.
     pub ilp_connector_url: Url,
     /// `KEY_ID` of the instance's Open Payments client key.
@@ -157,7 +158,7 @@ pub struct Payments {
     /// `EXCHANGE_RATES_LIFETIME`.
     pub exchange_rates_lifetime: Duration,
     /// `SLIPPAGE`.
-    pub slippage: Ratio,
+    pub slippage: Slippage,
     /// `QUOTE_LIFESPAN`.
     pub quote_lifespan: Duration,
     /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`.
@@ -241,7 +242,7 @@ impl Backend {
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
         let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
-        let ilp_address = r.require_text("ILP_ADDRESS").filter(|address| judge_ilp_address(r, address));
+        let ilp_address = r.require_parsed::<Address>("ILP_ADDRESS");
         let ilp_connector_url = r.require_url("ILP_CONNECTOR_URL");
         let instance_name = r.require_text("INSTANCE_NAME");
         let key_id = r.require_text("KEY_ID");
@@ -332,17 +333,6 @@ pub(crate) fn read_listen_address(r: &mut Reader<'_>) -> std::net::IpAddr {
     r.parsed("LISTEN_ADDRESS").unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
-fn judge_ilp_address(r: &mut Reader<'_>, address: &str) -> bool {
-    let schemes = ["g", "private", "example", "peer", "self", "test", "test1", "test2", "test3", "local"];
-    let (scheme, rest) = address.split_once('.').unwrap_or((address, ""));
-    let segment = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_~-".contains(&b));
-    let valid = schemes.contains(&scheme) && rest.split('.').all(segment) && address.len() <= 1023;
-    if !valid {
-        r.problem("ILP_ADDRESS", format!("{address:?} is no ILP address such as test.my-wallet"));
-    }
-    valid
-}
-
 fn read_accounting(r: &mut Reader<'_>) -> Accounting {
     // The reference defaults to TigerBeetle; here it is used where its addresses are given.
     let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
@@ -383,7 +373,8 @@ fn read_wallet_addresses(r: &mut Reader<'_>, open_payments_url: &Url) -> WalletA
 }
 
 fn read_payments(r: &mut Reader<'_>) -> Payments {
-    let one_percent = Ratio::new(1, 100).unwrap_or(Ratio::ZERO);
+    // One hundredth, as the reference.
+    let usual: Option<Slippage> = "0.01".parse().ok();
     let approval = IncomingApproval {
         timeout: r.millis("INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS", 10_000),
         interval: r.millis("INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS", 1_000),
@@ -393,7 +384,7 @@ fn read_payments(r: &mut Reader<'_>) -> Payments {
     Payments {
         exchange_rates_url: r.url("EXCHANGE_RATES_URL"),
         exchange_rates_lifetime: r.millis("EXCHANGE_RATES_LIFETIME", 15_000),
-        slippage: r.fraction("SLIPPAGE", one_percent),
+        slippage: r.parsed("SLIPPAGE").or(usual).unwrap_or(Slippage::NONE),
         quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
         incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
         outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
@@ -469,7 +460,7 @@ mod tests {
             backend.ports,
             BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: None }
         );
-        assert_eq!(backend.payments.slippage, Ratio::new(1, 100).unwrap());
+        assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);
         assert_eq!(backend.accounting, Accounting::Sql);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use money::{Rate, Ratio};
 use url::Url;
 
 use crate::{DatabaseUrl, Environment, Mode, Secret};
@@ -164,19 +163,6 @@ impl<'a> Reader<'a> {
         Duration::from_millis(self.number(name, default, 0..=100 * 365 * 24 * 3_600_000))
     }
 
-    /// A decimal fraction of at least 0 and below 1, exactly.
-    pub(crate) fn fraction(&mut self, name: &str, default: Ratio) -> Ratio {
-        let fraction = self.read(name, |text| {
-            let zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
-            let ratio =
-                if zero { Some(Ratio::ZERO) } else { text.parse::<Rate>().ok().and_then(|r| r.between_scales(0, 0)) };
-            ratio
-                .filter(|ratio| *ratio < Ratio::ONE)
-                .ok_or_else(|| format!("{text:?} is no fraction from 0 to below 1"))
-        });
-        fraction.unwrap_or(default)
-    }
-
     /// 32 octets in base64.
     pub(crate) fn key32(&mut self, name: &str) -> Option<[u8; 32]> {
         self.read(name, |text| {
@@ -206,20 +192,6 @@ fn http_url(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fraction_is_exact_and_below_one() {
-        let environment = Environment::of([("A", "0.01"), ("B", "0"), ("C", "1"), ("D", "x")]);
-        let mut reader = Reader::new(&environment);
-        let default = Ratio::new(1, 3).unwrap();
-        assert_eq!(reader.fraction("A", default), Ratio::new(1, 100).unwrap());
-        assert_eq!(reader.fraction("B", default), Ratio::ZERO);
-        assert_eq!(reader.fraction("C", default), default);
-        assert_eq!(reader.fraction("D", default), default);
-        assert_eq!(reader.fraction("E", default), default);
-        let names: Vec<_> = reader.problems.iter().map(|p| p.name.as_str()).collect();
-        assert_eq!(names, ["C", "D"]);
-    }
 
     #[test]
     fn a_relative_or_foreign_url_is_refused() {

@@ -18,11 +18,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run two complete, peered institutions in this process, nothing to install.
+    Dev(DevOptions),
     /// Send money between wallet addresses and show what moved.
     ///
     /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity,
     /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 1 anything else.
     Pay(Box<PayOptions>),
+    /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
+    Backend,
     /// Run the authorization server. Configured by the environment.
     Auth,
     /// Run the built-in account-servicing entity. Configured by the environment.
@@ -37,10 +41,49 @@ impl Command {
     /// Threads for this command: the playground shares its machine with its user.
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
-            Self::Auth | Self::Wallet => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            Self::Dev(_) => 2,
+            Self::Backend | Self::Auth | Self::Wallet => {
+                std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+            }
             _ => 1,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevOptions {
+    /// Where databases and keys are kept.
+    #[arg(long, default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Forget everything and start over.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Run one institution only; the other is expected on its own ports.
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<InstitutionName>,
+    /// First of forty ports to use instead of 3000… and 4000….
+    #[arg(long, value_name = "BASE")]
+    pub(crate) ports: Option<u16>,
+    /// PostgreSQL server to keep everything in, as postgres://user@host:port; databases are created.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<Url>,
+    /// Prefix of the database names on that server.
+    #[arg(long, default_value = "rafiki_dev", requires = "database")]
+    pub(crate) database_name: String,
+    /// Redis to share caches in.
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
+    /// Log level or filter, written to standard error.
+    #[arg(long, env = "LOG_LEVEL", default_value = "warn")]
+    pub(crate) log: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstitutionName {
+    /// Cloud Nine Wallet.
+    CloudNine,
+    /// Happy Life Bank.
+    HappyLife,
 }
 
 #[derive(Debug, Args)]

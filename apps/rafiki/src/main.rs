@@ -45,7 +45,9 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
+        Command::Backend => roles::run_backend().await,
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
         Command::Migrate(options) => migrate::run(&options).await,

@@ -151,6 +151,7 @@ codes! {
         E::Duplicate => Duplicate,
     }
     a::RevokeKeyError { E::Unknown => NotFound }
+    a::AccountTransfersError { E::InvalidId => Internal }
     a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,

@@ -1,5 +1,6 @@
 //! The object types of the schema, a file per entity: how a value of the model is shown.
 
+pub(crate) mod accounting;
 pub(crate) mod amount;
 pub(crate) mod asset;
 pub(crate) mod incoming_payment;

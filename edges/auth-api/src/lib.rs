@@ -39,7 +39,7 @@ use crate::session::Sessions;
 const BODY_MAX: usize = 1024 * 1024;
 
 /// What the listeners need to know besides the service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiSettings {
     /// Where scheme and host of signed URLs come from.
     pub target_origin: TargetOrigin,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use clock::{Clock, ManualClock};
 use ledger::{
-    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount, NewTransfer, TransferId,
+    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount, NewTransfer, Transfer,
+    TransferId,
 };
 
 use crate::{Generator, Model, Scope, Step};
@@ -69,6 +70,34 @@ async fn look(
         shown.iter_mut().chain(&mut expected).flatten().for_each(|transfer| transfer.timestamp = now);
     }
     assert_eq!(shown, expected, "{context}");
+    look_at_histories(ledger, model, clock, context).await
+}
+
+/// Every account tells its transfers, newest first, and a part of them when fewer are asked for.
+async fn look_at_histories(
+    ledger: &dyn Ledger,
+    model: &Model,
+    clock: &ManualClock,
+    context: &str,
+) -> Result<(), LedgerUnavailable> {
+    let now = clock.now();
+    for account in model.account_ids() {
+        let touches = |transfer: &Transfer| {
+            let made = transfer.created;
+            let settles = made.flags.post_pending_transfer || made.flags.void_pending_transfer;
+            !settles && (made.debit_account_id == account || made.credit_account_id == account)
+        };
+        let recorded = model.transfer_ids().into_iter().filter_map(|id| model.transfer(now, id));
+        let mut expected: Vec<_> =
+            recorded.filter(touches).map(|transfer| (transfer.created.id, transfer.state)).collect();
+        let shown = ledger.transfers_of(account, usize::MAX).await?;
+        assert!(shown.is_sorted_by(|newer, older| newer.timestamp >= older.timestamp), "{context}");
+        assert_eq!(ledger.transfers_of(account, 3).await?, shown[..shown.len().min(3)], "{context}");
+        let mut shown: Vec<_> = shown.iter().map(|transfer| (transfer.created.id, transfer.state)).collect();
+        shown.sort_by_key(|(id, _)| *id);
+        expected.sort_by_key(|(id, _)| *id);
+        assert_eq!(shown, expected, "{context}");
+    }
     Ok(())
 }
 

@@ -1,13 +1,15 @@
 //! Tenants as the authorization server knows them: mirrored from the backend, never made here.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::ids::TenantId;
 use crate::secret::SecretHash;
 
-/// An account-servicing entity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An account-servicing entity. Its debug form hides the secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tenant {
     /// Its id, the same as in the backend.
     pub id: TenantId,
@@ -15,6 +17,12 @@ pub struct Tenant {
     pub identity_provider: Option<IdentityProvider>,
     /// Signs its Admin API requests.
     pub api_secret: String,
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// The consent pages of a tenant.

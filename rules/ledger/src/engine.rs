@@ -33,4 +33,8 @@ pub trait Ledger: Send + Sync {
 
     /// The transfers with these ids, `None` where there is none.
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>>;
+
+    /// The newest transfers of an account, newest first, at most `limit`. Posts and voids are not listed: they show
+    /// in the state of the transfer they settled.
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>>;
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use clock::{Clock, Timestamp};
 
 use crate::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture, NewAccount,
-    NewTransfer, Recorded, Transfer, TransferId, WorkingSet,
+    Account, AccountId, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture,
+    NewAccount, NewTransfer, Recorded, Transfer, TransferId, WorkingSet,
 };
 
 /// A ledger that lives as long as the process.
@@ -104,6 +104,23 @@ impl Ledger for MemoryLedger {
                     Some(Recorded::Spent) | None => None,
                 })
                 .collect())
+        })
+    }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            let made = state.journal.iter().rev().filter_map(|entry| match &entry.event {
+                Event::Moved(movement) if movement.cause == Cause::Made => {
+                    movement.posting_of(account).map(|_| movement.transfer.id)
+                }
+                _ => None,
+            });
+            let found = made.filter_map(|id| match state.set.transfer(id) {
+                Some(Recorded::Made { transfer, .. }) => Some(*transfer),
+                Some(Recorded::Spent) | None => None,
+            });
+            Ok(found.take(limit).collect())
         })
     }
 }

@@ -151,7 +151,7 @@ impl Source {
     /// The account the packet's money is taken from and the id of its transfers; `None` where none moves.
     pub(crate) fn transfer(&self, packet: &PrepareBuf) -> Option<(AccountId, TransferId)> {
         let account = self.account().filter(|_| packet.amount() != 0)?;
-        Some((account, packet_transfer_id(account, &packet.execution_condition())))
+        Some((account, packet_transfer_id(account, &packet.execution_condition(), 0)))
     }
 
     pub(crate) fn peer(&self) -> Option<&Arc<PeerAccount>> {

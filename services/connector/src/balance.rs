@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::accounts::AccountAsset;
 use crate::outcome::Stop;
-use crate::recorded::Recorded;
+use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
 
 /// The pause before an unsure ledger is asked again.
@@ -24,19 +24,20 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// The id from which the transfers of a packet derive: of the account it is taken from and its condition.
 ///
 /// A STREAM packet's condition depends on all its data, so no two packets share one, and a repetition does.
-pub fn packet_transfer_id(source: AccountId, condition: &Condition) -> TransferId {
+/// `generation` counts the holds of the packet that ran out before anybody knew its outcome.
+pub fn packet_transfer_id(source: AccountId, condition: &Condition, generation: u64) -> TransferId {
     let mut hash = Sha256::new();
     hash.update(source.as_uuid().as_bytes());
     hash.update(condition.as_bytes());
     let digest = hash.finalize();
     let mut cause = [0; 16];
     cause.copy_from_slice(&digest[..16]);
-    TransferId::derived(Uuid::from_bytes(cause), "packet", 0)
+    TransferId::derived(Uuid::from_bytes(cause), "packet", generation)
 }
 
-/// The transfers of a packet that can exist: those of its hold or its credit.
+/// The transfers an own payment's packet can have: those of its hold, which never runs out, or of its credit.
 pub fn packet_legs(source: AccountId, condition: &Condition) -> [TransferId; 2] {
-    Movement::leg_ids(packet_transfer_id(source, condition))
+    Movement::leg_ids(packet_transfer_id(source, condition, 0))
 }
 
 /// One end of a packet's transfer.
@@ -136,10 +137,24 @@ impl Balance {
         Ok(hold.0.outcome(&results)?)
     }
 
-    /// What the ledger knows of the packet with this id.
-    pub(crate) async fn recorded(&self, id: TransferId) -> Result<Option<Recorded>, LedgerUnavailable> {
-        let legs = self.ledger.transfers(Movement::leg_ids(id).to_vec()).await?;
-        Ok(Recorded::of(legs.into_iter().flatten().collect()))
+    /// What the ledger knows of the packet taken from `source`: its last hold, or its credit.
+    pub(crate) async fn recorded(
+        &self,
+        source: AccountId,
+        condition: &Condition,
+    ) -> Result<Option<Recorded>, LedgerUnavailable> {
+        let mut last = None;
+        for generation in 0.. {
+            let id = packet_transfer_id(source, condition, generation);
+            let legs = self.ledger.transfers(Movement::leg_ids(id).to_vec()).await?;
+            let Some(found) = Recorded::of(generation, legs.into_iter().flatten().collect()) else { break };
+            let lapsed = found.standing() == Standing::Lapsed;
+            last = Some(found);
+            if !lapsed {
+                break;
+            }
+        }
+        Ok(last)
     }
 
     async fn make(&self, movement: &Movement, until: Timestamp) -> Result<(), BalanceError> {

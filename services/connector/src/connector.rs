@@ -191,9 +191,10 @@ impl Inner {
         self.repeat(&directory, source, arrived, &mut packet, recorded).await
     }
 
-    async fn recorded(&self, source: &Source, packet: &PrepareBuf) -> Result<Option<Recorded>, Stop> {
-        let Some((_, id)) = source.transfer(packet) else { return Ok(None) };
-        self.balance.recorded(id).await.map_err(|error| {
+    /// What the ledger knows of the packet.
+    pub(crate) async fn recorded(&self, source: &Source, packet: &PrepareBuf) -> Result<Option<Recorded>, Stop> {
+        let Some((account, _)) = source.transfer(packet) else { return Ok(None) };
+        self.balance.recorded(account, &packet.execution_condition()).await.map_err(|error| {
             tracing::warn!(%error, "packet not looked up");
             Stop::Unresolved
         })

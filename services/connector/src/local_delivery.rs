@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use clock::Entropy;
 use ilp_packet::PrepareBuf;
-use ledger::TransferId;
 use stream::{ConnectionId, Decision};
 
 use crate::accounts::Source;
@@ -39,11 +38,8 @@ pub(crate) async fn deliver(
     let room = match account.room.as_deref().map(|room| room.take(money.amount())) {
         Some(None) => {
             // Perhaps it is this very packet that took the room, and only its reply was lost.
-            return if was_here(connector, id).await? {
-                Err(Stop::Repeated)
-            } else {
-                Ok(money.decline_temporarily().into())
-            };
+            let known = connector.recorded(source, packet).await?;
+            return if known.is_some() { Err(Stop::Repeated) } else { Ok(money.decline_temporarily().into()) };
         }
         Some(taken) => taken,
         None => None,
@@ -82,10 +78,6 @@ pub(crate) async fn deliver_again(
 
 fn entropy(connector: &Inner) -> &dyn Entropy {
     &*connector.entropy
-}
-
-async fn was_here(connector: &Inner, id: TransferId) -> Result<bool, Stop> {
-    connector.balance.recorded(id).await.map(|found| found.is_some()).map_err(|_| Stop::Unresolved)
 }
 
 async fn tell(connector: &Inner, receiver: &LocalReceiver, amount: u64) {

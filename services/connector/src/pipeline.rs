@@ -120,9 +120,10 @@ impl Inner {
         match decision {
             Ok(Decision::Fulfilled(reply)) => {
                 if let Err(error) = self.balance.post(hold, until).await {
-                    // The peer is owed money that nobody here has paid for yet: the fulfillment stays here.
+                    // The peer is owed money that nobody here has paid for yet: the fulfillment stays here until a
+                    // repetition posts the hold, or a new one if this has run out meanwhile.
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
-                    return Err(error.into());
+                    return Err(Stop::Unresolved);
                 }
                 self.liquidity.moved(source, peer.asset());
                 Ok(reply)
@@ -153,7 +154,7 @@ impl Inner {
     }
 
     /// Longer than the packet can be under way, so that a Fulfill always finds its hold.
-    fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
+    pub(crate) fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
         match source {
             Source::Payment(_) => Life::UntilSettled,
             Source::Peer(_) | Source::Quote(_) => {

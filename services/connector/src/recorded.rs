@@ -6,6 +6,8 @@ use payments_model::accounting::Movement;
 /// The transfers of a packet.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
+    /// How many holds of the packet ran out before this one.
+    pub(crate) generation: u64,
     legs: Vec<Transfer>,
 }
 
@@ -18,14 +20,16 @@ pub(crate) enum Standing {
     Held,
     /// Held for a peer and posted.
     Posted,
-    /// Given back.
+    /// Given back, because the packet was certainly not paid.
     GivenBack,
+    /// Held until the time was over, undecided.
+    Lapsed,
 }
 
 impl Recorded {
     /// The record of these legs; `None` if there are none.
-    pub(crate) fn of(legs: Vec<Transfer>) -> Option<Self> {
-        (!legs.is_empty()).then_some(Self { legs })
+    pub(crate) fn of(generation: u64, legs: Vec<Transfer>) -> Option<Self> {
+        (!legs.is_empty()).then_some(Self { generation, legs })
     }
 
     /// How the packet stands. Its legs stand alike, for they are settled together.
@@ -34,7 +38,8 @@ impl Recorded {
             Some(TransferState::Single) => Standing::Credited,
             Some(TransferState::Pending) => Standing::Held,
             Some(TransferState::Posted) => Standing::Posted,
-            Some(TransferState::Voided | TransferState::Expired) | None => Standing::GivenBack,
+            Some(TransferState::Voided) | None => Standing::GivenBack,
+            Some(TransferState::Expired) => Standing::Lapsed,
         }
     }
 

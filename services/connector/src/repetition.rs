@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ilp_packet::{ErrorCode, PrepareBuf};
 
 use crate::accounts::{PeerAccount, Source};
-use crate::balance::Hold;
+use crate::balance::{End, Hold, packet_transfer_id};
 use crate::connector::Inner;
 use crate::directory::Directory;
 use crate::forward::Decision;
@@ -36,7 +36,9 @@ impl Inner {
         }
         match recorded.standing() {
             Standing::Credited => self.credited_before(directory, source, packet, &recorded).await,
-            Standing::Held | Standing::Posted => self.held_before(directory, source, arrived, packet, recorded).await,
+            Standing::Held | Standing::Posted | Standing::Lapsed => {
+                self.held_before(directory, source, arrived, packet, recorded).await
+            }
             Standing::GivenBack => Err(Refusal::internal().into()),
         }
     }
@@ -75,13 +77,15 @@ impl Inner {
             tracing::error!("the peer of a held packet is not in the directory now");
             return Err(Stop::Unresolved);
         };
-        let posted = recorded.standing() == Standing::Posted;
+        let standing = recorded.standing();
+        let posted = standing == Standing::Posted;
         let forwarder = self.forwarder();
         if let Err(error) = forwarder.get_to_know(&peer).await {
             tracing::warn!(peer.id = %peer.id(), %error, "peer of a held packet does not answer");
             return Err(Stop::Unresolved);
         }
-        if posted && peer.state.repeats() == Repeats::Never {
+        let never = peer.state.repeats() == Repeats::Never;
+        if posted && never {
             return Err(Stop::Paid);
         }
         // Too late to be sent again, but not proof of anything: a later attempt with a fresh expiry finds out.
@@ -89,8 +93,12 @@ impl Inner {
         packet.set_expires_at(expires_at.map_err(|_| Stop::Unresolved)?);
         packet.set_amount(amount);
 
-        let hold = Hold::recorded(recorded);
-        if peer.state.repeats() == Repeats::Never {
+        let hold = match standing {
+            Standing::Lapsed if never => return Err(Refusal::expired().into()),
+            Standing::Lapsed => self.hold_again(source, arrived, packet, &peer, recorded.generation + 1).await?,
+            _ => Hold::recorded(recorded),
+        };
+        if never {
             // It may have been paid or not; asking again could pay it twice. Its silence counted as a refusal.
             let silence = Err(Refusal::expired().into());
             return self.settle(source, &peer, &hold, silence, arrived.expires_at).await;
@@ -102,6 +110,28 @@ impl Inner {
             }
             decision => self.settle(source, &peer, &hold, decision, arrived.expires_at).await,
         }
+    }
+}
+
+impl Inner {
+    /// Holds the money of a packet anew whose hold ran out; short of money, its outcome stays unknown.
+    async fn hold_again(
+        &self,
+        source: &Source,
+        arrived: Arrived,
+        packet: &PrepareBuf,
+        peer: &PeerAccount,
+        generation: u64,
+    ) -> Result<Hold, Stop> {
+        let account = source.account().ok_or(Stop::Unresolved)?;
+        let id = packet_transfer_id(account, &packet.execution_condition(), generation);
+        let from = End { account, asset: source.asset(), amount: arrived.amount };
+        let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
+        let life = self.life(source, packet, self.clock.now());
+        self.balance.hold(id, from, to, life).await.map_err(|error| {
+            tracing::warn!(%error, peer.id = %peer.id(), "money of a repeated packet not held again");
+            Stop::Unresolved
+        })
     }
 }
 

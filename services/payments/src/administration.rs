@@ -11,6 +11,7 @@ mod payment_withdrawals;
 mod peers;
 mod settlement;
 mod tenants;
+mod transfers;
 mod wallet_address_keys;
 mod wallet_address_url;
 mod wallet_addresses;
@@ -30,6 +31,7 @@ pub use payment_withdrawals::PaymentToWithdraw;
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
 pub use settlement::SettleError;
 pub use tenants::PutSettingsError;
+pub use transfers::{AccountTransfers, AccountTransfersError};
 pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};
 pub use wallet_address_url::{InvalidWalletAddressUrl, resolve as resolve_wallet_address_url};
 pub use wallet_addresses::{

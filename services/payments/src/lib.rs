@@ -48,3 +48,10 @@ pub use service::{Payments, PaymentsParts};
 pub use settings::{IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
 pub use wallet_address_lookup::WalletAddressLookup;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod flow_tests;
+#[cfg(test)]
+mod testing;

@@ -10,7 +10,7 @@ use crate::create_outgoing_payment::FUNDING_QUEUE;
 use crate::send_outgoing_payment::SENDING_QUEUE;
 
 /// After a crash a payment is taken up again when this has passed.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(5);
 
 impl Payments {
     /// The workers of outgoing payments, of those never funded, and of incoming payments whose time is over.

@@ -33,6 +33,8 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_by_tenant ON grants (tenant_id, created_at, id);
 CREATE INDEX grants_by_age ON grants (created_at, id);
+-- For forgetting what gave nothing, or gives nothing any more.
+CREATE INDEX grants_by_end ON grants (finalization_reason, interaction_expires_at, created_at);
 
 -- Whose resources a grant is about, for listing by owner.
 CREATE TABLE grant_identifiers (

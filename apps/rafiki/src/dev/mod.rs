@@ -1,3 +1,138 @@
-//! The playground: two institutions and what they tell other commands about themselves (localenv).
+//! `rafiki dev`: two complete, peered institutions in one process (localenv).
+//!
+//! Each is put together by the same functions as a single role, from an environment of the reference's variables.
 
+pub(crate) mod databases;
+pub(crate) mod institution;
+pub(crate) mod playground;
+pub(crate) mod ports;
 pub(crate) mod session;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use clock::Stopwatch;
+
+use crate::cli::{DevOptions, InstitutionName};
+use crate::failure::Failure;
+use crate::output::Table;
+use crate::roles::running::stop_signal;
+use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
+use playground::{Playground, Storage};
+use ports::{Listeners, Ports};
+use session::Session;
+
+pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
+    let watch = Stopwatch::start();
+    telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let chosen: Vec<InstitutionName> =
+        options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
+    let ports = |institution: InstitutionName| match options.ports {
+        Some(base) => Ports::from_base(base, institution),
+        None => Ok(Ports::localenv(institution)),
+    };
+
+    let mut listeners = Vec::with_capacity(chosen.len());
+    for institution in &chosen {
+        listeners.push(Listeners::bind(&ports(*institution)?).await?);
+    }
+    if options.fresh {
+        forget(&options.data_dir, &chosen)?;
+    }
+    let storage = match &options.database {
+        Some(server) => Storage::Server { url: server, prefix: &options.database_name, fresh: options.fresh },
+        None => Storage::Files,
+    };
+    let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref())?;
+    let mut running = Vec::with_capacity(chosen.len());
+    let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
+        let institution = by_name(*institution);
+        let peer = ports(other(institution.which))?.connector;
+        let started = playground.start(institution, listeners, peer).await?;
+        eprintln!("  {} started after {} ms", institution.name, watch.elapsed().as_millis());
+        Ok::<_, Failure>(started)
+    });
+    for started in futures::future::join_all(starting).await {
+        running.push(started?);
+    }
+
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    let seeded = futures::future::join_all(running.iter().map(playground::Started::seed));
+    let interrupted = tokio::select! {
+        results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; false }
+        () = &mut stop => true,
+    };
+    if !interrupted {
+        for institution in &running {
+            institution.write_session(&options.data_dir)?;
+        }
+        let sessions: Vec<&Session> = running.iter().map(playground::Started::session).collect();
+        print!("{}", introduction(&sessions, &options.data_dir));
+        println!("ready in {} ms", watch.elapsed().as_millis());
+        println!("ready");
+        stop.await;
+    }
+    eprintln!("Stopping…");
+    for institution in &running {
+        institution.forget_session(&options.data_dir);
+    }
+    futures::future::join_all(running.into_iter().map(playground::Started::stop)).await;
+    Ok(())
+}
+
+pub(crate) fn by_name(name: InstitutionName) -> &'static Institution {
+    match name {
+        InstitutionName::CloudNine => &CLOUD_NINE,
+        InstitutionName::HappyLife => &HAPPY_LIFE,
+    }
+}
+
+fn other(name: InstitutionName) -> InstitutionName {
+    match name {
+        InstitutionName::CloudNine => InstitutionName::HappyLife,
+        InstitutionName::HappyLife => InstitutionName::CloudNine,
+    }
+}
+
+/// Removes what these institutions keep; nothing else in the folder is touched.
+fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
+    for institution in chosen.iter().map(|name| by_name(*name)) {
+        let folder = institution.folder(data_dir);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::io(format!("cannot remove {}", folder.display()), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a newcomer needs to know.
+fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
+    let mut urls = Table::new();
+    urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet"]);
+    let mut addresses = Table::new();
+    for session in sessions {
+        let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
+        urls.row([
+            session.name.clone(),
+            plain(&session.open_payments_url),
+            plain(&session.admin_url),
+            plain(&session.auth_url),
+            plain(&session.wallet_url),
+        ]);
+        for address in &session.wallet_addresses {
+            addresses.row([address.url.as_str(), &address.name, &address.asset_code]);
+        }
+    }
+    let mut text = format!("\n{}\nWallet addresses\n{}", urls.render(0), addresses.render(2));
+    let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
+    if let (Some(from), Some(to)) = (first(0), first(1)) {
+        let folder =
+            if data_dir == Path::new("./data") { String::new() } else { format!(" --data-dir {}", data_dir.display()) };
+        text.extend(["\nTry:  rafiki pay --from ", &from.url, " --to ", &to.url, " --send 10.00", &folder, "\n\n"]);
+    }
+    text
+}

@@ -3,10 +3,12 @@
 //! `dev` uses the same functions with sections of its own making.
 
 pub(crate) mod auth;
+pub(crate) mod backend;
 mod cache;
 pub(crate) mod ground;
 pub(crate) mod running;
 pub(crate) mod wallet;
 
 pub(crate) use auth::run as run_auth;
+pub(crate) use backend::run as run_backend;
 pub(crate) use wallet::run as run_wallet;

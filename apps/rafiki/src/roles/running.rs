@@ -25,6 +25,7 @@ pub(crate) struct Running {
     workers_stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
     listeners_stop: watch::Sender<bool>,
+    drains: Vec<Closing>,
     closings: Vec<Closing>,
 }
 
@@ -33,7 +34,8 @@ impl Running {
         let (workers_stop, _) = watch::channel(false);
         let (listeners_stop, _) = watch::channel(false);
         let (workers, listeners) = (JoinSet::new(), JoinSet::new());
-        Self { name, workers, workers_stop, listeners, listeners_stop, closings: Vec::new() }
+        let (drains, closings) = (Vec::new(), Vec::new());
+        Self { name, workers, workers_stop, listeners, listeners_stop, drains, closings }
     }
 
     /// Serves `router` on `listener` until the role stops.
@@ -59,6 +61,11 @@ impl Running {
         self.workers.spawn(worker(stop));
     }
 
+    /// Done between the end of the workers and that of the listeners, in the order given.
+    pub(crate) fn before_listeners(&mut self, drain: impl Future<Output = ()> + Send + 'static) {
+        self.drains.push(Box::pin(drain));
+    }
+
     /// Done last, in the order given.
     pub(crate) fn on_close(&mut self, closing: impl Future<Output = ()> + Send + 'static) {
         self.closings.push(Box::pin(closing));
@@ -68,12 +75,17 @@ impl Running {
     pub(crate) async fn stop(mut self) {
         self.workers_stop.send_replace(true);
         end(self.name, "workers", &mut self.workers, WORKERS_MAX).await;
+        bounded(self.name, self.drains).await;
         self.listeners_stop.send_replace(true);
         end(self.name, "listeners", &mut self.listeners, LISTENERS_MAX).await;
-        for closing in self.closings {
-            if tokio::time::timeout(STORES_MAX, closing).await.is_err() {
-                tracing::warn!(role = self.name, "a store did not close in time");
-            }
+        bounded(self.name, self.closings).await;
+    }
+}
+
+async fn bounded(role: &str, closings: Vec<Closing>) {
+    for closing in closings {
+        if tokio::time::timeout(STORES_MAX, closing).await.is_err() {
+            tracing::warn!(role, "something did not close in time");
         }
     }
 }

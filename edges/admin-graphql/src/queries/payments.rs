@@ -7,6 +7,7 @@ use payments::ResolveReceiverError;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::types::accounting::AccountingTransferConnection;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
 use crate::types::page::{SortOrder, page_request};
@@ -29,6 +30,20 @@ impl PaymentsQuery {
                 Err(Refusal::new("receiver does not exist", Code::NotFound).into())
             }
         }
+    }
+
+    /// What moved an account, given by its owner's id or, for a settlement account, by its ledger number.
+    async fn accounting_transfers(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        limit: Option<i32>,
+    ) -> Result<AccountingTransferConnection> {
+        let call = Call::of(context)?;
+        let limit = usize::try_from(limit.unwrap_or(20));
+        let limit = limit.map_err(|_| Refusal::new("limit must not be negative", Code::BadUserInput))?;
+        let found = call.administration().account_transfers(call.caller, &id, limit).await;
+        Ok(found.map_err(Refusal::from)?.into())
     }
 
     /// Quotes are shown to the tenant they were made for only, the operator not excepted.

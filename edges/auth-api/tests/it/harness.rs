@@ -193,6 +193,12 @@ impl Server {
         }
     }
 
+    /// How many grants are kept.
+    pub(crate) async fn grants(&self) -> usize {
+        let page = self.admin(OPERATOR, OPERATOR_SECRET, "{ grants { edges { cursor } } }").await.unwrap();
+        page["grants"]["edges"].as_array().unwrap().len()
+    }
+
     pub(crate) async fn admin_raw(&self, tenant: &str, signature: &str, body: String) -> Answer {
         let headers = HeaderMap::from_iter([
             (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -1,9 +1,9 @@
 //! `POST` and `DELETE /token/{id}`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::harness::{Server, refused};
+use crate::harness::{Server, parameter, refused};
 
 fn managed(answer: &Value) -> (String, String) {
     let token = &answer["access_token"];
@@ -85,5 +85,21 @@ on_each_database! {
         server.wait(601 + 720 * 3600);
         server.auth.purge().await;
         assert_eq!(server.signed("POST", &manage, None, None).await.status, 401);
+        assert_eq!(server.grants().await, 0, "a grant without consent goes with its last token");
+    }
+
+    async fn questions_nobody_answered_are_forgotten_and_issued_grants_are_not(database) {
+        let server = Server::on(database).await;
+        server.outgoing_grant().await;
+        let rejected = server.outgoing_grant().await;
+        server.consent(&rejected, "reject").await.location();
+        let accepted = server.outgoing_grant().await;
+        let back = server.consent(&accepted, "accept").await.location();
+        server.wait(5);
+        let body = json!({"interact_ref": parameter(&back, "interact_ref")});
+        assert_eq!(server.go_on(&accepted, Some(&body)).await.status, 200);
+        server.wait(600 + 720 * 3600);
+        server.auth.purge().await;
+        assert_eq!(server.grants().await, 1);
     }
 }

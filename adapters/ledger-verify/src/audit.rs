@@ -1,0 +1,368 @@
+//! Replays the journal and holds every entry, and every table beside the journal, against what the replay says.
+//!
+//! Knows nothing of databases. Entries come in order; the tables come after the last entry.
+
+use std::collections::HashMap;
+
+use clock::Timestamp;
+use ledger::{
+    Account, AccountId, AccountState, Balances, Cause, ChainHash, Entry, Event, GENESIS, Movement, NewAccount,
+    NewTransfer, Posting, TransferId, chain_hash,
+};
+
+use crate::report::{BadEntry, Report};
+use crate::totals::{Fingerprint, by_ledger};
+
+/// Faults told in a report; more would not help anyone.
+const FAULTS: usize = 10;
+/// Code of peers' accounts, and of ordinary transfers (data-model section 8.4).
+const PEER: u16 = 3;
+const TRANSFER: u16 = 1;
+/// Every so many movements of an account a waypoint is stored.
+const WAYPOINT_EVERY: u64 = 256;
+
+/// Everything the replay has learnt.
+#[derive(Default)]
+pub(crate) struct Audit {
+    seq: u64,
+    hash: ChainHash,
+    timestamp: Timestamp,
+    accounts: HashMap<AccountId, AccountState>,
+    reservations: HashMap<u64, Reservation>,
+    peer_movement: i128,
+    first_bad: Option<BadEntry>,
+    faults: Vec<String>,
+    /// Of the rows that the tables beside the journal must have.
+    expected: Tables,
+    found: Tables,
+    accounts_found: u64,
+    timeouts_found: u64,
+    /// Transfer ids up to this entry are all indexed; later ones may be.
+    indexed: u64,
+    later_ids: HashMap<TransferId, u64>,
+}
+
+#[derive(Default)]
+struct Tables {
+    ids: Fingerprint,
+    settlements: Fingerprint,
+    waypoints: Fingerprint,
+}
+
+#[derive(Clone, Copy)]
+struct Reservation {
+    transfer: NewTransfer,
+    expires_at: Option<Timestamp>,
+}
+
+impl Audit {
+    /// Transfer ids of entries up to `through` must be in the index; the rest may be.
+    pub(crate) fn indexed_through(&mut self, through: u64) {
+        self.indexed = through;
+    }
+
+    /// The next row of the journal. Returns whether there is a point in going on.
+    pub(crate) fn row(&mut self, seq: u64, hash: &[u8], record: &[u8]) -> bool {
+        if let Err(reason) = self.judge(seq, hash, record) {
+            self.first_bad = Some(BadEntry { seq: self.seq + 1, reason });
+        }
+        self.first_bad.is_none()
+    }
+
+    fn judge(&mut self, seq: u64, hash: &[u8], record: &[u8]) -> Result<(), String> {
+        if seq != self.seq + 1 {
+            return Err(format!("it is missing; the next entry there is has number {seq}"));
+        }
+        let previous = if self.seq == 0 { GENESIS } else { self.hash };
+        let chained = chain_hash(&previous, seq, record);
+        if chained != hash {
+            return Err("its hash does not follow from its content and the entry before".to_owned());
+        }
+        let entry = Entry::decode(seq, record).map_err(|malformed| malformed.to_string())?;
+        if entry.timestamp < self.timestamp {
+            return Err("it is earlier than the entry before".to_owned());
+        }
+        match &entry.event {
+            Event::AccountCreated(account) => self.account_created(&entry, account)?,
+            Event::IdSpent(id) => self.id_used(*id, seq)?,
+            Event::Moved(movement) => self.moved(&entry, movement)?,
+        }
+        (self.seq, self.hash, self.timestamp) = (seq, chained, entry.timestamp);
+        Ok(())
+    }
+
+    fn account_created(&mut self, entry: &Entry, created: &NewAccount) -> Result<(), String> {
+        let account = Account {
+            created: *created,
+            debits_pending: 0,
+            debits_posted: 0,
+            credits_pending: 0,
+            credits_posted: 0,
+            timestamp: entry.timestamp,
+        };
+        let state = AccountState { account, movements: 0, last_entry: entry.seq };
+        match self.accounts.insert(created.id, state) {
+            None => Ok(()),
+            Some(_) => Err(format!("account {} was created before", created.id)),
+        }
+    }
+
+    fn id_used(&mut self, id: TransferId, seq: u64) -> Result<(), String> {
+        if seq <= self.indexed {
+            self.expected.ids.add((id, seq));
+        } else if let Some(before) = self.later_ids.insert(id, seq) {
+            return Err(format!("its id was used by entry {before}"));
+        }
+        Ok(())
+    }
+
+    fn moved(&mut self, entry: &Entry, movement: &Movement) -> Result<(), String> {
+        let transfer = &movement.transfer;
+        let change = self.change(entry, movement)?;
+        if transfer.debit_account_id == transfer.credit_account_id {
+            return Err("it debits and credits one account".to_owned());
+        }
+        let [debit, credit] = change.sides();
+        let debit = self.side(entry, transfer, transfer.debit_account_id, movement.debit, debit)?;
+        let credit = self.side(entry, transfer, transfer.credit_account_id, movement.credit, credit)?;
+        if transfer.code == TRANSFER {
+            let posted = i128::try_from(change.posted).map_err(|_| "it moves more than can be summed".to_owned())?;
+            let flow = i128::from(credit.created.code == PEER) - i128::from(debit.created.code == PEER);
+            self.peer_movement = self
+                .peer_movement
+                .checked_add(flow * posted)
+                .ok_or_else(|| "peers moved more than can be summed".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// What a movement does to the totals, and whether its cause allows it.
+    fn change(&mut self, entry: &Entry, movement: &Movement) -> Result<Change, String> {
+        let transfer = &movement.transfer;
+        let flags = transfer.flags;
+        if !matches!(movement.cause, Cause::Expired { .. }) {
+            self.id_used(transfer.id, entry.seq)?;
+        }
+        match movement.cause {
+            Cause::Made if flags.post_pending_transfer || flags.void_pending_transfer => {
+                Err("it settles without a reservation".to_owned())
+            }
+            Cause::Made if flags.pending => {
+                let lifetime = i64::from(transfer.timeout_seconds) * 1000;
+                let expires_at = (lifetime > 0)
+                    .then(|| Timestamp::from_millis(entry.timestamp.as_millis().saturating_add(lifetime)));
+                self.reservations.insert(entry.seq, Reservation { transfer: *transfer, expires_at });
+                Ok(Change { reserved: transfer.amount, ..Change::default() })
+            }
+            Cause::Made => Ok(Change { posted: transfer.amount, ..Change::default() }),
+            Cause::Settled { pending } => {
+                let reservation = self.decided(pending, if flags.post_pending_transfer { 1 } else { 2 })?;
+                let reserved = &reservation.transfer;
+                let same = transfer.pending_id == reserved.id
+                    && transfer.debit_account_id == reserved.debit_account_id
+                    && transfer.credit_account_id == reserved.credit_account_id;
+                let amount_fits = if flags.post_pending_transfer {
+                    transfer.amount <= reserved.amount
+                } else {
+                    transfer.amount == reserved.amount
+                };
+                if flags.post_pending_transfer == flags.void_pending_transfer || flags.pending || !same || !amount_fits
+                {
+                    return Err(format!("it does not fit the reservation of entry {pending}"));
+                }
+                if reservation.expires_at.is_some_and(|at| at <= entry.timestamp) {
+                    return Err(format!("the reservation of entry {pending} had run out"));
+                }
+                let posted = if flags.post_pending_transfer { transfer.amount } else { 0 };
+                Ok(Change { released: reserved.amount, posted, ..Change::default() })
+            }
+            Cause::Expired { pending } => {
+                let reservation = self.decided(pending, 3)?;
+                if reservation.transfer != *transfer {
+                    return Err(format!("it is not the reservation of entry {pending}"));
+                }
+                if reservation.expires_at.is_none_or(|at| at > entry.timestamp) {
+                    return Err(format!("the reservation of entry {pending} had not run out"));
+                }
+                Ok(Change { released: transfer.amount, ..Change::default() })
+            }
+        }
+    }
+
+    fn decided(&mut self, pending: u64, state: i64) -> Result<Reservation, String> {
+        self.expected.settlements.add((pending, state));
+        let reservation = self.reservations.remove(&pending);
+        reservation.ok_or_else(|| format!("entry {pending} is no undecided reservation"))
+    }
+
+    /// Moves one account and holds the result against the entry.
+    fn side(
+        &mut self,
+        entry: &Entry,
+        transfer: &NewTransfer,
+        id: AccountId,
+        told: Posting,
+        change: SideChange,
+    ) -> Result<Account, String> {
+        let state = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {id}"))?;
+        if state.account.created.ledger != transfer.ledger {
+            return Err(format!("account {id} is of another ledger"));
+        }
+        change.apply(&mut state.account).ok_or_else(|| format!("the totals of account {id} leave their range"))?;
+        state.movements += 1;
+        let previous = std::mem::replace(&mut state.last_entry, entry.seq);
+        let worked_out = Posting { ordinal: state.movements, previous, balances: state.account.balances() };
+        if worked_out != told {
+            return Err(format!("it leaves account {id} at {told:?}, the entries before lead to {worked_out:?}"));
+        }
+        if state.movements.is_multiple_of(WAYPOINT_EVERY) {
+            self.expected.waypoints.add((id, state.movements, entry.seq, entry.timestamp));
+        }
+        if within_limits(&state.account) {
+            Ok(state.account)
+        } else {
+            Err(format!("it breaks the limit of account {id}"))
+        }
+    }
+
+    /// A row of the accounts table; `None` if it cannot be read.
+    pub(crate) fn account_row(&mut self, id: AccountId, stored: Option<&AccountState>) {
+        self.accounts_found += 1;
+        let expected = self.accounts.get(&id);
+        if expected.is_none() || expected != stored {
+            self.fault(format!("account {id}: stored {stored:?}, the journal leads to {expected:?}"));
+        }
+    }
+
+    /// A row of the index of transfer ids.
+    pub(crate) fn id_row(&mut self, id: TransferId, seq: u64) {
+        if seq <= self.indexed {
+            self.found.ids.add((id, seq));
+        } else if self.later_ids.get(&id) != Some(&seq) {
+            self.fault(format!("the index says that entry {seq} used id {id}"));
+        }
+    }
+
+    /// A row of the settlements table.
+    pub(crate) fn settlement_row(&mut self, pending: u64, state: i64) {
+        self.found.settlements.add((pending, state));
+    }
+
+    /// A row of the timeouts table.
+    pub(crate) fn timeout_row(&mut self, at: Timestamp, pending: u64) {
+        self.timeouts_found += 1;
+        if self.reservations.get(&pending).and_then(|reservation| reservation.expires_at) != Some(at) {
+            self.fault(format!("a time-out is listed for entry {pending} that is not an undecided reservation's"));
+        }
+    }
+
+    /// A row of the waypoints table.
+    pub(crate) fn waypoint_row(&mut self, account: AccountId, ordinal: u64, seq: u64, at: Timestamp) {
+        self.found.waypoints.add((account, ordinal, seq, at));
+    }
+
+    /// Where the head row says the journal ends, if the database has one.
+    pub(crate) fn head_row(&mut self, seq: u64, hash: &[u8]) {
+        let last = if self.seq == 0 { GENESIS } else { self.hash };
+        if seq != self.seq || hash != last {
+            self.fault(format!("the head says entry {seq}, the journal ends with entry {}", self.seq));
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        if self.faults.len() < FAULTS {
+            self.faults.push(fault);
+        }
+    }
+
+    /// The judgement, after everything was read.
+    pub(crate) fn report(mut self) -> Report {
+        if self.first_bad.is_none() {
+            self.compare_tables();
+        }
+        let ledgers = by_ledger(self.accounts.values().map(|state| &state.account));
+        match &ledgers {
+            None => self.fault("the totals of a ledger do not fit in 128 bits".to_owned()),
+            Some(ledgers) => {
+                for totals in ledgers.iter().filter(|totals| !totals.balanced()) {
+                    self.fault(format!("ledger {} does not sum to zero", totals.ledger));
+                }
+            }
+        }
+        Report {
+            sound: self.first_bad.is_none() && self.faults.is_empty(),
+            entries: self.seq,
+            accounts: self.accounts.len() as u64,
+            pending_transfers: self.reservations.len() as u64,
+            first_bad: self.first_bad,
+            faults: self.faults,
+            ledgers: ledgers.unwrap_or_default(),
+            peer_movement: self.peer_movement.to_string(),
+            head_hash: hex::encode(if self.seq == 0 { GENESIS } else { self.hash }),
+        }
+    }
+
+    fn compare_tables(&mut self) {
+        let accounts = self.accounts.len() as u64;
+        if self.accounts_found != accounts {
+            self.fault(format!("{} accounts are stored, the journal creates {accounts}", self.accounts_found));
+        }
+        let timeouts = self.reservations.values().filter(|reservation| reservation.expires_at.is_some()).count() as u64;
+        if self.timeouts_found != timeouts {
+            self.fault(format!("{} time-outs are stored, the journal leaves {timeouts}", self.timeouts_found));
+        }
+        if self.found.ids != self.expected.ids {
+            self.fault("the index of transfer ids does not match the journal".to_owned());
+        }
+        if self.found.settlements != self.expected.settlements {
+            self.fault("the settlements do not match the journal".to_owned());
+        }
+        if self.found.waypoints != self.expected.waypoints {
+            self.fault("the waypoints do not match the journal".to_owned());
+        }
+    }
+}
+
+fn within_limits(account: &Account) -> bool {
+    let flags = account.created.flags;
+    let Balances { debits_pending, debits_posted, credits_pending, credits_posted } = account.balances();
+    let (Some(debits), Some(credits)) =
+        (debits_pending.checked_add(debits_posted), credits_pending.checked_add(credits_posted))
+    else {
+        return false;
+    };
+    (!flags.debits_must_not_exceed_credits || debits <= credits_posted)
+        && (!flags.credits_must_not_exceed_debits || credits <= debits_posted)
+}
+
+/// What a movement does.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    reserved: u128,
+    released: u128,
+    posted: u128,
+}
+
+/// The same, seen from one account.
+struct SideChange {
+    change: Change,
+    totals: fn(&mut Account) -> [&mut u128; 2],
+}
+
+impl Change {
+    fn sides(self) -> [SideChange; 2] {
+        [
+            SideChange { change: self, totals: |account| [&mut account.debits_pending, &mut account.debits_posted] },
+            SideChange { change: self, totals: |account| [&mut account.credits_pending, &mut account.credits_posted] },
+        ]
+    }
+}
+
+impl SideChange {
+    fn apply(&self, account: &mut Account) -> Option<()> {
+        let [pending, posted] = (self.totals)(account);
+        *pending = pending.checked_add(self.change.reserved)?.checked_sub(self.change.released)?;
+        *posted = posted.checked_add(self.change.posted)?;
+        Some(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Reads a stored ledger from its first entry and proves it right, or names the first entry that is not.
+//!
+//! Shares with the writer the record format and nothing else; it never writes.
+
+mod audit;
+mod monitor;
+mod postgres;
+mod report;
+mod source;
+mod sqlite;
+mod totals;
+
+pub use monitor::{Alarm, ConservationMonitor};
+pub use report::{BadEntry, LedgerTotals, Report};
+
+use crate::audit::Audit;
+use crate::source::Source;
+
+/// Why a ledger could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The URL is of no known database.
+    #[error("{0:?} is no ledger database; use sqlite:<file> or postgres://…")]
+    UnknownUrl(String),
+    /// The file or server could not be read.
+    #[error("the ledger database cannot be read: {0}")]
+    Unavailable(String),
+}
+
+/// Verifies the whole ledger at `url`, as it is at one instant. The ledger may be in use meanwhile.
+pub async fn verify(url: &str) -> Result<Report, VerifyError> {
+    let mut audit = Audit::default();
+    match Source::of(url)? {
+        Source::Sqlite(path) => {
+            let reading = tokio::task::spawn_blocking(move || sqlite::read_all(&path, &mut audit).map(|()| audit));
+            audit = reading.await.map_err(|error| VerifyError::Unavailable(error.to_string()))??;
+        }
+        Source::Postgres(url) => postgres::read_all(url, &mut audit).await?,
+    }
+    Ok(audit.report())
+}
+
+impl From<rusqlite::Error> for VerifyError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for VerifyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

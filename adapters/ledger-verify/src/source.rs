@@ -1,0 +1,25 @@
+//! Which database a URL names.
+
+use crate::VerifyError;
+
+/// Where a ledger is stored.
+pub(crate) enum Source<'a> {
+    /// A SQLite file.
+    Sqlite(String),
+    /// A Postgres database.
+    Postgres(&'a str),
+}
+
+impl<'a> Source<'a> {
+    /// Reads the URL; options after `?` of a SQLite URL are of no matter here.
+    pub(crate) fn of(url: &'a str) -> Result<Self, VerifyError> {
+        if let Some(place) = url.strip_prefix("sqlite:") {
+            let path = place.strip_prefix("//").unwrap_or(place);
+            Ok(Self::Sqlite(path.split_once('?').map_or(path, |(path, _)| path).to_owned()))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres(url))
+        } else {
+            Err(VerifyError::UnknownUrl(url.to_owned()))
+        }
+    }
+}

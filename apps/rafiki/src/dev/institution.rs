@@ -1,0 +1,201 @@
+//! The two institutions of the playground as environments of the reference's variables (localenv sections 3 and 4).
+//!
+//! They go through the same configuration as any other installation.
+
+use std::path::Path;
+
+use config::{DatabaseUrl, Environment};
+use uuid::Uuid;
+use wallet::seed::{Seed, cloud_nine, happy_life};
+
+use super::ports::Ports;
+use crate::cli::InstitutionName;
+
+/// What the reference's playground has in common.
+const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
+const STREAM_SECRET: &str = "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=";
+const ENCRYPTION_SECRET: &str = "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=";
+const IDP_SECRET: &str = "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=";
+const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37";
+
+/// One institution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Institution {
+    pub(crate) which: InstitutionName,
+    /// Names its files.
+    pub(crate) slug: &'static str,
+    /// Names its databases.
+    pub(crate) short: &'static str,
+    pub(crate) name: &'static str,
+    instance_name: &'static str,
+    ilp_address: &'static str,
+    pub(crate) operator_tenant_id: Uuid,
+    key_id: &'static str,
+    /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64 (localenv section 4.5).
+    key: &'static str,
+    waits_for_unknown_addresses: bool,
+}
+
+pub(crate) const CLOUD_NINE: Institution = Institution {
+    which: InstitutionName::CloudNine,
+    slug: "cloud-nine",
+    short: "c9",
+    name: "Cloud Nine Wallet",
+    instance_name: "CLOUD-NINE",
+    ilp_address: "test.cloud-nine-wallet",
+    operator_tenant_id: Uuid::from_u128(0x438f_a74a_fa7d_4317_9ced_dde3_2ece_1787),
+    key_id: "7097F83B-CB84-469E-96C6-2141C72E22C0",
+    key: "MC4CAQAwBQYDK2VwBCIEICxfM9mUurUGnwlMMQEDclDEQnX7c49BoGKOB48URBxO",
+    waits_for_unknown_addresses: false,
+};
+
+pub(crate) const HAPPY_LIFE: Institution = Institution {
+    which: InstitutionName::HappyLife,
+    slug: "happy-life",
+    short: "hl",
+    name: "Happy Life Bank",
+    instance_name: "HAPPY-LIFE",
+    ilp_address: "test.happy-life-bank",
+    operator_tenant_id: Uuid::from_u128(0xcf5f_d7d3_1eb1_4041_8e43_ba45_747e_9e5d),
+    key_id: "53f2d913-e98a-40b9-b270-372d0547f23d",
+    key: "MC4CAQAwBQYDK2VwBCIEIEqezmcPhOE8bkwN+jQrppfRYzGIdFTVWQGTHJIKpz88",
+    waits_for_unknown_addresses: true,
+};
+
+/// Where an institution keeps its data.
+#[derive(Clone, Debug)]
+pub(crate) struct Databases {
+    pub(crate) backend: DatabaseUrl,
+    pub(crate) auth: DatabaseUrl,
+    pub(crate) wallet: DatabaseUrl,
+    pub(crate) ledger: DatabaseUrl,
+}
+
+/// Every role's environment.
+#[derive(Clone)]
+pub(crate) struct Environments {
+    pub(crate) backend: Environment,
+    pub(crate) auth: Environment,
+    pub(crate) wallet: Environment,
+}
+
+impl Institution {
+    /// The folder of its files.
+    pub(crate) fn folder(&self, data_dir: &Path) -> std::path::PathBuf {
+        data_dir.join(self.slug)
+    }
+
+    /// Its key as PEM.
+    pub(crate) fn key_pem(&self) -> String {
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", self.key)
+    }
+
+    /// What it begins with; its peer's connector listens on `peer_connector`.
+    pub(crate) fn seed(&self, peer_connector: u16) -> Seed {
+        let endpoint = format!("http://localhost:{peer_connector}");
+        match self.which {
+            InstitutionName::CloudNine => cloud_nine(&endpoint),
+            InstitutionName::HappyLife => happy_life(&endpoint),
+        }
+    }
+
+    /// The environments of its roles.
+    pub(crate) fn environments(
+        &self,
+        ports: &Ports,
+        databases: &Databases,
+        key_file: &Path,
+        redis: Option<&str>,
+    ) -> Environments {
+        let local = |port: u16, path: &str| format!("http://localhost:{port}{path}");
+        let open_payments_url = format!("https://localhost:{}", ports.open_payments);
+        let key_file = key_file.display().to_string();
+        let tenant = self.operator_tenant_id.to_string();
+        let common = |environment: &mut Environment| {
+            environment.set("NODE_ENV", "development");
+            environment.set("LISTEN_ADDRESS", "127.0.0.1");
+            environment.set("OPERATOR_TENANT_ID", &tenant);
+            environment.set("ADMIN_API_SECRET", ADMIN_SECRET);
+            if let Some(redis) = redis {
+                environment.set("REDIS_URL", redis);
+            }
+        };
+        let mut backend = Environment::of([
+            ("INSTANCE_NAME", self.instance_name),
+            ("ILP_ADDRESS", self.ilp_address),
+            ("KEY_ID", self.key_id),
+            ("PRIVATE_KEY_FILE", &key_file),
+            ("STREAM_SECRET", STREAM_SECRET),
+            ("DB_ENCRYPTION_SECRET", ENCRYPTION_SECRET),
+            ("SIGNATURE_SECRET", ADMIN_SECRET),
+            ("USE_TIGERBEETLE", "false"),
+            ("OPEN_PAYMENTS_URL", &open_payments_url),
+            ("WALLET_ADDRESS_URL", &format!("{open_payments_url}/.well-known/pay")),
+            ("AUTH_SERVER_GRANT_URL", &local(ports.auth, "")),
+            ("AUTH_SERVER_INTROSPECTION_URL", &local(ports.introspection, "")),
+            ("AUTH_SERVICE_API_URL", &local(ports.service, "")),
+            ("ILP_CONNECTOR_URL", &local(ports.connector, "")),
+            ("WEBHOOK_URL", &local(ports.wallet, "/webhooks")),
+            ("EXCHANGE_RATES_URL", &local(ports.wallet, "/rates")),
+            ("DATABASE_URL", databases.backend.expose()),
+            ("LEDGER_DATABASE_URL", databases.ledger.expose()),
+            (
+                "WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED",
+                if self.waits_for_unknown_addresses { "true" } else { "false" },
+            ),
+            ("OPEN_PAYMENTS_PORT", &ports.open_payments.to_string()),
+            ("ADMIN_PORT", &ports.admin.to_string()),
+            ("CONNECTOR_PORT", &ports.connector.to_string()),
+        ]);
+        common(&mut backend);
+        let mut auth = Environment::of([
+            ("AUTH_SERVER_URL", local(ports.auth, "").as_str()),
+            ("IDENTITY_SERVER_URL", &local(ports.wallet, "/mock-idp/")),
+            ("IDENTITY_SERVER_SECRET", IDP_SECRET),
+            ("COOKIE_KEY", COOKIE_KEY),
+            ("AUTH_DATABASE_URL", databases.auth.expose()),
+            ("AUTH_PORT", &ports.auth.to_string()),
+            ("ADMIN_PORT", &ports.auth_admin.to_string()),
+            ("INTERACTION_PORT", &ports.interaction.to_string()),
+            ("INTROSPECTION_PORT", &ports.introspection.to_string()),
+            ("SERVICE_API_PORT", &ports.service.to_string()),
+        ]);
+        common(&mut auth);
+        let mut wallet = Environment::of([
+            ("DISPLAY_NAME", self.name),
+            ("OPEN_PAYMENTS_URL", &open_payments_url),
+            ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
+            ("SIGNATURE_SECRET", ADMIN_SECRET),
+            ("KEY_FILE", &key_file),
+            ("DATABASE_URL", databases.wallet.expose()),
+            ("PORT", &ports.wallet.to_string()),
+        ]);
+        common(&mut wallet);
+        Environments { backend, auth, wallet }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::{Auth, Backend, Wallet};
+
+    #[test]
+    fn the_environments_of_both_institutions_are_good() {
+        let folder = tempfile::tempdir().unwrap();
+        for institution in [CLOUD_NINE, HAPPY_LIFE] {
+            let key_file = folder.path().join("key.pem");
+            std::fs::write(&key_file, institution.key_pem()).unwrap();
+            let file = |name: &str| DatabaseUrl::sqlite(&folder.path().join(name));
+            let databases =
+                Databases { backend: file("b.db"), auth: file("a.db"), wallet: file("w.db"), ledger: file("l.db") };
+            let ports = Ports::localenv(institution.which);
+            let environments = institution.environments(&ports, &databases, &key_file, None);
+            let backend = Backend::from_environment(&environments.backend).unwrap();
+            assert_eq!(backend.ports.open_payments, ports.open_payments);
+            assert_eq!(backend.ledger_database, databases.ledger);
+            Auth::from_environment(&environments.auth).unwrap();
+            Wallet::from_environment(&environments.wallet).unwrap();
+        }
+    }
+}

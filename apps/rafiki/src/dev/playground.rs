@@ -1,0 +1,177 @@
+//! Starting and stopping one institution of the playground: its three roles, its seed, its session file.
+
+use std::path::{Path, PathBuf};
+
+use config::Mode;
+use url::Url;
+use wallet::Wallet;
+use wallet::seed::{AddressCreation, Seed};
+
+use super::databases;
+use super::institution::{Databases, Institution};
+use super::ports::{Listeners, Ports};
+use super::session::{Session, SessionAddress};
+use crate::failure::Failure;
+use crate::roles::ground::Ground;
+use crate::roles::running::Running;
+use crate::roles::{auth, backend, wallet as wallet_role};
+
+/// Where databases are.
+#[derive(Clone, Copy)]
+pub(crate) enum Storage<'a> {
+    /// SQLite files in the data folder.
+    Files,
+    /// A PostgreSQL server.
+    Server { url: &'a Url, prefix: &'a str, fresh: bool },
+}
+
+/// What the institutions of one process share.
+pub(crate) struct Playground<'a> {
+    data_dir: PathBuf,
+    storage: Storage<'a>,
+    redis: Option<&'a str>,
+    pub(crate) ground: Ground,
+}
+
+/// An institution at work.
+pub(crate) struct Started {
+    institution: &'static Institution,
+    session: Session,
+    wallet: Wallet,
+    roles: Vec<Running>,
+}
+
+impl<'a> Playground<'a> {
+    pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, ground: Ground::new(Mode::Development)? })
+    }
+
+    /// Starts an institution whose peer's connector listens on `peer_connector`.
+    pub(crate) async fn start(
+        &self,
+        institution: &'static Institution,
+        listeners: Listeners,
+        peer_connector: u16,
+    ) -> Result<Started, Failure> {
+        let ports = listeners.ports()?;
+        let folder = institution.folder(&self.data_dir);
+        let databases = match self.storage {
+            Storage::Files => databases::files(institution, &self.data_dir),
+            Storage::Server { url, prefix, fresh } => databases::on_server(institution, url, prefix, fresh).await?,
+        };
+        let key_file = ensure_key(institution, &folder)?;
+        let environments = institution.environments(&ports, &databases, &key_file, self.redis);
+        let auth_config = config::Auth::from_environment(&environments.auth)?;
+        let backend_config = config::Backend::from_environment(&environments.backend)?;
+        let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
+
+        let seed = institution.seed(peer_connector);
+        let session = session(institution, &ports, &databases, &backend_config, &seed)?;
+        let Listeners {
+            open_payments,
+            admin,
+            connector,
+            auth_admin,
+            auth,
+            introspection,
+            interaction,
+            service,
+            wallet,
+        } = listeners;
+        let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
+        let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
+        // The wallet serves rates and the auth server introspection as soon as the backend may ask for them.
+        let auth = auth::start(&auth_config, auth_listeners, &self.ground).await?;
+        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.ground).await?;
+        let backend = backend::start(&backend_config, backend_listeners, &self.ground).await?;
+        Ok(Started { institution, session, wallet, roles: vec![wallet_running, backend, auth] })
+    }
+}
+
+impl Started {
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Brings the seed about; repeated until the instance has answered.
+    pub(crate) async fn seed(&self) -> Result<(), Failure> {
+        self.wallet.seed().await.map_err(|error| Failure::start(self.institution.name, error))
+    }
+
+    /// Events its wallet gave up.
+    pub(crate) async fn dead_events(&self) -> Result<u64, Failure> {
+        self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
+    }
+
+    /// Tells other commands where it is.
+    pub(crate) fn write_session(&self, data_dir: &Path) -> Result<(), Failure> {
+        self.session.write(&Session::path(data_dir, self.institution.slug))
+    }
+
+    /// Tells other commands that it is gone.
+    pub(crate) fn forget_session(&self, data_dir: &Path) {
+        let path = Session::path(data_dir, self.institution.slug);
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::debug!(path = %path.display(), %error, "no session to remove");
+        }
+    }
+
+    /// Stops its roles: who causes work first, who answers last.
+    pub(crate) async fn stop(self) {
+        for role in self.roles {
+            role.stop().await;
+        }
+    }
+}
+
+/// The institution's key as a file, as the reference's variables want it.
+fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::create_dir_all(folder).map_err(|e| Failure::io(format!("cannot create {}", folder.display()), e))?;
+    let path = folder.join("private-key.pem");
+    let written = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    written
+        .and_then(|mut file| std::io::Write::write_all(&mut file, institution.key_pem().as_bytes()))
+        .map_err(|e| Failure::io(format!("cannot write {}", path.display()), e))?;
+    Ok(path)
+}
+
+fn session(
+    institution: &Institution,
+    ports: &Ports,
+    databases: &Databases,
+    backend: &config::Backend,
+    seed: &Seed,
+) -> Result<Session, Failure> {
+    let local = |port: u16, path: &str| {
+        Url::parse(&format!("http://localhost:{port}{path}")).map_err(|e| Failure::start(institution.name, e))
+    };
+    let base = backend.open_payments_url.as_str().trim_end_matches('/').to_owned();
+    let at_start = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::AtStart);
+    let on_demand = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::OnDemand);
+    let wallet_addresses = at_start
+        .chain(on_demand)
+        .map(|account| SessionAddress {
+            url: format!("{base}/{}", account.path),
+            name: account.name.clone(),
+            asset_code: account.asset.code.to_string(),
+            asset_scale: account.asset.scale,
+        })
+        .collect();
+    Ok(Session {
+        name: institution.name.to_owned(),
+        pid: std::process::id(),
+        open_payments_url: backend.open_payments_url.clone(),
+        admin_url: local(ports.admin, "/graphql")?,
+        connector_url: local(ports.connector, "")?,
+        auth_url: local(ports.auth, "")?,
+        wallet_url: local(ports.wallet, "")?,
+        tenant_id: institution.operator_tenant_id,
+        admin_secret: backend.admin_api.secret.expose().to_owned(),
+        database_url: databases.backend.expose().to_owned(),
+        auth_database_url: databases.auth.expose().to_owned(),
+        wallet_database_url: databases.wallet.expose().to_owned(),
+        ledger_url: databases.ledger.expose().to_owned(),
+        wallet_addresses,
+    })
+}

@@ -1,0 +1,293 @@
+//! The backend as a role: Open Payments, connector, Admin API and workers over one database and one ledger.
+
+mod alerts;
+mod directory;
+mod engine;
+mod ledger_view;
+mod open_payments;
+
+use std::sync::Arc;
+
+use admin_graphql::{AdminApiParts, AdminApiSettings};
+use config::Mode;
+use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
+use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
+use jobs::Worker;
+use open_payments_api::{OpenPaymentsApi, ShutdownGate};
+use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
+use payments::administration::{Administration, AdministrationSettings};
+use payments::{IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings};
+use payments_model::{Secret, TenantId};
+use payments_store::Store;
+use rates::{HttpRates, Rates, RatesSettings};
+use sha2::{Digest, Sha256};
+use stream::ReceiverSecret;
+use token_introspection::IntrospectionClient;
+use tokio::net::TcpListener;
+use webhooks::{Deliverer, Signing, Targets, Webhooks};
+
+use super::cache::open_cache;
+use super::ground::{Ground, bind, open};
+use super::running::{Running, stop_signal};
+use crate::failure::Failure;
+
+/// The listeners of the role.
+pub(crate) struct BackendListeners {
+    pub(crate) open_payments: TcpListener,
+    pub(crate) admin: TcpListener,
+    pub(crate) connector: TcpListener,
+}
+
+/// `rafiki backend`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::Backend::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let ground = Ground::new(config.mode)?;
+    let (address, ports) = (config.listen_address, config.ports);
+    let listeners = BackendListeners {
+        open_payments: bind("Open Payments", address, ports.open_payments).await?,
+        admin: bind("the Admin API", address, ports.admin).await?,
+        connector: bind("the connector", address, ports.connector).await?,
+    };
+    let running = start(&config, listeners, &ground).await?;
+    tracing::info!(?ports, "backend ready");
+    println!("ready");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts the backend: stores, then services, then listeners, then workers.
+pub(crate) async fn start(
+    config: &config::Backend,
+    listeners: BackendListeners,
+    ground: &Ground,
+) -> Result<Running, Failure> {
+    let database = open(&config.database, "the backend's database").await?;
+    let failed = |error: database::Error| Failure::start("the backend's database", error);
+    // Migrations run unless the operator runs them; the job tables belong to the same database.
+    if !config.manual_migrations {
+        database.migrate(&jobs::MIGRATIONS).await.map_err(failed)?;
+    }
+    let store = Store::open(database.clone()).await.map_err(failed)?;
+    let operator = TenantId::from_uuid(config.operator_tenant_id);
+    ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
+    let ledger = engine::open(config, ground).await?;
+    let cache = open_cache(config.redis.as_ref(), ground.clock.clone()).await?;
+    let rates_settings =
+        RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
+    let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
+
+    let stream_secret = config.stream_secret.unwrap_or_else(|| {
+        tracing::warn!("STREAM_SECRET is not set; payments under way will not survive a restart");
+        ground.entropy.bytes::<32>()
+    });
+    let targets = targets(config, operator);
+    let copies = config.webhooks.copies_to_operator.then_some(operator);
+    let webhooks = Webhooks::new(&targets, copies, ground.entropy.clone());
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        ground.clock.clone(),
+        ground.entropy.clone(),
+    );
+    let connector = Connector::new(
+        connector_config(config, &stream_secret),
+        ConnectorPorts {
+            ledger: ledger.clone(),
+            local_accounts: Arc::new(receivers.clone()),
+            alerts: Arc::new(alerts::Alerts::new(store.clone(), webhooks.clone(), ground)),
+            uplink: Arc::new(HttpUplink::new(ground.http.clone())),
+            rates: rates.clone(),
+            cache: cache.clone(),
+            clock: ground.clock.clone(),
+            entropy: ground.entropy.clone(),
+        },
+    );
+    let directory = directory::Directory::new(store.clone(), connector.clone(), config);
+    directory.refresh().await.map_err(failed)?;
+
+    let signer = Arc::new(signer(config, ground)?);
+    let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
+    let client = OpenPaymentsClient::new(public.clone(), config.wallet_addresses.own_url.as_str(), Arc::clone(&signer));
+    let payments = Payments::new(PaymentsParts {
+        store: store.clone(),
+        ledger: ledger.clone(),
+        connector: connector.clone(),
+        receivers: receivers.clone(),
+        webhooks: webhooks.clone(),
+        client,
+        rates,
+        cache: cache.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        settings: payments_settings(config, operator, &stream_secret),
+    });
+    let administration = Administration::new(
+        store.clone(),
+        ledger.clone(),
+        ground.clock.clone(),
+        ground.entropy.clone(),
+        AdministrationSettings { open_payments_url: config.open_payments_url.clone() },
+    );
+
+    let gate = ShutdownGate::default();
+    let backend = open_payments::PaymentsBackend::new(payments.clone(), store.clone(), webhooks, config, ground);
+    let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
+    let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
+    let open_payments_api = OpenPaymentsApi::new(
+        open_payments_settings(config, &signer),
+        Arc::new(backend),
+        introspection,
+        client_keys,
+        ground.clock.clone(),
+    );
+    let admin = admin_graphql::router(AdminApiParts {
+        administration,
+        payments: payments.clone(),
+        cache,
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        settings: admin_settings(config, operator),
+    });
+    let view = ledger_view::router(store.clone(), ledger.clone(), config, ground);
+
+    let mut running = Running::new("backend");
+    running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
+    running.serve(listeners.admin, admin.merge(view));
+    running.serve(listeners.connector, ilp_api::router(connector.clone()));
+    for worker in payments.workers() {
+        running.work(|stop| worker.run(stop));
+    }
+    let deliverer = deliverer(config, &store, targets, ground);
+    running.work(|stop| deliverer.run(stop));
+    running.work(|stop| async move { directory.follow(stop).await });
+    running.work(|_| async move {
+        // Credits of a process that died before it could note them.
+        if let Err(error) = receivers.reconcile().await {
+            tracing::error!(%error, "incoming payments were not reconciled with the ledger; the next start tries again");
+        }
+    });
+    running.before_listeners(async move { gate.close() });
+    running.on_close(async move { connector.stop().await });
+    running.on_close(async move { database.close().await });
+    Ok(running)
+}
+
+async fn ensure_operator(
+    store: &Store,
+    config: &config::Backend,
+    operator: TenantId,
+    ground: &Ground,
+) -> Result<(), database::Error> {
+    let unit = store.begin().await?;
+    let secret = Secret::new(config.admin_api.secret.expose());
+    unit.every_tenant().ensure_operator(operator, &secret, ground.clock.now()).await?;
+    unit.commit().await
+}
+
+fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> ConnectorConfig {
+    // Tokens are hashed in memory only, so any secret of this installation serves as the key.
+    let token_key: [u8; 32] = Sha256::new()
+        .chain_update(b"peer tokens")
+        .chain_update(config.admin_api.secret.expose().as_bytes())
+        .finalize()
+        .into();
+    ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key)
+}
+
+fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
+    let payments = &config.payments;
+    let defaults = PaymentsSettings::new(
+        config.open_payments_url.clone(),
+        operator,
+        config.ilp_address.clone(),
+        ReceiverSecret::new(stream_secret),
+        payments.slippage,
+    );
+    PaymentsSettings {
+        exchange_rates_url: payments.exchange_rates_url.clone(),
+        quote_lifespan: payments.quote_lifespan,
+        incoming_payment_expiry_max: payments.incoming_payment_expiry_max,
+        outgoing_attempts_max: payments.outgoing_payment_attempts_max,
+        incoming_approval: payments
+            .incoming_approval
+            .map(|approval| IncomingApproval { timeout: approval.timeout, interval: approval.interval }),
+        ..defaults
+    }
+}
+
+fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSettings {
+    AdminApiSettings {
+        signature_version: config.admin_api.signature_version,
+        signature_ttl: config.admin_api.signature_lifetime,
+        idempotency_ttl: config.admin_api.idempotency_lifetime,
+        idempotency_lock: config.admin_api.idempotency_lock,
+        introspection: config.mode != Mode::Production,
+        ..AdminApiSettings::new(operator)
+    }
+}
+
+fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
+    open_payments_api::Settings {
+        open_payments_url: config.open_payments_url.to_string(),
+        auth_server_grant_url: config.auth_server_grant_url.to_string(),
+        card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
+        own_wallet_address: config.wallet_addresses.own_url.to_string(),
+        own_key: signer.jwk().clone(),
+        target: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
+        freshness: Freshness::default(),
+        wait_for_document: config.wallet_addresses.wait_for_document,
+        redirect_html_page: config.wallet_addresses.redirect_html_page.clone(),
+    }
+}
+
+fn targets(config: &config::Backend, operator: TenantId) -> Targets {
+    Targets {
+        default_url: config.webhooks.url.clone(),
+        timeout: config.webhooks.timeout,
+        attempts_max: config.webhooks.attempts_max,
+        operator,
+        card_service: config.webhooks.card_service_url.clone(),
+        point_of_sale: config.webhooks.point_of_sale_url.clone(),
+    }
+}
+
+fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: &Ground) -> Worker {
+    let signing = config
+        .webhooks
+        .secret
+        .as_ref()
+        .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
+    let deliverer = Deliverer {
+        store: store.clone(),
+        targets: Arc::new(targets),
+        signing,
+        http: ground.http.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+    };
+    // The reference counts loops of one delivery each; here a worker makes many at once.
+    let at_once = usize::from(config.workers.webhooks).saturating_mul(32);
+    Worker::new(
+        store.database().clone(),
+        ground.clock.clone(),
+        ground.entropy.clone(),
+        webhooks::QUEUE,
+        Arc::new(deliverer),
+        webhooks::worker_settings(at_once),
+    )
+}
+
+fn signer(config: &config::Backend, ground: &Ground) -> Result<Signer, Failure> {
+    let key = if let Some(pem) = &config.private_key_pem {
+        SigningKey::from_text(pem.expose())
+            .map_err(|error| Failure::start("the backend", format!("PRIVATE_KEY_FILE: {error}")))?
+    } else {
+        tracing::warn!("PRIVATE_KEY_FILE is not set; a key for this run only is used");
+        SigningKey::random(&*ground.entropy)
+    };
+    Signer::new(key, &config.key_id).map_err(|error| Failure::start("the backend", format!("KEY_ID: {error}")))
+}

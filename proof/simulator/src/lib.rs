@@ -1,0 +1,38 @@
+//! Networks of real connectors on virtual time: what is lost, late, repeated or killed comes from a seed or a script.
+//!
+//! Only the edges are imitated: the network between nodes, the death of a process, and the payments service. Packets,
+//! pipeline and ledger are the real ones. Run inside a current-thread tokio runtime with paused time.
+#![expect(clippy::unwrap_used, reason = "a simulation stops at the first surprise")]
+
+mod audit;
+mod chance;
+mod life;
+mod network;
+mod node;
+mod payment;
+mod ports;
+mod time;
+mod uplink;
+
+pub use audit::Audit;
+pub use chance::Chance;
+pub use network::{Fate, Network, Weather};
+pub use node::{Node, NodeSetup};
+pub use payment::{Payment, Sent};
+pub use time::VirtualClock;
+
+use std::sync::Arc;
+
+use connector::AccountAsset;
+use money::Asset;
+use payments_model::AssetId;
+use payments_model::accounting::LedgerAsset;
+use uuid::Uuid;
+
+/// An asset of scale 2 that every node knows under the same number.
+pub fn asset(code: &str) -> Arc<AccountAsset> {
+    let number = code.bytes().fold(7u32, |number, octet| number * 31 % 60_000 + u32::from(octet));
+    let id = AssetId::from_uuid(Uuid::from_u128(0xa55e_0000_0000 + u128::from(number)));
+    let ledger = LedgerAsset { id, ledger: number };
+    Arc::new(AccountAsset { asset: Asset::new(code, 2).unwrap(), ledger, liquidity_threshold: None })
+}

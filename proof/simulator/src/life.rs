@@ -1,0 +1,46 @@
+//! The life of a process: after its end nothing it began goes on.
+
+use tokio::sync::watch;
+
+/// A running process, as it knows itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Life(watch::Receiver<bool>);
+
+/// Ends a life, also when dropped.
+#[derive(Debug)]
+pub(crate) struct Killer(watch::Sender<bool>);
+
+impl Life {
+    /// A new process and what kills it.
+    pub(crate) fn begin() -> (Self, Killer) {
+        let (sender, receiver) = watch::channel(true);
+        (Self(receiver), Killer(sender))
+    }
+
+    /// Goes on only if the process lives; a dead process never gets beyond this point.
+    pub(crate) async fn go_on(&self) {
+        if !*self.0.borrow() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Resolves when the process is dead.
+    pub(crate) async fn ended(&self) {
+        let mut alive = self.0.clone();
+        // A killer that is gone has killed.
+        let _ = alive.wait_for(|alive| !alive).await;
+    }
+}
+
+impl Killer {
+    /// Kills.
+    pub(crate) fn kill(&self) {
+        self.0.send_replace(false);
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

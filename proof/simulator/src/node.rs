@@ -1,0 +1,286 @@
+//! A node: what survives its death, and the process that runs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::Clock;
+use connector::{
+    AccountAsset, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome,
+    PeerRecord, Source, TenantRecord, TokenHasher,
+};
+use ilp_packet::{Address, AddressPrefix, PrepareBuf};
+use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
+use payments_model::accounting::AccountKind;
+use payments_model::{IncomingPaymentId, PeerId, TenantId};
+use rates::{Rates, RatesSettings};
+use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
+use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiverSecret, StreamReceiver};
+use uuid::Uuid;
+
+use crate::life::{Killer, Life};
+use crate::network::Network;
+use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess};
+use crate::uplink::UplinkOfProcess;
+
+const TOKEN_KEY: [u8; 32] = [3; 32];
+
+/// What a test may change about a node before or while it runs; taken over at its next start.
+#[derive(Clone, Debug)]
+pub struct NodeSetup {
+    /// Whether it announces that it recognises repetitions.
+    pub repeatable: bool,
+    /// Changes the connector's figures.
+    pub configure: fn(&mut ConnectorConfig),
+}
+
+impl Default for NodeSetup {
+    fn default() -> Self {
+        Self { repeatable: true, configure: |_| {} }
+    }
+}
+
+/// A node of the network.
+pub struct Node {
+    /// Its name, also the last segment of its address.
+    pub name: String,
+    /// Its durable ledger.
+    pub ledger: Arc<MemoryLedger>,
+    /// Its only tenant.
+    pub tenant: TenantId,
+    pub(crate) network: Network,
+    /// Its figures; see [`NodeSetup`].
+    pub setup: Mutex<NodeSetup>,
+    peers: Mutex<Vec<PeerRecord>>,
+    receivers: Arc<Receivers>,
+    pub(crate) silences: Arc<Mutex<u64>>,
+    pub(crate) rates: Arc<RatesService>,
+    alerts: Alerts,
+    assets: Mutex<HashMap<u32, Arc<AccountAsset>>>,
+    deposits: Mutex<HashMap<AccountId, u128>>,
+    process: Mutex<Option<Process>>,
+}
+
+/// A running process of a node.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) connector: Connector,
+    pub(crate) life: Life,
+    killer: Arc<Killer>,
+    repeatable: bool,
+}
+
+impl Node {
+    pub(crate) fn new(network: &Network, name: &str, number: u128) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            ledger: Arc::new(MemoryLedger::new(Arc::new(network.clock()))),
+            tenant: TenantId::from_uuid(Uuid::from_u128(0x7e00 + number)),
+            network: network.clone(),
+            setup: Mutex::default(),
+            peers: Mutex::default(),
+            receivers: Arc::default(),
+            silences: Arc::default(),
+            rates: Arc::default(),
+            alerts: Alerts::default(),
+            assets: Mutex::default(),
+            deposits: Mutex::default(),
+            process: Mutex::default(),
+        })
+    }
+
+    /// Its ILP address.
+    pub fn address(&self) -> Address {
+        format!("test.{}", self.name).parse().unwrap()
+    }
+
+    /// Its prefix as others route it.
+    pub fn prefix(&self) -> AddressPrefix {
+        self.address().into()
+    }
+
+    fn secret(&self) -> ReceiverSecret {
+        let mut secret = [5; 32];
+        secret[..self.name.len().min(32)].copy_from_slice(&self.name.as_bytes()[..self.name.len().min(32)]);
+        ReceiverSecret::new(&secret)
+    }
+
+    /// Starts the node's process.
+    pub fn start(self: &Arc<Self>) {
+        let (life, killer) = Life::begin();
+        let setup = self.setup.lock().unwrap().clone();
+        self.receivers.forget();
+        let clock: Arc<dyn Clock> = Arc::new(self.network.clock());
+        let mut config = ConnectorConfig::new(self.address(), self.secret(), TOKEN_KEY);
+        (setup.configure)(&mut config);
+        let ledger = LedgerOfProcess {
+            ledger: self.ledger.clone(),
+            life: life.clone(),
+            chance: self.network.chance(),
+            silences: self.silences.clone(),
+        };
+        let receivers = ReceiversOfProcess {
+            tenant: self.tenant,
+            receivers: self.receivers.clone(),
+            ledger: self.ledger.clone(),
+            life: life.clone(),
+        };
+        let uplink = UplinkOfProcess { network: self.network.clone(), from: self.name.clone(), life: life.clone() };
+        let connector = Connector::new(
+            config,
+            ConnectorPorts {
+                ledger: Arc::new(ledger),
+                local_accounts: Arc::new(receivers),
+                alerts: Arc::new(self.alerts.clone()),
+                uplink: Arc::new(uplink),
+                rates: Rates::new(self.rates.clone(), clock.clone(), RatesSettings::default()),
+                cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
+                clock,
+                entropy: self.network.chance().entropy(),
+            },
+        );
+        connector.replace_directory(self.directory());
+        let process = Process { connector, life, killer: Arc::new(killer), repeatable: setup.repeatable };
+        *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// Kills the node's process: nothing it began goes on.
+    pub fn kill(&self) {
+        if let Some(process) = self.process.lock().unwrap().take() {
+            process.killer.kill();
+        }
+    }
+
+    /// The running process, if there is one.
+    pub(crate) fn process(&self) -> Option<Process> {
+        self.process.lock().unwrap().clone()
+    }
+
+    /// The connector of the running process.
+    pub fn connector(&self) -> Connector {
+        self.process().expect("the node runs").connector
+    }
+
+    /// Low liquidity told so far.
+    pub fn alerts(&self) -> Vec<LowLiquidity> {
+        self.alerts.0.lock().unwrap().clone()
+    }
+
+    /// Sets the rates its service answers for every base, as a JSON object; `None` takes the service down.
+    pub fn set_rates(&self, rates: Option<&str>) {
+        *self.rates.0.lock().unwrap() = rates.map(str::to_owned);
+    }
+
+    /// Changes the record of the peer called `name`, here and in the running process.
+    pub fn change_peer(&self, name: &str, change: impl FnOnce(&mut PeerRecord)) {
+        let id = peer_id(&self.name, name);
+        change(self.peers.lock().unwrap().iter_mut().find(|peer| peer.id == id).unwrap());
+        if let Some(process) = self.process() {
+            process.connector.replace_directory(self.directory());
+        }
+    }
+
+    pub(crate) async fn add_peer(&self, other: &Self, asset: &Arc<AccountAsset>, liquidity: u64) {
+        let id = peer_id(&self.name, &other.name);
+        self.open(asset, id.into(), AccountKind::Peer).await;
+        if liquidity > 0 {
+            self.deposit(asset, id.into(), liquidity).await;
+        }
+        let record = PeerRecord {
+            id,
+            tenant: self.tenant,
+            asset: asset.clone(),
+            static_address: other.address(),
+            routes: Vec::new(),
+            endpoint: format!("http://{}/ilp", other.name).parse().unwrap(),
+            outgoing_token: format!("{}-to-{}", self.name, other.name),
+            incoming_tokens: vec![TokenHasher::new(&TOKEN_KEY).hash(&format!("{}-to-{}", other.name, self.name))],
+            max_packet_amount: None,
+            liquidity_threshold: None,
+        };
+        self.peers.lock().unwrap().push(record);
+    }
+
+    fn directory(&self) -> DirectorySnapshot {
+        let rates_url = Some("http://rates/".parse().unwrap());
+        let tenant = TenantRecord { id: self.tenant, ilp_address: Some(self.address()), rates_url };
+        DirectorySnapshot { tenants: vec![tenant], peers: self.peers.lock().unwrap().clone() }
+    }
+
+    /// Opens an account, and those of its asset if it is the first in it.
+    pub(crate) async fn open(&self, asset: &Arc<AccountAsset>, id: AccountId, kind: AccountKind) {
+        let new = self.assets.lock().unwrap().insert(asset.ledger.ledger, asset.clone()).is_none();
+        if new {
+            self.ledger.create_accounts(asset.ledger.own_accounts()).await.unwrap();
+        }
+        self.ledger.create_accounts(vec![asset.ledger.account(id, kind)]).await.unwrap();
+    }
+
+    /// Deposits from settlement.
+    pub async fn deposit(&self, asset: &AccountAsset, to: AccountId, amount: u64) {
+        let mut id = [0; 16];
+        self.network.chance().entropy().fill(&mut id);
+        let transfer = asset.ledger.deposit(TransferId::from_u128(u128::from_be_bytes(id)), to, amount);
+        let results = self.ledger.submit(vec![transfer]).await.unwrap();
+        assert!(results[0].is_ok(), "{results:?}");
+        *self.deposits.lock().unwrap().entry(to).or_default() += u128::from(amount);
+    }
+
+    /// What was deposited to an account so far.
+    pub(crate) fn deposited(&self, account: AccountId) -> u128 {
+        self.deposits.lock().unwrap().get(&account).copied().unwrap_or_default()
+    }
+
+    /// A new incoming payment and the credentials to pay it.
+    pub async fn receive(&self, asset: &Arc<AccountAsset>, limit: Option<u64>) -> (IncomingPaymentId, Credentials) {
+        let entropy = self.network.chance().entropy();
+        let id = IncomingPaymentId::random(&*entropy);
+        self.open(asset, id.into(), AccountKind::Incoming).await;
+        self.receivers.expect(id, asset.clone(), limit);
+        let details = ConnectionDetails {
+            payment_tag: Some(id.to_string()),
+            receipts: None,
+            asset: Some(AssetDetails { code: asset.asset.code.to_string(), scale: asset.asset.scale }),
+        };
+        let receiver = StreamReceiver::new(self.secret(), self.address());
+        (id, receiver.issue(&details, &*entropy).unwrap())
+    }
+
+    /// Its ledger account for the peer called `name`.
+    pub fn peer_account(&self, name: &str) -> AccountId {
+        peer_id(&self.name, name).into()
+    }
+}
+
+impl Process {
+    /// Takes a packet as the server of this process would; `None` if it dies meanwhile.
+    pub(crate) async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
+        let peer = self.connector.authenticate(token).expect("peers know their tokens");
+        let packet = PrepareBuf::parse(octets.into()).unwrap();
+        // A node that knows nothing of repetitions cannot be told of one.
+        let attempt = if self.repeatable { attempt } else { Attempt::First };
+        let answer = self.connector.handle_prepare(Source::Peer(peer), packet, attempt);
+        tokio::select! {
+            biased;
+            () = self.life.ended() => None,
+            outcome = answer => Some(outcome),
+        }
+    }
+
+    pub(crate) fn repeatable(&self) -> bool {
+        self.repeatable
+    }
+}
+
+/// The id one node gives another.
+fn peer_id(of: &str, other: &str) -> PeerId {
+    let mut id = [0; 16];
+    for (place, octet) in id.iter_mut().zip(of.bytes().chain(*b"-").chain(other.bytes())) {
+        *place = octet;
+    }
+    PeerId::from_uuid(Uuid::from_bytes(id))
+}
+
+/// Long enough for everything that is under way to end.
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_mins(2);

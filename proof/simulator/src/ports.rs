@@ -1,0 +1,164 @@
+//! The connector's ports in a simulation: a ledger that takes time and dies with its caller, receivers, rates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use connector::{
+    AccountAsset, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable,
+    LocalState, LowLiquidity, Room,
+};
+use ledger::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable,
+    MemoryLedger, NewAccount, NewTransfer, Transfer, TransferId,
+};
+use payments_model::{IncomingPaymentId, TenantId};
+use rates::{FetchError, FetchRates};
+use url::Url;
+
+use crate::chance::Chance;
+use crate::life::Life;
+
+/// A durable ledger as one process sees it: asking takes time, and the process may die before or after it took effect.
+pub(crate) struct LedgerOfProcess {
+    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) life: Life,
+    pub(crate) chance: Chance,
+    /// How many of a thousand requests get no answer; half of these take effect.
+    pub(crate) silences: Arc<Mutex<u64>>,
+}
+
+impl LedgerOfProcess {
+    async fn ask<T>(&self, request: LedgerFuture<'_, T>) -> Result<T, LedgerUnavailable> {
+        self.life.go_on().await;
+        tokio::time::sleep(self.chance.millis_up_to(3)).await;
+        self.life.go_on().await;
+        let silent = self.chance.happens(*self.silences.lock().unwrap());
+        if silent && self.chance.happens(500) {
+            return Err(LedgerUnavailable { reason: "lost request".into() });
+        }
+        let answer = request.await;
+        tokio::time::sleep(self.chance.millis_up_to(3)).await;
+        self.life.go_on().await;
+        if silent { Err(LedgerUnavailable { reason: "lost answer".into() }) } else { answer }
+    }
+}
+
+impl Ledger for LedgerOfProcess {
+    fn create_accounts(&self, accounts: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>> {
+        Box::pin(self.ask(self.ledger.create_accounts(accounts)))
+    }
+
+    fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
+        Box::pin(self.ask(self.ledger.submit(transfers)))
+    }
+
+    fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
+        Box::pin(self.ask(self.ledger.accounts(ids)))
+    }
+
+    fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
+        Box::pin(self.ask(self.ledger.transfers(ids)))
+    }
+
+    fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        Box::pin(self.ask(self.ledger.transfers_of(account, limit)))
+    }
+}
+
+/// The incoming payments of a node: their durable part, and what a process keeps of it.
+#[derive(Default)]
+pub(crate) struct Receivers {
+    expected: Mutex<HashMap<String, Expected>>,
+}
+
+#[derive(Clone)]
+struct Expected {
+    id: IncomingPaymentId,
+    asset: Arc<AccountAsset>,
+    limit: Option<u64>,
+    room: Option<Arc<Room>>,
+}
+
+impl Receivers {
+    pub(crate) fn expect(&self, id: IncomingPaymentId, asset: Arc<AccountAsset>, limit: Option<u64>) {
+        let expected = Expected { id, asset, limit, room: None };
+        self.expected.lock().unwrap().insert(id.to_string(), expected);
+    }
+
+    /// Forgets what was only kept in memory.
+    pub(crate) fn forget(&self) {
+        self.expected.lock().unwrap().values_mut().for_each(|expected| expected.room = None);
+    }
+}
+
+/// The receivers as one process sees them.
+pub(crate) struct ReceiversOfProcess {
+    pub(crate) tenant: TenantId,
+    pub(crate) receivers: Arc<Receivers>,
+    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) life: Life,
+}
+
+impl ReceiversOfProcess {
+    async fn credited(&self, id: IncomingPaymentId) -> u64 {
+        let accounts = self.ledger.accounts(vec![id.into()]).await.unwrap();
+        u64::try_from(accounts[0].unwrap().credits_posted).unwrap()
+    }
+}
+
+#[async_trait]
+impl LocalAccounts for ReceiversOfProcess {
+    async fn resolve(
+        &self,
+        tenant: TenantId,
+        tag: &str,
+    ) -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable> {
+        self.life.go_on().await;
+        let found = self.receivers.expected.lock().unwrap().get(tag).cloned();
+        let Some(expected) = found.filter(|_| tenant == self.tenant) else { return Ok(None) };
+        let credited = self.credited(expected.id).await;
+        let closed = expected.limit.is_some_and(|limit| credited >= limit);
+        let room = expected.limit.map(|limit| {
+            let mut all = self.receivers.expected.lock().unwrap();
+            let kept = all.get_mut(tag).unwrap();
+            kept.room.get_or_insert_with(|| Arc::new(Room::new(limit, credited))).clone()
+        });
+        Ok(Some(Arc::new(LocalAccount {
+            id: LocalAccountId::IncomingPayment(expected.id),
+            tenant,
+            asset: expected.asset,
+            state: if closed { LocalState::Closed } else { LocalState::Open },
+            room,
+        })))
+    }
+
+    async fn credited(&self, _credit: Credit) {
+        self.life.go_on().await;
+    }
+}
+
+/// Keeps what it hears.
+#[derive(Clone, Default)]
+pub(crate) struct Alerts(pub(crate) Arc<Mutex<Vec<LowLiquidity>>>);
+
+#[async_trait]
+impl LiquidityAlerts for Alerts {
+    async fn low(&self, alert: LowLiquidity) {
+        self.0.lock().unwrap().push(alert);
+    }
+}
+
+/// A rates service: the same rates for every base, `None` while it is down.
+#[derive(Default)]
+pub(crate) struct RatesService(pub(crate) Mutex<Option<String>>);
+
+#[async_trait]
+impl FetchRates for RatesService {
+    async fn fetch(&self, url: Url) -> Result<Bytes, FetchError> {
+        let base = url.query_pairs().find(|(name, _)| name == "base").map(|(_, base)| base.into_owned());
+        let rates = self.0.lock().unwrap().clone().ok_or(FetchError { reason: "down".into() })?;
+        Ok(Bytes::from(format!(r#"{{"base":"{}","rates":{rates}}}"#, base.unwrap_or_default())))
+    }
+}

@@ -1,0 +1,81 @@
+//! The network between nodes, as one process sees it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use connector::{Answer, Attempt, Outcome, PeerAccount, Uplink, UplinkError};
+use ilp_packet::Fulfill;
+
+use crate::life::Life;
+use crate::network::{Fate, Network};
+
+pub(crate) struct UplinkOfProcess {
+    pub(crate) network: Network,
+    pub(crate) from: String,
+    pub(crate) life: Life,
+}
+
+#[async_trait]
+impl Uplink for UplinkOfProcess {
+    async fn exchange(
+        &self,
+        peer: &PeerAccount,
+        prepare: Bytes,
+        attempt: Attempt,
+        _at_most: Duration,
+    ) -> Result<Answer, UplinkError> {
+        self.life.go_on().await;
+        let record = peer.record();
+        let to = record.endpoint.host_str().unwrap_or_default().to_owned();
+        let answer = self.carry(&to, &record.outgoing_token, prepare, attempt).await;
+        self.life.go_on().await;
+        answer
+    }
+}
+
+impl UplinkOfProcess {
+    async fn carry(&self, to: &str, token: &str, octets: Bytes, attempt: Attempt) -> Result<Answer, UplinkError> {
+        let fate = self.network.fate(&self.from, to);
+        self.network.latency(&self.from, to).await;
+        let process = self.network.node(to).process();
+        let Some(process) = process.filter(|_| fate != Fate::Refuse) else {
+            return Err(UplinkError::Unreachable("connection refused".into()));
+        };
+        match fate {
+            Fate::Busy => return Err(UplinkError::Busy),
+            Fate::LoseRequest => std::future::pending().await,
+            _ => {}
+        }
+        self.network.count_delivery(&self.from, to);
+        let outcome = if fate == Fate::Twice {
+            let (first, second) =
+                tokio::join!(process.take(token, octets.clone(), attempt), process.take(token, octets, Attempt::Again));
+            first.or(second)
+        } else {
+            process.take(token, octets, attempt).await
+        };
+        let broken = || UplinkError::Broken("connection reset".into());
+        let outcome = outcome.ok_or_else(broken)?;
+        self.network.latency(to, &self.from).await;
+        match fate {
+            Fate::LoseReply => std::future::pending().await,
+            Fate::BreakReply => return Err(broken()),
+            Fate::Late(pause) => tokio::time::sleep(pause).await,
+            _ => {}
+        }
+        let repeatable = process.repeatable();
+        match outcome {
+            Outcome::Reply(octets) if fate == Fate::ForgeFulfillment => {
+                let data = Fulfill::parse(&octets).map(|fulfill| fulfill.data.to_vec()).unwrap_or_default();
+                let forged = Fulfill { fulfillment: ilp_packet::Fulfillment::new([9; 32]), data: &data };
+                Ok(Answer { octets: forged.encode().into(), repeatable })
+            }
+            Outcome::Reply(octets) => Ok(Answer { octets, repeatable }),
+            Outcome::Unresolved | Outcome::Paid if repeatable => Err(UplinkError::Broken("status 504".into())),
+            Outcome::Unresolved | Outcome::Paid => {
+                Ok(Answer { octets: process.connector.unresolved_reject(), repeatable })
+            }
+        }
+    }
+}

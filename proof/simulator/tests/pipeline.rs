@@ -1,0 +1,356 @@
+//! The packet path through real connectors, one event at a time.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{AccountAsset, Outcome, PacketRate};
+use ilp_packet::{ErrorCode, Reply};
+use ledger::AccountId;
+use payments_model::IncomingPaymentId;
+use simulator::{Audit, Fate, Network, Payment, Sent, asset};
+
+const LIQUIDITY: u64 = 1_000_000;
+
+fn usd() -> Arc<AccountAsset> {
+    asset("USD")
+}
+
+fn eur() -> Arc<AccountAsset> {
+    asset("EUR")
+}
+
+/// A row of nodes and a payment from the first to the last.
+struct Setup {
+    network: Network,
+    payment: Arc<Payment>,
+    receiver: IncomingPaymentId,
+    last: &'static str,
+}
+
+async fn alice_to_bob(total: u64) -> Setup {
+    setup(&usd(), &[(&usd(), "bob")], &usd(), total).await
+}
+
+async fn alice_to_carol(total: u64) -> Setup {
+    setup(&usd(), &[(&usd(), "bob"), (&usd(), "carol")], &usd(), total).await
+}
+
+async fn setup(
+    sent: &Arc<AccountAsset>,
+    others: &[(&Arc<AccountAsset>, &'static str)],
+    received: &Arc<AccountAsset>,
+    total: u64,
+) -> Setup {
+    let network = Network::chain(1, "alice", others, LIQUIDITY).await;
+    let last = others.last().unwrap().1;
+    let (receiver, credentials) = network.node(last).receive(received, None).await;
+    let payment = Payment::create(&network.node("alice"), sent, credentials, total, total).await;
+    Setup { network, payment, receiver, last }
+}
+
+impl Setup {
+    async fn received(&self) -> u128 {
+        Audit::of(&self.network).await.account(self.last, self.receiver.into()).credits_posted
+    }
+
+    /// Everything at rest, both sides of every peering agree, and `received` arrived.
+    async fn assert_settled(&self, received: u128) {
+        self.network.settle().await;
+        let audit = Audit::of(&self.network).await;
+        audit.assert_conserved();
+        audit.assert_peers_agree(&self.network);
+        assert_eq!(self.received().await, received);
+    }
+
+    async fn assert_rejected(&self, amount: u64, code: ErrorCode, message: &str) {
+        assert_eq!(self.payment.rejection_of(amount).await, (code, message.to_owned()));
+        self.assert_settled(0).await;
+    }
+}
+
+fn code(outcome: Outcome) -> Option<ErrorCode> {
+    let Outcome::Reply(reply) = outcome else { panic!("no reply: {outcome:?}") };
+    match Reply::parse(&reply).unwrap() {
+        Reply::Fulfill(_) => None,
+        Reply::Reject(reject) => Some(reject.code),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_is_paid_from_hop_to_hop() {
+    let s = alice_to_carol(500).await;
+    s.payment.run().await;
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+    assert_eq!(s.payment.balance().await, (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_is_converted_where_the_asset_changes() {
+    let s = setup(&usd(), &[(&usd(), "bob"), (&eur(), "carol")], &eur(), 1000).await;
+    let bob = s.network.node("bob");
+    bob.deposit(&eur(), AccountId::from(eur().ledger.id), 5000).await;
+    bob.set_rates(Some(r#"{"EUR":0.29}"#));
+    s.payment.run().await;
+    assert_eq!(s.payment.sent().delivered, 290);
+    s.assert_settled(290).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_amount_worth_nothing_at_the_next_account_is_r01() {
+    let s = setup(&usd(), &[(&usd(), "bob"), (&eur(), "carol")], &eur(), 1000).await;
+    s.network.node("bob").set_rates(Some(r#"{"EUR":0.1}"#));
+    s.assert_rejected(5, ErrorCode::R01InsufficientSourceAmount, "the amount is worth nothing at the next account.")
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_rate_nothing_moves() {
+    let s = setup(&usd(), &[(&usd(), "bob"), (&eur(), "carol")], &eur(), 1000).await;
+    assert_eq!(code(s.payment.send_one(10).await), Some(ErrorCode::T00InternalError));
+    s.network.node("bob").set_rates(Some("{}"));
+    s.network.settle().await;
+    s.assert_rejected(10, ErrorCode::F07CannotReceive, "Exchange rate error: InvalidDestinationPrice").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_above_a_peers_maximum_is_f08_with_both_amounts() {
+    let s = alice_to_bob(500).await;
+    s.network.node("bob").change_peer("alice", |alice| alice.max_packet_amount = Some(100));
+    let Outcome::Reply(reply) = s.payment.send_one(101).await else { panic!("no reply") };
+    let reject = ilp_packet::Reject::parse(&reply).unwrap();
+    assert_eq!(reject.code, ErrorCode::F08AmountTooLarge);
+    let detail = ilp_packet::AmountTooLarge { received: 101, maximum: 100 };
+    assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
+    assert_eq!(code(s.payment.send_one(100).await), None);
+    s.assert_settled(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_balance_or_liquidity_a_packet_is_t04() {
+    let s = alice_to_bob(LIQUIDITY + 2).await;
+    s.assert_rejected(LIQUIDITY + 3, ErrorCode::T04InsufficientLiquidity, "InsufficientBalance").await;
+    // Alice has it, but her account at Bob has not.
+    s.assert_rejected(LIQUIDITY + 1, ErrorCode::T04InsufficientLiquidity, "InsufficientBalance").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_converted_packet_needs_the_liquidity_of_its_new_asset() {
+    let s = setup(&usd(), &[(&usd(), "bob"), (&eur(), "carol")], &eur(), 1000).await;
+    let bob = s.network.node("bob");
+    bob.set_rates(Some(r#"{"EUR":2}"#));
+    bob.deposit(&eur(), AccountId::from(eur().ledger.id), 199).await;
+    s.assert_rejected(100, ErrorCode::T04InsufficientLiquidity, "InsufficientLiquidity").await;
+    assert_eq!(code(s.payment.send_one(99).await), None);
+    s.assert_settled(198).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_too_many_packets_is_told_so() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    bob.kill();
+    bob.setup.lock().unwrap().configure = |config| {
+        config.packet_rate = PacketRate { packets: 1, period: Duration::from_secs(1), burst: 2 };
+    };
+    bob.start();
+    // The question whether Bob recognises repetitions is a packet too.
+    assert_eq!(code(s.payment.send_one(1).await), None);
+    s.payment.rejection_of(1).await;
+    let (refused, message) = s.payment.rejection_of(1).await;
+    assert_eq!((refused, &*message), (ErrorCode::T05RateLimited, "too many requests, throttling."));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(code(s.payment.send_one(1).await), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_nobody_has_is_f02() {
+    let s = alice_to_carol(500).await;
+    s.network.node("bob").change_peer("carol", |carol| carol.static_address = "test.elsewhere".parse().unwrap());
+    s.assert_rejected(5, ErrorCode::F02Unreachable, "unknown destination account").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_takes_no_more_than_it_expects_and_then_none() {
+    let network = Network::chain(1, "alice", &[(&usd(), "bob")], LIQUIDITY).await;
+    let (receiver, credentials) = network.node("bob").receive(&usd(), Some(100)).await;
+    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 1000, 60).await;
+    let (a, b, c) = tokio::join!(payment.send_one(60), payment.send_one(60), payment.send_one(60));
+    let codes = [code(a), code(b), code(c)];
+    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 2, "{codes:?}");
+    assert_eq!(code(payment.send_one(1).await), Some(ErrorCode::F02Unreachable));
+    let s = Setup { network, payment, receiver, last: "bob" };
+    s.assert_settled(120).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_cannot_be_reached_costs_nothing() {
+    let s = alice_to_bob(500).await;
+    s.network.node("bob").kill();
+    s.assert_rejected(5, ErrorCode::T01PeerUnreachable, "peer is unreachable.").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_peer_is_t02() {
+    let s = alice_to_bob(500).await;
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::Busy]);
+    s.assert_rejected(5, ErrorCode::T02PeerBusy, "peer is busy.").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_fulfillment_is_f05_and_the_money_comes_back() {
+    let s = alice_to_bob(500).await;
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::ForgeFulfillment]);
+    let rejection = s.payment.rejection_of(5).await;
+    assert_eq!(rejection, (ErrorCode::F05WrongCondition, "fulfillment did not match expected value.".to_owned()));
+    assert_eq!(s.payment.balance().await, (500, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_is_asked_for_again_and_paid_once() {
+    for fate in [Fate::BreakReply, Fate::Twice, Fate::Late(Duration::from_secs(25))] {
+        let s = alice_to_bob(500).await;
+        s.network.script("alice", "bob", &[Fate::Deliver, fate]);
+        s.payment.run().await;
+        assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 }, "{fate:?}");
+        s.assert_settled(500).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_until_the_expiry_leaves_the_outcome_open_and_a_later_attempt_finds_out() {
+    for fate in [Fate::LoseRequest, Fate::LoseReply] {
+        let s = alice_to_bob(500).await;
+        s.network.script("alice", "bob", &[Fate::Deliver, fate]);
+        s.payment.run().await;
+        assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 }, "{fate:?}");
+        s.assert_settled(500).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_of_a_peer_that_does_not_recognise_repetitions_is_r00_and_nothing_is_repeated() {
+    for fate in [Fate::LoseReply, Fate::LoseRequest, Fate::Late(Duration::from_secs(25))] {
+        let s = alice_to_bob(500).await;
+        let bob = s.network.node("bob");
+        bob.kill();
+        bob.setup.lock().unwrap().repeatable = false;
+        bob.start();
+        s.network.script("alice", "bob", &[Fate::Deliver, fate]);
+        let rejection = s.payment.rejection_of(5).await;
+        assert_eq!(rejection, (ErrorCode::R00TransferTimedOut, "packet expired.".to_owned()), "{fate:?}");
+        assert_eq!(s.payment.balance().await, (500, 0), "{fate:?}");
+        assert!(s.network.deliveries("alice", "bob") <= 2, "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_a_little_late_is_still_passed_on() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    bob.kill();
+    bob.setup.lock().unwrap().repeatable = false;
+    bob.start();
+    // Packets live 20 seconds, the outgoing one 19, and replies are awaited half a second longer.
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::Late(Duration::from_millis(19_300))]);
+    assert_eq!(code(s.payment.send_one(5).await), None);
+    s.assert_settled(5).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_killed_after_crediting_answers_after_its_restart_as_it_would_have() {
+    let s = alice_to_bob(500).await;
+    let (bob, network) = (s.network.node("bob"), s.network.clone());
+    let chaos = async {
+        while Audit::of(&network).await.account("bob", s.receiver.into()).credits_posted == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bob.kill();
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        bob.start();
+    };
+    tokio::join!(s.payment.run(), chaos);
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_killed_with_a_packet_under_way_settles_it_when_it_is_back() {
+    let s = alice_to_bob(500).await;
+    let alice = s.network.node("alice");
+    let chaos = async {
+        while s.network.deliveries("alice", "bob") < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        alice.kill();
+        s.network.settle().await;
+        assert_eq!(s.payment.balance().await, (500, 500));
+        alice.start();
+    };
+    tokio::join!(s.payment.run(), chaos);
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_in_between_killed_for_longer_than_its_holds_still_pays_once() {
+    let s = alice_to_carol(500).await;
+    let bob = s.network.node("bob");
+    let chaos = async {
+        while s.network.deliveries("bob", "carol") < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bob.kill();
+        s.network.settle().await;
+        bob.start();
+    };
+    tokio::join!(s.payment.run(), chaos);
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unsure_ledger_is_asked_again() {
+    let s = alice_to_bob(500).await;
+    s.network.set_ledger_silences(300);
+    s.payment.run().await;
+    s.network.set_ledger_silences(0);
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn low_liquidity_is_told_once_when_it_gets_low() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    bob.change_peer("alice", |alice| alice.liquidity_threshold = Some(LIQUIDITY - 10));
+    assert_eq!(code(s.payment.send_one(5).await), None);
+    s.network.settle().await;
+    assert!(bob.alerts().is_empty());
+    for _ in 0..3 {
+        assert_eq!(code(s.payment.send_one(5).await), None);
+        s.network.settle().await;
+    }
+    let balances: Vec<_> = bob.alerts().iter().map(|alert| alert.balance).collect();
+    assert_eq!(balances, [u128::from(LIQUIDITY) - 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_connector_takes_no_packets_and_waits_for_those_under_way() {
+    let s = alice_to_bob(500).await;
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::Late(Duration::from_secs(5))]);
+    let connector = s.network.node("alice").connector();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let at_least = s.network.clock().elapsed() + Duration::from_secs(3);
+        tokio::join!(connector.stop(), async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert_eq!(code(s.payment.send_one(1).await), Some(ErrorCode::T03ConnectorBusy));
+        });
+        assert!(s.network.clock().elapsed() > at_least);
+    };
+    let (first, ()) = tokio::join!(s.payment.send_one(5), stop);
+    assert_eq!(code(first), None);
+    s.assert_settled(5).await;
+}
