@@ -54,4 +54,6 @@ mod crash_tests;
 #[cfg(test)]
 mod flow_tests;
 #[cfg(test)]
+mod life_tests;
+#[cfg(test)]
 mod testing;

@@ -157,7 +157,7 @@ impl Ground {
         let shared = self.ledger.clone() as Arc<dyn Ledger>;
         let url: Url = format!("https://{name}.example").parse().unwrap();
         let operator_address: ilp_packet::Address = format!("test.{name}").parse().unwrap();
-        let secret = ReceiverSecret::new(&[name.len() as u8; 32]);
+        let secret = ReceiverSecret::new(&[name.as_bytes()[0]; 32]);
         let targets = Targets {
             default_url: url.clone(),
             timeout: Duration::from_secs(1),
