@@ -117,7 +117,8 @@ impl WalletAddressLookup {
             return Ok(Duration::ZERO);
         }
         let bases = self.store.every_tenant().setting_of_all(SettingKey::WalletAddressUrl).await?;
-        let recipient = owner_of(url, &bases).unwrap_or(self.operator_tenant);
+        let owners = owners_of(url, &bases);
+        let recipients = if owners.is_empty() { vec![self.operator_tenant] } else { owners };
         let event = WebhookEvent {
             id: WebhookEventId::random(&*self.entropy),
             event_type: EventType::WalletAddressNotFound,
@@ -128,23 +129,24 @@ impl WalletAddressLookup {
             created_at: now,
         };
         let unit = self.store.begin().await?;
-        self.webhooks.record(&unit, &event, &Audience::tenant(recipient)).await?;
+        self.webhooks.record(&unit, &event, &Audience::tenants(recipients)).await?;
         unit.commit().await?;
         Ok(self.patience)
     }
 }
 
-/// The tenant whose base is the longest that `url` lies below, whole path segments compared.
-fn owner_of(url: &str, bases: &[(TenantId, String)]) -> Option<TenantId> {
-    let url = Url::parse(url).ok()?;
-    let below = |base: &Url| {
+/// The tenants whose base is the longest that `url` lies below, whole path segments compared.
+fn owners_of(url: &str, bases: &[(TenantId, String)]) -> Vec<TenantId> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let length = |base: &str| {
+        let base = Url::parse(base).ok().filter(|base| base.origin() == url.origin())?;
         let path = base.path().trim_end_matches('/').to_lowercase();
         let rest = url.path().strip_prefix(&*path)?;
-        let matches = base.origin() == url.origin() && (rest.is_empty() || rest.starts_with('/'));
-        matches.then_some(path.len())
+        (rest.is_empty() || rest.starts_with('/')).then_some(path.len())
     };
-    let lengths = bases.iter().filter_map(|(tenant, base)| Some((below(&Url::parse(base).ok()?)?, *tenant)));
-    lengths.max_by_key(|(length, _)| *length).map(|(_, tenant)| tenant)
+    let below: Vec<_> = bases.iter().filter_map(|(tenant, base)| Some((length(base)?, *tenant))).collect();
+    let longest = below.iter().map(|(length, _)| *length).max();
+    below.into_iter().filter(|(length, _)| Some(*length) == longest).map(|(_, tenant)| tenant).collect()
 }
 
 #[cfg(test)]
@@ -154,16 +156,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_base_of_whole_segments_owns_a_url() {
+    fn those_with_the_longest_base_of_whole_segments_own_a_url() {
         let tenant = |n| TenantId::from_uuid(Uuid::from_u128(n));
         let bases = [
             (tenant(1), "https://a.example/".to_owned()),
             (tenant(2), "https://a.example/T1".to_owned()),
             (tenant(3), "https://b.example/t1/".to_owned()),
+            (tenant(4), "https://b.example/t1".to_owned()),
         ];
-        assert_eq!(owner_of("https://a.example/t1/alice", &bases), Some(tenant(2)));
-        assert_eq!(owner_of("https://a.example/t10/alice", &bases), Some(tenant(1)));
-        assert_eq!(owner_of("https://b.example/t1", &bases), Some(tenant(3)));
-        assert_eq!(owner_of("https://c.example/t1", &bases), None);
+        assert_eq!(owners_of("https://a.example/t1/alice", &bases), [tenant(2)]);
+        assert_eq!(owners_of("https://a.example/t10/alice", &bases), [tenant(1)]);
+        assert_eq!(owners_of("https://b.example/t1", &bases), [tenant(3), tenant(4)]);
+        assert_eq!(owners_of("https://a.example.evil/t1", &bases), []);
     }
 }
