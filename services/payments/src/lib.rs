@@ -30,6 +30,7 @@ mod settings;
 mod stream_driver;
 mod unavailable;
 mod wallet_address_lookup;
+mod web_monetization;
 mod workers;
 
 pub use create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};

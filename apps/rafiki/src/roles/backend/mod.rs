@@ -91,6 +91,7 @@ pub(crate) async fn start(
         webhooks.clone(),
         ground.clock.clone(),
         ground.entropy.clone(),
+        config.payments.web_monetization_delay,
     );
     let connector = Connector::new(
         connector_config(config, &stream_secret),
