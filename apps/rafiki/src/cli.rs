@@ -25,6 +25,8 @@ pub(crate) enum Command {
     /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity,
     /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 1 anything else.
     Pay(Box<PayOptions>),
+    /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
+    Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
     Backend,
     /// Run the authorization server. Configured by the environment.
@@ -35,13 +37,15 @@ pub(crate) enum Command {
     Migrate(RoleOptions),
     /// Look at the configuration.
     Config(ConfigOptions),
+    /// Look at a ledger.
+    Ledger(LedgerOptions),
 }
 
 impl Command {
     /// Threads for this command: the playground shares its machine with its user.
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
-            Self::Dev(_) => 2,
+            Self::Dev(_) | Self::Demo(_) => 2,
             Self::Backend | Self::Auth | Self::Wallet => {
                 std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
             }
@@ -128,6 +132,16 @@ pub(crate) struct PayAmount {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Log level or filter, written to standard error.
+    #[arg(long, env = "LOG_LEVEL", default_value = "warn")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RoleOptions {
     /// Which roles; by default all.
     #[arg(value_enum)]
@@ -161,6 +175,24 @@ pub(crate) struct ConfigOptions {
 pub(crate) enum ConfigCommand {
     /// Report everything that is wrong with the environment of the roles.
     Check(RoleOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerOptions {
+    #[command(subcommand)]
+    pub(crate) command: LedgerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Recompute every balance from the journal and compare.
+    Verify {
+        /// The ledger's database: sqlite:<file> or postgres://….
+        url: String,
+        /// One JSON object on standard output.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[cfg(test)]

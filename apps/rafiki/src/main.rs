@@ -4,12 +4,14 @@
 
 mod cli;
 mod config_check;
+mod demo;
 mod dev;
 mod failure;
 mod migrate;
 mod output;
 mod pay;
 mod roles;
+mod verification;
 
 use std::process::ExitCode;
 
@@ -47,10 +49,12 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
+        Command::Demo(options) => demo::run(options).await,
         Command::Backend => roles::run_backend().await,
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Config(options) => config_check::run(&options),
+        Command::Ledger(options) => verification::run(&options).await,
     }
 }

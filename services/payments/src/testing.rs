@@ -157,7 +157,7 @@ impl Ground {
         let shared = self.ledger.clone() as Arc<dyn Ledger>;
         let url: Url = format!("https://{name}.example").parse().unwrap();
         let operator_address: ilp_packet::Address = format!("test.{name}").parse().unwrap();
-        let secret = ReceiverSecret::new(&[name.len() as u8; 32]);
+        let secret = ReceiverSecret::new(&[name.as_bytes()[0]; 32]);
         let targets = Targets {
             default_url: url.clone(),
             timeout: Duration::from_secs(1),
@@ -167,8 +167,14 @@ impl Ground {
             point_of_sale: None,
         };
         let webhooks = Webhooks::new(&targets, None, entropy.clone());
-        let receivers =
-            LiveReceivers::new(store.clone(), shared.clone(), webhooks.clone(), clock.clone(), entropy.clone());
+        let receivers = LiveReceivers::new(
+            store.clone(),
+            shared.clone(),
+            webhooks.clone(),
+            clock.clone(),
+            entropy.clone(),
+            Some(Duration::from_mins(1)),
+        );
         let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let config = ConnectorConfig::new(operator_address.clone(), secret.clone(), [0; 32]);

@@ -21,9 +21,12 @@ pub(crate) struct AccountView {
     pub(crate) asset_scale: u8,
     /// What it is, for people: `settlement`, `peer Happy Life Bank`, `outgoing payment`, …
     pub(crate) name: String,
-    /// Posted credits less posted debits.
+    /// Debited for good.
     #[serde(with = "text")]
-    pub(crate) balance: i128,
+    pub(crate) debits: u128,
+    /// Credited for good.
+    #[serde(with = "text")]
+    pub(crate) credits: u128,
     /// Reserved by pending transfers, either way.
     #[serde(with = "text")]
     pub(crate) pending: u128,
@@ -46,66 +49,84 @@ mod text {
     }
 }
 
-/// An account whose balance changed.
+impl AccountView {
+    /// Posted credits less posted debits.
+    pub(crate) fn balance(&self) -> i128 {
+        let signed = |amount: u128| i128::try_from(amount).unwrap_or(i128::MAX);
+        signed(self.credits).saturating_sub(signed(self.debits))
+    }
+}
+
+/// An account that moved between two looks, even if it came back to where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) institution: String,
     pub(crate) account: AccountView,
     pub(crate) before: i128,
+    pub(crate) debited: u128,
+    pub(crate) credited: u128,
 }
 
-impl Moved {
-    pub(crate) fn change(&self) -> i128 {
-        self.account.balance - self.before
-    }
-}
-
-/// What changed between two looks at one institution.
+/// What moved between two looks at one institution.
 pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountView]) -> Vec<Moved> {
-    let earlier: BTreeMap<Uuid, i128> = before.iter().map(|account| (account.id, account.balance)).collect();
-    let changed = |account: &AccountView| {
-        let before = earlier.get(&account.id).copied().unwrap_or(0);
-        (before != account.balance).then(|| Moved {
+    let earlier: BTreeMap<Uuid, &AccountView> = before.iter().map(|account| (account.id, account)).collect();
+    let change = |account: &AccountView| {
+        let (debits, credits, balance) =
+            earlier.get(&account.id).map_or((0, 0, 0), |before| (before.debits, before.credits, before.balance()));
+        let (debited, credited) = (account.debits.saturating_sub(debits), account.credits.saturating_sub(credits));
+        (debited > 0 || credited > 0).then(|| Moved {
             institution: institution.to_owned(),
             account: account.clone(),
-            before,
+            before: balance,
+            debited,
+            credited,
         })
     };
-    after.iter().filter_map(changed).collect()
+    after.iter().filter_map(change).collect()
 }
 
-/// The sum of changes in each ledger of each institution; all zero when no money was made or lost.
-pub(crate) fn sums(moved: &[Moved]) -> BTreeMap<(String, u32), i128> {
-    let mut sums = BTreeMap::new();
+/// Whether in each ledger of each institution as much was debited as credited. Not if nothing was seen to move.
+pub(crate) fn balances(moved: &[Moved]) -> bool {
+    let mut ledgers: BTreeMap<(&str, u32), (u128, u128)> = BTreeMap::new();
     for one in moved {
-        *sums.entry((one.institution.clone(), one.account.ledger)).or_insert(0) += one.change();
+        let sums = ledgers.entry((&one.institution, one.account.ledger)).or_default();
+        sums.0 += one.debited;
+        sums.1 += one.credited;
     }
-    sums
+    !ledgers.is_empty() && ledgers.values().all(|(debited, credited)| debited == credited)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn account(id: u128, balance: i128) -> AccountView {
+    fn account(id: u128, debits: u128, credits: u128) -> AccountView {
         AccountView {
             id: Uuid::from_u128(id),
             ledger: 1,
             asset_code: "USD".to_owned(),
             asset_scale: 2,
             name: "x".to_owned(),
-            balance,
+            debits,
+            credits,
             pending: 0,
         }
     }
 
     #[test]
-    fn only_what_changed_is_told_and_new_accounts_began_empty() {
-        let before = [account(1, -100), account(2, 100), account(3, 7)];
-        let after = [account(1, -150), account(2, 100), account(3, 7), account(4, 50)];
+    fn only_what_moved_is_told_and_new_accounts_began_empty() {
+        let before = [account(1, 100, 0), account(2, 0, 100), account(3, 0, 7)];
+        let after = [account(1, 150, 50), account(2, 0, 100), account(3, 0, 7), account(4, 50, 50)];
         let moved = moved("Bank", &before, &after);
-        let changes: Vec<_> = moved.iter().map(|m| (m.before, m.change())).collect();
-        assert_eq!(changes, [(-100, -50), (0, 50)]);
-        assert_eq!(sums(&moved).into_values().collect::<Vec<_>>(), [0]);
+        let told: Vec<_> = moved.iter().map(|m| (m.before, m.debited, m.credited, m.account.balance())).collect();
+        assert_eq!(told, [(-100, 50, 50, -100), (0, 50, 50, 0)]);
+        assert!(balances(&moved));
+    }
+
+    #[test]
+    fn money_made_or_lost_in_one_ledger_is_found() {
+        let (before, after) = ([account(1, 100, 0), account(2, 0, 100)], [account(1, 150, 0), account(2, 0, 149)]);
+        assert!(!balances(&moved("Bank", &before, &after)));
+        assert!(!balances(&[]), "nothing seen proves nothing");
     }
 }

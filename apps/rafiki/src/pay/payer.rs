@@ -84,6 +84,8 @@ pub(crate) struct Receipt {
     pub(crate) payment: OutgoingPayment,
     pub(crate) incoming_state: IncomingPaymentState,
     pub(crate) delivered: Amount,
+    /// What the packets took, without what was withdrawn afterwards.
+    pub(crate) sent: Amount,
     pub(crate) packets: usize,
     pub(crate) elapsed: Duration,
     /// Accounts that moved at every institution that shows its ledger.
@@ -171,7 +173,8 @@ impl Payer {
         let receiver = admin.receiver(&offer.receiver.id).await?;
         self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
         let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
-        let packets = packets(admin, payment.id).await?;
+        let (packets, sent) = packets(admin, payment.id).await?;
+        let sent = Amount { value: sent, ..payment.debit_amount.clone() };
         let after = self.looks(&ids).await;
         let moved = before
             .iter()
@@ -179,7 +182,16 @@ impl Payer {
             .zip(&self.institutions)
             .flat_map(|((before, after), institution)| moved(&institution.name, before, after))
             .collect();
-        Ok(Receipt { payment, incoming_state, delivered: receiver.received_amount, packets, elapsed, moved, offer })
+        Ok(Receipt {
+            payment,
+            incoming_state,
+            delivered: receiver.received_amount,
+            sent,
+            packets,
+            elapsed,
+            moved,
+            offer,
+        })
     }
 
     async fn payee(&self, to: &Url) -> Result<WalletAddressDocument, PayError> {
@@ -287,12 +299,14 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
     quoted.ok().and_then(|ratio| ratio.checked_mul_floor(payment.sent_amount.value)).unwrap_or(0)
 }
 
-async fn packets(admin: &AdminClient, payment: Uuid) -> Result<usize, PayError> {
+/// How many packets were paid for, and what they took together.
+async fn packets(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
     let transfers = admin.accounting_transfers(payment, 0).await?;
     let is_packet = |transfer: &&admin_client::AccountingTransfer| {
         transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
     };
-    Ok(transfers.debits.iter().filter(is_packet).count())
+    let packets: Vec<u64> = transfers.debits.iter().filter(is_packet).map(|transfer| transfer.amount).collect();
+    Ok((packets.len(), packets.iter().sum()))
 }
 
 fn fee(payer: &WalletAddressRecord, amount: &OrderAmount, debit: u64) -> u64 {

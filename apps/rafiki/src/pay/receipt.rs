@@ -3,7 +3,7 @@
 use admin_client::{Amount, IncomingPaymentState, OutgoingPaymentState};
 use serde::Serialize;
 
-use super::ledger_view::sums;
+use super::ledger_view::balances;
 use super::payer::{Offer, Receipt};
 use crate::output::Table;
 
@@ -43,21 +43,22 @@ struct AccountDocument {
     asset_code: String,
     asset_scale: u8,
     before: String,
+    debited: String,
+    credited: String,
     after: String,
-    change: String,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ConservationDocument {
-    /// Whether at least one ledger was seen and the changes in every ledger seen sum to zero.
+    /// Whether a ledger was seen, and in every ledger seen as much was debited as credited.
     holds: bool,
 }
 
 impl Receipt {
-    /// Whether the changes in every ledger seen sum to zero. Not if no ledger was seen.
+    /// Whether in every ledger seen as much was debited as credited. Not if no ledger was seen.
     pub(crate) fn conserves(&self) -> bool {
-        !self.moved.is_empty() && sums(&self.moved).values().all(|sum| *sum == 0)
+        balances(&self.moved)
     }
 
     pub(crate) fn document(&self) -> ReceiptDocument {
@@ -68,8 +69,9 @@ impl Receipt {
             asset_code: one.account.asset_code.clone(),
             asset_scale: one.account.asset_scale,
             before: one.before.to_string(),
-            after: one.account.balance.to_string(),
-            change: one.change().to_string(),
+            debited: one.debited.to_string(),
+            credited: one.credited.to_string(),
+            after: one.account.balance().to_string(),
         });
         ReceiptDocument {
             kind: self.offer.kind.as_str(),
@@ -79,7 +81,7 @@ impl Receipt {
             debit_amount: self.payment.debit_amount.clone(),
             fee: self.offer.fee.clone(),
             receive_amount: self.payment.receive_amount.clone(),
-            sent_amount: self.payment.sent_amount.clone(),
+            sent_amount: self.sent.clone(),
             delivered_amount: self.delivered.clone(),
             packets: self.packets,
             millis: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -95,7 +97,7 @@ impl Receipt {
         facts.row(["Outgoing payment", &format!("{} {}", self.payment.id, word(&self.payment.state))]);
         facts.row(["Incoming payment", &format!("{} {}", self.offer.receiver.id, word(&self.incoming_state))]);
         facts.row(["Delivered", &self.delivered.to_string()]);
-        facts.row(["Sent", &format!("{} in {}", self.payment.sent_amount, packets(self.packets))]);
+        facts.row(["Sent", &format!("{} in {}", self.sent, packets(self.packets))]);
         facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
         let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
         if self.moved.is_empty() {
@@ -104,22 +106,23 @@ impl Receipt {
         }
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
-        let verdict = if self.conserves() { "zero in every ledger: nothing was made or lost" } else { "NOT ZERO" };
+        let verdict = if self.conserves() { "zero in every ledger, nothing was made or lost" } else { "NOT ZERO" };
         text.extend(["  Sum: ", verdict, "\n"]);
         text
     }
 
     fn accounts_table(&self) -> String {
-        let mut table = Table::new().align_right(&[2, 3, 4]);
-        table.row(["Institution", "Account", "Before", "After", "Change", ""]);
+        let mut table = Table::new().align_right(&[2, 3, 4, 5]);
+        table.row(["Institution", "Account", "Before", "Debited", "Credited", "After", ""]);
         for one in &self.moved {
             let scale = one.account.asset_scale;
             table.row([
                 one.institution.clone(),
                 one.account.name.clone(),
                 signed(one.before, scale),
-                signed(one.account.balance, scale),
-                plus(one.change(), scale),
+                flow(one.debited, scale),
+                flow(one.credited, scale),
+                signed(one.account.balance(), scale),
                 one.account.asset_code.clone(),
             ]);
         }
@@ -169,8 +172,9 @@ fn signed(value: i128, scale: u8) -> String {
     if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
-fn plus(value: i128, scale: u8) -> String {
-    if value > 0 { format!("+{}", signed(value, scale)) } else { signed(value, scale) }
+/// A movement; nothing is shown for none.
+fn flow(value: u128, scale: u8) -> String {
+    if value == 0 { String::new() } else { signed(i128::try_from(value).unwrap_or(i128::MAX), scale) }
 }
 
 #[cfg(test)]
@@ -181,6 +185,7 @@ mod tests {
     fn balances_are_shown_with_sign_and_places() {
         assert_eq!(signed(-5, 2), "-0.05");
         assert_eq!(signed(123_456, 2), "1234.56");
-        assert_eq!(plus(7, 0), "+7");
+        assert_eq!(flow(7, 0), "7");
+        assert_eq!(flow(0, 2), "");
     }
 }

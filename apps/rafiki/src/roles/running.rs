@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use clock::Stopwatch;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -73,12 +74,17 @@ impl Running {
 
     /// Stops everything in order. What does not end in time is dropped; it is repeated after the next start.
     pub(crate) async fn stop(mut self) {
+        let watch = Stopwatch::start();
+        let told = |what: &str| tracing::debug!(role = self.name, after = ?watch.elapsed(), "{what} ended");
         self.workers_stop.send_replace(true);
         end(self.name, "workers", &mut self.workers, WORKERS_MAX).await;
+        told("workers");
         bounded(self.name, self.drains).await;
         self.listeners_stop.send_replace(true);
         end(self.name, "listeners", &mut self.listeners, LISTENERS_MAX).await;
+        told("listeners");
         bounded(self.name, self.closings).await;
+        told("stores");
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::api::Call;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, nullable};
 use crate::scalars::{JsonObject, UInt64};
 use crate::types::amount::Amount;
 use crate::types::page::{FilterString, connection};
@@ -105,8 +105,8 @@ impl OutgoingPaymentNode {
         self.0.client.as_deref()
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        Ok(Call::of(context)?.balance(self.0.id()).await?.map(UInt64))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async { Ok(Call::of(context)?.balance(self.0.id()).await?.map(UInt64)) }).await
     }
 
     async fn state(&self) -> OutgoingPaymentState {
@@ -165,7 +165,7 @@ impl OutgoingPaymentNode {
         self.0.grant_id.as_deref()
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.quote.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.quote.tenant_id).await }).await
     }
 }

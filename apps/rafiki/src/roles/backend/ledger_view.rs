@@ -108,14 +108,14 @@ fn view(name: String, account: &Account, assets: &[TenantAsset]) -> Option<Accou
     let ledger = account.created.ledger;
     let asset = assets.iter().find(|asset| asset.in_ledger().ledger == ledger)?;
     let name = if name.is_empty() { kind(account.created.code).to_owned() } else { name };
-    let signed = |amount: u128| i128::try_from(amount).unwrap_or(i128::MAX);
     Some(AccountView {
         id: account.created.id.as_uuid(),
         ledger,
         asset_code: asset.asset.code.to_string(),
         asset_scale: asset.asset.scale,
         name,
-        balance: signed(account.credits_posted).saturating_sub(signed(account.debits_posted)),
+        debits: account.debits_posted,
+        credits: account.credits_posted,
         pending: account.debits_pending.saturating_add(account.credits_pending),
     })
 }

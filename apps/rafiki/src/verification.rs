@@ -1,0 +1,75 @@
+//! `rafiki ledger verify`, and what a demonstration checks over both institutions' ledgers.
+
+use std::fmt;
+
+use ledger_verify::Report;
+use serde::Serialize;
+
+use crate::cli::{LedgerCommand, LedgerOptions};
+use crate::failure::Failure;
+use crate::output::Table;
+
+/// A ledger's verification with the name of whose it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct LedgerReport {
+    pub(crate) institution: String,
+    #[serde(flatten)]
+    pub(crate) report: Report,
+}
+
+pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
+    let LedgerCommand::Verify { url, json } = &options.command;
+    let report = report("ledger", url).await?;
+    if *json {
+        println!("{}", serde_json::to_string(&report.report).unwrap_or_default());
+    } else {
+        print!("{report}");
+    }
+    if report.report.sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
+}
+
+/// Verifies the ledger at `url`.
+pub(crate) async fn report(institution: &str, url: &str) -> Result<LedgerReport, Failure> {
+    let report = ledger_verify::verify(url).await.map_err(|error| Failure::Check(error.to_string()))?;
+    Ok(LedgerReport { institution: institution.to_owned(), report })
+}
+
+impl LedgerReport {
+    /// Nothing is wrong and nothing is reserved.
+    pub(crate) fn is_sound_and_idle(&self) -> bool {
+        self.report.sound && self.report.pending_transfers == 0
+    }
+}
+
+/// Whether what left one institution through its peer arrived at the other: their movements are each other's opposite.
+pub(crate) fn peers_agree(reports: &[LedgerReport]) -> bool {
+    let movements: Option<Vec<i128>> = reports.iter().map(|report| report.report.peer_movement.parse().ok()).collect();
+    movements.is_some_and(|movements| movements.into_iter().sum::<i128>() == 0)
+}
+
+impl fmt::Display for LedgerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { institution, report } = self;
+        let verdict = if report.sound { "sound" } else { "NOT SOUND" };
+        writeln!(
+            f,
+            "{institution}: {verdict}, {} entries, {} accounts, {} pending, head {}",
+            report.entries, report.accounts, report.pending_transfers, report.head_hash
+        )?;
+        let mut table = Table::new().align_right(&[1, 2, 3]);
+        table.row(["ledger", "accounts", "debits", "credits"]);
+        for totals in &report.ledgers {
+            table.row([
+                totals.ledger.to_string(),
+                totals.accounts.to_string(),
+                totals.debits_posted.to_string(),
+                totals.credits_posted.to_string(),
+            ]);
+        }
+        f.write_str(&table.render(2))?;
+        if let Some(bad) = &report.first_bad {
+            writeln!(f, "  entry {}: {}", bad.seq, bad.reason)?;
+        }
+        report.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
+    }
+}

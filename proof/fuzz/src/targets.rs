@@ -1,0 +1,20 @@
+//! The targets by name. A target panics when what it checks does not hold.
+
+mod operations;
+mod packet;
+mod signature_input;
+mod stream_data;
+
+use crate::material::Material;
+
+/// One case of a target.
+pub(crate) type Target = fn(&mut Material);
+
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("packet", packet::packet),
+    ("frames", stream_data::frames),
+    ("encrypted-packet", stream_data::encrypted_packet),
+    ("address-token", stream_data::address_token),
+    ("signature-input", signature_input::signature_input),
+    ("operations", operations::operations),
+];
