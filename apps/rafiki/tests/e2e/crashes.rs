@@ -98,7 +98,7 @@ fn assert_wallets_settled(runtime: &tokio::runtime::Runtime, two: &Institutions,
         let account = two.address(side, slug);
         let settled = runtime.block_on(async {
             let http = outbound();
-            until(Duration::from_secs(60), || async {
+            until(Duration::from_mins(1), || async {
                 let response = http.send(outbound_http::Request::get(balances.clone()).configured()).await.ok()?;
                 let list: Vec<Value> = response.json().ok()?;
                 let found = list.iter().find(|entry| entry["walletAddress"] == account.as_str())?;
@@ -132,7 +132,7 @@ async fn pay_once(admin: Arc<AdminClient>, from: Uuid, payee: String, n: usize) 
         }
         pause().await;
     }
-    let last = until(Duration::from_secs(180), || async {
+    let last = until(Duration::from_mins(3), || async {
         let payment = admin.outgoing_payment(quote.id).await.ok()?;
         let over = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
         over.then_some(payment)
@@ -143,7 +143,7 @@ async fn pay_once(admin: Arc<AdminClient>, from: Uuid, payee: String, n: usize) 
 
 /// Repeats a call that may be repeated until it succeeds.
 async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> T {
-    let answer = until(Duration::from_secs(120), || async { call().await.ok() }).await;
+    let answer = until(Duration::from_mins(2), || async { call().await.ok() }).await;
     answer.expect("the call succeeds within two minutes")
 }
 

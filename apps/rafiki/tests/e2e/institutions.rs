@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where the institutions keep their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -148,14 +148,13 @@ impl OutgoingPaymentNode {
     }
 
     async fn sent_amount(&self, context: &Context<'_>) -> Result<Amount> {
-        let sent = match self.0.sent() {
-            Some(sent) => sent,
-            None => {
-                let id = AccountId::from(self.0.id());
-                let found = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
-                let debits = found.flatten().map_or(0, |account| account.debits_posted);
-                u64::try_from(debits).unwrap_or(u64::MAX)
-            }
+        let sent = if let Some(sent) = self.0.sent() {
+            sent
+        } else {
+            let id = AccountId::from(self.0.id());
+            let found = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
+            let debits = found.flatten().map_or(0, |account| account.debits_posted);
+            u64::try_from(debits).unwrap_or(u64::MAX)
         };
         Ok(Amount::new(sent, &self.0.quote.asset.asset))
     }
