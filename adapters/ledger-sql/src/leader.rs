@@ -5,24 +5,28 @@
 use std::sync::Arc;
 
 use clock::{Clock, Timestamp};
-use ledger::{AccountId, AccountState, Cause, Event, Recorded, TransferId, TransferState, WorkingSet};
+use ledger::{
+    AccountId, AccountState, Balances, Cause, Event, PAGE_MAX, Recorded, TransferId, TransferPage, TransferState,
+    WorkingSet,
+};
 use tokio::sync::mpsc;
 
 use crate::cache::Cache;
 use crate::changes::Changes;
-use crate::request::{Answer, HistoryPart, HistoryRequest, Request};
-use crate::store::{Store, StoreError, StoredHead, recorded};
+use crate::request::{Answer, Request};
+use crate::store::{Store, StoreError, StoredHead, WAYPOINT_EVERY, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
-/// Entries read at once when an account's history is told.
-const HISTORY: u64 = 64;
 /// Rounds lost to other processes in a row before callers are told.
 const ATTEMPTS: u32 = 100;
 /// Rounds that take the lock first after one was lost to another process.
 const CONTENDED: u32 = 32;
+/// Entries from one waypoint back to the one before, both included.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const WAYPOINT_STEPS: u32 = WAYPOINT_EVERY as u32 + 1;
 /// Accounts kept in memory, per generation of the cache.
 const CACHED_ACCOUNTS: usize = 16_384;
 /// Undecided reservations kept in memory, per generation of the cache.
@@ -123,17 +127,23 @@ impl<S: Store> Leader<S> {
         }
         let mut set = WorkingSet::new(known.head.head);
         self.load(&mut set, &Named::by(round, trust)).await?;
-        let mut answers = Vec::with_capacity(round.len());
-        for request in round {
-            answers.push(match request {
-                Request::History(asked, _) => Answer::History(self.history(*asked).await?),
-                _ => answer(&mut set, now, request),
-            });
-        }
+        let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
         if trust && !answers.iter().all(Answer::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
         self.commit(known, set).await?;
+        // The past is read from the database, which now holds this round's entries too.
+        for (request, answer) in round.iter().zip(&mut answers) {
+            match request {
+                Request::History(account, from, limit, _) => {
+                    *answer = Answer::History(self.page(*account, *from, *limit).await?);
+                }
+                Request::BalancesAt(account, at, _) => {
+                    *answer = Answer::BalancesAt(self.balances_at(*account, *at).await?);
+                }
+                _ => {}
+            }
+        }
         Ok(answers)
     }
 
@@ -211,36 +221,6 @@ impl<S: Store> Leader<S> {
         Ok(())
     }
 
-    /// Goes back along an account's entries as far as one read of the journal reaches.
-    async fn history(&mut self, asked: HistoryRequest) -> Result<HistoryPart, StoreError> {
-        let newest = match (asked.through, self.accounts.get(asked.account)) {
-            (Some(through), _) => Some(through),
-            (None, Some(state)) => Some(state.last_entry),
-            (None, None) => self.store.accounts(&[asked.account]).await?.first().map(|state| state.last_entry),
-        };
-        let Some(newest) = newest else { return Ok(HistoryPart::default()) };
-        let window = self.store.window(newest, HISTORY).await?;
-        let missing = || StoreError::Damaged(format!("entry {newest} is missing"));
-        let oldest = window.first().ok_or_else(missing)?.0.seq;
-        let mut part = HistoryPart { transfers: Vec::new(), next: Some(newest) };
-        while let Some(seq) = part.next.filter(|seq| *seq >= oldest) {
-            let at = usize::try_from(seq - oldest).unwrap_or(usize::MAX);
-            let (entry, settlement) = window.get(at).filter(|(entry, _)| entry.seq == seq).ok_or_else(missing)?;
-            let Event::Moved(movement) = &entry.event else {
-                part.next = None;
-                break;
-            };
-            let posting = movement.posting_of(asked.account).ok_or_else(missing)?;
-            if movement.cause == Cause::Made
-                && let (_, Recorded::Made { transfer, .. }) = recorded(entry, *settlement)?
-            {
-                part.transfers.push(transfer);
-            }
-            part.next = Some(posting.previous);
-        }
-        Ok(part)
-    }
-
     /// Stores what the set decided and remembers it. Returns where the journal now ends.
     async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
         let entries = set.take_entries();
@@ -273,6 +253,58 @@ impl<S: Store> Leader<S> {
     }
 }
 
+impl<S: Store> Leader<S> {
+    async fn stored(&mut self, account: AccountId) -> Result<Option<AccountState>, StoreError> {
+        match self.accounts.get(account) {
+            Some(state) => Ok(Some(state)),
+            None => Ok(self.store.accounts(&[account]).await?.pop()),
+        }
+    }
+
+    async fn page(&mut self, account: AccountId, from: Option<u64>, limit: u32) -> Result<TransferPage, StoreError> {
+        let from = match from {
+            Some(from) => Some(from),
+            None => self.stored(account).await?.filter(|state| state.movements > 0).map(|state| state.last_entry),
+        };
+        let Some(from) = from else { return Ok(TransferPage::default()) };
+        let walked = self.store.history(account, from, limit.clamp(1, PAGE_MAX)).await?;
+        let mut page = TransferPage::default();
+        for (entry, settlement) in walked {
+            match &entry.event {
+                Event::Moved(movement) if movement.posting_of(account).is_some() => {
+                    page.next = entry_before(&entry, account);
+                    if !matches!(movement.cause, Cause::Expired { .. })
+                        && let (_, Recorded::Made { transfer, .. }) = recorded(&entry, settlement)?
+                    {
+                        page.transfers.push(transfer);
+                    }
+                }
+                // Not an entry of this account: the caller made the position up.
+                _ => break,
+            }
+        }
+        Ok(page)
+    }
+
+    async fn balances_at(&mut self, account: AccountId, at: Timestamp) -> Result<Option<Balances>, StoreError> {
+        let Some(state) = self.stored(account).await? else { return Ok(None) };
+        if at < state.account.timestamp {
+            return Ok(None);
+        }
+        if state.movements == 0 {
+            return Ok(Some(Balances::default()));
+        }
+        let from = self.store.waypoint_after(account, at).await?.unwrap_or(state.last_entry);
+        let walked = self.store.history(account, from, WAYPOINT_STEPS).await?;
+        let last = walked.iter().map(|(entry, _)| entry).find(|entry| entry.timestamp <= at);
+        let posting = last.and_then(|entry| match &entry.event {
+            Event::Moved(movement) => movement.posting_of(account),
+            _ => None,
+        });
+        Ok(Some(posting.map(|posting| posting.balances).unwrap_or_default()))
+    }
+}
+
 /// Decides one request on the set.
 fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
     match request {
@@ -289,7 +321,8 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
                 })
                 .collect(),
         ),
-        Request::History(..) => Answer::History(HistoryPart::default()),
+        Request::History(..) => Answer::History(TransferPage::default()),
+        Request::BalancesAt(..) => Answer::BalancesAt(None),
     }
 }
 
@@ -320,7 +353,7 @@ impl Named {
                 }
                 Request::Accounts(ids, _) => named.accounts.extend(ids),
                 Request::Transfers(ids, _) => named.transfers.extend(ids),
-                Request::History(..) => {}
+                Request::History(account, ..) | Request::BalancesAt(account, ..) => named.accounts.push(*account),
             }
         }
         named

@@ -14,16 +14,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
-    NewTransfer, Transfer, TransferId,
+    Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerQueries,
+    LedgerUnavailable, NewAccount, NewTransfer, Transfer, TransferId, TransferPage, newest_transfers,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::leader::Leader;
 use crate::postgres::PostgresStore;
-use crate::request::{HistoryRequest, Reply, Request};
+use crate::request::{Reply, Request};
 use crate::sqlite::SqliteStore;
 use crate::store::StoreError;
 
@@ -137,22 +137,18 @@ impl Ledger for SqlLedger {
         Box::pin(self.ask(|reply| Request::Transfers(ids, reply)))
     }
 
-    /// Asked for in parts, so that commits go on in between.
     fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>> {
-        Box::pin(async move {
-            let (mut found, mut through) = (Vec::new(), None);
-            while found.len() < limit {
-                let asked = HistoryRequest { account, through };
-                let part = self.ask(|reply| Request::History(asked, reply)).await?;
-                found.extend(part.transfers);
-                through = part.next;
-                if through.is_none() {
-                    break;
-                }
-            }
-            found.truncate(limit);
-            Ok(found)
-        })
+        Box::pin(newest_transfers(self, account, limit))
+    }
+}
+
+impl LedgerQueries for SqlLedger {
+    fn account_transfers(&self, account: AccountId, from: Option<u64>, limit: u32) -> LedgerFuture<'_, TransferPage> {
+        Box::pin(self.ask(move |reply| Request::History(account, from, limit, reply)))
+    }
+
+    fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>> {
+        Box::pin(self.ask(move |reply| Request::BalancesAt(account, at, reply)))
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::OpenLedgerError;
 use crate::changes::Changes;
-use crate::store::{Store, StoreError, StoredHead, decode, decode_account, recorded, state_code};
+use crate::store::{Store, StoreError, StoredHead, decode, decode_account, entry_before, recorded, state_code};
 
 /// How long the server's answer is awaited before the connection counts as lost. The server itself gives a
 /// statement up sooner (see `SETTINGS`).
@@ -61,10 +61,20 @@ const TRANSFERS: &str = "
 SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
 JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
 LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq";
-const WINDOW: &str = "
-SELECT journal.seq, record, settlements.state FROM ledger_journal journal
-LEFT JOIN ledger_settlements settlements ON settlements.pending = journal.seq
-WHERE journal.seq > $1 AND journal.seq <= $2 ORDER BY journal.seq";
+/// Octets 27 to 42 of a movement's record name its debit account, 59 to 66 that account's entry before and 67 to 74
+/// the credit account's.
+const HISTORY: &str = "
+WITH RECURSIVE walk (seq, record, step) AS (
+    SELECT seq, record, 1 FROM ledger_journal WHERE seq = $2
+    UNION ALL
+    SELECT journal.seq, journal.record, step + 1 FROM walk JOIN ledger_journal journal ON journal.seq = ('x' || encode(
+        substring(walk.record FROM CASE WHEN substring(walk.record FROM 27 FOR 16) = $1 THEN 59 ELSE 67 END FOR 8), 'hex'
+    ))::bit(64)::bigint
+    WHERE get_byte(walk.record, 0) = 2 AND step < $3
+)
+SELECT seq, record, (SELECT state FROM ledger_settlements WHERE pending = seq) FROM walk ORDER BY step";
+const WAYPOINT: &str =
+    "SELECT seq FROM ledger_waypoints WHERE account = $1 AND timestamp > $2 ORDER BY ordinal LIMIT 1";
 const HOLDS: &str = "SELECT hash FROM ledger_journal WHERE seq = $1";
 const COMMIT: &str = "
 WITH head AS (
@@ -287,14 +297,31 @@ impl Store for PostgresStore {
         rows.iter().map(read_recorded).collect()
     }
 
-    async fn window(&mut self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
-        let first = through.saturating_sub(count).cast_signed();
-        let rows = self.rows(sqlx::query(WINDOW).bind(first).bind(through.cast_signed())).await?;
-        let read = |row: &PgRow| {
+    async fn history(
+        &mut self,
+        account: AccountId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        let octets = account.as_u128().to_be_bytes().to_vec();
+        let query = sqlx::query(HISTORY).bind(octets).bind(from.cast_signed()).bind(i64::from(limit));
+        let mut walked = Vec::new();
+        for row in self.rows(query).await? {
             let (seq, settlement): (i64, Option<i16>) = (row.try_get(0)?, row.try_get(2)?);
-            Ok((decode(seq.cast_unsigned(), row.try_get(1)?)?, settlement.map(i64::from)))
-        };
-        rows.iter().map(read).collect()
+            let entry = decode(seq.cast_unsigned(), row.try_get(1)?)?;
+            let last = entry_before(&entry, account).is_none();
+            walked.push((entry, settlement.map(i64::from)));
+            if last {
+                break;
+            }
+        }
+        Ok(walked)
+    }
+
+    async fn waypoint_after(&mut self, account: AccountId, at: Timestamp) -> Result<Option<u64>, StoreError> {
+        let rows = self.rows(sqlx::query(WAYPOINT).bind(account.as_uuid()).bind(at.as_millis())).await?;
+        let seq: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
+        Ok(seq.map(i64::cast_unsigned))
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -1,30 +1,14 @@
 //! What callers ask of the leader, with the way back for the answer.
 
+use clock::Timestamp;
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, LedgerUnavailable, NewAccount, NewTransfer,
-    Transfer, TransferId,
+    Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, LedgerUnavailable, NewAccount,
+    NewTransfer, Transfer, TransferId, TransferPage,
 };
 use tokio::sync::oneshot;
 
 /// Where an answer goes. A caller that no longer waits is no fault.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, LedgerUnavailable>>;
-
-/// A part of an account's history: what is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HistoryRequest {
-    pub(crate) account: AccountId,
-    /// The account's entry to begin with, going back; its newest if not said.
-    pub(crate) through: Option<u64>,
-}
-
-/// A part of an account's history: what was found.
-#[derive(Debug, Default)]
-pub(crate) struct HistoryPart {
-    /// Newest first.
-    pub(crate) transfers: Vec<Transfer>,
-    /// The account's entry to go on with; `None` at its beginning.
-    pub(crate) next: Option<u64>,
-}
 
 /// One call of the `Ledger` trait.
 pub(crate) enum Request {
@@ -32,7 +16,8 @@ pub(crate) enum Request {
     Submit(Vec<NewTransfer>, Reply<Vec<CreateTransferResult>>),
     Accounts(Vec<AccountId>, Reply<Vec<Option<Account>>>),
     Transfers(Vec<TransferId>, Reply<Vec<Option<Transfer>>>),
-    History(HistoryRequest, Reply<HistoryPart>),
+    History(AccountId, Option<u64>, u32, Reply<TransferPage>),
+    BalancesAt(AccountId, Timestamp, Reply<Option<Balances>>),
 }
 
 /// The answer to a request, by its kind.
@@ -41,7 +26,8 @@ pub(crate) enum Answer {
     Submit(Vec<CreateTransferResult>),
     Accounts(Vec<Option<Account>>),
     Transfers(Vec<Option<Transfer>>),
-    History(HistoryPart),
+    History(TransferPage),
+    BalancesAt(Option<Balances>),
 }
 
 impl Answer {
@@ -51,7 +37,7 @@ impl Answer {
             Self::Submit(results) => {
                 results.iter().all(|result| *result == CreateTransferResult::Created || result.is_transient())
             }
-            Self::CreateAccounts(_) | Self::Accounts(_) | Self::Transfers(_) | Self::History(_) => true,
+            _ => true,
         }
     }
 }
@@ -64,7 +50,8 @@ impl Request {
             Self::Submit(transfers, _) => transfers.len(),
             Self::Accounts(ids, _) => ids.len(),
             Self::Transfers(ids, _) => ids.len(),
-            Self::History(..) => 1,
+            Self::History(_, _, limit, _) => *limit as usize,
+            Self::BalancesAt(..) => 1,
         }
     }
 
@@ -75,7 +62,8 @@ impl Request {
             (Self::Submit(_, reply), Answer::Submit(results)) => drop(reply.send(Ok(results))),
             (Self::Accounts(_, reply), Answer::Accounts(found)) => drop(reply.send(Ok(found))),
             (Self::Transfers(_, reply), Answer::Transfers(found)) => drop(reply.send(Ok(found))),
-            (Self::History(_, reply), Answer::History(found)) => drop(reply.send(Ok(found))),
+            (Self::History(.., reply), Answer::History(page)) => drop(reply.send(Ok(page))),
+            (Self::BalancesAt(.., reply), Answer::BalancesAt(balances)) => drop(reply.send(Ok(balances))),
             _ => unreachable!("an answer is made from its request"),
         }
     }
@@ -88,7 +76,8 @@ impl Request {
             Self::Submit(_, reply) => drop(reply.send(Err(unavailable))),
             Self::Accounts(_, reply) => drop(reply.send(Err(unavailable))),
             Self::Transfers(_, reply) => drop(reply.send(Err(unavailable))),
-            Self::History(_, reply) => drop(reply.send(Err(unavailable))),
+            Self::History(.., reply) => drop(reply.send(Err(unavailable))),
+            Self::BalancesAt(.., reply) => drop(reply.send(Err(unavailable))),
         }
     }
 }

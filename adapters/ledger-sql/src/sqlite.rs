@@ -15,7 +15,7 @@ use crate::OpenLedgerError;
 use crate::changes::Changes;
 use crate::sqlite::ids::IdIndex;
 use crate::sqlite::lock::FileLock;
-use crate::store::{Store, StoreError, StoredHead, decode, decode_account, recorded, state_code};
+use crate::store::{Store, StoreError, StoredHead, decode, decode_account, entry_before, recorded, state_code};
 
 /// The tables. Integers of 128 bits are blobs, big endian.
 const SCHEMA: &str = "
@@ -125,19 +125,32 @@ impl SqliteStore {
         Ok(found)
     }
 
-    fn read_window(&self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+    fn read_history(&self, account: AccountId, from: u64, limit: u32) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT seq, record, (SELECT state FROM settlements WHERE pending = seq) FROM journal
-             WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+            "SELECT record, (SELECT state FROM settlements WHERE pending = seq) FROM journal WHERE seq = ?1",
         )?;
-        let mut rows = statement.query([through.saturating_sub(count), through])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let seq = row.get(0)?;
-            let record = row.get_ref(1)?.as_blob().map_err(|error| StoreError::Damaged(error.to_string()))?;
-            found.push((decode(seq, record)?, row.get(2)?));
+        let mut walked = Vec::new();
+        let mut next = Some(from);
+        while let Some(seq) = next
+            && walked.len() < limit as usize
+        {
+            let found = statement
+                .query_row([seq], |row| Ok((decode(seq, row.get_ref(0)?.as_blob()?), row.get(1)?)))
+                .optional()?;
+            let Some((entry, settlement)) = found else { break };
+            let entry = entry?;
+            next = entry_before(&entry, account);
+            walked.push((entry, settlement));
         }
-        Ok(found)
+        Ok(walked)
+    }
+
+    fn read_waypoint(&self, account: AccountId, at: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq FROM waypoints WHERE account = ?1 AND timestamp > ?2 ORDER BY ordinal LIMIT 1",
+        )?;
+        let account = account.as_u128().to_be_bytes();
+        Ok(statement.query_row(params![account, at.as_millis()], |row| row.get(0)).optional()?)
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
@@ -215,8 +228,17 @@ impl Store for SqliteStore {
         self.read_transfers(ids)
     }
 
-    async fn window(&mut self, through: u64, count: u64) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
-        self.read_window(through, count)
+    async fn history(
+        &mut self,
+        account: AccountId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
+        self.read_history(account, from, limit)
+    }
+
+    async fn waypoint_after(&mut self, account: AccountId, at: Timestamp) -> Result<Option<u64>, StoreError> {
+        self.read_waypoint(account, at)
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -69,13 +69,21 @@ pub(crate) trait Store: Send {
         ids: &[TransferId],
     ) -> impl Future<Output = Result<Vec<(TransferId, Recorded)>, StoreError>> + Send;
 
-    /// At most `count` entries up to and including `through`, oldest first, each with the stored settlement of the
-    /// reservation it made.
-    fn window(
+    /// The entries of `account` from entry `from` backwards, at most `limit`, each with the settlement of the
+    /// reservation it may have made. Ends before the account's creation.
+    fn history(
         &mut self,
-        through: u64,
-        count: u64,
+        account: AccountId,
+        from: u64,
+        limit: u32,
     ) -> impl Future<Output = Result<Vec<(Entry, Option<i64>)>, StoreError>> + Send;
+
+    /// The first waypoint of `account` after `at`: an entry of its.
+    fn waypoint_after(
+        &mut self,
+        account: AccountId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// Writes the changes durably and at once, or not at all. `Moved` if the journal does not end where they begin.
     fn commit(&mut self, changes: &Changes) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -109,6 +117,12 @@ pub(crate) fn recorded(entry: &Entry, settlement: Option<i64>) -> Result<(Transf
         }
         Event::AccountCreated(_) => Err(StoreError::Damaged(format!("entry {} is no transfer", entry.seq))),
     }
+}
+
+/// The account's entry before `entry`, as a walk goes back; `None` where it ends.
+pub(crate) fn entry_before(entry: &Entry, account: AccountId) -> Option<u64> {
+    let Event::Moved(movement) = &entry.event else { return None };
+    movement.posting_of(account).filter(|posting| posting.ordinal > 1).map(|posting| posting.previous)
 }
 
 /// Reads a stored record.

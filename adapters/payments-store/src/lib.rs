@@ -21,6 +21,7 @@ mod scope;
 mod store;
 mod tenants;
 mod wallet_addresses;
+mod web_monetization;
 mod webhook_events;
 
 pub use database::Error;

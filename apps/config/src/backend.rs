@@ -167,6 +167,8 @@ pub struct Payments {
     pub outgoing_payment_attempts_max: u32,
     /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
     pub incoming_approval: Option<IncomingApproval>,
+    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected.
+    pub web_monetization_delay: Option<Duration>,
     /// `ENABLE_PARTIAL_PAYMENT_DECISION`: longest wait and safety margin.
     pub partial_payment_decision: Option<(Duration, Duration)>,
 }
@@ -389,6 +391,7 @@ fn read_payments(r: &mut Reader<'_>) -> Payments {
         incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
         outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
         incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
+        web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
         partial_payment_decision: r
             .flag("ENABLE_PARTIAL_PAYMENT_DECISION", false)
             .then_some((decision_wait, decision_margin)),

@@ -76,6 +76,15 @@ impl From<Refusal> for Error {
     }
 }
 
+/// A field that may be null is null when it is refused, and its neighbours are not: the library sees to that for an
+/// error within the value, but lets an error instead of the value take the whole parent along.
+pub(crate) async fn nullable<T>(
+    field: impl Future<Output = async_graphql::Result<Option<T>>>,
+) -> Option<async_graphql::Result<T>> {
+    // On the heap: the futures of use cases are large, and a document nests many.
+    Box::pin(field).await.transpose()
+}
+
 impl From<Unavailable> for Refusal {
     fn from(error: Unavailable) -> Self {
         Self::internal(&error)
@@ -235,11 +244,9 @@ impl From<p::CreateOutgoingPaymentError> for Refusal {
             E::Unavailable(cause) => return Self::internal(cause),
             E::UnknownWalletAddress | E::UnknownQuote => Code::NotFound,
             E::InactiveWalletAddress => Code::Inactive,
-            E::InvalidQuote => Code::BadUserInput,
+            E::InvalidQuote | E::Grant(GrantRefused::OnlyOneGrantAmountAllowed) => Code::BadUserInput,
             E::Grant(GrantRefused::InsufficientGrant) => Code::Forbidden,
-            E::Grant(GrantRefused::OnlyOneGrantAmountAllowed) => Code::BadUserInput,
-            E::Grant(GrantRefused::InvalidInterval) => Code::Internal,
-            E::Quote(_) => Code::Internal,
+            E::Grant(GrantRefused::InvalidInterval) | E::Quote(_) => Code::Internal,
         };
         match error {
             E::Quote(refused) => Self { details: None, ..refused.into() },

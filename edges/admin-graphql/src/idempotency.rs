@@ -35,6 +35,8 @@ impl Call<'_> {
         act: impl Future<Output = Result<T, Refusal>>,
         identity: impl FnOnce(&T) -> I,
     ) -> Result<Once<T, I>, Refusal> {
+        // On the heap: the futures of use cases are large, and a document nests many.
+        let act = Box::pin(act);
         let Some(key) = key.filter(|key| !key.is_empty()) else { return act.await.map(Once::Now) };
         let tenant = self.caller.tenant;
         let lock = Lock::take(self, format!("admin-lock:{tenant}:{key}"), key).await?;

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use clock::Timestamp;
 use money::AssetAmount;
-use payments_model::grant_limits::GrantLimits;
+use payments_model::grant_limits::{GrantLimits, Spent};
 use payments_model::incoming_payment::Metadata;
 use payments_model::page::{Page, PageRequest};
 use payments_model::quote::QuoteRequest;
@@ -23,11 +23,14 @@ pub struct BackendError(pub String);
 
 /// What to do about a wallet address nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
+pub enum Lookup<'a> {
     /// Nothing.
     Now,
     /// Tell the account-servicing entity and wait a little for it to create one.
-    Wait,
+    Wait {
+        /// The URL as the request spells it.
+        as_written: &'a str,
+    },
 }
 
 /// A resource with its wallet address and what the ledger says.
@@ -214,6 +217,9 @@ pub enum CreateOutgoingPaymentError {
     /// The interval of the grant is malformed or lies before one already recorded.
     #[error("invalid interval")]
     InvalidInterval,
+    /// A repeat of a request that is not answered yet.
+    #[error("the same request is still being processed")]
+    UnderWay,
     /// It could not be decided.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -226,7 +232,7 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     async fn ping(&self) -> Result<(), BackendError>;
 
     /// The wallet address with this URL in lower case, whatever its tenant; none of a deleted tenant.
-    async fn wallet_address(&self, url: &str, lookup: Lookup) -> Result<Option<WalletAddress>, BackendError>;
+    async fn wallet_address(&self, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, BackendError>;
 
     /// The properties the public may see.
     async fn public_properties(&self, address: &WalletAddress) -> Result<Vec<AdditionalProperty>, BackendError>;
@@ -272,12 +278,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// A quote of the tenant.
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Found<Quote>>, BackendError>;
 
-    /// Creates an outgoing payment, and tells what its grant had spent before, if that is counted.
+    /// Creates an outgoing payment, and tells what its grant had spent before; nothing if that is not counted.
     async fn create_outgoing_payment(
         &self,
         tenant: TenantId,
         new: NewOutgoingPayment,
-    ) -> Result<(OutgoingPayment, GrantSpent), CreateOutgoingPaymentError>;
+    ) -> Result<(OutgoingPayment, Spent), CreateOutgoingPaymentError>;
 
     /// An outgoing payment of the tenant with what it sent.
     async fn outgoing_payment(

@@ -10,7 +10,9 @@ mod error;
 mod gate;
 mod incoming_payments;
 mod listing;
+mod once;
 mod outgoing_payments;
+mod payments_backend;
 mod quotes;
 mod render;
 mod request;
@@ -28,6 +30,8 @@ pub use backend::{
     TokenGrant,
 };
 pub use gate::ShutdownGate;
+pub use once::Once;
+pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 
 /// The listener's service. While `gate` is closed it answers 503 to everything.

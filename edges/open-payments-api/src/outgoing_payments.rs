@@ -36,11 +36,10 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     };
     let (payment, spent) = api.backend.create_outgoing_payment(tenant, new).await?;
     let quote = &payment.quote;
-    let nothing_of = |asset: &money::Asset| Amount::new(0, asset);
     let body = CreatedOutgoingPayment {
         payment: render::outgoing_payment(&api.settings, &address.address, &payment, 0),
-        grant_spent_receive_amount: spent.receive.map_or_else(|| nothing_of(&quote.receive_amount.asset), Into::into),
-        grant_spent_debit_amount: spent.debit.map_or_else(|| nothing_of(&quote.asset.asset), Into::into),
+        grant_spent_receive_amount: Amount::new(spent.receive, &quote.receive_amount.asset),
+        grant_spent_debit_amount: Amount::new(spent.debit, &quote.asset.asset),
     };
     render::json(StatusCode::CREATED, &body)
 }

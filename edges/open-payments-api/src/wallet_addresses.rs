@@ -41,8 +41,8 @@ fn canonical(url: &str) -> Option<String> {
 /// Refused if it does not exist or is deactivated.
 pub(crate) async fn require_active(api: &OpenPaymentsApi, url: &str) -> Result<WalletAddress, ApiError> {
     let refused = || ApiError::new(StatusCode::BAD_REQUEST, "Could not get wallet address");
-    let url = canonical(url).ok_or_else(refused)?;
-    let address = api.backend.wallet_address(&url, Lookup::Wait).await?.ok_or_else(refused)?;
+    let known_as = canonical(url).ok_or_else(refused)?;
+    let address = api.backend.wallet_address(&known_as, Lookup::Wait { as_written: url }).await?.ok_or_else(refused)?;
     if address.is_active(api.clock.now()) { Ok(address) } else { Err(refused()) }
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     if is_own(api, &url) {
         return Err(not_found());
     }
-    let lookup = if api.settings.wait_for_document { Lookup::Wait } else { Lookup::Now };
+    let lookup = if api.settings.wait_for_document { Lookup::Wait { as_written: &url } } else { Lookup::Now };
     let address = find_active(api, &url, lookup).await?;
     let address = address.ok_or_else(|| not_found().with("walletAddressUrl", url))?;
     let properties = api.backend.public_properties(&address).await?;
@@ -99,7 +99,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
         let set = JwkSet { keys: vec![api.settings.own_key.clone()] };
         return cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await;
     }
-    let address = find_active(api, &url, Lookup::Wait).await?;
+    let address = find_active(api, &url, Lookup::Wait { as_written: &url }).await?;
     let address = address.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address").with("walletAddressUrl", url)
     })?;
@@ -113,7 +113,7 @@ fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
     Jwk::new(&*key.kid, PublicKey::from_base64url(&key.x).ok()?).ok()
 }
 
-async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup) -> Result<Option<WalletAddress>, ApiError> {
+async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, ApiError> {
     let Some(canonical) = canonical(url) else { return Ok(None) };
     let address = api.backend.wallet_address(&canonical, lookup).await?;
     Ok(address.filter(|address| address.is_active(api.clock.now())))

@@ -4,11 +4,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, ManualClock};
 use ledger::{
-    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount, NewTransfer, Transfer,
-    TransferId,
+    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerQueries, LedgerUnavailable, NewAccount, NewTransfer,
+    Transfer, TransferId,
 };
 
 use crate::{Generator, Model, Scope, Step};
@@ -44,6 +45,37 @@ pub async fn same_answers<L: Ledger, F: Future<Output = L>>(
     }
     look(&ledger, &model, clock, scope, &format!("seed {seed}, at the end")).await?;
     Ok(ledger)
+}
+
+/// The past as two ledgers tell it that were asked the same.
+///
+/// `told` must tell of every account what `reference` does, page by page and at every instant of its history.
+pub async fn same_past(
+    told: &dyn LedgerQueries,
+    reference: &dyn LedgerQueries,
+    accounts: &[AccountId],
+) -> Result<(), LedgerUnavailable> {
+    for account in accounts {
+        let whole = reference.account_transfers(*account, None, ledger::PAGE_MAX).await?.transfers;
+        let (mut pages, mut from) = (Vec::new(), None);
+        loop {
+            let page = told.account_transfers(*account, from, 7).await?;
+            pages.extend(page.transfers);
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, whole, "{account}");
+        for transfer in &whole {
+            let made = transfer.timestamp;
+            for at in [made - Duration::from_millis(1), made, transfer.expires_at().unwrap_or(made)] {
+                let expected = reference.balances_at(*account, at).await?;
+                assert_eq!(told.balances_at(*account, at).await?, expected, "{account} at {at}");
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn look(

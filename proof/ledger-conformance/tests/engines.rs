@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clock::{Clock, ManualClock, Timestamp};
-use ledger::{CreateTransferResult, Ledger, MemoryLedger};
-use ledger_conformance::{Generator, Model, Scope, Step, callers_at_once, same_answers};
+use ledger::{AccountId, CreateTransferResult, Ledger, MemoryLedger};
+use ledger_conformance::{Generator, Model, Scope, Step, callers_at_once, same_answers, same_past};
 use ledger_sql::SqlLedger;
 use testkit::TestDatabase;
 
@@ -96,4 +96,44 @@ fn the_generator_meets_every_answer_but_the_end_of_time() {
     let last = CreateTransferResult::ExceedsDebits as usize;
     assert!(!met.contains(&CreateTransferResult::OverflowsTimeout));
     assert_eq!(met.len(), last, "met: {met:?}");
+}
+
+/// The same steps on this ledger and on one in memory, whose past is then compared.
+async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
+    let clock = clock();
+    let memory = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
+    let ledger = sql(url, &clock).await;
+    let mut generator = Generator::new(11, SCOPE);
+    for _ in 0..600 {
+        match generator.step() {
+            Step::Accounts(batch) => {
+                let expected = memory.create_accounts(batch.clone()).await.expect("it always answers");
+                assert_eq!(ledger.create_accounts(batch).await.expect("an answer"), expected);
+            }
+            Step::Transfers(batch) => {
+                let expected = memory.submit(batch.clone()).await.expect("it always answers");
+                assert_eq!(ledger.submit(batch).await.expect("an answer"), expected);
+            }
+            Step::Wait(time) => clock.advance(time),
+            Step::Look | Step::Restart => {}
+        }
+    }
+    let accounts: Vec<_> = (0..=11).map(|number| AccountId::from_u128(SCOPE.base + number)).collect();
+    same_past(&ledger, &memory, &accounts).await.expect("an answer");
+    ledger.close().await;
+    let report = ledger_verify::verify(url).await.expect("it can be read");
+    assert!(report.sound, "{report:?}");
+}
+
+#[tokio::test]
+async fn the_past_on_sqlite_is_told_like_in_memory_and_the_journal_is_sound() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+    tells_the_past_like_the_ledger_in_memory(&url).await;
+}
+
+#[tokio::test]
+async fn the_past_on_postgres_is_told_like_in_memory_and_the_journal_is_sound() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    tells_the_past_like_the_ledger_in_memory(database.url()).await;
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use clock::{Clock, Timestamp};
 
 use crate::{
-    Account, AccountId, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture,
-    NewAccount, NewTransfer, Recorded, Transfer, TransferId, WorkingSet,
+    Account, AccountId, Balances, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture,
+    LedgerQueries, NewAccount, NewTransfer, PAGE_MAX, Recorded, Transfer, TransferId, TransferPage, WorkingSet,
 };
 
 /// A ledger that lives as long as the process.
@@ -121,6 +121,46 @@ impl Ledger for MemoryLedger {
                 Some(Recorded::Spent) | None => None,
             });
             Ok(found.take(limit).collect())
+        })
+    }
+}
+
+impl LedgerQueries for MemoryLedger {
+    fn account_transfers(&self, account: AccountId, from: Option<u64>, limit: u32) -> LedgerFuture<'_, TransferPage> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            let limit = limit.clamp(1, PAGE_MAX) as usize;
+            let mut found: Vec<_> = state
+                .journal
+                .iter()
+                .rev()
+                .filter(|entry| from.is_none_or(|from| entry.seq <= from))
+                .filter_map(|entry| match &entry.event {
+                    Event::Moved(movement) if !matches!(movement.cause, Cause::Expired { .. }) => {
+                        movement.posting_of(account).map(|_| (entry.seq, movement.transfer.id))
+                    }
+                    _ => None,
+                })
+                .take(limit + 1)
+                .collect();
+            let next = (found.len() > limit).then(|| found.remove(limit).0);
+            let transfers = found.iter().filter_map(|(_, id)| match state.set.transfer(*id) {
+                Some(Recorded::Made { transfer, .. }) => Some(*transfer),
+                Some(Recorded::Spent) | None => None,
+            });
+            Ok(TransferPage { transfers: transfers.collect(), next })
+        })
+    }
+
+    fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            let until = state.journal.iter().take_while(|entry| entry.timestamp <= at);
+            Ok(until.fold(None, |balances, entry| match &entry.event {
+                Event::AccountCreated(created) if created.id == account => Some(Balances::default()),
+                Event::Moved(movement) => movement.posting_of(account).map(|posting| posting.balances).or(balances),
+                _ => balances,
+            }))
         })
     }
 }

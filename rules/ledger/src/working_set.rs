@@ -106,15 +106,18 @@ impl WorkingSet {
     }
 
     /// Lets a reservation run out if it is still undecided and its time has come. Returns whether it did.
+    ///
+    /// The entry bears the instant at which it ran out, so that the past is told exactly even if nobody asked then.
+    /// Due reservations are to be expired earliest first.
     pub fn expire(&mut self, now: Timestamp, id: TransferId) -> bool {
         let Some(Recorded::Made { seq, transfer }) = self.transfers.get(&id).copied() else { return false };
-        let due = transfer.expires_at().is_some_and(|at| at <= now);
-        if transfer.state != TransferState::Pending || !due {
+        let Some(due) = transfer.expires_at().filter(|at| *at <= now) else { return false };
+        if transfer.state != TransferState::Pending {
             return false;
         }
         let released = transfer.created.amount;
         self.settle_state(id, TransferState::Expired);
-        self.post(now, Cause::Expired { pending: seq }, transfer.created, |debit, credit| {
+        self.post(self.head.instant(due), Cause::Expired { pending: seq }, transfer.created, |debit, credit| {
             debit.debits_pending -= released;
             credit.credits_pending -= released;
         });

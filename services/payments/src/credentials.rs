@@ -4,8 +4,8 @@
 
 use money::Asset;
 use payments_model::receiver::IlpMethod;
-use payments_model::{IncomingPayment, TenantId};
-use stream::{AssetDetails, ConnectionDetails, Credentials};
+use payments_model::{IncomingPayment, TenantId, WalletAddress};
+use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiptSetup};
 
 use crate::{Payments, Unavailable};
 
@@ -15,7 +15,8 @@ impl Payments {
         if payment.receivable(0, self.now()).is_err() {
             return Ok(Vec::new());
         }
-        let issued = self.issue_credentials(payment.tenant_id, payment.id.to_string(), &payment.asset.asset).await?;
+        let tag = payment.id.to_string();
+        let issued = self.issue_credentials(payment.tenant_id, tag, &payment.asset.asset, None).await?;
         let method = issued.map(|credentials| IlpMethod {
             ilp_address: credentials.address.to_string(),
             shared_secret: credentials.shared_secret.as_bytes().to_vec(),
@@ -23,15 +24,27 @@ impl Payments {
         Ok(method.into_iter().collect())
     }
 
+    /// Credentials to pay straight to a wallet address (stream section 18); none if its tenant has no ILP address.
+    ///
+    /// They are below the tenant's own address, so that every tenant's wallet addresses can be reached.
+    pub async fn spsp_credentials(
+        &self,
+        address: &WalletAddress,
+        receipts: Option<ReceiptSetup>,
+    ) -> Result<Option<Credentials>, Unavailable> {
+        self.issue_credentials(address.tenant_id, address.id.to_string(), &address.asset.asset, receipts).await
+    }
+
     async fn issue_credentials(
         &self,
         tenant: TenantId,
         tag: String,
         asset: &Asset,
+        receipts: Option<ReceiptSetup>,
     ) -> Result<Option<Credentials>, Unavailable> {
         let Some(receiver) = self.stream_receiver(tenant).await? else { return Ok(None) };
         let asset = AssetDetails { code: asset.code.to_string(), scale: asset.scale };
-        let details = ConnectionDetails { payment_tag: Some(tag), receipts: None, asset: Some(asset) };
+        let details = ConnectionDetails { payment_tag: Some(tag), receipts, asset: Some(asset) };
         match receiver.issue(&details, self.entropy()) {
             Ok(credentials) => Ok(Some(credentials)),
             Err(error) => {

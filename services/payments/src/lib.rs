@@ -29,6 +29,8 @@ mod service;
 mod settings;
 mod stream_driver;
 mod unavailable;
+mod wallet_address_lookup;
+mod web_monetization;
 mod workers;
 
 pub use create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
@@ -46,6 +48,7 @@ pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
 pub use settings::{IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
+pub use wallet_address_lookup::WalletAddressLookup;
 
 #[cfg(test)]
 mod crash_tests;

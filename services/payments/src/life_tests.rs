@@ -329,4 +329,34 @@ on_each_database! {
         assert_eq!(life.spent(), Spent { debit: 350, receive: 350 });
         assert_eq!(payments.grant_spent("nobody's", None).await.unwrap(), None);
     }
+
+    async fn money_paid_straight_to_a_wallet_address_is_announced_after_a_while(database) {
+        let (node, clock) = node(database).await;
+        let address = node.address.id;
+        let credit = connector::Credit {
+            tenant: TENANT,
+            account: connector::LocalAccountId::WalletAddress(address),
+            amount: 33,
+        };
+        let announce = async || {
+            node.worker("web monetization", node.payments.web_monetization_handler()).run_due().await.unwrap()
+        };
+        assert!(node.payments.spsp_credentials(&node.address, None).await.unwrap().is_some());
+        let tag = address.to_string();
+        let found = connector::LocalAccounts::resolve(&node.parts.receivers, TENANT, &tag).await.unwrap();
+        assert!(found.is_some());
+        for expected in [33, 5] {
+            node.credit(IncomingPaymentId::from_uuid(address.as_uuid()), expected).await;
+            connector::LocalAccounts::credited(&node.parts.receivers, credit).await;
+            connector::LocalAccounts::credited(&node.parts.receivers, credit).await;
+            assert_eq!(announce().await, 0);
+            clock.advance(Duration::from_mins(1));
+            assert_eq!(announce().await, 1);
+            let told = node.event(Subject::WalletAddress(address), EventType::WalletAddressWebMonetization).await.unwrap();
+            assert_eq!(told.withdrawal.unwrap().amount, expected);
+            assert_eq!(told.data["walletAddress"]["receivedAmount"]["value"], expected.to_string());
+        }
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(announce().await, 0);
+    }
 }

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use clock::{Clock, Entropy, Timestamp};
 use connector::{AccountAsset, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable};
 use connector::{LocalState, Room};
-use ledger::Ledger;
+use jobs::NewJob;
+use ledger::{AccountId, Ledger};
 use payments_model::accounting::AccountKind;
-use payments_model::{IncomingPayment, IncomingPaymentId, TenantAsset, TenantId, WalletAddress};
+use payments_model::{IncomingPayment, IncomingPaymentId, TenantAsset, TenantId, WalletAddress, WalletAddressId};
 use payments_store::Store;
 use uuid::Uuid;
 use webhooks::Webhooks;
@@ -21,6 +22,7 @@ use webhooks::Webhooks;
 use crate::Unavailable;
 use crate::incoming_events::announce;
 use crate::service::amount_of;
+use crate::web_monetization::WEB_MONETIZATION_QUEUE;
 
 /// How long a payment is believed to be as it was read; another process may have ended it meanwhile.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ struct Inner {
     webhooks: Webhooks,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    web_monetization_delay: Option<Duration>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
 }
@@ -50,21 +53,24 @@ struct Live {
     expires_at: Option<Timestamp>,
     expected: Option<u64>,
     read_at: Timestamp,
-    /// Held while a credit is noted; `true` once the payment is known to be `PROCESSING`.
+    /// Held while a credit is noted; `true` once nothing more has to be written for the next credit: the payment is
+    /// known to be `PROCESSING`, or the money of the wallet address to be announced in due time.
     noting: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl LiveReceivers {
-    /// An empty memory.
+    /// An empty memory. `web_monetization_delay` is `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a
+    /// wallet address is collected before it is announced.
     pub fn new(
         store: Store,
         ledger: Arc<dyn Ledger>,
         webhooks: Webhooks,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        web_monetization_delay: Option<Duration>,
     ) -> Self {
         let (live, assets) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, live, assets }))
+        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, web_monetization_delay, live, assets }))
     }
 
     /// What is known of a payment has changed; it is read again before its next packet.
@@ -82,7 +88,7 @@ impl LiveReceivers {
         let live = self.lock().get(&id.as_uuid()).cloned();
         let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
         let mut processing = noting.lock().await;
-        let total = self.received(id).await?;
+        let total = self.credited_to(id).await?;
         let completes = live.is_none_or(|live| live.expected.is_some_and(|expected| expected <= total));
         if total == 0 || (*processing && !completes) {
             return Ok(());
@@ -103,6 +109,37 @@ impl LiveReceivers {
         Ok(())
     }
 
+    /// Sees to it that money paid straight to a wallet address is announced (payments section 8).
+    async fn note_web_monetization(&self, id: WalletAddressId) -> Result<(), Unavailable> {
+        let live = self.lock().get(&id.as_uuid()).cloned();
+        let noting = live.map(|live| live.noting.clone()).unwrap_or_default();
+        let mut scheduled = noting.lock().await;
+        let Some(address) = self.0.store.every_tenant().wallet_address(id).await? else { return Ok(()) };
+        let total = self.credited_to(id).await?;
+        let now = self.0.clock.now();
+        let reached = address.asset.withdrawal_threshold.is_some_and(|threshold| {
+            total.checked_sub(threshold).is_some_and(|above| address.total_events_amount <= above)
+        });
+        let at = match self.0.web_monetization_delay {
+            _ if reached => now,
+            Some(delay) if !*scheduled => now + delay,
+            _ => return Ok(()),
+        };
+        let unit = self.0.store.begin().await?;
+        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, id, at)).await?;
+        unit.commit().await?;
+        *scheduled = !reached;
+        Ok(())
+    }
+
+    /// The money of a wallet address was announced: the next credit schedules the next announcement.
+    pub(crate) async fn announced(&self, id: WalletAddressId) {
+        let live = self.lock().get(&id.as_uuid()).cloned();
+        if let Some(live) = live {
+            *live.noting.lock().await = false;
+        }
+    }
+
     /// Notes every credit that was made and not noted, because a process died in between.
     ///
     /// To be called once at the start, beside the work.
@@ -121,7 +158,7 @@ impl LiveReceivers {
         Ok(noted)
     }
 
-    async fn received(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
+    async fn credited_to(&self, id: impl Into<AccountId>) -> Result<u64, Unavailable> {
         let account = self.0.ledger.accounts(vec![id.into()]).await?.pop().flatten();
         Ok(account.map_or(0, |account| amount_of(account.credits_posted)))
     }
@@ -185,7 +222,8 @@ impl LiveReceivers {
             room: None,
         });
         let read_at = self.0.clock.now();
-        let noting = Arc::default();
+        let known = self.lock().get(&address.id.as_uuid()).map(|known| known.noting.clone());
+        let noting = known.unwrap_or_default();
         Ok(Live { closed: account.clone(), account, expires_at: None, expected: None, read_at, noting })
     }
 
@@ -254,7 +292,7 @@ impl LocalAccounts for LiveReceivers {
     async fn credited(&self, credit: Credit) {
         let noted = match credit.account {
             LocalAccountId::IncomingPayment(id) => self.note_credit(id).await,
-            LocalAccountId::WalletAddress(_) => Ok(()),
+            LocalAccountId::WalletAddress(id) => self.note_web_monetization(id).await,
         };
         if let Err(error) = noted {
             tracing::error!(%error, account = ?credit.account, "credit not noted; it is noted with the next, or at the start");

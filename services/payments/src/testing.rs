@@ -167,8 +167,14 @@ impl Ground {
             point_of_sale: None,
         };
         let webhooks = Webhooks::new(&targets, None, entropy.clone());
-        let receivers =
-            LiveReceivers::new(store.clone(), shared.clone(), webhooks.clone(), clock.clone(), entropy.clone());
+        let receivers = LiveReceivers::new(
+            store.clone(),
+            shared.clone(),
+            webhooks.clone(),
+            clock.clone(),
+            entropy.clone(),
+            Some(Duration::from_mins(1)),
+        );
         let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let config = ConnectorConfig::new(operator_address.clone(), secret.clone(), [0; 32]);

@@ -14,6 +14,9 @@ pub enum Unavailable {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerUnavailable),
+    /// The shared cache failed.
+    #[error(transparent)]
+    Cache(#[from] shared_cache::CacheError),
     /// The ledger refused what only a fault of this program can make it refuse.
     #[error("the ledger refused {what}: {error}")]
     Refused {

@@ -8,12 +8,14 @@ use crate::Payments;
 use crate::create_incoming_payment::EXPIRY_QUEUE;
 use crate::create_outgoing_payment::FUNDING_QUEUE;
 use crate::send_outgoing_payment::SENDING_QUEUE;
+use crate::web_monetization::WEB_MONETIZATION_QUEUE;
 
 /// After a crash a payment is taken up again when this has passed.
 const LEASE: Duration = Duration::from_secs(5);
 
 impl Payments {
-    /// The workers of outgoing payments, of those never funded, and of incoming payments whose time is over.
+    /// The workers of outgoing payments, of those never funded, of incoming payments whose time is over, and of money
+    /// paid straight to wallet addresses.
     ///
     /// Each is run until shutdown, in as many processes as there are.
     pub fn workers(&self) -> Vec<Worker> {
@@ -22,6 +24,7 @@ impl Payments {
             self.worker(SENDING_QUEUE, self.sending_handler(), at_once),
             self.worker(FUNDING_QUEUE, self.unfunded_handler(), 4),
             self.worker(EXPIRY_QUEUE, self.expiry_handler(), 4),
+            self.worker(WEB_MONETIZATION_QUEUE, self.web_monetization_handler(), 4),
         ]
     }
 

@@ -14,7 +14,7 @@ use payments::administration::{
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;
 use payments_model::tenant::{Setting, SettingKey};
-use payments_model::{Peer, Secret, Tenant, TenantAsset, TenantId, WalletAddress};
+use payments_model::{FeeKind, Peer, Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
@@ -115,6 +115,16 @@ on_each_database! {
         assert!(office.asset(OTHER, "USD").await.is_ok());
     }
 
+    async fn of_fees_set_at_the_same_instant_the_last_is_in_force(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        for fixed in 0..10 {
+            office.administration.set_fee(TENANT, usd.id, FeeKind::Sending, fixed, 0).await.unwrap();
+            let newest = office.store.tenant(TENANT.tenant).newest_fee(usd.id, FeeKind::Sending).await.unwrap();
+            assert_eq!(newest.unwrap().terms.fixed, fixed);
+        }
+    }
+
     async fn a_deleted_asset_is_revived_as_it_was(database) {
         let office = Office::open(database).await;
         let usd = office.asset(TENANT, "USD").await.unwrap();
@@ -137,7 +147,7 @@ on_each_database! {
         let usd = office.asset(TENANT, "USD").await.unwrap();
         let bob = office.peer(TENANT, &usd, "test.bob").await.unwrap();
         assert!(matches!(office.peer(OTHER, &usd, "test.eve").await, Err(CreatePeerError::UnknownAsset)));
-        let fee = office.administration.set_fee(OTHER, usd.id, payments_model::FeeKind::Sending, 1, 1).await;
+        let fee = office.administration.set_fee(OTHER, usd.id, FeeKind::Sending, 1, 1).await;
         assert!(fee.is_err());
         let change = office.administration.update_peer(OTHER, bob.id, PeerChange::default()).await;
         assert!(change.is_err());

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use money::Asset;
 use payments::administration::{NewAsset, Thresholds};
-use payments_model::{AssetId, FeeId};
+use payments_model::AssetId;
 use serde::Serialize;
 
 use crate::api::Call;
@@ -133,7 +133,7 @@ impl AssetMutation {
         let key = input.idempotency_key.as_deref();
         let fee = match call.once("setFee", key, &input, act, |fee| fee.id).await? {
             Once::Now(fee) => Some(fee),
-            Once::Before(id) => call.reach().fee(FeeId::from(id)).await.map_err(Refusal::from)?,
+            Once::Before(id) => call.reach().fee(id).await.map_err(Refusal::from)?,
         };
         Ok(SetFeeResponse { fee: fee.map(FeeNode::from) })
     }

@@ -6,7 +6,7 @@ use payments_model::WalletAddressId;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
 use crate::types::wallet_address::WalletAddressNode;
@@ -57,7 +57,8 @@ struct Withdrawn {
     amount: u64,
 }
 
-pub(crate) type Success = Result<Option<LiquidityMutationResponse>>;
+/// Done, or null and an error.
+pub(crate) type Success = Option<Result<LiquidityMutationResponse>>;
 
 /// Runs a mutation that answers nothing but that it was done.
 pub(crate) async fn done_once(
@@ -66,7 +67,7 @@ pub(crate) async fn done_once(
     key: &str,
     input: &impl Serialize,
     act: impl Future<Output = Result<(), Refusal>>,
-) -> Success {
+) -> Result<Option<LiquidityMutationResponse>> {
     call.once(field, Some(key), input, act, |()| ()).await?;
     Ok(Some(LiquidityMutationResponse { success: true }))
 }
@@ -77,21 +78,27 @@ pub(crate) struct LiquidityMutation;
 #[Object]
 impl LiquidityMutation {
     async fn deposit_asset_liquidity(&self, context: &Context<'_>, input: DepositAssetLiquidityInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
-            Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
-        };
-        done_once(&call, "depositAssetLiquidity", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
+                Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
+            };
+            done_once(&call, "depositAssetLiquidity", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn deposit_peer_liquidity(&self, context: &Context<'_>, input: DepositPeerLiquidityInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let holder = Holder::Peer(id(&input.peer_id, "unknown peer")?);
-            Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
-        };
-        done_once(&call, "depositPeerLiquidity", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let holder = Holder::Peer(id(&input.peer_id, "unknown peer")?);
+                Ok(call.administration().deposit(call.caller, holder, input.amount.0, &input.id).await?)
+            };
+            done_once(&call, "depositPeerLiquidity", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn create_asset_liquidity_withdrawal(
@@ -99,13 +106,16 @@ impl LiquidityMutation {
         context: &Context<'_>,
         input: CreateAssetLiquidityWithdrawalInput,
     ) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
-            let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
-            Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
-        };
-        done_once(&call, "createAssetLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let holder = Holder::Asset(id(&input.asset_id, "Unknown asset")?);
+                let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
+                Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
+            };
+            done_once(&call, "createAssetLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn create_peer_liquidity_withdrawal(
@@ -113,45 +123,52 @@ impl LiquidityMutation {
         context: &Context<'_>,
         input: CreatePeerLiquidityWithdrawalInput,
     ) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let holder = Holder::Peer(id(&input.peer_id, "Unknown peer")?);
-            let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
-            Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
-        };
-        done_once(&call, "createPeerLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let holder = Holder::Peer(id(&input.peer_id, "Unknown peer")?);
+                let (amount, timeout) = (input.amount.0, input.timeout_seconds.0);
+                Ok(call.administration().withdraw(call.caller, holder, amount, &input.id, timeout).await?)
+            };
+            done_once(&call, "createPeerLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn create_wallet_address_withdrawal(
         &self,
         context: &Context<'_>,
         input: CreateWalletAddressWithdrawalInput,
-    ) -> Result<Option<WalletAddressWithdrawalMutationResponse>> {
-        let call = Call::of(context)?;
-        let act = async {
-            let address = id(&input.wallet_address_id, "Unknown wallet address")?;
-            let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
-            Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
-        };
-        let key = Some(input.idempotency_key.as_str());
-        let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
-            wallet_address: address.id,
-            amount: *amount,
-        };
-        let (address, amount) = match call.once("createWalletAddressWithdrawal", key, &input, act, remember).await? {
-            Once::Now((address, amount)) => (address, amount),
-            Once::Before(withdrawn) => {
-                let address = call.reach().wallet_address(withdrawn.wallet_address).await.map_err(Refusal::from)?;
-                let unknown = || Refusal::new("Unknown wallet address", Code::NotFound);
-                (address.ok_or_else(unknown)?, withdrawn.amount)
-            }
-        };
-        let withdrawal = WalletAddressWithdrawal {
-            id: input.id.into(),
-            amount: UInt64(amount),
-            wallet_address: WalletAddressNode(address),
-        };
-        Ok(Some(WalletAddressWithdrawalMutationResponse { withdrawal: Some(withdrawal) }))
+    ) -> Option<Result<WalletAddressWithdrawalMutationResponse>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let address = id(&input.wallet_address_id, "Unknown wallet address")?;
+                let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
+                Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
+            };
+            let key = Some(input.idempotency_key.as_str());
+            let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
+                wallet_address: address.id,
+                amount: *amount,
+            };
+            let (address, amount) = match call.once("createWalletAddressWithdrawal", key, &input, act, remember).await?
+            {
+                Once::Now((address, amount)) => (address, amount),
+                Once::Before(withdrawn) => {
+                    let address = call.reach().wallet_address(withdrawn.wallet_address).await.map_err(Refusal::from)?;
+                    let unknown = || Refusal::new("Unknown wallet address", Code::NotFound);
+                    (address.ok_or_else(unknown)?, withdrawn.amount)
+                }
+            };
+            let withdrawal = WalletAddressWithdrawal {
+                id: input.id.into(),
+                amount: UInt64(amount),
+                wallet_address: WalletAddressNode(address),
+            };
+            Ok(Some(WalletAddressWithdrawalMutationResponse { withdrawal: Some(withdrawal) }))
+        })
+        .await
     }
 
     async fn create_incoming_payment_withdrawal(
@@ -159,13 +176,16 @@ impl LiquidityMutation {
         context: &Context<'_>,
         input: CreateIncomingPaymentWithdrawalInput,
     ) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let payment = PaymentToWithdraw::Incoming(id(&input.incoming_payment_id, "Unknown incoming payment")?);
-            let timeout = input.timeout_seconds.0;
-            Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
-        };
-        done_once(&call, "createIncomingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let payment = PaymentToWithdraw::Incoming(id(&input.incoming_payment_id, "Unknown incoming payment")?);
+                let timeout = input.timeout_seconds.0;
+                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+            };
+            done_once(&call, "createIncomingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn create_outgoing_payment_withdrawal(
@@ -173,25 +193,34 @@ impl LiquidityMutation {
         context: &Context<'_>,
         input: CreateOutgoingPaymentWithdrawalInput,
     ) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let payment = PaymentToWithdraw::Outgoing(id(&input.outgoing_payment_id, "Unknown outgoing payment")?);
-            let timeout = input.timeout_seconds.0;
-            Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
-        };
-        done_once(&call, "createOutgoingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let payment = PaymentToWithdraw::Outgoing(id(&input.outgoing_payment_id, "Unknown outgoing payment")?);
+                let timeout = input.timeout_seconds.0;
+                Ok(call.administration().withdraw_from_payment(call.caller, payment, timeout).await?)
+            };
+            done_once(&call, "createOutgoingPaymentWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn post_liquidity_withdrawal(&self, context: &Context<'_>, input: PostLiquidityWithdrawalInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async { Ok(call.administration().post_withdrawal(call.caller, &input.withdrawal_id).await?) };
-        done_once(&call, "postLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async { Ok(call.administration().post_withdrawal(call.caller, &input.withdrawal_id).await?) };
+            done_once(&call, "postLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     async fn void_liquidity_withdrawal(&self, context: &Context<'_>, input: VoidLiquidityWithdrawalInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async { Ok(call.administration().void_withdrawal(call.caller, &input.withdrawal_id).await?) };
-        done_once(&call, "voidLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async { Ok(call.administration().void_withdrawal(call.caller, &input.withdrawal_id).await?) };
+            done_once(&call, "voidLiquidityWithdrawal", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::scalars::JsonObject;
 use crate::types::amount::AmountInput;
@@ -151,45 +151,54 @@ impl OutgoingPaymentMutation {
         context: &Context<'_>,
         input: DepositOutgoingPaymentLiquidityInput,
     ) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
-            let tenant = call.caller.tenant;
-            let created = [EventType::OutgoingPaymentCreated];
-            let events = call.store().tenant(tenant);
-            let event = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
-            let event = event.ok_or_else(invalid_transfer_id)?;
-            fund(&call, tenant, payment, &event, input.data_to_transmit.clone()).await
-        };
-        done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
+                let tenant = call.caller.tenant;
+                let created = [EventType::OutgoingPaymentCreated];
+                let events = call.store().tenant(tenant);
+                let event = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
+                let event = event.ok_or_else(invalid_transfer_id)?;
+                fund(&call, tenant, payment, &event, input.data_to_transmit.clone()).await
+            };
+            done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     #[graphql(deprecation = "Use `depositOutgoingPaymentLiquidity`")]
     async fn deposit_event_liquidity(&self, context: &Context<'_>, input: DepositEventLiquidityInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
-            let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
-            match (event.event_type, event.subject) {
-                (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                    fund(&call, event.tenant_id, payment, &event, None).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
+                let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
+                match (event.event_type, event.subject) {
+                    (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
+                        fund(&call, event.tenant_id, payment, &event, None).await
+                    }
+                    _ => Err(invalid_transfer_id()),
                 }
-                _ => Err(invalid_transfer_id()),
-            }
-        };
-        done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
+            };
+            done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 
     #[graphql(
         deprecation = "Use `createOutgoingPaymentWithdrawal, createIncomingPaymentWithdrawal, or createWalletAddressWithdrawal`"
     )]
     async fn withdraw_event_liquidity(&self, context: &Context<'_>, input: WithdrawEventLiquidityInput) -> Success {
-        let call = Call::of(context)?;
-        let act = async {
-            let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
-            Ok(call.administration().withdraw_what_was_announced(call.caller, event).await?)
-        };
-        done_once(&call, "withdrawEventLiquidity", &input.idempotency_key, &input, act).await
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
+                Ok(call.administration().withdraw_what_was_announced(call.caller, event).await?)
+            };
+            done_once(&call, "withdrawEventLiquidity", &input.idempotency_key, &input, act).await
+        })
+        .await
     }
 }
 

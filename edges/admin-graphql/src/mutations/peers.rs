@@ -113,7 +113,7 @@ impl PeerMutation {
                 outgoing: input.http.as_ref().map(HttpInput::outgoing),
                 incoming_tokens: input.http.as_ref().and_then(HttpInput::incoming_tokens),
                 max_packet_amount: given_amount(&input.max_packet_amount)?,
-                name: input.name.as_opt_ref().map(|name| name.cloned()),
+                name: input.name.as_opt_ref().map(Option::<&String>::cloned),
                 liquidity_threshold: given_amount(&input.liquidity_threshold)?,
                 routes: input.routes.clone(),
             };
@@ -152,6 +152,7 @@ fn peer_id(text: &str) -> Result<PeerId, Refusal> {
 }
 
 /// `None` if nothing was said, `Some(None)` for an explicit null.
+#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
 fn given_amount(given: &MaybeUndefined<UInt64>) -> Result<Option<Option<u64>>, Refusal> {
     given.as_opt_ref().map(|amount| amount.copied().map(UInt64::storable).transpose()).transpose()
 }

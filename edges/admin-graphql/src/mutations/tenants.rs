@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use payments_model::tenant::Setting;
 
 use crate::api::Call;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, nullable};
 use crate::types::tenant::{TenantSetting, TenantSettingInput};
 
 #[derive(InputObject)]
@@ -26,11 +26,14 @@ impl TenantMutation {
         &self,
         context: &Context<'_>,
         input: CreateTenantSettingsInput,
-    ) -> Result<Option<CreateTenantSettingsMutationResponse>> {
-        let call = Call::of(context)?;
-        let settings = input.settings.into_iter().map(Setting::from).collect();
-        let written = call.administration().put_settings(call.caller, settings).await.map_err(Refusal::from)?;
-        let settings = written.into_iter().map(TenantSetting::from).collect();
-        Ok(Some(CreateTenantSettingsMutationResponse { settings }))
+    ) -> Option<Result<CreateTenantSettingsMutationResponse>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let settings = input.settings.into_iter().map(Setting::from).collect();
+            let written = call.administration().put_settings(call.caller, settings).await.map_err(Refusal::from)?;
+            let settings = written.into_iter().map(TenantSetting::from).collect();
+            Ok(Some(CreateTenantSettingsMutationResponse { settings }))
+        })
+        .await
     }
 }

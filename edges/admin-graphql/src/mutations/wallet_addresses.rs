@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::assets::tenant_id;
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::types::wallet_address::{
     AdditionalPropertyInput, JwkInput, WalletAddressKeyNode, WalletAddressNode, WalletAddressStatus,
@@ -104,7 +104,7 @@ impl WalletAddressMutation {
         let act = async {
             let id = input.id.parse().map_err(|_| Refusal::new("Unknown wallet address", Code::NotFound))?;
             let change = WalletAddressChange {
-                public_name: input.public_name.as_opt_ref().map(|name| name.cloned()),
+                public_name: input.public_name.as_opt_ref().map(Option::<&String>::cloned),
                 status: input.status.map(Into::into),
                 additional_properties: properties(input.additional_properties.as_ref()),
             };
@@ -122,42 +122,48 @@ impl WalletAddressMutation {
         &self,
         context: &Context<'_>,
         input: CreateWalletAddressKeyInput,
-    ) -> Result<Option<CreateWalletAddressKeyMutationResponse>> {
-        let call = Call::of(context)?;
-        let act = async {
-            let unknown = |_| Refusal::new("unknown wallet address", Code::NotFound);
-            let new = NewKey {
-                wallet_address_id: input.wallet_address_id.parse().map_err(unknown)?,
-                kid: input.jwk.kid.clone(),
-                x: input.jwk.x.clone(),
+    ) -> Option<Result<CreateWalletAddressKeyMutationResponse>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let unknown = |_| Refusal::new("unknown wallet address", Code::NotFound);
+                let new = NewKey {
+                    wallet_address_id: input.wallet_address_id.parse().map_err(unknown)?,
+                    kid: input.jwk.kid.clone(),
+                    x: input.jwk.x.clone(),
+                };
+                Ok(call.administration().create_wallet_address_key(call.caller, new).await?)
             };
-            Ok(call.administration().create_wallet_address_key(call.caller, new).await?)
-        };
-        let key = input.idempotency_key.as_deref();
-        let made = match call.once("createWalletAddressKey", key, &input, act, |made| made.id).await? {
-            Once::Now(made) => Some(made),
-            Once::Before(id) => call.reach().wallet_address_key(id).await.map_err(Refusal::from)?,
-        };
-        Ok(Some(CreateWalletAddressKeyMutationResponse { wallet_address_key: made.map(Into::into) }))
+            let key = input.idempotency_key.as_deref();
+            let made = match call.once("createWalletAddressKey", key, &input, act, |made| made.id).await? {
+                Once::Now(made) => Some(made),
+                Once::Before(id) => call.reach().wallet_address_key(id).await.map_err(Refusal::from)?,
+            };
+            Ok(Some(CreateWalletAddressKeyMutationResponse { wallet_address_key: made.map(Into::into) }))
+        })
+        .await
     }
 
     async fn revoke_wallet_address_key(
         &self,
         context: &Context<'_>,
         input: RevokeWalletAddressKeyInput,
-    ) -> Result<Option<RevokeWalletAddressKeyMutationResponse>> {
-        let call = Call::of(context)?;
-        let act = async {
-            let unknown = |_| Refusal::new("Wallet address key not found", Code::NotFound);
-            let id: WalletAddressKeyId = input.id.parse().map_err(unknown)?;
-            Ok(call.administration().revoke_wallet_address_key(call.caller, id).await?)
-        };
-        let key = input.idempotency_key.as_deref();
-        let revoked = match call.once("revokeWalletAddressKey", key, &input, act, |key| key.id).await? {
-            Once::Now(revoked) => Some(revoked),
-            Once::Before(id) => call.reach().wallet_address_key(id).await.map_err(Refusal::from)?,
-        };
-        Ok(Some(RevokeWalletAddressKeyMutationResponse { wallet_address_key: revoked.map(Into::into) }))
+    ) -> Option<Result<RevokeWalletAddressKeyMutationResponse>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let act = async {
+                let unknown = |_| Refusal::new("Wallet address key not found", Code::NotFound);
+                let id: WalletAddressKeyId = input.id.parse().map_err(unknown)?;
+                Ok(call.administration().revoke_wallet_address_key(call.caller, id).await?)
+            };
+            let key = input.idempotency_key.as_deref();
+            let revoked = match call.once("revokeWalletAddressKey", key, &input, act, |key| key.id).await? {
+                Once::Now(revoked) => Some(revoked),
+                Once::Before(id) => call.reach().wallet_address_key(id).await.map_err(Refusal::from)?,
+            };
+            Ok(Some(RevokeWalletAddressKeyMutationResponse { wallet_address_key: revoked.map(Into::into) }))
+        })
+        .await
     }
 }
 

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Object, Result};
 use money::Asset;
 
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::scalars::UInt8;
 use crate::types::asset::{AssetNode, AssetsConnection};
 use crate::types::page::{SortOrder, page_request};
@@ -19,11 +19,14 @@ pub(crate) struct DirectoryQuery;
 
 #[Object]
 impl DirectoryQuery {
-    async fn asset(&self, context: &Context<'_>, id: String) -> Result<Option<AssetNode>> {
-        let unknown = || Refusal::new("Asset not found", Code::NotFound);
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = Call::of(context)?.reach().asset(id).await.map_err(Refusal::from)?;
-        Ok(Some(AssetNode(found.ok_or_else(unknown)?)))
+    async fn asset(&self, context: &Context<'_>, id: String) -> Option<Result<AssetNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("Asset not found", Code::NotFound);
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = Call::of(context)?.reach().asset(id).await.map_err(Refusal::from)?;
+            Ok(Some(AssetNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
     async fn asset_by_code_and_scale(
@@ -31,12 +34,15 @@ impl DirectoryQuery {
         context: &Context<'_>,
         code: String,
         scale: UInt8,
-    ) -> Result<Option<AssetNode>> {
-        let call = Call::of(context)?;
-        let tenant = call.caller.tenant;
-        let Ok(named) = Asset::new(&code, scale.0) else { return Ok(None) };
-        let found = call.store().tenant(tenant).asset_by_code_and_scale(tenant, &named).await;
-        Ok(found.map_err(Refusal::from)?.map(AssetNode))
+    ) -> Option<Result<AssetNode>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let tenant = call.caller.tenant;
+            let Ok(named) = Asset::new(&code, scale.0) else { return Ok(None) };
+            let found = call.store().tenant(tenant).asset_by_code_and_scale(tenant, &named).await;
+            Ok(found.map_err(Refusal::from)?.map(AssetNode))
+        })
+        .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
@@ -55,11 +61,14 @@ impl DirectoryQuery {
         Ok(scope.assets(request).await.map_err(Refusal::from)?.into())
     }
 
-    async fn peer(&self, context: &Context<'_>, id: String) -> Result<Option<PeerNode>> {
-        let unknown = || Refusal::new("unknown peer", Code::NotFound);
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = Call::of(context)?.reach().peer(id).await.map_err(Refusal::from)?;
-        Ok(Some(PeerNode(found.ok_or_else(unknown)?)))
+    async fn peer(&self, context: &Context<'_>, id: String) -> Option<Result<PeerNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("unknown peer", Code::NotFound);
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = Call::of(context)?.reach().peer(id).await.map_err(Refusal::from)?;
+            Ok(Some(PeerNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
     /// Where a packet to this address in this asset would go: the peer with the longest prefix of it.
@@ -68,11 +77,14 @@ impl DirectoryQuery {
         context: &Context<'_>,
         static_ilp_address: String,
         asset_id: String,
-    ) -> Result<Option<PeerNode>> {
-        let call = Call::of(context)?;
-        let Ok(asset) = asset_id.parse() else { return Ok(None) };
-        let found = call.administration().peer_towards(call.caller, &static_ilp_address, asset).await;
-        Ok(found.map_err(Refusal::from)?.map(PeerNode))
+    ) -> Option<Result<PeerNode>> {
+        nullable(async {
+            let call = Call::of(context)?;
+            let Ok(asset) = asset_id.parse() else { return Ok(None) };
+            let found = call.administration().peer_towards(call.caller, &static_ilp_address, asset).await;
+            Ok(found.map_err(Refusal::from)?.map(PeerNode))
+        })
+        .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
@@ -91,16 +103,22 @@ impl DirectoryQuery {
         Ok(scope.peers(request).await.map_err(Refusal::from)?.into())
     }
 
-    async fn wallet_address(&self, context: &Context<'_>, id: String) -> Result<Option<WalletAddressNode>> {
-        let unknown = || Refusal::new("unknown wallet address", Code::NotFound);
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = Call::of(context)?.reach().wallet_address(id).await.map_err(Refusal::from)?;
-        Ok(Some(WalletAddressNode(found.ok_or_else(unknown)?)))
+    async fn wallet_address(&self, context: &Context<'_>, id: String) -> Option<Result<WalletAddressNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("unknown wallet address", Code::NotFound);
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = Call::of(context)?.reach().wallet_address(id).await.map_err(Refusal::from)?;
+            Ok(Some(WalletAddressNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
-    async fn wallet_address_by_url(&self, context: &Context<'_>, url: String) -> Result<Option<WalletAddressNode>> {
-        let found = Call::of(context)?.reach().wallet_address_by_url(&url.to_lowercase()).await;
-        Ok(found.map_err(Refusal::from)?.map(WalletAddressNode))
+    async fn wallet_address_by_url(&self, context: &Context<'_>, url: String) -> Option<Result<WalletAddressNode>> {
+        nullable(async {
+            let found = Call::of(context)?.reach().wallet_address_by_url(&url.to_lowercase()).await;
+            Ok(found.map_err(Refusal::from)?.map(WalletAddressNode))
+        })
+        .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]

@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, Result};
 use payments::ResolveReceiverError;
 
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::types::accounting::AccountingTransferConnection;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
@@ -21,15 +21,22 @@ pub(crate) struct PaymentsQuery;
 #[Object]
 impl PaymentsQuery {
     /// Any incoming payment, here or elsewhere, as a payer sees it.
-    async fn receiver(&self, context: &Context<'_>, id: String) -> Result<Option<ReceiverNode>> {
-        match Call::of(context)?.payments().resolve_receiver(&id).await {
-            Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
-            Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, receiver = id, "a receiver was not resolved");
-                Err(Refusal::new("receiver does not exist", Code::NotFound).into())
+    async fn receiver(&self, context: &Context<'_>, id: String) -> Option<Result<ReceiverNode>> {
+        nullable(async {
+            match Call::of(context)?.payments().resolve_receiver(&id).await {
+                Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
+                Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
+                Err(error) => {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        receiver = id,
+                        "a receiver was not resolved"
+                    );
+                    Err(Refusal::new("receiver does not exist", Code::NotFound).into())
+                }
             }
-        }
+        })
+        .await
     }
 
     /// What moved an account, given by its owner's id or, for a settlement account, by its ledger number.
@@ -47,19 +54,25 @@ impl PaymentsQuery {
     }
 
     /// Quotes are shown to the tenant they were made for only, the operator not excepted.
-    async fn quote(&self, context: &Context<'_>, id: String) -> Result<Option<QuoteNode>> {
-        let unknown = || Refusal::new("quote does not exist", Code::NotFound);
-        let call = Call::of(context)?;
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = call.store().tenant(call.caller.tenant).quote(id).await.map_err(Refusal::from)?;
-        Ok(Some(QuoteNode(found.ok_or_else(unknown)?)))
+    async fn quote(&self, context: &Context<'_>, id: String) -> Option<Result<QuoteNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("quote does not exist", Code::NotFound);
+            let call = Call::of(context)?;
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = call.store().tenant(call.caller.tenant).quote(id).await.map_err(Refusal::from)?;
+            Ok(Some(QuoteNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
-    async fn outgoing_payment(&self, context: &Context<'_>, id: String) -> Result<Option<OutgoingPaymentNode>> {
-        let unknown = || Refusal::new("payment does not exist", Code::NotFound);
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = Call::of(context)?.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
-        Ok(Some(OutgoingPaymentNode(found.ok_or_else(unknown)?)))
+    async fn outgoing_payment(&self, context: &Context<'_>, id: String) -> Option<Result<OutgoingPaymentNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("payment does not exist", Code::NotFound);
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = Call::of(context)?.reach().outgoing_payment(id).await.map_err(Refusal::from)?;
+            Ok(Some(OutgoingPaymentNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
@@ -80,11 +93,14 @@ impl PaymentsQuery {
         Ok(scope.outgoing_payments(&filter, request).await.map_err(Refusal::from)?.into())
     }
 
-    async fn incoming_payment(&self, context: &Context<'_>, id: String) -> Result<Option<IncomingPaymentNode>> {
-        let unknown = || Refusal::new("payment does not exist", Code::NotFound);
-        let id = id.parse().map_err(|_| unknown())?;
-        let found = Call::of(context)?.reach().incoming_payment(id).await.map_err(Refusal::from)?;
-        Ok(Some(IncomingPaymentNode(found.ok_or_else(unknown)?)))
+    async fn incoming_payment(&self, context: &Context<'_>, id: String) -> Option<Result<IncomingPaymentNode>> {
+        nullable(async {
+            let unknown = || Refusal::new("payment does not exist", Code::NotFound);
+            let id = id.parse().map_err(|_| unknown())?;
+            let found = Call::of(context)?.reach().incoming_payment(id).await.map_err(Refusal::from)?;
+            Ok(Some(IncomingPaymentNode(found.ok_or_else(unknown)?)))
+        })
+        .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]

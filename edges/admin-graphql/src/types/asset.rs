@@ -5,7 +5,7 @@ use payments_model::{Fee, FeeKind, TenantAsset};
 use serde::{Deserialize, Serialize};
 
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::scalars::{UInt8, UInt64};
 use crate::types::page::{SortOrder, connection, page_request};
 use crate::types::tenant::{TenantNode, owner};
@@ -46,10 +46,13 @@ impl AssetNode {
         UInt8(self.0.asset.scale)
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        let balance = Call::of(context)?.balance(self.0.id).await?;
-        let balance = balance.ok_or_else(|| Refusal::new("No liquidity account found", Code::Internal))?;
-        Ok(Some(UInt64(balance)))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async {
+            let balance = Call::of(context)?.balance(self.0.id).await?;
+            let balance = balance.ok_or_else(|| Refusal::new("No liquidity account found", Code::Internal))?;
+            Ok(Some(UInt64(balance)))
+        })
+        .await
     }
 
     async fn withdrawal_threshold(&self) -> Option<UInt64> {
@@ -60,12 +63,12 @@ impl AssetNode {
         self.0.liquidity_threshold.map(UInt64)
     }
 
-    async fn receiving_fee(&self, context: &Context<'_>) -> Result<Option<FeeNode>> {
-        self.newest_fee(context, FeeKind::Receiving).await
+    async fn receiving_fee(&self, context: &Context<'_>) -> Option<Result<FeeNode>> {
+        nullable(async { self.newest_fee(context, FeeKind::Receiving).await }).await
     }
 
-    async fn sending_fee(&self, context: &Context<'_>) -> Result<Option<FeeNode>> {
-        self.newest_fee(context, FeeKind::Sending).await
+    async fn sending_fee(&self, context: &Context<'_>) -> Option<Result<FeeNode>> {
+        nullable(async { self.newest_fee(context, FeeKind::Sending).await }).await
     }
 
     async fn fees(
@@ -76,18 +79,21 @@ impl AssetNode {
         first: Option<i32>,
         last: Option<i32>,
         sort_order: Option<SortOrder>,
-    ) -> Result<Option<FeesConnection>> {
-        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-        let page = Call::of(context)?.reach().fees(self.0.id, request).await.map_err(Refusal::from)?;
-        Ok(Some(page.into()))
+    ) -> Option<Result<FeesConnection>> {
+        nullable(async {
+            let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+            let page = Call::of(context)?.reach().fees(self.0.id, request).await.map_err(Refusal::from)?;
+            Ok(Some(page.into()))
+        })
+        .await
     }
 
     async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.tenant_id).await }).await
     }
 }
 

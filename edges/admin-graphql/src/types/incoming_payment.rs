@@ -6,7 +6,7 @@ use payments_model::incoming_payment::{Decision, IncomingState};
 use payments_model::{IncomingPayment, InitiatedBy};
 
 use crate::api::Call;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, nullable};
 use crate::scalars::{JsonObject, UInt64};
 use crate::types::amount::Amount;
 use crate::types::page::{FilterString, connection};
@@ -93,8 +93,8 @@ impl IncomingPaymentNode {
         self.0.client.as_deref()
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        Ok(Call::of(context)?.balance(self.0.id).await?.map(UInt64))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async { Ok(Call::of(context)?.balance(self.0.id).await?.map(UInt64)) }).await
     }
 
     async fn state(&self) -> IncomingPaymentState {
@@ -128,8 +128,8 @@ impl IncomingPaymentNode {
         self.0.sender_wallet_address.as_deref()
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.tenant_id).await }).await
     }
 
     async fn cancellation_reason(&self) -> Option<&str> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::api::Call;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, nullable};
 use crate::scalars::{JsonObject, UInt64};
 use crate::types::amount::Amount;
 use crate::types::page::{FilterString, connection};
@@ -105,15 +105,15 @@ impl OutgoingPaymentNode {
         self.0.client.as_deref()
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        Ok(Call::of(context)?.balance(self.0.id()).await?.map(UInt64))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async { Ok(Call::of(context)?.balance(self.0.id()).await?.map(UInt64)) }).await
     }
 
     async fn state(&self) -> OutgoingPaymentState {
         match &self.0.state {
             OutgoingState::Funding => OutgoingPaymentState::Funding,
             OutgoingState::Sending(_) => OutgoingPaymentState::Sending,
-            OutgoingState::Completed => OutgoingPaymentState::Completed,
+            OutgoingState::Completed { .. } => OutgoingPaymentState::Completed,
             OutgoingState::Failed { .. } => OutgoingPaymentState::Failed,
             OutgoingState::Cancelled => OutgoingPaymentState::Cancelled,
         }
@@ -148,13 +148,15 @@ impl OutgoingPaymentNode {
     }
 
     async fn sent_amount(&self, context: &Context<'_>) -> Result<Amount> {
-        let id = AccountId::from(self.0.id());
-        let account = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
-        let sent = match self.0.state {
-            OutgoingState::Funding | OutgoingState::Cancelled => 0,
-            _ => account.flatten().map_or(0, |account| account.debits_posted),
+        let sent = if let Some(sent) = self.0.sent() {
+            sent
+        } else {
+            let id = AccountId::from(self.0.id());
+            let found = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
+            let debits = found.flatten().map_or(0, |account| account.debits_posted);
+            u64::try_from(debits).unwrap_or(u64::MAX)
         };
-        Ok(Amount::new(u64::try_from(sent).unwrap_or(u64::MAX), &self.0.quote.asset.asset))
+        Ok(Amount::new(sent, &self.0.quote.asset.asset))
     }
 
     async fn created_at(&self) -> String {
@@ -165,7 +167,7 @@ impl OutgoingPaymentNode {
         self.0.grant_id.as_deref()
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.quote.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.quote.tenant_id).await }).await
     }
 }

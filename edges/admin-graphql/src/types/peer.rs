@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use payments_model::Peer;
 
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::{Code, Refusal, nullable};
 use crate::scalars::UInt64;
 use crate::types::asset::AssetNode;
 use crate::types::page::connection;
@@ -73,10 +73,13 @@ impl PeerNode {
         self.0.liquidity_threshold.map(UInt64)
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        let balance = Call::of(context)?.balance(self.0.id).await?;
-        let balance = balance.ok_or_else(|| Refusal::new("No liquidity account found", Code::Internal))?;
-        Ok(Some(UInt64(balance)))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async {
+            let balance = Call::of(context)?.balance(self.0.id).await?;
+            let balance = balance.ok_or_else(|| Refusal::new("No liquidity account found", Code::Internal))?;
+            Ok(Some(UInt64(balance)))
+        })
+        .await
     }
 
     async fn created_at(&self) -> String {
@@ -87,7 +90,7 @@ impl PeerNode {
         &self.0.routes
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.tenant_id).await }).await
     }
 }

@@ -8,7 +8,7 @@ use payments_store::OutgoingPaymentFilter;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Call;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, nullable};
 use crate::scalars::UInt64;
 use crate::types::asset::AssetNode;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter};
@@ -63,8 +63,8 @@ impl WalletAddressNode {
         AssetNode(self.0.asset.clone())
     }
 
-    async fn liquidity(&self, context: &Context<'_>) -> Result<Option<UInt64>> {
-        Ok(Call::of(context)?.balance(self.0.id).await?.map(UInt64))
+    async fn liquidity(&self, context: &Context<'_>) -> Option<Result<UInt64>> {
+        nullable(async { Ok(Call::of(context)?.balance(self.0.id).await?.map(UInt64)) }).await
     }
 
     async fn address(&self) -> &str {
@@ -85,12 +85,15 @@ impl WalletAddressNode {
         last: Option<i32>,
         sort_order: Option<SortOrder>,
         filter: Option<IncomingPaymentFilter>,
-    ) -> Result<Option<IncomingPaymentConnection>> {
-        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-        let mut filter = filter.unwrap_or_default().read();
-        filter.wallet_address = Some(self.0.id);
-        let page = Call::of(context)?.reach().incoming_payments(&filter, request).await.map_err(Refusal::from)?;
-        Ok(Some(page.into()))
+    ) -> Option<Result<IncomingPaymentConnection>> {
+        nullable(async {
+            let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+            let mut filter = filter.unwrap_or_default().read();
+            filter.wallet_address = Some(self.0.id);
+            let page = Call::of(context)?.reach().incoming_payments(&filter, request).await.map_err(Refusal::from)?;
+            Ok(Some(page.into()))
+        })
+        .await
     }
 
     async fn quotes(
@@ -101,10 +104,13 @@ impl WalletAddressNode {
         first: Option<i32>,
         last: Option<i32>,
         sort_order: Option<SortOrder>,
-    ) -> Result<Option<QuoteConnection>> {
-        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-        let page = Call::of(context)?.reach().quotes(self.0.id, request).await.map_err(Refusal::from)?;
-        Ok(Some(page.into()))
+    ) -> Option<Result<QuoteConnection>> {
+        nullable(async {
+            let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+            let page = Call::of(context)?.reach().quotes(self.0.id, request).await.map_err(Refusal::from)?;
+            Ok(Some(page.into()))
+        })
+        .await
     }
 
     async fn outgoing_payments(
@@ -115,12 +121,15 @@ impl WalletAddressNode {
         first: Option<i32>,
         last: Option<i32>,
         sort_order: Option<SortOrder>,
-    ) -> Result<Option<OutgoingPaymentConnection>> {
-        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-        let filter =
-            OutgoingPaymentFilter { wallet_addresses: Some(vec![self.0.id]), ..OutgoingPaymentFilter::default() };
-        let page = Call::of(context)?.reach().outgoing_payments(&filter, request).await.map_err(Refusal::from)?;
-        Ok(Some(page.into()))
+    ) -> Option<Result<OutgoingPaymentConnection>> {
+        nullable(async {
+            let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+            let filter =
+                OutgoingPaymentFilter { wallet_addresses: Some(vec![self.0.id]), ..OutgoingPaymentFilter::default() };
+            let page = Call::of(context)?.reach().outgoing_payments(&filter, request).await.map_err(Refusal::from)?;
+            Ok(Some(page.into()))
+        })
+        .await
     }
 
     async fn created_at(&self) -> String {
@@ -140,19 +149,26 @@ impl WalletAddressNode {
         first: Option<i32>,
         last: Option<i32>,
         sort_order: Option<SortOrder>,
-    ) -> Result<Option<WalletAddressKeyConnection>> {
-        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
-        let keys = Call::of(context)?.reach().wallet_address_keys(self.0.id, request).await.map_err(Refusal::from)?;
-        Ok(Some(keys.into()))
+    ) -> Option<Result<WalletAddressKeyConnection>> {
+        nullable(async {
+            let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+            let keys =
+                Call::of(context)?.reach().wallet_address_keys(self.0.id, request).await.map_err(Refusal::from)?;
+            Ok(Some(keys.into()))
+        })
+        .await
     }
 
-    async fn additional_properties(&self, context: &Context<'_>) -> Result<Option<Vec<Option<AdditionalProperty>>>> {
-        let found = Call::of(context)?.reach().additional_properties(self.0.id).await.map_err(Refusal::from)?;
-        Ok(Some(found.into_iter().map(|property| Some(property.into())).collect()))
+    async fn additional_properties(&self, context: &Context<'_>) -> Option<Result<Vec<Option<AdditionalProperty>>>> {
+        nullable(async {
+            let found = Call::of(context)?.reach().additional_properties(self.0.id).await.map_err(Refusal::from)?;
+            Ok(Some(found.into_iter().map(|property| Some(property.into())).collect()))
+        })
+        .await
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.tenant_id).await }).await
     }
 }
 

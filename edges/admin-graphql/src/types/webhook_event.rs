@@ -6,6 +6,7 @@ use payments_model::webhook_event::EventType;
 use payments_store::EventFilter;
 use serde_json::Value;
 
+use crate::errors::nullable;
 use crate::scalars::JsonObject;
 use crate::types::page::{FilterString, connection};
 use crate::types::tenant::{TenantNode, owner};
@@ -55,8 +56,8 @@ impl WebhookEventNode {
         self.0.id.to_string().into()
     }
 
-    async fn tenant(&self, context: &Context<'_>) -> Result<Option<TenantNode>> {
-        owner(context, self.0.tenant_id).await
+    async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
+        nullable(async { owner(context, self.0.tenant_id).await }).await
     }
 
     #[graphql(name = "type")]

@@ -10,6 +10,7 @@ use open_payments_api::{
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, TokenGrant,
 };
 use payments_model::asset::TenantAsset;
+use payments_model::grant_limits::Spent;
 use payments_model::incoming_payment::IncomingState;
 use payments_model::outgoing_payment::OutgoingState;
 use payments_model::page::{Page, PageRequest};
@@ -44,6 +45,7 @@ pub(crate) struct State {
     pub(crate) listed: Option<(Option<String>, PageRequest)>,
     pub(crate) created_outgoing: Option<NewOutgoingPayment>,
     pub(crate) spent: GrantSpent,
+    pub(crate) spent_before: Spent,
 }
 
 pub(crate) fn usd() -> Asset {
@@ -93,6 +95,7 @@ impl Default for State {
             listed: None,
             created_outgoing: None,
             spent: GrantSpent::default(),
+            spent_before: Spent::default(),
         }
     }
 }
@@ -164,13 +167,13 @@ impl Backend for FakeBackend {
         if self.state.lock().unwrap().broken { Err(BackendError("no database".into())) } else { Ok(()) }
     }
 
-    async fn wallet_address(&self, url: &str, lookup: Lookup) -> Result<Option<WalletAddress>, BackendError> {
+    async fn wallet_address(&self, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, BackendError> {
         let mut state = self.state.lock().unwrap();
         if state.broken {
             return Err(BackendError("no database".into()));
         }
         let found = (url == state.alice.address).then(|| state.alice.clone());
-        if found.is_none() && lookup == Lookup::Wait {
+        if found.is_none() && lookup != Lookup::Now {
             state.waited += 1;
         }
         Ok(found)
@@ -258,13 +261,13 @@ impl Backend for FakeBackend {
         &self,
         _: TenantId,
         new: NewOutgoingPayment,
-    ) -> Result<(OutgoingPayment, GrantSpent), CreateOutgoingPaymentError> {
+    ) -> Result<(OutgoingPayment, Spent), CreateOutgoingPaymentError> {
         let mut state = self.state.lock().unwrap();
         if let Some(refusal) = state.refuse_outgoing.take() {
             return Err(refusal);
         }
         state.created_outgoing = Some(new);
-        Ok((outgoing(OutgoingState::Funding), state.spent.clone()))
+        Ok((outgoing(OutgoingState::Funding), state.spent_before))
     }
 
     async fn outgoing_payment(

@@ -51,7 +51,7 @@ async fn a_created_payment_tells_what_its_grant_had_spent() {
     expected["grantSpentDebitAmount"] = json!({"value": "0", "assetCode": "USD", "assetScale": 2});
     assert_eq!((answer.status.as_u16(), answer.json()), (201, expected));
 
-    world.backend(|state| state.spent.debit = Some(AssetAmount { value: 5, asset: usd() }));
+    world.backend(|state| state.spent_before.debit = 5);
     let answer = world.ask(create(&quote_url())).await;
     assert_eq!(answer.json()["grantSpentDebitAmount"]["value"], "5");
 }
@@ -105,6 +105,7 @@ async fn every_refusal_to_pay_has_its_status() {
         (Refusal::InsufficientGrant, 403, "unauthorized"),
         (Refusal::OnlyOneGrantAmountAllowed, 403, "only one of receiveAmount or debitAmount allowed"),
         (Refusal::InvalidInterval, 403, "invalid interval"),
+        (Refusal::UnderWay, 409, "the same request is still being processed"),
     ] {
         world.backend(|state| state.refuse_outgoing = Some(refusal));
         assert_eq!(world.ask(create(&quote_url())).await.refusal(), refused(status, description));

@@ -1,5 +1,7 @@
 //! Fees (admin-graphql section 9.2).
 
+use std::time::Duration;
+
 use payments_model::fee::LARGEST_BASIS_POINTS;
 use payments_model::quote::{FeeTerms, LARGEST_AMOUNT};
 use payments_model::{AssetId, Fee, FeeId, FeeKind};
@@ -43,15 +45,18 @@ impl Administration {
             return Err(SetFeeError::FixedTooLarge);
         }
         let asset = caller.reach(&self.store).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(asset.tenant_id);
+        // The newest is in force, so no two are of the same instant.
+        let after = scope.newest_fee(asset.id, kind).await?.map(|newest| newest.created_at + Duration::from_millis(1));
         let fee = Fee {
             id: FeeId::random(&*self.entropy),
             asset_id: asset.id,
             kind,
             terms: FeeTerms { basis_points, fixed },
-            created_at: self.now(),
+            created_at: after.map_or(self.now(), |after| after.max(self.now())),
         };
-        let unit = self.store.begin().await?;
-        unit.tenant(asset.tenant_id).insert_fee(&fee).await?;
+        scope.insert_fee(&fee).await?;
         unit.commit().await?;
         Ok(fee)
     }

@@ -4,7 +4,6 @@ mod alerts;
 mod directory;
 mod engine;
 mod ledger_view;
-mod open_payments;
 
 use std::sync::Arc;
 
@@ -13,10 +12,10 @@ use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use jobs::Worker;
-use open_payments_api::{OpenPaymentsApi, ShutdownGate};
+use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings};
+use payments::{IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup};
 use payments_model::{Secret, TenantId};
 use payments_store::Store;
 use rates::{HttpRates, Rates, RatesSettings};
@@ -93,6 +92,7 @@ pub(crate) async fn start(
         webhooks.clone(),
         ground.clock.clone(),
         ground.entropy.clone(),
+        config.payments.web_monetization_delay,
     );
     let connector = Connector::new(
         connector_config(config, &stream_secret),
@@ -135,7 +135,18 @@ pub(crate) async fn start(
     );
 
     let gate = ShutdownGate::default();
-    let backend = open_payments::PaymentsBackend::new(payments.clone(), store.clone(), webhooks, config, ground);
+    let addresses = WalletAddressLookup {
+        store: store.clone(),
+        webhooks,
+        cache: cache.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        operator_tenant: operator,
+        patience: config.wallet_addresses.lookup_timeout,
+    };
+    let fresh = Freshness::default();
+    let once = Once::new(cache.clone(), fresh.max_age + fresh.clock_skew);
+    let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
     let open_payments_api = OpenPaymentsApi::new(

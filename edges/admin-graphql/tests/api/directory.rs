@@ -1,0 +1,161 @@
+//! Assets, fees, peers, wallet addresses and settings.
+
+use serde_json::{Value, json};
+use testkit::on_each_database;
+
+use super::bench::{Bench, OPERATOR, TENANT};
+
+const CREATE_ASSET: &str = "createAsset: CreateAssetInput { asset { id code scale liquidity liquidityThreshold } }";
+const CREATE_PEER: &str =
+    "createPeer: CreatePeerInput { peer { id staticIlpAddress routes liquidity http { outgoing { endpoint } } } }";
+const CREATE_ADDRESS: &str =
+    "createWalletAddress: CreateWalletAddressInput { walletAddress { id address status liquidity asset { code } } }";
+const PUT_SETTINGS: &str = "createTenantSettings: CreateTenantSettingsInput { settings { key value } }";
+
+async fn asset(bench: &Bench, tenant: payments_model::TenantId) -> String {
+    let made = bench.mutate(tenant, CREATE_ASSET, json!({ "code": "USD", "scale": 2 })).await;
+    made["asset"]["id"].as_str().unwrap().to_owned()
+}
+
+fn peer_input(asset: &str, address: &str) -> Value {
+    json!({
+        "assetId": asset,
+        "staticIlpAddress": address,
+        "http": { "incoming": { "authTokens": [address] }, "outgoing": { "authToken": "t", "endpoint": "http://p.example" } },
+        "initialLiquidity": "500",
+    })
+}
+
+on_each_database! {
+    async fn an_asset_is_created_once_and_found_by_every_query(database) {
+        let bench = Bench::open(database).await;
+        let input = json!({ "code": "USD", "scale": "2", "liquidityThreshold": 100 });
+        let made = bench.mutate(TENANT, CREATE_ASSET, input.clone()).await;
+        assert_eq!(made["asset"]["liquidity"], "0");
+        assert_eq!(made["asset"]["liquidityThreshold"], "100");
+        let refused = bench.refused(TENANT, CREATE_ASSET, input).await;
+        assert_eq!(refused, ("Asset already exists".into(), "DUPLICATE".into()));
+        let query = "query($id: String!) {
+            asset(id: $id) { code }
+            assetByCodeAndScale(code: \"USD\", scale: 2) { id sendingFee { fixed } }
+            assets { edges { node { id tenant { id } } cursor } pageInfo { hasNextPage startCursor } }
+        }";
+        let id = made["asset"]["id"].clone();
+        let found = bench.run(TENANT, query, json!({ "id": id })).await;
+        assert_eq!(found["data"]["asset"]["code"], "USD");
+        assert_eq!(found["data"]["assetByCodeAndScale"], json!({ "id": id, "sendingFee": null }));
+        assert_eq!(found["data"]["assets"]["edges"], json!([{ "node": { "id": id, "tenant": { "id": TENANT } }, "cursor": id }]));
+        let foreign = bench.run(OPERATOR, "{ assets { edges { node { id } } } assetByCodeAndScale(code: \"USD\", scale: 2) { id } }", json!({})).await;
+        assert_eq!(foreign["data"], json!({ "assets": { "edges": [{ "node": { "id": id } }] }, "assetByCodeAndScale": null }));
+    }
+
+    async fn a_repeated_key_answers_the_same_and_acts_once(database) {
+        let bench = Bench::open(database).await;
+        let input = json!({ "code": "USD", "scale": 2, "idempotencyKey": "k" });
+        let first = bench.mutate(TENANT, CREATE_ASSET, input.clone()).await;
+        let again = bench.mutate(TENANT, CREATE_ASSET, json!({ "code": "USD", "scale": "2", "idempotencyKey": "k" })).await;
+        assert_eq!(first, again);
+        let (message, _) = bench.refused(TENANT, CREATE_ASSET, json!({ "code": "EUR", "scale": 2, "idempotencyKey": "k" })).await;
+        assert_eq!(message, "Incoming arguments are different than the original request for idempotencyKey: k");
+        let other = bench.mutate(OPERATOR, CREATE_ASSET, input).await;
+        assert_ne!(first["asset"]["id"], other["asset"]["id"], "keys are a tenant's own");
+    }
+
+    async fn a_fee_is_in_force_at_once_and_the_history_stays(database) {
+        let bench = Bench::open(database).await;
+        let id = asset(&bench, TENANT).await;
+        let set = "setFee: SetFeeInput { fee { type fixed basisPoints } }";
+        for fixed in ["100", "200"] {
+            let fee = json!({ "assetId": id, "type": "SENDING", "fee": { "fixed": fixed, "basisPoints": 50 } });
+            bench.mutate(TENANT, set, fee).await;
+        }
+        let query = "query($id: String!) { asset(id: $id) { sendingFee { fixed } receivingFee { id } fees { edges { node { fixed } } } } }";
+        let found = bench.run(TENANT, query, json!({ "id": id })).await;
+        assert_eq!(found["data"]["asset"]["sendingFee"]["fixed"], "200");
+        assert_eq!(found["data"]["asset"]["receivingFee"], Value::Null);
+        assert_eq!(found["data"]["asset"]["fees"]["edges"].as_array().unwrap().len(), 2);
+        let too_much = json!({ "assetId": id, "type": "SENDING", "fee": { "fixed": 0, "basisPoints": 10001 } });
+        let refused = bench.refused(TENANT, set, too_much).await;
+        assert_eq!(refused, ("Basis point fee must be between 0 and 10000".into(), "BAD_USER_INPUT".into()));
+    }
+
+    async fn a_peer_is_created_changed_and_found_by_address(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let made = bench.mutate(TENANT, CREATE_PEER, peer_input(&usd, "test.bob")).await;
+        assert_eq!(made["peer"]["liquidity"], "500");
+        assert_eq!(made["peer"]["routes"], json!(["test.bob"]));
+        let refused = bench.refused(TENANT, CREATE_PEER, peer_input(&usd, "test.bob")).await;
+        assert_eq!(refused, ("duplicate peer found for same ILP address and asset".into(), "DUPLICATE".into()));
+        let refused = bench.refused(TENANT, CREATE_PEER, peer_input(&usd, "bob")).await;
+        assert_eq!(refused, ("invalid ILP address".into(), "BAD_USER_INPUT".into()));
+        let update = "updatePeer: UpdatePeerInput { peer { name staticIlpAddress routes } }";
+        let change = json!({ "id": made["peer"]["id"], "staticIlpAddress": "test.robert", "name": "Bob", "idempotencyKey": "k" });
+        let changed = bench.mutate(TENANT, update, change).await;
+        assert_eq!(changed["peer"], json!({ "name": "Bob", "staticIlpAddress": "test.robert", "routes": ["test.robert"] }));
+        let query = "query($asset: String!, $address: String!) { peerByAddressAndAsset(assetId: $asset, staticIlpAddress: $address) { id } }";
+        let towards = bench.run(TENANT, query, json!({ "asset": usd, "address": "test.robert.deeper.x" })).await;
+        assert_eq!(towards["data"]["peerByAddressAndAsset"]["id"], made["peer"]["id"]);
+        let nowhere = bench.run(TENANT, query, json!({ "asset": usd, "address": "test.roberta" })).await;
+        assert_eq!(nowhere["data"]["peerByAddressAndAsset"], Value::Null);
+    }
+
+    async fn a_tenant_reaches_nothing_of_another(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, OPERATOR).await;
+        let peer = bench.mutate(OPERATOR, CREATE_PEER, peer_input(&usd, "test.bob")).await;
+        let refused = bench.refused(TENANT, CREATE_PEER, peer_input(&usd, "test.eve")).await;
+        assert_eq!(refused, ("unknown asset".into(), "NOT_FOUND".into()));
+        let update = "updatePeer: UpdatePeerInput { peer { tenant { apiSecret } } }";
+        let refused = bench.refused(TENANT, update, json!({ "id": peer["peer"]["id"] })).await;
+        assert_eq!(refused, ("unknown peer".into(), "NOT_FOUND".into()));
+        let deposit = "depositPeerLiquidity: DepositPeerLiquidityInput { success }";
+        let input = json!({ "peerId": peer["peer"]["id"], "amount": 5, "id": bench.uuid(), "idempotencyKey": "d" });
+        assert_eq!(bench.refused(TENANT, deposit, input).await.1, "NOT_FOUND");
+        let query = "query($id: String!, $peer: String!) { asset(id: $id) { id } peer(id: $peer) { id } }";
+        let answer = bench.run(TENANT, query, json!({ "id": usd, "peer": peer["peer"]["id"] })).await;
+        assert_eq!(answer["data"], json!({ "asset": null, "peer": null }));
+        let transfers = "query($id: String!) { accountingTransfers(id: $id) { credits { id } } }";
+        let answer = bench.run(TENANT, transfers, json!({ "id": peer["peer"]["id"] })).await;
+        assert_eq!(answer["data"]["accountingTransfers"]["credits"], json!([]));
+        let assigned = bench.refused(TENANT, CREATE_ASSET, json!({ "code": "EUR", "scale": 2, "tenantId": OPERATOR })).await;
+        assert_eq!(assigned, ("Assignment to the specified tenant is not permitted".into(), "BAD_USER_INPUT".into()));
+    }
+
+    async fn an_id_that_is_none_is_an_id_nobody_has(database) {
+        let bench = Bench::open(database).await;
+        let query = "{ asset(id: \"x\") { id } peer(id: \"x\") { id } walletAddress(id: \"x\") { id } quote(id: \"x\") { id }
+            incomingPayment(id: \"x\") { id } outgoingPayment(id: \"x\") { id } receiver(id: \"x\") { id } }";
+        let answer = bench.run(TENANT, query, json!({})).await;
+        let codes: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| error["extensions"]["code"].clone()).collect();
+        assert_eq!(codes, vec![json!("NOT_FOUND"); 7], "{answer}");
+    }
+
+    async fn a_wallet_address_its_keys_and_its_status(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let input = json!({ "assetId": usd, "address": "Ann", "publicName": "Ann" });
+        let refused = bench.refused(TENANT, CREATE_ADDRESS, input.clone()).await;
+        assert_eq!(refused, ("Setting for wallet address has not been found.".into(), "NOT_FOUND".into()));
+        let setting = json!({ "settings": [{ "key": "WALLET_ADDRESS_URL", "value": "https://bank.example/w" }] });
+        bench.mutate(TENANT, PUT_SETTINGS, setting).await;
+        let made = bench.mutate(TENANT, CREATE_ADDRESS, input).await;
+        let address = &made["walletAddress"];
+        assert_eq!(address["address"], "https://bank.example/w/ann");
+        assert_eq!((&address["status"], &address["liquidity"]), (&json!("ACTIVE"), &Value::Null));
+        let key = "createWalletAddressKey: CreateWalletAddressKeyInput { walletAddressKey { jwk { kid alg } revoked } }";
+        let jwk = json!({ "kid": "k1", "x": "AAAA", "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519" });
+        let input = json!({ "walletAddressId": address["id"], "jwk": jwk });
+        let made_key = bench.mutate(TENANT, key, input.clone()).await;
+        assert_eq!(made_key["walletAddressKey"]["jwk"], json!({ "kid": "k1", "alg": "EdDSA" }));
+        assert_eq!(bench.refused(TENANT, key, input).await, ("Key already exists".into(), "DUPLICATE".into()));
+        let update = "updateWalletAddress: UpdateWalletAddressInput { walletAddress { status publicName additionalProperties { key value } } }";
+        let change = json!({ "id": address["id"], "status": "INACTIVE", "publicName": null,
+            "additionalProperties": [{ "key": " a ", "value": "b", "visibleInOpenPayments": true }, { "key": "", "value": "x", "visibleInOpenPayments": true }] });
+        let changed = bench.mutate(TENANT, update, change).await;
+        let expected = json!({ "status": "INACTIVE", "publicName": null, "additionalProperties": [{ "key": "a", "value": "b" }] });
+        assert_eq!(changed["walletAddress"], expected);
+        let by_url = bench.run(TENANT, "{ walletAddressByUrl(url: \"https://BANK.example/w/ann\") { id } }", json!({})).await;
+        assert_eq!(by_url["data"]["walletAddressByUrl"]["id"], address["id"]);
+    }
+}

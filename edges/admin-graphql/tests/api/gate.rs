@@ -1,0 +1,130 @@
+//! Who gets in: signatures, replays, malformed and oversized requests.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+use testkit::{TestDatabase, block_on};
+
+use super::bench::{Bench, OPERATOR, TENANT, request};
+
+fn whoami() -> Value {
+    json!({ "query": "{ whoami { id isOperator } }" })
+}
+
+fn with_bench(body: impl AsyncFnOnce(Bench)) {
+    block_on(async { body(Bench::open(TestDatabase::sqlite().await).await).await });
+}
+
+#[test]
+fn a_signed_request_is_answered_as_its_tenant() {
+    with_bench(async |bench| {
+        let (status, answer) = bench.post(TENANT, &whoami()).await;
+        let expected = json!({ "data": { "whoami": { "id": TENANT, "isOperator": false } } });
+        assert_eq!((status, answer), (StatusCode::OK, expected));
+        assert_eq!(bench.post(OPERATOR, &whoami()).await.1["data"]["whoami"]["isOperator"], true);
+    });
+}
+
+#[test]
+fn what_is_not_signed_rightly_is_not_answered() {
+    with_bench(async |bench| {
+        let good = bench.sign(TENANT, &whoami());
+        let other_body = json!({ "query": "{ whoami { id } }" });
+        let unauthorized = (StatusCode::UNAUTHORIZED, "Unauthorized".to_owned());
+        let bad = [
+            request(TENANT, &bench.sign(OPERATOR, &whoami()), &whoami()),
+            request(TENANT, &good, &other_body),
+            request(TENANT, &good.to_uppercase(), &whoami()),
+            request(TENANT, "", &whoami()),
+            request(TENANT, "t=1", &whoami()),
+            request(TENANT, &good.replace("v1", "v2"), &whoami()),
+            request(TENANT, &good.replace("t=", "t=9"), &whoami()),
+        ];
+        for request in bad {
+            assert_eq!(bench.send(request).await, unauthorized);
+        }
+        for missing in ["signature", "tenant-id"] {
+            let mut request = request(TENANT, &good, &whoami());
+            request.headers_mut().remove(missing);
+            assert_eq!(bench.send(request).await, unauthorized, "{missing}");
+        }
+        let mut nonsense = request(TENANT, &good, &whoami());
+        nonsense.headers_mut().insert("tenant-id", "nobody".parse().unwrap());
+        assert_eq!(bench.send(nonsense).await, unauthorized);
+        assert_eq!(bench.send(request(TENANT, &good, &whoami())).await.0, StatusCode::OK, "it was good all the time");
+    });
+}
+
+#[test]
+fn a_signature_is_good_once_and_for_its_time() {
+    with_bench(async |bench| {
+        let signature = bench.sign(TENANT, &whoami());
+        assert_eq!(bench.send(request(TENANT, &signature, &whoami())).await.0, StatusCode::OK);
+        assert_eq!(bench.send(request(TENANT, &signature, &whoami())).await.0, StatusCode::UNAUTHORIZED);
+        let late = bench.sign(TENANT, &whoami());
+        bench.clock.advance(Duration::from_secs(31));
+        assert_eq!(bench.send(request(TENANT, &late, &whoami())).await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(bench.send(request(TENANT, &signature, &whoami())).await.0, StatusCode::UNAUTHORIZED);
+    });
+}
+
+#[test]
+fn a_malformed_request_says_what_is_wrong() {
+    with_bench(async |bench| {
+        let table = [
+            (json!([]), "Operation batching disabled."),
+            (json!({}), "POST body missing, invalid Content-Type, or JSON object has no keys."),
+            (json!({ "query": 1 }), "GraphQL queries must be strings."),
+            (
+                json!({ "query": "{ whoami { id } }", "operationName": 1 }),
+                "`operationName` in a POST body must be a string if provided.",
+            ),
+        ];
+        for (body, message) in table {
+            let (status, answer) = bench.post(TENANT, &body).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            assert_eq!(answer["errors"][0]["message"], message);
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+        }
+        let text = Request::post("/graphql").body(Body::from("no json")).unwrap();
+        assert_eq!(bench.send(text).await, (StatusCode::BAD_REQUEST, "Bad Request".to_owned()));
+        let get = Request::get("/graphql?query={whoami{id}}").body(Body::empty()).unwrap();
+        assert_eq!(bench.send(get).await.0, StatusCode::METHOD_NOT_ALLOWED);
+        let elsewhere = Request::post("/").body(Body::empty()).unwrap();
+        assert_eq!(bench.send(elsewhere).await.0, StatusCode::NOT_FOUND);
+        let huge = Request::post("/graphql").body(Body::from(vec![b' '; 2 << 20])).unwrap();
+        assert_eq!(bench.send(huge).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+        let health = Request::get("/healthz").body(Body::empty()).unwrap();
+        assert_eq!(bench.send(health).await, (StatusCode::OK, "OK".to_owned()));
+    });
+}
+
+#[test]
+fn an_invalid_document_is_refused_without_giving_the_schema_away() {
+    with_bench(async |bench| {
+        let ask = async |query: &str| bench.post(TENANT, &json!({ "query": query })).await;
+        let (status, answer) = ask("{ whoami { idd } }").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        assert!(!answer.to_string().contains("isOperator"), "{answer}");
+        let deep = format!("{}{}", "{ whoami ".repeat(12), "}".repeat(12));
+        let (status, answer) = ask(&deep).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer["errors"][0]["message"], "Syntax Error: Query depth limit of 10 exceeded, found 12.");
+        assert_eq!(ask("{ whoami { id }").await.0, StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
+fn a_bad_scalar_is_bad_input() {
+    with_bench(async |bench| {
+        let query = "mutation($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }";
+        for scale in [json!(-1), json!(256), json!("x"), json!({})] {
+            let variables = json!({ "input": { "code": "USD", "scale": scale } });
+            let (_, answer) = bench.post(TENANT, &json!({ "query": query, "variables": variables })).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        }
+    });
+}

@@ -1,0 +1,9 @@
+//! The Admin API over a real store: who may ask, what is refused, and whole flows.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+mod bench;
+mod directory;
+mod flows;
+mod gate;
+mod schema;

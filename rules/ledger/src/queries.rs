@@ -1,0 +1,54 @@
+//! Questions about the past: an account's transfers, and its balances at an instant.
+//!
+//! For reports and the Admin API; no decision about money rests on them.
+
+use clock::Timestamp;
+
+use crate::{AccountId, Balances, LedgerFuture, LedgerUnavailable, Transfer};
+
+/// The largest page of transfers.
+pub const PAGE_MAX: u32 = 1000;
+
+/// Some of an account's transfers, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransferPage {
+    /// The transfers; posts and voids are records of their own.
+    pub transfers: Vec<Transfer>,
+    /// Where the next page begins; `None` if there is none.
+    pub next: Option<u64>,
+}
+
+/// What a ledger tells about its past.
+pub trait LedgerQueries: Send + Sync {
+    /// The account's transfers, newest first: at most `limit` (no more than [`PAGE_MAX`]), from the `next` of the
+    /// page before, or from the newest. Of an unknown account: none.
+    fn account_transfers(&self, account: AccountId, from: Option<u64>, limit: u32) -> LedgerFuture<'_, TransferPage>;
+
+    /// The account's totals as they were at `at`, everything of that instant included; `None` if it did not exist.
+    fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>>;
+}
+
+/// The newest transfers of an account without posts and voids, at most `limit`, gathered page by page so that the
+/// ledger's other callers get their turn in between.
+pub async fn newest_transfers(
+    ledger: &dyn LedgerQueries,
+    account: AccountId,
+    limit: usize,
+) -> Result<Vec<Transfer>, LedgerUnavailable> {
+    /// Transfers asked for at once.
+    const PAGE: u32 = 64;
+    let (mut found, mut from) = (Vec::new(), None);
+    while found.len() < limit {
+        let page = ledger.account_transfers(account, from, PAGE).await?;
+        found.extend(page.transfers.into_iter().filter(|transfer| {
+            let flags = transfer.created.flags;
+            !flags.post_pending_transfer && !flags.void_pending_transfer
+        }));
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
+}

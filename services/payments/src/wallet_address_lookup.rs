@@ -1,0 +1,172 @@
+//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists
+//! (open-payments section 6).
+//!
+//! Anybody may ask for any URL, so telling account-servicing entities about unknown ones is limited in rate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Entropy, Timestamp};
+use payments_model::tenant::SettingKey;
+use payments_model::wallet_address::{AdditionalProperty, WalletAddress, WalletAddressKey};
+use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
+use payments_model::{TenantId, WalletAddressId, WebhookEventId};
+use payments_store::Store;
+use serde_json::json;
+use shared_cache::SharedCache;
+use url::Url;
+use webhooks::{Audience, Webhooks};
+
+use crate::Unavailable;
+
+/// For how long nobody is told of the same unknown URL again.
+const SAME_URL_PAUSE: Duration = Duration::from_secs(10);
+
+/// How many events about unknown URLs an instance makes in a second.
+const EVENTS_PER_SECOND: i64 = 20;
+
+/// Finds wallet addresses. Clones are one service.
+#[derive(Clone, Debug)]
+pub struct WalletAddressLookup {
+    /// The backend database.
+    pub store: Store,
+    /// Who is told of unknown addresses.
+    pub webhooks: Webhooks,
+    /// Limits how often.
+    pub cache: SharedCache,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whose events these are.
+    pub operator_tenant: TenantId,
+    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
+    pub patience: Duration,
+}
+
+impl WalletAddressLookup {
+    /// The wallet address with this URL in lower case; none of a deleted tenant.
+    pub async fn find(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+        let scope = self.store.every_tenant();
+        let Some(address) = scope.wallet_address_by_url(url).await? else { return Ok(None) };
+        let tenant = scope.find_tenant(address.tenant_id).await?;
+        let live = tenant.is_some_and(|tenant| tenant.deleted_at.is_none());
+        Ok(live.then_some(address))
+    }
+
+    /// The wallet address with this URL in lower case. Of an unknown one the account-servicing entity is told, in the
+    /// spelling `as_written`, and has a little time to create it.
+    pub async fn find_or_wait(&self, url: &str, as_written: &str) -> Result<Option<WalletAddress>, Unavailable> {
+        // Listening starts before looking, so an address created in between is not missed.
+        let mut changes = self.store.directory_changes();
+        if let Some(address) = self.find(url).await? {
+            return Ok(Some(address));
+        }
+        let patience = self.tell(url, as_written).await?;
+        let created = async {
+            loop {
+                changes.notified().await;
+                if let Some(address) = self.find(url).await? {
+                    return Ok(address);
+                }
+            }
+        };
+        tokio::time::timeout(patience, created).await.map_or(Ok(None), |found| found.map(Some))
+    }
+
+    /// The properties of a wallet address that the public may see.
+    pub async fn public_properties(&self, address: &WalletAddress) -> Result<Vec<AdditionalProperty>, Unavailable> {
+        let mut properties = self.store.tenant(address.tenant_id).additional_properties(address.id).await?;
+        properties.retain(|property| property.visible_in_open_payments);
+        Ok(properties)
+    }
+
+    /// The keys of a wallet address that may be used.
+    pub async fn keys(&self, address: &WalletAddress) -> Result<Vec<WalletAddressKey>, Unavailable> {
+        Ok(self.store.tenant(address.tenant_id).unrevoked_keys(address.id).await?)
+    }
+
+    /// The wallet address of a resource of `tenant`.
+    pub async fn of_resource(
+        &self,
+        tenant: TenantId,
+        id: WalletAddressId,
+    ) -> Result<Option<WalletAddress>, Unavailable> {
+        Ok(self.store.tenant(tenant).wallet_address(id).await?)
+    }
+
+    /// Whether database and cache answer.
+    pub async fn ping(&self) -> Result<(), Unavailable> {
+        self.store.tenant(self.operator_tenant).find_tenant(self.operator_tenant).await?;
+        Ok(self.cache.get("health").await.map(drop)?)
+    }
+
+    /// Tells whoever may create it that somebody asked for an address, unless they were told a moment ago. How long
+    /// there is to wait for it now.
+    async fn tell(&self, url: &str, as_written: &str) -> Result<Duration, Unavailable> {
+        let now = self.clock.now();
+        let told = format!("wallet_address_not_found:{url}");
+        if !self.cache.set_if_absent(&told, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {
+            let since = self.cache.get(&told).await?.and_then(|at| std::str::from_utf8(&at).ok()?.parse().ok());
+            let elapsed = since.map_or(self.patience, |at| now.saturating_since(Timestamp::from_millis(at)));
+            return Ok(self.patience.saturating_sub(elapsed));
+        }
+        let second = format!("wallet_address_not_found_events:{}", now.as_secs());
+        if self.cache.add(&second, 1, Duration::from_secs(2)).await? > EVENTS_PER_SECOND {
+            tracing::warn!("too many requests for unknown wallet addresses; nobody is told of some");
+            return Ok(Duration::ZERO);
+        }
+        let bases = self.store.every_tenant().setting_of_all(SettingKey::WalletAddressUrl).await?;
+        let owners = owners_of(url, &bases);
+        let recipients = if owners.is_empty() { vec![self.operator_tenant] } else { owners };
+        let event = WebhookEvent {
+            id: WebhookEventId::random(&*self.entropy),
+            event_type: EventType::WalletAddressNotFound,
+            tenant_id: self.operator_tenant,
+            data: json!({"walletAddressUrl": as_written}),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: now,
+        };
+        let unit = self.store.begin().await?;
+        self.webhooks.record(&unit, &event, &Audience::tenants(recipients)).await?;
+        unit.commit().await?;
+        Ok(self.patience)
+    }
+}
+
+/// The tenants whose base is the longest that `url` lies below, whole path segments compared.
+fn owners_of(url: &str, bases: &[(TenantId, String)]) -> Vec<TenantId> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let length = |base: &str| {
+        let base = Url::parse(base).ok().filter(|base| base.origin() == url.origin())?;
+        let path = base.path().trim_end_matches('/').to_lowercase();
+        let rest = url.path().strip_prefix(&*path)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(path.len())
+    };
+    let below: Vec<_> = bases.iter().filter_map(|(tenant, base)| Some((length(base)?, *tenant))).collect();
+    let longest = below.iter().map(|(length, _)| *length).max();
+    below.into_iter().filter(|(length, _)| Some(*length) == longest).map(|(_, tenant)| tenant).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn those_with_the_longest_base_of_whole_segments_own_a_url() {
+        let tenant = |n| TenantId::from_uuid(Uuid::from_u128(n));
+        let bases = [
+            (tenant(1), "https://a.example/".to_owned()),
+            (tenant(2), "https://a.example/T1".to_owned()),
+            (tenant(3), "https://b.example/t1/".to_owned()),
+            (tenant(4), "https://b.example/t1".to_owned()),
+        ];
+        assert_eq!(owners_of("https://a.example/t1/alice", &bases), [tenant(2)]);
+        assert_eq!(owners_of("https://a.example/t10/alice", &bases), [tenant(1)]);
+        assert_eq!(owners_of("https://b.example/t1", &bases), [tenant(3), tenant(4)]);
+        assert_eq!(owners_of("https://a.example.evil/t1", &bases), []);
+    }
+}

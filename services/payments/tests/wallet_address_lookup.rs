@@ -1,0 +1,180 @@
+//! Looking wallet addresses up over a real store, and waiting for those that come to be meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, ManualClock};
+use payments::WalletAddressLookup;
+use payments_model::page::PageRequest;
+use payments_model::tenant::{Setting, SettingKey};
+use payments_model::webhook_event::{EventType, Recipient};
+use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
+use payments_store::{EventFilter, Store};
+use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
+use testkit::{TestDatabase, on_each_database};
+use uuid::Uuid;
+use webhooks::{Targets, Webhooks};
+
+const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
+const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
+
+struct World {
+    lookup: WalletAddressLookup,
+    clock: Arc<ManualClock>,
+    asset: TenantAsset,
+    _database: TestDatabase,
+}
+
+impl World {
+    async fn open(database: TestDatabase) -> Self {
+        let store = Store::open((*database).clone()).await.unwrap();
+        let clock = testkit::manual_clock();
+        let now = clock.now();
+        let asset = TenantAsset {
+            id: Uuid::from_u128(10).into(),
+            tenant_id: TENANT,
+            ledger: 1,
+            asset: money::Asset::new("USD", 2).unwrap(),
+            withdrawal_threshold: None,
+            liquidity_threshold: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
+        let unit = store.begin().await.unwrap();
+        for id in [OPERATOR, TENANT] {
+            unit.every_tenant().insert_tenant(&tenant(id, &*clock)).await.unwrap();
+        }
+        let base = Setting { key: SettingKey::WalletAddressUrl, value: "https://t.example/accounts".into() };
+        unit.tenant(TENANT).put_settings(TENANT, &[base], now).await.unwrap();
+        unit.tenant(TENANT).insert_asset(&asset).await.unwrap();
+        unit.commit().await.unwrap();
+
+        let targets = Targets {
+            default_url: "https://operator.example/webhooks".parse().unwrap(),
+            timeout: Duration::from_secs(2),
+            attempts_max: 10,
+            operator: OPERATOR,
+            card_service: None,
+            point_of_sale: None,
+        };
+        let lookup = WalletAddressLookup {
+            store,
+            webhooks: Webhooks::new(&targets, None, testkit::entropy(3)),
+            cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
+            clock: clock.clone(),
+            entropy: testkit::entropy(4),
+            operator_tenant: OPERATOR,
+            patience: Duration::ZERO,
+        };
+        Self { lookup, clock, asset, _database: database }
+    }
+
+    async fn create(&self, url: &str) {
+        let now = self.clock.now();
+        let address = WalletAddress {
+            id: Uuid::from_u128(20).into(),
+            tenant_id: TENANT,
+            address: url.into(),
+            public_name: None,
+            asset: self.asset.clone(),
+            total_events_amount: 0,
+            process_at: None,
+            deactivated_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let unit = self.lookup.store.begin().await.unwrap();
+        unit.tenant(TENANT).insert_wallet_address(&address).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    /// Of unknown addresses: who was told, and of which URL.
+    async fn told(&self) -> Vec<(Recipient, String)> {
+        let scope = self.lookup.store.every_tenant();
+        let filter = EventFilter::default();
+        let mut told = Vec::new();
+        for event in scope.webhook_events(&filter, PageRequest::default()).await.unwrap().items {
+            assert_eq!((event.event_type, event.tenant_id), (EventType::WalletAddressNotFound, OPERATOR));
+            let url = event.data["walletAddressUrl"].as_str().unwrap().to_owned();
+            let deliveries = scope.webhook_deliveries(event.id).await.unwrap();
+            told.extend(deliveries.into_iter().map(|delivery| (delivery.recipient, url.clone())));
+        }
+        told
+    }
+}
+
+fn tenant(id: TenantId, clock: &dyn Clock) -> Tenant {
+    Tenant {
+        id,
+        api_secret: Secret::new(id.to_string()),
+        email: None,
+        public_name: None,
+        idp_consent_url: None,
+        idp_secret: None,
+        created_at: clock.now(),
+        updated_at: clock.now(),
+        deleted_at: None,
+    }
+}
+
+const ALICE: &str = "https://t.example/accounts/alice";
+
+on_each_database! {
+    async fn a_known_address_is_found_until_its_tenant_is_deleted(database) {
+        let world = World::open(database).await;
+        world.create(ALICE).await;
+        assert!(world.lookup.find(ALICE).await.unwrap().is_some());
+        assert!(world.lookup.find_or_wait(ALICE, ALICE).await.unwrap().is_some());
+        assert_eq!(world.told().await, []);
+        let unit = world.lookup.store.begin().await.unwrap();
+        let deleted = Tenant { deleted_at: Some(world.clock.now()), ..tenant(TENANT, &*world.clock) };
+        unit.every_tenant().update_tenant(&deleted).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(world.lookup.find(ALICE).await.unwrap(), None);
+    }
+
+    async fn of_an_unknown_address_its_owner_is_told_once_in_the_spelling_of_the_request(database) {
+        let world = World::open(database).await;
+        for _ in 0..3 {
+            assert_eq!(world.lookup.find_or_wait(ALICE, "https://T.example/accounts/Alice").await.unwrap(), None);
+        }
+        let elsewhere = "https://t.example/elsewhere";
+        assert_eq!(world.lookup.find_or_wait(elsewhere, elsewhere).await.unwrap(), None);
+        let mut told = world.told().await;
+        told.sort_by(|(_, a), (_, b)| a.cmp(b));
+        assert_eq!(told, [
+            (Recipient::Tenant(TENANT), "https://T.example/accounts/Alice".to_owned()),
+            (Recipient::Tenant(OPERATOR), elsewhere.to_owned()),
+        ]);
+    }
+
+    async fn an_address_created_meanwhile_is_found(database) {
+        let mut world = World::open(database).await;
+        world.lookup.patience = Duration::from_secs(30);
+        let create = async {
+            while world.told().await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            world.create(ALICE).await;
+        };
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(ALICE, ALICE), create);
+        assert_eq!(found.unwrap().unwrap().address, ALICE);
+    }
+
+    async fn strangers_cannot_make_events_without_limit(database) {
+        let world = World::open(database).await;
+        for n in 0..30 {
+            let url = format!("https://t.example/accounts/{n}");
+            assert_eq!(world.lookup.find_or_wait(&url, &url).await.unwrap(), None);
+        }
+        assert_eq!(world.told().await.len(), 20);
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(world.lookup.find_or_wait(ALICE, ALICE).await.unwrap(), None);
+        let all = world.lookup.store.every_tenant();
+        let page = PageRequest { size: 100, ..PageRequest::default() };
+        assert_eq!(all.webhook_events(&EventFilter::default(), page).await.unwrap().items.len(), 21);
+    }
+}
