@@ -3,10 +3,11 @@
 //! Not a retry policy: repeating is the caller's, with the same idempotency key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Clock;
+use clock::{Clock, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use outbound_http::{Outbound, Request};
@@ -41,6 +42,7 @@ pub struct AdminClient {
     credentials: Arc<Credentials>,
     http: Outbound,
     clock: Arc<dyn Clock>,
+    last_signed: Arc<AtomicI64>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +56,7 @@ struct Answer {
 impl AdminClient {
     /// A client of the API at `endpoint` (the whole URL, `…/graphql`).
     pub fn new(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, credentials: Arc::new(credentials), http, clock }
+        Self { endpoint, credentials: Arc::new(credentials), http, clock, last_signed: Arc::default() }
     }
 
     /// The tenant this client speaks as.
@@ -96,9 +98,18 @@ impl AdminClient {
         serde_json::from_value(found).map_err(|error| unexpected(format!("{path}: {error}")))
     }
 
+    /// The time, a millisecond later than the last one signed if need be: the server takes two equal requests
+    /// signed at one instant for a replay.
+    fn signing_time(&self) -> Timestamp {
+        let now = self.clock.now().as_millis();
+        let later = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_signed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        Timestamp::from_millis(last.map_or(now, |last| now.max(last.saturating_add(1))))
+    }
+
     fn signed(&self, body: String) -> Request {
         let credentials = &self.credentials;
-        let header = signature::sign(&credentials.secret, credentials.signature_version, self.clock.now(), &body);
+        let header = signature::sign(&credentials.secret, credentials.signature_version, self.signing_time(), &body);
         let mut request = Request::new(Method::POST, self.endpoint.clone())
             .configured()
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))

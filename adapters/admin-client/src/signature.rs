@@ -54,9 +54,11 @@ pub fn verify(
     tolerance: Duration,
     canonical_body: &str,
 ) -> Result<(), SignatureError> {
-    let (time, digest) = header.split_once(", ").ok_or(SignatureError::Malformed)?;
-    let millis: i64 = time.strip_prefix("t=").and_then(|t| t.parse().ok()).ok_or(SignatureError::Malformed)?;
-    let (label, digest) = digest.split_once('=').ok_or(SignatureError::Malformed)?;
+    // Further parts are tolerated: load generators add a number so that equal requests differ.
+    let mut parts = header.split(',').map(str::trim);
+    let time = parts.next().and_then(|part| part.strip_prefix("t=")).ok_or(SignatureError::Malformed)?;
+    let millis: i64 = time.parse().map_err(|_| SignatureError::Malformed)?;
+    let (label, digest) = parts.next().and_then(|part| part.split_once('=')).ok_or(SignatureError::Malformed)?;
     let claimed: u32 = label.strip_prefix('v').and_then(|v| v.parse().ok()).ok_or(SignatureError::Malformed)?;
     let digest = hex::decode(digest).map_err(|_| SignatureError::Malformed)?;
     if claimed != version {
@@ -131,5 +133,12 @@ mod tests {
         for malformed in ["", "t=1", "t=x, v1=00", "t=1, 1=00", "t=1, v1=zz"] {
             assert_eq!(check(malformed, "s", 1, now, "{}"), Err(SignatureError::Malformed), "{malformed}");
         }
+    }
+
+    #[test]
+    fn a_number_after_the_digest_is_tolerated() {
+        let now = Timestamp::from_millis(1_000_000);
+        let header = sign("secret", 1, now, "{}") + ", n=42";
+        assert_eq!(verify(&header, "secret", 1, now, Duration::from_secs(30), "{}"), Ok(()));
     }
 }

@@ -193,8 +193,11 @@ fn state(row: &Model, place: Place) -> Result<OutgoingState, Error> {
                 delivered: place.amount("progress_delivered", row.progress_delivered)?,
             },
         }),
-        "COMPLETED" => OutgoingState::Completed,
-        "FAILED" => OutgoingState::Failed { error: row.error.clone().unwrap_or_default() },
+        "COMPLETED" => OutgoingState::Completed { sent: place.amount("progress_debited", row.progress_debited)? },
+        "FAILED" => OutgoingState::Failed {
+            error: row.error.clone().unwrap_or_default(),
+            sent: place.amount("progress_debited", row.progress_debited)?,
+        },
         "CANCELLED" => OutgoingState::Cancelled,
         _ => return Err(place.inconsistent("state")),
     })
@@ -211,7 +214,10 @@ fn card_details(row: card::Model, place: Place) -> Result<CardDetails, Error> {
 fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
     let sending = match &payment.state {
         OutgoingState::Sending(sending) => sending.clone(),
-        _ => Sending::default(),
+        // The same column keeps what was debited in the end.
+        _ => {
+            Sending { progress: Progress { debited: payment.sent().unwrap_or(0), delivered: 0 }, ..Sending::default() }
+        }
     };
     Ok(ActiveModel {
         id: Set(payment.id().as_uuid()),

@@ -5,8 +5,8 @@ use database::{Error, WriteTransaction};
 use payments_model::OutgoingPaymentId;
 use payments_model::outgoing_payment::Progress;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ExprTrait, QueryOrder, Set};
+use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::{ExprTrait, QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, stored_amount};
 use crate::rows::outgoing_payment as payment_row;
@@ -74,14 +74,19 @@ impl Scope<'_, WriteTransaction> {
     ) -> Result<bool, Error> {
         let stored = |sequence: &u64| stored_amount("a packet number", *sequence);
         let stored: Vec<i64> = sequences.iter().map(stored).collect::<Result<_, _>>()?;
-        let these = Entity::delete_many()
-            .filter(Column::OutgoingPaymentId.eq(payment.as_uuid()))
-            .filter(Column::Attempt.eq(attempt))
-            .filter(Column::Sequence.is_in(stored));
-        let removed = these.exec(self.connection).await?.rows_affected;
-        if usize::try_from(removed).ok() != Some(sequences.len()) {
+        if stored.is_empty() {
+            return Ok(true);
+        }
+        let these = Condition::all()
+            .add(Column::OutgoingPaymentId.eq(payment.as_uuid()))
+            .add(Column::Attempt.eq(attempt))
+            .add(Column::Sequence.is_in(stored));
+        let known = Entity::find().filter(these.clone()).select_only().column(Column::Sequence).lock_exclusive();
+        let known: Vec<i64> = known.into_tuple().all(self.connection).await?;
+        if known.len() != sequences.len() {
             return Ok(false);
         }
+        Entity::delete_many().filter(these).exec(self.connection).await?;
         if moved != Progress::default() {
             let debited = stored_amount("the debited amount", moved.debited)?;
             let delivered = stored_amount("the delivered amount", moved.delivered)?;

@@ -44,7 +44,10 @@ impl EffectError {
     /// Whether a later attempt may go better.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
-            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) => true,
+            // Clocks and secrets are set right by people; the event waits for them.
+            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
+                true
+            }
             Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
             Self::Admin(error) => error.is_temporary(),
             Self::Store(error) => error.is_retriable(),

@@ -20,6 +20,12 @@ use crate::node::Node;
 /// How long a packet may live.
 const PACKET_LIFE: Duration = Duration::from_secs(20);
 
+/// How long a payment may take in all.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// The pause after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Packets under way at once.
 const WINDOW: u64 = 5;
 
@@ -99,7 +105,9 @@ impl Payment {
 
     /// Sends until all is sent, over any number of lives of the node.
     pub async fn run(&self) {
+        let deadline = self.node.network.clock().elapsed() + PATIENCE;
         while !self.is_complete() {
+            assert!(self.node.network.clock().elapsed() < deadline, "payment gets nowhere: {:?}", self.sent());
             let Some(process) = self.node.process() else {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
@@ -115,7 +123,7 @@ impl Payment {
     /// One sending attempt: first what is left behind, then new packets.
     async fn attempt(&self) {
         if !self.resume().await {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(PAUSE).await;
             return;
         }
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
@@ -127,9 +135,13 @@ impl Payment {
             if rows.is_empty() {
                 return;
             }
+            let before = self.sent();
             let steps = join_all(rows.into_iter().map(|(number, row)| self.send(number, row, Attempt::First))).await;
             if steps.contains(&Step::Unresolved) {
                 return;
+            }
+            if self.sent() == before {
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use connector::AccountAsset;
 use ledger::AccountId;
@@ -75,9 +74,7 @@ async fn simulate(seed: u64) {
         flow(&network, ("bob", &eur), ("carol", &eur), 7_000).await,
     ];
     let payments = futures::future::join_all(flows.iter().map(|flow| flow.payment.run()));
-    let all = async { tokio::join!(payments, chaos(&network)) };
-    let ended = tokio::time::timeout(Duration::from_hours(2), all).await;
-    assert!(ended.is_ok(), "not all payments ended: {:?}", flows.each_ref().map(|flow| flow.payment.sent()));
+    tokio::join!(payments, chaos(&network));
     network.settle().await;
 
     let audit = Audit::of(&network).await;

@@ -102,7 +102,7 @@ fn a_fulfill_is_believed_only_with_the_reply_to_this_packet() {
     let packet = ends.request(10, 10, Hashlock::Fulfillable);
     let fulfillment = packet.fulfillment.unwrap();
     let keys = ends.secret.keys();
-    let mut reading = |ilp_packet_type, sequence, fulfillment| {
+    let reading = |ilp_packet_type, sequence, fulfillment| {
         let data = Header { sequence, ilp_packet_type, prepare_amount: 10 }.seal(&[], &keys, [5; 12]);
         ends.sender.read(packet.sequence, packet.fulfillment, &Fulfill { fulfillment, data: &data }.encode())
     };

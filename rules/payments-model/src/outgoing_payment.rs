@@ -74,11 +74,16 @@ pub enum OutgoingState {
     /// Is being delivered.
     Sending(Sending),
     /// Was delivered.
-    Completed,
+    Completed {
+        /// What it debited. Kept here because withdrawing what it left adds to the account's debits later.
+        sent: u64,
+    },
     /// Failed for good, perhaps after a part was delivered.
     Failed {
         /// Why, in at most [`LONGEST_ERROR`] characters.
         error: String,
+        /// What it debited nevertheless.
+        sent: u64,
     },
     /// Was given up before it was funded; the reasons stand in its metadata.
     Cancelled,
@@ -112,7 +117,7 @@ impl OutgoingState {
         match self {
             Self::Funding => "FUNDING",
             Self::Sending(_) => "SENDING",
-            Self::Completed => "COMPLETED",
+            Self::Completed { .. } => "COMPLETED",
             Self::Failed { .. } => "FAILED",
             Self::Cancelled => "CANCELLED",
         }
@@ -120,7 +125,7 @@ impl OutgoingState {
 
     /// Whether nothing more will happen.
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Completed | Self::Failed { .. } | Self::Cancelled)
+        matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled)
     }
 }
 
@@ -162,6 +167,15 @@ impl OutgoingPayment {
         self.quote.id.into()
     }
 
+    /// What it debited in all, once nothing more will be; until then the ledger knows.
+    pub fn sent(&self) -> Option<u64> {
+        match self.state {
+            OutgoingState::Completed { sent } | OutgoingState::Failed { sent, .. } => Some(sent),
+            OutgoingState::Cancelled => Some(0),
+            OutgoingState::Funding | OutgoingState::Sending(_) => None,
+        }
+    }
+
     /// Failed attempts of the present state.
     pub fn state_attempts(&self) -> u32 {
         match &self.state {
@@ -178,7 +192,7 @@ impl OutgoingPayment {
     /// Why it failed.
     pub fn error(&self) -> Option<&str> {
         match &self.state {
-            OutgoingState::Failed { error } => Some(error),
+            OutgoingState::Failed { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -206,19 +220,20 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// It was delivered.
-    pub fn complete(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
+    /// It was delivered, and `sent` was debited for it.
+    pub fn complete(mut self, sent: u64, now: Timestamp) -> Result<Self, OutgoingRefused> {
         self.require_sending()?;
-        self.enter(OutgoingState::Completed, now);
+        self.enter(OutgoingState::Completed { sent }, now);
         Ok(self)
     }
 
-    /// An attempt failed: it stays `SENDING` if another attempt may help and is allowed, otherwise it is `FAILED`
+    /// An attempt failed, after `sent` had been debited in all: it stays `SENDING` if another attempt may help and is allowed, otherwise it is `FAILED`
     /// (payments section 7.5).
     pub fn attempt_failed(
         mut self,
         failure: AttemptFailure,
         max_attempts: u32,
+        sent: u64,
         now: Timestamp,
     ) -> Result<Self, OutgoingRefused> {
         let attempts = self.require_sending()?.attempts.saturating_add(1);
@@ -229,7 +244,7 @@ impl OutgoingPayment {
             self.updated_at = now;
         } else {
             let error = failure.description.trim().chars().take(LONGEST_ERROR).collect();
-            self.enter(OutgoingState::Failed { error }, now);
+            self.enter(OutgoingState::Failed { error, sent }, now);
         }
         Ok(self)
     }
@@ -337,13 +352,13 @@ pub(crate) mod tests {
     fn every_state_answers_every_transition_as_the_table_says() {
         use OutgoingRefused::WrongState;
         type Reached = Result<&'static str, OutgoingRefused>;
-        let failed = || OutgoingState::Failed { error: "x".into() };
+        let failed = || OutgoingState::Failed { error: "x".into(), sent: 0 };
         // From, funded, completed, failed for good, failed for now, cancelled.
         let no: Reached = Err(WrongState);
         let table: [(OutgoingState, Reached, Reached, Reached, Reached, Reached); 5] = [
             (OutgoingState::Funding, Ok("SENDING"), no, no, no, Ok("CANCELLED")),
             (sending(0), no, Ok("COMPLETED"), Ok("FAILED"), Ok("SENDING"), no),
-            (OutgoingState::Completed, no, no, no, no, no),
+            (OutgoingState::Completed { sent: 0 }, no, no, no, no, no),
             (failed(), no, no, no, no, no),
             (OutgoingState::Cancelled, no, no, no, no, no),
         ];
@@ -351,9 +366,13 @@ pub(crate) mod tests {
             let start = || payment(from.clone());
             let reached = |p: Result<OutgoingPayment, _>| p.map(|p| p.state.as_str());
             assert_eq!(reached(start().fund(103, None, NOW)), funded, "{from:?}");
-            assert_eq!(reached(start().complete(NOW)), completed, "{from:?}");
-            assert_eq!(reached(start().attempt_failed(AttemptFailure::fatal("x"), 5, NOW)), fatal, "{from:?}");
-            assert_eq!(reached(start().attempt_failed(AttemptFailure::retryable("x"), 5, NOW)), retryable, "{from:?}");
+            assert_eq!(reached(start().complete(0, NOW)), completed, "{from:?}");
+            assert_eq!(reached(start().attempt_failed(AttemptFailure::fatal("x"), 5, 0, NOW)), fatal, "{from:?}");
+            assert_eq!(
+                reached(start().attempt_failed(AttemptFailure::retryable("x"), 5, 0, NOW)),
+                retryable,
+                "{from:?}"
+            );
             assert_eq!(reached(start().cancel(None, None, NOW)), cancelled, "{from:?}");
         }
     }
@@ -370,11 +389,11 @@ pub(crate) mod tests {
     fn the_fifth_failure_of_five_tries_is_the_last() {
         let mut payment = payment(sending(0));
         for attempts in 1..5 {
-            payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, NOW).unwrap();
+            payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();
             assert_eq!(payment.state_attempts(), attempts);
             assert_eq!(payment.next_attempt_at(), Some(NOW + Duration::from_secs(10 * u64::from(attempts))));
         }
-        payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, NOW).unwrap();
+        payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();
         assert_eq!(payment.error(), Some("IdleTimeout"));
         assert_eq!(payment.next_attempt_at(), None);
     }
@@ -382,7 +401,7 @@ pub(crate) mod tests {
     #[test]
     fn a_long_reason_is_cut_so_that_noting_it_cannot_fail() {
         let failure = AttemptFailure::fatal("é".repeat(40_000));
-        let failed = payment(sending(0)).attempt_failed(failure, 5, NOW).unwrap();
+        let failed = payment(sending(0)).attempt_failed(failure, 5, 0, NOW).unwrap();
         assert_eq!(failed.error().map(|error| error.chars().count()), Some(LONGEST_ERROR));
     }
 

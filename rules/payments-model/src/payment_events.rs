@@ -64,14 +64,14 @@ pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> V
     if let Some(metadata) = &payment.metadata {
         put("metadata", json!(metadata));
     }
-    if let OutgoingState::Failed { error } = &payment.state {
+    if let OutgoingState::Failed { error, .. } = &payment.state {
         put("error", json!(error));
     }
     if let Some(grant) = &payment.grant_id {
         put("grantId", json!(grant));
     }
     if let Some(card) = &payment.card
-        && !matches!(payment.state, OutgoingState::Completed | OutgoingState::Failed { .. })
+        && !matches!(payment.state, OutgoingState::Completed { .. } | OutgoingState::Failed { .. })
     {
         let details = json!({
             "requestId": card.request_id, "data": card.data, "initiatedAt": card.initiated_at,
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_with_its_reason() {
-        let data = outgoing_payment(&payment(OutgoingState::Failed { error: "IdleTimeout".into() }), 7, 96);
+        let data = outgoing_payment(&payment(OutgoingState::Failed { error: "IdleTimeout".into(), sent: 7 }), 7, 96);
         assert_eq!(data["error"], "IdleTimeout");
         assert_eq!(data["state"], "FAILED");
         assert_eq!(data["sentAmount"]["value"], "7");

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use payments_model::outgoing_payment::Progress;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
+use payments_store::PacketInFlight;
 use testkit::{TestDatabase, on_each_database};
 
 use crate::testing::{Node, Weather};
@@ -86,5 +88,30 @@ on_each_database! {
         assert!(found.payment.is_completed());
         assert!(near.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.is_some());
         assert_eq!(near.parts.receivers.reconcile().await.unwrap(), 0, "once is enough");
+    }
+
+    async fn packets_are_counted_together_or_not_at_all(database) {
+        let (near, _far, _, id) = ready(database).await;
+        let attempt = uuid::Uuid::from_u128(7);
+        let packet = |sequence| PacketInFlight {
+            payment: id,
+            attempt,
+            sequence,
+            source_amount: 10,
+            prepare: vec![1, 2, 3],
+            shared_secret: vec![0; 32],
+            created_at: near.clock.now(),
+        };
+        let moved = |amount| Progress { debited: amount, delivered: amount };
+        let unit = near.store.begin().await.unwrap();
+        let scope = unit.every_tenant();
+        scope.insert_packets_in_flight(&[packet(0), packet(1), packet(2)]).await.unwrap();
+        assert!(scope.count_packets(id, attempt, &[0], moved(10)).await.unwrap());
+        assert!(!scope.count_packets(id, attempt, &[0, 1], moved(20)).await.unwrap());
+        assert!(scope.count_packets(id, attempt, &[1, 2], moved(20)).await.unwrap());
+        unit.commit().await.unwrap();
+        assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+        let found = near.outgoing_payment(id).await.payment;
+        assert_eq!(found.require_sending().unwrap().progress, moved(30));
     }
 }

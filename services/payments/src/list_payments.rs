@@ -96,7 +96,10 @@ impl Payments {
     async fn with_sent(&self, payments: Vec<OutgoingPayment>) -> Result<Vec<SentPayment>, Unavailable> {
         let totals = self.totals(payments.iter().map(|payment| payment.id().into()).collect()).await?;
         let with_money = payments.into_iter().zip(totals);
-        Ok(with_money.map(|(payment, (_, sent, balance))| SentPayment { payment, sent, balance }).collect())
+        let sent = |payment: &OutgoingPayment, debits| payment.sent().unwrap_or(debits);
+        Ok(with_money
+            .map(|(payment, (_, debits, balance))| SentPayment { sent: sent(&payment, debits), payment, balance })
+            .collect())
     }
 
     /// Credits, debits and balance of each account; zero where there is none yet. One question for a whole page.

@@ -141,10 +141,10 @@ impl Payments {
         };
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
         let after = match ended {
-            Attempt::Delivered => payment.complete(now)?,
+            Attempt::Delivered => payment.complete(sent, now)?,
             Attempt::Failed(failure) => {
                 tracing::info!(payment.id = %before.id(), failure.description, failure.retryable, "attempt failed");
-                payment.attempt_failed(failure, self.settings().outgoing_attempts_max, now)?
+                payment.attempt_failed(failure, self.settings().outgoing_attempts_max, sent, now)?
             }
             Attempt::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
@@ -156,7 +156,7 @@ impl Payments {
         if let Some(at) = after.next_attempt_at() {
             job.retry(unit.transaction(), at, "the attempt failed").await?;
         } else {
-            let completed = after.state == OutgoingState::Completed;
+            let completed = matches!(after.state, OutgoingState::Completed { .. });
             grant_spending::settle(&unit, &after, completed, sent, delivered, now).await?;
             let event_type =
                 if completed { EventType::OutgoingPaymentCompleted } else { EventType::OutgoingPaymentFailed };

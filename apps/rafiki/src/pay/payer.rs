@@ -173,7 +173,9 @@ impl Payer {
         let receiver = admin.receiver(&offer.receiver.id).await?;
         self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
         let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
-        let (packets, sent) = packets(admin, payment.id).await?;
+        let (movements, sent) = movements(admin, payment.id).await?;
+        // Within one institution the money moves in the ledger; there are no packets.
+        let packets = if offer.kind == Kind::Local { 0 } else { movements };
         let sent = Amount { value: sent, ..payment.debit_amount.clone() };
         let after = self.looks(&ids).await;
         let moved = before
@@ -299,14 +301,14 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
     quoted.ok().and_then(|ratio| ratio.checked_mul_floor(payment.sent_amount.value)).unwrap_or(0)
 }
 
-/// How many packets were paid for, and what they took together.
-async fn packets(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
+/// How many movements paid for it, and what they took together.
+async fn movements(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
     let transfers = admin.accounting_transfers(payment, 0).await?;
-    let is_packet = |transfer: &&admin_client::AccountingTransfer| {
+    let is_delivery = |transfer: &&admin_client::AccountingTransfer| {
         transfer.transfer_type == TransferType::Transfer && transfer.state == TransferState::Posted
     };
-    let packets: Vec<u64> = transfers.debits.iter().filter(is_packet).map(|transfer| transfer.amount).collect();
-    Ok((packets.len(), packets.iter().sum()))
+    let moved: Vec<u64> = transfers.debits.iter().filter(is_delivery).map(|transfer| transfer.amount).collect();
+    Ok((moved.len(), moved.iter().sum()))
 }
 
 fn fee(payer: &WalletAddressRecord, amount: &OrderAmount, debit: u64) -> u64 {

@@ -113,7 +113,7 @@ impl OutgoingPaymentNode {
         match &self.0.state {
             OutgoingState::Funding => OutgoingPaymentState::Funding,
             OutgoingState::Sending(_) => OutgoingPaymentState::Sending,
-            OutgoingState::Completed => OutgoingPaymentState::Completed,
+            OutgoingState::Completed { .. } => OutgoingPaymentState::Completed,
             OutgoingState::Failed { .. } => OutgoingPaymentState::Failed,
             OutgoingState::Cancelled => OutgoingPaymentState::Cancelled,
         }
@@ -148,13 +148,15 @@ impl OutgoingPaymentNode {
     }
 
     async fn sent_amount(&self, context: &Context<'_>) -> Result<Amount> {
-        let id = AccountId::from(self.0.id());
-        let account = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
-        let sent = match self.0.state {
-            OutgoingState::Funding | OutgoingState::Cancelled => 0,
-            _ => account.flatten().map_or(0, |account| account.debits_posted),
+        let sent = if let Some(sent) = self.0.sent() {
+            sent
+        } else {
+            let id = AccountId::from(self.0.id());
+            let found = Call::of(context)?.administration().accounts(vec![id]).await.map_err(Refusal::from)?.pop();
+            let debits = found.flatten().map_or(0, |account| account.debits_posted);
+            u64::try_from(debits).unwrap_or(u64::MAX)
         };
-        Ok(Amount::new(u64::try_from(sent).unwrap_or(u64::MAX), &self.0.quote.asset.asset))
+        Ok(Amount::new(sent, &self.0.quote.asset.asset))
     }
 
     async fn created_at(&self) -> String {

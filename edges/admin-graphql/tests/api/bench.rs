@@ -195,7 +195,8 @@ fn payments(
         point_of_sale: None,
     };
     let webhooks = Webhooks::new(&targets, None, entropy.clone());
-    let receivers = LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock.clone(), entropy.clone());
+    let receivers =
+        LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock.clone(), entropy.clone(), None);
     let rates = Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default());
     let ports = ConnectorPorts {
         ledger: ledger.clone(),

@@ -1,0 +1,47 @@
+//! Asking a rates service over a socket.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use axum::routing::get;
+use clock::SystemClock;
+use money::Asset;
+use outbound_http::{Outbound, OutboundConfig};
+use rates::{ConversionError, HttpRates, Rates, RatesSettings, convert_source_floor};
+
+/// What 10.00 USD are worth in EUR by the service at `path` of a server with all kinds of services.
+async fn ten_dollars_by(path: &str) -> Result<Option<u64>, ConversionError> {
+    let answer = |query: RawQuery| async move {
+        assert_eq!(query.0.as_deref(), Some("base=USD"));
+        r#"{"base":"USD","rates":{"EUR":0.8134}}"#
+    };
+    let services = Router::new()
+        .route("/good", get(answer))
+        .route("/moved", get(|| async { Redirect::temporary("/good?base=USD") }))
+        .route("/created", get(|| async { (StatusCode::CREATED, r#"{"base":"USD","rates":{"EUR":1}}"#) }))
+        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}{path}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, services).await });
+    let client = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
+    let rates = Rates::new(Arc::new(HttpRates::new(client)), Arc::new(SystemClock), RatesSettings::default());
+    let (usd, eur) = (Asset::new("USD", 2).unwrap(), Asset::new("EUR", 2).unwrap());
+    Ok(convert_source_floor(1000, rates.conversion(Some(&url), &usd, &eur).await?))
+}
+
+#[tokio::test]
+async fn a_service_is_asked_for_the_base_and_redirects_are_followed() {
+    assert_eq!(ten_dollars_by("/good").await, Ok(Some(813)));
+    assert_eq!(ten_dollars_by("/moved").await, Ok(Some(813)));
+}
+
+#[tokio::test]
+async fn only_a_status_of_200_is_an_answer() {
+    for path in ["/created", "/broken", "/nowhere"] {
+        assert_eq!(ten_dollars_by(path).await, Err(ConversionError::CouldNotFetchRates), "{path}");
+    }
+}

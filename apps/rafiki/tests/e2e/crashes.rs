@@ -1,0 +1,176 @@
+//! `kill -9` of either institution while fifty payments are under way: each ends exactly once.
+//!
+//! The moments are drawn from a seed that is printed, so a failure can be run again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin_client::{
+    AdminClient, AdminError, Amount, Credentials, ErrorCode, IncomingPaymentState, OutgoingPayment,
+    OutgoingPaymentState, QuoteAmount,
+};
+use clock::{Entropy, SeededEntropy, SystemClock};
+use futures::StreamExt;
+use outbound_http::{Outbound, OutboundConfig};
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use crate::institutions::{Institutions, Side, Storage};
+
+const PAYMENTS: usize = 50;
+const KILLS: usize = 8;
+const AMOUNT: u64 = 500;
+
+#[test]
+fn fifty_payments_end_exactly_once_although_the_sender_is_killed() {
+    killing(Side::CloudNine, Storage::Sqlite, 11);
+}
+
+#[test]
+fn fifty_payments_end_exactly_once_although_the_receiver_is_killed() {
+    killing(Side::HappyLife, Storage::Sqlite, 12);
+}
+
+#[test]
+fn on_postgres_too_a_killed_sender_pays_exactly_once() {
+    killing(Side::CloudNine, Storage::Postgres, 13);
+}
+
+#[test]
+fn on_postgres_too_a_killed_receiver_is_paid_exactly_once() {
+    killing(Side::HappyLife, Storage::Postgres, 14);
+}
+
+fn killing(victim: Side, storage: Storage, seed: u64) {
+    println!("seed {seed}");
+    let Some(mut two) = Institutions::start(storage) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let cloud_nine = Arc::new(client(&two.facts(Side::CloudNine)));
+    let happy_life = Arc::new(client(&two.facts(Side::HappyLife)));
+    let payer = two.address(Side::CloudNine, "gfranklin");
+    let payee = two.address(Side::HappyLife, "pfry");
+
+    let payments = {
+        let (cloud_nine, payer, payee) = (cloud_nine.clone(), payer, payee);
+        runtime.spawn(async move {
+            let from = insist(|| cloud_nine.wallet_address_by_url(&payer)).await.unwrap();
+            let one = |n| pay_once(cloud_nine.clone(), from.id, payee.clone(), n);
+            futures::stream::iter(0..PAYMENTS).map(one).buffer_unordered(5).collect::<Vec<_>>().await
+        })
+    };
+    let entropy = SeededEntropy::new(seed);
+    for _ in 0..KILLS {
+        let [a, b] = (&entropy as &dyn Entropy).bytes::<2>();
+        let pause = Duration::from_millis(50 + u64::from(u16::from_be_bytes([a, b]) % 900));
+        runtime.block_on(async { tokio::time::timeout(pause, std::future::pending::<()>()).await }).unwrap_err();
+        two.kill(victim);
+        two.restart(victim);
+    }
+    let made = runtime.block_on(payments).unwrap();
+    assert_eq!(made.len(), PAYMENTS);
+
+    for payment in &made {
+        assert_eq!(payment.state, OutgoingPaymentState::Completed, "{payment:?}");
+        assert_eq!(payment.sent_amount.value, AMOUNT, "{payment:?}");
+        let incoming = payment.receiver.rsplit('/').next().unwrap().parse::<Uuid>().unwrap();
+        let received = runtime.block_on(insist(|| happy_life.incoming_payment(incoming)));
+        assert_eq!(received.received_amount.value, AMOUNT, "{received:?}");
+        assert_eq!(received.state, IncomingPaymentState::Completed, "{received:?}");
+    }
+    assert_wallets_settled(&runtime, &two, &made);
+    two.assert_conserved();
+}
+
+/// Waits until both wallets have settled every payment, then compares what they moved with what was paid.
+fn assert_wallets_settled(runtime: &tokio::runtime::Runtime, two: &Institutions, made: &[OutgoingPayment]) {
+    let count = i128::try_from(made.len()).unwrap();
+    let received = count * i128::from(AMOUNT);
+    let debited: i128 = made.iter().map(|payment| i128::from(payment.debit_amount.value)).sum();
+    let fees_and_slippage = debited - received;
+    let wallets = [
+        (Side::HappyLife, "pfry", 1 + received, "credited"),
+        // The wallet keeps its fee and gives the unused slippage back, or keeps both: never more than was debited.
+        (Side::CloudNine, "gfranklin", 40_000_000 - received - fees_and_slippage, "debited"),
+    ];
+    for (side, slug, expected, verb) in wallets {
+        let balances = Url::parse(two.facts(side)["walletUrl"].as_str().unwrap()).unwrap().join("/balances").unwrap();
+        let account = two.address(side, slug);
+        let settled = runtime.block_on(async {
+            let http = outbound();
+            until(Duration::from_mins(1), || async {
+                let response = http.send(outbound_http::Request::get(balances.clone()).configured()).await.ok()?;
+                let list: Vec<Value> = response.json().ok()?;
+                let found = list.iter().find(|entry| entry["walletAddress"] == account.as_str())?;
+                let balance: i128 = found["balance"].as_str()?.parse().ok()?;
+                let slack = if side == Side::CloudNine { fees_and_slippage } else { 0 };
+                (balance >= expected && balance <= expected + slack).then_some(balance)
+            })
+            .await
+        });
+        assert!(settled.is_some(), "{slug} was not {verb} exactly once per payment");
+    }
+}
+
+async fn pay_once(admin: Arc<AdminClient>, from: Uuid, payee: String, n: usize) -> OutgoingPayment {
+    let asked = Amount { value: AMOUNT, asset_code: "USD".into(), asset_scale: 2 };
+    let quote = loop {
+        let receiver = insist(|| admin.create_receiver(&payee, Some(&asked), None, None)).await;
+        // Quoting probes the path; while the other side is down it fails and is simply asked again.
+        if let Ok(quote) = admin.create_quote(from, &receiver.id, &QuoteAmount::AsAsked).await {
+            break quote;
+        }
+        pause().await;
+    };
+    let key = format!("crash-{n}-{}", quote.id);
+    loop {
+        match admin.create_outgoing_payment(from, quote.id, None, &key).await {
+            Ok(_) => break,
+            // Made before the connection was lost.
+            Err(_) if admin.outgoing_payment(quote.id).await.is_ok() => break,
+            Err(error) => assert!(error.is_temporary() || !error.is(&ErrorCode::BadUserInput), "{error}"),
+        }
+        pause().await;
+    }
+    let last = until(Duration::from_mins(3), || async {
+        let payment = admin.outgoing_payment(quote.id).await.ok()?;
+        let over = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
+        over.then_some(payment)
+    })
+    .await;
+    last.unwrap_or_else(|| panic!("payment {n} ({}) never ended", quote.id))
+}
+
+/// Repeats a call that may be repeated until it succeeds.
+async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> T {
+    let answer = until(Duration::from_mins(2), || async { call().await.ok() }).await;
+    answer.expect("the call succeeds within two minutes")
+}
+
+/// Asks every 100 ms until there is an answer or the limit is reached.
+async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, ask: impl Fn() -> F) -> Option<T> {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            pause().await;
+        }
+    };
+    tokio::time::timeout(limit, asking).await.ok()
+}
+
+async fn pause() {
+    let _ = tokio::time::timeout(Duration::from_millis(100), std::future::pending::<()>()).await;
+}
+
+fn outbound() -> Outbound {
+    Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap()
+}
+
+fn client(facts: &Value) -> AdminClient {
+    let text = |name: &str| facts[name].as_str().unwrap_or_else(|| panic!("no {name} in {facts}")).to_owned();
+    let credentials =
+        Credentials { tenant_id: text("tenantId").parse().unwrap(), secret: text("adminSecret"), signature_version: 1 };
+    AdminClient::new(Url::parse(&text("adminUrl")).unwrap(), credentials, outbound(), Arc::new(SystemClock))
+}

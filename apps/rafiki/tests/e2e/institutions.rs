@@ -1,0 +1,238 @@
+//! Two institutions as two processes of the binary, on free ports and databases of their own.
+//!
+//! Knows the command line and the files the binary writes, nothing of its inside.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
+const START_LIMIT: Duration = Duration::from_mins(1);
+
+/// Where the institutions keep their data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    Sqlite,
+    Postgres,
+}
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    CloudNine,
+    HappyLife,
+}
+
+impl Side {
+    fn flag(self) -> &'static str {
+        match self {
+            Self::CloudNine => "cloud-nine",
+            Self::HappyLife => "happy-life",
+        }
+    }
+}
+
+/// What a run of the binary left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) json: Value,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Both institutions of one test.
+pub(crate) struct Institutions {
+    data: TempDir,
+    ports: u16,
+    storage: Storage,
+    database_name: String,
+    children: [Option<Child>; 2],
+}
+
+impl Institutions {
+    /// Starts both; `None`, said loudly, if there is no Postgres to be had.
+    pub(crate) fn start(storage: Storage) -> Option<Self> {
+        if storage == Storage::Postgres && postgres_url().is_none() {
+            println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
+            return None;
+        }
+        let ports = free_ports();
+        let mut institutions = Self {
+            data: tempfile::tempdir().unwrap(),
+            ports,
+            storage,
+            database_name: format!("e2e_{}_{ports}", std::process::id()),
+            children: [None, None],
+        };
+        institutions.launch(Side::CloudNine);
+        institutions.launch(Side::HappyLife);
+        institutions.await_ready(Side::CloudNine);
+        institutions.await_ready(Side::HappyLife);
+        Some(institutions)
+    }
+
+    fn log_path(&self, side: Side) -> PathBuf {
+        self.data.path().join(format!("{}.log", side.flag()))
+    }
+
+    fn launch(&mut self, side: Side) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path(side)).unwrap();
+        let mut command = Command::new(BINARY);
+        command
+            .args(["dev", "--only", side.flag(), "--ports", &self.ports.to_string(), "--data-dir"])
+            .arg(self.data.path())
+            .env("LOG_LEVEL", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        if self.storage == Storage::Postgres {
+            command.args(["--database", &postgres_url().unwrap_or_default(), "--database-name", &self.database_name]);
+        }
+        self.children[side as usize] = Some(command.spawn().unwrap());
+    }
+
+    fn await_ready(&mut self, side: Side) {
+        let child = self.children[side as usize].as_mut().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (ready, is_ready) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Reads on to the end, so that the process never blocks on a full pipe.
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.trim() == "ready" {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        assert!(is_ready.recv_timeout(START_LIMIT).is_ok(), "{side:?} did not become ready:\n{}", self.log(side));
+    }
+
+    /// What a side has written to its log so far.
+    pub(crate) fn log(&self, side: Side) -> String {
+        std::fs::read_to_string(self.log_path(side)).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, side: Side) {
+        let mut child = self.children[side as usize].take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Ctrl-C's gentle sibling; waits for the clean end and returns its exit code.
+    pub(crate) fn stop(&mut self, side: Side) -> Option<i32> {
+        let mut child = self.children[side as usize].take().unwrap();
+        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        child.wait().unwrap().code()
+    }
+
+    /// Starts a side that was killed or stopped, and waits until it is ready.
+    pub(crate) fn restart(&mut self, side: Side) {
+        self.launch(side);
+        self.await_ready(side);
+    }
+
+    /// What the side wrote about itself when it became ready.
+    pub(crate) fn facts(&self, side: Side) -> Value {
+        let path = self.data.path().join(format!("dev-{}.json", side.flag()));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// The URL of a seeded wallet address.
+    pub(crate) fn address(&self, side: Side, slug: &str) -> String {
+        let port = self.ports + if side == Side::CloudNine { 0 } else { 20 };
+        format!("https://localhost:{port}/accounts/{slug}")
+    }
+
+    /// `rafiki pay … --yes --json`.
+    pub(crate) fn pay(&self, arguments: &[&str]) -> Run {
+        let mut command = Command::new(BINARY);
+        command.arg("pay").args(arguments).args(["--yes", "--json", "--data-dir"]).arg(self.data.path());
+        run(&mut command)
+    }
+
+    /// Stops both and demands that each ledger is sound: hash chain, balances, every asset zero in sum, nothing held;
+    /// and that each side's account of the other mirrors the other's account of it.
+    pub(crate) fn assert_conserved(&mut self) {
+        let facts = [self.facts(Side::CloudNine), self.facts(Side::HappyLife)];
+        for side in [Side::CloudNine, Side::HappyLife] {
+            if self.children[side as usize].is_some() {
+                assert_eq!(self.stop(side), Some(0), "{side:?} did not stop cleanly:\n{}", self.log(side));
+            }
+        }
+        let mut moved = Vec::new();
+        for (side, facts) in [Side::CloudNine, Side::HappyLife].into_iter().zip(&facts) {
+            let ledger = facts["ledgerUrl"].as_str().unwrap();
+            let verified = run(Command::new(BINARY).args(["ledger", "verify", ledger, "--json"]));
+            assert_eq!(verified.code, Some(0), "{side:?}: {} {}", verified.stdout, verified.stderr);
+            assert_eq!(verified.json["sound"], true, "{side:?}: {}", verified.json);
+            assert_eq!(verified.json["pendingTransfers"], 0, "{side:?} still holds money: {}", verified.json);
+            moved.push(peer_movement(&verified.json));
+        }
+        assert_eq!(moved[0], -moved[1], "the institutions disagree about what passed between them");
+    }
+}
+
+/// What peers' accounts gained or lost through packets, as the verifier reports it.
+fn peer_movement(verified: &Value) -> i128 {
+    let text = &verified["peerMovement"];
+    text.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no peerMovement in {verified}"))
+}
+
+impl Drop for Institutions {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            for side in [Side::CloudNine, Side::HappyLife] {
+                eprintln!("--- {side:?}\n{}", self.log(side));
+            }
+        }
+    }
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run(command: &mut Command) -> Run {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    Run {
+        code: output.status.code(),
+        json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
+        stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The binary, for runs that need no institutions.
+pub(crate) fn rafiki(arguments: &[&str]) -> Run {
+    run(Command::new(BINARY).args(arguments))
+}
+
+/// The Postgres server tests may create databases on.
+pub(crate) fn postgres_url() -> Option<String> {
+    std::env::var_os("TEST_POSTGRES_URL")?.into_string().ok()
+}
+
+/// The first of forty ports in a row that are free now. Tests run as processes of their own, so the search starts
+/// at a place derived from the process id, and two tests of one process never get the same row.
+fn free_ports() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 500).unwrap_or(0);
+    for _ in 0..500 {
+        let row = (start + TAKEN.fetch_add(1, Ordering::SeqCst)) % 500;
+        let base = 10_000 + row * 40;
+        if (base..base + 40).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return base;
+        }
+    }
+    panic!("no forty free ports in a row");
+}

@@ -1,0 +1,10 @@
+//! The built binary, run as its users run it: two institutions, real sockets, real files, real signals.
+//!
+//! Not a unit test of anything: what is wrong in one crate is found by that crate's own tests.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+mod crashes;
+mod institutions;
+mod payments;
+mod roles;
