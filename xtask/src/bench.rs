@@ -18,7 +18,7 @@ pub(crate) fn run_named(command: &[&str], rest: &[&str]) -> bool {
 pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
     let command: &[&str] = match name {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
-        "ledger" => &["run", "--release", "--package", "ledger-conformance", "--bin", "ledger-bench"],
+        "ledger" => &["run", "--release", "--package", "ledger-bench"],
         "dev" => return crate::bench_dev::measure(),
         other => return Err(format!("no benchmark {other:?}; there are protocols, ledger and dev")),
     };
