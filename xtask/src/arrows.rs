@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 17] = [
+const SAME_FLOOR: [(&str, &[&str]); 16] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -21,7 +21,6 @@ const SAME_FLOOR: [(&str, &[&str]); 17] = [
     ("jobs", &["database"]),
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database"]),
-    ("ledger-sql", &["database"]),
     ("rates", &["outbound-http"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
@@ -124,7 +123,7 @@ fn allowed(package: &Package, used: &Use, target_floor: &str, height: &dyn Fn(&s
         return target_floor != "proof" || used.dev || noted(&package.name, &used.name);
     }
     if target_floor == "proof" {
-        return used.dev && used.name == "testkit";
+        return used.dev;
     }
     match (height(&package.floor), height(target_floor)) {
         (Some(own), Some(target)) if target < own => true,

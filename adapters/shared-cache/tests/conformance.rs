@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clock::{ManualClock, SystemClock, Timestamp};
 use shared_cache::{CacheError, InProcessCache, InProcessLimits, RedisCache, RedisSettings, SharedCache};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -29,10 +30,10 @@ async fn redis_server() -> Option<RedisServer> {
         .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
         .arg(&socket)
         .current_dir(folder.path())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
-    let Ok(process) = started else {
+    let Ok(mut process) = started else {
         eprintln!("SKIPPED against Redis: no redis-server binary on the PATH (Debian package redis-server)");
         return None;
     };
@@ -41,21 +42,17 @@ async fn redis_server() -> Option<RedisServer> {
         tls: None,
         time_limit: Duration::from_secs(5),
     };
-    let cache = connected(&settings).await;
-    let other = connected(&settings).await;
-    Some(RedisServer { process, _folder: folder, cache, other })
-}
-
-async fn connected(settings: &RedisSettings) -> RedisCache {
-    let mut last = None;
-    for _ in 0..200 {
-        match RedisCache::connect(settings.clone()).await {
-            Ok(cache) => return cache,
-            Err(error) => last = Some(error),
+    let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        if line.contains("ready to accept connections") || line.contains("Ready to accept connections") {
+            break;
         }
-        tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("redis-server did not start: {last:?}");
+    // Read on to the end, so that the server never blocks on a full pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
+    let cache = RedisCache::connect(settings.clone()).await.unwrap();
+    let other = RedisCache::connect(settings).await.unwrap();
+    Some(RedisServer { process, _folder: folder, cache, other })
 }
 
 fn in_process() -> SharedCache {
