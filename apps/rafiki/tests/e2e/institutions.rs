@@ -19,6 +19,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
     Sqlite,
+    /// Postgres, and Redis where there is one.
     Postgres,
 }
 
@@ -94,6 +95,10 @@ impl Institutions {
             .stderr(log);
         if self.storage == Storage::Postgres {
             command.args(["--database", &postgres_url().unwrap_or_default(), "--database-name", &self.database_name]);
+            // At scale the shared cache is Redis; each test takes one of its sixteen databases.
+            if let Some(redis) = variable("TEST_REDIS_URL") {
+                command.args(["--redis", &format!("{redis}/{}", self.ports / 40 % 16)]);
+            }
         }
         self.children[side as usize] = Some(command.spawn().unwrap());
     }
@@ -219,7 +224,11 @@ pub(crate) fn rafiki(arguments: &[&str]) -> Run {
 
 /// The Postgres server tests may create databases on.
 pub(crate) fn postgres_url() -> Option<String> {
-    std::env::var_os("TEST_POSTGRES_URL")?.into_string().ok()
+    variable("TEST_POSTGRES_URL")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
 }
 
 /// The first of forty ports in a row that are free now. Tests run as processes of their own, so the search starts
