@@ -83,3 +83,15 @@ fn report(line: &str, success: bool) -> ExitCode {
     let _ = writeln!(std::io::stdout(), "{line}");
     if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_conceded_to_rounding_is_given_away_once() {
+        // A packet covered by surplus counted on the concession, and a later final packet conceded again.
+        let (_, operations) = TARGETS.iter().find(|(name, _)| *name == "operations").unwrap();
+        operations(&mut Material::new(1, 782_016));
+    }
+}

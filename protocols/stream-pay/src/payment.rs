@@ -267,7 +267,7 @@ impl Payment {
         if expected >= min_destination {
             return Ok(Some(Plan { source, min_destination, concedes }));
         }
-        if expected + 1 == min_destination && self.surplus_covers(source, expected) {
+        if expected + 1 == min_destination && self.surplus_covers(source, expected, concedes) {
             return Ok(Some(Plan { source, min_destination: expected, concedes }));
         }
         if nothing_outstanding { Err(PaymentError::InsufficientExchangeRate) } else { Ok(None) }
@@ -278,7 +278,7 @@ impl Payment {
     ///
     /// Small packets lose up to one unit to rounding, which may be more than the rate allows them; what earlier packets
     /// delivered beyond their minimum may cover it. Outstanding packets count only where they take from the surplus.
-    fn surplus_covers(&self, source: u64, destination: u64) -> bool {
+    fn surplus_covers(&self, source: u64, destination: u64, concedes: bool) -> bool {
         let takes = |packet: &&InFlight| {
             let full = self.min_rate.checked_mul_ceil(packet.source_amount);
             !packet.timed_out && full.is_none_or(|full| full > packet.min_destination_amount)
@@ -288,7 +288,10 @@ impl Payment {
             sent = sent.saturating_add(packet.source_amount);
             delivered = delivered.saturating_add(packet.min_destination_amount);
         }
-        let enforced = sent.saturating_add(source).saturating_sub(1);
+        // The unit conceded may be given away once: by this packet, or by one that has been fulfilled. While another
+        // packet may still be refused and concede it anew, it is not counted on.
+        let given = self.conceded.is_some_and(|sequence| !self.exchange.in_flight.contains_key(&sequence));
+        let enforced = sent.saturating_add(source).saturating_sub(u64::from(concedes || given));
         let needed = self.min_rate.checked_mul_ceil(enforced);
         needed.is_some_and(|needed| delivered.saturating_add(destination) >= needed)
     }
