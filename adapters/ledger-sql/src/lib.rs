@@ -9,6 +9,7 @@ mod postgres;
 mod request;
 mod sqlite;
 mod store;
+mod totals;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use clock::{Clock, Timestamp};
 use ledger::{
     Account, AccountId, Balances, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerQueries,
-    LedgerUnavailable, NewAccount, NewTransfer, Transfer, TransferId, TransferPage, newest_transfers,
+    LedgerUnavailable, NewAccount, NewTransfer, Totals, Transfer, TransferId, TransferPage, newest_transfers,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +50,7 @@ pub enum OpenLedgerError {
 
 /// A ledger stored in SQL.
 pub struct SqlLedger {
+    url: String,
     requests: Option<mpsc::Sender<Request>>,
     leader: Option<Running>,
 }
@@ -64,19 +66,19 @@ impl SqlLedger {
     /// `postgres://…`.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
         if let Some(place) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(place, clock).await
+            Self::open_sqlite(url, place, clock).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let (requests, queue) = mpsc::channel(QUEUE);
             let leader = Leader::new(PostgresStore::open(url).await?, clock);
             let task = tokio::spawn(leader.run(queue));
-            Ok(Self { requests: Some(requests), leader: Some(Running::Task(task)) })
+            Ok(Self { url: url.to_owned(), requests: Some(requests), leader: Some(Running::Task(task)) })
         } else {
             Err(OpenLedgerError::UnknownUrl(url.to_owned()))
         }
     }
 
     /// SQLite blocks its thread while it commits, so it gets one of its own.
-    async fn open_sqlite(place: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
+    async fn open_sqlite(url: &str, place: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenLedgerError> {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (opened, when_open) = oneshot::channel();
         let place = place.to_owned();
@@ -95,7 +97,7 @@ impl SqlLedger {
             .map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
         let stopped = |_| Err(OpenLedgerError::Unavailable("its thread stopped".to_owned()));
         when_open.await.unwrap_or_else(stopped)?;
-        Ok(Self { requests: Some(requests), leader: Some(Running::Thread(thread)) })
+        Ok(Self { url: url.to_owned(), requests: Some(requests), leader: Some(Running::Thread(thread)) })
     }
 
     /// Waits until accepted submissions are committed and the database is released.
@@ -149,6 +151,14 @@ impl LedgerQueries for SqlLedger {
 
     fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>> {
         Box::pin(self.ask(move |reply| Request::BalancesAt(account, at, reply)))
+    }
+
+    fn totals(&self) -> LedgerFuture<'_, Totals> {
+        Box::pin(async move {
+            // A look at nothing lets run out what is due.
+            self.accounts(Vec::new()).await?;
+            Ok(totals::read(&self.url).await?)
+        })
     }
 }
 

@@ -51,8 +51,7 @@ pub(crate) struct SqliteStore {
 impl SqliteStore {
     /// Opens `:memory:` or a file, whose name may be followed by `?` and options, which are ignored.
     pub(crate) fn open(place: &str) -> Result<Self, OpenLedgerError> {
-        let path = place.strip_prefix("//").unwrap_or(place);
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let path = file_of(place);
         let unavailable = |error: rusqlite::Error| OpenLedgerError::Unavailable(format!("{path}: {error}"));
         let (connection, lock) = if path == ":memory:" {
             (Connection::open_in_memory().map_err(unavailable)?, None)
@@ -195,6 +194,12 @@ impl SqliteStore {
         self.ids.committed(drained, &changes.ids);
         Ok(())
     }
+}
+
+/// The file a place names, without the options that may follow.
+pub(crate) fn file_of(place: &str) -> &str {
+    let path = place.strip_prefix("//").unwrap_or(place);
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 impl Store for SqliteStore {

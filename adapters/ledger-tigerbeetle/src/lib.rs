@@ -7,6 +7,7 @@ mod batches;
 mod breaker;
 mod convert;
 mod queries;
+mod totals;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +26,9 @@ use crate::batches::{Submission, merge};
 use crate::breaker::Breaker;
 
 /// Events in one request, the protocol's limit.
-pub(crate) const BATCH_MAX: usize = 8189;
+pub(crate) const BATCH_MAX: usize = PAGE as usize;
+/// Rows in one answer, the protocol's limit.
+pub(crate) const PAGE: u32 = 8189;
 /// How many submissions may wait before callers are held back.
 const QUEUE: usize = 4096;
 

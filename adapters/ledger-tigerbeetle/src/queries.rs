@@ -2,12 +2,12 @@
 
 use clock::Timestamp;
 use ledger::{
-    AccountId, Balances, LedgerFuture, LedgerQueries, LedgerUnavailable, PAGE_MAX, Transfer, TransferPage,
+    AccountId, Balances, LedgerFuture, LedgerQueries, LedgerUnavailable, PAGE_MAX, Totals, Transfer, TransferPage,
     TransferState,
 };
 use tigerbeetle as tb;
 
-use crate::{BATCH_MAX, TigerBeetleLedger, convert};
+use crate::{BATCH_MAX, PAGE, TigerBeetleLedger, convert};
 
 const BOTH_SIDES: tb::AccountFilterFlags =
     tb::AccountFilterFlags(tb::AccountFilterFlags::Debits.0 | tb::AccountFilterFlags::Credits.0);
@@ -41,7 +41,7 @@ impl TigerBeetleLedger {
             code: reservation.code,
             timestamp_min: reservation.timestamp + 1,
             timestamp_max: if lifetime == 0 { 0 } else { reservation.timestamp.saturating_add(lifetime) },
-            limit: u32::try_from(BATCH_MAX).unwrap_or(u32::MAX),
+            limit: PAGE,
             flags: tb::AccountFilterFlags::Debits,
             ..tb::AccountFilter::default()
         };
@@ -104,5 +104,8 @@ impl LedgerQueries for TigerBeetleLedger {
                 credits_posted: balance.credits_posted,
             })))
         })
+    }
+    fn totals(&self) -> LedgerFuture<'_, Totals> {
+        Box::pin(self.sum_accounts())
     }
 }

@@ -30,8 +30,8 @@ pub use held_grants::HeldGrant;
 pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
-pub use scope::Scope;
+pub use scope::{DIRECTORY, Scope};
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
-pub use store::{DIRECTORY, Store, Unit};
+pub use store::{Store, Unit};
 pub use webhook_events::EventFilter;

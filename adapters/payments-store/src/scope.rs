@@ -7,7 +7,8 @@ use payments_model::TenantId;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, ConnectionTrait};
 
-use crate::store::DIRECTORY;
+/// The topic woken when an asset, fee, peer, wallet address or tenant has changed: who keeps copies reads them anew.
+pub const DIRECTORY: &str = "directory";
 
 /// A way to the data of one tenant or of all, over a reader (`C = DatabaseConnection`) or within a unit of work
 /// (`C = WriteTransaction`), where it can also write.

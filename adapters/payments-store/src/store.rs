@@ -4,13 +4,10 @@ use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction
 use payments_model::TenantId;
 use sea_orm::DatabaseConnection;
 
-use crate::scope::Scope;
+use crate::scope::{DIRECTORY, Scope};
 
 const MIGRATIONS: Migrations =
     Migrations { store: "payments", steps: &[Step { name: "0001_backend", sql: include_str!("0001_backend.sql") }] };
-
-/// The topic woken when an asset, fee, peer, wallet address or tenant has changed: who keeps copies reads them anew.
-pub const DIRECTORY: &str = "directory";
 
 /// The backend database.
 #[derive(Clone, Debug)]

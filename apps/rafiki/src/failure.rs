@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use config::{ConfigError, EnvironmentError};
 
-use crate::pay::PayError;
+use crate::pay::error::PayError;
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@
 use admin_client::{AdminClient, AdminError, ErrorCode, Key};
 use url::Url;
 
-use crate::effects::EffectError;
+use crate::effect_error::EffectError;
 use crate::store::{AccountRow, Store};
 
 /// Where addresses are and which key is published on them.

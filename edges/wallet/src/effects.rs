@@ -11,6 +11,7 @@ use money::Asset;
 use uuid::Uuid;
 
 use crate::addresses::Addresses;
+use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
 use crate::ids::derived_v4;
@@ -19,41 +20,6 @@ use crate::store::{AccountRow, Store};
 
 /// At most one top-up of a resource in this time.
 const TOPUP_INTERVAL: Duration = Duration::from_mins(1);
-
-/// Why an event is not dealt with yet, or never will be.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EffectError {
-    #[error(transparent)]
-    Book(#[from] BookError),
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    #[error(transparent)]
-    Store(#[from] database::Error),
-    /// No account has the wallet address the event is about.
-    #[error("no account has the wallet address {0}")]
-    UnknownWalletAddress(Uuid),
-    /// The payment is where this event cannot leave it.
-    #[error("payment {0} still waits for funds although its deposit was refused")]
-    StillFunding(Uuid),
-    /// The body does not have the shape of its type.
-    #[error("the event cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
-}
-
-impl EffectError {
-    /// Whether a later attempt may go better.
-    pub(crate) fn is_temporary(&self) -> bool {
-        match self {
-            // Clocks and secrets are set right by people; the event waits for them.
-            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
-                true
-            }
-            Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
-            Self::Admin(error) => error.is_temporary(),
-            Self::Store(error) => error.is_retriable(),
-        }
-    }
-}
 
 /// What the effects act on.
 #[derive(Clone)]

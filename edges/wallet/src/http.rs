@@ -2,8 +2,6 @@
 //!
 //! No pages, and no login: balances are served in the playground only.
 
-use std::time::Duration;
-
 use admin_client::signature;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
@@ -16,22 +14,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::inbox::ReceivedEvent;
-use crate::wallet::Wallet;
+use crate::wallet::{Wallet, WebhookVerification};
 
 const BODY_MAX: usize = 1024 * 1024;
 
-/// How webhooks are verified.
-#[derive(Clone)]
-pub struct WebhookVerification {
-    /// The shared secret.
-    pub secret: String,
-    /// The version agreed on.
-    pub version: u32,
-    /// The greatest distance of a signature's time from now.
-    pub tolerance: Duration,
-}
-
-pub(crate) fn router(wallet: Wallet) -> Router {
+/// The HTTP surface of `wallet`.
+pub fn router(wallet: Wallet) -> Router {
     Router::new()
         .route("/webhooks", post(receive_webhook))
         .route("/rates", get(rates))

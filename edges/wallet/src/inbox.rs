@@ -81,7 +81,7 @@ impl Inbox {
         match applied.await {
             Ok(state) => Ok(state),
             Err(error) => {
-                let error: crate::effects::EffectError = error;
+                let error: crate::effect_error::EffectError = error;
                 if error.is_temporary() && attempt < ATTEMPTS_MAX {
                     return Err(Box::new(error));
                 }

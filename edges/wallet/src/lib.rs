@@ -3,10 +3,11 @@
 //! No pages yet, and no private door: it knows the instance through the Admin API and webhooks only.
 
 mod addresses;
+mod effect_error;
 mod effects;
 mod event;
 mod fees;
-mod http;
+pub mod http;
 mod ids;
 mod inbox;
 mod ledger_book;
@@ -17,6 +18,5 @@ mod store;
 mod wallet;
 
 pub use fees::{FeePolicy, FeeRule, charged};
-pub use http::WebhookVerification;
 pub use store::MIGRATIONS;
-pub use wallet::{Ports, Settings, Wallet, WalletError};
+pub use wallet::{Ports, Settings, Wallet, WalletError, WebhookVerification};

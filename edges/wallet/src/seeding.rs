@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use admin_client::{AdminClient, AssetRecord, ErrorCode, FeeRecord, NewPeer, PeerChange};
 
-use crate::effects::{EffectError, Effects};
+use crate::effect_error::EffectError;
+use crate::effects::Effects;
 use crate::ids::derived_v4;
 use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
 use crate::store::AccountRow;

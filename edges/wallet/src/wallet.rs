@@ -3,18 +3,18 @@
 //! Which ledger engine keeps its book is the caller's choice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_client::AdminClient;
-use axum::Router;
 use clock::{Clock, Entropy};
 use database::Database;
 use ledger::Ledger;
 use url::Url;
 
 use crate::addresses::Addresses;
-use crate::effects::{EffectError, Effects};
+use crate::effect_error::EffectError;
+use crate::effects::Effects;
 use crate::fees::FeePolicy;
-use crate::http::{self, WebhookVerification};
 use crate::inbox::Inbox;
 use crate::ledger_book::{Balance, Book};
 use crate::rates::Rates;
@@ -37,6 +37,17 @@ pub struct Settings {
     pub liquidity_topup: u64,
     /// Public key (Ed25519, base64url) published on created addresses.
     pub key_x: Option<String>,
+}
+
+/// How webhooks are verified.
+#[derive(Clone)]
+pub struct WebhookVerification {
+    /// The shared secret.
+    pub secret: String,
+    /// The version agreed on.
+    pub version: u32,
+    /// The greatest distance of a signature's time from now.
+    pub tolerance: Duration,
 }
 
 /// What the wallet works with.
@@ -104,11 +115,6 @@ impl Wallet {
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = Rates::from_seed(&seed.rates);
         Self { inner: Arc::new(Inner { effects, inbox, rates, seed, verification: settings.webhooks }) }
-    }
-
-    /// The HTTP surface.
-    pub fn router(&self) -> Router {
-        http::router(self.clone())
     }
 
     /// Brings the seed about once.

@@ -186,12 +186,14 @@ impl Bench {
             request = request.header("rafiki-signature", header);
         }
         let request = request.body(Body::from(event.to_string())).unwrap();
-        self.wallet.router().oneshot(request).await.unwrap().status()
+        wallet::http::router(self.wallet.clone()).oneshot(request).await.unwrap().status()
     }
 
     /// Balance and hold of an account.
     async fn balance(&self, slug: &str) -> (u64, u64) {
-        let response = self.wallet.router().oneshot(Request::get("/balances").body(Body::empty()).unwrap()).await;
+        let response = wallet::http::router(self.wallet.clone())
+            .oneshot(Request::get("/balances").body(Body::empty()).unwrap())
+            .await;
         let body = axum::body::to_bytes(response.unwrap().into_body(), usize::MAX).await.unwrap();
         let accounts: Vec<Value> = serde_json::from_slice(&body).unwrap();
         let url = format!("https://localhost:3000/accounts/{slug}");

@@ -8,4 +8,4 @@ mod suite;
 
 pub use generator::{Generator, Scope, Step};
 pub use model::Model;
-pub use suite::{callers_at_once, same_answers, same_past};
+pub use suite::{callers_at_once, same_answers, same_past, totals_of_two_ledgers};

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clock::{Clock, ManualClock};
 use ledger::{
-    AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerQueries, LedgerUnavailable, NewAccount, NewTransfer,
-    Transfer, TransferId,
+    AccountFlags, AccountId, Balances, CreateTransferResult, Ledger, LedgerQueries, LedgerTotals, LedgerUnavailable,
+    NewAccount, NewTransfer, Totals, Transfer, TransferId,
 };
 
 use crate::{Generator, Model, Scope, Step};
@@ -131,6 +131,58 @@ async fn look_at_histories(
         assert_eq!(shown, expected, "{context}");
     }
     Ok(())
+}
+
+/// Few accounts in two ledgers, whose sums are known, and what the engine says they are.
+///
+/// `numbers` must be of no other account. Returns all that the engine told.
+pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
+    ledger: &L,
+    base: u128,
+    numbers: [u32; 2],
+) -> Result<Totals, LedgerUnavailable> {
+    let account = |number: u128| AccountId::from_u128(base + number);
+    let new = |number: u128| NewAccount {
+        id: account(number),
+        ledger: if number <= 3 { numbers[0] } else { numbers[1] },
+        code: 1,
+        flags: AccountFlags::default(),
+        user_data_128: 0,
+        user_data_64: 0,
+        user_data_32: 0,
+    };
+    ledger.create_accounts((1..=5).map(new).collect()).await?;
+    let id = |number: u128| TransferId::from_u128(base + 100 + number);
+    let transfer = |number: u128, debit: u128, credit: u128, amount: u128| {
+        let number_of_ledger = new(debit).ledger;
+        NewTransfer::single(id(number), account(debit), account(credit), amount, number_of_ledger, 1)
+    };
+    let part = NewTransfer { amount: 5, ..NewTransfer::post(id(6), id(5)) };
+    let made = vec![
+        transfer(1, 1, 2, 100),
+        transfer(2, 2, 3, 40).into_pending(0),
+        transfer(3, 1, 2, 7).into_pending(0),
+        NewTransfer::void(id(4), id(3)),
+        transfer(5, 1, 3, 9).into_pending(0),
+        part,
+        transfer(7, 4, 5, u128::MAX),
+        transfer(8, 5, 4, u128::MAX),
+    ];
+    assert_eq!(ledger.submit(made).await?, [CreateTransferResult::Created; 8]);
+    let totals = ledger.totals().await?;
+    assert!(totals.ledgers.is_sorted_by_key(|totals| totals.ledger), "{totals:?}");
+    let told = numbers.map(|number| totals.ledgers.iter().find(|totals| totals.ledger == number).copied());
+    let sums = |pending, posted| Balances {
+        debits_pending: pending,
+        debits_posted: posted,
+        credits_pending: pending,
+        credits_posted: posted,
+    };
+    let first = LedgerTotals { ledger: numbers[0], accounts: 3, sums: sums(40, 105) };
+    // Twice the largest amount is 2 less than 0.
+    let second = LedgerTotals { ledger: numbers[1], accounts: 2, sums: sums(0, u128::MAX - 1) };
+    assert_eq!(told, [Some(first), Some(second)]);
+    Ok(totals)
 }
 
 /// Many callers reserve, post and void over few accounts at once, on as many engines as are given, which share

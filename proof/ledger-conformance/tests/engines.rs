@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use clock::{Clock, ManualClock, Timestamp};
-use ledger::{AccountId, CreateTransferResult, Ledger, MemoryLedger};
-use ledger_conformance::{Generator, Model, Scope, Step, callers_at_once, same_answers, same_past};
+use ledger::{AccountId, CreateTransferResult, Ledger, LedgerQueries, MemoryLedger, NewTransfer, TransferId};
+use ledger_conformance::{
+    Generator, Model, Scope, Step, callers_at_once, same_answers, same_past, totals_of_two_ledgers,
+};
 use ledger_sql::SqlLedger;
 use testkit::TestDatabase;
 
@@ -136,4 +138,43 @@ async fn the_past_on_sqlite_is_told_like_in_memory_and_the_journal_is_sound() {
 async fn the_past_on_postgres_is_told_like_in_memory_and_the_journal_is_sound() {
     let Some(database) = TestDatabase::postgres().await else { return };
     tells_the_past_like_the_ledger_in_memory(database.url()).await;
+}
+
+/// An engine on which nothing else moves.
+async fn tells_its_totals(ledger: impl Ledger + LedgerQueries) {
+    let totals = totals_of_two_ledgers(&ledger, SCOPE.base, [7, 5]).await.expect("an answer");
+    assert!(totals.of_one_instant && totals.are_balanced(), "{totals:?}");
+    assert_eq!(totals.ledgers.len(), 2);
+}
+
+#[tokio::test]
+async fn the_totals_in_memory_are_the_sums_of_every_ledger() {
+    tells_its_totals(MemoryLedger::new(clock())).await;
+}
+
+#[tokio::test]
+async fn the_totals_on_sqlite_are_the_sums_of_every_ledger() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    tells_its_totals(sql(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &clock()).await).await;
+}
+
+#[tokio::test]
+async fn the_totals_on_postgres_are_the_sums_of_every_ledger() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    tells_its_totals(sql(database.url(), &clock()).await).await;
+}
+
+#[tokio::test]
+async fn the_totals_count_nothing_that_has_run_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let clock = clock();
+    let ledger = sql(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &clock).await;
+    totals_of_two_ledgers(&ledger, SCOPE.base, [7, 5]).await.expect("an answer");
+    let [debit, credit] = [1, 2].map(|number| AccountId::from_u128(SCOPE.base + number));
+    let hold = NewTransfer::single(TransferId::from_u128(9), debit, credit, 1, 7, 1).into_pending(1);
+    ledger.submit(vec![hold]).await.expect("an answer");
+    let pending = async || ledger.totals().await.expect("an answer").ledgers[1].sums.debits_pending;
+    assert_eq!(pending().await, 41);
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(pending().await, 40);
 }

@@ -12,6 +12,7 @@ mod ids;
 mod memory;
 mod queries;
 mod record;
+mod totals;
 mod transfer;
 mod working_set;
 
@@ -22,5 +23,6 @@ pub use ids::{AccountId, TransferId};
 pub use memory::MemoryLedger;
 pub use queries::{LedgerQueries, PAGE_MAX, TransferPage, newest_transfers};
 pub use record::{ChainHash, GENESIS, MalformedRecord, chain_hash};
+pub use totals::{LedgerTotals, Totals};
 pub use transfer::{CreateTransferResult, NewTransfer, Transfer, TransferFlags, TransferState};
 pub use working_set::{Head, Recorded, WorkingSet};

@@ -10,7 +10,7 @@ use clock::{Clock, Timestamp};
 
 use crate::{
     Account, AccountId, Balances, Cause, CreateAccountResult, CreateTransferResult, Entry, Event, Ledger, LedgerFuture,
-    LedgerQueries, NewAccount, NewTransfer, PAGE_MAX, Recorded, Transfer, TransferId, TransferPage, WorkingSet,
+    LedgerQueries, NewAccount, NewTransfer, PAGE_MAX, Recorded, Totals, Transfer, TransferId, TransferPage, WorkingSet,
 };
 
 /// A ledger that lives as long as the process.
@@ -161,6 +161,15 @@ impl LedgerQueries for MemoryLedger {
                 Event::Moved(movement) => movement.posting_of(account).map(|posting| posting.balances).or(balances),
                 _ => balances,
             }))
+        })
+    }
+
+    fn totals(&self) -> LedgerFuture<'_, Totals> {
+        Box::pin(async move {
+            let (state, _) = self.at_present();
+            let mut totals = Totals::new(true);
+            state.set.accounts().for_each(|found| totals.add(&found.account));
+            Ok(totals)
         })
     }
 }

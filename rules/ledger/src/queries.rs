@@ -1,10 +1,10 @@
-//! Questions about the past: an account's transfers, and its balances at an instant.
+//! Questions for reports: an account's transfers, its balances at an instant, the sums over all accounts.
 //!
-//! For reports and the Admin API; no decision about money rests on them.
+//! No decision about money rests on them.
 
 use clock::Timestamp;
 
-use crate::{AccountId, Balances, LedgerFuture, LedgerUnavailable, Transfer};
+use crate::{AccountId, Balances, LedgerFuture, LedgerUnavailable, Totals, Transfer};
 
 /// The largest page of transfers.
 pub const PAGE_MAX: u32 = 1000;
@@ -18,7 +18,7 @@ pub struct TransferPage {
     pub next: Option<u64>,
 }
 
-/// What a ledger tells about its past.
+/// What a ledger tells for reports.
 pub trait LedgerQueries: Send + Sync {
     /// The account's transfers, newest first: at most `limit` (no more than [`PAGE_MAX`]), from the `next` of the
     /// page before, or from the newest. Of an unknown account: none.
@@ -26,6 +26,9 @@ pub trait LedgerQueries: Send + Sync {
 
     /// The account's totals as they were at `at`, everything of that instant included; `None` if it did not exist.
     fn balances_at(&self, account: AccountId, at: Timestamp) -> LedgerFuture<'_, Option<Balances>>;
+
+    /// The sums over all accounts, by ledger number. Reads every account: for checks, not for every request.
+    fn totals(&self) -> LedgerFuture<'_, Totals>;
 }
 
 /// The newest transfers of an account without posts and voids, at most `limit`, gathered page by page so that the

@@ -12,7 +12,7 @@ use payments_model::accounting::LedgerAsset;
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
 
-use crate::balance::packet_transfer_id;
+use crate::packet_transfer::packet_transfer_id;
 use crate::peer_state::PeerState;
 use crate::room::Room;
 use crate::tokens::TokenHash;

@@ -18,6 +18,7 @@ mod liquidity;
 mod local_delivery;
 mod outcome;
 mod packet_rate;
+mod packet_transfer;
 mod peer_protocol;
 mod peer_state;
 mod pipeline;
@@ -35,13 +36,13 @@ mod testing;
 pub use accounts::{
     AccountAsset, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource, Source,
 };
-pub use balance::{packet_legs, packet_transfer_id};
 pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts};
 pub use directory::{DirectorySnapshot, TenantRecord};
 pub use http_uplink::{HttpUplink, REPEATABLE, REPEATED};
 pub use outcome::{Attempt, Outcome};
 pub use packet_rate::PacketRate;
+pub use packet_transfer::{packet_legs, packet_transfer_id};
 pub use ports::{
     Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use ilp_packet::{ErrorCode, PrepareBuf};
 
 use crate::accounts::{PeerAccount, Source};
-use crate::balance::{End, Hold, packet_transfer_id};
+use crate::balance::{End, Hold};
 use crate::connector::Inner;
 use crate::directory::Directory;
 use crate::forward::Decision;
 use crate::outcome::{Attempt, Stop};
+use crate::packet_transfer::packet_transfer_id;
 use crate::peer_state::Repeats;
 use crate::pipeline::{Arrived, peer_of};
 use crate::recorded::{Recorded, Standing};

@@ -11,10 +11,8 @@ use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, 
 use webhooks::Audience;
 
 use crate::incoming_events::created_event;
+use crate::queues::EXPIRY_QUEUE;
 use crate::{Payments, Unavailable};
-
-/// The queue of incoming payments whose time will be over.
-pub(crate) const EXPIRY_QUEUE: &str = "incoming payments";
 
 /// What an incoming payment is created from.
 #[derive(Clone, Debug)]

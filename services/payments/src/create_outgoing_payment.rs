@@ -16,11 +16,9 @@ use webhooks::Audience;
 use crate::create_quote::{CreateQuoteError, NewQuote};
 use crate::grant_spending::{PaymentGrant, ReserveError, reserve};
 use crate::outgoing_events::outgoing_event;
+use crate::queues::FUNDING_QUEUE;
 use crate::resolve_receiver::ResolveReceiverError;
 use crate::{Payments, Unavailable};
-
-/// The queue of payments that wait for money.
-pub(crate) const FUNDING_QUEUE: &str = "unfunded outgoing payments";
 
 /// What an outgoing payment is created from.
 #[derive(Clone, Debug)]

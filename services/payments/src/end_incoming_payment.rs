@@ -8,7 +8,7 @@ use payments_model::incoming_payment::IncomingRefused;
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
 
 use crate::incoming_events::announce;
-use crate::service::amount_of;
+use crate::ledger_totals::amount_of;
 use crate::{Payments, Unavailable};
 
 /// Why an incoming payment was not completed.

@@ -12,9 +12,9 @@ use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
 use webhooks::Audience;
 
 use crate::grant_spending;
+use crate::ledger_totals::amount_of;
 use crate::outgoing_events::outgoing_event;
-use crate::send_outgoing_payment::SENDING_QUEUE;
-use crate::service::amount_of;
+use crate::queues::SENDING_QUEUE;
 use crate::{Payments, Unavailable};
 
 /// What a sender may want the receiver to see has to fit a packet beside everything else in it.

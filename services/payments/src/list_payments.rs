@@ -5,7 +5,7 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::{IncomingPayment, IncomingPaymentId, OutgoingPayment, OutgoingPaymentId, TenantId};
 use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
 
-use crate::service::amount_of;
+use crate::ledger_totals::amount_of;
 use crate::{Payments, Unavailable};
 
 /// An incoming payment and its money.

@@ -21,8 +21,8 @@ use webhooks::Webhooks;
 
 use crate::Unavailable;
 use crate::incoming_events::announce;
-use crate::service::amount_of;
-use crate::web_monetization::WEB_MONETIZATION_QUEUE;
+use crate::ledger_totals::amount_of;
+use crate::queues::WEB_MONETIZATION_QUEUE;
 
 /// How long a payment is believed to be as it was read; another process may have ended it meanwhile.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use payments_model::quote::{MethodAmounts, QuoteMethod};
 use payments_model::receiver::ReceiverLocation;
 use payments_model::{IncomingPayment, OutgoingPayment, Receiver};
 
-use crate::service::amount_of;
+use crate::ledger_totals::amount_of;
 use crate::{Payments, Unavailable};
 
 /// A movement has at most two legs; the one that credits the receiver is among them.

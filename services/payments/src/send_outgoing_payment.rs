@@ -16,14 +16,11 @@ use uuid::Uuid;
 use webhooks::Audience;
 
 use crate::grant_spending;
+use crate::ledger_totals::amount_of;
 use crate::outgoing_events::outgoing_event;
 use crate::pay_over_ilp::{Counted, Resumed};
 use crate::resolve_receiver::ResolveReceiverError;
-use crate::service::amount_of;
 use crate::{Payments, Unavailable};
-
-/// The queue of payments under way.
-pub(crate) const SENDING_QUEUE: &str = "outgoing payments";
 
 /// How an attempt ended.
 enum Attempt {

@@ -125,8 +125,3 @@ impl Payments {
         Ok(address.map(|address| StreamReceiver::new(settings.stream_secret.clone(), address)))
     }
 }
-
-/// A ledger total as amounts are counted outside of it.
-pub(crate) fn amount_of(total: u128) -> u64 {
-    u64::try_from(total).unwrap_or(u64::MAX)
-}

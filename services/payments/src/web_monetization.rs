@@ -13,10 +13,7 @@ use serde_json::json;
 use webhooks::Audience;
 
 use crate::Payments;
-use crate::service::amount_of;
-
-/// The queue of wallet addresses with money to announce.
-pub(crate) const WEB_MONETIZATION_QUEUE: &str = "web monetization";
+use crate::ledger_totals::amount_of;
 
 impl Payments {
     async fn announce_web_monetization(&self, job: &Job) -> Result<Done, Failure> {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jobs::{Settings, Worker};
 
 use crate::Payments;
-use crate::create_incoming_payment::EXPIRY_QUEUE;
-use crate::create_outgoing_payment::FUNDING_QUEUE;
-use crate::send_outgoing_payment::SENDING_QUEUE;
-use crate::web_monetization::WEB_MONETIZATION_QUEUE;
+use crate::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
 
 /// After a crash a payment is taken up again when this has passed.
 const LEASE: Duration = Duration::from_secs(5);

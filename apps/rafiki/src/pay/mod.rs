@@ -1,6 +1,6 @@
 //! `rafiki pay`: send money and show what moved.
 
-mod error;
+pub(crate) mod error;
 pub(crate) mod institutions;
 pub(crate) mod ledger_view;
 pub(crate) mod payer;

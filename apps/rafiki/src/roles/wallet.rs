@@ -63,7 +63,7 @@ pub(crate) async fn start(
     let wallet = Wallet::new(settings(config)?, seed, ports);
 
     let mut running = Running::new("wallet");
-    running.serve(listener, wallet.router());
+    running.serve(listener, wallet::http::router(wallet.clone()));
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });
     running.on_close(async move { database.close().await });

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Error, ErrorExtensions, ID, Object, Result};
 use auth::{Auth, Page, RevokeGrantError, Scope, StoreError};
 
-use super::schema::{
+use super::types::{
     Grant, GrantEdge, GrantFilter, GrantsConnection, PageInfo, RevokeGrantInput, RevokeGrantMutationResponse, SortOrder,
 };
 

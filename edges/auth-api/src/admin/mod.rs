@@ -7,6 +7,7 @@ mod authentication;
 mod grants;
 mod http;
 mod schema;
+mod types;
 
 use std::time::Duration;
 

@@ -1,0 +1,43 @@
+//! Why an event's effects did not come about, and whether a later attempt may go better.
+//!
+//! What is then done with the event is the inbox's matter.
+
+use admin_client::AdminError;
+use uuid::Uuid;
+
+use crate::ledger_book::BookError;
+
+/// Why an event is not dealt with yet, or never will be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EffectError {
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] database::Error),
+    /// No account has the wallet address the event is about.
+    #[error("no account has the wallet address {0}")]
+    UnknownWalletAddress(Uuid),
+    /// The payment is where this event cannot leave it.
+    #[error("payment {0} still waits for funds although its deposit was refused")]
+    StillFunding(Uuid),
+    /// The body does not have the shape of its type.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl EffectError {
+    /// Whether a later attempt may go better.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            // Clocks and secrets are set right by people; the event waits for them.
+            Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
+                true
+            }
+            Self::Book(_) | Self::UnknownWalletAddress(_) | Self::Unreadable(_) => false,
+            Self::Admin(error) => error.is_temporary(),
+            Self::Store(error) => error.is_retriable(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Sums over all accounts of each ledger number: what was debited was credited, so the two sides are equal.
+//!
+//! For reports and checks; no decision about money rests on them.
+
+use crate::{Account, Balances};
+
+/// The sums over all accounts of a ledger, by ledger number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// In order of ledger number; numbers without accounts are left out.
+    pub ledgers: Vec<LedgerTotals>,
+    /// Whether every account was seen as of one instant. Otherwise balances moved while they were summed, and sums
+    /// that differ prove nothing: ask again.
+    pub of_one_instant: bool,
+}
+
+/// The sums over the accounts of one ledger number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerTotals {
+    /// The ledger number.
+    pub ledger: u32,
+    /// Number of accounts.
+    pub accounts: u64,
+    /// The sums, modulo 2^128: two accounts may together exceed what the law allows in one, and sums that are equal
+    /// stay equal.
+    pub sums: Balances,
+}
+
+impl Totals {
+    /// Nothing summed yet.
+    pub fn new(of_one_instant: bool) -> Self {
+        Self { ledgers: Vec::new(), of_one_instant }
+    }
+
+    /// Adds an account.
+    pub fn add(&mut self, account: &Account) {
+        let ledger = account.created.ledger;
+        let at = match self.ledgers.binary_search_by_key(&ledger, |totals| totals.ledger) {
+            Ok(at) => at,
+            Err(at) => {
+                self.ledgers.insert(at, LedgerTotals { ledger, ..LedgerTotals::default() });
+                at
+            }
+        };
+        let totals = &mut self.ledgers[at];
+        totals.accounts += 1;
+        totals.sums = totals.sums.wrapping_add(account.balances());
+    }
+
+    /// Whether on every ledger what was debited was credited.
+    pub fn are_balanced(&self) -> bool {
+        self.ledgers.iter().all(LedgerTotals::is_balanced)
+    }
+}
+
+impl LedgerTotals {
+    /// Whether what was debited was credited, pending and posted.
+    pub fn is_balanced(&self) -> bool {
+        self.sums.debits_pending == self.sums.credits_pending && self.sums.debits_posted == self.sums.credits_posted
+    }
+}
+
+impl Balances {
+    fn wrapping_add(self, other: Self) -> Self {
+        Self {
+            debits_pending: self.debits_pending.wrapping_add(other.debits_pending),
+            debits_posted: self.debits_posted.wrapping_add(other.debits_posted),
+            credits_pending: self.credits_pending.wrapping_add(other.credits_pending),
+            credits_posted: self.credits_posted.wrapping_add(other.credits_posted),
+        }
+    }
+}
