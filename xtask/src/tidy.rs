@@ -9,10 +9,13 @@ pub(crate) fn check() -> Result<(), String> {
     let files = capture(&mut program("git", &["ls-files", "--cached", "--others", "--exclude-standard"]))
         .ok_or("git ls-files failed")?;
     let mut problems = Vec::new();
+    let mut texts = Vec::new();
     for path in files.lines() {
         let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
         problems.extend(offences(path, &text));
+        texts.push((path, text));
     }
+    problems.extend(unread_vectors(&texts));
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
@@ -56,6 +59,23 @@ fn offences(path: &str, text: &str) -> Vec<String> {
     problems
 }
 
+/// Vectors no test reads: the name of each file has to stand in a string of its crate's Rust files.
+fn unread_vectors(files: &[(&str, String)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (path, _) in files {
+        let Some((home, name)) = path.split_once("/tests/vectors/") else { continue };
+        let Some(name) = name.strip_suffix(".json") else { continue };
+        let reads = |(source, text): &(&str, String)| {
+            let named = text.contains(&format!("\"{name}\"")) || text.contains(&format!("vectors/{name}.json"));
+            source.starts_with(&format!("{home}/")) && has_extension(source, "rs") && named
+        };
+        if !files.iter().any(reads) {
+            problems.push(format!("{path}: no test of {home} reads these vectors"));
+        }
+    }
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +84,20 @@ mod tests {
     fn a_file_without_an_opening_is_named() {
         assert_eq!(offences("a.rs", "fn main() {}").len(), 1);
         assert!(offences("a.rs", "//! Says what it is.\nfn main() {}").is_empty());
+    }
+
+    #[test]
+    fn vectors_that_no_test_of_their_crate_reads_are_named() {
+        let files = |test: &str| {
+            vec![
+                ("protocols/a/tests/vectors/new.json", "{}".to_owned()),
+                ("protocols/a/tests/it.rs", test.to_owned()),
+                ("protocols/ab/tests/it.rs", "cases(\"new\", 3)".to_owned()),
+            ]
+        };
+        assert_eq!(unread_vectors(&files("cases(\"old\", 3)")).len(), 1);
+        assert!(unread_vectors(&files("cases(\"new\", 3)")).is_empty());
+        assert!(unread_vectors(&files("include_str!(\"vectors/new.json\")")).is_empty());
     }
 
     #[test]

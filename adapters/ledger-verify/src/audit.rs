@@ -10,6 +10,7 @@ use ledger::{
     NewTransfer, Posting, TransferId, chain_hash,
 };
 
+use crate::law::{Change, within_limits};
 use crate::report::{BadEntry, Report};
 use crate::totals::{Fingerprint, by_ledger};
 
@@ -122,9 +123,10 @@ impl Audit {
         if transfer.debit_account_id == transfer.credit_account_id {
             return Err("it debits and credits one account".to_owned());
         }
-        let [debit, credit] = change.sides();
-        let debit = self.side(entry, transfer, transfer.debit_account_id, movement.debit, debit)?;
-        let credit = self.side(entry, transfer, transfer.credit_account_id, movement.credit, credit)?;
+        let debit =
+            self.side(entry, transfer, transfer.debit_account_id, movement.debit, |before| change.debit(before))?;
+        let credit =
+            self.side(entry, transfer, transfer.credit_account_id, movement.credit, |before| change.credit(before))?;
         if transfer.code == TRANSFER {
             let flow = i128::from(credit.created.code == PEER) - i128::from(debit.created.code == PEER);
             self.peer_movement = self.peer_movement.wrapping_add(flow.wrapping_mul(change.posted.cast_signed()));
@@ -148,9 +150,9 @@ impl Audit {
                 let expires_at = (lifetime > 0)
                     .then(|| Timestamp::from_millis(entry.timestamp.as_millis().saturating_add(lifetime)));
                 self.reservations.insert(entry.seq, Reservation { transfer: *transfer, expires_at });
-                Ok(Change { reserved: transfer.amount, ..Change::default() })
+                Ok(Change::made(transfer))
             }
-            Cause::Made => Ok(Change { posted: transfer.amount, ..Change::default() }),
+            Cause::Made => Ok(Change::made(transfer)),
             Cause::Settled { pending } => {
                 let reservation = self.decided(pending, if flags.post_pending_transfer { 1 } else { 2 })?;
                 let reserved = &reservation.transfer;
@@ -169,8 +171,7 @@ impl Audit {
                 if reservation.expires_at.is_some_and(|at| at <= entry.timestamp) {
                     return Err(format!("the reservation of entry {pending} had run out"));
                 }
-                let posted = if flags.post_pending_transfer { transfer.amount } else { 0 };
-                Ok(Change { released: reserved.amount, posted, ..Change::default() })
+                Ok(Change::decided(movement.cause, transfer, reserved))
             }
             Cause::Expired { pending } => {
                 let reservation = self.decided(pending, 3)?;
@@ -180,7 +181,7 @@ impl Audit {
                 if reservation.expires_at.is_none_or(|at| at > entry.timestamp) {
                     return Err(format!("the reservation of entry {pending} had not run out"));
                 }
-                Ok(Change { released: transfer.amount, ..Change::default() })
+                Ok(Change::decided(movement.cause, transfer, &reservation.transfer))
             }
         }
     }
@@ -198,23 +199,25 @@ impl Audit {
         transfer: &NewTransfer,
         id: AccountId,
         told: Posting,
-        change: SideChange,
+        change: impl FnOnce(Balances) -> Option<Balances>,
     ) -> Result<Account, String> {
         let state = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {id}"))?;
         if state.account.created.ledger != transfer.ledger {
             return Err(format!("account {id} is of another ledger"));
         }
-        change.apply(&mut state.account).ok_or_else(|| format!("the totals of account {id} leave their range"))?;
+        let balances = change(state.account.balances());
+        let balances = balances.ok_or_else(|| format!("the totals of account {id} leave their range"))?;
+        set_balances(&mut state.account, balances);
         state.movements += 1;
         let previous = std::mem::replace(&mut state.last_entry, entry.seq);
-        let worked_out = Posting { ordinal: state.movements, previous, balances: state.account.balances() };
+        let worked_out = Posting { ordinal: state.movements, previous, balances };
         if worked_out != told {
             return Err(format!("it leaves account {id} at {told:?}, the entries before lead to {worked_out:?}"));
         }
         if state.movements.is_multiple_of(WAYPOINT_EVERY) {
             self.expected.waypoints.add((id, state.movements, entry.seq, entry.timestamp));
         }
-        if within_limits(&state.account) {
+        if within_limits(state.account.created.flags, balances) {
             Ok(state.account)
         } else {
             Err(format!("it breaks the limit of account {id}"))
@@ -314,46 +317,8 @@ impl Audit {
     }
 }
 
-fn within_limits(account: &Account) -> bool {
-    let flags = account.created.flags;
-    let Balances { debits_pending, debits_posted, credits_pending, credits_posted } = account.balances();
-    let (Some(debits), Some(credits)) =
-        (debits_pending.checked_add(debits_posted), credits_pending.checked_add(credits_posted))
-    else {
-        return false;
-    };
-    (!flags.debits_must_not_exceed_credits || debits <= credits_posted)
-        && (!flags.credits_must_not_exceed_debits || credits <= debits_posted)
-}
-
-/// What a movement does.
-#[derive(Clone, Copy, Default)]
-struct Change {
-    reserved: u128,
-    released: u128,
-    posted: u128,
-}
-
-/// The same, seen from one account.
-struct SideChange {
-    change: Change,
-    totals: fn(&mut Account) -> [&mut u128; 2],
-}
-
-impl Change {
-    fn sides(self) -> [SideChange; 2] {
-        [
-            SideChange { change: self, totals: |account| [&mut account.debits_pending, &mut account.debits_posted] },
-            SideChange { change: self, totals: |account| [&mut account.credits_pending, &mut account.credits_posted] },
-        ]
-    }
-}
-
-impl SideChange {
-    fn apply(&self, account: &mut Account) -> Option<()> {
-        let [pending, posted] = (self.totals)(account);
-        *pending = pending.checked_add(self.change.reserved)?.checked_sub(self.change.released)?;
-        *posted = posted.checked_add(self.change.posted)?;
-        Some(())
-    }
+fn set_balances(account: &mut Account, balances: Balances) {
+    let Balances { debits_pending, debits_posted, credits_pending, credits_posted } = balances;
+    (account.debits_pending, account.debits_posted) = (debits_pending, debits_posted);
+    (account.credits_pending, account.credits_posted) = (credits_pending, credits_posted);
 }

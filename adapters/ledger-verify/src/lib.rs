@@ -2,15 +2,25 @@
 //!
 //! Shares with the writer the record format and nothing else; it never writes.
 
+mod alarm;
 mod audit;
+mod footprints;
+mod law;
+mod look;
 mod monitor;
+mod movements;
 mod postgres;
 mod report;
+mod rows;
 mod source;
 mod sqlite;
+mod stretch;
+mod sums;
 mod totals;
 
-pub use monitor::{Alarm, ConservationMonitor};
+pub use alarm::{Alarm, AlarmKind};
+pub use look::Limits;
+pub use monitor::{ConservationMonitor, Look};
 pub use report::{BadEntry, LedgerTotals, Report};
 
 use crate::audit::Audit;
@@ -22,6 +32,9 @@ pub enum VerifyError {
     /// The URL is of no known database.
     #[error("{0:?} is no ledger database; use sqlite:<file> or postgres://…")]
     UnknownUrl(String),
+    /// Only the process that made it can see it.
+    #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
+    InMemory,
     /// The file or server could not be read.
     #[error("the ledger database cannot be read: {0}")]
     Unavailable(String),

@@ -1,5 +1,9 @@
 //! Reads a ledger in Postgres without writing to it, also while it is in use.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
 use clock::Timestamp;
 use futures::TryStreamExt;
 use ledger::{AccountId, AccountState, TransferId};
@@ -9,11 +13,16 @@ use uuid::Uuid;
 
 use crate::VerifyError;
 use crate::audit::Audit;
+use crate::look::{Findings, Limits, State, look};
+use crate::rows::{JournalRow, Rows, Waypoint};
+
+/// Reads until the transaction's end see the ledger as of the first of them.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A connection whose reads all see the ledger as of its first one.
-pub(crate) async fn snapshot(url: &str) -> Result<PgConnection, VerifyError> {
+async fn snapshot(url: &str) -> Result<PgConnection, VerifyError> {
     let mut connection = PgConnection::connect(url).await?;
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    connection.execute(SNAPSHOT).await?;
     Ok(connection)
 }
 
@@ -62,7 +71,7 @@ pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyE
 }
 
 /// Calls `see` with every row of a query.
-pub(crate) async fn each(
+async fn each(
     connection: &mut PgConnection,
     query: &'static str,
     mut see: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
@@ -80,4 +89,182 @@ fn number(row: &PgRow, column: usize) -> Result<u64, sqlx::Error> {
 
 fn account(row: &PgRow) -> Result<AccountId, sqlx::Error> {
     row.try_get::<Uuid, _>(0).map(AccountId::from)
+}
+
+/// Names the one watcher of a ledger among the processes that share it.
+const WATCHER: &str = "SELECT pg_try_advisory_lock(7020586423420)";
+/// Look-ups are by key, whatever the statistics of a young table say; a look that takes too long is given up.
+const SETTINGS: &str = "
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
+SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan; SET application_name = 'rafiki ledger monitor';
+";
+/// How long a look may take in all.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Looks at a ledger that several processes share; the first of them that asks is its watcher.
+pub(crate) struct PostgresWatch {
+    url: String,
+    /// Kept between looks, because the server forgets the watcher when its connection ends.
+    connection: Option<PgConnection>,
+    watcher: bool,
+}
+
+impl PostgresWatch {
+    pub(crate) fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), connection: None, watcher: false }
+    }
+
+    /// Takes one look; `None` if another process is the watcher.
+    pub(crate) async fn look(
+        &mut self,
+        state: State,
+        limits: Limits,
+    ) -> Result<Option<(Findings, State)>, VerifyError> {
+        let connection = self.connection.take();
+        let looking = tokio::time::timeout(LOOK, self.look_over(connection, state, limits)).await;
+        // After a failure the connection is gone, and with it the claim to be the watcher.
+        let Ok(Ok((connection, looked))) = looking else {
+            self.watcher = false;
+            return match looking {
+                Ok(Err(error)) => Err(error),
+                _ => Err(VerifyError::Unavailable(format!("no answer within {} s", LOOK.as_secs()))),
+            };
+        };
+        self.connection = Some(connection);
+        Ok(looked)
+    }
+
+    async fn look_over(
+        &mut self,
+        connection: Option<PgConnection>,
+        mut state: State,
+        limits: Limits,
+    ) -> Result<(PgConnection, Option<(Findings, State)>), VerifyError> {
+        let mut connection = if let Some(connection) = connection {
+            connection
+        } else {
+            self.watcher = false;
+            let mut connection = PgConnection::connect(&self.url).await?;
+            connection.execute(sqlx::raw_sql(SETTINGS)).await?;
+            connection
+        };
+        if !self.watcher {
+            self.watcher = sqlx::query_scalar(WATCHER).fetch_one(&mut connection).await?;
+        }
+        if !self.watcher {
+            return Ok((connection, None));
+        }
+        connection.execute(SNAPSHOT).await?;
+        let findings = look(&mut PostgresRows { connection: &mut connection }, &mut state, limits).await?;
+        connection.execute("COMMIT").await?;
+        Ok((connection, Some((findings, state))))
+    }
+}
+
+impl fmt::Debug for PostgresWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresWatch").field("watcher", &self.watcher).finish_non_exhaustive()
+    }
+}
+
+/// The tables as of the transaction's first read.
+struct PostgresRows<'a> {
+    connection: &'a mut PgConnection,
+}
+
+const JOURNAL: &str = "SELECT seq, hash, record FROM ledger_journal WHERE seq >= $1 ORDER BY seq LIMIT $2";
+const LAST: &str = "SELECT seq, hash, record FROM ledger_journal ORDER BY seq DESC LIMIT 1";
+const RECORDS: &str = "SELECT seq, record FROM unnest($1::bigint[]) AS wanted (seq) JOIN ledger_journal USING (seq)";
+const ACCOUNTS_AFTER: &str = "SELECT id, state FROM ledger_accounts WHERE id > $1 ORDER BY id LIMIT $2";
+const ACCOUNTS: &str = "SELECT id, state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)";
+const TRANSFER_IDS: &str = "SELECT id, seq FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_transfer_ids USING (id)";
+const SETTLEMENTS: &str =
+    "SELECT pending, state FROM unnest($1::bigint[]) AS wanted (pending) JOIN ledger_settlements USING (pending)";
+const TIMEOUTS: &str =
+    "SELECT expires_at, pending FROM unnest($1::bigint[], $2::bigint[]) AS wanted (expires_at, pending)
+    JOIN ledger_timeouts USING (expires_at, pending)";
+const WAYPOINTS: &str = "SELECT account, ordinal, seq, timestamp
+    FROM unnest($1::uuid[], $2::bigint[]) AS wanted (account, ordinal) JOIN ledger_waypoints USING (account, ordinal)";
+
+fn journal_row(row: &PgRow) -> Result<JournalRow, sqlx::Error> {
+    Ok(JournalRow { seq: number(row, 0)?, hash: row.try_get(1)?, record: row.try_get(2)? })
+}
+
+fn signed(numbers: &[u64]) -> Vec<i64> {
+    numbers.iter().map(|number| number.cast_signed()).collect()
+}
+
+fn found<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> Result<T, sqlx::Error>) -> Result<Vec<T>, VerifyError> {
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+impl Rows for PostgresRows<'_> {
+    async fn journal(&mut self, from: u64, limit: u32) -> Result<Vec<JournalRow>, VerifyError> {
+        let query = sqlx::query(JOURNAL).bind(from.cast_signed()).bind(i64::from(limit));
+        found(&query.fetch_all(&mut *self.connection).await?, journal_row)
+    }
+
+    async fn last(&mut self) -> Result<Option<JournalRow>, VerifyError> {
+        let row = sqlx::query(LAST).fetch_optional(&mut *self.connection).await?;
+        Ok(row.as_ref().map(journal_row).transpose()?)
+    }
+
+    async fn head(&mut self) -> Result<Option<(u64, Vec<u8>)>, VerifyError> {
+        let row = sqlx::query("SELECT seq, hash FROM ledger_head").fetch_optional(&mut *self.connection).await?;
+        // Without the row the writer stops by itself; here it is a head that names nothing.
+        let head = row.map_or(Ok((0, Vec::new())), |row| Ok::<_, sqlx::Error>((number(&row, 0)?, row.try_get(1)?)))?;
+        Ok(Some(head))
+    }
+
+    async fn records(&mut self, seqs: &[u64]) -> Result<HashMap<u64, Vec<u8>>, VerifyError> {
+        let rows = sqlx::query(RECORDS).bind(signed(seqs)).fetch_all(&mut *self.connection).await?;
+        Ok(found(&rows, |row| Ok((number(row, 0)?, row.try_get(1)?)))?.into_iter().collect())
+    }
+
+    async fn accounts_after(&mut self, after: AccountId, limit: u32) -> Result<Vec<(AccountId, Vec<u8>)>, VerifyError> {
+        let query = sqlx::query(ACCOUNTS_AFTER).bind(after.as_uuid()).bind(i64::from(limit));
+        found(&query.fetch_all(&mut *self.connection).await?, |row| Ok((account(row)?, row.try_get(1)?)))
+    }
+
+    async fn accounts(&mut self, ids: &[AccountId]) -> Result<HashMap<AccountId, Vec<u8>>, VerifyError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let rows = sqlx::query(ACCOUNTS).bind(ids).fetch_all(&mut *self.connection).await?;
+        Ok(found(&rows, |row| Ok((account(row)?, row.try_get(1)?)))?.into_iter().collect())
+    }
+
+    async fn indexed_through(&mut self) -> Result<u64, VerifyError> {
+        Ok(u64::MAX)
+    }
+
+    async fn transfer_ids(&mut self, ids: &[TransferId]) -> Result<HashMap<TransferId, u64>, VerifyError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let rows = sqlx::query(TRANSFER_IDS).bind(ids).fetch_all(&mut *self.connection).await?;
+        let ids = found(&rows, |row| Ok((TransferId::from(row.try_get::<Uuid, _>(0)?), number(row, 1)?)))?;
+        Ok(ids.into_iter().collect())
+    }
+
+    async fn settlements(&mut self, pending: &[u64]) -> Result<HashMap<u64, i64>, VerifyError> {
+        let rows = sqlx::query(SETTLEMENTS).bind(signed(pending)).fetch_all(&mut *self.connection).await?;
+        let states = found(&rows, |row| Ok((number(row, 0)?, i64::from(row.try_get::<i16, _>(1)?))))?;
+        Ok(states.into_iter().collect())
+    }
+
+    async fn timeouts(&mut self, wanted: &[(Timestamp, u64)]) -> Result<HashSet<(Timestamp, u64)>, VerifyError> {
+        let (at, pending): (Vec<i64>, Vec<i64>) =
+            wanted.iter().map(|(at, pending)| (at.as_millis(), pending.cast_signed())).unzip();
+        let rows = sqlx::query(TIMEOUTS).bind(at).bind(pending).fetch_all(&mut *self.connection).await?;
+        let stored = found(&rows, |row| Ok((Timestamp::from_millis(row.try_get(0)?), number(row, 1)?)))?;
+        Ok(stored.into_iter().collect())
+    }
+
+    async fn waypoints(&mut self, wanted: &[Waypoint]) -> Result<HashMap<Waypoint, (u64, Timestamp)>, VerifyError> {
+        let (accounts, ordinals): (Vec<Uuid>, Vec<i64>) =
+            wanted.iter().map(|(account, ordinal)| (account.as_uuid(), ordinal.cast_signed())).unzip();
+        let rows = sqlx::query(WAYPOINTS).bind(accounts).bind(ordinals).fetch_all(&mut *self.connection).await?;
+        let stored = found(&rows, |row| {
+            let at = Timestamp::from_millis(row.try_get(3)?);
+            Ok(((account(row)?, number(row, 1)?), (number(row, 2)?, at)))
+        })?;
+        Ok(stored.into_iter().collect())
+    }
 }

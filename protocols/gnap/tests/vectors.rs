@@ -39,8 +39,23 @@ fn interaction_hashes_and_redirects_equal_those_of_deployed_servers() {
 }
 
 #[test]
+fn the_example_of_rfc_9635_is_hashed_as_deployed_servers_hash_it() {
+    let file = vectors(include_str!("vectors/gnap-interaction-hash.json"));
+    let example = &file["rfc9635Example"];
+    let mut lines = text(example, "hashInput").split('\n');
+    let mut line = || lines.next().unwrap();
+    let (client_nonce, interact_nonce, interact_ref) = (line(), line(), line());
+    let hash = InteractionHash { client_nonce, interact_nonce, interact_ref, grant_endpoint: line() }.compute();
+    assert_eq!(hash, text(example, "deployedProfileHash"));
+    // The same digest in the alphabet of the RFC.
+    let rfc = hash.replace('+', "-").replace('/', "_");
+    assert_eq!(rfc.trim_end_matches('='), text(example, "rfcHash"));
+}
+
+#[test]
 fn refusals_are_put_on_the_finish_url() {
     let file = vectors(include_str!("vectors/gnap-interaction-hash.json"));
+    assert_eq!(file["otherOutcomes"].as_array().unwrap().len(), 6);
     for case in file["otherOutcomes"].as_array().unwrap() {
         let location = Url::parse(text(case, "location")).unwrap();
         let told: Vec<(String, String)> =
@@ -49,6 +64,7 @@ fn refusals_are_put_on_the_finish_url() {
         let finish = Url::parse(text(case, "finishUri")).unwrap();
         assert_eq!(set_query(&finish, &told), location, "{}", case["id"]);
     }
+    assert_eq!(file["startRedirects"].as_array().unwrap().len(), 1);
     for case in file["startRedirects"].as_array().unwrap() {
         let redirect = Url::parse(text(case, "interactRedirectInGrantResponse")).unwrap();
         let mut parts = redirect.path_segments().unwrap().skip(1);

@@ -11,10 +11,13 @@ use ilp_packet::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-fn cases(file: &str) -> Vec<Value> {
+/// The cases of a file, of which there are `count`, so that none is lost unnoticed.
+fn cases(file: &str, count: usize) -> Vec<Value> {
     let path = format!("{}/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    document["cases"].as_array().unwrap().clone()
+    let cases = document["cases"].as_array().unwrap().clone();
+    assert_eq!(cases.len(), count, "{file}");
+    cases
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -31,7 +34,7 @@ fn array32(value: &Value, key: &str) -> Option<[u8; 32]> {
 
 #[test]
 fn oer_primitives_agree_with_the_reference() {
-    for case in cases("oer") {
+    for case in cases("oer", 43) {
         let id = text(&case, "id");
         match text(&case, "op") {
             "varuint" => {
@@ -76,8 +79,12 @@ fn check_decoded_field(case: &Value, operation: &str) {
 
 #[test]
 fn addresses_are_judged_as_by_the_reference() {
-    for case in cases("ilp-addresses") {
-        let Some(address) = case["address"].as_str() else { continue };
+    for case in cases("ilp-addresses", 112) {
+        let Some(address) = case["address"].as_str() else {
+            // What is no text cannot be asked about here at all.
+            assert!(case["nonString"] == true && case["valid"] == false, "{case}");
+            continue;
+        };
         let parsed = AddressRef::new(address);
         assert_eq!(parsed.is_ok(), case["valid"].as_bool().unwrap(), "{case}");
         if let Ok(parsed) = parsed {
@@ -162,7 +169,7 @@ fn decode<'a>(decoder: &str, octets: &'a [u8]) -> Result<Packet<'a>, ParseError>
 
 #[test]
 fn packets_are_encoded_and_decoded_as_by_the_reference() {
-    for case in cases("ilp-packets") {
+    for case in cases("ilp-packets", 219) {
         let id = text(&case, "id");
         match text(&case, "op") {
             "roundtrip" => {
@@ -230,7 +237,7 @@ fn check_refused_to_encode(case: &Value) {
 #[test]
 fn the_detail_of_an_amount_too_large_is_read() {
     let mut seen = 0;
-    for case in cases("ilp-packets") {
+    for case in cases("ilp-packets", 219) {
         let note = text(&case, "note").to_owned();
         let Some(amounts) = note.strip_prefix("F08 detail data: received ") else { continue };
         let numbers: Vec<u64> =
@@ -251,7 +258,7 @@ fn dynamic_configuration_agrees_with_the_reference() {
         asset_code: "XRP".to_owned(),
     };
     let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-    for case in cases("ildcp") {
+    for case in cases("ildcp", 11) {
         match text(&case, "op") {
             "serve" => {
                 let request = octets(&case, "request");

@@ -21,6 +21,12 @@ pub enum PaymentError {
     /// A node on the path refused for good.
     #[error("ConnectorError")]
     ConnectorError,
+    /// The receiver has not answered at all.
+    #[error("EstablishmentFailed")]
+    EstablishmentFailed,
+    /// The receiver has answered without naming its asset.
+    #[error("UnknownDestinationAsset")]
+    UnknownDestinationAsset,
     /// The receiver named another asset than expected.
     #[error("DestinationAssetConflict")]
     DestinationAssetConflict,
@@ -56,6 +62,7 @@ impl PaymentError {
         matches!(
             self,
             Self::ConnectorError
+                | Self::EstablishmentFailed
                 | Self::InsufficientExchangeRate
                 | Self::RateProbeFailed
                 | Self::IdleTimeout

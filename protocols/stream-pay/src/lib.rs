@@ -8,6 +8,7 @@
 //! Polling again after each reply and at each announced instant is all a driver has to do; packets may be sent and
 //! replies handed in concurrently and in any order.
 
+mod asset_probe;
 mod close;
 mod error;
 mod exchange;
@@ -19,6 +20,7 @@ mod quote;
 mod rate_bounds;
 mod window;
 
+pub use asset_probe::AssetProbe;
 pub use close::Closer;
 pub use error::PaymentError;
 pub use exchange::Destination;

@@ -203,3 +203,24 @@ impl ConnectionDetails {
         Ok(details)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_token_is_that_of_the_reference() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/stream-crypto.json");
+        let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let octets = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
+        let mut checked = 0;
+        for case in document["cases"].as_array().unwrap().iter().filter(|case| case["kind"] == "sharedSecretFromToken")
+        {
+            let secret = ReceiverSecret::try_from(&octets(&case["serverSecret"])[..]).unwrap();
+            let shared = secret.shared_secret(&octets(&case["token"]));
+            assert_eq!(shared.as_bytes().to_vec(), octets(&case["sharedSecret"]), "{case}");
+            checked += 1;
+        }
+        assert_eq!(checked, 5);
+    }
+}

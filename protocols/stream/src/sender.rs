@@ -3,7 +3,7 @@
 //! Not how much to send or when; that is `stream-pay`.
 
 use clock::{Entropy, Timestamp};
-use ilp_packet::{Address, AmountTooLarge, Condition, ErrorCode, Fulfillment, PacketType, Prepare, Reply};
+use ilp_packet::{Address, AddressRef, AmountTooLarge, Condition, ErrorCode, Fulfillment, PacketType, Prepare, Reply};
 
 use crate::crypto::{ConnectionKeys, SharedSecret};
 use crate::frame::Frame;
@@ -101,8 +101,19 @@ impl Sender {
         self.next_sequence
     }
 
-    /// Encrypts and numbers a request.
+    /// Encrypts and numbers a request (RFC 29, section 5.2).
     pub fn make(&mut self, request: &Request<'_>, entropy: &dyn Entropy) -> Result<OutgoingPacket, SendError> {
+        let destination = self.destination.clone();
+        self.make_to(destination.as_ref(), request, entropy)
+    }
+
+    /// The same to another address of the receiver than the one this sender was made with.
+    pub fn make_to(
+        &mut self,
+        destination: AddressRef<'_>,
+        request: &Request<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<OutgoingPacket, SendError> {
         let sequence = self.next_sequence;
         if sequence >= SEQUENCE_MAX {
             return Err(SendError::SequenceExhausted);
@@ -121,7 +132,7 @@ impl Sender {
             amount: request.source_amount,
             expires_at: request.expires_at,
             execution_condition,
-            destination: self.destination.as_ref(),
+            destination,
             data: &data,
         };
         Ok(OutgoingPacket { sequence, prepare: prepare.encode(), fulfillment })

@@ -1,5 +1,5 @@
-//! `Pair`: a sender and a receiver on virtual time, joined by a path that delays, loses, reorders, duplicates and forges,
-//! whose rate moves and whose packet limit shrinks. No test sleeps, and a seed repeats a run.
+//! `Pair`: a sender and a receiver on virtual time, joined by a path that delays, loses, reorders, duplicates, forges and
+//! tampers, whose rate moves and whose packet limit shrinks. No test sleeps, and a seed repeats a run.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -9,7 +9,7 @@ use clock::{Entropy, SeededEntropy, Timestamp};
 use ilp_packet::{Address, ErrorCode, Fulfill, Fulfillment, Prepare, Reject, Reply};
 use money::{Asset, Ratio};
 use stream::RejectStyle;
-use stream_pay::{Outcome, OutgoingPrepare, PathEstimate, Payment, PaymentError, Poll, Quote, RateProbe};
+use stream_pay::{AssetProbe, Outcome, OutgoingPrepare, PathEstimate, Payment, PaymentError, Poll, Quote, RateProbe};
 
 use crate::support::{End, Hop, START};
 
@@ -18,9 +18,17 @@ use crate::support::{End, Hop, START};
 pub(crate) struct Weather {
     /// Milliseconds for the whole way there and back; each packet takes its own, so replies overtake each other.
     pub(crate) latency: (u64, u64),
+    /// The packet never reaches the receiver.
     pub(crate) lost: u64,
+    /// The packet reaches the receiver, its reply never the sender.
+    pub(crate) reply_lost: u64,
+    /// The reply comes after the packet has expired.
+    pub(crate) late: u64,
     pub(crate) duplicated: u64,
+    /// Answered by a node without the shared secret.
     pub(crate) forged: u64,
+    /// Answered by the receiver, its reply changed by a node on the way.
+    pub(crate) tampered: u64,
     /// Refused for now, with T04 and T05 in turn.
     pub(crate) refused: u64,
     /// From each instant on (milliseconds after the start), what the path does.
@@ -29,7 +37,51 @@ pub(crate) struct Weather {
 
 impl Weather {
     pub(crate) fn fair(hop: Hop) -> Self {
-        Self { latency: (1, 1), lost: 0, duplicated: 0, forged: 0, refused: 0, phases: vec![(0, hop)] }
+        Self {
+            latency: (1, 1),
+            lost: 0,
+            reply_lost: 0,
+            late: 0,
+            duplicated: 0,
+            forged: 0,
+            tampered: 0,
+            refused: 0,
+            phases: vec![(0, hop)],
+        }
+    }
+}
+
+/// How often each fault has really happened to a machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) lost: u64,
+    pub(crate) reply_lost: u64,
+    /// Late replies that the machine was still there to take.
+    pub(crate) late: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) forged: u64,
+    pub(crate) tampered: u64,
+    pub(crate) refused: u64,
+    /// Replies that came before the reply to an earlier packet.
+    pub(crate) reordered: u64,
+    /// Packets that passed at another rate than the first phase's.
+    pub(crate) rate_moved: u64,
+    /// Packets refused as too large for a limit below the first phase's.
+    pub(crate) limit_shrunk: u64,
+}
+
+impl std::ops::AddAssign for Faults {
+    fn add_assign(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.reply_lost += other.reply_lost;
+        self.late += other.late;
+        self.duplicated += other.duplicated;
+        self.forged += other.forged;
+        self.tampered += other.tampered;
+        self.refused += other.refused;
+        self.reordered += other.reordered;
+        self.rate_moved += other.rate_moved;
+        self.limit_shrunk += other.limit_shrunk;
     }
 }
 
@@ -44,12 +96,22 @@ pub(crate) struct Pair {
     entropy: SeededEntropy,
     replies: BinaryHeap<Reverse<DueReply>>,
     order: u64,
-    /// What each packet that was really fulfilled took from the sender and brought the receiver.
-    pub(crate) fulfilled: BTreeMap<u64, (u64, u64)>,
-    /// Packets whose Fulfill has reached the sender.
-    pub(crate) known: BTreeMap<u64, (u64, u64)>,
+    fulfilled: BTreeMap<u64, Fulfilled>,
+    /// Packets whose Fulfill has reached the sender: what left, and what it can know to have arrived.
+    known: BTreeMap<u64, (u64, u64)>,
     answered: BTreeSet<u64>,
+    expiries: BTreeMap<u64, Timestamp>,
+    /// Replies of earlier packets, for a forger to send again.
+    past: Vec<Vec<u8>>,
     pub(crate) packets: u64,
+    pub(crate) faults: Faults,
+}
+
+/// A packet that was really fulfilled.
+struct Fulfilled {
+    fulfillment: Fulfillment,
+    sent: u64,
+    delivered: u64,
 }
 
 /// What a pair can drive.
@@ -68,6 +130,16 @@ impl Machine for RateProbe {
     }
     fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
         self.handle_reply(now, sequence, octets);
+    }
+}
+
+impl Machine for AssetProbe {
+    type Output = Result<Asset, PaymentError>;
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Output> {
+        self.poll_prepare(now, entropy)
+    }
+    fn reply(&mut self, _now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(sequence, octets);
     }
 }
 
@@ -101,7 +173,10 @@ impl Pair {
             fulfilled: BTreeMap::new(),
             known: BTreeMap::new(),
             answered: BTreeSet::new(),
+            expiries: BTreeMap::new(),
+            past: Vec::new(),
             packets: 0,
+            faults: Faults::default(),
         }
     }
 
@@ -119,6 +194,7 @@ impl Pair {
         for _ in 0..1_000_000 {
             while self.replies.peek().is_some_and(|Reverse((due, ..))| *due <= self.now) {
                 let Some(Reverse((_, _, sequence, reply))) = self.replies.pop() else { break };
+                self.faults.late += u64::from(self.expiries.get(&sequence).is_some_and(|expiry| *expiry < self.now));
                 self.note_reply(sequence, &reply);
                 machine.reply(self.now, sequence, &reply);
                 machine.check();
@@ -140,30 +216,47 @@ impl Pair {
 
     /// The first reply to a packet decides; a later one changes nothing.
     fn note_reply(&mut self, sequence: u64, reply: &[u8]) {
+        self.faults.reordered += u64::from(self.answered.last().is_some_and(|last| *last > sequence));
         if !self.answered.insert(sequence) {
             return;
         }
-        let genuine = matches!(Reply::parse(reply), Ok(Reply::Fulfill(fulfill)) if !fulfill.data.is_empty());
-        if let Some(amounts) = self.fulfilled.get(&sequence).filter(|_| genuine) {
-            self.known.insert(sequence, *amounts);
+        let Some(fulfilled) = self.fulfilled.get(&sequence) else { return };
+        if let Ok(Reply::Fulfill(fulfill)) = Reply::parse(reply)
+            && fulfill.fulfillment == fulfilled.fulfillment
+        {
+            // Without the receiver's word only the minimum is certain, which the receiver has kept by fulfilling.
+            let told = self.end.keys.open(fulfill.data).is_ok();
+            let delivered = if told { fulfilled.delivered } else { self.end.minima[&sequence] };
+            self.known.insert(sequence, (fulfilled.sent, delivered));
         }
     }
 
     fn carry(&mut self, packet: &OutgoingPrepare) {
         self.packets += 1;
+        self.expiries.insert(packet.sequence, packet.expires_at);
         let (least, most) = self.weather.latency;
         let latency = least + self.random() % (most - least + 1);
         if self.happens(self.weather.lost) {
+            self.faults.lost += 1;
             return;
         }
         let reply = if self.happens(self.weather.forged) {
+            self.faults.forged += 1;
             self.forge(&packet.packet)
         } else {
-            self.answer(packet, latency / 2)
+            let genuine = self.answer(packet, latency / 2);
+            self.past.push(genuine.clone());
+            if self.happens(self.weather.tampered) { self.tamper(genuine) } else { genuine }
         };
+        if self.happens(self.weather.reply_lost) {
+            self.faults.reply_lost += 1;
+            return;
+        }
         let copies = if self.happens(self.weather.duplicated) { 3 } else { 1 };
+        self.faults.duplicated += copies - 1;
+        let held_back = if self.happens(self.weather.late) { 20_000 } else { 0 };
         for copy in 0..copies {
-            let due = self.now + Duration::from_millis(latency * (copy + 1));
+            let due = self.now + Duration::from_millis(held_back + latency * (copy + 1));
             self.order += 1;
             self.replies.push(Reverse((due, self.order, packet.sequence, reply.clone())));
         }
@@ -174,6 +267,7 @@ impl Pair {
         let prepare = Prepare::parse(&packet.packet).unwrap();
         assert_eq!(prepare.expires_at, packet.expires_at);
         if self.happens(self.weather.refused) {
+            self.faults.refused += 1;
             let code = if self.random().is_multiple_of(2) {
                 ErrorCode::T04InsufficientLiquidity
             } else {
@@ -184,10 +278,16 @@ impl Pair {
         let arrives = self.now + Duration::from_millis(way_there);
         let age = u64::try_from(arrives.saturating_since(START).as_millis()).unwrap();
         let (_, hop) = self.weather.phases.iter().rev().find(|(from, _)| *from <= age).unwrap();
+        let (_, first) = &self.weather.phases[0];
         let amount = match hop.pass(prepare.amount) {
             Ok(amount) => amount,
-            Err(reject) => return reject,
+            Err(reject) => {
+                let shrunk = first.max_packet.is_none_or(|maximum| prepare.amount <= maximum);
+                self.faults.limit_shrunk += u64::from(shrunk && hop.max_packet < first.max_packet);
+                return reject;
+            }
         };
+        self.faults.rate_moved += u64::from(hop.rate != first.rate);
         // A receiver fulfils zero, so a connector must not let an amount vanish in rounding.
         if amount == 0 && prepare.amount > 0 {
             return Reject::new(ErrorCode::R01InsufficientSourceAmount, connector.as_ref()).encode();
@@ -195,9 +295,26 @@ impl Pair {
         let before = self.end.received;
         let reply = self.end.receive(&prepare, amount, arrives);
         if self.end.received > before {
-            self.fulfilled.insert(packet.sequence, (prepare.amount, self.end.received - before));
+            let fulfillment = self.end.keys.fulfillment(prepare.data);
+            let fulfilled = Fulfilled { fulfillment, sent: prepare.amount, delivered: self.end.received - before };
+            self.fulfilled.insert(packet.sequence, fulfilled);
         }
         reply
+    }
+
+    /// What a node that wants to do harm may make of a reply it cannot read.
+    fn tamper(&mut self, reply: Vec<u8>) -> Vec<u8> {
+        self.faults.tampered += 1;
+        match (Reply::parse(&reply), self.random() % 3) {
+            (Ok(Reply::Fulfill(fulfill)), 0) => Fulfill { data: b"", ..fulfill }.encode(),
+            (Ok(Reply::Fulfill(fulfill)), 1) => {
+                let data: Vec<u8> = fulfill.data.iter().map(|octet| octet ^ 1).collect();
+                Fulfill { data: &data, ..fulfill }.encode()
+            }
+            (Ok(Reply::Reject(reject)), 0) => Reject { code: ErrorCode::T00InternalError, ..reject }.encode(),
+            (Ok(Reply::Reject(reject)), 1) => Reject { data: b"", ..reject }.encode(),
+            _ => reply[..reply.len() / 2].to_vec(),
+        }
     }
 
     /// What somebody on the path without the shared secret might send instead of the reply.
@@ -205,11 +322,15 @@ impl Pair {
         let prepare = Prepare::parse(packet).unwrap();
         let mut data = prepare.data.to_vec();
         let noise: [u8; 32] = (&self.entropy as &dyn Entropy).bytes();
-        match self.random() % 5 {
+        match self.random() % 6 {
             0 => Fulfill { fulfillment: Fulfillment::new(noise), data: &data }.encode(),
             1 => noise.to_vec(),
             2 => Reject::new(ErrorCode::F08AmountTooLarge, prepare.destination).with_data(&noise).encode(),
             3 => Reject::new(ErrorCode::F99ApplicationError, prepare.destination).with_data(&data).encode(),
+            4 if !self.past.is_empty() => {
+                let index = usize::try_from(self.random()).unwrap_or_default() % self.past.len();
+                self.past[index].clone()
+            }
             _ => {
                 data.reverse();
                 Reject::new(ErrorCode::T00InternalError, prepare.destination).with_data(&data).encode()

@@ -6,9 +6,11 @@ use std::time::Duration;
 use ilp_packet::ErrorCode;
 use money::{Asset, Ratio};
 use proptest::prelude::*;
-use stream_pay::{Payment, PaymentError, Quote, QuoteTerms, RateBounds, RateProbe, Slippage, Target};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use stream_pay::{AssetProbe, Payment, PaymentError, Quote, QuoteTerms, RateBounds, RateProbe, Slippage, Target};
 
-use crate::pair::{Pair, Watched, Weather, ratio};
+use crate::pair::{Faults, Pair, Watched, Weather, ratio};
 use crate::support::Hop;
 
 fn hop(rate: Ratio, max_packet: u64) -> Hop {
@@ -34,36 +36,47 @@ fn quote(target: Target, rate: Ratio, kept: u64, max_packet: u64) -> Option<Quot
 
 /// Ordinary to dreadful; each phase has its own rate and limit.
 fn weathers(rate: Ratio, max_packet: u64) -> impl Strategy<Value = Weather> {
-    let phase = (0u64..3000, 50u64..150, 1u64..4);
+    let phase = (0u64..3000, 50u64..150, 1u64..4, any::<bool>(), prop::option::weighted(0.2, 1u64..100_000));
     let per_mille = || prop_oneof![3 => Just(0u64), 1 => 0u64..100];
-    ((1u64..50, 0u64..400), per_mille(), per_mille(), per_mille(), per_mille(), prop::collection::vec(phase, 0..3))
-        .prop_map(move |((least, spread), lost, duplicated, forged, refused, later)| {
+    let losses = (per_mille(), per_mille(), per_mille());
+    let lies = (per_mille(), per_mille(), per_mille());
+    ((1u64..50, 0u64..400), losses, lies, per_mille(), prop::collection::vec(phase, 0..3)).prop_map(
+        move |((least, spread), (lost, reply_lost, late), (duplicated, forged, tampered), refused, later)| {
             let mut phases = vec![(0, hop(rate, max_packet))];
-            for (at, per_cent, shrink) in later {
+            for (at, per_cent, shrink, without_detail, t04_above) in later {
                 let moved = rate.checked_mul(&ratio(per_cent, 100)).unwrap();
-                phases.push((at, hop(moved, (max_packet / shrink).max(1))));
+                let hop = hop(moved, (max_packet / shrink).max(1));
+                phases.push((at, Hop { without_detail, t04_above, ..hop }));
             }
             phases.sort_by_key(|(at, _)| *at);
-            Weather { latency: (least, least + spread), lost, duplicated, forged, refused, phases }
-        })
+            let latency = (least, least + spread);
+            Weather { latency, lost, reply_lost, late, duplicated, forged, tampered, refused, phases }
+        },
+    )
+}
+
+/// A path, the weather on it, and what to pay over it.
+fn journeys() -> impl Strategy<Value = (Quote, Weather)> {
+    let path = (1u64..2000, 1u64..2000, 1u64..100_000);
+    (targets(), path, 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d, max_packet), kept, share)| {
+        let quote = quote(target, ratio(n, d), kept, share).unwrap();
+        (Just(quote), weathers(ratio(n, d), max_packet))
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
 
     #[test]
-    fn money_is_conserved_in_any_weather(
-        target in targets(), (n, d) in (1u64..2000, 1u64..2000), kept in 50u64..=100, share in 1u64..300,
-        seed in any::<u64>(),
-        weather in (1u64..2000, 1u64..2000, 1u64..100_000).prop_flat_map(|(n, d, max)| weathers(ratio(n, d), max)),
+    fn money_is_conserved_in_any_weather((quote, weather) in journeys(), seed in any::<u64>()) {
+        travel(&quote, weather, seed);
+    }
+
+    #[test]
+    fn money_is_conserved_when_the_path_is_another_than_the_quoted_one(
+        (quote, _) in journeys(), (_, weather) in journeys(), seed in any::<u64>(),
     ) {
-        let Some(quote) = quote(target, ratio(n, d), kept, share) else { return Ok(()) };
-        let mut pair = Pair::new(weather, seed);
-        let payment = Payment::new(&pair.end.destination, &quote, None).unwrap();
-        let mut payment = Watched(payment, quote.max_source_amount);
-        let (outcome, _) = pair.drive(&mut payment);
-        prop_assert_eq!(payment.0.source_in_flight(), 0);
-        pair.assert_conserved(&outcome, &quote);
+        travel(&quote, weather, seed);
     }
 
     #[test]
@@ -106,6 +119,46 @@ proptest! {
             prop_assert!(estimate.rates.low() < estimate.rates.high());
             prop_assert!(estimate.max_packet_amount > 0);
         }
+    }
+
+    #[test]
+    fn an_asset_is_told_as_the_receiver_names_it_or_not_at_all((_, weather) in journeys(), seed in any::<u64>()) {
+        let mut pair = Pair::new(weather, seed);
+        let destination = pair.end.destination.clone();
+        let (named, took) = pair.drive(&mut AssetProbe::new(destination.address, &destination.shared_secret));
+        prop_assert!(took <= Duration::from_secs(20));
+        prop_assert_eq!(pair.end.received, 0);
+        match named {
+            Ok(asset) => prop_assert_eq!(asset, destination.asset),
+            Err(error) => {
+                prop_assert!(matches!(error, PaymentError::EstablishmentFailed | PaymentError::UnknownDestinationAsset));
+            }
+        }
+    }
+}
+
+/// Pays `quote` in `weather` and checks the books of both ends; gives what went wrong on the way.
+fn travel(quote: &Quote, weather: Weather, seed: u64) -> Faults {
+    let mut pair = Pair::new(weather, seed);
+    let payment = Payment::new(&pair.end.destination, quote, None).unwrap();
+    let mut payment = Watched(payment, quote.max_source_amount);
+    let (outcome, _) = pair.drive(&mut payment);
+    assert_eq!(payment.0.source_in_flight(), 0);
+    pair.assert_conserved(&outcome, quote);
+    pair.faults
+}
+
+#[test]
+fn every_kind_of_fault_really_happens_to_the_payments_of_the_properties() {
+    let (mut runner, mut faults) = (TestRunner::deterministic(), Faults::default());
+    for seed in 0..400 {
+        let (quote, weather) = journeys().new_tree(&mut runner).unwrap().current();
+        faults += travel(&quote, weather, seed);
+    }
+    let Faults { lost, reply_lost, late, duplicated, forged, tampered, refused, .. } = faults;
+    let Faults { reordered, rate_moved, limit_shrunk, .. } = faults;
+    for count in [lost, reply_lost, late, duplicated, forged, tampered, refused, reordered, rate_moved, limit_shrunk] {
+        assert!(count >= 10, "{faults:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! A path of hops that ends in a real receiver, for driving probes and payments without a network.
 
+use std::collections::BTreeMap;
+
 use clock::{SeededEntropy, Timestamp};
 use ilp_packet::{Address, AmountTooLarge, Condition, ErrorCode, Prepare, Reject};
 use money::{Asset, Ratio};
@@ -47,6 +49,8 @@ pub(crate) struct End {
     pub(crate) destination: Destination,
     pub(crate) keys: ConnectionKeys,
     pub(crate) received: u64,
+    /// The minimum each request has named.
+    pub(crate) minima: BTreeMap<u64, u64>,
     receiver: StreamReceiver,
     entropy: SeededEntropy,
 }
@@ -61,11 +65,14 @@ impl End {
         let credentials = receiver.issue(&details, &entropy).unwrap();
         let keys = credentials.shared_secret.keys();
         let destination = Destination { address: credentials.address, shared_secret: credentials.shared_secret, asset };
-        Self { destination, keys, received: 0, receiver, entropy }
+        Self { destination, keys, received: 0, minima: BTreeMap::new(), receiver, entropy }
     }
 
     /// The reply of the receiver to `prepare` arriving with `amount`; money is always taken.
     pub(crate) fn receive(&mut self, prepare: &Prepare<'_>, amount: u64, now: Timestamp) -> Vec<u8> {
+        let plaintext = self.read(prepare);
+        let request = StreamPacket::parse(&plaintext).unwrap();
+        self.minima.insert(request.sequence, request.prepare_amount);
         match self.receiver.evaluate(&Prepare { amount, ..*prepare }, now, &self.entropy) {
             Decision::Reply(reply) => reply,
             Decision::Money(money) => {
@@ -93,6 +100,9 @@ pub(crate) fn frame_texts(plaintext: &[u8]) -> Vec<String> {
     let text = |frame| match frame {
         Frame::ConnectionMaxStreamId { max_stream_id } => format!("ConnectionMaxStreamId({max_stream_id})"),
         Frame::ConnectionMaxData { max_offset } => format!("ConnectionMaxData({max_offset})"),
+        Frame::ConnectionNewAddress { source_account } => {
+            format!("ConnectionNewAddress({:?})", String::from_utf8_lossy(source_account))
+        }
         Frame::StreamMoney { stream_id, shares } => format!("StreamMoney({stream_id},{shares})"),
         Frame::ConnectionClose { code, .. } => format!("ConnectionClose({})", code.octet()),
         other => format!("{other:?}"),

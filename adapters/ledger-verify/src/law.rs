@@ -1,0 +1,59 @@
+//! What a movement does to the totals of its two accounts.
+//!
+//! Told by the journal's meaning alone, not by the code that writes it.
+
+use ledger::{AccountFlags, Balances, Cause, NewTransfer};
+
+/// What a movement does, the same on both of its sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) reserved: u128,
+    pub(crate) released: u128,
+    pub(crate) posted: u128,
+}
+
+impl Change {
+    /// What `transfer` does when made by itself.
+    pub(crate) fn made(transfer: &NewTransfer) -> Self {
+        if transfer.flags.pending {
+            Self { reserved: transfer.amount, ..Self::default() }
+        } else {
+            Self { posted: transfer.amount, ..Self::default() }
+        }
+    }
+
+    /// What `transfer` does when it decides the reservation `reserved`, for the reason `cause`.
+    pub(crate) fn decided(cause: Cause, transfer: &NewTransfer, reserved: &NewTransfer) -> Self {
+        let posts = matches!(cause, Cause::Settled { .. }) && transfer.flags.post_pending_transfer;
+        Self { released: reserved.amount, posted: if posts { transfer.amount } else { 0 }, ..Self::default() }
+    }
+
+    /// The debit account's totals after the change; `None` if they would leave their range.
+    pub(crate) fn debit(&self, before: Balances) -> Option<Balances> {
+        let (debits_pending, debits_posted) = self.apply(before.debits_pending, before.debits_posted)?;
+        Some(Balances { debits_pending, debits_posted, ..before })
+    }
+
+    /// The credit account's totals after the change; `None` if they would leave their range.
+    pub(crate) fn credit(&self, before: Balances) -> Option<Balances> {
+        let (credits_pending, credits_posted) = self.apply(before.credits_pending, before.credits_posted)?;
+        Some(Balances { credits_pending, credits_posted, ..before })
+    }
+
+    fn apply(&self, pending: u128, posted: u128) -> Option<(u128, u128)> {
+        let pending = pending.checked_add(self.reserved)?.checked_sub(self.released)?;
+        Some((pending, posted.checked_add(self.posted)?))
+    }
+}
+
+/// Whether an account with these flags may have these totals.
+pub(crate) fn within_limits(flags: AccountFlags, balances: Balances) -> bool {
+    let Balances { debits_pending, debits_posted, credits_pending, credits_posted } = balances;
+    let (Some(debits), Some(credits)) =
+        (debits_pending.checked_add(debits_posted), credits_pending.checked_add(credits_posted))
+    else {
+        return false;
+    };
+    (!flags.debits_must_not_exceed_credits || debits <= credits_posted)
+        && (!flags.credits_must_not_exceed_debits || credits <= debits_posted)
+}

@@ -1,0 +1,226 @@
+//! One look at a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
+//!
+//! Everything is read as of one instant and within fixed limits, so a look costs the same however long the journal
+//! is and however many accounts there are. What one look does not cover, later ones do in turns.
+
+use std::collections::HashMap;
+
+use ledger::{AccountId, AccountState, Balances, Entry, Event};
+
+use crate::VerifyError;
+use crate::alarm::{Alarm, AlarmKind};
+use crate::footprints::Footprints;
+use crate::movements::Movements;
+use crate::rows::{JournalRow, Rows};
+use crate::stretch::Stretch;
+use crate::sums::Sums;
+
+/// How much one look reads at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries that are new since the look before.
+    pub new_entries: u32,
+    /// Entries of the past, from the first to the last in turns.
+    pub old_entries: u32,
+    /// Accounts held against their last entries and summed, in turns.
+    pub accounts: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { new_entries: 8192, old_entries: 8192, accounts: 2048 }
+    }
+}
+
+/// What is remembered from look to look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// Ends with the newest entry seen. Begins where the first look finds the journal's end.
+    newest: Option<Stretch>,
+    past: Stretch,
+    sums: Sums,
+}
+
+/// What a look has read and found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) new_entries: u64,
+    pub(crate) old_entries: u64,
+    pub(crate) accounts: u64,
+    /// More is new than one look takes.
+    pub(crate) behind: bool,
+}
+
+/// Takes one look.
+pub(crate) async fn look<R: Rows>(rows: &mut R, state: &mut State, limits: Limits) -> Result<Findings, VerifyError> {
+    let mut findings = Findings::default();
+    let last = rows.last().await?;
+    head(rows, last.as_ref(), &mut findings).await?;
+    newest(rows, last.as_ref(), state, limits.new_entries, &mut findings).await?;
+    past(rows, state, limits.old_entries, &mut findings).await?;
+    if !findings.behind {
+        accounts(rows, &mut state.sums, limits.accounts, &mut findings).await?;
+    }
+    Ok(findings)
+}
+
+/// The head row must name the last entry.
+async fn head<R: Rows>(rows: &mut R, last: Option<&JournalRow>, findings: &mut Findings) -> Result<(), VerifyError> {
+    let Some((seq, hash)) = rows.head().await? else { return Ok(()) };
+    let names_last = last.map_or(seq == 0, |last| (last.seq, &last.hash) == (seq, &hash));
+    if !names_last {
+        let end = last.map_or(0, |last| last.seq);
+        let reason = format!("the head says entry {seq}, the journal ends with entry {end} or with another hash");
+        findings.alarms.push(Alarm::new(AlarmKind::HeadDiffers, format_args!("{seq}-{end}"), &[&hash], reason));
+    }
+    Ok(())
+}
+
+/// What was written since the last look: chained to what was seen then, and lawful.
+async fn newest<R: Rows>(
+    rows: &mut R,
+    last: Option<&JournalRow>,
+    state: &mut State,
+    limit: u32,
+    findings: &mut Findings,
+) -> Result<(), VerifyError> {
+    let end_now = last.map_or(0, |last| last.seq);
+    let Some(seen) = state.newest else {
+        state.newest = Some(last.map(Stretch::ending_with).unwrap_or_default());
+        return Ok(());
+    };
+    let end = seen.end();
+    if end_now < end {
+        let (from, reason) = (end_now + 1, format!("the journal ended with entry {end}, now with entry {end_now}"));
+        findings.alarms.push(Alarm::new(AlarmKind::JournalShortened, format_args!("{from}-{end}"), &[], reason));
+        state.newest = Some(last.map(Stretch::ending_with).unwrap_or_default());
+        state.sums = Sums::default();
+        return Ok(());
+    }
+    // With the last entry seen, and the one it follows.
+    let found = rows.journal(end.saturating_sub(1).max(1), limit.saturating_add(2)).await?;
+    let (known, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.seq <= end);
+    let mut stretch = anchor(seen, &known, &mut findings.alarms);
+    let raised = findings.alarms.len();
+    let mut entries = Vec::with_capacity(new.len());
+    for row in &new {
+        entries.extend(stretch.follow(row, &mut findings.alarms));
+    }
+    findings.new_entries = new.len() as u64;
+    findings.behind = stretch.end() < end_now;
+    state.newest = Some(stretch);
+    let movements = Movements::of(entries);
+    let records = rows.records(&movements.looked_up()).await?;
+    movements.judge(&records, &mut state.sums, &mut findings.alarms);
+    if findings.alarms.len() > raised {
+        // What these entries did to the sums is not certain.
+        state.sums = Sums::default();
+    }
+    Ok(())
+}
+
+/// The stretch that ends with the last entry seen, as that is stored now.
+fn anchor(seen: Stretch, known: &[JournalRow], alarms: &mut Vec<Alarm>) -> Stretch {
+    let end = seen.end();
+    if end == 0 {
+        return seen;
+    }
+    // If it is missing, or what it follows is, the look at the past says so.
+    let Some(row) = known.iter().find(|row| row.seq == end) else { return seen };
+    if seen.still_ends_with(row) {
+        return seen;
+    }
+    let raised = alarms.len();
+    let mut stretch = match known.iter().find(|row| row.seq + 1 == end) {
+        Some(before) => Stretch::ending_with(before),
+        None if end == 1 => Stretch::default(),
+        None => return seen,
+    };
+    stretch.follow(row, alarms);
+    if alarms.len() == raised {
+        let found: [&[u8]; 2] = [&row.hash, &row.record];
+        let reason = format!("entry {end} is another one than before, chained as if it had always been there");
+        alarms.push(Alarm::new(AlarmKind::JournalRewritten, end, &found, reason));
+    }
+    stretch
+}
+
+/// A stretch of the past: chained, and what it left in the other tables is there.
+async fn past<R: Rows>(
+    rows: &mut R,
+    state: &mut State,
+    limit: u32,
+    findings: &mut Findings,
+) -> Result<(), VerifyError> {
+    let found = rows.journal(state.past.end() + 1, limit).await?;
+    let mut footprints = Footprints::default();
+    for row in &found {
+        if let Some(entry) = state.past.follow(row, &mut findings.alarms) {
+            footprints.expect(&entry);
+        }
+    }
+    footprints.check(rows, &mut findings.alarms).await?;
+    findings.old_entries = found.len() as u64;
+    if found.len() < limit as usize {
+        state.past = Stretch::default();
+    }
+    Ok(())
+}
+
+/// A slice of the accounts: each as its last entry left it; and after the last slice, that all sum to zero.
+async fn accounts<R: Rows>(
+    rows: &mut R,
+    sums: &mut Sums,
+    limit: u32,
+    findings: &mut Findings,
+) -> Result<(), VerifyError> {
+    let slice = rows.accounts_after(sums.summed_through(), limit).await?;
+    let states: Vec<_> = slice.iter().map(|(_, stored)| AccountState::decode(stored).ok()).collect();
+    let last_entries: Vec<u64> = states.iter().flatten().map(|state| state.last_entry).collect();
+    let records = rows.records(&last_entries).await?;
+    for ((id, stored), state) in slice.iter().zip(states) {
+        let agrees = state.is_some_and(|state| is_as_its_last_entry_left_it(*id, &state, &records));
+        if !agrees {
+            let reason = match state {
+                Some(state) => format!("account {id} is not as its last entry, {}, left it", state.last_entry),
+                None => format!("the state of account {id} is malformed"),
+            };
+            findings.alarms.push(Alarm::new(AlarmKind::AccountDiffers, id, &[stored], reason));
+        }
+        let (ledger, balances) =
+            state.map_or((0, Balances::default()), |state| (state.account.created.ledger, state.account.balances()));
+        sums.stored(*id, ledger, balances);
+    }
+    findings.accounts = slice.len() as u64;
+    if slice.len() < limit as usize {
+        for unbalanced in sums.finish() {
+            let (ledger, posted, pending) = (unbalanced.ledger, unbalanced.posted, unbalanced.pending);
+            // The difference stays the same while lawful movements go on, so the same fault has the same name.
+            findings.alarms.push(Alarm::new(
+                AlarmKind::NotConserved,
+                format_args!("{ledger}/{posted}/{pending}"),
+                &[],
+                format!(
+                    "ledger {ledger} does not sum to zero: debits less credits are {posted} posted, {pending} pending"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_as_its_last_entry_left_it(id: AccountId, state: &AccountState, records: &HashMap<u64, Vec<u8>>) -> bool {
+    let record = records.get(&state.last_entry).map(Vec::as_slice).unwrap_or_default();
+    let told = Entry::decode(state.last_entry, record).ok().and_then(|entry| standing(&entry, id));
+    state.account.created.id == id && told == Some((state.movements, state.account.balances()))
+}
+
+/// How many movements an account has had and its totals, after an entry it takes part in.
+pub(crate) fn standing(entry: &Entry, account: AccountId) -> Option<(u64, Balances)> {
+    match &entry.event {
+        Event::Moved(movement) => movement.posting_of(account).map(|posting| (posting.ordinal, posting.balances)),
+        Event::AccountCreated(created) => (created.id == account).then(|| (0, Balances::default())),
+        Event::IdSpent(_) => None,
+    }
+}
