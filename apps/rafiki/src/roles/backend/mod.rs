@@ -15,7 +15,9 @@ use jobs::Worker;
 use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup};
+use payments::{
+    AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup,
+};
 use payments_model::{Secret, TenantId};
 use payments_store::Store;
 use rates::{HttpRates, Rates, RatesSettings};
@@ -172,8 +174,10 @@ pub(crate) async fn start(
     for worker in payments.workers() {
         running.work(|stop| worker.run(stop));
     }
-    let deliverer = deliverer(config, &store, targets, ground);
-    running.work(|stop| deliverer.run(stop));
+    if config.workers.webhooks > 0 {
+        let deliverer = deliverer(config, &store, targets, ground);
+        running.work(|stop| deliverer.run(stop));
+    }
     running.work(|stop| async move { directory.follow(stop).await });
     running.work(|_| async move {
         // Credits of a process that died before it could note them.
@@ -212,7 +216,7 @@ fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> Conne
 }
 
 fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
-    let payments = &config.payments;
+    let (payments, workers) = (&config.payments, &config.workers);
     let defaults = PaymentsSettings::new(
         config.open_payments_url.clone(),
         operator,
@@ -228,6 +232,7 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
         incoming_approval: payments
             .incoming_approval
             .map(|approval| IncomingApproval { timeout: approval.timeout, interval: approval.interval }),
+        at_once: AtOnce::of_workers(workers.outgoing_payments, workers.incoming_payments, workers.wallet_addresses),
         ..defaults
     }
 }
