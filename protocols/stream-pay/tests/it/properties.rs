@@ -153,14 +153,14 @@ fn travel(quote: &Quote, weather: Weather, seed: u64) -> Faults {
 #[test]
 fn every_kind_of_fault_really_happens_to_the_payments_of_the_properties() {
     let (mut runner, mut faults) = (TestRunner::deterministic(), Faults::default());
-    for seed in 0..400 {
+    for seed in 0..100 {
         let (quote, weather) = journeys().new_tree(&mut runner).unwrap().current();
         faults += travel(&quote, weather, seed);
     }
     let Faults { lost, reply_lost, late, duplicated, forged, tampered, refused, .. } = faults;
     let Faults { reordered, rate_moved, limit_shrunk, .. } = faults;
     for count in [lost, reply_lost, late, duplicated, forged, tampered, refused, reordered, rate_moved, limit_shrunk] {
-        assert!(count >= 10, "{faults:?}");
+        assert!(count >= 3, "{faults:?}");
     }
 }
 
