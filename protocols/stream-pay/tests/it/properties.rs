@@ -57,11 +57,19 @@ fn weathers(rate: Ratio, max_packet: u64) -> impl Strategy<Value = Weather> {
     )
 }
 
-/// A path, the weather on it, and what to pay over it.
+/// A path, the weather on it, and what to pay over it. At first the path takes the packets it was quoted to take.
 fn journeys() -> impl Strategy<Value = (Quote, Weather)> {
-    let path = (1u64..2000, 1u64..2000, 1u64..100_000);
-    (targets(), path, 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d, max_packet), kept, share)| {
+    (targets(), (1u64..2000, 1u64..2000), 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d), kept, share)| {
         let quote = quote(target, ratio(n, d), kept, share).unwrap();
+        (Just(quote), weathers(ratio(n, d), quote.max_packet_amount))
+    })
+}
+
+/// The same where the path is another than the quoted one from the start.
+fn detours() -> impl Strategy<Value = (Quote, Weather)> {
+    (journeys(), (1u64..2000, 1u64..2000), 1u64..100_000).prop_flat_map(|((quote, _), (n, d), max_packet)| {
+        // Not so small that a payment takes thousands of packets.
+        let max_packet = max_packet.max(quote.max_source_amount / 300);
         (Just(quote), weathers(ratio(n, d), max_packet))
     })
 }
@@ -76,7 +84,7 @@ proptest! {
 
     #[test]
     fn money_is_conserved_when_the_path_is_another_than_the_quoted_one(
-        (quote, _) in journeys(), (_, weather) in journeys(), seed in any::<u64>(),
+        (quote, weather) in detours(), seed in any::<u64>(),
     ) {
         travel(&quote, weather, seed);
     }
@@ -160,7 +168,7 @@ fn every_kind_of_fault_really_happens_to_the_payments_of_the_properties() {
     let Faults { lost, reply_lost, late, duplicated, forged, tampered, refused, .. } = faults;
     let Faults { reordered, rate_moved, limit_shrunk, .. } = faults;
     for count in [lost, reply_lost, late, duplicated, forged, tampered, refused, reordered, rate_moved, limit_shrunk] {
-        assert!(count >= 3, "{faults:?}");
+        assert!(count >= 10, "{faults:?}");
     }
 }
 
