@@ -73,6 +73,7 @@ async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> S
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
         clock: clock.clone(),
         entropy: entropy.clone(),
+        counts: DeliveryCounts::default(),
     };
     let handler = Arc::new(deliverer);
     let worker = Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
