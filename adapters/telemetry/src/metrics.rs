@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_shown_before_it_is_counted_for_the_first_time() {
         let metrics = Metrics::new();
-        metrics.gather(|| (metrics::counter!(LEDGER_LOOKS_FAILED), metrics::gauge!(LEDGER_FAULTS)));
+        let _handles = metrics.gather(|| (metrics::counter!(LEDGER_LOOKS_FAILED), metrics::gauge!(LEDGER_FAULTS)));
         let text = metrics.render();
         assert!(text.contains("rafiki_ledger_looks_failed_total 0\n"), "{text}");
         assert!(text.contains("rafiki_ledger_faults 0\n"), "{text}");

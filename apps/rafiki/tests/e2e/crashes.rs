@@ -148,7 +148,7 @@ async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() ->
 }
 
 /// Asks every 100 ms until there is an answer or the limit is reached.
-async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, ask: impl Fn() -> F) -> Option<T> {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, ask: impl Fn() -> F) -> Option<T> {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
