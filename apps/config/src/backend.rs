@@ -14,6 +14,7 @@ use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything a backend needs to know.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
 pub struct Backend {
     /// `NODE_ENV`.
     pub mode: Mode,
@@ -47,8 +48,12 @@ pub struct Backend {
     pub card_service_url: Option<Url>,
     /// `TRUST_PROXY`: believe `X-Forwarded-*`.
     pub trust_proxy: bool,
+    /// How old signatures may be.
+    pub signature_age: SignatureAge,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`.
     pub spsp: bool,
+    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
+    pub stream_legacy_rejects: bool,
     /// `LISTEN_ADDRESS` all listeners bind to.
     pub listen_address: std::net::IpAddr,
     /// Ports of the listeners; 0 lets the system choose.
@@ -288,7 +293,9 @@ impl Backend {
             log_level: read_log_level(r),
             card_service_url: r.url("CARD_SERVICE_URL"),
             trust_proxy: r.flag("TRUST_PROXY", false),
+            signature_age: SignatureAge::read(r),
             spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
+            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", false),
             listen_address: read_listen_address(r),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             two_phase_timeout: Duration::from_secs(r.number("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", 5, 1..=86_400)),
@@ -423,6 +430,24 @@ fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
     })
 }
 
+/// How old signatures of Open Payments and GNAP requests may be (http-signatures section 6.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureAge {
+    /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.
+    pub max_age: Duration,
+    /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
+    pub clock_skew: Duration,
+}
+
+impl SignatureAge {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        Self {
+            max_age: Duration::from_secs(r.number("SIGNATURE_MAX_AGE_SECONDS", 300, 0..=86_400)),
+            clock_skew: Duration::from_secs(r.number("SIGNATURE_CLOCK_SKEW_SECONDS", 60, 0..=86_400)),
+        }
+    }
+}
+
 pub(crate) fn read_admin_api(r: &mut Reader<'_>) -> Option<AdminApi> {
     let secret = r.require_secret("ADMIN_API_SECRET");
     let signature_version = r.number("ADMIN_API_SIGNATURE_VERSION", 1, 0..=u32::MAX);
@@ -470,6 +495,8 @@ mod tests {
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);
+        let minutes = Duration::from_mins;
+        assert_eq!(backend.signature_age, SignatureAge { max_age: minutes(5), clock_skew: minutes(1) });
         assert_eq!(backend.accounting, Accounting::Sql);
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
         assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
@@ -508,6 +535,7 @@ mod tests {
             ("WALLET_ADDRESS_URL", "http://127.0.0.1:3001/.well-known/pay"),
             ("LOG_LEVEL", "loud"),
             ("REDIS_URL", "localhost"),
+            ("SIGNATURE_MAX_AGE_SECONDS", "-1"),
             ("OPERATOR_TENANT_ID", "operator"),
         ];
         for (name, value) in faults {

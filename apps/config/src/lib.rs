@@ -14,8 +14,8 @@ mod wallet;
 
 pub use auth::{Auth, AuthPorts, SameSite};
 pub use backend::{
-    Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Payments, RedisSettings, WalletAddresses, Webhooks,
-    Workers,
+    Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Payments, RedisSettings, SignatureAge,
+    WalletAddresses, Webhooks, Workers,
 };
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};

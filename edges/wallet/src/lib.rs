@@ -13,10 +13,12 @@ mod inbox;
 mod ledger_book;
 mod rates;
 pub mod seed;
+mod seed_file;
 mod seeding;
 mod store;
 mod wallet;
 
 pub use fees::{FeePolicy, FeeRule, charged};
+pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
 pub use wallet::{Ports, Settings, Wallet, WalletError, WebhookVerification};

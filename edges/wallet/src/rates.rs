@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn rates_are_served_digit_for_digit() {
-        let rates = Rates::from_seed(&crate::seed::playground_rates());
+        let rates = Rates::from_seed(&crate::seed::Seed::from_yaml(crate::seed::CLOUD_NINE).unwrap().rates);
         assert_eq!(
             serde_json::to_string(&rates.of("USD")).unwrap(),
             r#"{"base":"USD","rates":{"EUR":0.91,"JPY":147.71,"MXN":17.07}}"#

@@ -83,8 +83,8 @@ async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) 
                 name: Some(seed.name.clone()),
                 endpoint: seed.endpoint.clone(),
                 outgoing_token: seed.outgoing_token.clone(),
-                incoming_tokens: vec![seed.incoming_token.clone()],
-                routes: Vec::new(),
+                incoming_tokens: seed.incoming_tokens.clone(),
+                routes: seed.routes.clone(),
             };
             admin.update_peer(&change).await?;
         }
@@ -96,10 +96,10 @@ async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) 
             name: Some(seed.name.clone()),
             endpoint: seed.endpoint.clone(),
             outgoing_token: seed.outgoing_token.clone(),
-            incoming_tokens: vec![seed.incoming_token.clone()],
+            incoming_tokens: seed.incoming_tokens.clone(),
             max_packet_amount: seed.max_packet_amount,
             liquidity_threshold: Some(seed.liquidity_threshold),
-            routes: Vec::new(),
+            routes: seed.routes.clone(),
         };
         admin.create_peer(&new).await?
     };

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
-use wallet::seed::cloud_nine;
+use wallet::seed::{CLOUD_NINE, Seed};
 use wallet::{FeePolicy, Ports, Settings, Wallet, WebhookVerification};
 
 const SECRET: &str = "shared";
@@ -158,7 +158,7 @@ impl Bench {
             clock: dyn_clock(),
             entropy: testkit::entropy(1),
         };
-        let wallet = Wallet::new(settings, cloud_nine("http://localhost:4002"), ports);
+        let wallet = Wallet::new(settings, Seed::from_yaml(CLOUD_NINE).unwrap(), ports);
         Self { instance, wallet, clock, _database: database }
     }
 

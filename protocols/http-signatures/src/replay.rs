@@ -1,9 +1,9 @@
-//! Single use of nonces while their signatures are fresh.
+//! Single use of nonces while their signatures are fresh (RFC 9421 section 7.2.2).
 //!
 //! Signatures without a nonce are not refused when they come again: Ed25519 is deterministic and `created` counts seconds,
 //! so two honest equal requests within a second carry the same signature. Operations guard themselves against those.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use clock::Timestamp;
@@ -18,14 +18,14 @@ pub struct NonceReplayed;
 pub struct NonceWindow {
     window: Duration,
     capacity: usize,
-    seen: HashSet<String>,
+    seen: BTreeSet<String>,
     order: VecDeque<(Timestamp, String)>,
 }
 
 impl NonceWindow {
     /// A window of this length (the maximum age plus the clock skew of signatures) for at most `capacity` nonces.
     pub fn new(window: Duration, capacity: usize) -> Self {
-        Self { window, capacity: capacity.max(1), seen: HashSet::new(), order: VecDeque::new() }
+        Self { window, capacity: capacity.max(1), seen: BTreeSet::new(), order: VecDeque::new() }
     }
 
     /// Records the first use of `nonce` by the key `key_id` of `client`, and refuses every further one.

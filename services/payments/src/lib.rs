@@ -49,7 +49,7 @@ pub use live_receivers::LiveReceivers;
 pub use manage_receiver::{CompleteReceiverError, CreateReceiverError, NewReceiver};
 pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
-pub use settings::{IncomingApproval, PaymentsSettings};
+pub use settings::{AtOnce, IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
 pub use wallet_address_lookup::WalletAddressLookup;
 

@@ -359,4 +359,15 @@ on_each_database! {
         clock.advance(Duration::from_hours(1));
         assert_eq!(announce().await, 0);
     }
+    async fn what_the_settings_leave_to_other_processes_has_no_worker_here(database) {
+        let (node, _) = node(database).await;
+        let workers = |at_once| {
+            let mut parts = node.parts.clone();
+            parts.settings.at_once = at_once;
+            crate::Payments::new(parts).workers().len()
+        };
+        assert_eq!(workers(crate::AtOnce::of_workers(1, 1, 1)), 4);
+        assert_eq!(workers(crate::AtOnce::of_workers(0, 2, 1)), 2);
+        assert_eq!(workers(crate::AtOnce::of_workers(0, 0, 0)), 0);
+    }
 }

@@ -29,8 +29,8 @@ pub struct PaymentsSettings {
     pub incoming_payment_expiry_max: Duration,
     /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: tries in all.
     pub outgoing_attempts_max: u32,
-    /// Outgoing payments sent at once by this process.
-    pub sending_at_once: usize,
+    /// How much this process does at once.
+    pub at_once: AtOnce,
     /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
     pub incoming_approval: Option<IncomingApproval>,
 }
@@ -42,6 +42,29 @@ pub struct IncomingApproval {
     pub timeout: Duration,
     /// How often the decision is looked for, should its wake-up be lost.
     pub interval: Duration,
+}
+
+/// Jobs a process does at once, by what they are about; 0 leaves them to other processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Outgoing payments being sent.
+    pub outgoing_payments: usize,
+    /// Incoming payments being ended.
+    pub incoming_payments: usize,
+    /// Wallet addresses whose money is announced.
+    pub wallet_addresses: usize,
+}
+
+impl AtOnce {
+    /// `OUTGOING_PAYMENT_WORKERS`, `INCOMING_PAYMENT_WORKERS` and `WALLET_ADDRESS_WORKERS`. The reference counts loops
+    /// of one job each; here one worker does many at once.
+    pub fn of_workers(outgoing_payments: u16, incoming_payments: u16, wallet_addresses: u16) -> Self {
+        Self {
+            outgoing_payments: usize::from(outgoing_payments) * 64,
+            incoming_payments: usize::from(incoming_payments) * 4,
+            wallet_addresses: usize::from(wallet_addresses) * 4,
+        }
+    }
 }
 
 impl PaymentsSettings {
@@ -63,7 +86,7 @@ impl PaymentsSettings {
             quote_lifespan: Duration::from_mins(5),
             incoming_payment_expiry_max: Duration::from_hours(30 * 24),
             outgoing_attempts_max: 5,
-            sending_at_once: 64,
+            at_once: AtOnce::of_workers(1, 1, 1),
             incoming_approval: None,
         }
     }

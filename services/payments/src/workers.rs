@@ -14,15 +14,18 @@ impl Payments {
     /// The workers of outgoing payments, of those never funded, of incoming payments whose time is over, and of money
     /// paid straight to wallet addresses.
     ///
-    /// Each is run until shutdown, in as many processes as there are.
+    /// Each is run until shutdown, in as many processes as there are. What the settings leave to other processes has
+    /// no worker here.
     pub fn workers(&self) -> Vec<Worker> {
-        let at_once = self.settings().sending_at_once.max(1);
-        vec![
-            self.worker(SENDING_QUEUE, self.sending_handler(), at_once),
-            self.worker(FUNDING_QUEUE, self.unfunded_handler(), 4),
-            self.worker(EXPIRY_QUEUE, self.expiry_handler(), 4),
-            self.worker(WEB_MONETIZATION_QUEUE, self.web_monetization_handler(), 4),
-        ]
+        let at_once = self.settings().at_once;
+        let work = [
+            (SENDING_QUEUE, self.sending_handler(), at_once.outgoing_payments),
+            (FUNDING_QUEUE, self.unfunded_handler(), at_once.outgoing_payments.min(4)),
+            (EXPIRY_QUEUE, self.expiry_handler(), at_once.incoming_payments),
+            (WEB_MONETIZATION_QUEUE, self.web_monetization_handler(), at_once.wallet_addresses),
+        ];
+        let here = work.into_iter().filter(|(_, _, at_once)| *at_once > 0);
+        here.map(|(queue, handler, at_once)| self.worker(queue, handler, at_once)).collect()
     }
 
     fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use config::{DatabaseUrl, Environment};
 use uuid::Uuid;
-use wallet::seed::{Seed, cloud_nine, happy_life};
+use wallet::SeedFileError;
+use wallet::seed::{self, Seed};
 
 use super::ports::Ports;
 use crate::cli::InstitutionName;
@@ -91,12 +92,15 @@ impl Institution {
     }
 
     /// What it begins with; its peer's connector listens on `peer_connector`.
-    pub(crate) fn seed(&self, peer_connector: u16) -> Seed {
-        let endpoint = format!("http://localhost:{peer_connector}");
-        match self.which {
-            InstitutionName::CloudNine => cloud_nine(&endpoint),
-            InstitutionName::HappyLife => happy_life(&endpoint),
+    pub(crate) fn seed(&self, peer_connector: u16) -> Result<Seed, SeedFileError> {
+        let mut seed = Seed::from_yaml(match self.which {
+            InstitutionName::CloudNine => seed::CLOUD_NINE,
+            InstitutionName::HappyLife => seed::HAPPY_LIFE,
+        })?;
+        for peer in &mut seed.peers {
+            peer.endpoint = format!("http://localhost:{peer_connector}");
         }
+        Ok(seed)
     }
 
     /// The environments of its roles.

@@ -65,7 +65,7 @@ impl<'a> Playground<'a> {
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
 
-        let seed = institution.seed(peer_connector);
+        let seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
         let session = session(institution, &ports, &databases, &backend_config, &seed)?;
         let Listeners {
             open_payments,

@@ -107,7 +107,7 @@ fn settings(config: &config::Auth) -> Settings {
             continue_wait: config.continue_wait,
         },
         finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
-        freshness: Freshness::default(),
+        freshness: Freshness { max_age: config.signature_age.max_age, clock_skew: config.signature_age.clock_skew },
         retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
     }
 }

@@ -23,12 +23,26 @@ pub(crate) async fn run() -> Result<(), Failure> {
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let ground = Ground::new(config.mode)?;
     let listener = bind("the wallet", config.listen_address, config.port).await?;
-    let (running, _wallet) = start(&config, Seed::default(), listener, &ground).await?;
+    let (mut running, wallet) = start(&config, seed(&config)?, listener, &ground).await?;
+    running.work(|stop| async move {
+        tokio::select! {
+            () = wallet.seed_until_done() => tracing::info!("seeded"),
+            () = stop => {}
+        }
+    });
     tracing::info!(port = config.port, "wallet ready");
     say("ready\n");
     stop_signal().await;
     running.stop().await;
     Ok(())
+}
+
+/// What `SEED_FILE_LOCATION` holds; nothing without one.
+fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
+    let Some(path) = &config.seed_file else { return Ok(Seed::default()) };
+    let place = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(place.clone(), error))?;
+    Seed::from_yaml(&text).map_err(|error| Failure::start(place, error))
 }
 
 /// Starts the wallet; seeding goes on in the background until it has succeeded.

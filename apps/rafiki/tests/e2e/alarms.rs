@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
-use crate::crashes::until;
+use crate::asking::until;
 use crate::institutions::{BINARY, await_ready, free_ports};
 
 const SECRET: &str = "the operator's secret";

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin_client::{
-    AdminClient, AdminError, Amount, Credentials, ErrorCode, IncomingPaymentState, OutgoingPayment,
-    OutgoingPaymentState, QuoteAmount,
+    AdminClient, Amount, ErrorCode, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState, QuoteAmount,
 };
-use clock::{Entropy, SeededEntropy, SystemClock};
+use clock::{Entropy, SeededEntropy};
 use futures::StreamExt;
-use outbound_http::{Outbound, OutboundConfig};
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use crate::asking::{client, insist, outbound, pause, until};
 use crate::institutions::{Institutions, Side, Storage};
 
 const PAYMENTS: usize = 50;
@@ -139,38 +138,4 @@ async fn pay_once(admin: Arc<AdminClient>, from: Uuid, payee: String, n: usize) 
     })
     .await;
     last.unwrap_or_else(|| panic!("payment {n} ({}) never ended", quote.id))
-}
-
-/// Repeats a call that may be repeated until it succeeds.
-async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> T {
-    let answer = until(Duration::from_mins(2), || async { call().await.ok() }).await;
-    answer.expect("the call succeeds within two minutes")
-}
-
-/// Asks every 100 ms until there is an answer or the limit is reached.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, ask: impl Fn() -> F) -> Option<T> {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            pause().await;
-        }
-    };
-    tokio::time::timeout(limit, asking).await.ok()
-}
-
-async fn pause() {
-    let _ = tokio::time::timeout(Duration::from_millis(100), std::future::pending::<()>()).await;
-}
-
-fn outbound() -> Outbound {
-    Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap()
-}
-
-fn client(facts: &Value) -> AdminClient {
-    let text = |name: &str| facts[name].as_str().unwrap_or_else(|| panic!("no {name} in {facts}")).to_owned();
-    let credentials =
-        Credentials { tenant_id: text("tenantId").parse().unwrap(), secret: text("adminSecret"), signature_version: 1 };
-    AdminClient::new(Url::parse(&text("adminUrl")).unwrap(), credentials, outbound(), Arc::new(SystemClock))
 }

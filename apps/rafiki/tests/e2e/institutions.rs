@@ -210,6 +210,25 @@ pub(crate) fn await_ready(stdout: ChildStdout) -> bool {
     is_ready.recv_timeout(START_LIMIT).is_ok()
 }
 
+/// A role of the binary that runs until this is dropped.
+pub(crate) struct Role(Child);
+
+impl Role {
+    /// `rafiki <role>` with these variables and no others of its own.
+    pub(crate) fn start(role: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.arg(role).envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(command: &mut Command) -> Run {
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -225,6 +244,11 @@ pub(crate) fn run(command: &mut Command) -> Run {
 /// The binary, for runs that need no institutions.
 pub(crate) fn rafiki(arguments: &[&str]) -> Run {
     run(Command::new(BINARY).args(arguments))
+}
+
+/// A role that is expected to end by itself.
+pub(crate) fn run_role(role: &str, variables: &[(&str, &str)]) -> Run {
+    run(Command::new(BINARY).arg(role).envs(variables.iter().copied()))
 }
 
 /// The Postgres server tests may create databases on.

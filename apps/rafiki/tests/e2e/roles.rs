@@ -2,7 +2,17 @@
 //!
 //! Not payments in detail: those stand in `payments`.
 
-use crate::institutions::{Institutions, Side, Storage, rafiki};
+use std::time::Duration;
+
+use crate::asking::{client, until};
+use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
+
+const SEED: &str = "
+assets:
+  - { code: XAU, scale: 3, liquidity: 1000, liquidityThreshold: 10 }
+accounts:
+  - { id: 0c2d6b0e-6f3a-4a8e-9e5b-1f6f3f0a7d11, name: Newcomer, path: accounts/newcomer, assetCode: XAU, initialBalance: 7 }
+";
 
 #[test]
 fn the_demonstration_makes_three_payments_and_the_books_agree() {
@@ -45,4 +55,58 @@ fn a_backend_without_its_variables_names_all_of_them_and_ends() {
     for variable in ["OPEN_PAYMENTS_URL", "ILP_ADDRESS", "ADMIN_API_SECRET", "OPERATOR_TENANT_ID"] {
         assert!(checked.stdout.contains(variable), "{variable} is not named:\n{}", checked.stdout);
     }
+}
+
+#[test]
+fn a_wallet_on_its_own_brings_about_what_its_seed_file_says() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let seed = folder.path().join("seed.yml");
+    std::fs::write(&seed, SEED).unwrap();
+    let facts = two.facts(Side::CloudNine);
+    let fact = |name: &str| facts[name].as_str().unwrap().trim_end_matches('/').to_owned();
+    let _wallet = Role::start(
+        "wallet",
+        &[
+            ("NODE_ENV", "development"),
+            ("PORT", "0"),
+            ("OPEN_PAYMENTS_URL", &fact("openPaymentsUrl")),
+            ("GRAPHQL_URL", &fact("adminUrl")),
+            ("OPERATOR_TENANT_ID", &fact("tenantId")),
+            ("SIGNATURE_SECRET", &fact("adminSecret")),
+            ("DATABASE_URL", &format!("sqlite:{}", folder.path().join("wallet.db").display())),
+            ("SEED_FILE_LOCATION", &seed.display().to_string()),
+        ],
+    );
+    let address = two.address(Side::CloudNine, "newcomer");
+    let admin = client(&facts);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found = runtime.block_on(until(Duration::from_mins(1), || async {
+        Some((admin.wallet_address_by_url(&address).await.ok()??, admin.asset_by_code_and_scale("XAU", 3).await.ok()??))
+    }));
+    let (_, asset) = found.expect("the account's wallet address and its asset");
+    assert_eq!(asset.liquidity, Some(1000));
+}
+
+#[test]
+fn a_seed_file_that_cannot_be_used_is_named_and_nothing_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = folder.path().join("seed.yml");
+    std::fs::write(&seed, "accounts: [{ id: 0c2d6b0e-6f3a-4a8e-9e5b-1f6f3f0a7d11, name: A, path: a, assetCode: XAU }]")
+        .unwrap();
+    let started = run_role(
+        "wallet",
+        &[
+            ("NODE_ENV", "development"),
+            ("PORT", "0"),
+            ("OPEN_PAYMENTS_URL", "https://localhost:1"),
+            ("GRAPHQL_URL", "http://localhost:1/graphql"),
+            ("OPERATOR_TENANT_ID", "438fa74a-fa7d-4317-9ced-dde32ece1787"),
+            ("SIGNATURE_SECRET", "secret"),
+            ("DATABASE_URL", "sqlite::memory:"),
+            ("SEED_FILE_LOCATION", &seed.display().to_string()),
+        ],
+    );
+    assert_eq!(started.code, Some(1));
+    assert!(started.stderr.contains("name one of the listed assets"), "{}", started.stderr);
 }

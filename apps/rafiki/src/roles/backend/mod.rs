@@ -17,12 +17,14 @@ use jobs::Worker;
 use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup};
+use payments::{
+    AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup,
+};
 use payments_model::{Secret, TenantId};
 use payments_store::Store;
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
-use stream::ReceiverSecret;
+use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
@@ -158,8 +160,7 @@ pub(crate) async fn start(
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let fresh = Freshness::default();
-    let once = Once::new(cache.clone(), fresh.max_age + fresh.clock_skew);
+    let once = Once::new(cache.clone(), repetitions_remembered(config));
     let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
@@ -187,8 +188,10 @@ pub(crate) async fn start(
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
-    let deliverer = metrics.gather(|| deliverer(config, &store, targets, ground));
-    running.work(|stop| deliverer.run(stop));
+    if config.workers.webhooks > 0 {
+        let deliverer = metrics.gather(|| deliverer(config, &store, targets, ground));
+        running.work(|stop| deliverer.run(stop));
+    }
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
@@ -224,11 +227,13 @@ fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> Conne
         .chain_update(config.admin_api.secret.expose().as_bytes())
         .finalize()
         .into();
-    ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key)
+    let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
+    let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key);
+    ConnectorConfig { reject_style, ..defaults }
 }
 
 fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
-    let payments = &config.payments;
+    let (payments, workers) = (&config.payments, &config.workers);
     let defaults = PaymentsSettings::new(
         config.open_payments_url.clone(),
         operator,
@@ -244,6 +249,7 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
         incoming_approval: payments
             .incoming_approval
             .map(|approval| IncomingApproval { timeout: approval.timeout, interval: approval.interval }),
+        at_once: AtOnce::of_workers(workers.outgoing_payments, workers.incoming_payments, workers.wallet_addresses),
         ..defaults
     }
 }
@@ -259,6 +265,13 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
     }
 }
 
+/// As long as a signature is fresh; where none ever gets old, as long as by default.
+fn repetitions_remembered(config: &config::Backend) -> std::time::Duration {
+    let age = config.signature_age;
+    let max_age = if age.max_age.is_zero() { Freshness::default().max_age } else { age.max_age };
+    max_age + age.clock_skew
+}
+
 fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
     open_payments_api::Settings {
         open_payments_url: config.open_payments_url.to_string(),
@@ -267,7 +280,7 @@ fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_pay
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
         own_key: signer.jwk().clone(),
         target: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
-        freshness: Freshness::default(),
+        freshness: Freshness { max_age: config.signature_age.max_age, clock_skew: config.signature_age.clock_skew },
         wait_for_document: config.wallet_addresses.wait_for_document,
         redirect_html_page: config.wallet_addresses.redirect_html_page.clone(),
     }

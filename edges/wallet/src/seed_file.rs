@@ -1,0 +1,275 @@
+//! The seed file (YAML, wallet sections B.3 and F.13): what an operator writes down, read and judged as a whole.
+//!
+//! Keys that are not known are passed over, as files of the reference carry more than is used here.
+
+use std::collections::BTreeMap;
+
+use money::{Asset, Rate};
+use serde::Deserialize;
+use serde::de::Error as _;
+use uuid::Uuid;
+
+use crate::fees::FeeRule;
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedRate};
+
+/// Why a seed file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedFileError {
+    /// Not YAML, or not of this shape.
+    #[error("{0}")]
+    Unreadable(String),
+    /// An asset code or scale that cannot be.
+    #[error("assets: {code:?} with scale {scale} is no asset")]
+    NoAsset {
+        /// As written.
+        code: String,
+        /// As written.
+        scale: u8,
+    },
+    /// Something is in an asset that is not listed, or listed with several scales.
+    #[error("{place}: name one of the listed assets, {code:?} is {found} of them")]
+    UnknownAsset {
+        /// The section.
+        place: &'static str,
+        /// As written.
+        code: String,
+        /// How many assets have the code.
+        found: usize,
+    },
+    /// A rate that is no positive decimal.
+    #[error("rates: {text:?} for {base} in {quote} is no positive decimal")]
+    NoRate {
+        /// Code of the base.
+        base: String,
+        /// Code of the other.
+        quote: String,
+        /// As written.
+        text: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SeedFile {
+    #[serde(default)]
+    assets: Vec<AssetEntry>,
+    peering_asset: Option<String>,
+    #[serde(default)]
+    peers: Vec<PeerEntry>,
+    #[serde(default)]
+    accounts: Vec<AccountEntry>,
+    #[serde(default)]
+    fees: Vec<FeeEntry>,
+    #[serde(default)]
+    rates: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AssetEntry {
+    code: String,
+    scale: u8,
+    #[serde(default, deserialize_with = "amount")]
+    liquidity: u64,
+    #[serde(default, deserialize_with = "amount")]
+    liquidity_threshold: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PeerEntry {
+    peer_ilp_address: String,
+    peer_url: String,
+    name: Option<String>,
+    #[serde(default, deserialize_with = "amount")]
+    initial_liquidity: u64,
+    #[serde(default, deserialize_with = "amount")]
+    liquidity_threshold: u64,
+    #[serde(default, deserialize_with = "some_amount")]
+    max_packet_amount: Option<u64>,
+    tokens: Tokens,
+    #[serde(default)]
+    routes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    incoming: Vec<String>,
+    outgoing: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountEntry {
+    id: Uuid,
+    name: String,
+    path: String,
+    #[serde(default, deserialize_with = "amount")]
+    initial_balance: u64,
+    asset_code: String,
+    asset_scale: Option<u8>,
+    #[serde(default)]
+    skip_wallet_address_creation: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeEntry {
+    asset: String,
+    scale: u8,
+    #[serde(default, deserialize_with = "amount")]
+    fixed: u64,
+    #[serde(default)]
+    basis_points: u16,
+}
+
+/// A number or its text; both are read digit by digit.
+fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.replace('_', "").parse().map_err(|_| D::Error::custom(format!("{text:?} is no amount in smallest units")))
+}
+
+fn some_amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    amount(deserializer).map(Some)
+}
+
+impl Seed {
+    /// The seed in `text`. Fees without their asset and rates are taken as they are; money in an asset that is not
+    /// listed is refused.
+    pub fn from_yaml(text: &str) -> Result<Self, SeedFileError> {
+        let file: SeedFile =
+            serde_saphyr::from_str(text).map_err(|error| SeedFileError::Unreadable(error.to_string()))?;
+        let assets = file.assets.iter().map(|entry| entry.read(&file.fees)).collect::<Result<Vec<_>, _>>()?;
+        let asset = |place: &'static str, code: &str, scale: Option<u8>| {
+            let mut fitting = assets
+                .iter()
+                .map(|seeded| &seeded.asset)
+                .filter(|asset| asset.code.as_str() == code && scale.is_none_or(|scale| scale == asset.scale));
+            match (fitting.next(), fitting.count()) {
+                (Some(asset), 0) => Ok(asset.clone()),
+                (first, more) => Err(SeedFileError::UnknownAsset {
+                    place,
+                    code: code.to_owned(),
+                    found: usize::from(first.is_some()) + more,
+                }),
+            }
+        };
+        let peering = file.peering_asset.as_deref().unwrap_or_default();
+        let peers = file.peers.into_iter().map(|peer| Ok(peer.read(asset("peers", peering, None)?)));
+        let accounts = file.accounts.into_iter().map(|account| {
+            let asset = asset("accounts", &account.asset_code, account.asset_scale)?;
+            Ok(account.read(asset))
+        });
+        Ok(Self {
+            peers: peers.collect::<Result<_, _>>()?,
+            accounts: accounts.collect::<Result<_, _>>()?,
+            rates: read_rates(file.rates)?,
+            assets,
+        })
+    }
+}
+
+impl AssetEntry {
+    fn read(&self, fees: &[FeeEntry]) -> Result<SeedAsset, SeedFileError> {
+        let asset = Asset::new(&self.code, self.scale)
+            .map_err(|_| SeedFileError::NoAsset { code: self.code.clone(), scale: self.scale })?;
+        let fee = fees.iter().find(|fee| fee.asset == self.code && fee.scale == self.scale);
+        Ok(SeedAsset {
+            asset,
+            liquidity: self.liquidity,
+            liquidity_threshold: self.liquidity_threshold,
+            sending_fee: fee.map(|fee| FeeRule { fixed: fee.fixed, basis_points: fee.basis_points }),
+        })
+    }
+}
+
+impl PeerEntry {
+    fn read(self, asset: Asset) -> SeedPeer {
+        SeedPeer {
+            name: self.name.unwrap_or_else(|| self.peer_ilp_address.clone()),
+            asset,
+            ilp_address: self.peer_ilp_address,
+            endpoint: self.peer_url,
+            initial_liquidity: self.initial_liquidity,
+            liquidity_threshold: self.liquidity_threshold,
+            max_packet_amount: self.max_packet_amount,
+            incoming_tokens: self.tokens.incoming,
+            outgoing_token: self.tokens.outgoing,
+            routes: self.routes,
+        }
+    }
+}
+
+impl AccountEntry {
+    fn read(self, asset: Asset) -> SeedAccount {
+        let wallet_address =
+            if self.skip_wallet_address_creation { AddressCreation::OnDemand } else { AddressCreation::AtStart };
+        SeedAccount {
+            id: self.id,
+            name: self.name,
+            path: self.path,
+            asset,
+            initial_balance: self.initial_balance,
+            wallet_address,
+        }
+    }
+}
+
+fn read_rates(rates: BTreeMap<String, BTreeMap<String, String>>) -> Result<Vec<SeedRate>, SeedFileError> {
+    let mut read = Vec::new();
+    for (base, row) in rates {
+        for (quote, text) in row {
+            let Ok(rate) = text.parse::<Rate>() else { return Err(SeedFileError::NoRate { base, quote, text }) };
+            read.push(SeedRate { base: base.clone(), quote, rate });
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "
+assets: [{code: USD, scale: 2, liquidity: '1000', liquidityThreshold: 10}]
+peeringAsset: USD
+peers:
+  - peerIlpAddress: test.other
+    peerUrl: http://other:3002
+    tokens: {incoming: [a, b], outgoing: c}
+    routes: [test.third]
+accounts:
+  - {id: 742ab7cd-1624-4d2e-af6e-e15a71638669, name: A, path: accounts/a, assetCode: USD, initialBalance: 5, brunoEnvVar: x}
+fees: [{asset: USD, scale: 2, fixed: 100, basisPoints: 200}, {asset: EUR, scale: 2, fixed: 1, basisPoints: 1}]
+rates: {USD: {EUR: 0.10}}
+tenants: [{publicName: someone}]
+";
+
+    #[test]
+    fn numbers_may_be_texts_and_unknown_keys_are_passed_over() {
+        let seed = Seed::from_yaml(SMALL).unwrap();
+        assert_eq!(seed.assets[0].liquidity, 1000);
+        assert_eq!(seed.assets[0].sending_fee, Some(FeeRule { fixed: 100, basis_points: 200 }));
+        assert_eq!(seed.peers[0].incoming_tokens, ["a", "b"]);
+        assert_eq!((seed.peers[0].max_packet_amount, seed.peers[0].routes.len()), (None, 1));
+        assert_eq!(seed.rates[0].rate, "0.10".parse().unwrap());
+        assert_eq!(seed.accounts[0].wallet_address, AddressCreation::AtStart);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        let refused = |from: &str, to: &str| {
+            assert!(SMALL.contains(from));
+            Seed::from_yaml(&SMALL.replace(from, to)).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused("assetCode: USD", "assetCode: EUR"),
+            "accounts: name one of the listed assets, \"EUR\" is 0 of them"
+        );
+        assert_eq!(refused("peeringAsset: USD", ""), "peers: name one of the listed assets, \"\" is 0 of them");
+        assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for USD in EUR is no positive decimal"));
+        assert!(refused("initialBalance: 5", "initialBalance: -5").contains("no amount in smallest units"));
+        assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("no amount in smallest units"));
+        assert!(refused("scale: 2, liq", "scale: 256, liq").contains("scale"), "a scale is below 256");
+    }
+}

@@ -1,0 +1,226 @@
+//! Everything the pure floors offer, linked into one program, so that what the floors reach outside can be looked at.
+//!
+//! Does nothing when run. `cargo xtask wasm` links it for a machine without clock, sockets and randomness, and looks for
+//! what is imported, and for the parts of the standard library that only refuse there.
+
+#[cfg(any(
+    feature = "offence-clock",
+    feature = "offence-socket",
+    all(feature = "offence-import", target_arch = "wasm32")
+))]
+mod offence;
+
+use std::hint::black_box;
+
+/// The addresses of functions; a function whose address is taken is linked with all it calls.
+macro_rules! linked {
+    ($($function:path,)*) => { [$($function as *const ()),*] };
+}
+
+fn main() {
+    black_box(ilp_packet());
+    black_box(stream());
+    black_box(stream_pay());
+    black_box(http_signatures());
+    black_box(open_payments());
+    black_box(gnap());
+    black_box(ledger());
+    black_box(payments_model());
+    black_box(auth_model());
+    #[cfg(any(
+        feature = "offence-clock",
+        feature = "offence-socket",
+        all(feature = "offence-import", target_arch = "wasm32")
+    ))]
+    black_box(offence::commit());
+}
+
+fn ilp_packet() -> impl Sized {
+    use ilp_packet::{Address, AmountTooLarge, Fulfillment, Packet, PrepareBuf, Reject, Reply, ildcp, oer};
+    linked![
+        Address::child,
+        AmountTooLarge::parse,
+        Fulfillment::satisfies,
+        Packet::parse,
+        PrepareBuf::as_prepare,
+        PrepareBuf::parse,
+        PrepareBuf::set_amount,
+        PrepareBuf::set_expires_at,
+        Reject::encode,
+        Reject::message_text,
+        Reply::parse,
+        ildcp::AccountDetails::parse,
+        ildcp::request,
+        ildcp::serve,
+        oer::Reader::var_uint_saturating,
+        oer::put_var_uint,
+    ]
+}
+
+fn stream() -> impl Sized {
+    use stream::{ConnectionId, Header, Money, Reading, Receipt, ReceiverSecret, Sender, SharedSecret, StreamPacket};
+    use stream::{ConnectionKeys, StreamReceiver};
+    linked![
+        ConnectionId::of,
+        ConnectionKeys::seal,
+        Header::seal,
+        Money::accept,
+        Money::decline_finally,
+        Money::decline_temporarily,
+        Money::within,
+        Reading::stream,
+        Receipt::issue,
+        Receipt::verify,
+        ReceiverSecret::new,
+        Sender::make,
+        Sender::new,
+        Sender::read,
+        SharedSecret::from_base64,
+        StreamPacket::parse,
+        StreamReceiver::decode_tag,
+        StreamReceiver::evaluate,
+        StreamReceiver::issue,
+    ]
+}
+
+fn stream_pay() -> impl Sized {
+    use stream_pay::{AssetProbe, Closer, Payment, Quote, QuoteTerms, RateProbe, minimum_rate};
+    linked![
+        AssetProbe::handle_reply,
+        AssetProbe::new,
+        AssetProbe::poll_prepare,
+        Closer::handle_reply,
+        Closer::poll_prepare,
+        Payment::close,
+        Payment::handle_reply,
+        Payment::new,
+        Payment::poll_prepare,
+        Quote::require_deliverable,
+        QuoteTerms::new,
+        QuoteTerms::quote,
+        RateProbe::close,
+        RateProbe::handle_reply,
+        RateProbe::new,
+        RateProbe::poll_prepare,
+        minimum_rate,
+    ]
+}
+
+fn http_signatures() -> impl Sized {
+    use http_signatures::{Jwk, NonceWindow, PublicKey, Signer, SigningKey, TargetOrigin, Verified};
+    linked![
+        Jwk::thumbprint,
+        NonceWindow::admit,
+        NonceWindow::new,
+        PublicKey::from_base64url,
+        Signer::new,
+        Signer::sign,
+        SigningKey::from_text,
+        SigningKey::random,
+        TargetOrigin::target_uri,
+        Verified::fingerprint,
+        http_signatures::key_id,
+        http_signatures::parse_json,
+        http_signatures::to_compact_json,
+        http_signatures::verify,
+    ]
+}
+
+fn open_payments() -> impl Sized {
+    use open_payments::{CreateIncomingPayment, CreateOutgoingPayment, CreateQuote, ListQuery, PaymentSource};
+    linked![
+        CreateIncomingPayment::parse,
+        CreateOutgoingPayment::parse,
+        CreateQuote::parse,
+        ListQuery::page_request,
+        PaymentSource::quote_segment,
+        open_payments::parse_date_time,
+    ]
+}
+
+fn gnap() -> impl Sized {
+    use gnap::hash::InteractionHash;
+    use gnap::{
+        AccessItem, Client, ContinueStep, GrantRequest, IntrospectionRequest, RepeatingInterval, RequiredAccess,
+    };
+    linked![
+        AccessItem::new,
+        Client::identity,
+        ContinueStep::parse,
+        GrantRequest::parse,
+        InteractionHash::compute,
+        IntrospectionRequest::parse,
+        RepeatingInterval::window_at,
+        RequiredAccess::best_of,
+        gnap::redirect::set_query,
+    ]
+}
+
+fn ledger() -> impl Sized {
+    use ledger::{AccountState, Entry, MemoryLedger, NewTransfer, Totals, WorkingSet, chain_hash};
+    linked![
+        AccountState::decode,
+        Entry::decode,
+        Entry::encode,
+        MemoryLedger::journal,
+        MemoryLedger::new,
+        NewTransfer::single,
+        Totals::are_balanced,
+        WorkingSet::create_accounts,
+        WorkingSet::create_transfers,
+        WorkingSet::expire,
+        WorkingSet::new,
+        WorkingSet::take_entries,
+        chain_hash,
+    ]
+}
+
+fn payments_model() -> impl Sized {
+    use payments_model::quote::{FeeTerms, QuotePlan};
+    use payments_model::receiver::ReceiverLocation;
+    use payments_model::{IncomingPayment, OutgoingPayment, Peer, grant_limits, local_delivery, payment_events, retry};
+    use payments_model::{repeating_interval, sending};
+    linked![
+        FeeTerms::fee_ceil,
+        FeeTerms::min_send_amount_ceil,
+        IncomingPayment::approve,
+        IncomingPayment::cancel,
+        IncomingPayment::complete,
+        IncomingPayment::credited,
+        IncomingPayment::expire,
+        OutgoingPayment::attempt_failed,
+        OutgoingPayment::cancel,
+        OutgoingPayment::complete,
+        OutgoingPayment::fund,
+        Peer::move_to,
+        QuotePlan::finish,
+        QuotePlan::new,
+        ReceiverLocation::parse,
+        grant_limits::admit,
+        local_delivery::quote_local,
+        payment_events::incoming_payment,
+        payment_events::outgoing_payment,
+        repeating_interval::period_containing,
+        retry::pause_after,
+        sending::next_step,
+    ]
+}
+
+fn auth_model() -> impl Sized {
+    use auth_model::{AccessToken, ConsentPolicy, FinishUri, Grant, Interaction, SecretHash, examine};
+    linked![
+        AccessToken::issue,
+        ConsentPolicy::requires_consent,
+        FinishUri::new,
+        Grant::approve_at_once,
+        Grant::ask_owner,
+        Grant::decide,
+        Grant::finish,
+        Grant::proceed,
+        Grant::revoke,
+        Grant::rotate,
+        Interaction::is_open,
+        SecretHash::matches,
+        examine,
+    ]
+}
