@@ -62,6 +62,8 @@ pub struct Backend {
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
+    /// `LEDGER_MONITOR_INTERVAL_SECONDS`: how often the stored ledger is looked at; `None` (0) means never.
+    pub ledger_monitor_interval: Option<Duration>,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
     /// The shared cache; in process without it.
@@ -267,6 +269,7 @@ impl Backend {
             Some(_) => r.parsed("LEDGER_DATABASE_URL"),
             None => beside,
         };
+        let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = read_accounting(r);
         let redis = RedisSettings::read(r);
         let ports = BackendPorts {
@@ -312,6 +315,7 @@ impl Backend {
             ports,
             database: database?,
             ledger_database: ledger_database?,
+            ledger_monitor_interval: (monitor_seconds > 0).then(|| Duration::from_secs(monitor_seconds)),
             redis,
             accounting,
             wallet_addresses: wallet_addresses?,
@@ -503,6 +507,14 @@ mod tests {
         assert_eq!(backend.accounting, Accounting::Sql);
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
         assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
+        assert_eq!(backend.ledger_monitor_interval, Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn an_interval_of_zero_switches_the_ledger_monitor_off() {
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("LEDGER_MONITOR_INTERVAL_SECONDS", "0");
+        assert_eq!(Backend::from_environment(&environment).unwrap().ledger_monitor_interval, None);
     }
 
     #[test]
