@@ -1,4 +1,5 @@
-//! Which absolute URI a client called, as seen from behind the socket and perhaps a proxy.
+//! Which absolute URI a client called, as seen from behind the socket and perhaps a proxy: `@target-uri` of RFC 9421
+//! section 2.2.2.
 
 use http::HeaderMap;
 
