@@ -46,16 +46,17 @@ impl TigerBeetle {
         Self::own_in(&std::env::temp_dir(), &["--development"])
     }
 
-    /// A cluster of one's own with its file below `folder` and its server started with `settings`.
+    /// A cluster of one's own with its file below `folder` and its server started with `settings`; `None`, said aloud,
+    /// if there is no program.
     pub fn own_in(folder: &std::path::Path, settings: &[&str]) -> Option<Self> {
-        if Command::new("tigerbeetle").arg("version").output().is_err() {
-            println!("SKIPPED: TigerBeetle (put a tigerbeetle program on the PATH, or set TIGERBEETLE_ADDRESSES)");
+        if !Self::is_installed() {
             return None;
         }
         let folder = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
         let file = folder.path().join("0_0.tigerbeetle");
         let formatted = Command::new("tigerbeetle")
-            .args(["format", "--cluster=0", "--replica=0", "--replica-count=1", "--development"])
+            .args(["format", "--cluster=0", "--replica=0", "--replica-count=1"])
+            .args(settings.iter().filter(|setting| **setting == "--development"))
             .arg(&file)
             .output()
             .expect("the program runs");
@@ -71,6 +72,15 @@ impl TigerBeetle {
             }
         }
         panic!("no port for a TigerBeetle server");
+    }
+
+    /// Whether there is a program to start a server from; if not, that is said aloud.
+    pub fn is_installed() -> bool {
+        let installed = Command::new("tigerbeetle").arg("version").output().is_ok();
+        if !installed {
+            println!("SKIPPED: TigerBeetle (put a tigerbeetle program on the PATH, or set TIGERBEETLE_ADDRESSES)");
+        }
+        installed
     }
 
     /// Where it listens, as a client takes it.

@@ -9,3 +9,4 @@ mod crashes;
 mod institutions;
 mod payments;
 mod roles;
+mod tigerbeetle;

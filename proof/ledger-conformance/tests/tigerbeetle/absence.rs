@@ -25,14 +25,23 @@ async fn until_answered(ledger: &TigerBeetleLedger, transfer: NewTransfer) -> Cr
     }
 }
 
+/// A client that waits no longer than a second, once it is known to the cluster, and its accounts.
+async fn impatient_client(cluster: &TigerBeetle, accounts: [AccountId; 2]) -> TigerBeetleLedger {
+    let accounts = accounts.map(|id| account(id, 1)).to_vec();
+    ledger_of(cluster).await.create_accounts(accounts).await.expect("an answer");
+    let ledger = client_of(cluster, Duration::from_secs(1)).await;
+    // A first request waits for the session, and for what else the machine is doing.
+    eventually("the cluster answers", async || ledger.submit(Vec::new()).await.is_ok()).await;
+    ledger
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_while_it_commits_loses_and_doubles_nothing() {
     const CALLERS: u128 = 16;
     const ROUNDS: u128 = 60;
     let Some(mut cluster) = TigerBeetle::own() else { return };
-    let ledger = Arc::new(client_of(&cluster, Duration::from_secs(1)).await);
     let ([debit, credit], id) = names(fresh_base());
-    ledger.create_accounts(vec![account(debit, 1), account(credit, 1)]).await.expect("an answer");
+    let ledger = Arc::new(impatient_client(&cluster, [debit, credit]).await);
     let answered = Arc::new(AtomicUsize::new(0));
     let callers = (0..CALLERS).map(|caller| {
         let (ledger, answered) = (Arc::clone(&ledger), Arc::clone(&answered));
@@ -101,10 +110,8 @@ async fn a_client_killed_while_it_submits_has_lost_and_doubled_nothing() {
 #[tokio::test]
 async fn what_a_paused_cluster_left_unanswered_takes_effect_once_and_callers_are_told_meanwhile() {
     let Some(cluster) = TigerBeetle::own() else { return };
-    let ledger = client_of(&cluster, Duration::from_secs(1)).await;
     let ([debit, credit], id) = names(fresh_base());
-    ledger.create_accounts(vec![account(debit, 1), account(credit, 1)]).await.expect("an answer");
-    assert!(ledger.accounts(vec![debit]).await.is_ok());
+    let ledger = impatient_client(&cluster, [debit, credit]).await;
 
     cluster.pause();
     let transfers = [1, 2, 3].map(|number| NewTransfer::single(id(number), debit, credit, 1, 1, 1));
