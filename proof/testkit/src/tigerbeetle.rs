@@ -93,11 +93,16 @@ impl TigerBeetle {
         self.own.is_some()
     }
 
-    /// `kill -9`.
+    /// `kill -9`. Returns when the server has let go of its file and port, which the system does a moment after its end.
     pub fn kill(&mut self) {
-        if let Some(mut server) = self.own.as_mut().and_then(|own| own.server.take()) {
+        let Some(own) = &mut self.own else { return };
+        if let Some(mut server) = own.server.take() {
             server.kill().expect("it can be killed");
             server.wait().expect("it ends");
+            File::open(&own.file).and_then(|file| file.lock()).expect("its file is free");
+            while TcpStream::connect(&self.addresses).is_ok() {
+                std::thread::sleep(LOOK_AGAIN);
+            }
         }
     }
 
