@@ -46,6 +46,9 @@ fn offences(path: &str, text: &str) -> Vec<String> {
             say("sleeps in a test; time is a parameter, or wait for the event itself");
         }
     }
+    if rust && path.starts_with("protocols/") && path.contains("/src/") && !names_its_source(text) {
+        say("does not say which RFC, or which section of which specification, it follows");
+    }
     if rust && !own_rules && text.lines().count() > 1200 {
         say("is longer than 1200 lines; is it still one subject?");
     }
@@ -57,6 +60,12 @@ fn offences(path: &str, text: &str) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether the opening of a protocol's file names what it implements.
+fn names_its_source(text: &str) -> bool {
+    let mut opening = text.lines().take_while(|line| line.starts_with("//!"));
+    opening.any(|line| line.contains("RFC ") || line.contains(" section ") || line.contains("their section"))
 }
 
 /// Vectors no test reads: the name of each file has to stand in a string of its crate's Rust files.
@@ -84,6 +93,13 @@ mod tests {
     fn a_file_without_an_opening_is_named() {
         assert_eq!(offences("a.rs", "fn main() {}").len(), 1);
         assert!(offences("a.rs", "//! Says what it is.\nfn main() {}").is_empty());
+    }
+
+    #[test]
+    fn a_file_of_a_protocol_names_what_it_follows() {
+        assert_eq!(offences("protocols/a/src/b.rs", "//! Packets.\n// RFC 27\n").len(), 1);
+        assert!(offences("protocols/a/src/b.rs", "//! Packets (RFC 27).\n").is_empty());
+        assert!(offences("protocols/a/tests/b.rs", "//! Tests.\n").is_empty());
     }
 
     #[test]

@@ -189,6 +189,7 @@ impl<S: Store> Leader<S> {
 
     /// Fills the set from memory and, where that does not do, from the database.
     async fn load(&mut self, set: &mut WorkingSet, named: &Named) -> Result<(), StoreError> {
+        self.store.begin().await?;
         let mut absent = Vec::new();
         for id in unique(&named.transfers) {
             match self.reservations.get(id) {

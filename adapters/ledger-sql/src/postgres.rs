@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use ledger::{AccountId, AccountState, ChainHash, Entry, GENESIS, Head, Recorded, TransferId};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSeverity};
 use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
 
@@ -240,10 +241,17 @@ fn hash(hash: &ChainHash) -> &[u8] {
 async fn answered<T>(statement: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, Failure> {
     match tokio::time::timeout(ANSWER, statement).await {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(sqlx::Error::Database(error))) if ends_session(error.as_ref()) => Err(Failure::Lost(error.to_string())),
         Ok(Err(error @ sqlx::Error::Database(_))) => Err(Failure::Refused(error)),
         Ok(Err(error)) => Err(Failure::Lost(error.to_string())),
         Err(_) => Err(Failure::Lost(format!("no answer within {} s", ANSWER.as_secs()))),
     }
+}
+
+/// Whether the server closes the connection over it; what it was asked to do may be done by then.
+fn ends_session(error: &dyn DatabaseError) -> bool {
+    let severity = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+    matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 impl Store for PostgresStore {

@@ -35,7 +35,7 @@ INSERT OR IGNORE INTO indexed VALUES (1, 0);
 const SETTINGS: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA cache_size = -16384;
+PRAGMA cache_size = -65536;
 PRAGMA wal_autocheckpoint = 4096;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA busy_timeout = 5000;
@@ -44,6 +44,8 @@ PRAGMA busy_timeout = 5000;
 pub(crate) struct SqliteStore {
     connection: Connection,
     ids: IdIndex,
+    /// The open transaction wrote something that must not be committed.
+    tainted: bool,
     /// Held as long as the connection lives.
     _lock: Option<FileLock>,
 }
@@ -63,7 +65,7 @@ impl SqliteStore {
         connection.execute_batch(SETTINGS).map_err(unavailable)?;
         connection.execute_batch(SCHEMA).map_err(unavailable)?;
         let ids = IdIndex::load(&connection).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
-        Ok(Self { connection, ids, _lock: lock })
+        Ok(Self { connection, ids, tainted: false, _lock: lock })
     }
 
     fn read_head(&self) -> Result<StoredHead, StoreError> {
@@ -115,13 +117,7 @@ impl SqliteStore {
     }
 
     fn read_transfers(&self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
-        let mut found = Vec::new();
-        for id in ids {
-            if let Some(seq) = self.ids.find(&self.connection, *id)? {
-                found.push(self.read_recorded(seq)?);
-            }
-        }
-        Ok(found)
+        self.ids.find(&self.connection, ids)?.into_iter().map(|seq| self.read_recorded(seq)).collect()
     }
 
     fn read_history(&self, account: AccountId, from: u64, limit: u32) -> Result<Vec<(Entry, Option<i64>)>, StoreError> {
@@ -152,48 +148,70 @@ impl SqliteStore {
         Ok(statement.query_row(params![account, at.as_millis()], |row| row.get(0)).optional()?)
     }
 
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        {
-            let mut insert =
-                transaction.prepare_cached("INSERT INTO journal (seq, hash, record) VALUES (?1, ?2, ?3)")?;
-            for record in &changes.records {
-                insert.execute(params![record.seq, record.hash, record.octets])?;
-            }
-            let mut upsert = transaction.prepare_cached(
-                "INSERT INTO accounts (id, state) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
-            )?;
-            let mut octets = Vec::with_capacity(128);
-            for state in &changes.accounts {
-                octets.clear();
-                state.encode(&mut octets);
-                upsert.execute(params![state.account.created.id.as_u128().to_be_bytes(), octets])?;
-            }
-            let mut settle = transaction.prepare_cached("INSERT INTO settlements (pending, state) VALUES (?1, ?2)")?;
-            for (pending, state) in &changes.settlements {
-                settle.execute(params![pending, state_code(*state)])?;
-            }
-            let mut add = transaction.prepare_cached("INSERT INTO timeouts (expires_at, pending) VALUES (?1, ?2)")?;
-            for (at, pending) in &changes.timeouts {
-                add.execute(params![at.as_millis(), pending])?;
-            }
-            let mut remove =
-                transaction.prepare_cached("DELETE FROM timeouts WHERE expires_at = ?1 AND pending = ?2")?;
-            for (at, pending) in &changes.timeouts_over {
-                remove.execute(params![at.as_millis(), pending])?;
-            }
-            let mut mark = transaction
-                .prepare_cached("INSERT INTO waypoints (account, ordinal, seq, timestamp) VALUES (?1, ?2, ?3, ?4)")?;
-            for point in &changes.waypoints {
-                let account = point.account.as_u128().to_be_bytes();
-                mark.execute(params![account, point.ordinal, point.seq, point.timestamp.as_millis()])?;
-            }
+    fn begin_round(&mut self) -> Result<(), StoreError> {
+        if self.tainted {
+            self.roll_back()?;
         }
-        let drained = self.ids.drain(&transaction, changes.ids.len())?;
-        transaction.commit()?;
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<(), StoreError> {
+        // Some failures end the transaction by themselves.
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("ROLLBACK")?.execute([])?;
+        }
+        self.tainted = false;
+        Ok(())
+    }
+
+    fn write_round(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.begin_round()?;
+        self.tainted = true;
+        write(&self.connection, changes)?;
+        let drained = self.ids.drain(&self.connection, changes.ids.len())?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.tainted = false;
         self.ids.committed(drained, &changes.ids);
         Ok(())
     }
+}
+
+fn write(connection: &Connection, changes: &Changes) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT INTO journal (seq, hash, record) VALUES (?1, ?2, ?3)")?;
+    for record in &changes.records {
+        insert.execute(params![record.seq, record.hash, record.octets])?;
+    }
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO accounts (id, state) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+    )?;
+    let mut octets = Vec::with_capacity(128);
+    for state in &changes.accounts {
+        octets.clear();
+        state.encode(&mut octets);
+        upsert.execute(params![state.account.created.id.as_u128().to_be_bytes(), octets])?;
+    }
+    let mut settle = connection.prepare_cached("INSERT INTO settlements (pending, state) VALUES (?1, ?2)")?;
+    for (pending, state) in &changes.settlements {
+        settle.execute(params![pending, state_code(*state)])?;
+    }
+    let mut add = connection.prepare_cached("INSERT INTO timeouts (expires_at, pending) VALUES (?1, ?2)")?;
+    for (at, pending) in &changes.timeouts {
+        add.execute(params![at.as_millis(), pending])?;
+    }
+    let mut remove = connection.prepare_cached("DELETE FROM timeouts WHERE expires_at = ?1 AND pending = ?2")?;
+    for (at, pending) in &changes.timeouts_over {
+        remove.execute(params![at.as_millis(), pending])?;
+    }
+    let mut mark = connection
+        .prepare_cached("INSERT INTO waypoints (account, ordinal, seq, timestamp) VALUES (?1, ?2, ?3, ?4)")?;
+    for point in &changes.waypoints {
+        let account = point.account.as_u128().to_be_bytes();
+        mark.execute(params![account, point.ordinal, point.seq, point.timestamp.as_millis()])?;
+    }
+    Ok(())
 }
 
 /// The file a place names, without the options that may follow.
@@ -213,8 +231,12 @@ impl Store for SqliteStore {
         self.read_head()
     }
 
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.begin_round()
+    }
+
     async fn release(&mut self) -> Result<(), StoreError> {
-        Ok(())
+        self.roll_back()
     }
 
     async fn next_expiry(&mut self) -> Result<Option<Timestamp>, StoreError> {
@@ -247,7 +269,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.write(changes)
+        self.write_round(changes)
     }
 }
 

@@ -47,7 +47,12 @@ pub(crate) trait Store: Send {
     /// Where the journal ends, and nobody else writes to it until `commit` or `release`.
     fn lock(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
-    /// Gives the lock back, if it is held.
+    /// Begins the reads and writes of a round, which `commit` or `release` ends; nothing if they have begun.
+    fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Ends the round without a trace, and gives the lock back if it is held.
     fn release(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The first instant at which a reservation runs out.

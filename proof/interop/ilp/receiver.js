@@ -45,6 +45,14 @@ async function withReceiver({ maxPacket, decide }, use) {
 }
 
 export const tests = {
+  async 'our sender asks the receiver for its asset'() {
+    await withReceiver({}, async (to) => {
+      const outcome = await pay(...to, '--deliver', '5')
+      assert.deepEqual(outcome.destinationAsset, { code: 'USD', scale: 2 })
+      assert.equal(outcome.delivered, 5)
+    })
+  },
+
   async 'our sender sends a fixed amount'() {
     await withReceiver({}, async (to, books) => {
       const outcome = await pay(...to, '--send', '123456')

@@ -7,20 +7,15 @@ import { withPeer } from './support.js'
 
 const asset = { code: 'USD', scale: 2 }
 
-async function payWith(peer, target) {
+async function payWith(peer, target, destinationAsset = asset) {
   const { ilpAddress, sharedSecret } = await peer.credentials()
   const plugin = peer.plugin()
-  const destination = await setupPayment({
-    plugin,
-    destinationAddress: ilpAddress,
-    sharedSecret,
-    destinationAsset: asset
-  })
+  const destination = await setupPayment({ plugin, destinationAddress: ilpAddress, sharedSecret, destinationAsset: destinationAsset ?? undefined })
   const quote = await startQuote({ plugin, destination, sourceAsset: asset, slippage: 0.01, prices: {}, ...target })
   const progress = await pay({ plugin, destination, quote })
   await closeConnection(plugin, destination)
   assert.equal(progress.error, undefined)
-  return { quote, progress }
+  return { destination, quote, progress }
 }
 
 export const tests = {
@@ -41,6 +36,34 @@ export const tests = {
       assert.ok(progress.amountDelivered >= 1000n)
       assert.ok(progress.amountSent <= quote.maxSourceAmount)
       assert.equal(await peer.received(), progress.amountDelivered)
+    })
+  },
+
+  async '@interledger/pay sends a fixed amount in packets of limited size and at a rate'() {
+    const args = ['--legacy-rejects', '--max-packet', '300', '--per-thousand', '995']
+    await withPeer(args, async (peer) => {
+      const { quote, progress } = await payWith(peer, { amountToSend: 1000n })
+      assert.equal(quote.maxPacketAmount, 300n)
+      assert.equal(progress.amountSent, 1000n)
+      assert.ok(progress.amountDelivered >= quote.minDeliveryAmount)
+      assert.equal(await peer.received(), progress.amountDelivered)
+    })
+  },
+
+  async '@interledger/pay delivers a fixed amount one to one'() {
+    await withPeer(['--legacy-rejects'], async (peer) => {
+      const { quote, progress } = await payWith(peer, { amountToDeliver: 1000n })
+      assert.equal(quote.maxSourceAmount, 1011n)
+      assert.equal(progress.amountDelivered, 1000n)
+      assert.equal(await peer.received(), 1000n)
+    })
+  },
+
+  async '@interledger/pay asks our receiver for its asset'() {
+    await withPeer(['--legacy-rejects'], async (peer) => {
+      const { destination } = await payWith(peer, { amountToDeliver: 5n }, null)
+      assert.deepEqual(destination.destinationAsset, asset)
+      assert.equal(await peer.received(), 5n)
     })
   },
 

@@ -1,14 +1,15 @@
-//! The sending peer: probe, quote, pay and close over HTTP, each packet in a task of its own.
+//! The sending peer: ask for the asset, probe, quote, pay and close over HTTP, each packet in a task of its own.
 
 use std::time::Duration;
 
 use clap::Args;
 use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
+use ilp_packet::Address;
 use money::Asset;
 use serde_json::json;
 use stream::SharedSecret;
 use stream_pay::{
-    Closer, Destination, Outcome, OutgoingPrepare, Payment, Poll, QuoteTerms, RateProbe, Slippage, Target,
+    AssetProbe, Closer, Destination, Outcome, OutgoingPrepare, Payment, Poll, QuoteTerms, RateProbe, Slippage, Target,
 };
 use tokio::task::JoinSet;
 
@@ -63,6 +64,16 @@ machines! {
     Payment => Outcome;
 }
 
+impl Machine for AssetProbe {
+    type Output = Result<Asset, stream_pay::PaymentError>;
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Output> {
+        self.poll_prepare(now, entropy)
+    }
+    fn reply(&mut self, _now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(sequence, octets);
+    }
+}
+
 impl Machine for Closer {
     type Output = ();
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<()> {
@@ -74,19 +85,16 @@ impl Machine for Closer {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let asset = Asset::new("USD", 2)?;
-    let destination = Destination {
-        address: options.address.parse()?,
-        shared_secret: SharedSecret::from_base64(&options.secret)?,
-        asset: asset.clone(),
-    };
+    let client = reqwest::Client::builder().build()?;
+    let (address, shared_secret) = (options.address.parse::<Address>()?, SharedSecret::from_base64(&options.secret)?);
+    let asset = drive(&mut AssetProbe::new(address.clone(), &shared_secret), &client, &options.url).await??;
+    let destination = Destination { address, shared_secret, asset: asset.clone() };
     let target = match (options.send, options.deliver) {
         (Some(amount), _) => Target::Send(amount),
         (None, amount) => Target::Deliver(amount.unwrap_or_default()),
     };
     let slippage: Slippage = "0.01".parse()?;
     let terms = QuoteTerms::new(target, &asset, &asset, None, slippage)?;
-    let client = reqwest::Client::builder().build()?;
     let mut probe = RateProbe::new(&destination);
     let quote = terms.quote(&drive(&mut probe, &client, &options.url).await??)?;
     drive(&mut probe.close(), &client, &options.url).await?;
@@ -103,6 +111,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             "minDeliveryAmount": quote.min_delivery_amount,
             "maxPacketAmount": quote.max_packet_amount.to_string(),
             "applicationData": application_data,
+            "destinationAsset": asset,
         })
         .to_string(),
     );

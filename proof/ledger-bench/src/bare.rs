@@ -30,18 +30,63 @@ const POST: [&str; 3] = [
     "UPDATE bare_transfers SET posted = true WHERE id = $1",
 ];
 
-/// Durable appends per second.
-#[expect(clippy::cast_precision_loss, reason = "a report, not money")]
-pub(crate) fn disk(folder: &Path, seconds: u64) -> Outcome<f64> {
-    let file = File::create(folder.join("disk"))?;
-    let (watch, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
-    let mut commits = 0u64;
-    while watch.elapsed() < limit {
-        file.write_all_at(&[1; 4096], commits * 4096)?;
-        file.sync_data()?;
-        commits += 1;
+/// A file that is appended to durably.
+pub(crate) struct Disk {
+    file: File,
+    end: u64,
+}
+
+impl Disk {
+    pub(crate) fn new(folder: &Path) -> Outcome<Self> {
+        Ok(Self { file: File::create(folder.join("disk"))?, end: 0 })
     }
-    Ok(commits as f64 / watch.elapsed().as_secs_f64())
+
+    /// Microseconds that 4 KiB appended and synced take now, on average.
+    pub(crate) fn sync_us(&mut self) -> Outcome<f64> {
+        let (watch, limit) = (Stopwatch::start(), Duration::from_millis(500));
+        let mut commits = 0;
+        while watch.elapsed() < limit {
+            self.file.write_all_at(&[1; 4096], self.end)?;
+            self.file.sync_data()?;
+            (self.end, commits) = (self.end + 4096, commits + 1);
+        }
+        Ok(watch.elapsed().as_secs_f64() * 1e6 / f64::from(commits))
+    }
+}
+
+/// One row inserted per commit by one caller; a pair is two commits.
+pub(crate) fn sqlite_row(path: &Path, seconds: u64) -> Outcome<Figures> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    connection.execute_batch("CREATE TABLE bare_row (id INTEGER PRIMARY KEY, content BLOB NOT NULL)")?;
+    let mut insert = connection.prepare("INSERT INTO bare_row (content) VALUES (zeroblob(240))")?;
+    let (watch, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
+    let mut waits = Vec::new();
+    while watch.elapsed() < limit {
+        let started = watch.elapsed();
+        insert.execute([])?;
+        insert.execute([])?;
+        waits.push(watch.elapsed().saturating_sub(started));
+    }
+    Ok(figures(waits, watch.elapsed()))
+}
+
+/// The same on Postgres.
+pub(crate) async fn postgres_row(url: &str, seconds: u64) -> Outcome<Figures> {
+    let mut connection = PgConnection::connect(url).await?;
+    connection.execute("DROP TABLE IF EXISTS bare_row").await?;
+    connection.execute("CREATE TABLE bare_row (id bigserial PRIMARY KEY, content bytea NOT NULL)").await?;
+    let (watch, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
+    let mut waits = Vec::new();
+    while watch.elapsed() < limit {
+        let started = watch.elapsed();
+        for _ in 0..2 {
+            let insert = sqlx::query("INSERT INTO bare_row (content) VALUES ($1)").bind([0u8; 240].as_slice());
+            insert.execute(&mut connection).await?;
+        }
+        waits.push(watch.elapsed().saturating_sub(started));
+    }
+    Ok(figures(waits, watch.elapsed()))
 }
 
 /// Holds and posts on one SQLite connection, as durable as the ledger's.

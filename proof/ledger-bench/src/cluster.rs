@@ -5,6 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use url::Url;
+
 use crate::Outcome;
 
 /// Stopped when dropped; its folder goes with the measurement's.
@@ -59,6 +62,25 @@ impl Cluster {
         }
         Ok(command.output()?)
     }
+}
+
+/// A new database on the server of `url`; its name is the next that is free.
+pub(crate) async fn new_database(url: &str) -> Outcome<String> {
+    let mut connection = PgConnection::connect(url).await?;
+    for number in 1.. {
+        let name = format!("ledger_bench_{number}");
+        let made = sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await;
+        match made {
+            Ok(_) => {
+                let mut url: Url = url.parse()?;
+                url.set_path(&name);
+                return Ok(url.into());
+            }
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P04") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err("every name is taken".into())
 }
 
 fn is_root() -> Outcome<bool> {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use clock::{Stopwatch, SystemClock};
-use ledger::Ledger;
 use ledger_sql::SqlLedger;
 
+use crate::bare::Disk;
 use crate::cluster::Cluster;
 use crate::load::{Figures, Load, Spread};
 
@@ -32,16 +32,21 @@ struct Options {
     /// Seconds per measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Transfers (holds and posts counted singly) in the ledger before the second round of measurements.
+    /// Measurements per row, of which the middle one is shown.
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
+    /// Transfers (holds and posts counted singly) in the ledger of the second half of the rows. The first half is
+    /// measured on ledgers that are empty.
     #[arg(long, default_value_t = 1_000_000)]
     history: u64,
-    /// A Postgres server's database to use; otherwise a cluster with default, durable settings is started.
+    /// A Postgres server, by the URL of one of its databases; otherwise a cluster with default, durable settings is
+    /// started.
     #[arg(long)]
     postgres: Option<String>,
     /// Folder for database files; its disk is what is measured.
     #[arg(long, default_value = "target")]
     folder: String,
-    /// Verifies the ledger afterwards and tells how long that took.
+    /// Verifies the ledger with history afterwards and tells how long that took.
     #[arg(long)]
     verify: bool,
 }
@@ -50,70 +55,74 @@ struct Options {
 async fn main() -> Outcome<()> {
     let options = Options::parse();
     let folder = tempfile::tempdir_in(&options.folder)?;
-    let fsync = bare::disk(folder.path(), options.seconds)?;
-    println!("disk: {fsync:.0} durable commits (4 KiB append and fdatasync) per second, {:.0} us each", 1e6 / fsync);
-    println!();
-    println!("| engine | history | accounts | callers | pairs/s | p50 ms | p99 ms |");
-    println!("|---|---|---|---|---|---|---|");
-    for engine in &options.engines {
+    let mut table = Table { disk: Disk::new(folder.path())?, options };
+    println!("| engine | history | accounts | callers | pairs/s | p50 ms | p99 ms | us/commit | fsync us |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for engine in table.options.engines.clone() {
         match engine.as_str() {
-            "sqlite" => sqlite(&options, folder.path()).await?,
-            "postgres" => postgres(&options, folder.path()).await?,
+            "sqlite" => sqlite(&mut table, folder.path()).await?,
+            "postgres" => postgres(&mut table, folder.path()).await?,
             other => return Err(format!("{other:?} is no engine; use sqlite or postgres").into()),
         }
     }
     Ok(())
 }
 
-async fn sqlite(options: &Options, folder: &Path) -> Outcome<()> {
-    for callers in options.callers.iter().copied().filter(|callers| *callers <= 32) {
-        let path = folder.join(format!("bare-{callers}.db"));
-        show(
-            "sqlite, a transaction each",
-            0,
-            Spread::Hot,
-            callers,
-            &bare::sqlite(&path, callers, options.seconds).await?,
-        );
-    }
-    measure(options, "sqlite", &format!("sqlite:{}", folder.join("ledger.db").display())).await
+/// The rows as they come.
+struct Table {
+    disk: Disk,
+    options: Options,
 }
 
-async fn postgres(options: &Options, folder: &Path) -> Outcome<()> {
-    let cluster = match &options.postgres {
+async fn sqlite(table: &mut Table, folder: &Path) -> Outcome<()> {
+    let seconds = table.options.seconds;
+    let mut files = 0..;
+    let mut fresh = |name: &str| folder.join(format!("{name}-{}.db", files.next().unwrap_or(0)));
+    table.row("sqlite, one row", 0, Spread::Hot, 1, async || bare::sqlite_row(&fresh("row"), seconds)).await?;
+    for callers in table.small() {
+        let bare = async || bare::sqlite(&fresh("bare"), callers, seconds).await;
+        table.row("sqlite, a transaction each", 0, Spread::Hot, callers, bare).await?;
+    }
+    measure(table, "sqlite", async || Ok(format!("sqlite:{}", fresh("ledger").display()))).await
+}
+
+async fn postgres(table: &mut Table, folder: &Path) -> Outcome<()> {
+    let seconds = table.options.seconds;
+    let cluster = match &table.options.postgres {
         Some(_) => None,
         None => Some(Cluster::start(folder)?),
     };
-    let url = options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
-    for callers in options.callers.iter().copied().filter(|callers| *callers <= 32) {
-        show(
-            "postgres, a transaction each",
-            0,
-            Spread::Hot,
-            callers,
-            &bare::postgres(&url, callers, options.seconds).await?,
-        );
+    let url = table.options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+    table.row("postgres, one row", 0, Spread::Hot, 1, async || bare::postgres_row(&url, seconds).await).await?;
+    for callers in table.small() {
+        let bare = async || bare::postgres(&url, callers, seconds).await;
+        table.row("postgres, a transaction each", 0, Spread::Hot, callers, bare).await?;
     }
-    measure(options, "postgres", &url).await
+    measure(table, "postgres", async || cluster::new_database(&url).await).await
 }
 
-async fn measure(options: &Options, engine: &str, url: &str) -> Outcome<()> {
-    let ledger: Arc<dyn Ledger> = Arc::new(SqlLedger::open(url, Arc::new(SystemClock)).await?);
-    let mut load = Load::new(Arc::clone(&ledger)).await?;
-    for history in [0, options.history] {
-        load.fill(history).await?;
-        for spread in [Spread::Hot, Spread::Wide] {
-            for callers in &options.callers {
-                let figures = load.run(spread, *callers, options.seconds).await?;
-                show(engine, history, spread, *callers, &figures);
-            }
+/// The rows of an engine; `fresh` makes a place for a new ledger.
+async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -> Outcome<String>) -> Outcome<()> {
+    let (callers, seconds) = (table.options.callers.clone(), table.options.seconds);
+    for spread in [Spread::Hot, Spread::Wide] {
+        for callers in &callers {
+            let empty = async || open(&fresh().await?).await?.run(spread, *callers, seconds).await;
+            table.row(engine, 0, spread, *callers, empty).await?;
+        }
+    }
+    let history = table.options.history;
+    let url = fresh().await?;
+    let mut load = open(&url).await?;
+    load.fill(history).await?;
+    for spread in [Spread::Hot, Spread::Wide] {
+        for callers in &callers {
+            table.row(engine, history, spread, *callers, async || load.run(spread, *callers, seconds).await).await?;
         }
     }
     drop(load);
-    drop(ledger);
-    if options.verify {
+    if table.options.verify {
         let watch = Stopwatch::start();
-        let report = ledger_verify::verify(url).await?;
+        let report = ledger_verify::verify(&url).await?;
         println!();
         println!("{engine}: {} entries verified in {:.1?}, sound: {}", report.entries, watch.elapsed(), report.sound);
         println!();
@@ -121,8 +130,39 @@ async fn measure(options: &Options, engine: &str, url: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn show(engine: &str, history: u64, spread: Spread, callers: usize, figures: &Figures) {
-    let Figures { per_second, p50, p99 } = figures;
-    let accounts = spread.accounts();
-    println!("| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} |");
+async fn open(url: &str) -> Outcome<Load> {
+    Ok(Load::new(Arc::new(SqlLedger::open(url, Arc::new(SystemClock)).await?)).await?)
+}
+
+impl Table {
+    /// Numbers of callers at which a transaction each is not hopeless.
+    fn small(&self) -> Vec<usize> {
+        self.options.callers.iter().copied().filter(|callers| *callers <= 32).collect()
+    }
+
+    /// Measures and shows one row, beside what the disk did just before and after.
+    async fn row(
+        &mut self,
+        engine: &str,
+        history: u64,
+        spread: Spread,
+        callers: usize,
+        mut run: impl AsyncFnMut() -> Outcome<Figures>,
+    ) -> Outcome<()> {
+        let mut runs = Vec::new();
+        for _ in 0..self.options.repeat.max(1) {
+            let before = self.disk.sync_us()?;
+            let figures = run().await?;
+            runs.push((figures, f64::midpoint(before, self.disk.sync_us()?)));
+        }
+        runs.sort_by(|(one, _), (other, _)| one.per_second.total_cmp(&other.per_second));
+        let (Figures { per_second, p50, p99 }, fsync) = &runs[runs.len() / 2];
+        let accounts = spread.accounts();
+        // Of one caller, who waits for one commit after the other.
+        let commit = if callers == 1 { format!("{:.0}", 1e6 / per_second / 2.0) } else { String::new() };
+        println!(
+            "| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} | {commit} | {fsync:.0} |"
+        );
+        Ok(())
+    }
 }

@@ -70,6 +70,23 @@ async fn a_process_killed_on_sqlite_loses_and_doubles_nothing() {
     }
 }
 
+/// The disk is full when a file may grow no further; whoever is told so has nothing stored.
+#[tokio::test]
+async fn a_process_whose_disk_is_full_has_answered_nothing_that_is_not_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+    for (round, blocks) in [1_000, 2_000, 8_000].into_iter().enumerate() {
+        let limits = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let victim = Command::new("sh")
+            .args(["-c", &limits, env!("CARGO_BIN_EXE_ledger-victim"), &url, &((round as u128 + 1) << 32).to_string()])
+            .output()
+            .expect("the victim runs to its end");
+        let answers = String::from_utf8(victim.stdout).expect("ids and results");
+        let promised: Vec<u128> = answers.lines().map(created).collect();
+        nothing_lost_or_doubled(&url, &promised).await;
+    }
+}
+
 #[tokio::test]
 async fn two_processes_on_postgres_of_which_one_is_killed_lose_and_double_nothing() {
     let Some(database) = TestDatabase::postgres().await else { return };

@@ -1,4 +1,4 @@
-//! Access items: what a token allows, on whose resources, within which limits.
+//! Access items: what a token allows, on whose resources, within which limits (RFC 9635 section 8).
 //!
 //! Closed types: a member that is not defined here is refused, so a request can never reach
 //! into what the server stores beside it.

@@ -1,4 +1,4 @@
-//! How an authorization server refuses: a code, and words for the developer.
+//! How an authorization server refuses (RFC 9635 section 3.6): a code, and words for the developer.
 //!
 //! Not the HTTP status: the same code is sent with several, which the edge decides.
 

@@ -3,6 +3,8 @@
 //! Types and pure checks only: no HTTP, no storage, no signatures. Whether a grant may be issued is
 //! decided in `auth-model`.
 
+#![warn(missing_docs)]
+
 pub mod access;
 pub mod client;
 pub mod error;

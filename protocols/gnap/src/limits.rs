@@ -1,4 +1,5 @@
-//! What an outgoing-payment grant may spend, where, and how often.
+//! What an outgoing-payment grant may spend, where, and how often: the `limits` an access item of Open Payments adds to
+//! RFC 9635 section 8.
 //!
 //! The limits as agreed; what is left of them is counted by the resource server.
 

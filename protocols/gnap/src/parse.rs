@@ -1,4 +1,4 @@
-//! Request bodies read strictly, with the place of the first fault.
+//! Request bodies (RFC 9635 section 2) read strictly, with the place of the first fault.
 //!
 //! The place is dotted, `access_token.access.0.actions`, as clients of the reference see it.
 

@@ -1,4 +1,4 @@
-//! Query parameters set on a URL the way browsers do, for redirects of the interaction.
+//! Query parameters set on a URL the way browsers do, for redirects of the interaction (RFC 9635 section 4.2.1).
 //!
 //! Not a general URL builder: parameters are replaced, everything else of the URL stays.
 

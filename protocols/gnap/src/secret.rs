@@ -1,4 +1,4 @@
-//! Token values, which must not end up in logs.
+//! Token values (RFC 9635 section 3.2.1), which must not end up in logs.
 //!
 //! The value is opaque to clients; how the server makes and stores it is decided elsewhere.
 

@@ -1,4 +1,4 @@
-//! URLs as they are written in grants: checked once, compared in one normal form.
+//! URLs (RFC 3986) as they are written in grants: checked once, compared in one normal form.
 //!
 //! Nothing here is fetched; who may be asked over the network is decided by the outgoing HTTP client.
 

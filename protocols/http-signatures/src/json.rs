@@ -1,4 +1,5 @@
-//! JSON read strictly (no duplicate names) and written compactly the way ECMAScript does.
+//! JSON (RFC 8259) read strictly, without duplicate names, and written compactly the way ECMAScript does (ECMA-262
+//! section 25.5.2).
 //!
 //! The compact form is what official clients digest. Since a digest of it says nothing about the octets received, whoever
 //! accepts it must read the body with [`parse_json`] and nothing else, or two readers could see two bodies.

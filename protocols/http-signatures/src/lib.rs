@@ -4,6 +4,8 @@
 //! structured fields first and then the looser forms that published client libraries send, so `httpsig`, which knows the
 //! strict forms only, is not used.
 
+#![warn(missing_docs)]
+
 mod base;
 mod components;
 mod digest;

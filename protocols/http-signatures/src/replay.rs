@@ -1,4 +1,4 @@
-//! Single use of nonces while their signatures are fresh.
+//! Single use of nonces while their signatures are fresh (RFC 9421 section 7.2.2).
 //!
 //! Signatures without a nonce are not refused when they come again: Ed25519 is deterministic and `created` counts seconds,
 //! so two honest equal requests within a second carry the same signature. Operations guard themselves against those.

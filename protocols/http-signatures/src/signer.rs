@@ -1,4 +1,4 @@
-//! Private keys, and signing a request the way the official client does.
+//! Private keys, and signing a request the way the official client does (RFC 9421 section 3.1).
 //!
 //! Not key storage: text goes in, a key comes out, and nothing prints it.
 

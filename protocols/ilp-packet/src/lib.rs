@@ -5,6 +5,8 @@
 //! A [`Prepare`], [`Fulfill`] or [`Reject`] borrows the octets it was parsed from and encodes itself into new ones.
 //! A packet to be forwarded is held as [`PrepareBuf`], which changes amount and expiry in place and nothing else.
 
+#![warn(missing_docs)]
+
 mod address;
 mod amount_too_large;
 mod condition;

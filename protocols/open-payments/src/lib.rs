@@ -1,7 +1,10 @@
-//! Open Payments resource types: what travels between wallets, one file per resource and per request body.
+//! Open Payments resource types: what travels between wallets, one file per resource and per request body, in the
+//! version of the resource and wallet address server APIs that is called 1.3. Files name their section of its description.
 //!
 //! Requests are validated with the messages clients of the original know; answers of other servers are read leniently,
 //! with unknown members ignored. No rules of payments here, and no HTTP.
+
+#![warn(missing_docs)]
 
 mod amount;
 mod create_incoming_payment;
@@ -14,6 +17,7 @@ mod list;
 mod outgoing_payment;
 mod outgoing_payment_grant;
 mod quote;
+mod spsp;
 mod validate;
 mod wallet_address;
 
@@ -28,6 +32,7 @@ pub use list::{ListQuery, Page, PageInfo, PageRequest, PageRequestError};
 pub use outgoing_payment::{CreatedOutgoingPayment, OutgoingPayment};
 pub use outgoing_payment_grant::OutgoingPaymentGrant;
 pub use quote::{Quote, QuoteMethod};
+pub use spsp::{InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials};
 pub use validate::InvalidRequest;
 pub use wallet_address::WalletAddress;
 

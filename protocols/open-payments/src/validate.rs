@@ -1,4 +1,5 @@
-//! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators.
+//! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators (open-payments
+//! section 2).
 //!
 //! Of several faults the first is told, in the order type, required, additional, then each member in schema order.
 

@@ -1,4 +1,5 @@
-//! Why a quote or payment ended, in the names the reference stores and shows.
+//! Why a quote or payment ended, in the names the reference stores and shows. No RFC has them; the classes of ILP errors
+//! behind them are those of RFC 27.
 
 /// The end of a quote or payment that did not succeed. The text of a variant is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

@@ -1,5 +1,5 @@
 //! What probe, payment and close share: packets of one connection going out, replies coming back, and what each reply
-//! says about the path.
+//! says about the path (RFC 29, section 4.2; the error classes of RFC 27).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Paying over STREAM: probe the path, quote, and send within the limits of the quote.
+//! Paying over STREAM (RFC 29, section 4.4.2): probe the path, quote, and send within the limits of the quote.
 //!
 //! State machines without input or output of their own. Each is driven the same way:
 //!
@@ -7,6 +7,8 @@
 //!
 //! Polling again after each reply and at each announced instant is all a driver has to do; packets may be sent and
 //! replies handed in concurrently and in any order.
+
+#![warn(missing_docs)]
 
 mod asset_probe;
 mod close;

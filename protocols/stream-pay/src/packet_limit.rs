@@ -1,4 +1,4 @@
-//! What replies tell about the largest packet a path takes.
+//! What replies tell about the largest packet a path takes (F08 of RFC 27 and its data).
 
 use ilp_packet::AmountTooLarge;
 use money::Ratio;

@@ -1,4 +1,5 @@
-//! Sending a quoted payment: never more than its maximum leaves, and never less arrives than its minimum rate.
+//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than its
+//! minimum rate.
 //!
 //! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
 //! the whole payment is conceded to rounding. Errors do not undo what was sent: the outcome tells both.

@@ -1,4 +1,4 @@
-//! What a state machine wants its driver to do next.
+//! What a state machine wants its driver to do next. No RFC speaks of it.
 
 use clock::Timestamp;
 

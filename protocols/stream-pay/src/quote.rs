@@ -1,4 +1,5 @@
-//! What a payment may cost and has to deliver, from the probed path and the rate the sender insists on.
+//! What a payment may cost and has to deliver, from the probed path and the rate the sender insists on. No RFC says how;
+//! the published senders do.
 //!
 //! Exact arithmetic throughout: one source unit is conceded to rounding, and nothing else.
 

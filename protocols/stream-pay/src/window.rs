@@ -1,4 +1,4 @@
-//! How many packets may be outstanding, and how long to pause after refusals.
+//! How many packets may be outstanding, and how long to pause after refusals of the temporary class (RFC 27).
 //!
 //! Packets are not spaced in time while replies are good: the window alone limits them, so a payment of a few packets
 //! takes one round trip. The published senders start at 40 packets per second with 20 outstanding; the window starts at

@@ -1,4 +1,5 @@
-//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the address.
+//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the address,
+//! which RFC 29, section 4.1, leaves to the receiver.
 //!
 //! ```text
 //! token         = IV(12) ‖ tag(16) ‖ AES-256-GCM(token key, plaintext)

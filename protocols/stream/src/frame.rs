@@ -56,36 +56,109 @@ close_codes! {
 /// One frame, borrowed from the packet it came in. Texts are octets: UTF-8 by convention, not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// 0x01: the connection ends.
-    ConnectionClose { code: CloseCode, message: &'a [u8] },
-    /// 0x02: the address of the peer, or empty.
-    ConnectionNewAddress { source_account: &'a [u8] },
-    /// 0x03: how much data the peer may send on all streams.
-    ConnectionMaxData { max_offset: u64 },
-    /// 0x04: the peer would send more data.
-    ConnectionDataBlocked { max_offset: u64 },
-    /// 0x05: the highest stream the peer may open.
-    ConnectionMaxStreamId { max_stream_id: u64 },
-    /// 0x06: the peer would open more streams.
-    ConnectionStreamIdBlocked { max_stream_id: u64 },
-    /// 0x07: the asset of the one who sends this frame.
-    ConnectionAssetDetails { asset_code: &'a [u8], asset_scale: u8 },
-    /// 0x10: a stream ends.
-    StreamClose { stream_id: u64, code: CloseCode, message: &'a [u8] },
-    /// 0x11: the share of the packet's amount that goes to a stream.
-    StreamMoney { stream_id: u64, shares: u64 },
-    /// 0x12: how much a stream takes in total, and how much it took.
-    StreamMaxMoney { stream_id: u64, receive_max: u64, total_received: u64 },
-    /// 0x13: how much the peer would send, and how much it sent.
-    StreamMoneyBlocked { stream_id: u64, send_max: u64, total_sent: u64 },
-    /// 0x14: application data.
-    StreamData { stream_id: u64, offset: u64, data: &'a [u8] },
-    /// 0x15: how much data the peer may send on a stream.
-    StreamMaxData { stream_id: u64, max_offset: u64 },
-    /// 0x16: the peer would send more data on a stream.
-    StreamDataBlocked { stream_id: u64, max_offset: u64 },
-    /// 0x17: a receipt for a stream; see [`crate::Receipt`].
-    StreamReceipt { stream_id: u64, receipt: &'a [u8] },
+    /// 0x01, section 5.3.1: the connection ends.
+    ConnectionClose {
+        /// Why.
+        code: CloseCode,
+        /// For people, may be empty.
+        message: &'a [u8],
+    },
+    /// 0x02, section 5.3.2: the address of the peer, or empty.
+    ConnectionNewAddress {
+        /// The ILP address the sender can be reached at; not checked.
+        source_account: &'a [u8],
+    },
+    /// 0x03, section 5.3.3: how much data the peer may send on all streams.
+    ConnectionMaxData {
+        /// Octets on all streams together.
+        max_offset: u64,
+    },
+    /// 0x04, section 5.3.4: the peer would send more data.
+    ConnectionDataBlocked {
+        /// Octets it would send on all streams together.
+        max_offset: u64,
+    },
+    /// 0x05, section 5.3.5: the highest stream the peer may open.
+    ConnectionMaxStreamId {
+        /// The highest id.
+        max_stream_id: u64,
+    },
+    /// 0x06, section 5.3.6: the peer would open more streams.
+    ConnectionStreamIdBlocked {
+        /// The highest id it may open.
+        max_stream_id: u64,
+    },
+    /// 0x07, section 5.3.14: the asset of the one who sends this frame.
+    ConnectionAssetDetails {
+        /// Usually an ISO 4217 code.
+        asset_code: &'a [u8],
+        /// Decimal places of the smallest unit.
+        asset_scale: u8,
+    },
+    /// 0x10, section 5.3.7: a stream ends.
+    StreamClose {
+        /// The stream.
+        stream_id: u64,
+        /// Why.
+        code: CloseCode,
+        /// For people, may be empty.
+        message: &'a [u8],
+    },
+    /// 0x11, section 5.3.8: the share of the packet's amount that goes to a stream.
+    StreamMoney {
+        /// The stream.
+        stream_id: u64,
+        /// Its part in the sum of the shares of all StreamMoney frames of the packet.
+        shares: u64,
+    },
+    /// 0x12, section 5.3.9: how much a stream takes in total, and how much it took.
+    StreamMaxMoney {
+        /// The stream.
+        stream_id: u64,
+        /// The most it takes in all; numbers above 64 bits are read as 2^64−1.
+        receive_max: u64,
+        /// What it has taken.
+        total_received: u64,
+    },
+    /// 0x13, section 5.3.10: how much the peer would send, and how much it sent.
+    StreamMoneyBlocked {
+        /// The stream.
+        stream_id: u64,
+        /// What the peer would send in all; numbers above 64 bits are read as 2^64−1.
+        send_max: u64,
+        /// What it has sent.
+        total_sent: u64,
+    },
+    /// 0x14, section 5.3.11: application data.
+    StreamData {
+        /// The stream.
+        stream_id: u64,
+        /// Where the octets stand in the stream.
+        offset: u64,
+        /// The octets.
+        data: &'a [u8],
+    },
+    /// 0x15, section 5.3.12: how much data the peer may send on a stream.
+    StreamMaxData {
+        /// The stream.
+        stream_id: u64,
+        /// Octets on this stream.
+        max_offset: u64,
+    },
+    /// 0x16, section 5.3.13: the peer would send more data on a stream.
+    StreamDataBlocked {
+        /// The stream.
+        stream_id: u64,
+        /// Octets it would send on this stream.
+        max_offset: u64,
+    },
+    /// 0x17, section 5.3.15: a receipt for a stream; see [`crate::Receipt`].
+    StreamReceipt {
+        /// The stream.
+        stream_id: u64,
+        /// 58 octets.
+        receipt: &'a [u8],
+    },
 }
 
 impl<'a> Frame<'a> {

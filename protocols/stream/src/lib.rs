@@ -3,6 +3,8 @@
 //! Pure: octets, instants and random octets go in, octets and decisions come out. How much to send, and when, is the
 //! business of `stream-pay`; what happens to received money is the connector's.
 
+#![warn(missing_docs)]
+
 mod address_token;
 mod crypto;
 mod frame;

@@ -1,4 +1,5 @@
-//! The receiving end: credentials out, and for each Prepare either the reply or the question whether to take the money.
+//! The receiving end (RFC 29, sections 4.2 and 6): credentials out, and for each Prepare either the reply or the question
+//! whether to take the money.
 //!
 //! Stateless. Nothing is counted and no expiry is kept here: what has been received, and what may still be received, is
 //! known to the ledger, and the caller says it where it matters.

@@ -1,4 +1,4 @@
-//! The sending half of a connection: numbered, encrypted requests out, replies read and judged.
+//! The sending half of a connection (RFC 29, sections 5 and 6): numbered, encrypted requests out, replies read and judged.
 //!
 //! Not how much to send or when; that is `stream-pay`.
 

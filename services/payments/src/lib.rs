@@ -4,6 +4,7 @@
 //! `payments-model`, keeps rows in `payments-store` and money in the ledger.
 
 pub mod administration;
+mod counts;
 mod create_incoming_payment;
 mod create_outgoing_payment;
 mod create_quote;

@@ -50,16 +50,21 @@ impl IdIndex {
         Ok(index)
     }
 
-    /// The entry of a transfer id.
-    pub(crate) fn find(&self, connection: &Connection, id: TransferId) -> Result<Option<u64>, StoreError> {
-        if let Some(seq) = self.fresh.get(&id) {
-            return Ok(Some(*seq));
-        }
-        if let Ok(at) = self.draining.binary_search_by_key(&id, |(id, _)| *id) {
-            return Ok(Some(self.draining[at].1));
-        }
+    /// The entries of those of the ids that were used.
+    pub(crate) fn find(&self, connection: &Connection, ids: &[TransferId]) -> Result<Vec<u64>, StoreError> {
         let mut statement = connection.prepare_cached("SELECT seq FROM transfer_ids WHERE id = ?1")?;
-        Ok(statement.query_row([id.as_u128().to_be_bytes()], |row| row.get(0)).optional()?)
+        let mut found = Vec::new();
+        for id in ids {
+            if let Some(seq) = self.fresh.get(id) {
+                found.push(*seq);
+            } else if let Ok(at) = self.draining.binary_search_by_key(id, |(id, _)| *id) {
+                found.push(self.draining[at].1);
+            } else {
+                let stored = statement.query_row([id.as_u128().to_be_bytes()], |row| row.get::<_, u64>(0));
+                found.extend(stored.optional()?);
+            }
+        }
+        Ok(found)
     }
 
     /// Writes the next stretch, twice as long as the `new` ids, so that draining ends before waiting does.

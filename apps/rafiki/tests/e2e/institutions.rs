@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
 const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where the institutions keep their data.
@@ -106,16 +106,7 @@ impl Institutions {
     fn await_ready(&mut self, side: Side) {
         let child = self.children[side as usize].as_mut().unwrap();
         let stdout = child.stdout.take().unwrap();
-        let (ready, is_ready) = mpsc::channel();
-        std::thread::spawn(move || {
-            // Reads on to the end, so that the process never blocks on a full pipe.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.trim() == "ready" {
-                    let _ = ready.send(());
-                }
-            }
-        });
-        assert!(is_ready.recv_timeout(START_LIMIT).is_ok(), "{side:?} did not become ready:\n{}", self.log(side));
+        assert!(await_ready(stdout), "{side:?} did not become ready:\n{}", self.log(side));
     }
 
     /// What a side has written to its log so far.
@@ -205,6 +196,20 @@ impl Drop for Institutions {
     }
 }
 
+/// Waits until the process behind `stdout` says that it is ready; `false` if it does not in time.
+pub(crate) fn await_ready(stdout: ChildStdout) -> bool {
+    let (ready, is_ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Reads on to the end, so that the process never blocks on a full pipe.
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if line.trim() == "ready" {
+                let _ = ready.send(());
+            }
+        }
+    });
+    is_ready.recv_timeout(START_LIMIT).is_ok()
+}
+
 /// A role of the binary that runs until this is dropped.
 pub(crate) struct Role(Child);
 
@@ -257,7 +262,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// The first of forty ports in a row that are free now. Tests run as processes of their own, so the search starts
 /// at a place derived from the process id, and two tests of one process never get the same row.
-fn free_ports() -> u16 {
+pub(crate) fn free_ports() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 500).unwrap_or(0);
     for _ in 0..500 {

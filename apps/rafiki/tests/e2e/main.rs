@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod alarms;
 mod asking;
 mod crashes;
 mod institutions;

@@ -1,15 +1,18 @@
-//! Lists of operations on a running sender and receiver, in any order: poll, deliver, delay, repeat, forge, lose, wait.
+//! Lists of operations on a running sender and receiver, in any order: poll, deliver, delay, repeat, forge, tamper, lose,
+//! refuse, decline, announce, wait.
 //!
-//! Whatever happens, the books of both ends agree and the payment stays within its quote.
+//! Whatever happens, the books of both ends agree, the payment stays within its quote, and probes move nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clock::Timestamp;
-use ilp_packet::{AmountTooLarge, ErrorCode, Fulfill, Fulfillment, Prepare, Reject};
+use clock::{Entropy, Timestamp};
+use ilp_packet::{AmountTooLarge, ErrorCode, Fulfill, Fulfillment, Prepare, Reject, Reply};
 use money::{Asset, Ratio};
-use stream::{ConnectionDetails, Decision};
-use stream_pay::{Destination, OutgoingPrepare, Payment, Poll, Quote, RateBounds, Target};
+use stream::{
+    AssetDetails, ConnectionDetails, ConnectionKeys, Decision, Money, ReceiptSetup, ReceiveLimit, StreamPacket,
+};
+use stream_pay::{AssetProbe, Destination, OutgoingPrepare, Payment, Poll, Quote, RateBounds, RateProbe, Target};
 
 use crate::material::Material;
 use crate::targets::stream_data::receiver;
@@ -18,6 +21,7 @@ use crate::targets::stream_data::receiver;
 type ReplyUnderWay = (u64, Vec<u8>, Option<(u64, u64)>);
 
 struct Run {
+    keys: ConnectionKeys,
     payment: Payment,
     quote: Quote,
     now: Timestamp,
@@ -26,6 +30,116 @@ struct Run {
 }
 
 pub(crate) fn operations(material: &mut Material) {
+    if material.one_in(4) { probing(material) } else { paying(material) }
+}
+
+/// What all machines have in common, as far as probing goes.
+trait Probe {
+    /// The packet to send, if any, and whether the machine is done.
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> (Option<OutgoingPrepare>, bool);
+    fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]);
+}
+
+fn step<T>(poll: Poll<T>, now: Timestamp, judge: impl FnOnce(T)) -> (Option<OutgoingPrepare>, bool) {
+    match poll {
+        Poll::Send(packet) => (Some(packet), false),
+        Poll::WaitUntil(instant) => {
+            assert!(instant > now, "asked to wait for the past");
+            (None, false)
+        }
+        Poll::Done(output) => {
+            judge(output);
+            (None, true)
+        }
+    }
+}
+
+impl Probe for RateProbe {
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> (Option<OutgoingPrepare>, bool) {
+        step(self.poll_prepare(now, entropy), now, |estimate| {
+            if let Ok(estimate) = estimate {
+                assert!(estimate.rates.low() < estimate.rates.high() && estimate.max_packet_amount > 0);
+            }
+        })
+    }
+    fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(now, sequence, octets);
+    }
+}
+
+impl Probe for AssetProbe {
+    fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> (Option<OutgoingPrepare>, bool) {
+        step(self.poll_prepare(now, entropy), now, |named| {
+            if let Ok(named) = named {
+                assert_eq!(Asset::new("USD", 2), Ok(named), "an asset the receiver has not named");
+            }
+        })
+    }
+    fn reply(&mut self, _now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.handle_reply(sequence, octets);
+    }
+}
+
+fn probing(material: &mut Material) {
+    let details = ConnectionDetails {
+        asset: Some(AssetDetails { code: "USD".to_owned(), scale: 2 }),
+        ..ConnectionDetails::default()
+    };
+    let Ok(credentials) = receiver().issue(&details, material.entropy()) else { panic!("the details fit") };
+    let Ok(asset) = Asset::new("USD", 2) else { panic!("an asset") };
+    let (address, shared_secret) = (credentials.address, credentials.shared_secret);
+    let mut probe: Box<dyn Probe> = if material.one_in(3) {
+        Box::new(AssetProbe::new(address, &shared_secret))
+    } else {
+        Box::new(RateProbe::new(&Destination { address, shared_secret, asset }))
+    };
+    let (mut now, mut replies) = (Timestamp::EPOCH, Vec::new());
+    for _ in 0..100 {
+        match material.below(6) {
+            0..3 => {
+                let (packet, done) = probe.poll(now, material.entropy());
+                replies.extend(packet.map(|packet| (packet.sequence, probed(&packet, now, material))));
+                if done {
+                    return;
+                }
+            }
+            3..5 if !replies.is_empty() => {
+                let at = material.below(replies.len());
+                let (sequence, reply) = if material.one_in(5) { replies[at].clone() } else { replies.swap_remove(at) };
+                probe.reply(now, sequence, &reply);
+            }
+            _ => now = now + Duration::from_millis(material.u64() % 3000),
+        }
+    }
+    // Past every deadline nothing is left to wait for.
+    now = now + Duration::from_mins(1);
+    assert!((0..2).any(|_| probe.poll(now, material.entropy()).1), "a probe that does not end");
+}
+
+fn probed(packet: &OutgoingPrepare, now: Timestamp, material: &mut Material) -> Vec<u8> {
+    let Ok(prepare) = Prepare::parse(&packet.packet) else { panic!("a sender makes packets") };
+    let own_address = receiver();
+    match material.below(6) {
+        0 => Reject::new(*material.pick(ErrorCode::KNOWN), own_address.address().as_ref()).encode(),
+        1 => too_large(material),
+        2 => material.octets(60),
+        _ => {
+            let amount = prepare.amount / (material.u64() % 4 + 1);
+            match own_address.evaluate(&Prepare { amount, ..prepare }, now, material.entropy()) {
+                Decision::Reply(reply) => reply,
+                Decision::Money(_) => panic!("a probe that moves money"),
+            }
+        }
+    }
+}
+
+fn too_large(material: &mut Material) -> Vec<u8> {
+    let detail = AmountTooLarge { received: material.amount(), maximum: material.amount() }.encode();
+    let own_address = receiver();
+    Reject::new(ErrorCode::F08AmountTooLarge, own_address.address().as_ref()).with_data(&detail).encode()
+}
+
+fn paying(material: &mut Material) {
     let Some(mut run) = start(material) else { return };
     let mut finished = false;
     for _ in 0..200 {
@@ -43,7 +157,10 @@ pub(crate) fn operations(material: &mut Material) {
 }
 
 fn start(material: &mut Material) -> Option<Run> {
-    let credentials = receiver().issue(&ConnectionDetails::default(), material.entropy()).ok()?;
+    let receipts = material.one_in(2).then(|| ReceiptSetup { nonce: material.array(), secret: material.array() });
+    let details = ConnectionDetails { receipts, ..ConnectionDetails::default() };
+    let credentials = receiver().issue(&details, material.entropy()).ok()?;
+    let keys = credentials.shared_secret.keys();
     let destination = Destination {
         address: credentials.address,
         shared_secret: credentials.shared_secret,
@@ -60,7 +177,7 @@ fn start(material: &mut Material) -> Option<Run> {
     let quote = Quote { target, max_source_amount, min_delivery_amount, max_packet_amount, min_exchange_rate, rates };
     let data = material.one_in(4).then(|| material.octets(50));
     let payment = Payment::new(&destination, &quote, data).ok()?;
-    Some(Run { payment, quote, now: Timestamp::EPOCH, replies: Vec::new(), answered: BTreeMap::new() })
+    Some(Run { keys, payment, quote, now: Timestamp::EPOCH, replies: Vec::new(), answered: BTreeMap::new() })
 }
 
 impl Run {
@@ -90,10 +207,7 @@ impl Run {
         let reject = |code| Reject::new(code, own_address.address().as_ref());
         let reply = match material.below(12) {
             0 => reject(*material.pick(ErrorCode::KNOWN)).encode(),
-            1 => {
-                let detail = AmountTooLarge { received: material.amount(), maximum: material.amount() }.encode();
-                reject(ErrorCode::F08AmountTooLarge).with_data(&detail).encode()
-            }
+            1 => too_large(material),
             2 => Fulfill { fulfillment: Fulfillment::new(material.array()), data: &[] }.encode(),
             3 => material.octets(60),
             _ => {
@@ -106,8 +220,9 @@ impl Run {
                         match receiver().evaluate(&Prepare { amount, ..prepare }, self.now, material.entropy()) {
                             Decision::Reply(reply) => reply,
                             Decision::Money(money) => {
-                                fulfilled = Some((prepare.amount, amount));
-                                money.accept(None)
+                                let (reply, taken) = self.decide(money, &prepare, material);
+                                fulfilled = taken.map(|delivered| (prepare.amount, delivered));
+                                reply
                             }
                         }
                     }
@@ -116,6 +231,32 @@ impl Run {
             }
         };
         self.replies.push((packet.sequence, reply, fulfilled));
+    }
+
+    /// What the application behind the receiver does with money, and what a node may do to the Fulfill. Gives what the
+    /// sender can know to have arrived.
+    fn decide(&self, money: Money, prepare: &Prepare<'_>, material: &mut Material) -> (Vec<u8>, Option<u64>) {
+        let amount = money.amount();
+        let limit = ReceiveLimit { maximum: material.amount(), total_received: material.amount() };
+        match material.below(20) {
+            0 => (money.decline_temporarily(), None),
+            1 if material.one_in(8) => (money.decline_finally(&material.octets(20)), None),
+            2 => (money.announcing(limit).accept(Some(material.u64())), Some(amount)),
+            3 if material.one_in(4) => {
+                let genuine = money.accept(None);
+                let Ok(Reply::Fulfill(fulfill)) = Reply::parse(&genuine) else { panic!("accepted is fulfilled") };
+                let data = material.octets(40);
+                (Fulfill { data: &data, ..fulfill }.encode(), Some(self.minimum(prepare)))
+            }
+            _ => (money.accept(Some(material.u64())), Some(amount)),
+        }
+    }
+
+    /// The least the sender named in a request.
+    fn minimum(&self, prepare: &Prepare<'_>) -> u64 {
+        let plaintext = self.keys.open(prepare.data).unwrap_or_default();
+        let request = StreamPacket::parse(&plaintext).map(|request| request.prepare_amount);
+        request.unwrap_or_else(|error| panic!("the sender's own packet: {error}"))
     }
 
     /// Hands over any of the replies under way; some arrive more than once, some under a wrong number.

@@ -5,14 +5,20 @@ use ilp_packet::{
     AddressRef, AmountTooLarge, Condition, ErrorCode, Fulfill, Fulfillment, Packet, Prepare, PrepareBuf, Reject, ildcp,
 };
 
+use crate::corpus::PACKETS;
 use crate::material::Material;
 
 pub(crate) fn packet(material: &mut Material) {
-    let octets = if material.one_in(4) {
-        material.octets(200)
-    } else {
-        let valid = valid(material);
-        material.damaged(valid)
+    let octets = match material.below(4) {
+        0 => material.octets(200),
+        1 => {
+            let written = material.pick(&PACKETS).clone();
+            material.damaged(written)
+        }
+        _ => {
+            let valid = valid(material);
+            material.damaged(valid)
+        }
     };
     let Ok(parsed) = Packet::parse(&octets) else { return };
     let written = match &parsed {

@@ -1,9 +1,14 @@
 //! `Signature-Input` and its companions: no header value makes the reader panic or a request signed that is not.
 
-use http::{HeaderMap, HeaderValue};
-use http_signatures::SignedRequest;
+use clock::Timestamp;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_signatures::{Freshness, Jwk, SignedRequest, parse_json, to_compact_json, verify};
 
+use crate::corpus::MESSAGES;
 use crate::material::Material;
+
+/// The instant the messages of the corpus were signed at.
+const NOW: Timestamp = Timestamp::from_millis(1_718_000_000_000);
 
 const INPUTS: [&str; 4] = [
     r#"sig1=("@method" "@target-uri");keyid="k";created=1618884473"#,
@@ -17,6 +22,10 @@ const DIGESTS: [&str; 2] = [
 ];
 
 pub(crate) fn signature_input(material: &mut Material) {
+    if material.one_in(2) { damaged_message(material) } else { made_headers(material) }
+}
+
+fn made_headers(material: &mut Material) {
     let mut headers = HeaderMap::new();
     let input = material.pick(&INPUTS).as_bytes().to_vec();
     let digest = material.pick(&DIGESTS).as_bytes().to_vec();
@@ -43,5 +52,40 @@ pub(crate) fn signature_input(material: &mut Material) {
         let base = checked.redacted_base();
         assert!(base.contains("@method") && !base.contains("GNAP token"), "{base}");
     }
-    let _ = http_signatures::parse_json(&body);
+    let _ = parse_json(&body);
+}
+
+/// A really signed message of which one part, or none, was changed on the way.
+fn damaged_message(material: &mut Material) {
+    let message = material.pick(&MESSAGES);
+    let Ok(key) = serde_json::from_value::<Jwk>(message.jwk.clone()) else { panic!("a key of the vectors") };
+    let changed = material.below(message.headers.len() + 4);
+    let mut part = |octets: &[u8], index: usize| {
+        if index == changed { material.damaged(octets.to_vec()) } else { octets.to_vec() }
+    };
+    let method = String::from_utf8_lossy(&part(message.method.as_bytes(), 0)).into_owned();
+    let target_uri = String::from_utf8_lossy(&part(message.target_uri.as_bytes(), 1)).into_owned();
+    let body = part(message.body.as_bytes(), 2);
+    let mut headers = HeaderMap::new();
+    for (index, (name, value)) in message.headers.iter().enumerate() {
+        let value = HeaderValue::from_bytes(&part(value.as_bytes(), index + 3));
+        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value) else { return };
+        headers.append(name, value);
+    }
+    let request = SignedRequest { method: &method, target_uri: &target_uri, headers: &headers, body: &body };
+    let verified = verify(request, &key, Freshness::default(), NOW).is_ok();
+    // Some of the vectors are damaged themselves, and may be mended here.
+    if verified && message.acceptable {
+        assert_eq!((&method, &target_uri), (&message.method, &message.target_uri), "another request than was signed");
+        let token = message.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.trim());
+        let received = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::trim);
+        assert_eq!(received, token, "another token than was signed");
+        assert!(same_json(&body, message.body.as_bytes()), "another body than was signed");
+    }
+}
+
+/// Whether both are the same octets, or spell the same JSON: a digest of the compact form vouches for every spelling.
+fn same_json(a: &[u8], b: &[u8]) -> bool {
+    let compact = |octets| parse_json(octets).ok().map(|value| to_compact_json(&value));
+    a == b || (compact(a).is_some() && compact(a) == compact(b))
 }

@@ -7,15 +7,21 @@ use stream::{
     SharedSecret, StreamPacket, StreamReceiver,
 };
 
+use crate::corpus::{ADDRESSES, PLAINTEXTS, REQUESTS};
 use crate::material::Material;
 
 /// Frames: what is read is written back as the same frames.
 pub(crate) fn frames(material: &mut Material) {
-    let plaintext = if material.one_in(4) {
-        material.octets(120)
-    } else {
-        let valid = plaintext(material);
-        material.damaged(valid)
+    let plaintext = match material.below(4) {
+        0 => material.octets(120),
+        1 => {
+            let written = material.pick(&PLAINTEXTS).clone();
+            material.damaged(written)
+        }
+        _ => {
+            let valid = plaintext(material);
+            material.damaged(valid)
+        }
     };
     let _ = Receipt::parse(&plaintext);
     let Ok(packet) = StreamPacket::parse(&plaintext) else { return };
@@ -29,6 +35,35 @@ pub(crate) fn frames(material: &mut Material) {
 
 /// Encrypted packets: a receiver answers everything, and takes money for what was sealed for it only.
 pub(crate) fn encrypted_packet(material: &mut Material) {
+    if material.one_in(4) { written_request(material) } else { made_request(material) }
+}
+
+/// A request as a published sender made it, damaged or not; the receiver is that of the vectors.
+fn written_request(material: &mut Material) {
+    let request = material.pick(&REQUESTS);
+    let (Ok(secret), Ok(server)) = (ReceiverSecret::try_from(&request.secret[..]), request.server.parse()) else {
+        panic!("a receiver of the vectors")
+    };
+    let receiver = StreamReceiver::new(secret, server);
+    let octets = material.damaged(request.prepare.clone());
+    let Ok(prepare) = Prepare::parse(&octets) else { return };
+    let reply = match receiver.evaluate(&prepare, Timestamp::EPOCH, material.entropy()) {
+        Decision::Reply(reply) => reply,
+        Decision::Money(money) => {
+            // Amount, expiry and segments behind the token are not sealed; everything else must be as it was.
+            let Ok(original) = Prepare::parse(&request.prepare) else { panic!("money for what was no packet") };
+            assert_eq!(prepare.data, original.data, "money for a packet nobody with the secret has made");
+            assert_eq!(prepare.execution_condition, original.execution_condition, "money under another condition");
+            money.accept(Some(material.u64()))
+        }
+    };
+    let Ok(reply) = Reply::parse(&reply) else { panic!("a reply is a reply") };
+    if let Reply::Fulfill(fulfill) = reply {
+        assert!(fulfill.fulfillment.satisfies(&prepare.execution_condition), "the fulfillment does not fulfil");
+    }
+}
+
+fn made_request(material: &mut Material) {
     let receiver = receiver();
     let Ok(credentials) = receiver.issue(&ConnectionDetails::default(), material.entropy()) else {
         panic!("credentials without details are always possible")
@@ -71,6 +106,25 @@ pub(crate) fn encrypted_packet(material: &mut Material) {
 
 /// Tokens: only addresses issued by the receiver have a connection, and all of those do.
 pub(crate) fn address_token(material: &mut Material) {
+    if material.one_in(3) { written_address(material) } else { issued_address(material) }
+}
+
+/// An address as the published receiver issued it, damaged or not.
+fn written_address(material: &mut Material) {
+    let address = material.pick(&ADDRESSES);
+    let Ok(secret) = ReceiverSecret::try_from(&address.secret[..]) else { return };
+    let Ok(server) = address.server.parse::<Address>() else { return };
+    let receiver = StreamReceiver::new(secret, server);
+    let restored = |text: &[u8]| AddressRef::from_octets(text).ok().and_then(|address| receiver.decode_tag(address));
+    let damaged = material.damaged(address.destination.as_bytes().to_vec());
+    let details = restored(&damaged);
+    // Some of the vectors are damaged themselves, and may be mended here.
+    let Some(original) = restored(address.destination.as_bytes()) else { return };
+    // Aliases of the token are the same connection; any other change is none.
+    assert!(details.is_none_or(|details| details == original), "details nobody has issued");
+}
+
+fn issued_address(material: &mut Material) {
     let receiver = receiver();
     let tag: String = material.octets(60).iter().map(|octet| char::from(b' ' + octet % 95)).collect();
     let details = ConnectionDetails { payment_tag: Some(tag.clone()), ..ConnectionDetails::default() };
