@@ -507,6 +507,8 @@ mod tests {
         assert_eq!(backend.accounting, Accounting::Sql);
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
         assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
+        assert!(backend.redis.is_none(), "the memory of the process will do");
+        assert_eq!(backend.listen_address.to_string(), "0.0.0.0");
         assert_eq!(backend.ledger_monitor_interval, Some(Duration::from_secs(10)));
     }
 
