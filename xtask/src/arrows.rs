@@ -18,7 +18,7 @@ const SAME_FLOOR: [(&str, &[&str]); 16] = [
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
     ("payments-model", &["ledger"]),
-    ("jobs", &["database"]),
+    ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database"]),
     ("rates", &["outbound-http"]),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::{Clock, Entropy, Timestamp};
 use database::{Database, Error};
+use metrics::Counter;
+use telemetry::metrics::JOBS;
 use tokio::task::JoinSet;
 
 use crate::claim::{Room, claim, next_due};
@@ -89,6 +91,22 @@ pub struct Worker {
     queue: String,
     handler: Arc<dyn Handler>,
     settings: Settings,
+    counts: Counts,
+}
+
+/// How many jobs ended how.
+#[derive(Clone)]
+struct Counts {
+    done: Counter,
+    failed: Counter,
+    lost: Counter,
+}
+
+impl Counts {
+    fn of(queue: &str) -> Self {
+        let counter = |result: &'static str| metrics::counter!(JOBS, "queue" => queue.to_owned(), "result" => result);
+        Self { done: counter("done"), failed: counter("failed"), lost: counter("lost") }
+    }
 }
 
 impl Worker {
@@ -101,7 +119,9 @@ impl Worker {
         handler: Arc<dyn Handler>,
         settings: Settings,
     ) -> Self {
-        Self { database, clock, entropy, queue: queue.into(), handler, settings }
+        let queue = queue.into();
+        let counts = Counts::of(&queue);
+        Self { database, clock, entropy, queue, handler, settings, counts }
     }
 
     /// Works until `shutdown` resolves, then lets the running jobs end. Aborting it instead is as safe as a crash.
@@ -186,11 +206,17 @@ impl Worker {
             result = self.handler.run(&job) => result,
             () = self.keep_lease(&job) => {
                 tracing::warn!("the lease was lost; stopped");
+                self.counts.lost.increment(1);
                 return;
             }
         };
-        if let Err(error) = self.settle(&job, result).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not settled; it will run again");
+        let ended = if result.is_ok() { &self.counts.done } else { &self.counts.failed };
+        match self.settle(&job, result).await {
+            Ok(()) => ended.increment(1),
+            Err(error) => {
+                self.counts.lost.increment(1);
+                tracing::warn!(error = &error as &dyn std::error::Error, "not settled; it will run again");
+            }
         }
     }
 

@@ -33,6 +33,20 @@ pub enum AlarmKind {
 }
 
 impl AlarmKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::EntriesMissing,
+        Self::EntryChanged,
+        Self::EntryMalformed,
+        Self::EntryUnlawful,
+        Self::JournalShortened,
+        Self::JournalRewritten,
+        Self::HeadDiffers,
+        Self::AccountDiffers,
+        Self::IndexDiffers,
+        Self::NotConserved,
+    ];
+
     /// Its name in events and logs.
     pub const fn as_str(self) -> &'static str {
         match self {

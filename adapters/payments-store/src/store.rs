@@ -6,8 +6,13 @@ use sea_orm::DatabaseConnection;
 
 use crate::scope::{DIRECTORY, Scope};
 
-const MIGRATIONS: Migrations =
-    Migrations { store: "payments", steps: &[Step { name: "0001_backend", sql: include_str!("0001_backend.sql") }] };
+const MIGRATIONS: Migrations = Migrations {
+    store: "payments",
+    steps: &[
+        Step { name: "0001_backend", sql: include_str!("0001_backend.sql") },
+        Step { name: "0002_ledger_alarms", sql: include_str!("0002_ledger_alarms.sql") },
+    ],
+};
 
 /// The backend database.
 #[derive(Clone, Debug)]

@@ -1,6 +1,11 @@
-//! Logs: the one place where a subscriber is installed.
+//! Logs: the one place where a subscriber is installed. And metrics: what is counted, and where.
 //!
-//! Nothing leaves the machine. Metrics and traces over OTLP get their place here when they are built.
+//! Nothing leaves the machine: logs go to standard error, numbers wait to be asked for. Traces and metrics over OTLP
+//! get their place here when they are built.
+
+pub mod metrics;
+
+pub use crate::metrics::Metrics;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;

@@ -59,6 +59,8 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
+    /// The stored ledger is not as it was written. Not an event of the original.
+    LedgerAlarm = "ledger.alarm",
 }
 
 /// The text is no type of event.
@@ -86,7 +88,7 @@ pub enum Subject {
     Peer(PeerId),
     /// An asset.
     Asset(AssetId),
-    /// A wallet address that does not exist.
+    /// A wallet address that does not exist, or the ledger itself.
     Nothing,
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::{PeerAccount, Source};
 use crate::balance::Balance;
 use crate::config::ConnectorConfig;
+use crate::counts::PacketCounts;
 use crate::directory::{Directory, DirectorySnapshot};
 use crate::in_flight::{InFlight, Leader, Role};
 use crate::liquidity::LiquidityWatch;
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     in_flight: InFlight,
     tokens: TokenHasher,
+    counts: PacketCounts,
     under_way: TaskTracker,
 }
 
@@ -83,6 +85,7 @@ impl Connector {
             entropy,
             in_flight: InFlight::default(),
             tokens,
+            counts: PacketCounts::default(),
             under_way: TaskTracker::new(),
         }))
     }
@@ -110,7 +113,7 @@ impl Connector {
     pub async fn handle(&self, source: Source, octets: Bytes, attempt: Attempt) -> Outcome {
         match PrepareBuf::parse(octets.into()) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
-            Err(error) => self.0.refuse(&Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
+            Err(error) => self.0.turn_away(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
         }
     }
 
@@ -121,7 +124,9 @@ impl Connector {
     pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf, attempt: Attempt) -> Outcome {
         if self.0.under_way.is_closed() {
             return match attempt {
-                Attempt::First => self.0.refuse(&Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping.")),
+                Attempt::First => {
+                    self.0.turn_away(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
+                }
                 Attempt::Again => Outcome::Unresolved,
             };
         }
@@ -131,7 +136,7 @@ impl Connector {
             Some(Role::Follow(follower)) => return follower.outcome().await,
             Some(Role::Conflict) => {
                 let message = "another packet with this condition is under way.";
-                return self.0.refuse(&Refusal::new(ErrorCode::F00BadRequest, message));
+                return self.0.turn_away(&source, &Refusal::new(ErrorCode::F00BadRequest, message));
             }
         };
         let inner = self.0.clone();
@@ -167,6 +172,7 @@ impl Inner {
             Err(Stop::Unresolved | Stop::Repeated) => Outcome::Unresolved,
             Err(Stop::Paid) => Outcome::Paid,
         };
+        self.counts.answered(source, &outcome);
         if let Some(leader) = leader {
             leader.tell(outcome.clone());
         }
@@ -198,6 +204,13 @@ impl Inner {
             tracing::warn!(%error, "packet not looked up");
             Stop::Unresolved
         })
+    }
+
+    /// Refuses a packet before it sets out.
+    fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
+        let outcome = self.refuse(refusal);
+        self.counts.answered(source, &outcome);
+        outcome
     }
 
     /// Every Reject made here names the operator's address, whoever's packet it was (ilp section 3).

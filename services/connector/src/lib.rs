@@ -7,6 +7,7 @@ mod balance;
 mod config;
 mod connector;
 mod conversion;
+mod counts;
 mod destination;
 mod directory;
 mod expiry;

@@ -53,6 +53,7 @@ impl Payments {
         announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
         unit.tenant(tenant).update_incoming_payment(&payment).await?;
         unit.commit().await?;
+        self.0.parts.receivers.count_end(&payment, total);
         self.ended(id).await;
         Ok(payment)
     }
@@ -86,6 +87,7 @@ impl Payments {
         unit.every_tenant().update_incoming_payment(&payment).await?;
         job.complete(unit.transaction()).await?;
         unit.commit().await?;
+        self.0.parts.receivers.count_end(&payment, total);
         self.ended(id).await;
         Ok(Done::Settled)
     }

@@ -4,6 +4,7 @@
 //! `payments-model`, keeps rows in `payments-store` and money in the ledger.
 
 pub mod administration;
+mod counts;
 mod create_incoming_payment;
 mod create_outgoing_payment;
 mod create_quote;
@@ -56,6 +57,8 @@ pub use wallet_address_lookup::WalletAddressLookup;
 mod crash_tests;
 #[cfg(test)]
 mod flow_tests;
+#[cfg(test)]
+mod held_grant_tests;
 #[cfg(test)]
 mod life_tests;
 #[cfg(test)]

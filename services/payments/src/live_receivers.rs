@@ -20,6 +20,7 @@ use uuid::Uuid;
 use webhooks::Webhooks;
 
 use crate::Unavailable;
+use crate::counts::IncomingCounts;
 use crate::incoming_events::announce;
 use crate::ledger_totals::amount_of;
 use crate::queues::WEB_MONETIZATION_QUEUE;
@@ -44,6 +45,7 @@ struct Inner {
     web_monetization_delay: Option<Duration>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
+    counts: IncomingCounts,
 }
 
 /// A receiver as it was read.
@@ -69,8 +71,13 @@ impl LiveReceivers {
         entropy: Arc<dyn Entropy>,
         web_monetization_delay: Option<Duration>,
     ) -> Self {
-        let (live, assets) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, web_monetization_delay, live, assets }))
+        let (live, assets, counts) = (Mutex::default(), Mutex::default(), IncomingCounts::default());
+        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, web_monetization_delay, live, assets, counts }))
+    }
+
+    /// A payment ended with `received` credited to it.
+    pub(crate) fn count_end(&self, payment: &IncomingPayment, received: u64) {
+        self.0.counts.ended(payment, received);
     }
 
     /// What is known of a payment has changed; it is read again before its next packet.
@@ -101,6 +108,9 @@ impl LiveReceivers {
         if payment != before {
             unit.every_tenant().update_incoming_payment(&payment).await?;
             unit.commit().await?;
+        }
+        if before.is_open() && !payment.is_open() {
+            self.count_end(&payment, total);
         }
         *processing = payment.is_open();
         if !payment.is_open() {

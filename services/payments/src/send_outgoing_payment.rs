@@ -163,6 +163,7 @@ impl Payments {
         }
         scope.update_outgoing_payment(&after).await?;
         unit.commit().await?;
+        self.0.counts.ended(&after.state);
         Ok(Done::Settled)
     }
 

@@ -16,6 +16,7 @@ use stream::StreamReceiver;
 use url::Url;
 use webhooks::Webhooks;
 
+use crate::counts::OutgoingCounts;
 use crate::held_grants::HeldGrants;
 use crate::live_receivers::LiveReceivers;
 use crate::packet_log::PacketLog;
@@ -58,13 +59,15 @@ pub(crate) struct Inner {
     pub(crate) grants: HeldGrants,
     pub(crate) packets: PacketLog,
     pub(crate) receivers: ReceiverMemory,
+    pub(crate) counts: OutgoingCounts,
 }
 
 impl Payments {
     /// The service made of `parts`.
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
-        Self(Arc::new(Inner { parts, grants: HeldGrants::default(), packets, receivers: ReceiverMemory::default() }))
+        let (grants, receivers, counts) = (HeldGrants::default(), ReceiverMemory::default(), OutgoingCounts::default());
+        Self(Arc::new(Inner { parts, grants, packets, receivers, counts }))
     }
 
     /// How it is configured.

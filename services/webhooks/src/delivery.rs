@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use jobs::{Backoff, Done, Failure, Handler, Job, Settings};
+use metrics::Counter;
 use outbound_http::{Outbound, Request};
 use payments_model::WebhookDeliveryId;
 use payments_model::webhook_event::{DeliveryState, WebhookDelivery, WebhookEvent};
 use payments_store::Store;
 use serde_json::{Value, json};
+use telemetry::metrics::WEBHOOK_DELIVERIES;
 use uuid::Uuid;
 
 use crate::signature::{Signing, signature_header};
@@ -46,6 +48,34 @@ pub struct Deliverer {
     pub clock: Arc<dyn Clock>,
     /// Spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts attempts.
+    pub counts: DeliveryCounts,
+}
+
+/// How many attempts to deliver ended how.
+#[derive(Clone, Debug)]
+pub struct DeliveryCounts {
+    delivered: Counter,
+    failed: Counter,
+    exhausted: Counter,
+}
+
+impl Default for DeliveryCounts {
+    fn default() -> Self {
+        let counter = |result: &'static str| metrics::counter!(WEBHOOK_DELIVERIES, "result" => result);
+        Self { delivered: counter("delivered"), failed: counter("failed"), exhausted: counter("exhausted") }
+    }
+}
+
+impl DeliveryCounts {
+    fn count(&self, state: DeliveryState) {
+        let counter = match state {
+            DeliveryState::Delivered => &self.delivered,
+            DeliveryState::Pending => &self.failed,
+            DeliveryState::Exhausted => &self.exhausted,
+        };
+        counter.increment(1);
+    }
 }
 
 enum Outcome {
@@ -136,7 +166,9 @@ impl Deliverer {
         } else {
             job.complete(unit.transaction()).await?;
         }
-        Ok(unit.commit().await?)
+        unit.commit().await?;
+        self.counts.count(delivery.state);
+        Ok(())
     }
 
     /// Up to a tenth later, so that what failed together is not repeated together.

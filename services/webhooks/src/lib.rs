@@ -9,7 +9,7 @@ mod signature;
 mod target;
 
 pub use audience::Audience;
-pub use delivery::{Deliverer, QUEUE, worker_settings};
+pub use delivery::{Deliverer, DeliveryCounts, QUEUE, worker_settings};
 pub use record::Webhooks;
 pub use signature::{Signing, signature_header};
 pub use target::Targets;

@@ -57,6 +57,15 @@ impl Webhooks {
         Ok(())
     }
 
+    /// As [`Webhooks::record`], unless an event with this id was recorded before. Returns whether it was recorded now.
+    pub async fn record_once(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<bool, Error> {
+        if unit.every_tenant().webhook_event(event.id).await?.is_some() {
+            return Ok(false);
+        }
+        self.record(unit, event, audience).await?;
+        Ok(true)
+    }
+
     fn is_reachable(&self, recipient: Recipient) -> bool {
         match recipient {
             Recipient::Tenant(_) => true,

@@ -17,7 +17,7 @@ use serde_json::json;
 use testkit::{TestDatabase, on_each_database};
 use url::Url;
 use uuid::Uuid;
-use webhooks::{Audience, Deliverer, QUEUE, Signing, Targets, Webhooks, worker_settings};
+use webhooks::{Audience, Deliverer, DeliveryCounts, QUEUE, Signing, Targets, Webhooks, worker_settings};
 
 const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
@@ -73,6 +73,7 @@ async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> S
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
         clock: clock.clone(),
         entropy: entropy.clone(),
+        counts: DeliveryCounts::default(),
     };
     let handler = Arc::new(deliverer);
     let worker = Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
@@ -172,5 +173,31 @@ on_each_database! {
         drop(unit);
         assert_eq!(scene.worker.run_due().await.unwrap(), 0);
         assert_eq!(scene.heard(), 0);
+    }
+
+    async fn an_alarm_recorded_again_is_told_once(database) {
+        let scene = scene(&database, &[500, 200], 10).await;
+        let event = WebhookEvent {
+            id: EVENT,
+            event_type: EventType::LedgerAlarm,
+            tenant_id: OPERATOR,
+            data: json!({"kind": "entry_changed"}),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: now(&scene.clock),
+        };
+        for new in [true, false, false] {
+            let unit = scene.store.begin().await.unwrap();
+            let recorded = scene.webhooks.record_once(&unit, &event, &Audience::tenant(OPERATOR)).await.unwrap();
+            unit.commit().await.unwrap();
+            assert_eq!(recorded, new);
+        }
+        scene.worker.run_due().await.unwrap();
+        assert_eq!(scene.delivery().await, (DeliveryState::Pending, 1, Some(500)), "tried again like any other");
+        scene.clock.advance(Duration::from_secs(12));
+        scene.worker.run_due().await.unwrap();
+        assert_eq!(scene.delivery().await, (DeliveryState::Delivered, 2, Some(200)));
+        let (_, body) = scene.receiver.heard.lock().unwrap().remove(1);
+        assert_eq!(body, r#"{"id":"00000000-0000-0000-0000-000000000005","type":"ledger.alarm","data":{"kind":"entry_changed"}}"#);
     }
 }

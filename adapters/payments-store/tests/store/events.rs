@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use database::sea_orm::{ConnectionTrait, Statement, Value};
+use database::{Migrations, Step, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::PageRequest;
 use payments_model::webhook_event::{
@@ -14,6 +16,37 @@ use testkit::on_each_database;
 use uuid::Uuid;
 
 use super::{OPERATOR, add_asset, now, open};
+
+const FIRST_STEP: Migrations = Migrations {
+    store: "payments",
+    steps: &[Step { name: "0001_backend", sql: include_str!("../../src/0001_backend.sql") }],
+};
+
+/// A tenant with an event and its delivery, as they were stored before the second step.
+async fn insert_before(transaction: &WriteTransaction) {
+    let [operator, event, delivery] = [1, 5, 7].map(|n| Value::from(Uuid::from_u128(n)));
+    let statements = [
+        (
+            "INSERT INTO tenants (id, api_secret, created_at, updated_at) VALUES ($1, 's3cret', 0, 0)",
+            vec![operator.clone()],
+        ),
+        (
+            "INSERT INTO webhook_events (id, event_type, tenant_id, data, created_at)
+             VALUES ($1, 'wallet_address.not_found', $2, '{}', 0)",
+            vec![event.clone(), operator.clone()],
+        ),
+        (
+            "INSERT INTO webhook_deliveries
+             (id, event_id, recipient, recipient_tenant_id, attempts, state, created_at, updated_at)
+             VALUES ($1, $2, 'TENANT', $3, 3, 'PENDING', 0, 0)",
+            vec![delivery, event, operator],
+        ),
+    ];
+    for (sql, values) in statements {
+        let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+        transaction.execute_raw(statement).await.unwrap();
+    }
+}
 
 fn event(asset: AssetId, n: u64) -> WebhookEvent {
     WebhookEvent {
@@ -90,5 +123,36 @@ on_each_database! {
         unit.every_tenant().update_webhook_delivery(&delivery, now()).await.unwrap();
         unit.commit().await.unwrap();
         assert_eq!(store.tenant(OPERATOR).webhook_deliveries(event.id).await.unwrap(), [delivery]);
+    }
+
+    async fn events_and_deliveries_survive_the_step_that_lets_the_ledger_have_events(database) {
+        database.migrate(&FIRST_STEP).await.unwrap();
+        let transaction = database.begin().await.unwrap();
+        insert_before(&transaction).await;
+        transaction.commit().await.unwrap();
+        let store = open(&database).await;
+        let deliveries = store.every_tenant().webhook_deliveries(Uuid::from_u128(5).into()).await.unwrap();
+        assert_eq!((deliveries.len(), deliveries[0].attempts), (1, 3));
+        let alarm = WebhookEvent {
+            id: Uuid::from_u128(6).into(),
+            event_type: EventType::LedgerAlarm,
+            tenant_id: OPERATOR,
+            data: json!({}),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: now(),
+        };
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&alarm).await.unwrap();
+        unit.commit().await.unwrap();
+        let lonely = WebhookEvent { id: Uuid::from_u128(8).into(), event_type: EventType::PeerLiquidityLow, ..alarm };
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_event(&lonely).await.unwrap_err();
+        drop(unit);
+        let transaction = database.begin().await.unwrap();
+        transaction.execute_unprepared("DELETE FROM webhook_events").await.unwrap();
+        transaction.commit().await.unwrap();
+        let left = store.every_tenant().webhook_deliveries(Uuid::from_u128(5).into()).await.unwrap();
+        assert_eq!(left, [], "deliveries still go with their event");
     }
 }

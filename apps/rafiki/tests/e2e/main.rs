@@ -4,8 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+mod alarms;
 mod asking;
 mod crashes;
 mod institutions;
 mod payments;
 mod roles;
+mod tigerbeetle;

@@ -129,3 +129,157 @@ fn kind(code: u16) -> &'static str {
         _ => "account",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use clock::Timestamp;
+    use config::Environment;
+    use ledger::{MemoryLedger, TransferId};
+    use money::Asset;
+    use payments_model::{AssetId, Secret, TenantId};
+    use serde_json::json;
+    use testkit::{TestDatabase, block_on};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const OPERATOR: Uuid = Uuid::from_u128(0x4000_0000_8000_0000_0000_0000_0001);
+    const ASSET: Uuid = Uuid::from_u128(7);
+    const SECRET: &str = "the operator's secret";
+
+    struct Scene {
+        api: Router,
+        clock: Arc<dyn Clock>,
+        _database: TestDatabase,
+    }
+
+    /// A dollar asset of the operator with 500 of liquidity.
+    async fn scene() -> Scene {
+        let database = TestDatabase::sqlite().await;
+        let clock = testkit::fixed_clock();
+        let store = Store::open((*database).clone()).await.unwrap();
+        let operator = TenantId::from_uuid(OPERATOR);
+        let unit = store.begin().await.unwrap();
+        unit.every_tenant().ensure_operator(operator, &Secret::new(SECRET), clock.now()).await.unwrap();
+        let scope = unit.tenant(operator);
+        let asset = TenantAsset {
+            id: AssetId::from_uuid(ASSET),
+            tenant_id: operator,
+            ledger: scope.take_ledger_number().await.unwrap(),
+            asset: Asset::new("USD", 2).unwrap(),
+            withdrawal_threshold: None,
+            liquidity_threshold: None,
+            created_at: clock.now(),
+            updated_at: clock.now(),
+            deleted_at: None,
+        };
+        scope.insert_asset(&asset).await.unwrap();
+        unit.commit().await.unwrap();
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&clock)));
+        let in_ledger = asset.in_ledger();
+        ledger.create_accounts(in_ledger.own_accounts()).await.unwrap();
+        let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
+        ledger.submit(vec![deposit]).await.unwrap();
+        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test).unwrap() };
+        let api = router(store, ledger, &backend(), &ground);
+        Scene { api, clock, _database: database }
+    }
+
+    fn backend() -> config::Backend {
+        let url = "http://localhost:1";
+        let mut environment = Environment::of([
+            ("ILP_ADDRESS", "test.bank"),
+            ("INSTANCE_NAME", "bank"),
+            ("KEY_ID", "key"),
+            ("ADMIN_API_SECRET", SECRET),
+            ("OPEN_PAYMENTS_URL", "https://bank.example"),
+            ("OPERATOR_TENANT_ID", &OPERATOR.to_string()),
+        ]);
+        for name in ["AUTH_SERVER_GRANT_URL", "AUTH_SERVER_INTROSPECTION_URL", "AUTH_SERVICE_API_URL"] {
+            environment.set(name, url);
+        }
+        environment.set("ILP_CONNECTOR_URL", url);
+        environment.set("WEBHOOK_URL", url);
+        config::Backend::from_environment(&environment).unwrap()
+    }
+
+    impl Scene {
+        async fn ask(&self, tenant: Uuid, secret: &str, at: Timestamp, body: &Value) -> (StatusCode, Value) {
+            let header = signature::sign(secret, 1, at, &signature::canonical(body));
+            self.send(tenant, &header, body.to_string()).await
+        }
+
+        async fn send(&self, tenant: Uuid, signature: &str, body: String) -> (StatusCode, Value) {
+            let request = Request::post("/ledger/accounts")
+                .header("content-type", "application/json")
+                .header("tenant-id", tenant.to_string())
+                .header("signature", signature)
+                .body(Body::from(body))
+                .unwrap();
+            let response = self.api.clone().oneshot(request).await.unwrap();
+            let status = response.status();
+            let octets = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            (status, serde_json::from_slice(&octets).unwrap_or(Value::Null))
+        }
+    }
+
+    #[test]
+    fn the_operator_sees_the_balances_of_its_assets_and_of_the_payments_it_names() {
+        block_on(async {
+            let scene = scene().await;
+            let (status, all) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({})).await;
+            assert_eq!(status, StatusCode::OK);
+            let told = |name: &str| {
+                let account = all.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap();
+                (account["debits"].as_str().unwrap().to_owned(), account["credits"].as_str().unwrap().to_owned())
+            };
+            assert_eq!(told("settlement USD"), ("500".to_owned(), "0".to_owned()));
+            assert_eq!(told("liquidity USD"), ("0".to_owned(), "500".to_owned()));
+            let (_, named) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({"payments": [ASSET]})).await;
+            assert_eq!(named.as_array().unwrap().len(), all.as_array().unwrap().len() + 1, "{named}");
+        });
+    }
+
+    #[test]
+    fn an_account_that_does_not_exist_is_left_out() {
+        block_on(async {
+            let scene = scene().await;
+            let nobody = json!({"payments": [Uuid::from_u128(999)]});
+            let (status, accounts) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &nobody).await;
+            assert_eq!((status, accounts.as_array().unwrap().len()), (StatusCode::OK, 2), "{accounts}");
+        });
+    }
+
+    #[test]
+    fn whoever_is_not_the_operator_or_signs_wrongly_sees_nothing() {
+        block_on(async {
+            let scene = scene().await;
+            let (body, now) = (json!({}), scene.clock.now());
+            let refused = (StatusCode::UNAUTHORIZED, Value::Null);
+            assert_eq!(scene.ask(OPERATOR, "another secret", now, &body).await, refused);
+            assert_eq!(scene.ask(Uuid::from_u128(2), SECRET, now, &body).await, refused);
+            let old = now.saturating_sub(Duration::from_secs(31));
+            assert_eq!(scene.ask(OPERATOR, SECRET, old, &body).await, refused);
+            assert_eq!(scene.send(OPERATOR, "", body.to_string()).await, refused);
+            let signed = signature::sign(SECRET, 1, now, &signature::canonical(&body));
+            let other = json!({"payments": [ASSET]}).to_string();
+            assert_eq!(scene.send(OPERATOR, &signed, other).await, refused, "signed was another body");
+            let version = signature::sign(SECRET, 2, now, &signature::canonical(&body));
+            assert_eq!(scene.send(OPERATOR, &version, body.to_string()).await, refused);
+        });
+    }
+
+    #[test]
+    fn a_malformed_question_is_refused_as_such() {
+        block_on(async {
+            let scene = scene().await;
+            for body in [json!({"payments": "all"}), json!({"payments": ["x"]}), json!([1]), json!("payments")] {
+                let (status, _) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &body).await;
+                assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            }
+            assert_eq!(scene.send(OPERATOR, "", "{".to_owned()).await.0, StatusCode::BAD_REQUEST);
+        });
+    }
+}

@@ -3,14 +3,16 @@
 mod alerts;
 mod directory;
 mod engine;
+mod health;
 mod ledger_view;
+mod ledger_watch;
 
 use std::sync::Arc;
 
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
-use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
+use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
 use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -23,15 +25,17 @@ use payments_store::Store;
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
 use stream::{ReceiverSecret, RejectStyle};
+use telemetry::Metrics;
 use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
-use webhooks::{Deliverer, Signing, Targets, Webhooks};
+use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
 use super::cache::open_cache;
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::roles::signatures;
 
 /// The listeners of the role.
 pub(crate) struct BackendListeners {
@@ -81,6 +85,7 @@ pub(crate) async fn start(
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
     let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
 
+    let metrics = Metrics::new();
     let stream_secret = config.stream_secret.unwrap_or_else(|| {
         tracing::warn!("STREAM_SECRET is not set; payments under way will not survive a restart");
         ground.entropy.bytes::<32>()
@@ -88,45 +93,51 @@ pub(crate) async fn start(
     let targets = targets(config, operator);
     let copies = config.webhooks.copies_to_operator.then_some(operator);
     let webhooks = Webhooks::new(&targets, copies, ground.entropy.clone());
-    let receivers = LiveReceivers::new(
-        store.clone(),
-        ledger.clone(),
-        webhooks.clone(),
-        ground.clock.clone(),
-        ground.entropy.clone(),
-        config.payments.web_monetization_delay,
-    );
-    let connector = Connector::new(
-        connector_config(config, &stream_secret),
-        ConnectorPorts {
-            ledger: ledger.clone(),
-            local_accounts: Arc::new(receivers.clone()),
-            alerts: Arc::new(alerts::Alerts::new(store.clone(), webhooks.clone(), ground)),
-            uplink: Arc::new(HttpUplink::new(ground.http.clone())),
-            rates: rates.clone(),
-            cache: cache.clone(),
-            clock: ground.clock.clone(),
-            entropy: ground.entropy.clone(),
-        },
-    );
+    let receivers = metrics.gather(|| {
+        LiveReceivers::new(
+            store.clone(),
+            ledger.clone(),
+            webhooks.clone(),
+            ground.clock.clone(),
+            ground.entropy.clone(),
+            config.payments.web_monetization_delay,
+        )
+    });
+    let connector = metrics.gather(|| {
+        Connector::new(
+            connector_config(config, &stream_secret),
+            ConnectorPorts {
+                ledger: ledger.clone(),
+                local_accounts: Arc::new(receivers.clone()),
+                alerts: Arc::new(alerts::Alerts::new(store.clone(), webhooks.clone(), ground)),
+                uplink: Arc::new(HttpUplink::new(ground.http.clone())),
+                rates: rates.clone(),
+                cache: cache.clone(),
+                clock: ground.clock.clone(),
+                entropy: ground.entropy.clone(),
+            },
+        )
+    });
     let directory = directory::Directory::new(store.clone(), connector.clone(), config);
     directory.refresh().await.map_err(failed)?;
 
     let signer = Arc::new(signer(config, ground)?);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
     let client = OpenPaymentsClient::new(public.clone(), config.wallet_addresses.own_url.as_str(), Arc::clone(&signer));
-    let payments = Payments::new(PaymentsParts {
-        store: store.clone(),
-        ledger: ledger.clone(),
-        connector: connector.clone(),
-        receivers: receivers.clone(),
-        webhooks: webhooks.clone(),
-        client,
-        rates,
-        cache: cache.clone(),
-        clock: ground.clock.clone(),
-        entropy: ground.entropy.clone(),
-        settings: payments_settings(config, operator, &stream_secret),
+    let payments = metrics.gather(|| {
+        Payments::new(PaymentsParts {
+            store: store.clone(),
+            ledger: ledger.clone(),
+            connector: connector.clone(),
+            receivers: receivers.clone(),
+            webhooks: webhooks.clone(),
+            client,
+            rates,
+            cache: cache.clone(),
+            clock: ground.clock.clone(),
+            entropy: ground.entropy.clone(),
+            settings: payments_settings(config, operator, &stream_secret),
+        })
     });
     let administration = Administration::new(
         store.clone(),
@@ -135,6 +146,10 @@ pub(crate) async fn start(
         ground.entropy.clone(),
         AdministrationSettings { open_payments_url: config.open_payments_url.clone() },
     );
+
+    let ledger_health = health::LedgerHealth::default();
+    let outbox = ledger_watch::Outbox { store: store.clone(), webhooks: webhooks.clone(), operator };
+    let watch = metrics.gather(|| ledger_watch::LedgerWatch::new(config, outbox, ledger_health.clone(), ground))?;
 
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
@@ -146,7 +161,7 @@ pub(crate) async fn start(
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let once = Once::new(cache.clone(), repetitions_remembered(config));
+    let once = Once::new(cache.clone(), signatures::repetitions_remembered(&config.signatures));
     let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
@@ -169,14 +184,17 @@ pub(crate) async fn start(
 
     let mut running = Running::new("backend");
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
-    running.serve(listeners.admin, admin.merge(view));
+    running.serve(listeners.admin, admin.merge(view).merge(health::router(metrics.clone(), ledger_health)));
     running.serve(listeners.connector, ilp_api::router(connector.clone()));
-    for worker in payments.workers() {
+    for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
     if config.workers.webhooks > 0 {
-        let deliverer = deliverer(config, &store, targets, ground);
+        let deliverer = metrics.gather(|| deliverer(config, &store, targets, ground));
         running.work(|stop| deliverer.run(stop));
+    }
+    if let Some(watch) = watch {
+        running.work(|stop| watch.run(stop));
     }
     running.work(|stop| async move { directory.follow(stop).await });
     running.work(|_| async move {
@@ -248,13 +266,6 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
     }
 }
 
-/// As long as a signature is fresh; where none ever gets old, as long as by default.
-fn repetitions_remembered(config: &config::Backend) -> std::time::Duration {
-    let age = config.signature_age;
-    let max_age = if age.max_age.is_zero() { Freshness::default().max_age } else { age.max_age };
-    max_age + age.clock_skew
-}
-
 fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
     open_payments_api::Settings {
         open_payments_url: config.open_payments_url.to_string(),
@@ -262,8 +273,9 @@ fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_pay
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
         own_key: signer.jwk().clone(),
-        target: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
-        freshness: Freshness { max_age: config.signature_age.max_age, clock_skew: config.signature_age.clock_skew },
+        target: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
+        freshness: signatures::freshness(&config.signatures),
+        spsp: config.spsp,
         wait_for_document: config.wallet_addresses.wait_for_document,
         redirect_html_page: config.wallet_addresses.redirect_html_page.clone(),
     }
@@ -293,6 +305,7 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: 
         http: ground.http.clone(),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
+        counts: DeliveryCounts::default(),
     };
     // The reference counts loops of one delivery each; here a worker makes many at once.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);

@@ -1,0 +1,137 @@
+//! What is counted: every metric with its unit and meaning, and the place where one role's numbers are gathered.
+//!
+//! Who counts asks for a handle once, while being put together inside [`Metrics::gather`], and then only adds to it:
+//! no name is looked up and nothing is allocated where it counts. Outside, as in most tests, handles lead nowhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+macro_rules! metrics_table {
+    ($( $constant:ident = $kind:ident $name:literal: $meaning:literal; )*) => {
+        $( #[doc = $meaning] pub const $constant: &str = $name; )*
+
+        /// Every metric: name, kind and meaning.
+        pub const ALL: &[(&str, &str, &str)] = &[ $( ($name, stringify!($kind), $meaning) ),* ];
+
+        fn describe() {
+            $( metrics_table!(@describe $kind $name $meaning); )*
+        }
+    };
+    (@describe counter $name:literal $meaning:literal) => { metrics::describe_counter!($name, $meaning) };
+    (@describe gauge $name:literal $meaning:literal) => { metrics::describe_gauge!($name, $meaning) };
+}
+
+// Names end in their unit; `_total` counts things since the start of the process.
+metrics_table! {
+    PACKETS_PREPARED = counter "rafiki_packets_prepared_total":
+        "ILP Prepares taken in. direction: incoming (from a peer), outgoing (of an own payment), probe (of a quote).";
+    PACKETS_FULFILLED = counter "rafiki_packets_fulfilled_total":
+        "ILP packets answered with a Fulfill, by direction.";
+    PACKETS_REJECTED = counter "rafiki_packets_rejected_total":
+        "ILP packets answered with a Reject, here or beyond, by direction. Probes of quotes always are.";
+    PACKETS_UNRESOLVED = counter "rafiki_packets_unresolved_total":
+        "ILP packets left without an answer for now, their money held, by direction; they are sent again.";
+    OUTGOING_PAYMENTS = counter "rafiki_outgoing_payments_total":
+        "Outgoing payments that ended. state: completed, failed.";
+    INCOMING_PAYMENTS = counter "rafiki_incoming_payments_total":
+        "Incoming payments that ended with money received. state: completed, expired.";
+    WEBHOOK_DELIVERIES = counter "rafiki_webhook_deliveries_total":
+        "Attempts to deliver an event. result: delivered, failed (tried again), exhausted (given up).";
+    JOBS = counter "rafiki_jobs_total":
+        "Jobs run, by queue. result: done, failed (tried again), lost (the lease ran out, or it could not be settled).";
+    LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":
+        "Faults found in the stored ledger, each counted once a process, by kind. Anything above 0 needs a person.";
+    LEDGER_FAULTS = gauge "rafiki_ledger_faults":
+        "Faults known in the stored ledger by this process: 0 in a sound one.";
+    LEDGER_WATCHING = gauge "rafiki_ledger_watching":
+        "1 if this process watches the ledger, 0 if another one does.";
+    LEDGER_LOOKS_FAILED = counter "rafiki_ledger_looks_failed_total":
+        "Looks at the stored ledger that failed because it could not be read.";
+    LEDGER_LAST_LOOK_SECONDS = gauge "rafiki_ledger_last_look_timestamp_seconds":
+        "When the last look at the stored ledger ended, in seconds of Unix time; time() less this is its age.";
+    LEDGER_LOOK_SECONDS = gauge "rafiki_ledger_look_duration_seconds":
+        "How long the last look at the stored ledger took, in seconds.";
+    LEDGER_ENTRIES_CHECKED = counter "rafiki_ledger_entries_checked_total":
+        "Journal entries checked. part: new (written since the look before), past (read again in turns).";
+    LEDGER_ACCOUNTS_CHECKED = counter "rafiki_ledger_accounts_checked_total":
+        "Accounts held against their last journal entries and summed, in turns.";
+}
+
+/// The numbers of one role. Clones are the same numbers.
+#[derive(Clone)]
+pub struct Metrics {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let gathered = Self { recorder: Arc::new(recorder), handle };
+        gathered.gather(describe);
+        gathered
+    }
+
+    /// Everything that asks for a handle while `build` runs counts here.
+    pub fn gather<T>(&self, build: impl FnOnce() -> T) -> T {
+        metrics::with_local_recorder(&*self.recorder, build)
+    }
+
+    /// All numbers in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_counts_for_itself_and_is_rendered_with_the_meaning_of_each_number() {
+        let (one, other) = (Metrics::new(), Metrics::new());
+        let prepared = |direction: &'static str| metrics::counter!(PACKETS_PREPARED, "direction" => direction);
+        let (mine, yours) = (one.gather(|| prepared("incoming")), other.gather(|| prepared("incoming")));
+        mine.increment(3);
+        yours.increment(1);
+        let text = one.render();
+        assert!(text.contains("rafiki_packets_prepared_total{direction=\"incoming\"} 3\n"), "{text}");
+        assert!(text.contains("# HELP rafiki_packets_prepared_total ILP Prepares taken in."), "{text}");
+        assert!(text.contains("# TYPE rafiki_packets_prepared_total counter"), "{text}");
+        assert!(other.render().contains("{direction=\"incoming\"} 1\n"));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_shown_before_it_is_counted_for_the_first_time() {
+        let metrics = Metrics::new();
+        let _handles = metrics.gather(|| (metrics::counter!(LEDGER_LOOKS_FAILED), metrics::gauge!(LEDGER_FAULTS)));
+        let text = metrics.render();
+        assert!(text.contains("rafiki_ledger_looks_failed_total 0\n"), "{text}");
+        assert!(text.contains("rafiki_ledger_faults 0\n"), "{text}");
+    }
+
+    #[test]
+    fn names_follow_one_scheme_and_none_is_given_twice() {
+        for (index, (name, kind, meaning)) in ALL.iter().enumerate() {
+            assert!(name.starts_with("rafiki_") && !meaning.is_empty());
+            assert_eq!(*kind == "counter", name.ends_with("_total"), "{name}");
+            assert!(ALL[..index].iter().all(|(other, ..)| other != name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `GET /metrics` and `GET /health` on the Admin listener, for the operator's own machines.
+//!
+//! Not `/healthz`, which tells load balancers whether to send requests here: a ledger alarm does not change that.
+//! `/health` answers 503 while something needs a person.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use clock::Timestamp;
+use ledger_verify::Alarm;
+use serde_json::{Value, json};
+use telemetry::Metrics;
+
+/// Alarms shown; the number of all is told beside them.
+const SHOWN: usize = 20;
+
+/// Who watches the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Watching {
+    /// Nobody: it is switched off, or the engine watches itself.
+    #[default]
+    Nobody,
+    /// This process.
+    Here,
+    /// Another process that shares the ledger.
+    Elsewhere,
+    /// This process tries, but cannot read the ledger.
+    Failing {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// What is known of the stored ledger. Clones are one state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LedgerHealth(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    watching: Watching,
+    last_look: Option<Timestamp>,
+    /// The first ones found.
+    alarms: Vec<(Timestamp, Alarm)>,
+    count: u64,
+}
+
+impl LedgerHealth {
+    /// A look ended at `now` and found these alarms for the first time. Returns how many are known in all.
+    ///
+    /// An alarm stays until the process ends: that a fault is not seen again does not mean that it was repaired.
+    pub(crate) fn looked(&self, watching: Watching, now: Timestamp, alarms: &[Alarm]) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if watching == Watching::Here {
+            known.last_look = Some(now);
+        }
+        known.watching = watching;
+        known.count += alarms.len() as u64;
+        let room = SHOWN.saturating_sub(known.alarms.len());
+        known.alarms.extend(alarms.iter().take(room).map(|alarm| (now, alarm.clone())));
+        known.count
+    }
+
+    fn document(&self) -> (StatusCode, Value) {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (watching, reason) = match &known.watching {
+            Watching::Nobody => ("off", None),
+            Watching::Here => ("here", None),
+            Watching::Elsewhere => ("elsewhere", None),
+            Watching::Failing { reason } => ("failing", Some(reason)),
+        };
+        let alarms = known.alarms.iter().map(|(found_at, alarm)| {
+            json!({ "id": alarm.id, "kind": alarm.kind.as_str(), "reason": alarm.reason, "detectedAt": found_at })
+        });
+        let ledger = json!({
+            "monitor": watching,
+            "reason": reason,
+            "lastLookAt": known.last_look,
+            "alarmCount": known.count,
+            "alarms": alarms.collect::<Vec<_>>(),
+        });
+        let (status, word) = match (known.count, reason) {
+            (0, None) => (StatusCode::OK, "ok"),
+            (0, Some(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "alarm"),
+        };
+        (status, json!({ "status": word, "ledger": ledger }))
+    }
+}
+
+/// The routes, to be merged into the Admin listener.
+pub(crate) fn router(metrics: Metrics, ledger: LedgerHealth) -> Router {
+    Router::new()
+        .route("/metrics", get(numbers))
+        .with_state(metrics)
+        .merge(Router::new().route("/health", get(health)).with_state(ledger))
+}
+
+async fn numbers(State(metrics): State<Metrics>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
+}
+
+async fn health(State(ledger): State<LedgerHealth>) -> Response {
+    let (status, document) = ledger.document();
+    (status, Json(document)).into_response()
+}

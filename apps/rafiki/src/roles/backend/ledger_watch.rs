@@ -1,0 +1,204 @@
+//! Watches the stored ledger while the backend runs, and tells the operator what is not as it was written.
+//!
+//! An alarm is a line in the log, a number, a line in the health document and an event. It stops nothing: whether
+//! payments go on is the operator's decision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Stopwatch, Timestamp};
+use config::Accounting;
+use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Look, VerifyError};
+use metrics::{Counter, Gauge};
+use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
+use payments_model::{TenantId, WebhookEventId};
+use payments_store::{Error, Store};
+use serde_json::json;
+use telemetry::metrics as names;
+use webhooks::{Audience, Webhooks};
+
+use super::health::{LedgerHealth, Watching};
+use crate::failure::Failure;
+use crate::roles::ground::Ground;
+
+/// The share of one processor that looking may take when there is always more to look at: one part in so many.
+const SHARE: u32 = 5;
+/// Events that could not be recorded are tried again this soon at the latest.
+const RECORD_AGAIN: Duration = Duration::from_secs(10);
+
+/// Looks at the ledger and tells.
+pub(crate) struct LedgerWatch {
+    monitor: ConservationMonitor,
+    period: Duration,
+    health: LedgerHealth,
+    counts: Counts,
+    outbox: Outbox,
+    clock: Arc<dyn Clock>,
+}
+
+/// Where alarms become events.
+pub(crate) struct Outbox {
+    pub(crate) store: Store,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) operator: TenantId,
+}
+
+/// The monitor of the engine that is configured; `None` if there is nothing to watch or it is switched off.
+fn monitor(config: &config::Backend) -> Result<Option<ConservationMonitor>, VerifyError> {
+    match &config.accounting {
+        Accounting::Sql => match ConservationMonitor::new(config.ledger_database.expose()) {
+            Err(VerifyError::InMemory) => Ok(None),
+            opened => opened.map(Some),
+        },
+        // It keeps and checks its own journal; what could be watched from here is that its totals are zero in sum.
+        Accounting::TigerBeetle { .. } => Ok(None),
+    }
+}
+
+impl LedgerWatch {
+    /// A watch of the configured ledger, if it is to be watched.
+    pub(crate) fn new(
+        config: &config::Backend,
+        outbox: Outbox,
+        health: LedgerHealth,
+        ground: &Ground,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(period) = config.ledger_monitor_interval else { return Ok(None) };
+        let monitor = monitor(config).map_err(|error| Failure::start("the ledger monitor", error))?;
+        let (counts, clock) = (Counts::default(), Arc::clone(&ground.clock));
+        Ok(monitor.map(|monitor| Self { monitor, period, health, counts, outbox, clock }))
+    }
+
+    /// Looks until `stop` resolves.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.watch() => {}
+        }
+    }
+
+    async fn watch(&mut self) {
+        let mut untold = Vec::new();
+        loop {
+            let stopwatch = Stopwatch::start();
+            let looked = self.monitor.look().await;
+            let took = stopwatch.elapsed();
+            let behind = looked.as_ref().is_ok_and(|look| look.behind);
+            untold.extend(self.note(looked, took));
+            self.tell(&mut untold).await;
+            let period = if untold.is_empty() { self.period } else { self.period.min(RECORD_AGAIN) };
+            let rest = took * (SHARE - 1);
+            tokio::time::sleep(if behind { rest.min(period) } else { rest.max(period) }).await;
+        }
+    }
+
+    /// Counts a look and puts it into the health document; returns what is to be told.
+    fn note(&self, looked: Result<Look, VerifyError>, took: Duration) -> Vec<(Timestamp, Alarm)> {
+        let now = self.clock.now();
+        let look = match looked {
+            Ok(look) => look,
+            Err(error) => {
+                tracing::warn!(%error, "the ledger could not be looked at");
+                self.counts.looks_failed.increment(1);
+                self.health.looked(Watching::Failing { reason: error.to_string() }, now, &[]);
+                return Vec::new();
+            }
+        };
+        let watching = if look.watched_elsewhere { Watching::Elsewhere } else { Watching::Here };
+        self.counts.count(&look, now, took);
+        for alarm in &look.alarms {
+            tracing::error!(alarm.id = %alarm.id, alarm.kind = alarm.kind.as_str(), reason = alarm.reason,
+                "ALERT the stored ledger is not as it was written; run `rafiki ledger verify`");
+        }
+        let known = self.health.looked(watching, now, &look.alarms);
+        self.counts.faults.set(f64::from(u32::try_from(known).unwrap_or(u32::MAX)));
+        look.alarms.into_iter().map(|alarm| (now, alarm)).collect()
+    }
+
+    /// Records an event for each alarm; what fails stays in the list.
+    async fn tell(&self, untold: &mut Vec<(Timestamp, Alarm)>) {
+        while let Some((found_at, alarm)) = untold.last() {
+            match self.outbox.record(alarm, *found_at).await {
+                Ok(()) => {
+                    untold.pop();
+                }
+                Err(error) => {
+                    tracing::error!(%error, alarm.id = %alarm.id, "nobody was told of a ledger alarm yet; tried again");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Outbox {
+    /// The event has the fault's id: a fault found again, by whomever, is not told again.
+    pub(crate) async fn record(&self, alarm: &Alarm, found_at: Timestamp) -> Result<(), Error> {
+        let event = WebhookEvent {
+            id: WebhookEventId::from_uuid(alarm.id),
+            event_type: EventType::LedgerAlarm,
+            tenant_id: self.operator,
+            data: json!({
+                "id": alarm.id,
+                "kind": alarm.kind.as_str(),
+                "reason": alarm.reason,
+                "detectedAt": found_at,
+            }),
+            subject: Subject::Nothing,
+            withdrawal: None,
+            created_at: found_at,
+        };
+        let unit = self.store.begin().await?;
+        self.webhooks.record_once(&unit, &event, &Audience::tenant(self.operator)).await?;
+        unit.commit().await
+    }
+}
+
+/// The numbers of the watch.
+struct Counts {
+    alarms: [(AlarmKind, Counter); AlarmKind::ALL.len()],
+    faults: Gauge,
+    watching: Gauge,
+    looks_failed: Counter,
+    last_look: Gauge,
+    look_duration: Gauge,
+    new_entries: Counter,
+    past_entries: Counter,
+    accounts: Counter,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        let alarm = |kind: AlarmKind| (kind, metrics::counter!(names::LEDGER_ALARMS, "kind" => kind.as_str()));
+        let entries = |part: &'static str| metrics::counter!(names::LEDGER_ENTRIES_CHECKED, "part" => part);
+        Self {
+            alarms: AlarmKind::ALL.map(alarm),
+            faults: metrics::gauge!(names::LEDGER_FAULTS),
+            watching: metrics::gauge!(names::LEDGER_WATCHING),
+            looks_failed: metrics::counter!(names::LEDGER_LOOKS_FAILED),
+            last_look: metrics::gauge!(names::LEDGER_LAST_LOOK_SECONDS),
+            look_duration: metrics::gauge!(names::LEDGER_LOOK_SECONDS),
+            new_entries: entries("new"),
+            past_entries: entries("past"),
+            accounts: metrics::counter!(names::LEDGER_ACCOUNTS_CHECKED),
+        }
+    }
+}
+
+impl Counts {
+    fn count(&self, look: &Look, now: Timestamp, took: Duration) {
+        self.watching.set(if look.watched_elsewhere { 0.0 } else { 1.0 });
+        if !look.watched_elsewhere {
+            self.last_look.set(Duration::from_millis(now.as_millis().unsigned_abs()).as_secs_f64());
+            self.look_duration.set(took.as_secs_f64());
+        }
+        self.new_entries.increment(look.new_entries);
+        self.past_entries.increment(look.old_entries);
+        self.accounts.increment(look.accounts);
+        for alarm in &look.alarms {
+            if let Some((_, counter)) = self.alarms.iter().find(|(kind, _)| *kind == alarm.kind) {
+                counter.increment(1);
+            }
+        }
+    }
+}
