@@ -10,3 +10,4 @@ mod crashes;
 mod institutions;
 mod payments;
 mod roles;
+mod tigerbeetle;
