@@ -364,7 +364,7 @@ on_each_database! {
         let workers = |at_once| {
             let mut parts = node.parts.clone();
             parts.settings.at_once = at_once;
-            crate::Payments::new(parts).workers().len()
+            Payments::new(parts).workers().len()
         };
         assert_eq!(workers(crate::AtOnce::of_workers(1, 1, 1)), 4);
         assert_eq!(workers(crate::AtOnce::of_workers(0, 2, 1)), 2);

@@ -8,5 +8,6 @@ mod alarms;
 mod asking;
 mod crashes;
 mod institutions;
+mod numbers;
 mod payments;
 mod roles;
