@@ -1,6 +1,7 @@
 //! Submissions merged into requests of the cluster, one request under way at a time.
 //!
-//! What arrives meanwhile shares the next request, so that the batch grows with the load.
+//! What arrives meanwhile shares the next request, so that the batch grows with the load. A session has no more than
+//! one request under way in any case.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::sync::Arc;
 use ledger::{CreateTransferResult, LedgerUnavailable, NewTransfer};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{BATCH_MAX, Cluster, convert};
+use crate::cluster::Cluster;
+use crate::convert;
 
-/// One caller's transfers.
+/// One caller's transfers, no more than fit one request.
 pub(crate) struct Submission {
     pub(crate) transfers: Vec<NewTransfer>,
     pub(crate) reply: oneshot::Sender<Result<Vec<CreateTransferResult>, LedgerUnavailable>>,
@@ -29,7 +31,9 @@ pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submi
         while let Ok(submission) = queue.try_recv() {
             waiting.push_back(submission);
         }
-        let request = next_request(&mut waiting);
+        // Submissions were cut to the limit, so it is known.
+        let limit = cluster.limit().await.unwrap_or(1);
+        let request = next_request(&mut waiting, limit);
         let events: Vec<_> =
             request.iter().flat_map(|submission| &submission.transfers).map(convert::transfer).collect();
         let results = cluster.ask(|client| client.create_transfers(&events)).await;
@@ -40,13 +44,36 @@ pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submi
     }
 }
 
+/// Cuts `events` into parts of at most `limit`, between linked chains only.
+pub(crate) fn parts<E: Clone>(
+    events: &[E],
+    limit: usize,
+    linked: impl Fn(&E) -> bool,
+) -> Result<Vec<Vec<E>>, LedgerUnavailable> {
+    let mut parts = Vec::new();
+    let mut rest = events;
+    while rest.len() > limit {
+        let Some(last) = rest[..limit].iter().rposition(|event| !linked(event)) else {
+            let reason = format!("a linked chain is longer than the {limit} events that fit one request");
+            return Err(LedgerUnavailable { reason });
+        };
+        let (part, after) = rest.split_at(last + 1);
+        parts.push(part.to_vec());
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(rest.to_vec());
+    }
+    Ok(parts)
+}
+
 /// The submissions that go into the next request: in order, as many as fit. A chain left open would go on into the
 /// next caller's transfers, so such a submission is the last of its request.
-fn next_request(waiting: &mut VecDeque<Submission>) -> Vec<Submission> {
+fn next_request(waiting: &mut VecDeque<Submission>, limit: usize) -> Vec<Submission> {
     let mut request: Vec<Submission> = Vec::new();
     let mut events = 0;
     while let Some(next) = waiting.front() {
-        if !request.is_empty() && events + next.transfers.len() > BATCH_MAX {
+        if !request.is_empty() && events + next.transfers.len() > limit {
             break;
         }
         events += next.transfers.len();
@@ -97,7 +124,7 @@ mod tests {
     }
 
     fn sizes(waiting: &mut VecDeque<Submission>) -> Vec<usize> {
-        next_request(waiting).iter().map(|submission| submission.transfers.len()).collect()
+        next_request(waiting, 8189).iter().map(|submission| submission.transfers.len()).collect()
     }
 
     #[test]
@@ -113,6 +140,17 @@ mod tests {
         assert_eq!(sizes(&mut waiting), [8000, 189]);
         assert_eq!(sizes(&mut waiting), [1, 2]);
         assert_eq!(sizes(&mut waiting), [3]);
+    }
+
+    #[test]
+    fn a_long_submission_is_cut_between_chains_only() {
+        let linked = |number: &u32| ![3, 4, 9, 10].contains(number);
+        let cut = |limit| parts(&(1..=10).collect::<Vec<u32>>(), limit, linked);
+        assert_eq!(cut(10).unwrap(), [(1..=10).collect::<Vec<_>>()]);
+        assert_eq!(cut(9).unwrap(), [(1..=9).collect::<Vec<_>>(), vec![10]]);
+        assert_eq!(cut(5).unwrap(), [vec![1, 2, 3, 4], vec![5, 6, 7, 8, 9], vec![10]]);
+        assert!(cut(4).is_err(), "5 to 9 are one chain");
+        assert!(parts(&Vec::<u32>::new(), 5, linked).unwrap().is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use clock::Timestamp;
 use ledger::{
     Account, AccountFlags, AccountId, CreateAccountResult, CreateTransferResult, LedgerUnavailable, NewAccount,
-    NewTransfer, TransferFlags, TransferId,
+    NewTransfer, Transfer, TransferFlags, TransferId, TransferState,
 };
 use tigerbeetle as tb;
 
@@ -167,7 +167,14 @@ pub(crate) fn transfer(new: &NewTransfer) -> tb::Transfer {
     }
 }
 
-pub(crate) fn transfer_found(found: &tb::Transfer) -> NewTransfer {
+/// A transfer found, as undecided as it was made.
+pub(crate) fn transfer_found(found: &tb::Transfer) -> Transfer {
+    let created = created(found);
+    let state = if created.flags.pending { TransferState::Pending } else { TransferState::Single };
+    Transfer { created, state, timestamp: instant(found.timestamp) }
+}
+
+fn created(found: &tb::Transfer) -> NewTransfer {
     let [linked, pending, post_pending_transfer, void_pending_transfer] = flags(found.flags.0);
     NewTransfer {
         id: TransferId::from_u128(found.id),
@@ -217,7 +224,7 @@ mod tests {
         let post = NewTransfer::post(TransferId::from_u128(8), hold.id);
         let void = NewTransfer::void(TransferId::from_u128(9), hold.id);
         for sent in [hold, post, void] {
-            assert_eq!(transfer_found(&transfer(&sent)), sent);
+            assert_eq!(transfer_found(&transfer(&sent)).created, sent);
         }
         assert_eq!(transfer(&post).flags, tb::TransferFlags::PostPendingTransfer);
         assert_eq!(transfer(&void).flags, tb::TransferFlags::VoidPendingTransfer);

@@ -6,7 +6,8 @@
 use ledger::{LedgerUnavailable, Totals};
 use tigerbeetle as tb;
 
-use crate::{BATCH_MAX, PAGE, TigerBeetleLedger, convert};
+use crate::cluster::PAGE;
+use crate::{TigerBeetleLedger, convert};
 
 /// Readings of all accounts after the first.
 const READINGS: u32 = 4;
@@ -43,7 +44,7 @@ impl TigerBeetleLedger {
             }
             pages += 1;
             match page.last() {
-                Some(last) if page.len() >= BATCH_MAX => filter.timestamp_min = last.timestamp + 1,
+                Some(last) if page.len() >= PAGE as usize => filter.timestamp_min = last.timestamp + 1,
                 _ => return Ok((totals, pages)),
             }
         }

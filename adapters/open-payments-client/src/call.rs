@@ -67,6 +67,12 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
     if plain { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
 }
 
+/// A URL a server told to be called as it is, query included (RFC 9635 section 3.2.1).
+pub(crate) fn parse_told_url(text: &str) -> Result<Url, ClientError> {
+    let told = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
+    told.ok_or_else(|| ClientError::Url(text.to_owned()))
+}
+
 /// `base` with `segment` appended to its path, without normalising the base.
 pub(crate) fn append(base: &str, segment: &str) -> Result<Url, ClientError> {
     parse_url(base)?;

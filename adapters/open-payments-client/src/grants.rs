@@ -12,7 +12,7 @@ use http::Method;
 use outbound_http::Request;
 use serde::Deserialize;
 
-use crate::call::parse_url;
+use crate::call::{parse_told_url, parse_url};
 use crate::error::ClientError;
 use crate::incoming_payments::OpenPaymentsClient;
 
@@ -97,7 +97,7 @@ impl OpenPaymentsClient {
 
     /// Exchanges a token for a fresh one of the same rights; the old one is gone afterwards.
     pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
-        let call = Request::post(parse_url(manage)?);
+        let call = Request::post(parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
         let answer: Answer = self.public.caller.json(call).await?;
         answer
@@ -108,7 +108,7 @@ impl OpenPaymentsClient {
 
     /// Gives a token back.
     pub async fn revoke_token(&self, manage: &str, token: &str) -> Result<(), ClientError> {
-        let call = Request::new(Method::DELETE, parse_url(manage)?);
+        let call = Request::new(Method::DELETE, parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
         self.public.caller.answer(call).await.map(drop)
     }

@@ -132,7 +132,13 @@ impl RedisCache {
     }
 }
 
-fn client(settings: RedisSettings) -> Result<Client, CacheError> {
+fn client(mut settings: RedisSettings) -> Result<Client, CacheError> {
+    // As with the reference, certificates are enough to say that TLS is meant.
+    if settings.tls.is_some() && settings.url.scheme() == "redis" {
+        settings.url = settings.url.as_str().replacen("redis", "rediss", 1).parse()?;
+    }
+    // The Redis client takes the process's provider; whoever comes first sets it, and it is the same everywhere.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let info = settings.url.as_str().into_connection_info()?;
     // Announcements arrive on the same connection, which takes the third version of the protocol.
     let protocol = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
@@ -165,6 +171,12 @@ fn listener(wakers: Wakers) -> impl Fn(PushInfo) -> Result<(), std::convert::Inf
 /// Redis refuses a life of zero.
 fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 52)
+}
+
+impl From<url::ParseError> for CacheError {
+    fn from(error: url::ParseError) -> Self {
+        Self::Unavailable { reason: error.to_string() }
+    }
 }
 
 impl From<redis::RedisError> for CacheError {

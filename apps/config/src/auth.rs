@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{AdminApi, RedisSettings, SignatureAge, read_admin_api, read_listen_address, read_log_level};
+use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_listen_address, read_log_level};
 use crate::reader::Reader;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -21,8 +21,8 @@ pub struct Auth {
     pub log_level: String,
     /// `TRUST_PROXY`: believe `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How old signatures may be.
-    pub signature_age: SignatureAge,
+    /// How signatures are judged.
+    pub signatures: Signatures,
     /// `LISTEN_ADDRESS` all listeners bind to.
     pub listen_address: std::net::IpAddr,
     /// Ports of the listeners; 0 lets the system choose.
@@ -117,7 +117,7 @@ impl Auth {
             mode: r.mode(),
             log_level: read_log_level(r),
             trust_proxy: r.flag("TRUST_PROXY", false),
-            signature_age: SignatureAge::read(r),
+            signatures: Signatures::read(r),
             listen_address: read_listen_address(r),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             redis: RedisSettings::read(r),
@@ -162,16 +162,23 @@ mod tests {
         assert_eq!(auth.access_token_lifetime, Duration::from_mins(10));
         assert!(auth.list_all_interaction && !auth.quote_interaction);
         assert_eq!(auth.cookie_same_site, None);
-        assert_eq!(auth.signature_age.max_age, Duration::from_mins(5));
+        assert_eq!(auth.signatures.max_age, Duration::from_mins(5));
     }
 
     #[test]
-    fn the_age_of_signatures_is_set_and_zero_switches_it_off() {
+    fn the_age_of_signatures_and_the_origin_they_are_for_can_be_set() {
         let mut environment = Environment::of(REQUIRED);
         environment.set("SIGNATURE_MAX_AGE_SECONDS", "0");
         environment.set("SIGNATURE_CLOCK_SKEW_SECONDS", "5");
-        let age = Auth::from_environment(&environment).unwrap().signature_age;
-        assert_eq!(age, SignatureAge { max_age: Duration::ZERO, clock_skew: Duration::from_secs(5) });
+        environment.set("SIGNATURE_PUBLIC_URL", "https://auth.example");
+        environment.set("SIGNATURE_ANY_HOST", "true");
+        let signatures = Signatures {
+            max_age: Duration::ZERO,
+            clock_skew: Duration::from_secs(5),
+            public_url: Some("https://auth.example".parse().unwrap()),
+            any_host: true,
+        };
+        assert_eq!(Auth::from_environment(&environment).unwrap().signatures, signatures);
     }
 
     #[test]

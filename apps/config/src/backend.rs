@@ -48,8 +48,8 @@ pub struct Backend {
     pub card_service_url: Option<Url>,
     /// `TRUST_PROXY`: believe `X-Forwarded-*`.
     pub trust_proxy: bool,
-    /// How old signatures may be.
-    pub signature_age: SignatureAge,
+    /// How signatures are judged.
+    pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`.
     pub spsp: bool,
     /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
@@ -293,7 +293,7 @@ impl Backend {
             log_level: read_log_level(r),
             card_service_url: r.url("CARD_SERVICE_URL"),
             trust_proxy: r.flag("TRUST_PROXY", false),
-            signature_age: SignatureAge::read(r),
+            signatures: Signatures::read(r),
             spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
             stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", false),
             listen_address: read_listen_address(r),
@@ -430,20 +430,26 @@ fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
     })
 }
 
-/// How old signatures of Open Payments and GNAP requests may be (http-signatures section 6.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignatureAge {
+/// How signatures of Open Payments and GNAP requests are judged (http-signatures sections 6.5 and 6.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signatures {
     /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.
     pub max_age: Duration,
     /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
     pub clock_skew: Duration,
+    /// `SIGNATURE_PUBLIC_URL`: the origin clients call; without it `Host` and, if trusted, `X-Forwarded-*` tell.
+    pub public_url: Option<Url>,
+    /// `SIGNATURE_ANY_HOST`: with a public URL, take requests whose `Host` is another all the same.
+    pub any_host: bool,
 }
 
-impl SignatureAge {
+impl Signatures {
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         Self {
             max_age: Duration::from_secs(r.number("SIGNATURE_MAX_AGE_SECONDS", 300, 0..=86_400)),
             clock_skew: Duration::from_secs(r.number("SIGNATURE_CLOCK_SKEW_SECONDS", 60, 0..=86_400)),
+            public_url: r.url("SIGNATURE_PUBLIC_URL"),
+            any_host: r.flag("SIGNATURE_ANY_HOST", false),
         }
     }
 }
@@ -496,10 +502,13 @@ mod tests {
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);
         let minutes = Duration::from_mins;
-        assert_eq!(backend.signature_age, SignatureAge { max_age: minutes(5), clock_skew: minutes(1) });
+        let signatures = Signatures { max_age: minutes(5), clock_skew: minutes(1), public_url: None, any_host: false };
+        assert_eq!(backend.signatures, signatures);
         assert_eq!(backend.accounting, Accounting::Sql);
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
         assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
+        assert!(backend.redis.is_none(), "the memory of the process will do");
+        assert_eq!(backend.listen_address.to_string(), "0.0.0.0");
         assert_eq!(backend.ledger_monitor_interval, Some(Duration::from_secs(10)));
     }
 

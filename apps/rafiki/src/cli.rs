@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
 
+use crate::ledger_place::LedgerPlace;
+
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
 #[command(name = "rafiki", version, about, propagate_version = true)]
@@ -77,9 +79,21 @@ pub(crate) struct DevOptions {
     /// Redis to share caches in.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// TigerBeetle cluster 0 to keep the ledger of Cloud Nine in, or of the institution run by --only: replicas as
+    /// port, ip:port or host:port, comma separated. A cluster is one institution's, and is not emptied.
+    #[arg(long, value_name = "ADDRESSES", conflicts_with = "fresh")]
+    pub(crate) tigerbeetle: Option<String>,
     /// Log level or filter, written to standard error.
     #[arg(long, env = "LOG_LEVEL", default_value = "warn")]
     pub(crate) log: String,
+}
+
+impl DevOptions {
+    /// The cluster that keeps an institution's ledger, if one does.
+    pub(crate) fn cluster_of(&self, institution: InstitutionName) -> Option<&str> {
+        let on_cluster = self.only.unwrap_or(InstitutionName::CloudNine);
+        self.tigerbeetle.as_deref().filter(|_| institution == on_cluster)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -185,10 +199,12 @@ pub(crate) struct LedgerOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Recompute every balance from the journal and compare.
+    /// Recompute every balance from the journal and compare; of a TigerBeetle cluster, which keeps its journal itself,
+    /// check that every ledger sums to zero.
     Verify {
-        /// The ledger's database: sqlite:<file> or postgres://….
-        url: String,
+        /// The ledger: sqlite:<file>, postgres://… or tigerbeetle://<addresses>/<cluster id>; by default that of the
+        /// backend configured by the environment.
+        url: Option<LedgerPlace>,
         /// One JSON object on standard output.
         #[arg(long)]
         json: bool,

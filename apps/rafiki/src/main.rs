@@ -3,10 +3,12 @@
 //! Here the engines are chosen and the parts are put together; nothing is decided about payments.
 
 mod cli;
+mod cluster_report;
 mod config_check;
 mod demo;
 mod dev;
 mod failure;
+mod ledger_place;
 mod migrate;
 mod output;
 mod pay;

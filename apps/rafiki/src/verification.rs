@@ -6,7 +6,9 @@ use ledger_verify::Report;
 use serde::Serialize;
 
 use crate::cli::{LedgerCommand, LedgerOptions};
+use crate::cluster_report::ClusterReport;
 use crate::failure::Failure;
+use crate::ledger_place::LedgerPlace;
 use crate::output::{Table, say};
 
 /// A ledger's verification with the name of whose it is.
@@ -19,13 +21,27 @@ pub(crate) struct LedgerReport {
 
 pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
     let LedgerCommand::Verify { url, json } = &options.command;
-    let report = report("ledger", url).await?;
-    if *json {
-        say(&format!("{}\n", serde_json::to_string(&report.report).unwrap_or_default()));
-    } else {
-        say(&report.to_string());
-    }
-    if report.report.sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
+    let place = match url {
+        Some(place) => place.clone(),
+        None => LedgerPlace::of(&config::Backend::from_environment(&config::Environment::load()?)?),
+    };
+    let sound = match &place {
+        LedgerPlace::Database(url) => {
+            let report = report("ledger", url).await?;
+            show(*json, &report.report, &report);
+            report.report.sound
+        }
+        LedgerPlace::Cluster(cluster) => {
+            let report = ClusterReport::of(cluster).await?;
+            show(*json, &report, &report);
+            report.sound
+        }
+    };
+    if sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
+}
+
+fn show(json: bool, document: &impl Serialize, text: &impl fmt::Display) {
+    say(&if json { format!("{}\n", serde_json::to_string(document).unwrap_or_default()) } else { text.to_string() });
 }
 
 /// Verifies the ledger at `url`.

@@ -1,5 +1,7 @@
 //! The listener: one endpoint for signed GraphQL requests, and one that tells whether the process is well.
 
+use std::time::Duration;
+
 use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, ServerError, Variables};
 use axum::Router;
@@ -44,16 +46,18 @@ pub fn router(parts: AdminApiParts) -> Router {
         .with_state(Api { parts, schema })
 }
 
-/// Whether the database answers.
+/// How long database and ledger may take to answer: who asks for health does not wait long.
+const HEALTHY: Duration = Duration::from_secs(3);
+
+/// Whether database and ledger answer.
 async fn healthz(State(api): State<Api>) -> (StatusCode, &'static str) {
-    let operator = api.parts.settings.operator;
-    match api.parts.administration.store().tenant(operator).find_tenant(operator).await {
-        Ok(_) => (StatusCode::OK, "OK"),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not healthy");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-        }
+    let ping = api.parts.administration.ping(api.parts.settings.operator);
+    match tokio::time::timeout(HEALTHY, ping).await {
+        Ok(Ok(())) => return (StatusCode::OK, "OK"),
+        Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "not healthy"),
+        Err(_) => tracing::warn!(limit = ?HEALTHY, "not healthy: database or ledger do not answer"),
     }
+    (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 async fn only_post() -> axum::response::Response {

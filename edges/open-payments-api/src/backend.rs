@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use clock::Timestamp;
 use money::AssetAmount;
+use open_payments::ReceiptRequest;
 use payments_model::grant_limits::{GrantLimits, Spent};
 use payments_model::incoming_payment::Metadata;
 use payments_model::page::{Page, PageRequest};
@@ -239,6 +240,13 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
 
     /// The keys that are not revoked.
     async fn keys(&self, address: &WalletAddress) -> Result<Vec<WalletAddressKey>, BackendError>;
+
+    /// Fresh credentials to pay straight to the wallet address; none if its tenant has no ILP address.
+    async fn spsp_credentials(
+        &self,
+        address: &WalletAddress,
+        receipts: Option<ReceiptRequest>,
+    ) -> Result<Option<IlpMethod>, BackendError>;
 
     /// An incoming payment of the tenant that is not deleted, with what it received.
     async fn incoming_payment(

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use open_payments::ReceiptRequest;
 use payments::{PaymentGrant, PaymentOf, Payments, ReceivedPayment, SentPayment, Unavailable, WalletAddressLookup};
 use payments_model::grant_limits::{GrantRefused, Spent};
 use payments_model::page::{Page, PageRequest};
@@ -14,6 +15,7 @@ use payments_model::{
 use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
 use serde::{Deserialize, Serialize};
 use shared_cache::CacheError;
+use stream::ReceiptSetup;
 
 use crate::backend::{
     Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
@@ -116,6 +118,19 @@ impl Backend for PaymentsBackend {
 
     async fn keys(&self, address: &WalletAddress) -> Result<Vec<WalletAddressKey>, BackendError> {
         Ok(self.addresses.keys(address).await?)
+    }
+
+    async fn spsp_credentials(
+        &self,
+        address: &WalletAddress,
+        receipts: Option<ReceiptRequest>,
+    ) -> Result<Option<IlpMethod>, BackendError> {
+        let receipts = receipts.map(|ReceiptRequest { nonce, secret }| ReceiptSetup { nonce, secret });
+        let issued = self.payments.spsp_credentials(address, receipts).await?;
+        Ok(issued.map(|credentials| IlpMethod {
+            ilp_address: credentials.address.to_string(),
+            shared_secret: credentials.shared_secret.as_bytes().to_vec(),
+        }))
     }
 
     async fn incoming_payment(

@@ -30,6 +30,8 @@ pub struct Settings {
     pub target: TargetOrigin,
     /// How old signatures may be.
     pub freshness: Freshness,
+    /// `ENABLE_SPSP_PAYMENT_POINTERS`: wallet addresses answer SPSP clients.
+    pub spsp: bool,
     /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: the document of an unknown address is waited for.
     pub wait_for_document: bool,
     /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: where browsers are sent, with placeholders.

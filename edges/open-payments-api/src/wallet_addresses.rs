@@ -1,12 +1,14 @@
 //! Wallet addresses: found by URL, shown as documents and key sets (open-payments sections 6 and 7).
 
-use axum::http::header::{CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_signatures::{Jwk, JwkSet, PublicKey};
-use open_payments::WalletAddress as Document;
+use open_payments::{
+    InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials, WalletAddress as Document,
+};
 use payments_model::TenantId;
 use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
 use sha2::{Digest, Sha256};
@@ -68,6 +70,9 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     {
         return Ok(redirect(template, &url));
     }
+    if api.settings.spsp && accept_names(&request.headers, SPSP_CONTENT_TYPE) {
+        return spsp(api, request, &url).await;
+    }
     request.require_accepts_json()?;
     let not_found = || ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address");
     if is_own(api, &url) {
@@ -89,6 +94,33 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
         additional_properties: properties.into_iter().map(|property| (property.key, property.value)).collect(),
     };
     cacheable(json(StatusCode::OK, &document)?, request, DOCUMENT_CACHE).await
+}
+
+/// The same for SPSP clients: credentials instead of the document (section 7.2).
+async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<Response, ApiError> {
+    let not_found = || ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address");
+    let address = find_active(api, url, Lookup::Now).await?.ok_or_else(not_found)?;
+    let header = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let receipts = ReceiptRequest::parse(header("receipt-nonce"), header("receipt-secret"));
+    let receipts = receipts.map_err(|problem| {
+        let refused = ApiError::new(StatusCode::BAD_REQUEST, problem.to_string());
+        match problem {
+            InvalidReceiptRequest::Unaccompanied => refused,
+            InvalidReceiptRequest::Nonce | InvalidReceiptRequest::Secret => {
+                refused.with("paymentTag", address.id.to_string())
+            }
+        }
+    })?;
+    let receipts_enabled = receipts.is_some();
+    let method = api.backend.spsp_credentials(&address, receipts).await?.ok_or_else(not_found)?;
+    let credentials = SpspCredentials {
+        destination_account: method.ilp_address,
+        shared_secret: URL_SAFE_NO_PAD.encode(&method.shared_secret),
+        receipts_enabled,
+    };
+    let mut response = json(StatusCode::OK, &credentials)?;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SPSP_CONTENT_TYPE));
+    Ok(response)
 }
 
 /// `GET /{path…}/jwks.json`

@@ -115,5 +115,11 @@ mod tests {
         assert_eq!([&nine.peers[0].outgoing_token], *happy.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!([&happy.peers[0].outgoing_token], *nine.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!(happy.accounts[2].wallet_address, AddressCreation::OnDemand);
+        for seed in [nine, happy] {
+            assert!(
+                seed.assets.iter().all(|asset| asset.liquidity_threshold < asset.liquidity),
+                "a first payment alarms"
+            );
+        }
     }
 }

@@ -9,14 +9,22 @@ mod load;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use clock::{Stopwatch, SystemClock};
 use ledger_sql::SqlLedger;
+use ledger_tigerbeetle::TigerBeetleLedger;
+use testkit::TigerBeetle;
 
 use crate::bare::Disk;
 use crate::cluster::Cluster;
 use crate::load::{Figures, Load, Spread};
+
+/// Before the addresses of a cluster, where a database would have its URL.
+const TIGERBEETLE: &str = "tigerbeetle:";
+/// A server's own, durable defaults.
+const TIGERBEETLE_SETTINGS: &[&str] = &[];
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -43,6 +51,10 @@ struct Options {
     /// started.
     #[arg(long)]
     postgres: Option<String>,
+    /// A TigerBeetle cluster of id 0, by its addresses; otherwise a server is started for each ledger, from a
+    /// `tigerbeetle` program on the PATH.
+    #[arg(long)]
+    tigerbeetle: Option<String>,
     /// Folder for database files; its disk is what is measured.
     #[arg(long, default_value = "target")]
     folder: String,
@@ -62,7 +74,8 @@ async fn main() -> Outcome<()> {
         match engine.as_str() {
             "sqlite" => sqlite(&mut table, folder.path()).await?,
             "postgres" => postgres(&mut table, folder.path()).await?,
-            other => return Err(format!("{other:?} is no engine; use sqlite or postgres").into()),
+            "tigerbeetle" => tigerbeetle(&mut table, folder.path()).await?,
+            other => return Err(format!("{other:?} is no engine; use sqlite, postgres or tigerbeetle").into()),
         }
     }
     Ok(())
@@ -101,6 +114,24 @@ async fn postgres(table: &mut Table, folder: &Path) -> Outcome<()> {
     measure(table, "postgres", async || cluster::new_database(&url).await).await
 }
 
+async fn tigerbeetle(table: &mut Table, folder: &Path) -> Outcome<()> {
+    let (given, mut server) = (table.options.tigerbeetle.clone(), None);
+    if given.is_none() && !TigerBeetle::is_installed() {
+        return Ok(());
+    }
+    let fresh = async || {
+        if given.is_none() {
+            // The one before ends first.
+            drop(server.take());
+            server = TigerBeetle::own_in(folder, TIGERBEETLE_SETTINGS);
+        }
+        let own = server.as_ref().map(TigerBeetle::addresses);
+        let addresses = given.as_deref().or(own).ok_or("there is no TigerBeetle server")?;
+        Ok(format!("{TIGERBEETLE}{addresses}"))
+    };
+    measure(table, "tigerbeetle", fresh).await
+}
+
 /// The rows of an engine; `fresh` makes a place for a new ledger.
 async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -> Outcome<String>) -> Outcome<()> {
     let (callers, seconds) = (table.options.callers.clone(), table.options.seconds);
@@ -120,7 +151,7 @@ async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -
         }
     }
     drop(load);
-    if table.options.verify {
+    if table.options.verify && !url.starts_with(TIGERBEETLE) {
         let watch = Stopwatch::start();
         let report = ledger_verify::verify(&url).await?;
         println!();
@@ -131,6 +162,10 @@ async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -
 }
 
 async fn open(url: &str) -> Outcome<Load> {
+    if let Some(addresses) = url.strip_prefix(TIGERBEETLE) {
+        let ledger = TigerBeetleLedger::join(0, addresses, Duration::from_mins(1)).await?;
+        return Ok(Load::new(Arc::new(ledger)).await?);
+    }
     Ok(Load::new(Arc::new(SqlLedger::open(url, Arc::new(SystemClock)).await?)).await?)
 }
 

@@ -5,8 +5,10 @@
 
 mod cluster;
 mod database;
+mod tigerbeetle;
 
 pub use database::{TestDatabase, block_on};
+pub use tigerbeetle::TigerBeetle;
 // The macro below names it for crates that do not depend on it themselves.
 pub use ::database::Dialect;
 

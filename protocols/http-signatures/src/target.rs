@@ -6,18 +6,34 @@ use http::HeaderMap;
 /// Where scheme and host of `@target-uri` come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetOrigin {
-    /// The configured public origin, `https://host[:port]`; what proxies say does not matter.
-    Pinned(String),
+    /// The configured public origin; what proxies say does not matter.
+    Pinned {
+        /// `https://host[:port]`.
+        origin: String,
+        /// Whether requests may also come for another host; otherwise their `Host` must be the origin's.
+        any_host: bool,
+    },
     /// The `Host` header over plain `http`.
     Host,
     /// `X-Forwarded-Proto` and `X-Forwarded-Host` of a trusted proxy, else as [`TargetOrigin::Host`].
     TrustedProxy,
+    /// `https` whatever the transport (`NODE_ENV=autopeer`); the host as of the two above.
+    AlwaysHttps {
+        /// Whether `X-Forwarded-Host` counts.
+        trusted_proxy: bool,
+    },
 }
 
-/// The request does not say which host it is for.
+/// Why nobody can tell which URI was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request has no usable Host header")]
-pub struct TargetError;
+pub enum TargetError {
+    /// The request does not say which host it is for.
+    #[error("the request has no usable Host header")]
+    NoHost,
+    /// The request is for another host than the configured one.
+    #[error("the request is for another host than this server's public origin")]
+    ForeignHost,
+}
 
 impl TargetOrigin {
     /// The absolute URI of a request with this raw request target (path and query as on the request line) and headers.
@@ -28,9 +44,17 @@ impl TargetOrigin {
             return Ok(raw_target.to_owned());
         }
         match self {
-            Self::Pinned(origin) => Ok(format!("{}{raw_target}", origin.trim_end_matches('/'))),
-            Self::Host | Self::TrustedProxy => {
-                let host = self.host(headers).ok_or(TargetError)?;
+            Self::Pinned { origin, any_host } => {
+                let origin = origin.trim_end_matches('/');
+                let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+                let own = |host: &str| host.eq_ignore_ascii_case(authority);
+                if !any_host && !own(self.host(headers).ok_or(TargetError::NoHost)?) {
+                    return Err(TargetError::ForeignHost);
+                }
+                Ok(format!("{origin}{raw_target}"))
+            }
+            Self::Host | Self::TrustedProxy | Self::AlwaysHttps { .. } => {
+                let host = self.host(headers).ok_or(TargetError::NoHost)?;
                 Ok(format!("{}://{host}{raw_target}", self.scheme(headers)))
             }
         }
@@ -44,11 +68,15 @@ impl TargetOrigin {
     }
 
     fn scheme<'a>(&self, headers: &'a HeaderMap) -> &'a str {
-        self.forwarded(headers, "x-forwarded-proto").unwrap_or("http")
+        match self {
+            Self::AlwaysHttps { .. } => "https",
+            _ => self.forwarded(headers, "x-forwarded-proto").unwrap_or("http"),
+        }
     }
 
     fn forwarded<'a>(&self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-        if *self == Self::TrustedProxy { first_element(headers, name) } else { None }
+        let trusted = matches!(self, Self::TrustedProxy | Self::AlwaysHttps { trusted_proxy: true });
+        if trusted { first_element(headers, name) } else { None }
     }
 }
 
@@ -71,15 +99,24 @@ mod tests {
             headers(&[("host", "inner:80"), ("x-forwarded-host", "a.example, b"), ("x-forwarded-proto", "https,http")]);
         assert_eq!(TargetOrigin::Host.target_uri("/a?b=%20", &sent).unwrap(), "http://inner:80/a?b=%20");
         assert_eq!(TargetOrigin::TrustedProxy.target_uri("/a", &sent).unwrap(), "https://a.example/a");
-        assert_eq!(
-            TargetOrigin::Pinned("https://p.example/".into()).target_uri("/a", &sent).unwrap(),
-            "https://p.example/a"
-        );
+        let always = |trusted_proxy| TargetOrigin::AlwaysHttps { trusted_proxy }.target_uri("/a", &sent).unwrap();
+        assert_eq!((always(false), always(true)), ("https://inner:80/a".into(), "https://a.example/a".into()));
+    }
+
+    #[test]
+    fn a_pinned_origin_does_not_believe_headers_and_refuses_other_hosts_unless_told_not_to() {
+        let pinned = |any_host| TargetOrigin::Pinned { origin: "https://p.example/".into(), any_host };
+        let own = headers(&[("host", "P.example"), ("x-forwarded-proto", "http")]);
+        assert_eq!(pinned(false).target_uri("/a", &own).unwrap(), "https://p.example/a");
+        let foreign = headers(&[("host", "p.example:8080"), ("x-forwarded-host", "p.example")]);
+        assert_eq!(pinned(false).target_uri("/a", &foreign), Err(TargetError::ForeignHost));
+        assert_eq!(pinned(true).target_uri("/a", &foreign).unwrap(), "https://p.example/a");
+        assert_eq!(pinned(false).target_uri("/a", &HeaderMap::new()), Err(TargetError::NoHost));
     }
 
     #[test]
     fn user_information_is_stripped_and_a_missing_host_is_refused() {
         assert_eq!(TargetOrigin::Host.target_uri("/", &headers(&[("host", "u:p@h")])).unwrap(), "http://h/");
-        assert_eq!(TargetOrigin::Host.target_uri("/", &HeaderMap::new()), Err(TargetError));
+        assert_eq!(TargetOrigin::Host.target_uri("/", &HeaderMap::new()), Err(TargetError::NoHost));
     }
 }

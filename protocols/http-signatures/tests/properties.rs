@@ -102,7 +102,12 @@ proptest! {
         if let Ok(checked) = request.check_headers() {
             let _ = checked.redacted_base();
         }
-        for origin in [TargetOrigin::Host, TargetOrigin::TrustedProxy, TargetOrigin::Pinned(target_uri.clone())] {
+        for origin in [
+            TargetOrigin::Host,
+            TargetOrigin::TrustedProxy,
+            TargetOrigin::AlwaysHttps { trusted_proxy: true },
+            TargetOrigin::Pinned { origin: target_uri.clone(), any_host: false },
+        ] {
             let _ = origin.target_uri(&method, &headers);
         }
     }

@@ -17,6 +17,7 @@ mod list;
 mod outgoing_payment;
 mod outgoing_payment_grant;
 mod quote;
+mod spsp;
 mod validate;
 mod wallet_address;
 
@@ -31,6 +32,7 @@ pub use list::{ListQuery, Page, PageInfo, PageRequest, PageRequestError};
 pub use outgoing_payment::{CreatedOutgoingPayment, OutgoingPayment};
 pub use outgoing_payment_grant::OutgoingPaymentGrant;
 pub use quote::{Quote, QuoteMethod};
+pub use spsp::{InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials};
 pub use validate::InvalidRequest;
 pub use wallet_address::WalletAddress;
 

@@ -19,7 +19,8 @@ mod wallet_addresses;
 use std::sync::Arc;
 
 use clock::{Clock, Entropy, Timestamp};
-use ledger::Ledger;
+use ledger::{AccountId, Ledger};
+use payments_model::TenantId;
 use payments_store::Store;
 use url::Url;
 
@@ -37,6 +38,8 @@ pub use wallet_address_url::{InvalidWalletAddressUrl, resolve as resolve_wallet_
 pub use wallet_addresses::{
     CreateWalletAddressError, NewWalletAddress, UpdateWalletAddressError, WalletAddressChange, WalletAddressStatus,
 };
+
+use crate::Unavailable;
 
 /// What is configured for the whole instance.
 #[derive(Clone, Debug)]
@@ -70,6 +73,14 @@ impl Administration {
     /// The store, for plain reading within a caller's reach ([`Caller::reach`]).
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether database and ledger answer.
+    pub async fn ping(&self, operator: TenantId) -> Result<(), Unavailable> {
+        self.store.tenant(operator).find_tenant(operator).await?;
+        // Any account will do; whether there is one is of no matter.
+        self.ledger.accounts(vec![AccountId::from_u128(1)]).await?;
+        Ok(())
     }
 
     fn now(&self) -> Timestamp {

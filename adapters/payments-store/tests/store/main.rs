@@ -5,6 +5,7 @@
 mod directory;
 mod events;
 mod parties;
+mod quotes;
 
 use clock::Timestamp;
 use payments_model::{AssetId, Secret, TenantAsset, TenantId, WalletAddress};

@@ -48,7 +48,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);
         let peer = ports(other(institution.which))?.connector;
-        let started = playground.start(institution, listeners, peer).await?;
+        let started = playground.start(institution, listeners, peer, options.cluster_of(institution.which)).await?;
         eprintln!("  {} started after {} ms", institution.name, watch.elapsed().as_millis());
         Ok::<_, Failure>(started)
     });

@@ -12,6 +12,7 @@ use super::institution::{Databases, Institution};
 use super::ports::{Listeners, Ports};
 use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
+use crate::ledger_place::LedgerPlace;
 use crate::roles::ground::Ground;
 use crate::roles::running::Running;
 use crate::roles::{auth, backend, wallet as wallet_role};
@@ -46,12 +47,14 @@ impl<'a> Playground<'a> {
         Ok(Self { data_dir: data_dir.to_owned(), storage, redis, ground: Ground::new(Mode::Development)? })
     }
 
-    /// Starts an institution whose peer's connector listens on `peer_connector`.
+    /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle
+    /// `cluster` where one is given.
     pub(crate) async fn start(
         &self,
         institution: &'static Institution,
         listeners: Listeners,
         peer_connector: u16,
+        cluster: Option<&str>,
     ) -> Result<Started, Failure> {
         let ports = listeners.ports()?;
         let folder = institution.folder(&self.data_dir);
@@ -60,7 +63,11 @@ impl<'a> Playground<'a> {
             Storage::Server { url, prefix, fresh } => databases::on_server(institution, url, prefix, fresh).await?,
         };
         let key_file = ensure_key(institution, &folder)?;
-        let environments = institution.environments(&ports, &databases, &key_file, self.redis);
+        let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
+        if let Some(replicas) = cluster {
+            environments.backend.set("USE_TIGERBEETLE", "true");
+            environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
+        }
         let auth_config = config::Auth::from_environment(&environments.auth)?;
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
@@ -171,7 +178,7 @@ fn session(
         database_url: databases.backend.expose().to_owned(),
         auth_database_url: databases.auth.expose().to_owned(),
         wallet_database_url: databases.wallet.expose().to_owned(),
-        ledger_url: databases.ledger.expose().to_owned(),
+        ledger_url: LedgerPlace::of(backend).to_string(),
         wallet_addresses,
     })
 }

@@ -7,7 +7,6 @@ use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use config::Mode;
-use http_signatures::{Freshness, TargetOrigin};
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::SharedCache;
 use tokio::net::TcpListener;
@@ -17,6 +16,7 @@ use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::roles::signatures;
 
 /// The listeners of the role.
 pub(crate) struct AuthListeners {
@@ -107,14 +107,14 @@ fn settings(config: &config::Auth) -> Settings {
             continue_wait: config.continue_wait,
         },
         finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
-        freshness: Freshness { max_age: config.signature_age.max_age, clock_skew: config.signature_age.clock_skew },
+        freshness: signatures::freshness(&config.signatures),
         retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
     }
 }
 
 fn api_settings(config: &config::Auth, cache: SharedCache) -> ApiSettings {
     ApiSettings {
-        target_origin: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
+        target_origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
         cookie_key: config.cookie_key.expose().to_owned(),
         cookie_same_site: match config.cookie_same_site {
             Some(config::SameSite::None) => SameSite::None,

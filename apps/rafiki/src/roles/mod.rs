@@ -7,6 +7,7 @@ pub(crate) mod backend;
 mod cache;
 pub(crate) mod ground;
 pub(crate) mod running;
+mod signatures;
 pub(crate) mod wallet;
 
 pub(crate) use auth::run as run_auth;

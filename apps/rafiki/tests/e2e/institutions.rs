@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::TigerBeetle;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -21,6 +22,8 @@ pub(crate) enum Storage {
     Sqlite,
     /// Postgres, and Redis where there is one.
     Postgres,
+    /// SQLite, and each institution's ledger in a TigerBeetle cluster of its own.
+    TigerBeetle,
 }
 
 /// One of the two.
@@ -55,15 +58,20 @@ pub(crate) struct Institutions {
     storage: Storage,
     database_name: String,
     children: [Option<Child>; 2],
+    clusters: Option<[TigerBeetle; 2]>,
 }
 
 impl Institutions {
-    /// Starts both; `None`, said loudly, if there is no Postgres to be had.
+    /// Starts both; `None`, said loudly, if there is no Postgres or TigerBeetle to be had.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
         if storage == Storage::Postgres && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
         }
+        let clusters = match storage {
+            Storage::TigerBeetle => Some([TigerBeetle::own()?, TigerBeetle::own()?]),
+            Storage::Sqlite | Storage::Postgres => None,
+        };
         let ports = free_ports();
         let mut institutions = Self {
             data: tempfile::tempdir().unwrap(),
@@ -71,6 +79,7 @@ impl Institutions {
             storage,
             database_name: format!("e2e_{}_{ports}", std::process::id()),
             children: [None, None],
+            clusters,
         };
         institutions.launch(Side::CloudNine);
         institutions.launch(Side::HappyLife);
@@ -100,6 +109,9 @@ impl Institutions {
                 command.args(["--redis", &format!("{redis}/{}", self.ports / 40 % 16)]);
             }
         }
+        if let Some(clusters) = &self.clusters {
+            command.args(["--tigerbeetle", clusters[side as usize].addresses()]);
+        }
         self.children[side as usize] = Some(command.spawn().unwrap());
     }
 
@@ -107,6 +119,11 @@ impl Institutions {
         let child = self.children[side as usize].as_mut().unwrap();
         let stdout = child.stdout.take().unwrap();
         assert!(await_ready(stdout), "{side:?} did not become ready:\n{}", self.log(side));
+    }
+
+    /// The cluster that keeps a side's ledger.
+    pub(crate) fn cluster(&mut self, side: Side) -> &mut TigerBeetle {
+        &mut self.clusters.as_mut().unwrap()[side as usize]
     }
 
     /// What a side has written to its log so far.
@@ -147,6 +164,13 @@ impl Institutions {
         format!("https://localhost:{port}/accounts/{slug}")
     }
 
+    /// `rafiki pay … --yes --json`, under way.
+    pub(crate) fn start_paying(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(BINARY);
+        command.arg("pay").args(arguments).args(["--yes", "--json", "--data-dir"]).arg(self.data.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// `rafiki pay … --yes --json`.
     pub(crate) fn pay(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new(BINARY);
@@ -165,15 +189,26 @@ impl Institutions {
         }
         let mut moved = Vec::new();
         for (side, facts) in [Side::CloudNine, Side::HappyLife].into_iter().zip(&facts) {
-            let ledger = facts["ledgerUrl"].as_str().unwrap();
-            let verified = run(Command::new(BINARY).args(["ledger", "verify", ledger, "--json"]));
+            let verified = verify(facts);
             assert_eq!(verified.code, Some(0), "{side:?}: {} {}", verified.stdout, verified.stderr);
             assert_eq!(verified.json["sound"], true, "{side:?}: {}", verified.json);
-            assert_eq!(verified.json["pendingTransfers"], 0, "{side:?} still holds money: {}", verified.json);
+            assert!(holds_nothing(&verified.json), "{side:?} still holds money: {}", verified.json);
             moved.push(peer_movement(&verified.json));
         }
         assert_eq!(moved[0], -moved[1], "the institutions disagree about what passed between them");
     }
+}
+
+/// `rafiki ledger verify … --json` on an institution's ledger.
+pub(crate) fn verify(facts: &Value) -> Run {
+    let ledger = facts["ledgerUrl"].as_str().unwrap();
+    run(Command::new(BINARY).args(["ledger", "verify", ledger, "--json"]))
+}
+
+/// Whether no money is reserved, as the verifier reports it.
+pub(crate) fn holds_nothing(verified: &Value) -> bool {
+    let ledgers = verified["ledgers"].as_array().unwrap_or_else(|| panic!("no ledgers in {verified}"));
+    ledgers.iter().all(|sums| sums["debitsPending"] == "0" && sums["creditsPending"] == "0")
 }
 
 /// What peers' accounts gained or lost through packets, as the verifier reports it.

@@ -11,3 +11,4 @@ mod institutions;
 mod numbers;
 mod payments;
 mod roles;
+mod tigerbeetle;

@@ -35,6 +35,8 @@ use webhooks::{Targets, Webhooks};
 
 pub(crate) const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 pub(crate) const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
+/// A tenant that chose the operator's secret.
+pub(crate) const TWIN: TenantId = TenantId::from_uuid(Uuid::from_u128(3));
 
 struct Nobody;
 
@@ -53,7 +55,7 @@ impl LiquidityAlerts for Nobody {
 #[async_trait]
 impl FetchRates for Nobody {
     async fn fetch(&self, _: Url) -> Result<Bytes, FetchError> {
-        Ok(Bytes::from_static(br#"{"base":"USD","rates":{"EUR":0.9}}"#))
+        Ok(Bytes::from_static(br#"{"base":"USD","rates":{"EUR":0.9,"XAU":0.123456789012}}"#))
     }
 }
 
@@ -61,7 +63,7 @@ pub(crate) struct Bench {
     api: Router,
     pub(crate) clock: Arc<ManualClock>,
     entropy: Arc<dyn Entropy>,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 impl Bench {
@@ -70,7 +72,7 @@ impl Bench {
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let entropy = testkit::entropy(17);
         let store = Store::open((*database).clone()).await.unwrap();
-        for tenant in [OPERATOR, TENANT] {
+        for tenant in [OPERATOR, TENANT, TWIN] {
             insert_tenant(&store, tenant, &*time).await;
         }
         let ledger = Arc::new(MemoryLedger::new(Arc::clone(&time))) as Arc<dyn Ledger>;
@@ -88,7 +90,7 @@ impl Bench {
             entropy: Arc::clone(&entropy),
             settings: AdminApiSettings::new(OPERATOR),
         };
-        Self { api: admin_graphql::router(parts), clock, entropy, _database: database }
+        Self { api: admin_graphql::router(parts), clock, entropy, database }
     }
 
     pub(crate) fn uuid(&self) -> String {
@@ -155,7 +157,8 @@ pub(crate) fn request(tenant: TenantId, signature: &str, body: &Value) -> Reques
 }
 
 fn secret(tenant: TenantId) -> String {
-    format!("secret of {tenant}")
+    let owner = if tenant == TWIN { OPERATOR } else { tenant };
+    format!("secret of {owner}")
 }
 
 async fn insert_tenant(store: &Store, id: TenantId, clock: &dyn Clock) {

@@ -1,9 +1,10 @@
 //! Assets, fees, peers, wallet addresses and settings.
 
+use database::sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use super::bench::{Bench, OPERATOR, TENANT};
+use super::bench::{Bench, OPERATOR, TENANT, TWIN};
 
 const CREATE_ASSET: &str = "createAsset: CreateAssetInput { asset { id code scale liquidity liquidityThreshold } }";
 const CREATE_PEER: &str =
@@ -157,5 +158,44 @@ on_each_database! {
         assert_eq!(changed["walletAddress"], expected);
         let by_url = bench.run(TENANT, "{ walletAddressByUrl(url: \"https://BANK.example/w/ann\") { id } }", json!({})).await;
         assert_eq!(by_url["data"]["walletAddressByUrl"]["id"], address["id"]);
+    }
+
+    async fn of_several_peers_with_one_route_the_oldest_is_found_every_time(database) {
+        let bench = Bench::open(database).await;
+        let usd = asset(&bench, TENANT).await;
+        let mut made = Vec::new();
+        for address in ["test.c", "test.a", "test.b"] {
+            bench.clock.advance(std::time::Duration::from_secs(1));
+            let mut input = peer_input(&usd, address);
+            input["routes"] = json!([address, "test.shared"]);
+            made.push(bench.mutate(TENANT, CREATE_PEER, input).await["peer"]["id"].clone());
+        }
+        let query = "query($asset: String!) { peerByAddressAndAsset(assetId: $asset, staticIlpAddress: \"test.shared.x\") { id } }";
+        for _ in 0..5 {
+            let towards = bench.run(TENANT, query, json!({ "asset": usd })).await;
+            assert_eq!(towards["data"]["peerByAddressAndAsset"]["id"], made[0]);
+        }
+    }
+
+    async fn a_tenant_with_the_operators_secret_is_still_a_tenant(database) {
+        let bench = Bench::open(database).await;
+        let refused = bench.run(TWIN, "{ tenants { edges { node { id } } } }", json!({})).await;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
+        let whoami = bench.run(TWIN, "{ whoami { id isOperator } }", json!({})).await;
+        assert_eq!(whoami["data"]["whoami"], json!({ "id": TWIN, "isOperator": false }));
+        let whoami = bench.run(OPERATOR, "{ whoami { isOperator } }", json!({})).await;
+        assert_eq!(whoami["data"]["whoami"], json!({ "isOperator": true }));
+    }
+
+    async fn a_failing_database_is_not_described_to_the_client(database) {
+        let bench = Bench::open(database).await;
+        let id = asset(&bench, TENANT).await;
+        let unit = bench.database.begin().await.unwrap();
+        ConnectionTrait::execute_unprepared(&unit, "ALTER TABLE assets RENAME TO gone").await.unwrap();
+        unit.commit().await.unwrap();
+        let answer = bench.run(TENANT, "query($id: String!) { asset(id: $id) { code } }", json!({ "id": id })).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], "Internal server error");
+        assert_eq!(error["extensions"], json!({ "code": "INTERNAL_SERVER_ERROR" }));
     }
 }

@@ -3,12 +3,27 @@
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use super::bench::{Bench, OPERATOR};
+use super::bench::{Bench, OPERATOR, TENANT, TWIN};
 
 async fn wallet_address(bench: &Bench, asset: &Value, name: &str) -> Value {
     let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id address } }";
     let made = bench.mutate(OPERATOR, create, json!({ "assetId": asset, "address": name })).await;
     made["walletAddress"].clone()
+}
+
+/// An address of a tenant that is not the operator.
+async fn wallet_address_of_tenant(bench: &Bench) -> Value {
+    let put = "createTenantSettings: CreateTenantSettingsInput { settings { key } }";
+    let setting = json!({ "settings": [
+        { "key": "WALLET_ADDRESS_URL", "value": "https://bank.example/tenant" },
+        { "key": "ILP_ADDRESS", "value": "test.bank.tenant" },
+    ] });
+    bench.mutate(TENANT, put, setting).await;
+    let create = "createAsset: CreateAssetInput { asset { id } }";
+    let made = bench.mutate(TENANT, create, json!({ "code": "USD", "scale": 2 })).await;
+    let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id address } }";
+    let input = json!({ "assetId": made["asset"]["id"], "address": "bob" });
+    bench.mutate(TENANT, create, input).await["walletAddress"].clone()
 }
 
 on_each_database! {
@@ -94,5 +109,53 @@ on_each_database! {
         let confirm = "confirmPartialIncomingPayment: ConfirmPartialIncomingPaymentInput { success }";
         let input = json!({ "incomingPaymentId": payment["id"], "partialIncomingPaymentId": bench.uuid() });
         assert_eq!(bench.mutate(OPERATOR, confirm, input).await["success"], true);
+    }
+
+    async fn a_receiver_at_another_tenant_of_the_instance_is_made_under_its_owner(database) {
+        let bench = Bench::open(database).await;
+        let bob = wallet_address_of_tenant(&bench).await;
+        let create = "createReceiver: CreateReceiverInput { receiver { id incomingAmount { value } } }";
+        let amount = json!({ "value": "5", "assetCode": "USD", "assetScale": 2 });
+        let input = json!({ "walletAddressUrl": bob["address"], "incomingAmount": amount });
+        let receiver = bench.mutate(OPERATOR, create, input).await["receiver"].clone();
+        let id = receiver["id"].as_str().unwrap().rsplit('/').next().unwrap();
+        let query = "query($id: String!) { incomingPayment(id: $id) { walletAddressId tenant { id } incomingAmount { value } } }";
+        let owned = bench.run(TENANT, query, json!({ "id": id })).await;
+        let expected = json!({ "walletAddressId": bob["id"], "tenant": { "id": TENANT }, "incomingAmount": { "value": "5" } });
+        assert_eq!(owned["data"]["incomingPayment"], expected);
+    }
+
+    async fn metadata_is_replaced_by_its_tenant_or_the_operator_and_the_payment_stays_where_it_is(database) {
+        let bench = Bench::open(database).await;
+        let bob = wallet_address_of_tenant(&bench).await;
+        let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { id } }";
+        let payment = bench.mutate(TENANT, create, json!({ "walletAddressId": bob["id"] })).await["payment"].clone();
+        let update = "updateIncomingPayment: UpdateIncomingPaymentInput { payment { tenant { id } metadata } }";
+        let input = |word: &str| json!({ "id": payment["id"], "metadata": { "word": word } });
+        let refused = bench.refused(TWIN, update, input("stolen")).await;
+        assert_eq!(refused, ("unknown payment".into(), "NOT_FOUND".into()));
+        for (who, word) in [(TENANT, "mine"), (OPERATOR, "checked")] {
+            let changed = bench.mutate(who, update, input(word)).await;
+            assert_eq!(changed["payment"], json!({ "tenant": { "id": TENANT }, "metadata": { "word": word } }));
+        }
+    }
+
+    async fn the_rate_of_a_quote_is_shown_to_its_last_digit(database) {
+        let bench = Bench::open(database).await;
+        let mut assets = Vec::new();
+        for (code, scale) in [("USD", 2), ("XAU", 12)] {
+            let create = "createAsset: CreateAssetInput { asset { id } }";
+            let made = bench.mutate(OPERATOR, create, json!({ "code": code, "scale": scale })).await;
+            assets.push(made["asset"]["id"].clone());
+        }
+        let (ann, bob) = (wallet_address(&bench, &assets[0], "ann").await, wallet_address(&bench, &assets[1], "bob").await);
+        let create = "createReceiver: CreateReceiverInput { receiver { id } }";
+        let receiver = bench.mutate(OPERATOR, create, json!({ "walletAddressUrl": bob["address"] })).await["receiver"].clone();
+        let create = "createQuote: CreateQuoteInput { quote { receiveAmount { value } estimatedExchangeRate } }";
+        let debit = json!({ "value": "100", "assetCode": "USD", "assetScale": 2 });
+        let input = json!({ "walletAddressId": ann["id"], "receiver": receiver["id"], "debitAmount": debit });
+        let quote = bench.mutate(OPERATOR, create, input).await["quote"].clone();
+        let received: f64 = quote["receiveAmount"]["value"].as_str().unwrap().parse().unwrap();
+        assert_eq!(quote["estimatedExchangeRate"].as_f64(), Some(received / 100.0), "{quote}");
     }
 }

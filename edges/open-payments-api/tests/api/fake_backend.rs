@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use clock::Timestamp;
 use money::{Asset, AssetAmount, Ratio};
+use open_payments::ReceiptRequest;
 use open_payments_api::{
     Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, TokenGrant,
@@ -185,6 +186,15 @@ impl Backend for FakeBackend {
 
     async fn keys(&self, _: &WalletAddress) -> Result<Vec<WalletAddressKey>, BackendError> {
         Ok(self.state.lock().unwrap().keys.clone())
+    }
+
+    async fn spsp_credentials(
+        &self,
+        address: &WalletAddress,
+        receipts: Option<ReceiptRequest>,
+    ) -> Result<Option<IlpMethod>, BackendError> {
+        let form = if receipts.is_some() { "receipts" } else { "plain" };
+        Ok(Some(IlpMethod { ilp_address: format!("test.{form}.{}", address.id), shared_secret: vec![0xfb; 32] }))
     }
 
     async fn incoming_payment(

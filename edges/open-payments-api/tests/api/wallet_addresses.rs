@@ -1,6 +1,8 @@
 //! Wallet address documents and key sets.
 
 use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use payments_model::wallet_address::WalletAddressKey;
 use serde_json::json;
 use uuid::Uuid;
@@ -56,6 +58,38 @@ async fn browsers_are_sent_to_a_page_without_a_look_up() {
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (302, "Found"));
     let place = "https://pages.example/wallet.example/accounts/bob?url=https%3A%2F%2Fwallet.example%2Faccounts%2Fbob";
     assert_eq!(answer.header("location"), place);
+}
+
+#[tokio::test]
+async fn spsp_clients_get_credentials_with_receipts_if_they_ask_for_them() {
+    let world = World::new().await;
+    let spsp = |path: &str| Call::get(path).header("accept", "application/spsp4+json, application/json;q=0.5");
+    let answer = world.send(spsp("/accounts/alice")).await;
+    let mut id = String::new();
+    world.backend(|state| id = state.alice.id.to_string());
+    let expected = json!({
+        "destination_account": format!("test.plain.{id}"),
+        "shared_secret": URL_SAFE_NO_PAD.encode([0xfb; 32]),
+        "receipts_enabled": false,
+    });
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
+    assert_eq!(answer.header("content-type"), "application/spsp4+json");
+
+    let (nonce, secret) = (STANDARD.encode([1; 16]), STANDARD.encode([2; 32]));
+    let asked = spsp("/accounts/alice").header("receipt-nonce", &nonce).header("receipt-secret", &secret);
+    let answer = world.send(asked).await.json();
+    assert_eq!(answer["destination_account"], format!("test.receipts.{id}"));
+    assert_eq!(answer["receipts_enabled"], true);
+
+    let alone = world.send(spsp("/accounts/alice").header("receipt-nonce", &nonce)).await;
+    let words = "Failed to generate credentials: receipt nonce and secret must accompany each other";
+    assert_eq!(alone.refusal(), refused(400, words));
+    let short = spsp("/accounts/alice").header("receipt-nonce", "AAAA").header("receipt-secret", &secret);
+    let short = world.send(short).await;
+    assert_eq!(short.refusal(), refused(400, "Failed to generate credentials: receipt nonce must be 16 bytes"));
+    assert_eq!(short.json()["error"]["details"]["paymentTag"], id);
+    let unknown = world.send(spsp("/accounts/bob")).await;
+    assert_eq!(unknown.refusal(), refused(404, "Could not get wallet address"));
 }
 
 #[tokio::test]

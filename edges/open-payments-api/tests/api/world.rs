@@ -160,6 +160,7 @@ impl World {
             own_key: signer().jwk().clone(),
             target: TargetOrigin::Host,
             freshness: Freshness::default(),
+            spsp: true,
             wait_for_document: false,
             redirect_html_page: Some("https://pages.example/%wp?url=%ewa".into()),
         };

@@ -1,14 +1,16 @@
 //! A process that makes transfers until it is killed, and says which were answered.
 //!
-//! Arguments: the ledger's URL and the first transfer id. Prints `<id> <result>` after each answer, so whoever kills
+//! Arguments: the ledger's URL (`tigerbeetle:<addresses>` for a cluster) and the first transfer id. Prints `<id> <result>` after each answer, so whoever kills
 //! it knows what was promised.
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::SystemClock;
 use ledger::{AccountFlags, AccountId, Ledger, NewAccount, NewTransfer, TransferId};
 use ledger_sql::SqlLedger;
+use ledger_tigerbeetle::TigerBeetleLedger;
 
 const CALLERS: u128 = 16;
 
@@ -19,7 +21,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: ledger-victim <url> <first id>".into());
     };
     let first: u128 = first.parse()?;
-    let ledger = Arc::new(SqlLedger::open(&url, Arc::new(SystemClock)).await?);
+    let ledger: Arc<dyn Ledger> = match url.strip_prefix("tigerbeetle:") {
+        Some(addresses) => Arc::new(TigerBeetleLedger::join(0, addresses, Duration::from_secs(20)).await?),
+        None => Arc::new(SqlLedger::open(&url, Arc::new(SystemClock)).await?),
+    };
     let [debit, credit] = [1, 2].map(AccountId::from_u128);
     let account = |id| NewAccount {
         id,

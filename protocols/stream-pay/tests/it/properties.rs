@@ -57,11 +57,19 @@ fn weathers(rate: Ratio, max_packet: u64) -> impl Strategy<Value = Weather> {
     )
 }
 
-/// A path, the weather on it, and what to pay over it.
+/// A path, the weather on it, and what to pay over it. At first the path takes the packets it was quoted to take.
 fn journeys() -> impl Strategy<Value = (Quote, Weather)> {
-    let path = (1u64..2000, 1u64..2000, 1u64..100_000);
-    (targets(), path, 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d, max_packet), kept, share)| {
+    (targets(), (1u64..2000, 1u64..2000), 50u64..=100, 1u64..300).prop_flat_map(|(target, (n, d), kept, share)| {
         let quote = quote(target, ratio(n, d), kept, share).unwrap();
+        (Just(quote), weathers(ratio(n, d), quote.max_packet_amount))
+    })
+}
+
+/// The same where the path is another than the quoted one from the start.
+fn detours() -> impl Strategy<Value = (Quote, Weather)> {
+    (journeys(), (1u64..2000, 1u64..2000), 1u64..100_000).prop_flat_map(|((quote, _), (n, d), max_packet)| {
+        // Not so small that a payment takes thousands of packets.
+        let max_packet = max_packet.max(quote.max_source_amount / 300);
         (Just(quote), weathers(ratio(n, d), max_packet))
     })
 }
@@ -76,7 +84,7 @@ proptest! {
 
     #[test]
     fn money_is_conserved_when_the_path_is_another_than_the_quoted_one(
-        (quote, _) in journeys(), (_, weather) in journeys(), seed in any::<u64>(),
+        (quote, weather) in detours(), seed in any::<u64>(),
     ) {
         travel(&quote, weather, seed);
     }
@@ -153,7 +161,7 @@ fn travel(quote: &Quote, weather: Weather, seed: u64) -> Faults {
 #[test]
 fn every_kind_of_fault_really_happens_to_the_payments_of_the_properties() {
     let (mut runner, mut faults) = (TestRunner::deterministic(), Faults::default());
-    for seed in 0..400 {
+    for seed in 0..100 {
         let (quote, weather) = journeys().new_tree(&mut runner).unwrap().current();
         faults += travel(&quote, weather, seed);
     }

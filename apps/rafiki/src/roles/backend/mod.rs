@@ -12,7 +12,7 @@ use std::sync::Arc;
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
-use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
+use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
 use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -35,6 +35,7 @@ use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::roles::signatures;
 
 /// The listeners of the role.
 pub(crate) struct BackendListeners {
@@ -160,7 +161,7 @@ pub(crate) async fn start(
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let once = Once::new(cache.clone(), repetitions_remembered(config));
+    let once = Once::new(cache.clone(), signatures::repetitions_remembered(&config.signatures));
     let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
@@ -265,13 +266,6 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
     }
 }
 
-/// As long as a signature is fresh; where none ever gets old, as long as by default.
-fn repetitions_remembered(config: &config::Backend) -> std::time::Duration {
-    let age = config.signature_age;
-    let max_age = if age.max_age.is_zero() { Freshness::default().max_age } else { age.max_age };
-    max_age + age.clock_skew
-}
-
 fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
     open_payments_api::Settings {
         open_payments_url: config.open_payments_url.to_string(),
@@ -279,8 +273,9 @@ fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_pay
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
         own_key: signer.jwk().clone(),
-        target: if config.trust_proxy { TargetOrigin::TrustedProxy } else { TargetOrigin::Host },
-        freshness: Freshness { max_age: config.signature_age.max_age, clock_skew: config.signature_age.clock_skew },
+        target: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
+        freshness: signatures::freshness(&config.signatures),
+        spsp: config.spsp,
         wait_for_document: config.wallet_addresses.wait_for_document,
         redirect_html_page: config.wallet_addresses.redirect_html_page.clone(),
     }

@@ -1,0 +1,48 @@
+//! The suite on TigerBeetle, where there is one, and what must hold where there is none.
+//!
+//! What the cluster answers is in `law`, what it tells of the past in `reports`, what happens while it is away or its
+//! clients are killed in `absence`.
+
+mod absence;
+mod law;
+mod reports;
+
+use std::time::Duration;
+
+use clock::{Entropy, Stopwatch, SystemEntropy};
+use ledger::{AccountFlags, AccountId, NewAccount, TransferId};
+use ledger_tigerbeetle::TigerBeetleLedger;
+use testkit::TigerBeetle;
+
+/// A client that is patient.
+async fn ledger_of(cluster: &TigerBeetle) -> TigerBeetleLedger {
+    client_of(cluster, Duration::from_secs(20)).await
+}
+
+async fn client_of(cluster: &TigerBeetle, deadline: Duration) -> TigerBeetleLedger {
+    TigerBeetleLedger::join(0, cluster.addresses(), deadline).await.expect("a client can be made")
+}
+
+/// Where a test's ids begin: a cluster that stays keeps those of earlier runs.
+fn fresh_base() -> u128 {
+    SystemEntropy.uuid().as_u128() & !(u128::MAX >> 64) & !(1 << 127)
+}
+
+fn account(id: AccountId, ledger: u32) -> NewAccount {
+    let flags = AccountFlags::default();
+    NewAccount { id, ledger, code: 1, flags, user_data_128: 0, user_data_64: 0, user_data_32: 0 }
+}
+
+/// Two accounts and the ids of transfers, of nobody else.
+fn names(base: u128) -> ([AccountId; 2], impl Fn(u128) -> TransferId) {
+    ([1, 2].map(|number| AccountId::from_u128(base + number)), move |number| TransferId::from_u128(base + 100 + number))
+}
+
+/// Asks again until the answer is yes; what the cluster does by itself takes a moment.
+async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let watch = Stopwatch::start();
+    while !ask().await {
+        assert!(watch.elapsed() < Duration::from_mins(1), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,98 @@
+//! Grants held at another institution's authorization server, which counts what it is asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use clock::{Clock, ManualClock};
+use gnap::Action;
+use http_signatures::{Signer, SigningKey};
+use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
+use outbound_http::{Outbound, OutboundConfig};
+use serde_json::{Value, json};
+use testkit::{TestDatabase, on_each_database};
+
+use crate::Payments;
+use crate::testing::Node;
+
+/// What the server was asked for.
+#[derive(Default)]
+struct Asked {
+    grants: AtomicUsize,
+    rotations: AtomicUsize,
+}
+
+/// A server that gives tokens for ten minutes; where they are managed is below a path nobody would compose.
+async fn serve(asked: Arc<Asked>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let manage = format!("{url}/behind/a/proxy/7?tenant=x");
+    let token = move |value: String| -> Json<Value> {
+        Json(json!({
+            "access_token": { "value": value, "manage": manage, "expires_in": 600, "access": [] },
+            "continue": { "uri": "https://unused.example", "access_token": { "value": "c" } },
+        }))
+    };
+    let renewed = token.clone();
+    let router = Router::new()
+        .route(
+            "/",
+            post(async move |State(asked): State<Arc<Asked>>| {
+                token(format!("granted {}", asked.grants.fetch_add(1, Ordering::SeqCst)))
+            }),
+        )
+        .route(
+            "/behind/a/proxy/7",
+            post(async move |State(asked): State<Arc<Asked>>| {
+                renewed(format!("renewed {}", asked.rotations.fetch_add(1, Ordering::SeqCst)))
+            }),
+        )
+        .with_state(asked);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+async fn payments(database: TestDatabase) -> (Payments, Arc<ManualClock>, Node) {
+    let clock = testkit::manual_clock();
+    let node = Node::at(database, "cloudnine", "USD", clock.clone()).await;
+    let time: Arc<dyn Clock> = clock.clone();
+    let outbound = Outbound::new(OutboundConfig::development(), time.clone()).unwrap();
+    let public = PublicResources::new(outbound, RetryPolicy::default(), time);
+    let signer = Arc::new(Signer::new(SigningKey::from_seed(&[3; 32]), "key").unwrap());
+    let mut parts = node.parts.clone();
+    parts.client = OpenPaymentsClient::new(public, &node.address.address, signer);
+    (Payments::new(parts), clock, node)
+}
+
+const ACTIONS: [Action; 2] = [Action::Create, Action::ReadAll];
+
+on_each_database! {
+    async fn many_who_need_a_grant_at_once_ask_for_one(database) {
+        let asked = Arc::new(Asked::default());
+        let server = serve(asked.clone()).await;
+        let (payments, _, _node) = payments(database).await;
+        let wanted = (0..10).map(|_| payments.held_grant(&server, &ACTIONS));
+        for held in futures::future::join_all(wanted).await {
+            assert_eq!(held.unwrap().access_token, "granted 0");
+        }
+        let afterwards = Payments::new(payments.0.parts.clone());
+        assert_eq!(afterwards.held_grant(&server, &[Action::Read]).await.unwrap().access_token, "granted 0");
+        assert_eq!(asked.grants.load(Ordering::SeqCst), 1);
+    }
+
+    async fn a_grant_is_renewed_ten_seconds_before_it_runs_out_and_where_the_server_said(database) {
+        let asked = Arc::new(Asked::default());
+        let server = serve(asked.clone()).await;
+        let (payments, clock, _node) = payments(database).await;
+        let first = payments.held_grant(&server, &ACTIONS).await.unwrap();
+        assert!(first.management_url.ends_with("/behind/a/proxy/7?tenant=x"), "{}", first.management_url);
+        clock.advance(Duration::from_secs(589));
+        assert_eq!(payments.held_grant(&server, &ACTIONS).await.unwrap().access_token, "granted 0");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(payments.held_grant(&server, &ACTIONS).await.unwrap().access_token, "renewed 0");
+        assert_eq!((asked.grants.load(Ordering::SeqCst), asked.rotations.load(Ordering::SeqCst)), (1, 1));
+    }
+}
