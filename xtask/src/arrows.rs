@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 16] = [
+const SAME_FLOOR: [(&str, &[&str]); 17] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -27,6 +27,7 @@ const SAME_FLOOR: [(&str, &[&str]); 16] = [
     ("admin-client", &["outbound-http"]),
     ("payments", &["connector", "webhooks"]),
     ("rafiki", &["config"]),
+    ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
     ("simulator", &["testkit"]),
     ("interop", &["testkit"]),

@@ -6,6 +6,7 @@ mod arrows;
 mod bench;
 mod bench_dev;
 mod command;
+mod differences;
 mod interop;
 mod services;
 mod suite;

@@ -3,7 +3,7 @@
 //! Not the checks themselves: each is a file of its own or a tool.
 
 use crate::command::{Finished, cargo, run};
-use crate::{arrows, interop, services, tidy, wasm};
+use crate::{arrows, differences, interop, services, tidy, wasm};
 
 /// What passed and what failed so far.
 #[derive(Debug, Default)]
@@ -155,6 +155,7 @@ fn lints(tally: &mut Tally) {
     tally.check("formatting", succeeded(&run(&mut cargo(&["fmt", "--all", "--check"]))));
     tally.check("floors", arrows::check());
     tally.check("tidiness", tidy::check());
+    tally.check("differences", differences::check());
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
 }

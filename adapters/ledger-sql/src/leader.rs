@@ -3,13 +3,15 @@
 //! Callers that arrive meanwhile wait for the next round. An answer is given only after its commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use clock::{Clock, Timestamp};
+use clock::{Clock, Stopwatch, Timestamp};
 use ledger::{
     AccountId, AccountState, Balances, Cause, Event, PAGE_MAX, Recorded, TransferId, TransferPage, TransferState,
     WorkingSet,
 };
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::cache::Cache;
 use crate::changes::Changes;
@@ -18,6 +20,8 @@ use crate::store::{Store, StoreError, StoredHead, WAYPOINT_EVERY, entry_before, 
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
+/// The longest that callers who were just answered are waited for.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
 /// Rounds lost to other processes in a row before callers are told.
@@ -41,6 +45,8 @@ pub(crate) struct Leader<S> {
     known: Option<Known>,
     /// Rounds for which the lock is still taken first.
     contended: u32,
+    /// Callers that were answered by the last round or waited meanwhile.
+    callers: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -52,37 +58,35 @@ struct Known {
 impl<S: Store> Leader<S> {
     pub(crate) fn new(store: S, clock: Arc<dyn Clock>) -> Self {
         let (accounts, reservations) = (Cache::new(CACHED_ACCOUNTS), Cache::new(CACHED_RESERVATIONS));
-        Self { store, clock, accounts, reservations, known: None, contended: 0 }
+        Self { store, clock, accounts, reservations, known: None, contended: 0, callers: 0 }
     }
 
     /// Serves until every sender is gone.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         while let Some(first) = queue.recv().await {
-            let mut weight = first.weight();
             let mut round = vec![first];
-            while weight < ROUND
-                && let Ok(next) = queue.try_recv()
-            {
-                weight += next.weight();
-                round.push(next);
-            }
-            self.serve(round).await;
+            self.gather(&mut round, &mut queue);
+            let answers = self.decide_and_commit(&round).await;
+            self.callers = round.len() + queue.len();
+            reply(round, answers);
         }
     }
 
-    async fn serve(&mut self, round: Vec<Request>) {
-        match self.decide_and_commit(&round).await {
-            Ok(answers) => {
-                for (request, answer) in round.into_iter().zip(answers) {
-                    request.reply(answer);
+    /// Takes in what waits. After a slow commit, the callers it answered are given a moment to come back, so that
+    /// they share the next one with those who waited meanwhile.
+    fn gather(&self, round: &mut Vec<Request>, queue: &mut mpsc::Receiver<Request>) {
+        let (watch, patience) = (Stopwatch::start(), self.store.patience().min(PATIENCE));
+        let mut weight: usize = round.iter().map(Request::weight).sum();
+        while weight < ROUND {
+            match queue.try_recv() {
+                Ok(next) => {
+                    weight += next.weight();
+                    round.push(next);
                 }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the ledger could not commit");
-                let reason = error.to_string();
-                for request in round {
-                    request.refuse(&reason);
+                Err(TryRecvError::Empty) if round.len() < self.callers && watch.elapsed() < patience => {
+                    std::thread::sleep(patience / 16);
                 }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
         }
     }
@@ -303,6 +307,23 @@ impl<S: Store> Leader<S> {
             _ => None,
         });
         Ok(Some(posting.map(|posting| posting.balances).unwrap_or_default()))
+    }
+}
+
+fn reply(round: Vec<Request>, answers: Result<Vec<Answer>, StoreError>) {
+    match answers {
+        Ok(answers) => {
+            for (request, answer) in round.into_iter().zip(answers) {
+                request.reply(answer);
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "the ledger could not commit");
+            let reason = error.to_string();
+            for request in round {
+                request.refuse(&reason);
+            }
+        }
     }
 }
 

@@ -49,6 +49,11 @@ SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
 SET synchronous_commit = on; SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan;
 ";
 
+const BACKEND: &str = "
+SELECT pid, (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+const STOP: &str = "
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid = $1 AND (extract(epoch FROM backend_start) * 1000000)::bigint = $2";
 const HEAD: &str = "SELECT seq, hash, timestamp FROM ledger_head WHERE one = 1";
 const LOCK_HEAD: &str = "SELECT seq, hash, timestamp FROM ledger_head WHERE one = 1 FOR UPDATE";
 const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM ledger_timeouts";
@@ -108,8 +113,8 @@ pub(crate) struct PostgresStore {
 
 struct Session {
     connection: PgConnection,
-    /// The server process behind it, to be stopped if it no longer answers.
-    backend: i32,
+    /// The server process behind it, to be stopped if it no longer answers, and when it began: numbers are used again.
+    backend: (i32, i64),
     /// A transaction is open that holds the head's lock.
     locked: bool,
 }
@@ -137,8 +142,8 @@ impl PostgresStore {
         if self.session.is_none() {
             let mut connection = answered(PgConnection::connect_with(&self.options)).await?;
             answered(connection.execute(sqlx::raw_sql(SETTINGS))).await?;
-            let backend =
-                answered(sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut connection)).await?.try_get(0)?;
+            let row = answered(sqlx::query(BACKEND).fetch_one(&mut connection)).await?;
+            let backend = (row.try_get(0)?, row.try_get(1)?);
             self.session = Some(Session { connection, backend, locked: false });
         }
         self.session.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
@@ -181,8 +186,8 @@ impl PostgresStore {
         tracing::warn!(reason, "a commit was not answered; asking the journal");
         let lost = self.session.take().map(|session| session.backend);
         self.session().await?;
-        if let Some(backend) = lost {
-            self.rows(sqlx::query("SELECT pg_terminate_backend($1)").bind(backend)).await?;
+        if let Some((process, began)) = lost {
+            self.rows(sqlx::query(STOP).bind(process).bind(began)).await?;
         }
         // The lock waits for the lost writer to end, whichever way.
         let head = Store::lock(self).await?;

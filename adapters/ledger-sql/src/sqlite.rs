@@ -6,8 +6,9 @@ mod ids;
 mod lock;
 
 use std::path::Path;
+use std::time::Duration;
 
-use clock::Timestamp;
+use clock::{Stopwatch, Timestamp};
 use ledger::{AccountId, AccountState, Entry, GENESIS, Head, Recorded, TransferId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -46,6 +47,8 @@ pub(crate) struct SqliteStore {
     ids: IdIndex,
     /// The open transaction wrote something that must not be committed.
     tainted: bool,
+    /// How long the last commit waited for the disk.
+    last_sync: Duration,
     /// Held as long as the connection lives.
     _lock: Option<FileLock>,
 }
@@ -65,7 +68,7 @@ impl SqliteStore {
         connection.execute_batch(SETTINGS).map_err(unavailable)?;
         connection.execute_batch(SCHEMA).map_err(unavailable)?;
         let ids = IdIndex::load(&connection).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
-        Ok(Self { connection, ids, tainted: false, _lock: lock })
+        Ok(Self { connection, ids, tainted: false, last_sync: Duration::ZERO, _lock: lock })
     }
 
     fn read_head(&self) -> Result<StoredHead, StoreError> {
@@ -172,7 +175,9 @@ impl SqliteStore {
         self.tainted = true;
         write(&self.connection, changes)?;
         let drained = self.ids.drain(&self.connection, changes.ids.len())?;
+        let watch = Stopwatch::start();
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.last_sync = watch.elapsed();
         self.tainted = false;
         self.ids.committed(drained, &changes.ids);
         Ok(())
@@ -222,6 +227,10 @@ pub(crate) fn file_of(place: &str) -> &str {
 
 impl Store for SqliteStore {
     const SHARED: bool = false;
+
+    fn patience(&self) -> Duration {
+        self.last_sync / 2
+    }
 
     async fn head(&mut self) -> Result<StoredHead, StoreError> {
         self.read_head()

@@ -1,6 +1,7 @@
 //! What the leader needs of a database, and what can go wrong there.
 
 use std::future::Future;
+use std::time::Duration;
 
 use clock::Timestamp;
 use ledger::{AccountId, AccountState, ChainHash, Entry, Event, Head, Recorded, Transfer, TransferId, TransferState};
@@ -40,6 +41,12 @@ pub(crate) trait Store: Send {
     ///
     /// If so, the database itself must answer `Repeated` to a transfer id used twice.
     const SHARED: bool;
+
+    /// How long it pays to wait for callers who would otherwise need a commit of their own. The leader's thread
+    /// sleeps meanwhile, so a store whose leader shares its thread has none.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Where the stored journal ends now.
     fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;

@@ -199,4 +199,14 @@ mod tests {
             assert!(http_url(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn a_flag_is_true_or_false_in_any_case_and_nothing_else() {
+        for (text, expected) in [("true", Ok(true)), ("FALSE", Ok(false)), ("1", Err(())), ("yes", Err(()))] {
+            let environment = Environment::of([("FLAG", text)]);
+            let mut reader = Reader::new(&environment);
+            let flag = reader.flag("FLAG", false);
+            assert_eq!(reader.finish(Some(flag)).map_err(drop), expected, "{text}");
+        }
+    }
 }

@@ -65,6 +65,9 @@ impl From<ClientError> for ApiError {
                 tracing::info!(reason = %cause, "a client's key could not be had");
                 StatusCode::BAD_REQUEST
             }
+            ClientError::Unavailable => {
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::RequestDenied, error);
+            }
             _ => StatusCode::UNAUTHORIZED,
         };
         Self::new(status, ErrorCode::InvalidClient, error)

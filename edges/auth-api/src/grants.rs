@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use gnap::GrantResponse;
-use serde_json::{Value, json};
+use gnap::{Discovery, GrantResponse};
 
 use crate::Api;
 use crate::body::{Expected, check_content_type};
@@ -21,11 +20,7 @@ pub(crate) async fn request(
 }
 
 /// `GET /discovery` (RFC 9635 section 9). `{tenantId}` stands for the tenant's id.
-pub(crate) async fn discover(State(api): State<Api>) -> Json<Value> {
+pub(crate) async fn discover(State(api): State<Api>) -> Json<Discovery> {
     let base = api.auth.settings().server_url.as_str().trim_end_matches('/').to_owned();
-    Json(json!({
-        "grant_request_endpoint": format!("{base}/{{tenantId}}"),
-        "interaction_start_modes_supported": ["redirect"],
-        "interaction_finish_modes_supported": ["redirect"],
-    }))
+    Json(Discovery::of(format!("{base}/{{tenantId}}")))
 }

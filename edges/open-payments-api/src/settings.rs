@@ -1,17 +1,15 @@
 //! What the listener is given: its settings and the services it calls.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use clock::Clock;
-use http_signatures::{Freshness, Jwk, NonceWindow, TargetOrigin};
+use http_signatures::{Freshness, Jwk, TargetOrigin};
 use open_payments_client::KeySets;
 use payments_model::TenantId;
+use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
 use crate::backend::Backend;
-
-/// How many nonces of signatures are remembered.
-const NONCES_MAX: usize = 100_000;
 
 /// What an operator decides about the listener.
 #[derive(Clone, Debug)]
@@ -46,21 +44,20 @@ pub struct OpenPaymentsApi {
     pub(crate) introspection: IntrospectionClient,
     pub(crate) client_keys: Arc<KeySets>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) nonces: Arc<Mutex<NonceWindow>>,
+    pub(crate) cache: SharedCache,
 }
 
 impl OpenPaymentsApi {
-    /// The state of a listener over these services.
+    /// The state of a listener over these services; `cache` remembers used nonces for all processes of the server.
     pub fn new(
         settings: Settings,
         backend: Arc<dyn Backend>,
         introspection: IntrospectionClient,
         client_keys: Arc<KeySets>,
         clock: Arc<dyn Clock>,
+        cache: SharedCache,
     ) -> Self {
-        let window = settings.freshness.max_age + settings.freshness.clock_skew;
-        let nonces = Arc::new(Mutex::new(NonceWindow::new(window, NONCES_MAX)));
-        Self { settings: Arc::new(settings), backend, introspection, client_keys, clock, nonces }
+        Self { settings: Arc::new(settings), backend, introspection, client_keys, clock, cache }
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Refusals name the key id at most: a client learns nothing about other clients or other keys here.
 
-use std::sync::PoisonError;
-
 use axum::http::StatusCode;
+use bytes::Bytes;
 use gnap::Client;
 use http_signatures::{Jwk, SignedRequest, VerifyError, key_id};
 use open_payments_client::KeyLookupError;
+use shared_cache::CacheError;
 
+use crate::backend::BackendError;
 use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
@@ -21,9 +22,12 @@ pub(crate) async fn check_signature(
 ) -> Result<String, ApiError> {
     let named = key_id(&request.headers).ok_or_else(|| refused("missing keyId in signature input"))?;
     let key = key_of(api, client, &named).await?;
-    verify(api, request, client, &key).map_err(|problem| {
-        tracing::debug!(%problem, keyid = named, "a signature was refused");
-        refused("provided signature is invalid").with("keyIdInSignature", named)
+    verify(api, request, client, &key).await.map_err(|problem| match problem {
+        Problem::Cache(error) => BackendError(error.to_string()).into(),
+        problem => {
+            tracing::debug!(%problem, keyid = named, "a signature was refused");
+            refused("provided signature is invalid").with("keyIdInSignature", named)
+        }
     })
 }
 
@@ -54,11 +58,13 @@ enum Problem {
     Headers(#[from] http_signatures::HeaderError),
     #[error("{error}; this side sees {base:?}")]
     Verify { error: VerifyError, base: String },
+    #[error("the signature's nonce was used before")]
+    Replayed,
     #[error(transparent)]
-    Replayed(#[from] http_signatures::NonceReplayed),
+    Cache(#[from] CacheError),
 }
 
-fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, key: &Jwk) -> Result<String, Problem> {
+async fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, key: &Jwk) -> Result<String, Problem> {
     let target_uri = api.settings.target.target_uri(request.raw_target(), &request.headers)?;
     let signed = SignedRequest {
         method: request.method.as_str(),
@@ -71,9 +77,11 @@ fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, key: &Jw
     let verified = checked
         .verify(key, api.settings.freshness, now)
         .map_err(|error| Problem::Verify { error, base: checked.redacted_base() })?;
-    if let Some(nonce) = &verified.nonce {
-        let mut nonces = api.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        nonces.admit(&client.identity(), &verified.key_id, nonce, now)?;
+    if let Some(nonce) = verified.nonce_name(&client.identity()) {
+        let key = format!("open-payments:nonce:{nonce}");
+        if !api.cache.set_if_absent(&key, Bytes::new(), api.settings.freshness.memory()).await? {
+            return Err(Problem::Replayed);
+        }
     }
     Ok(verified.fingerprint())
 }

@@ -43,6 +43,12 @@ impl Cluster {
         format!("postgres://postgres@{socket}/postgres")
     }
 
+    /// The server's first process, whose children serve.
+    pub(crate) fn process(&self) -> Outcome<u32> {
+        let lines = std::fs::read_to_string(self.data.join("postmaster.pid"))?;
+        Ok(lines.lines().next().unwrap_or_default().parse()?)
+    }
+
     /// Runs a server program; the server refuses to be run by root.
     fn program(&self, name: &str, arguments: &str) -> Outcome<Output> {
         let line = format!("{} {arguments}", self.programs.join(name).display());

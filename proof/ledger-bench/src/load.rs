@@ -24,6 +24,7 @@ pub(crate) enum Spread {
 
 /// What was measured.
 pub(crate) struct Figures {
+    pub(crate) pairs: f64,
     pub(crate) per_second: f64,
     /// Milliseconds for hold and post.
     pub(crate) p50: f64,
@@ -142,5 +143,6 @@ pub(crate) fn figures(mut waits: Vec<Duration>, elapsed: Duration) -> Figures {
         let wait = waits.get((waits.len() * percent / 100).min(waits.len().saturating_sub(1)));
         wait.copied().unwrap_or_default().as_secs_f64() * 1e3
     };
-    Figures { per_second: waits.len() as f64 / elapsed.as_secs_f64(), p50: at(50), p99: at(99) }
+    let pairs = waits.len() as f64;
+    Figures { pairs, per_second: pairs / elapsed.as_secs_f64(), p50: at(50), p99: at(99) }
 }

@@ -6,6 +6,7 @@
 mod bare;
 mod cluster;
 mod load;
+mod processor;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,9 +41,6 @@ struct Options {
     /// Seconds per measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Measurements per row, of which the middle one is shown.
-    #[arg(long, default_value_t = 1)]
-    repeat: usize,
     /// Transfers (holds and posts counted singly) in the ledger of the second half of the rows. The first half is
     /// measured on ledgers that are empty.
     #[arg(long, default_value_t = 1_000_000)]
@@ -67,9 +65,11 @@ struct Options {
 async fn main() -> Outcome<()> {
     let options = Options::parse();
     let folder = tempfile::tempdir_in(&options.folder)?;
-    let mut table = Table { disk: Disk::new(folder.path())?, options };
-    println!("| engine | history | accounts | callers | pairs/s | p50 ms | p99 ms | us/commit | fsync us |");
-    println!("|---|---|---|---|---|---|---|---|---|");
+    let mut table = Table { disk: Disk::new(folder.path())?, server: None, options };
+    println!(
+        "| engine | history | accounts | callers | pairs/s | p50 ms | p99 ms | us/commit | fsync us | cpu us/pair |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for engine in table.options.engines.clone() {
         match engine.as_str() {
             "sqlite" => sqlite(&mut table, folder.path()).await?,
@@ -84,6 +84,8 @@ async fn main() -> Outcome<()> {
 /// The rows as they come.
 struct Table {
     disk: Disk,
+    /// The process whose children are at work too.
+    server: Option<u32>,
     options: Options,
 }
 
@@ -105,6 +107,7 @@ async fn postgres(table: &mut Table, folder: &Path) -> Outcome<()> {
         Some(_) => None,
         None => Some(Cluster::start(folder)?),
     };
+    table.server = cluster.as_ref().map(Cluster::process).transpose()?;
     let url = table.options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
     table.row("postgres, one row", 0, Spread::Hot, 1, async || bare::postgres_row(&url, seconds).await).await?;
     for callers in table.small() {
@@ -135,15 +138,17 @@ async fn tigerbeetle(table: &mut Table, folder: &Path) -> Outcome<()> {
 /// The rows of an engine; `fresh` makes a place for a new ledger.
 async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -> Outcome<String>) -> Outcome<()> {
     let (callers, seconds) = (table.options.callers.clone(), table.options.seconds);
+    // Kept until after its row, so that the server's process for it is still there to be asked.
+    let mut load;
     for spread in [Spread::Hot, Spread::Wide] {
         for callers in &callers {
-            let empty = async || open(&fresh().await?).await?.run(spread, *callers, seconds).await;
-            table.row(engine, 0, spread, *callers, empty).await?;
+            load = open(&fresh().await?).await?;
+            table.row(engine, 0, spread, *callers, async || load.run(spread, *callers, seconds).await).await?;
         }
     }
     let history = table.options.history;
     let url = fresh().await?;
-    let mut load = open(&url).await?;
+    load = open(&url).await?;
     load.fill(history).await?;
     for spread in [Spread::Hot, Spread::Wide] {
         for callers in &callers {
@@ -182,21 +187,17 @@ impl Table {
         history: u64,
         spread: Spread,
         callers: usize,
-        mut run: impl AsyncFnMut() -> Outcome<Figures>,
+        run: impl AsyncFnOnce() -> Outcome<Figures>,
     ) -> Outcome<()> {
-        let mut runs = Vec::new();
-        for _ in 0..self.options.repeat.max(1) {
-            let before = self.disk.sync_us()?;
-            let figures = run().await?;
-            runs.push((figures, f64::midpoint(before, self.disk.sync_us()?)));
-        }
-        runs.sort_by(|(one, _), (other, _)| one.per_second.total_cmp(&other.per_second));
-        let (Figures { per_second, p50, p99 }, fsync) = &runs[runs.len() / 2];
+        let (before, busy) = (self.disk.sync_us()?, processor::busy_us(self.server)?);
+        let Figures { pairs, per_second, p50, p99 } = run().await?;
+        let busy = (processor::busy_us(self.server)? - busy) / pairs;
+        let fsync = f64::midpoint(before, self.disk.sync_us()?);
         let accounts = spread.accounts();
         // Of one caller, who waits for one commit after the other.
         let commit = if callers == 1 { format!("{:.0}", 1e6 / per_second / 2.0) } else { String::new() };
         println!(
-            "| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} | {commit} | {fsync:.0} |"
+            "| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} | {commit} | {fsync:.0} | {busy:.0} |"
         );
         Ok(())
     }

@@ -107,11 +107,10 @@ fn stream_pay() -> impl Sized {
 }
 
 fn http_signatures() -> impl Sized {
-    use http_signatures::{Jwk, NonceWindow, PublicKey, Signer, SigningKey, TargetOrigin, Verified};
+    use http_signatures::{Freshness, Jwk, PublicKey, Signer, SigningKey, TargetOrigin, Verified};
     linked![
+        Freshness::memory,
         Jwk::thumbprint,
-        NonceWindow::admit,
-        NonceWindow::new,
         PublicKey::from_base64url,
         Signer::new,
         Signer::sign,
@@ -119,6 +118,7 @@ fn http_signatures() -> impl Sized {
         SigningKey::random,
         TargetOrigin::target_uri,
         Verified::fingerprint,
+        Verified::nonce_name,
         http_signatures::key_id,
         http_signatures::parse_json,
         http_signatures::to_compact_json,

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod client;
+mod discovery;
 pub mod error;
 pub mod grant;
 pub mod hash;
@@ -20,6 +21,7 @@ mod text;
 
 pub use access::{AccessItem, AccessType, Action, Actions, InvalidAccess, RequiredAccess};
 pub use client::{Client, InvalidClient};
+pub use discovery::Discovery;
 pub use error::{ErrorBody, ErrorCode};
 pub use grant::{
     AccessToken, AccessTokenRequest, Continuation, ContinueRequest, ContinueResponse, ContinueStep, ContinueToken,

@@ -20,7 +20,6 @@ mod verify;
 pub use digest::{DigestError, content_digest};
 pub use json::{JsonError, parse_json, to_compact_json};
 pub use jwk::{InvalidJwk, Jwk, JwkSet, PublicKey};
-pub use replay::{NonceReplayed, NonceWindow};
 pub use signer::{InvalidKeyId, InvalidPrivateKey, SignError, Signer, SigningKey};
 pub use target::{TargetError, TargetOrigin};
 pub use verify::{CheckedRequest, Freshness, HeaderError, SignedRequest, Verified, VerifyError, key_id, verify};

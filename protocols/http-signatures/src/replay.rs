@@ -1,57 +1,37 @@
-//! Single use of nonces while their signatures are fresh (RFC 9421 section 7.2.2).
+//! Single use of nonces (RFC 9421 section 7.2.2): by which name a nonce is remembered, and for how long.
 //!
-//! Signatures without a nonce are not refused when they come again: Ed25519 is deterministic and `created` counts seconds,
-//! so two honest equal requests within a second carry the same signature. Operations guard themselves against those.
+//! Not the memory itself, which all processes of a server share. Signatures without a nonce are not refused when they
+//! come again: Ed25519 is deterministic and `created` counts seconds, so two honest equal requests within a second carry
+//! the same signature. Operations guard themselves against those.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use clock::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
-/// The nonce was used before with this key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature's nonce was used before")]
-pub struct NonceReplayed;
+use crate::verify::{Freshness, Verified};
 
-/// Remembers (client, key, nonce) for a time, in bounded memory: when full, the oldest are forgotten first.
-#[derive(Debug)]
-pub struct NonceWindow {
-    window: Duration,
-    capacity: usize,
-    seen: BTreeSet<String>,
-    order: VecDeque<(Timestamp, String)>,
+impl Verified {
+    /// The name of the nonce this key of `client` has used, if the signature has one: of fixed length, and equal for the
+    /// same nonce of the same key of the same client only. A second use within [`Freshness::memory`] is a replay.
+    pub fn nonce_name(&self, client: &str) -> Option<String> {
+        let nonce = self.nonce.as_deref()?;
+        let mut digest = Sha256::new();
+        for part in [client, &self.key_id, nonce] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Some(URL_SAFE_NO_PAD.encode(digest.finalize()))
+    }
 }
 
-impl NonceWindow {
-    /// A window of this length (the maximum age plus the clock skew of signatures) for at most `capacity` nonces.
-    pub fn new(window: Duration, capacity: usize) -> Self {
-        Self { window, capacity: capacity.max(1), seen: BTreeSet::new(), order: VecDeque::new() }
-    }
-
-    /// Records the first use of `nonce` by the key `key_id` of `client`, and refuses every further one.
-    pub fn admit(&mut self, client: &str, key_id: &str, nonce: &str, now: Timestamp) -> Result<(), NonceReplayed> {
-        self.forget(now);
-        let entry = format!("{}:{client}{}:{key_id}{nonce}", client.len(), key_id.len());
-        if !self.seen.insert(entry.clone()) {
-            return Err(NonceReplayed);
-        }
-        self.order.push_back((now + self.window, entry));
-        if self.order.len() > self.capacity {
-            self.forget_oldest();
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, now: Timestamp) {
-        while self.order.front().is_some_and(|(until, _)| *until < now) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, entry)) = self.order.pop_front() {
-            self.seen.remove(&entry);
-        }
+impl Freshness {
+    /// How long a request may come again and so has to be remembered: its greatest age after the earliest instant it is
+    /// accepted at. Where signatures never get old, as long as by default.
+    pub fn memory(&self) -> Duration {
+        let max_age = if self.max_age.is_zero() { Self::default().max_age } else { self.max_age };
+        max_age + self.clock_skew
     }
 }
 
@@ -59,23 +39,29 @@ impl NonceWindow {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_nonce_counts_once_per_key_until_the_window_has_passed() {
-        let mut window = NonceWindow::new(Duration::from_secs(10), 100);
-        let at = |s: i64| Timestamp::from_millis(s * 1000);
-        assert_eq!(window.admit("c", "k", "n", at(0)), Ok(()));
-        assert_eq!(window.admit("c", "k", "n", at(10)), Err(NonceReplayed));
-        assert_eq!(window.admit("c", "other", "n", at(10)), Ok(()));
-        assert_eq!(window.admit("d", "k", "n", at(10)), Ok(()));
-        assert_eq!(window.admit("c", "k", "n", at(11)), Ok(()));
+    fn name(client: &str, key_id: &str, nonce: Option<&str>) -> Option<String> {
+        let verified = Verified { key_id: key_id.into(), signature: [0; 64], nonce: nonce.map(str::to_owned) };
+        verified.nonce_name(client)
     }
 
     #[test]
-    fn memory_stays_bounded() {
-        let mut window = NonceWindow::new(Duration::from_secs(10), 3);
-        for nonce in 0..100 {
-            window.admit("c", "k", &nonce.to_string(), Timestamp::EPOCH).unwrap();
+    fn a_nonce_has_one_name_for_each_key_of_each_client() {
+        let own = name("c", "k", Some("n")).unwrap();
+        assert_eq!(name("c", "k", Some("n")), Some(own.clone()));
+        for other in
+            [("d", "k", "n"), ("c", "l", "n"), ("c", "k", "m"), ("ck", "", "n"), ("", "ck", "n"), ("c", "kn", "")]
+        {
+            assert_ne!(name(other.0, other.1, Some(other.2)), Some(own.clone()), "{other:?}");
         }
-        assert_eq!((window.seen.len(), window.order.len()), (3, 3));
+        assert_eq!(name("c", "k", None), None);
+        assert_eq!(name("c", "k", Some(&"n".repeat(10_000))).unwrap().len(), own.len());
+    }
+
+    #[test]
+    fn requests_are_remembered_as_long_as_they_may_be_accepted() {
+        let freshness = Freshness { max_age: Duration::from_secs(10), clock_skew: Duration::from_secs(3) };
+        assert_eq!(freshness.memory(), Duration::from_secs(13));
+        let ageless = Freshness { max_age: Duration::ZERO, ..freshness };
+        assert_eq!(ageless.memory(), Duration::from_secs(303));
     }
 }

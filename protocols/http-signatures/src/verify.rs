@@ -1,7 +1,8 @@
 //! Whether a request was signed by a key: coverage, digest, freshness, signature (RFC 9421 section 3.2).
 //!
 //! In two steps, because the key is found by the `keyid` of a request whose headers are already known to be in order.
-//! Nothing here remembers requests: single use of nonces is [`crate::NonceWindow`]'s business.
+//! Nothing here remembers requests: which nonces were used is remembered elsewhere, see
+//! [`Verified::nonce_name`].
 
 use std::time::Duration;
 

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use clock::{SeededEntropy, Timestamp};
-use ilp_packet::{ErrorCode, Fulfill, PacketType, Prepare, Reply};
+use ilp_packet::{AddressRef, Condition, ErrorCode, Fulfill, PacketType, Prepare, Reply};
+use proptest::prelude::*;
 use stream::{
     ConnectionDetails, Decision, Frame, Hashlock, Header, Money, OutgoingPacket, ReceiveLimit, ReceiverSecret,
     RejectStyle, Request, STREAM_ID, Sender, SharedSecret, StreamReceiver, Verdict,
@@ -117,4 +118,38 @@ fn a_fulfill_is_believed_only_with_the_reply_to_this_packet() {
     let wrong = ilp_packet::Fulfillment::new([0; 32]);
     assert_eq!(reading(PacketType::Fulfill, packet.sequence, wrong).verdict, Verdict::WrongFulfillment);
     assert_eq!(ends.sender.read(packet.sequence, packet.fulfillment, b"").verdict, Verdict::Undecodable);
+}
+
+proptest! {
+    #[test]
+    fn whatever_arrives_is_answered_and_only_sealed_packets_bring_money(
+        token in prop::option::of("[A-Za-z0-9_~.-]{1,120}"), data in prop::collection::vec(any::<u8>(), 0..120),
+        amount in any::<u64>(), condition in any::<[u8; 32]>(), seal in any::<bool>(),
+    ) {
+        let mut ends = Ends::new();
+        let genuine = ends.request(10, 10, Hashlock::Fulfillable);
+        let genuine = Prepare::parse(&genuine.prepare).unwrap();
+        let keys = ends.secret.keys();
+        let data = if seal {
+            let mut envelope = [vec![0; stream::ENVELOPE_OVERHEAD], data].concat();
+            keys.seal([7; 12], &mut envelope);
+            envelope
+        } else {
+            data
+        };
+        let elsewhere = token.map(|token| format!("test.receiver.{token}"));
+        let elsewhere = elsewhere.as_deref().and_then(|address| AddressRef::new(address).ok());
+        let prepare = Prepare {
+            amount,
+            execution_condition: Condition::new(condition),
+            destination: elsewhere.unwrap_or(genuine.destination),
+            data: &data,
+            ..genuine
+        };
+        let decision = ends.receiver.evaluate(&prepare, NOW, &ends.entropy);
+        let Decision::Reply(reply) = decision else { panic!("money under a condition nobody can fulfil") };
+        prop_assert!(matches!(Reply::parse(&reply), Ok(Reply::Reject(_))));
+        let reading = ends.sender.read(0, None, &data);
+        prop_assert!(seal || !reading.is_authentic());
+    }
 }

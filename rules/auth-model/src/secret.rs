@@ -45,3 +45,21 @@ pub(crate) fn hex<const N: usize>(entropy: &dyn Entropy) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clock::SeededEntropy;
+
+    #[test]
+    fn a_token_has_160_random_bits_and_what_is_kept_of_it_does_not_show_them() {
+        let entropy = SeededEntropy::new(5);
+        let [one, other] = [mint(&entropy), mint(&entropy)];
+        assert_eq!(one.expose().len(), 40);
+        assert!(one.expose().bytes().all(|octet| octet.is_ascii_digit() || (b'A'..=b'F').contains(&octet)));
+        let kept = SecretHash::of(one.expose());
+        assert!(kept.matches(one.expose()) && !kept.matches(other.expose()));
+        // The SHA-256 of "abc" (FIPS 180-4): what is kept is the plain digest.
+        assert_eq!(SecretHash::of("abc").as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
+}

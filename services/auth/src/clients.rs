@@ -3,18 +3,16 @@
 //! Keys of wallet addresses are found through a [`ClientDirectory`], which fetches and remembers them.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use clock::Clock;
 use gnap::{Client, ResourceUrl};
-use http_signatures::{CheckedRequest, HeaderError, Jwk, NonceReplayed, SignedRequest, VerifyError};
+use http_signatures::{CheckedRequest, HeaderError, Jwk, SignedRequest, VerifyError};
 use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResources};
 
 use crate::Auth;
-
-/// How many single-use nonces are remembered at once.
-pub(crate) const NONCES_MAX: usize = 100_000;
 
 /// Finds what clients publish at their wallet addresses.
 #[async_trait]
@@ -83,7 +81,10 @@ pub enum ClientError {
     Signature(#[source] VerifyError),
     /// The signature's nonce was used before.
     #[error("invalid signature")]
-    Replayed(#[source] NonceReplayed),
+    Replayed,
+    /// Used nonces cannot be remembered; nothing is wrong with the request.
+    #[error("internal server error")]
+    Unavailable,
 }
 
 /// Checks everything about a signature that needs no key.
@@ -112,10 +113,15 @@ impl Auth {
             tracing::debug!(%error, base = %request.redacted_base(), "a signature was refused");
             ClientError::Signature(error)
         })?;
-        if let Some(nonce) = &verified.nonce {
-            let mut nonces = self.inner.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-            nonces.admit(&client.identity(), key_id, nonce, now).map_err(ClientError::Replayed)?;
+        let Some(nonce) = verified.nonce_name(&client.identity()) else { return Ok(()) };
+        let life = self.inner.settings.freshness.memory();
+        match self.inner.cache.set_if_absent(&format!("auth:nonce:{nonce}"), Bytes::new(), life).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ClientError::Replayed),
+            Err(error) => {
+                tracing::error!(%error, "used nonces cannot be remembered");
+                Err(ClientError::Unavailable)
+            }
         }
-        Ok(())
     }
 }

@@ -13,13 +13,13 @@ mod tenants;
 mod tokens;
 mod upkeep;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use auth_model::{Grant, Issued};
 use auth_store::AuthStore;
 use clock::{Clock, Entropy};
 use gnap::{AccessToken, ContinueToken, TokenValue};
-use http_signatures::NonceWindow;
+use shared_cache::SharedCache;
 
 pub use admin::RevokeGrantError;
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
@@ -46,7 +46,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     clients: Arc<dyn ClientDirectory>,
-    nonces: Mutex<NonceWindow>,
+    cache: SharedCache,
 }
 
 /// The database did not do as asked. Says nothing to clients; the cause is logged where it is answered.
@@ -65,19 +65,18 @@ pub enum OpenError {
 
 impl Auth {
     /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings;
-    /// if it was deleted, the server does not open.
+    /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server.
     pub async fn open(
         settings: Settings,
         store: AuthStore,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         clients: Arc<dyn ClientDirectory>,
+        cache: SharedCache,
     ) -> Result<Self, OpenError> {
         store.ensure_tenant(&settings.operator, clock.now()).await?;
         store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
-        let window = settings.freshness.max_age + settings.freshness.clock_skew;
-        let nonces = Mutex::new(NonceWindow::new(window, clients::NONCES_MAX));
-        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, nonces }) })
+        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, cache }) })
     }
 
     /// The settings.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::store::{StoreError, decode};
 
 /// Ids that wait before a stretch-by-stretch write of them begins.
-const WAITING: usize = 65_536;
+const WAITING: usize = 262_144;
 
 #[derive(Default)]
 pub(crate) struct IdIndex {

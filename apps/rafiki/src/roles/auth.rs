@@ -65,7 +65,8 @@ pub(crate) async fn start(
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
     let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
-    let opened = Auth::open(settings(config), store, clock, Arc::clone(&ground.entropy), clients).await;
+    let entropy = Arc::clone(&ground.entropy);
+    let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
         auth_api::routers(auth.clone(), api_settings(config, cache));

@@ -2,20 +2,11 @@
 //!
 //! Not the judging itself: that is `http-signatures`.
 
-use std::time::Duration;
-
 use config::{Mode, Signatures};
 use http_signatures::{Freshness, TargetOrigin};
 
 pub(crate) fn freshness(signatures: &Signatures) -> Freshness {
     Freshness { max_age: signatures.max_age, clock_skew: signatures.clock_skew }
-}
-
-/// How long repeats of a request are recognised: as long as its signature is fresh, or where none ever gets old, as long
-/// as by default.
-pub(crate) fn repetitions_remembered(signatures: &Signatures) -> Duration {
-    let max_age = if signatures.max_age.is_zero() { Freshness::default().max_age } else { signatures.max_age };
-    max_age + signatures.clock_skew
 }
 
 pub(crate) fn target_origin(signatures: &Signatures, mode: Mode, trust_proxy: bool) -> TargetOrigin {

@@ -11,13 +11,12 @@ use admin_client::{AdminClient, Credentials, signature};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use clock::{Clock, SystemClock};
-use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asking::until;
+use crate::asking::{outbound, until};
 use crate::institutions::{BINARY, await_ready, free_ports};
 
 const SECRET: &str = "the operator's secret";
@@ -192,10 +191,6 @@ impl Drop for Backend {
             eprintln!("{}", self.log());
         }
     }
-}
-
-fn outbound() -> Outbound {
-    Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap()
 }
 
 const CHANGED: &str = r#"rafiki_ledger_alarms_total{kind="entry_changed"}"#;

@@ -8,6 +8,7 @@ mod alarms;
 mod asking;
 mod crashes;
 mod institutions;
+mod numbers;
 mod payments;
 mod roles;
 mod tigerbeetle;

@@ -99,12 +99,15 @@ impl Server {
         store.migrate().await.unwrap();
         let mut settings = settings();
         adjust(&mut settings);
+        let cache =
+            SharedCache::InProcess(InProcessCache::new(Arc::<ManualClock>::clone(&clock), InProcessLimits::default()));
         let auth = Auth::open(
             settings,
             store,
             Arc::<ManualClock>::clone(&clock),
             Arc::new(SeededEntropy::new(1)),
             Arc::new(Published(published.collect())),
+            cache.clone(),
         );
         let auth = auth.await.unwrap();
         let api = ApiSettings {
@@ -114,10 +117,7 @@ impl Server {
             admin: AdminSettings {
                 signature_version: 1,
                 signature_lifetime: Duration::from_secs(30),
-                cache: SharedCache::InProcess(InProcessCache::new(
-                    Arc::<ManualClock>::clone(&clock),
-                    InProcessLimits::default(),
-                )),
+                cache,
                 introspection: Introspection::Refused,
             },
         };

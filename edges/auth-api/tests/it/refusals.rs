@@ -1,7 +1,10 @@
 //! What every listener refuses before it looks at the details.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_signatures::SigningKey;
 use testkit::on_each_database;
 
 use crate::harness::{OPERATOR, Server, call, incoming, refused};
@@ -59,6 +62,41 @@ on_each_database! {
         server.wait(301);
         let answer = call(&server.routers.auth, "POST", &format!("/{OPERATOR}"), sent, body).await;
         assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature"));
+    }
+
+    async fn a_nonce_counts_once_and_a_signature_without_one_may_come_again(database) {
+        let server = Server::on(database).await;
+        let (path, body) = (format!("/{OPERATOR}"), incoming().to_string());
+        let url = format!("http://auth.example{path}");
+        let created = clock::Clock::now(&*server.clock).as_secs();
+        let request = |nonce: &str| {
+            let components = r#"("@method" "@target-uri" "content-digest")"#;
+            let parameters = format!(r#"{components};keyid="client-key";created={created}{nonce}"#);
+            let digest = http_signatures::content_digest(body.as_bytes());
+            let base = format!(
+                "\"@method\": POST\n\"@target-uri\": {url}\n\"content-digest\": {digest}\n\"@signature-params\": {parameters}"
+            );
+            let signature = STANDARD.encode(SigningKey::from_seed(&[1; 32]).sign(base.as_bytes()));
+            let (input, signature) = (format!("sig1={parameters}"), format!("sig1=:{signature}:"));
+            let length = body.len().to_string();
+            let sent = [
+                ("content-type", "application/json"),
+                ("content-length", &length),
+                ("content-digest", &digest),
+                ("signature-input", &input),
+                ("signature", &signature),
+            ];
+            let headers: HeaderMap =
+                sent.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            call(&server.routers.auth, "POST", &path, headers, body.clone())
+        };
+        for _ in 0..2 {
+            assert_eq!(request("").await.status, 200);
+        }
+        assert_eq!(request(";nonce=\"a\"").await.status, 200);
+        let replayed = request(";nonce=\"a\"").await;
+        assert_eq!(replayed.refusal(), refused(401, "invalid_client", "invalid signature"));
+        assert_eq!(request(";nonce=\"b\"").await.status, 200);
     }
 
     async fn clients_must_send_and_accept_json(database) {

@@ -13,6 +13,7 @@ use open_payments_api::{OpenPaymentsApi, Settings, ShutdownGate, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
+use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use token_introspection::IntrospectionClient;
 use tower::ServiceExt;
 
@@ -166,7 +167,8 @@ impl World {
         };
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
-        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone());
+        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
+        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache);
         let gate = ShutdownGate::default();
         let service = router(api, gate.clone());
         let client = format!("http://{address}/app");

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Stopwatch, Timestamp};
-use config::Accounting;
 use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Look, VerifyError};
 use metrics::{Counter, Gauge};
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
@@ -19,6 +18,7 @@ use webhooks::{Audience, Webhooks};
 
 use super::health::{LedgerHealth, Watching};
 use crate::failure::Failure;
+use crate::ledger_place::LedgerPlace;
 use crate::roles::ground::Ground;
 
 /// The share of one processor that looking may take when there is always more to look at: one part in so many.
@@ -45,13 +45,13 @@ pub(crate) struct Outbox {
 
 /// The monitor of the engine that is configured; `None` if there is nothing to watch or it is switched off.
 fn monitor(config: &config::Backend) -> Result<Option<ConservationMonitor>, VerifyError> {
-    match &config.accounting {
-        Accounting::Sql => match ConservationMonitor::new(config.ledger_database.expose()) {
+    match LedgerPlace::of(config) {
+        LedgerPlace::Database(url) => match ConservationMonitor::new(&url) {
             Err(VerifyError::InMemory) => Ok(None),
             opened => opened.map(Some),
         },
-        // It keeps and checks its own journal; what could be watched from here is that its totals are zero in sum.
-        Accounting::TigerBeetle { .. } => Ok(None),
+        // It guards its own journal; what could be watched from here is that `LedgerQueries::totals` sum to zero.
+        LedgerPlace::Cluster(_) => Ok(None),
     }
 }
 

@@ -161,7 +161,7 @@ pub(crate) async fn start(
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let once = Once::new(cache.clone(), signatures::repetitions_remembered(&config.signatures));
+    let once = Once::new(cache.clone(), signatures::freshness(&config.signatures).memory());
     let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
@@ -171,6 +171,7 @@ pub(crate) async fn start(
         introspection,
         client_keys,
         ground.clock.clone(),
+        cache.clone(),
     );
     let admin = admin_graphql::router(AdminApiParts {
         administration,

@@ -1,0 +1,34 @@
+//! Processor time spent: what a measurement costs whatever else the machine is doing meanwhile.
+//!
+//! Of this process, the load it makes included, and of a server's children.
+
+use std::fs;
+
+use crate::Outcome;
+
+/// A tick of the kernel's accounts, by which it tells processes.
+const TICK_US: f64 = 1e4;
+
+/// Microseconds of processor time so far. Children that have ended are left out, so take differences while the same
+/// ones live.
+pub(crate) fn busy_us(server: Option<u32>) -> Outcome<f64> {
+    let mut busy = ticks(&fs::read_to_string("/proc/self/stat")?, None).unwrap_or(0.0);
+    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
+        // A process may end while it is looked at.
+        if let (Some(server), Ok(stat)) = (server, fs::read_to_string(entry.path().join("stat"))) {
+            busy += ticks(&stat, Some(server)).unwrap_or(0.0);
+        }
+    }
+    Ok(busy * TICK_US)
+}
+
+/// The ticks in a line of `/proc/<pid>/stat`, if the process is a child of `parent`.
+fn ticks(stat: &str, parent: Option<u32>) -> Option<f64> {
+    // The name stands in parentheses and may hold anything; after it come state, parent, and from the twelfth on the
+    // times in user and system mode.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    if parent.is_some_and(|parent| fields.get(1) != Some(&parent.to_string().as_str())) {
+        return None;
+    }
+    Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+}
