@@ -8,6 +8,7 @@ use ledger_conformance::{
     Generator, Model, Scope, Step, callers_at_once, same_answers, same_past, totals_of_two_ledgers,
 };
 use ledger_sql::SqlLedger;
+use ledger_verify::{ConservationMonitor, Limits};
 use testkit::TestDatabase;
 
 const SCOPE: Scope = Scope { base: 1 << 64, time: true };
@@ -100,13 +101,32 @@ fn the_generator_meets_every_answer_but_the_end_of_time() {
     assert_eq!(met.len(), last, "met: {met:?}");
 }
 
+/// Watches a ledger meanwhile, with looks that never cover all of it, and finds nothing wrong.
+struct Watched(ConservationMonitor);
+
+impl Watched {
+    fn new(url: &str) -> Self {
+        let few = Limits { new_entries: 50, old_entries: 100, accounts: 3 };
+        Self(ConservationMonitor::within(url, few).expect("the URL is a ledger's"))
+    }
+
+    async fn look(&mut self) {
+        let look = self.0.look().await.expect("it can be read");
+        assert_eq!((look.faults, look.alarms), (0, vec![]));
+    }
+}
+
 /// The same steps on this ledger and on one in memory, whose past is then compared.
 async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
     let clock = clock();
     let memory = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
     let ledger = sql(url, &clock).await;
     let mut generator = Generator::new(11, SCOPE);
-    for _ in 0..600 {
+    let mut watched = Watched::new(url);
+    for step in 0..600 {
+        if step % 5 == 0 {
+            watched.look().await;
+        }
         match generator.step() {
             Step::Accounts(batch) => {
                 let expected = memory.create_accounts(batch.clone()).await.expect("it always answers");

@@ -192,6 +192,8 @@ impl Institutions {
             let verified = verify(facts);
             assert_eq!(verified.code, Some(0), "{side:?}: {} {}", verified.stdout, verified.stderr);
             assert_eq!(verified.json["sound"], true, "{side:?}: {}", verified.json);
+            let log = self.log(side);
+            assert!(!log.contains("the stored ledger is not as it was written"), "{side:?} raised an alarm: {log}");
             assert!(holds_nothing(&verified.json), "{side:?} still holds money: {}", verified.json);
             moved.push(peer_movement(&verified.json));
         }

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use crate::asking::{client, until};
+use url::Url;
+
+use crate::asking::{client, outbound, until};
 use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
 
 const SEED: &str = "
@@ -46,6 +48,23 @@ fn a_second_start_finds_the_state_of_the_first() {
     assert_eq!(second.code, Some(0), "{}", second.stderr);
     assert_ne!(first.json["outgoingPayment"]["id"], second.json["outgoingPayment"]["id"]);
     two.assert_conserved();
+}
+
+#[test]
+fn a_wallet_address_answers_spsp_clients_with_credentials_below_its_institution() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // In development https is carried over http.
+    let url = Url::parse(&two.address(Side::HappyLife, "pfry").replace("https://", "http://")).unwrap();
+    let request = outbound_http::Request::get(url).configured();
+    let request = request.header("accept".parse().unwrap(), "application/spsp4+json".parse().unwrap());
+    let answer = runtime.block_on(outbound().send(request)).unwrap();
+    assert_eq!(answer.headers["content-type"], "application/spsp4+json");
+    let credentials: serde_json::Value = answer.json().unwrap();
+    let destination: ilp_packet::Address = credentials["destination_account"].as_str().unwrap().parse().unwrap();
+    assert!(destination.as_ref().below("test.happy-life-bank").is_some(), "{credentials}");
+    assert!(stream::SharedSecret::from_base64(credentials["shared_secret"].as_str().unwrap()).is_ok());
+    assert_eq!(credentials["receipts_enabled"], false);
 }
 
 #[test]
