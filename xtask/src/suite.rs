@@ -129,10 +129,9 @@ pub(crate) fn test() -> Result<bool, String> {
     services.export(&mut nextest);
     tally.runner("nextest", &run(&mut nextest));
     if !services.tigerbeetle() {
-        tally.skips.push(
-            "SKIPPED: TigerBeetle conformance (set TIGERBEETLE_ADDRESSES or put a tigerbeetle binary on the PATH)"
-                .into(),
-        );
+        tally
+            .skips
+            .push("SKIPPED: TigerBeetle, conformance and end to end (put a tigerbeetle program on the PATH)".into());
     }
 
     println!("== documentation examples");
