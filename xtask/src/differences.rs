@@ -37,15 +37,13 @@ fn problems(page: &str, sources: &[(String, String)]) -> Vec<String> {
 
 /// `a_test`, `module::a_test`, or `module::*` and `module::tests::*` for all tests of a file.
 fn exists(name: &str, sources: &[(String, String)]) -> bool {
-    match name.strip_suffix("::*").map(|module| module.strip_suffix("::tests").unwrap_or(module)) {
-        Some(module) => sources.iter().any(|(path, text)| {
-            path.ends_with(&format!("/{module}.rs")) && (text.contains("#[test]") || text.contains("on_each_database!"))
-        }),
-        None => {
-            let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
-            sources.iter().any(|(_, text)| text.contains(&function))
-        }
+    if let Some(module) = name.strip_suffix("::*") {
+        let file = format!("/{}.rs", module.strip_suffix("::tests").unwrap_or(module));
+        let holds_tests = |text: &str| text.contains("#[test]") || text.contains("on_each_database!");
+        return sources.iter().any(|(path, text)| path.ends_with(&file) && holds_tests(text));
     }
+    let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+    sources.iter().any(|(_, text)| text.contains(&function))
 }
 
 #[cfg(test)]
