@@ -6,9 +6,11 @@
 mod cluster;
 mod database;
 mod tigerbeetle;
+mod waiting;
 
 pub use database::{TestDatabase, block_on};
 pub use tigerbeetle::TigerBeetle;
+pub use waiting::{eventually, until};
 // The macro below names it for crates that do not depend on it themselves.
 pub use ::database::Dialect;
 

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asking::{outbound, until};
+use crate::asking::outbound;
 use crate::institutions::{BINARY, await_ready, free_ports};
+use testkit::until;
 
 const SECRET: &str = "the operator's secret";
 const WEBHOOK_SECRET: &str = "the webhooks' secret";

@@ -9,25 +9,13 @@ use admin_client::{AdminClient, AdminError, Credentials};
 use clock::SystemClock;
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::Value;
+use testkit::until;
 use url::Url;
 
 /// Repeats a call that may be repeated until it succeeds.
 pub(crate) async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> T {
     let answer = until(Duration::from_mins(2), || async { call().await.ok() }).await;
     answer.expect("the call succeeds within two minutes")
-}
-
-/// Asks every 100 ms until there is an answer or the limit is reached.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, ask: impl Fn() -> F) -> Option<T> {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            pause().await;
-        }
-    };
-    tokio::time::timeout(limit, asking).await.ok()
 }
 
 pub(crate) async fn pause() {

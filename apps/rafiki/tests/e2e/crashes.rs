@@ -11,10 +11,11 @@ use admin_client::{
 use clock::{Entropy, SeededEntropy};
 use futures::StreamExt;
 use serde_json::Value;
+use testkit::until;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asking::{client, insist, outbound, pause, until};
+use crate::asking::{client, insist, outbound, pause};
 use crate::institutions::{Institutions, Side, Storage};
 
 const PAYMENTS: usize = 50;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::asking::{outbound, until};
+use crate::asking::outbound;
 use crate::institutions::{Institutions, Side, Storage};
+use testkit::until;
 
 /// The numbers of an institution, by name with labels.
 async fn numbers(two: &Institutions, side: Side) -> BTreeMap<String, String> {

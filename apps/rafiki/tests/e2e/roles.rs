@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::asking::{client, outbound, until};
+use crate::asking::{client, outbound};
 use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
+use testkit::until;
 
 const SEED: &str = "
 assets:

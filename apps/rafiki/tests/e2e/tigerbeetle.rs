@@ -4,9 +4,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
-
-use clock::Stopwatch;
 
 use crate::institutions::{Institutions, Side, Storage, holds_nothing, verify};
 
@@ -25,12 +22,9 @@ fn health(two: &Institutions, side: Side) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
+/// What both become by themselves takes a moment.
 fn eventually(what: &str, ask: impl Fn() -> bool) {
-    let watch = Stopwatch::start();
-    while !ask() {
-        assert!(watch.elapsed() < Duration::from_mins(2), "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    testkit::block_on(testkit::eventually(what, async || ask()));
 }
 
 #[test]

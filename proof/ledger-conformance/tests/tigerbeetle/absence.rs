@@ -9,20 +9,14 @@ use std::time::Duration;
 use clock::Stopwatch;
 use ledger::{AccountId, CreateTransferResult, Ledger, NewTransfer, TransferId, TransferState};
 use ledger_tigerbeetle::TigerBeetleLedger;
-use testkit::TigerBeetle;
+use testkit::{TigerBeetle, eventually, until};
 
-use crate::{account, client_of, eventually, fresh_base, ledger_of, names};
+use crate::{account, client_of, fresh_base, ledger_of, names};
 
 /// Repeats a transfer with the same id until it is answered: made now, or made before by a try without an answer.
 async fn until_answered(ledger: &TigerBeetleLedger, transfer: NewTransfer) -> CreateTransferResult {
-    let watch = Stopwatch::start();
-    loop {
-        match ledger.submit(vec![transfer]).await {
-            Ok(results) => return results[0],
-            Err(error) => assert!(watch.elapsed() < Duration::from_mins(2), "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let answered = until(Duration::from_mins(2), async || ledger.submit(vec![transfer]).await.ok()).await;
+    answered.expect("an answer within two minutes")[0]
 }
 
 /// A client that waits no longer than a second, once it is known to the cluster, and its accounts.

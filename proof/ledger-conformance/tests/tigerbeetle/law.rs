@@ -5,9 +5,9 @@ use std::sync::Arc;
 use clock::{Clock, ManualClock, SystemClock};
 use ledger::{AccountId, CreateAccountResult, CreateTransferResult, Ledger, NewTransfer, TransferId, TransferState};
 use ledger_conformance::{Scope, callers_at_once, same_answers};
-use testkit::TigerBeetle;
+use testkit::{TigerBeetle, eventually};
 
-use crate::{account, eventually, fresh_base, ledger_of, names};
+use crate::{account, fresh_base, ledger_of, names};
 
 #[tokio::test]
 async fn the_ledger_on_tigerbeetle_answers_like_the_model() {

@@ -9,7 +9,7 @@ mod reports;
 
 use std::time::Duration;
 
-use clock::{Entropy, Stopwatch, SystemEntropy};
+use clock::{Entropy, SystemEntropy};
 use ledger::{AccountFlags, AccountId, NewAccount, TransferId};
 use ledger_tigerbeetle::TigerBeetleLedger;
 use testkit::TigerBeetle;
@@ -36,13 +36,4 @@ fn account(id: AccountId, ledger: u32) -> NewAccount {
 /// Two accounts and the ids of transfers, of nobody else.
 fn names(base: u128) -> ([AccountId; 2], impl Fn(u128) -> TransferId) {
     ([1, 2].map(|number| AccountId::from_u128(base + number)), move |number| TransferId::from_u128(base + 100 + number))
-}
-
-/// Asks again until the answer is yes; what the cluster does by itself takes a moment.
-async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let watch = Stopwatch::start();
-    while !ask().await {
-        assert!(watch.elapsed() < Duration::from_mins(1), "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -8,9 +8,9 @@ use ledger::{
 };
 use ledger_conformance::totals_of_two_ledgers;
 use ledger_tigerbeetle::TigerBeetleLedger;
-use testkit::TigerBeetle;
+use testkit::{TigerBeetle, eventually};
 
-use crate::{account, eventually, fresh_base, ledger_of, names};
+use crate::{account, fresh_base, ledger_of, names};
 
 /// Ledger numbers of nobody else.
 fn fresh_numbers() -> [u32; 2] {
