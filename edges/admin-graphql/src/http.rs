@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{any, post};
 use bytes::Bytes;
+use payments::Unavailable;
 use payments::administration::Caller;
 use serde_json::{Map, Value, json};
 use tower_http::cors::{AllowHeaders, CorsLayer};
@@ -46,16 +47,20 @@ pub fn router(parts: AdminApiParts) -> Router {
         .with_state(Api { parts, schema })
 }
 
-/// How long database and ledger may take to answer: who asks for health does not wait long.
+/// How long database, ledger and cache may take to answer: who asks for health does not wait long.
 const HEALTHY: Duration = Duration::from_secs(3);
 
-/// Whether database and ledger answer.
+/// Whether database, ledger and cache answer.
 async fn healthz(State(api): State<Api>) -> (StatusCode, &'static str) {
-    let ping = api.parts.administration.ping(api.parts.settings.operator);
+    let ping = async {
+        api.parts.administration.ping(api.parts.settings.operator).await?;
+        api.parts.cache.get("health").await?;
+        Ok::<(), Unavailable>(())
+    };
     match tokio::time::timeout(HEALTHY, ping).await {
         Ok(Ok(())) => return (StatusCode::OK, "OK"),
         Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "not healthy"),
-        Err(_) => tracing::warn!(limit = ?HEALTHY, "not healthy: database or ledger do not answer"),
+        Err(_) => tracing::warn!(limit = ?HEALTHY, "not healthy: database, ledger or cache do not answer"),
     }
     (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }

@@ -69,13 +69,18 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn open(database: TestDatabase) -> Self {
         let clock = testkit::manual_clock();
+        let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        Self::open_on(database, clock, Arc::new(ledger)).await
+    }
+
+    /// A bench whose ledger is this one.
+    pub(crate) async fn open_on(database: TestDatabase, clock: Arc<ManualClock>, ledger: Arc<dyn Ledger>) -> Self {
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let entropy = testkit::entropy(17);
         let store = Store::open((*database).clone()).await.unwrap();
         for tenant in [OPERATOR, TENANT, TWIN] {
             insert_tenant(&store, tenant, &*time).await;
         }
-        let ledger = Arc::new(MemoryLedger::new(Arc::clone(&time))) as Arc<dyn Ledger>;
         let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&time), InProcessLimits::default()));
         let url: Url = "https://bank.example".parse().unwrap();
         let settings = AdministrationSettings { open_payments_url: url.clone() };

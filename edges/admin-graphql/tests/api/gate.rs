@@ -1,9 +1,14 @@
 //! Who gets in: signatures, replays, malformed and oversized requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use ledger::{
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
+    NewTransfer, Transfer, TransferId,
+};
 use serde_json::{Value, json};
 use testkit::{TestDatabase, block_on};
 
@@ -126,5 +131,44 @@ fn a_bad_scalar_is_bad_input() {
             let (_, answer) = bench.post(TENANT, &json!({ "query": query, "variables": variables })).await;
             assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
         }
+    });
+}
+
+/// A ledger that is away, as a cluster may be.
+struct Away;
+
+fn away<'a, T>() -> LedgerFuture<'a, T> {
+    Box::pin(async { Err(LedgerUnavailable { reason: "it is away".to_owned() }) })
+}
+
+impl Ledger for Away {
+    fn create_accounts(&self, _: Vec<NewAccount>) -> LedgerFuture<'_, Vec<CreateAccountResult>> {
+        away()
+    }
+
+    fn submit(&self, _: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>> {
+        away()
+    }
+
+    fn accounts(&self, _: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
+        away()
+    }
+
+    fn transfers(&self, _: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
+        away()
+    }
+
+    fn transfers_of(&self, _: AccountId, _: usize) -> LedgerFuture<'_, Vec<Transfer>> {
+        away()
+    }
+}
+
+#[test]
+fn a_backend_whose_ledger_is_away_is_not_healthy() {
+    block_on(async {
+        let database = TestDatabase::sqlite().await;
+        let bench = Bench::open_on(database, testkit::manual_clock(), Arc::new(Away)).await;
+        let health = Request::get("/healthz").body(Body::empty()).unwrap();
+        assert_eq!(bench.send(health).await.0, StatusCode::INTERNAL_SERVER_ERROR);
     });
 }
