@@ -17,11 +17,13 @@ mod sqlite;
 mod stretch;
 mod sums;
 mod totals;
+mod totals_monitor;
 
 pub use alarm::{Alarm, AlarmKind};
 pub use look::Limits;
 pub use monitor::{ConservationMonitor, Look};
 pub use report::{BadEntry, LedgerTotals, Report};
+pub use totals_monitor::TotalsMonitor;
 
 use crate::audit::Audit;
 use crate::source::Source;
@@ -36,7 +38,7 @@ pub enum VerifyError {
     #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
     InMemory,
     /// The file or server could not be read.
-    #[error("the ledger database cannot be read: {0}")]
+    #[error("the ledger cannot be read: {0}")]
     Unavailable(String),
 }
 

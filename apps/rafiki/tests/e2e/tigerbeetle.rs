@@ -9,17 +9,22 @@ use crate::institutions::{Institutions, Side, Storage, holds_nothing, verify};
 
 const SIDES: [Side; 2] = [Side::CloudNine, Side::HappyLife];
 
-/// The status of the Admin listener's health check.
-fn health(two: &Institutions, side: Side) -> u16 {
+/// What the Admin listener answers.
+fn answer(two: &Institutions, side: Side, path: &str) -> String {
     let facts = two.facts(side);
     let address =
         facts["adminUrl"].as_str().unwrap().trim_start_matches("http://").split('/').next().unwrap().to_owned();
     let mut stream = TcpStream::connect(&address).unwrap();
-    let question = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let question = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(question.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer
+}
+
+/// The status of the Admin listener's health check.
+fn health(two: &Institutions, side: Side) -> u16 {
+    answer(two, side, "/healthz").split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// What both become by themselves takes a moment.
@@ -52,6 +57,10 @@ fn payments_between_institutions_on_tigerbeetle_arrive_and_their_books_agree() {
         assert!(two.facts(side)["ledgerUrl"].as_str().unwrap().starts_with("tigerbeetle://"));
         // Nothing was kept anywhere else.
         assert_eq!(health(&two, side), 200);
+        eventually("the cluster's sums are looked at", || {
+            let told = answer(&two, side, "/health");
+            told.contains("\"monitor\":\"here\"") && told.contains("\"status\":\"ok\"")
+        });
     }
     two.assert_conserved();
 }

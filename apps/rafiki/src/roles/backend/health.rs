@@ -21,7 +21,7 @@ const SHOWN: usize = 20;
 /// Who watches the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Watching {
-    /// Nobody: it is switched off, or the engine watches itself.
+    /// Nobody: it is switched off, or the ledger lives in this process only.
     #[default]
     Nobody,
     /// This process.

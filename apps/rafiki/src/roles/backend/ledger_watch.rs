@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Stopwatch, Timestamp};
-use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Look, VerifyError};
+use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Look, TotalsMonitor, VerifyError};
 use metrics::{Counter, Gauge};
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
 use payments_model::{TenantId, WebhookEventId};
@@ -28,7 +28,7 @@ const RECORD_AGAIN: Duration = Duration::from_secs(10);
 
 /// Looks at the ledger and tells.
 pub(crate) struct LedgerWatch {
-    monitor: ConservationMonitor,
+    monitor: Monitor,
     period: Duration,
     health: LedgerHealth,
     counts: Counts,
@@ -43,30 +43,54 @@ pub(crate) struct Outbox {
     pub(crate) operator: TenantId,
 }
 
-/// The monitor of the engine that is configured; `None` if there is nothing to watch or it is switched off.
-fn monitor(config: &config::Backend) -> Result<Option<ConservationMonitor>, VerifyError> {
-    match LedgerPlace::of(config) {
-        LedgerPlace::Database(url) => match ConservationMonitor::new(&url) {
-            Err(VerifyError::InMemory) => Ok(None),
-            opened => opened.map(Some),
-        },
-        // It guards its own journal; what could be watched from here is that `LedgerQueries::totals` sum to zero.
-        LedgerPlace::Cluster(_) => Ok(None),
+/// Who looks at the engine that is configured.
+#[derive(Debug)]
+pub(crate) enum Monitor {
+    /// The stored journal of a SQL engine.
+    Journal(Box<ConservationMonitor>),
+    /// The sums of a cluster, over a session of its own.
+    Totals(TotalsMonitor),
+}
+
+impl Monitor {
+    /// The monitor of the configured ledger; `None` if there is nothing to watch or it is switched off.
+    pub(crate) async fn open(config: &config::Backend) -> Result<Option<Self>, Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure::start("the ledger monitor", error);
+        if config.ledger_monitor_interval.is_none() {
+            return Ok(None);
+        }
+        match LedgerPlace::of(config) {
+            LedgerPlace::Database(url) => match ConservationMonitor::new(&url) {
+                Err(VerifyError::InMemory) => Ok(None),
+                opened => opened.map(|monitor| Some(Self::Journal(Box::new(monitor)))).map_err(|error| failed(&error)),
+            },
+            LedgerPlace::Cluster(cluster) => {
+                let ledger = cluster.join().await.map_err(|error| failed(&error))?;
+                Ok(Some(Self::Totals(TotalsMonitor::new(Arc::new(ledger)))))
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Look, VerifyError> {
+        match self {
+            Self::Journal(monitor) => monitor.look().await,
+            Self::Totals(monitor) => monitor.look().await,
+        }
     }
 }
 
 impl LedgerWatch {
-    /// A watch of the configured ledger, if it is to be watched.
+    /// A watch that looks with `monitor`, if the configuration wants one.
     pub(crate) fn new(
         config: &config::Backend,
+        monitor: Option<Monitor>,
         outbox: Outbox,
         health: LedgerHealth,
         ground: &Ground,
-    ) -> Result<Option<Self>, Failure> {
-        let Some(period) = config.ledger_monitor_interval else { return Ok(None) };
-        let monitor = monitor(config).map_err(|error| Failure::start("the ledger monitor", error))?;
+    ) -> Option<Self> {
+        let (period, monitor) = config.ledger_monitor_interval.zip(monitor)?;
         let (counts, clock) = (Counts::default(), Arc::clone(&ground.clock));
-        Ok(monitor.map(|monitor| Self { monitor, period, health, counts, outbox, clock }))
+        Some(Self { monitor, period, health, counts, outbox, clock })
     }
 
     /// Looks until `stop` resolves.

@@ -149,7 +149,9 @@ pub(crate) async fn start(
 
     let ledger_health = health::LedgerHealth::default();
     let outbox = ledger_watch::Outbox { store: store.clone(), webhooks: webhooks.clone(), operator };
-    let watch = metrics.gather(|| ledger_watch::LedgerWatch::new(config, outbox, ledger_health.clone(), ground))?;
+    let monitor = ledger_watch::Monitor::open(config).await?;
+    let watch =
+        metrics.gather(|| ledger_watch::LedgerWatch::new(config, monitor, outbox, ledger_health.clone(), ground));
 
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {

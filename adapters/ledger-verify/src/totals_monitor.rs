@@ -1,0 +1,98 @@
+//! Watches a ledger that keeps its own journal, as a TigerBeetle cluster does: that every ledger sums to zero.
+//!
+//! What is stored, and whether it is as it was written, the cluster proves to itself.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use ledger::{LedgerQueries, LedgerTotals, Totals};
+use uuid::Uuid;
+
+use crate::alarm::{Alarm, AlarmKind};
+use crate::{Look, VerifyError};
+
+/// Asks one ledger for its sums again and again.
+pub struct TotalsMonitor {
+    ledger: Arc<dyn LedgerQueries>,
+    told: HashSet<Uuid>,
+}
+
+impl TotalsMonitor {
+    /// A monitor of `ledger` that has asked nothing yet.
+    pub fn new(ledger: Arc<dyn LedgerQueries>) -> Self {
+        Self { ledger, told: HashSet::new() }
+    }
+
+    /// Asks once. Sums of several instants prove nothing: then nothing is told, and the next look asks again.
+    pub async fn look(&mut self) -> Result<Look, VerifyError> {
+        let totals = self.ledger.totals().await.map_err(|error| VerifyError::Unavailable(error.reason))?;
+        Ok(self.judge(&totals))
+    }
+
+    fn judge(&mut self, totals: &Totals) -> Look {
+        let accounts = totals.ledgers.iter().map(|ledger| ledger.accounts).sum();
+        let mut look = Look { accounts, ..Look::default() };
+        if totals.of_one_instant {
+            for ledger in totals.ledgers.iter().filter(|ledger| !ledger.is_balanced()) {
+                look.faults += 1;
+                let alarm = unbalanced(ledger);
+                if self.told.insert(alarm.id) {
+                    look.alarms.push(alarm);
+                }
+            }
+        }
+        look
+    }
+}
+
+impl fmt::Debug for TotalsMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TotalsMonitor").finish_non_exhaustive()
+    }
+}
+
+/// The fault is the difference; the sums themselves go on while payments do.
+fn unbalanced(totals: &LedgerTotals) -> Alarm {
+    let (ledger, sums) = (totals.ledger, totals.sums);
+    let posted = sums.debits_posted.wrapping_sub(sums.credits_posted).cast_signed();
+    let pending = sums.debits_pending.wrapping_sub(sums.credits_pending).cast_signed();
+    let found = [&posted.to_be_bytes()[..], &pending.to_be_bytes()[..]];
+    let reason =
+        format!("ledger {ledger} does not sum to zero: {posted} posted and {pending} pending too many debited");
+    Alarm::new(AlarmKind::NotConserved, format_args!("ledger {ledger}"), &found, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::{Balances, MemoryLedger};
+
+    fn totals(of_one_instant: bool, debits_posted: u128, credits_posted: u128) -> Totals {
+        let sums = Balances { debits_posted, credits_posted, ..Balances::default() };
+        Totals { ledgers: vec![LedgerTotals { ledger: 7, accounts: 2, sums }], of_one_instant }
+    }
+
+    fn monitor() -> TotalsMonitor {
+        TotalsMonitor::new(Arc::new(MemoryLedger::new(testkit::fixed_clock())))
+    }
+
+    #[test]
+    fn money_that_appeared_is_told_once_and_what_moved_while_it_was_summed_is_not() {
+        let mut monitor = monitor();
+        let moving = monitor.judge(&totals(false, 10, 13));
+        assert_eq!((moving.alarms.len(), moving.faults), (0, 0));
+        let found = monitor.judge(&totals(true, 10, 13));
+        assert_eq!((found.alarms[0].kind, found.faults), (AlarmKind::NotConserved, 1));
+        assert!(found.alarms[0].reason.contains("ledger 7 does not sum to zero: -3 posted"), "{}", found.alarms[0]);
+        let later = monitor.judge(&totals(true, 110, 113));
+        assert_eq!((later.alarms.len(), later.faults), (0, 1), "the same three are missing");
+    }
+
+    #[test]
+    fn a_sound_ledger_raises_nothing() {
+        let empty = futures::executor::block_on(monitor().look()).expect("a ledger in memory answers");
+        assert_eq!(empty, Look::default());
+        assert_eq!(monitor().judge(&totals(true, 10, 10)), Look { accounts: 2, ..Look::default() });
+    }
+}
