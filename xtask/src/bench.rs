@@ -3,7 +3,7 @@
 //! Each runs beside a bare baseline in the same process, so a slow machine slows both.
 
 use crate::command::cargo;
-use crate::suite::Tally;
+use crate::tally::Tally;
 
 /// Runs one named benchmark.
 pub(crate) fn run_named(command: &[&str], rest: &[&str]) -> bool {

@@ -3,7 +3,7 @@
 //! Not their tests: each script under `proof/interop` is ours and prints its own count.
 
 use crate::command::{cargo, find, program, root};
-use crate::suite::Tally;
+use crate::tally::Tally;
 
 /// Installs each suite's pinned packages and runs it.
 pub(crate) fn run(tally: &mut Tally) {

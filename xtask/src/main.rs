@@ -10,6 +10,7 @@ mod differences;
 mod interop;
 mod services;
 mod suite;
+mod tally;
 mod tidy;
 mod wasm;
 

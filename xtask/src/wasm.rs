@@ -6,7 +6,7 @@
 use wasmparser::{Parser, Payload};
 
 use crate::command::{capture, cargo, root, run, variable};
-use crate::suite::Tally;
+use crate::tally::Tally;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 

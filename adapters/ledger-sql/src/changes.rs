@@ -2,11 +2,19 @@
 
 use clock::Timestamp;
 use ledger::{
-    AccountId, AccountState, Cause, ChainHash, Entry, Event, Recorded, TransferId, TransferState, WorkingSet,
+    AccountId, AccountState, Cause, ChainHash, Entry, Event, Head, Recorded, TransferId, TransferState, WorkingSet,
     chain_hash,
 };
 
-use crate::store::{StoredHead, WAYPOINT_EVERY};
+/// A movement of an account at whose every such ordinal a waypoint is stored, from which its past is reached.
+pub(crate) const WAYPOINT_EVERY: u64 = 256;
+
+/// Where the stored journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredHead {
+    pub(crate) head: Head,
+    pub(crate) hash: ChainHash,
+}
 
 /// Everything one commit stores.
 pub(crate) struct Changes {

@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::cache::Cache;
-use crate::changes::Changes;
+use crate::changes::{Changes, StoredHead, WAYPOINT_EVERY};
 use crate::request::{Answer, Request};
-use crate::store::{Store, StoreError, StoredHead, WAYPOINT_EVERY, entry_before, recorded};
+use crate::store::{Store, StoreError, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;

@@ -14,8 +14,8 @@ use sqlx::{Connection, Executor, Row};
 use uuid::Uuid;
 
 use crate::OpenLedgerError;
-use crate::changes::Changes;
-use crate::store::{Store, StoreError, StoredHead, decode, decode_account, entry_before, recorded, state_code};
+use crate::changes::{Changes, StoredHead};
+use crate::store::{Store, StoreError, decode, decode_account, entry_before, recorded, state_code};
 
 /// How long the server's answer is awaited before the connection counts as lost. The server itself gives a
 /// statement up sooner (see `SETTINGS`).

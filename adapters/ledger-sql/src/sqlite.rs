@@ -13,10 +13,10 @@ use ledger::{AccountId, AccountState, Entry, GENESIS, Head, Recorded, TransferId
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::OpenLedgerError;
-use crate::changes::Changes;
+use crate::changes::{Changes, StoredHead};
 use crate::sqlite::ids::IdIndex;
 use crate::sqlite::lock::FileLock;
-use crate::store::{Store, StoreError, StoredHead, decode, decode_account, entry_before, recorded, state_code};
+use crate::store::{Store, StoreError, decode, decode_account, entry_before, recorded, state_code};
 
 /// The tables. Integers of 128 bits are blobs, big endian.
 const SCHEMA: &str = "

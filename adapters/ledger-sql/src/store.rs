@@ -4,19 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use clock::Timestamp;
-use ledger::{AccountId, AccountState, ChainHash, Entry, Event, Head, Recorded, Transfer, TransferId, TransferState};
+use ledger::{AccountId, AccountState, Entry, Event, Recorded, Transfer, TransferId, TransferState};
 
-use crate::changes::Changes;
-
-/// A movement of an account at whose every such ordinal a waypoint is stored, from which its past is reached.
-pub(crate) const WAYPOINT_EVERY: u64 = 256;
-
-/// Where the stored journal ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StoredHead {
-    pub(crate) head: Head,
-    pub(crate) hash: ChainHash,
-}
+use crate::changes::{Changes, StoredHead};
 
 /// Why the database did not do as told.
 #[derive(Debug, thiserror::Error)]

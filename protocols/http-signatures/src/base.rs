@@ -3,7 +3,7 @@
 use http::header::AUTHORIZATION;
 
 use crate::components::Component;
-use crate::verify::SignedRequest;
+use crate::request::SignedRequest;
 
 /// The base of `request` over `components`, ending in `params`, the text after the label; `None` if a covered header is
 /// absent or the target is not an absolute URI.

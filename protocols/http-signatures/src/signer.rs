@@ -17,7 +17,7 @@ use crate::base::signature_base;
 use crate::components::Component;
 use crate::digest::content_digest;
 use crate::jwk::{InvalidJwk, Jwk, PublicKey};
-use crate::verify::SignedRequest;
+use crate::request::SignedRequest;
 
 /// An Ed25519 private key. Wiped from memory when dropped, never shown.
 #[derive(Clone)]

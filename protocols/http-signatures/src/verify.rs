@@ -18,23 +18,11 @@ use crate::components::Component;
 use crate::digest::{self, DigestError};
 use crate::input::{InputError, SignatureInput, parse_signature};
 use crate::jwk::Jwk;
+use crate::request::SignedRequest;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
-
-/// A request as received.
-#[derive(Clone, Copy, Debug)]
-pub struct SignedRequest<'a> {
-    /// The method as on the request line.
-    pub method: &'a str,
-    /// The absolute URI the client called, see [`crate::TargetOrigin`].
-    pub target_uri: &'a str,
-    /// All headers.
-    pub headers: &'a HeaderMap,
-    /// The body's octets, empty if there is none.
-    pub body: &'a [u8],
-}
 
 /// How old a signature may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
