@@ -85,6 +85,18 @@ impl Alarm {
         }
         Self { id: TransferId::derived(Uuid::nil(), &cause, 0).as_uuid(), kind, reason: reason.into() }
     }
+
+    /// A ledger whose debits less its credits come to `posted` and `pending`.
+    ///
+    /// The difference stays the same while lawful movements go on, so the same fault has the same name.
+    pub(crate) fn not_conserved(ledger: u32, posted: i128, pending: i128) -> Self {
+        Self::new(
+            AlarmKind::NotConserved,
+            format_args!("{ledger}/{posted}/{pending}"),
+            &[],
+            format!("ledger {ledger} does not sum to zero: debits less credits are {posted} posted, {pending} pending"),
+        )
+    }
 }
 
 impl fmt::Display for Alarm {

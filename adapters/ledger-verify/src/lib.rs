@@ -16,6 +16,7 @@ mod source;
 mod sqlite;
 mod stretch;
 mod sums;
+mod told;
 mod totals;
 mod totals_monitor;
 

@@ -195,16 +195,7 @@ async fn accounts<R: Rows>(
     findings.accounts = slice.len() as u64;
     if slice.len() < limit as usize {
         for unbalanced in sums.finish() {
-            let (ledger, posted, pending) = (unbalanced.ledger, unbalanced.posted, unbalanced.pending);
-            // The difference stays the same while lawful movements go on, so the same fault has the same name.
-            findings.alarms.push(Alarm::new(
-                AlarmKind::NotConserved,
-                format_args!("{ledger}/{posted}/{pending}"),
-                &[],
-                format!(
-                    "ledger {ledger} does not sum to zero: debits less credits are {posted} posted, {pending} pending"
-                ),
-            ));
+            findings.alarms.push(Alarm::not_conserved(unbalanced.ledger, unbalanced.posted, unbalanced.pending));
         }
     }
     Ok(())

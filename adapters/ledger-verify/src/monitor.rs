@@ -2,20 +2,13 @@
 //!
 //! Reads over a connection of its own and writes nothing. A fault is told once, however often it is seen.
 
-use std::collections::HashSet;
-
-use uuid::Uuid;
-
 use crate::VerifyError;
 use crate::alarm::Alarm;
 use crate::look::{Findings, Limits, State, look};
 use crate::postgres::PostgresWatch;
 use crate::source::Source;
 use crate::sqlite::SqliteRows;
-
-/// Alarms told from one look, and kept in mind to be told once; beyond, a look says only how many more there are.
-const TOLD: usize = 10;
-const REMEMBERED: usize = 10_000;
+use crate::told::Told;
 
 /// Looks at one ledger again and again.
 #[derive(Debug)]
@@ -23,7 +16,7 @@ pub struct ConservationMonitor {
     place: Place,
     limits: Limits,
     state: State,
-    told: HashSet<Uuid>,
+    told: Told,
 }
 
 #[derive(Debug)]
@@ -65,7 +58,7 @@ impl ConservationMonitor {
             Source::Sqlite(path) => Place::Sqlite(path),
             Source::Postgres(url) => Place::Postgres(PostgresWatch::new(url)),
         };
-        Ok(Self { place, limits, state: State::default(), told: HashSet::new() })
+        Ok(Self { place, limits, state: State::default(), told: Told::default() })
     }
 
     /// Takes one look. One that fails has no effect on the next.
@@ -92,14 +85,7 @@ impl ConservationMonitor {
 
     fn tell(&mut self, findings: Findings) -> Look {
         let Findings { alarms, new_entries, old_entries, accounts, behind } = findings;
-        let faults = alarms.iter().map(|alarm| alarm.id).collect::<HashSet<_>>().len() as u64;
-        let mut look = Look { faults, new_entries, old_entries, accounts, behind, ..Look::default() };
-        for alarm in alarms {
-            let room = look.alarms.len() < TOLD && self.told.len() < REMEMBERED;
-            if room && self.told.insert(alarm.id) {
-                look.alarms.push(alarm);
-            }
-        }
-        look
+        let (faults, alarms) = self.told.sift(alarms);
+        Look { alarms, faults, new_entries, old_entries, accounts, behind, watched_elsewhere: false }
     }
 }

@@ -2,26 +2,25 @@
 //!
 //! What is stored, and whether it is as it was written, the cluster proves to itself.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use ledger::{LedgerQueries, LedgerTotals, Totals};
-use uuid::Uuid;
 
-use crate::alarm::{Alarm, AlarmKind};
+use crate::alarm::Alarm;
+use crate::told::Told;
 use crate::{Look, VerifyError};
 
 /// Asks one ledger for its sums again and again.
 pub struct TotalsMonitor {
     ledger: Arc<dyn LedgerQueries>,
-    told: HashSet<Uuid>,
+    told: Told,
 }
 
 impl TotalsMonitor {
     /// A monitor of `ledger` that has asked nothing yet.
     pub fn new(ledger: Arc<dyn LedgerQueries>) -> Self {
-        Self { ledger, told: HashSet::new() }
+        Self { ledger, told: Told::default() }
     }
 
     /// Asks once. Sums of several instants prove nothing: then nothing is told, and the next look asks again.
@@ -32,17 +31,9 @@ impl TotalsMonitor {
 
     fn judge(&mut self, totals: &Totals) -> Look {
         let accounts = totals.ledgers.iter().map(|ledger| ledger.accounts).sum();
-        let mut look = Look { accounts, ..Look::default() };
-        if totals.of_one_instant {
-            for ledger in totals.ledgers.iter().filter(|ledger| !ledger.is_balanced()) {
-                look.faults += 1;
-                let alarm = unbalanced(ledger);
-                if self.told.insert(alarm.id) {
-                    look.alarms.push(alarm);
-                }
-            }
-        }
-        look
+        let unbalanced = totals.ledgers.iter().filter(|ledger| totals.of_one_instant && !ledger.is_balanced());
+        let (faults, alarms) = self.told.sift(unbalanced.map(alarm_of).collect());
+        Look { alarms, faults, accounts, ..Look::default() }
     }
 }
 
@@ -52,20 +43,17 @@ impl fmt::Debug for TotalsMonitor {
     }
 }
 
-/// The fault is the difference; the sums themselves go on while payments do.
-fn unbalanced(totals: &LedgerTotals) -> Alarm {
-    let (ledger, sums) = (totals.ledger, totals.sums);
+fn alarm_of(totals: &LedgerTotals) -> Alarm {
+    let sums = totals.sums;
     let posted = sums.debits_posted.wrapping_sub(sums.credits_posted).cast_signed();
     let pending = sums.debits_pending.wrapping_sub(sums.credits_pending).cast_signed();
-    let found = [&posted.to_be_bytes()[..], &pending.to_be_bytes()[..]];
-    let reason =
-        format!("ledger {ledger} does not sum to zero: {posted} posted and {pending} pending too many debited");
-    Alarm::new(AlarmKind::NotConserved, format_args!("ledger {ledger}"), &found, reason)
+    Alarm::not_conserved(totals.ledger, posted, pending)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AlarmKind;
     use ledger::{Balances, MemoryLedger};
 
     fn totals(of_one_instant: bool, debits_posted: u128, credits_posted: u128) -> Totals {
@@ -84,7 +72,11 @@ mod tests {
         assert_eq!((moving.alarms.len(), moving.faults), (0, 0));
         let found = monitor.judge(&totals(true, 10, 13));
         assert_eq!((found.alarms[0].kind, found.faults), (AlarmKind::NotConserved, 1));
-        assert!(found.alarms[0].reason.contains("ledger 7 does not sum to zero: -3 posted"), "{}", found.alarms[0]);
+        assert!(
+            found.alarms[0].reason.contains("ledger 7 does not sum to zero: debits less credits are -3 posted"),
+            "{}",
+            found.alarms[0]
+        );
         let later = monitor.judge(&totals(true, 110, 113));
         assert_eq!((later.alarms.len(), later.faults), (0, 1), "the same three are missing");
     }

@@ -62,9 +62,8 @@ impl Caller {
 
 /// The URL `text`, which another institution named.
 pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
-    let url = Url::parse(text).map_err(|_| ClientError::Url(text.to_owned()))?;
-    let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
-    if plain { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
+    let url = parse_told_url(text)?;
+    if url.query().is_none() { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
 }
 
 /// A URL a server told to be called as it is, query included (RFC 9635 section 3.2.1).
