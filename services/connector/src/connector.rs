@@ -155,15 +155,10 @@ impl Connector {
         refusal.encode(self.0.config.operator_address.as_ref())
     }
 
-    /// Takes no more packets from now on.
-    pub fn close(&self) {
-        self.0.under_way.close();
-    }
-
     /// Takes no more packets and waits for those under way, at the longest until the last of them has expired and
     /// what follows from that is written.
     pub async fn stop(&self) {
-        self.close();
+        self.0.under_way.close();
         let packets = self.0.under_way.len();
         if packets == 0 {
             return;

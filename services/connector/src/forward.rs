@@ -2,8 +2,9 @@
 //! against the condition.
 //!
 //! A request whose reply is lost may have been acted upon. Towards a peer that recognises repetitions the same octets
-//! are sent again until the expiry; towards any other peer never, and its silence counts as a refusal, as it does
-//! everywhere in ILP over HTTP. A peer of which nobody knows is asked, and if it does not say, it is any other peer.
+//! are sent again until the expiry; towards a peer that does not never, and its silence counts as a refusal, as it
+//! does everywhere in ILP over HTTP. A peer that does not say gets packets all the same; only if a reply of it is
+//! missing before it has answered anything, the outcome stays open until it answers.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a peer may take to say whether it recognises repetitions.
-const QUESTION_LIFE: Duration = Duration::from_secs(5);
+pub(crate) const QUESTION_LIFE: Duration = Duration::from_secs(5);
 
 /// How long a peer that did not say is left alone with that question, as long as no reply of it is missing.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -53,6 +54,14 @@ impl Forwarder<'_> {
         self.ask(peer, QUESTION_LIFE, ASK_AGAIN_AFTER).await
     }
 
+    /// The same where a reply is missing and the answer decides what becomes of it, so that it is worth a question
+    /// however lately there was none answered.
+    pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
+        if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
+            tracing::warn!(peer.id = %peer.id(), %error, "peer of a packet without reply does not answer");
+        }
+    }
+
     /// Asks, unless the peer was asked in vain less than `pause` ago.
     async fn ask(&self, peer: &PeerAccount, at_most: Duration, pause: Duration) -> Result<(), UplinkError> {
         if peer.state.repeats() != Repeats::Unknown {
@@ -72,7 +81,7 @@ impl Forwarder<'_> {
                 *asked_in_vain = Some(self.clock.now());
                 tracing::warn!(
                     peer.id = %peer.id(), %error,
-                    "peer does not say whether it recognises repeated packets; it is taken for one that does not"
+                    "peer does not say whether it recognises repeated packets; packets go to it unrepeated"
                 );
             }
             Ok(_) => {}
@@ -90,7 +99,7 @@ impl Forwarder<'_> {
 
     /// Sends `packet` and gives the peer's decision.
     ///
-    /// [`Stop::Refused`] means that the peer certainly did not fulfil it, or is not one that could be asked again.
+    /// [`Stop::Refused`] means that the peer certainly did not fulfil it, or is one that cannot be asked again.
     pub(crate) async fn forward(
         &self,
         peer: &PeerAccount,
@@ -119,17 +128,16 @@ impl Forwarder<'_> {
             if !may_have_left {
                 return Err(no_reply(&last).into());
             }
-            // Whether the packet may be sent again is worth a question now, however lately there was none answered.
             let left = until.saturating_since(self.clock.now());
-            if !left.is_zero() && self.ask(peer, left, SHORTEST_PAUSE).await.is_err() {
-                tracing::debug!(peer.id = %peer.id(), "no connection to ask whether the packet may be sent again");
-            }
-            if peer.state.repeats() != Repeats::Always {
-                return Err(no_reply(&last).into());
+            if !left.is_zero() {
+                self.find_out(peer, left).await;
             }
             let left = until.saturating_since(self.clock.now());
-            if left.is_zero() {
-                return Err(Stop::Unresolved);
+            match peer.state.repeats() {
+                Repeats::Never => return Err(no_reply(&last).into()),
+                Repeats::Unknown => return Err(Stop::Unresolved),
+                Repeats::Always if left.is_zero() => return Err(Stop::Unresolved),
+                Repeats::Always => {}
             }
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

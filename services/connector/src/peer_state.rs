@@ -38,7 +38,7 @@ pub struct PeerFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Repeats {
-    /// It has not answered anything yet; money goes to it as to one that does not.
+    /// It has not answered anything yet. Packets go to it, but none twice.
     Unknown,
     /// It did not say so in its last answer.
     Never,

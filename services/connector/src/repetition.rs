@@ -13,7 +13,7 @@ use crate::accounts::{PeerAccount, Source};
 use crate::balance::{End, Hold};
 use crate::connector::Inner;
 use crate::directory::Directory;
-use crate::forward::Decision;
+use crate::forward::{Decision, QUESTION_LIFE};
 use crate::outcome::{Attempt, Stop};
 use crate::peer_state::Repeats;
 use crate::pipeline::{Arrived, peer_of};
@@ -78,12 +78,10 @@ impl Inner {
             return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
         };
         let forwarder = self.forwarder();
-        if let Err(error) = forwarder.get_to_know(&peer).await {
-            tracing::warn!(peer.id = %peer.id(), %error, "peer of a held packet does not answer");
-        }
+        forwarder.find_out(&peer, QUESTION_LIFE).await;
         match peer.state.repeats() {
             Repeats::Never => return self.settle_unasked(source, &peer, arrived, recorded).await,
-            // It may have said before this process began that it does.
+            // It may have said so to a process before this one, and only be down now.
             Repeats::Unknown => return self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
             Repeats::Always => {}
         }
