@@ -538,6 +538,23 @@ mod tests {
     }
 
     #[test]
+    fn a_peers_packet_rate_is_high_unless_it_is_set_and_a_burst_follows_it() {
+        let packets = |settings: &[(&str, &str)]| {
+            let mut environment = Environment::of(REQUIRED);
+            for (name, value) in settings {
+                environment.set(name, *value);
+            }
+            Backend::from_environment(&environment).map(|backend| backend.packets)
+        };
+        assert_eq!(packets(&[]).unwrap(), Packets { per_second: 10_000, burst: 20_000 });
+        let slow = packets(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap();
+        assert_eq!(slow, Packets { per_second: 50, burst: 100 });
+        let steady = packets(&[("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")]).unwrap();
+        assert_eq!(steady, Packets { per_second: 50, burst: 1 });
+        assert_eq!(names(&packets(&[("ILP_PACKETS_PER_SECOND", "0")]).unwrap_err()), ["ILP_PACKETS_PER_SECOND"]);
+    }
+
+    #[test]
     fn every_missing_variable_is_reported_at_once() {
         let error = Backend::from_environment(&Environment::default()).unwrap_err();
         let missing = names(&error);

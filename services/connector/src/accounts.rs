@@ -28,7 +28,7 @@ pub struct AccountAsset {
     pub liquidity_threshold: Option<u64>,
 }
 
-/// A peering as the directory lists it (connector-http section 4.1).
+/// A peering as the directory lists it.
 #[derive(Clone)]
 pub struct PeerRecord {
     /// Its id, also that of its ledger account.

@@ -1,5 +1,4 @@
-//! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves
-//! (ilp sections 7.8 and 7.10).
+//! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves.
 
 use std::time::Duration;
 

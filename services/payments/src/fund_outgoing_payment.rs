@@ -1,4 +1,4 @@
-//! Money for an outgoing payment, and giving it up before there is any (payments sections 7.2 and 7.3).
+//! Money for an outgoing payment, and giving it up before there is any.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Delivering one event to one recipient (webhooks sections 2 and 4).
+//! Delivering one event to one recipient.
 //!
 //! At least once: the event's id stays the same over retries, and only status 200 counts as told.
 
