@@ -187,7 +187,9 @@ pub(crate) async fn start(
         entropy: ground.entropy.clone(),
         settings: admin_settings(config, operator),
     });
-    let view = ledger_view::router(store.clone(), ledger.clone(), config, ground);
+    let reports = connector.clone();
+    let last_failure: ledger_view::LastFailure = Arc::new(move |peer| reports.peer_report(peer)?.last_failure);
+    let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, config, ground);
 
     let mut running = Running::new("backend");
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
