@@ -541,8 +541,8 @@ mod tests {
     fn a_peers_packet_rate_is_high_unless_it_is_set_and_a_burst_follows_it() {
         let packets = |settings: &[(&str, &str)]| {
             let mut environment = Environment::of(REQUIRED);
-            for (name, value) in settings {
-                environment.set(name, *value);
+            for &(name, value) in settings {
+                environment.set(name, value);
             }
             Backend::from_environment(&environment).map(|backend| backend.packets)
         };

@@ -66,9 +66,7 @@ impl Inner {
         packet.set_amount(amount);
 
         match destination {
-            Destination::Local(receiver) => {
-                local_delivery::deliver(self, source, arrived, packet, &receiver).await
-            }
+            Destination::Local(receiver) => local_delivery::deliver(self, source, arrived, packet, &receiver).await,
             Destination::Peer(peer) => self.to_peer(source, arrived, packet, &peer).await,
         }
     }

@@ -8,8 +8,8 @@ use clock::Entropy;
 use ledger::{AccountId, Ledger, MemoryLedger};
 use payments::administration::{
     Administration, AdministrationSettings, Caller, CreateAssetError, CreateKeyError, CreatePeerError,
-    CreateWalletAddressError, DeleteAssetError, DeletePeerError, Holder, LiquidityError, NewAsset, NewKey, NewPeer, NewWalletAddress,
-    PeerChange, SettleError, Thresholds,
+    CreateWalletAddressError, DeleteAssetError, DeletePeerError, Holder, LiquidityError, NewAsset, NewKey, NewPeer,
+    NewWalletAddress, PeerChange, SettleError, Thresholds,
 };
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;

@@ -240,11 +240,8 @@ fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> Conne
         .into();
     let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
     let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key);
-    let packet_rate = PacketRate {
-        packets: config.packets.per_second,
-        period: Duration::from_secs(1),
-        burst: config.packets.burst,
-    };
+    let packet_rate =
+        PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
     ConnectorConfig { reject_style, packet_rate, ..defaults }
 }
 
