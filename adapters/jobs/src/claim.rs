@@ -138,14 +138,10 @@ fn with_place(room: &Room, first: usize) -> (String, Vec<Value>) {
         return (" AND lane = ''".to_owned(), Vec::new());
     }
     let full = room.full_lanes();
-    let mut condition = String::new();
-    if !room.has_place("") {
-        condition.push_str(" AND lane <> ''");
-    }
-    if !full.is_empty() {
-        let places: Vec<String> = (first..first + full.len()).map(|place| format!("${place}")).collect();
-        condition.push_str(&format!(" AND lane NOT IN ({})", places.join(", ")));
-    }
+    let without_lane = if room.has_place("") { "" } else { " AND lane <> ''" };
+    let places: Vec<String> = (first..first + full.len()).map(|place| format!("${place}")).collect();
+    let elsewhere = if full.is_empty() { String::new() } else { format!(" AND lane NOT IN ({})", places.join(", ")) };
+    let condition = format!("{without_lane}{elsewhere}");
     (condition, full.into_iter().map(Value::from).collect())
 }
 
