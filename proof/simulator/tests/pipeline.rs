@@ -192,7 +192,7 @@ async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
     let bob = s.network.node("bob");
     bob.kill();
     bob.setup.lock().unwrap().configure = |config| {
-        config.packet_rate = PacketRate { packets: 1, period: Duration::from_secs(60), burst: 1 };
+        config.packet_rate = PacketRate { packets: 1, period: Duration::from_mins(1), burst: 1 };
     };
     bob.start();
     let (_, credentials) = bob.receive(&usd(), None).await;
