@@ -153,6 +153,16 @@ impl Forwarder<'_> {
     ) -> Result<Bytes, UplinkError> {
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);
         match tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut)) {
+            // Whatever answers in the place of a peer that recognises repetitions, a page of its proxy for example,
+            // does not speak for it.
+            Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
+                let error = UplinkError::Broken("the answer is no ILP packet".to_owned());
+                peer.state.failed(self.clock.now(), error.to_string());
+                if peer.state.repeats() == Repeats::Unknown {
+                    peer.state.answered(Repeats::Never);
+                }
+                Err(error)
+            }
             Ok(answer) => {
                 peer.state.answered(if answer.repeatable { Repeats::Always } else { Repeats::Never });
                 Ok(answer.octets)
