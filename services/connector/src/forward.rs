@@ -157,10 +157,10 @@ impl Forwarder<'_> {
             // does not speak for it.
             Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
                 let error = UplinkError::Broken("the answer is no ILP packet".to_owned());
-                peer.state.failed(self.clock.now(), error.to_string());
                 if peer.state.repeats() == Repeats::Unknown {
                     peer.state.answered(Repeats::Never);
                 }
+                peer.state.failed(self.clock.now(), error.to_string());
                 Err(error)
             }
             Ok(answer) => {
