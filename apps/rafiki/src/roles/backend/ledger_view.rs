@@ -182,7 +182,7 @@ mod tests {
         ledger.create_accounts(in_ledger.own_accounts()).await.unwrap();
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
-        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test).unwrap() };
+        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test, &[]).unwrap() };
         let api = router(store, ledger, &backend(), &ground);
         Scene { api, clock, _database: database }
     }
