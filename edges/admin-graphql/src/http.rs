@@ -100,9 +100,18 @@ async fn graphql(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> axu
 }
 
 impl Api {
+    /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under
+    /// its key, for when the client asks again.
     async fn execute(&self, caller: Caller, request: Request) -> (StatusCode, Value) {
-        let response = self.schema.execute(request.data(caller)).await;
-        render(response)
+        let schema = self.schema.clone();
+        match tokio::spawn(async move { schema.execute(request.data(caller)).await }).await {
+            Ok(response) => render(response),
+            Err(error) => {
+                tracing::error!(%error, "an Admin API request broke off");
+                let body = errors(vec![self::error("Internal server error", "INTERNAL_SERVER_ERROR")]);
+                (StatusCode::INTERNAL_SERVER_ERROR, body)
+            }
+        }
     }
 }
 

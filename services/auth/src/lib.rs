@@ -89,6 +89,11 @@ impl Auth {
         &*self.inner.clock
     }
 
+    /// The clock, for those who keep it.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
     /// Whether the database answers.
     pub async fn is_healthy(&self) -> bool {
         self.inner.store.is_answering().await

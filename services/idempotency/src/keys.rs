@@ -161,7 +161,7 @@ impl Keys {
             if self.cache.set_if_absent(name, claim.clone(), self.settings.lease).await.map_err(OnceError::Cache)? {
                 return Ok(Turn::Act(claim));
             }
-            let found = self.settled(name, content, patience).await.map_err(OnceError::Cache)?;
+            let found = self.settled(name, patience).await.map_err(OnceError::Cache)?;
             match found.ok_or(OnceError::UnderWay)?.as_deref().map(serde_json::from_slice::<Entry>) {
                 // The first request failed or died: this one takes its place.
                 None => {}
@@ -171,15 +171,10 @@ impl Keys {
         }
     }
 
-    /// What stands under `name` once nobody is at it, or is with other content; `None` if that takes too long.
-    async fn settled(
-        &self,
-        name: &str,
-        content: &str,
-        patience: Patience,
-    ) -> Result<Option<Option<Bytes>>, CacheError> {
+    /// What stands under `name` once nobody is at it; `None` if that takes too long.
+    async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
         let settled = |found: &Option<Bytes>| match found.as_deref().map(serde_json::from_slice::<Entry>) {
-            Some(Ok(Entry::Taken { content: taken, .. })) => taken != content,
+            Some(Ok(Entry::Taken { .. })) => false,
             _ => true,
         };
         match patience {

@@ -86,7 +86,7 @@ async fn a_repetition_is_told_that_the_first_is_under_way_or_waits_for_its_resul
             other => panic!("{other:?}"),
         }
     }
-    assert!(matches!(ask(&keys, asked(&["t"], "k", &[b"b"]), 2).await, Err(OnceError::OtherContent)));
+    assert!(matches!(ask(&keys, asked(&["t"], "k", &[b"b"]), 2).await, Err(OnceError::UnderWay)));
     let patient = {
         let keys = keys.clone();
         tokio::spawn(async move {

@@ -60,11 +60,12 @@ pub(crate) async fn start(
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
     if !config.manual_migrations {
         store.migrate().await.map_err(failed)?;
+        database.migrate(&shared_cache::MIGRATIONS).await.map_err(failed)?;
     }
     let clock = Arc::clone(&ground.clock);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
-    let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
+    let cache = open_cache(config.redis.as_ref(), &database, Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&ground.entropy);
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;

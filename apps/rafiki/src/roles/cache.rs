@@ -1,21 +1,26 @@
-//! The cache a role shares with its other processes, or keeps to itself.
+//! The cache a role shares with its other processes, and with itself after a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
+use database::Database;
 use config::{RedisSettings, Secret};
-use shared_cache::{InProcessCache, InProcessLimits, RedisCache, RedisTls, SharedCache};
+use shared_cache::{DatabaseCache, DatabaseLimits, RedisCache, RedisTls, SharedCache};
 
 use crate::failure::Failure;
 
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Redis if it is configured, else the memory of this process.
-pub(crate) async fn open_cache(redis: Option<&RedisSettings>, clock: Arc<dyn Clock>) -> Result<SharedCache, Failure> {
+/// Redis if it is configured, else a table in the role's database.
+pub(crate) async fn open_cache(
+    redis: Option<&RedisSettings>,
+    database: &Database,
+    clock: Arc<dyn Clock>,
+) -> Result<SharedCache, Failure> {
     let Some(redis) = redis else {
-        return Ok(SharedCache::InProcess(InProcessCache::new(clock, InProcessLimits::default())));
+        return Ok(SharedCache::Database(DatabaseCache::new(database.clone(), clock, DatabaseLimits::default())));
     };
     let url = redis.url.expose().parse().map_err(|error| Failure::start("REDIS_URL", error))?;
     let pem = |secret: &Secret| secret.expose().as_bytes().to_vec();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::signature;
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use async_trait::async_trait;
 use axum::Router;
@@ -105,7 +104,7 @@ impl Bench {
     /// The signature of `body` by `tenant` now. The clock moves on, so that no two are the same.
     pub(crate) fn sign(&self, tenant: TenantId, body: &Value) -> String {
         self.clock.advance(Duration::from_millis(1));
-        signature::sign(&secret(tenant), 1, self.clock.now(), &signature::canonical(body))
+        admin_signature::sign(&secret(tenant), 1, self.clock.now(), &admin_signature::canonical(body))
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {

@@ -1,6 +1,5 @@
 //! The Admin GraphQL API.
 
-use admin_client::signature;
 use clock::Clock;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
@@ -215,7 +214,7 @@ on_each_database! {
     async fn only_fresh_signatures_of_a_tenant_are_accepted_and_only_once(database) {
         let server = Server::on(database).await;
         let body = json!({"query": "{ grants { edges { cursor } } }"});
-        let sign = |secret, version| signature::sign(secret, version, server.clock.now(), &signature::canonical(&body));
+        let sign = |secret, version| admin_signature::sign(secret, version, server.clock.now(), &admin_signature::canonical(&body));
         let good = sign(OPERATOR_SECRET, 1);
         assert_eq!(server.admin_raw(OPERATOR, &good, body.to_string()).await.status, 200);
         for (tenant, signature) in [
@@ -240,7 +239,7 @@ on_each_database! {
         let server = Server::on(database).await;
         let ask = async |body: Value| {
             server.wait_millis(1);
-            let signed = signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &signature::canonical(&body));
+            let signed = admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(&body));
             let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
             (answer.status.as_u16(), answer.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned())
         };

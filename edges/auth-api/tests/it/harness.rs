@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::signature;
 use async_trait::async_trait;
 use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite, routers};
@@ -183,7 +182,7 @@ impl Server {
     pub(crate) async fn admin(&self, tenant: &str, secret: &str, query: &str) -> Result<Value, String> {
         self.wait_millis(1); // Each request has its own signature.
         let body = json!({"query": query});
-        let signed = signature::sign(secret, 1, self.clock.now(), &signature::canonical(&body));
+        let signed = admin_signature::sign(secret, 1, self.clock.now(), &admin_signature::canonical(&body));
         let answer = self.admin_raw(tenant, &signed, body.to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         let mut answer = answer.json();

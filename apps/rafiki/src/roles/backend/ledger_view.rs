@@ -3,20 +3,20 @@
 //! Not part of the reference. Signed as the Admin API is, for the operator only; shows balances and moves nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use admin_client::signature;
+use admin_signature::Audience;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use clock::Clock;
+use idempotency::{NotAccepted, SignedRequests};
 use ledger::{Account, AccountId, Ledger};
 use payments_model::TenantAsset;
 use payments_store::Store;
 use serde::Deserialize;
 use serde_json::Value;
+use shared_cache::SharedCache;
 use uuid::Uuid;
 
 use crate::pay::ledger_view::AccountView;
@@ -26,11 +26,9 @@ use crate::roles::ground::Ground;
 struct View {
     store: Store,
     ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
     operator: Uuid,
     secret: config::Secret,
-    version: u32,
-    lifetime: Duration,
+    requests: SignedRequests,
 }
 
 #[derive(Deserialize)]
@@ -41,22 +39,33 @@ struct Question {
 }
 
 /// The route, to be merged into the Admin listener.
-pub(crate) fn router(store: Store, ledger: Arc<dyn Ledger>, config: &config::Backend, ground: &Ground) -> Router {
-    let view = View {
-        store,
-        ledger,
-        clock: Arc::clone(&ground.clock),
-        operator: config.operator_tenant_id,
-        secret: config.admin_api.secret.clone(),
+pub(crate) fn router(
+    store: Store,
+    ledger: Arc<dyn Ledger>,
+    cache: SharedCache,
+    config: &config::Backend,
+    ground: &Ground,
+) -> Router {
+    let requests = SignedRequests {
+        audience: Audience::LedgerView,
         version: config.admin_api.signature_version,
         lifetime: config.admin_api.signature_lifetime,
+        cache,
+        clock: Arc::clone(&ground.clock),
     };
+    let secret = config.admin_api.secret.clone();
+    let view = View { store, ledger, operator: config.operator_tenant_id, secret, requests };
     Router::new().route("/ledger/accounts", post(accounts)).with_state(view)
 }
 
 async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if !view.is_operator(&headers, &body) {
-        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    match view.accept(&headers, &body).await {
+        Ok(true) => {}
+        Ok(false) => return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "used signatures cannot be remembered");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
     }
     let Ok(question) = serde_json::from_value::<Question>(body) else {
         return (StatusCode::BAD_REQUEST, "payments must be a list of ids").into_response();
@@ -71,14 +80,16 @@ async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json
 }
 
 impl View {
-    fn is_operator(&self, headers: &HeaderMap, body: &Value) -> bool {
+    /// Whether the operator asks, and for the first time.
+    async fn accept(&self, headers: &HeaderMap, body: &Value) -> Result<bool, shared_cache::CacheError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = text("tenant-id").and_then(|id| Uuid::try_parse(id).ok());
-        let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return false };
-        let canonical = signature::canonical(body);
-        let verdict =
-            signature::verify(header, self.secret.expose(), self.version, self.clock.now(), self.lifetime, &canonical);
-        verdict.is_ok()
+        let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return Ok(false) };
+        match self.requests.accept(header, self.operator, self.secret.expose(), body).await {
+            Ok(()) => Ok(true),
+            Err(NotAccepted::Cache(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Every asset's own accounts, every peer's, and those of the named payments.
@@ -134,12 +145,15 @@ fn kind(code: u16) -> &'static str {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
-    use clock::Timestamp;
+    use admin_signature::{canonical, sign};
+    use clock::{Clock, Timestamp};
     use config::Environment;
     use ledger::{MemoryLedger, TransferId};
     use money::Asset;
     use payments_model::{AssetId, Secret, TenantId};
     use serde_json::json;
+    use shared_cache::{InProcessCache, InProcessLimits};
+    use std::time::Duration;
     use testkit::{TestDatabase, block_on};
     use tower::ServiceExt;
 
@@ -183,7 +197,8 @@ mod tests {
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
         let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test).unwrap() };
-        let api = router(store, ledger, &backend(), &ground);
+        let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), InProcessLimits::default()));
+        let api = router(store, ledger, cache, &backend(), &ground);
         Scene { api, clock, _database: database }
     }
 
@@ -207,7 +222,7 @@ mod tests {
 
     impl Scene {
         async fn ask(&self, tenant: Uuid, secret: &str, at: Timestamp, body: &Value) -> (StatusCode, Value) {
-            let header = signature::sign(secret, 1, at, &signature::canonical(body));
+            let header = sign(secret, 1, at, &canonical(body));
             self.send(tenant, &header, body.to_string()).await
         }
 
@@ -263,10 +278,10 @@ mod tests {
             let old = now.saturating_sub(Duration::from_secs(31));
             assert_eq!(scene.ask(OPERATOR, SECRET, old, &body).await, refused);
             assert_eq!(scene.send(OPERATOR, "", body.to_string()).await, refused);
-            let signed = signature::sign(SECRET, 1, now, &signature::canonical(&body));
+            let signed = sign(SECRET, 1, now, &canonical(&body));
             let other = json!({"payments": [ASSET]}).to_string();
             assert_eq!(scene.send(OPERATOR, &signed, other).await, refused, "signed was another body");
-            let version = signature::sign(SECRET, 2, now, &signature::canonical(&body));
+            let version = sign(SECRET, 2, now, &canonical(&body));
             assert_eq!(scene.send(OPERATOR, &version, body.to_string()).await, refused);
         });
     }

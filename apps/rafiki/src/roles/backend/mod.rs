@@ -75,12 +75,13 @@ pub(crate) async fn start(
     // Migrations run unless the operator runs them; the job tables belong to the same database.
     if !config.manual_migrations {
         database.migrate(&jobs::MIGRATIONS).await.map_err(failed)?;
+        database.migrate(&shared_cache::MIGRATIONS).await.map_err(failed)?;
     }
     let store = Store::open(database.clone()).await.map_err(failed)?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
     let ledger = engine::open(config, ground).await?;
-    let cache = open_cache(config.redis.as_ref(), ground.clock.clone()).await?;
+    let cache = open_cache(config.redis.as_ref(), &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
     let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
@@ -183,7 +184,7 @@ pub(crate) async fn start(
         entropy: ground.entropy.clone(),
         settings: admin_settings(config, operator),
     });
-    let view = ledger_view::router(store.clone(), ledger.clone(), config, ground);
+    let view = ledger_view::router(store.clone(), ledger.clone(), cache.clone(), config, ground);
 
     let mut running = Running::new("backend");
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
