@@ -30,7 +30,6 @@ pub use backend::{
     TokenGrant,
 };
 pub use gate::ShutdownGate;
-pub use once::Once;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 

@@ -1,4 +1,4 @@
-//! Wallet addresses: found by URL, shown as documents and key sets (open-payments sections 6 and 7).
+//! Wallet addresses: found by URL, shown as documents and key sets.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -22,8 +22,8 @@ use crate::settings::OpenPaymentsApi;
 
 /// How long a document may be kept by whoever reads it.
 const DOCUMENT_CACHE: &str = "public, max-age=60";
-/// Keys may be revoked, so they are kept shorter.
-const KEYS_CACHE: &str = "public, max-age=10";
+/// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
+const KEYS_CACHE: &str = "public, no-cache";
 
 /// What no wallet address is longer than.
 const URL_LENGTH_MAX: usize = 2048;
@@ -138,6 +138,23 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     let keys = api.backend.keys(&address).await?;
     let set = JwkSet { keys: keys.iter().filter_map(jwk).collect() };
     cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
+}
+
+/// The keys of a client whose wallet address is served by this instance under its own host, as they are now; `None` for
+/// clients of elsewhere.
+///
+/// Tenants may name other hosts for their addresses. Whether such a host is theirs is known to who calls it.
+pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
+    if is_own(api, url) {
+        return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));
+    }
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    if origin(url) != origin(&api.settings.open_payments_url) {
+        return Ok(None);
+    }
+    let Some(address) = find_active(api, url, Lookup::Now).await? else { return Ok(None) };
+    let keys = api.backend.keys(&address).await?;
+    Ok(Some(JwkSet { keys: keys.iter().filter_map(jwk).collect() }))
 }
 
 /// A stored key that cannot be used by anybody is not published.

@@ -37,6 +37,10 @@ impl ClientDirectory for Published {
         found.cloned().ok_or_else(|| NoSuchClient { reason: "not published".to_owned() })
     }
 
+    async fn key_after(&self, _: &ResourceUrl, _: &str, _: &Jwk) -> Option<Jwk> {
+        None
+    }
+
     async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
         Ok((client.as_str() == CLIENT).then(|| "Alice & Co. +ü".to_owned()))
     }

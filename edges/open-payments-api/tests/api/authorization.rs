@@ -127,9 +127,10 @@ async fn a_client_known_by_its_key_does_not_see_what_others_created() {
 #[tokio::test]
 async fn a_repeat_within_the_second_is_accepted_unless_it_promised_to_be_the_only_one() {
     let world = World::new().await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(world.ask(create()).await.status.as_u16(), 201);
     }
+    world.backend(|state| assert_eq!(state.creations, 3));
     // A signature over the same request that carries a nonce.
     let key = SigningKey::from_seed(&[5; 32]);
     let call = || {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod authorization;
+mod idempotency_keys;
 mod fake_backend;
 mod incoming_payments;
 mod listener;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{get, post};
-use clock::{Clock, ManualClock, Timestamp};
+use clock::{Clock, ManualClock, SystemEntropy, Timestamp};
 use gnap::{AccessType, Action};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use open_payments_api::{OpenPaymentsApi, Settings, ShutdownGate, router};
@@ -168,7 +168,7 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache);
+        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), Arc::new(SystemEntropy), cache);
         let gate = ShutdownGate::default();
         let service = router(api, gate.clone());
         let client = format!("http://{address}/app");

@@ -14,7 +14,7 @@ use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
+use open_payments_api::{OpenPaymentsApi, PaymentsBackend, ShutdownGate};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -164,8 +164,7 @@ pub(crate) async fn start(
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let once = Once::new(cache.clone(), signatures::freshness(&config.signatures).memory());
-    let backend = PaymentsBackend::new(payments.clone(), addresses, once);
+    let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
     let open_payments_api = OpenPaymentsApi::new(
@@ -174,6 +173,7 @@ pub(crate) async fn start(
         introspection,
         client_keys,
         ground.clock.clone(),
+        ground.entropy.clone(),
         cache.clone(),
     );
     let admin = admin_graphql::router(AdminApiParts {
@@ -273,7 +273,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
 fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
     open_payments_api::Settings {
         open_payments_url: config.open_payments_url.to_string(),
-        auth_server_grant_url: config.auth_server_grant_url.to_string(),
+        auth_server_grant_url: config.auth_server_grant_url.clone(),
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
         own_key: signer.jwk().clone(),
