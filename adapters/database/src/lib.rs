@@ -113,11 +113,7 @@ impl Database {
     }
 
     /// Runs one statement that is a transaction of its own. How many rows it changed.
-    pub async fn execute(
-        &self,
-        sql: &str,
-        values: impl IntoIterator<Item = sea_orm::Value>,
-    ) -> Result<u64, Error> {
+    pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
         Ok(writer.execute_raw(statement).await?.rows_affected())

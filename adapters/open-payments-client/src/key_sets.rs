@@ -169,9 +169,10 @@ impl KeySets {
     async fn fetch(&self, wallet_address: &str, cause: Cause) -> Fetched {
         let (turn, at) = (self.turn(), self.clock.now());
         let (lasts, result) = match self.public.keys(wallet_address).await {
-            Ok(Published { document, may_be_kept }) => {
-                (may_be_kept.map_or(self.config.fresh_for, |told| told.min(self.config.fresh_for)), Ok(Arc::new(document)))
-            }
+            Ok(Published { document, may_be_kept }) => (
+                may_be_kept.map_or(self.config.fresh_for, |told| told.min(self.config.fresh_for)),
+                Ok(Arc::new(document)),
+            ),
             Err(error) => (Duration::ZERO, Err(Arc::from(error.to_string()))),
         };
         Fetched { at, turn, lasts, cause, result }

@@ -232,7 +232,8 @@ async fn keys_are_kept_no_longer_than_their_server_says() {
         assert_eq!(fetches.load(Ordering::SeqCst), 2);
     }
     let (alice, _) = changing_keys("no-cache", vec![key(1), key(2)]).await;
-    let sets = KeySets::new(public(Arc::new(ManualClock::at(NOW))), KeySetsConfig::default(), Arc::new(ManualClock::at(NOW)));
+    let sets =
+        KeySets::new(public(Arc::new(ManualClock::at(NOW))), KeySetsConfig::default(), Arc::new(ManualClock::at(NOW)));
     assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(1));
     assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(2), "a revoked key is refused at once");
 }

@@ -94,8 +94,7 @@ impl DatabaseCache {
             ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
             WHERE shared_values.expires_at <= $4";
         let now = self.room_for(&value).await?;
-        let values =
-            [key.into(), value.to_vec().into(), (now + life).as_millis().into(), now.as_millis().into()];
+        let values = [key.into(), value.to_vec().into(), (now + life).as_millis().into(), now.as_millis().into()];
         self.write(sql, values).await
     }
 

@@ -18,8 +18,7 @@ use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 
 /// How long a key is known, and how long a dead process keeps it.
-pub(crate) const KEYS: KeysSettings =
-    KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
+pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 /// How long a repetition waits for the answer to the first.
 const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.

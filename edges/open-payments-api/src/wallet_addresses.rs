@@ -200,8 +200,8 @@ async fn cacheable(response: Response, request: &ApiRequest, policy: &'static st
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ApiError::BAD_REQUEST)?;
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
-    let known = request.headers.get(IF_NONE_MATCH).and_then(|sent| sent.to_str().ok());
-    let unchanged = known.is_some_and(|sent| sent.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let known = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let unchanged = known.flat_map(|line| line.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             parts.headers.insert(name, value);

@@ -45,10 +45,7 @@ mod tests {
     #[test]
     fn an_addressed_body_keeps_what_it_says_and_names_its_audience() {
         let body = addressed(json!({"query": "{whoami{id}}"}), Audience::Backend, "n1");
-        assert_eq!(
-            body,
-            json!({"query": "{whoami{id}}", "extensions": {"audience": "backend", "nonce": "n1"}})
-        );
+        assert_eq!(body, json!({"query": "{whoami{id}}", "extensions": {"audience": "backend", "nonce": "n1"}}));
         assert_eq!(audience_of(&body), Some(&json!("backend")));
         assert_eq!(audience_of(&json!({"query": "{whoami{id}}"})), None);
         assert_eq!(audience_of(&json!([1])), None);

@@ -95,7 +95,13 @@ impl SignatureInput {
             _ => None,
         }))?;
         let canonical = list.serialize().filter(|canonical| canonical != raw);
-        Ok(Self { label: label.to_owned(), components, parameters: structured_parameters(inner), raw: raw.to_owned(), canonical })
+        Ok(Self {
+            label: label.to_owned(),
+            components,
+            parameters: structured_parameters(inner),
+            raw: raw.to_owned(),
+            canonical,
+        })
     }
 
     /// Identifiers with or without quotes, separated by single spaces; parameters separated by semicolons.

@@ -61,7 +61,9 @@ impl TargetOrigin {
                 let host = self.host(headers);
                 match (host.is_some_and(|host| host.eq_ignore_ascii_case(authority)), others) {
                     (true, _) | (false, OtherHosts::TakenForIt) => Ok(format!("{origin}{raw_target}")),
-                    (false, OtherHosts::Direct) => Ok(format!("http://{}{raw_target}", host.ok_or(TargetError::NoHost)?)),
+                    (false, OtherHosts::Direct) => {
+                        Ok(format!("http://{}{raw_target}", host.ok_or(TargetError::NoHost)?))
+                    }
                     (false, OtherHosts::Refused) => {
                         Err(if host.is_some() { TargetError::ForeignHost } else { TargetError::NoHost })
                     }

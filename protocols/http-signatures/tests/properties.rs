@@ -7,8 +7,8 @@ use std::time::Duration;
 use clock::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_signatures::{
-    Freshness, Jwk, JwkSet, OtherHosts, SignedRequest, Signer, SigningKey, TargetOrigin, content_digest, key_id, parse_json,
-    to_compact_json, verify,
+    Freshness, Jwk, JwkSet, OtherHosts, SignedRequest, Signer, SigningKey, TargetOrigin, content_digest, key_id,
+    parse_json, to_compact_json, verify,
 };
 use proptest::prelude::*;
 

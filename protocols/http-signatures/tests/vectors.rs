@@ -51,7 +51,8 @@ fn every_vector_is_decided_as_the_profile_demands() {
 #[test]
 fn several_header_lines_are_equal_to_one_with_commas() {
     let vectors = vectors();
-    let vector = vectors["vectors"].as_array().unwrap().iter().find(|v| text(v, "id") == "diff-second-signature").unwrap();
+    let vector =
+        vectors["vectors"].as_array().unwrap().iter().find(|v| text(v, "id") == "diff-second-signature").unwrap();
     let mut split = headers(vector);
     for name in ["signature", "signature-input"] {
         let line = split.remove(name).unwrap();
@@ -85,7 +86,8 @@ fn a_signature_with_a_nonce_is_the_only_one_of_its_kind_and_verifies() {
     let (first, second) = (sign("n1"), sign("n2"));
     assert_ne!(first["signature"], second["signature"]);
     for (headers, nonce) in [(first, "n1"), (second, "n2")] {
-        let request = SignedRequest { method: "POST", target_uri: "https://a.example/", headers: &headers, body: b"{}" };
+        let request =
+            SignedRequest { method: "POST", target_uri: "https://a.example/", headers: &headers, body: b"{}" };
         let verified = verify(request, signer.jwk(), Freshness::default(), now).unwrap();
         assert_eq!(verified.nonce.as_deref(), Some(nonce));
     }

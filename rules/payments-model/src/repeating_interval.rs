@@ -202,7 +202,6 @@ fn parse_instant(text: &str) -> Option<DateTime> {
     text.parse().ok()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -173,9 +173,9 @@ impl Keys {
 
     /// What stands under `name` once nobody is at it; `None` if that takes too long.
     async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
-        let settled = |found: &Option<Bytes>| match found.as_deref().map(serde_json::from_slice::<Entry>) {
-            Some(Ok(Entry::Taken { .. })) => false,
-            _ => true,
+        let settled = |found: &Option<Bytes>| {
+            let entry = found.as_deref().map(serde_json::from_slice::<Entry>);
+            !matches!(entry, Some(Ok(Entry::Taken { .. })))
         };
         match patience {
             Patience::UpTo(limit) => self.cache.wait_until(name, limit, settled).await,

@@ -35,9 +35,8 @@ async fn ask(keys: &Keys, asked: Asked<'_>, made: u32) -> Result<Once<u32, u32>,
 /// Two processes on the database: each with a pool and a cache of its own.
 async fn two_processes(database: &TestDatabase, clock: &Arc<ManualClock>) -> [SharedCache; 2] {
     database.migrate(&MIGRATIONS).await.unwrap();
-    let cache = |database| {
-        SharedCache::Database(DatabaseCache::new(database, clock.clone(), DatabaseLimits::default()))
-    };
+    let cache =
+        |database| SharedCache::Database(DatabaseCache::new(database, clock.clone(), DatabaseLimits::default()));
     [cache((**database).clone()), cache(database.connect_again().await)]
 }
 
@@ -79,7 +78,8 @@ async fn a_repetition_is_told_that_the_first_is_under_way_or_waits_for_its_resul
     };
     loop {
         // Until the first has its claim, this one would be the first.
-        let told = keys.once(asked(&["t"], "k", &[b"a"]), Patience::None, async { Err::<u32, _>("first") }, |made| *made);
+        let told =
+            keys.once(asked(&["t"], "k", &[b"a"]), Patience::None, async { Err::<u32, _>("first") }, |made| *made);
         match told.await {
             Err(OnceError::UnderWay) => break,
             Err(OnceError::Action("first")) => tokio::task::yield_now().await,

@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_and_time_with_an_offset_is_refused() {
-        for text in ["", "2026-01-01T00:00:00", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "10000-01-01T00:00:00Z"] {
+        for text in ["", "2026-01-01T00:00:00", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "10000-01-01T00:00:00Z"]
+        {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use database::Database;
 use config::{RedisSettings, Secret};
+use database::Database;
 use shared_cache::{DatabaseCache, DatabaseLimits, RedisCache, RedisTls, SharedCache};
 
 use crate::failure::Failure;

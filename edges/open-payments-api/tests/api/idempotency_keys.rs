@@ -24,11 +24,7 @@ fn outgoing() -> Call {
 
 /// Every operation that creates something, and the right it needs.
 fn creations() -> [(AccessType, fn() -> Call); 3] {
-    [
-        (AccessType::IncomingPayment, incoming),
-        (AccessType::Quote, quote),
-        (AccessType::OutgoingPayment, outgoing),
-    ]
+    [(AccessType::IncomingPayment, incoming), (AccessType::Quote, quote), (AccessType::OutgoingPayment, outgoing)]
 }
 
 async fn keyed(world: &World, call: Call, key: &str) -> Answer {
@@ -123,4 +119,20 @@ async fn an_unusable_key_is_refused_before_anything_happens() {
     }
     assert_eq!(keyed(&world, incoming(), &"k".repeat(255)).await.status.as_u16(), 201);
     assert_eq!(made(&world), 1);
+}
+
+#[tokio::test]
+async fn a_request_whose_client_hangs_up_is_carried_out() {
+    let world = World::new().await;
+    {
+        let mut answer = std::pin::pin!(world.send(incoming().signed(&world)));
+        let begun = std::future::poll_fn(|context| std::task::Poll::Ready(answer.as_mut().poll(context).is_pending()));
+        assert!(begun.await, "it waits for the authorization server when its client hangs up");
+    }
+    let carried_out = async {
+        while made(&world) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), carried_out).await.unwrap();
 }

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod authorization;
-mod idempotency_keys;
 mod fake_backend;
+mod idempotency_keys;
 mod incoming_payments;
 mod listener;
 mod outgoing_payments;

@@ -100,6 +100,12 @@ impl Call {
         self
     }
 
+    /// A further line of a header.
+    pub(crate) fn also(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
@@ -168,7 +174,15 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), Arc::new(SystemEntropy), cache);
+        let api = OpenPaymentsApi::new(
+            settings,
+            backend.clone(),
+            introspection,
+            client_keys,
+            clock.clone(),
+            Arc::new(SystemEntropy),
+            cache,
+        );
         let gate = ShutdownGate::default();
         let service = router(api, gate.clone());
         let client = format!("http://{address}/app");

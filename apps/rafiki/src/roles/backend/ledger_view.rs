@@ -143,9 +143,9 @@ fn kind(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use admin_signature::{canonical, sign};
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
-    use admin_signature::{canonical, sign};
     use clock::{Clock, Timestamp};
     use config::Environment;
     use ledger::{MemoryLedger, TransferId};
@@ -283,6 +283,17 @@ mod tests {
             assert_eq!(scene.send(OPERATOR, &signed, other).await, refused, "signed was another body");
             let version = sign(SECRET, 2, now, &canonical(&body));
             assert_eq!(scene.send(OPERATOR, &version, body.to_string()).await, refused);
+        });
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        block_on(async {
+            let scene = scene().await;
+            let body = json!({});
+            let signed = sign(SECRET, 1, scene.clock.now(), &canonical(&body));
+            assert_eq!(scene.send(OPERATOR, &signed, body.to_string()).await.0, StatusCode::OK);
+            assert_eq!(scene.send(OPERATOR, &signed, body.to_string()).await.0, StatusCode::UNAUTHORIZED);
         });
     }
 
