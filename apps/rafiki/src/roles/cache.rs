@@ -6,7 +6,9 @@ use std::time::Duration;
 use clock::Clock;
 use config::{RedisSettings, Secret};
 use database::Database;
-use shared_cache::{DatabaseCache, DatabaseLimits, RedisCache, RedisTls, SharedCache};
+use shared_cache::{
+    DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, RedisCache, RedisTls, SharedCache,
+};
 
 use crate::failure::Failure;
 
@@ -31,4 +33,15 @@ pub(crate) async fn open_cache(
     });
     let settings = shared_cache::RedisSettings { url, tls, time_limit: TIME_LIMIT };
     RedisCache::connect(settings).await.map(SharedCache::Redis).map_err(|error| Failure::start("Redis", error))
+}
+
+/// For what strangers cause and may be lost without harm: Redis where the role has it, else the memory of this process,
+/// so that nobody outside makes a database write.
+pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache {
+    match shared {
+        SharedCache::Redis(_) => shared.clone(),
+        SharedCache::Database(_) | SharedCache::InProcess(_) => {
+            SharedCache::InProcess(InProcessCache::new(clock, InProcessLimits::default()))
+        }
+    }
 }

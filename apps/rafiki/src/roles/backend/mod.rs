@@ -30,7 +30,7 @@ use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
-use super::cache::open_cache;
+use super::cache::{lossy, open_cache};
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
@@ -158,7 +158,7 @@ pub(crate) async fn start(
     let addresses = WalletAddressLookup {
         store: store.clone(),
         webhooks,
-        cache: cache.clone(),
+        cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         operator_tenant: operator,
