@@ -4,6 +4,7 @@
 
 mod database_cache;
 mod in_process;
+mod limiter;
 mod redis_cache;
 mod wakers;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 pub use database_cache::{DatabaseCache, DatabaseLimits, MIGRATIONS};
 pub use in_process::{InProcessCache, InProcessLimits};
+pub use limiter::{Limiter, Lockout, Rate, TooMany};
 pub use redis_cache::{RedisCache, RedisSettings, RedisTls};
 use wakers::Waiter;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use admin_signature::Audience;
 use axum::http::HeaderMap;
+use http_kit::graphql;
 use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::TenantId;
@@ -32,6 +33,22 @@ impl From<NotAccepted> for Unauthenticated {
         match why {
             NotAccepted::Cache(error) => Self::Cache(error),
             why => Self::NotAccepted(why),
+        }
+    }
+}
+
+impl From<Unauthenticated> for graphql::Unauthenticated {
+    fn from(why: Unauthenticated) -> Self {
+        match why {
+            Unauthenticated::Database(_) | Unauthenticated::Cache(_) => {
+                let error = &why as &dyn std::error::Error;
+                tracing::error!(error, "an Admin API request could not be authenticated");
+                Self::Unavailable
+            }
+            why => {
+                tracing::debug!(%why, "an Admin API request was not authenticated");
+                Self::Unauthorized
+            }
         }
     }
 }

@@ -47,8 +47,5 @@ async fn answer(api: &OpenPaymentsApi, request: Request) -> Result<Response, Api
 }
 
 async fn health(api: &OpenPaymentsApi) -> Response {
-    match api.backend.ping().await {
-        Ok(()) => (StatusCode::OK, "OK").into_response(),
-        Err(error) => ApiError::from(error).into_response(),
-    }
+    http_kit::answers_in_time(api.backend.ping()).await
 }

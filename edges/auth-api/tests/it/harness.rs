@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite, routers};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
@@ -14,6 +14,7 @@ use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
 use gnap::ResourceUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
