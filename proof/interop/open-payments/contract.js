@@ -55,9 +55,17 @@ function check(method, url, status, text) {
 /** Lets every `fetch` of this process that goes to one of `origins` pass the checks. */
 export function watch(origins) {
   const plain = globalThis.fetch
+  /** What a proxy does that speaks TLS to clients and plain HTTP to the servers behind it. */
+  const throughProxy = async (request) => {
+    const headers = new Headers(request.headers)
+    headers.set('x-forwarded-proto', 'https')
+    const body = request.body ? await request.arrayBuffer() : undefined
+    return plain(request.url.replace('https:', 'http:'), { method: request.method, headers, body })
+  }
   globalThis.fetch = async (input, init) => {
     const method = input.method ?? init?.method ?? 'GET'
-    const response = await plain(input, init)
+    const isSecure = typeof input.url === 'string' && input.url.startsWith('https:')
+    const response = isSecure ? await throughProxy(input) : await plain(input, init)
     if (origins.includes(new URL(response.url).origin) && !new URL(response.url).pathname.startsWith('/interact/')) {
       check(method, response.url, response.status, await response.clone().text())
     }

@@ -11,7 +11,7 @@ import { admin, decide, startPlayground } from './playground.js'
 
 const { createAuthenticatedClient, createUnauthenticatedClient, isPendingGrant } = openPayments
 
-const { stop, cloudNine, happyLife } = await startPlayground()
+const { stop, cloudNine, happyLife } = await startPlayground({ TRUST_PROXY: 'true' })
 watch([cloudNine, happyLife].flatMap(({ openPayments, auth }) => [openPayments, auth]))
 
 const KEY = `interop-${randomUUID()}`
@@ -200,6 +200,12 @@ const steps = {
     assert.equal((await client.incomingPayment.get({ url: made.id, accessToken })).id, made.id)
     const list = await client.incomingPayment.list({ url: state.payee.resourceServer, walletAddress: payee, accessToken })
     assert.deepEqual(list.result.map(({ id }) => id), [made.id])
+  },
+  'a client that insists on https reaches the playground through a proxy': async () => {
+    const secure = await createAuthenticatedClient({ walletAddressUrl: payer, privateKey: state.key.privateKey, keyId: KEY })
+    const read = await secure.incomingPayment.get({ url: state.open.id, accessToken: state.incomingToken })
+    assert.equal(read.id, state.open.id)
+    assert.ok(state.open.id.startsWith('https:'))
   },
   'a token is rotated, and the old one is worth nothing': async () => {
     const rotated = await state.client.token.rotate({ url: state.incomingManage, accessToken: state.incomingToken })

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use config::Mode;
+use http_kit::graphql::Introspection;
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::SharedCache;
 use tokio::net::TcpListener;
 
-use super::cache::open_cache;
+use super::cache::{self, open_cache};
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
@@ -60,12 +61,12 @@ pub(crate) async fn start(
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
     if !config.manual_migrations {
         store.migrate().await.map_err(failed)?;
-        database.migrate(&shared_cache::MIGRATIONS).await.map_err(failed)?;
+        cache::migrate(&database).await.map_err(failed)?;
     }
     let clock = Arc::clone(&ground.clock);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
-    let cache = open_cache(config.redis.as_ref(), &database, Arc::clone(&clock)).await?;
+    let cache = open_cache(config.redis.as_ref(), &config.database, &database, Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&ground.entropy);
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;

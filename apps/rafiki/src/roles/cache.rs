@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use config::{RedisSettings, Secret};
-use database::Database;
+use config::{DatabaseUrl, RedisSettings, Secret};
+use database::{Database, Dialect, Durability, Options};
 use shared_cache::{
-    DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, RedisCache, RedisTls, SharedCache,
+    DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, MIGRATIONS, RedisCache, RedisTls, SharedCache,
 };
 
 use crate::failure::Failure;
@@ -15,14 +15,19 @@ use crate::failure::Failure;
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Redis if it is configured, else a table in the role's database.
+/// Redis if it is configured, else a table in the role's database at `url`; beside it, if that is a file.
 pub(crate) async fn open_cache(
     redis: Option<&RedisSettings>,
+    url: &DatabaseUrl,
     database: &Database,
     clock: Arc<dyn Clock>,
 ) -> Result<SharedCache, Failure> {
     let Some(redis) = redis else {
-        return Ok(SharedCache::Database(DatabaseCache::new(database.clone(), clock, DatabaseLimits::default())));
+        let database = match database.dialect() {
+            Dialect::Postgres => database.clone(),
+            Dialect::Sqlite => open_file(&url.sibling("shared")).await?,
+        };
+        return Ok(SharedCache::Database(DatabaseCache::new(database, clock, DatabaseLimits::default())));
     };
     let url = redis.url.expose().parse().map_err(|error| Failure::start("REDIS_URL", error))?;
     let pem = |secret: &Secret| secret.expose().as_bytes().to_vec();
@@ -44,4 +49,22 @@ pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache 
             SharedCache::InProcess(InProcessCache::new(clock, InProcessLimits::default()))
         }
     }
+}
+
+/// Makes the table where the role's database holds it.
+pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> {
+    match database.dialect() {
+        Dialect::Postgres => database.migrate(&MIGRATIONS).await,
+        Dialect::Sqlite => Ok(()),
+    }
+}
+
+/// A file of its own, so that nobody waits for the one writer of the role's file, and without waiting for the disk: what
+/// is remembered here outlives the process, and a loss of power takes its last moments along.
+async fn open_file(url: &DatabaseUrl) -> Result<Database, Failure> {
+    let failed = |error| Failure::start("the shared values", format!("{error} ({url})"));
+    let options = Options { durability: Durability::ProcessEnd, sqlite_readers: 1, ..Options::default() };
+    let database = Database::connect(url.expose(), &options).await.map_err(failed)?;
+    database.migrate(&MIGRATIONS).await.map_err(failed)?;
+    Ok(database)
 }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
+use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{OpenPaymentsApi, PaymentsBackend, ShutdownGate};
+use open_payments_api::{OpenPaymentsApi, PaymentsBackend};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -30,7 +31,7 @@ use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
-use super::cache::{lossy, open_cache};
+use super::cache::{self, lossy, open_cache};
 use super::ground::{Ground, bind, open};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
@@ -75,13 +76,13 @@ pub(crate) async fn start(
     // Migrations run unless the operator runs them; the job tables belong to the same database.
     if !config.manual_migrations {
         database.migrate(&jobs::MIGRATIONS).await.map_err(failed)?;
-        database.migrate(&shared_cache::MIGRATIONS).await.map_err(failed)?;
+        cache::migrate(&database).await.map_err(failed)?;
     }
     let store = Store::open(database.clone()).await.map_err(failed)?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
     let ledger = engine::open(config, ground).await?;
-    let cache = open_cache(config.redis.as_ref(), &database, ground.clock.clone()).await?;
+    let cache = open_cache(config.redis.as_ref(), &config.database, &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
     let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
