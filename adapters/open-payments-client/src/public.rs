@@ -87,7 +87,7 @@ mod tests {
     fn the_time_a_document_may_be_kept_is_read_from_its_headers() {
         let kept = |lines: &[(&'static str, &str)]| {
             let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            may_be_kept(&HeaderMap::from_iter(headers)).map(|time| time.as_secs())
+            may_be_kept(&headers.collect::<HeaderMap>()).map(|time| time.as_secs())
         };
         let control = |value| kept(&[("cache-control", value)]);
         assert_eq!(kept(&[]), None);
