@@ -180,12 +180,12 @@ pub(crate) async fn start(
     let admin = admin_graphql::router(AdminApiParts {
         administration,
         payments: payments.clone(),
-        cache,
+        cache: cache.clone(),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         settings: admin_settings(config, operator),
     });
-    let view = ledger_view::router(store.clone(), ledger.clone(), cache.clone(), config, ground);
+    let view = ledger_view::router(store.clone(), ledger.clone(), cache, config, ground);
 
     let mut running = Running::new("backend");
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
