@@ -245,7 +245,7 @@ const steps = {
   },
   'every answer was as the published documents say': async () => {
     assert.deepEqual(seen.problems, [])
-    assert.ok(seen.answers > 60, `${seen.answers} answers checked`)
+    assert.ok(seen.answers >= 50, `${seen.answers} answers checked`)
     assert.ok(seen.refusals >= 10, `${seen.refusals} refusals checked`)
   }
 }
