@@ -159,9 +159,12 @@ const steps = {
     const back = await list({ last: 3, cursor: rest.pagination.startCursor })
     assert.deepEqual(back.result.map(({ id }) => id), first.result.map(({ id }) => id))
   },
-  'what a grant has spent is told, and its limit holds': async () => {
+  'what a grant has spent is what was debited': async () => {
     const spent = await state.client.outgoingPayment.getGrantSpentAmounts({ url: state.payer.resourceServer, accessToken: state.outgoingToken })
     assert.equal(Number(spent.spentDebitAmount.value), 600 + Number(state.quote.debitAmount.value))
+  },
+  'the limit of a grant holds to the last cent': async () => {
+    const spent = await state.client.outgoingPayment.getGrantSpentAmounts({ url: state.payer.resourceServer, accessToken: state.outgoingToken })
     const rest = 4000 - Number(spent.spentDebitAmount.value)
     await refused(403, pay(state.outgoingToken, { incomingPayment: state.open.id, debitAmount: usd(rest + 1) }))
     await pay(state.outgoingToken, { incomingPayment: state.open.id, debitAmount: usd(rest) })
