@@ -65,11 +65,9 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut lines = headers.get_all("idempotency-key").iter();
     let Some(line) = lines.next() else { return Ok(None) };
     let key = line.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
-    match (key, lines.next()) {
-        (Some(key), None) => Ok(Some(key)),
-        _ => {
-            let problem = format!("Idempotency-Key must be sent once, with 1 to {KEY_MAX} printable characters");
-            Err(ApiError::new(StatusCode::BAD_REQUEST, problem))
-        }
+    if let (Some(key), None) = (key, lines.next()) {
+        return Ok(Some(key));
     }
+    let problem = format!("Idempotency-Key must be sent once, with 1 to {KEY_MAX} printable characters");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, problem))
 }
