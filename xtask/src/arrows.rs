@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 22] = [
+const SAME_FLOOR: [(&str, &[&str]); 23] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -21,6 +21,7 @@ const SAME_FLOOR: [(&str, &[&str]); 22] = [
     ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),
     ("auth-store", &["database"]),
+    ("shared-cache", &["database"]),
     ("rates", &["outbound-http"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),

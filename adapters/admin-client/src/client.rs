@@ -3,11 +3,11 @@
 //! Not a retry policy: repeating is the caller's, with the same idempotency key.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use admin_signature::{Audience, addressed, canonical, sign};
 use bytes::Bytes;
-use clock::{Clock, Timestamp};
+use clock::{Clock, Entropy, SystemEntropy};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use outbound_http::{Outbound, Request};
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use crate::AdminError;
 use crate::error::GraphQlError;
-use crate::{AdminError, signature};
 
 /// Creating a receiver asks another institution, which may be slow.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -42,7 +42,6 @@ pub struct AdminClient {
     credentials: Arc<Credentials>,
     http: Outbound,
     clock: Arc<dyn Clock>,
-    last_signed: Arc<AtomicI64>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +55,7 @@ struct Answer {
 impl AdminClient {
     /// A client of the API at `endpoint` (the whole URL, `…/graphql`).
     pub fn new(endpoint: Url, credentials: Credentials, http: Outbound, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint, credentials: Arc::new(credentials), http, clock, last_signed: Arc::default() }
+        Self { endpoint, credentials: Arc::new(credentials), http, clock }
     }
 
     /// The tenant this client speaks as.
@@ -72,9 +71,10 @@ impl AdminClient {
         path: &str,
     ) -> Result<T, AdminError> {
         let unexpected = |what: String| AdminError::Unexpected(what);
-        let body = signature::canonical(&json!({"query": document, "variables": variables}));
+        let body = json!({"query": document, "variables": variables});
+        let request = self.signed(&self.endpoint, body, Audience::Backend);
         let answer: Answer = {
-            let response = self.http.send(self.signed(body)).await.map_err(|error| AdminError::Unreachable {
+            let response = self.http.send(request).await.map_err(|error| AdminError::Unreachable {
                 endpoint: self.endpoint.to_string(),
                 reason: error.to_string(),
             })?;
@@ -98,19 +98,16 @@ impl AdminClient {
         serde_json::from_value(found).map_err(|error| unexpected(format!("{path}: {error}")))
     }
 
-    /// The time, a millisecond later than the last one signed if need be: the server takes two equal requests
-    /// signed at one instant for a replay.
-    fn signing_time(&self) -> Timestamp {
-        let now = self.clock.now().as_millis();
-        let later = |last: i64| Some(now.max(last.saturating_add(1)));
-        let last = self.last_signed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
-        Timestamp::from_millis(last.map_or(now, |last| now.max(last.saturating_add(1))))
-    }
-
-    fn signed(&self, body: String) -> Request {
+    /// A request that posts `body` to `url`, signed for `audience`.
+    ///
+    /// Two equal bodies signed by two processes within a millisecond would have equal signatures, and a server takes
+    /// the second for a replay. So each body gets a text that no other has.
+    pub fn signed(&self, url: &Url, body: Value, audience: Audience) -> Request {
         let credentials = &self.credentials;
-        let header = signature::sign(&credentials.secret, credentials.signature_version, self.signing_time(), &body);
-        let mut request = Request::new(Method::POST, self.endpoint.clone())
+        let unique = SystemEntropy.uuid().simple().to_string();
+        let body = canonical(&addressed(body, audience, &unique));
+        let header = sign(&credentials.secret, credentials.signature_version, self.clock.now(), &body);
+        let mut request = Request::new(Method::POST, url.clone())
             .configured()
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(Bytes::from(body))

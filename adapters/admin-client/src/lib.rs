@@ -6,7 +6,6 @@ mod client;
 mod documents;
 mod error;
 mod operations;
-pub mod signature;
 mod types;
 
 pub use client::{AdminClient, Credentials};

@@ -1,5 +1,7 @@
 //! Every document of the client is valid under the published schema.
 
+use std::collections::BTreeSet;
+
 use admin_client::DOCUMENTS;
 use apollo_compiler::{ExecutableDocument, Schema};
 
@@ -18,4 +20,19 @@ fn a_document_with_an_unknown_field_would_be_found() {
     let schema = Schema::parse_and_validate(include_str!("../schema/backend.graphql"), "backend.graphql").unwrap();
     let document = "query { whoami { secret } }";
     assert!(ExecutableDocument::parse_and_validate(&schema, document, "document.graphql").is_err());
+}
+
+/// A signature says nothing of the API it is for, and clients of the original name none in the body either. What keeps a
+/// request to one API from having an effect at the other is that they have no operation in common.
+#[test]
+fn no_operation_of_the_backends_api_exists_at_the_authorization_server() {
+    let operations = |text: &str| -> BTreeSet<String> {
+        let schema = Schema::parse_and_validate(text, "schema.graphql").unwrap();
+        let roots = ["Query", "Mutation"].map(|name| schema.get_object(name).unwrap());
+        roots.iter().flat_map(|root| root.fields.keys()).map(ToString::to_string).collect()
+    };
+    let backend = operations(include_str!("../schema/backend.graphql"));
+    let auth = operations(include_str!("../../../edges/auth-api/tests/auth.graphql"));
+    assert!(backend.len() > 50 && auth.len() >= 3);
+    assert_eq!(backend.intersection(&auth).collect::<Vec<_>>(), Vec::<&String>::new());
 }

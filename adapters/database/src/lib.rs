@@ -17,7 +17,9 @@ pub use sea_orm;
 pub use transaction::WriteTransaction;
 pub use wake::Subscription;
 
-use sea_orm::{DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
 use wake::Wakeups;
 
 /// Which SQL is spoken.
@@ -108,6 +110,18 @@ impl Database {
         };
         let transaction = self.inner.writer.begin_with_options(options).await?;
         Ok(WriteTransaction::new(transaction, self.inner.dialect, Arc::clone(&self.inner.wakeups)))
+    }
+
+    /// Runs one statement that is a transaction of its own. How many rows it changed.
+    pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
+        let writer = &self.inner.writer;
+        let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+        Ok(writer.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
+    pub fn wake(&self, topic: &str) {
+        self.inner.wakeups.wake(topic.to_owned());
     }
 
     /// Waits for [`WriteTransaction::wake_on_commit`] of `topic`, in this process and, on Postgres, in any other.

@@ -1,24 +1,27 @@
 //! The key a client signs with, found at its wallet address and remembered for a short time.
 //!
-//! Clients choose these URLs, so look-ups are bounded in number, and failures are remembered too. Concurrent look-ups of
-//! one client share one fetch.
+//! Never longer than the server of the keys allows (`Cache-Control`, RFC 9111 section 5.2.2), so that a key it no longer
+//! publishes is refused. Clients choose these URLs, so look-ups are bounded in number, and failures are remembered too.
+//! Concurrent look-ups of one client share one fetch.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
 use http_signatures::{Jwk, JwkSet};
 use tokio::sync::Semaphore;
 
-use crate::error::ClientError;
 use crate::key_memory::KeyMemory;
-use crate::public::PublicResources;
+use crate::public::{PublicResources, Published};
 
 /// How long keys are remembered.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySetsConfig {
-    /// How long a key set is used.
+    /// How long a key set is used at most; its server may allow less.
     pub fresh_for: Duration,
+    /// How long a set is not fetched again because a signature did not verify with it.
+    pub recheck_after: Duration,
     /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a third time.
     pub retry_after: Duration,
     /// How many octets of clients' names and keys are remembered.
@@ -31,6 +34,7 @@ impl Default for KeySetsConfig {
     fn default() -> Self {
         Self {
             fresh_for: Duration::from_mins(1),
+            recheck_after: Duration::from_secs(1),
             retry_after: Duration::from_secs(10),
             octets_max: 16 << 20,
             fetches_max: 256,
@@ -67,6 +71,8 @@ pub struct KeySets {
     config: KeySetsConfig,
     slots: KeyMemory<Slot>,
     fetches: Semaphore,
+    /// Counts look-ups and fetches, to tell which began first.
+    turns: AtomicU64,
 }
 
 /// One client. The lock is held while its keys are fetched, so that others wait for that fetch.
@@ -75,6 +81,10 @@ type Slot = tokio::sync::Mutex<Option<Fetched>>;
 #[derive(Clone, Debug)]
 struct Fetched {
     at: Timestamp,
+    /// The turn in which the fetch began.
+    turn: u64,
+    /// How long its server lets it be used.
+    lasts: Duration,
     cause: Cause,
     result: Result<Arc<JwkSet>, Arc<str>>,
 }
@@ -99,21 +109,16 @@ impl KeySets {
     /// Looks keys up through `public`.
     pub fn new(public: PublicResources, config: KeySetsConfig, clock: Arc<dyn Clock>) -> Self {
         let slots = KeyMemory::new(config.octets_max, config.fresh_for.max(config.retry_after));
-        Self { public, clock, slots, fetches: Semaphore::new(config.fetches_max), config }
+        let fetches = Semaphore::new(config.fetches_max);
+        Self { public, clock, config, slots, fetches, turns: AtomicU64::new(0) }
     }
 
     /// The key named `key_id` of the client `wallet_address`.
     ///
     /// A set that lacks the key is fetched once more, so that a client may sign with a key it has just published.
     pub async fn find(&self, wallet_address: &str, key_id: &str) -> Result<Jwk, KeyLookupError> {
-        let slot = self.slots.of(wallet_address, self.clock.now());
-        let mut entry = slot.lock().await;
-        let fetched = match entry.take().map(|known| self.judge(known, key_id)) {
-            Some(Use::AsItIs(known)) => known,
-            Some(Use::Refresh) => self.fetch(wallet_address, Cause::LacksKey).await,
-            Some(Use::Replace) | None => self.fetch(wallet_address, Cause::Unknown).await,
-        };
-        let fetched = entry.insert(fetched).clone();
+        let asked = self.turn();
+        let fetched = self.fetched(wallet_address, |known| self.judge(known, key_id, asked)).await;
         match fetched.result {
             Err(reason) => Err(KeyLookupError::NotRetrieved { wallet_address: wallet_address.to_owned(), reason }),
             Ok(set) => set.get(key_id).cloned().ok_or_else(|| KeyLookupError::UnknownKey {
@@ -123,10 +128,44 @@ impl KeySets {
         }
     }
 
-    fn judge(&self, known: Fetched, key_id: &str) -> Use {
+    /// The key named `key_id` after a signature did not verify with `failed`, if it is another key by now.
+    ///
+    /// A client may have replaced a key under the same name. Its set is fetched again for this, now and then.
+    pub async fn find_again(&self, wallet_address: &str, key_id: &str, failed: &Jwk) -> Option<Jwk> {
+        let other = |known: &Fetched| {
+            let key = known.result.as_ref().ok().and_then(|set| set.get(key_id));
+            key.filter(|key| *key != failed).cloned()
+        };
+        let fetched = self
+            .fetched(wallet_address, |known| {
+                let age = self.clock.now().saturating_since(known.at);
+                let checked = other(&known).is_some() || age < self.config.recheck_after;
+                if checked { Use::AsItIs(known) } else { Use::Replace }
+            })
+            .await;
+        other(&fetched)
+    }
+
+    /// What is known of a client as `judge` decides, or fetched now.
+    async fn fetched(&self, wallet_address: &str, judge: impl FnOnce(Fetched) -> Use) -> Fetched {
+        let slot = self.slots.of(wallet_address, self.clock.now());
+        let mut entry = slot.lock().await;
+        let fetched = match entry.take().map(judge) {
+            Some(Use::AsItIs(known)) => known,
+            Some(Use::Refresh) => self.fetch(wallet_address, Cause::LacksKey).await,
+            Some(Use::Replace) | None => self.fetch(wallet_address, Cause::Unknown).await,
+        };
+        entry.insert(fetched).clone()
+    }
+
+    fn judge(&self, known: Fetched, key_id: &str, asked: u64) -> Use {
+        if known.turn > asked {
+            // Fetched while this look-up waited for its turn: nothing can be newer.
+            return Use::AsItIs(known);
+        }
         let age = self.clock.now().saturating_since(known.at);
         let lasts = match (&known.result, known.cause) {
-            (Ok(set), _) if set.get(key_id).is_some() => self.config.fresh_for,
+            (Ok(set), _) if set.get(key_id).is_some() => known.lasts,
             // Asking again for every name somebody invents would let strangers make us knock at others' doors.
             (Ok(_), Cause::LacksKey) | (Err(_), _) => self.config.retry_after,
             (Ok(_), Cause::Unknown) => return Use::Refresh,
@@ -135,13 +174,22 @@ impl KeySets {
     }
 
     async fn fetch(&self, wallet_address: &str, cause: Cause) -> Fetched {
-        // Never closed, so there is always a turn.
-        let _turn = self.fetches.acquire().await;
-        let result = self.public.keys(wallet_address).await;
-        let result = result.map(Arc::new).map_err(|error: ClientError| Arc::from(error.to_string()));
-        let at = self.clock.now();
+        // Never closed, so there is always a place.
+        let _place = self.fetches.acquire().await;
+        let (turn, at) = (self.turn(), self.clock.now());
+        let (lasts, result) = match self.public.keys(wallet_address).await {
+            Ok(Published { document, may_be_kept }) => (
+                may_be_kept.map_or(self.config.fresh_for, |told| told.min(self.config.fresh_for)),
+                Ok(Arc::new(document)),
+            ),
+            Err(error) => (Duration::ZERO, Err(Arc::from(error.to_string()))),
+        };
         self.slots.weigh(wallet_address, octets(&result), at);
-        Fetched { at, cause, result }
+        Fetched { at, turn, lasts, cause, result }
+    }
+
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::SeqCst)
     }
 }
 

@@ -16,5 +16,5 @@ pub use error::ClientError;
 pub use grants::{GrantError, IssuedToken};
 pub use incoming_payments::OpenPaymentsClient;
 pub use key_sets::{KeyLookupError, KeySets, KeySetsConfig};
-pub use public::PublicResources;
+pub use public::{PublicResources, Published};
 pub use retry::RetryPolicy;

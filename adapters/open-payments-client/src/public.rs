@@ -1,8 +1,11 @@
 //! What anybody may read: wallet addresses, their keys, and the public view of incoming payments.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Clock;
+use http::HeaderMap;
+use http::header::{AGE, CACHE_CONTROL};
 use http_signatures::JwkSet;
 use open_payments::{PublicIncomingPayment, WalletAddress};
 use outbound_http::{Outbound, Request};
@@ -13,6 +16,15 @@ use crate::retry::RetryPolicy;
 
 /// How many redirects a public document may hide behind.
 const REDIRECTS: u8 = 3;
+
+/// A document, and how long its server lets it be kept.
+#[derive(Clone, Debug)]
+pub struct Published<T> {
+    /// What was read.
+    pub document: T,
+    /// How long it may be used without asking again; `None` if the server says nothing about it.
+    pub may_be_kept: Option<Duration>,
+}
 
 /// Reads public documents of other institutions.
 #[derive(Clone, Debug)]
@@ -32,12 +44,65 @@ impl PublicResources {
     }
 
     /// The keys published at a wallet address, whose URL is taken as it is written.
-    pub async fn keys(&self, wallet_address: &str) -> Result<JwkSet, ClientError> {
-        self.caller.json(Request::get(append(wallet_address, "jwks.json")?).redirects(REDIRECTS)).await
+    pub async fn keys(&self, wallet_address: &str) -> Result<Published<JwkSet>, ClientError> {
+        let url = append(wallet_address, "jwks.json")?;
+        let response = self.caller.answer(Request::get(url.clone()).redirects(REDIRECTS)).await?;
+        let document = response.json().map_err(|error| ClientError::unusable(url.as_str(), error))?;
+        Ok(Published { document, may_be_kept: may_be_kept(&response.headers) })
     }
 
     /// What anybody may know about an incoming payment.
     pub async fn incoming_payment(&self, url: &str) -> Result<PublicIncomingPayment, ClientError> {
         self.caller.json(Request::get(parse_url(url)?)).await
+    }
+}
+
+/// The time `Cache-Control` leaves (RFC 9111 section 4.2); for a cache that serves many, `s-maxage` and `private` count.
+fn may_be_kept(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let (mut shared, mut any, mut never) = (None, None, false);
+    for directive in lines.flat_map(|line| line.split(',')) {
+        let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
+        // What cannot be read is taken for stale.
+        let seconds = || Some(value.trim_matches('"').parse().unwrap_or(0));
+        match name.to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" | "private" => never = true,
+            "s-maxage" => shared = shared.or_else(seconds),
+            "max-age" => any = any.or_else(seconds),
+            _ => {}
+        }
+    }
+    if never {
+        return Some(Duration::ZERO);
+    }
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok()).unwrap_or(0);
+    shared.or(any).map(|seconds: u64| Duration::from_secs(seconds.saturating_sub(age)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_a_document_may_be_kept_is_read_from_its_headers() {
+        let kept = |lines: &[(&'static str, &str)]| {
+            let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            may_be_kept(&headers.collect::<HeaderMap>()).map(|time| time.as_secs())
+        };
+        let control = |value| kept(&[("cache-control", value)]);
+        assert_eq!(kept(&[]), None);
+        assert_eq!(control("public"), None);
+        assert_eq!(control("public, max-age=10"), Some(10));
+        assert_eq!(control("Max-Age=\"10\", s-maxage=3"), Some(3));
+        assert_eq!(control("no-cache, max-age=10"), Some(0));
+        assert_eq!(control("no-store"), Some(0));
+        assert_eq!(control("max-age=soon"), Some(0));
+        assert_eq!(kept(&[("cache-control", "max-age=10"), ("age", "4")]), Some(6));
+        assert_eq!(kept(&[("cache-control", "max-age=10"), ("age", "40")]), Some(0));
+        let mut two = HeaderMap::new();
+        for line in ["public", "max-age=7"] {
+            two.append(CACHE_CONTROL, line.parse().unwrap());
+        }
+        assert_eq!(may_be_kept(&two), Some(Duration::from_secs(7)));
     }
 }

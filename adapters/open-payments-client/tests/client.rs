@@ -201,3 +201,75 @@ async fn keys_are_fetched_once_a_minute_and_again_for_a_key_just_published() {
     let decorated = format!("{server}/alice?x=");
     assert!(matches!(sets.find(&decorated, "key-1").await, Err(KeyLookupError::NotRetrieved { .. })));
 }
+
+/// A server whose client publishes `keys` under one name, the next at each fetch and then the last.
+async fn changing_keys(control: &'static str, keys: Vec<Jwk>) -> (String, Arc<AtomicUsize>) {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let answer = async move |State(fetches): State<Arc<AtomicUsize>>| {
+        let turn = fetches.fetch_add(1, Ordering::SeqCst).min(keys.len() - 1);
+        ([("cache-control", control)], Json(json!({"keys": [keys[turn]]})))
+    };
+    let server = serve(Router::new().route("/alice/jwks.json", get(answer)).with_state(fetches.clone())).await;
+    (format!("{server}/alice"), fetches)
+}
+
+fn key(seed: u8) -> Jwk {
+    Jwk::new("key-1", SigningKey::from_seed(&[seed; 32]).public_key().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn keys_are_kept_no_longer_than_their_server_says() {
+    for (control, kept) in [("public, max-age=10", 10), ("max-age=3600", 60)] {
+        let (alice, fetches) = changing_keys(control, vec![key(1), key(2)]).await;
+        let clock = Arc::new(ManualClock::at(NOW));
+        let sets = KeySets::new(public(clock.clone()), KeySetsConfig::default(), clock.clone());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(1), "{control}");
+        clock.advance(Duration::from_secs(kept - 1));
+        assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(1), "{control}");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(2), "{control}");
+        assert_eq!(fetches.load(Ordering::SeqCst), 2);
+    }
+    let (alice, _) = changing_keys("no-cache", vec![key(1), key(2)]).await;
+    let sets =
+        KeySets::new(public(Arc::new(ManualClock::at(NOW))), KeySetsConfig::default(), Arc::new(ManualClock::at(NOW)));
+    assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(1));
+    assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(2), "a revoked key is refused at once");
+}
+
+#[tokio::test]
+async fn look_ups_that_wait_for_a_set_that_may_not_be_kept_share_the_next_fetch() {
+    let (alice, fetches) = changing_keys("no-cache", vec![key(1)]).await;
+    let clock = Arc::new(ManualClock::at(NOW));
+    let sets = Arc::new(KeySets::new(public(clock.clone()), KeySetsConfig::default(), clock));
+    let looks: Vec<_> = (0..20)
+        .map(|_| {
+            let (sets, alice) = (sets.clone(), alice.clone());
+            tokio::spawn(async move { sets.find(&alice, "key-1").await.is_ok() })
+        })
+        .collect();
+    for look in looks {
+        assert!(look.await.unwrap());
+    }
+    assert_eq!(fetches.load(Ordering::SeqCst), 2, "the first, and one for all who came while it was under way");
+}
+
+#[tokio::test]
+async fn a_key_replaced_under_its_name_is_found_after_a_signature_failed_but_not_more_than_once_a_second() {
+    let (alice, fetches) = changing_keys("max-age=60", vec![key(1), key(1), key(2)]).await;
+    let clock = Arc::new(ManualClock::at(NOW));
+    let sets = KeySets::new(public(clock.clone()), KeySetsConfig::default(), clock.clone());
+    assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(1));
+    assert_eq!(sets.find_again(&alice, "key-1", &key(1)).await, None, "fetched a moment ago");
+    assert_eq!(fetches.load(Ordering::SeqCst), 1);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(sets.find_again(&alice, "key-1", &key(1)).await, None, "still the same");
+    assert_eq!(sets.find_again(&alice, "key-1", &key(1)).await, None);
+    assert_eq!(fetches.load(Ordering::SeqCst), 2);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(sets.find_again(&alice, "key-1", &key(1)).await, Some(key(2)));
+    assert_eq!(sets.find_again(&alice, "key-1", &key(1)).await, Some(key(2)), "known by now");
+    assert_eq!(sets.find(&alice, "key-1").await.unwrap(), key(2));
+    assert_eq!(fetches.load(Ordering::SeqCst), 3);
+}

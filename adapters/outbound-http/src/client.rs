@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use clock::Clock;
+use clock::{Clock, Entropy, SystemEntropy};
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, LOCATION};
 use url::{Host, Url};
@@ -97,8 +97,11 @@ impl Outbound {
         let mut url = self.wire_url(request.url);
         url.set_fragment(None);
         if let Some(signer) = &request.signer {
+            // Two equal requests within a second would have equal signatures, and whoever receives both would have to
+            // guess whether the second is a replay.
+            let nonce = SystemEntropy.uuid().simple().to_string();
             let (method, now) = (request.method.as_str(), self.clock.now());
-            signer.sign(method, url.as_str(), &mut request.headers, &request.body, now)?;
+            signer.sign_once(method, url.as_str(), &mut request.headers, &request.body, now, &nonce)?;
         }
         let client = match request.destination {
             Destination::Configured => &self.configured,

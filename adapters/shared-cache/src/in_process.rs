@@ -80,11 +80,28 @@ impl InProcessCache {
         state.put(key, value, now + life, self.limits).map(|()| true)
     }
 
+    pub(crate) fn replace_if(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Result<bool, CacheError> {
+        let (mut state, now) = self.present();
+        let matches = state.entries.get(key).is_some_and(|entry| entry.value == expected);
+        if matches {
+            state.put(key, value, now + life, self.limits)?;
+            self.wakers.wake(key);
+        }
+        Ok(matches)
+    }
+
     pub(crate) fn remove_if(&self, key: &str, value: &[u8]) -> bool {
         let (mut state, _) = self.present();
         let matches = state.entries.get(key).is_some_and(|entry| entry.value == value);
         if matches {
             state.remove(key);
+            self.wakers.wake(key);
         }
         matches
     }

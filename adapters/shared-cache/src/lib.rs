@@ -2,29 +2,35 @@
 //!
 //! Not a database: everything here has a life time and may be lost; nothing here decides who owns money.
 
+mod database_cache;
 mod in_process;
 mod limiter;
 mod redis_cache;
 mod wakers;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use database_cache::{DatabaseCache, DatabaseLimits, MIGRATIONS};
 pub use in_process::{InProcessCache, InProcessLimits};
 pub use limiter::{Limiter, Lockout, Rate, TooMany};
 pub use redis_cache::{RedisCache, RedisSettings, RedisTls};
+use wakers::Waiter;
 
 /// How often a waiter looks again although nobody called it, in case a notification was lost.
 const RECHECK: Duration = Duration::from_millis(500);
 
 /// The cache of this process, or the one it shares with others.
 ///
-/// Keys are used as they are given; the reference's names (data-model section 10.1) are the callers' business.
+/// Keys are used as they are given; their names are the callers' business.
 #[derive(Clone, Debug)]
 pub enum SharedCache {
-    /// Seen by this process only.
+    /// Seen by this process only, and lost with it.
     InProcess(InProcessCache),
+    /// Seen by every process on the same database.
+    Database(DatabaseCache),
     /// Seen by every process using the same Redis server.
     Redis(RedisCache),
 }
@@ -38,8 +44,11 @@ pub enum CacheError {
         /// What went wrong, for the log.
         reason: String,
     },
-    /// The cache of this process holds as much as it may; nothing was stored.
-    #[error("the in-process cache is full; let entries expire, or set REDIS_URL")]
+    /// The database that holds the values did not do as asked.
+    #[error("the shared values in the database cannot be used: {0}")]
+    Database(#[source] database::Error),
+    /// The cache holds as much as it may, or the value is too large for it; nothing was stored.
+    #[error("the shared cache is full; let entries expire, or set REDIS_URL")]
     Full,
     /// The counter's value is not an integer, or would leave the range of 64 bits with sign.
     #[error("the counter {key} is no integer or would overflow")]
@@ -54,6 +63,7 @@ impl SharedCache {
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
         match self {
             Self::InProcess(cache) => Ok(cache.get(key)),
+            Self::Database(cache) => cache.get(key).await,
             Self::Redis(cache) => cache.get(key).await,
         }
     }
@@ -62,6 +72,7 @@ impl SharedCache {
     pub async fn set(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
         match self {
             Self::InProcess(cache) => cache.set(key, value, life),
+            Self::Database(cache) => cache.set(key, value, life).await,
             Self::Redis(cache) => cache.set(key, value, life).await,
         }
     }
@@ -72,14 +83,31 @@ impl SharedCache {
     pub async fn set_if_absent(&self, key: &str, value: Bytes, life: Duration) -> Result<bool, CacheError> {
         match self {
             Self::InProcess(cache) => cache.set_if_absent(key, value, life),
+            Self::Database(cache) => cache.set_if_absent(key, value, life).await,
             Self::Redis(cache) => cache.set_if_absent(key, value, life).await,
         }
     }
 
-    /// Removes `key` if its value is exactly `value`; whether it was.
+    /// Puts `value` in the place of exactly `expected`, for `life` from now, and wakes who waits; whether it was there.
+    pub async fn replace_if(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Result<bool, CacheError> {
+        match self {
+            Self::InProcess(cache) => cache.replace_if(key, expected, value, life),
+            Self::Database(cache) => cache.replace_if(key, expected, value, life).await,
+            Self::Redis(cache) => cache.replace_if(key, expected, value, life).await,
+        }
+    }
+
+    /// Removes `key` if its value is exactly `value`, and wakes who waits; whether it was.
     pub async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {
         match self {
             Self::InProcess(cache) => Ok(cache.remove_if(key, value)),
+            Self::Database(cache) => cache.remove_if(key, value).await,
             Self::Redis(cache) => cache.remove_if(key, value).await,
         }
     }
@@ -88,6 +116,7 @@ impl SharedCache {
     pub async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {
         match self {
             Self::InProcess(cache) => cache.add(key, delta, life),
+            Self::Database(cache) => cache.add(key, delta, life).await,
             Self::Redis(cache) => cache.add(key, delta, life).await,
         }
     }
@@ -96,26 +125,60 @@ impl SharedCache {
     pub async fn publish(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
         match self {
             Self::InProcess(cache) => cache.publish(key, value, life),
+            Self::Database(cache) => cache.publish(key, value, life).await,
             Self::Redis(cache) => cache.publish(key, value, life).await,
         }
     }
 
     /// The value under `key` as soon as there is one; `None` if there is none for as long as `at_most`.
     pub async fn wait_for(&self, key: &str, at_most: Duration) -> Result<Option<Bytes>, CacheError> {
-        let waiter = match self {
-            Self::InProcess(cache) => cache.wakers().register(key),
-            Self::Redis(cache) => cache.wakers().register(key),
-        };
-        let value = async {
+        let there = self.wait_until(key, at_most, Option::is_some).await?;
+        Ok(there.flatten())
+    }
+
+    /// What is under `key` as soon as it is as `wanted`; `None` if it is not for as long as `at_most`.
+    pub async fn wait_until(
+        &self,
+        key: &str,
+        at_most: Duration,
+        wanted: impl Fn(&Option<Bytes>) -> bool,
+    ) -> Result<Option<Option<Bytes>>, CacheError> {
+        let mut waiter = self.waiter(key);
+        let found = async {
             loop {
                 // Listening starts before looking, so a value published in between is not missed.
                 let woken = waiter.woken();
-                if let Some(value) = self.get(key).await? {
-                    return Ok(value);
+                let found = self.get(key).await?;
+                if wanted(&found) {
+                    return Ok(found);
                 }
                 let _ = tokio::time::timeout(RECHECK, woken).await;
             }
         };
-        tokio::time::timeout(at_most, value).await.map_or(Ok(None), |found| found.map(Some))
+        tokio::time::timeout(at_most, found).await.map_or(Ok(None), |found| found.map(Some))
+    }
+
+    fn waiter(&self, key: &str) -> Waiting {
+        match self {
+            Self::InProcess(cache) => Waiting::Key(cache.wakers().register(key)),
+            Self::Redis(cache) => Waiting::Key(cache.wakers().register(key)),
+            Self::Database(cache) => Waiting::Table(cache.subscribe()),
+        }
+    }
+}
+
+/// Who is woken for one key, or for the whole table and then looks.
+enum Waiting {
+    Key(Waiter),
+    Table(database::Subscription),
+}
+
+impl Waiting {
+    /// Resolves at the next wake-up after this call; for the table also at one since the last.
+    fn woken(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        match self {
+            Self::Key(waiter) => Box::pin(waiter.woken()),
+            Self::Table(subscription) => Box::pin(subscription.notified()),
+        }
     }
 }

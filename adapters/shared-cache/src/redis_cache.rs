@@ -20,8 +20,16 @@ use crate::wakers::Wakers;
 const ANNOUNCEMENTS: &str = "rafiki:published";
 
 /// Gives a lock back only if it is still the owner's: another may have taken it after it ran out.
-const REMOVE_IF: &str =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
+const REMOVE_IF: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], KEYS[1])
+return 1";
+
+/// Puts a value in the place of the expected one only.
+const REPLACE_IF: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+redis.call('PUBLISH', ARGV[2], KEYS[1])
+return 1";
 
 /// Where the server is and how long it may take.
 #[derive(Clone, Debug)]
@@ -102,8 +110,25 @@ impl RedisCache {
     }
 
     pub(crate) async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {
-        let removed: i64 = Script::new(REMOVE_IF).key(key).arg(value).invoke_async(&mut self.connection()).await?;
+        let script = Script::new(REMOVE_IF);
+        let mut remove = script.key(key);
+        remove.arg(value).arg(ANNOUNCEMENTS);
+        let removed: i64 = remove.invoke_async(&mut self.connection()).await?;
         Ok(removed == 1)
+    }
+
+    pub(crate) async fn replace_if(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Result<bool, CacheError> {
+        let script = Script::new(REPLACE_IF);
+        let mut replace = script.key(key);
+        replace.arg(expected).arg(ANNOUNCEMENTS).arg(value.as_ref()).arg(millis(life));
+        let replaced: i64 = replace.invoke_async(&mut self.connection()).await?;
+        Ok(replaced == 1)
     }
 
     pub(crate) async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {

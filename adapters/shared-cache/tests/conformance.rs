@@ -1,4 +1,4 @@
-//! What both caches must do alike, run against each.
+//! What all caches must do alike, run against each.
 //!
 //! Redis runs as a throw-away server on a socket of its own. Where the binary is missing, that is said loudly.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -8,8 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::{ManualClock, SystemClock, Timestamp};
-use shared_cache::{CacheError, InProcessCache, InProcessLimits, RedisCache, RedisSettings, SharedCache};
+use clock::{Clock, ManualClock, SystemClock, Timestamp};
+use shared_cache::{
+    CacheError, DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, MIGRATIONS, RedisCache, RedisSettings,
+    SharedCache,
+};
+use testkit::TestDatabase;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -85,6 +89,25 @@ async fn values_are_kept_locked_and_counted(cache: SharedCache) {
     assert_eq!(cache.get("high").await.unwrap(), Some(i64::MAX.to_string().into()));
 }
 
+async fn a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(waiting: SharedCache, other: SharedCache) {
+    assert!(!other.replace_if("claim", b"mine", text("done"), MINUTE).await.unwrap());
+    assert!(other.set_if_absent("claim", text("mine"), MINUTE).await.unwrap());
+    assert!(!other.replace_if("claim", b"yours", text("done"), MINUTE).await.unwrap());
+    let not_mine = |found: &Option<Bytes>| *found != Some(text("mine"));
+    assert_eq!(waiting.wait_until("claim", Duration::from_millis(1), not_mine).await.unwrap(), None);
+    let waiter = tokio::spawn({
+        let waiting = waiting.clone();
+        async move { waiting.wait_until("claim", MINUTE, not_mine).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(other.replace_if("claim", b"mine", text("done"), MINUTE).await.unwrap());
+    assert_eq!(waiter.await.unwrap().unwrap(), Some(Some(text("done"))));
+    let gone = tokio::spawn(async move { waiting.wait_until("claim", MINUTE, Option::is_none).await });
+    tokio::task::yield_now().await;
+    assert!(other.remove_if("claim", b"done").await.unwrap());
+    assert_eq!(gone.await.unwrap().unwrap(), Some(None));
+}
+
 async fn a_waiter_gets_the_published_value(waiting: SharedCache, publishing: SharedCache) {
     assert_eq!(waiting.wait_for("decision", Duration::from_millis(1)).await.unwrap(), None);
     let waiter = tokio::spawn({
@@ -101,7 +124,8 @@ async fn a_waiter_gets_the_published_value(waiting: SharedCache, publishing: Sha
 async fn the_in_process_cache_does_all_a_shared_cache_does() {
     values_are_kept_locked_and_counted(in_process()).await;
     let cache = in_process();
-    a_waiter_gets_the_published_value(cache.clone(), cache).await;
+    a_waiter_gets_the_published_value(cache.clone(), cache.clone()).await;
+    a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(cache.clone(), cache).await;
 }
 
 #[tokio::test]
@@ -113,6 +137,72 @@ async fn redis_does_all_a_shared_cache_does() {
         SharedCache::Redis(server.other.clone()),
     )
     .await;
+    a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(
+        SharedCache::Redis(server.cache.clone()),
+        SharedCache::Redis(server.other.clone()),
+    )
+    .await;
+}
+
+/// The caches of two processes on one database.
+async fn two_on(database: &TestDatabase, clock: Arc<dyn Clock>, limits: DatabaseLimits) -> [SharedCache; 2] {
+    database.migrate(&MIGRATIONS).await.unwrap();
+    let cache = |database| SharedCache::Database(DatabaseCache::new(database, clock.clone(), limits));
+    [cache((**database).clone()), cache(database.connect_again().await)]
+}
+
+testkit::on_each_database! {
+    async fn a_database_does_all_a_shared_cache_does(database) {
+        let [one, other] = two_on(&database, Arc::new(SystemClock), DatabaseLimits::default()).await;
+        values_are_kept_locked_and_counted(one.clone()).await;
+        a_waiter_gets_the_published_value(one.clone(), other.clone()).await;
+        a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(one, other).await;
+    }
+
+    async fn of_many_at_once_one_finds_a_name_free_and_no_count_is_lost(database) {
+        let caches = two_on(&database, Arc::new(SystemClock), DatabaseLimits::default()).await;
+        let tasks: Vec<_> = (0..16)
+            .map(|number| {
+                let cache = caches[number % 2].clone();
+                tokio::spawn(async move {
+                    cache.add("total", 1, MINUTE).await.unwrap();
+                    cache.set_if_absent("lock", number.to_string().into(), MINUTE).await.unwrap()
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for task in tasks {
+            winners += u32::from(task.await.unwrap());
+        }
+        assert_eq!((winners, caches[0].get("total").await.unwrap()), (1, Some(text("16"))));
+    }
+
+    async fn values_in_a_database_run_out_and_are_removed(database) {
+        let clock = testkit::manual_clock();
+        let limits = DatabaseLimits { rows: 2, ..DatabaseLimits::default() };
+        let [cache, other] = two_on(&database, clock.clone(), limits).await;
+        assert!(cache.set_if_absent("a", text("1"), MINUTE).await.unwrap());
+        assert_eq!(other.add("total", 5, MINUTE * 3).await.unwrap(), 5);
+        clock.advance(Duration::from_millis(59_999));
+        assert!(!other.set_if_absent("a", text("2"), MINUTE).await.unwrap());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(cache.get("a").await.unwrap(), None);
+        assert!(!cache.replace_if("a", b"1", text("2"), MINUTE).await.unwrap());
+        assert!(other.set_if_absent("a", text("2"), MINUTE).await.unwrap());
+
+        // Two live rows are the limit: the next look finds the table full, and one after a minute finds room.
+        clock.advance(Duration::from_secs(59));
+        cache.set("b", text("1"), MINUTE).await.unwrap();
+        clock.advance(Duration::from_secs(1));
+        let left = database.execute("UPDATE shared_values SET expires_at = expires_at", []).await.unwrap();
+        assert_eq!(left, 3, "a, b and the total");
+        cache.set("b", text("2"), MINUTE).await.unwrap();
+        let left = database.execute("UPDATE shared_values SET expires_at = expires_at", []).await.unwrap();
+        assert_eq!(left, 2, "what had run out is gone");
+        assert!(matches!(cache.set("c", text("1"), MINUTE).await, Err(CacheError::Full)));
+        clock.advance(MINUTE * 2);
+        cache.set("c", text("1"), MINUTE).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ pub struct Backend {
     pub instance_name: String,
     /// `OPEN_PAYMENTS_URL`: prefix of all resource ids.
     pub open_payments_url: Url,
-    /// `AUTH_SERVER_GRANT_URL`: the authorization server announced to clients.
-    pub auth_server_grant_url: Url,
+    /// `AUTH_SERVER_GRANT_URL`: the authorization server announced to clients, as it is written.
+    pub auth_server_grant_url: String,
     /// `AUTH_SERVER_INTROSPECTION_URL`: where tokens are introspected.
     pub auth_server_introspection_url: Url,
     /// `AUTH_SERVICE_API_URL`: where tenants are mirrored to.
@@ -268,6 +268,7 @@ impl Backend {
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
+        let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
         let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
         let ilp_address = r.require_parsed::<Address>("ILP_ADDRESS");
@@ -455,7 +456,7 @@ fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
     })
 }
 
-/// How signatures of Open Payments and GNAP requests are judged (http-signatures sections 6.5 and 6.9).
+/// How signatures of Open Payments and GNAP requests are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signatures {
     /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.

@@ -12,6 +12,7 @@ use wallet::Wallet;
 use crate::cli::{RoleName, RoleOptions};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::roles::cache;
 use crate::roles::ground::open;
 
 pub(crate) async fn run(options: &RoleOptions) -> Result<(), Failure> {
@@ -31,6 +32,7 @@ async fn backend(config: &Backend) -> Result<(), Failure> {
     let database = open(&config.database, what).await?;
     Store::open(database.clone()).await.map_err(|error| Failure::start(what, error))?;
     database.migrate(&jobs::MIGRATIONS).await.map_err(|error| Failure::start(what, error))?;
+    cache::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
     database.close().await;
     ledger(&config.ledger_database).await?;
     say(&format!("backend: up to date ({}, {})\n", config.database, config.ledger_database));
@@ -41,6 +43,7 @@ async fn auth(config: &Auth) -> Result<(), Failure> {
     let what = "the authorization server's database";
     let database = open(&config.database, what).await?;
     AuthStore::new(database.clone()).migrate().await.map_err(|error| Failure::start(what, error))?;
+    cache::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
     database.close().await;
     say(&format!("auth: up to date ({})\n", config.database));
     Ok(())

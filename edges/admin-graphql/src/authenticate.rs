@@ -1,11 +1,13 @@
-//! Who sends a request: the tenant whose secret signed it (multi-tenancy section 3).
+//! Who sends a request: the tenant whose secret signed it.
 //!
 //! Every failure looks the same from outside.
 
-use admin_client::signature;
+use std::sync::Arc;
+
+use admin_signature::Audience;
 use axum::http::HeaderMap;
-use bytes::Bytes;
 use http_kit::graphql;
+use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
 use payments_model::TenantId;
 
@@ -14,18 +16,25 @@ use crate::AdminApiParts;
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unauthenticated {
-    #[error("the header {0} is missing or unreadable")]
+    #[error("the header {0} is missing, sent twice or unreadable")]
     Header(&'static str),
     #[error("there is no such tenant")]
     UnknownTenant,
     #[error(transparent)]
-    Signature(#[from] signature::SignatureError),
-    #[error("the signature was used before")]
-    Replayed,
+    NotAccepted(NotAccepted),
     #[error(transparent)]
     Database(#[from] payments_store::Error),
     #[error(transparent)]
-    Cache(#[from] shared_cache::CacheError),
+    Cache(shared_cache::CacheError),
+}
+
+impl From<NotAccepted> for Unauthenticated {
+    fn from(why: NotAccepted) -> Self {
+        match why {
+            NotAccepted::Cache(error) => Self::Cache(error),
+            why => Self::NotAccepted(why),
+        }
+    }
 }
 
 impl From<Unauthenticated> for graphql::Unauthenticated {
@@ -45,8 +54,6 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
 }
 
 /// The tenant that signed `body`.
-///
-/// The signature is verified before it is remembered, so that nobody without a secret can fill the memory.
 pub(crate) async fn authenticate(
     parts: &AdminApiParts,
     headers: &HeaderMap,
@@ -61,19 +68,21 @@ pub(crate) async fn authenticate(
     if secret.is_empty() {
         return Err(Unauthenticated::UnknownTenant);
     }
-    let settings = &parts.settings;
-    let canonical = signature::canonical(body);
-    let now = parts.clock.now();
-    signature::verify(signed, secret, settings.signature_version, now, settings.signature_ttl, &canonical)?;
-    // A signature may also come from a clock that is ahead by as much as it may be old.
-    let life = settings.signature_ttl.saturating_mul(2);
-    let key = format!("signature:{tenant}:{signed}");
-    if !parts.cache.set_if_absent(&key, Bytes::from_static(b"1"), life).await? {
-        return Err(Unauthenticated::Replayed);
-    }
-    Ok(Caller { tenant, is_operator: tenant == settings.operator })
+    let requests = SignedRequests {
+        audience: Audience::Backend,
+        version: parts.settings.signature_version,
+        lifetime: parts.settings.signature_ttl,
+        cache: parts.cache.clone(),
+        clock: Arc::clone(&parts.clock),
+    };
+    requests.accept(signed, tenant.as_uuid(), secret, body).await?;
+    Ok(Caller { tenant, is_operator: tenant == parts.settings.operator })
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Unauthenticated> {
-    headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Unauthenticated::Header(name))
+    let mut values = headers.get_all(name).iter();
+    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        (Some(text), None) => Ok(text),
+        _ => Err(Unauthenticated::Header(name)),
+    }
 }

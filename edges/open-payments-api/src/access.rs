@@ -1,4 +1,4 @@
-//! What a token allows a request to do (open-payments section 4).
+//! What a token allows a request to do.
 //!
 //! Asked of the authorization server for every request: a revoked token is refused at once.
 
@@ -34,8 +34,6 @@ pub(crate) struct Caller {
     pub(crate) reach: Reach,
     /// The grant behind the token.
     pub(crate) grant: TokenGrant,
-    /// Equal for repeats of one request only: the signature covers everything in it.
-    pub(crate) idempotency_key: String,
 }
 
 /// Whose resources a caller sees.
@@ -72,12 +70,11 @@ pub(crate) async fn authorize(
     })?;
     let item = token.access.first();
     let wider = needed.action.widened().is_some_and(|wider| item.is_some_and(|item| item.actions().contains(wider)));
-    let signature = check_signature(api, request, &token.client).await?;
+    check_signature(api, request, &token.client).await?;
     Ok(Caller {
         client: token.client.identity(),
         reach: if wider { Reach::All } else { Reach::Own },
         grant: TokenGrant { id: token.grant, limits: item.and_then(limits_of) },
-        idempotency_key: signature,
     })
 }
 

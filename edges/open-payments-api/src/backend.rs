@@ -86,8 +86,6 @@ pub struct NewOutgoingPayment {
     pub client: String,
     /// Under which grant.
     pub grant: TokenGrant,
-    /// The same for every repeat of one request, and for no other request: a repeat returns the payment made before.
-    pub idempotency_key: String,
 }
 
 /// What an outgoing payment pays.
@@ -218,9 +216,6 @@ pub enum CreateOutgoingPaymentError {
     /// The interval of the grant is malformed or lies before one already recorded.
     #[error("invalid interval")]
     InvalidInterval,
-    /// A repeat of a request that is not answered yet.
-    #[error("the same request is still being processed")]
-    UnderWay,
     /// It could not be decided.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -1,6 +1,7 @@
 //! From a request to its operation.
 
 use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
@@ -10,7 +11,18 @@ use crate::settings::OpenPaymentsApi;
 use crate::{incoming_payments, outgoing_payments, quotes, wallet_addresses};
 
 pub(crate) async fn dispatch(State(api): State<OpenPaymentsApi>, request: Request) -> Response {
-    answer(&api, request).await.unwrap_or_else(IntoResponse::into_response)
+    if request.method() != Method::POST {
+        return answer(&api, request).await.unwrap_or_else(IntoResponse::into_response);
+    }
+    // Runs to its end whether or not the client still listens: what was begun is also remembered under its key, for when
+    // the client asks again.
+    match tokio::spawn(async move { answer(&api, request).await }).await {
+        Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
+        Err(error) => {
+            tracing::error!(%error, "an Open Payments request broke off");
+            (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
+        }
+    }
 }
 
 async fn answer(api: &OpenPaymentsApi, request: Request) -> Result<Response, ApiError> {

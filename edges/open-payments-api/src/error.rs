@@ -163,7 +163,6 @@ impl From<CreateOutgoingPaymentError> for ApiError {
             Error::Quote(error) => return error.into(),
             Error::UnknownWalletAddress | Error::UnknownQuote => StatusCode::NOT_FOUND,
             Error::InactiveWalletAddress | Error::InvalidQuote => StatusCode::BAD_REQUEST,
-            Error::UnderWay => StatusCode::CONFLICT,
             // The grant, not the server, is at fault: it cannot allow any payment.
             Error::InsufficientGrant | Error::OnlyOneGrantAmountAllowed | Error::InvalidInterval => {
                 StatusCode::FORBIDDEN

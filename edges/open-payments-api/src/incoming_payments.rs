@@ -1,9 +1,10 @@
-//! Incoming payments: create, read, list, complete (open-payments section 8).
+//! Incoming payments: create, read, list, complete.
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
 use gnap::{AccessType, Action};
+use idempotency::Once;
 use open_payments::{Amount, CreateIncomingPayment, PublicIncomingPayment};
 use payments_model::page::Page;
 use payments_model::{IncomingPayment, TenantId};
@@ -12,6 +13,7 @@ use crate::access::{Caller, Needed, authorize};
 use crate::backend::{CreateIncomingPaymentError, Found, NewIncomingPayment};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
+use crate::once::{gone, once};
 use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
@@ -31,11 +33,18 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         incoming_amount: asked.incoming_amount.map(Into::into),
         expires_at: asked.expires_at,
         metadata: asked.metadata,
-        client: caller.client,
+        client: caller.client.clone(),
     };
-    let created = api.backend.create_incoming_payment(tenant, new).await?;
-    let methods = api.backend.payment_methods(&created).await?;
-    let body = render::incoming_payment(&api.settings, &address.address, &created, 0, Some(methods));
+    let create = api.backend.create_incoming_payment(tenant, new);
+    let (payment, received) = match once(api, request, &caller, tenant, create, |payment| payment.id).await? {
+        Once::Now(payment) => (payment, 0),
+        Once::Before(id) => {
+            let found = api.backend.incoming_payment(tenant, id).await?.ok_or_else(gone)?;
+            (found.resource, found.moved)
+        }
+    };
+    let methods = if payment.is_open() { api.backend.payment_methods(&payment).await? } else { vec![] };
+    let body = render::incoming_payment(&api.settings, &address.address, &payment, received, Some(methods));
     render::json(StatusCode::CREATED, &body)
 }
 
@@ -92,10 +101,13 @@ pub(crate) async fn complete(
     request.require_accepts_json()?;
     request.require_signature_headers()?;
     let (tenant, found) = load(api, tenant, id).await?;
-    authorized(api, request, Action::Complete, &found.wallet_address.address, Some(tenant)).await?;
+    let caller = authorized(api, request, Action::Complete, &found.wallet_address.address, Some(tenant)).await?;
     check_active(api, &found.wallet_address)?;
-    let (completed, received) = api.backend.complete_incoming_payment(tenant, found.resource.id).await?;
-    let completed = Found { resource: completed, moved: received, ..found };
+    let complete = api.backend.complete_incoming_payment(tenant, found.resource.id);
+    let completed = match once(api, request, &caller, tenant, complete, |_| ()).await? {
+        Once::Now((completed, received)) => Found { resource: completed, moved: received, ..found },
+        Once::Before(()) => found,
+    };
     render::json(StatusCode::OK, &show(api, &completed, None))
 }
 

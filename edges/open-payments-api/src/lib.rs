@@ -29,7 +29,6 @@ pub use backend::{
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, OutgoingSource,
     TokenGrant,
 };
-pub use once::Once;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 

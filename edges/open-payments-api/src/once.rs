@@ -1,91 +1,73 @@
-//! One payment per request, however often the request arrives.
+//! `Idempotency-Key`: a client that wants a repeated request to act once says so.
 //!
-//! Signatures are deterministic and count seconds, so a repeated request, by a retrying client or by somebody who
-//! overheard it, is recognised by its signature for as long as that is fresh. A request that failed may be tried again.
+//! Without the header every request is one of its own, however equal it is to another.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use shared_cache::{CacheError, SharedCache};
+use axum::http::{HeaderMap, StatusCode};
+use http_signatures::to_compact_json;
+use idempotency::{Api, Asked, KeysSettings, Once, OnceError, Patience};
+use payments_model::TenantId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// How long a repeat waits for the answer to the first.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::access::Caller;
+use crate::backend::BackendError;
+use crate::error::ApiError;
+use crate::request::ApiRequest;
+use crate::settings::OpenPaymentsApi;
 
-const TAKEN: Bytes = Bytes::from_static(b"taken");
+/// How long a key is known, and how long a dead process keeps it.
+pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
+/// How long a repetition waits for the answer to the first.
+const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
+/// The longest key, in octets.
+const KEY_MAX: usize = 255;
 
-/// Recognises repeats across all processes that share the cache.
-#[derive(Clone, Debug)]
-pub struct Once {
-    cache: SharedCache,
-    life: Duration,
-}
-
-/// What a request is.
-#[derive(Debug)]
-pub(crate) enum Turn {
-    /// The first of its kind: it acts, then reports.
-    First,
-    /// A repeat of one that made this.
-    Repeat(Bytes),
-    /// A repeat of one that has not reported.
-    UnderWay,
-}
-
-impl Once {
-    /// Recognises repeats for `life`: the longest age of a signature plus the skew of clocks.
-    pub fn new(cache: SharedCache, life: Duration) -> Self {
-        Self { cache, life }
-    }
-
-    /// Whether the request `key` is the first; a repeat waits a little for the first one's report.
-    pub(crate) async fn take(&self, key: &str) -> Result<Turn, CacheError> {
-        if self.cache.set_if_absent(&claim(key), TAKEN, self.life).await? {
-            return Ok(Turn::First);
+/// Runs `act`, or tells what it made before if the request names a key that was used for the same.
+///
+/// Keys belong to one client at one tenant.
+pub(crate) async fn once<T, I, E>(
+    api: &OpenPaymentsApi,
+    request: &ApiRequest,
+    caller: &Caller,
+    tenant: TenantId,
+    act: impl Future<Output = Result<T, E>>,
+    identity: impl FnOnce(&T) -> I,
+) -> Result<Once<T, I>, ApiError>
+where
+    I: Serialize + DeserializeOwned,
+    E: Into<ApiError>,
+{
+    let Some(key) = key(&request.headers)? else { return act.await.map(Once::Now).map_err(Into::into) };
+    let (tenant, body) = (tenant.to_string(), to_compact_json(request.json()));
+    let content = [request.method.as_str().as_bytes(), request.raw_target().as_bytes(), body.as_bytes()];
+    let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
+    api.keys.once(asked, PATIENCE, act, identity).await.map_err(|error| match error {
+        OnceError::Action(refusal) => refusal.into(),
+        OnceError::Cache(error) => BackendError(error.to_string()).into(),
+        OnceError::UnderWay => {
+            ApiError::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is still being processed")
         }
-        let made = self.cache.wait_for(&result(key), PATIENCE).await?;
-        Ok(made.map_or(Turn::UnderWay, Turn::Repeat))
-    }
-
-    /// Reports what the request made.
-    pub(crate) async fn made(&self, key: &str, what: Bytes) -> Result<(), CacheError> {
-        self.cache.publish(&result(key), what, self.life).await
-    }
-
-    /// Reports that the request made nothing, so that it may be tried again.
-    pub(crate) async fn failed(&self, key: &str) -> Result<(), CacheError> {
-        self.cache.remove_if(&claim(key), &TAKEN).await.map(drop)
-    }
+        OnceError::OtherContent => ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "this Idempotency-Key was used for another request; send a new key with a new request",
+        ),
+    })
 }
 
-fn claim(key: &str) -> String {
-    format!("open_payments_request:{key}")
+/// What a request made under a key before is no longer there to be shown.
+pub(crate) fn gone() -> BackendError {
+    BackendError("what was made under an idempotency key cannot be found again".to_owned())
 }
 
-fn result(key: &str) -> String {
-    format!("open_payments_result:{key}")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use clock::{ManualClock, Timestamp};
-    use shared_cache::{InProcessCache, InProcessLimits};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_repeat_gets_what_the_first_made_and_a_failure_may_be_repeated() {
-        let clock = Arc::new(ManualClock::at(Timestamp::EPOCH));
-        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let once = Once::new(cache, Duration::from_mins(6));
-        assert!(matches!(once.take("a").await.unwrap(), Turn::First));
-        once.failed("a").await.unwrap();
-        assert!(matches!(once.take("a").await.unwrap(), Turn::First));
-        let (repeat, reported) = tokio::join!(once.take("a"), once.made("a", Bytes::from_static(b"7")));
-        reported.unwrap();
-        assert!(matches!(repeat.unwrap(), Turn::Repeat(made) if made == "7"));
-        clock.advance(Duration::from_mins(7));
-        assert!(matches!(once.take("a").await.unwrap(), Turn::First));
+fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let key = line.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
+    if let (Some(key), None) = (key, lines.next()) {
+        return Ok(Some(key));
     }
+    let problem = format!("Idempotency-Key must be sent once, with 1 to {KEY_MAX} printable characters");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, problem))
 }

@@ -1,21 +1,39 @@
-//! Outgoing payments: create, read, list, and what a grant has spent (open-payments section 10).
+//! Outgoing payments: create, read, list, and what a grant has spent.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use gnap::{AccessType, Action};
+use idempotency::Once;
 use open_payments::{Amount, CreateOutgoingPayment, CreatedOutgoingPayment, OutgoingPaymentGrant, PaymentSource};
-use payments_model::QuoteId;
+use payments_model::grant_limits::Spent;
 use payments_model::page::Page;
+use payments_model::{OutgoingPayment, OutgoingPaymentId, QuoteId};
+use serde::{Deserialize, Serialize};
 
 use crate::access::{Caller, Needed, authorize};
 use crate::backend::{CreateOutgoingPaymentError, NewOutgoingPayment, OutgoingSource};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
+use crate::once::{gone, once};
 use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
 use crate::settings::OpenPaymentsApi;
 use crate::wallet_addresses::{check_active, of_tenant, require_active};
+
+/// What is remembered of a payment made under an idempotency key.
+#[derive(Serialize, Deserialize)]
+struct Made {
+    id: OutgoingPaymentId,
+    spent_debit: u64,
+    spent_receive: u64,
+}
+
+impl Made {
+    fn of((payment, spent): &(OutgoingPayment, Spent)) -> Self {
+        Self { id: payment.id(), spent_debit: spent.debit, spent_receive: spent.receive }
+    }
+}
 
 /// `POST /{T}/outgoing-payments`
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
@@ -30,14 +48,20 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         wallet_address: address.id,
         source,
         metadata: asked.metadata,
-        client: caller.client,
-        grant: caller.grant,
-        idempotency_key: caller.idempotency_key,
+        client: caller.client.clone(),
+        grant: caller.grant.clone(),
     };
-    let (payment, spent) = api.backend.create_outgoing_payment(tenant, new).await?;
+    let create = api.backend.create_outgoing_payment(tenant, new);
+    let (payment, spent, sent) = match once(api, request, &caller, tenant, create, Made::of).await? {
+        Once::Now((payment, spent)) => (payment, spent, 0),
+        Once::Before(Made { id, spent_debit: debit, spent_receive: receive }) => {
+            let found = api.backend.outgoing_payment(tenant, id).await?.ok_or_else(gone)?;
+            (found.resource, Spent { debit, receive }, found.moved)
+        }
+    };
     let quote = &payment.quote;
     let body = CreatedOutgoingPayment {
-        payment: render::outgoing_payment(&api.settings, &address.address, &payment, 0),
+        payment: render::outgoing_payment(&api.settings, &address.address, &payment, sent),
         grant_spent_receive_amount: Amount::new(spent.receive, &quote.receive_amount.asset),
         grant_spent_debit_amount: Amount::new(spent.debit, &quote.asset.asset),
     };

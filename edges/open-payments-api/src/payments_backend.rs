@@ -1,7 +1,6 @@
 //! The listener's backend: the payments service and the look-up of wallet addresses.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use open_payments::ReceiptRequest;
 use payments::{PaymentGrant, PaymentOf, Payments, ReceivedPayment, SentPayment, Unavailable, WalletAddressLookup};
 use payments_model::grant_limits::{GrantRefused, Spent};
@@ -13,8 +12,6 @@ use payments_model::{
     WalletAddressId,
 };
 use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
-use serde::{Deserialize, Serialize};
-use shared_cache::CacheError;
 use stream::ReceiptSetup;
 
 use crate::backend::{
@@ -22,14 +19,12 @@ use crate::backend::{
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, OutgoingSource,
     TokenGrant,
 };
-use crate::once::{Once, Turn};
 
 /// The real backend.
 #[derive(Clone)]
 pub struct PaymentsBackend {
     payments: Payments,
     addresses: WalletAddressLookup,
-    once: Once,
 }
 
 impl std::fmt::Debug for PaymentsBackend {
@@ -38,18 +33,10 @@ impl std::fmt::Debug for PaymentsBackend {
     }
 }
 
-/// What is remembered of a payment made, for repeats of its request.
-#[derive(Serialize, Deserialize)]
-struct Made {
-    id: OutgoingPaymentId,
-    spent_debit: u64,
-    spent_receive: u64,
-}
-
 impl PaymentsBackend {
-    /// The backend over these services; `once` recognises repeated payment requests.
-    pub fn new(payments: Payments, addresses: WalletAddressLookup, once: Once) -> Self {
-        Self { payments, addresses, once }
+    /// The backend over these services.
+    pub fn new(payments: Payments, addresses: WalletAddressLookup) -> Self {
+        Self { payments, addresses }
     }
 
     async fn with_address<T>(
@@ -61,41 +48,6 @@ impl PaymentsBackend {
     ) -> Result<Option<Found<T>>, BackendError> {
         let wallet_address = self.addresses.of_resource(tenant, address).await?;
         Ok(wallet_address.map(|wallet_address| Found { resource, wallet_address, moved }))
-    }
-
-    async fn pay(
-        &self,
-        tenant: TenantId,
-        new: NewOutgoingPayment,
-    ) -> Result<(OutgoingPayment, Spent), CreateOutgoingPaymentError> {
-        let source = match new.source {
-            OutgoingSource::Quote(id) => PaymentOf::Quote(id),
-            OutgoingSource::IncomingPayment { receiver, debit_amount } => {
-                PaymentOf::IncomingPayment { receiver, debit_amount }
-            }
-        };
-        let new = payments::NewOutgoingPayment {
-            wallet_address_id: new.wallet_address,
-            source,
-            client: Some(new.client),
-            grant: Some(PaymentGrant { id: new.grant.id, limits: new.grant.limits }),
-            metadata: new.metadata,
-            card: None,
-        };
-        let created = self.payments.create_outgoing_payment(tenant, new).await?;
-        Ok((created.payment, created.spent_before))
-    }
-
-    async fn made_before(
-        &self,
-        tenant: TenantId,
-        report: &Bytes,
-    ) -> Result<(OutgoingPayment, Spent), CreateOutgoingPaymentError> {
-        let gone = || BackendError("a payment made before cannot be found again".to_owned());
-        let made: Made = serde_json::from_slice(report).map_err(|_| gone())?;
-        let found = self.payments.outgoing_payment(Some(tenant), made.id).await.map_err(BackendError::from)?;
-        let spent = Spent { debit: made.spent_debit, receive: made.spent_receive };
-        Ok((found.ok_or_else(gone)?.payment, spent))
     }
 }
 
@@ -209,26 +161,22 @@ impl Backend for PaymentsBackend {
         tenant: TenantId,
         new: NewOutgoingPayment,
     ) -> Result<(OutgoingPayment, Spent), CreateOutgoingPaymentError> {
-        let key = format!("{tenant}:{}", new.idempotency_key);
-        match self.once.take(&key).await.map_err(BackendError::from)? {
-            Turn::Repeat(report) => return self.made_before(tenant, &report).await,
-            Turn::UnderWay => return Err(CreateOutgoingPaymentError::UnderWay),
-            Turn::First => {}
-        }
-        let result = self.pay(tenant, new).await;
-        let noted = match &result {
-            Ok((payment, spent)) => {
-                let made = Made { id: payment.id(), spent_debit: spent.debit, spent_receive: spent.receive };
-                let report = serde_json::to_vec(&made).unwrap_or_default();
-                self.once.made(&key, report.into()).await
+        let source = match new.source {
+            OutgoingSource::Quote(id) => PaymentOf::Quote(id),
+            OutgoingSource::IncomingPayment { receiver, debit_amount } => {
+                PaymentOf::IncomingPayment { receiver, debit_amount }
             }
-            Err(_) => self.once.failed(&key).await,
         };
-        if let Err(error) = noted {
-            // The request itself is decided; a repeat of it will find the claim and be refused.
-            tracing::warn!(%error, "the outcome of a payment request was not noted for its repeats");
-        }
-        result
+        let new = payments::NewOutgoingPayment {
+            wallet_address_id: new.wallet_address,
+            source,
+            client: Some(new.client),
+            grant: Some(PaymentGrant { id: new.grant.id, limits: new.grant.limits }),
+            metadata: new.metadata,
+            card: None,
+        };
+        let created = self.payments.create_outgoing_payment(tenant, new).await?;
+        Ok((created.payment, created.spent_before))
     }
 
     async fn outgoing_payment(
@@ -265,12 +213,6 @@ impl Backend for PaymentsBackend {
 
 impl From<Unavailable> for BackendError {
     fn from(error: Unavailable) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<CacheError> for BackendError {
-    fn from(error: CacheError) -> Self {
         Self(error.to_string())
     }
 }

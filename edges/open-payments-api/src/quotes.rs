@@ -1,14 +1,16 @@
-//! Quotes: create and read (open-payments section 9).
+//! Quotes: create and read.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use gnap::{AccessType, Action};
+use idempotency::Once;
 use open_payments::{CreateQuote, QuoteAmount};
 use payments_model::quote::QuoteRequest;
 
 use crate::access::{Needed, authorize};
 use crate::backend::{CreateQuoteError, NewQuote};
 use crate::error::ApiError;
+use crate::once::{gone, once};
 use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
@@ -30,8 +32,12 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         QuoteAmount::Debit(amount) => QuoteRequest::DebitAmount(amount.into()),
         QuoteAmount::Receive(amount) => QuoteRequest::ReceiveAmount(amount.into()),
     };
-    let new = NewQuote { wallet_address: address.id, receiver: asked.receiver, amount, client: caller.client };
-    let quote = api.backend.create_quote(tenant, new).await?;
+    let new = NewQuote { wallet_address: address.id, receiver: asked.receiver, amount, client: caller.client.clone() };
+    let create = api.backend.create_quote(tenant, new);
+    let quote = match once(api, request, &caller, tenant, create, |quote| quote.id).await? {
+        Once::Now(quote) => quote,
+        Once::Before(id) => api.backend.quote(tenant, id).await?.ok_or_else(gone)?.resource,
+    };
     render::json(StatusCode::CREATED, &render::quote(&api.settings, &address.address, &quote))
 }
 

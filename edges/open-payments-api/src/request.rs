@@ -74,6 +74,11 @@ impl ApiRequest {
         Ok(parse(&self.json)?)
     }
 
+    /// The JSON the body spells; an empty object for a body that is no JSON.
+    pub(crate) fn json(&self) -> &Value {
+        &self.json
+    }
+
     /// 400 unless both signature headers are there.
     pub(crate) fn require_signature_headers(&self) -> Result<(), ApiError> {
         match ["signature-input", "signature"].iter().find(|name| !self.headers.contains_key(**name)) {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use clock::Clock;
+use clock::{Clock, Entropy};
 use http_signatures::{Freshness, Jwk, TargetOrigin};
+use idempotency::Keys;
 use open_payments_client::KeySets;
 use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
 use crate::backend::Backend;
+use crate::once::KEYS;
 
 /// What an operator decides about the listener.
 #[derive(Clone, Debug)]
@@ -45,19 +47,23 @@ pub struct OpenPaymentsApi {
     pub(crate) client_keys: Arc<KeySets>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: SharedCache,
+    pub(crate) keys: Keys,
 }
 
 impl OpenPaymentsApi {
-    /// The state of a listener over these services; `cache` remembers used nonces for all processes of the server.
+    /// The state of a listener over these services; `cache` remembers used nonces and idempotency keys for all processes
+    /// of the server.
     pub fn new(
         settings: Settings,
         backend: Arc<dyn Backend>,
         introspection: IntrospectionClient,
         client_keys: Arc<KeySets>,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
         cache: SharedCache,
     ) -> Self {
-        Self { settings: Arc::new(settings), backend, introspection, client_keys, clock, cache }
+        let keys = Keys::new(cache.clone(), entropy, KEYS);
+        Self { settings: Arc::new(settings), backend, introspection, client_keys, clock, cache, keys }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Whether the request was signed by the client its token belongs to (open-payments section 5).
+//! Whether the request was signed by the client its token belongs to.
 //!
 //! Refusals name the key id at most: a client learns nothing about other clients or other keys here.
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use gnap::Client;
-use http_signatures::{Jwk, SignedRequest, VerifyError, key_id};
+use gnap::{Client, ResourceUrl};
+use http_signatures::{CheckedRequest, Jwk, SignedRequest, Verified, VerifyError, key_id};
 use open_payments_client::KeyLookupError;
 use shared_cache::CacheError;
 
@@ -13,13 +13,14 @@ use crate::backend::BackendError;
 use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
+use crate::wallet_addresses::keys_of_own_client;
 
-/// Verifies the signature of `request` with the key of `client`; the answer identifies the request and its repeats.
+/// Verifies the signature of `request` with the key of `client`.
 pub(crate) async fn check_signature(
     api: &OpenPaymentsApi,
     request: &ApiRequest,
     client: &Client,
-) -> Result<String, ApiError> {
+) -> Result<(), ApiError> {
     let named = key_id(&request.headers).ok_or_else(|| refused("missing keyId in signature input"))?;
     let key = key_of(api, client, &named).await?;
     verify(api, request, client, &key).await.map_err(|problem| match problem {
@@ -35,19 +36,34 @@ fn refused(suffix: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, format!("Signature validation error: {suffix}"))
 }
 
-async fn key_of(api: &OpenPaymentsApi, client: &Client, named: &str) -> Result<Jwk, ApiError> {
-    match client {
-        Client::WalletAddress(url) => api.client_keys.find(url.as_str(), named).await.map_err(|error| {
-            let suffix = match &error {
-                KeyLookupError::NotRetrieved { .. } => "could not retrieve client keys",
-                KeyLookupError::UnknownKey { .. } => "could not find key in list of client keys",
-            };
-            tracing::debug!(%error, "a client's key was not found");
-            refused(suffix).with("keyIdInSignature", named)
-        }),
-        Client::Jwk(key) if key.kid() != named => Err(refused("invalid key id")),
-        Client::Jwk(key) => Ok((**key).clone()),
+/// The key a client signs with, and where it may have been replaced since.
+struct ClientKey<'a> {
+    key: Jwk,
+    /// The address it was fetched from; none if what is known cannot be out of date.
+    published_at: Option<&'a ResourceUrl>,
+}
+
+async fn key_of<'a>(api: &OpenPaymentsApi, client: &'a Client, named: &str) -> Result<ClientKey<'a>, ApiError> {
+    let url = match client {
+        Client::Jwk(key) if key.kid() != named => return Err(refused("invalid key id")),
+        Client::Jwk(key) => return Ok(ClientKey { key: (**key).clone(), published_at: None }),
+        Client::WalletAddress(url) => url,
+    };
+    let unknown = || refused("could not find key in list of client keys").with("keyIdInSignature", named);
+    if let Some(own) = keys_of_own_client(api, url.as_str()).await? {
+        let key = own.get(named).cloned().ok_or_else(unknown)?;
+        return Ok(ClientKey { key, published_at: None });
     }
+    let key = api.client_keys.find(url.as_str(), named).await.map_err(|error| {
+        tracing::debug!(%error, "a client's key was not found");
+        match &error {
+            KeyLookupError::NotRetrieved { .. } => {
+                refused("could not retrieve client keys").with("keyIdInSignature", named)
+            }
+            KeyLookupError::UnknownKey { .. } => unknown(),
+        }
+    })?;
+    Ok(ClientKey { key, published_at: Some(url) })
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +80,12 @@ enum Problem {
     Cache(#[from] CacheError),
 }
 
-async fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, key: &Jwk) -> Result<String, Problem> {
+async fn verify(
+    api: &OpenPaymentsApi,
+    request: &ApiRequest,
+    client: &Client,
+    key: &ClientKey<'_>,
+) -> Result<(), Problem> {
     let target_uri = api.settings.target.target_uri(request.raw_target(), &request.headers)?;
     let signed = SignedRequest {
         method: request.method.as_str(),
@@ -72,10 +93,9 @@ async fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, ke
         headers: &request.headers,
         body: &request.body,
     };
-    let now = api.clock.now();
     let checked = signed.check_headers()?;
-    let verified = checked
-        .verify(key, api.settings.freshness, now)
+    let verified = verify_with(api, &checked, key)
+        .await
         .map_err(|error| Problem::Verify { error, base: checked.redacted_base() })?;
     if let Some(nonce) = verified.nonce_name(&client.identity()) {
         let key = format!("open-payments:nonce:{nonce}");
@@ -83,5 +103,21 @@ async fn verify(api: &OpenPaymentsApi, request: &ApiRequest, client: &Client, ke
             return Err(Problem::Replayed);
         }
     }
-    Ok(verified.fingerprint())
+    Ok(())
+}
+
+/// Verifies with the key that is known, and with the one that has taken its place if there is one.
+async fn verify_with(
+    api: &OpenPaymentsApi,
+    request: &CheckedRequest<'_>,
+    known: &ClientKey<'_>,
+) -> Result<Verified, VerifyError> {
+    let verify = |key: &Jwk| request.verify(key, api.settings.freshness, api.clock.now());
+    match (verify(&known.key), known.published_at) {
+        (Err(VerifyError::Signature), Some(url)) => {
+            let other = api.client_keys.find_again(url.as_str(), known.key.kid(), &known.key).await;
+            other.map_or(Err(VerifyError::Signature), |key| verify(&key))
+        }
+        (verdict, _) => verdict,
+    }
 }

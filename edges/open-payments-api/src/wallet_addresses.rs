@@ -1,4 +1,4 @@
-//! Wallet addresses: found by URL, shown as documents and key sets (open-payments sections 6 and 7).
+//! Wallet addresses: found by URL, shown as documents and key sets.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -22,8 +22,8 @@ use crate::settings::OpenPaymentsApi;
 
 /// How long a document may be kept by whoever reads it.
 const DOCUMENT_CACHE: &str = "public, max-age=60";
-/// Keys may be revoked, so they are kept shorter.
-const KEYS_CACHE: &str = "public, max-age=10";
+/// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
+const KEYS_CACHE: &str = "public, no-cache";
 
 /// What no wallet address is longer than.
 const URL_LENGTH_MAX: usize = 2048;
@@ -140,6 +140,23 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
 }
 
+/// The keys of a client whose wallet address is served by this instance under its own host, as they are now; `None` for
+/// clients of elsewhere.
+///
+/// Tenants may name other hosts for their addresses. Whether such a host is theirs is known to who calls it.
+pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
+    if is_own(api, url) {
+        return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));
+    }
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    if origin(url) != origin(&api.settings.open_payments_url) {
+        return Ok(None);
+    }
+    let Some(address) = find_active(api, url, Lookup::Now).await? else { return Ok(None) };
+    let keys = api.backend.keys(&address).await?;
+    Ok(Some(JwkSet { keys: keys.iter().filter_map(jwk).collect() }))
+}
+
 /// A stored key that cannot be used by anybody is not published.
 fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
     Jwk::new(&*key.kid, PublicKey::from_base64url(&key.x).ok()?).ok()
@@ -183,8 +200,8 @@ async fn cacheable(response: Response, request: &ApiRequest, policy: &'static st
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ApiError::BAD_REQUEST)?;
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
-    let known = request.headers.get(IF_NONE_MATCH).and_then(|sent| sent.to_str().ok());
-    let unchanged = known.is_some_and(|sent| sent.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let known = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let unchanged = known.flat_map(|line| line.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             parts.headers.insert(name, value);

@@ -2,7 +2,7 @@
 //!
 //! No pages, and no login: balances are served in the playground only.
 
-use admin_client::signature;
+use admin_signature::{Signature, canonical};
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -65,8 +65,9 @@ fn verify(wallet: &Wallet, signature: Option<&str>, body: &Value) -> Result<(), 
             signed.insert(name.to_owned(), value.clone());
         }
     }
-    let canonical = signature::canonical(&Value::Object(signed));
-    signature::verify(header, secret, *version, wallet.clock().now(), *tolerance, &canonical)
+    let canonical = canonical(&Value::Object(signed));
+    Signature::parse(header, *version)
+        .and_then(|signature| signature.verify(secret, wallet.clock().now(), *tolerance, &canonical))
         .map_err(|error| error.to_string())
 }
 

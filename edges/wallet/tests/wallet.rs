@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use admin_client::{AdminClient, Credentials, signature};
+use admin_client::{AdminClient, Credentials};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
@@ -182,7 +182,7 @@ impl Bench {
     async fn post(&self, event: &Value, secret: Option<&str>) -> StatusCode {
         let mut request = Request::post("/webhooks").header("content-type", "application/json");
         if let Some(secret) = secret {
-            let header = signature::sign(secret, 1, self.clock.now(), &signature::canonical(event));
+            let header = admin_signature::sign(secret, 1, self.clock.now(), &admin_signature::canonical(event));
             request = request.header("rafiki-signature", header);
         }
         let request = request.body(Body::from(event.to_string())).unwrap();

@@ -22,6 +22,7 @@ fn main() {
     black_box(stream());
     black_box(stream_pay());
     black_box(http_signatures());
+    black_box(admin_signature());
     black_box(open_payments());
     black_box(gnap());
     black_box(ledger());
@@ -114,15 +115,26 @@ fn http_signatures() -> impl Sized {
         PublicKey::from_base64url,
         Signer::new,
         Signer::sign,
+        Signer::sign_once,
         SigningKey::from_text,
         SigningKey::random,
         TargetOrigin::target_uri,
-        Verified::fingerprint,
         Verified::nonce_name,
         http_signatures::key_id,
         http_signatures::parse_json,
         http_signatures::to_compact_json,
         http_signatures::verify,
+    ]
+}
+
+fn admin_signature() -> impl Sized {
+    use admin_signature::Signature;
+    linked![
+        Signature::parse,
+        Signature::verify,
+        admin_signature::addressed,
+        admin_signature::canonical,
+        admin_signature::sign,
     ]
 }
 

@@ -113,8 +113,9 @@ pub enum SubjectFormat {
 pub struct InteractRequest {
     /// The ways to start the client offers.
     pub start: Vec<StartMode>,
-    /// How the client wants to hear that the interaction is over; without it the client polls.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// How the client wants to hear that the interaction is over; without it, or with `null`, which published clients
+    /// send, the client polls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<InteractFinish>,
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use clock::Timestamp;
-use jiff::{Span, Unit, civil, tz::TimeZone};
+use jiff::{Span, Unit, civil};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not a repeating interval.
@@ -123,8 +123,7 @@ impl RepeatingInterval {
 
 /// Calendar arithmetic in UTC; `None` outside the years of the calendar.
 fn add(instant: Timestamp, span: Span) -> Option<Timestamp> {
-    let moved = instant.to_jiff()?.to_zoned(TimeZone::UTC).checked_add(span).ok()?;
-    Some(Timestamp::from_jiff(moved.timestamp()))
+    instant.to_civil()?.checked_add(span).ok().map(Timestamp::from_civil)
 }
 
 fn read_repetitions(text: &str) -> Result<Option<u64>, InvalidInterval> {
@@ -138,12 +137,11 @@ fn read_repetitions(text: &str) -> Result<Option<u64>, InvalidInterval> {
 }
 
 fn read_instant(text: &str) -> Result<Timestamp, InvalidInterval> {
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Ok(Timestamp::from_jiff(instant));
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
     }
-    let civil: civil::DateTime = text.parse().map_err(|_| InvalidInterval::Instant)?;
-    let utc = civil.to_zoned(TimeZone::UTC).map_err(|_| InvalidInterval::Instant)?;
-    Ok(Timestamp::from_jiff(utc.timestamp()))
+    let utc: civil::DateTime = text.parse().map_err(|_| InvalidInterval::Instant)?;
+    Ok(Timestamp::from_civil(utc))
 }
 
 fn read_duration(text: &str) -> Result<Step, InvalidInterval> {

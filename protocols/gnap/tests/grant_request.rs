@@ -79,6 +79,16 @@ fn members_the_server_keeps_for_itself_cannot_be_sent() {
 }
 
 #[test]
+fn a_finish_of_null_is_no_finish_as_published_clients_send_it() {
+    let mut body = outgoing();
+    body["interact"]["finish"] = json!(null);
+    let polling = parse(&body).unwrap();
+    assert_eq!(polling.interact.as_ref().unwrap().finish, None);
+    body["interact"].as_object_mut().unwrap().remove("finish");
+    assert_eq!(parse(&body).unwrap(), polling);
+}
+
+#[test]
 fn the_place_of_the_fault_is_named() {
     let mut body = outgoing();
     body["interact"]["finish"].as_object_mut().unwrap().remove("nonce");

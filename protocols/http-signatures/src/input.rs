@@ -1,6 +1,7 @@
 //! `Signature-Input` and `Signature` (RFC 9421 section 4): strict structured fields first, then the looser forms in the field.
 //!
-//! Only the member `sig1` counts. Its text is kept as received, because that text is what was signed.
+//! Clients choose the label (RFC 9421 section 4.1). Of several signatures the one called `sig1` counts, or else the only
+//! one that covers method and target. Its text is kept as received, because that text is what was signed.
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -9,12 +10,13 @@ use sfv::{BareItem, FieldType, InnerList, List, ListEntry, Parser};
 
 use crate::components::Component;
 
-const LABEL: &str = "sig1=";
+/// What published clients call their signature.
+const USUAL_LABEL: &str = "sig1";
 
 /// Why the two headers cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InputError {
-    /// No member `sig1`, or several.
+    /// No member that can be the client's signature, or several.
     Label,
     /// The member is not a list of components with parameters.
     Malformed,
@@ -32,9 +34,11 @@ pub(crate) struct Parameters {
     pub(crate) alg: Option<String>,
 }
 
-/// The member `sig1` of a `Signature-Input` header.
+/// The client's member of a `Signature-Input` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SignatureInput {
+    /// Its name, under which `Signature` holds the octets.
+    pub(crate) label: String,
     pub(crate) components: Vec<Component>,
     pub(crate) parameters: Parameters,
     /// The member's value as received.
@@ -45,10 +49,32 @@ pub(crate) struct SignatureInput {
 
 impl SignatureInput {
     pub(crate) fn parse(header: &str) -> Result<Self, InputError> {
-        let raw = sole_member(header)?;
+        let members = members(header);
+        let read = |(label, raw): &(&str, &str)| match members.iter().filter(|(other, _)| other == label).count() {
+            1 => Self::parse_member(label, raw),
+            _ => Err(InputError::Label),
+        };
+        let usual = members.iter().find(|(label, _)| *label == USUAL_LABEL).map(read);
+        let is_ours = |input: &Self| input.covers(&Component::Method) && input.covers(&Component::TargetUri);
+        if let Some(Ok(input)) = &usual
+            && is_ours(input)
+        {
+            return Ok(input.clone());
+        }
+        let mut ours = members.iter().filter_map(|member| read(member).ok()).filter(is_ours);
+        match (ours.next(), ours.next(), usual, members.as_slice()) {
+            (Some(only), None, ..) => Ok(only),
+            // What cannot be accepted is told about the one that was meant.
+            (None, _, Some(usual), _) => usual,
+            (None, _, None, [sole]) => read(sole),
+            _ => Err(InputError::Label),
+        }
+    }
+
+    fn parse_member(label: &str, raw: &str) -> Result<Self, InputError> {
         match Parser::new(raw).parse::<List>() {
-            Ok(list) => Self::from_structured(raw, &list),
-            Err(_) => Self::from_loose(raw),
+            Ok(list) => Self::from_structured(label, raw, &list),
+            Err(_) => Self::from_loose(label, raw),
         }
     }
 
@@ -56,31 +82,38 @@ impl SignatureInput {
         self.components.contains(component)
     }
 
-    fn from_structured(raw: &str, list: &List) -> Result<Self, InputError> {
+    fn from_structured(label: &str, raw: &str, list: &List) -> Result<Self, InputError> {
         let [ListEntry::InnerList(inner)] = list.as_slice() else {
             // Unquoted identifiers are tokens to RFC 8941 unless they begin with `@`.
-            return Self::from_loose(raw);
+            return Self::from_loose(label, raw);
         };
         if inner.items.iter().any(|item| matches!(item.bare_item, BareItem::Token(_))) {
-            return Self::from_loose(raw);
+            return Self::from_loose(label, raw);
         }
         let components = components(inner.items.iter().map(|item| match &item.bare_item {
             BareItem::String(name) if item.params.is_empty() => Some(name.as_str()),
             _ => None,
         }))?;
         let canonical = list.serialize().filter(|canonical| canonical != raw);
-        Ok(Self { components, parameters: structured_parameters(inner), raw: raw.to_owned(), canonical })
+        Ok(Self {
+            label: label.to_owned(),
+            components,
+            parameters: structured_parameters(inner),
+            raw: raw.to_owned(),
+            canonical,
+        })
     }
 
     /// Identifiers with or without quotes, separated by single spaces; parameters separated by semicolons.
-    fn from_loose(raw: &str) -> Result<Self, InputError> {
+    fn from_loose(label: &str, raw: &str) -> Result<Self, InputError> {
         let inside = raw.strip_prefix('(').ok_or(InputError::Malformed)?;
         let (list, parameters) = inside.split_once(')').ok_or(InputError::Malformed)?;
         let components = components(list.split(' ').map(|name| match name.strip_prefix('"') {
             Some(quoted) => quoted.strip_suffix('"'),
             None => Some(name),
         }))?;
-        Ok(Self { components, parameters: loose_parameters(parameters)?, raw: raw.to_owned(), canonical: None })
+        let parameters = loose_parameters(parameters)?;
+        Ok(Self { label: label.to_owned(), components, parameters, raw: raw.to_owned(), canonical: None })
     }
 }
 
@@ -137,12 +170,14 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), InputError> {
     if slot.replace(value).is_some() { Err(InputError::Malformed) } else { Ok(()) }
 }
 
-/// The 64 octets of the member `sig1` of a `Signature` header, or of the whole header if it carries no label.
-pub(crate) fn parse_signature(header: &str) -> Option<[u8; 64]> {
-    let member = match sole_member(header) {
-        Ok(member) => member,
-        Err(_) if !header.contains(',') && !header.contains(LABEL) => header.trim(),
-        Err(_) => return None,
+/// The 64 octets of the member `label` of a `Signature` header, or of the whole header if it carries no label.
+pub(crate) fn parse_signature(header: &str, label: &str) -> Option<[u8; 64]> {
+    let members = members(header);
+    let mut labelled = members.iter().filter(|(name, _)| *name == label).map(|(_, value)| *value);
+    let member = match (labelled.next(), labelled.next()) {
+        (Some(member), None) => member,
+        (None, _) if !header.contains(',') => header.trim(),
+        _ => return None,
     };
     let text = member.split(';').next()?.trim();
     let text = text.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or(text);
@@ -151,14 +186,15 @@ pub(crate) fn parse_signature(header: &str) -> Option<[u8; 64]> {
     GeneralPurpose::new(alphabet, config).decode(text).ok()?.try_into().ok()
 }
 
-/// The text of the one member labelled `sig1`.
-fn sole_member(header: &str) -> Result<&str, InputError> {
-    let members = split_outside_quotes(header, ',');
-    let mut values = members.iter().filter_map(|member| member.trim().strip_prefix(LABEL));
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value),
-        _ => Err(InputError::Label),
-    }
+/// Labels and texts of the members; what has no label (RFC 9651 section 3.1.2) is left out.
+fn members(header: &str) -> Vec<(&str, &str)> {
+    let is_label = |text: &str| {
+        let mut octets = text.bytes();
+        octets.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'*')
+            && octets.all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*'))
+    };
+    let parts = split_outside_quotes(header, ',').into_iter();
+    parts.filter_map(|part| part.trim().split_once('=').filter(|(label, _)| is_label(label))).collect()
 }
 
 /// Splits at `separator` wherever it does not stand inside a quoted string.
@@ -192,7 +228,28 @@ mod tests {
         assert_eq!(input.parameters.key_id.as_deref(), Some("k"));
         assert_eq!(input.parameters.created, Some(7));
         assert_eq!(SignatureInput::parse(r#"sig1=("@method"), sig1=("@path")"#), Err(InputError::Label));
-        assert_eq!(SignatureInput::parse(r#"sig2=("@method")"#), Err(InputError::Label));
+        assert_eq!(SignatureInput::parse(r#"("@method")"#), Err(InputError::Label));
+    }
+
+    #[test]
+    fn the_label_is_free_as_long_as_it_is_clear_which_signature_is_meant() {
+        let ours = r#"("@method" "@target-uri");keyid="k""#;
+        let chosen = |header: &str| SignatureInput::parse(header).map(|input| input.label);
+        let other = r#"("@authority");keyid="proxy""#;
+        assert_eq!(chosen(&format!("sig={ours}")), Ok("sig".into()));
+        assert_eq!(chosen(&format!("my-sig.2*={ours}, ttrp={other}")), Ok("my-sig.2*".into()));
+        assert_eq!(chosen(&format!("sig1={other}, b={ours}")), Ok("b".into()));
+        assert_eq!(chosen(&format!("b={ours}, sig1={ours}")), Ok("sig1".into()));
+        assert_eq!(chosen(&format!("sig1={other}")), Ok("sig1".into()), "so that it can be told what is missing");
+        for unclear in [
+            format!("a={ours}, b={ours}"),
+            format!("a={ours}, a={ours}"),
+            format!("a={other}, b={other}"),
+            format!("Sig={ours}"),
+            String::new(),
+        ] {
+            assert_eq!(chosen(&unclear), Err(InputError::Label), "{unclear}");
+        }
     }
 
     #[test]
@@ -237,10 +294,12 @@ mod tests {
             format!("sig1=:{url}:"),
             format!("sig2=:AA==:, sig1=:{padded}:"),
         ] {
-            assert_eq!(parse_signature(&header), Some(bytes), "{header}");
+            assert_eq!(parse_signature(&header, "sig1"), Some(bytes), "{header}");
         }
-        for header in ["", "sig1=::", "sig2=:AA==:", "AA=="] {
-            assert_eq!(parse_signature(header), None, "{header}");
+        assert_eq!(parse_signature(&format!("b=:{url}:"), "b"), Some(bytes));
+        let (other, twice) = (format!("sig2=:{url}:"), format!("sig1=:{url}:, sig1=:{url}:"));
+        for header in ["", "sig1=::", "sig2=:AA==:", "AA==", &other, &twice] {
+            assert_eq!(parse_signature(header, "sig1"), None, "{header}");
         }
     }
 }

@@ -23,5 +23,5 @@ pub use json::{JsonError, parse_json, to_compact_json};
 pub use jwk::{InvalidJwk, Jwk, JwkSet, PublicKey};
 pub use request::SignedRequest;
 pub use signer::{InvalidKeyId, InvalidPrivateKey, SignError, Signer, SigningKey};
-pub use target::{TargetError, TargetOrigin};
+pub use target::{OtherHosts, TargetError, TargetOrigin};
 pub use verify::{CheckedRequest, Freshness, HeaderError, Verified, VerifyError, key_id, verify};

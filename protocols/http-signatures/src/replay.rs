@@ -2,7 +2,7 @@
 //!
 //! Not the memory itself, which all processes of a server share. Signatures without a nonce are not refused when they
 //! come again: Ed25519 is deterministic and `created` counts seconds, so two honest equal requests within a second carry
-//! the same signature. Operations guard themselves against those.
+//! the same signature. They are two requests. Who wants a repetition to be recognised sends a nonce or an idempotency key.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     fn name(client: &str, key_id: &str, nonce: Option<&str>) -> Option<String> {
-        let verified = Verified { key_id: key_id.into(), signature: [0; 64], nonce: nonce.map(str::to_owned) };
+        let verified = Verified { key_id: key_id.into(), nonce: nonce.map(str::to_owned) };
         verified.nonce_name(client)
     }
 

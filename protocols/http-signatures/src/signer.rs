@@ -115,6 +115,21 @@ impl Signer {
         &self.jwk
     }
 
+    /// As [`Signer::sign`], with a nonce that makes the signature the only one of its kind (RFC 9421 section 2.3).
+    ///
+    /// `nonce` must be printable ASCII without quotes and backslashes.
+    pub fn sign_once(
+        &self,
+        method: &str,
+        target_uri: &str,
+        headers: &mut HeaderMap,
+        body: &[u8],
+        created: Timestamp,
+        nonce: &str,
+    ) -> Result<(), SignError> {
+        self.sign_with(method, target_uri, headers, body, &format!(";created={};nonce=\"{nonce}\"", created.as_secs()))
+    }
+
     /// Adds `Signature` and `Signature-Input` to `headers`, and with a body also its digest, length and type.
     ///
     /// `target_uri` is the absolute URL exactly as called. A body should be compact JSON: verifiers of the original
@@ -127,6 +142,17 @@ impl Signer {
         body: &[u8],
         created: Timestamp,
     ) -> Result<(), SignError> {
+        self.sign_with(method, target_uri, headers, body, &format!(";created={}", created.as_secs()))
+    }
+
+    fn sign_with(
+        &self,
+        method: &str,
+        target_uri: &str,
+        headers: &mut HeaderMap,
+        body: &[u8],
+        when: &str,
+    ) -> Result<(), SignError> {
         let mut components = vec![Component::Method, Component::TargetUri];
         if headers.contains_key(AUTHORIZATION) {
             components.push(Component::Field(AUTHORIZATION));
@@ -138,7 +164,7 @@ impl Signer {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
             components.extend([digest_name, CONTENT_LENGTH, CONTENT_TYPE].map(Component::Field));
         }
-        let params = self.parameters(&components, created);
+        let params = self.parameters(&components, when);
         let request = SignedRequest { method, target_uri, headers, body };
         // Every covered header was put there above, so the base is complete.
         let base = signature_base(&request, &components, &params).unwrap_or_default();
@@ -148,8 +174,8 @@ impl Signer {
         Ok(())
     }
 
-    fn parameters(&self, components: &[Component], created: Timestamp) -> String {
+    fn parameters(&self, components: &[Component], when: &str) -> String {
         let names: Vec<String> = components.iter().map(|component| format!("\"{component}\"")).collect();
-        format!("({});keyid=\"{}\";created={}", names.join(" "), self.jwk.kid(), created.as_secs())
+        format!("({});keyid=\"{}\"{when}", names.join(" "), self.jwk.kid())
     }
 }

@@ -10,8 +10,8 @@ pub enum TargetOrigin {
     Pinned {
         /// `https://host[:port]`.
         origin: String,
-        /// Whether requests may also come for another host; otherwise their `Host` must be the origin's.
-        any_host: bool,
+        /// What becomes of requests whose `Host` is not the origin's.
+        others: OtherHosts,
     },
     /// The `Host` header over plain `http`.
     Host,
@@ -22,6 +22,17 @@ pub enum TargetOrigin {
         /// Whether `X-Forwarded-Host` counts.
         trusted_proxy: bool,
     },
+}
+
+/// What becomes of requests for another host than the configured one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherHosts {
+    /// They are refused.
+    Refused,
+    /// They are taken for requests to the configured origin.
+    TakenForIt,
+    /// They are what they say, over plain `http`: a playground is also called directly.
+    Direct,
 }
 
 /// Why nobody can tell which URI was called.
@@ -44,14 +55,19 @@ impl TargetOrigin {
             return Ok(raw_target.to_owned());
         }
         match self {
-            Self::Pinned { origin, any_host } => {
+            Self::Pinned { origin, others } => {
                 let origin = origin.trim_end_matches('/');
                 let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
-                let own = |host: &str| host.eq_ignore_ascii_case(authority);
-                if !any_host && !own(self.host(headers).ok_or(TargetError::NoHost)?) {
-                    return Err(TargetError::ForeignHost);
+                let host = self.host(headers);
+                match (host.is_some_and(|host| host.eq_ignore_ascii_case(authority)), others) {
+                    (true, _) | (false, OtherHosts::TakenForIt) => Ok(format!("{origin}{raw_target}")),
+                    (false, OtherHosts::Direct) => {
+                        Ok(format!("http://{}{raw_target}", host.ok_or(TargetError::NoHost)?))
+                    }
+                    (false, OtherHosts::Refused) => {
+                        Err(if host.is_some() { TargetError::ForeignHost } else { TargetError::NoHost })
+                    }
                 }
-                Ok(format!("{origin}{raw_target}"))
             }
             Self::Host | Self::TrustedProxy | Self::AlwaysHttps { .. } => {
                 let host = self.host(headers).ok_or(TargetError::NoHost)?;
@@ -105,13 +121,22 @@ mod tests {
 
     #[test]
     fn a_pinned_origin_does_not_believe_headers_and_refuses_other_hosts_unless_told_not_to() {
-        let pinned = |any_host| TargetOrigin::Pinned { origin: "https://p.example/".into(), any_host };
+        let pinned = |others| TargetOrigin::Pinned { origin: "https://p.example/".into(), others };
+        let (refused, taken) = (OtherHosts::Refused, OtherHosts::TakenForIt);
         let own = headers(&[("host", "P.example"), ("x-forwarded-proto", "http")]);
-        assert_eq!(pinned(false).target_uri("/a", &own).unwrap(), "https://p.example/a");
+        assert_eq!(pinned(refused).target_uri("/a", &own).unwrap(), "https://p.example/a");
         let foreign = headers(&[("host", "p.example:8080"), ("x-forwarded-host", "p.example")]);
-        assert_eq!(pinned(false).target_uri("/a", &foreign), Err(TargetError::ForeignHost));
-        assert_eq!(pinned(true).target_uri("/a", &foreign).unwrap(), "https://p.example/a");
-        assert_eq!(pinned(false).target_uri("/a", &HeaderMap::new()), Err(TargetError::NoHost));
+        assert_eq!(pinned(refused).target_uri("/a", &foreign), Err(TargetError::ForeignHost));
+        assert_eq!(pinned(taken).target_uri("/a", &foreign).unwrap(), "https://p.example/a");
+        assert_eq!(pinned(refused).target_uri("/a", &HeaderMap::new()), Err(TargetError::NoHost));
+    }
+
+    #[test]
+    fn a_playground_is_called_through_its_proxy_and_directly() {
+        let origin = TargetOrigin::Pinned { origin: "https://p.example".into(), others: OtherHosts::Direct };
+        let called = |host: &'static str| origin.target_uri("/a", &headers(&[("host", host)])).unwrap();
+        assert_eq!(called("p.example"), "https://p.example/a");
+        assert_eq!(called("localhost:3000"), "http://localhost:3000/a");
     }
 
     #[test]

@@ -4,14 +4,12 @@
 //! Nothing here remembers requests: which nonces were used is remembered elsewhere, see
 //! [`Verified::nonce_name`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clock::Timestamp;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
-use sha2::{Digest, Sha256};
 
 use crate::base::{redacted_base, signature_base};
 use crate::components::Component;
@@ -42,10 +40,10 @@ impl Default for Freshness {
 /// Why the headers of a request do not make up a signature worth checking.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// No or several `Signature` or `Signature-Input` headers, or one that is not text.
-    #[error("the headers Signature and Signature-Input must be sent once each")]
+    /// No `Signature` or `Signature-Input` header, or one that is not text.
+    #[error("the headers Signature and Signature-Input must be sent")]
     Missing,
-    /// `Signature-Input` has no single member `sig1` or cannot be parsed.
+    /// `Signature-Input` cannot be parsed, or it is not clear which of its members is the client's.
     #[error("Signature-Input must have the form sig1=(\"@method\" \"@target-uri\" …);keyid=\"…\";created=…")]
     Malformed,
     /// A component is unknown, parametrised, not in lower case or listed twice.
@@ -105,18 +103,8 @@ pub enum VerifyError {
 pub struct Verified {
     /// The name of the key.
     pub key_id: String,
-    /// The 64 octets. Ed25519 is deterministic and `created` counts seconds: a client that repeats a request within one
-    /// second sends the same octets, so they identify the request and its repeats.
-    pub signature: [u8; 64],
     /// A number the client promises to use once.
     pub nonce: Option<String>,
-}
-
-impl Verified {
-    /// A short name of the signature, equal for a request and its repeats only.
-    pub fn fingerprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.signature))
-    }
 }
 
 /// A request whose signature headers are in order; the signature itself is not checked yet.
@@ -128,7 +116,7 @@ pub struct CheckedRequest<'a> {
 
 /// The `keyid` a request names, without checking anything else.
 pub fn key_id(headers: &HeaderMap) -> Option<String> {
-    SignatureInput::parse(sole_text(headers, &SIGNATURE_INPUT)?).ok()?.parameters.key_id
+    SignatureInput::parse(&joined(headers, &SIGNATURE_INPUT)?).ok()?.parameters.key_id
 }
 
 /// Checks headers and signature of `request` at once.
@@ -145,10 +133,10 @@ impl<'a> SignedRequest<'a> {
     /// Checks everything that needs no key: both headers readable, enough covered, digest and length of the body right.
     pub fn check_headers(self) -> Result<CheckedRequest<'a>, HeaderError> {
         let headers = self.headers;
-        if sole_text(headers, &SIGNATURE).is_none() {
+        if joined(headers, &SIGNATURE).is_none() {
             return Err(HeaderError::Missing);
         }
-        let input = SignatureInput::parse(sole_text(headers, &SIGNATURE_INPUT).ok_or(HeaderError::Missing)?)?;
+        let input = SignatureInput::parse(&joined(headers, &SIGNATURE_INPUT).ok_or(HeaderError::Missing)?)?;
         self.check_coverage(&input)?;
         if let Some(absent) =
             input.components.iter().find(|c| matches!(c, Component::Field(f) if !headers.contains_key(f)))
@@ -212,12 +200,13 @@ impl CheckedRequest<'_> {
             return Err(VerifyError::Algorithm);
         }
         self.check_freshness(freshness, now)?;
-        let signature =
-            sole_text(self.request.headers, &SIGNATURE).and_then(parse_signature).ok_or(VerifyError::Signature)?;
+        let signature = joined(self.request.headers, &SIGNATURE);
+        let signature = signature.and_then(|header| parse_signature(&header, &self.input.label));
+        let signature = signature.ok_or(VerifyError::Signature)?;
         if !self.signed_by(key, &signature) {
             return Err(VerifyError::Signature);
         }
-        Ok(Verified { key_id: key_id.to_owned(), signature, nonce: parameters.nonce.clone() })
+        Ok(Verified { key_id: key_id.to_owned(), nonce: parameters.nonce.clone() })
     }
 
     fn signed_by(&self, key: &Jwk, signature: &[u8; 64]) -> bool {
@@ -242,6 +231,16 @@ impl CheckedRequest<'_> {
             return Err(VerifyError::Expired);
         }
         Ok(())
+    }
+}
+
+/// All lines of a header as the one they are equal to (RFC 9110 section 5.3).
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    let lines = headers.get_all(name).iter().map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>().ok()?;
+    match lines.as_slice() {
+        [] => None,
+        [line] => Some(Cow::Borrowed(line)),
+        lines => Some(Cow::Owned(lines.join(", "))),
     }
 }
 

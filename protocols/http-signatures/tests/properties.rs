@@ -7,8 +7,8 @@ use std::time::Duration;
 use clock::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_signatures::{
-    Freshness, Jwk, JwkSet, SignedRequest, Signer, SigningKey, TargetOrigin, content_digest, key_id, parse_json,
-    to_compact_json, verify,
+    Freshness, Jwk, JwkSet, OtherHosts, SignedRequest, Signer, SigningKey, TargetOrigin, content_digest, key_id,
+    parse_json, to_compact_json, verify,
 };
 use proptest::prelude::*;
 
@@ -106,7 +106,7 @@ proptest! {
             TargetOrigin::Host,
             TargetOrigin::TrustedProxy,
             TargetOrigin::AlwaysHttps { trusted_proxy: true },
-            TargetOrigin::Pinned { origin: target_uri.clone(), any_host: false },
+            TargetOrigin::Pinned { origin: target_uri.clone(), others: OtherHosts::Refused },
         ] {
             let _ = origin.target_uri(&method, &headers);
         }

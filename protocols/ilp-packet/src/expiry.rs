@@ -8,16 +8,18 @@ use clock::Timestamp;
 pub struct InvalidExpiry;
 
 const DAY_MS: u64 = 86_400_000;
-/// 1000-01-01T00:00:00.000Z, the first instant the format is used for.
-const FIRST: i64 = -30_610_224_000_000;
+/// 0000-01-01T00:00:00.000Z, the first instant of the format.
+const FIRST: i64 = -62_167_219_200_000;
 /// 9999-12-31T23:59:59.999Z, the last.
 const LAST: i64 = 253_402_300_799_999;
-/// From 0000-03-01 to 1970-01-01. Counted from there, every instant of the format is positive.
-const EPOCH_MS: i64 = 719_468 * 86_400_000;
+/// The calendar repeats itself after so many years.
+const ERA: u32 = 400;
+/// From -0400-03-01 to 1970-01-01. Counted from there, every instant of the format is positive.
+const EPOCH_MS: i64 = (719_468 + 146_097) * 86_400_000;
 
 /// The digits of `expiry`.
 ///
-/// The format ends at 9999-12-31T23:59:59.999Z and starts at 1000-01-01T00:00:00.000Z; what lies outside is written
+/// The format ends at 9999-12-31T23:59:59.999Z and starts at 0000-01-01T00:00:00.000Z; what lies outside is written
 /// as the nearer end, which for a deadline means the same: never, or long ago.
 pub(crate) fn encode(expiry: Timestamp) -> [u8; 17] {
     let millis = (expiry.as_millis().clamp(FIRST, LAST) + EPOCH_MS).unsigned_abs();
@@ -46,8 +48,7 @@ pub(crate) fn decode(digits: &[u8; 17]) -> Result<Timestamp, InvalidExpiry> {
     let two = |at: usize| u32::from(digits[at] - b'0') * 10 + u32::from(digits[at + 1] - b'0');
     let (year, month, day) = (two(0) * 100 + two(2), two(4), two(6));
     let (hour, minute, second) = (two(8), two(10), two(12));
-    let exists = year >= 1000
-        && (1..=12).contains(&month)
+    let exists = (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
         && hour < 24
         && minute < 60
@@ -85,9 +86,9 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-// The year is counted from March, so that the leap day comes last and needs no special case; days from 0000-03-01.
+// The year is counted from March, so that the leap day comes last and needs no special case; days from -0400-03-01.
 fn days_from_civil(year: u32, month: u32, day: u32) -> u32 {
-    let year = year - u32::from(month <= 2);
+    let year = year + ERA - u32::from(month <= 2);
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
@@ -100,7 +101,7 @@ fn civil_from_days(days: u32) -> (u32, u32, u32) {
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
+    (era * 400 + year_of_era + u32::from(month <= 2) - ERA, month, day)
 }
 
 #[cfg(test)]
@@ -110,10 +111,10 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_format_are_what_they_say() {
-        assert_eq!(encode(Timestamp::from_millis(FIRST)), *b"10000101000000000");
+        assert_eq!(encode(Timestamp::from_millis(FIRST)), *b"00000101000000000");
         assert_eq!(encode(Timestamp::from_millis(LAST)), *b"99991231235959999");
         assert_eq!(encode(Timestamp::from_millis(i64::MAX)), *b"99991231235959999");
-        assert_eq!(encode(Timestamp::from_millis(i64::MIN)), *b"10000101000000000");
+        assert_eq!(encode(Timestamp::from_millis(i64::MIN)), *b"00000101000000000");
     }
 
     #[test]
@@ -126,13 +127,30 @@ mod tests {
             b"20260101240000000",
             b"20260101006000000",
             b"20260101000061000",
-            b"00990101000000000",
+            b"00000230000000000",
+            b"00991301000000000",
             b"2026010100000 000",
             b"202601010000001e2",
         ] {
             assert_eq!(decode(refused), Err(InvalidExpiry), "{}", refused.escape_ascii());
         }
         assert_eq!(decode(b"20240229000060000"), decode(b"20240229000100000"));
+    }
+
+    #[test]
+    fn every_date_of_the_years_0_to_9999_is_one_to_its_last_millisecond() {
+        for (digits, millis) in [
+            (b"00000101000000000", FIRST),
+            (b"00000229235959999", FIRST + 60 * 86_400_000 - 1),
+            (b"00000301000000000", FIRST + 60 * 86_400_000),
+            (b"09991231235959999", -30_610_224_000_001),
+            (b"19691231235959999", -1),
+            (b"99991230220000000", 253_402_207_200_000),
+            (b"99991231235959999", LAST),
+        ] {
+            assert_eq!(decode(digits), Ok(Timestamp::from_millis(millis)), "{}", digits.escape_ascii());
+            assert_eq!(encode(Timestamp::from_millis(millis)), *digits);
+        }
     }
 
     proptest! {

@@ -126,7 +126,7 @@ impl PrepareBuf {
         self.octets[self.header..self.header + EXPIRY_OFFSET].copy_from_slice(&amount.to_be_bytes());
     }
 
-    /// Replaces the expiry, in place. Instants outside the years 1000 to 9999 are written as the nearer end.
+    /// Replaces the expiry, in place. Instants outside the years 0 to 9999 are written as the nearer end.
     pub fn set_expires_at(&mut self, expires_at: Timestamp) {
         self.expires_at = expires_at;
         let digits = expiry::encode(expires_at);

@@ -50,6 +50,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_millisecond_of_the_year_9999_is_an_instant_and_so_is_the_first_of_the_year_0() {
+        for text in ["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"] {
+            assert_eq!(parse_date_time(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for text in [
             "",

@@ -54,16 +54,20 @@ pub enum PageRequestError {
 }
 
 impl ListQuery {
-    /// Reads decoded query parameters; of repeated ones the last counts, unknown ones are ignored.
+    /// Reads decoded query parameters; unknown ones are ignored, known ones may be given once.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, InvalidRequest> {
         let (mut wallet_address, mut cursor, mut first, mut last) = (None, None, None, None);
         for (name, value) in pairs {
-            match name {
-                "wallet-address" => wallet_address = Some(value),
-                "cursor" => cursor = Some(value),
-                "first" => first = Some(value),
-                "last" => last = Some(value),
-                _ => {}
+            // Two values are a list to the original, and a list is of the wrong type.
+            let (parameter, kind) = match name {
+                "wallet-address" => (&mut wallet_address, "string"),
+                "cursor" => (&mut cursor, "string"),
+                "first" => (&mut first, "integer"),
+                "last" => (&mut last, "integer"),
+                _ => continue,
+            };
+            if parameter.replace(value).is_some() {
+                return Err(InvalidRequest::new(name, &format!("must be {kind}")));
             }
         }
         let wallet_address = wallet_address.ok_or_else(|| InvalidRequest::missing("", "wallet-address"))?.to_owned();
@@ -150,6 +154,9 @@ mod tests {
     #[test]
     fn faults_are_told_in_the_words_clients_know() {
         assert_eq!(ListQuery::parse([]).unwrap_err().to_string(), "must have required property 'wallet-address'");
+        let twice = parse(&[("first", "1"), ("first", "1")]);
+        assert_eq!(twice, Err("first must be integer".to_owned()));
+        assert_eq!(parse(&[("wallet-address", "https://b")]), Err("wallet-address must be string".to_owned()));
         for (pair, message) in [
             (("first", "0"), "first must be >= 1"),
             (("first", "-99999999999999999999"), "first must be >= 1"),

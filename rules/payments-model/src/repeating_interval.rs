@@ -4,7 +4,6 @@
 
 use clock::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span};
 
 /// Calendar periods are found by stepping from one to the next; nobody pays so many periods after a start.
@@ -104,7 +103,7 @@ impl RepeatingInterval {
     }
 
     fn fixed_period(&self, length: i64, at: Timestamp) -> Option<Period> {
-        let anchor = instant(self.anchor)?.as_millis();
+        let anchor = Timestamp::from_civil(self.anchor).as_millis();
         // Counted away from the anchor, the first period is number 0.
         let (number, start) = match self.direction {
             Direction::Forwards => {
@@ -132,11 +131,11 @@ impl RepeatingInterval {
             let (period, next) = match self.direction {
                 Direction::Forwards => {
                     let end = boundary.checked_add(span).ok()?;
-                    (Period { start: instant(boundary)?, end: instant(end)? }, end)
+                    (Period { start: Timestamp::from_civil(boundary), end: Timestamp::from_civil(end) }, end)
                 }
                 Direction::Backwards => {
                     let start = boundary.checked_sub(span).ok()?;
-                    (Period { start: instant(start)?, end: instant(boundary)? }, start)
+                    (Period { start: Timestamp::from_civil(start), end: Timestamp::from_civil(boundary) }, start)
                 }
             };
             if period.contains(at) {
@@ -178,8 +177,7 @@ impl Step {
     }
 
     fn elapsed(start: DateTime, end: DateTime) -> Result<Self, InvalidInterval> {
-        let (start, end) = instant(start).zip(instant(end)).ok_or(InvalidInterval::Bounds)?;
-        Self::fixed(end.as_millis() - start.as_millis())
+        Self::fixed(Timestamp::from_civil(end).as_millis() - Timestamp::from_civil(start).as_millis())
     }
 
     fn fixed(length: i64) -> Result<Self, InvalidInterval> {
@@ -198,14 +196,10 @@ fn parse_instant(text: &str) -> Option<DateTime> {
     if text.starts_with('P') {
         return None;
     }
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Some(TimeZone::UTC.to_datetime(instant));
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return instant.to_civil();
     }
     text.parse().ok()
-}
-
-fn instant(datetime: DateTime) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(datetime).ok().map(Timestamp::from_jiff)
 }
 
 #[cfg(test)]

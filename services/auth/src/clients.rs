@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Clock;
 use gnap::{Client, ResourceUrl};
-use http_signatures::{CheckedRequest, HeaderError, Jwk, SignedRequest, VerifyError};
+use http_signatures::{CheckedRequest, HeaderError, Jwk, SignedRequest, Verified, VerifyError};
 use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResources};
 
 use crate::Auth;
@@ -19,6 +19,9 @@ use crate::Auth;
 pub trait ClientDirectory: Send + Sync + fmt::Debug {
     /// The key a client published under this id.
     async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient>;
+
+    /// The key of this id after a signature did not verify with `failed`, if another one was published meanwhile.
+    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk>;
 
     /// The public name of a client, if it published one.
     async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient>;
@@ -56,6 +59,10 @@ impl PublishedClients {
 impl ClientDirectory for PublishedClients {
     async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
         Ok(self.keys.find(client.as_str(), key_id).await?)
+    }
+
+    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
+        self.keys.find_again(client.as_str(), key_id, failed).await
     }
 
     async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
@@ -97,22 +104,33 @@ pub(crate) fn check_headers(request: SignedRequest<'_>) -> Result<CheckedRequest
 }
 
 impl Auth {
-    /// Checks that `client` signed the request, a short time ago.
-    pub(crate) async fn authenticate(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<(), ClientError> {
+    /// Verifies with the client's key, and with the one that has taken its place if there is one.
+    async fn verify(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<Verified, ClientError> {
         let key_id = request.key_id().ok_or(ClientError::NoKeyId)?;
-        let fetched;
-        let key = match client {
-            Client::Jwk(key) => &**key,
+        let verify = |key: &Jwk| request.verify(key, self.inner.settings.freshness, self.inner.clock.now());
+        let verdict = match client {
+            Client::Jwk(key) => verify(key),
             Client::WalletAddress(url) => {
-                fetched = self.inner.clients.key(url, key_id).await.map_err(ClientError::Unknown)?;
-                &fetched
+                let clients = &self.inner.clients;
+                let key = clients.key(url, key_id).await.map_err(ClientError::Unknown)?;
+                match verify(&key) {
+                    Err(VerifyError::Signature) => match clients.key_after(url, key_id, &key).await {
+                        Some(key) => verify(&key),
+                        None => Err(VerifyError::Signature),
+                    },
+                    verdict => verdict,
+                }
             }
         };
-        let now = self.inner.clock.now();
-        let verified = request.verify(key, self.inner.settings.freshness, now).map_err(|error| {
+        verdict.map_err(|error| {
             tracing::debug!(%error, base = %request.redacted_base(), "a signature was refused");
             ClientError::Signature(error)
-        })?;
+        })
+    }
+
+    /// Checks that `client` signed the request, a short time ago.
+    pub(crate) async fn authenticate(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<(), ClientError> {
+        let verified = self.verify(request, client).await?;
         let Some(nonce) = verified.nonce_name(&client.identity()) else { return Ok(()) };
         let life = self.inner.settings.freshness.memory();
         match self.inner.cache.set_if_absent(&format!("auth:nonce:{nonce}"), Bytes::new(), life).await {

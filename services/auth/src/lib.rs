@@ -92,6 +92,11 @@ impl Auth {
         &*self.inner.clock
     }
 
+    /// The clock, for those who keep it.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.inner.store.ping().await

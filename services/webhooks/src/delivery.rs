@@ -128,7 +128,7 @@ impl Deliverer {
             vec![("rafiki-event-id", event.id.to_string()), ("rafiki-delivery-attempt", attempt.to_string())];
         if let Some(signing) = &self.signing {
             let signature = signature_header(signing, self.clock.now(), body);
-            headers.push(("rafiki-signature", signature.ok_or("the event has no canonical form")?));
+            headers.push(("rafiki-signature", signature));
         }
         for (name, value) in headers {
             request = request.header(name.parse()?, value.parse()?);

@@ -1,12 +1,11 @@
-//! The `Rafiki-Signature` header (webhooks section 2).
+//! The `Rafiki-Signature` header.
 //!
 //! Only made here; receivers check it themselves.
 
+use admin_signature::{canonical, sign};
 use clock::Timestamp;
-use hmac::{Hmac, KeyInit, Mac};
 use payments_model::Secret;
 use serde_json::Value;
-use sha2::Sha256;
 
 /// How deliveries are signed.
 #[derive(Clone, Debug)]
@@ -18,16 +17,8 @@ pub struct Signing {
 }
 
 /// `t=<milliseconds>, v<version>=<hex HMAC-SHA-256 of "{t}.{canonical body}">`, the body canonical after RFC 8785.
-///
-/// `None` if the body has no canonical form, which no JSON read from text lacks.
-pub fn signature_header(signing: &Signing, at: Timestamp, body: &Value) -> Option<String> {
-    let canonical = serde_json_canonicalizer::to_vec(body).ok()?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(signing.secret.expose().as_bytes()).ok()?;
-    mac.update(at.as_millis().to_string().as_bytes());
-    mac.update(b".");
-    mac.update(&canonical);
-    let digest = hex::encode(mac.finalize().into_bytes());
-    Some(format!("t={}, v{}={digest}", at.as_millis(), signing.version))
+pub fn signature_header(signing: &Signing, at: Timestamp, body: &Value) -> String {
+    sign(signing.secret.expose(), signing.version, at, &canonical(body))
 }
 
 #[cfg(test)]
@@ -41,6 +32,6 @@ mod tests {
         let header =
             signature_header(&signing, Timestamp::from_millis(1_767_225_600_000), &serde_json::from_str(body).unwrap());
         let expected = "t=1767225600000, v1=8301d65c05b85c4801217fd8e2d24a9a6b97a919c7972e0ddabf9b2a97fc140a";
-        assert_eq!(header.as_deref(), Some(expected));
+        assert_eq!(header, expected);
     }
 }

@@ -8,6 +8,9 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -56,16 +59,31 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis_of(duration)))
     }
 
-    /// The same instant for calendar arithmetic; `None` outside the years −9999 to 9999.
-    pub fn to_jiff(self) -> Option<jiff::Timestamp> {
-        jiff::Timestamp::from_millisecond(self.0).ok()
+    /// Date and time in UTC, for calendar arithmetic; `None` outside the years −9999 to 9999.
+    pub fn to_civil(self) -> Option<DateTime> {
+        EPOCH.checked_add(SignedDuration::from_millis(self.0)).ok()
     }
 
-    /// From a calendar instant, truncated to milliseconds.
+    /// The instant of a date and time in UTC, rounded down to milliseconds.
+    pub fn from_civil(utc: DateTime) -> Self {
+        let nanos = utc.duration_since(EPOCH).as_nanos();
+        // The whole calendar is less than 2^63 milliseconds long.
+        Self(i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX))
+    }
+
+    /// From an instant of the calendar library, truncated to milliseconds.
     pub fn from_jiff(instant: jiff::Timestamp) -> Self {
         Self(instant.as_millisecond())
     }
 }
+
+/// 1970-01-01T00:00:00.
+///
+/// The library's own instants end a day before the year 9999 does, its dates do not.
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+
+/// 400 years, after which the calendar repeats itself.
+const ERA_MS: i64 = 146_097 * 86_400_000;
 
 fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -87,19 +105,26 @@ impl Sub<Duration> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to_jiff() {
-            Some(instant) => write!(f, "{instant:.3}"),
-            None => write!(f, "{} ms", self.0),
+        if let Some(utc) = self.to_civil().filter(|utc| utc.year() >= 0) {
+            return write!(f, "{utc:.3}Z");
         }
+        // Years of more digits, as ECMAScript writes them (ECMA-262 section 21.4.1.32).
+        let eras = self.0.div_euclid(ERA_MS);
+        let within = Self(self.0.rem_euclid(ERA_MS)).to_civil().unwrap_or_default();
+        let year = eras * 400 + i64::from(within.year());
+        write!(f, "{year:+07}-{}Z", within.strftime("%m-%dT%H:%M:%S%.3f"))
     }
 }
 
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<jiff::Timestamp>()
-            .map(Self::from_jiff)
-            .map_err(|_| ParseTimestampError(text.chars().take(64).collect()))
+        let parsed = Pieces::parse(text).ok().and_then(|pieces| {
+            let local = Self::from_civil(pieces.date().to_datetime(pieces.time()?));
+            let ahead = i64::from(pieces.to_numeric_offset()?.seconds()) * 1000;
+            Some(Self(local.0 - ahead))
+        });
+        parsed.ok_or_else(|| ParseTimestampError(text.chars().take(64).collect()))
     }
 }
 
@@ -164,6 +189,33 @@ mod tests {
         let parsed: Timestamp = "2026-01-01T01:00:00+01:00".parse().unwrap();
         assert_eq!(parsed, Timestamp::from_millis(1_767_225_600_000));
         assert!("2026-01-01".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn every_date_of_the_years_0_to_9999_is_one_to_its_last_millisecond() {
+        for (text, millis) in [
+            ("0000-01-01T00:00:00.000Z", -62_167_219_200_000),
+            ("0999-12-31T23:59:59.999Z", -30_610_224_000_001),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("9999-12-30T22:00:00.999Z", 253_402_207_200_999),
+            ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp::from_millis(millis)), "{text}");
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+        // An offset may lead out of these years; such instants are shown as ECMAScript shows them.
+        let beyond: Timestamp = "9999-12-31T23:59:59.999-01:00".parse().unwrap();
+        assert_eq!(beyond.to_string(), "+010000-01-01T00:59:59.999Z");
+        let before: Timestamp = "0000-01-01T00:00:00.000+01:00".parse().unwrap();
+        assert_eq!(before.to_string(), "-000001-12-31T23:00:00.000Z");
+    }
+
+    #[test]
+    fn what_is_no_date_and_time_with_an_offset_is_refused() {
+        for text in ["", "2026-01-01T00:00:00", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "10000-01-01T00:00:00Z"]
+        {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

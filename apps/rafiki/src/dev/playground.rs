@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use config::Mode;
+use config::{Environment, Mode};
 use url::Url;
 use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};
@@ -31,8 +31,13 @@ pub(crate) struct Playground<'a> {
     data_dir: PathBuf,
     storage: Storage<'a>,
     redis: Option<&'a str>,
+    /// Variables of the caller's environment that hold for the playground too.
+    handed_on: Vec<(&'static str, String)>,
     pub(crate) ground: Ground,
 }
+
+/// What tells how clients reach the listeners, for example through a proxy that speaks TLS.
+const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
 
 /// An institution at work.
 pub(crate) struct Started {
@@ -44,7 +49,10 @@ pub(crate) struct Started {
 
 impl<'a> Playground<'a> {
     pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, ground: Ground::new(Mode::Development, &[])? })
+        let environment = Environment::load()?;
+        let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
+        let (handed_on, ground) = (given.collect(), Ground::new(Mode::Development, &[])?);
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, ground })
     }
 
     /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle
@@ -64,6 +72,10 @@ impl<'a> Playground<'a> {
         };
         let key_file = ensure_key(institution, &folder)?;
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
+        for (name, value) in &self.handed_on {
+            environments.backend.set(*name, value);
+            environments.auth.set(*name, value);
+        }
         if let Some(replicas) = cluster {
             environments.backend.set("USE_TIGERBEETLE", "true");
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);

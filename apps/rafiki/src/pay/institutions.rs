@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use admin_client::{AdminClient, Credentials, signature};
-use bytes::Bytes;
+use admin_client::{AdminClient, Credentials};
+use admin_signature::Audience;
 use clock::Clock;
-use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Method};
-use outbound_http::{Outbound, Request};
+use outbound_http::Outbound;
 use serde_json::json;
 use url::Url;
 use uuid::Uuid;
@@ -29,9 +27,7 @@ pub(crate) struct Institution {
     pub(crate) admin: AdminClient,
     session: Option<Session>,
     admin_url: Url,
-    credentials: Credentials,
     http: Outbound,
-    clock: Arc<dyn Clock>,
 }
 
 impl Institution {
@@ -44,12 +40,10 @@ impl Institution {
         };
         Self {
             name: session.name.clone(),
-            admin: AdminClient::new(session.admin_url.clone(), credentials.clone(), http.clone(), Arc::clone(&clock)),
+            admin: AdminClient::new(session.admin_url.clone(), credentials, http.clone(), clock),
             admin_url: session.admin_url.clone(),
             session: Some(session),
-            credentials,
             http,
-            clock,
         }
     }
 
@@ -57,12 +51,10 @@ impl Institution {
         let credentials = Credentials { tenant_id, secret, signature_version: SIGNATURE_VERSION };
         Self {
             name: "the payer's institution".to_owned(),
-            admin: AdminClient::new(admin_url.clone(), credentials.clone(), http.clone(), Arc::clone(&clock)),
+            admin: AdminClient::new(admin_url.clone(), credentials, http.clone(), clock),
             admin_url,
             session: None,
-            credentials,
             http,
-            clock,
         }
     }
 
@@ -73,21 +65,9 @@ impl Institution {
 
     /// Its ledger's accounts, with those of these payments; none if its backend does not show them.
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
-        let body = signature::canonical(&json!({"payments": payments}));
-        let header =
-            signature::sign(&self.credentials.secret, self.credentials.signature_version, self.clock.now(), &body);
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
-        let mut request = Request::new(Method::POST, url)
-            .configured()
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(Bytes::from(body))
-            .limit(1024 * 1024);
-        for (name, value) in [("tenant-id", self.credentials.tenant_id.to_string()), ("signature", header)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                request = request.header(HeaderName::from_static(name), value);
-            }
-        }
+        let request = self.admin.signed(&url, json!({"payments": payments}), Audience::LedgerView);
         match self.http.send(request).await {
             Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
             _ => Vec::new(),

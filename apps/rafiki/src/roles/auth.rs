@@ -13,7 +13,7 @@ use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 
-use super::cache::{limiter, open_cache};
+use super::cache::{self, limiter, open_cache};
 use super::ground::{Ground, bind, open};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
@@ -73,11 +73,12 @@ pub(crate) async fn start(
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
     if !config.manual_migrations {
         store.migrate().await.map_err(failed)?;
+        cache::migrate(&database).await.map_err(failed)?;
     }
     let clock = Arc::clone(&ground.clock);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
-    let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
+    let cache = open_cache(config.redis.as_ref(), &config.database, &database, Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&ground.entropy);
     let limiter = limiter(&cache, Arc::clone(&clock));
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;

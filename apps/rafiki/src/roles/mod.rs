@@ -4,7 +4,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod backend;
-mod cache;
+pub(crate) mod cache;
 pub(crate) mod ground;
 pub(crate) mod listening;
 pub(crate) mod running;

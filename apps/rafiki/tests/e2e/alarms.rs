@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use admin_client::{AdminClient, Credentials, signature};
+use admin_client::{AdminClient, Credentials};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use clock::{Clock, SystemClock};
@@ -32,8 +32,9 @@ struct Entity(Arc<Mutex<Vec<Value>>>);
 async fn hear(State(entity): State<Entity>, headers: HeaderMap, body: String) -> StatusCode {
     let event: Value = serde_json::from_str(&body).unwrap();
     let signed = headers["rafiki-signature"].to_str().unwrap();
-    let canonical = signature::canonical(&event);
-    let verdict = signature::verify(signed, WEBHOOK_SECRET, 1, SystemClock.now(), LIMIT, &canonical);
+    let canonical = admin_signature::canonical(&event);
+    let signature = admin_signature::Signature::parse(signed, 1).unwrap();
+    let verdict = signature.verify(WEBHOOK_SECRET, SystemClock.now(), LIMIT, &canonical);
     assert_eq!(verdict, Ok(()));
     entity.0.lock().unwrap().push(event);
     StatusCode::OK

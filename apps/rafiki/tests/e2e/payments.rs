@@ -61,6 +61,20 @@ fn a_payment_within_one_institution_needs_no_packets() {
 }
 
 #[test]
+fn sixty_payments_ordered_at_once_are_sixty_payments() {
+    let mut two = Institutions::start(Storage::Sqlite).unwrap();
+    let from = two.address(Side::CloudNine, "gfranklin");
+    let to = two.address(Side::CloudNine, "bhamchest");
+    let ordered: Vec<_> =
+        (0..60).map(|_| two.start_paying(&["--from", &from, "--to", &to, "--receive", "0.50"])).collect();
+    for payment in ordered {
+        let output = payment.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    two.assert_conserved();
+}
+
+#[test]
 fn an_amount_that_fees_eat_up_is_refused_with_the_smallest_that_would_do() {
     on_both(|two| {
         let from = two.address(Side::CloudNine, "gfranklin");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::signature;
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use async_trait::async_trait;
 use axum::Router;
@@ -15,6 +14,7 @@ use connector::{
     Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink,
     UplinkError,
 };
+use database::Database;
 use http_signatures::{Signer, SigningKey};
 use ledger::{Ledger, MemoryLedger};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -25,7 +25,7 @@ use payments_model::{Secret, Tenant, TenantId};
 use payments_store::Store;
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
 use serde_json::{Value, json};
-use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
+use shared_cache::{DatabaseCache, DatabaseLimits, SharedCache};
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
 use tower::ServiceExt;
@@ -60,7 +60,8 @@ impl FetchRates for Nobody {
 }
 
 pub(crate) struct Bench {
-    api: Router,
+    pub(crate) api: Router,
+    ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<ManualClock>,
     entropy: Arc<dyn Entropy>,
     pub(crate) database: TestDatabase,
@@ -81,21 +82,17 @@ impl Bench {
         for tenant in [OPERATOR, TENANT, TWIN] {
             insert_tenant(&store, tenant, &*time).await;
         }
-        let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&time), InProcessLimits::default()));
-        let url: Url = "https://bank.example".parse().unwrap();
-        let settings = AdministrationSettings { open_payments_url: url.clone() };
-        let administration =
-            Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(&time), Arc::clone(&entropy), settings);
-        let payments = payments(store, ledger, cache.clone(), &time, &entropy, url);
-        let parts = AdminApiParts {
-            administration,
-            payments,
-            cache,
-            clock: time,
-            entropy: Arc::clone(&entropy),
-            settings: AdminApiSettings::new(OPERATOR),
-        };
-        Self { api: admin_graphql::router(parts), clock, entropy, database }
+        database.migrate(&shared_cache::MIGRATIONS).await.unwrap();
+        let api = api(store, (*database).clone(), Arc::clone(&ledger), &time, Arc::clone(&entropy));
+        Self { api, ledger, clock, entropy, database }
+    }
+
+    /// The API as a second process on the same database and ledger would serve it.
+    pub(crate) async fn another_process(&self) -> Router {
+        let database = self.database.connect_again().await;
+        let store = Store::open(database.clone()).await.unwrap();
+        let time = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        api(store, database, Arc::clone(&self.ledger), &time, testkit::entropy(18))
     }
 
     pub(crate) fn uuid(&self) -> String {
@@ -105,14 +102,11 @@ impl Bench {
     /// The signature of `body` by `tenant` now. The clock moves on, so that no two are the same.
     pub(crate) fn sign(&self, tenant: TenantId, body: &Value) -> String {
         self.clock.advance(Duration::from_millis(1));
-        signature::sign(&secret(tenant), 1, self.clock.now(), &signature::canonical(body))
+        admin_signature::sign(&secret(tenant), 1, self.clock.now(), &admin_signature::canonical(body))
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
-        let response = self.api.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        send_to(&self.api, request).await
     }
 
     /// Sends `body` signed by `tenant`.
@@ -143,6 +137,36 @@ impl Bench {
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         (text(&error["message"]), text(&error["extensions"]["code"]))
     }
+}
+
+fn api(
+    store: Store,
+    database: Database,
+    ledger: Arc<dyn Ledger>,
+    time: &Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Router {
+    let cache = SharedCache::Database(DatabaseCache::new(database, Arc::clone(time), DatabaseLimits::default()));
+    let url: Url = "https://bank.example".parse().unwrap();
+    let settings = AdministrationSettings { open_payments_url: url.clone() };
+    let administration =
+        Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(time), Arc::clone(&entropy), settings);
+    let payments = payments(store, ledger, cache.clone(), time, &entropy, url);
+    admin_graphql::router(AdminApiParts {
+        administration,
+        payments,
+        cache,
+        clock: Arc::clone(time),
+        entropy,
+        settings: AdminApiSettings::new(OPERATOR),
+    })
+}
+
+pub(crate) async fn send_to(api: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = api.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// `createAsset: CreateAssetInput { asset { id } }` as a document.

@@ -12,7 +12,7 @@ use ledger::{
 use serde_json::{Value, json};
 use testkit::{TestDatabase, block_on};
 
-use super::bench::{Bench, OPERATOR, TENANT, request};
+use super::bench::{Bench, OPERATOR, TENANT, request, send_to};
 
 fn whoami() -> Value {
     json!({ "query": "{ whoami { id isOperator } }" })
@@ -73,6 +73,74 @@ fn a_signature_is_good_once_and_for_its_time() {
         assert_eq!(bench.send(request(TENANT, &late, &whoami())).await.0, StatusCode::UNAUTHORIZED);
         assert_eq!(bench.send(request(TENANT, &signature, &whoami())).await.0, StatusCode::UNAUTHORIZED);
     });
+}
+
+#[test]
+fn a_signature_that_was_used_is_refused_in_every_other_spelling() {
+    with_bench(async |bench| {
+        let good = bench.sign(TENANT, &whoami());
+        assert_eq!(bench.send(request(TENANT, &good, &whoami())).await.0, StatusCode::OK);
+        let (time, digest) = good.split_once(", v1=").unwrap();
+        let millis = time.strip_prefix("t=").unwrap();
+        for other in [
+            format!("{good}, n=1"),
+            format!("{time}, v1={}", digest.to_uppercase()),
+            format!("{time},v1={digest}"),
+            format!("{time},  v1={digest}"),
+            format!("{time}, v01={digest}"),
+            format!("t=+{millis}, v1={digest}"),
+            format!("t=000{millis}, v1={digest}"),
+        ] {
+            let (status, _) = bench.send(request(TENANT, &other, &whoami())).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{other}");
+        }
+        let mut twice = request(TENANT, &good, &whoami());
+        twice.headers_mut().append("signature", bench.sign(TENANT, &whoami()).parse().unwrap());
+        assert_eq!(bench.send(twice).await.0, StatusCode::UNAUTHORIZED);
+    });
+}
+
+#[test]
+fn a_request_that_says_it_is_for_the_authorization_server_is_refused() {
+    with_bench(async |bench| {
+        for (audience, status) in [("auth", StatusCode::UNAUTHORIZED), ("backend", StatusCode::OK)] {
+            let mut body = whoami();
+            body["extensions"] = json!({"audience": audience});
+            assert_eq!(bench.post(TENANT, &body).await.0, status, "{audience}");
+        }
+    });
+}
+
+testkit::on_each_database! {
+    async fn two_processes_on_one_database_do_once_what_is_asked_for_once(database) {
+        let bench = Bench::open(database).await;
+        let other = bench.another_process().await;
+
+        let signature = bench.sign(TENANT, &whoami());
+        let (one, two) = tokio::join!(
+            bench.send(request(TENANT, &signature, &whoami())),
+            send_to(&other, request(TENANT, &signature, &whoami())),
+        );
+        let mut answers = [one.0.as_u16(), two.0.as_u16()];
+        answers.sort_unstable();
+        assert_eq!(answers, [200, 401], "one signed request is answered by one process");
+
+        let document = "mutation($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }";
+        let create = |code: &str| json!({
+            "query": document, "variables": {"input": {"code": code, "scale": 2, "idempotencyKey": "k"}},
+        });
+        let ask = async |body: Value| {
+            let signature = bench.sign(TENANT, &body);
+            send_to(&other, request(TENANT, &signature, &body)).await.1
+        };
+        let (_, first) = bench.post(TENANT, &create("USD")).await;
+        let made = &first["data"]["createAsset"]["asset"]["id"];
+        assert!(made.is_string(), "{first}");
+        let second: Value = serde_json::from_str(&ask(create("USD")).await).unwrap();
+        assert_eq!(&second["data"]["createAsset"]["asset"]["id"], made, "{second}");
+        let third = ask(create("EUR")).await;
+        assert!(third.contains("Incoming arguments are different than the original request"), "{third}");
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Which tenant signed an Admin API request (multi-tenancy section 3).
+//! Which tenant signed an Admin API request.
 //!
-//! Verified first, then remembered, so that strangers cannot fill the memory of used signatures.
+//! Judged as at the backend; a request signed for the backend is refused here.
 
-use admin_client::signature;
+use admin_signature::Audience;
 use auth::{Auth, Scope};
-use bytes::Bytes;
 use http::HeaderMap;
 use http_kit::graphql::Unauthenticated;
+use idempotency::{NotAccepted, SignedRequests};
 use serde_json::Value;
 
 use super::AdminSettings;
@@ -18,26 +18,38 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     body: &Value,
 ) -> Result<Scope, Unauthenticated> {
-    let header =
-        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Unauthenticated::Unauthorized);
-    let (tenant, signature) = (header("tenant-id")?, header("signature")?);
+    let (tenant, signature) = (sole(headers, "tenant-id")?, sole(headers, "signature")?);
     let tenant = tenant.parse().map_err(|_| Unauthenticated::Unauthorized)?;
     let found = auth.get_tenant(tenant).await.map_err(|error| {
         tracing::error!(%error, "the database failed");
         Unauthenticated::Unavailable
     })?;
     let tenant = found.filter(|tenant| !tenant.api_secret.is_empty()).ok_or(Unauthenticated::Unauthorized)?;
-    let (now, lifetime) = (auth.clock().now(), settings.signature_lifetime);
-    let signed = signature::canonical(body);
-    signature::verify(signature, &tenant.api_secret, settings.signature_version, now, lifetime, &signed)
-        .map_err(|_| Unauthenticated::Unauthorized)?;
-    let key = format!("auth:signature:{}:{signature}", tenant.id);
-    match settings.cache.set_if_absent(&key, Bytes::new(), lifetime * 2).await {
-        Ok(true) => Ok(auth.scope_of(&tenant)),
-        Ok(false) => Err(Unauthenticated::Unauthorized),
-        Err(error) => {
+    let requests = SignedRequests {
+        audience: Audience::Auth,
+        version: settings.signature_version,
+        lifetime: settings.signature_lifetime,
+        cache: settings.cache.clone(),
+        clock: auth.shared_clock(),
+    };
+    match requests.accept(signature, tenant.id.as_uuid(), &tenant.api_secret, body).await {
+        Ok(()) => Ok(auth.scope_of(&tenant)),
+        Err(NotAccepted::Cache(error)) => {
             tracing::error!(%error, "used signatures cannot be remembered");
             Err(Unauthenticated::Unavailable)
         }
+        Err(why) => {
+            tracing::debug!(%why, "an Admin API request was not authenticated");
+            Err(Unauthenticated::Unauthorized)
+        }
+    }
+}
+
+/// The value of a header that is sent once.
+fn sole<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Unauthenticated> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        (Some(text), None) => Ok(text),
+        _ => Err(Unauthenticated::Unauthorized),
     }
 }

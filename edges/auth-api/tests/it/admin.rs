@@ -1,6 +1,5 @@
 //! The Admin GraphQL API.
 
-use admin_client::signature;
 use clock::Clock;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
@@ -215,7 +214,7 @@ on_each_database! {
     async fn only_fresh_signatures_of_a_tenant_are_accepted_and_only_once(database) {
         let server = Server::on(database).await;
         let body = json!({"query": "{ grants { edges { cursor } } }"});
-        let sign = |secret, version| signature::sign(secret, version, server.clock.now(), &signature::canonical(&body));
+        let sign = |secret, version| admin_signature::sign(secret, version, server.clock.now(), &admin_signature::canonical(&body));
         let good = sign(OPERATOR_SECRET, 1);
         assert_eq!(server.admin_raw(OPERATOR, &good, body.to_string()).await.status, 200);
         for (tenant, signature) in [
@@ -236,11 +235,38 @@ on_each_database! {
         assert_eq!(server.admin_raw(OPERATOR, &old, body.to_string()).await.status, 401);
     }
 
+    async fn a_used_signature_is_refused_in_every_spelling_and_so_is_a_request_for_the_backend(database) {
+        let server = Server::on(database).await;
+        let sign = |body: &Value| {
+            admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(body))
+        };
+        let body = json!({"query": "{ grants { edges { cursor } } }"});
+        let good = sign(&body);
+        assert_eq!(server.admin_raw(OPERATOR, &good, body.to_string()).await.status, 200);
+        let (time, digest) = good.split_once(", v1=").unwrap();
+        for other in [
+            format!("{good}, n=1"),
+            format!("{time}, v1={}", digest.to_uppercase()),
+            format!("{time},v1={digest}"),
+            format!("{time}, v01={digest}"),
+            good.replace("t=", "t=+"),
+            good.replace("t=", "t=000"),
+        ] {
+            assert_eq!(server.admin_raw(OPERATOR, &other, body.to_string()).await.status, 401, "{other}");
+        }
+        for (audience, status) in [("backend", 401), ("auth", 200)] {
+            let mut named = body.clone();
+            named["extensions"] = json!({"audience": audience});
+            let answer = server.admin_raw(OPERATOR, &sign(&named), named.to_string()).await;
+            assert_eq!(answer.status, status, "{audience}");
+        }
+    }
+
     async fn documents_that_ask_too_much_or_nothing_are_refused(database) {
         let server = Server::on(database).await;
         let ask = async |body: Value| {
             server.wait_millis(1);
-            let signed = signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &signature::canonical(&body));
+            let signed = admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(&body));
             let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
             (answer.status.as_u16(), answer.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned())
         };

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::signature;
 use async_trait::async_trait;
 use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
@@ -26,6 +25,8 @@ pub(crate) const OPERATOR: &str = "cf5fd7d3-1eb1-4041-8e43-ba45747e9e5d";
 pub(crate) const OPERATOR_SECRET: &str = "operator secret";
 pub(crate) const IDP_SECRET: &str = "an idp secret";
 pub(crate) const CLIENT: &str = "https://client.example/app";
+/// A client that has just replaced its key; the server still knows the old one.
+pub(crate) const ROTATED: &str = "https://rotated.example/app";
 pub(crate) const ALICE: &str = "https://wallet.example/alice";
 
 /// Clients and the keys they publish.
@@ -35,8 +36,16 @@ struct Published(BTreeMap<String, Jwk>);
 #[async_trait]
 impl ClientDirectory for Published {
     async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+        if client.as_str() == ROTATED {
+            return Ok(Jwk::new(key_id, SigningKey::from_seed(&[9; 32]).public_key().unwrap()).unwrap());
+        }
         let found = self.0.get(client.as_str()).filter(|key| key.kid() == key_id);
         found.cloned().ok_or_else(|| NoSuchClient { reason: "not published".to_owned() })
+    }
+
+    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
+        let known = self.0.get(client.as_str()).filter(|key| key.kid() == key_id);
+        known.filter(|key| *key != failed).cloned()
     }
 
     async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
@@ -97,8 +106,12 @@ impl Server {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
         let stranger = Signer::new(SigningKey::from_seed(&[2; 32]), "stranger-key").unwrap();
-        let published =
-            [(CLIENT, &client), ("https://nameless.example", &client), ("https://other.example", &stranger)];
+        let published = [
+            (CLIENT, &client),
+            (ROTATED, &client),
+            ("https://nameless.example", &client),
+            ("https://other.example", &stranger),
+        ];
         let published = published.into_iter().map(|(url, signer)| (url.to_owned(), signer.jwk().clone()));
         let store = AuthStore::new(database.clone());
         store.migrate().await.unwrap();
@@ -194,7 +207,7 @@ impl Server {
     pub(crate) async fn admin(&self, tenant: &str, secret: &str, query: &str) -> Result<Value, String> {
         self.wait_millis(1); // Each request has its own signature.
         let body = json!({"query": query});
-        let signed = signature::sign(secret, 1, self.clock.now(), &signature::canonical(&body));
+        let signed = admin_signature::sign(secret, 1, self.clock.now(), &admin_signature::canonical(&body));
         let answer = self.admin_raw(tenant, &signed, body.to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         let mut answer = answer.json();

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_signatures::SigningKey;
 use testkit::on_each_database;
 
-use crate::harness::{OPERATOR, Server, call, incoming, refused};
+use crate::harness::{OPERATOR, ROTATED, Server, call, incoming, refused};
 
 fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
@@ -50,6 +50,17 @@ on_each_database! {
         let changed = incoming().to_string().replace("alice", "mallory");
         let answer = call(&server.routers.auth, "POST", &path, sent, changed).await;
         assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature headers"));
+    }
+
+    async fn a_key_replaced_under_its_name_is_accepted_at_once_and_the_old_one_is_not(database) {
+        let server = Server::on(database).await;
+        let mut body = incoming();
+        body["client"] = serde_json::json!({"walletAddress": ROTATED});
+        assert_eq!(server.request(&body).await.status, 200);
+        let other = http_signatures::Signer::new(SigningKey::from_seed(&[3; 32]), "client-key").unwrap();
+        let path = format!("/{OPERATOR}");
+        let answer = server.signed_by(&other, "POST", &path, None, Some(&body)).await;
+        assert_eq!(answer.refusal(), refused(401, "invalid_client", "invalid signature"));
     }
 
     async fn an_old_signature_is_refused(database) {

@@ -76,6 +76,9 @@ impl<E: Executor> Endpoint<E> {
     }
 
     /// Answers `body`, sent by `caller`, whom resolvers find in their context.
+    ///
+    /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under its
+    /// idempotency key, for when the client asks again.
     pub async fn answer<C: Send + Sync + 'static>(&self, headers: &HeaderMap, body: Value, caller: C) -> Response {
         if request::is_form(headers) {
             let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \

@@ -4,6 +4,7 @@ use gnap::{AccessType, Action};
 use http_signatures::{Signer, SigningKey};
 use serde_json::{Value, json};
 
+use crate::wallet_addresses::key as wallet_address_key;
 use crate::world::{ALICE, Call, NOW, OTHER_TENANT, TENANT, World, refused, signer};
 
 fn create() -> Call {
@@ -91,6 +92,35 @@ async fn only_the_clients_own_fresh_signature_over_this_request_counts() {
 }
 
 #[tokio::test]
+async fn a_client_of_this_instance_signs_with_the_keys_it_has_now() {
+    let world = World::new().await;
+    let key = |seed| Signer::new(SigningKey::from_seed(&[seed; 32]), "key-1").unwrap();
+    let has = |signer: &Signer| {
+        let stored = wallet_address_key("key-1", &signer.jwk().key().to_base64url());
+        world.backend(|state| state.keys = vec![stored]);
+    };
+    world.introspection(active(json!({"walletAddress": ALICE})));
+    let status = async |signer: &Signer| world.send(create().token().only_signed(signer, NOW)).await.status.as_u16();
+    let (old, new) = (key(21), key(22));
+    has(&old);
+    assert_eq!((status(&old).await, status(&new).await), (201, 401));
+    has(&new);
+    assert_eq!((status(&old).await, status(&new).await), (401, 201), "replaced under its name, in the same moment");
+    world.backend(|state| state.keys.clear());
+    assert_eq!(status(&new).await, 401, "revoked");
+}
+
+#[tokio::test]
+async fn several_signature_headers_are_one_with_commas() {
+    let world = World::new().await;
+    let foreign = create()
+        .signed(&world)
+        .also("signature-input", "proxy=(\"@authority\");keyid=\"p\"")
+        .also("signature", "proxy=:AAAA:");
+    assert_eq!(world.send(foreign).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
 async fn a_client_without_retrievable_keys_is_refused() {
     let world = World::new().await;
     world.introspection(active(json!({"walletAddress": world.client.replace("/app", "/garbage")})));
@@ -127,9 +157,10 @@ async fn a_client_known_by_its_key_does_not_see_what_others_created() {
 #[tokio::test]
 async fn a_repeat_within_the_second_is_accepted_unless_it_promised_to_be_the_only_one() {
     let world = World::new().await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(world.ask(create()).await.status.as_u16(), 201);
     }
+    world.backend(|state| assert_eq!(state.creations, 3));
     // A signature over the same request that carries a nonce.
     let key = SigningKey::from_seed(&[5; 32]);
     let call = || {

@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) created_outgoing: Option<NewOutgoingPayment>,
     pub(crate) spent: GrantSpent,
     pub(crate) spent_before: Spent,
+    /// Outgoing payments, incoming payments and quotes created.
+    pub(crate) creations: usize,
 }
 
 pub(crate) fn usd() -> Asset {
@@ -97,6 +99,7 @@ impl Default for State {
             created_outgoing: None,
             spent: GrantSpent::default(),
             spent_before: Spent::default(),
+            creations: 0,
         }
     }
 }
@@ -229,6 +232,7 @@ impl Backend for FakeBackend {
             ..incoming(IncomingState::Pending)
         };
         state.incoming = Some(payment.clone());
+        state.creations += 1;
         Ok(payment)
     }
 
@@ -256,10 +260,14 @@ impl Backend for FakeBackend {
     }
 
     async fn create_quote(&self, _: TenantId, new: NewQuote) -> Result<Quote, CreateQuoteError> {
-        match self.state.lock().unwrap().refuse_quote.take() {
-            Some(refusal) => Err(refusal),
-            None => Ok(Quote { receiver: new.receiver, client: Some(new.client), ..quote() }),
+        let mut state = self.state.lock().unwrap();
+        if let Some(refusal) = state.refuse_quote.take() {
+            return Err(refusal);
         }
+        let quote = Quote { receiver: new.receiver, client: Some(new.client), ..quote() };
+        state.creations += 1;
+        state.quote = Some(quote.clone());
+        Ok(quote)
     }
 
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Found<Quote>>, BackendError> {
@@ -277,6 +285,8 @@ impl Backend for FakeBackend {
             return Err(refusal);
         }
         state.created_outgoing = Some(new);
+        state.creations += 1;
+        state.outgoing = Some(outgoing(OutgoingState::Funding));
         Ok((outgoing(OutgoingState::Funding), state.spent_before))
     }
 

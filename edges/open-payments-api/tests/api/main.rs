@@ -4,6 +4,7 @@
 
 mod authorization;
 mod fake_backend;
+mod idempotency_keys;
 mod incoming_payments;
 mod listener;
 mod outgoing_payments;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::world::{ALICE, Call, NOW, TENANT, World, refused, signer};
 
-fn key(kid: &str, x: &str) -> WalletAddressKey {
+pub(crate) fn key(kid: &str, x: &str) -> WalletAddressKey {
     WalletAddressKey {
         id: Uuid::nil().into(),
         wallet_address_id: Uuid::from_u128(1).into(),
@@ -112,4 +112,16 @@ async fn key_sets_hold_the_usable_keys_and_unknown_addresses_are_waited_for() {
     assert_eq!(answer.json(), json!({"keys": [{"kid": "k1", "x": x, "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519"}]}));
     assert_eq!(world.send(Call::get("/accounts/bob/jwks.json")).await.refusal().0, 404);
     world.backend(|state| assert_eq!(state.waited, 1));
+}
+
+#[tokio::test]
+async fn documents_may_be_kept_and_key_sets_are_asked_for_each_time() {
+    let world = World::new().await;
+    let document = world.send(Call::get("/accounts/alice")).await;
+    assert_eq!(document.header("cache-control"), "public, max-age=60");
+    let keys = world.send(Call::get("/accounts/alice/jwks.json")).await;
+    assert_eq!(keys.header("cache-control"), "public, no-cache");
+    let mut asked = Call::get("/accounts/alice/jwks.json").header("if-none-match", "\"another\"");
+    asked = asked.also("if-none-match", keys.header("etag"));
+    assert_eq!(world.send(asked).await.status.as_u16(), 304, "a second line of the header counts like the first");
 }

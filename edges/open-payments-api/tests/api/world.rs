@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::{get, post};
-use clock::{Clock, ManualClock, Timestamp};
+use clock::{Clock, ManualClock, SystemEntropy, Timestamp};
 use gnap::{AccessType, Action};
 use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
@@ -102,6 +102,12 @@ impl Call {
         self
     }
 
+    /// A further line of a header.
+    pub(crate) fn also(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
@@ -171,8 +177,15 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api =
-            OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache.clone());
+        let api = OpenPaymentsApi::new(
+            settings,
+            backend.clone(),
+            introspection,
+            client_keys,
+            clock.clone(),
+            Arc::new(SystemEntropy),
+            cache.clone(),
+        );
         let gate = ShutdownGate::default();
         let guesses = WrongGuesses { limiter: Limiter::new(cache, clock.clone()), rate: Rate::per_minute("test", 30) };
         let service = router(api, guesses, gate.clone());

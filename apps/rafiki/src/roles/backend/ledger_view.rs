@@ -5,21 +5,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use admin_client::signature;
+use admin_signature::Audience;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use clock::Clock;
 use connector::PeerFailure;
+use idempotency::{NotAccepted, SignedRequests};
 use ledger::{Account, AccountId, Ledger};
 use payments_model::{PeerId, TenantAsset};
 use payments_store::Store;
 use serde::Deserialize;
 use serde_json::Value;
+use shared_cache::SharedCache;
 use uuid::Uuid;
 
 use crate::pay::ledger_view::AccountView;
@@ -33,11 +33,9 @@ struct View {
     store: Store,
     ledger: Arc<dyn Ledger>,
     last_failure: LastFailure,
-    clock: Arc<dyn Clock>,
     operator: Uuid,
     secret: config::Secret,
-    version: u32,
-    lifetime: Duration,
+    requests: SignedRequests,
 }
 
 #[derive(Deserialize)]
@@ -52,25 +50,30 @@ pub(crate) fn router(
     store: Store,
     ledger: Arc<dyn Ledger>,
     last_failure: LastFailure,
+    cache: SharedCache,
     config: &config::Backend,
     ground: &Ground,
 ) -> Router {
-    let view = View {
-        store,
-        ledger,
-        last_failure,
-        clock: Arc::clone(&ground.clock),
-        operator: config.operator_tenant_id,
-        secret: config.admin_api.secret.clone(),
+    let requests = SignedRequests {
+        audience: Audience::LedgerView,
         version: config.admin_api.signature_version,
         lifetime: config.admin_api.signature_lifetime,
+        cache,
+        clock: Arc::clone(&ground.clock),
     };
+    let secret = config.admin_api.secret.clone();
+    let view = View { store, ledger, last_failure, operator: config.operator_tenant_id, secret, requests };
     Router::new().route("/ledger/accounts", post(accounts)).with_state(view)
 }
 
 async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if !view.is_operator(&headers, &body) {
-        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    match view.accept(&headers, &body).await {
+        Ok(true) => {}
+        Ok(false) => return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "used signatures cannot be remembered");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
     }
     let Ok(question) = serde_json::from_value::<Question>(body) else {
         return (StatusCode::BAD_REQUEST, "payments must be a list of ids").into_response();
@@ -85,14 +88,16 @@ async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json
 }
 
 impl View {
-    fn is_operator(&self, headers: &HeaderMap, body: &Value) -> bool {
+    /// Whether the operator asks, and for the first time.
+    async fn accept(&self, headers: &HeaderMap, body: &Value) -> Result<bool, shared_cache::CacheError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = text("tenant-id").and_then(|id| Uuid::try_parse(id).ok());
-        let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return false };
-        let canonical = signature::canonical(body);
-        let verdict =
-            signature::verify(header, self.secret.expose(), self.version, self.clock.now(), self.lifetime, &canonical);
-        verdict.is_ok()
+        let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return Ok(false) };
+        match self.requests.accept(header, self.operator, self.secret.expose(), body).await {
+            Ok(()) => Ok(true),
+            Err(NotAccepted::Cache(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Every asset's own accounts, every peer's, and those of the named payments.
@@ -156,15 +161,18 @@ fn kind(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use admin_signature::{canonical, sign};
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
-    use clock::Timestamp;
+    use clock::{Clock, Timestamp};
     use config::Environment;
     use ledger::{MemoryLedger, TransferId};
     use money::Asset;
     use payments_model::accounting::AccountKind;
     use payments_model::{AssetId, Peer, Secret, TenantId};
     use serde_json::json;
+    use shared_cache::{InProcessCache, InProcessLimits};
+    use std::time::Duration;
     use testkit::{TestDatabase, block_on};
     use tower::ServiceExt;
 
@@ -224,9 +232,10 @@ mod tests {
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
         let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test, &[]).unwrap() };
+        let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), InProcessLimits::default()));
         let failure = PeerFailure { at: clock.now(), reason: "status 500".to_owned(), answered_since: false };
         let last_failure: LastFailure = Arc::new(move |_| Some(failure.clone()));
-        let api = router(store, ledger, last_failure, &backend(), &ground);
+        let api = router(store, ledger, last_failure, cache, &backend(), &ground);
         Scene { api, clock, _database: database }
     }
 
@@ -250,7 +259,7 @@ mod tests {
 
     impl Scene {
         async fn ask(&self, tenant: Uuid, secret: &str, at: Timestamp, body: &Value) -> (StatusCode, Value) {
-            let header = signature::sign(secret, 1, at, &signature::canonical(body));
+            let header = sign(secret, 1, at, &canonical(body));
             self.send(tenant, &header, body.to_string()).await
         }
 
@@ -322,11 +331,22 @@ mod tests {
             let old = now.saturating_sub(Duration::from_secs(31));
             assert_eq!(scene.ask(OPERATOR, SECRET, old, &body).await, refused);
             assert_eq!(scene.send(OPERATOR, "", body.to_string()).await, refused);
-            let signed = signature::sign(SECRET, 1, now, &signature::canonical(&body));
+            let signed = sign(SECRET, 1, now, &canonical(&body));
             let other = json!({"payments": [ASSET]}).to_string();
             assert_eq!(scene.send(OPERATOR, &signed, other).await, refused, "signed was another body");
-            let version = signature::sign(SECRET, 2, now, &signature::canonical(&body));
+            let version = sign(SECRET, 2, now, &canonical(&body));
             assert_eq!(scene.send(OPERATOR, &version, body.to_string()).await, refused);
+        });
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        block_on(async {
+            let scene = scene().await;
+            let body = json!({});
+            let signed = sign(SECRET, 1, scene.clock.now(), &canonical(&body));
+            assert_eq!(scene.send(OPERATOR, &signed, body.to_string()).await.0, StatusCode::OK);
+            assert_eq!(scene.send(OPERATOR, &signed, body.to_string()).await.0, StatusCode::UNAUTHORIZED);
         });
     }
 

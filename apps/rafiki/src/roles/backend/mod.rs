@@ -16,7 +16,7 @@ use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRa
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, WrongGuesses};
+use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -33,7 +33,7 @@ use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
-use super::cache::{limiter, open_cache};
+use super::cache::{self, limiter, lossy, open_cache};
 use super::ground::{Ground, bind, open};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
@@ -89,12 +89,13 @@ pub(crate) async fn start(
     // Migrations run unless the operator runs them; the job tables belong to the same database.
     if !config.manual_migrations {
         database.migrate(&jobs::MIGRATIONS).await.map_err(failed)?;
+        cache::migrate(&database).await.map_err(failed)?;
     }
     let store = Store::open(database.clone()).await.map_err(failed)?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
     let ledger = engine::open(config, ground).await?;
-    let cache = open_cache(config.redis.as_ref(), ground.clock.clone()).await?;
+    let cache = open_cache(config.redis.as_ref(), &config.database, &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
     let rates = Rates::new(
@@ -175,14 +176,13 @@ pub(crate) async fn start(
     let addresses = WalletAddressLookup {
         store: store.clone(),
         webhooks,
-        cache: cache.clone(),
+        cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
     };
-    let once = Once::new(cache.clone(), signatures::freshness(&config.signatures).memory());
-    let backend = PaymentsBackend::new(payments.clone(), addresses, once);
+    let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone())
         .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
@@ -196,19 +196,20 @@ pub(crate) async fn start(
         introspection,
         client_keys,
         ground.clock.clone(),
+        ground.entropy.clone(),
         cache.clone(),
     );
     let admin = admin_graphql::router(AdminApiParts {
         administration,
         payments: payments.clone(),
-        cache,
+        cache: cache.clone(),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         settings: admin_settings(config, operator),
     });
     let reports = connector.clone();
     let last_failure: ledger_view::LastFailure = Arc::new(move |peer| reports.peer_report(peer)?.last_failure);
-    let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, config, ground);
+    let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, cache, config, ground);
 
     let mut running = Running::new("backend", serving(&config.listeners));
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, guesses, gate.clone()));
@@ -300,7 +301,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
 fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
     open_payments_api::Settings {
         open_payments_url: config.open_payments_url.to_string(),
-        auth_server_grant_url: config.auth_server_grant_url.to_string(),
+        auth_server_grant_url: config.auth_server_grant_url.clone(),
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
         own_wallet_address: config.wallet_addresses.own_url.to_string(),
         own_key: signer.jwk().clone(),

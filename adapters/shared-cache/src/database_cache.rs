@@ -1,0 +1,209 @@
+//! The cache in the database of the role: a table whose rows run out, for installations without Redis.
+//!
+//! Every operation is one statement, so that processes cannot come between its parts. What has run out is no longer
+//! there, whether or not it was removed already.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::{Clock, Timestamp};
+use database::sea_orm::{ConnectionTrait, Statement, Value};
+use database::{Database, Migrations, Step, Subscription};
+
+use crate::CacheError;
+
+/// The table. It belongs into the database of the role whose processes share the values.
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "shared_cache",
+    steps: &[Step { name: "0001_shared_values", sql: include_str!("0001_shared_values.sql") }],
+};
+
+/// Who waits for a value is woken by this.
+const TOPIC: &str = "shared_values";
+
+/// The octets of the largest value.
+const VALUE_MAX: usize = 1 << 20;
+
+/// How much the table may hold, and how often it is looked through.
+#[derive(Clone, Copy, Debug)]
+pub struct DatabaseLimits {
+    /// Rows that have not run out. When there are more, new ones are refused until some have.
+    pub rows: u64,
+    /// Writes of this process after which the table is looked through.
+    pub sweep_after_writes: u64,
+    /// Time after which the next write looks through it anyway.
+    pub sweep_after: Duration,
+}
+
+impl Default for DatabaseLimits {
+    fn default() -> Self {
+        Self { rows: 5_000_000, sweep_after_writes: 10_000, sweep_after: Duration::from_mins(1) }
+    }
+}
+
+/// Values seen by every process on the same database. Clones share one connection pool.
+#[derive(Clone, Debug)]
+pub struct DatabaseCache {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    limits: DatabaseLimits,
+    sweeping: Arc<Sweeping>,
+}
+
+/// When the table was looked through last, and what was found.
+#[derive(Debug, Default)]
+struct Sweeping {
+    writes: AtomicU64,
+    last: AtomicI64,
+    full: AtomicBool,
+}
+
+impl DatabaseCache {
+    /// A cache in `database`, which has the table of [`MIGRATIONS`].
+    pub fn new(database: Database, clock: Arc<dyn Clock>, limits: DatabaseLimits) -> Self {
+        let sweeping = Sweeping { last: AtomicI64::new(clock.now().as_millis()), ..Sweeping::default() };
+        Self { database, clock, limits, sweeping: Arc::new(sweeping) }
+    }
+
+    pub(crate) fn subscribe(&self) -> Subscription {
+        self.database.subscribe(TOPIC)
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
+        let reader = self.database.reader();
+        let sql = "SELECT value FROM shared_values WHERE name = $1 AND expires_at > $2";
+        let values: [Value; 2] = [key.into(), self.clock.now().as_millis().into()];
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
+        let row = reader.query_one_raw(statement).await.map_err(database::Error::from)?;
+        let found: Option<Vec<u8>> =
+            row.map(|row| row.try_get_by_index(0)).transpose().map_err(database::Error::from)?;
+        Ok(found.map(Bytes::from))
+    }
+
+    pub(crate) async fn set(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
+        let sql = "INSERT INTO shared_values (name, value, expires_at) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at";
+        let now = self.room_for(&value).await?;
+        self.write(sql, [key.into(), value.to_vec().into(), (now + life).as_millis().into()]).await.map(drop)
+    }
+
+    pub(crate) async fn set_if_absent(&self, key: &str, value: Bytes, life: Duration) -> Result<bool, CacheError> {
+        let sql = "INSERT INTO shared_values (name, value, expires_at) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+            WHERE shared_values.expires_at <= $4";
+        let now = self.room_for(&value).await?;
+        let values = [key.into(), value.to_vec().into(), (now + life).as_millis().into(), now.as_millis().into()];
+        self.write(sql, values).await
+    }
+
+    pub(crate) async fn replace_if(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: Bytes,
+        life: Duration,
+    ) -> Result<bool, CacheError> {
+        let sql = "UPDATE shared_values SET value = $3, expires_at = $4
+            WHERE name = $1 AND value = $2 AND expires_at > $5";
+        let now = self.room_for(&value).await?;
+        let values = [
+            key.into(),
+            expected.to_vec().into(),
+            value.to_vec().into(),
+            (now + life).as_millis().into(),
+            now.as_millis().into(),
+        ];
+        let replaced = self.write(sql, values).await?;
+        self.database.wake(TOPIC);
+        Ok(replaced)
+    }
+
+    pub(crate) async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {
+        let sql = "DELETE FROM shared_values WHERE name = $1 AND value = $2 AND expires_at > $3";
+        let values = [key.into(), value.to_vec().into(), self.clock.now().as_millis().into()];
+        let removed = self.write(sql, values).await?;
+        self.database.wake(TOPIC);
+        Ok(removed)
+    }
+
+    pub(crate) async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {
+        // Whoever is overtaken between looking and writing looks again; each turn, somebody gets through.
+        loop {
+            let before = self.get(key).await?;
+            let count = before.as_ref().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
+            let total = count
+                .and_then(|count| count.checked_add(delta))
+                .ok_or_else(|| CacheError::NotCountable { key: key.to_owned() })?;
+            let value = Bytes::from(total.to_string());
+            let counted = match before {
+                None => self.set_if_absent(key, value, life).await?,
+                Some(before) => self.replace_if(key, &before, value, life).await?,
+            };
+            if counted {
+                return Ok(total);
+            }
+        }
+    }
+
+    pub(crate) async fn publish(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
+        self.set(key, value, life).await?;
+        self.database.wake(TOPIC);
+        Ok(())
+    }
+
+    /// Runs one statement; whether it changed a row.
+    async fn write<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<bool, CacheError> {
+        let changed = self.database.execute(sql, values).await?;
+        self.sweep_now_and_then().await;
+        Ok(changed > 0)
+    }
+
+    /// The instant of writing, unless the value is too large or the table is full.
+    async fn room_for(&self, value: &Bytes) -> Result<Timestamp, CacheError> {
+        if self.sweeping.full.load(Ordering::Relaxed) {
+            self.sweep_now_and_then().await;
+        }
+        if value.len() > VALUE_MAX || self.sweeping.full.load(Ordering::Relaxed) {
+            return Err(CacheError::Full);
+        }
+        Ok(self.clock.now())
+    }
+
+    /// Removes what has run out, and counts what is left, once in a while.
+    async fn sweep_now_and_then(&self) {
+        let (now, sweeping) = (self.clock.now(), &self.sweeping);
+        let writes = sweeping.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        let last = Timestamp::from_millis(sweeping.last.load(Ordering::Relaxed));
+        let due = writes >= self.limits.sweep_after_writes || now.saturating_since(last) >= self.limits.sweep_after;
+        if !due {
+            return;
+        }
+        // Of the writers who find it due, one takes the turn.
+        sweeping.writes.store(0, Ordering::Relaxed);
+        let turn = (last.as_millis(), now.as_millis().max(last.as_millis() + 1));
+        if sweeping.last.compare_exchange(turn.0, turn.1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        if let Err(error) = self.sweep(now).await {
+            tracing::warn!(%error, "shared values that have run out were not removed; the next turn tries again");
+        }
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<(), database::Error> {
+        self.database.execute("DELETE FROM shared_values WHERE expires_at <= $1", [now.as_millis().into()]).await?;
+        let reader = self.database.reader();
+        let count = Statement::from_string(reader.get_database_backend(), "SELECT count(*) FROM shared_values");
+        let row = reader.query_one_raw(count).await?;
+        let rows: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        self.sweeping.full.store(u64::try_from(rows).unwrap_or(0) >= self.limits.rows, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl From<database::Error> for CacheError {
+    fn from(error: database::Error) -> Self {
+        Self::Database(error)
+    }
+}

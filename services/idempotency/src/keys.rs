@@ -1,0 +1,247 @@
+//! Idempotency keys: the same key with the same content acts once and is answered alike, with other content it is refused.
+//!
+//! What is remembered is the identity of the result. A request that failed made nothing and may come again under its
+//! key. While a request is under way its claim is renewed, so that it outlives a slow action but not a dead process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use clock::Entropy;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use shared_cache::{CacheError, SharedCache};
+use uuid::Uuid;
+
+/// The API a key belongs to; equal keys of two APIs are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `idempotencyKey` of a mutation.
+    Admin,
+    /// The header `Idempotency-Key`.
+    OpenPayments,
+}
+
+impl Api {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::OpenPayments => "open-payments",
+        }
+    }
+}
+
+/// A request that names a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Where.
+    pub api: Api,
+    /// Who, within which tenant: keys of different owners never meet.
+    pub owner: &'a [&'a str],
+    /// The key.
+    pub key: &'a str,
+    /// All that must be equal in a repetition.
+    pub content: &'a [&'a [u8]],
+}
+
+/// What a repetition does while the first request is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It is told so.
+    None,
+    /// It waits this long for the result, and is told then.
+    UpTo(Duration),
+}
+
+/// How long is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysSettings {
+    /// How long a result is known by its key.
+    pub kept: Duration,
+    /// How long a claim stays without renewal: after this a dead process no longer keeps others away.
+    pub lease: Duration,
+}
+
+/// The result of an action: just made, or made before and known by its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once<T, I> {
+    /// By this request.
+    Now(T),
+    /// By an earlier one with the same key and content.
+    Before(I),
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum OnceError<E> {
+    /// The first request with this key has not ended.
+    #[error("the request with this key is still under way")]
+    UnderWay,
+    /// The key was used with other content.
+    #[error("the key was used for another request")]
+    OtherContent,
+    /// The memory of keys does not answer; nothing was done.
+    #[error(transparent)]
+    Cache(CacheError),
+    /// The action failed.
+    #[error(transparent)]
+    Action(E),
+}
+
+/// The memory of keys.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    cache: SharedCache,
+    entropy: Arc<dyn Entropy>,
+    settings: KeysSettings,
+}
+
+/// What stands under a key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Entry {
+    /// Somebody is at it.
+    Taken { content: String, by: Uuid },
+    /// It was done.
+    Done { content: String, result: Value },
+}
+
+/// What a request with a key may do.
+enum Turn {
+    /// Act; these octets are its claim.
+    Act(Bytes),
+    /// Answer with what was made.
+    Answer(Value),
+}
+
+impl Keys {
+    /// Keys remembered in `cache`; `entropy` tells claims apart.
+    pub fn new(cache: SharedCache, entropy: Arc<dyn Entropy>, settings: KeysSettings) -> Self {
+        Self { cache, entropy, settings }
+    }
+
+    /// Runs `act` unless it was done before under this key with the same content; `identity` is what a repetition is
+    /// told of the result.
+    pub async fn once<T, I, E>(
+        &self,
+        asked: Asked<'_>,
+        patience: Patience,
+        act: impl Future<Output = Result<T, E>>,
+        identity: impl FnOnce(&T) -> I,
+    ) -> Result<Once<T, I>, OnceError<E>>
+    where
+        I: Serialize + DeserializeOwned,
+    {
+        let (name, content) = (asked.name(), digest(asked.content.iter().copied()));
+        let claim = loop {
+            match self.turn(&name, &content, patience).await? {
+                Turn::Act(claim) => break claim,
+                Turn::Answer(result) => match serde_json::from_value(result.clone()) {
+                    Ok(identity) => return Ok(Once::Before(identity)),
+                    // Written by another version of this program: nobody can answer with it.
+                    Err(_) => self.forget(&name, &Entry::Done { content: content.clone(), result }).await?,
+                },
+            }
+        };
+        let made = tokio::select! {
+            made = act => made,
+            never = self.keep(&name, &claim) => match never {},
+        };
+        self.note(&name, &claim, content, made.as_ref().ok().map(identity)).await;
+        made.map(Once::Now).map_err(OnceError::Action)
+    }
+
+    async fn turn<E>(&self, name: &str, content: &str, patience: Patience) -> Result<Turn, OnceError<E>> {
+        let claim = encode(&Entry::Taken { content: content.to_owned(), by: self.entropy.uuid() });
+        loop {
+            if self.cache.set_if_absent(name, claim.clone(), self.settings.lease).await.map_err(OnceError::Cache)? {
+                return Ok(Turn::Act(claim));
+            }
+            let found = self.settled(name, patience).await.map_err(OnceError::Cache)?;
+            match found.ok_or(OnceError::UnderWay)?.as_deref().map(serde_json::from_slice::<Entry>) {
+                // The first request failed or died: this one takes its place.
+                None => {}
+                Some(Ok(Entry::Done { content: done, result })) if done == content => return Ok(Turn::Answer(result)),
+                _ => return Err(OnceError::OtherContent),
+            }
+        }
+    }
+
+    /// What stands under `name` once nobody is at it; `None` if that takes too long.
+    async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
+        let settled = |found: &Option<Bytes>| {
+            let entry = found.as_deref().map(serde_json::from_slice::<Entry>);
+            !matches!(entry, Some(Ok(Entry::Taken { .. })))
+        };
+        match patience {
+            Patience::UpTo(limit) => self.cache.wait_until(name, limit, settled).await,
+            Patience::None => {
+                let found = self.cache.get(name).await?;
+                Ok(settled(&found).then_some(found))
+            }
+        }
+    }
+
+    /// Renews the claim while the action runs. Never returns.
+    async fn keep(&self, name: &str, claim: &Bytes) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(self.settings.lease / 2).await;
+            match self.cache.replace_if(name, claim, claim.clone(), self.settings.lease).await {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!("the claim of an idempotency key ran out while its request was under way"),
+                Err(error) => tracing::warn!(%error, "the claim of an idempotency key was not renewed"),
+            }
+        }
+    }
+
+    /// Notes the result, or gives the claim back. What happened, happened: a failure here is only logged.
+    async fn note<I: Serialize>(&self, name: &str, claim: &Bytes, content: String, made: Option<I>) {
+        let noted = match made.map(serde_json::to_value) {
+            None => self.cache.remove_if(name, claim).await,
+            Some(Ok(result)) => {
+                let done = encode(&Entry::Done { content, result });
+                self.cache.replace_if(name, claim, done, self.settings.kept).await
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "the result of an idempotency key cannot be written down");
+                return;
+            }
+        };
+        match noted {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("the claim of an idempotency key ran out before its request had ended"),
+            Err(error) => tracing::warn!(%error, "the outcome of an idempotency key was not remembered"),
+        }
+    }
+
+    async fn forget<E>(&self, name: &str, entry: &Entry) -> Result<(), OnceError<E>> {
+        self.cache.remove_if(name, &encode(entry)).await.map(drop).map_err(OnceError::Cache)
+    }
+}
+
+impl Asked<'_> {
+    /// Of fixed length, and different for different owners and keys whatever stands in them.
+    fn name(&self) -> String {
+        let parts = self.owner.iter().map(|part| part.as_bytes()).chain([self.key.as_bytes()]);
+        format!("idempotency:{}:{}", self.api.as_str(), digest(parts))
+    }
+}
+
+/// The digest of parts with their lengths, so that no two lists of parts have the same.
+fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    URL_SAFE_NO_PAD.encode(digest.finalize())
+}
+
+fn encode(entry: &Entry) -> Bytes {
+    // Texts and JSON values always have a JSON form.
+    serde_json::to_vec(entry).unwrap_or_default().into()
+}
