@@ -86,7 +86,7 @@ impl OpenPaymentsClient {
         let invalid = |error: &dyn ToString| GrantError::Request(error.to_string());
         let actions = Actions::try_from(actions.to_vec()).map_err(|error| invalid(&error))?;
         let item = AccessItem::new(kind, actions, None, None).map_err(|error| invalid(&error))?;
-        let identity = self.identity.parse().map_err(|error: gnap::InvalidUri| invalid(&error))?;
+        let identity = self.identity.parse().map_err(|error: gnap::InvalidUrl| invalid(&error))?;
         Ok(GrantRequest {
             client: Client::WalletAddress(identity),
             access_token: Some(AccessTokenRequest { access: vec![item] }),

@@ -13,7 +13,7 @@ use auth_store::AuthStore;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
-use gnap::ResourceUrl;
+use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
@@ -33,12 +33,12 @@ struct Published(BTreeMap<String, Jwk>);
 
 #[async_trait]
 impl ClientDirectory for Published {
-    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+    async fn key(&self, client: &WebUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
         let found = self.0.get(client.as_str()).filter(|key| key.kid() == key_id);
         found.cloned().ok_or_else(|| NoSuchClient { reason: "not published".to_owned() })
     }
 
-    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
+    async fn public_name(&self, client: &WebUrl) -> Result<Option<String>, NoSuchClient> {
         Ok((client.as_str() == CLIENT).then(|| "Alice & Co. +ü".to_owned()))
     }
 }
