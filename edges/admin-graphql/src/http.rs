@@ -19,10 +19,12 @@ use tower_http::cors::{AllowHeaders, CorsLayer};
 use crate::AdminApiParts;
 use crate::authenticate::{Unauthenticated, authenticate};
 use crate::limits;
+use crate::outside;
 use crate::schema::AdminSchema;
 
 const LARGEST_BODY: usize = 1 << 20;
 const BAD_REQUEST: &str = "BAD_REQUEST";
+const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
 #[derive(Clone)]
@@ -149,9 +151,12 @@ fn request(body: Value) -> Result<Request, Malformed> {
             return Err(malformed(message, BAD_REQUEST));
         }
     };
+    outside::check_variables(&variables).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
+    outside::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     limits::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     let document = parse_query(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     limits::check(&document).map_err(|error| malformed(error, VALIDATION_FAILED))?;
+    outside::check_document(&document).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation;
     request.set_parsed_query(document);

@@ -11,9 +11,11 @@ mod http;
 mod idempotency;
 mod limits;
 mod mutations;
+mod outside;
 mod queries;
 mod scalars;
 mod schema;
+mod texts;
 mod types;
 
 pub use api::{AdminApiParts, AdminApiSettings};

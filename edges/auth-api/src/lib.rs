@@ -12,6 +12,7 @@ mod grants;
 mod interact;
 mod interaction;
 mod introspection;
+mod outside;
 mod pages;
 mod routing;
 mod service;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use auth::Auth;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -113,7 +115,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
             .method_not_allowed_fallback(not_found)
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .with_state(api.clone());
-        routing::tolerant(router)
+        routing::tolerant(router).layer(from_fn(outside::check_target_of))
     };
     Routers {
         auth: cors::open_to_every_origin(finish(client_facing)),

@@ -10,6 +10,7 @@ use http_signatures::{SignedRequest, TargetOrigin};
 use crate::Api;
 use crate::body::check_accept;
 use crate::errors::ApiError;
+use crate::outside::check_body;
 use crate::routing::RawTarget;
 
 /// Method, absolute URL, headers and body of a request.
@@ -41,7 +42,22 @@ impl Message {
     }
 }
 
+/// A message whose body is checked by whoever reads it: the GraphQL endpoint, which refuses in words of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct UncheckedMessage(pub(crate) Message);
+
 impl FromRequest<Api> for Message {
+    type Rejection = ApiError;
+
+    /// No handler meets a body with texts, lists or nesting beyond their bounds.
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let UncheckedMessage(message) = UncheckedMessage::from_request(request, api).await?;
+        check_body(&message.body)?;
+        Ok(message)
+    }
+}
+
+impl FromRequest<Api> for UncheckedMessage {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
@@ -54,7 +70,7 @@ impl FromRequest<Api> for Message {
             }
             status => ApiError::schema(status, "the body could not be read"),
         })?;
-        Ok(Self { method, target_uri, headers, body })
+        Ok(Self(Message { method, target_uri, headers, body }))
     }
 }
 

@@ -31,6 +31,7 @@ pub use backend::{
 };
 pub use gate::ShutdownGate;
 pub use once::Once;
+pub use payments::Source;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 

@@ -2,7 +2,6 @@
 //!
 //! The place is dotted, `access_token.access.0.actions`, as clients of the reference see it.
 
-use outside_text::{Bounds, check_json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -49,11 +48,8 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Reads a JSON body into `T`. Texts, lists and nesting are bounded before anything else is looked at.
+/// Reads a JSON body into `T`.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidBody> {
-    let document: serde_json::Value = serde_json::from_slice(body).map_err(|_| InvalidBody::Syntax)?;
-    check_json("body", &document, Bounds::REQUEST)
-        .map_err(|unfit| InvalidBody::Schema { at: unfit.at, problem: unfit.problem.to_string() })?;
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
     json.end().map_err(|_| InvalidBody::Syntax)?;

@@ -51,7 +51,7 @@ pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
 pub use settings::{AtOnce, IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
-pub use wallet_address_lookup::WalletAddressLookup;
+pub use wallet_address_lookup::{Source, WalletAddressLookup};
 
 #[cfg(test)]
 mod crash_tests;

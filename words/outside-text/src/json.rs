@@ -20,7 +20,14 @@ pub struct Bounds {
 impl Bounds {
     /// For requests: far above what any client sends, far below what databases and readers of events can take.
     pub const REQUEST: Self = Self { text: 16_384, items: 1_000, depth: 32 };
+
+    /// For events: they carry what requests brought, and a little around it.
+    pub const EVENT: Self = Self { text: 32_768, items: 2_000, depth: 40 };
 }
+
+/// The most octets of JSON that a client may attach to a payment. Events carry it along, and their receivers take no
+/// more than so much either.
+pub const METADATA_MAX: usize = 65_536;
 
 /// What is wrong with a document, and where: `variables.input.code must not contain the character U+0000`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,6 +9,6 @@ mod json;
 mod target;
 mod text;
 
-pub use json::{Bounds, Problem, Unfit, check_json};
+pub use json::{Bounds, METADATA_MAX, Problem, Unfit, check_json};
 pub use target::check_target;
 pub use text::{BadText, check_line, check_text};

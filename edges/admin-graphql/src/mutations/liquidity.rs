@@ -9,6 +9,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
+use crate::texts::Name;
 use crate::types::wallet_address::WalletAddressNode;
 
 macro_rules! inputs {
@@ -16,7 +17,7 @@ macro_rules! inputs {
         $(#[derive(InputObject, Serialize)]
         pub(crate) struct $name {
             $($field: $kind,)*
-            idempotency_key: String,
+            idempotency_key: Name,
         })*
     };
 }

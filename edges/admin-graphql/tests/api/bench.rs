@@ -83,7 +83,10 @@ impl Bench {
         }
         let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&time), InProcessLimits::default()));
         let url: Url = "https://bank.example".parse().unwrap();
-        let settings = AdministrationSettings { open_payments_url: url.clone() };
+        let settings = AdministrationSettings {
+            open_payments_url: url.clone(),
+            own_wallet_address: url.join("/.well-known/pay").unwrap(),
+        };
         let administration =
             Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(&time), Arc::clone(&entropy), settings);
         let payments = payments(store, ledger, cache.clone(), &time, &entropy, url);

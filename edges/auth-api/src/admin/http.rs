@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::Introspection;
 use super::authentication::{Refusal, authenticate};
 use crate::Api;
-use crate::signed::Message;
+use crate::signed::UncheckedMessage;
 
 /// `POST /graphql`
-pub(crate) async fn execute(State(api): State<Api>, message: Message) -> Response {
+pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let text = if message.body.is_empty() { b"{}".as_slice() } else { &message.body };
     let Ok(body @ (Value::Object(_) | Value::Array(_))) = serde_json::from_slice(text) else {
         return (StatusCode::BAD_REQUEST, "Bad Request").into_response();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod actions;
 mod authorization;
 mod fake_backend;
 mod incoming_payments;

@@ -195,7 +195,10 @@ impl World {
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
-        request.headers_mut().unwrap().extend(call.headers);
+        let headers = request.headers_mut().unwrap();
+        for (name, value) in &call.headers {
+            headers.insert(name, value.clone());
+        }
         let response = self.service.clone().oneshot(request.body(Body::from(call.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
