@@ -2,12 +2,12 @@
 //!
 //! Checked in the order clients can observe: acceptable answer, body, signature headers, query.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::ConnectInfo;
+use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts};
+use http_kit::ClientAddress;
 use http_signatures::parse_json;
 use open_payments::InvalidRequest;
 use outside_text::{Bounds, check_json, check_target};
@@ -46,7 +46,7 @@ impl ApiRequest {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         check_target(target).map_err(|bad| ApiError::invalid(StatusCode::BAD_REQUEST, &format!("the URL {bad}")))?;
         name_host(&mut parts);
-        let body = to_bytes(body, JSON_MAX).await.map_err(|_| ApiError::TOO_LARGE)?;
+        let body = http_kit::read_body(body, JSON_MAX).await?;
         let media_type = media_type(&parts.headers);
         let is_json = media_type.is_some_and(|name| JSON_TYPES.iter().any(|json| name.eq_ignore_ascii_case(json)));
         let json = if is_json && !body.is_empty() {
@@ -60,7 +60,7 @@ impl ApiRequest {
         } else {
             Value::Object(serde_json::Map::new())
         };
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connection| connection.0.ip());
+        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
         Ok(Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, address, json })
     }
 

@@ -13,7 +13,7 @@ const NESTING_MAX: usize = 64;
 
 /// Why the text of a document is not even parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UnfitText {
+pub(super) enum UnfitText {
     #[error("Syntax Error: Brackets must not be nested deeper than {NESTING_MAX} levels.")]
     Nesting,
     #[error("Syntax Error: Write the character itself instead of \\u escapes of surrogates.")]
@@ -21,7 +21,7 @@ pub(crate) enum UnfitText {
 }
 
 /// Checks what the parser cannot take: deep nesting, and escapes of surrogates (it reads one escape at a time).
-pub(crate) fn check_text(text: &str) -> Result<(), UnfitText> {
+pub(super) fn check_text(text: &str) -> Result<(), UnfitText> {
     let (mut depth, mut rest) = (0_usize, text.as_bytes());
     while let [first, after @ ..] = rest {
         rest = match first {
@@ -67,12 +67,12 @@ fn after_string(text: &[u8]) -> Result<&[u8], UnfitText> {
 }
 
 /// Checks the variables of a request.
-pub(crate) fn check_variables(variables: &serde_json::Value) -> Result<(), Unfit> {
+pub(super) fn check_variables(variables: &serde_json::Value) -> Result<(), Unfit> {
     check_json("variables", variables, Bounds::REQUEST)
 }
 
 /// Checks every literal of a document, wherever it stands.
-pub(crate) fn check_document(document: &ExecutableDocument) -> Result<(), Unfit> {
+pub(super) fn check_document(document: &ExecutableDocument) -> Result<(), Unfit> {
     for (_, operation) in document.operations.iter() {
         let operation = &operation.node;
         for variable in &operation.variable_definitions {
