@@ -143,13 +143,29 @@ impl Server {
         body: Option<&Value>,
     ) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
+        self.text_signed_by(signer, method, path, token, &body).await
+    }
+
+    /// A signed request with this body, be it JSON or not.
+    pub(crate) async fn signed_text(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+        self.text_signed_by(&self.client, method, path, token, body).await
+    }
+
+    async fn text_signed_by(
+        &self,
+        signer: &Signer,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             headers.insert("authorization", HeaderValue::try_from(format!("GNAP {token}")).unwrap());
         }
         let url = format!("http://auth.example{path}");
         signer.sign(method, &url, &mut headers, body.as_bytes(), self.clock.now()).unwrap();
-        call(&self.routers.auth, method, path, headers, body).await
+        call(&self.routers.auth, method, path, headers, body.to_owned()).await
     }
 
     pub(crate) async fn request(&self, body: &Value) -> Answer {
@@ -192,6 +208,15 @@ impl Server {
             Some(errors) => Err(errors[0]["extensions"]["code"].as_str().unwrap().to_owned()),
             None => Ok(answer["data"].take()),
         }
+    }
+
+    /// A signed question of the operator to the Admin API; status and answer.
+    pub(crate) async fn admin_asks(&self, query: &str, variables: &Value) -> (u16, Value) {
+        self.wait_millis(1);
+        let body = json!({"query": query, "variables": variables});
+        let signed = signature::sign(OPERATOR_SECRET, 1, self.clock.now(), &signature::canonical(&body));
+        let answer = self.admin_raw(OPERATOR, &signed, body.to_string()).await;
+        (answer.status.as_u16(), answer.json())
     }
 
     /// How many grants are kept.

@@ -3,10 +3,10 @@
 //! One check over the whole request, so that a new argument is bounded without a thought. How large a document may be
 //! as a whole is judged in `limits.rs`.
 
-use async_graphql::Value;
 use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Positioned};
 use outside_text::{Bounds, Unfit, check_json};
+use serde::Serialize;
 
 /// The deepest nesting of brackets of any kind in a document; the parser goes down once for each.
 const NESTING_MAX: usize = 64;
@@ -76,8 +76,8 @@ pub(super) fn check_document(document: &ExecutableDocument) -> Result<(), Unfit>
     for (_, operation) in document.operations.iter() {
         let operation = &operation.node;
         for variable in &operation.variable_definitions {
-            let default = variable.node.default_value.as_ref().map(|default| default.node.clone().into_value());
-            default.map_or(Ok(()), |default| check_value(&variable.node.name.node, &default))?;
+            let default = variable.node.default_value.as_ref();
+            default.map_or(Ok(()), |default| check_value(&variable.node.name.node, &default.node))?;
             check_directives(&variable.node.directives)?;
         }
         check_directives(&operation.directives)?;
@@ -108,11 +108,11 @@ fn check_directives(directives: &[Positioned<Directive>]) -> Result<(), Unfit> {
     directives.iter().try_for_each(|directive| check_arguments(&directive.node.arguments))
 }
 
-fn check_arguments(arguments: &[(Positioned<Name>, Positioned<Value>)]) -> Result<(), Unfit> {
+fn check_arguments<V: Serialize>(arguments: &[(Positioned<Name>, Positioned<V>)]) -> Result<(), Unfit> {
     arguments.iter().try_for_each(|(name, value)| check_value(&name.node, &value.node))
 }
 
-fn check_value(name: &Name, value: &Value) -> Result<(), Unfit> {
+fn check_value(name: &Name, value: &impl Serialize) -> Result<(), Unfit> {
     // A variable is written as its name here; its value was checked with the others.
     let literal = serde_json::to_value(value).unwrap_or_default();
     check_json(name, &literal, Bounds::REQUEST)

@@ -5,9 +5,11 @@
 mod actions;
 mod authorization;
 mod fake_backend;
+mod hostile;
 mod incoming_payments;
 mod listener;
 mod outgoing_payments;
 mod quotes;
+mod real_backend;
 mod wallet_addresses;
 mod world;

@@ -10,7 +10,7 @@ use clock::{Clock, ManualClock, Timestamp};
 use gnap::{AccessType, Action};
 use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use open_payments_api::{OpenPaymentsApi, Settings, router};
+use open_payments_api::{Backend, OpenPaymentsApi, Settings, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ pub(crate) struct World {
     /// The client's wallet address, whose keys are really served.
     pub(crate) client: String,
     service: Router,
+    build: Box<dyn Fn(Arc<dyn Backend>) -> Router + Send + Sync>,
 }
 
 pub(crate) struct Answer {
@@ -169,13 +170,23 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache);
         let gate = ShutdownGate::default();
-        let service = router(api, gate.clone());
+        let (time, door) = (clock.clone(), gate.clone());
+        let build = move |backend: Arc<dyn Backend>| {
+            let (introspection, keys, cache) = (introspection.clone(), client_keys.clone(), cache.clone());
+            router(OpenPaymentsApi::new(settings.clone(), backend, introspection, keys, time.clone(), cache), door.clone())
+        };
+        let service = build(backend.clone());
         let client = format!("http://{address}/app");
-        let world = Self { backend, authority, signer: signer(), clock, gate, client, service };
+        let world = Self { backend, authority, signer: signer(), clock, gate, client, service, build: Box::new(build) };
         world.grant(AccessType::IncomingPayment, &[Action::Create]);
         world
+    }
+
+    /// The same over another backend.
+    pub(crate) fn over(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.service = (self.build)(backend);
+        self
     }
 
     /// Lets introspection answer with these actions from now on.
