@@ -58,6 +58,8 @@ mod crash_tests;
 #[cfg(test)]
 mod flow_tests;
 #[cfg(test)]
+mod foreign_receiver_tests;
+#[cfg(test)]
 mod held_grant_tests;
 #[cfg(test)]
 mod life_tests;
