@@ -78,7 +78,10 @@ const URL_LENGTH_MAX: usize = 2048;
 pub(crate) fn parse_told_url(text: &str) -> Result<Url, ClientError> {
     // It is stored, and looked up by its text.
     let short = check_line(text, URL_LENGTH_MAX).is_ok();
-    let told = Url::parse(text).ok().filter(|_| short).filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
+    let told = Url::parse(text)
+        .ok()
+        .filter(|_| short)
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
     told.ok_or_else(|| ClientError::Url(text.to_owned()))
 }
 

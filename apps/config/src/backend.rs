@@ -568,7 +568,11 @@ mod tests {
         for decorated in ["https://bank.example/?x=1", "https://user@bank.example", "https://bank.example/#x"] {
             let mut environment = Environment::of(REQUIRED);
             environment.set("OPEN_PAYMENTS_URL", decorated);
-            assert_eq!(names(&Backend::from_environment(&environment).unwrap_err()), ["OPEN_PAYMENTS_URL"], "{decorated}");
+            assert_eq!(
+                names(&Backend::from_environment(&environment).unwrap_err()),
+                ["OPEN_PAYMENTS_URL"],
+                "{decorated}"
+            );
         }
     }
 

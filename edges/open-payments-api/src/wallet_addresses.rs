@@ -9,9 +9,9 @@ use http_signatures::{Jwk, JwkSet, PublicKey};
 use open_payments::{
     InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials, WalletAddress as Document,
 };
+use payments::Source;
 use payments_model::TenantId;
 use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
-use payments::Source;
 use sha2::{Digest, Sha256};
 use web_url::WalletAddressUrl;
 

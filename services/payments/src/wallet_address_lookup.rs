@@ -155,7 +155,12 @@ impl WalletAddressLookup {
 
     /// Tells whoever may create it that somebody asked for an address, unless they were told a moment ago. How long
     /// there is to wait for it now.
-    async fn tell(&self, url: &WalletAddressUrl, as_written: &str, source: Source<'_>) -> Result<Duration, Unavailable> {
+    async fn tell(
+        &self,
+        url: &WalletAddressUrl,
+        as_written: &str,
+        source: Source<'_>,
+    ) -> Result<Duration, Unavailable> {
         let now = self.clock.now();
         let told = format!("wallet_address_not_found:{url}");
         if !self.cache.set_if_absent(&told, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {

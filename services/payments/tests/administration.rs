@@ -285,8 +285,8 @@ on_each_database! {
             let refused = office.address(OPERATOR, &own, unusable).await;
             assert!(matches!(refused, Err(CreateWalletAddressError::InvalidUrl(_))), "{unusable}: {refused:?}");
         }
-        let found = office.store.every_tenant().wallet_address_by_url(&"https://LOCALHOST:3000/%54win/".parse().unwrap());
-        assert!(found.await.unwrap().is_some());
+        let spelled = "https://LOCALHOST:3000/%54win/".parse().unwrap();
+        assert!(office.store.every_tenant().wallet_address_by_url(&spelled).await.unwrap().is_some());
     }
 
     async fn a_pending_withdrawal_holds_the_money_until_it_is_settled_once(database) {

@@ -66,7 +66,8 @@ pub(crate) fn decoded(segment: &str) -> Option<String> {
 pub(crate) fn encoded(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for octet in text.bytes() {
-        let sub_delimiter = matches!(octet, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=');
+        let sub_delimiter =
+            matches!(octet, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=');
         if is_unreserved(octet) || sub_delimiter || matches!(octet, b':' | b'@') {
             segment.push(char::from(octet));
         } else {

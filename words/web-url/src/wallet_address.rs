@@ -175,7 +175,9 @@ mod tests {
         for overlapping in ["https://W.example/T1/", "https://w.example", "https://w.example/t1/x"] {
             assert!(address(overlapping).overlaps(&base), "{overlapping}");
         }
-        for apart in ["https://w.example/t10", "https://w.example/t", "https://w.example:444/t1", "https://v.example/t1"] {
+        for apart in
+            ["https://w.example/t10", "https://w.example/t", "https://w.example:444/t1", "https://v.example/t1"]
+        {
             assert!(!address(apart).overlaps(&base), "{apart}");
         }
         let inner = address("https://w.example/t1/%C4%8D/x");

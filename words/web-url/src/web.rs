@@ -241,9 +241,12 @@ mod tests {
         let base = url("https://a.example/t1/");
         assert_eq!(url("https://A.example/t1/x/y").below(&base), Some("/x/y"));
         assert_eq!(url("https://a.example/t1").below(&base), Some(""));
-        for elsewhere in
-            ["https://a.example/t10/x", "https://a.example.evil/t1/x", "http://a.example/t1/x", "https://a.example/t1%2Fx"]
-        {
+        for elsewhere in [
+            "https://a.example/t10/x",
+            "https://a.example.evil/t1/x",
+            "http://a.example/t1/x",
+            "https://a.example/t1%2Fx",
+        ] {
             assert_eq!(url(elsewhere).below(&base), None, "{elsewhere}");
         }
         assert_eq!(url("https://a.example.evil/x").below(&url("https://a.example")), None);
@@ -256,7 +259,8 @@ mod tests {
         for same in ["https://127.0.0.1:3000/x", "http://[::1]:3000", "http://0:3000", "http://a.localhost:3000"] {
             assert!(url(same).is_at_server_of(&own), "{same}");
         }
-        for other in ["http://127.0.0.1:3001", "http://localhost", "http://10.0.0.1:3000", "http://localhost.evil:3000"] {
+        for other in ["http://127.0.0.1:3001", "http://localhost", "http://10.0.0.1:3000", "http://localhost.evil:3000"]
+        {
             assert!(!url(other).is_at_server_of(&own), "{other}");
         }
         assert!(url("http://bank.example/x").is_at_server_of(&url("https://bank.example")));

@@ -148,7 +148,7 @@ impl LiquidityMutation {
                 let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
                 Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
             };
-            let key = Some(input.idempotency_key.as_str());
+            let key = Some(&*input.idempotency_key);
             let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
                 wallet_address: address.id,
                 amount: *amount,

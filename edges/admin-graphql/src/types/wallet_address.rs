@@ -195,7 +195,11 @@ pub(crate) struct AdditionalPropertyInput {
 
 impl From<AdditionalPropertyInput> for model::AdditionalProperty {
     fn from(input: AdditionalPropertyInput) -> Self {
-        Self { key: input.key.into(), value: input.value.into(), visible_in_open_payments: input.visible_in_open_payments }
+        Self {
+            key: input.key.into(),
+            value: input.value.into(),
+            visible_in_open_payments: input.visible_in_open_payments,
+        }
     }
 }
 

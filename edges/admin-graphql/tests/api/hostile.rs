@@ -151,7 +151,9 @@ fn read_type(kind: &Value, enums: &BTreeMap<String, String>) -> Type {
         "NON_NULL" => Type { written: format!("{}!", of().written), shape: of().shape },
         "LIST" => Type { written: format!("[{}]", of().written), shape: Shape::List(Box::new(of().shape)) },
         "INPUT_OBJECT" => Type { written: text(&kind["name"]), shape: Shape::Input(text(&kind["name"])) },
-        "ENUM" => Type { written: text(&kind["name"]), shape: Shape::Enum(enums[kind["name"].as_str().unwrap()].clone()) },
+        "ENUM" => {
+            Type { written: text(&kind["name"]), shape: Shape::Enum(enums[kind["name"].as_str().unwrap()].clone()) }
+        }
         _ => {
             let written = text(&kind["name"]);
             let shape = match written.as_str() {
@@ -211,7 +213,10 @@ fn poisons(place: &Place) -> Vec<(Value, MustRefuse)> {
             (nested(20), No),
             (json!({ "list": vec![0; 5000] }), Yes),
             (json!({ "note": BIDI, BIDI: "\u{1f600}\u{7f}\n" }), No),
-            (json!({ "a": "x".repeat(16_000), "b": "x".repeat(16_000), "c": "x".repeat(16_000), "d": "x".repeat(16_000), "e": "x".repeat(16_000) }), Yes),
+            (
+                json!({ "a": "x".repeat(16_000), "b": "x".repeat(16_000), "c": "x".repeat(16_000), "d": "x".repeat(16_000), "e": "x".repeat(16_000) }),
+                Yes,
+            ),
         ];
     }
     vec![
@@ -239,7 +244,8 @@ fn put(variables: &mut Value, place: &Place, poison: Value) {
 }
 
 fn document(operation: &Operation) -> String {
-    let declared: Vec<_> = operation.arguments.iter().map(|(name, kind)| format!("${name}: {}", kind.written)).collect();
+    let declared: Vec<_> =
+        operation.arguments.iter().map(|(name, kind)| format!("${name}: {}", kind.written)).collect();
     let given: Vec<_> = operation.arguments.iter().map(|(name, _)| format!("{name}: ${name}")).collect();
     let parens = |list: &[String]| if list.is_empty() { String::new() } else { format!("({})", list.join(", ")) };
     let selection = if operation.selects { " { __typename }" } else { "" };
@@ -249,8 +255,11 @@ fn document(operation: &Operation) -> String {
 
 /// The same with the values written into the document.
 fn literal_document(operation: &Operation, variables: &Value) -> String {
-    let given: Vec<_> =
-        operation.arguments.iter().map(|(name, kind)| format!("{name}: {}", literal(&variables[name], &kind.shape))).collect();
+    let given: Vec<_> = operation
+        .arguments
+        .iter()
+        .map(|(name, kind)| format!("{name}: {}", literal(&variables[name], &kind.shape)))
+        .collect();
     let selection = if operation.selects { " { __typename }" } else { "" };
     format!("{} {{ {}({}){selection} }}", operation.kind, operation.name, given.join(", "))
 }

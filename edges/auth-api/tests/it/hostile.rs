@@ -85,8 +85,12 @@ fn poisoned(body: &Value) -> Vec<(String, bool)> {
 fn texts_of(value: &Value, path: String, places: &mut Vec<String>) {
     match value {
         Value::String(_) => places.push(path),
-        Value::Array(items) => (0..).zip(items).for_each(|(at, item): (usize, _)| texts_of(item, format!("{path}/{at}"), places)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places)),
+        Value::Array(items) => {
+            (0..).zip(items).for_each(|(at, item): (usize, _)| texts_of(item, format!("{path}/{at}"), places))
+        }
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places))
+        }
         _ => {}
     }
 }
@@ -100,7 +104,8 @@ fn bodies(route: &str, method: &str) -> Vec<Value> {
             by_key["client"] = json!({"jwk": key});
             let mut about_person = outgoing();
             about_person["subject"] = json!({"sub_ids": [{"id": "https://wallet.example/alice", "format": "uri"}]});
-            about_person["access_token"]["access"][0]["limits"]["receiver"] = json!("https://b.example/incoming-payments/1");
+            about_person["access_token"]["access"][0]["limits"]["receiver"] =
+                json!("https://b.example/incoming-payments/1");
             about_person["access_token"]["access"][0]["limits"]["interval"] = json!("R/2026-01-01T00:00:00Z/P1M");
             vec![about_person, by_key]
         }

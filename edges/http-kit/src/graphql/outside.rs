@@ -129,7 +129,11 @@ mod tests {
         assert_eq!(check_text(&nested(64)), Ok(()));
         assert_eq!(check_text(&nested(65)), Err(UnfitText::Nesting));
         assert_eq!(check_text(&"[]".repeat(100)), Ok(()));
-        for hidden in [format!("\"{}\"", nested(99)), format!("# {}\n", nested(99)), format!("\"\"\"\\\"\"\"{}\"\"\"", nested(99))] {
+        for hidden in [
+            format!("\"{}\"", nested(99)),
+            format!("# {}\n", nested(99)),
+            format!("\"\"\"\\\"\"\"{}\"\"\"", nested(99)),
+        ] {
             assert_eq!(check_text(&hidden), Ok(()), "{hidden}");
         }
         assert_eq!(check_text(&format!("\"\\\"\" {}", nested(99))), Err(UnfitText::Nesting));

@@ -108,7 +108,14 @@ async fn who_created_it_is_served_with_just_the_action() {
         let world = world(Creator::TheCaller).await;
         world.introspection(token(&world, operation.kind, &[operation.action], ALICE, TENANT));
         let answer = world.ask((operation.call)()).await;
-        assert_eq!(answer.status.as_u16(), operation.served, "{:?} {:?}: {}", operation.kind, operation.action, answer.text);
+        assert_eq!(
+            answer.status.as_u16(),
+            operation.served,
+            "{:?} {:?}: {}",
+            operation.kind,
+            operation.action,
+            answer.text
+        );
         if operation.about == About::Many {
             world.backend(|state| assert_eq!(state.listed.as_ref().unwrap().0, Some(world.client.clone())));
         }

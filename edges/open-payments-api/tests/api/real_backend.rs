@@ -15,7 +15,9 @@ use ledger::MemoryLedger;
 use open_payments_api::{Once, PaymentsBackend};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
-use payments::administration::{Administration, AdministrationSettings, Caller, NewAsset, NewWalletAddress, Thresholds};
+use payments::administration::{
+    Administration, AdministrationSettings, Caller, NewAsset, NewWalletAddress, Thresholds,
+};
 use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup};
 use payments_model::{Secret, Tenant, TenantId};
 use payments_store::Store;
@@ -57,10 +59,11 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
     insert_tenant(&store, operator, &*clock).await;
     let ledger = Arc::new(MemoryLedger::new(clock.clone()));
     let url: Url = "https://wallet.example".parse().unwrap();
-    let settings =
-        AdministrationSettings { open_payments_url: url.clone(), own_wallet_address: url.join("/.well-known/pay").unwrap() };
-    let administration =
-        Administration::new(store.clone(), ledger.clone(), clock.clone(), entropy.clone(), settings);
+    let settings = AdministrationSettings {
+        open_payments_url: url.clone(),
+        own_wallet_address: url.join("/.well-known/pay").unwrap(),
+    };
+    let administration = Administration::new(store.clone(), ledger.clone(), clock.clone(), entropy.clone(), settings);
     furnish(&administration, Caller { tenant: operator, is_operator: true }).await;
 
     let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));

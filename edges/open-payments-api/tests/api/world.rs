@@ -174,7 +174,10 @@ impl World {
         let (time, door) = (clock.clone(), gate.clone());
         let build = move |backend: Arc<dyn Backend>| {
             let (introspection, keys, cache) = (introspection.clone(), client_keys.clone(), cache.clone());
-            router(OpenPaymentsApi::new(settings.clone(), backend, introspection, keys, time.clone(), cache), door.clone())
+            router(
+                OpenPaymentsApi::new(settings.clone(), backend, introspection, keys, time.clone(), cache),
+                door.clone(),
+            )
         };
         let service = build(backend.clone());
         let client = format!("http://{address}/app");

@@ -1,7 +1,7 @@
 //! Settings of tenants: which values are acceptable, and whose addresses begin with what.
 
-use payments_model::tenant::{Setting, SettingKey};
 use outside_text::check_line;
+use payments_model::tenant::{Setting, SettingKey};
 use payments_store::Unit;
 use url::Url;
 use web_url::{URL_LENGTH_MAX, WalletAddressUrl};
