@@ -242,7 +242,7 @@ testkit::on_each_database! {
             "data": {"walletAddressUrl": "https://localhost:3000/accounts/nobody", "note": "n"}});
         let nested = (0..100).fold(json!("x"), |inner, _| json!({ "a": inner }));
         let mut number = 0;
-        for event in [bench.outgoing(1, "created", "gfranklin", 617, 0), bench.incoming(2, "completed", "pfry", 5), not_found] {
+        for event in [bench.outgoing(1, "created", "gfranklin", 617, 0), bench.incoming(2, "completed", "gfranklin", 5), not_found] {
             let mut places = Vec::new();
             texts_of(&event, String::new(), &mut places);
             for place in places {
@@ -266,7 +266,7 @@ testkit::on_each_database! {
         }
         // What was written down is read and dealt with, or kept for a person; nothing stops the others.
         bench.wallet.work_due().await.unwrap();
-        bench.tell(&bench.incoming(3, "completed", "pfry", 7)).await;
+        bench.tell(&bench.incoming(3, "completed", "gfranklin", 7)).await;
     }
 }
 

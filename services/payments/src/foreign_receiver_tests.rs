@@ -1,5 +1,8 @@
 //! Incoming payments at another institution, which tells what it likes about them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
@@ -26,12 +29,17 @@ async fn serve(named: fn(&str) -> String) -> String {
             "createdAt": "2026-01-01T00:00:00.000Z", "expiresAt": "2026-12-01T00:00:00.000Z", "methods": [],
         }))
     };
-    let token = json!({
-        "access_token": { "value": "t", "manage": "https://m.example/1", "access": [] },
-        "continue": { "uri": "https://c.example", "access_token": { "value": "c" } },
-    });
+    let given = Arc::new(AtomicUsize::new(0));
+    let own = url.clone();
+    let token = async move || -> Json<Value> {
+        let number = given.fetch_add(1, Ordering::SeqCst);
+        Json(json!({
+            "access_token": { "value": format!("{own} {number}"), "manage": "https://m.example/1", "access": [] },
+            "continue": { "uri": "https://c.example", "access_token": { "value": "c" } },
+        }))
+    };
     let router = Router::new()
-        .route("/", post(async move || Json(token)))
+        .route("/", post(token))
         .route("/incoming-payments/{id}", get(show))
         .route("/incoming-payments/{id}/complete", post(show))
         .with_state(url.clone());
