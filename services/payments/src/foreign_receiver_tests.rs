@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -19,13 +19,13 @@ const ID: &str = "a1b2c3d4-0000-4000-8000-000000000001";
 async fn serve(named: fn(&str) -> String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let show = async move |State(url): State<String>, headers: HeaderMap| -> Json<Value> {
+    let show = async move |State(url): State<String>, method: Method, headers: HeaderMap| -> Json<Value> {
         if !headers.contains_key("authorization") {
             return Json(json!({ "authServer": url }));
         }
         let zero = json!({ "value": "0", "assetCode": "USD", "assetScale": 2 });
         Json(json!({
-            "id": named(&url), "walletAddress": "https://far.example/bob", "receivedAmount": zero, "completed": false,
+            "id": named(&url), "walletAddress": "https://far.example/bob", "receivedAmount": zero, "completed": method == Method::POST,
             "createdAt": "2026-01-01T00:00:00.000Z", "expiresAt": "2026-12-01T00:00:00.000Z", "methods": [],
         }))
     };

@@ -15,18 +15,21 @@ fn pieces(segment: &str) -> Vec<Piece> {
     while let Some(first) = rest.chars().next() {
         let escaped = rest.as_bytes().get(1..3).filter(|digits| first == '%' && is_hex(digits));
         let octet = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        match octet.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(octet) => {
-                pieces.push(Piece::Octet(octet));
-                rest = &rest[3..];
-            }
-            None => {
-                pieces.push(Piece::Plain(first));
-                rest = &rest[first.len_utf8()..];
-            }
+        if let Some(octet) = octet.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            pieces.push(Piece::Octet(octet));
+            rest = &rest[3..];
+        } else {
+            pieces.push(Piece::Plain(first));
+            rest = &rest[first.len_utf8()..];
         }
     }
     pieces
+}
+
+fn push_escape(text: &mut String, octet: u8, digits: &[u8; 16]) {
+    text.push('%');
+    text.push(char::from(digits[usize::from(octet >> 4)]));
+    text.push(char::from(digits[usize::from(octet & 15)]));
 }
 
 fn is_hex(digits: &[u8]) -> bool {
@@ -44,7 +47,7 @@ pub(crate) fn normalized(segment: &str) -> String {
         match piece {
             Piece::Plain(plain) => normal.push(plain),
             Piece::Octet(octet) if is_unreserved(octet) => normal.push(char::from(octet)),
-            Piece::Octet(octet) => normal.push_str(&format!("%{octet:02X}")),
+            Piece::Octet(octet) => push_escape(&mut normal, octet, b"0123456789ABCDEF"),
         }
     }
     normal
@@ -71,7 +74,7 @@ pub(crate) fn encoded(text: &str) -> String {
         if is_unreserved(octet) || sub_delimiter || matches!(octet, b':' | b'@') {
             segment.push(char::from(octet));
         } else {
-            segment.push_str(&format!("%{octet:02x}"));
+            push_escape(&mut segment, octet, b"0123456789abcdef");
         }
     }
     segment

@@ -128,7 +128,8 @@ impl TryFrom<&Url> for WebUrl {
 
         let mut normal = format!("{}://{host}", url.scheme());
         if let Some(port) = url.port() {
-            normal.push_str(&format!(":{port}"));
+            normal.push(':');
+            normal.push_str(&port.to_string());
         }
         let path: Vec<String> = url.path().split('/').map(normalized).collect();
         normal.push_str(path.join("/").trim_end_matches('/'));
