@@ -6,8 +6,8 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Secret, Tenant, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, Set};
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::paging::Paging;
@@ -152,6 +152,18 @@ impl Scope<'_, WriteTransaction> {
             }
         };
         Ok(operator)
+    }
+
+    /// Every wallet address URL that a tenant has set, deleted ones included. Who sets one next waits for this unit of
+    /// work, so that two tenants cannot take the same at once.
+    pub async fn locked_wallet_address_bases(&self) -> Result<Vec<(TenantId, String)>, Error> {
+        Entity::find().order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(self.connection).await?;
+        let rows = setting_row::Entity::find()
+            .filter(self.within(setting_row::Column::TenantId))
+            .filter(setting_row::Column::Key.eq(SettingKey::WalletAddressUrl.as_str()))
+            .all(self.connection)
+            .await?;
+        Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())
     }
 
     /// Makes or changes settings of `tenant`; a deleted setting is live again. A wallet address URL that another

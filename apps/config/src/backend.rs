@@ -8,6 +8,7 @@ use ilp_packet::Address;
 use stream_pay::Slippage;
 use url::Url;
 use uuid::Uuid;
+use web_url::WebUrl;
 
 use crate::listeners::Listeners;
 use crate::reader::Reader;
@@ -267,6 +268,10 @@ impl Backend {
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
+        if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
+            // The names of all own resources begin with it and are compared.
+            r.problem("OPEN_PAYMENTS_URL", problem.to_string());
+        }
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
@@ -599,6 +604,19 @@ mod tests {
         let mut expected: Vec<_> = faults.iter().map(|(name, _)| *name).collect();
         expected.sort_unstable();
         assert_eq!(reported, expected, "{error}");
+    }
+
+    #[test]
+    fn what_own_resources_begin_with_is_a_plain_url() {
+        for decorated in ["https://bank.example/?x=1", "https://user@bank.example", "https://bank.example/#x"] {
+            let mut environment = Environment::of(REQUIRED);
+            environment.set("OPEN_PAYMENTS_URL", decorated);
+            assert_eq!(
+                names(&Backend::from_environment(&environment).unwrap_err()),
+                ["OPEN_PAYMENTS_URL"],
+                "{decorated}"
+            );
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use outside_text::{Bounds, check_json, check_line};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,6 +17,9 @@ use crate::inbox::ReceivedEvent;
 use crate::wallet::{Wallet, WebhookVerification};
 
 const BODY_MAX: usize = 1024 * 1024;
+
+/// The longest name of a type of event.
+const KIND_MAX: usize = 255;
 
 /// The HTTP surface of `wallet`.
 pub fn router(wallet: Wallet) -> Router {
@@ -42,6 +46,9 @@ async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Resp
     if let Err(reason) = verify(&wallet, signature, &body) {
         tracing::warn!(reason, "webhook refused");
         return (StatusCode::UNAUTHORIZED, reason).into_response();
+    }
+    if let Err(unfit) = check_json("body", &body, Bounds::EVENT) {
+        return (StatusCode::BAD_REQUEST, unfit.to_string()).into_response();
     }
     let Some(event) = read(body) else {
         return (StatusCode::BAD_REQUEST, "an event has an id (UUID), a type and data").into_response();
@@ -73,7 +80,7 @@ fn verify(wallet: &Wallet, signature: Option<&str>, body: &Value) -> Result<(), 
 
 fn read(body: Value) -> Option<ReceivedEvent> {
     let id = Uuid::try_parse(body.get("id")?.as_str()?).ok()?;
-    let kind = body.get("type")?.as_str()?.to_owned();
+    let kind = body.get("type")?.as_str().filter(|kind| check_line(kind, KIND_MAX).is_ok())?.to_owned();
     body.get("data")?.as_object()?;
     Some(ReceivedEvent { id, kind, body })
 }

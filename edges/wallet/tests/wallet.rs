@@ -130,6 +130,10 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::on(TestDatabase::sqlite().await).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
         let instance = Arc::new(Instance::default());
         *instance.payment_state.lock().unwrap() = "SENDING";
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -141,7 +145,6 @@ impl Bench {
         let dyn_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
-        let database = TestDatabase::sqlite().await;
         Wallet::migrate(&database).await.unwrap();
         let settings = Settings {
             open_payments_url: "https://localhost:3000".parse().unwrap(),
@@ -217,6 +220,53 @@ impl Bench {
             "id": Uuid::from_u128(800), "walletAddressId": self.address_id(slug), "client": null,
             "createdAt": "2026-03-01T10:00:00.000Z", "expiresAt": "2026-03-01T11:00:00.000Z", "completed": true,
             "receivedAmount": {"value": received.to_string(), "assetCode": "USD", "assetScale": 2}}})
+    }
+}
+
+/// Every text of an event, in turn, where JSON pointers find it.
+fn texts_of(value: &Value, path: String, places: &mut Vec<String>) {
+    match value {
+        Value::String(_) => places.push(path),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places));
+        }
+        _ => {}
+    }
+}
+
+testkit::on_each_database! {
+    async fn no_text_of_an_event_is_a_fault_of_the_wallet(database) {
+        let bench = Bench::on(database).await;
+        bench.wallet.seed().await.unwrap();
+        let not_found = json!({"id": Uuid::from_u128(700), "type": "wallet_address.not_found",
+            "data": {"walletAddressUrl": "https://localhost:3000/accounts/nobody", "note": "n"}});
+        let nested = (0..100).fold(json!("x"), |inner, _| json!({ "a": inner }));
+        let mut number = 0;
+        for event in [bench.outgoing(1, "created", "gfranklin", 617, 0), bench.incoming(2, "completed", "gfranklin", 5), not_found] {
+            let mut places = Vec::new();
+            texts_of(&event, String::new(), &mut places);
+            for place in places {
+                for (poison, must_refuse) in [
+                    (json!("\0"), true),
+                    (json!("a\0b"), true),
+                    (json!("x".repeat(40_000)), true),
+                    (nested.clone(), true),
+                    (json!("\u{202e}\u{1f600}"), false),
+                    (json!(""), false),
+                ] {
+                    number += 1;
+                    let mut poisoned = event.clone();
+                    poisoned["id"] = json!(Uuid::from_u128(10_000 + number));
+                    *poisoned.pointer_mut(&place).unwrap() = poison;
+                    let status = bench.post(&poisoned, Some(SECRET)).await;
+                    assert!(status.as_u16() < 500, "{place}: {status}");
+                    assert!(!must_refuse || status == StatusCode::BAD_REQUEST, "{place}: {status}");
+                }
+            }
+        }
+        // What was written down is read and dealt with, or kept for a person; nothing stops the others.
+        bench.wallet.work_due().await.unwrap();
+        bench.tell(&bench.incoming(3, "completed", "gfranklin", 7)).await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! Who sent a request is found out by the edge, between reading the body and answering it.
 
 mod limits;
+mod outside;
 mod request;
 mod response;
 
@@ -17,6 +18,7 @@ use response::{JSON, error, errors, media_type, respond};
 pub const BODY_MAX: usize = 1 << 20;
 
 const BAD_REQUEST: &str = "BAD_REQUEST";
+const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// Whether the schema may be asked for.

@@ -163,7 +163,10 @@ pub(crate) async fn start(
         ledger.clone(),
         ground.clock.clone(),
         ground.entropy.clone(),
-        AdministrationSettings { open_payments_url: config.open_payments_url.clone() },
+        AdministrationSettings {
+            open_payments_url: config.open_payments_url.clone(),
+            own_wallet_address: config.wallet_addresses.own_url.clone(),
+        },
     );
 
     let ledger_health = health::LedgerHealth::default();
