@@ -97,7 +97,8 @@ impl Wallet {
     /// Brings the tables up to date; done once before [`Wallet::new`].
     pub async fn migrate(database: &Database) -> Result<(), WalletError> {
         database.migrate(&jobs::MIGRATIONS).await?;
-        Ok(database.migrate(&MIGRATIONS).await?)
+        database.migrate(&MIGRATIONS).await?;
+        Ok(())
     }
 
     /// A wallet on a migrated database.
