@@ -169,6 +169,39 @@ impl RoleOptions {
     }
 }
 
+impl RoleName {
+    /// The word on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Auth => "auth",
+            Self::Wallet => "wallet",
+        }
+    }
+}
+
+/// A role and the file its variables stand in: `backend`, or `backend=backend.env`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleFile {
+    pub(crate) role: RoleName,
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl std::str::FromStr for RoleFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (role, file) = match text.split_once('=') {
+            Some((role, file)) => (role, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let role = RoleName::from_str(role, true).map_err(|_| {
+            format!("{role:?} is no role; write backend, auth or wallet, and =FILE behind it if its variables are in a file")
+        })?;
+        Ok(Self { role, file })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleName {
     /// The backend.
@@ -187,8 +220,18 @@ pub(crate) struct ConfigOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report everything that is wrong with the environment of the roles.
-    Check(RoleOptions),
+    /// Report everything that is wrong with the variables of the roles, and in what the roles do not fit together.
+    ///
+    /// Looks into the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
+    Check {
+        /// Which roles, by default all, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
+        /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
+        /// file alone. Several backends of one installation may be named.
+        roles: Vec<RoleFile>,
+        /// Do not look into the databases and caches.
+        #[arg(long)]
+        offline: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod ledger_place;
 mod migrate;
 mod output;
 mod pay;
+mod places;
 mod roles;
 mod verification;
 
@@ -56,7 +57,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
         Command::Migrate(options) => migrate::run(&options).await,
-        Command::Config(options) => config_check::run(&options),
+        Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }
 }

@@ -21,6 +21,12 @@ use crate::authenticate::{Unauthenticated, authenticate};
 use crate::limits;
 use crate::schema::AdminSchema;
 
+/// What somebody who begins needs to know.
+const HOW_TO_SIGN: &str = "Every request carries two headers:\n\
+    \u{20} tenant-id: <the tenant's UUID>\n\
+    \u{20} signature: t=<milliseconds since 1970>, v1=<HMAC-SHA256 of \"<t>.<body as canonical JSON>\", in hex>\n\
+    docs/admin-api.md has the recipe for a shell, JavaScript and Python, and says where the schema is.";
+
 const LARGEST_BODY: usize = 1 << 20;
 const BAD_REQUEST: &str = "BAD_REQUEST";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
@@ -65,8 +71,23 @@ async fn healthz(State(api): State<Api>) -> (StatusCode, &'static str) {
     (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
+/// Says which headers are missing, which is no secret; whatever is wrong with present ones only the log says.
+fn unauthorized(why: &Unauthenticated) -> axum::response::Response {
+    if let Unauthenticated::Header(_) = why {
+        tracing::debug!(%why, "an Admin API request was not authenticated");
+        return (StatusCode::UNAUTHORIZED, format!("Unauthorized: {why}.\n\n{HOW_TO_SIGN}\n")).into_response();
+    }
+    tracing::warn!(
+        %why,
+        "an Admin API request was answered with 401; the caller's secret must be the tenant's API secret (the \
+         operator's is ADMIN_API_SECRET here, and SIGNATURE_SECRET in the wallet's environment)"
+    );
+    (StatusCode::UNAUTHORIZED, "Unauthorized").into_response()
+}
+
 async fn only_post() -> axum::response::Response {
-    refused(StatusCode::METHOD_NOT_ALLOWED, "The Admin API takes POST requests only.", BAD_REQUEST)
+    let message = "The Admin API takes POST requests only: GraphQL as JSON, signed. docs/admin-api.md says how.";
+    refused(StatusCode::METHOD_NOT_ALLOWED, message, BAD_REQUEST)
 }
 
 async fn graphql(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> axum::response::Response {
@@ -78,10 +99,7 @@ async fn graphql(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> axu
         Ok(caller) => caller,
         Err(Unauthenticated::Database(error)) => return unavailable(&error),
         Err(Unauthenticated::Cache(error)) => return unavailable(&error),
-        Err(why) => {
-            tracing::debug!(%why, "an Admin API request was not authenticated");
-            return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
-        }
+        Err(why) => return unauthorized(&why),
     };
     if is_form(&headers) {
         let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \

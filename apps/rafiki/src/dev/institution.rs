@@ -170,6 +170,7 @@ impl Institution {
             ("OPEN_PAYMENTS_URL", &open_payments_url),
             ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
             ("SIGNATURE_SECRET", ADMIN_SECRET),
+            ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
             ("KEY_FILE", &key_file),
             ("DATABASE_URL", databases.wallet.expose()),
             ("PORT", &ports.wallet.to_string()),

@@ -6,16 +6,18 @@ use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
-use config::Mode;
+use config::{Cleanup, Mode};
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::SharedCache;
 use tokio::net::TcpListener;
 
-use super::cache::open_cache;
-use super::ground::{Ground, bind, open};
+use super::cache::{for_cache, open_cache};
+use super::ground::{Ground, bind, open, tell};
 use super::running::{Running, stop_signal};
+use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::places::Place;
 use crate::roles::signatures;
 
 /// The listeners of the role.
@@ -41,6 +43,13 @@ pub(crate) async fn run() -> Result<(), Failure> {
         introspection: bind("introspection", address, ports.introspection).await?,
         service: bind("the service API", address, ports.service).await?,
     };
+    tell(&config.notices, &environment);
+    let AuthListeners { auth, admin, interaction, introspection, service } = &listeners;
+    let stores_are_up = async {
+        for_places(&Place::of_auth(&config), Patience::Endless).await?;
+        for_cache(config.redis.as_ref(), &ground, Patience::Endless).await
+    };
+    meanwhile(&[auth, admin, interaction, introspection, service], stores_are_up).await?;
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "authorization server ready");
     say("ready\n");
@@ -55,10 +64,12 @@ pub(crate) async fn start(
     listeners: AuthListeners,
     ground: &Ground,
 ) -> Result<Running, Failure> {
-    let database = open(&config.database, "the authorization server's database").await?;
+    let database = open(&Place::of_auth(config)).await?;
     let store = AuthStore::new(database.clone());
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
-    if !config.manual_migrations {
+    if config.manual_migrations {
+        database.require_migrated(&auth_store::MIGRATIONS).await.map_err(failed)?;
+    } else {
         store.migrate().await.map_err(failed)?;
     }
     let clock = Arc::clone(&ground.clock);
@@ -77,12 +88,14 @@ pub(crate) async fn start(
     running.serve(listeners.introspection, introspection);
     running.serve(listeners.service, service);
     running.serve(listeners.admin, admin);
-    running.work(|stop| async move {
-        tokio::select! {
-            () = stop => {}
-            () = auth.run_upkeep() => {}
-        }
-    });
+    if config.cleanup == Cleanup::Here {
+        running.work(|stop| async move {
+            tokio::select! {
+                () = stop => {}
+                () = auth.run_upkeep() => {}
+            }
+        });
+    }
     running.on_close(async move { database.close().await });
     Ok(running)
 }

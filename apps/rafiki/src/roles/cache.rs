@@ -7,10 +7,30 @@ use clock::Clock;
 use config::{RedisSettings, Secret};
 use shared_cache::{InProcessCache, InProcessLimits, RedisCache, RedisTls, SharedCache};
 
+use super::ground::Ground;
+use super::waiting::{Patience, Tried, until_done};
 use crate::failure::Failure;
 
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// Waits until the cache answers, if there is one to wait for.
+pub(crate) async fn for_cache(redis: Option<&RedisSettings>, ground: &Ground, patience: Patience) -> Result<(), Failure> {
+    until_done(patience, || async {
+        match open_cache(redis, Arc::clone(&ground.clock)).await {
+            Ok(_) => Tried::Done(()),
+            Err(failure) if needs_a_person(&failure.to_string()) => Tried::Never(failure),
+            Err(failure) => Tried::NotYet(failure),
+        }
+    })
+    .await
+}
+
+/// Whether a refusal of Redis, or of the way to it, will not pass by itself.
+fn needs_a_person(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["auth", "wrongpass", "noperm", "certificate", "redis_url cannot"].iter().any(|word| reason.contains(word))
+}
 
 /// Redis if it is configured, else the memory of this process.
 pub(crate) async fn open_cache(redis: Option<&RedisSettings>, clock: Arc<dyn Clock>) -> Result<SharedCache, Failure> {

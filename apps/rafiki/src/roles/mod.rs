@@ -4,10 +4,11 @@
 
 pub(crate) mod auth;
 pub(crate) mod backend;
-mod cache;
+pub(crate) mod cache;
 pub(crate) mod ground;
 pub(crate) mod running;
 mod signatures;
+pub(crate) mod waiting;
 pub(crate) mod wallet;
 
 pub(crate) use auth::run as run_auth;
