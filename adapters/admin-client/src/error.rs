@@ -56,8 +56,10 @@ pub enum AdminError {
         reason: String,
     },
     /// Tenant or signature were not accepted.
-    #[error("the Admin API refused the signature (401): tenant id and secret must be those of the tenant (for the operator, \
-             SIGNATURE_SECRET here is ADMIN_API_SECRET there), and both clocks must agree")]
+    #[error(
+        "the Admin API refused the signature (401): tenant id and secret must be those of the tenant (for the operator, \
+             SIGNATURE_SECRET here is ADMIN_API_SECRET there), and both clocks must agree"
+    )]
     Unauthorized,
     /// The operation was refused.
     #[error("{message}")]
@@ -78,6 +80,11 @@ impl AdminError {
     /// Whether the refusal has this code.
     pub fn is(&self, wanted: &ErrorCode) -> bool {
         matches!(self, Self::Refused { code, .. } if code == wanted)
+    }
+
+    /// Whether there is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { code: ErrorCode::NotFound, .. })
     }
 
     /// Whether repeating the same call later may succeed.

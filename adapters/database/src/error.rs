@@ -77,7 +77,6 @@ impl Error {
     pub fn is_retriable(&self) -> bool {
         matches!(self, Self::Retriable(_) | Self::Unavailable(_))
     }
-
 }
 
 impl From<DbErr> for Error {

@@ -7,8 +7,10 @@ use database::sea_orm::ConnectionTrait;
 use database::{Contents, Database, Error, Migrations, NotOurs, Options, Step, Unreachable};
 use testkit::{TestDatabase, block_on, on_each_database};
 
-const NOTES: Migrations =
-    Migrations { store: "notes", steps: &[Step { name: "0001_notes", sql: "CREATE TABLE notes (id bigint PRIMARY KEY);" }] };
+const NOTES: Migrations = Migrations {
+    store: "notes",
+    steps: &[Step { name: "0001_notes", sql: "CREATE TABLE notes (id bigint PRIMARY KEY);" }],
+};
 const NO_NOTES: Migrations = Migrations { store: "notes", steps: &[] };
 
 async fn run(database: &Database, sql: &str) {

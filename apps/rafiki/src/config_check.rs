@@ -98,13 +98,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
 }
 
 /// Reads a role's section, puts it to the others if it can be read, and looks at what it names.
-async fn check(
-    role: RoleName,
-    name: &str,
-    environment: &Environment,
-    offline: bool,
-    together: &mut Roles,
-) -> Findings {
+async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
     let mut findings = Findings::default();
     match role {
         RoleName::Backend => match Backend::from_environment(environment) {

@@ -52,6 +52,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
+        Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Backend => roles::run_backend().await,
         Command::Auth => roles::run_auth().await,

@@ -129,7 +129,16 @@ impl Wallet {
         };
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = Rates::from_seed(&seed.rates);
-        Self { inner: Arc::new(Inner { effects, inbox, rates, seed, verification: settings.webhooks, display_name: settings.display_name }) }
+        Self {
+            inner: Arc::new(Inner {
+                effects,
+                inbox,
+                rates,
+                seed,
+                verification: settings.webhooks,
+                display_name: settings.display_name,
+            }),
+        }
     }
 
     /// Brings the seed about once.

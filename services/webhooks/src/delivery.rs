@@ -79,8 +79,7 @@ impl DeliveryCounts {
 }
 
 /// What a 401 to a signed event means most often.
-const OTHER_SECRET: &str =
-    "SIGNATURE_SECRET and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
+const OTHER_SECRET: &str = "SIGNATURE_SECRET and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
 /// What a 401 to an unsigned event means most often.
 const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::PayError;
 use super::ledger_view::AccountView;
-use crate::cli::PayOptions;
+use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
 
@@ -97,7 +97,7 @@ impl Institution {
 
 /// Who can be asked.
 pub(crate) fn known(
-    options: &PayOptions,
+    options: &KnownOptions,
     http: &Outbound,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Institution>, Failure> {

@@ -18,7 +18,14 @@ use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::roles::signatures;
+use crate::roles::{signatures, welcome};
+
+/// Where to go on from the authorization server's listener.
+const AUTH_HINTS: &[&str] = &[
+    "GET /discovery tells clients where to ask for grants",
+    "GET /healthz says whether it is well",
+    "How grants are asked for is described at openpayments.dev",
+];
 
 /// The listeners of the role.
 pub(crate) struct AuthListeners {
@@ -83,7 +90,9 @@ pub(crate) async fn start(
         auth_api::routers(auth.clone(), api_settings(config, cache));
 
     let mut running = Running::new("auth");
-    running.serve(listeners.auth, public);
+    let welcome =
+        welcome::page(config.server_url.as_str(), "The authorization server of this institution.", AUTH_HINTS);
+    running.serve(listeners.auth, welcome.merge(public));
     running.serve(listeners.interaction, interaction);
     running.serve(listeners.introspection, introspection);
     running.serve(listeners.service, service);

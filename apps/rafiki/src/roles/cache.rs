@@ -15,7 +15,11 @@ use crate::failure::Failure;
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until the cache answers, if there is one to wait for.
-pub(crate) async fn for_cache(redis: Option<&RedisSettings>, ground: &Ground, patience: Patience) -> Result<(), Failure> {
+pub(crate) async fn for_cache(
+    redis: Option<&RedisSettings>,
+    ground: &Ground,
+    patience: Patience,
+) -> Result<(), Failure> {
     until_done(patience, || async {
         match open_cache(redis, Arc::clone(&ground.clock)).await {
             Ok(_) => Tried::Done(()),

@@ -10,6 +10,7 @@ pub(crate) mod running;
 mod signatures;
 pub(crate) mod waiting;
 pub(crate) mod wallet;
+mod welcome;
 
 pub(crate) use auth::run as run_auth;
 pub(crate) use backend::run as run_backend;

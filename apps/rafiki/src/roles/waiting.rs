@@ -100,7 +100,8 @@ pub(crate) async fn meanwhile<T>(
     let result = work.await;
     stop.send_replace(true);
     // Nobody is owed more than the answer that it is not ready.
-    let _ = tokio::time::timeout(Duration::from_millis(100), async { while answering.join_next().await.is_some() {} }).await;
+    let _ = tokio::time::timeout(Duration::from_millis(100), async { while answering.join_next().await.is_some() {} })
+        .await;
     answering.shutdown().await;
     result
 }
@@ -143,7 +144,8 @@ mod tests {
         assert!(given_up.to_string().contains("not up"));
         // At 0, 250, 750 and 1750 ms; the next would be too late.
         assert_eq!(tries.get(), 4);
-        let never = until_done(Patience::Endless, || async { Tried::<()>::Never(Failure::start("x", "wrong password")) });
+        let never =
+            until_done(Patience::Endless, || async { Tried::<()>::Never(Failure::start("x", "wrong password")) });
         assert!(never.await.is_err());
     }
 
@@ -152,7 +154,8 @@ mod tests {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = meanwhile(&[&listener], async {
+        let listeners = [&listener];
+        let answer = meanwhile(&listeners, async {
             let mut asking = tokio::net::TcpStream::connect(address).await.unwrap();
             asking.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
             let mut answer = String::new();

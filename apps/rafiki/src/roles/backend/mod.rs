@@ -38,7 +38,14 @@ use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::roles::signatures;
+use crate::roles::{signatures, welcome};
+
+/// Where to go on from the Open Payments listener.
+const OPEN_PAYMENTS_HINTS: &[&str] = &[
+    "A wallet address answers GET with its document, for example /accounts/alice",
+    "GET /healthz says whether it is well",
+    "What clients do here is described at openpayments.dev",
+];
 
 /// The listeners of the role.
 pub(crate) struct BackendListeners {
@@ -97,9 +104,7 @@ pub(crate) async fn start(
     let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
 
     let metrics = Metrics::new();
-    let stream_secret = config.stream_secret.unwrap_or_else(|| {
-        ground.entropy.bytes::<32>()
-    });
+    let stream_secret = config.stream_secret.unwrap_or_else(|| ground.entropy.bytes::<32>());
     let targets = targets(config, operator);
     let copies = config.webhooks.copies_to_operator.then_some(operator);
     let webhooks = Webhooks::new(&targets, copies, ground.entropy.clone());
@@ -201,7 +206,9 @@ pub(crate) async fn start(
     let view = ledger_view::router(store.clone(), ledger.clone(), config, ground);
 
     let mut running = Running::new("backend");
-    running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
+    let welcome =
+        welcome::page(&config.instance_name, "The Open Payments API of this institution.", OPEN_PAYMENTS_HINTS);
+    running.serve(listeners.open_payments, welcome.merge(open_payments_api::router(open_payments_api, gate.clone())));
     running.serve(listeners.admin, admin.merge(view).merge(health::router(metrics.clone(), ledger_health)));
     running.serve(listeners.connector, ilp_api::router(connector.clone()));
     for worker in metrics.gather(|| payments.workers()) {
@@ -265,12 +272,10 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
         quote_lifespan: payments.quote_lifespan,
         incoming_payment_expiry_max: payments.incoming_payment_expiry_max,
         outgoing_attempts_max: payments.outgoing_payment_attempts_max,
-        incoming_approval: payments
-            .incoming_approval
-            .map(|incoming_approval| IncomingApproval {
-                timeout: incoming_approval.timeout,
-                interval: incoming_approval.interval,
-            }),
+        incoming_approval: payments.incoming_approval.map(|incoming_approval| IncomingApproval {
+            timeout: incoming_approval.timeout,
+            interval: incoming_approval.interval,
+        }),
         at_once: AtOnce::of_workers(workers.outgoing_payments, workers.incoming_payments, workers.wallet_addresses),
         ..defaults
     }
