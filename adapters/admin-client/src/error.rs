@@ -82,11 +82,6 @@ impl AdminError {
         matches!(self, Self::Refused { code, .. } if code == wanted)
     }
 
-    /// Whether there is no such thing.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { code: ErrorCode::NotFound, .. })
-    }
-
     /// Whether repeating the same call later may succeed.
     pub fn is_temporary(&self) -> bool {
         match self {

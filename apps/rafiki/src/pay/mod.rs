@@ -10,6 +10,7 @@ pub(crate) mod receipt;
 
 use std::io::{BufRead, IsTerminal};
 
+use admin_client::ErrorCode;
 use config::Mode;
 use serde_json::json;
 
@@ -59,7 +60,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
         return Err(PayError::NotConfirmed.into());
     }
     let bar = (!options.json).then(|| Bar::towards(&offer.quote.receive_amount));
-    let show = |now: &payer::ProgressNow| {
+    let mut show = |now: &payer::ProgressNow| {
         if let Some(bar) = &bar {
             bar.show(now);
         }
@@ -67,7 +68,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     // The payment is the institution's now, whatever becomes of this command.
     let goes_on = PayError::GoesOn { id: offer.quote.id.to_string(), options: again };
     let sent = tokio::select! {
-        sent = payer.send(offer, &mut { show }) => sent,
+        sent = payer.send(offer, &mut show) => sent,
         () = interrupted() => Err(goes_on),
     };
     if let Some(bar) = &bar {
@@ -108,7 +109,7 @@ pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
     for institution in institutions::known(&options.known, &ground.http, &ground.clock)? {
         let payment = match institution.admin.outgoing_payment(options.id).await {
             Ok(payment) => payment,
-            Err(error) if error.is_not_found() => continue,
+            Err(error) if error.is(&ErrorCode::NotFound) => continue,
             Err(error) => return Err(PayError::from(error).into()),
         };
         say(&if options.json {

@@ -10,5 +10,8 @@ mod crashes;
 mod institutions;
 mod numbers;
 mod payments;
+mod recipes;
 mod roles;
+mod starting;
 mod tigerbeetle;
+mod words;
