@@ -1,10 +1,11 @@
 //! Who sends a request: the tenant whose secret signed it (multi-tenancy section 3).
 //!
-//! Every failure looks the same from outside.
+//! Every failure looks the same from outside, except that a missing header is named.
 
 use admin_client::signature;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use http_kit::graphql;
 use payments::administration::Caller;
 use payments_model::TenantId;
 
@@ -25,6 +26,27 @@ pub(crate) enum Unauthenticated {
     Database(#[from] payments_store::Error),
     #[error(transparent)]
     Cache(#[from] shared_cache::CacheError),
+}
+
+impl From<Unauthenticated> for graphql::Unauthenticated {
+    fn from(why: Unauthenticated) -> Self {
+        match why {
+            Unauthenticated::Database(_) | Unauthenticated::Cache(_) => {
+                let error = &why as &dyn std::error::Error;
+                tracing::error!(error, "an Admin API request could not be authenticated");
+                Self::Unavailable
+            }
+            Unauthenticated::Header(name) => Self::Header(name),
+            why => {
+                tracing::warn!(
+                    %why,
+                    "an Admin API request was answered with 401; the caller's secret must be the tenant's API secret \
+                     (the operator's is ADMIN_API_SECRET here, and SIGNATURE_SECRET in the wallet's environment)"
+                );
+                Self::Unauthorized
+            }
+        }
+    }
 }
 
 /// The tenant that signed `body`.
