@@ -49,7 +49,7 @@ pub struct Backend {
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`.
     pub spsp: bool,
-    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
+    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need.
     pub stream_legacy_rejects: bool,
     /// `LISTEN_ADDRESS` all listeners bind to.
     pub listen_address: std::net::IpAddr,
@@ -524,7 +524,7 @@ fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
     })
 }
 
-/// How signatures of Open Payments and GNAP requests are judged (http-signatures sections 6.5 and 6.9).
+/// How signatures of Open Payments and GNAP requests are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signatures {
     /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.

@@ -1,5 +1,4 @@
-//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists
-//! (open-payments section 6).
+//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists.
 //!
 //! Anybody may ask for any URL, so telling account-servicing entities about unknown ones is limited in rate.
 

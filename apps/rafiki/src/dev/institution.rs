@@ -1,4 +1,4 @@
-//! The two institutions of the playground as environments of the reference's variables (localenv sections 3 and 4).
+//! The two institutions of the playground as environments of the reference's variables.
 //!
 //! They go through the same configuration as any other installation.
 
@@ -32,7 +32,7 @@ pub(crate) struct Institution {
     ilp_address: &'static str,
     pub(crate) operator_tenant_id: Uuid,
     key_id: &'static str,
-    /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64 (localenv section 4.5).
+    /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64.
     key: &'static str,
     waits_for_unknown_addresses: bool,
 }

@@ -1,4 +1,4 @@
-//! `rafiki dev`: two complete, peered institutions in one process (localenv).
+//! `rafiki dev`: two complete, peered institutions in one process.
 //!
 //! Each is put together by the same functions as a single role, from an environment of the reference's variables.
 

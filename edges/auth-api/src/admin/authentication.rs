@@ -1,4 +1,4 @@
-//! Which tenant signed an Admin API request (multi-tenancy section 3).
+//! Which tenant signed an Admin API request.
 //!
 //! Verified first, then remembered, so that strangers cannot fill the memory of used signatures.
 

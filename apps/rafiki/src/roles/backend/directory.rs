@@ -83,7 +83,7 @@ impl Directory {
             .collect())
     }
 
-    /// The operator's address is the instance's, whatever its settings say (multi-tenancy section 6).
+    /// The operator's address is the instance's, whatever its settings say.
     fn address_of(&self, tenant: TenantId, setting: Option<&String>) -> Option<Address> {
         if tenant == self.operator { Some(self.operator_address.clone()) } else { setting?.parse().ok() }
     }
