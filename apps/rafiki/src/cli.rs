@@ -32,6 +32,8 @@ pub(crate) enum Command {
     ///
     /// Ends with 0 when it is found, 3 when no institution known here has it, 5 when one does not answer.
     Payment(Box<PaymentOptions>),
+    /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
+    Admin(Box<AdminOptions>),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
@@ -167,6 +169,24 @@ pub(crate) struct PaymentOptions {
     /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminOptions {
+    /// GraphQL, for example '{ payments(first: 10) { edges { node { id type state } } } }'.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) query: Option<String>,
+    /// The query's variables, as JSON.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) variables: Option<String>,
+    /// Print the schema instead, with a description of every field.
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) schema: bool,
+    /// Which institution of the playground, by a part of its name: cloud, happy.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) at: Option<String>,
     #[command(flatten)]
     pub(crate) known: KnownOptions,
 }

@@ -2,6 +2,7 @@
 //!
 //! Here the engines are chosen and the parts are put together; nothing is decided about payments.
 
+mod admin;
 mod cli;
 mod cluster_report;
 mod config_check;
@@ -52,6 +53,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
+        Command::Admin(options) => admin::run(*options).await,
         Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Backend => roles::run_backend().await,

@@ -28,6 +28,10 @@ pub(crate) enum PayError {
          --admin-url, --tenant and --secret"
     )]
     UnknownInstitution(String),
+    #[error(
+        "no institution is known here; start `rafiki dev`, or name an Admin API with --admin-url, --tenant and --secret"
+    )]
+    NoInstitution,
     #[error("the payer's institution has no wallet address {0}")]
     UnknownPayer(String),
     #[error("unknown receiver: there is no wallet address {0}")]
@@ -64,7 +68,8 @@ impl PayError {
             Self::UnknownPayer(_)
             | Self::UnknownReceiver(_)
             | Self::UnknownInstitution(_)
-            | Self::UnknownPayment(_) => 3,
+            | Self::UnknownPayment(_)
+            | Self::NoInstitution => 3,
             Self::NotEnough(_) => 4,
             Self::Unreachable { .. } => 5,
             Self::TooSmall { .. } => 6,
@@ -84,6 +89,7 @@ impl PayError {
             Self::Stopped => "stopped",
             Self::GoesOn { .. } => "goes-on",
             Self::UnknownPayment(_) => "unknown-payment",
+            Self::NoInstitution => "no-institution",
             Self::UnknownInstitution(_) => "unknown-institution",
             Self::UnknownPayer(_) => "unknown-payer",
             Self::UnknownReceiver(_) => "unknown-receiver",

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use admin_client::{AdminClient, Credentials, signature};
+use admin_client::{AdminClient, AdminError, Credentials, signature};
 use bytes::Bytes;
 use clock::Clock;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use outbound_http::{Outbound, Request};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
@@ -73,11 +73,37 @@ impl Institution {
 
     /// Its ledger's accounts, with those of these payments; none if its backend does not show them.
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
-        let body = signature::canonical(&json!({"payments": payments}));
-        let header =
-            signature::sign(&self.credentials.secret, self.credentials.signature_version, self.clock.now(), &body);
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
+        match self.http.send(self.signed(url, &json!({"payments": payments}))).await {
+            Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a person who says `name` means it.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.to_lowercase().contains(&name.to_lowercase())
+    }
+
+    /// The Admin API's whole answer to a query.
+    pub(crate) async fn ask(&self, query: &str, variables: &Value) -> Result<Value, PayError> {
+        let unreachable = |reason: String| PayError::Unreachable { institution: self.name.clone(), reason };
+        let request = self.signed(self.admin_url.clone(), &json!({"query": query, "variables": variables}));
+        let response = self.http.send(request).await.map_err(|error| unreachable(error.to_string()))?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            return Err(AdminError::Unauthorized.into());
+        }
+        let told =
+            || format!("{} answered {}, not GraphQL; does the URL end in /graphql?", self.admin_url, response.status);
+        response.json().map_err(|_| unreachable(told()))
+    }
+
+    /// A request only this institution's operator can make.
+    fn signed(&self, url: Url, body: &Value) -> Request {
+        let body = signature::canonical(body);
+        let header =
+            signature::sign(&self.credentials.secret, self.credentials.signature_version, self.clock.now(), &body);
         let mut request = Request::new(Method::POST, url)
             .configured()
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
@@ -88,10 +114,7 @@ impl Institution {
                 request = request.header(HeaderName::from_static(name), value);
             }
         }
-        match self.http.send(request).await {
-            Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
-            _ => Vec::new(),
-        }
+        request
     }
 }
 

@@ -183,6 +183,11 @@ impl Institutions {
         run(Command::new(BINARY).args(["payment", id, "--data-dir"]).arg(self.data.path()))
     }
 
+    /// `rafiki admin …`.
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Run {
+        run(Command::new(BINARY).arg("admin").args(arguments).arg("--data-dir").arg(self.data.path()))
+    }
+
     /// Tells a side's process something by a signal, for example `-STOP`.
     pub(crate) fn signal(&self, side: Side, signal: &str) {
         tell(self.children[side as usize].as_ref().unwrap(), signal);

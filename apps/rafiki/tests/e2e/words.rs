@@ -111,6 +111,20 @@ fn a_payment_is_looked_up_by_its_id() {
 }
 
 #[test]
+fn the_admin_api_is_asked_without_signing_by_hand() {
+    let two = Institutions::start(Storage::Sqlite).unwrap();
+    let assets = "query Assets($first: Int) { assets(first: $first) { edges { node { code } } } }";
+    let answer = two.admin(&[assets, "--variables", "{\"first\": 10}", "--at", "happy"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let found = answer.json["data"]["assets"]["edges"].as_array().unwrap();
+    assert!(found.iter().any(|edge| edge["node"]["code"] == "MXN"), "{}", answer.stdout);
+    let which = two.admin(&[assets]);
+    assert_eq!(which.code, Some(1));
+    assert!(which.stderr.contains("--at: Cloud Nine Wallet, Happy Life Bank"), "{}", which.stderr);
+    assert!(two.admin(&["--schema"]).stdout.contains("type OutgoingPayment "));
+}
+
+#[test]
 fn every_address_that_is_printed_answers_something_a_person_can_read() {
     let two = Institutions::start(Storage::Sqlite).unwrap();
     let facts = two.facts(Side::CloudNine);
