@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
+use http_kit::graphql::Introspection;
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::SharedCache;
 use tokio::net::TcpListener;

@@ -13,9 +13,10 @@ use admin_graphql::{AdminApiParts, AdminApiSettings};
 use clock::Entropy;
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
+use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
+use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
