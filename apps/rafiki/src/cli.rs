@@ -175,13 +175,13 @@ pub(crate) struct PaymentOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct AdminOptions {
-    /// GraphQL, for example '{ payments(first: 10) { edges { node { id type state } } } }'.
+    /// GraphQL, for example '{ outgoingPayments(first: 10) { edges { node { id state } } } }'.
     #[arg(required_unless_present = "schema")]
     pub(crate) query: Option<String>,
     /// The query's variables, as JSON.
     #[arg(long, value_name = "JSON")]
     pub(crate) variables: Option<String>,
-    /// Print the schema instead, with a description of every field.
+    /// Print the schema instead.
     #[arg(long, conflicts_with = "query")]
     pub(crate) schema: bool,
     /// Which institution of the playground, by a part of its name: cloud, happy.
