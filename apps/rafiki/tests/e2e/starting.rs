@@ -78,11 +78,12 @@ fn two_backends_started_together_on_an_empty_postgres_both_come_up() {
                 command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
             });
             for (child, ports) in children.iter_mut().zip(ports) {
-                let up = until(Duration::from_mins(1), || async {
-                    if child.try_wait().unwrap().is_some() {
-                        return Some(false);
+                let up = until(Duration::from_mins(1), || {
+                    let ended = child.try_wait().unwrap().is_some();
+                    async move {
+                        let is_up = || status(ports + 1).filter(|status| *status == 200).map(|_| true);
+                        if ended { Some(false) } else { is_up() }
                     }
-                    status(ports + 1).filter(|status| *status == 200).map(|_| true)
                 });
                 assert_eq!(up.await, Some(true), "a backend ended or did not become ready");
             }
