@@ -2,6 +2,7 @@
 //!
 //! Not for a file in use that is looked at again and again: the monitor opens it as every other reader does.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -110,7 +111,8 @@ fn connect(file: &Path, parameter: &str) -> Result<Connection, VerifyError> {
     for octet in absolute.as_os_str().as_encoded_bytes() {
         match octet {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => uri.push(char::from(*octet)),
-            other => uri.push_str(&format!("%{other:02x}")),
+            // Writing to a string does not fail.
+            other => drop(write!(uri, "%{other:02x}")),
         }
     }
     let uri = format!("{uri}?{parameter}");

@@ -107,7 +107,7 @@ impl Findings {
         );
         same(
             "PRIVATE_KEY_FILE",
-            exposed(&one.private_key_pem) == exposed(&two.private_key_pem),
+            exposed(one.private_key_pem.as_ref()) == exposed(two.private_key_pem.as_ref()),
             "other institutions refuse what one of them signs",
         );
         same("KEY_ID", one.key_id == two.key_id, "other institutions refuse what one of them signs");
@@ -229,8 +229,8 @@ impl Findings {
     }
 }
 
-fn exposed(secret: &Option<Secret>) -> Option<&str> {
-    secret.as_ref().map(|secret| secret.expose().trim())
+fn exposed(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(|secret| secret.expose().trim())
 }
 
 #[cfg(test)]
