@@ -60,7 +60,7 @@ fn plans(roles: &[RoleName], environment: &Environment) -> Result<Vec<Plan>, Fai
     for role in roles {
         match Plan::of(*role, environment) {
             Ok(plan) => plans.push(plan),
-            Err(error) => problems.push_str(&format!("{}: {error}\n", role.word())),
+            Err(error) => problems.extend([role.word(), ": ", &error.to_string(), "\n"]),
         }
     }
     if problems.is_empty() {

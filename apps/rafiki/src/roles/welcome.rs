@@ -9,7 +9,8 @@ use axum::routing::get;
 /// A page at `/` that says what listens here and where to go on.
 pub(crate) fn page(instance: &str, what: &'static str, hints: &'static [&'static str]) -> Router {
     let instance = escaped(instance);
-    let hints: String = hints.iter().map(|hint| format!("<li>{}</li>", escaped(hint))).collect();
+    let hints: Vec<String> = hints.iter().map(|hint| format!("<li>{}</li>", escaped(hint))).collect();
+    let hints = hints.concat();
     let text = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{instance}: {what}</title>\
          <h1>{instance}</h1><p>{what}</p><ul>{hints}</ul></html>\n"
