@@ -12,6 +12,7 @@ mod services;
 mod suite;
 mod tally;
 mod tidy;
+mod toolchain;
 mod wasm;
 
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => suite::test(),
         ["lint"] => Ok(suite::lint()),
-        ["wasm"] => Ok(suite::only("wasm32", wasm::check)),
+        ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
         ["interop"] => Ok(suite::only("interop", interop::run)),
         ["fuzz", "--short"] => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, 30))),
         ["fuzz", "--seconds", seconds] => match seconds.parse() {

@@ -19,7 +19,7 @@ use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
-use wallet::{FeePolicy, Ports, Settings, Wallet, WebhookVerification};
+use wallet::{FeePolicy, Ports, Settings, Unsigned, Wallet, WebhookVerification};
 
 const SECRET: &str = "shared";
 
@@ -134,6 +134,14 @@ impl Bench {
     }
 
     async fn on(database: TestDatabase) -> Self {
+        Self::with(database, Unsigned::Refused).await
+    }
+
+    async fn that_thinks_of_unsigned(unsigned: Unsigned) -> Self {
+        Self::with(TestDatabase::sqlite().await, unsigned).await
+    }
+
+    async fn with(database: TestDatabase, unsigned: Unsigned) -> Self {
         let instance = Arc::new(Instance::default());
         *instance.payment_state.lock().unwrap() = "SENDING";
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -147,8 +155,14 @@ impl Bench {
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
         Wallet::migrate(&database).await.unwrap();
         let settings = Settings {
+            display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
-            webhooks: WebhookVerification { secret: SECRET.to_owned(), version: 1, tolerance: Duration::from_mins(5) },
+            webhooks: WebhookVerification {
+                secret: SECRET.to_owned(),
+                version: 1,
+                tolerance: Duration::from_mins(5),
+                unsigned,
+            },
             fee_policy: FeePolicy::FeePlusSent,
             auto_create_address: true,
             liquidity_topup: 1_000_000,
@@ -268,6 +282,32 @@ testkit::on_each_database! {
         bench.wallet.work_due().await.unwrap();
         bench.tell(&bench.incoming(3, "completed", "gfranklin", 7)).await;
     }
+}
+
+#[test]
+fn a_playground_whose_instance_does_not_sign_is_believed_but_a_wrong_signature_never_is() {
+    testkit::block_on(async {
+        let event = json!({"id": Uuid::from_u128(7), "type": "something.new", "data": {}});
+        let strict = Bench::new().await;
+        assert_eq!(strict.post(&event, None).await, StatusCode::UNAUTHORIZED);
+        let playground = Bench::that_thinks_of_unsigned(Unsigned::Believed).await;
+        assert_eq!(playground.post(&event, None).await, StatusCode::OK);
+        assert_eq!(playground.post(&event, Some("another secret")).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(playground.post(&event, Some(SECRET)).await, StatusCode::OK);
+    });
+}
+
+#[test]
+fn whoever_opens_the_wallet_in_a_browser_reads_what_it_is() {
+    testkit::block_on(async {
+        let bench = Bench::new().await;
+        let request = Request::get("/").header("accept", "text/html").body(Body::empty()).unwrap();
+        let response = wallet::http::router(bench.wallet.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let page = String::from_utf8(body.to_vec()).unwrap();
+        assert!(page.contains("<h1>Bank &amp; &lt;Sons&gt;</h1>") && page.contains("/balances"), "{page}");
+    });
 }
 
 #[test]

@@ -23,6 +23,9 @@ use crate::Unavailable;
 /// For how long nobody is told of the same unknown URL again.
 const SAME_URL_PAUSE: Duration = Duration::from_secs(10);
 
+/// However often an address is to be looked for, the database is not asked more often.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(10);
+
 /// How many events about unknown URLs an instance makes in a second.
 const EVENTS_PER_SECOND: i64 = 20;
 
@@ -73,6 +76,8 @@ pub struct WalletAddressLookup {
     pub operator_tenant: TenantId,
     /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
     pub patience: Duration,
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how soon it is looked for again, should its wake-up be lost.
+    pub look_again: Duration,
 }
 
 impl WalletAddressLookup {
@@ -101,7 +106,8 @@ impl WalletAddressLookup {
         let patience = self.tell(url, as_written, source).await?;
         let created = async {
             loop {
-                changes.notified().await;
+                // Whether woken or not: a wake-up of another process may be lost, one of another program never comes.
+                let _ = tokio::time::timeout(self.look_again.max(LOOK_AGAIN_MIN), changes.notified()).await;
                 if let Some(address) = self.find(url).await? {
                     return Ok(address);
                 }

@@ -25,7 +25,7 @@ struct World {
     lookup: WalletAddressLookup,
     clock: Arc<ManualClock>,
     asset: TenantAsset,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl World {
@@ -69,11 +69,16 @@ impl World {
             entropy: testkit::entropy(4),
             operator_tenant: OPERATOR,
             patience: Duration::ZERO,
+            look_again: Duration::from_millis(100),
         };
-        Self { lookup, clock, asset, _database: database }
+        Self { lookup, clock, asset, database }
     }
 
     async fn create(&self, url: &str) {
+        self.create_through(&self.lookup.store, url).await;
+    }
+
+    async fn create_through(&self, store: &Store, url: &str) {
         let now = self.clock.now();
         let address = WalletAddress {
             id: Uuid::from_u128(20).into(),
@@ -87,7 +92,7 @@ impl World {
             created_at: now,
             updated_at: now,
         };
-        let unit = self.lookup.store.begin().await.unwrap();
+        let unit = store.begin().await.unwrap();
         unit.tenant(TENANT).insert_wallet_address(&address).await.unwrap();
         unit.commit().await.unwrap();
     }
@@ -167,6 +172,23 @@ on_each_database! {
                 tokio::task::yield_now().await;
             }
             world.create(ALICE).await;
+        };
+        let alice = url(ALICE);
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);
+        assert_eq!(found.unwrap().unwrap().address, ALICE);
+    }
+
+    async fn an_address_whose_wake_up_is_lost_is_found_when_it_is_looked_for_again(database) {
+        let mut world = World::open(database).await;
+        world.lookup.patience = Duration::from_secs(30);
+        world.lookup.look_again = Duration::from_millis(1);
+        let create = async {
+            while world.told().await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            // Another connection's commit wakes nobody of this process on SQLite.
+            let elsewhere = Store::open(world.database.connect_again().await).await.unwrap();
+            world.create_through(&elsewhere, ALICE).await;
         };
         let alice = url(ALICE);
         let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);

@@ -237,7 +237,7 @@ impl Server {
     pub(crate) async fn admin_asks(&self, query: &str, variables: &Value) -> (u16, Value) {
         self.wait_millis(1);
         let body = json!({"query": query, "variables": variables});
-        let signed = signature::sign(OPERATOR_SECRET, 1, self.clock.now(), &signature::canonical(&body));
+        let signed = admin_signature::sign(OPERATOR_SECRET, 1, self.clock.now(), &admin_signature::canonical(&body));
         let answer = self.admin_raw(OPERATOR, &signed, body.to_string()).await;
         (answer.status.as_u16(), answer.json())
     }

@@ -96,6 +96,7 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
     let public = PublicResources::new(outbound, RetryPolicy::default(), clock.clone());
     let signer = Arc::new(Signer::new(SigningKey::random(&*entropy), "key").unwrap());
     let addresses = WalletAddressLookup {
+        look_again: Duration::from_secs(1),
         store: store.clone(),
         webhooks: webhooks.clone(),
         cache: cache.clone(),
