@@ -13,7 +13,7 @@ use connector::{
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
 use payments_model::accounting::AccountKind;
-use payments_model::{IncomingPaymentId, PeerId, TenantId};
+use payments_model::{Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiverSecret, StreamReceiver};
@@ -110,7 +110,6 @@ impl Node {
     pub fn start(self: &Arc<Self>) {
         let (life, killer) = Life::begin();
         let setup = self.setup.lock().unwrap().clone();
-        self.receivers.forget();
         let clock: Arc<dyn Clock> = Arc::new(self.network.clock());
         let mut config = ConnectorConfig::new(self.address(), self.secret(), TOKEN_KEY);
         (setup.configure)(&mut config);
@@ -237,6 +236,10 @@ impl Node {
         let entropy = self.network.chance().entropy();
         let id = IncomingPaymentId::random(&*entropy);
         self.open(asset, id.into(), AccountKind::Incoming).await;
+        let expectation = Expectation::new(asset.ledger, id);
+        self.ledger.create_accounts(expectation.accounts()).await.unwrap();
+        let opened = self.ledger.submit(vec![expectation.open(limit, 0)]).await.unwrap();
+        assert!(opened[0].is_ok(), "{opened:?}");
         self.receivers.expect(id, asset.clone(), limit);
         let details = ConnectionDetails {
             payment_tag: Some(id.to_string()),

@@ -171,17 +171,42 @@ async fn an_address_nobody_has_is_f02() {
     s.assert_rejected(5, ErrorCode::F02Unreachable, "unknown destination account").await;
 }
 
+/// Alice pays single packets to an account at Bob's that expects `expected`.
+async fn to_an_account_that_expects(expected: u64) -> Setup {
+    let network = Network::chain(1, "alice", &[(&usd(), "bob")], LIQUIDITY).await;
+    let (receiver, credentials) = network.node("bob").receive(&usd(), Some(expected)).await;
+    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 100_000, 60).await;
+    Setup { network, payment, receiver, last: "bob" }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_takes_no_more_than_it_expects_and_then_none() {
-    let network = Network::chain(1, "alice", &[(&usd(), "bob")], LIQUIDITY).await;
-    let (receiver, credentials) = network.node("bob").receive(&usd(), Some(100)).await;
-    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 1000, 60).await;
-    let (a, b, c) = tokio::join!(payment.send_one(60), payment.send_one(60), payment.send_one(60));
+    let s = to_an_account_that_expects(100).await;
+    let (a, b, c) = tokio::join!(s.payment.send_one(60), s.payment.send_one(60), s.payment.send_one(60));
     let codes = [code(a), code(b), code(c)];
-    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 2, "{codes:?}");
-    assert_eq!(code(payment.send_one(1).await), Some(ErrorCode::F02Unreachable));
-    let s = Setup { network, payment, receiver, last: "bob" };
-    s.assert_settled(120).await;
+    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == Some(ErrorCode::T00InternalError)).count(), 2, "{codes:?}");
+    assert_eq!(code(s.payment.send_one(40).await), None);
+    assert_eq!(code(s.payment.send_one(1).await), Some(ErrorCode::F02Unreachable));
+    s.assert_settled(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_packet_after_a_small_remainder_is_refused_and_the_remainder_is_still_taken() {
+    let s = to_an_account_that_expects(100).await;
+    assert_eq!(code(s.payment.send_one(99).await), None);
+    assert_eq!(code(s.payment.send_one(50_000).await), Some(ErrorCode::T00InternalError));
+    assert_eq!(code(s.payment.send_one(1).await), None);
+    assert_eq!(code(s.payment.send_one(50_000).await), Some(ErrorCode::F02Unreachable));
+    s.assert_settled(100).await;
+    assert_eq!(s.payment.balance().await, (99_900, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decline_and_a_fulfill_tell_what_the_account_takes_and_has_taken() {
+    let s = to_an_account_that_expects(100).await;
+    assert_eq!(s.payment.told_maximum(60).await, None, "told only when it is known");
+    assert_eq!(s.payment.told_maximum(60).await, Some((100, 60)));
 }
 
 #[tokio::test(start_paused = true)]

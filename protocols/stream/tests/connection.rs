@@ -66,10 +66,10 @@ fn money_is_declined_for_now_once_the_maximum_is_reached_and_the_limit_is_told()
     let mut ends = Ends::new();
     let packet = ends.request(10, 10, Hashlock::Fulfillable);
     let below = ReceiveLimit { maximum: 100, total_received: 99 };
-    assert_eq!(ends.money(&packet).within(below).unwrap().amount(), 10);
+    assert_eq!(ends.money(&packet).announcing(below).amount(), 10);
 
     let reached = ReceiveLimit { maximum: 100, total_received: 100 };
-    let decline = ends.money(&packet).announcing(reached).within(reached).unwrap_err();
+    let decline = ends.money(&packet).announcing(reached).decline_temporarily();
     let reading = ends.sender.read(packet.sequence, packet.fulfillment, &decline);
     assert_eq!(reading.verdict, Verdict::Rejected { code: ErrorCode::T00InternalError, too_large: None });
     let frames: Vec<_> = reading.stream().unwrap().frames().collect();
