@@ -6,7 +6,7 @@ use payments_model::incoming_payment::{Decision, IncomingState};
 use payments_model::page::{Page, PageRequest};
 use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddressId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QuerySelect, Set};
+use sea_orm::{Condition, QuerySelect, Set};
 
 use crate::assets::asset;
 use crate::convert::{Place, instant, stored_amount, stored_instant, stored_json, stored_optional};
@@ -93,6 +93,30 @@ impl Scope<'_, WriteTransaction> {
         self.must_reach(payment.tenant_id)?;
         Entity::insert(active(payment)?).exec_without_returning(self.connection).await?;
         Ok(())
+    }
+
+    /// Lets the open payments of a wallet address expire at `latest`, those that would later; gives their ids.
+    pub async fn shorten_incoming_payments(
+        &self,
+        address: WalletAddressId,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<IncomingPaymentId>, Error> {
+        let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
+        let later = Condition::all()
+            .add(self.within(Column::TenantId))
+            .add(Column::WalletAddressId.eq(address.as_uuid()))
+            .add(Column::State.is_in(open))
+            .add(Column::ExpiresAt.gt(latest.as_millis()));
+        let ids = Entity::find().filter(later.clone()).select_only().column(Column::Id).lock_exclusive();
+        let ids: Vec<Uuid> = ids.into_tuple().all(self.connection).await?;
+        let changed = ActiveModel {
+            expires_at: Set(latest.as_millis()),
+            updated_at: Set(now.as_millis()),
+            ..Default::default()
+        };
+        Entity::update_many().set(changed).filter(later).exec(self.connection).await?;
+        Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
     }
 
     /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.

@@ -162,7 +162,8 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what may change of a wallet address; URL, asset and tenant may not.
+    /// Stores what may change of a wallet address; URL, asset and tenant may not, and what was announced of its money is
+    /// changed by who announces it alone.
     pub async fn update_wallet_address(&self, changed: &WalletAddress) -> Result<(), Error> {
         self.must_reach(changed.tenant_id)?;
         let row = ActiveModel {
@@ -170,6 +171,8 @@ impl Scope<'_, WriteTransaction> {
             tenant_id: NotSet,
             asset_id: NotSet,
             address: NotSet,
+            total_events_amount: NotSet,
+            process_at: NotSet,
             created_at: NotSet,
             ..active(changed)?
         };

@@ -113,6 +113,17 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// The newest event of one of these types about `subject`.
     pub async fn latest_event(&self, subject: Subject, types: &[EventType]) -> Result<Option<WebhookEvent>, Error> {
+        let newest = self.rows_about(subject, types).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+        newest.one(self.connection).await?.map(event).transpose()
+    }
+
+    /// The events of these types about `subject`, oldest first.
+    pub async fn events_about(&self, subject: Subject, types: &[EventType]) -> Result<Vec<WebhookEvent>, Error> {
+        let oldest = self.rows_about(subject, types).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+        oldest.all(self.connection).await?.into_iter().map(event).collect()
+    }
+
+    fn rows_about(&self, subject: Subject, types: &[EventType]) -> Select<Entity> {
         let about = match subject {
             Subject::IncomingPayment(id) => Column::IncomingPaymentId.eq(id.as_uuid()),
             Subject::OutgoingPayment(id) => Column::OutgoingPaymentId.eq(id.as_uuid()),
@@ -121,13 +132,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             Subject::Asset(id) => Column::AssetId.eq(id.as_uuid()),
             Subject::Nothing => Column::EventType.eq(EventType::WalletAddressNotFound.as_str()),
         };
-        let newest = self
-            .event_rows()
-            .filter(about)
-            .filter(Column::EventType.is_in(types.iter().map(|kind| kind.as_str())))
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id);
-        newest.one(self.connection).await?.map(event).transpose()
+        let of_types = Column::EventType.is_in(types.iter().map(|kind| kind.as_str()));
+        self.event_rows().filter(about).filter(of_types)
     }
 
     /// The delivery with this id.

@@ -17,6 +17,7 @@ mod wallet_address_url;
 mod wallet_addresses;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Entropy, Timestamp};
 use ledger::{AccountId, Ledger};
@@ -24,6 +25,7 @@ use payments_model::TenantId;
 use payments_store::Store;
 use url::Url;
 
+pub(crate) use assets::accounts_stand;
 pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError};
 pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
@@ -46,6 +48,9 @@ use crate::Unavailable;
 pub struct AdministrationSettings {
     /// Wallet addresses of the operator begin with this if it has made no setting of its own.
     pub open_payments_url: Url,
+    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments under way to a wallet address that was
+    /// deactivated may still arrive.
+    pub deactivation_grace: Duration,
 }
 
 /// The administration of one instance. Cheap to clone.

@@ -1,4 +1,6 @@
-//! The end of incoming payments: completed by their owner, or expired (payments sections 2.4 and 2.5).
+//! The end of incoming payments: completed by their owner, or expired.
+//!
+//! Not the end that the last credit brings: that is noted with the credit.
 
 use std::sync::Arc;
 
@@ -6,10 +8,12 @@ use async_trait::async_trait;
 use jobs::{Done, Failure, Handler, Job};
 use payments_model::incoming_payment::IncomingRefused;
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
+use payments_store::Unit;
 
 use crate::incoming_events::announce;
 use crate::ledger_totals::amount_of;
-use crate::{Payments, Unavailable};
+use crate::queues::EXPIRY_QUEUE;
+use crate::{Payments, Unavailable, expectations};
 
 /// Why an incoming payment was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -39,23 +43,24 @@ impl From<payments_store::Error> for CompleteIncomingPaymentError {
 
 impl Payments {
     /// Nothing more is expected of this payment; what was received is announced in the same transaction.
+    ///
+    /// The ledger closes it first: the total that is announced is final, whoever was paying meanwhile. If the process
+    /// dies in between, the call repeated, or the expiry, announces it.
     pub async fn complete_incoming_payment(
         &self,
         tenant: TenantId,
         id: IncomingPaymentId,
     ) -> Result<IncomingPayment, CompleteIncomingPaymentError> {
-        let total = self.received(id).await?;
-        let now = self.now();
+        let found = self.store().tenant(tenant).incoming_payment(id).await?;
+        let found = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
+        found.clone().complete(self.now())?;
+        let total = expectations::close(self.ledger(), &found).await?;
         let unit = self.begin().await?;
-        let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
-        let found = found.filter(|payment| payment.deleted_at().is_none());
-        let mut payment = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?.complete(now)?;
-        announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
-        unit.tenant(tenant).update_incoming_payment(&payment).await?;
-        unit.commit().await?;
-        self.0.parts.receivers.count_end(&payment, total);
-        self.ended(id).await;
-        Ok(payment)
+        let locked = unit.tenant(tenant).locked_incoming_payment(id).await?;
+        let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
+        let completed = locked.complete(self.now())?;
+        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+        Ok(self.write_end(unit, completed, total).await?)
     }
 
     /// What was credited to an incoming payment for good.
@@ -63,32 +68,36 @@ impl Payments {
         Ok(self.account(id).await?.map_or(0, |account| amount_of(account.credits_posted)))
     }
 
-    /// No more packets are taken; one that was being credited meanwhile is announced by itself.
-    async fn ended(&self, id: IncomingPaymentId) {
-        let receivers = &self.0.parts.receivers;
-        receivers.forget(id);
-        if let Err(error) = receivers.note_credit(id).await {
-            tracing::warn!(%error, payment.id = %id, "late credits are looked for at the next start");
-        }
+    /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
+    pub(crate) async fn write_end(
+        &self,
+        unit: Unit,
+        mut ended: IncomingPayment,
+        total: u64,
+    ) -> Result<IncomingPayment, payments_store::Error> {
+        let (parts, now) = (&self.0.parts, self.now());
+        announce(&parts.webhooks, &unit, &mut ended, total, now, self.entropy()).await?;
+        unit.every_tenant().update_incoming_payment(&ended).await?;
+        unit.commit().await?;
+        parts.receivers.count_end(&ended, total);
+        parts.receivers.forget(ended.id);
+        Ok(ended)
     }
 
     async fn expire(&self, job: &Job) -> Result<Done, Failure> {
         let id: IncomingPaymentId = job.key().parse()?;
-        let total = self.received(id).await?;
-        let now = self.now();
-        let unit = self.begin().await?;
-        let found = unit.every_tenant().locked_incoming_payment(id).await?;
-        let Some(payment) = found.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
-        if now < payment.expires_at {
-            return Ok(Done::RunAgain(payment.expires_at));
+        let found = self.store().every_tenant().incoming_payment(id).await?;
+        let Some(found) = found.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
+        if self.now() < found.expires_at {
+            return Ok(Done::RunAgain(found.expires_at));
         }
-        let mut payment = payment.expire(total, now)?;
-        announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
-        unit.every_tenant().update_incoming_payment(&payment).await?;
+        let total = expectations::close(self.ledger(), &found).await?;
+        let unit = self.begin().await?;
+        let locked = unit.every_tenant().locked_incoming_payment(id).await?;
+        let Some(locked) = locked.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
+        let expired = locked.expire(total, self.now())?;
         job.complete(unit.transaction()).await?;
-        unit.commit().await?;
-        self.0.parts.receivers.count_end(&payment, total);
-        self.ended(id).await;
+        self.write_end(unit, expired, total).await?;
         Ok(Done::Settled)
     }
 

@@ -14,7 +14,7 @@ use webhooks::Audience;
 use crate::grant_spending;
 use crate::ledger_totals::amount_of;
 use crate::outgoing_events::outgoing_event;
-use crate::queues::SENDING_QUEUE;
+use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
 use crate::{Payments, Unavailable};
 
 /// What a sender may want the receiver to see has to fit a packet beside everything else in it.
@@ -108,6 +108,7 @@ impl Payments {
             let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &audience).await?;
         }
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
         jobs::enqueue(unit.transaction(), NewJob::new(SENDING_QUEUE, id, now)).await?;
         unit.commit().await?;
         Ok(funded)
@@ -135,6 +136,7 @@ impl Payments {
         let found = unit.tenant(tenant).locked_outgoing_payment(id).await?;
         let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         let cancelled = self.cancel_in(&unit, found, reason, card_failure).await?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
         unit.commit().await?;
         self.return_unused(&cancelled).await?;
         Ok(cancelled)

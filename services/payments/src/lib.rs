@@ -9,8 +9,10 @@ mod create_incoming_payment;
 mod create_outgoing_payment;
 mod create_quote;
 mod credentials;
+mod credit_notes;
 mod decide_incoming_payment;
 mod end_incoming_payment;
+mod expectations;
 mod fund_outgoing_payment;
 mod grant_spending;
 mod held_grants;
@@ -45,7 +47,7 @@ pub use fund_outgoing_payment::FundOutgoingPaymentError;
 pub use grant_spending::PaymentGrant;
 pub use held_grants::HeldGrantError;
 pub use list_payments::{ReceivedPayment, SentPayment};
-pub use live_receivers::LiveReceivers;
+pub use live_receivers::{LiveReceivers, ReceiverSettings};
 pub use manage_receiver::{CompleteReceiverError, CreateReceiverError, NewReceiver};
 pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
@@ -55,6 +57,8 @@ pub use wallet_address_lookup::WalletAddressLookup;
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod expectation_tests;
 #[cfg(test)]
 mod flow_tests;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
-use ledger::{Ledger, TransferId};
+use ledger::TransferId;
 use payments_model::grant_limits::{GrantLimits, GrantRefused, Spent};
 use payments_model::quote::{LARGEST_AMOUNT, QuoteRequest};
 use payments_model::webhook_event::{EventType, Subject};
@@ -337,6 +337,7 @@ on_each_database! {
             tenant: TENANT,
             account: connector::LocalAccountId::WalletAddress(address),
             amount: 33,
+            until: clock.now() + Duration::from_hours(1),
         };
         let announce = async || {
             node.worker("web monetization", node.payments.web_monetization_handler()).run_due().await.unwrap()

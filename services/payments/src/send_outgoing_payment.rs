@@ -159,6 +159,7 @@ impl Payments {
                 if completed { EventType::OutgoingPaymentCompleted } else { EventType::OutgoingPaymentFailed };
             let event = outgoing_event(&after, event_type, sent, balance, Some(balance), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
+            scope.forget_packets_in_flight(before.id()).await?;
             job.complete(unit.transaction()).await?;
         }
         scope.update_outgoing_payment(&after).await?;

@@ -177,7 +177,7 @@ impl Administration {
 }
 
 /// Accounts created now or before stand; anything else is a fault.
-pub(super) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
+pub(crate) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
     let stand =
         |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);
     if results.iter().all(stand) {

@@ -1,14 +1,20 @@
-//! Wallet addresses (admin-graphql section 9.4).
+//! Wallet addresses.
+//!
+//! Not their keys, and not what is paid to them.
 
+use clock::Timestamp;
+use jobs::NewJob;
 use payments_model::tenant::SettingKey;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{AssetId, TenantId, WalletAddress, WalletAddressId};
+use payments_store::Unit;
 use url::Url;
 
 use super::assets::from_store;
 use super::wallet_address_url::{InvalidWalletAddressUrl, resolve};
 use super::{Administration, Caller, ForeignTenant};
 use crate::Unavailable;
+use crate::queues::EXPIRY_QUEUE;
 
 /// A wallet address to be created.
 #[derive(Clone, Debug)]
@@ -132,7 +138,10 @@ impl Administration {
             changed.public_name = name;
         }
         match change.status {
-            Some(WalletAddressStatus::Inactive) if changed.is_active(now) => changed.deactivated_at = Some(now),
+            Some(WalletAddressStatus::Inactive) if changed.is_active(now) => {
+                changed.deactivated_at = Some(now);
+                self.shorten_payments(&unit, &changed, now).await?;
+            }
             Some(WalletAddressStatus::Active) => changed.deactivated_at = None,
             _ => {}
         }
@@ -143,6 +152,16 @@ impl Administration {
         }
         unit.commit().await?;
         Ok(changed)
+    }
+
+    /// Payments under way to an address that is being deactivated may still arrive for a while, and then expire.
+    async fn shorten_payments(&self, unit: &Unit, address: &WalletAddress, now: Timestamp) -> Result<(), Unavailable> {
+        let latest = now + self.settings.deactivation_grace;
+        let scope = unit.tenant(address.tenant_id);
+        for payment in scope.shorten_incoming_payments(address.id, latest, now).await? {
+            jobs::enqueue(unit.transaction(), NewJob::new(EXPIRY_QUEUE, payment, latest)).await?;
+        }
+        Ok(())
     }
 
     /// What the tenant's wallet addresses begin with.
