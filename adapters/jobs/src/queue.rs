@@ -72,11 +72,7 @@ pub async fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToStr
 }
 
 /// When a job that waits will run; `None` if there is none, or it is running right now.
-pub async fn waiting_until(
-    database: &Database,
-    queue: &str,
-    key: impl ToString,
-) -> Result<Option<Timestamp>, Error> {
+pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT due_at FROM jobs WHERE queue = $1 AND key = $2 AND lease IS NULL";
     let reader = database.reader();
     let values = [queue.into(), key.to_string().into()];

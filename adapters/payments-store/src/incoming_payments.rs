@@ -110,11 +110,8 @@ impl Scope<'_, WriteTransaction> {
             .add(Column::ExpiresAt.gt(latest.as_millis()));
         let ids = Entity::find().filter(later.clone()).select_only().column(Column::Id).lock_exclusive();
         let ids: Vec<Uuid> = ids.into_tuple().all(self.connection).await?;
-        let changed = ActiveModel {
-            expires_at: Set(latest.as_millis()),
-            updated_at: Set(now.as_millis()),
-            ..Default::default()
-        };
+        let changed =
+            ActiveModel { expires_at: Set(latest.as_millis()), updated_at: Set(now.as_millis()), ..Default::default() };
         Entity::update_many().set(changed).filter(later).exec(self.connection).await?;
         Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
     }

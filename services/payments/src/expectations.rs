@@ -75,13 +75,11 @@ pub(crate) async fn prepare(ledger: &dyn Ledger, payment: &IncomingPayment) -> R
         Some(CreateAccountResult::Created) => InLedger { received: 0, left: None },
         _ => look(ledger, payment.id).await?,
     };
-    Ok(match found.left {
-        Some(left) => Ready { left, opening: None },
-        None => {
-            let opening = expectation.open(payment.incoming_amount, found.received);
-            Ready { left: amount_of(opening.amount), opening: Some(opening) }
-        }
-    })
+    if let Some(left) = found.left {
+        return Ok(Ready { left, opening: None });
+    }
+    let opening = expectation.open(payment.incoming_amount, found.received);
+    Ok(Ready { left: amount_of(opening.amount), opening: Some(opening) })
 }
 
 /// Makes sure that nothing is credited to `payment` any more, and gives what it has received in all.

@@ -131,7 +131,7 @@ on_each_database! {
         assert_eq!(told.data["completed"], false);
     }
 
-    async fn a_credit_that_raced_with_the_end_is_announced_by_itself(database) {
+    async fn what_an_older_version_let_in_after_the_end_is_announced_by_itself(database) {
         let (node, clock) = node(database).await;
         let id = node.payments.create_incoming_payment(TENANT, new_incoming(&node)).await.unwrap().id;
         clock.advance(Duration::from_mins(10));

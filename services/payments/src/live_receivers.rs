@@ -154,9 +154,10 @@ impl LiveReceivers {
     }
 
     async fn live_address(&self, address: &WalletAddress) -> Result<Live, Unavailable> {
-        let account = address.asset.in_ledger().account(address.id.into(), AccountKind::WebMonetization);
-        // Somebody else may be creating it as well; whatever the result, it exists afterwards.
-        accounts_stand(&self.0.ledger.create_accounts(vec![account]).await?, "the account of a wallet address")?;
+        if self.0.ledger.accounts(vec![address.id.into()]).await?.iter().all(Option::is_none) {
+            let account = address.asset.in_ledger().account(address.id.into(), AccountKind::WebMonetization);
+            accounts_stand(&self.0.ledger.create_accounts(vec![account]).await?, "the account of a wallet address")?;
+        }
         // Before there is anything to announce: should this process die right after a credit, another announces it.
         self.expect_web_monetization(address).await?;
         let account = Arc::new(LocalAccount {

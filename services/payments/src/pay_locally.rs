@@ -85,9 +85,9 @@ impl Payments {
                     return Ok(made.ok_or_else(|| AttemptFailure::retryable("a delivery made before is not found")));
                 }
                 Moved::NotExpected => left = expectations::look(self.ledger(), incoming.id).await?.left.unwrap_or(0),
-                Moved::Refused(
-                    error @ (TransferError::InsufficientBalance | TransferError::InsufficientLiquidity),
-                ) => return Ok(Err(AttemptFailure::fatal(error.to_string()))),
+                Moved::Refused(error @ (TransferError::InsufficientBalance | TransferError::InsufficientLiquidity)) => {
+                    return Ok(Err(AttemptFailure::fatal(error.to_string())));
+                }
                 Moved::Refused(error) => {
                     tracing::error!(%error, payment.id = %payment.id(), "local delivery refused by the ledger");
                     return Ok(Err(AttemptFailure::fatal("Unknown error while trying to create transfer")));

@@ -41,8 +41,8 @@ use crate::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewPeer, NewWalletAddress, Thresholds,
 };
 use crate::{
-    LiveReceivers, ReceiverSettings, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentOf, Payments, PaymentsParts,
-    PaymentsSettings, SentPayment,
+    LiveReceivers, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentOf, Payments, PaymentsParts,
+    PaymentsSettings, ReceiverSettings, SentPayment,
 };
 
 pub(crate) const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
@@ -253,7 +253,8 @@ impl Node {
         let store = Store::open((*database).clone()).await.unwrap();
         let shared = ledger.clone();
         let url: Url = format!("https://{name}.example").parse().unwrap();
-        let administration_settings = AdministrationSettings { open_payments_url: url.clone(), deactivation_grace: Duration::from_hours(24) };
+        let administration_settings =
+            AdministrationSettings { open_payments_url: url.clone(), deactivation_grace: Duration::from_hours(24) };
         let administration =
             Administration::new(store.clone(), shared.clone(), clock.clone(), entropy.clone(), administration_settings);
         insert_operator(&store, &*clock).await;

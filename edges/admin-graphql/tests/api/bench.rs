@@ -83,10 +83,8 @@ impl Bench {
         }
         let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&time), InProcessLimits::default()));
         let url: Url = "https://bank.example".parse().unwrap();
-        let settings = AdministrationSettings {
-            open_payments_url: url.clone(),
-            deactivation_grace: Duration::from_hours(24),
-        };
+        let settings =
+            AdministrationSettings { open_payments_url: url.clone(), deactivation_grace: Duration::from_hours(24) };
         let administration =
             Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(&time), Arc::clone(&entropy), settings);
         let payments = payments(store, ledger, cache.clone(), &time, &entropy, url);
@@ -206,15 +204,14 @@ fn payments(
         point_of_sale: None,
     };
     let webhooks = Webhooks::new(&targets, None, entropy.clone());
-    let receivers =
-        LiveReceivers::new(
-            store.clone(),
-            ledger.clone(),
-            webhooks.clone(),
-            clock.clone(),
-            entropy.clone(),
-            ReceiverSettings::default(),
-        );
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        clock.clone(),
+        entropy.clone(),
+        ReceiverSettings::default(),
+    );
     let rates = Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default());
     let ports = ConnectorPorts {
         ledger: ledger.clone(),

@@ -125,7 +125,7 @@ impl Administration {
         /// Attempts looked at together, and the longest gap.
         const STRETCH: u64 = 16;
         let mut found = Attempts { last: None, next: 0 };
-        for first in (0..).step_by(16) {
+        for first in (0..).map(|stretch| stretch * STRETCH) {
             let ids = (first..first + STRETCH).map(|attempt| attempt_id(cause, attempt)).collect();
             let stretch = self.ledger.transfers(ids).await?;
             let Some(at) = stretch.iter().rposition(Option::is_some) else { break };
