@@ -305,6 +305,7 @@ impl From<TransferError> for Refusal {
             E::InsufficientBalance
             | E::InsufficientDebitBalance
             | E::InsufficientLiquidity
+            | E::NotExpected
             | E::DifferentAssets
             | E::SameAccounts
             | E::TransferExpired => Code::Forbidden,
