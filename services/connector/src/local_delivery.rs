@@ -16,6 +16,7 @@ use crate::balance::{BalanceError, End, Taking};
 use crate::connector::Inner;
 use crate::destination::LocalReceiver;
 use crate::outcome::Stop;
+use crate::pipeline::Arrived;
 use crate::ports::Credit;
 use crate::refusal::Refusal;
 
@@ -30,11 +31,11 @@ enum NotCredited {
     Stopped(Stop),
 }
 
-/// Delivers `packet`, its amount already converted from `source_amount`, to `receiver`.
+/// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
 pub(crate) async fn deliver(
     connector: &Inner,
     source: &Source,
-    source_amount: u64,
+    arrived: Arrived,
     packet: &PrepareBuf,
     receiver: &LocalReceiver,
 ) -> Result<Bytes, Stop> {
@@ -43,15 +44,15 @@ pub(crate) async fn deliver(
         Decision::Reply(reply) => return Ok(reply.into()),
         Decision::Money(money) => money,
     };
-    let Some((source_account, id)) = source.transfer(packet) else {
+    let Some(identity) = arrived.identity else {
         tracing::error!("a quote sent a packet that could be fulfilled; declined");
         return Ok(money.decline_temporarily().into());
     };
-    let from = End { account: source_account, asset: source.asset(), amount: source_amount };
-    match credit(connector, id, from, packet, receiver, &money).await {
+    let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
+    match credit(connector, identity.transfer_id(0), from, packet, receiver, &money).await {
         Ok(()) => {}
         Err(NotCredited::Stopped(stop)) => return Err(stop),
-        Err(NotCredited::TooMuch { left }) => return decline(connector, source, packet, receiver, money, left).await,
+        Err(NotCredited::TooMuch { left }) => return decline(connector, arrived, receiver, money, left).await,
     }
     connector.liquidity.moved(source, &account.asset);
     let received = tell(connector, packet, receiver, money.amount()).await;
@@ -136,14 +137,13 @@ impl From<ledger::LedgerUnavailable> for NotCredited {
 /// for now, telling the sender how much is.
 async fn decline(
     connector: &Inner,
-    source: &Source,
-    packet: &PrepareBuf,
+    arrived: Arrived,
     receiver: &LocalReceiver,
     money: Money,
     left: u64,
 ) -> Result<Bytes, Stop> {
     // Perhaps it is this very packet that took what was left, and only its reply was lost.
-    if connector.recorded(source, packet).await?.is_some() {
+    if connector.recorded(arrived).await?.is_some() {
         return Err(Stop::Repeated);
     }
     if left == 0 {

@@ -80,6 +80,8 @@ pub(crate) enum Weather {
     RepliesLost,
     /// They arrive, but their replies take for ever.
     RepliesLate,
+    /// They vanish without a word.
+    Silent,
 }
 
 /// The way from one node to the other; several processes of that take its packets in turns.
@@ -103,6 +105,9 @@ impl Uplink for Wire {
         if weather == Weather::Unreachable {
             return Err(UplinkError::Unreachable("no wire".into()));
         }
+        if weather == Weather::Silent {
+            std::future::pending::<()>().await;
+        }
         let (connector, token) = {
             let mut far_ends = self.far_ends.lock().unwrap();
             far_ends.rotate_left(1);
@@ -117,7 +122,7 @@ impl Uplink for Wire {
             match weather {
                 Weather::RepliesLost => return Err(UplinkError::Broken("the reply was lost".into())),
                 Weather::RepliesLate => std::future::pending().await,
-                Weather::Fine | Weather::Unreachable => {}
+                Weather::Fine | Weather::Unreachable | Weather::Silent => {}
             }
         }
         Ok(Answer { octets, repeatable: true })
