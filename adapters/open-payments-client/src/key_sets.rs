@@ -3,14 +3,15 @@
 //! Clients choose these URLs, so look-ups are bounded in number, and failures are remembered too. Concurrent look-ups of
 //! one client share one fetch.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
 use http_signatures::{Jwk, JwkSet};
+use tokio::sync::Semaphore;
 
 use crate::error::ClientError;
+use crate::key_memory::KeyMemory;
 use crate::public::PublicResources;
 
 /// How long keys are remembered.
@@ -20,13 +21,20 @@ pub struct KeySetsConfig {
     pub fresh_for: Duration,
     /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a third time.
     pub retry_after: Duration,
-    /// How many clients are remembered.
-    pub capacity: usize,
+    /// How many octets of clients' names and keys are remembered.
+    pub octets_max: usize,
+    /// How many sets are fetched at once; others wait their turn.
+    pub fetches_max: usize,
 }
 
 impl Default for KeySetsConfig {
     fn default() -> Self {
-        Self { fresh_for: Duration::from_mins(1), retry_after: Duration::from_secs(10), capacity: 10_000 }
+        Self {
+            fresh_for: Duration::from_mins(1),
+            retry_after: Duration::from_secs(10),
+            octets_max: 16 << 20,
+            fetches_max: 256,
+        }
     }
 }
 
@@ -57,11 +65,12 @@ pub struct KeySets {
     public: PublicResources,
     clock: Arc<dyn Clock>,
     config: KeySetsConfig,
-    slots: Mutex<HashMap<String, Slot>>,
+    slots: KeyMemory<Slot>,
+    fetches: Semaphore,
 }
 
 /// One client. The lock is held while its keys are fetched, so that others wait for that fetch.
-type Slot = Arc<tokio::sync::Mutex<Option<Fetched>>>;
+type Slot = tokio::sync::Mutex<Option<Fetched>>;
 
 #[derive(Clone, Debug)]
 struct Fetched {
@@ -89,14 +98,15 @@ enum Use {
 impl KeySets {
     /// Looks keys up through `public`.
     pub fn new(public: PublicResources, config: KeySetsConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { public, clock, config, slots: Mutex::default() }
+        let slots = KeyMemory::new(config.octets_max, config.fresh_for.max(config.retry_after));
+        Self { public, clock, slots, fetches: Semaphore::new(config.fetches_max), config }
     }
 
     /// The key named `key_id` of the client `wallet_address`.
     ///
     /// A set that lacks the key is fetched once more, so that a client may sign with a key it has just published.
     pub async fn find(&self, wallet_address: &str, key_id: &str) -> Result<Jwk, KeyLookupError> {
-        let slot = self.slot(wallet_address);
+        let slot = self.slots.of(wallet_address, self.clock.now());
         let mut entry = slot.lock().await;
         let fetched = match entry.take().map(|known| self.judge(known, key_id)) {
             Some(Use::AsItIs(known)) => known,
@@ -125,17 +135,20 @@ impl KeySets {
     }
 
     async fn fetch(&self, wallet_address: &str, cause: Cause) -> Fetched {
+        // Never closed, so there is always a turn.
+        let _turn = self.fetches.acquire().await;
         let result = self.public.keys(wallet_address).await;
         let result = result.map(Arc::new).map_err(|error: ClientError| Arc::from(error.to_string()));
-        Fetched { at: self.clock.now(), cause, result }
+        let at = self.clock.now();
+        self.slots.weigh(wallet_address, octets(&result), at);
+        Fetched { at, cause, result }
     }
+}
 
-    fn slot(&self, wallet_address: &str) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= self.config.capacity && !slots.contains_key(wallet_address) {
-            // Slots in use stay, as somebody holds them.
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-        }
-        slots.entry(wallet_address.to_owned()).or_default().clone()
+/// What a result takes in memory, about.
+fn octets(result: &Result<Arc<JwkSet>, Arc<str>>) -> usize {
+    match result {
+        Ok(set) => set.keys.iter().map(|key| size_of::<Jwk>() + key.kid().len()).sum(),
+        Err(reason) => reason.len(),
     }
 }

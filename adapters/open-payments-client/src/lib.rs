@@ -7,6 +7,7 @@ mod call;
 mod error;
 mod grants;
 mod incoming_payments;
+mod key_memory;
 mod key_sets;
 mod public;
 mod retry;

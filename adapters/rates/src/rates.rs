@@ -58,6 +58,9 @@ struct Shared {
     entries: Mutex<HashMap<(Url, AssetCode), Arc<Entry>>>,
 }
 
+/// How many questions are remembered. Tenants choose services, so their number is bounded.
+const ENTRIES_MAX: usize = 4096;
+
 /// What is known from one service about one base.
 struct Entry {
     /// The question.
@@ -125,6 +128,10 @@ impl Rates {
 
     fn entry(&self, url: &Url, base: &AssetCode) -> Arc<Entry> {
         let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= ENTRIES_MAX && !entries.contains_key(&(url.clone(), base.clone())) {
+            // Those in use stay, as somebody holds them; the others are asked for again when they are needed.
+            entries.retain(|_, entry| Arc::strong_count(entry) > 1);
+        }
         entries
             .entry((url.clone(), base.clone()))
             .or_insert_with(|| {

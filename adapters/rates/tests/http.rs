@@ -12,9 +12,18 @@ use clock::SystemClock;
 use money::Asset;
 use outbound_http::{Outbound, OutboundConfig};
 use rates::{ConversionError, HttpRates, Rates, RatesSettings, convert_source_floor};
+use url::Url;
 
 /// What 10.00 USD are worth in EUR by the service at `path` of a server with all kinds of services.
 async fn ten_dollars_by(path: &str) -> Result<Option<u64>, ConversionError> {
+    ten_dollars_with(path, |url| Some(url.clone())).await
+}
+
+/// The same, where the operator's own service is the one `operators` makes of that URL.
+async fn ten_dollars_with(
+    path: &str,
+    operators: impl FnOnce(&Url) -> Option<Url>,
+) -> Result<Option<u64>, ConversionError> {
     let answer = |query: RawQuery| async move {
         assert_eq!(query.0.as_deref(), Some("base=USD"));
         r#"{"base":"USD","rates":{"EUR":0.8134}}"#
@@ -25,10 +34,11 @@ async fn ten_dollars_by(path: &str) -> Result<Option<u64>, ConversionError> {
         .route("/created", get(|| async { (StatusCode::CREATED, r#"{"base":"USD","rates":{"EUR":1}}"#) }))
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}{path}", listener.local_addr().unwrap()).parse().unwrap();
+    let url: Url = format!("http://{}{path}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move { axum::serve(listener, services).await });
     let client = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-    let rates = Rates::new(Arc::new(HttpRates::new(client)), Arc::new(SystemClock), RatesSettings::default());
+    let rates =
+        Rates::new(Arc::new(HttpRates::new(client, operators(&url))), Arc::new(SystemClock), RatesSettings::default());
     let (usd, eur) = (Asset::new("USD", 2).unwrap(), Asset::new("EUR", 2).unwrap());
     Ok(convert_source_floor(1000, rates.conversion(Some(&url), &usd, &eur).await?))
 }
@@ -44,4 +54,11 @@ async fn only_a_status_of_200_is_an_answer() {
     for path in ["/created", "/broken", "/nowhere"] {
         assert_eq!(ten_dollars_by(path).await, Err(ConversionError::CouldNotFetchRates), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_service_chosen_by_a_tenant_is_not_asked_on_private_addresses() {
+    assert_eq!(ten_dollars_with("/good", |_| None).await, Err(ConversionError::CouldNotFetchRates));
+    let elsewhere = |url: &Url| url.join("/other").ok();
+    assert_eq!(ten_dollars_with("/good", elsewhere).await, Err(ConversionError::CouldNotFetchRates));
 }

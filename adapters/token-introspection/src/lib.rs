@@ -26,6 +26,11 @@ pub enum IntrospectionError {
     /// The authorization server is unable: 5xx or 429.
     #[error("Error when making introspection request: status {0}")]
     Unavailable(u16),
+    /// The authorization server does not take questions from us.
+    #[error(
+        "the authorization server does not accept our secret; set AUTH_SERVICE_SECRET to the same value at both, or ADMIN_API_SECRET"
+    )]
+    NotTrusted,
     /// The authorization server does not take the question.
     #[error("Error when making introspection request: status {0}")]
     Refused(u16),
@@ -37,7 +42,7 @@ pub enum IntrospectionError {
 impl IntrospectionError {
     /// Whether the authorization server could not be asked, as opposed to having said something unusable.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::NoAnswer(_) | Self::Unavailable(_))
+        matches!(self, Self::NoAnswer(_) | Self::Unavailable(_) | Self::NotTrusted)
     }
 }
 
@@ -70,6 +75,7 @@ impl IntrospectionClient {
         let response = self.outbound.send(request.deadline(self.timeout).configured()).await?;
         match response.status.as_u16() {
             200..=299 => response.json().map_err(unusable),
+            401 | 403 => Err(IntrospectionError::NotTrusted),
             status @ (429 | 500..) => Err(IntrospectionError::Unavailable(status)),
             status => Err(IntrospectionError::Refused(status)),
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_listen_address, read_log_level};
+use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_log_level};
+use crate::listeners::Listeners;
 use crate::reader::Reader;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -23,8 +24,17 @@ pub struct Auth {
     pub trust_proxy: bool,
     /// How signatures are judged.
     pub signatures: Signatures,
-    /// `LISTEN_ADDRESS` all listeners bind to.
-    pub listen_address: std::net::IpAddr,
+    /// What all listeners have in common.
+    pub listeners: Listeners,
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or spoken to without TLS.
+    pub outbound_allowed_hosts: Vec<String>,
+    /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
+    /// `ADMIN_API_SECRET`.
+    pub service_secret: Option<Secret>,
+    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without, whoever reaches these listeners makes tenants.
+    pub require_service_secret: bool,
+    /// How often strangers may do what costs us something.
+    pub limits: StrangerLimits,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: AuthPorts,
     /// `AUTH_DATABASE_URL`.
@@ -78,6 +88,27 @@ pub struct AuthPorts {
     pub service: u16,
 }
 
+/// How often strangers may do what costs us something, in a minute; 0 for any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StrangerLimits {
+    /// `GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS`.
+    pub grant_requests_per_address: u32,
+    /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
+    pub grant_requests_per_client: u32,
+    /// `FAILURES_PER_MINUTE_PER_ADDRESS`: wrong signatures, tokens and interactions.
+    pub failures_per_address: u32,
+}
+
+impl StrangerLimits {
+    fn read(r: &mut Reader<'_>) -> Self {
+        Self {
+            grant_requests_per_address: r.number("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
+            grant_requests_per_client: r.number("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", 600, 0..=1_000_000),
+            failures_per_address: r.number("FAILURES_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
+        }
+    }
+}
+
 /// The `SameSite` attribute of interaction cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
@@ -113,12 +144,17 @@ impl Auth {
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
+        let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
             mode: r.mode(),
             log_level: read_log_level(r),
-            trust_proxy: r.flag("TRUST_PROXY", false),
+            trust_proxy,
             signatures: Signatures::read(r),
-            listen_address: read_listen_address(r),
+            listeners: Listeners::read(r, trust_proxy),
+            outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
+            service_secret: r.secret("AUTH_SERVICE_SECRET"),
+            require_service_secret: r.flag("AUTH_SERVICE_REQUIRE_SECRET", true),
+            limits: StrangerLimits::read(r),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             redis: RedisSettings::read(r),
             cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),

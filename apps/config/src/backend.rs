@@ -9,6 +9,7 @@ use stream_pay::Slippage;
 use url::Url;
 use uuid::Uuid;
 
+use crate::listeners::Listeners;
 use crate::reader::Reader;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -54,8 +55,15 @@ pub struct Backend {
     pub spsp: bool,
     /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
     pub stream_legacy_rejects: bool,
-    /// `LISTEN_ADDRESS` all listeners bind to.
-    pub listen_address: std::net::IpAddr,
+    /// What all listeners have in common.
+    pub listeners: Listeners,
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of tenants, peers and clients may name although they are private or
+    /// spoken to without TLS.
+    pub outbound_allowed_hosts: Vec<String>,
+    /// `AUTH_SERVICE_SECRET`, shown to the authorization server; by default made of `ADMIN_API_SECRET`.
+    pub auth_service_secret: Option<Secret>,
+    /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: wrong tokens and signatures borne of one address; 0 for any number.
+    pub failed_tokens_per_minute: u32,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: BackendPorts,
     /// `DATABASE_URL`.
@@ -299,15 +307,19 @@ impl Backend {
         };
         let webhooks = read_webhooks(r);
         let admin_api = read_admin_api(r);
+        let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
             mode,
             log_level: read_log_level(r),
             card_service_url: r.url("CARD_SERVICE_URL"),
-            trust_proxy: r.flag("TRUST_PROXY", false),
+            trust_proxy,
             signatures: Signatures::read(r),
             spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
             stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", false),
-            listen_address: read_listen_address(r),
+            listeners: Listeners::read(r, trust_proxy),
+            outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
+            auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
+            failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             two_phase_timeout: Duration::from_secs(r.number("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", 5, 1..=86_400)),
             local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
@@ -357,11 +369,6 @@ pub(crate) fn read_log_level(r: &mut Reader<'_>) -> String {
         ("silent", "off"),
     ];
     r.one_of("LOG_LEVEL", "info", &choices).to_owned()
-}
-
-/// `LISTEN_ADDRESS`, by default every address of the machine as in the reference.
-pub(crate) fn read_listen_address(r: &mut Reader<'_>) -> std::net::IpAddr {
-    r.parsed("LISTEN_ADDRESS").unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
 }
 
 fn read_accounting(r: &mut Reader<'_>) -> Accounting {
@@ -526,7 +533,7 @@ mod tests {
         assert_eq!(backend.wallet_addresses.own_url.as_str(), "https://localhost:3000/.well-known/pay");
         assert_eq!(backend.ledger_database.expose(), "sqlite:./data/backend-ledger.db");
         assert!(backend.redis.is_none(), "the memory of the process will do");
-        assert_eq!(backend.listen_address.to_string(), "0.0.0.0");
+        assert_eq!(backend.listeners.public_address.to_string(), "0.0.0.0");
         assert_eq!(backend.ledger_monitor_interval, Some(Duration::from_secs(10)));
     }
 

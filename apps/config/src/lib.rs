@@ -8,17 +8,19 @@ mod backend;
 mod database_url;
 mod dotenv;
 mod environment;
+mod listeners;
 mod reader;
 mod secret;
 mod wallet;
 
-pub use auth::{Auth, AuthPorts, SameSite};
+pub use auth::{Auth, AuthPorts, SameSite, StrangerLimits};
 pub use backend::{
     Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Packets, Payments, RedisSettings, Signatures,
     WalletAddresses, Webhooks, Workers,
 };
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
+pub use listeners::Listeners;
 pub use reader::{ConfigError, Problem};
 pub use secret::Secret;
 pub use wallet::{FeePolicy, Wallet};

@@ -155,6 +155,12 @@ impl<'a> Reader<'a> {
         number.unwrap_or(default)
     }
 
+    /// Words between commas.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let text = self.environment.get(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
     pub(crate) fn port(&mut self, name: &str, default: u16) -> u16 {
         self.number(name, default, 0..=u16::MAX)
     }

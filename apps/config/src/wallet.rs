@@ -8,7 +8,8 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{read_listen_address, read_log_level};
+use crate::backend::read_log_level;
+use crate::listeners::Listeners;
 use crate::reader::Reader;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
@@ -19,8 +20,8 @@ pub struct Wallet {
     pub mode: Mode,
     /// `LOG_LEVEL`.
     pub log_level: String,
-    /// `LISTEN_ADDRESS`.
-    pub listen_address: std::net::IpAddr,
+    /// What all listeners have in common. The wallet has no public one: no page of it is for customers yet.
+    pub listeners: Listeners,
     /// `PORT`; 0 lets the system choose.
     pub port: u16,
     /// `DISPLAY_NAME`.
@@ -89,10 +90,11 @@ impl Wallet {
             ("full_debit", FeePolicy::FullDebit),
             ("compat", FeePolicy::Compat),
         ];
+        let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
             mode: r.mode(),
             log_level: read_log_level(r),
-            listen_address: read_listen_address(r),
+            listeners: Listeners::read(r, trust_proxy),
             port: r.port("PORT", 3030),
             display_name: r.text("DISPLAY_NAME").unwrap_or_else(|| "Wallet".to_owned()),
             webhook_tolerance: r.millis("WEBHOOK_TOLERANCE_MS", 300_000),

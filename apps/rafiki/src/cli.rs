@@ -30,10 +30,19 @@ pub(crate) enum Command {
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
+    ///
+    /// Open Payments and the connector listen on LISTEN_ADDRESS (every address of the machine unless set), the Admin API
+    /// on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Backend,
     /// Run the authorization server. Configured by the environment.
+    ///
+    /// It listens to clients on LISTEN_ADDRESS (every address of the machine unless set); the Admin API, interaction,
+    /// introspection and the service API on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set). Callers of the last two show
+    /// AUTH_SERVICE_SECRET (made of ADMIN_API_SECRET unless set).
     Auth,
     /// Run the built-in account-servicing entity. Configured by the environment.
+    ///
+    /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Wallet,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),

@@ -45,10 +45,7 @@ async fn answer(State(api): State<Api>, request: Request<Body>) -> Response {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    let body = match graphql::json(&body) {
-        Ok(body) => body,
-        Err(refused) => return refused,
-    };
+    let Some(body) = graphql::json(&body) else { return graphql::no_json() };
     match authenticate(&api.parts, &head.headers, &body).await {
         Ok(caller) => api.endpoint.answer(&head.headers, body, caller).await,
         Err(unauthenticated) => graphql::Unauthenticated::from(unauthenticated).into_response(),

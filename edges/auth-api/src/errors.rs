@@ -11,7 +11,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use gnap::{ErrorBody, ErrorCode, InvalidBody};
 use http::StatusCode;
-use http_kit::BodyError;
+use http_kit::{BodyError, RetryAfter, WrongGuess};
+use shared_cache::TooMany;
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +20,13 @@ pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: ErrorCode,
     pub(crate) description: String,
+    /// When it may be tried again, if that is what is wrong.
+    pub(crate) retry_after: Option<RetryAfter>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, description: impl ToString) -> Self {
-        Self { status, code, description: description.to_string() }
+        Self { status, code, description: description.to_string(), retry_after: None }
     }
 
     /// The request does not have the shape the API describes.
@@ -44,7 +47,26 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(ErrorBody::new(self.code, self.description))).into_response()
+        let is_guess = matches!(
+            self.code,
+            ErrorCode::InvalidClient | ErrorCode::InvalidContinuation | ErrorCode::UnknownInteraction
+        );
+        let mut response = (self.status, Json(ErrorBody::new(self.code, self.description))).into_response();
+        if is_guess {
+            response.extensions_mut().insert(WrongGuess);
+        }
+        match self.retry_after {
+            Some(retry_after) => (retry_after, response).into_response(),
+            None => response,
+        }
+    }
+}
+
+/// Somebody asks, or is wrong, too often.
+impl From<TooMany> for ApiError {
+    fn from(refused: TooMany) -> Self {
+        let retry_after = Some(RetryAfter(refused.retry_after));
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooFast, refused) }
     }
 }
 
@@ -91,6 +113,7 @@ impl From<RequestGrantError> for ApiError {
             RequestGrantError::Body(error) => return error.into(),
             RequestGrantError::Client(error) => return error.into(),
             RequestGrantError::Store(error) => return Self::internal(&error),
+            RequestGrantError::TooMany(refused) => return refused.into(),
             RequestGrantError::NoTenant => {
                 return Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, error);
             }
@@ -210,6 +233,7 @@ impl From<TenantError> for ApiError {
             TenantError::Store(error) => return Self::internal(&error),
             TenantError::Duplicate => StatusCode::CONFLICT,
             TenantError::NotFound => StatusCode::NOT_FOUND,
+            TenantError::OperatorSecret => StatusCode::BAD_REQUEST,
         };
         Self::new(status, ErrorCode::InvalidRequest, error)
     }

@@ -1,6 +1,6 @@
 //! `/grant/{id}/{nonce}` of the interaction listener, for identity providers (auth section 6).
 
-use auth::InteractionDetails;
+use auth::{DecideError, DetailsError, InteractionDetails};
 use auth_model::Choice;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
 use gnap::{AccessItem, Subject};
 use http::{HeaderMap, StatusCode};
+use http_kit::ClientAddress;
 use serde::Serialize;
+use shared_cache::{Limiter, Lockout};
 
 use crate::Api;
 use crate::body::check_accept;
@@ -47,16 +49,30 @@ impl From<InteractionDetails> for Details {
 pub(crate) async fn details(
     State(api): State<Api>,
     Path((id, nonce)): Path<(String, String)>,
+    from: ClientAddress,
     headers: HeaderMap,
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
-    Ok(Json(api.auth.interaction_details(&id, &nonce, secret(&headers)).await?.into()))
+    let attempt = Attempt::begin(&api, from).await?;
+    match api.auth.interaction_details(&id, &nonce, secret(&headers)).await {
+        Ok(details) => {
+            attempt.succeeded().await;
+            Ok(Json(details.into()))
+        }
+        Err(error) => {
+            if matches!(error, DetailsError::Secret) {
+                attempt.failed().await;
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// `POST /grant/{id}/{nonce}/{choice}`: what the owner answered.
 pub(crate) async fn decide(
     State(api): State<Api>,
     Path((id, nonce, choice)): Path<(String, String, String)>,
+    from: ClientAddress,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_accept(&headers)?;
@@ -64,13 +80,47 @@ pub(crate) async fn decide(
         "accept" => Choice::Approved,
         "reject" => Choice::Denied,
         _ => {
-            return Err(ApiError::bad_request(
-                "path.choice must be equal to one of the allowed values: accept, reject",
-            ));
+            let problem = "path.choice must be equal to one of the allowed values: accept, reject";
+            return Err(ApiError::bad_request(problem));
         }
     };
-    api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await?;
-    Ok((StatusCode::ACCEPTED, "Accepted").into_response())
+    let attempt = Attempt::begin(&api, from).await?;
+    match api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await {
+        Ok(()) => {
+            attempt.succeeded().await;
+            Ok((StatusCode::ACCEPTED, "Accepted").into_response())
+        }
+        Err(error) => {
+            if matches!(error, DecideError::Secret) {
+                attempt.failed().await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// An identity provider's secret is being tried by somebody who has not been wrong too often.
+struct Attempt<'a> {
+    limiter: &'a Limiter,
+    source: String,
+}
+
+const SECRETS: Lockout = Lockout::of_secrets("idp-secret");
+
+impl<'a> Attempt<'a> {
+    async fn begin(api: &'a Api, from: ClientAddress) -> Result<Self, ApiError> {
+        let attempt = Self { limiter: &api.limiter, source: from.source().to_string() };
+        attempt.limiter.may_try(&SECRETS, &attempt.source).await?;
+        Ok(attempt)
+    }
+
+    async fn failed(self) {
+        self.limiter.failed(&SECRETS, &self.source).await;
+    }
+
+    async fn succeeded(self) {
+        self.limiter.succeeded(&SECRETS, &self.source).await;
+    }
 }
 
 fn secret(headers: &HeaderMap) -> Option<&str> {

@@ -23,15 +23,18 @@ use std::sync::Arc;
 use auth::Auth;
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
-use http_kit::open_to_every_origin;
+use http_kit::{
+    CallerSecret, SourceLimit, limit_guesses, limit_requests, open_to_every_origin, refuse_browsers, require_secret,
+};
 use http_signatures::TargetOrigin;
+use shared_cache::{Limiter, Rate};
 
 use crate::admin::AdminSchema;
 pub use crate::admin::{AdminSettings, schema_definition};
-use crate::errors::not_found;
+use crate::errors::{ApiError, not_found};
 pub use crate::session::SameSite;
 use crate::session::Sessions;
 
@@ -49,6 +52,23 @@ pub struct ApiSettings {
     pub cookie_same_site: SameSite,
     /// The Admin API.
     pub admin: AdminSettings,
+    /// Who may call introspection and the service API.
+    pub services: ServiceCallers,
+    /// Counts what strangers do.
+    pub limiter: Limiter,
+    /// How many grants may be asked for from one source.
+    pub grant_requests: Rate,
+    /// How often one source may be wrong about signatures, tokens and interactions.
+    pub failures: Rate,
+}
+
+/// Who may call introspection and the service API.
+#[derive(Clone, Debug)]
+pub enum ServiceCallers {
+    /// Who shows the secret.
+    WithSecret(CallerSecret),
+    /// Whoever reaches the listeners.
+    Anybody,
 }
 
 /// One router per listener.
@@ -72,6 +92,7 @@ struct Api {
     origin: TargetOrigin,
     sessions: Arc<Sessions>,
     admin: Arc<AdminSettings>,
+    limiter: Limiter,
     endpoint: Endpoint<AdminSchema>,
 }
 
@@ -85,20 +106,29 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         origin: settings.target_origin,
         sessions: Arc::new(sessions),
         admin: Arc::new(settings.admin),
+        limiter: settings.limiter.clone(),
         endpoint,
     };
+    let limit = |rate| SourceLimit {
+        limiter: settings.limiter.clone(),
+        rate,
+        refuse: |refused| ApiError::from(refused).into_response(),
+    };
+    let grant_requests = Router::new().route("/{tenant}", post(grants::request));
     let client_facing = Router::new()
         .route("/healthz", get(healthz))
         .route("/discovery", get(grants::discover))
-        .route("/{tenant}", post(grants::request))
+        .merge(limit_requests(grant_requests, limit(settings.grant_requests)))
         .route("/continue/{id}", post(continuation::go_on).delete(continuation::cancel))
         .route("/token/{id}", post(tokens::rotate).delete(tokens::revoke))
         .route("/interact/{id}/{nonce}", get(interact::start))
         .route("/interact/{id}/{nonce}/finish", get(interact::finish));
+    let client_facing = limit_guesses(client_facing, limit(settings.failures));
     let interaction = Router::new()
         .route("/healthz", get(healthz))
         .route("/grant/{id}/{nonce}", get(interaction::details))
         .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
+    let interaction = limit_guesses(interaction, limit(settings.failures));
     let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
     let service = Router::new()
         .route("/healthz", get(healthz))
@@ -111,11 +141,15 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router)
     };
+    let services = |router: Router| match &settings.services {
+        ServiceCallers::WithSecret(secret) => refuse_browsers(require_secret(router, secret.clone())),
+        ServiceCallers::Anybody => refuse_browsers(router),
+    };
     Routers {
         auth: open_to_every_origin(finish(client_facing)),
         interaction: open_to_every_origin(finish(interaction)),
-        introspection: open_to_every_origin(finish(introspection)),
-        service: open_to_every_origin(finish(service)),
+        introspection: services(finish(introspection)),
+        service: services(finish(service)),
         admin: finish(admin),
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::Api;
+use crate::body::{Expected, check_content_type};
 use crate::errors::{ApiError, not_found};
 use crate::signed::Message;
 
@@ -45,6 +46,7 @@ pub(crate) async fn create(State(api): State<Api>, message: Message) -> Result<S
         Some(id) => id.parse().map_err(|_| ApiError::bad_request("body.id must be a UUID"))?,
         None => api.auth.fresh_tenant_id(),
     };
+    require_web_page(tenant.idp_consent_url.as_ref())?;
     let tenant = TenantData {
         id,
         api_secret: tenant.api_secret,
@@ -64,6 +66,9 @@ pub(crate) async fn update(
     let changes: Changes = read(&message)?;
     if let Some(secret) = &changes.api_secret {
         require_text("apiSecret", secret)?;
+    }
+    if let Change::Set(url) = &changes.idp_consent_url {
+        require_web_page(Some(url))?;
     }
     let Ok(id) = id.parse::<TenantId>() else { return Err(not_found().await) };
     let change = TenantChange {
@@ -88,8 +93,19 @@ pub(crate) async fn delete(
 }
 
 fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, ApiError> {
+    check_content_type(&message.headers, &message.body, Expected::JsonOrNothing)?;
     let body: &[u8] = if message.body.is_empty() { b"{}" } else { &message.body };
     serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format_args!("body {error}")))
+}
+
+/// Owners' browsers are sent there.
+fn require_web_page(url: Option<&Url>) -> Result<(), ApiError> {
+    match url {
+        Some(url) if !matches!(url.scheme(), "https" | "http") => {
+            Err(ApiError::bad_request("body.idpConsentUrl must be an https URL"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn require_text(member: &str, text: &str) -> Result<(), ApiError> {

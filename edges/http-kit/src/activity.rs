@@ -2,7 +2,7 @@
 //!
 //! Kept beside the connection because the HTTP library has no deadline for a client that is silent before it speaks.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ pub(crate) struct Activity(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     /// Requests whose head was read and whose answer was not yet produced, by the instant they began.
-    under_way: BTreeMap<(Instant, u64), ()>,
+    under_way: BTreeSet<(Instant, u64)>,
     next_number: u64,
     /// What is waited for while nothing is under way.
     waiting: Waiting,
@@ -51,7 +51,7 @@ impl Activity {
     /// A connection that was opened just now.
     pub(crate) fn begin() -> Self {
         Self(Arc::new(Mutex::new(State {
-            under_way: BTreeMap::new(),
+            under_way: BTreeSet::new(),
             next_number: 0,
             waiting: Waiting::Quiet { since: Instant::now() },
             is_http2: false,
@@ -61,7 +61,7 @@ impl Activity {
     /// When the connection has taken too long if nothing more happens, and with what.
     pub(crate) fn due(&self, deadlines: &Deadlines) -> (Instant, Overdue) {
         let state = self.state();
-        if let Some(((began, _), ())) = state.under_way.first_key_value() {
+        if let Some((began, _)) = state.under_way.first() {
             return (*began + deadlines.request, Overdue::Request);
         }
         match state.waiting {
@@ -76,7 +76,7 @@ impl Activity {
         let place = (Instant::now(), state.next_number);
         state.next_number += 1;
         state.is_http2 |= is_http2;
-        state.under_way.insert(place, ());
+        state.under_way.insert(place);
         UnderWay { activity: self.clone(), place }
     }
 

@@ -15,6 +15,7 @@ mod health;
 mod private;
 mod retry_after;
 mod serve;
+mod strangers;
 
 pub use admission::{Admission, ConnectionLimits};
 pub use body::{BodyError, TimedBody, read_body};
@@ -26,3 +27,4 @@ pub use health::answers_in_time;
 pub use private::{CallerSecret, refuse_browsers, require_secret};
 pub use retry_after::{RetryAfter, too_many_requests};
 pub use serve::{Serving, serve};
+pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};

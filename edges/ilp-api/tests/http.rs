@@ -13,8 +13,10 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use ilp_packet::{ErrorCode, Reply, ildcp};
 use outbound_http::{Outbound, OutboundConfig};
+use payments_model::TenantId;
 use simulator::{Fate, Network, asset};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 /// Alice and Bob are peers; the endpoint is Bob's.
 async fn network() -> Network {
@@ -167,8 +169,23 @@ async fn bob_behind(network: &Network, router: Router) -> Arc<PeerAccount> {
     alice.connector().authenticate("bob-to-alice").unwrap()
 }
 
+/// An uplink that calls any address.
 fn uplink() -> HttpUplink {
-    HttpUplink::new(Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap())
+    let outbound = Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap();
+    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()))
+}
+
+#[tokio::test]
+async fn only_the_operators_peers_may_be_on_private_addresses() {
+    let network = network().await;
+    let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
+    let exchange = async |operator| {
+        let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
+        HttpUplink::new(outbound, operator).exchange(&bob, question().into(), Attempt::First, AT_MOST).await
+    };
+    assert!(exchange(bob.record().tenant).await.is_ok());
+    let refused = exchange(TenantId::from_uuid(Uuid::nil())).await;
+    assert!(matches!(refused, Err(UplinkError::Unreachable(_))), "{refused:?}");
 }
 
 const AT_MOST: Duration = Duration::from_secs(20);

@@ -9,7 +9,7 @@ use payments_model::TenantId;
 use payments_model::grant_limits::GrantLimits;
 
 use crate::backend::TokenGrant;
-use crate::error::ApiError;
+use crate::error::{ApiError, INACTIVE_TOKEN};
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 use crate::signature::check_signature;
@@ -92,7 +92,7 @@ async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed
     let access = vec![RequiredAccess::one(needed.kind, needed.action, identifier)];
     let active = match api.introspection.introspect(token, access).await {
         Ok(TokenInfo::Active(active)) => active,
-        Ok(TokenInfo::Inactive) => return Err(ApiError::new(StatusCode::FORBIDDEN, "Inactive Token")),
+        Ok(TokenInfo::Inactive) => return Err(ApiError::new(StatusCode::FORBIDDEN, INACTIVE_TOKEN)),
         Err(error) => {
             tracing::warn!(%error, "a token could not be introspected");
             return Err(if error.is_unavailable() {

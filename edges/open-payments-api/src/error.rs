@@ -4,14 +4,24 @@ use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use http_kit::BodyError;
+use http_kit::{BodyError, RetryAfter, WrongGuess};
 use open_payments::{ErrorBody, ErrorDetail, InvalidRequest, Metadata, PageRequestError};
 use serde_json::Value;
+use shared_cache::TooMany;
 
 use crate::backend::{
     BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
     CreateQuoteError,
 };
+
+/// What the bearer of a token that is not good is told.
+pub(crate) const INACTIVE_TOKEN: &str = "Inactive Token";
+
+/// A source shows wrong tokens or signatures too often.
+pub(crate) fn too_many(refused: TooMany) -> Response {
+    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, refused.to_string());
+    (RetryAfter(refused.retry_after), error).into_response()
+}
 
 /// An answer that is not the one hoped for.
 #[derive(Debug)]
@@ -170,8 +180,12 @@ impl IntoResponse for ApiError {
             Self::Plain(status, text) => (status, text).into_response(),
             Self::Told { status, description, details, challenge } => {
                 let code = status.as_str().to_owned();
+                let is_guess = status == StatusCode::UNAUTHORIZED || description == INACTIVE_TOKEN;
                 let mut response =
                     (status, Json(ErrorBody { error: ErrorDetail { code, description, details } })).into_response();
+                if is_guess {
+                    response.extensions_mut().insert(WrongGuess);
+                }
                 if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
                     response.headers_mut().insert(WWW_AUTHENTICATE, value);
                 }

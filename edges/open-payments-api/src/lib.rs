@@ -21,7 +21,8 @@ mod wallet_addresses;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use http_kit::{ShutdownGate, open_to_every_origin, refuse_while_draining};
+use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining};
+use shared_cache::{Limiter, Rate};
 
 pub use backend::{
     Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
@@ -32,8 +33,19 @@ pub use once::Once;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 
-/// The listener's service. While `gate` is closed it answers 503 to everything.
-pub fn router(api: OpenPaymentsApi, gate: ShutdownGate) -> Router {
-    let router = Router::new().fallback(dispatch::dispatch).with_state(api);
+/// How often one source may show a wrong token or signature.
+#[derive(Clone, Debug)]
+pub struct WrongGuesses {
+    /// Counts.
+    pub limiter: Limiter,
+    /// How often.
+    pub rate: Rate,
+}
+
+/// The listener's service. Sources that show wrong tokens and signatures too often are left out by `guesses`. While `gate` is closed it answers 503 to everything.
+pub fn router(api: OpenPaymentsApi, guesses: WrongGuesses, gate: ShutdownGate) -> Router {
+    let WrongGuesses { limiter, rate } = guesses;
+    let limit = SourceLimit { limiter, rate, refuse: error::too_many };
+    let router = limit_guesses(Router::new().fallback(dispatch::dispatch).with_state(api), limit);
     open_to_every_origin(router).layer(from_fn_with_state(gate, refuse_while_draining))
 }

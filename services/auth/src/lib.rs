@@ -19,7 +19,7 @@ use auth_model::{Grant, Issued};
 use auth_store::AuthStore;
 use clock::{Clock, Entropy};
 use gnap::{AccessToken, ContinueToken, TokenValue};
-use shared_cache::SharedCache;
+use shared_cache::{Limiter, SharedCache};
 
 pub use admin::RevokeGrantError;
 pub use auth_store::{FinalizationReason, GrantFilter, GrantPage, Page, Retention, Scope, SortOrder, StateName};
@@ -47,6 +47,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     clients: Arc<dyn ClientDirectory>,
     cache: SharedCache,
+    limiter: Limiter,
 }
 
 /// The database did not do as asked. Says nothing to clients; the cause is logged where it is answered.
@@ -65,7 +66,8 @@ pub enum OpenError {
 
 impl Auth {
     /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings;
-    /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server.
+    /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server,
+    /// `limiter` counts what clients do.
     pub async fn open(
         settings: Settings,
         store: AuthStore,
@@ -73,10 +75,11 @@ impl Auth {
         entropy: Arc<dyn Entropy>,
         clients: Arc<dyn ClientDirectory>,
         cache: SharedCache,
+        limiter: Limiter,
     ) -> Result<Self, OpenError> {
         store.ensure_tenant(&settings.operator, clock.now()).await?;
         store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
-        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, cache }) })
+        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, cache, limiter }) })
     }
 
     /// The settings.

@@ -4,6 +4,7 @@ use auth_model::{ClientDisplay, Grant, Opened, Question, RequestRefusal, TenantI
 use gnap::redirect::set_query;
 use gnap::{GrantRequest, GrantResponse, InteractInstructions, InvalidBody};
 use http_signatures::SignedRequest;
+use shared_cache::TooMany;
 use url::Url;
 
 use crate::clients::check_headers;
@@ -21,6 +22,9 @@ pub enum RequestGrantError {
     /// The request is not signed by the client it names.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The client asks too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// There is no such tenant.
     #[error("Not Found")]
     NoTenant,
@@ -45,6 +49,9 @@ impl Auth {
     ) -> Result<GrantResponse, RequestGrantError> {
         let body = GrantRequest::parse(request.body)?;
         self.authenticate(&check_headers(request)?, &body.client).await?;
+        // Counted once the client is known to ask, so that nobody uses up what is another's.
+        let (limit, client) = (&self.inner.settings.grant_requests_per_client, body.client.identity());
+        self.inner.limiter.take(limit, &client).await?;
         let tenant: TenantId = tenant.parse().map_err(|_| RequestGrantError::NoTenant)?;
         let tenant = self.inner.store.get_tenant(tenant).await?.ok_or(RequestGrantError::NoTenant)?;
         let settings = &self.inner.settings;

@@ -5,6 +5,7 @@
 use auth_model::{ConsentPolicy, FinishUriPolicy, Terms};
 use auth_store::{Retention, TenantData};
 use http_signatures::Freshness;
+use shared_cache::Rate;
 use url::Url;
 
 /// The settings of an authorization server.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub finish_uris: FinishUriPolicy,
     /// How old signatures may be.
     pub freshness: Freshness,
+    /// How many grants a client may ask for.
+    pub grant_requests_per_client: Rate,
     /// How long things are kept that are over.
     pub retention: Retention,
 }

@@ -15,6 +15,9 @@ pub enum TenantError {
     /// There is no such tenant.
     #[error("Not Found")]
     NotFound,
+    /// Another tenant was to have the operator's secret.
+    #[error("apiSecret is the operator's; give the tenant one of its own")]
+    OperatorSecret,
     /// The database failed.
     #[error(transparent)]
     Store(StoreError),
@@ -30,6 +33,7 @@ impl Auth {
     /// Adds a tenant.
     #[tracing::instrument(name = "auth.tenant.create", skip_all, fields(tenant.id = %tenant.id))]
     pub async fn create_tenant(&self, tenant: &TenantData) -> Result<(), TenantError> {
+        self.check_secret(tenant.id, Some(&tenant.api_secret))?;
         Ok(self.inner.store.create_tenant(tenant, self.inner.clock.now()).await?)
     }
 
@@ -41,8 +45,17 @@ impl Auth {
     /// Changes a tenant.
     #[tracing::instrument(name = "auth.tenant.update", skip_all, fields(tenant.id = %id))]
     pub async fn update_tenant(&self, id: TenantId, change: TenantChange) -> Result<(), TenantError> {
+        self.check_secret(id, change.api_secret.as_ref())?;
         let changed = self.inner.store.update_tenant(id, change, self.inner.clock.now()).await?;
         if changed { Ok(()) } else { Err(TenantError::NotFound) }
+    }
+
+    fn check_secret(&self, tenant: TenantId, secret: Option<&String>) -> Result<(), TenantError> {
+        let operator = &self.inner.settings.operator;
+        if tenant != operator.id && secret == Some(&operator.api_secret) {
+            return Err(TenantError::OperatorSecret);
+        }
+        Ok(())
     }
 
     /// Deletes a tenant; its grants and tokens are no longer good.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use outbound_http::{Outbound, OutboundError, Request};
+use payments_model::TenantId;
 
 use crate::accounts::PeerAccount;
 use crate::outcome::Attempt;
@@ -29,12 +30,13 @@ const REPLY_LIMIT: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct HttpUplink {
     client: Outbound,
+    operator: TenantId,
 }
 
 impl HttpUplink {
-    /// An uplink over `client`.
-    pub fn new(client: Outbound) -> Self {
-        Self { client }
+    /// An uplink over `client`. Peers of the tenant `operator` may be anywhere; endpoints of others are strangers' URLs.
+    pub fn new(client: Outbound, operator: TenantId) -> Self {
+        Self { client, operator }
     }
 }
 
@@ -55,8 +57,10 @@ impl Uplink for HttpUplink {
             .header(REPEATABLE, YES)
             .body(prepare)
             .deadline(at_most)
-            .limit(REPLY_LIMIT)
-            .configured();
+            .limit(REPLY_LIMIT);
+        if record.tenant == self.operator {
+            request = request.configured();
+        }
         if attempt == Attempt::Again {
             request = request.header(REPEATED, YES);
         }

@@ -16,6 +16,7 @@ use crate::cli::InstitutionName;
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
 const STREAM_SECRET: &str = "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=";
 const ENCRYPTION_SECRET: &str = "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=";
+const SERVICE_SECRET: &str = "8Rn2ax0OUmgwl9OPXKD0MtpcyTTsqGdL1hLKsvE3rBk=";
 const IDP_SECRET: &str = "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=";
 const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37";
 
@@ -120,6 +121,7 @@ impl Institution {
             environment.set("LISTEN_ADDRESS", "127.0.0.1");
             environment.set("OPERATOR_TENANT_ID", &tenant);
             environment.set("ADMIN_API_SECRET", ADMIN_SECRET);
+            environment.set("AUTH_SERVICE_SECRET", SERVICE_SECRET);
             if let Some(redis) = redis {
                 environment.set("REDIS_URL", redis);
             }
@@ -163,6 +165,9 @@ impl Institution {
             ("INTERACTION_PORT", &ports.interaction.to_string()),
             ("INTROSPECTION_PORT", &ports.introspection.to_string()),
             ("SERVICE_API_PORT", &ports.service.to_string()),
+            // Whoever tries loads out here is no stranger.
+            ("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
+            ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),
         ]);
         common(&mut auth);
         let mut wallet = Environment::of([

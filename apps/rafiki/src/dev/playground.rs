@@ -44,7 +44,7 @@ pub(crate) struct Started {
 
 impl<'a> Playground<'a> {
     pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, ground: Ground::new(Mode::Development)? })
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, ground: Ground::new(Mode::Development, &[])? })
     }
 
     /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle

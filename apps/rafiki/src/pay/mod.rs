@@ -42,7 +42,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     let (from, to) = (wallet_address(&options.from)?, wallet_address(&options.to)?);
     // Identifiers on this machine are carried over plain http, all others are not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
-    let ground = Ground::new(mode)?;
+    let ground = Ground::new(mode, &[])?;
     let institutions = institutions::known(&options, &ground.http, &ground.clock)?;
     let payer = Payer::new(institutions, ground.http, ground.clock);
 

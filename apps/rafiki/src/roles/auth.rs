@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Introspection, Routers, SameSite};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use config::Mode;
+use http_kit::CallerSecret;
+use http_kit::graphql::Introspection;
 use open_payments_client::{PublicResources, RetryPolicy};
-use shared_cache::SharedCache;
+use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 
-use super::cache::open_cache;
+use super::cache::{limiter, open_cache};
 use super::ground::{Ground, bind, open};
+use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::service_secret::service_secret;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::roles::signatures;
@@ -32,15 +36,24 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Auth::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode)?;
-    let (address, ports) = (config.listen_address, config.ports);
+    let ground = Ground::new(config.mode, &config.outbound_allowed_hosts)?;
+    let ports = config.ports;
+    let public = Exposure::Public.address(&config.listeners);
+    let private = Exposure::Private.address(&config.listeners);
     let listeners = AuthListeners {
-        auth: bind("the authorization server", address, ports.auth).await?,
-        admin: bind("the Admin API", address, ports.admin).await?,
-        interaction: bind("the interaction API", address, ports.interaction).await?,
-        introspection: bind("introspection", address, ports.introspection).await?,
-        service: bind("the service API", address, ports.service).await?,
+        auth: bind("the authorization server", public, ports.auth).await?,
+        admin: bind("the Admin API", private, ports.admin).await?,
+        interaction: bind("the interaction API", private, ports.interaction).await?,
+        introspection: bind("introspection", private, ports.introspection).await?,
+        service: bind("the service API", private, ports.service).await?,
     };
+    announce(&[
+        ("authorization server", Exposure::Public, &listeners.auth),
+        ("Admin API", Exposure::Private, &listeners.admin),
+        ("interaction", Exposure::Private, &listeners.interaction),
+        ("introspection", Exposure::Private, &listeners.introspection),
+        ("service API", Exposure::Private, &listeners.service),
+    ]);
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "authorization server ready");
     say("ready\n");
@@ -66,12 +79,13 @@ pub(crate) async fn start(
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
     let cache = open_cache(config.redis.as_ref(), Arc::clone(&clock)).await?;
     let entropy = Arc::clone(&ground.entropy);
-    let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone()).await;
+    let limiter = limiter(&cache, Arc::clone(&clock));
+    let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
     let Routers { auth: public, interaction, introspection, service, admin } =
-        auth_api::routers(auth.clone(), api_settings(config, cache));
+        auth_api::routers(auth.clone(), api_settings(config, cache, limiter));
 
-    let mut running = Running::new("auth");
+    let mut running = Running::new("auth", serving(&config.listeners));
     running.serve(listeners.auth, public);
     running.serve(listeners.interaction, interaction);
     running.serve(listeners.introspection, introspection);
@@ -109,11 +123,12 @@ fn settings(config: &config::Auth) -> Settings {
         },
         finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
         freshness: signatures::freshness(&config.signatures),
+        grant_requests_per_client: Rate::per_minute("grant-requests-of", config.limits.grant_requests_per_client),
         retention: Retention { tokens: config.access_token_retention, unissued_grants: never_issued },
     }
 }
 
-fn api_settings(config: &config::Auth, cache: SharedCache) -> ApiSettings {
+fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> ApiSettings {
     ApiSettings {
         target_origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
         cookie_key: config.cookie_key.expose().to_owned(),
@@ -130,5 +145,21 @@ fn api_settings(config: &config::Auth, cache: SharedCache) -> ApiSettings {
                 Mode::Development | Mode::Test | Mode::Autopeer => Introspection::Allowed,
             },
         },
+        services: service_callers(config, &limiter),
+        grant_requests: Rate::per_minute("grant-requests", config.limits.grant_requests_per_address),
+        failures: Rate::per_minute("failures", config.limits.failures_per_address),
+        limiter,
     }
+}
+
+fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
+    if !config.require_service_secret {
+        tracing::warn!(
+            "AUTH_SERVICE_REQUIRE_SECRET is false: whoever reaches the introspection and service listeners of this \
+             authorization server can make and delete tenants and look tokens up"
+        );
+        return ServiceCallers::Anybody;
+    }
+    let secret = service_secret(config.service_secret.as_ref(), &config.admin_api.secret);
+    ServiceCallers::WithSecret(CallerSecret::new(&secret, "service-secret", limiter.clone()))
 }

@@ -5,12 +5,24 @@ use std::time::Duration;
 
 use clock::Clock;
 use config::{RedisSettings, Secret};
-use shared_cache::{InProcessCache, InProcessLimits, RedisCache, RedisTls, SharedCache};
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, RedisCache, RedisTls, SharedCache};
 
 use crate::failure::Failure;
 
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// What counters of strangers' requests may take in one process. Apart from the rest, so that strangers cannot fill it.
+const COUNTERS: InProcessLimits = InProcessLimits { entries: 1 << 17, bytes: 32 << 20 };
+
+/// Counts what strangers do, together with the role's other processes where they share a server.
+pub(crate) fn limiter(cache: &SharedCache, clock: Arc<dyn Clock>) -> Limiter {
+    let counters = match cache {
+        SharedCache::InProcess(_) => SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), COUNTERS)),
+        shared @ SharedCache::Redis(_) => shared.clone(),
+    };
+    Limiter::new(counters, clock)
+}
 
 /// Redis if it is configured, else the memory of this process.
 pub(crate) async fn open_cache(redis: Option<&RedisSettings>, clock: Arc<dyn Clock>) -> Result<SharedCache, Failure> {

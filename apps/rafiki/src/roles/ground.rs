@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use config::{DatabaseUrl, Mode};
 use database::{Database, Options};
-use outbound_http::{Outbound, OutboundConfig};
+use outbound_http::{Outbound, OutboundConfig, Strangers};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
@@ -23,11 +23,16 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// The ground of an installation of this kind.
-    pub(crate) fn new(mode: Mode) -> Result<Self, Failure> {
+    ///
+    /// Strangers' URLs may name `allowed_hosts` although they are private.
+    pub(crate) fn new(mode: Mode, allowed_hosts: &[String]) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbound = match mode {
             Mode::Development => OutboundConfig { pool_max_idle_per_host: 32, ..OutboundConfig::development() },
-            Mode::Production | Mode::Test | Mode::Autopeer => OutboundConfig::default(),
+            Mode::Production | Mode::Test | Mode::Autopeer => OutboundConfig {
+                strangers: Strangers::PublicAddresses { except_hosts: allowed_hosts.to_vec() },
+                ..OutboundConfig::default()
+            },
         };
         let http = Outbound::new(outbound, Arc::clone(&clock)).map_err(|e| Failure::start("the HTTP client", e))?;
         Ok(Self { clock, entropy: Arc::new(SystemEntropy), http })

@@ -6,7 +6,9 @@ pub(crate) mod auth;
 pub(crate) mod backend;
 mod cache;
 pub(crate) mod ground;
+pub(crate) mod listening;
 pub(crate) mod running;
+mod service_secret;
 mod signatures;
 pub(crate) mod wallet;
 

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use clock::Stopwatch;
 use futures::future::join_all;
+use http_kit::Serving;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ pub(crate) struct Running {
     workers_stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
     listeners_stop: watch::Sender<bool>,
+    serving: Serving,
     drains: Vec<Drain>,
     closings: Vec<Closing>,
 }
@@ -38,29 +39,19 @@ struct Drain {
 }
 
 impl Running {
-    pub(crate) fn new(name: &'static str) -> Self {
+    /// Nothing yet; its listeners will share `serving`.
+    pub(crate) fn new(name: &'static str, serving: Serving) -> Self {
         let (workers_stop, _) = watch::channel(false);
         let (listeners_stop, _) = watch::channel(false);
         let (workers, listeners) = (JoinSet::new(), JoinSet::new());
         let (drains, closings) = (Vec::new(), Vec::new());
-        Self { name, workers, workers_stop, listeners, listeners_stop, drains, closings }
+        Self { name, workers, workers_stop, listeners, listeners_stop, serving, drains, closings }
     }
 
     /// Serves `router` on `listener` until the role stops.
     pub(crate) fn serve(&mut self, listener: TcpListener, router: Router) {
         let stop = told(self.listeners_stop.subscribe());
-        let name = self.name;
-        // Small answers must not wait for the other side's acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "connection without TCP_NODELAY");
-            }
-        });
-        self.listeners.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
-                tracing::error!(role = name, %error, "a listener failed");
-            }
-        });
+        self.listeners.spawn(http_kit::serve(listener, router, self.serving.clone(), stop));
     }
 
     /// Runs a worker; it is given the future that resolves when it is to stop.
@@ -161,7 +152,7 @@ mod tests {
             move || order.lock().unwrap().push(what)
         };
         let (packets, stores) = (note("packets"), note("stores"));
-        let mut running = Running::new("test");
+        let mut running = Running::new("test", Serving::default());
         running.on_close(async move { stores() });
         running.drain(Duration::from_secs(40), async move {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -174,7 +165,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_never_ends_is_given_up_after_its_time() {
         let begin = tokio::time::Instant::now();
-        let mut running = Running::new("test");
+        let mut running = Running::new("test", Serving::default());
         running.drain(Duration::from_secs(40), std::future::pending());
         running.drain(Duration::from_secs(3), std::future::pending());
         running.work(|_| std::future::pending());

@@ -12,6 +12,7 @@ use wallet::seed::Seed;
 use wallet::{Ports, Settings, Wallet, WebhookVerification};
 
 use super::ground::{Ground, bind, open};
+use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 use crate::output::say;
@@ -21,8 +22,9 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Wallet::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode)?;
-    let listener = bind("the wallet", config.listen_address, config.port).await?;
+    let ground = Ground::new(config.mode, &[])?;
+    let listener = bind("the wallet", Exposure::Private.address(&config.listeners), config.port).await?;
+    announce(&[("wallet", Exposure::Private, &listener)]);
     let (mut running, wallet) = start(&config, seed(&config)?, listener, &ground).await?;
     running.work(|stop| async move {
         tokio::select! {
@@ -76,7 +78,7 @@ pub(crate) async fn start(
     };
     let wallet = Wallet::new(settings(config)?, seed, ports);
 
-    let mut running = Running::new("wallet");
+    let mut running = Running::new("wallet", serving(&config.listeners));
     running.serve(listener, wallet::http::router(wallet.clone()));
     let working = wallet.clone();
     running.work(|stop| async move { working.work(stop).await });

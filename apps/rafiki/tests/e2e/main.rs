@@ -11,4 +11,5 @@ mod institutions;
 mod numbers;
 mod payments;
 mod roles;
+mod strangers;
 mod tigerbeetle;

@@ -10,10 +10,7 @@ use crate::signed::Message;
 
 /// `POST /graphql`
 pub(crate) async fn execute(State(api): State<Api>, message: Message) -> Response {
-    let body = match graphql::json(&message.body) {
-        Ok(body) => body,
-        Err(refused) => return refused,
-    };
+    let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
     match authenticate(&api.auth, &api.admin, &message.headers, &body).await {
         Ok(scope) => api.endpoint.answer(&message.headers, body, scope).await,
         Err(unauthenticated) => unauthenticated.into_response(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use admin_client::signature;
 use async_trait::async_trait;
 use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
-use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, routers};
+use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
-use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
 use tower::ServiceExt;
 
@@ -90,6 +90,10 @@ impl Server {
     }
 
     pub(crate) async fn with(database: TestDatabase, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_api(database, |settings, _| adjust(settings)).await
+    }
+
+    pub(crate) async fn with_api(database: TestDatabase, adjust: impl FnOnce(&mut Settings, &mut ApiSettings)) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
         let stranger = Signer::new(SigningKey::from_seed(&[2; 32]), "stranger-key").unwrap();
@@ -98,30 +102,36 @@ impl Server {
         let published = published.into_iter().map(|(url, signer)| (url.to_owned(), signer.jwk().clone()));
         let store = AuthStore::new(database.clone());
         store.migrate().await.unwrap();
-        let mut settings = settings();
-        adjust(&mut settings);
         let cache =
             SharedCache::InProcess(InProcessCache::new(Arc::<ManualClock>::clone(&clock), InProcessLimits::default()));
-        let auth = Auth::open(
-            settings,
-            store,
-            Arc::<ManualClock>::clone(&clock),
-            Arc::new(SeededEntropy::new(1)),
-            Arc::new(Published(published.collect())),
-            cache.clone(),
-        );
-        let auth = auth.await.unwrap();
-        let api = ApiSettings {
+        let limiter = Limiter::new(cache.clone(), Arc::<ManualClock>::clone(&clock));
+        let mut api = ApiSettings {
             target_origin: TargetOrigin::Host,
             cookie_key: "cookie key".to_owned(),
             cookie_same_site: SameSite::Lax,
             admin: AdminSettings {
                 signature_version: 1,
                 signature_lifetime: Duration::from_secs(30),
-                cache,
+                cache: cache.clone(),
                 introspection: Introspection::Refused,
             },
+            services: ServiceCallers::Anybody,
+            limiter: limiter.clone(),
+            grant_requests: Rate::per_minute("grants", 0),
+            failures: Rate::per_minute("failures", 0),
         };
+        let mut settings = settings();
+        adjust(&mut settings, &mut api);
+        let auth = Auth::open(
+            settings,
+            store,
+            Arc::<ManualClock>::clone(&clock),
+            Arc::new(SeededEntropy::new(1)),
+            Arc::new(Published(published.collect())),
+            cache,
+            limiter,
+        );
+        let auth = auth.await.unwrap();
         Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: database }
     }
 
@@ -348,6 +358,7 @@ fn settings() -> Settings {
         },
         finish_uris: FinishUriPolicy::default(),
         freshness: Freshness::default(),
+        grant_requests_per_client: Rate::per_minute("grants-of-client", 0),
         retention: Retention { tokens: Duration::from_hours(720), unissued_grants: Duration::from_hours(720) },
     }
 }

@@ -187,6 +187,7 @@ on_each_database! {
             let choice = server.idp(&grant, "accept", wrong).await.refusal();
             assert_eq!(choice, refused(401, "invalid_interaction", "invalid x-idp-secret"));
         }
+        server.wait(1);
         let interaction = Interaction::of(&grant);
         let path = format!("/grant/{}/{}", interaction.id, interaction.nonce);
         let bare = call(&server.routers.interaction, "GET", &path, http::HeaderMap::new(), String::new()).await;

@@ -8,5 +8,6 @@ mod harness;
 mod interaction;
 mod introspection;
 mod refusals;
+mod strangers;
 mod tenants;
 mod tokens;

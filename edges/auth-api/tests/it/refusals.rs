@@ -161,7 +161,7 @@ on_each_database! {
         assert_eq!(answer.headers["access-control-allow-origin"], "*");
         assert_eq!(answer.headers["access-control-allow-methods"], "GET,HEAD,PUT,POST,DELETE,PATCH");
         assert_eq!(answer.headers["access-control-allow-headers"], "signature, signature-input");
-        assert_eq!(answer.headers["vary"], "Origin");
+        assert_eq!(answer.headers["vary"], "origin");
         let answer = call(&server.routers.admin, "OPTIONS", "/healthz", ask, String::new()).await;
         assert!(!answer.headers.contains_key("access-control-allow-origin"));
     }

@@ -6,7 +6,7 @@ mod limits;
 mod request;
 mod response;
 
-use async_graphql::Executor;
+use async_graphql::{Executor, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -53,15 +53,18 @@ pub struct Endpoint<E> {
     introspection: Introspection,
 }
 
-/// The JSON a request carries, which is also what is signed; the answer to send if it carries none.
-pub fn json(body: &[u8]) -> Result<Value, Response> {
-    match serde_json::from_slice(body) {
-        Ok(body @ (Value::Object(_) | Value::Array(_))) => Ok(body),
-        _ => Err((StatusCode::BAD_REQUEST, "Bad Request").into_response()),
-    }
+/// The JSON a request carries, which is also what is signed.
+pub fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok().filter(|body: &Value| body.is_object() || body.is_array())
+}
+
+/// The answer to a body that is no JSON.
+pub fn no_json() -> Response {
+    (StatusCode::BAD_REQUEST, "Bad Request").into_response()
 }
 
 /// The answer to every method but POST: what is asked in a URL is not signed.
+#[expect(clippy::unused_async, reason = "a handler is asynchronous, whether it waits or not")]
 pub async fn only_post() -> Response {
     refused(StatusCode::METHOD_NOT_ALLOWED, "The Admin API takes POST requests only.", BAD_REQUEST)
 }
@@ -83,10 +86,24 @@ impl<E: Executor> Endpoint<E> {
             return (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response();
         };
         let (status, answer) = match request::read(body, self.introspection) {
-            Ok(request) => response::render(self.schema.execute(request.data(caller)).await),
+            Ok(request) => self.execute(request.data(caller)).await,
             Err(malformed) => (StatusCode::BAD_REQUEST, errors(vec![error(&malformed.message, malformed.code)])),
         };
         respond(status, media_type, &answer)
+    }
+
+    /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under
+    /// its key, for when the client asks again.
+    async fn execute(&self, request: Request) -> (StatusCode, Value) {
+        let schema = self.schema.clone();
+        match tokio::spawn(async move { schema.execute(request).await }).await {
+            Ok(response) => response::render(response),
+            Err(error) => {
+                tracing::error!(%error, "an Admin API request broke off");
+                let body = errors(vec![self::error("Internal server error", "INTERNAL_SERVER_ERROR")]);
+                (StatusCode::INTERNAL_SERVER_ERROR, body)
+            }
+        }
     }
 }
 

@@ -151,3 +151,27 @@ async fn a_repeat_within_the_second_is_accepted_unless_it_promised_to_be_the_onl
     let answer = world.send(call()).await;
     assert_eq!(answer.refusal(), refused(401, "Signature validation error: provided signature is invalid"));
 }
+
+#[tokio::test]
+async fn a_source_that_shows_wrong_tokens_again_and_again_is_told_to_wait() {
+    let world = World::new().await;
+    let good = world.authority.lock().unwrap().answer.clone();
+    world.introspection(json!({"active": false}));
+    for _ in 0..30 {
+        assert_eq!(world.ask(create()).await.refusal(), refused(403, "Inactive Token"));
+    }
+    world.introspection(good);
+    let answer = world.ask(create()).await;
+    assert_eq!(answer.status.as_u16(), 429);
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    world.clock.advance(std::time::Duration::from_secs(seconds));
+    assert_eq!(world.ask(create()).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn an_authorization_server_that_does_not_trust_us_is_no_fault_of_the_client() {
+    let world = World::new().await;
+    world.introspection_status(401);
+    assert_eq!(world.ask(create()).await.status.as_u16(), 503);
+}

@@ -10,11 +10,11 @@ use clock::{Clock, ManualClock, Timestamp};
 use gnap::{AccessType, Action};
 use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use open_payments_api::{OpenPaymentsApi, Settings, router};
+use open_payments_api::{OpenPaymentsApi, Settings, WrongGuesses, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
-use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use token_introspection::IntrospectionClient;
 use tower::ServiceExt;
 
@@ -32,6 +32,7 @@ pub(crate) const RECEIVER: &str = "https://b.example/t/incoming-payments/08394f0
 pub(crate) struct Authority {
     pub(crate) answer: Value,
     pub(crate) asked: Value,
+    pub(crate) status: Option<u16>,
 }
 
 pub(crate) struct World {
@@ -138,7 +139,8 @@ impl World {
         let introspect = async move |body: Bytes| {
             let mut authority = told.lock().unwrap();
             authority.asked = serde_json::from_slice(&body).unwrap();
-            authority.answer.to_string()
+            let status = StatusCode::from_u16(authority.status.unwrap_or(200)).unwrap();
+            (status, authority.answer.to_string())
         };
         let keys = json!({"keys": [signer().jwk()]}).to_string();
         let server = Router::new()
@@ -169,9 +171,11 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api = OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache);
+        let api =
+            OpenPaymentsApi::new(settings, backend.clone(), introspection, client_keys, clock.clone(), cache.clone());
         let gate = ShutdownGate::default();
-        let service = router(api, gate.clone());
+        let guesses = WrongGuesses { limiter: Limiter::new(cache, clock.clone()), rate: Rate::per_minute("test", 30) };
+        let service = router(api, guesses, gate.clone());
         let client = format!("http://{address}/app");
         let world = Self { backend, authority, signer: signer(), clock, gate, client, service };
         world.grant(AccessType::IncomingPayment, &[Action::Create]);
@@ -188,6 +192,11 @@ impl World {
 
     pub(crate) fn introspection(&self, answer: Value) {
         self.authority.lock().unwrap().answer = answer;
+    }
+
+    /// Lets introspection answer with this status from now on.
+    pub(crate) fn introspection_status(&self, status: u16) {
+        self.authority.lock().unwrap().status = Some(status);
     }
 
     pub(crate) fn backend(&self, change: impl FnOnce(&mut State)) {

@@ -223,7 +223,7 @@ mod tests {
         ledger.create_accounts(vec![in_ledger.account(PEER.into(), AccountKind::Peer)]).await.unwrap();
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
-        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test).unwrap() };
+        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test, &[]).unwrap() };
         let failure = PeerFailure { at: clock.now(), reason: "status 500".to_owned(), answered_since: false };
         let last_failure: LastFailure = Arc::new(move |_| Some(failure.clone()));
         let api = router(store, ledger, last_failure, &backend(), &ground);

@@ -13,9 +13,10 @@ use std::time::Duration;
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
+use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -26,15 +27,18 @@ use payments_model::{Secret, TenantId};
 use payments_store::Store;
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
+use shared_cache::Rate;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
-use super::cache::open_cache;
+use super::cache::{limiter, open_cache};
 use super::ground::{Ground, bind, open};
+use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::service_secret::service_secret;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::roles::signatures;
@@ -54,13 +58,19 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Backend::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode)?;
-    let (address, ports) = (config.listen_address, config.ports);
+    let ground = Ground::new(config.mode, &config.outbound_allowed_hosts)?;
+    let ports = config.ports;
+    let public = Exposure::Public.address(&config.listeners);
     let listeners = BackendListeners {
-        open_payments: bind("Open Payments", address, ports.open_payments).await?,
-        admin: bind("the Admin API", address, ports.admin).await?,
-        connector: bind("the connector", address, ports.connector).await?,
+        open_payments: bind("Open Payments", public, ports.open_payments).await?,
+        admin: bind("the Admin API", Exposure::Private.address(&config.listeners), ports.admin).await?,
+        connector: bind("the connector", public, ports.connector).await?,
     };
+    announce(&[
+        ("Open Payments", Exposure::Public, &listeners.open_payments),
+        ("connector", Exposure::Public, &listeners.connector),
+        ("Admin API", Exposure::Private, &listeners.admin),
+    ]);
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "backend ready");
     say("ready\n");
@@ -88,7 +98,11 @@ pub(crate) async fn start(
     let cache = open_cache(config.redis.as_ref(), ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
-    let rates = Rates::new(Arc::new(HttpRates::new(ground.http.clone())), ground.clock.clone(), rates_settings);
+    let rates = Rates::new(
+        Arc::new(HttpRates::new(ground.http.clone(), config.payments.exchange_rates_url.clone())),
+        ground.clock.clone(),
+        rates_settings,
+    );
 
     let metrics = Metrics::new();
     let stream_secret = config.stream_secret.unwrap_or_else(|| {
@@ -114,7 +128,7 @@ pub(crate) async fn start(
                 ledger: ledger.clone(),
                 local_accounts: Arc::new(receivers.clone()),
                 alerts: Arc::new(alerts::Alerts::new(store.clone(), webhooks.clone(), ground)),
-                uplink: Arc::new(HttpUplink::new(ground.http.clone())),
+                uplink: Arc::new(HttpUplink::new(ground.http.clone(), operator)),
                 rates: rates.clone(),
                 cache: cache.clone(),
                 clock: ground.clock.clone(),
@@ -173,7 +187,12 @@ pub(crate) async fn start(
     let once = Once::new(cache.clone(), signatures::freshness(&config.signatures).memory());
     let backend = PaymentsBackend::new(payments.clone(), addresses, once);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
-    let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone());
+    let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone())
+        .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
+    let guesses = WrongGuesses {
+        limiter: limiter(&cache, ground.clock.clone()),
+        rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
+    };
     let open_payments_api = OpenPaymentsApi::new(
         open_payments_settings(config, &signer),
         Arc::new(backend),
@@ -194,8 +213,8 @@ pub(crate) async fn start(
     let last_failure: ledger_view::LastFailure = Arc::new(move |peer| reports.peer_report(peer)?.last_failure);
     let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, config, ground);
 
-    let mut running = Running::new("backend");
-    running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
+    let mut running = Running::new("backend", serving(&config.listeners));
+    running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, guesses, gate.clone()));
     running.serve(listeners.admin, admin.merge(view).merge(health::router(metrics.clone(), ledger_health)));
     running.serve(listeners.connector, ilp_api::router(connector.clone()));
     for worker in metrics.gather(|| payments.workers()) {

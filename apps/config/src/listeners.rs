@@ -1,0 +1,89 @@
+//! Where a role listens, and how long and how many clients it bears.
+//!
+//! Ports are the roles' own; this is what their listeners have in common.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::reader::Reader;
+
+/// What the listeners of a role have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// `LISTEN_ADDRESS`: where clients, browsers and peers are heard. By default every address of the machine.
+    pub public_address: IpAddr,
+    /// `PRIVATE_LISTEN_ADDRESS`: where the operator's own machines are heard. By default this machine only.
+    pub private_address: IpAddr,
+    /// `TRUSTED_PROXIES`: how many proxies stand in front, if `TRUST_PROXY`; each adds to `X-Forwarded-For`.
+    pub trusted_proxies: u8,
+    /// `HTTP_HEAD_TIMEOUT_MS`: from the first octet of a request to the end of its head.
+    pub head_timeout: Duration,
+    /// `HTTP_BODY_TIMEOUT_MS`: for a request's body.
+    pub body_timeout: Duration,
+    /// `HTTP_REQUEST_TIMEOUT_MS`: from the end of the head until the answer was handed over.
+    pub request_timeout: Duration,
+    /// `HTTP_IDLE_TIMEOUT_MS`: between two requests.
+    pub idle_timeout: Duration,
+    /// `HTTP_CONNECTIONS_MAX`: open connections of the role in all.
+    pub connections_max: usize,
+    /// `HTTP_CONNECTIONS_MAX_PER_ADDRESS`: of them from one address. Without effect on a proxy that is trusted.
+    pub connections_max_per_address: usize,
+}
+
+impl Listeners {
+    /// `behind_proxy`: what `TRUST_PROXY` says.
+    pub(crate) fn read(r: &mut Reader<'_>, behind_proxy: bool) -> Self {
+        let hops = r.number("TRUSTED_PROXIES", 1, 1..=16);
+        let connections_max = r.number("HTTP_CONNECTIONS_MAX", 8192, 1..=1 << 20);
+        // A proxy's connections are those of all its clients.
+        let usual = if behind_proxy { connections_max } else { connections_max.min(1024) };
+        Self {
+            public_address: r.parsed("LISTEN_ADDRESS").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            private_address: r.parsed("PRIVATE_LISTEN_ADDRESS").unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            trusted_proxies: if behind_proxy { hops } else { 0 },
+            head_timeout: timeout(r, "HTTP_HEAD_TIMEOUT_MS", 10_000),
+            body_timeout: timeout(r, "HTTP_BODY_TIMEOUT_MS", 30_000),
+            request_timeout: timeout(r, "HTTP_REQUEST_TIMEOUT_MS", 120_000),
+            idle_timeout: timeout(r, "HTTP_IDLE_TIMEOUT_MS", 120_000),
+            connections_max,
+            connections_max_per_address: r.number("HTTP_CONNECTIONS_MAX_PER_ADDRESS", usual, 1..=1 << 20),
+        }
+    }
+}
+
+fn timeout(r: &mut Reader<'_>, name: &str, default: u64) -> Duration {
+    Duration::from_millis(r.number(name, default, 1..=86_400_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Environment;
+
+    fn read<const N: usize>(variables: [(&str, &str); N]) -> Listeners {
+        let environment = Environment::of(variables);
+        let mut reader = Reader::new(&environment);
+        let behind_proxy = reader.flag("TRUST_PROXY", false);
+        let listeners = Listeners::read(&mut reader, behind_proxy);
+        reader.finish(Some(listeners)).unwrap()
+    }
+
+    #[test]
+    fn private_listeners_stay_on_this_machine_unless_told_otherwise() {
+        let listeners = read([]);
+        assert_eq!(listeners.public_address.to_string(), "0.0.0.0");
+        assert_eq!(listeners.private_address.to_string(), "127.0.0.1");
+        let listeners = read([("LISTEN_ADDRESS", "192.0.2.1")]);
+        assert_eq!(listeners.private_address.to_string(), "127.0.0.1");
+        let listeners = read([("PRIVATE_LISTEN_ADDRESS", "10.0.0.5")]);
+        assert_eq!(listeners.private_address.to_string(), "10.0.0.5");
+    }
+
+    #[test]
+    fn a_trusted_proxy_may_use_every_connection() {
+        assert_eq!(read([]).connections_max_per_address, 1024);
+        assert_eq!(read([]).trusted_proxies, 0);
+        let proxied = read([("TRUST_PROXY", "true"), ("TRUSTED_PROXIES", "2")]);
+        assert_eq!((proxied.connections_max_per_address, proxied.trusted_proxies), (8192, 2));
+    }
+}

@@ -1,0 +1,219 @@
+//! What strangers may do, and how often: secrets, browsers, floods, large documents.
+
+use admin_client::signature;
+use auth_api::ServiceCallers;
+use clock::Clock;
+use http::{HeaderMap, HeaderValue};
+use http_kit::CallerSecret;
+use http_kit::graphql::Introspection;
+use serde_json::{Value, json};
+use shared_cache::Rate;
+use testkit::on_each_database;
+
+use crate::harness::{Answer, IDP_SECRET, Interaction, OPERATOR, OPERATOR_SECRET, Server, call, incoming, refused};
+
+const TENANT: &str = "4ba23a9f-94c6-4f8d-9388-8b03b19e3155";
+const SECRET: &str = "the service secret";
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::try_from(*value).unwrap())).collect()
+}
+
+async fn closed(database: testkit::TestDatabase) -> Server {
+    Server::with_api(database, |_, api| {
+        api.services = ServiceCallers::WithSecret(CallerSecret::new(SECRET, "test", api.limiter.clone()));
+    })
+    .await
+}
+
+fn retry_after(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), answer.headers.get("retry-after").map_or("", |value| value.to_str().unwrap()))
+}
+
+on_each_database! {
+    async fn introspection_and_the_service_api_answer_who_shows_the_secret(database) {
+        let server = closed(database).await;
+        let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
+        let token = json!({"access_token": "x"}).to_string();
+        let routers = &server.routers;
+        for (authorization, expected) in [("", [401, 401]), ("Bearer another", [401, 401]), ("Bearer the service secret", [204, 200])] {
+            let sent = || headers(&[("content-type", "application/json"), ("authorization", authorization)]);
+            let created = call(&routers.service, "POST", "/tenant", sent(), tenant.clone()).await;
+            let introspected = call(&routers.introspection, "POST", "/", sent(), token.clone()).await;
+            assert_eq!([created.status.as_u16(), introspected.status.as_u16()], expected, "{authorization:?}");
+        }
+        for router in [&routers.service, &routers.introspection] {
+            assert_eq!(call(router, "GET", "/healthz", HeaderMap::new(), String::new()).await.text, "OK");
+        }
+    }
+
+    async fn whoever_tries_secrets_waits_longer_each_time(database) {
+        let server = closed(database).await;
+        let attempt = async |secret: &str| {
+            let sent = headers(&[("content-type", "application/json"), ("authorization", &format!("Bearer {secret}"))]);
+            call(&server.routers.introspection, "POST", "/", sent, json!({"access_token": "x"}).to_string()).await
+        };
+        for _ in 0..6 {
+            assert_eq!(attempt("guess").await.status, 401);
+        }
+        assert_eq!(retry_after(&attempt(SECRET).await), (429, "1"), "the right one has to wait too");
+        server.wait(1);
+        assert_eq!(attempt("guess").await.status, 401);
+        assert_eq!(retry_after(&attempt(SECRET).await), (429, "2"));
+        server.wait(2);
+        assert_eq!(attempt(SECRET).await.status, 200);
+        assert_eq!(attempt("guess").await.status, 401, "after a success mistakes are free again");
+        assert_eq!(attempt(SECRET).await.status, 200);
+    }
+
+    async fn a_page_in_a_browser_reaches_neither(database) {
+        // Even where no secret is asked for.
+        let server = Server::on(database).await;
+        let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
+        let json_type = ("content-type", "application/json");
+        for (sent, status) in [
+            (headers(&[json_type, ("origin", "https://evil.example")]), 403),
+            (headers(&[json_type, ("sec-fetch-site", "cross-site")]), 403),
+            (headers(&[("content-type", "text/plain")]), 415),
+            (headers(&[]), 400),
+            (headers(&[json_type]), 204),
+        ] {
+            let answer = call(&server.routers.service, "POST", "/tenant", sent, tenant.clone()).await;
+            assert_eq!(answer.status, status);
+            assert!(!answer.headers.contains_key("access-control-allow-origin"));
+        }
+    }
+
+    async fn wrong_secrets_of_identity_providers_lock_their_source_out(database) {
+        let server = Server::on(database).await;
+        let grant = server.outgoing_grant().await;
+        for _ in 0..6 {
+            let refusal = server.idp(&grant, "details", "guess").await.refusal();
+            assert_eq!(refusal, refused(401, "invalid_request", "invalid x-idp-secret"));
+        }
+        for what in ["details", "accept"] {
+            let answer = server.idp(&grant, what, IDP_SECRET).await;
+            assert_eq!(retry_after(&answer), (429, "1"), "{what}");
+            assert_eq!(answer.refusal().1, "too_fast");
+        }
+        server.wait(1);
+        assert_eq!(server.idp(&grant, "accept", "guess").await.status, 401);
+        assert_eq!(retry_after(&server.idp(&grant, "details", IDP_SECRET).await), (429, "2"));
+        server.wait(2);
+        assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.status, 200);
+    }
+
+    async fn a_source_asks_for_no_more_grants_than_it_may(database) {
+        let server = Server::with_api(database, |_, api| api.grant_requests = Rate::per_minute("grants", 3)).await;
+        for _ in 0..3 {
+            assert_eq!(server.request(&incoming()).await.status, 200);
+        }
+        let answer = server.request(&incoming()).await;
+        assert_eq!(answer.status, 429);
+        assert_eq!(answer.refusal().1, "too_fast");
+        let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        server.wait(seconds);
+        assert_eq!(server.request(&incoming()).await.status, 200);
+    }
+
+    async fn a_client_asks_for_no_more_grants_than_it_may_and_uses_up_nobody_elses(database) {
+        let server = Server::with(database, |settings| {
+            settings.grant_requests_per_client = Rate::per_minute("grants-of-client", 2);
+        }).await;
+        // What the client did not sign does not count as its own.
+        let path = format!("/{OPERATOR}");
+        for _ in 0..3 {
+            let forged = server.signed_by(&server.stranger, "POST", &path, None, Some(&incoming())).await;
+            assert_eq!(forged.status, 400);
+        }
+        for _ in 0..2 {
+            assert_eq!(server.request(&incoming()).await.status, 200);
+        }
+        let answer = server.request(&incoming()).await;
+        assert_eq!((answer.status.as_u16(), answer.headers.contains_key("retry-after")), (429, true));
+        let mut other = incoming();
+        other["client"] = json!({"walletAddress": "https://other.example"});
+        let others = server.signed_by(&server.stranger, "POST", &path, None, Some(&other)).await;
+        assert_eq!(others.status, 200);
+    }
+
+    async fn who_looks_for_interactions_is_soon_told_nothing(database) {
+        let server = Server::with_api(database, |_, api| api.failures = Rate::per_minute("failures", 3)).await;
+        let grant = server.outgoing_grant().await;
+        let known = Interaction::of(&grant);
+        let start = |id: &str| format!("/interact/{id}/0123456789ABCDEF?clientName=a&clientUri=b");
+        let look = async |path: &str| call(&server.routers.auth, "GET", path, HeaderMap::new(), String::new()).await;
+        for _ in 0..3 {
+            assert_eq!(look(&start(&known.id)).await.refusal(), refused(400, "unknown_interaction", "unknown interaction"));
+        }
+        assert_eq!(look(&start(&known.id)).await.status, 429);
+        let right = known.start.strip_prefix("http://auth.example").unwrap();
+        assert_eq!(look(right).await.status, 429, "the right one as well");
+        server.wait(60);
+        assert_eq!(look(right).await.status, 302);
+    }
+
+    async fn the_admin_api_has_the_limits_of_the_backends_and_answers_the_stock_introspection_query(database) {
+        let server = Server::with_api(database, |_, api| api.admin.introspection = Introspection::Allowed).await;
+        let ask = async |query: &str| {
+            server.wait_millis(1);
+            let body = json!({"query": query});
+            let signed = signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &signature::canonical(&body));
+            let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
+            (answer.status.as_u16(), answer.json())
+        };
+        let (status, schema) = ask(STOCK).await;
+        assert_eq!(status, 200, "{schema}");
+        assert!(schema["data"]["__schema"]["types"].as_array().unwrap().len() > 10);
+        let aliases: Vec<String> = (0..400).map(|n| format!("a{n}: grants {{ edges {{ cursor }} }}")).collect();
+        let tokens = format!("{{ grants {{ edges {{ {} }} }} }}", "cursor ".repeat(1001));
+        for (query, part) in [
+            (format!("{{ {} }}", aliases.join(" ")), "limit of"),
+            (tokens, "Token limit of 1000 exceeded"),
+            (format!("{{ grants {} cursor {} }}", "{ edges ".repeat(12), "}".repeat(12)), "depth limit of 10"),
+        ] {
+            let (status, answer) = ask(&query).await;
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(status == 400 && message.contains(part), "{status} {message}");
+        }
+    }
+
+    async fn the_operator_is_who_has_its_id_whatever_secret_others_have(database) {
+        let server = Server::on(database).await;
+        let sent = || headers(&[("content-type", "application/json")]);
+        let tell = async |method: &str, path: &str, body: Value| {
+            call(&server.routers.service, method, path, sent(), body.to_string()).await
+        };
+        let words = "apiSecret is the operator's; give the tenant one of its own";
+        let created = tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": OPERATOR_SECRET})).await;
+        assert_eq!(created.refusal(), refused(400, "invalid_request", words));
+        assert_eq!(tell("POST", "/tenant", json!({"id": TENANT, "apiSecret": "s"})).await.status, 204);
+        let changed = tell("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
+        assert_eq!(changed.refusal(), refused(400, "invalid_request", words));
+
+        // A tenant that has it from elsewhere sees its own grants only.
+        let mut tenant = server.auth.get_tenant(TENANT.parse().unwrap()).await.unwrap().unwrap();
+        OPERATOR_SECRET.clone_into(&mut tenant.api_secret);
+        assert_eq!(server.auth.scope_of(&tenant), auth::Scope::Tenant(tenant.id));
+        let operator = server.auth.get_tenant(OPERATOR.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(server.auth.scope_of(&operator), auth::Scope::All);
+    }
+
+    async fn a_consent_page_is_a_web_page(database) {
+        let server = Server::on(database).await;
+        let body = json!({"id": TENANT, "apiSecret": "s", "idpConsentUrl": "javascript:alert(1)"}).to_string();
+        let answer = call(&server.routers.service, "POST", "/tenant", headers(&[("content-type", "application/json")]), body).await;
+        assert_eq!(answer.status, 400);
+    }
+}
+
+/// What `getIntrospectionQuery` of graphql-js writes, and with it most tools.
+const STOCK: &str = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name }
+    types { ...FullType } directives { name description locations args { ...InputValue } } } }
+    fragment FullType on __Type { kind name description
+        fields(includeDeprecated: true) { name description args { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
+        inputFields { ...InputValue } interfaces { ...TypeRef }
+        enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+    fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue }
+    fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+        ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
