@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::incoming_payment::Metadata;
 use crate::quote::Quote;
-use crate::sending::LifecycleError;
 use crate::{InitiatedBy, OutgoingPaymentId, retry};
 
 /// The longest failure text that is kept, in characters: receivers may supply a packet's worth.
@@ -139,6 +138,38 @@ pub enum OutgoingRefused {
     /// It is funded with exactly its debit amount.
     #[error("invalid amount")]
     InvalidAmount,
+}
+
+/// Why a payment cannot be delivered whatever the receiver does; the names are stored as its error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LifecycleError {
+    /// The quote was too old at the first attempt.
+    #[error("QuoteExpired")]
+    QuoteExpired,
+    /// The payment was marked as funded but has no ledger account.
+    #[error("MissingBalance")]
+    MissingBalance,
+    /// The wallet address changed its asset.
+    #[error("SourceAssetConflict")]
+    SourceAssetConflict,
+    /// The receiver's asset is not the quoted one.
+    #[error("DestinationAssetConflict")]
+    DestinationAssetConflict,
+    /// Something is left to deliver but nothing to deliver it with, or the quote does not fit the receiver.
+    #[error("BadState")]
+    BadState,
+    /// The receiver can no longer be paid, and is not paid either.
+    #[error("ReceiverUnavailable")]
+    ReceiverUnavailable,
+    /// The receiver was closed, or paid by others, before anything of this payment arrived.
+    #[error("ReceiverClosed")]
+    ReceiverClosed,
+}
+
+impl From<LifecycleError> for AttemptFailure {
+    fn from(error: LifecycleError) -> Self {
+        Self::fatal(error.to_string())
+    }
 }
 
 /// A failed attempt.

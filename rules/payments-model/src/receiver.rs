@@ -64,6 +64,11 @@ impl ReceiverLocation {
         }
     }
 
+    /// Whether it is in this instance and in the books of `tenant`.
+    pub fn is_of(&self, owner: TenantId) -> bool {
+        matches!(self, Self::Local { tenant: Some(tenant), .. } if *tenant == owner)
+    }
+
     /// Whether it is in this instance.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local { .. })

@@ -6,41 +6,9 @@ use clock::Timestamp;
 use money::Asset;
 
 use crate::local_delivery::debit_for_part_ceil;
-use crate::outgoing_payment::{AttemptFailure, OutgoingPayment};
+use crate::outgoing_payment::{LifecycleError, OutgoingPayment};
 use crate::quote::{IlpQuoteDetails, MethodAmounts, QuoteMethod};
 use crate::receiver::Receiver;
-
-/// Why a payment cannot be delivered whatever the receiver does; the names are stored as its error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LifecycleError {
-    /// The quote was too old at the first attempt.
-    #[error("QuoteExpired")]
-    QuoteExpired,
-    /// The payment was marked as funded but has no ledger account.
-    #[error("MissingBalance")]
-    MissingBalance,
-    /// The wallet address changed its asset.
-    #[error("SourceAssetConflict")]
-    SourceAssetConflict,
-    /// The receiver's asset is not the quoted one.
-    #[error("DestinationAssetConflict")]
-    DestinationAssetConflict,
-    /// Something is left to deliver but nothing to deliver it with, or the quote does not fit the receiver.
-    #[error("BadState")]
-    BadState,
-    /// The receiver can no longer be paid, and is not paid either.
-    #[error("ReceiverUnavailable")]
-    ReceiverUnavailable,
-    /// The receiver was closed, or paid by others, before anything of this payment arrived.
-    #[error("ReceiverClosed")]
-    ReceiverClosed,
-}
-
-impl From<LifecycleError> for AttemptFailure {
-    fn from(error: LifecycleError) -> Self {
-        Self::fatal(error.to_string())
-    }
-}
 
 /// What an attempt has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +68,7 @@ pub fn next_step(
         return Err(LifecycleError::BadState);
     }
     match &quote.method {
-        QuoteMethod::Local if receiver.location.is_local() => {
+        QuoteMethod::Local if receiver.location.is_of(quote.tenant_id) => {
             let quoted = MethodAmounts { debit: quote.debit_amount_minus_fees, receive: quote.receive_amount.value };
             let debit = debit_for_part_ceil(quoted, receive).min(left);
             if debit == 0 {
@@ -146,7 +114,7 @@ mod tests {
         Receiver {
             url: payment.quote.receiver.clone(),
             location: if local {
-                ReceiverLocation::Local { tenant: None, id: Uuid::from_u128(9).into() }
+                ReceiverLocation::Local { tenant: Some(payment.quote.tenant_id), id: Uuid::from_u128(9).into() }
             } else {
                 ReceiverLocation::Remote(payment.quote.receiver.parse().unwrap())
             },
@@ -229,6 +197,17 @@ mod tests {
         assert_eq!(step(&payment, 0, foreign), Err(LifecycleError::DestinationAssetConflict));
         let spent = over_ilp(sending(1, Progress { debited: 103, delivered: 0 }), DETAILS);
         assert_eq!(step(&spent, 103, receiver(&spent, 0)), Err(LifecycleError::BadState));
+    }
+
+    #[test]
+    fn a_receiver_of_another_tenant_is_not_paid_in_one_movement() {
+        let payment = fresh();
+        let mut foreign = receiver(&payment, 0);
+        foreign.location =
+            ReceiverLocation::Local { tenant: Some(Uuid::from_u128(77).into()), id: Uuid::from_u128(9).into() };
+        assert_eq!(step(&payment, 0, foreign.clone()), Err(LifecycleError::BadState));
+        let over_ilp = over_ilp(fresh(), DETAILS);
+        assert!(matches!(step(&over_ilp, 0, foreign), Ok(NextStep::PayOverIlp { .. })));
     }
 
     #[test]

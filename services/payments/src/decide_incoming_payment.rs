@@ -84,9 +84,10 @@ impl Payments {
         let unit = self.begin().await?;
         let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let found = found.filter(|payment| payment.deleted_at().is_none());
-        let changed = change(found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?)?;
+        let changed = found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?.try_map(change)?;
         unit.tenant(tenant).update_incoming_payment(&changed).await?;
         unit.transaction().wake_on_commit(DECISIONS);
+        let changed = changed.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.forget(id);
         Ok(changed)

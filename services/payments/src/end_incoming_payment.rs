@@ -49,9 +49,11 @@ impl Payments {
         let unit = self.begin().await?;
         let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let found = found.filter(|payment| payment.deleted_at().is_none());
-        let mut payment = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?.complete(now)?;
+        let found = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
+        let mut payment = found.try_map(|payment| payment.complete(now))?;
         announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
         unit.tenant(tenant).update_incoming_payment(&payment).await?;
+        let payment = payment.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.count_end(&payment, total);
         self.ended(id).await;
@@ -78,14 +80,15 @@ impl Payments {
         let now = self.now();
         let unit = self.begin().await?;
         let found = unit.every_tenant().locked_incoming_payment(id).await?;
-        let Some(payment) = found.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
+        let Some(payment) = found.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
         if now < payment.expires_at {
             return Ok(Done::RunAgain(payment.expires_at));
         }
-        let mut payment = payment.expire(total, now)?;
+        let mut payment = payment.try_map(|payment| payment.expire(total, now))?;
         announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
         unit.every_tenant().update_incoming_payment(&payment).await?;
         job.complete(unit.transaction()).await?;
+        let payment = payment.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.count_end(&payment, total);
         self.ended(id).await;

@@ -125,7 +125,8 @@ impl Payments {
                 unit.every_tenant().discard_held_grant(&held, self.now()).await?;
                 unit.commit().await?;
                 // Another process may have renewed it meanwhile.
-                let other = self.store().every_tenant().held_grant(&held.auth_server, &held.access_type, wanted).await?;
+                let other =
+                    self.store().every_tenant().held_grant(&held.auth_server, &held.access_type, wanted).await?;
                 Ok(other.filter(|other| !self.runs_out(other)))
             }
         }

@@ -102,11 +102,15 @@ impl LiveReceivers {
         }
         let now = self.0.clock.now();
         let unit = self.0.store.begin().await?;
-        let Some(before) = unit.every_tenant().locked_incoming_payment(id).await? else { return Ok(()) };
-        let mut payment = before.clone().credited(total, now);
+        let Some(locked) = unit.every_tenant().locked_incoming_payment(id).await? else { return Ok(()) };
+        let before = (*locked).clone();
+        let mut payment = locked.map(|payment| payment.credited(total, now));
         announce(&self.0.webhooks, &unit, &mut payment, total, now, &*self.0.entropy).await?;
-        if payment != before {
+        if *payment != before {
             unit.every_tenant().update_incoming_payment(&payment).await?;
+        }
+        let payment = payment.into_inner();
+        if payment != before {
             unit.commit().await?;
         }
         if before.is_open() && !payment.is_open() {

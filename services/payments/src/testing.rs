@@ -12,7 +12,7 @@ use connector::{
 };
 use http_signatures::{Signer, SigningKey};
 use jobs::{Settings, Worker};
-use ledger::{Ledger, MemoryLedger, TransferId};
+use ledger::{Ledger, MemoryLedger};
 use money::{Asset, AssetAmount};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
@@ -366,10 +366,8 @@ impl Node {
 
     pub(crate) async fn fund(&self, id: OutgoingPaymentId) {
         let found = self.outgoing_payment(id).await;
-        let created = self.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCreated).await.unwrap();
-        let transfer = TransferId::from(created.id.as_uuid());
-        let amount = found.payment.quote.debit_amount;
-        self.payments.fund_outgoing_payment(OPERATOR.tenant, id, amount, transfer, None).await.unwrap();
+        let (tenant, amount) = (found.payment.quote.tenant_id, found.payment.quote.debit_amount);
+        self.payments.fund_outgoing_payment(tenant, id, amount, None).await.unwrap();
     }
 
     pub(crate) async fn outgoing_payment(&self, id: OutgoingPaymentId) -> SentPayment {
@@ -386,6 +384,11 @@ impl Node {
         // A lease that has run out as soon as its holder is gone.
         let settings = Settings { lease: Duration::from_millis(200), ..Settings::default() };
         Worker::new(database, self.clock.clone(), self.parts.entropy.clone(), queue, handler, settings)
+    }
+
+    /// Lets the wire lead back to this node, where its packets come in with `token`.
+    pub(crate) fn loop_wire(&self, token: &str) {
+        *self.wire.far_end.lock().unwrap() = Some((self.connector.clone(), token.to_owned()));
     }
 
     /// Credits an incoming payment in the ledger alone, as a process does that dies right afterwards.
