@@ -254,7 +254,8 @@ on_each_database! {
         let failed = node.outgoing_payment(id).await.payment;
         assert_eq!((failed.state.as_str(), failed.error()), ("FAILED", Some("QuoteExpired")));
         let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
-        assert_eq!((&told.data["error"], &told.data["balance"]), (&"QuoteExpired".into(), &"0".into()));
+        assert_eq!(told.data["error"], "QuoteExpired");
+        assert_eq!(told.data["balance"], "0");
         assert_eq!(told.withdrawal, None);
         let late = node.payments.fund_outgoing_payment(TENANT, id, 1000, None).await;
         assert!(matches!(late, Err(FundOutgoingPaymentError::WrongState)));
