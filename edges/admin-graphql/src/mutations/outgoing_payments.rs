@@ -1,4 +1,4 @@
-//! Outgoing payments and their funds (admin-graphql sections 9.8 and 9.10).
+//! Outgoing payments and their funds.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::{NewOutgoingPayment, NewQuote, PaymentOf};
