@@ -2,6 +2,7 @@
 //! what each lets the other owe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector::{DirectorySnapshot, PeerRecord, TenantRecord};
 use ledger::AccountId;
@@ -175,6 +176,20 @@ on_each_database! {
         assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 600), "{sent:?}");
         assert_eq!(there.balance(far.id).await, 400);
         assert_eq!(there.balance(there.dollars.id).await, u128::from(LIQUIDITY), "its own liquidity is untouched");
+    }
+
+    async fn no_more_reaches_a_tenant_from_another_than_it_lets_that_one_owe(database) {
+        let there = Neighbours::open(database, "USD").await;
+        let far = there.become_peers(1_000).await;
+        let id = there.node.outgoing(&there.receiver(1_200).await, QuoteRequest::ReceiverRemainder).await;
+        there.node.fund(id).await;
+        // The sender goes on trying for a while; the ledger lets through what is left of the limit and no more.
+        let trying = tokio::time::timeout(Duration::from_secs(2), there.node.send_due()).await;
+        assert!(trying.is_err());
+        let owed = there.balance(far.id).await;
+        assert!(owed <= 1_000, "{owed}");
+        assert_eq!(there.balance(there.dollars.id).await, u128::from(LIQUIDITY), "its own liquidity is untouched");
+        assert_eq!(there.node.outgoing_payment(id).await.payment.state.as_str(), "SENDING");
     }
 
     async fn a_conversion_between_tenants_is_made_by_the_one_who_receives_at_its_own_rates(database) {
