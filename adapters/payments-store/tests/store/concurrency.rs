@@ -121,7 +121,7 @@ on_each_database! {
         for round in 0..ROUNDS {
             let name = Some(format!("Bob {round}"));
             tokio::join!(
-                changed!(store, locked_peer(peer.id), update_peer, |row| row.name = name.clone()),
+                changed!(store, locked_peer(peer.id), update_peer, |row| row.name.clone_from(&name)),
                 changed!(store, locked_peer(peer.id), update_peer, |row| row.liquidity_threshold = Some(round)),
             );
             let found = store.tenant(OPERATOR).peer(peer.id).await.unwrap().unwrap();
@@ -172,9 +172,9 @@ on_each_database! {
         for round in 0..ROUNDS {
             let name = Some(format!("Ann {round}"));
             tokio::join!(
-                changed!(store, locked_wallet_address(id), update_wallet_address, |row| row.public_name = name.clone()),
+                changed!(store, locked_wallet_address(id), update_wallet_address, |row| row.public_name.clone_from(&name)),
                 changed!(store, locked_wallet_address(id), update_wallet_address, |row| {
-                    row.deactivated_at = Some(at(round))
+                    row.deactivated_at = Some(at(round));
                 }),
                 announce(round),
                 replace(2 * round),
@@ -231,7 +231,7 @@ on_each_database! {
             tokio::join!(
                 changed!(store, locked_incoming_payment(id), update_incoming_payment, |row| row.announced_amount = round),
                 changed!(store, locked_incoming_payment(id), update_incoming_payment, |row| {
-                    row.metadata = Some(note.clone())
+                    row.metadata = Some(note.clone());
                 }),
             );
             let found = store.tenant(OPERATOR).incoming_payment(id).await.unwrap().unwrap();
@@ -240,10 +240,10 @@ on_each_database! {
             let failed = OutgoingState::Failed { error: "x".into(), sent: round };
             tokio::join!(
                 changed!(store, locked_outgoing_payment(sent.id()), update_outgoing_payment, |row| {
-                    row.state = failed.clone()
+                    row.state = failed.clone();
                 }),
                 changed!(store, locked_outgoing_payment(sent.id()), update_outgoing_payment, |row| {
-                    row.metadata = Some(note.clone())
+                    row.metadata = Some(note.clone());
                 }),
             );
             let found = store.tenant(OPERATOR).outgoing_payment(sent.id()).await.unwrap().unwrap();
