@@ -4,6 +4,7 @@
 
 mod connect;
 mod error;
+mod locked;
 mod migrate;
 mod transaction;
 mod wake;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::Error;
+pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
 pub use transaction::WriteTransaction;

@@ -213,8 +213,10 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Records how far a delivery has come.
-    pub async fn update_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
+    /// Records the one attempt that took a pending delivery to `delivery`.
+    ///
+    /// It is an error if another attempt was recorded meanwhile.
+    pub async fn note_delivery_attempt(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
         let row = delivery_row::ActiveModel {
             attempts: Set(i64::from(delivery.attempts)),
             status_code: Set(delivery.status_code.map(i32::from)),
@@ -222,8 +224,12 @@ impl Scope<'_, WriteTransaction> {
             updated_at: Set(now.as_millis()),
             ..Default::default()
         };
-        let update = delivery_row::Entity::update_many().set(row).filter(self.deliveries_within());
-        let update = update.filter(delivery_row::Column::Id.eq(delivery.id.as_uuid()));
+        let update = delivery_row::Entity::update_many()
+            .set(row)
+            .filter(self.deliveries_within())
+            .filter(delivery_row::Column::Id.eq(delivery.id.as_uuid()))
+            .filter(delivery_row::Column::State.eq(DeliveryState::Pending.as_str()))
+            .filter(delivery_row::Column::Attempts.eq(i64::from(delivery.attempts) - 1));
         must_be_one(update.exec(self.connection).await?.rows_affected, "webhook_deliveries", delivery.id)
     }
 }

@@ -226,7 +226,9 @@ impl From<p::CreateQuoteError> for Refusal {
             E::Unavailable(cause) => return Self::internal(cause),
             E::UnknownWalletAddress => Code::NotFound,
             E::InactiveWalletAddress => Code::Inactive,
-            E::InvalidAmount | E::InvalidReceiver | E::NonPositiveReceiveAmount { .. } => Code::BadUserInput,
+            E::InvalidAmount | E::InvalidReceiver | E::TenantsNotPeered | E::NonPositiveReceiveAmount { .. } => {
+                Code::BadUserInput
+            }
             E::CouldNotFetchRates | E::Path { .. } => Code::Internal,
         };
         let refusal = Self::new(error.to_string(), code);

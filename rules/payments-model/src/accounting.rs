@@ -95,6 +95,12 @@ impl LedgerAsset {
         NewTransfer::single(id, self.settlement_account(), to, amount.into(), self.ledger, DEPOSIT)
     }
 
+    /// A deposit of nothing. It uses up `id`, so that no deposit of this name can be made any more; if one was made
+    /// before, the ledger answers that `id` exists with another amount.
+    pub fn forgone_deposit(&self, id: TransferId, to: AccountId) -> NewTransfer {
+        self.deposit(id, to, 0)
+    }
+
     /// A withdrawal; `timeout_seconds` 0 makes it at once, otherwise it is pending for that long.
     pub fn withdrawal(&self, id: TransferId, from: AccountId, amount: u64, timeout_seconds: u32) -> NewTransfer {
         let transfer = NewTransfer::single(id, from, self.settlement_account(), amount.into(), self.ledger, WITHDRAWAL);

@@ -15,7 +15,7 @@ use crate::{IncomingPaymentId, TenantId};
 
 const COLLECTION: &str = "incoming-payments";
 
-/// Where an incoming payment lives, read from its URL (payments section 3.1).
+/// Where an incoming payment lives, read from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverLocation {
     /// In this instance.
@@ -64,6 +64,11 @@ impl ReceiverLocation {
         }
     }
 
+    /// Whether it is in this instance and in the books of `tenant`.
+    pub fn is_of(&self, owner: TenantId) -> bool {
+        matches!(self, Self::Local { tenant: Some(tenant), .. } if *tenant == owner)
+    }
+
     /// Whether it is in this instance.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local { .. })
@@ -89,7 +94,7 @@ impl fmt::Debug for IlpMethod {
     }
 }
 
-/// A resolved incoming payment, here or elsewhere (payments section 3).
+/// A resolved incoming payment, here or elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receiver {
     /// Its URL, as its server names it.

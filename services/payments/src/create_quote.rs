@@ -1,4 +1,4 @@
-//! Creating a quote (payments section 5.1).
+//! Creating a quote: what a payment would cost and deliver. No money moves.
 
 use clock::Timestamp;
 use money::{AssetAmount, Ratio};
@@ -46,6 +46,12 @@ pub enum CreateQuoteError {
     /// The two assets cannot be converted now.
     #[error("could not convert between assets")]
     CouldNotFetchRates,
+    /// The receiver is another tenant's of this instance, and no peering leads there.
+    #[error(
+        "the receiver belongs to another tenant of this instance; tenants pay each other as peers: each creates the \
+         other's ILP address as a peer, with liquidity for as much as it lets the other owe"
+    )]
+    TenantsNotPeered,
     /// The path to the receiver cannot be paid over; the code says why, as payments name it.
     #[error("the receiver cannot be paid over Interledger now: {code}")]
     Path {
@@ -82,6 +88,8 @@ pub(crate) enum MethodError {
     CouldNotFetchRates,
     #[error("invalid amount")]
     TooLarge,
+    #[error("the two tenants are no peers")]
+    TenantsNotPeered,
     #[error("{0}")]
     Path(String),
     #[error(transparent)]
@@ -125,7 +133,9 @@ impl Payments {
         let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
         let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
-        let offered = if receiver.location.is_local() {
+        // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
+        // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
+        let offered = if receiver.location.is_of(tenant) {
             self.quote_locally(&address, &receiver, plan.target).await
         } else {
             self.quote_over_ilp(&address, &receiver, plan.target).await
@@ -185,6 +195,7 @@ fn refusal(error: MethodError, plan: &QuotePlan, address: &WalletAddress) -> Cre
         }
         MethodError::CouldNotFetchRates => CreateQuoteError::CouldNotFetchRates,
         MethodError::TooLarge => CreateQuoteError::InvalidAmount,
+        MethodError::TenantsNotPeered => CreateQuoteError::TenantsNotPeered,
         MethodError::Path(code) => CreateQuoteError::Path { code },
         MethodError::Unavailable(error) => CreateQuoteError::Unavailable(error),
     }

@@ -101,7 +101,8 @@ impl LiveReceivers {
             let now = self.0.clock.now();
             let unit = self.0.store.begin().await?;
             let locked = unit.every_tenant().locked_incoming_payment(id).await?;
-            let Some(before) = locked else { return Ok(found.received) };
+            let Some(locked) = locked else { return Ok(found.received) };
+            let before = (*locked).clone();
             if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
                 // Its end is told with a total that is final, so first nothing more may come.
                 drop(unit);
@@ -109,14 +110,17 @@ impl LiveReceivers {
                 found = InLedger { received, left: Some(0) };
                 continue;
             }
-            let mut payment = before.clone().credited(found.received, now);
+            let mut payment = locked.map(|payment| payment.credited(found.received, now));
             announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
             let ended = before.is_open() && !payment.is_open();
             if ended {
                 jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
             }
-            if payment != before {
+            if *payment != before {
                 unit.every_tenant().update_incoming_payment(&payment).await?;
+            }
+            let payment = payment.into_inner();
+            if payment != before {
                 unit.commit().await?;
             }
             if ended {

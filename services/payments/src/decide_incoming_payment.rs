@@ -75,14 +75,17 @@ impl Payments {
         let unit = self.begin().await?;
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?.ok_or(Refused::UnknownPayment)?;
         if total > 0 {
-            let completed = locked.complete(self.now())?;
+            let completed = locked.try_map(|payment| payment.complete(self.now()))?;
             jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
-            self.write_end(unit, completed, total).await?;
+            let completed = self.write_end(&unit, completed, total).await?;
+            unit.commit().await?;
+            self.tell_end(&completed, total);
             return Err(Refused::WrongState);
         }
-        let cancelled = locked.cancel(reason, self.now())?;
+        let cancelled = locked.try_map(|payment| payment.cancel(reason, self.now()))?;
         unit.tenant(tenant).update_incoming_payment(&cancelled).await?;
         unit.transaction().wake_on_commit(DECISIONS);
+        let cancelled = cancelled.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.forget(id);
         Ok(cancelled)
@@ -109,9 +112,10 @@ impl Payments {
         let unit = self.begin().await?;
         let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let found = found.filter(|payment| payment.deleted_at().is_none());
-        let changed = change(found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?)?;
+        let changed = found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?.try_map(change)?;
         unit.tenant(tenant).update_incoming_payment(&changed).await?;
         unit.transaction().wake_on_commit(DECISIONS);
+        let changed = changed.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.forget(id);
         Ok(changed)

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jobs::{Done, Failure, Handler, Job};
 use payments_model::incoming_payment::IncomingRefused;
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
-use payments_store::Unit;
+use payments_store::{Locked, Unit};
 
 use crate::incoming_events::announce;
 use crate::ledger_totals::amount_of;
@@ -58,9 +58,12 @@ impl Payments {
         let unit = self.begin().await?;
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
-        let completed = locked.complete(self.now())?;
+        let completed = locked.try_map(|payment| payment.complete(self.now()))?;
         jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
-        Ok(self.write_end(unit, completed, total).await?)
+        let completed = self.write_end(&unit, completed, total).await?;
+        unit.commit().await?;
+        self.tell_end(&completed, total);
+        Ok(completed)
     }
 
     /// What was credited to an incoming payment for good.
@@ -71,17 +74,19 @@ impl Payments {
     /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
     pub(crate) async fn write_end(
         &self,
-        unit: Unit,
-        mut ended: IncomingPayment,
+        unit: &Unit,
+        mut ended: Locked<'_, IncomingPayment>,
         total: u64,
     ) -> Result<IncomingPayment, payments_store::Error> {
-        let (parts, now) = (&self.0.parts, self.now());
-        announce(&parts.webhooks, &unit, &mut ended, total, now, self.entropy()).await?;
+        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy()).await?;
         unit.every_tenant().update_incoming_payment(&ended).await?;
-        unit.commit().await?;
-        parts.receivers.count_end(&ended, total);
-        parts.receivers.forget(ended.id);
-        Ok(ended)
+        Ok(ended.into_inner())
+    }
+
+    /// Lets this process know of an end that was written and committed.
+    pub(crate) fn tell_end(&self, ended: &IncomingPayment, total: u64) {
+        self.0.parts.receivers.count_end(ended, total);
+        self.0.parts.receivers.forget(ended.id);
     }
 
     async fn expire(&self, job: &Job) -> Result<Done, Failure> {
@@ -94,10 +99,12 @@ impl Payments {
         let total = expectations::close(self.ledger(), &found).await?;
         let unit = self.begin().await?;
         let locked = unit.every_tenant().locked_incoming_payment(id).await?;
-        let Some(locked) = locked.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
-        let expired = locked.expire(total, self.now())?;
+        let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
+        let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
         job.complete(unit.transaction()).await?;
-        self.write_end(unit, expired, total).await?;
+        let expired = self.write_end(&unit, expired, total).await?;
+        unit.commit().await?;
+        self.tell_end(&expired, total);
         Ok(Done::Settled)
     }
 

@@ -66,4 +66,6 @@ mod held_grant_tests;
 #[cfg(test)]
 mod life_tests;
 #[cfg(test)]
+mod tenant_tests;
+#[cfg(test)]
 mod testing;

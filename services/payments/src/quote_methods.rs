@@ -1,5 +1,6 @@
-//! What the two ways of delivering a payment offer: within this instance, and over Interledger
-//! (payments sections 6.1 and 6.3).
+//! What the two ways of delivering a payment offer: within a tenant's books, and over Interledger.
+//!
+//! Not the choice between them, and no money: a probe's packets cannot be fulfilled.
 
 use std::sync::Arc;
 
@@ -47,6 +48,10 @@ impl Payments {
         let (source, destination) = (&address.asset.asset, &receiver.asset);
         let external = self.external_rate(address.tenant_id, source, destination).await?;
         let path_to = ilp_destination(receiver).map_err(|message| MethodError::Path(message.to_owned()))?;
+        let connector = &self.0.parts.connector;
+        if receiver.location.is_local() && !connector.has_way(address.tenant_id, path_to.address.as_ref()) {
+            return Err(MethodError::TenantsNotPeered);
+        }
         // With nothing left to send the path is probed all the same, to tell how much would be needed.
         let asked = match target {
             MethodTarget::Send(0) => Target::Send(1),

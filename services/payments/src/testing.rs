@@ -14,7 +14,7 @@ use connector::{
 use database::Dialect;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Settings, Worker};
-use ledger::{Ledger, MemoryLedger, TransferId};
+use ledger::{Ledger, MemoryLedger};
 use ledger_sql::SqlLedger;
 use money::{Asset, AssetAmount};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -439,10 +439,8 @@ impl Node {
 
     pub(crate) async fn fund(&self, id: OutgoingPaymentId) {
         let found = self.outgoing_payment(id).await;
-        let created = self.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCreated).await.unwrap();
-        let transfer = TransferId::from(created.id.as_uuid());
-        let amount = found.payment.quote.debit_amount;
-        self.payments.fund_outgoing_payment(OPERATOR.tenant, id, amount, transfer, None).await.unwrap();
+        let (tenant, amount) = (found.payment.quote.tenant_id, found.payment.quote.debit_amount);
+        self.payments.fund_outgoing_payment(tenant, id, amount, None).await.unwrap();
     }
 
     pub(crate) async fn outgoing_payment(&self, id: OutgoingPaymentId) -> SentPayment {
@@ -457,6 +455,11 @@ impl Node {
     pub(crate) fn worker(&self, queue: &str, handler: Arc<dyn jobs::Handler>) -> Worker {
         // A lease that has run out as soon as its holder is gone.
         worker_of(&self.parts, queue, handler, Duration::from_millis(200))
+    }
+
+    /// Lets the wire lead back to this node, where its packets come in with `token`.
+    pub(crate) fn loop_wire(&self, token: &str) {
+        *self.wire.far_ends.lock().unwrap() = VecDeque::from([(self.connector.clone(), token.to_owned())]);
     }
 
     /// Credits an incoming payment in the ledger alone, as a process does that dies right afterwards.

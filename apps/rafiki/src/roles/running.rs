@@ -142,7 +142,14 @@ async fn one_signal() {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies};
+
     use super::*;
+
+    fn serving() -> Serving {
+        let admission = Admission::new(ConnectionLimits::default());
+        Serving { deadlines: Deadlines::default(), admission, proxies: Proxies::None }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn stores_close_only_when_what_is_under_way_has_ended() {
@@ -152,7 +159,7 @@ mod tests {
             move || order.lock().unwrap().push(what)
         };
         let (packets, stores) = (note("packets"), note("stores"));
-        let mut running = Running::new("test", Serving::default());
+        let mut running = Running::new("test", serving());
         running.on_close(async move { stores() });
         running.drain(Duration::from_secs(40), async move {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -165,7 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_never_ends_is_given_up_after_its_time() {
         let begin = tokio::time::Instant::now();
-        let mut running = Running::new("test", Serving::default());
+        let mut running = Running::new("test", serving());
         running.drain(Duration::from_secs(40), std::future::pending());
         running.drain(Duration::from_secs(3), std::future::pending());
         running.work(|_| std::future::pending());

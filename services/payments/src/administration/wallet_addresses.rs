@@ -114,6 +114,8 @@ impl Administration {
         };
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
+        let asset = scope.locked_asset(created.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
+        asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
         scope.insert_wallet_address(&created).await.map_err(|error| {
             if error.is_unique_violation() { CreateWalletAddressError::Duplicate } else { error.into() }
         })?;
@@ -133,7 +135,7 @@ impl Administration {
         let now = self.now();
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
-        let mut changed = scope.wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
+        let mut changed = scope.locked_wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
         if let Some(name) = change.public_name {
             changed.public_name = name;
         }
@@ -150,6 +152,7 @@ impl Administration {
         if let Some(properties) = change.additional_properties {
             scope.replace_additional_properties(id, &cleaned(properties), &*self.entropy).await?;
         }
+        let changed = changed.into_inner();
         unit.commit().await?;
         Ok(changed)
     }
