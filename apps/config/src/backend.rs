@@ -52,7 +52,8 @@ pub struct Backend {
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`.
     pub spsp: bool,
-    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
+    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, whose data every published sender reads. `false` refuses
+    /// with F04 and F05, as Rafiki 2.4 does.
     pub stream_legacy_rejects: bool,
     /// `LISTEN_ADDRESS` all listeners bind to.
     pub listen_address: std::net::IpAddr,
@@ -295,7 +296,7 @@ impl Backend {
             trust_proxy: r.flag("TRUST_PROXY", false),
             signatures: Signatures::read(r),
             spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
-            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", false),
+            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", true),
             listen_address: read_listen_address(r),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             two_phase_timeout: Duration::from_secs(r.number("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", 5, 1..=86_400)),

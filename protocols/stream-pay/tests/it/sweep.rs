@@ -182,6 +182,7 @@ macro_rules! drive {
             match $machine.poll_prepare(now, &entropy) {
                 Poll::Send(packet) => {
                     $packets += 1;
+                    assert!($packets < 2_000, "{:?} does not end: {:?}", $case, $machine);
                     let reply = $case.reply($end, &packet.packet, now);
                     if std::env::var("SWEEP_SHOW").is_ok() { let a=Prepare::parse(&packet.packet).unwrap().amount; eprintln!("{now:?} {a} -> {:?} {}", $case.pass(a), format!("{:?}", $machine).split("rates:").last().unwrap()); }
                     $machine.handle_reply(now, packet.sequence, &reply);
