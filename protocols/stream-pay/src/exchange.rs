@@ -262,7 +262,9 @@ impl Exchange {
     /// Gives whether the limit has changed.
     fn learn_limit(&mut self, settled: &Settled) -> Result<bool, PaymentError> {
         let sent = settled.packet.source_amount;
-        if settled.authentic {
+        // A probe that is worth nothing somewhere was not too large on the way there, and goes no further.
+        let is_probe = settled.packet.fulfillment.is_none();
+        if settled.authentic || (is_probe && settled.is_worthless()) {
             self.limit.acknowledged(sent);
         }
         match settled.verdict {

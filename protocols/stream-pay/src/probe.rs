@@ -89,9 +89,6 @@ impl RateProbe {
             return Poll::Done(Err(error));
         }
         if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.is_done() {
-            if self.arrivals.get(&LARGEST) == Some(&0) {
-                return Poll::Done(Err(PaymentError::InsufficientExchangeRate));
-            }
             self.plan_round();
         }
         if self.is_done() && (self.queue.is_empty() || self.exchange.limit.is_unknown()) {
