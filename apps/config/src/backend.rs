@@ -493,6 +493,14 @@ mod tests {
     }
 
     #[test]
+    fn refusals_of_stream_packets_are_those_that_every_sender_reads_unless_told_otherwise() {
+        let mut environment = Environment::of(REQUIRED);
+        assert!(Backend::from_environment(&environment).unwrap().stream_legacy_rejects);
+        environment.set("STREAM_LEGACY_REJECTS", "false");
+        assert!(!Backend::from_environment(&environment).unwrap().stream_legacy_rejects);
+    }
+
+    #[test]
     fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
         let backend = Backend::from_environment(&Environment::of(REQUIRED)).unwrap();
         assert_eq!(

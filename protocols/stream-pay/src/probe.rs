@@ -91,7 +91,10 @@ impl RateProbe {
         if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.is_done() {
             self.plan_round();
         }
-        if self.is_done() && (self.queue.is_empty() || self.exchange.limit.is_unknown()) {
+        // A path without maximum needs no other answer than the one to the greatest probe.
+        let answered = self.queue.is_empty() && (!self.tried_largest || self.exchange.outstanding() == 0);
+        let is_enough = self.exchange.limit.is_unknown() && !self.tried_largest;
+        if self.is_done() && (answered || is_enough) {
             return Poll::Done(Ok(self.estimate()));
         }
         if now >= deadline {

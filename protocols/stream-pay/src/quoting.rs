@@ -180,12 +180,10 @@ impl Quoting {
 
     /// The rate of a path with coarse units shows best at the least amount that arrives as much as the largest packet.
     fn look_for_better_rate(&self) -> Known<()> {
-        if self.probe.exchange.limit.is_unknown() {
-            self.arrival(LARGEST)?;
-        }
-        let (_, arrived) = self.probe.arrivals.last_key_value().map_or((0, 0), |(amount, arrived)| (*amount, *arrived));
+        let path = self.probe.estimate();
+        let arrived = self.arrival(path.max_packet_amount.min(LARGEST))?;
         if arrived > 0 {
-            self.least_for(arrived, &self.probe.estimate())?;
+            self.least_for(arrived, &path)?;
         }
         Ok(())
     }
