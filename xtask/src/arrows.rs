@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 17] = [
+const SAME_FLOOR: [(&str, &[&str]); 22] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -26,6 +26,11 @@ const SAME_FLOOR: [(&str, &[&str]); 17] = [
     ("token-introspection", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
     ("payments", &["connector", "webhooks"]),
+    ("open-payments-api", &["http-kit"]),
+    ("ilp-api", &["http-kit"]),
+    ("admin-graphql", &["http-kit"]),
+    ("auth-api", &["http-kit"]),
+    ("wallet", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),

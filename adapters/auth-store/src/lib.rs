@@ -44,7 +44,8 @@ impl AuthStore {
     }
 
     /// Whether the database answers.
-    pub async fn is_answering(&self) -> bool {
-        self.database.reader().execute_unprepared("SELECT 1").await.is_ok()
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.database.reader().execute_unprepared("SELECT 1").await?;
+        Ok(())
     }
 }

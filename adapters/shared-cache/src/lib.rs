@@ -3,6 +3,7 @@
 //! Not a database: everything here has a life time and may be lost; nothing here decides who owns money.
 
 mod in_process;
+mod limiter;
 mod redis_cache;
 mod wakers;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use in_process::{InProcessCache, InProcessLimits};
+pub use limiter::{Limiter, Lockout, Rate, TooMany};
 pub use redis_cache::{RedisCache, RedisSettings, RedisTls};
 
 /// How often a waiter looks again although nobody called it, in case a notification was lost.

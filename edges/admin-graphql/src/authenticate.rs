@@ -5,6 +5,7 @@
 use admin_client::signature;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use http_kit::graphql;
 use payments::administration::Caller;
 use payments_model::TenantId;
 
@@ -25,6 +26,22 @@ pub(crate) enum Unauthenticated {
     Database(#[from] payments_store::Error),
     #[error(transparent)]
     Cache(#[from] shared_cache::CacheError),
+}
+
+impl From<Unauthenticated> for graphql::Unauthenticated {
+    fn from(why: Unauthenticated) -> Self {
+        match why {
+            Unauthenticated::Database(_) | Unauthenticated::Cache(_) => {
+                let error = &why as &dyn std::error::Error;
+                tracing::error!(error, "an Admin API request could not be authenticated");
+                Self::Unavailable
+            }
+            why => {
+                tracing::debug!(%why, "an Admin API request was not authenticated");
+                Self::Unauthorized
+            }
+        }
+    }
 }
 
 /// The tenant that signed `body`.

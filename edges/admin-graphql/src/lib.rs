@@ -9,7 +9,6 @@ mod authenticate;
 mod errors;
 mod http;
 mod idempotency;
-mod limits;
 mod mutations;
 mod queries;
 mod scalars;

@@ -9,11 +9,7 @@ use crate::queries::Query;
 pub(crate) type AdminSchema = Schema<Query, Mutation, EmptySubscription>;
 
 pub(crate) fn schema(parts: &AdminApiParts) -> AdminSchema {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription).data(parts.clone());
-    if !parts.settings.introspection {
-        builder = builder.disable_introspection();
-    }
-    builder.finish()
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription).data(parts.clone()).finish()
 }
 
 /// The schema in its definition language, for comparison with the published one.

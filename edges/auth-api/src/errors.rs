@@ -11,6 +11,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use gnap::{ErrorBody, ErrorCode, InvalidBody};
 use http::StatusCode;
+use http_kit::BodyError;
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,16 @@ pub(crate) async fn not_found() -> ApiError {
 impl From<InvalidBody> for ApiError {
     fn from(error: InvalidBody) -> Self {
         Self::bad_request(error)
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let problem = match error {
+            BodyError::TooLarge => "request entity too large".to_owned(),
+            BodyError::TooSlow | BodyError::Broken => error.to_string(),
+        };
+        Self::schema(error.status(), problem)
     }
 }
 

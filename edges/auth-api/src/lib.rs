@@ -6,7 +6,6 @@
 mod admin;
 mod body;
 mod continuation;
-mod cors;
 mod errors;
 mod grants;
 mod interact;
@@ -23,20 +22,21 @@ use std::sync::Arc;
 
 use auth::Auth;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::Response;
 use axum::routing::{get, post};
-use http::StatusCode;
+use http_kit::graphql::{self, Endpoint};
+use http_kit::open_to_every_origin;
 use http_signatures::TargetOrigin;
 
 use crate::admin::AdminSchema;
-pub use crate::admin::{AdminSettings, Introspection, schema_definition};
+pub use crate::admin::{AdminSettings, schema_definition};
 use crate::errors::not_found;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
 
 /// The largest body accepted, in octets.
-const BODY_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
 
 /// What the listeners need to know besides the service.
 #[derive(Clone)]
@@ -72,20 +72,20 @@ struct Api {
     origin: TargetOrigin,
     sessions: Arc<Sessions>,
     admin: Arc<AdminSettings>,
-    schema: AdminSchema,
+    endpoint: Endpoint<AdminSchema>,
 }
 
 /// The routers of an authorization server.
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
     let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
-    let schema = admin::build(settings.admin.introspection);
+    let endpoint = Endpoint::new(admin::build(auth.clone()), settings.admin.introspection);
     let api = Api {
         auth,
         origin: settings.target_origin,
         sessions: Arc::new(sessions),
         admin: Arc::new(settings.admin),
-        schema,
+        endpoint,
     };
     let client_facing = Router::new()
         .route("/healthz", get(healthz))
@@ -106,29 +106,21 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
     let admin = Router::new()
         .route("/healthz", get(healthz))
-        .route("/graphql", post(admin::execute).fallback(admin::wrong_method));
+        .route("/graphql", post(admin::execute).fallback(graphql::only_post));
     let finish = |router: Router<Api>| {
-        let router = router
-            .fallback(not_found)
-            .method_not_allowed_fallback(not_found)
-            .layer(DefaultBodyLimit::max(BODY_MAX))
-            .with_state(api.clone());
+        let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router)
     };
     Routers {
-        auth: cors::open_to_every_origin(finish(client_facing)),
-        interaction: cors::open_to_every_origin(finish(interaction)),
-        introspection: cors::open_to_every_origin(finish(introspection)),
-        service: cors::open_to_every_origin(finish(service)),
+        auth: open_to_every_origin(finish(client_facing)),
+        interaction: open_to_every_origin(finish(interaction)),
+        introspection: open_to_every_origin(finish(introspection)),
+        service: open_to_every_origin(finish(service)),
         admin: finish(admin),
     }
 }
 
 /// `GET /healthz`
 async fn healthz(State(api): State<Api>) -> Response {
-    if api.auth.is_healthy().await {
-        (StatusCode::OK, "OK").into_response()
-    } else {
-        (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
-    }
+    http_kit::answers_in_time(api.auth.ping()).await
 }

@@ -4,13 +4,13 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use gnap::TokenValue;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use http_signatures::{SignedRequest, TargetOrigin};
 
-use crate::Api;
 use crate::body::check_accept;
 use crate::errors::ApiError;
 use crate::routing::RawTarget;
+use crate::{Api, BODY_MAX};
 
 /// Method, absolute URL, headers and body of a request.
 #[derive(Clone, Debug)]
@@ -48,12 +48,7 @@ impl FromRequest<Api> for Message {
         check_accept(request.headers())?;
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let target_uri = target_uri(&api.origin, &request)?;
-        let body = Bytes::from_request(request, api).await.map_err(|error| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                ApiError::schema(StatusCode::PAYLOAD_TOO_LARGE, "request entity too large")
-            }
-            status => ApiError::schema(status, "the body could not be read"),
-        })?;
+        let body = http_kit::read_body(request.into_body(), BODY_MAX).await?;
         Ok(Self { method, target_uri, headers, body })
     }
 }

@@ -6,7 +6,6 @@ mod bearer;
 mod packet;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use connector::Connector;
 
@@ -15,9 +14,5 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// `GET /healthz`, and packets on every other path: peers have been told all kinds of endpoints.
 pub fn router(connector: Connector) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "OK" }))
-        .fallback(packet::handle)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(connector)
+    Router::new().route("/healthz", get(|| async { "OK" })).fallback(packet::handle).with_state(connector)
 }

@@ -1,14 +1,15 @@
 //! One packet in, its reply out.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use connector::{Attempt, Connector, Outcome, REPEATABLE, REPEATED, Source};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_kit::read_body;
 use ilp_packet::PrepareBuf;
 
-use crate::bearer;
+use crate::{BODY_LIMIT, bearer};
 
 const OCTETS: &str = "application/octet-stream";
 
@@ -28,10 +29,10 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
     }
     let attempt = if request.headers().contains_key(REPEATED) { Attempt::Again } else { Attempt::First };
     let peer_repeats = request.headers().contains_key(REPEATABLE);
-    let body = match Bytes::from_request(request, &()).await {
+    let body = match read_body(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,
-        // Too large, or shorter than announced; the rejection says which.
-        Err(rejection) => return rejection.into_response(),
+        // Too large, too slow, or shorter than announced; the refusal says which.
+        Err(error) => return error.into_response(),
     };
     let packet = match PrepareBuf::parse(body.into()) {
         Ok(packet) => packet,

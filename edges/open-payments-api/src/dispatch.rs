@@ -1,7 +1,6 @@
 //! From a request to its operation.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
@@ -36,8 +35,5 @@ async fn answer(api: &OpenPaymentsApi, request: Request) -> Result<Response, Api
 }
 
 async fn health(api: &OpenPaymentsApi) -> Response {
-    match api.backend.ping().await {
-        Ok(()) => (StatusCode::OK, "OK").into_response(),
-        Err(error) => ApiError::from(error).into_response(),
-    }
+    http_kit::answers_in_time(api.backend.ping()).await
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_kit::BodyError;
 use open_payments::{ErrorBody, ErrorDetail, InvalidRequest, Metadata, PageRequestError};
 use serde_json::Value;
 
@@ -30,7 +31,6 @@ pub(crate) enum ApiError {
 impl ApiError {
     pub(crate) const NOT_FOUND: Self = Self::Plain(StatusCode::NOT_FOUND, "Not Found");
     pub(crate) const BAD_REQUEST: Self = Self::Plain(StatusCode::BAD_REQUEST, "Bad Request");
-    pub(crate) const TOO_LARGE: Self = Self::Plain(StatusCode::PAYLOAD_TOO_LARGE, "request entity too large");
     const INTERNAL: Self = Self::Plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
 
     pub(crate) fn new(status: StatusCode, description: impl Into<String>) -> Self {
@@ -59,6 +59,16 @@ impl ApiError {
                 Self::Told { status, description, details, challenge: Some(value) }
             }
             plain @ Self::Plain(..) => plain,
+        }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::Plain(error.status(), "request entity too large"),
+            BodyError::TooSlow => Self::Plain(error.status(), "Request Timeout"),
+            BodyError::Broken => Self::BAD_REQUEST,
         }
     }
 }

@@ -4,10 +4,8 @@
 
 mod access;
 mod backend;
-mod cors;
 mod dispatch;
 mod error;
-mod gate;
 mod incoming_payments;
 mod listing;
 mod once;
@@ -22,23 +20,20 @@ mod signature;
 mod wallet_addresses;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
+use http_kit::{ShutdownGate, open_to_every_origin, refuse_while_draining};
 
 pub use backend::{
     Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, OutgoingSource,
     TokenGrant,
 };
-pub use gate::ShutdownGate;
 pub use once::Once;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 
 /// The listener's service. While `gate` is closed it answers 503 to everything.
 pub fn router(api: OpenPaymentsApi, gate: ShutdownGate) -> Router {
-    Router::new()
-        .fallback(dispatch::dispatch)
-        .with_state(api)
-        .layer(from_fn(cors::cors))
-        .layer(from_fn_with_state(gate, gate::refuse_while_draining))
+    let router = Router::new().fallback(dispatch::dispatch).with_state(api);
+    open_to_every_origin(router).layer(from_fn_with_state(gate, refuse_while_draining))
 }

@@ -2,7 +2,7 @@
 //!
 //! Checked in the order clients can observe: acceptable answer, body, signature headers, query.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts};
 use http_signatures::parse_json;
@@ -37,7 +37,7 @@ impl ApiRequest {
     /// Reads the body; JSON is parsed strictly, anything else counts as an empty object.
     pub(crate) async fn read(mut parts: Parts, body: Body) -> Result<Self, ApiError> {
         name_host(&mut parts);
-        let body = to_bytes(body, JSON_MAX).await.map_err(|_| ApiError::TOO_LARGE)?;
+        let body = http_kit::read_body(body, JSON_MAX).await?;
         let media_type = media_type(&parts.headers);
         let is_json = media_type.is_some_and(|name| JSON_TYPES.iter().any(|json| name.eq_ignore_ascii_case(json)));
         let json = if is_json && !body.is_empty() {

@@ -3,9 +3,8 @@
 //! No pages, and no login: balances are served in the playground only.
 
 use admin_client::signature;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -25,17 +24,21 @@ pub fn router(wallet: Wallet) -> Router {
         .route("/rates", get(rates))
         .route("/balances", get(balances))
         .route("/healthz", get(|| async { "OK" }))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(wallet)
 }
 
 /// `POST /webhooks`: 200 once the event is written down, 401 for a bad signature, 400 for a body that is no event,
 /// 503 if it cannot be written down (the instance then repeats it).
-async fn receive_webhook(State(wallet): State<Wallet>, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match http_kit::read_body(body, BODY_MAX).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return (StatusCode::BAD_REQUEST, "the body is not JSON").into_response();
     };
-    let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
+    let signature = head.headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
     if let Err(reason) = verify(&wallet, signature, &body) {
         tracing::warn!(reason, "webhook refused");
         return (StatusCode::UNAUTHORIZED, reason).into_response();

@@ -90,8 +90,8 @@ impl Auth {
     }
 
     /// Whether the database answers.
-    pub async fn is_healthy(&self) -> bool {
-        self.inner.store.is_answering().await
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.store.ping().await
     }
 
     fn continuation(&self, grant: &Grant, token: &TokenValue, wait: Option<u64>) -> gnap::Continuation {

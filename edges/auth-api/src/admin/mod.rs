@@ -11,9 +11,10 @@ mod types;
 
 use std::time::Duration;
 
+use http_kit::graphql::Introspection;
 use shared_cache::SharedCache;
 
-pub(crate) use self::http::{execute, wrong_method};
+pub(crate) use self::http::execute;
 pub(crate) use self::schema::{AdminSchema, build};
 
 /// What the Admin API needs to know.
@@ -29,16 +30,7 @@ pub struct AdminSettings {
     pub introspection: Introspection,
 }
 
-/// Whether the schema may be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Introspection {
-    /// It may.
-    Allowed,
-    /// It may not.
-    Refused,
-}
-
 /// The schema in its definition language, for comparison with the published one.
 pub fn schema_definition() -> String {
-    build(Introspection::Allowed).sdl()
+    schema::builder().finish().sdl()
 }

@@ -1,6 +1,7 @@
-//! How large a document may be: depth, cost, aliases, directives, tokens (admin-graphql section 2).
+//! How large a document may be: depth, cost, aliases, directives, tokens.
 //!
-//! Judged on the parsed document before anything is executed.
+//! Judged on the parsed document before anything is executed. Questions about the schema itself are measured apart:
+//! the usual one of tools is deep and cheap.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,10 +14,14 @@ const COST: f64 = 5000.0;
 const ALIASES: usize = 15;
 const DIRECTIVES: usize = 50;
 const TOKENS: usize = 1000;
+/// How many lists of the schema may be within each other. Each multiplies the answer; tools need two.
+const SCHEMA_LISTS: usize = 3;
+/// The lists of the schema that lead back to types.
+const SCHEMA_LIST_FIELDS: [&str; 4] = ["fields", "interfaces", "possibleTypes", "inputFields"];
 
 /// A document is larger than allowed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(crate) enum TooLarge {
+pub(super) enum TooLarge {
     #[error("Syntax Error: Query depth limit of {DEPTH} exceeded, found {0}.")]
     Depth(usize),
     #[error("Syntax Error: Query Cost limit of {COST} exceeded, found {0}.")]
@@ -27,15 +32,18 @@ pub(crate) enum TooLarge {
     Directives(usize),
     #[error("Syntax Error: Token limit of {TOKENS} exceeded.")]
     Tokens,
+    #[error("Maximum introspection depth exceeded")]
+    Introspection,
 }
 
 /// Checks the number of lexical tokens, before parsing.
-pub(crate) fn check_text(text: &str) -> Result<(), TooLarge> {
+pub(super) fn check_text(text: &str) -> Result<(), TooLarge> {
     if tokens(text) > TOKENS { Err(TooLarge::Tokens) } else { Ok(()) }
 }
 
-/// Checks everything else, after parsing.
-pub(crate) fn check(document: &ExecutableDocument) -> Result<(), TooLarge> {
+/// Checks everything else, after parsing; whether the document asks for the schema.
+pub(super) fn check(document: &ExecutableDocument) -> Result<bool, TooLarge> {
+    let mut asks_for_schema = false;
     for (_, operation) in document.operations.iter() {
         let selection = &operation.node.selection_set.node;
         let mut measure = Measure::new(&document.fragments);
@@ -55,8 +63,12 @@ pub(crate) fn check(document: &ExecutableDocument) -> Result<(), TooLarge> {
         if measure.directives > DIRECTIVES {
             return Err(TooLarge::Directives(measure.directives));
         }
+        if measure.schema_lists > SCHEMA_LISTS {
+            return Err(TooLarge::Introspection);
+        }
+        asks_for_schema |= measure.asks_for_schema;
     }
-    Ok(())
+    Ok(asks_for_schema)
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -68,6 +80,9 @@ struct Measure<'d> {
     counted: HashSet<&'d str>,
     aliases: usize,
     directives: usize,
+    asks_for_schema: bool,
+    schema_lists: usize,
+    fragment_lists: HashMap<&'d str, usize>,
 }
 
 impl<'d> Measure<'d> {
@@ -79,6 +94,9 @@ impl<'d> Measure<'d> {
             counted: HashSet::new(),
             aliases: 0,
             directives: 0,
+            asks_for_schema: false,
+            schema_lists: 0,
+            fragment_lists: HashMap::new(),
         }
     }
 
@@ -144,6 +162,10 @@ impl<'d> Measure<'d> {
         for selection in &set.items {
             self.directives += selection.node.directives().len();
             match &selection.node {
+                Selection::Field(field) if is_schema(field) => {
+                    self.asks_for_schema = true;
+                    self.schema_lists = self.schema_lists.max(self.lists(&field.node.selection_set.node));
+                }
                 Selection::Field(field) => {
                     let named = field.node.alias.is_some() && field.node.name.node != "__typename";
                     self.aliases += usize::from(named);
@@ -160,10 +182,34 @@ impl<'d> Measure<'d> {
             }
         }
     }
+
+    /// How many lists of the schema are within each other at the deepest place.
+    fn lists(&mut self, set: &'d SelectionSet) -> usize {
+        let deepest = set.items.iter().map(|selection| match &selection.node {
+            Selection::Field(field) => {
+                let is_list = SCHEMA_LIST_FIELDS.contains(&field.node.name.node.as_str());
+                usize::from(is_list) + self.lists(&field.node.selection_set.node)
+            }
+            Selection::InlineFragment(inline) => self.lists(&inline.node.selection_set.node),
+            Selection::FragmentSpread(spread) => self.fragment_lists(spread.node.fragment_name.node.as_str()),
+        });
+        deepest.max().unwrap_or(0)
+    }
+
+    fn fragment_lists(&mut self, name: &'d str) -> usize {
+        if let Some(known) = self.fragment_lists.get(name) {
+            return *known;
+        }
+        self.fragment_lists.insert(name, 0);
+        let fragments = self.fragments;
+        let lists = fragments.get(name).map_or(0, |fragment| self.lists(&fragment.node.selection_set.node));
+        self.fragment_lists.insert(name, lists);
+        lists
+    }
 }
 
 fn is_schema(field: &Positioned<Field>) -> bool {
-    field.node.name.node == "__schema"
+    matches!(field.node.name.node.as_str(), "__schema" | "__type")
 }
 
 /// Lexical tokens of a GraphQL text. Counts at least one for anything that is none, so that nothing slips through.
@@ -217,7 +263,7 @@ mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
 
-    fn checked(text: &str) -> Result<(), TooLarge> {
+    fn checked(text: &str) -> Result<bool, TooLarge> {
         check(&parse_query(text).unwrap())
     }
 
@@ -227,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_tenth_level_is_the_last() {
-        assert_eq!(checked(&nested(10)), Ok(()));
+        assert_eq!(checked(&nested(10)), Ok(false));
         assert_eq!(checked(&nested(11)), Err(TooLarge::Depth(11)));
         let spread = "query { a { b { c { d { e { f { g { ...F } } } } } } } } fragment F on X { h { i } }";
         assert_eq!(checked(spread), Err(TooLarge::Depth(11)));
@@ -251,14 +297,58 @@ mod tests {
             let fields: Vec<_> = (0..n).map(|i| format!("a{i}: {name}")).collect();
             checked(&format!("{{ {} }}", fields.join(" ")))
         };
-        assert_eq!(aliases("x", 15), Ok(()));
+        assert_eq!(aliases("x", 15), Ok(false));
         assert_eq!(aliases("x", 16), Err(TooLarge::Aliases(16)));
-        assert_eq!(aliases("__typename", 40), Ok(()));
+        assert_eq!(aliases("__typename", 40), Ok(false));
+    }
+
+    /// What `getIntrospectionQuery` of graphql-js writes, and with it most tools.
+    const STOCK: &str = "
+        query IntrospectionQuery { __schema {
+            description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+            types { ...FullType }
+            directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } }
+        } }
+        fragment FullType on __Type {
+            kind name description specifiedByURL
+            fields(includeDeprecated: true) {
+                name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef }
+                isDeprecated deprecationReason
+            }
+            inputFields(includeDeprecated: true) { ...InputValue }
+            interfaces { ...TypeRef }
+            enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+            possibleTypes { ...TypeRef }
+        }
+        fragment InputValue on __InputValue {
+            name description type { ...TypeRef } defaultValue isDeprecated deprecationReason
+        }
+        fragment TypeRef on __Type {
+            kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+            ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+        } } } } } } } } } }";
+
+    #[test]
+    fn the_stock_introspection_query_of_tools_is_within_every_limit() {
+        assert_eq!(check_text(STOCK), Ok(()));
+        assert_eq!(checked(STOCK), Ok(true));
+        assert_eq!(checked("{ __type(name: \"Grant\") { name } }"), Ok(true));
+        assert_eq!(checked("{ grant { ...F } } fragment F on Query { __schema { types { name } } }"), Ok(true));
+    }
+
+    #[test]
+    fn the_schema_cannot_be_asked_for_its_own_multiples() {
+        let nested = |lists: usize| {
+            let inner = "fields { type { ".repeat(lists);
+            checked(&format!("{{ __schema {{ types {{ {inner} name {} }} }} }}", "}".repeat(2 * lists)))
+        };
+        assert_eq!(nested(3), Ok(true));
+        assert_eq!(nested(4), Err(TooLarge::Introspection));
     }
 
     #[test]
     fn a_fragment_within_itself_ends() {
-        assert_eq!(checked("{ ...F } fragment F on X { a { ...F } }"), Ok(()));
+        assert_eq!(checked("{ ...F } fragment F on X { a { ...F } }"), Ok(false));
     }
 
     #[test]

@@ -20,7 +20,8 @@ impl ShutdownGate {
     }
 }
 
-pub(crate) async fn refuse_while_draining(State(gate): State<ShutdownGate>, request: Request, next: Next) -> Response {
+/// Middleware: 503 to everything while the gate is closed.
+pub async fn refuse_while_draining(State(gate): State<ShutdownGate>, request: Request, next: Next) -> Response {
     if gate.0.load(Ordering::Acquire) {
         let close = [(CONNECTION, HeaderValue::from_static("close"))];
         return (StatusCode::SERVICE_UNAVAILABLE, close, "Server is in the process of restarting").into_response();

@@ -1,0 +1,106 @@
+//! From a result to an answer: status, media type, and errors that give nothing away.
+
+use async_graphql::{Response as GraphqlResponse, ServerError};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::VALIDATION_FAILED;
+
+pub(super) const JSON: &str = "application/json";
+const GRAPHQL_JSON: &str = "application/graphql-response+json";
+
+/// `errors` before `data`; errors that stopped the whole document answer with 400.
+pub(super) fn render(response: GraphqlResponse) -> (StatusCode, Value) {
+    let stopped = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+    let mut answer = Map::new();
+    if !response.errors.is_empty() {
+        let shown = response.errors.iter().map(|error| shown(error, stopped)).collect();
+        answer.insert("errors".to_owned(), Value::Array(shown));
+    }
+    if stopped {
+        return (StatusCode::BAD_REQUEST, Value::Object(answer));
+    }
+    answer.insert("data".to_owned(), response.data.into_json().unwrap_or_default());
+    (StatusCode::OK, Value::Object(answer))
+}
+
+fn shown(error: &ServerError, stopped: bool) -> Value {
+    let own_code = error.extensions.as_ref().and_then(|extensions| extensions.get("code")).is_some();
+    let mut extensions = match serde_json::to_value(&error.extensions) {
+        Ok(Value::Object(extensions)) => extensions,
+        _ => Map::new(),
+    };
+    let message = if own_code || stopped || is_input_error(&error.message) {
+        without_suggestions(&error.message)
+    } else {
+        tracing::error!(message = error.message, "an Admin API request failed");
+        "Internal server error".to_owned()
+    };
+    if !own_code {
+        extensions.insert("code".to_owned(), json!(code(&error.message, stopped)));
+    }
+    json!({
+        "message": message,
+        "locations": error.locations,
+        "path": error.path,
+        "extensions": extensions,
+    })
+}
+
+/// The code of an error the GraphQL library raised itself.
+fn code(message: &str, stopped: bool) -> &'static str {
+    if message.starts_with("Unknown operation named") || message.starts_with("Operation name required") {
+        "OPERATION_RESOLUTION_FAILURE"
+    } else if is_input_error(message) {
+        "BAD_USER_INPUT"
+    } else if stopped {
+        VALIDATION_FAILED
+    } else {
+        "INTERNAL_SERVER_ERROR"
+    }
+}
+
+fn is_input_error(message: &str) -> bool {
+    ["Failed to parse", "Variable ", "Invalid value for argument", "Invalid input"]
+        .iter()
+        .any(|start| message.starts_with(start))
+}
+
+/// What the schema holds is not given away by guesses.
+fn without_suggestions(message: &str) -> String {
+    match message.find("Did you mean") {
+        Some(start) => format!("{}[Suggestion hidden]?", &message[..start]),
+        None => message.to_owned(),
+    }
+}
+
+pub(super) fn error(message: &str, code: &str) -> Value {
+    json!({ "message": message, "extensions": { "code": code } })
+}
+
+pub(super) fn errors(errors: Vec<Value>) -> Value {
+    json!({ "errors": errors })
+}
+
+/// The media type of the answer; `None` if the client takes neither.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+    let mut types = accepted.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+    types.find_map(|range| match range {
+        GRAPHQL_JSON => Some(GRAPHQL_JSON),
+        JSON | "application/*" | "*/*" | "" => Some(JSON),
+        _ => None,
+    })
+}
+
+pub(super) fn respond(status: StatusCode, media_type: &'static str, answer: &Value) -> Response {
+    let content_type = if media_type == JSON {
+        HeaderValue::from_static("application/json; charset=utf-8")
+    } else {
+        HeaderValue::from_static("application/graphql-response+json; charset=utf-8")
+    };
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (status, headers, Body::from(format!("{answer}\n"))).into_response()
+}
