@@ -139,7 +139,8 @@ impl Exchange {
 
     /// Whether what is outstanding may arrive as more than one amount.
     pub(crate) fn is_uncertain(&self) -> bool {
-        let uncertain = |packet: &InFlight| self.destination_at_least(packet.source_amount) < packet.destination_at_most;
+        let uncertain =
+            |packet: &InFlight| self.destination_at_least(packet.source_amount) < packet.destination_at_most;
         self.in_flight.values().any(|packet| !packet.timed_out && uncertain(packet))
     }
 

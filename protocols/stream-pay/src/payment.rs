@@ -323,7 +323,8 @@ impl Payment {
             return Purpose::AllThatIsLeft(available);
         }
         // A rest that would arrive as nothing goes half and half with the packet before it.
-        let share = if rest < limit && self.exchange.destination_at_least(rest) == 0 { available.div_ceil(2) } else { limit };
+        let share =
+            if rest < limit && self.exchange.destination_at_least(rest) == 0 { available.div_ceil(2) } else { limit };
         Purpose::Part(share)
     }
 

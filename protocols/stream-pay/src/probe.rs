@@ -134,7 +134,12 @@ impl RateProbe {
         Closer::new(self.exchange.into_sender())
     }
 
-    pub(crate) fn send(&mut self, amount: u64, now: Timestamp, entropy: &dyn Entropy) -> Result<OutgoingPrepare, PaymentError> {
+    pub(crate) fn send(
+        &mut self,
+        amount: u64,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<OutgoingPrepare, PaymentError> {
         let attempt = Attempt {
             source_amount: amount,
             min_destination_amount: 0,

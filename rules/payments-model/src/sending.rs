@@ -224,7 +224,7 @@ mod tests {
     fn an_interrupted_attempt_is_continued_where_it_stopped() {
         let progress = Progress { debited: 20, delivered: 21 };
         let payment = over_ilp(sending(1, progress), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 83, min_delivery: 79, details: DETAILS };
+        let expected = NextStep::PayOverIlp { max_source: 80, min_delivery: 79, details: DETAILS };
         assert_eq!(step(&payment, 20, receiver(&payment, 21)), Ok(expected));
         let delivered = over_ilp(sending(1, Progress { debited: 100, delivered: 100 }), DETAILS);
         assert_eq!(step(&delivered, 100, receiver(&delivered, 0)), Ok(NextStep::Complete));
