@@ -6,6 +6,7 @@
 //! rate itself, which is found by `probe`.
 
 use clock::{Entropy, Timestamp};
+use money::Ratio;
 
 use crate::close::Closer;
 use crate::error::PaymentError;
@@ -13,6 +14,7 @@ use crate::exchange::Destination;
 use crate::poll::{OutgoingPrepare, Poll};
 use crate::probe::{LARGEST, PathEstimate, RateProbe};
 use crate::quote::{Quote, QuoteTerms, Target};
+use crate::rate_bounds::RateBounds;
 
 /// Amounts asked for at once.
 const AT_ONCE: u64 = 15;
@@ -78,7 +80,7 @@ impl Quoting {
                 Err(amounts) => self.to_ask = amounts,
             }
             if self.is_barren() {
-                return Poll::Done(self.terms.quote(&self.probe.estimate()).map_err(NoQuote::from));
+                return Poll::Done(self.terms.quote(&self.path()).map_err(NoQuote::from));
             }
         }
         match self.ask(now, entropy) {
@@ -126,9 +128,9 @@ impl Quoting {
     }
 
     fn quote(&self) -> Known<Result<Quote, NoQuote>> {
-        let path = self.probe.estimate();
+        let path = self.path();
         if path.rates.low() < self.terms.min_rate() {
-            self.look_for_better_rate()?;
+            self.look_for_better_rate(&path)?;
         }
         let by_rate = match self.terms.quote(&path) {
             Ok(quote) => quote,
@@ -179,13 +181,30 @@ impl Quoting {
     }
 
     /// The rate of a path with coarse units shows best at the least amount that arrives as much as the largest packet.
-    fn look_for_better_rate(&self) -> Known<()> {
-        let path = self.probe.estimate();
+    fn look_for_better_rate(&self, path: &PathEstimate) -> Known<()> {
         let arrived = self.arrival(path.max_packet_amount.min(LARGEST))?;
         if arrived > 0 {
-            self.least_for(arrived, &path)?;
+            self.least_for(arrived, path)?;
         }
         Ok(())
+    }
+
+    /// What is known of the path, its rate as the best amount shows it: roundings only make it look worse.
+    fn path(&self) -> PathEstimate {
+        let estimate = self.probe.estimate();
+        let rate = |(amount, arrived): (&u64, &u64)| {
+            let low = Ratio::new((*arrived).into(), (*amount).into()).ok()?;
+            let high = Ratio::new(u128::from(*arrived) + 1, (*amount).into()).ok()?;
+            Some((low, high))
+        };
+        let best = self.probe.arrivals.iter().filter_map(rate).max_by_key(|(low, _)| *low);
+        let rates = match best {
+            Some((low, high)) => {
+                RateBounds::new(low, if estimate.rates.high() > low { estimate.rates.high() } else { high })
+            }
+            None => estimate.rates,
+        };
+        PathEstimate { rates, ..estimate }
     }
 
     /// What a packet of `amount` arrives as.
