@@ -36,7 +36,7 @@ impl Job {
         &self.key
     }
 
-    /// Whom it is done for.
+    /// Whom it may have to wait for; see [`crate::NewJob::lane`].
     pub fn lane(&self) -> &str {
         &self.lane
     }

@@ -12,8 +12,8 @@ pub struct NewJob<'a, P> {
     pub queue: &'a str,
     /// Names the job in its queue. A second job of the same name is the same job.
     pub key: String,
-    /// Whom it is done for. A worker bounds how many jobs of one lane run at once, so that one slow recipient
-    /// does not hold up the others. Empty if it does not matter.
+    /// Whom it may have to wait for. A worker bounds how many jobs of one lane run at once, so that one that hangs does
+    /// not hold up the others. Empty if it waits for nobody outside: then no lane holds it up, however many hang.
     pub lane: String,
     /// What the handler needs to know, stored as JSON.
     pub payload: P,

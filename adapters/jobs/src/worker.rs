@@ -57,10 +57,13 @@ impl Backoff {
 /// How a worker works.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Jobs at once.
+    /// Jobs without lane at once.
     pub concurrency: usize,
     /// Jobs of one lane at once.
     pub lane_concurrency: usize,
+    /// Jobs of all lanes at once. Most of them only wait, so many cost little; the fewer of one lane may run, the more
+    /// lanes may hang before others have to wait.
+    pub places_in_lanes: usize,
     /// How long a job is held without renewal; after a crash it is taken up again when this has passed.
     pub lease: Duration,
     /// How long to wait after a failure.
@@ -72,6 +75,7 @@ impl Default for Settings {
         Self {
             concurrency: 16,
             lane_concurrency: 4,
+            places_in_lanes: 64,
             lease: Duration::from_secs(15),
             backoff: Backoff { step: Duration::from_secs(10), most_steps: 6 },
         }
@@ -151,11 +155,10 @@ impl Worker {
     ///
     /// For tests with a manual clock and for command line tools.
     pub async fn run_due(&self) -> Result<usize, Error> {
-        let nobody = HashMap::new();
-        let room = Room { jobs: 1, per_lane: 1, running: &nobody };
+        let room = Room { without_lane: 1, per_lane: 1, in_lanes: 1, running: HashMap::new(), at_most: 1 };
         let mut count = 0;
         loop {
-            let jobs = self.claim(&room).await?;
+            let jobs = self.claim(room.clone()).await?;
             if jobs.is_empty() {
                 return Ok(count);
             }
@@ -170,11 +173,13 @@ impl Worker {
     async fn start_due(&self, running: &mut Running) -> Result<Duration, Error> {
         loop {
             let room = Room {
-                jobs: self.settings.concurrency.saturating_sub(running.tasks.len()),
+                without_lane: self.settings.concurrency,
                 per_lane: self.settings.lane_concurrency.max(1),
-                running: &running.lanes,
+                in_lanes: self.settings.places_in_lanes,
+                running: running.lanes.clone(),
+                at_most: usize::MAX,
             };
-            if room.jobs == 0 {
+            if room.jobs() == 0 {
                 return Ok(LOOK_AGAIN);
             }
             // Looking costs no write; only what is due is worth a transaction.
@@ -185,7 +190,7 @@ impl Worker {
                 }
                 Some(_) => {}
             }
-            let jobs = self.claim(&room).await?;
+            let jobs = self.claim(room).await?;
             if jobs.is_empty() {
                 // Another worker was faster.
                 return Ok(Duration::from_millis(50));
@@ -196,7 +201,7 @@ impl Worker {
         }
     }
 
-    async fn claim(&self, room: &Room<'_>) -> Result<Vec<Job>, Error> {
+    async fn claim(&self, room: Room) -> Result<Vec<Job>, Error> {
         claim(&self.database, &*self.entropy, &self.queue, room, self.clock.now(), self.settings.lease).await
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -197,40 +198,51 @@ impl Handler for Gate {
     }
 }
 
-#[test]
-fn one_slow_recipient_does_not_hold_up_the_others() {
-    testkit::block_on(async {
-        let bench = Bench::new(TestDatabase::sqlite().await).await;
+on_each_database! {
+    async fn lanes_that_hang_hold_up_neither_other_lanes_nor_jobs_without_lane(database) {
+        let bench = Bench::new(database).await;
         let transaction = bench.database.begin().await.unwrap();
-        for n in 0..20 {
-            let slow = NewJob::new("letters", format!("slow {n}"), bench.clock.now()).in_lane("slow");
-            enqueue(&transaction, slow).await.unwrap();
+        for lane in 0..12 {
+            for n in 0..20 {
+                let key = format!("slow {lane} {n}");
+                let slow = NewJob::new("letters", key, bench.clock.now()).in_lane(format!("slow {lane}"));
+                enqueue(&transaction, slow).await.unwrap();
+            }
         }
         bench.clock.advance(Duration::from_secs(1));
         enqueue(&transaction, NewJob::new("letters", "fast", bench.clock.now()).in_lane("fast")).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).await.unwrap();
         transaction.commit().await.unwrap();
         let lanes = Arc::new(Lanes::default());
-        let running = tokio::spawn(bench.worker(Arc::clone(&lanes) as Arc<dyn Handler>).run(std::future::pending()));
-        lanes.fast.notified().await;
-        assert!(*lanes.slow.lock().unwrap() <= Settings::default().lane_concurrency);
-        running.abort();
-    });
+        // As two processes do.
+        let workers = [(); 2].map(|()| bench.worker(Arc::clone(&lanes) as Arc<dyn Handler>));
+        let running = workers.map(|worker| tokio::spawn(worker.run(std::future::pending())));
+        tokio::join!(lanes.fast.notified(), lanes.own.notified());
+        for (lane, count) in &*lanes.slow.lock().unwrap() {
+            assert!(*count <= 2 * Settings::default().lane_concurrency, "{count} of {lane} at once");
+        }
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+    }
 }
 
 #[derive(Default)]
 struct Lanes {
-    slow: Mutex<usize>,
+    slow: Mutex<HashMap<String, usize>>,
     fast: Notify,
+    own: Notify,
 }
 
 #[async_trait]
 impl Handler for Lanes {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
-        if job.lane() == "fast" {
-            self.fast.notify_one();
-            return Ok(Done::Complete);
+        match job.lane() {
+            "" => self.own.notify_one(),
+            "fast" => self.fast.notify_one(),
+            slow => {
+                *self.slow.lock().unwrap().entry(slow.to_owned()).or_default() += 1;
+                std::future::pending::<()>().await;
+            }
         }
-        *self.slow.lock().unwrap() += 1;
-        std::future::pending().await
+        Ok(Done::Complete)
     }
 }

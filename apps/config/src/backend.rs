@@ -85,6 +85,8 @@ pub struct Backend {
     pub webhooks: Webhooks,
     /// Admin API.
     pub admin_api: AdminApi,
+    /// Packets from peers.
+    pub packets: Packets,
 }
 
 /// Ports of a backend's listeners.
@@ -98,6 +100,15 @@ pub struct BackendPorts {
     pub connector: u16,
     /// `AUTO_PEERING_SERVER_PORT`, if `ENABLE_AUTO_PEERING`.
     pub auto_peering: Option<u16>,
+}
+
+/// How many packets each peer may send to one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packets {
+    /// `ILP_PACKETS_PER_SECOND`.
+    pub per_second: u32,
+    /// `ILP_PACKET_BURST`: at once, after a pause.
+    pub burst: u32,
 }
 
 /// Where Redis is.
@@ -324,8 +335,15 @@ impl Backend {
             workers,
             webhooks: webhooks?,
             admin_api: admin_api?,
+            packets: read_packets(r),
         })
     }
+}
+
+/// A burst is two seconds' worth of packets unless it is set.
+fn read_packets(r: &mut Reader<'_>) -> Packets {
+    let per_second = r.number("ILP_PACKETS_PER_SECOND", 10_000, 1..=1_000_000);
+    Packets { per_second, burst: r.number("ILP_PACKET_BURST", per_second * 2, 1..=10_000_000) }
 }
 
 /// `LOG_LEVEL` in the reference's words.
@@ -526,6 +544,23 @@ mod tests {
         let mut environment = Environment::of(REQUIRED);
         environment.set("LEDGER_MONITOR_INTERVAL_SECONDS", "0");
         assert_eq!(Backend::from_environment(&environment).unwrap().ledger_monitor_interval, None);
+    }
+
+    #[test]
+    fn a_peers_packet_rate_is_high_unless_it_is_set_and_a_burst_follows_it() {
+        let packets = |settings: &[(&str, &str)]| {
+            let mut environment = Environment::of(REQUIRED);
+            for &(name, value) in settings {
+                environment.set(name, value);
+            }
+            Backend::from_environment(&environment).map(|backend| backend.packets)
+        };
+        assert_eq!(packets(&[]).unwrap(), Packets { per_second: 10_000, burst: 20_000 });
+        let slow = packets(&[("ILP_PACKETS_PER_SECOND", "50")]).unwrap();
+        assert_eq!(slow, Packets { per_second: 50, burst: 100 });
+        let steady = packets(&[("ILP_PACKETS_PER_SECOND", "50"), ("ILP_PACKET_BURST", "1")]).unwrap();
+        assert_eq!(steady, Packets { per_second: 50, burst: 1 });
+        assert_eq!(names(&packets(&[("ILP_PACKETS_PER_SECOND", "0")]).unwrap_err()), ["ILP_PACKETS_PER_SECOND"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod wallet;
 
 pub use auth::{Auth, AuthPorts, SameSite};
 pub use backend::{
-    Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Payments, RedisSettings, Signatures,
+    Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Packets, Payments, RedisSettings, Signatures,
     WalletAddresses, Webhooks, Workers,
 };
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};

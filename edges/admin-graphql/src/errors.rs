@@ -148,7 +148,10 @@ codes! {
         E::InvalidAddress | E::InvalidEndpoint => BadUserInput,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
-    a::DeletePeerError { E::Unknown => NotFound }
+    a::DeletePeerError {
+        E::Unknown => NotFound,
+        E::HoldsMoney => Conflict,
+    }
     a::CreateWalletAddressError {
         E::ForeignTenant(_) | E::InvalidUrl(_) | E::UnknownAsset => BadUserInput,
         E::NoBaseUrl => NotFound,

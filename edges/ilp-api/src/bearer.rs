@@ -1,4 +1,4 @@
-//! The bearer token of a request (ilp section 5.2).
+//! The bearer token of a request.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

@@ -13,6 +13,9 @@ use crate::{BODY_LIMIT, bearer};
 
 const OCTETS: &str = "application/octet-stream";
 
+/// What some published clients call the same; both are accepted.
+const ILP_OCTETS: &str = "application/ilp+octet-stream";
+
 /// Authenticates, reads and answers; the checks stand in the reference's order.
 pub(crate) async fn handle(State(connector): State<Connector>, request: Request) -> Response {
     if request.method() != Method::POST {
@@ -55,7 +58,8 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
 fn is_octets(headers: &HeaderMap) -> bool {
     let essence =
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(OCTETS))
+    let accepted = |essence: &str| [OCTETS, ILP_OCTETS].iter().any(|octets| essence.eq_ignore_ascii_case(octets));
+    essence.is_some_and(|essence| accepted(essence.trim()))
 }
 
 fn octets(reply: Bytes) -> Response {

@@ -75,6 +75,16 @@ async fn a_parameter_of_the_content_type_and_the_case_of_the_scheme_do_not_matte
 }
 
 #[tokio::test]
+async fn the_content_type_may_name_the_protocol() {
+    let request = Request::post("/")
+        .header("authorization", "Bearer alice-to-bob")
+        .header(CONTENT_TYPE, "application/ilp+octet-stream")
+        .body(question().into());
+    let (status, headers, _) = ask(request.unwrap()).await;
+    assert_eq!((status, &headers[CONTENT_TYPE]), (StatusCode::OK, &OCTETS.parse().unwrap()));
+}
+
+#[tokio::test]
 async fn who_is_not_known_is_told_so() {
     let cases = [
         (None, "Bearer token required in Authorization header"),

@@ -22,6 +22,7 @@ const ATTEMPTS_MAX: u32 = 380;
 const SETTINGS: Settings = Settings {
     concurrency: 32,
     lane_concurrency: 1,
+    places_in_lanes: 32,
     lease: Duration::from_secs(5),
     backoff: Backoff { step: Duration::from_millis(250), most_steps: 40 },
 };

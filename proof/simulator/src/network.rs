@@ -32,6 +32,10 @@ pub enum Fate {
     Late(Duration),
     /// The reply becomes a Fulfill with another fulfillment.
     ForgeFulfillment,
+    /// The answer is a page of a server that knows nothing of ILP.
+    Garbage,
+    /// The other end's server fails before it looks at the packet.
+    Fail,
 }
 
 /// How often what goes wrong, of a thousand exchanges.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clock::Clock;
 use connector::{
     AccountAsset, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome,
-    PeerRecord, Source, TenantRecord, TokenHasher,
+    PeerRecord, PeerReport, Source, TenantRecord, TokenHasher,
 };
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
@@ -185,6 +185,20 @@ impl Node {
         if let Some(process) = self.process() {
             process.connector.replace_directory(self.directory());
         }
+    }
+
+    /// Forgets the peer called `name`, here and in the running process. Its ledger account stays.
+    pub fn remove_peer(&self, name: &str) {
+        let id = peer_id(&self.name, name);
+        self.peers.lock().unwrap().retain(|peer| peer.id != id);
+        if let Some(process) = self.process() {
+            process.connector.replace_directory(self.directory());
+        }
+    }
+
+    /// What its process knows of exchanges with the peer called `name`.
+    pub fn peer_report(&self, name: &str) -> PeerReport {
+        self.connector().peer_report(peer_id(&self.name, name)).expect("the peer is known")
     }
 
     pub(crate) async fn add_peer(&self, other: &Self, asset: &Arc<AccountAsset>, liquidity: u64) {

@@ -45,6 +45,8 @@ impl UplinkOfProcess {
         match fate {
             Fate::Busy => return Err(UplinkError::Busy),
             Fate::LoseRequest => std::future::pending().await,
+            Fate::Garbage => return Ok(Answer { octets: Bytes::from_static(b"<html>"), repeatable: false }),
+            Fate::Fail => return Err(UplinkError::Broken("status 500".into())),
             _ => {}
         }
         self.network.count_delivery(&self.from, to);

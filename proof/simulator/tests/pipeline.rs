@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{AccountAsset, Outcome, PacketRate};
-use ilp_packet::{ErrorCode, Reply};
+use clock::Clock;
+use connector::{AccountAsset, Attempt, Connector, Outcome, PacketRate, Repeats, Source};
+use ilp_packet::{AddressRef, ErrorCode, Fulfillment, Prepare, PrepareBuf, Reply};
 use ledger::AccountId;
 use payments_model::IncomingPaymentId;
 use simulator::{Audit, Fate, Network, Payment, Sent, asset, asset_of_scale};
+use stream::{Credentials, Hashlock, Request, Sender};
 
 const LIQUIDITY: u64 = 1_000_000;
 
@@ -178,6 +180,106 @@ async fn a_peer_that_sends_too_many_packets_is_told_so() {
     assert_eq!(code(s.payment.send_one(1).await), None);
 }
 
+/// A packet of `amount` as Alice sends it to Bob, from credentials.
+fn paying(network: &Network, credentials: &Credentials, amount: u64) -> PrepareBuf {
+    let request = Request {
+        source_amount: amount,
+        min_destination_amount: 0,
+        hashlock: Hashlock::Fulfillable,
+        expires_at: network.clock().now() + Duration::from_secs(20),
+        frames: &[],
+    };
+    let mut sender = Sender::new(credentials.address.clone(), &credentials.shared_secret);
+    let packet = sender.make(&request, &*network.chance().entropy()).unwrap();
+    PrepareBuf::parse(packet.prepare).unwrap()
+}
+
+/// Hands Bob a packet as Alice's.
+async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Attempt) -> Outcome {
+    let alice = bob.authenticate("alice-to-bob").unwrap();
+    bob.handle_prepare(Source::Peer(alice), packet.clone(), attempt).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
+    let s = alice_to_bob(500).await;
+    let bob = s.network.node("bob");
+    bob.kill();
+    bob.setup.lock().unwrap().configure = |config| {
+        config.packet_rate = PacketRate { packets: 1, period: Duration::from_mins(1), burst: 1 };
+    };
+    bob.start();
+    let (_, credentials) = bob.receive(&usd(), None).await;
+    let (known, unknown) = (paying(&s.network, &credentials, 5), paying(&s.network, &credentials, 6));
+    let bob = bob.connector();
+    let first = from_alice(&bob, &known, Attempt::First).await;
+    assert_eq!(code(first), None);
+
+    // The rate is used up: what has a record is answered, marked as a repetition or not.
+    for attempt in [Attempt::Again, Attempt::First] {
+        assert_eq!(code(from_alice(&bob, &known, attempt).await), None, "{attempt:?}");
+    }
+    // Another process may have the first of it, so a Reject would be a lie.
+    assert_eq!(from_alice(&bob, &unknown, Attempt::Again).await, Outcome::Unresolved);
+    assert_eq!(code(from_alice(&bob, &unknown, Attempt::First).await), Some(ErrorCode::T05RateLimited));
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_share_condition_and_amount_are_packets_of_their_own() {
+    let s = alice_to_carol(500).await;
+    let packet = |destination: &str, data: &[u8], amount| {
+        let prepare = Prepare {
+            amount,
+            expires_at: s.network.clock().now() + Duration::from_secs(20),
+            execution_condition: Fulfillment::new([7; 32]).condition(),
+            destination: AddressRef::new(destination).unwrap(),
+            data,
+        };
+        PrepareBuf::parse(prepare.encode()).unwrap()
+    };
+    let packets = [
+        packet("test.carol.x", b"1", 5),
+        packet("test.carol.x", b"2", 5),
+        packet("test.carol.y", b"1", 5),
+        packet("test.carol.x", b"1", 6),
+    ];
+    let bob = s.network.node("bob").connector();
+    let at_once = futures::future::join_all(packets.iter().map(|packet| from_alice(&bob, packet, Attempt::First)));
+    for outcome in at_once.await {
+        assert_eq!(code(outcome), Some(ErrorCode::F02Unreachable));
+    }
+    // Each of them, and the question whether Carol recognises repetitions.
+    assert_eq!(s.network.deliveries("bob", "carol"), 5);
+    s.assert_settled(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_wait_for_a_peer_leave_room_for_those_to_others() {
+    let s = alice_to_carol(500).await;
+    let bob = s.network.node("bob");
+    bob.kill();
+    bob.setup.lock().unwrap().configure = |config| {
+        (config.packets_under_way, config.packets_waiting) = (3, 2);
+    };
+    bob.start();
+    let (_, own) = bob.receive(&usd(), None).await;
+    let (_, far) = s.network.node("carol").receive(&usd(), None).await;
+    s.network.script("bob", "carol", &[Fate::Deliver, Fate::LoseRequest, Fate::LoseRequest]);
+    let packets = [1, 2, 3].map(|amount| paying(&s.network, &far, amount));
+    let bob = bob.connector();
+    let hanging = futures::future::join(
+        from_alice(&bob, &packets[0], Attempt::First),
+        from_alice(&bob, &packets[1], Attempt::First),
+    );
+    let others = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let third = from_alice(&bob, &packets[2], Attempt::First).await;
+        assert_eq!(code(third), Some(ErrorCode::T02PeerBusy));
+        assert_eq!(code(from_alice(&bob, &paying(&s.network, &own, 4), Attempt::First).await), None);
+    };
+    tokio::join!(hanging, others);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_address_nobody_has_is_f02() {
     let s = alice_to_carol(500).await;
@@ -257,6 +359,81 @@ async fn silence_of_a_peer_that_does_not_recognise_repetitions_is_r00_and_nothin
         assert_eq!(s.payment.balance().await, (500, 0), "{fate:?}");
         assert!(s.network.deliveries("alice", "bob") <= 2, "{fate:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_say_whether_it_recognises_repetitions_is_paid_all_the_same() {
+    for fate in [Fate::Fail, Fate::Busy, Fate::LoseRequest, Fate::LoseReply, Fate::Garbage] {
+        let s = alice_to_bob(500).await;
+        let (alice, bob) = (s.network.node("alice"), s.network.node("bob"));
+        bob.kill();
+        bob.setup.lock().unwrap().repeatable = false;
+        bob.start();
+        s.network.script("alice", "bob", &[fate]);
+        assert_eq!(code(s.payment.send_one(5).await), None, "{fate:?}");
+        s.assert_settled(5).await;
+        let report = alice.peer_report("bob");
+        assert_eq!(report.repeats, Repeats::Never, "it has answered since");
+        let failure = report.last_failure.expect("the operator can see why");
+        assert!(failure.answered_since && !failure.reason.is_empty(), "{fate:?} {failure:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_recognises_repetitions_but_did_not_say_so_in_time_is_paid_once() {
+    for question in [Fate::Fail, Fate::LoseRequest, Fate::LoseReply] {
+        for packet in [Fate::BreakReply, Fate::LoseReply] {
+            let s = alice_to_bob(500).await;
+            s.network.script("alice", "bob", &[question, packet]);
+            s.payment.run().await;
+            let sent = Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 };
+            assert_eq!(s.payment.sent(), sent, "{question:?} {packet:?}");
+            s.assert_settled(500).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_in_the_place_of_a_peer_that_recognises_repetitions_does_not_speak_for_it() {
+    let s = alice_to_bob(500).await;
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::BreakReply, Fate::Garbage]);
+    s.payment.run().await;
+    assert_eq!(s.payment.sent(), Sent { debited: 500, delivered: 500, packets: 1, without_reply: 0 });
+    s.assert_settled(500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_does_not_wait_for_ever_for_a_peer_that_never_answers_again() {
+    let s = alice_to_bob(500).await;
+    let (alice, bob) = (s.network.node("alice"), s.network.node("bob"));
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::LoseRequest]);
+    let attempt = tokio::time::timeout(Duration::from_secs(10), s.payment.run()).await;
+    assert!(attempt.is_err(), "the packet waits for Bob's answer");
+    bob.kill();
+    alice.kill();
+    alice.start();
+    s.network.settle().await;
+    assert!(!s.payment.resume().await, "he may come back");
+    assert_eq!(s.payment.balance().await, (500, 500));
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    assert!(s.payment.resume().await, "nobody waits longer than an hour");
+    assert_eq!(s.payment.balance().await, (500, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_does_not_wait_for_a_peer_that_was_deleted() {
+    let s = alice_to_bob(500).await;
+    let alice = s.network.node("alice");
+    s.network.script("alice", "bob", &[Fate::Deliver, Fate::LoseRequest]);
+    let attempt = tokio::time::timeout(Duration::from_secs(10), s.payment.run()).await;
+    assert!(attempt.is_err(), "the packet waits for Bob's answer");
+    alice.kill();
+    alice.remove_peer("bob");
+    alice.start();
+    assert!(!s.payment.resume().await, "another process may know a peer that this one does not know yet");
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert!(s.payment.resume().await);
+    assert_eq!(s.payment.balance().await, (500, 0));
 }
 
 #[tokio::test(start_paused = true)]

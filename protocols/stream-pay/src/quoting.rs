@@ -225,18 +225,14 @@ impl Quoting {
             Some(enough) if enough - too_little <= 1 => Ok(Some(enough)),
             Some(enough) => Err(between(too_little, enough)),
             None if too_little == largest => Ok(None),
-            None => Err(upwards(self.first_guess(wanted, path), too_little, self.unit(path), largest)),
+            None => Err(upwards(first_guess(wanted, path), too_little, first_guess(1, path), largest)),
         }
     }
+}
 
-    fn first_guess(&self, wanted: u64, path: &PathEstimate) -> u64 {
-        path.rates.low().checked_div_ceil(wanted).unwrap_or(LARGEST)
-    }
-
-    /// The source units that one unit of the destination is worth.
-    fn unit(&self, path: &PathEstimate) -> u64 {
-        path.rates.low().checked_div_ceil(1).unwrap_or(1).max(1)
-    }
+/// Source units that arrive as `wanted` by the rate alone.
+fn first_guess(wanted: u64, path: &PathEstimate) -> u64 {
+    path.rates.low().checked_div_ceil(wanted).unwrap_or(LARGEST)
 }
 
 /// Amounts that cut what lies between two others into equal parts.

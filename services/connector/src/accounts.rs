@@ -6,13 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
-use ledger::{AccountId, TransferId};
+use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
 
-use crate::packet_transfer::packet_transfer_id;
+use crate::packet_transfer::PacketIdentity;
 use crate::peer_state::PeerState;
 use crate::room::Room;
 use crate::tokens::TokenHash;
@@ -28,7 +28,7 @@ pub struct AccountAsset {
     pub liquidity_threshold: Option<u64>,
 }
 
-/// A peering as the directory lists it (connector-http section 4.1).
+/// A peering as the directory lists it.
 #[derive(Clone)]
 pub struct PeerRecord {
     /// Its id, also that of its ledger account.
@@ -148,10 +148,10 @@ impl Source {
         }
     }
 
-    /// The account the packet's money is taken from and the id of its transfers; `None` where none moves.
-    pub(crate) fn transfer(&self, packet: &PrepareBuf) -> Option<(AccountId, TransferId)> {
+    /// The identity of a packet as it arrives; `None` where no money moves.
+    pub(crate) fn identify(&self, packet: &PrepareBuf) -> Option<PacketIdentity> {
         let account = self.account().filter(|_| packet.amount() != 0)?;
-        Some((account, packet_transfer_id(account, &packet.execution_condition(), 0)))
+        Some(PacketIdentity::of(account, packet))
     }
 
     pub(crate) fn peer(&self) -> Option<&Arc<PeerAccount>> {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
-use ilp_packet::{Condition, ErrorCode};
+use ilp_packet::ErrorCode;
 use ledger::{AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewTransfer, TransferId};
 use payments_model::accounting::{Movement, Side, TransferError};
 
 use crate::accounts::AccountAsset;
 use crate::outcome::Stop;
-use crate::packet_transfer::packet_transfer_id;
+use crate::packet_transfer::PacketIdentity;
 use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
 
@@ -117,16 +117,11 @@ impl Balance {
         Ok(hold.0.outcome(&results)?)
     }
 
-    /// What the ledger knows of the packet taken from `source`: its last hold, or its credit.
-    pub(crate) async fn recorded(
-        &self,
-        source: AccountId,
-        condition: &Condition,
-    ) -> Result<Option<Recorded>, LedgerUnavailable> {
+    /// What the ledger knows of a packet: its last hold, or its credit.
+    pub(crate) async fn recorded(&self, packet: PacketIdentity) -> Result<Option<Recorded>, LedgerUnavailable> {
         let mut last = None;
         for generation in 0.. {
-            let id = packet_transfer_id(source, condition, generation);
-            let legs = self.ledger.transfers(Movement::leg_ids(id).to_vec()).await?;
+            let legs = self.ledger.transfers(Movement::leg_ids(packet.transfer_id(generation)).to_vec()).await?;
             let Some(found) = Recorded::of(generation, legs.into_iter().flatten().collect()) else { break };
             let lapsed = found.standing() == Standing::Lapsed;
             last = Some(found);

@@ -1,12 +1,14 @@
 //! The connector as others hold it: packets in, replies out, and a directory that can be replaced.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use clock::{Clock, Entropy};
 use ilp_packet::{ErrorCode, PrepareBuf};
 use ledger::Ledger;
+use payments_model::PeerId;
 use rates::Rates;
 use shared_cache::SharedCache;
 use tokio_util::task::TaskTracker;
@@ -17,8 +19,10 @@ use crate::config::ConnectorConfig;
 use crate::counts::PacketCounts;
 use crate::directory::{Directory, DirectorySnapshot};
 use crate::in_flight::{InFlight, Leader, Role};
+use crate::limits;
 use crate::liquidity::LiquidityWatch;
 use crate::outcome::{Attempt, Outcome, Stop};
+use crate::peer_state::{PeerFailure, Repeats};
 use crate::pipeline::Arrived;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::recorded::Recorded;
@@ -130,17 +134,15 @@ impl Connector {
                 Attempt::Again => Outcome::Unresolved,
             };
         }
-        let leader = match source.transfer(&packet).map(|(_, id)| self.0.in_flight.join(id, packet.amount())) {
+        let arrived = Arrived::with(&source, &packet);
+        let leader = match arrived.identity.map(|identity| self.0.in_flight.join(identity.transfer_id(0))) {
             None => None,
             Some(Role::Lead(leader)) => Some(leader),
             Some(Role::Follow(follower)) => return follower.outcome().await,
-            Some(Role::Conflict) => {
-                let message = "another packet with this condition is under way.";
-                return self.0.turn_away(&source, &Refusal::new(ErrorCode::F00BadRequest, message));
-            }
         };
         let inner = self.0.clone();
-        let answer = self.0.under_way.spawn(async move { inner.answer(&source, packet, attempt, leader).await });
+        let answer =
+            self.0.under_way.spawn(async move { inner.answer(&source, arrived, packet, attempt, leader).await });
         answer.await.unwrap_or_else(|error| {
             tracing::error!(%error, "ALERT a packet was given up in the middle");
             Outcome::Unresolved
@@ -153,43 +155,88 @@ impl Connector {
         refusal.encode(self.0.config.operator_address.as_ref())
     }
 
-    /// Takes no more packets and waits for those under way, at the longest for the maximum hold.
+    /// Takes no more packets and waits for those under way, at the longest until the last of them has expired and
+    /// what follows from that is written.
     pub async fn stop(&self) {
         self.0.under_way.close();
-        let config = &self.0.config;
-        let longest = config.maximum_hold + config.late_reply_grace + config.hold_margin;
+        let packets = self.0.under_way.len();
+        if packets == 0 {
+            return;
+        }
+        let longest = self.0.config.longest_stop();
+        tracing::info!(packets, at_most = ?longest, "waiting for packets under way; a second signal ends at once");
         if tokio::time::timeout(longest, self.0.under_way.wait()).await.is_err() {
             tracing::error!(packets = self.0.under_way.len(), "stopped with packets under way; their holds run out");
         }
     }
+
+    /// How long [`Connector::stop`] may take.
+    pub fn longest_stop(&self) -> Duration {
+        self.0.config.longest_stop()
+    }
+
+    /// What is known here of exchanges with a peer; `None` if there is no such peer in the directory.
+    pub fn peer_report(&self, id: PeerId) -> Option<PeerReport> {
+        let directory = self.0.directory.load();
+        let state = &directory.peer(id)?.state;
+        Some(PeerReport { repeats: state.repeats(), last_failure: state.last_failure() })
+    }
+}
+
+/// What a process knows of its exchanges with a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerReport {
+    /// Whether the peer recognises a repeated packet.
+    pub repeats: Repeats,
+    /// The last exchange that brought no answer.
+    pub last_failure: Option<PeerFailure>,
 }
 
 impl Inner {
-    async fn answer(&self, source: &Source, packet: PrepareBuf, attempt: Attempt, leader: Option<Leader>) -> Outcome {
-        let outcome = match self.first_or_again(source, packet, attempt).await {
-            Ok(reply) => Outcome::Reply(reply),
-            Err(Stop::Refused(refusal)) => self.refuse(&refusal),
-            Err(Stop::Unresolved | Stop::Repeated) => Outcome::Unresolved,
-            Err(Stop::Paid) => Outcome::Paid,
+    async fn answer(
+        &self,
+        source: &Source,
+        arrived: Arrived,
+        packet: PrepareBuf,
+        attempt: Attempt,
+        leader: Option<Leader>,
+    ) -> Outcome {
+        let (outcome, to_followers) = match self.first_or_again(source, arrived, packet, attempt).await {
+            Ok(reply) => same(Outcome::Reply(reply)),
+            Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
+            // Nobody but the one who says it is the first can take this for a refusal of the packet.
+            Err(Stop::Limited(refusal)) if attempt == Attempt::First => (self.refuse(&refusal), Outcome::Unresolved),
+            Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
+            Err(Stop::Paid) => same(Outcome::Paid),
         };
         self.counts.answered(source, &outcome);
         if let Some(leader) = leader {
-            leader.tell(outcome.clone());
+            leader.tell(to_followers);
         }
         outcome
     }
 
     /// Looks into the ledger for a packet that says it may have been here, or turns out to have been.
-    async fn first_or_again(&self, source: &Source, mut packet: PrepareBuf, attempt: Attempt) -> Result<Bytes, Stop> {
+    ///
+    /// The ledger speaks before the rate: a peer that sends too much is still told what became of its packets.
+    async fn first_or_again(
+        &self,
+        source: &Source,
+        arrived: Arrived,
+        mut packet: PrepareBuf,
+        attempt: Attempt,
+    ) -> Result<Bytes, Stop> {
         let directory = self.directory.load_full();
-        let arrived = Arrived { amount: packet.amount(), expires_at: packet.expires_at() };
-        let mut known = match attempt {
-            Attempt::First => None,
-            Attempt::Again => self.recorded(source, &packet).await?,
-        };
+        let _under_way = limits::enter(source, &self.config)?;
+        let pace = limits::keep_pace(source, &self.config, self.clock.now());
+        let mut known = None;
+        if attempt == Attempt::Again || pace.is_err() {
+            known = self.recorded(arrived).await?;
+        }
         if known.is_none() {
-            match self.run(&directory, source, &mut packet).await {
-                Err(Stop::Repeated) => known = self.recorded(source, &packet).await?,
+            pace?;
+            match self.run(&directory, source, arrived, &mut packet).await {
+                Err(Stop::Repeated) => known = self.recorded(arrived).await?,
                 answered => return answered,
             }
         }
@@ -198,9 +245,9 @@ impl Inner {
     }
 
     /// What the ledger knows of the packet.
-    pub(crate) async fn recorded(&self, source: &Source, packet: &PrepareBuf) -> Result<Option<Recorded>, Stop> {
-        let Some((account, _)) = source.transfer(packet) else { return Ok(None) };
-        self.balance.recorded(account, &packet.execution_condition()).await.map_err(|error| {
+    pub(crate) async fn recorded(&self, arrived: Arrived) -> Result<Option<Recorded>, Stop> {
+        let Some(identity) = arrived.identity else { return Ok(None) };
+        self.balance.recorded(identity).await.map_err(|error| {
             tracing::warn!(%error, "packet not looked up");
             Stop::Unresolved
         })
@@ -213,9 +260,13 @@ impl Inner {
         outcome
     }
 
-    /// Every Reject made here names the operator's address, whoever's packet it was (ilp section 3).
+    /// Every Reject made here names the operator's address, whoever's packet it was.
     fn refuse(&self, refusal: &Refusal) -> Outcome {
         tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
         Outcome::Reply(refusal.encode(self.config.operator_address.as_ref()))
     }
+}
+
+fn same(outcome: Outcome) -> (Outcome, Outcome) {
+    (outcome.clone(), outcome)
 }

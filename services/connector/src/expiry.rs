@@ -1,4 +1,4 @@
-//! How long a forwarded packet may live (ilp section 7.12).
+//! How long a forwarded packet may live.
 //!
 //! Every hop takes a second for itself, so that a fulfillment can be passed back before the source's own expiry.
 

@@ -1,8 +1,10 @@
 //! The exchange with the next peer: bounded by the packet's expiry, repeated where that is safe, its reply checked
-//! against the condition (ilp sections 7.13 to 7.15).
+//! against the condition.
 //!
 //! A request whose reply is lost may have been acted upon. Towards a peer that recognises repetitions the same octets
-//! are sent again until the expiry; towards any other peer never, and its silence counts as a refusal.
+//! are sent again until the expiry; towards a peer that does not never, and its silence counts as a refusal, as it
+//! does everywhere in ILP over HTTP. A peer that does not say gets packets all the same; only if a reply of it is
+//! missing before it has answered anything, the outcome stays open until it answers.
 
 use std::time::Duration;
 
@@ -21,7 +23,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a peer may take to say whether it recognises repetitions.
-const QUESTION_LIFE: Duration = Duration::from_secs(5);
+pub(crate) const QUESTION_LIFE: Duration = Duration::from_secs(5);
+
+/// How long a peer that did not say is left alone with that question, as long as no reply of it is missing.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// What the next peer decided.
 #[derive(Debug)]
@@ -41,25 +46,60 @@ pub(crate) struct Forwarder<'a> {
 }
 
 impl Forwarder<'_> {
-    /// Makes sure it is known whether `peer` recognises repetitions, by asking it for its view of our account.
+    /// Asks `peer`, if need be, whether it recognises repetitions. Afterwards that may still be unknown.
     ///
-    /// The answer is in a header of any reply, so after the first packet to a peer there is nothing to ask.
+    /// The answer is in a header of any reply, so after the first packet to a peer there is nothing to ask. The only
+    /// error is that there is no connection: then no packet would reach the peer either.
     pub(crate) async fn get_to_know(&self, peer: &PeerAccount) -> Result<(), UplinkError> {
+        self.ask(peer, QUESTION_LIFE, ASK_AGAIN_AFTER).await
+    }
+
+    /// The same where a reply is missing and the answer decides what becomes of it, so that it is worth a question
+    /// however lately there was none answered.
+    pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
+        if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
+            tracing::warn!(peer.id = %peer.id(), %error, "peer of a packet without reply does not answer");
+        }
+    }
+
+    /// Asks, unless the peer was asked in vain less than `pause` ago.
+    async fn ask(&self, peer: &PeerAccount, at_most: Duration, pause: Duration) -> Result<(), UplinkError> {
         if peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
-        let _one_at_a_time = peer.state.asking.lock().await;
-        if peer.state.repeats() != Repeats::Unknown {
+        let mut asked_in_vain = peer.state.asked_in_vain.lock().await;
+        let lately = asked_in_vain.is_some_and(|at| self.clock.now().saturating_since(at) < pause);
+        if lately || peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
-        let question = ildcp::request(self.clock.now() + QUESTION_LIFE);
+        let life = at_most.min(QUESTION_LIFE);
+        let question = ildcp::request(self.clock.now() + life);
         let question = question.map_err(|error| UplinkError::Refused(error.to_string()))?;
-        self.exchange(peer, question.into(), Attempt::First, QUESTION_LIFE).await.map(drop)
+        match self.exchange(peer, question.into(), Attempt::First, life).await {
+            Err(error @ UplinkError::Unreachable(_)) => return Err(error),
+            Err(error) => {
+                *asked_in_vain = Some(self.clock.now());
+                tracing::warn!(
+                    peer.id = %peer.id(), %error,
+                    "peer does not say whether it recognises repeated packets; packets go to it unrepeated"
+                );
+            }
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Sends a packet that moves no money once: whatever becomes of it, a sender may make another.
+    pub(crate) async fn forward_once(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Decision, Refusal> {
+        let octets = Bytes::copy_from_slice(packet.as_bytes());
+        let left = (packet.expires_at() + self.grace).saturating_since(self.clock.now());
+        let reply = self.exchange(peer, octets, Attempt::First, left).await.map_err(|error| no_reply(&error))?;
+        judge(peer, reply, packet).map_err(|error| no_reply(&error))?
     }
 
     /// Sends `packet` and gives the peer's decision.
     ///
-    /// [`Stop::Refused`] means that the peer certainly did not fulfil it, or is not one that could be asked again.
+    /// [`Stop::Refused`] means that the peer certainly did not fulfil it, or is one that cannot be asked again.
     pub(crate) async fn forward(
         &self,
         peer: &PeerAccount,
@@ -85,12 +125,19 @@ impl Forwarder<'_> {
                 tracing::warn!(peer.id = %peer.id(), error = %last, "no reply from peer");
                 may_have_left |= last.may_have_left();
             }
-            if !may_have_left || peer.state.repeats() == Repeats::Never {
+            if !may_have_left {
                 return Err(no_reply(&last).into());
             }
             let left = until.saturating_since(self.clock.now());
-            if left.is_zero() || peer.state.repeats() == Repeats::Unknown {
-                return Err(Stop::Unresolved);
+            if !left.is_zero() {
+                self.find_out(peer, left).await;
+            }
+            let left = until.saturating_since(self.clock.now());
+            match peer.state.repeats() {
+                Repeats::Never => return Err(no_reply(&last).into()),
+                Repeats::Unknown => return Err(Stop::Unresolved),
+                Repeats::Always if left.is_zero() => return Err(Stop::Unresolved),
+                Repeats::Always => {}
             }
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -105,9 +152,26 @@ impl Forwarder<'_> {
         at_most: Duration,
     ) -> Result<Bytes, UplinkError> {
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);
-        let answer = tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut))?;
-        peer.state.set_repeats(if answer.repeatable { Repeats::Always } else { Repeats::Never });
-        Ok(answer.octets)
+        match tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut)) {
+            // Whatever answers in the place of a peer that recognises repetitions, a page of its proxy for example,
+            // does not speak for it.
+            Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
+                let error = UplinkError::Broken("the answer is no ILP packet".to_owned());
+                if peer.state.repeats() == Repeats::Unknown {
+                    peer.state.answered(Repeats::Never);
+                }
+                peer.state.failed(self.clock.now(), error.to_string());
+                Err(error)
+            }
+            Ok(answer) => {
+                peer.state.answered(if answer.repeatable { Repeats::Always } else { Repeats::Never });
+                Ok(answer.octets)
+            }
+            Err(error) => {
+                peer.state.failed(self.clock.now(), error.to_string());
+                Err(error)
+            }
+        }
     }
 }
 

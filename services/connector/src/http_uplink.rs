@@ -1,4 +1,4 @@
-//! ILP over HTTP towards peers (ilp section 5): one POST per packet, its reply in the answer.
+//! ILP over HTTP towards peers (RFC 35): one POST per packet, its reply in the answer.
 
 use std::time::Duration;
 

@@ -11,13 +11,7 @@ use crate::outcome::Outcome;
 
 /// The packets under way, by the id of their transfers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashMap<TransferId, Place>>>);
-
-#[derive(Clone, Debug)]
-struct Place {
-    amount: u64,
-    outcome: watch::Receiver<Option<Outcome>>,
-}
+pub(crate) struct InFlight(Arc<Mutex<HashMap<TransferId, watch::Receiver<Option<Outcome>>>>>);
 
 /// What to do with a packet.
 #[derive(Debug)]
@@ -26,8 +20,6 @@ pub(crate) enum Role {
     Lead(Leader),
     /// It is under way: wait.
     Follow(Follower),
-    /// Another packet with its id is under way.
-    Conflict,
 }
 
 /// The one at work on a packet.
@@ -43,20 +35,19 @@ pub(crate) struct Leader {
 pub(crate) struct Follower(watch::Receiver<Option<Outcome>>);
 
 impl InFlight {
-    /// Joins the work on the packet with this id and amount.
-    pub(crate) fn join(&self, id: TransferId, amount: u64) -> Role {
+    /// Joins the work on the packet with this id.
+    pub(crate) fn join(&self, id: TransferId) -> Role {
         match self.lock().entry(id) {
             Entry::Vacant(vacant) => {
                 let (sender, outcome) = watch::channel(None);
-                vacant.insert(Place { amount, outcome });
+                vacant.insert(outcome);
                 Role::Lead(Leader { id, packets: self.clone(), outcome: sender })
             }
-            Entry::Occupied(place) if place.get().amount != amount => Role::Conflict,
-            Entry::Occupied(place) => Role::Follow(Follower(place.get().outcome.clone())),
+            Entry::Occupied(outcome) => Role::Follow(Follower(outcome.get().clone())),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Place>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, watch::Receiver<Option<Outcome>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,19 +82,18 @@ mod tests {
     #[tokio::test]
     async fn a_repetition_gets_the_outcome_of_the_first() {
         let packets = InFlight::default();
-        let Role::Lead(leader) = packets.join(ID, 5) else { panic!("nobody else is at it") };
-        let Role::Follow(follower) = packets.join(ID, 5) else { panic!("somebody is at it") };
-        assert!(matches!(packets.join(ID, 6), Role::Conflict));
+        let Role::Lead(leader) = packets.join(ID) else { panic!("nobody else is at it") };
+        let Role::Follow(follower) = packets.join(ID) else { panic!("somebody is at it") };
         leader.tell(Outcome::Paid);
         assert_eq!(follower.outcome().await, Outcome::Paid);
-        assert!(matches!(packets.join(ID, 6), Role::Lead(_)));
+        assert!(matches!(packets.join(ID), Role::Lead(_)), "what has ended is no longer under way");
     }
 
     #[tokio::test]
     async fn when_the_first_gives_up_its_outcome_is_unresolved() {
         let packets = InFlight::default();
-        let Role::Lead(leader) = packets.join(ID, 5) else { panic!("nobody else is at it") };
-        let Role::Follow(follower) = packets.join(ID, 5) else { panic!("somebody is at it") };
+        let Role::Lead(leader) = packets.join(ID) else { panic!("nobody else is at it") };
+        let Role::Follow(follower) = packets.join(ID) else { panic!("somebody is at it") };
         drop(leader);
         assert_eq!(follower.outcome().await, Outcome::Unresolved);
     }

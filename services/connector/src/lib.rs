@@ -38,12 +38,13 @@ pub use accounts::{
     AccountAsset, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource, Source,
 };
 pub use config::ConnectorConfig;
-pub use connector::{Connector, ConnectorPorts};
+pub use connector::{Connector, ConnectorPorts, PeerReport};
 pub use directory::{DirectorySnapshot, TenantRecord};
 pub use http_uplink::{HttpUplink, REPEATABLE, REPEATED};
 pub use outcome::{Attempt, Outcome};
 pub use packet_rate::PacketRate;
-pub use packet_transfer::{packet_legs, packet_transfer_id};
+pub use packet_transfer::PacketIdentity;
+pub use peer_state::{PeerFailure, Repeats};
 pub use ports::{
     Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,

@@ -1,24 +1,33 @@
-//! What a peer may send: packets per time, packets at once, amount per packet (ilp sections 7.4 and 7.5).
+//! What a peer may send and be sent: packets per time, packets at once, amount per packet.
 //!
-//! Own payments and quotes pace themselves and are not limited.
+//! Own payments and quotes pace themselves and are limited only in what waits for one peer.
 
 use clock::Timestamp;
 use ilp_packet::ErrorCode;
 
-use crate::accounts::Source;
+use crate::accounts::{PeerAccount, Source};
 use crate::config::ConnectorConfig;
+use crate::outcome::Stop;
 use crate::peer_state::UnderWay;
 use crate::refusal::Refusal;
 
-/// Admits one more packet of the source; what is returned is kept until the packet is answered.
-pub(crate) fn admit(source: &Source, config: &ConnectorConfig, now: Timestamp) -> Result<Option<UnderWay>, Refusal> {
+/// Counts one more packet from the source; what is returned is kept until the packet is answered.
+pub(crate) fn enter(source: &Source, config: &ConnectorConfig) -> Result<Option<UnderWay>, Stop> {
     let Some(peer) = source.peer() else { return Ok(None) };
-    if !peer.state.packets.admit(&config.packet_rate, now) {
-        return Err(Refusal::new(ErrorCode::T05RateLimited, "too many requests, throttling."));
-    }
-    let under_way = peer.state.enter(config.packets_under_way);
-    let busy = || Refusal::new(ErrorCode::T03ConnectorBusy, "too many packets under way.");
-    under_way.ok_or_else(busy).map(Some)
+    let under_way = peer.state.from_it.enter(config.packets_under_way);
+    under_way.map(Some).ok_or_else(|| limited(ErrorCode::T03ConnectorBusy, "too many packets under way."))
+}
+
+/// Counts one more packet waiting for `peer`, so that a peer that hangs keeps no places others need.
+pub(crate) fn wait_for(peer: &PeerAccount, config: &ConnectorConfig) -> Result<UnderWay, Stop> {
+    let waiting = peer.state.to_it.enter(config.packets_waiting);
+    waiting.ok_or_else(|| limited(ErrorCode::T02PeerBusy, "too many packets wait for the peer."))
+}
+
+/// Whether the source keeps to the rate with one more packet.
+pub(crate) fn keep_pace(source: &Source, config: &ConnectorConfig, now: Timestamp) -> Result<(), Stop> {
+    let kept = source.peer().is_none_or(|peer| peer.state.packets.admit(&config.packet_rate, now));
+    if kept { Ok(()) } else { Err(limited(ErrorCode::T05RateLimited, "too many requests, throttling.")) }
 }
 
 /// Refuses an amount above the source peer's maximum.
@@ -28,4 +37,8 @@ pub(crate) fn check_amount(source: &Source, amount: u64) -> Result<(), Refusal> 
         Some(maximum) if amount > maximum => Err(Refusal::too_large(amount, maximum)),
         _ => Ok(()),
     }
+}
+
+fn limited(code: ErrorCode, message: &'static str) -> Stop {
+    Stop::Limited(Refusal::new(code, message))
 }

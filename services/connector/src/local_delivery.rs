@@ -1,5 +1,4 @@
-//! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves
-//! (ilp sections 7.8 and 7.10).
+//! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves.
 
 use std::time::Duration;
 
@@ -13,16 +12,17 @@ use crate::balance::End;
 use crate::connector::Inner;
 use crate::destination::LocalReceiver;
 use crate::outcome::Stop;
+use crate::pipeline::Arrived;
 use crate::ports::Credit;
 
 /// How long a connection's running total is kept after its last packet.
 const RUNNING_TOTAL_LIFE: Duration = Duration::from_mins(10);
 
-/// Delivers `packet`, its amount already converted from `source_amount`, to `receiver`.
+/// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
 pub(crate) async fn deliver(
     connector: &Inner,
     source: &Source,
-    source_amount: u64,
+    arrived: Arrived,
     packet: &PrepareBuf,
     receiver: &LocalReceiver,
 ) -> Result<Bytes, Stop> {
@@ -31,23 +31,23 @@ pub(crate) async fn deliver(
         Decision::Reply(reply) => return Ok(reply.into()),
         Decision::Money(money) => money,
     };
-    let Some((source_account, id)) = source.transfer(packet) else {
+    let Some(identity) = arrived.identity else {
         tracing::error!("a quote sent a packet that could be fulfilled; declined");
         return Ok(money.decline_temporarily().into());
     };
     let room = match account.room.as_deref().map(|room| room.take(money.amount())) {
         Some(None) => {
             // Perhaps it is this very packet that took the room, and only its reply was lost.
-            let known = connector.recorded(source, packet).await?;
+            let known = connector.recorded(arrived).await?;
             return if known.is_some() { Err(Stop::Repeated) } else { Ok(money.decline_temporarily().into()) };
         }
         Some(taken) => taken,
         None => None,
     };
-    let from = End { account: source_account, asset: source.asset(), amount: source_amount };
+    let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
     let to = End { account: account.id.into(), asset: &account.asset, amount: money.amount() };
     // One transfer at once: between hold and post nothing would happen that could still refuse.
-    connector.balance.credit(id, from, to, packet.expires_at()).await?;
+    connector.balance.credit(identity.transfer_id(0), from, to, packet.expires_at()).await?;
     if let Some(taken) = room {
         taken.keep();
     }

@@ -33,6 +33,9 @@ pub enum Outcome {
 pub(crate) enum Stop {
     /// Nothing moved and nothing is held.
     Refused(Refusal),
+    /// There is too much to do for this packet now, and nothing was looked at. Of a packet that was never here before
+    /// this says that nothing moved; of a repetition it says nothing, for another process may have the first.
+    Limited(Refusal),
     /// A transfer with the packet's id exists.
     Repeated,
     /// See [`Outcome::Unresolved`].

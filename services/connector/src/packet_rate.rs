@@ -20,9 +20,9 @@ pub struct PacketRate {
 }
 
 impl Default for PacketRate {
-    /// The reference's: 10 000 a minute, all at once if need be.
+    /// More than one peer sends in practice, so that only a peer gone wild meets it.
     fn default() -> Self {
-        Self { packets: 10_000, period: Duration::from_mins(1), burst: 10_000 }
+        Self { packets: 10_000, period: Duration::from_secs(1), burst: 20_000 }
     }
 }
 
@@ -79,9 +79,16 @@ mod tests {
 
     #[test]
     fn a_steady_sender_just_below_the_rate_is_never_refused() {
-        let rate = PacketRate { burst: 1, ..PacketRate::default() };
+        let rate = PacketRate { packets: 10_000, period: Duration::from_mins(1), burst: 1 };
         let bucket = Bucket::default();
         assert_eq!((0..10_000).filter(|n| !bucket.admit(&rate, at(n * 6))).count(), 0);
+    }
+
+    #[test]
+    fn by_default_a_peer_at_thousands_of_packets_a_second_is_never_refused() {
+        let bucket = Bucket::default();
+        let refused = (0..60_000).filter(|n| !bucket.admit(&PacketRate::default(), at(n / 8))).count();
+        assert_eq!(refused, 0);
     }
 
     #[test]

@@ -1,28 +1,102 @@
-//! The id by which the ledger knows a packet again.
+//! What makes a packet the one it is, and the ids by which the ledger knows it again.
 //!
 //! Not its movements: those are `balance`'s.
 
-use ilp_packet::Condition;
+use ilp_packet::PrepareBuf;
 use ledger::{AccountId, TransferId};
-use payments_model::accounting::Movement;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The id from which the transfers of a packet derive: of the account it is taken from and its condition.
+/// The identity of a packet with money: a packet that is equal in all of it is the same packet sent again.
 ///
-/// A STREAM packet's condition depends on all its data, so no two packets share one, and a repetition does.
-/// `generation` counts the holds of the packet that ran out before anybody knew its outcome.
-pub fn packet_transfer_id(source: AccountId, condition: &Condition, generation: u64) -> TransferId {
-    let mut hash = Sha256::new();
-    hash.update(source.as_uuid().as_bytes());
-    hash.update(condition.as_bytes());
-    let digest = hash.finalize();
-    let mut cause = [0; 16];
-    cause.copy_from_slice(&digest[..16]);
-    TransferId::derived(Uuid::from_bytes(cause), "packet", generation)
+/// Whose account it is taken from, how much, to whom, on which condition, and its data. The expiry is left out: it
+/// is another one whenever a packet is sent again. A condition alone would not do, for anybody who has seen it can
+/// make other packets with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketIdentity {
+    source: AccountId,
+    digest: Uuid,
 }
 
-/// The transfers an own payment's packet can have: those of its hold, which never runs out, or of its credit.
-pub fn packet_legs(source: AccountId, condition: &Condition) -> [TransferId; 2] {
-    Movement::leg_ids(packet_transfer_id(source, condition, 0))
+impl PacketIdentity {
+    /// The identity of `packet` as it arrived, before anything of it was rewritten.
+    pub fn of(source: AccountId, packet: &PrepareBuf) -> Self {
+        let destination = packet.destination();
+        let destination = destination.as_str().as_bytes();
+        let mut hash = Sha256::new();
+        hash.update(source.as_uuid().as_bytes());
+        hash.update(packet.execution_condition().as_bytes());
+        hash.update(packet.amount().to_be_bytes());
+        hash.update((destination.len() as u64).to_be_bytes());
+        hash.update(destination);
+        // Last, so that it needs no length before it.
+        hash.update(packet.data());
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        Self { source, digest: Uuid::from_bytes(digest) }
+    }
+
+    /// The account its money is taken from.
+    pub fn source(&self) -> AccountId {
+        self.source
+    }
+
+    /// The id from which its transfers derive. `generation` counts its holds that ran out before anybody knew its
+    /// outcome.
+    pub fn transfer_id(&self, generation: u64) -> TransferId {
+        TransferId::derived(self.digest, "packet", generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::Timestamp;
+    use ilp_packet::{AddressRef, Fulfillment, Prepare};
+
+    use super::*;
+
+    struct Packet {
+        source: u128,
+        amount: u64,
+        expires_at: i64,
+        condition: u8,
+        destination: &'static str,
+        data: &'static [u8],
+    }
+
+    const PACKET: Packet =
+        Packet { source: 1, amount: 7, expires_at: 1_000, condition: 1, destination: "test.a.bc", data: b"de" };
+
+    fn id(packet: &Packet) -> TransferId {
+        let prepare = Prepare {
+            amount: packet.amount,
+            expires_at: Timestamp::from_millis(packet.expires_at),
+            execution_condition: Fulfillment::new([packet.condition; 32]).condition(),
+            destination: AddressRef::new(packet.destination).unwrap(),
+            data: packet.data,
+        };
+        let packet_octets = PrepareBuf::parse(prepare.encode()).unwrap();
+        PacketIdentity::of(AccountId::from_u128(packet.source), &packet_octets).transfer_id(0)
+    }
+
+    #[test]
+    fn a_packet_with_another_expiry_is_the_same_packet() {
+        assert_eq!(id(&PACKET), id(&Packet { expires_at: 9_000, ..PACKET }));
+    }
+
+    #[test]
+    fn a_packet_that_differs_in_anything_else_is_another_packet() {
+        let others = [
+            Packet { source: 2, ..PACKET },
+            Packet { amount: 8, ..PACKET },
+            Packet { condition: 2, ..PACKET },
+            Packet { destination: "test.a.bd", ..PACKET },
+            Packet { data: b"df", ..PACKET },
+            // The same octets, divided elsewhere.
+            Packet { destination: "test.a.b", data: b"cde", ..PACKET },
+        ];
+        for other in others {
+            assert_ne!(id(&PACKET), id(&other));
+        }
+    }
 }

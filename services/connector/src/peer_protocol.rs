@@ -1,4 +1,4 @@
-//! Packets to `peer.*`: talk between neighbours, never routed (ilp section 7.7).
+//! Packets to `peer.*`: talk between neighbours, never routed.
 //!
 //! Only the question for one's own address and asset (ILDCP, RFC 31) is answered; it moves no money.
 

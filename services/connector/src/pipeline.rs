@@ -1,7 +1,7 @@
 //! The way of a packet: its layers, and why each stands where it does.
 //!
 //! Whatever can refuse without an effect comes before whatever has one. The order of refusals a sender can see is
-//! the reference's (ilp section 6.2) except where a comment says why not.
+//! the reference's except where a comment says why not. How much a peer may send is looked at before this way begins.
 
 use bytes::Bytes;
 use clock::Timestamp;
@@ -15,6 +15,7 @@ use crate::destination::Destination;
 use crate::directory::Directory;
 use crate::forward::{Decision, Forwarder, no_reply};
 use crate::outcome::{Attempt, Stop};
+use crate::packet_transfer::PacketIdentity;
 use crate::refusal::Refusal;
 use crate::{conversion, destination, expiry, limits, local_delivery, peer_protocol};
 
@@ -23,6 +24,15 @@ use crate::{conversion, destination, expiry, limits, local_delivery, peer_protoc
 pub(crate) struct Arrived {
     pub(crate) amount: u64,
     pub(crate) expires_at: Timestamp,
+    /// `None` for packets that move no money here.
+    pub(crate) identity: Option<PacketIdentity>,
+}
+
+impl Arrived {
+    /// What `packet` comes with from `source`.
+    pub(crate) fn with(source: &Source, packet: &PrepareBuf) -> Self {
+        Self { amount: packet.amount(), expires_at: packet.expires_at(), identity: source.identify(packet) }
+    }
 }
 
 impl Inner {
@@ -31,11 +41,9 @@ impl Inner {
         &self,
         directory: &Directory,
         source: &Source,
+        arrived: Arrived,
         packet: &mut PrepareBuf,
     ) -> Result<Bytes, Stop> {
-        // First, because it protects every layer below from a peer that sends too much.
-        let _under_way = limits::admit(source, &self.config, self.clock.now())?;
-
         // Before any account is looked for: `peer.` is talk between neighbours and must never be routed.
         let own_address = self.config.operator_address.as_ref();
         if let Some(answer) = peer_protocol::answer(source, packet, own_address, self.clock.now()) {
@@ -46,10 +54,9 @@ impl Inner {
         let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
 
         // In the source's units, so before the conversion.
-        limits::check_amount(source, packet.amount())?;
+        limits::check_amount(source, arrived.amount)?;
 
         // Local receivers and peers alike see the amount in their own asset, so the conversion stands above both.
-        let arrived = Arrived { amount: packet.amount(), expires_at: packet.expires_at() };
         let (from, to) = (source.asset(), destination.asset());
         let amount = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount).await?;
         if amount == 0 && arrived.amount != 0 && source.account().is_some() {
@@ -59,9 +66,7 @@ impl Inner {
         packet.set_amount(amount);
 
         match destination {
-            Destination::Local(receiver) => {
-                local_delivery::deliver(self, source, arrived.amount, packet, &receiver).await
-            }
+            Destination::Local(receiver) => local_delivery::deliver(self, source, arrived, packet, &receiver).await,
             Destination::Peer(peer) => self.to_peer(source, arrived, packet, &peer).await,
         }
     }
@@ -78,18 +83,22 @@ impl Inner {
         let now = self.clock.now();
         packet.set_expires_at(expiry::outgoing(arrived.expires_at, now, &self.config)?);
 
+        // Here, where it is known which peer it would wait for, and before anything is held.
+        let _waiting = limits::wait_for(peer, &self.config)?;
+
         // Packets without money and probes of own quotes hold nothing, so whatever becomes of them is a reply.
-        let Some((account, id)) = source.transfer(packet).filter(|_| arrived.amount != 0) else {
+        let Some(identity) = arrived.identity else {
             return self.without_money(peer, packet).await;
         };
 
-        // Before the hold: a peer that does not answer this costs nothing but the question.
+        // Before the hold: a peer that cannot be reached costs nothing but the question.
         let forwarder = self.forwarder();
         forwarder.get_to_know(peer).await.map_err(|error| no_reply(&error))?;
 
-        let from = End { account, asset: source.asset(), amount: arrived.amount };
+        let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
-        let hold = self.balance.hold(id, from, to, self.life(source, packet, now)).await?;
+        let life = self.life(source, packet, now);
+        let hold = self.balance.hold(identity.transfer_id(0), from, to, life).await?;
 
         // Below the hold: only what is held is forwarded, and every way out of here settles it or keeps it.
         let decision = forwarder.forward(peer, packet, Attempt::First).await;
@@ -97,14 +106,12 @@ impl Inner {
     }
 
     async fn without_money(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Bytes, Stop> {
-        match self.forwarder().forward(peer, packet, Attempt::First).await {
-            Ok(Decision::Fulfilled(_)) if packet.amount() != 0 => {
+        match self.forwarder().forward_once(peer, packet).await? {
+            Decision::Fulfilled(_) if packet.amount() != 0 => {
                 tracing::error!(peer.id = %peer.id(), "ALERT a quote's packet was fulfilled; fulfillment withheld");
                 Err(Refusal::internal().into())
             }
-            Ok(Decision::Fulfilled(reply) | Decision::Rejected(reply)) => Ok(reply),
-            Err(Stop::Unresolved) => Err(Refusal::expired().into()),
-            Err(stop) => Err(stop),
+            Decision::Fulfilled(reply) | Decision::Rejected(reply) => Ok(reply),
         }
     }
 
@@ -138,7 +145,7 @@ impl Inner {
         }
     }
 
-    async fn give_back(&self, source: &Source, hold: &Hold) -> Result<(), Stop> {
+    pub(crate) async fn give_back(&self, source: &Source, hold: &Hold) -> Result<(), Stop> {
         match (self.balance.void(hold).await, source) {
             (Ok(()), _) => Ok(()),
             // A payment's hold has no time-out; the payment gives it back when it is resumed.

@@ -1,5 +1,6 @@
 //! What the ledger says of a packet that was here before.
 
+use clock::Timestamp;
 use ledger::{AccountId, Transfer, TransferState};
 use payments_model::accounting::Movement;
 
@@ -43,9 +44,9 @@ impl Recorded {
         }
     }
 
-    /// What was taken from `account`.
-    pub(crate) fn taken_from(&self, account: AccountId) -> u128 {
-        self.legs.iter().filter(|leg| leg.created.debit_account_id == account).map(|leg| leg.created.amount).sum()
+    /// Since when it stands in the ledger.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.legs.first().map(|leg| leg.timestamp)
     }
 
     /// What was given to `account`.

@@ -1,4 +1,4 @@
-//! Why a packet goes no further, in the words of ILP (section 3 of the specification of errors).
+//! Why a packet goes no further, in the words of ILP (RFC 27).
 //!
 //! Layers return refusals; one place turns them into Reject octets.
 

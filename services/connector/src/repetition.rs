@@ -4,17 +4,17 @@
 //! paid, for whoever repeats takes a Reject as proof that nothing was.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use ilp_packet::{ErrorCode, PrepareBuf};
+use ilp_packet::PrepareBuf;
 
 use crate::accounts::{PeerAccount, Source};
 use crate::balance::{End, Hold};
 use crate::connector::Inner;
 use crate::directory::Directory;
-use crate::forward::Decision;
+use crate::forward::{Decision, QUESTION_LIFE};
 use crate::outcome::{Attempt, Stop};
-use crate::packet_transfer::packet_transfer_id;
 use crate::peer_state::Repeats;
 use crate::pipeline::{Arrived, peer_of};
 use crate::recorded::{Recorded, Standing};
@@ -31,10 +31,6 @@ impl Inner {
         packet: &mut PrepareBuf,
         recorded: Recorded,
     ) -> Result<Bytes, Stop> {
-        let taken = source.account().map(|account| recorded.taken_from(account));
-        if taken != Some(u128::from(arrived.amount)) {
-            return Err(another_packet());
-        }
         match recorded.standing() {
             Standing::Credited => self.credited_before(directory, source, packet, &recorded).await,
             Standing::Held | Standing::Posted | Standing::Lapsed => {
@@ -53,14 +49,15 @@ impl Inner {
     ) -> Result<Bytes, Stop> {
         let tenant = directory.tenant(source.tenant()).ok_or(Stop::Unresolved)?;
         let found = destination::local(&*self.local_accounts, tenant, packet.destination()).await;
-        let Ok(Some(receiver)) = found else {
+        let Some(receiver) = found.map_err(|_| Stop::Unresolved)? else {
             tracing::error!("the account of a credited packet is not found now");
-            return Err(Stop::Unresolved);
+            return Err(Stop::Paid);
         };
         // As it was converted then, whatever the rate is now.
         let amount = u64::try_from(recorded.given_to(receiver.account.id.into())).unwrap_or(0);
         if amount == 0 {
-            return Err(another_packet());
+            tracing::error!("the ledger credited a packet to another account than it names");
+            return Err(Stop::Paid);
         }
         packet.set_amount(amount);
         local_delivery::deliver_again(self, packet, &receiver).await
@@ -74,20 +71,19 @@ impl Inner {
         packet: &mut PrepareBuf,
         recorded: Recorded,
     ) -> Result<Bytes, Stop> {
-        let Some((peer, amount)) = next_peer(directory, &recorded) else {
-            tracing::error!("the peer of a held packet is not in the directory now");
-            return Err(Stop::Unresolved);
-        };
         let standing = recorded.standing();
         let posted = standing == Standing::Posted;
+        let Some((peer, amount)) = next_peer(directory, &recorded) else {
+            // Nobody can be asked any more. Another process may know a peer that this one does not know yet.
+            return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
+        };
         let forwarder = self.forwarder();
-        if let Err(error) = forwarder.get_to_know(&peer).await {
-            tracing::warn!(peer.id = %peer.id(), %error, "peer of a held packet does not answer");
-            return Err(Stop::Unresolved);
-        }
-        let never = peer.state.repeats() == Repeats::Never;
-        if posted && never {
-            return Err(Stop::Paid);
+        forwarder.find_out(&peer, QUESTION_LIFE).await;
+        match peer.state.repeats() {
+            Repeats::Never => return self.settle_unasked(source, &peer, arrived, recorded).await,
+            // It may have said so to a process before this one, and only be down now.
+            Repeats::Unknown => return self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
+            Repeats::Always => {}
         }
         // Too late to be sent again, but not proof of anything: a later attempt with a fresh expiry finds out.
         let expires_at = expiry::outgoing(arrived.expires_at, self.clock.now(), &self.config);
@@ -95,21 +91,56 @@ impl Inner {
         packet.set_amount(amount);
 
         let hold = match standing {
-            Standing::Lapsed if never => return Err(Refusal::expired().into()),
             Standing::Lapsed => self.hold_again(source, arrived, packet, &peer, recorded.generation + 1).await?,
-            _ => Hold::recorded(recorded),
+            _ => Hold::recorded(recorded.clone()),
         };
-        if never {
-            // It may have been paid or not; asking again could pay it twice. Its silence counted as a refusal.
-            let silence = Err(Refusal::expired().into());
-            return self.settle(source, &peer, &hold, silence, arrived.expires_at).await;
-        }
         match forwarder.forward(&peer, packet, Attempt::Again).await {
             Ok(Decision::Rejected(_)) | Err(Stop::Refused(_)) if posted => {
                 tracing::error!(peer.id = %peer.id(), "ALERT peer refuses a packet it fulfilled before");
                 Err(Stop::Paid)
             }
+            Err(Stop::Unresolved) => self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
             decision => self.settle(source, &peer, &hold, decision, arrived.expires_at).await,
+        }
+    }
+
+    /// Settles a packet held for a peer that does not recognise repetitions: it may have been paid or not, and asking
+    /// again could pay it twice. Its silence counted as a refusal.
+    async fn settle_unasked(
+        &self,
+        source: &Source,
+        peer: &PeerAccount,
+        arrived: Arrived,
+        recorded: Recorded,
+    ) -> Result<Bytes, Stop> {
+        match recorded.standing() {
+            Standing::Posted => Err(Stop::Paid),
+            Standing::Lapsed => Err(Refusal::expired().into()),
+            _ => {
+                let silence = Err(Refusal::expired().into());
+                self.settle(source, peer, &Hold::recorded(recorded), silence, arrived.expires_at).await
+            }
+        }
+    }
+
+    /// Ends the wait for a peer's word on a packet of an own payment when it has lasted for `patience`.
+    ///
+    /// A payment must end even if a peer never answers again. The packet has expired by then, so the peer has no
+    /// claim to what is held for it: who is late with a Fulfill bears the loss. Peers' packets have holds that run out.
+    async fn stop_waiting(&self, source: &Source, recorded: Recorded, patience: Duration) -> Result<Bytes, Stop> {
+        let now = self.clock.now();
+        let waited = recorded.since().map_or(Duration::ZERO, |since| now.saturating_since(since));
+        if !matches!(source, Source::Payment(_)) || waited < patience {
+            return Err(Stop::Unresolved);
+        }
+        match recorded.standing() {
+            Standing::Held => {
+                tracing::error!(?waited, "ALERT a peer never answered a packet of a payment; its money is given back");
+                self.give_back(source, &Hold::recorded(recorded)).await?;
+                Err(Refusal::expired().into())
+            }
+            Standing::Posted => Err(Stop::Paid),
+            Standing::Credited | Standing::GivenBack | Standing::Lapsed => Err(Stop::Unresolved),
         }
     }
 }
@@ -124,9 +155,9 @@ impl Inner {
         peer: &PeerAccount,
         generation: u64,
     ) -> Result<Hold, Stop> {
-        let account = source.account().ok_or(Stop::Unresolved)?;
-        let id = packet_transfer_id(account, &packet.execution_condition(), generation);
-        let from = End { account, asset: source.asset(), amount: arrived.amount };
+        let identity = arrived.identity.ok_or(Stop::Unresolved)?;
+        let id = identity.transfer_id(generation);
+        let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let life = self.life(source, packet, self.clock.now());
         self.balance.hold(id, from, to, life).await.map_err(|error| {
@@ -141,8 +172,4 @@ fn next_peer(directory: &Directory, recorded: &Recorded) -> Option<(Arc<PeerAcco
     let account = recorded.receivers().find(|account| peer_of(directory, *account).is_some())?;
     let amount = u64::try_from(recorded.given_to(account)).ok()?;
     Some((peer_of(directory, account)?.clone(), amount))
-}
-
-fn another_packet() -> Stop {
-    Refusal::new(ErrorCode::F00BadRequest, "another packet with this condition was here before.").into()
 }

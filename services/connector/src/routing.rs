@@ -1,4 +1,4 @@
-//! Which peer is next on the way to an address: the longest prefix by whole segments (ilp section 8).
+//! Which peer is next on the way to an address: the longest prefix by whole segments.
 //!
 //! A tree of segments per tenant, built once per directory and never changed.
 

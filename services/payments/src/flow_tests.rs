@@ -69,6 +69,32 @@ on_each_database! {
         assert!(told.is_some());
     }
 
+    async fn a_hundred_payments_to_a_peer_that_hangs_hold_back_no_local_payment(database) {
+        let (near, far) = two(database, "USD").await;
+        let receiver = far.receiver_of(far.incoming(None).await).await;
+        for _ in 0..100 {
+            let id = near.outgoing(&receiver, QuoteRequest::DebitAmount(usd(1_000))).await;
+            near.fund(id).await;
+        }
+        *near.wire.weather.lock().unwrap() = Weather::Silent;
+        let local = near.incoming(Some(50)).await;
+        let mut receiver = near.receiver_of(local).await;
+        receiver.location = payments_model::receiver::ReceiverLocation::Local { tenant: None, id: local };
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+
+        // As two processes do.
+        let workers = (0..2).flat_map(|_| near.payments.workers());
+        let running: Vec<_> = workers.map(|worker| tokio::spawn(worker.run(std::future::pending()))).collect();
+        // A packet without answer keeps its payment waiting for twenty seconds.
+        let paid = testkit::until(std::time::Duration::from_secs(10), async || {
+            let state = near.outgoing_payment(id).await.payment.state;
+            (state.as_str() == "COMPLETED").then_some(())
+        });
+        assert!(paid.await.is_some(), "{:?}", near.outgoing_payment(id).await);
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
     async fn an_unreachable_peer_leaves_the_payment_to_be_tried_again(database) {
         let (near, far) = two(database, "USD").await;
         let incoming = far.incoming(Some(1000)).await;

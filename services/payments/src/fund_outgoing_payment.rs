@@ -1,4 +1,4 @@
-//! Money for an outgoing payment, and giving it up before there is any (payments sections 7.2 and 7.3).
+//! Money for an outgoing payment, and giving it up before there is any.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use jobs::{Done, Failure, Handler, Job, NewJob};
 use ledger::{CreateTransferResult, TransferId};
 use payments_model::accounting::{AccountKind, TransferError, accepted};
 use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingRefused, OutgoingState};
+use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::EventType;
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
+use url::Url;
 use webhooks::Audience;
 
 use crate::grant_spending;
@@ -108,7 +110,8 @@ impl Payments {
             let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &audience).await?;
         }
-        jobs::enqueue(unit.transaction(), NewJob::new(SENDING_QUEUE, id, now)).await?;
+        let sending = NewJob::new(SENDING_QUEUE, id, now).in_lane(lane(&funded));
+        jobs::enqueue(unit.transaction(), sending).await?;
         unit.commit().await?;
         Ok(funded)
     }
@@ -197,6 +200,17 @@ impl Payments {
     pub fn unfunded_handler(&self) -> Arc<dyn Handler> {
         Arc::new(UnfundedHandler(self.clone()))
     }
+}
+
+/// Whom sending the payment may have to wait for: the institution of the receiver, and what lies on the way to it.
+/// Nobody, if it is this one.
+fn lane(payment: &OutgoingPayment) -> String {
+    if payment.quote.method == QuoteMethod::Local {
+        return String::new();
+    }
+    // A receiver that is no URL fails without waiting for anybody.
+    let receiver = Url::parse(&payment.quote.receiver).ok();
+    receiver.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 struct UnfundedHandler(Payments);

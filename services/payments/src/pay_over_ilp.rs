@@ -8,6 +8,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connector::{Attempt, Outcome, PaymentSource, Source};
+use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
 use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
@@ -53,8 +54,10 @@ impl Payments {
     ) -> Result<Resumed, Unavailable> {
         let left = self.store().tenant(payment.quote.tenant_id).packets_in_flight(payment.id()).await?;
         let mut resumed = Resumed::Settled;
-        for packet in left {
-            match self.resend(payment, &packet).await {
+        // Together, for each may wait for a peer that hangs until it expires once more.
+        let resent = left.into_iter().map(|packet| async move { (self.resend(payment, &packet).await, packet) });
+        for (outcome, packet) in join_all(resent).await {
+            match outcome {
                 Some(moved) => counted.settled.push(Settled {
                     payment: packet.payment,
                     attempt: packet.attempt,

@@ -76,6 +76,8 @@ pub(crate) enum Weather {
     RepliesLost,
     /// They arrive, but their replies take for ever.
     RepliesLate,
+    /// They vanish without a word.
+    Silent,
 }
 
 /// The way from one node to the other.
@@ -99,6 +101,9 @@ impl Uplink for Wire {
         if weather == Weather::Unreachable {
             return Err(UplinkError::Unreachable("no wire".into()));
         }
+        if weather == Weather::Silent {
+            std::future::pending::<()>().await;
+        }
         let (connector, token) = self.far_end.lock().unwrap().clone().expect("the far end is connected");
         let peer = connector.authenticate(&token).expect("the token is known");
         let Outcome::Reply(octets) = connector.handle(Source::Peer(peer), prepare, attempt).await else {
@@ -109,7 +114,7 @@ impl Uplink for Wire {
             match weather {
                 Weather::RepliesLost => return Err(UplinkError::Broken("the reply was lost".into())),
                 Weather::RepliesLate => std::future::pending().await,
-                Weather::Fine | Weather::Unreachable => {}
+                Weather::Fine | Weather::Unreachable | Weather::Silent => {}
             }
         }
         Ok(Answer { octets, repeatable: true })

@@ -10,6 +10,9 @@ use crate::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION
 /// After a crash a payment is taken up again when this has passed.
 const LEASE: Duration = Duration::from_secs(5);
 
+/// So many institutions can keep all payments to them waiting before payments to others get fewer places.
+const LANES_AT_FULL_WIDTH: usize = 8;
+
 impl Payments {
     /// The workers of outgoing payments, of those never funded, of incoming payments whose time is over, and of money
     /// paid straight to wallet addresses.
@@ -30,8 +33,13 @@ impl Payments {
 
     fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {
         let parts = &self.0.parts;
-        let settings =
-            Settings { concurrency: at_once, lane_concurrency: at_once, lease: LEASE, ..Settings::default() };
+        let settings = Settings {
+            concurrency: at_once,
+            lane_concurrency: at_once,
+            places_in_lanes: at_once * LANES_AT_FULL_WIDTH,
+            lease: LEASE,
+            ..Settings::default()
+        };
         let database = self.store().database().clone();
         Worker::new(database, parts.clock.clone(), parts.entropy.clone(), queue, handler, settings)
     }

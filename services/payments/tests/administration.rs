@@ -8,8 +8,8 @@ use clock::Entropy;
 use ledger::{AccountId, Ledger, MemoryLedger};
 use payments::administration::{
     Administration, AdministrationSettings, Caller, CreateAssetError, CreateKeyError, CreatePeerError,
-    CreateWalletAddressError, DeleteAssetError, Holder, LiquidityError, NewAsset, NewKey, NewPeer, NewWalletAddress,
-    PeerChange, SettleError, Thresholds,
+    CreateWalletAddressError, DeleteAssetError, DeletePeerError, Holder, LiquidityError, NewAsset, NewKey, NewPeer,
+    NewWalletAddress, PeerChange, SettleError, Thresholds,
 };
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;
@@ -132,6 +132,30 @@ on_each_database! {
         assert_eq!(office.store.tenant(TENANT.tenant).asset(usd.id).await.unwrap(), None);
         let revived = office.asset(TENANT, "USD").await.unwrap();
         assert_eq!((revived.id, revived.ledger), (usd.id, usd.ledger));
+    }
+
+    async fn a_peer_is_deleted_when_nothing_is_held_and_what_is_left_of_its_liquidity_is_withdrawn(database) {
+        let office = Office::open(database).await;
+        let usd = office.asset(TENANT, "USD").await.unwrap();
+        let bob = office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        let own = office.administration.delete_peer(OTHER, bob.id).await;
+        assert!(matches!(own, Err(DeletePeerError::Unknown)), "{own:?}");
+
+        // A packet from Bob is under way.
+        let (hold, decision) = (office.entropy.uuid().into(), office.entropy.uuid().into());
+        let packet = usd.in_ledger().withdrawal(hold, bob.id.into(), 100, 30);
+        assert!(office.ledger.submit(vec![packet]).await.unwrap()[0].is_ok());
+        let refused = office.administration.delete_peer(TENANT, bob.id).await.unwrap_err();
+        assert!(matches!(refused, DeletePeerError::HoldsMoney), "{refused:?}");
+        assert_eq!(office.store.tenant(TENANT.tenant).peer(bob.id).await.unwrap().as_ref(), Some(&bob));
+        let void = ledger::NewTransfer::void(decision, hold);
+        assert!(office.ledger.submit(vec![void]).await.unwrap()[0].is_ok());
+
+        office.administration.delete_peer(TENANT, bob.id).await.unwrap();
+        assert_eq!(office.store.tenant(TENANT.tenant).peer(bob.id).await.unwrap(), None);
+        assert_eq!(office.balance(bob.id).await, Some(0), "what nobody could reach any more is outside");
+        let again = office.peer(TENANT, &usd, "test.bob").await.unwrap();
+        assert_eq!(office.balance(again.id).await, Some(500));
     }
 
     async fn an_asset_in_use_is_not_deleted(database) {

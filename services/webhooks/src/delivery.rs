@@ -1,4 +1,4 @@
-//! Delivering one event to one recipient (webhooks sections 2 and 4).
+//! Delivering one event to one recipient.
 //!
 //! At least once: the event's id stays the same over retries, and only status 200 counts as told.
 
@@ -27,10 +27,17 @@ const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 
 /// Room for the longest time-out a tenant may set, and then some.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How the worker of [`QUEUE`] works: `at_once` deliveries together, a quarter of them to one recipient at most.
+/// How the worker of [`QUEUE`] works. Every delivery is in the lane of its recipient: a quarter of `at_once` go to one
+/// recipient at most, and four times as many to all, so that a dozen recipients that hang hold up nobody else.
 pub fn worker_settings(at_once: usize) -> Settings {
     let concurrency = at_once.max(4);
-    Settings { concurrency, lane_concurrency: (concurrency / 4).max(1), lease: LEASE, backoff: BACKOFF }
+    Settings {
+        concurrency,
+        lane_concurrency: (concurrency / 4).max(1),
+        places_in_lanes: concurrency * 4,
+        lease: LEASE,
+        backoff: BACKOFF,
+    }
 }
 
 /// Delivers what is due; the handler of [`QUEUE`].

@@ -30,6 +30,9 @@ pub(crate) struct AccountView {
     /// Reserved by pending transfers, either way.
     #[serde(with = "text")]
     pub(crate) pending: u128,
+    /// Of a peer: when and why it last did not answer the process that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_failure: Option<String>,
 }
 
 mod text {
@@ -110,6 +113,7 @@ mod tests {
             debits,
             credits,
             pending: 0,
+            last_failure: None,
         }
     }
 

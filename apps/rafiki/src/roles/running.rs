@@ -1,4 +1,4 @@
-//! The tasks of one role, and their end: workers first, then listeners, then stores, each in bounded time.
+//! The tasks of one role, and their end in bounded time: workers, what is under way, listeners, then stores.
 //!
 //! Dropping it stops everything as a crash would, which is safe too.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt;
 use clock::Stopwatch;
+use futures::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,8 +27,14 @@ pub(crate) struct Running {
     workers_stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
     listeners_stop: watch::Sender<bool>,
-    drains: Vec<Closing>,
+    drains: Vec<Drain>,
     closings: Vec<Closing>,
+}
+
+/// Work that is to end before the stores close.
+struct Drain {
+    at_most: Duration,
+    ended: Closing,
 }
 
 impl Running {
@@ -62,9 +69,10 @@ impl Running {
         self.workers.spawn(worker(stop));
     }
 
-    /// Done between the end of the workers and that of the listeners, in the order given.
-    pub(crate) fn before_listeners(&mut self, drain: impl Future<Output = ()> + Send + 'static) {
-        self.drains.push(Box::pin(drain));
+    /// Waited for after the end of the workers, for `at_most`, while the listeners take no more connections and answer
+    /// the requests they have; all of them together.
+    pub(crate) fn drain(&mut self, at_most: Duration, ended: impl Future<Output = ()> + Send + 'static) {
+        self.drains.push(Drain { at_most, ended: Box::pin(ended) });
     }
 
     /// Done last, in the order given.
@@ -79,20 +87,22 @@ impl Running {
         self.workers_stop.send_replace(true);
         end(self.name, "workers", &mut self.workers, WORKERS_MAX).await;
         told("workers");
-        bounded(self.name, self.drains).await;
         self.listeners_stop.send_replace(true);
+        let name = self.name;
+        join_all(self.drains.into_iter().map(|drain| bounded(name, drain.at_most, drain.ended))).await;
+        told("what was under way");
         end(self.name, "listeners", &mut self.listeners, LISTENERS_MAX).await;
         told("listeners");
-        bounded(self.name, self.closings).await;
+        for closing in self.closings {
+            bounded(self.name, STORES_MAX, closing).await;
+        }
         told("stores");
     }
 }
 
-async fn bounded(role: &str, closings: Vec<Closing>) {
-    for closing in closings {
-        if tokio::time::timeout(STORES_MAX, closing).await.is_err() {
-            tracing::warn!(role, "something did not close in time");
-        }
+async fn bounded(role: &str, at_most: Duration, closing: Closing) {
+    if tokio::time::timeout(at_most, closing).await.is_err() {
+        tracing::warn!(role, ?at_most, "something did not close in time");
     }
 }
 
@@ -134,5 +144,41 @@ async fn one_signal() {
         Err(_) => {
             let _ = interrupt.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn stores_close_only_when_what_is_under_way_has_ended() {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let note = |what: &'static str| {
+            let order = order.clone();
+            move || order.lock().unwrap().push(what)
+        };
+        let (packets, stores) = (note("packets"), note("stores"));
+        let mut running = Running::new("test");
+        running.on_close(async move { stores() });
+        running.drain(Duration::from_secs(40), async move {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            packets();
+        });
+        running.stop().await;
+        assert_eq!(*order.lock().unwrap(), ["packets", "stores"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_ends_is_given_up_after_its_time() {
+        let begin = tokio::time::Instant::now();
+        let mut running = Running::new("test");
+        running.drain(Duration::from_secs(40), std::future::pending());
+        running.drain(Duration::from_secs(3), std::future::pending());
+        running.work(|_| std::future::pending());
+        running.stop().await;
+        assert_eq!(begin.elapsed(), WORKERS_MAX + Duration::from_secs(40));
     }
 }

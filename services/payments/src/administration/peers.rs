@@ -1,4 +1,4 @@
-//! Peers (admin-graphql section 9.3).
+//! Peers: whom packets are exchanged with. Not the exchange itself: that is the connector's.
 
 use ledger::TransferId;
 use payments_model::accounting::{AccountKind, accepted};
@@ -8,6 +8,7 @@ use payments_model::{AssetId, Peer, PeerId, Secret};
 use url::Url;
 
 use super::assets::{accounts_stand, from_store};
+use super::balances::shown;
 use super::{Administration, Caller};
 use crate::Unavailable;
 
@@ -108,6 +109,12 @@ pub enum DeletePeerError {
     /// The caller has no such peer.
     #[error("unknown peer")]
     Unknown,
+    /// Its account takes part in movements that are not decided yet.
+    #[error(
+        "packets or withdrawals of this peer still hold money; they are settled when the peer answers or their time \
+         is over, as a rule within a minute and at the latest after an hour; delete the peer then"
+    )]
+    HoldsMoney,
     /// Something needed did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -194,8 +201,11 @@ impl Administration {
         Ok(peer)
     }
 
-    /// Deletes a peer of the caller's own with its tokens and events. What its ledger account holds stays there.
+    /// Deletes a peer of the caller's own with its tokens and events. What is left of its liquidity is withdrawn first,
+    /// for nobody could reach it afterwards; a peer whose account holds money for something undecided stays.
     pub async fn delete_peer(&self, caller: Caller, id: PeerId) -> Result<(), DeletePeerError> {
+        let peer = self.store.tenant(caller.tenant).peer(id).await?.ok_or(DeletePeerError::Unknown)?;
+        self.withdraw_what_is_left(&peer).await?;
         let unit = self.store.begin().await?;
         if !unit.tenant(caller.tenant).delete_peer(id).await? {
             return Err(DeletePeerError::Unknown);
@@ -220,6 +230,27 @@ impl Administration {
         // The first of several equally good ones, so that the answer does not change.
         let best = reached.reduce(|best, next| if next.0 > best.0 { next } else { best });
         Ok(best.map(|(_, peer)| peer))
+    }
+
+    async fn withdraw_what_is_left(&self, peer: &Peer) -> Result<(), DeletePeerError> {
+        let Some(account) = self.account(peer.id.into()).await? else { return Ok(()) };
+        if account.debits_pending > 0 || account.credits_pending > 0 {
+            return Err(DeletePeerError::HoldsMoney);
+        }
+        let amount = shown(account.credit_balance());
+        if amount == 0 {
+            return Ok(());
+        }
+        // Every withdrawal changes what was ever debited, so a repetition after an interruption has an id of its own,
+        // and two at once have the same.
+        let debited = shown(account.debits_posted);
+        let id = TransferId::derived(peer.id.as_uuid(), "liquidity left at the end", debited);
+        let withdrawal = peer.ledger_asset().withdrawal(id, peer.id.into(), amount, 0);
+        for result in self.ledger.submit(vec![withdrawal]).await.map_err(Unavailable::from)? {
+            // Refused only if packets moved the balance since it was read.
+            accepted(result).map_err(|_| DeletePeerError::HoldsMoney)?;
+        }
+        Ok(())
     }
 
     async fn deposit_initial(&self, peer: &Peer, amount: u64) -> Result<(), CreatePeerError> {

@@ -1,7 +1,9 @@
 //! `POST /ledger/accounts` beside the Admin API: the operator looks at balances, to check what a payment moved.
 //!
-//! Not part of the reference. Signed as the Admin API is, for the operator only; shows balances and moves nothing.
+//! Not part of the reference. Signed as the Admin API is, for the operator only; shows balances and moves nothing. With
+//! a peer's account it shows why the peer last did not answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use clock::Clock;
+use connector::PeerFailure;
 use ledger::{Account, AccountId, Ledger};
-use payments_model::TenantAsset;
+use payments_model::{PeerId, TenantAsset};
 use payments_store::Store;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,10 +25,14 @@ use uuid::Uuid;
 use crate::pay::ledger_view::AccountView;
 use crate::roles::ground::Ground;
 
+/// The last exchange of this process with a peer that brought no answer.
+pub(crate) type LastFailure = Arc<dyn Fn(PeerId) -> Option<PeerFailure> + Send + Sync>;
+
 #[derive(Clone)]
 struct View {
     store: Store,
     ledger: Arc<dyn Ledger>,
+    last_failure: LastFailure,
     clock: Arc<dyn Clock>,
     operator: Uuid,
     secret: config::Secret,
@@ -41,10 +48,17 @@ struct Question {
 }
 
 /// The route, to be merged into the Admin listener.
-pub(crate) fn router(store: Store, ledger: Arc<dyn Ledger>, config: &config::Backend, ground: &Ground) -> Router {
+pub(crate) fn router(
+    store: Store,
+    ledger: Arc<dyn Ledger>,
+    last_failure: LastFailure,
+    config: &config::Backend,
+    ground: &Ground,
+) -> Router {
     let view = View {
         store,
         ledger,
+        last_failure,
         clock: Arc::clone(&ground.clock),
         operator: config.operator_tenant_id,
         secret: config.admin_api.secret.clone(),
@@ -92,7 +106,11 @@ impl View {
             names.push((in_ledger.settlement_account(), format!("settlement {}", asset.asset.code)));
             names.push((in_ledger.liquidity_account(), format!("liquidity {}", asset.asset.code)));
         }
+        let mut failures: HashMap<Uuid, String> = HashMap::new();
         for peer in all.all_peers().await.map_err(text)? {
+            if let Some(failure) = (self.last_failure)(peer.id) {
+                failures.insert(peer.id.as_uuid(), described(&failure));
+            }
             let name = peer.name.unwrap_or(peer.static_ilp_address);
             names.push((peer.id.into(), format!("peer {name}")));
         }
@@ -100,8 +118,13 @@ impl View {
         let found = self.ledger.accounts(names.iter().map(|(id, _)| *id).collect()).await;
         let found = found.map_err(|error| error.to_string())?;
         let views = names.into_iter().zip(found).filter_map(|((_, name), account)| view(name, &account?, &assets));
-        Ok(views.collect())
+        Ok(views.map(|view| AccountView { last_failure: failures.get(&view.id).cloned(), ..view }).collect())
     }
+}
+
+fn described(failure: &PeerFailure) -> String {
+    let since = if failure.answered_since { "; it has answered since" } else { "" };
+    format!("{}: {}{since}", failure.at, failure.reason)
 }
 
 fn view(name: String, account: &Account, assets: &[TenantAsset]) -> Option<AccountView> {
@@ -117,6 +140,7 @@ fn view(name: String, account: &Account, assets: &[TenantAsset]) -> Option<Accou
         debits: account.debits_posted,
         credits: account.credits_posted,
         pending: account.debits_pending.saturating_add(account.credits_pending),
+        last_failure: None,
     })
 }
 
@@ -138,7 +162,8 @@ mod tests {
     use config::Environment;
     use ledger::{MemoryLedger, TransferId};
     use money::Asset;
-    use payments_model::{AssetId, Secret, TenantId};
+    use payments_model::accounting::AccountKind;
+    use payments_model::{AssetId, Peer, Secret, TenantId};
     use serde_json::json;
     use testkit::{TestDatabase, block_on};
     use tower::ServiceExt;
@@ -147,6 +172,7 @@ mod tests {
 
     const OPERATOR: Uuid = Uuid::from_u128(0x4000_0000_8000_0000_0000_0000_0001);
     const ASSET: Uuid = Uuid::from_u128(7);
+    const PEER: Uuid = Uuid::from_u128(8);
     const SECRET: &str = "the operator's secret";
 
     struct Scene {
@@ -155,7 +181,7 @@ mod tests {
         _database: TestDatabase,
     }
 
-    /// A dollar asset of the operator with 500 of liquidity.
+    /// A dollar asset of the operator with 500 of liquidity, and a peer that answers with errors.
     async fn scene() -> Scene {
         let database = TestDatabase::sqlite().await;
         let clock = testkit::fixed_clock();
@@ -176,14 +202,31 @@ mod tests {
             deleted_at: None,
         };
         scope.insert_asset(&asset).await.unwrap();
+        let peer = Peer {
+            id: PeerId::from_uuid(PEER),
+            tenant_id: operator,
+            asset: asset.clone(),
+            static_ilp_address: "test.peer".to_owned(),
+            outgoing: None,
+            max_packet_amount: None,
+            name: None,
+            liquidity_threshold: None,
+            routes: Vec::new(),
+            created_at: clock.now(),
+            updated_at: clock.now(),
+        };
+        scope.insert_peer(&peer).await.unwrap();
         unit.commit().await.unwrap();
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&clock)));
         let in_ledger = asset.in_ledger();
         ledger.create_accounts(in_ledger.own_accounts()).await.unwrap();
+        ledger.create_accounts(vec![in_ledger.account(PEER.into(), AccountKind::Peer)]).await.unwrap();
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
         let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test).unwrap() };
-        let api = router(store, ledger, &backend(), &ground);
+        let failure = PeerFailure { at: clock.now(), reason: "status 500".to_owned(), answered_since: false };
+        let last_failure: LastFailure = Arc::new(move |_| Some(failure.clone()));
+        let api = router(store, ledger, last_failure, &backend(), &ground);
         Scene { api, clock, _database: database }
     }
 
@@ -243,12 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn a_peers_account_tells_why_the_peer_did_not_answer() {
+        block_on(async {
+            let scene = scene().await;
+            let (_, all) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &json!({})).await;
+            for account in all.as_array().unwrap() {
+                let expected = if account["name"] == "peer test.peer" {
+                    json!(format!("{}: status 500", scene.clock.now()))
+                } else {
+                    Value::Null
+                };
+                assert_eq!(account["lastFailure"], expected, "{account}");
+            }
+        });
+    }
+
+    #[test]
     fn an_account_that_does_not_exist_is_left_out() {
         block_on(async {
             let scene = scene().await;
             let nobody = json!({"payments": [Uuid::from_u128(999)]});
             let (status, accounts) = scene.ask(OPERATOR, SECRET, scene.clock.now(), &nobody).await;
-            assert_eq!((status, accounts.as_array().unwrap().len()), (StatusCode::OK, 2), "{accounts}");
+            assert_eq!((status, accounts.as_array().unwrap().len()), (StatusCode::OK, 3), "{accounts}");
         });
     }
 

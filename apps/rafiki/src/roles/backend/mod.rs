@@ -8,10 +8,11 @@ mod ledger_view;
 mod ledger_watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_graphql::{AdminApiParts, AdminApiSettings};
 use config::Mode;
-use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink};
+use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
 use open_payments_api::{Once, OpenPaymentsApi, PaymentsBackend, ShutdownGate};
@@ -36,6 +37,9 @@ use super::running::{Running, stop_signal};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::roles::signatures;
+
+/// Telling the waiting requests that there is nothing to wait for any more.
+const GATE_MAX: Duration = Duration::from_secs(1);
 
 /// The listeners of the role.
 pub(crate) struct BackendListeners {
@@ -183,7 +187,9 @@ pub(crate) async fn start(
         entropy: ground.entropy.clone(),
         settings: admin_settings(config, operator),
     });
-    let view = ledger_view::router(store.clone(), ledger.clone(), config, ground);
+    let reports = connector.clone();
+    let last_failure: ledger_view::LastFailure = Arc::new(move |peer| reports.peer_report(peer)?.last_failure);
+    let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, config, ground);
 
     let mut running = Running::new("backend");
     running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, gate.clone()));
@@ -206,8 +212,9 @@ pub(crate) async fn start(
             tracing::error!(%error, "incoming payments were not reconciled with the ledger; the next start tries again");
         }
     });
-    running.before_listeners(async move { gate.close() });
-    running.on_close(async move { connector.stop().await });
+    running.drain(GATE_MAX, async move { gate.close() });
+    // Packets under way are finished before the ledger closes: the next peer may have fulfilled them.
+    running.drain(connector.longest_stop(), async move { connector.stop().await });
     running.on_close(async move { database.close().await });
     Ok(running)
 }
@@ -233,7 +240,9 @@ fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> Conne
         .into();
     let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
     let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key);
-    ConnectorConfig { reject_style, ..defaults }
+    let packet_rate =
+        PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
+    ConnectorConfig { reject_style, packet_rate, ..defaults }
 }
 
 fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
