@@ -4,7 +4,11 @@ import assert from 'node:assert/strict'
 import { closeConnection, pay, setupPayment, startQuote } from '@interledger/pay'
 import stream from 'ilp-protocol-stream'
 import stableStream from 'ilp-protocol-stream-stable'
+import stableStreams from 'ilp-protocol-stream-stable/dist/src/stream.js'
 import { withPeer } from './support.js'
+
+// That release is older than Node's own getter of this name, and sets it.
+Object.defineProperty(stableStreams.DataAndMoneyStream.prototype, 'closed', { writable: true, configurable: true })
 
 const asset = { code: 'USD', scale: 2 }
 
