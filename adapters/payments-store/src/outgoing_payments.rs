@@ -189,6 +189,7 @@ fn state(row: &Model, place: Place) -> Result<OutgoingState, Error> {
     Ok(match row.state.as_str() {
         "FUNDING" => OutgoingState::Funding,
         "SENDING" => OutgoingState::Sending(Sending {
+            last_failure: row.error.clone(),
             attempts: u32::try_from(row.attempts).map_err(|_| place.inconsistent("attempts"))?,
             data_to_transmit: row.data_to_transmit.clone(),
             progress: Progress {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::life::{Killer, Life};
 use crate::network::Network;
-use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess};
+use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess, Served};
 use crate::uplink::UplinkOfProcess;
 
 const TOKEN_KEY: [u8; 32] = [3; 32];
@@ -168,7 +168,13 @@ impl Node {
 
     /// Sets the rates its service answers for every base, as a JSON object; `None` takes the service down.
     pub fn set_rates(&self, rates: Option<&str>) {
-        *self.rates.0.lock().unwrap() = rates.map(str::to_owned);
+        *self.rates.0.lock().unwrap() = rates.map(|rates| Served::ToEveryBase(rates.to_owned()));
+    }
+
+    /// Sets the rates its service answers to each base, as JSON objects.
+    pub fn set_rates_by_base(&self, rates: &[(&str, &str)]) {
+        let rates = rates.iter().map(|(base, rates)| ((*base).to_owned(), (*rates).to_owned())).collect();
+        *self.rates.0.lock().unwrap() = Some(Served::ByBase(rates));
     }
 
     /// Changes the record of the peer called `name`, here and in the running process.
@@ -221,12 +227,17 @@ impl Node {
         DirectorySnapshot { tenants: vec![tenant], peers: self.peers.lock().unwrap().clone() }
     }
 
-    /// Opens an account, and those of its asset if it is the first in it.
-    pub(crate) async fn open(&self, asset: &Arc<AccountAsset>, id: AccountId, kind: AccountKind) {
+    /// Opens the accounts of an asset, unless they are open.
+    pub async fn open_asset(&self, asset: &Arc<AccountAsset>) {
         let new = self.assets.lock().unwrap().insert(asset.ledger.ledger, asset.clone()).is_none();
         if new {
             self.ledger.create_accounts(asset.ledger.own_accounts()).await.unwrap();
         }
+    }
+
+    /// Opens an account, and those of its asset if it is the first in it.
+    pub(crate) async fn open(&self, asset: &Arc<AccountAsset>, id: AccountId, kind: AccountKind) {
+        self.open_asset(asset).await;
         self.ledger.create_accounts(vec![asset.ledger.account(id, kind)]).await.unwrap();
     }
 

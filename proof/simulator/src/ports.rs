@@ -139,15 +139,28 @@ impl LiquidityAlerts for Alerts {
     }
 }
 
-/// A rates service: the same rates for every base, `None` while it is down.
+/// A rates service; `None` while it is down.
 #[derive(Default)]
-pub(crate) struct RatesService(pub(crate) Mutex<Option<String>>);
+pub(crate) struct RatesService(pub(crate) Mutex<Option<Served>>);
+
+/// What a rates service answers, as JSON objects.
+pub(crate) enum Served {
+    /// The same for every base.
+    ToEveryBase(String),
+    /// To each base its own.
+    ByBase(HashMap<String, String>),
+}
 
 #[async_trait]
 impl FetchRates for RatesService {
     async fn fetch(&self, url: Url) -> Result<Bytes, FetchError> {
         let base = url.query_pairs().find(|(name, _)| name == "base").map(|(_, base)| base.into_owned());
-        let rates = self.0.lock().unwrap().clone().ok_or(FetchError { reason: "down".into() })?;
-        Ok(Bytes::from(format!(r#"{{"base":"{}","rates":{rates}}}"#, base.unwrap_or_default())))
+        let base = base.unwrap_or_default();
+        let rates = match &*self.0.lock().unwrap() {
+            None => return Err(FetchError { reason: "down".into() }),
+            Some(Served::ToEveryBase(rates)) => rates.clone(),
+            Some(Served::ByBase(rates)) => rates.get(&base).cloned().unwrap_or_else(|| "{}".into()),
+        };
+        Ok(Bytes::from(format!(r#"{{"base":"{base}","rates":{rates}}}"#)))
     }
 }

@@ -9,7 +9,7 @@ use connector::{AccountAsset, Attempt, Connector, Outcome, PacketRate, Repeats, 
 use ilp_packet::{AddressRef, ErrorCode, Fulfillment, Prepare, PrepareBuf, Reply};
 use ledger::AccountId;
 use payments_model::IncomingPaymentId;
-use simulator::{Audit, Fate, Network, Payment, Sent, asset};
+use simulator::{Audit, Fate, Network, Payment, Sent, asset, asset_of_scale};
 use stream::{Credentials, Hashlock, Request, Sender};
 
 const LIQUIDITY: u64 = 1_000_000;
@@ -127,6 +127,20 @@ async fn a_packet_above_a_peers_maximum_is_f08_with_both_amounts() {
     assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
     assert_eq!(code(s.payment.send_one(100).await), None);
     s.assert_settled(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_64_bits_of_the_next_unit_is_f08_with_the_largest_amount_that_fits() {
+    let fine = asset_of_scale("USD", 18);
+    let s = setup(&usd(), &[(&usd(), "bob")], &fine, 5000).await;
+    s.network.node("bob").deposit(&fine, AccountId::from(fine.ledger.id), u64::MAX).await;
+    let Outcome::Reply(reply) = s.payment.send_one(1845).await else { panic!("no reply") };
+    let reject = ilp_packet::Reject::parse(&reply).unwrap();
+    assert_eq!(reject.code, ErrorCode::F08AmountTooLarge);
+    let detail = ilp_packet::AmountTooLarge { received: 1845, maximum: 1844 };
+    assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
+    assert_eq!(code(s.payment.send_one(1844).await), None);
+    s.assert_settled(18_440_000_000_000_000_000).await;
 }
 
 #[tokio::test(start_paused = true)]

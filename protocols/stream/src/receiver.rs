@@ -20,10 +20,10 @@ use crate::receipt::Receipt;
 /// How a packet is refused that cannot be fulfilled or carries less than its sender wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RejectStyle {
-    /// F05 and F04, as Rafiki 2.4 does.
-    #[default]
+    /// F05 and F04, as Rafiki 2.4 does. Most published senders read no amounts in them and give up.
     Specific,
-    /// F99 in both cases, which senders up to Rafiki 2.3 need.
+    /// F99 in both cases, whose data every published sender reads.
+    #[default]
     ApplicationError,
 }
 

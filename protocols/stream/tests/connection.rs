@@ -86,15 +86,15 @@ fn money_that_comes_too_late_is_not_taken() {
 }
 
 #[test]
-fn old_senders_are_refused_with_the_one_code_they_understand() {
+fn senders_are_refused_with_the_one_code_that_all_of_them_read_unless_told_otherwise() {
     let mut ends = Ends::new();
     let probe = ends.request(10, 0, Hashlock::Unfulfillable);
     let too_little = ends.request(10, 11, Hashlock::Fulfillable);
-    assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F05WrongCondition);
-    assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F04InsufficientDestinationAmount);
-    ends.receiver = ends.receiver.with_reject_style(RejectStyle::ApplicationError);
     assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F99ApplicationError);
     assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F99ApplicationError);
+    ends.receiver = ends.receiver.with_reject_style(RejectStyle::Specific);
+    assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F05WrongCondition);
+    assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F04InsufficientDestinationAmount);
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub enum OutgoingState {
 pub struct Sending {
     /// Failed attempts so far.
     pub attempts: u32,
+    /// Why the last of them failed.
+    pub last_failure: Option<String>,
     /// What the sender wants the receiver to see.
     pub data_to_transmit: Option<String>,
     /// How far it has come.
@@ -221,10 +223,11 @@ impl OutgoingPayment {
         matches!(self.state, OutgoingState::Failed { .. } | OutgoingState::Cancelled)
     }
 
-    /// Why it failed.
+    /// Why it failed, or, while it is tried again, why the last attempt did.
     pub fn error(&self) -> Option<&str> {
         match &self.state {
             OutgoingState::Failed { error, .. } => Some(error),
+            OutgoingState::Sending(sending) => sending.last_failure.as_deref(),
             _ => None,
         }
     }
@@ -269,13 +272,14 @@ impl OutgoingPayment {
         now: Timestamp,
     ) -> Result<Self, OutgoingRefused> {
         let attempts = self.require_sending()?.attempts.saturating_add(1);
+        let error: String = failure.description.trim().chars().take(LONGEST_ERROR).collect();
         if failure.retryable && attempts < max_attempts {
             if let OutgoingState::Sending(sending) = &mut self.state {
                 sending.attempts = attempts;
+                sending.last_failure = Some(error);
             }
             self.updated_at = now;
         } else {
-            let error = failure.description.trim().chars().take(LONGEST_ERROR).collect();
             self.enter(OutgoingState::Failed { error, sent }, now);
         }
         Ok(self)
@@ -432,6 +436,7 @@ pub(crate) mod tests {
         for attempts in 1..5 {
             payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();
             assert_eq!(payment.state_attempts(), attempts);
+            assert_eq!(payment.error(), Some("IdleTimeout"), "what is tried again says why");
             assert_eq!(payment.next_attempt_at(), Some(NOW + Duration::from_secs(10 * u64::from(attempts))));
         }
         payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();

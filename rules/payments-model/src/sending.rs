@@ -63,7 +63,8 @@ pub fn next_step(
     if !receiver.is_active(now) {
         return Err(LifecycleError::ReceiverUnavailable);
     }
-    let left = quote.debit_amount.saturating_sub(debited);
+    // The fee is the entity's: what roundings need is taken from the rest.
+    let left = quote.debit_amount_minus_fees.saturating_sub(debited);
     if left == 0 {
         return Err(LifecycleError::BadState);
     }
@@ -97,7 +98,7 @@ mod tests {
         IlpQuoteDetails { max_packet_amount: 1000, min_rate: Ratio::ONE, low_rate: Ratio::ONE, high_rate: Ratio::ONE };
 
     fn sending(attempts: u32, progress: Progress) -> OutgoingPayment {
-        payment(OutgoingState::Sending(Sending { attempts, data_to_transmit: None, progress }))
+        payment(OutgoingState::Sending(Sending { attempts, progress, ..Sending::default() }))
     }
 
     fn fresh() -> OutgoingPayment {
@@ -141,7 +142,7 @@ mod tests {
         let amounts = MethodAmounts { debit: 100, receive: 100 };
         assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(NextStep::PayLocally(amounts)));
         let payment = over_ilp(fresh(), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 103, min_delivery: 100, details: DETAILS };
+        let expected = NextStep::PayOverIlp { max_source: 100, min_delivery: 100, details: DETAILS };
         assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(expected));
     }
 
@@ -214,7 +215,7 @@ mod tests {
     fn an_interrupted_attempt_is_continued_where_it_stopped() {
         let progress = Progress { debited: 20, delivered: 21 };
         let payment = over_ilp(sending(1, progress), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 83, min_delivery: 79, details: DETAILS };
+        let expected = NextStep::PayOverIlp { max_source: 80, min_delivery: 79, details: DETAILS };
         assert_eq!(step(&payment, 20, receiver(&payment, 21)), Ok(expected));
         let delivered = over_ilp(sending(1, Progress { debited: 100, delivered: 100 }), DETAILS);
         assert_eq!(step(&delivered, 100, receiver(&delivered, 0)), Ok(NextStep::Complete));

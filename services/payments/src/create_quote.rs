@@ -1,4 +1,6 @@
-//! Creating a quote: what a payment would cost and deliver. No money moves.
+//! Creating a quote: what a payment would cost and deliver, and whether it can be made at all.
+//!
+//! Not the amounts of a payment method: those are in `quote_methods`.
 
 use clock::Timestamp;
 use money::{AssetAmount, Ratio};
@@ -38,7 +40,7 @@ pub enum CreateQuoteError {
     #[error("invalid receiver")]
     InvalidReceiver,
     /// Nothing would be delivered.
-    #[error("non-positive receive amount")]
+    #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
     NonPositiveReceiveAmount {
         /// The smallest debit amount that would deliver something, if that is known.
         min_send_amount: Option<AssetAmount>,
@@ -61,6 +63,11 @@ pub enum CreateQuoteError {
     /// Something here did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// The least amount that works, for the text of an error.
+fn least(amount: Option<&AssetAmount>) -> String {
+    amount.map(|amount| format!("; send at least {amount}")).unwrap_or_default()
 }
 
 impl From<QuoteRefused> for CreateQuoteError {
