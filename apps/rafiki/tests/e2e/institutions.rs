@@ -13,6 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::TigerBeetle;
 
+use crate::books::{assert_sound, await_quiet};
+
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
 const START_LIMIT: Duration = Duration::from_mins(1);
 
@@ -41,6 +43,9 @@ impl Side {
         }
     }
 }
+
+/// Both.
+pub(crate) const SIDES: [Side; 2] = [Side::CloudNine, Side::HappyLife];
 
 /// What a run of the binary left behind.
 #[derive(Debug)]
@@ -178,17 +183,23 @@ impl Institutions {
         run(&mut command)
     }
 
-    /// Stops both and demands that each ledger is sound: hash chain, balances, every asset zero in sum, nothing held;
-    /// and that each side's account of the other mirrors the other's account of it.
+    /// Waits until nothing is under way, stops both, and demands that each ledger is sound (hash chain, balances, every
+    /// asset zero in sum, nothing held), that each side's account of the other mirrors the other's account of it, and
+    /// that rows, events, jobs and the wallet tell the same story as the ledger.
     pub(crate) fn assert_conserved(&mut self) {
         let facts = [self.facts(Side::CloudNine), self.facts(Side::HappyLife)];
-        for side in [Side::CloudNine, Side::HappyLife] {
+        for side in SIDES {
+            if self.children[side as usize].is_some() {
+                await_quiet(&facts[side as usize]);
+            }
+        }
+        for side in SIDES {
             if self.children[side as usize].is_some() {
                 assert_eq!(self.stop(side), Some(0), "{side:?} did not stop cleanly:\n{}", self.log(side));
             }
         }
         let mut moved = Vec::new();
-        for (side, facts) in [Side::CloudNine, Side::HappyLife].into_iter().zip(&facts) {
+        for (side, facts) in SIDES.into_iter().zip(&facts) {
             let verified = verify(facts);
             assert_eq!(verified.code, Some(0), "{side:?}: {} {}", verified.stdout, verified.stderr);
             assert_eq!(verified.json["sound"], true, "{side:?}: {}", verified.json);
@@ -196,6 +207,7 @@ impl Institutions {
             assert!(!log.contains("the stored ledger is not as it was written"), "{side:?} raised an alarm: {log}");
             assert!(holds_nothing(&verified.json), "{side:?} still holds money: {}", verified.json);
             moved.push(peer_movement(&verified.json));
+            assert_sound(facts);
         }
         assert_eq!(moved[0], -moved[1], "the institutions disagree about what passed between them");
     }

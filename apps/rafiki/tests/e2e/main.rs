@@ -6,6 +6,7 @@
 
 mod alarms;
 mod asking;
+mod books;
 mod crashes;
 mod institutions;
 mod numbers;
