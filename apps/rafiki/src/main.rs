@@ -12,6 +12,7 @@ mod ledger_place;
 mod migrate;
 mod output;
 mod pay;
+mod private_file;
 mod roles;
 mod verification;
 

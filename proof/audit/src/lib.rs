@@ -46,6 +46,8 @@ pub struct Audit {
     pub incoming_payments: usize,
     /// Outgoing payments looked at.
     pub outgoing_payments: usize,
+    /// What was ever credited to wallet addresses themselves, all assets added up.
+    pub streamed: u128,
 }
 
 /// Why books could not be read.
@@ -77,6 +79,7 @@ pub async fn audit(books: &Books) -> Result<Audit, AuditError> {
     audit.findings.extend(outgoing::check(&*books.ledger, &outgoing, &events).await?);
     let addresses = rows::wallet_addresses(&database).await?;
     audit.findings.extend(streamed::check(&*books.ledger, &addresses, &events).await?);
+    audit.streamed = streamed::received(&*books.ledger, &addresses).await?;
     audit.findings.extend(leftovers::check(&database, &incoming, &outgoing).await?);
 
     if let Some(wallet) = &books.wallet {

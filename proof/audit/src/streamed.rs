@@ -25,3 +25,13 @@ pub(crate) async fn check(
     }
     Ok(findings)
 }
+
+/// What was ever credited to wallet addresses themselves.
+pub(crate) async fn received(ledger: &dyn Ledger, addresses: &[Uuid]) -> Result<u128, AuditError> {
+    let mut received = 0;
+    for some in addresses.chunks(1000) {
+        let accounts = ledger.accounts(some.iter().map(|id| (*id).into()).collect()).await?;
+        received += accounts.into_iter().flatten().map(|account| account.credits_posted).sum::<u128>();
+    }
+    Ok(received)
+}

@@ -8,11 +8,12 @@ use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};
 
 use super::databases;
-use super::institution::{Databases, Institution};
+use super::institution::{Databases, Environments, Institution};
 use super::ports::{Listeners, Ports};
 use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
+use crate::private_file;
 use crate::roles::ground::Ground;
 use crate::roles::running::Running;
 use crate::roles::{auth, backend, wallet as wallet_role};
@@ -68,6 +69,7 @@ impl<'a> Playground<'a> {
             environments.backend.set("USE_TIGERBEETLE", "true");
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
         }
+        write_environments(&environments, &folder)?;
         let auth_config = config::Auth::from_environment(&environments.auth)?;
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
@@ -133,14 +135,19 @@ impl Started {
 
 /// The institution's key as a file, as the reference's variables want it.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
     std::fs::create_dir_all(folder).map_err(|e| Failure::io(format!("cannot create {}", folder.display()), e))?;
     let path = folder.join("private-key.pem");
-    let written = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    written
-        .and_then(|mut file| std::io::Write::write_all(&mut file, institution.key_pem().as_bytes()))
-        .map_err(|e| Failure::io(format!("cannot write {}", path.display()), e))?;
+    private_file::write(&path, &institution.key_pem())?;
     Ok(path)
+}
+
+/// Each role's environment as a file for `ENV_FILE`, so that the roles can also be run one by one.
+fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
+    let Environments { backend, auth, wallet } = environments;
+    for (role, environment) in [("backend", backend), ("auth", auth), ("wallet", wallet)] {
+        private_file::write(&folder.join(format!("{role}.env")), &environment.to_dotenv())?;
+    }
+    Ok(())
 }
 
 fn session(

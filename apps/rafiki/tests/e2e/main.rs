@@ -10,6 +10,8 @@ mod books;
 mod crashes;
 mod institutions;
 mod numbers;
+mod paying;
 mod payments;
+mod replicas;
 mod roles;
 mod tigerbeetle;

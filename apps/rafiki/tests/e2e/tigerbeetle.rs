@@ -5,7 +5,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::institutions::{Institutions, SIDES, Side, Storage, holds_nothing, verify};
+use crate::books::holds_nothing;
+use crate::institutions::{Institutions, SIDES, Side, Storage, verify};
 
 /// What the Admin listener answers.
 fn answer(two: &Institutions, side: Side, path: &str) -> String {
