@@ -145,10 +145,10 @@ impl Started {
     }
 }
 
-/// Where an institution of the playground keeps its key.
 /// The roles of an institution, by name.
 pub(crate) const ROLES: [&str; 3] = ["backend", "auth", "wallet"];
 
+/// Where an institution of the playground keeps its key.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
 
 /// The institution's key as a file, as the reference's variables want it. A file that is there is never replaced.
