@@ -560,7 +560,7 @@ on_each_database! {
             let queue = "unfunded outgoing payments";
             jobs::waiting_until(node.store.database(), queue, id).await.unwrap()
         };
-        let receiver = node.payments.local_receiver(&node.payment(node.incoming(Some(1000)).await).await).await.unwrap();
+        let receiver = local_receiver(&node, node.incoming(Some(1000)).await).await;
         let [funded, cancelled] = [
             node.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await,
             node.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await,
