@@ -71,7 +71,7 @@ impl QuotedPayment {
         loop {
             match machine.poll(clock.now(), &*entropy) {
                 Poll::Send(packet) => under_way.push(self.send(source.clone(), packet)),
-                Poll::Done(output) => return (output, clock.elapsed() - begin),
+                Poll::Done(output) => return (output, clock.elapsed().saturating_sub(begin)),
                 Poll::WaitUntil(instant) => {
                     tokio::select! {
                         Some((sequence, reply)) = under_way.next() => machine.reply(clock.now(), sequence, &reply),

@@ -337,7 +337,12 @@ impl Payment {
         }
         let by_rate = self.exchange.source_enough_for(missing).ok_or(PaymentError::InsufficientExchangeRate)?;
         let short = self.last.short.filter(|short| short.missing <= missing);
-        let need = short.map_or(by_rate, |short| short.source.saturating_add(short.raise).max(by_rate));
+        let need = match short {
+            // A small packet makes the rate look worse than it is, so a step is taken from its amount instead.
+            Some(short) if short.missing == missing => short.source.saturating_add(short.raise),
+            Some(short) => short.source.saturating_add(short.raise).max(by_rate),
+            None => by_rate,
+        };
         if need > limit && available > limit {
             return Ok(Some(Purpose::Part(limit)));
         }
@@ -386,7 +391,8 @@ impl Payment {
         let missing = settled.packet.min_destination_amount;
         let Some(arrived) = settled.arrived().filter(|arrived| *arrived < missing) else { return };
         let before = self.last.short.filter(|short| short.source < source).map_or(0, |short| short.raise);
-        let more = self.exchange.rates.source_enough_for(missing - arrived).unwrap_or(1);
+        // By little at first, so that no more is taken than is needed; then by twice as much each time.
+        let more = self.exchange.rates.source_at_least_for(missing - arrived).max(1);
         self.last.short = Some(Short { missing, source, raise: more.max(before.saturating_mul(2)) });
         if source < self.max_source_amount.saturating_sub(self.totals.sent) {
             self.exchange.window.go_on();

@@ -63,6 +63,11 @@ impl RateBounds {
         }
         Some(self.low.checked_div_ceil(destination).unwrap_or(u64::MAX))
     }
+
+    /// Source units of which fewer certainly do not arrive as `destination`.
+    pub(crate) fn source_at_least_for(&self, destination: u64) -> u64 {
+        self.high.checked_div_ceil(destination).unwrap_or(u64::MAX)
+    }
 }
 
 #[cfg(test)]

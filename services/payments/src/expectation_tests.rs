@@ -553,6 +553,24 @@ on_each_database! {
         node.payments.complete_incoming_payment(OPERATOR.tenant, completed).await.unwrap();
         assert!(waits("incoming payments", completed.to_string()).await.is_none());
     }
+
+    async fn nobody_waits_for_the_money_of_a_payment_that_is_funded_or_cancelled(database) {
+        let (node, _) = institution(database).await;
+        let unfunded = async |id: OutgoingPaymentId| {
+            let queue = "unfunded outgoing payments";
+            jobs::waiting_until(node.store.database(), queue, id).await.unwrap()
+        };
+        let receiver = local_receiver(&node, node.incoming(Some(1000)).await).await;
+        let [funded, cancelled] = [
+            node.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await,
+            node.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await,
+        ];
+        assert!(unfunded(funded).await.is_some() && unfunded(cancelled).await.is_some());
+        node.fund(funded).await;
+        assert_eq!(unfunded(funded).await, None);
+        node.payments.cancel_outgoing_payment(OPERATOR.tenant, cancelled, None, None).await.unwrap();
+        assert_eq!(unfunded(cancelled).await, None);
+    }
 }
 
 #[tokio::test]

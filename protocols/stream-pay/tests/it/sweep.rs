@@ -287,7 +287,7 @@ fn check_refusal(case: &Case, target: Target, refused: NoQuote) -> Ended {
             assert_eq!(case.arrives(case.largest_packet()), Some(0), "{case:?}");
             Ended::RateTooLow
         }
-        other => panic!("{case:?}: {other:?}"),
+        other @ NoQuote::Path(_) => panic!("{case:?}: {other:?}"),
     }
 }
 
