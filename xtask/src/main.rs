@@ -13,6 +13,7 @@ mod services;
 mod suite;
 mod tally;
 mod tidy;
+mod toolchain;
 mod wasm;
 
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => Ok(suite::only("the book", docs::check)),
         ["docs", "--settings"] => docs::write_settings(),
         ["docs", "--operations"] => docs::write_operations(),
-        ["wasm"] => Ok(suite::only("wasm32", wasm::check)),
+        ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
         ["interop"] => Ok(suite::only("interop", interop::run)),
         ["fuzz", "--short"] => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, 30))),
         ["fuzz", "--seconds", seconds] => match seconds.parse() {

@@ -4,7 +4,7 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, differences, docs, interop, services, tidy, wasm};
+use crate::{arrows, differences, docs, interop, services, tidy, toolchain, wasm};
 
 /// Formatting, clippy, the floors, tidiness and the book.
 pub(crate) fn lint() -> bool {
@@ -23,6 +23,8 @@ pub(crate) fn only(name: &str, check: impl FnOnce(&mut Tally)) -> bool {
 
 /// Everything CI checks.
 pub(crate) fn test() -> Result<bool, String> {
+    // First of all, so that a machine without it is told before an hour of tests.
+    toolchain::ensure_wasm()?;
     let mut tally = Tally::default();
     lints(&mut tally);
 

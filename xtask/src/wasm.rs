@@ -7,8 +7,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::command::{capture, cargo, root, run, variable};
 use crate::tally::Tally;
-
-const TARGET: &str = "wasm32-unknown-unknown";
+use crate::toolchain::WASM as TARGET;
 
 /// Crates that reach the operating system; none may stand below the pure floors on wasm32.
 const IMPURE: [&str; 8] = ["tokio", "mio", "socket2", "getrandom", "rand", "wasm-bindgen", "js-sys", "sea-orm"];

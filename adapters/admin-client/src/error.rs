@@ -56,7 +56,10 @@ pub enum AdminError {
         reason: String,
     },
     /// Tenant or signature were not accepted.
-    #[error("the Admin API refused the signature (401); check tenant id, secret and the clocks")]
+    #[error(
+        "the Admin API refused the signature (401): tenant id and secret must be those of the tenant (for the operator, \
+             SIGNATURE_SECRET here is ADMIN_API_SECRET there), and both clocks must agree"
+    )]
     Unauthorized,
     /// The operation was refused.
     #[error("{message}")]

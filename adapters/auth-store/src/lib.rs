@@ -35,7 +35,7 @@ impl AuthStore {
 
     /// Brings the tables up to date.
     pub async fn migrate(&self) -> Result<(), Error> {
-        self.database.migrate(&MIGRATIONS).await
+        self.database.migrate(&MIGRATIONS).await.map(drop)
     }
 
     /// Begins a unit of work that may change grants and tokens. Dropped without a commit it changes nothing.

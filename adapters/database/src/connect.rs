@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::postgres::PgPoolOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions, Connection};
+use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
+use crate::contents::server_connection;
 use crate::wake::Wakeups;
-use crate::{Database, Dialect, Durability, Error, Inner, Options};
+use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
 
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Error> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "sqlite" => sqlite(url, options).await,
         "postgres" | "postgresql" => postgres(url, options).await,
-        _ => Err(Error::UnknownScheme),
+        _ => Err(Unreachable::UnknownScheme.into()),
     }
 }
 
@@ -26,7 +27,10 @@ const IDLE: Duration = Duration::from_mins(2);
 
 async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     let in_memory = url.contains(":memory:");
-    let connection: SqliteConnectOptions = url.parse().map_err(Error::connecting)?;
+    let connection: SqliteConnectOptions =
+        url.parse().map_err(|error: sqlx::Error| Unreachable::Url { reason: error.to_string() })?;
+    let file = connection.get_filename().display().to_string();
+    let failed = |error: sqlx::Error| Unreachable::sqlite(&file, &error);
     let mut connection = connection
         .create_if_missing(true)
         .foreign_keys(true)
@@ -46,14 +50,14 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         .max_lifetime(None);
     if in_memory {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
-        let both = DatabaseConnection::from(both.map_err(Error::connecting)?);
+        let both = DatabaseConnection::from(both.map_err(failed)?);
         return Ok(database(Dialect::Sqlite, both.clone(), both, Wakeups::local()));
     }
     create_folder(connection.get_filename())?;
     connection = connection.journal_mode(SqliteJournalMode::Wal);
     // The writer comes first: it creates the file that the readers open read-only.
     let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
-    let writer = DatabaseConnection::from(writer.map_err(Error::connecting)?);
+    let writer = DatabaseConnection::from(writer.map_err(failed)?);
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
     let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
     Ok(database(Dialect::Sqlite, reader, writer, Wakeups::local()))
@@ -68,8 +72,9 @@ fn create_folder(file: &Path) -> Result<(), Error> {
 }
 
 async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
-    let connection: PgConnectOptions = url.parse().map_err(Error::connecting)?;
-    let connection = connection.disable_statement_logging();
+    // The pool repeats its first attempt in silence until its time is over; here the reason is known at once.
+    let (first, connection) = server_connection(url).await?;
+    let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(options.postgres_connections.max(2))
         .acquire_timeout(options.acquire_timeout)
@@ -86,7 +91,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
         })
         .connect_with(connection.clone())
         .await
-        .map_err(Error::connecting)?;
+        .map_err(|error| Unreachable::postgres(&connection, &error))?;
     let wakeups = Wakeups::across_processes(pool.clone(), connection);
     let both = DatabaseConnection::from(pool);
     Ok(database(Dialect::Postgres, both.clone(), both, wakeups))

@@ -1,9 +1,9 @@
 //! What can go wrong with a database, sorted by what a caller can do about it.
 
-use std::sync::Arc;
-
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use crate::Unreachable;
 
 /// Why a database operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +24,14 @@ pub enum Error {
     #[error("another transaction was in the way; repeat this one")]
     Retriable(#[source] DbErr),
     /// The database cannot be reached or has no free connection. Whether a commit took effect is unknown.
-    #[error("the database is not available; check DATABASE_URL and that the server runs")]
+    #[error("the database does not answer any more: {0}")]
     Unavailable(#[source] DbErr),
-    /// The URL names no database this program can use.
-    #[error("a database URL starts with `sqlite:` or `postgres://`")]
-    UnknownScheme,
+    /// There is no connection to begin with.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// The tables of another version of this program, or of another role, are in the way.
+    #[error("{0}")]
+    OtherTables(String),
     /// The folder of the database file cannot be created.
     #[error("the folder {folder} for the database cannot be created")]
     Folder {
@@ -73,10 +76,6 @@ impl Error {
     /// Whether the same transaction may succeed when repeated.
     pub fn is_retriable(&self) -> bool {
         matches!(self, Self::Retriable(_) | Self::Unavailable(_))
-    }
-
-    pub(crate) fn connecting(error: sqlx::Error) -> Self {
-        Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
     }
 }
 

@@ -3,18 +3,22 @@
 //! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
 
 mod connect;
+mod contents;
 mod error;
 mod migrate;
 mod transaction;
+mod unreachable;
 mod wake;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use contents::{Contents, NotOurs};
 pub use error::Error;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
 pub use transaction::WriteTransaction;
+pub use unreachable::Unreachable;
 pub use wake::Subscription;
 
 use sea_orm::{

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Alias, IntoIden};
-use sea_orm::{ConnectionTrait, DynIden, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DynIden, Statement};
 use sea_orm_migration::migrator::MigratorTraitSelf;
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};
 
@@ -30,8 +30,8 @@ pub struct Step {
 }
 
 impl Database {
-    /// Applies the steps of `migrations` that were not applied yet.
-    pub async fn migrate(&self, migrations: &Migrations) -> Result<(), Error> {
+    /// Applies the steps of `migrations` that were not applied yet, and tells their names.
+    pub async fn migrate(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
         let transaction = self.begin().await?;
         if self.dialect() == Dialect::Postgres {
             let lock = "SELECT pg_advisory_xact_lock(hashtext($1))";
@@ -39,8 +39,66 @@ impl Database {
             let backend = transaction.get_database_backend();
             transaction.execute_raw(Statement::from_sql_and_values(backend, lock, [name.into()])).await?;
         }
-        migrations.up(transaction.inner(), None).await?;
-        transaction.commit().await
+        let pending = migrations.pending(&transaction).await?;
+        if !pending.is_empty() {
+            migrations.up(transaction.inner(), None).await?;
+        }
+        transaction.commit().await?;
+        Ok(pending)
+    }
+
+    /// The steps of `migrations` that were not applied yet. Changes nothing.
+    pub async fn pending(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
+        migrations.pending(self.reader()).await
+    }
+
+    /// An error that names the missing steps, where somebody else is to apply them.
+    pub async fn require_migrated(&self, migrations: &Migrations) -> Result<(), Error> {
+        let pending = self.pending(migrations).await?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let steps = pending.join(", ");
+        Err(Error::OtherTables(format!("its tables are not up to date ({steps}); run `rafiki migrate` first")))
+    }
+}
+
+impl Migrations {
+    fn book(&self) -> String {
+        format!("{}_migrations", self.store)
+    }
+
+    /// The steps that the book of applied ones does not name. One it names and nobody here knows is an error: the
+    /// tables are those of a later version.
+    async fn pending(&self, connection: &impl ConnectionTrait) -> Result<Vec<&'static str>, Error> {
+        let backend = connection.get_database_backend();
+        let mut steps: Vec<&'static str> = self.steps.iter().map(|step| step.name).collect();
+        if !self.has_book(connection).await? {
+            return Ok(steps);
+        }
+        let sql = format!("SELECT version FROM {} ORDER BY version", self.book());
+        for row in connection.query_all_raw(Statement::from_string(backend, sql)).await? {
+            let version: String = row.try_get_by_index(0)?;
+            let known = steps.iter().position(|step| *step == version);
+            let known = known.ok_or_else(|| {
+                Error::OtherTables(format!(
+                    "its tables were made by a later version of this program (step {version}); use that version. \
+                     Nothing was changed"
+                ))
+            })?;
+            steps.remove(known);
+        }
+        Ok(steps)
+    }
+
+    async fn has_book(&self, connection: &impl ConnectionTrait) -> Result<bool, Error> {
+        let backend = connection.get_database_backend();
+        let sql = match backend {
+            DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
+            _ => "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
+        };
+        let found = Statement::from_sql_and_values(backend, sql, [self.book().into()]);
+        Ok(connection.query_one_raw(found).await?.is_some())
     }
 }
 
@@ -51,7 +109,7 @@ impl MigratorTraitSelf for Migrations {
     }
 
     fn migration_table_name(&self) -> DynIden {
-        Alias::new(format!("{}_migrations", self.store)).into_iden()
+        Alias::new(self.book()).into_iden()
     }
 }
 

@@ -47,8 +47,8 @@ on_each_database! {
     async fn two_processes_that_migrate_together_take_turns(database) {
         let other = database.connect_again().await;
         let (one, two) = tokio::join!(database.migrate(&NOTES_WIDENED), other.migrate(&NOTES_WIDENED));
-        one.unwrap();
-        two.unwrap();
+        let applied = one.unwrap().len() + two.unwrap().len();
+        assert_eq!(applied, 2, "each step is applied by one of them");
     }
 
     async fn a_dropped_transaction_leaves_nothing_behind(database) {
@@ -133,5 +133,28 @@ fn an_unusable_url_says_what_a_usable_one_is() {
         let memory = Database::connect("sqlite::memory:", &Options::default()).await.unwrap();
         memory.migrate(&NOTES).await.unwrap();
         assert_eq!(count(&memory).await, 0);
+    });
+}
+
+#[test]
+fn processes_that_start_together_on_an_empty_place_all_come_up() {
+    async fn all_come_up(url: &str) {
+        let starting = (0..24).map(|_| async {
+            let database = Database::connect(url, &Options { postgres_connections: 2, ..Options::default() }).await?;
+            database.migrate(&NOTES_WIDENED).await?;
+            database.close().await;
+            Ok::<_, Error>(())
+        });
+        let ended: Vec<_> = futures::future::join_all(starting).await;
+        assert!(ended.iter().all(Result::is_ok), "{ended:?}");
+    }
+    testkit::block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..4 {
+            all_come_up(&format!("sqlite:{}", folder.path().join(format!("{round}.db")).display())).await;
+        }
+        if let Some(database) = testkit::TestDatabase::postgres().await {
+            all_come_up(database.url()).await;
+        }
     });
 }

@@ -10,13 +10,14 @@ use ledger::{
     NewTransfer, Posting, TransferId, chain_hash,
 };
 
+use crate::differing;
 use crate::law::{Change, within_limits};
 use crate::report::{BadEntry, Report};
 use crate::totals::{Fingerprint, by_ledger};
 
 /// Faults told in a report; more would not help anyone.
 const FAULTS: usize = 10;
-/// Code of peers' accounts, and of ordinary transfers (data-model section 8.4).
+/// Code of peers' accounts, and of ordinary transfers.
 const PEER: u16 = 3;
 const TRANSFER: u16 = 1;
 /// Every so many movements of an account a waypoint is stored.
@@ -212,7 +213,7 @@ impl Audit {
         let previous = std::mem::replace(&mut state.last_entry, entry.seq);
         let worked_out = Posting { ordinal: state.movements, previous, balances };
         if worked_out != told {
-            return Err(format!("it leaves account {id} at {told:?}, the entries before lead to {worked_out:?}"));
+            return Err(format!("account {id}: {}", differing::posting(told, worked_out)));
         }
         if state.movements.is_multiple_of(WAYPOINT_EVERY) {
             self.expected.waypoints.add((id, state.movements, entry.seq, entry.timestamp));
@@ -229,7 +230,7 @@ impl Audit {
         self.accounts_found += 1;
         let expected = self.accounts.get(&id);
         if expected.is_none() || expected != stored {
-            self.fault(format!("account {id}: stored {stored:?}, the journal leads to {expected:?}"));
+            self.fault(format!("account {id}: {}", differing::account(stored, expected)));
         }
     }
 

@@ -4,6 +4,8 @@
 
 mod alarm;
 mod audit;
+mod differing;
+mod evidence;
 mod footprints;
 mod law;
 mod look;
@@ -38,6 +40,14 @@ pub enum VerifyError {
     /// Only the process that made it can see it.
     #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
     InMemory,
+    /// There is something, or nothing, but no ledger.
+    #[error("{place} is no ledger: {reason}")]
+    NoLedger {
+        /// The file or database.
+        place: String,
+        /// What it is instead.
+        reason: String,
+    },
     /// The file or server could not be read.
     #[error("the ledger cannot be read: {0}")]
     Unavailable(String),

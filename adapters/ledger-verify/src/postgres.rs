@@ -16,6 +16,8 @@ use crate::audit::Audit;
 use crate::look::{Findings, Limits, State, look};
 use crate::rows::{JournalRow, Rows, Waypoint};
 
+/// How long a server may take to answer.
+const CONNECT: Duration = Duration::from_secs(10);
 /// Reads until the transaction's end see the ledger as of the first of them.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -28,7 +30,10 @@ async fn snapshot(url: &str) -> Result<PgConnection, VerifyError> {
 
 /// Shows everything there is to the audit, all as of one instant.
 pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyError> {
-    let mut connection = snapshot(url).await?;
+    let connecting = tokio::time::timeout(CONNECT, snapshot(url)).await;
+    let mut connection = connecting
+        .map_err(|_| VerifyError::Unavailable(format!("the server did not answer within {} s", CONNECT.as_secs())))??;
+    require_journal(&mut connection, url).await?;
     audit.indexed_through(u64::MAX);
     let mut rows = sqlx::query("SELECT seq, hash, record FROM ledger_journal ORDER BY seq").fetch(&mut connection);
     while let Some(row) = rows.try_next().await? {
@@ -68,6 +73,16 @@ pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyE
         Ok(())
     })
     .await
+}
+
+async fn require_journal(connection: &mut PgConnection, url: &str) -> Result<(), VerifyError> {
+    let table = sqlx::query("SELECT to_regclass('ledger_journal') IS NOT NULL").fetch_one(connection).await?;
+    if table.try_get(0)? {
+        return Ok(());
+    }
+    let name = url.rsplit('/').next().and_then(|name| name.split('?').next()).unwrap_or_default();
+    let reason = "it has no journal (no table ledger_journal)".to_owned();
+    Err(VerifyError::NoLedger { place: format!("the database {name}"), reason })
 }
 
 /// Calls `see` with every row of a query.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, Row, ToSql};
 
 use crate::VerifyError;
 use crate::audit::Audit;
+use crate::evidence::Evidence;
 use crate::rows::{JournalRow, Rows, Waypoint};
 
 /// Opens the file for reading.
@@ -19,8 +20,8 @@ fn open(path: &str) -> Result<Connection, VerifyError> {
 
 /// Shows everything there is to the audit, all as of one instant.
 pub(crate) fn read_all(path: &str, audit: &mut Audit) -> Result<(), VerifyError> {
-    let mut connection = open(path)?;
-    let snapshot = connection.transaction()?;
+    let mut evidence = Evidence::open(path)?;
+    let snapshot = evidence.connection.transaction()?;
     audit.indexed_through(snapshot.query_row("SELECT through FROM indexed", [], |row| row.get(0))?);
     let mut journal = snapshot.prepare("SELECT seq, hash, record FROM journal ORDER BY seq")?;
     let mut rows = journal.query([])?;

@@ -90,3 +90,82 @@ async fn whatever_is_changed_in_a_file_is_noticed() {
         assert_eq!(report.first_bad, None);
     }
 }
+
+/// Every file of a folder with its content.
+fn folder(path: &std::path::Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(path)
+        .expect("a folder")
+        .map(|entry| entry.expect("a file"))
+        .map(|entry| (entry.file_name(), std::fs::read(entry.path()).expect("it can be read")))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_changed_balance_is_told_in_words() {
+    let (_folder, path, url) = sqlite().await;
+    let totals: Vec<u8> = {
+        let connection = rusqlite::Connection::open(&path).expect("it opens");
+        connection
+            .query_row("SELECT state FROM accounts WHERE hex(id) LIKE '%02'", [], |row| row.get(0))
+            .expect("a row")
+    };
+    let before = ledger::AccountState::decode(&totals).expect("a state");
+    let after = ledger::Account { credits_posted: before.account.credits_posted + 114, ..before.account };
+    let mut state = Vec::new();
+    ledger::AccountState { account: after, ..before }.encode(&mut state);
+    change(&path, &format!("UPDATE accounts SET state = x'{}' WHERE hex(id) LIKE '%02'", hex::encode(state)));
+    let report = verify(&url).await.expect("it can be read");
+    let (stored, journal) = (after.credits_posted, before.account.credits_posted);
+    let expected = format!("account {}: stored {stored} credited, journal says {journal}", before.account.created.id);
+    assert_eq!(report.faults, [expected]);
+}
+
+#[tokio::test]
+async fn the_evidence_is_left_as_it_is() {
+    let (folder_of, _, url) = sqlite().await;
+    let before = folder(folder_of.path());
+    assert_sound(&verify(&url).await.expect("it can be read"));
+    assert_eq!(folder(folder_of.path()), before, "of a ledger at rest");
+
+    // As a process that was killed leaves it: some of it in the log.
+    let copies = tempfile::tempdir().expect("a folder");
+    let running = reopen(&url).await;
+    running.submit(vec![transfer(5000, 1, 2, 1, 2)]).await.expect("an answer");
+    for suffix in ["", "-wal", "-shm"] {
+        let source = folder_of.path().join(format!("ledger.db{suffix}"));
+        std::fs::copy(source, copies.path().join(format!("copy{suffix}"))).expect("a copy");
+    }
+    running.close().await;
+    let url = format!("sqlite:{}", copies.path().join("copy").display());
+    let before = folder(copies.path());
+    assert_eq!(verify(&url).await.expect("it can be read").entries, 314);
+    assert_eq!(folder(copies.path()), before, "of a killed process, with its index");
+    std::fs::remove_file(copies.path().join("copy-shm")).expect("it is there");
+    let before = folder(copies.path());
+    assert_eq!(verify(&url).await.expect("it can be read").entries, 314);
+    assert_eq!(folder(copies.path()), before, "of a killed process, without its index");
+}
+
+#[tokio::test]
+async fn what_is_no_ledger_is_called_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = async |name: &str| {
+        let url = format!("sqlite:{}", folder.path().join(name).display());
+        verify(&url).await.expect_err("it is no ledger").to_string()
+    };
+    assert!(told("none.db").await.ends_with("is no ledger: there is no such file"));
+    std::fs::write(folder.path().join("empty.db"), "").expect("a file");
+    assert!(told("empty.db").await.ends_with("is no ledger: the file is empty"));
+    std::fs::write(folder.path().join("letter.db"), "Dear Sir or Madam,").expect("a file");
+    assert!(told("letter.db").await.ends_with("is no ledger: it is no SQLite database"));
+    let other = rusqlite::Connection::open(folder.path().join("other.db")).expect("a file");
+    other.execute_batch("CREATE TABLE customers (id)").expect("a table");
+    assert!(told("other.db").await.contains("without a journal"));
+    assert!(!folder.path().join("none.db").exists());
+    if let Some(database) = TestDatabase::postgres().await {
+        let told = verify(database.url()).await.expect_err("it is no ledger").to_string();
+        assert!(told.contains("is no ledger: it has no journal"), "{told}");
+    }
+}

@@ -6,7 +6,9 @@ use clock::{Clock, Stopwatch};
 use http::Method;
 use open_payments::WalletAddress;
 use outbound_http::{Outbound, OutboundError, Request, Response};
+use outside_text::{Bounds, check_json, check_line};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use crate::error::ClientError;
@@ -21,11 +23,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Sends `request` and reads a 2xx answer as `T`.
+    /// Sends `request` and reads a 2xx answer as `T`. What another institution writes is a stranger's text: it is stored
+    /// and shown here, so it has the bounds of a request.
     pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
         let url = request.url.to_string();
         let response = self.answer(request).await?;
-        response.json().map_err(|error| ClientError::unusable(&url, error))
+        let document: Value = response.json().map_err(|error| ClientError::unusable(&url, error))?;
+        check_json("the answer", &document, Bounds::REQUEST).map_err(|unfit| ClientError::unusable(&url, unfit))?;
+        serde_json::from_value(document).map_err(|error| ClientError::unusable(&url, error))
     }
 
     /// Sends `request` and requires a 2xx answer.
@@ -66,9 +71,17 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
     if url.query().is_none() { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
 }
 
+/// The longest URL that is called, in characters.
+const URL_LENGTH_MAX: usize = 2048;
+
 /// A URL a server told to be called as it is, query included (RFC 9635 section 3.2.1).
 pub(crate) fn parse_told_url(text: &str) -> Result<Url, ClientError> {
-    let told = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
+    // It is stored, and looked up by its text.
+    let short = check_line(text, URL_LENGTH_MAX).is_ok();
+    let told = Url::parse(text)
+        .ok()
+        .filter(|_| short)
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
     told.ok_or_else(|| ClientError::Url(text.to_owned()))
 }
 

@@ -10,6 +10,7 @@ use gnap::{
 };
 use http::Method;
 use outbound_http::Request;
+use outside_text::check_line;
 use serde::Deserialize;
 
 use crate::call::{parse_told_url, parse_url};
@@ -67,6 +68,19 @@ impl From<Token> for IssuedToken {
     }
 }
 
+/// The longest token and management URL, in characters: they are stored, and a token is looked up by its text.
+const TOLD_LENGTH_MAX: usize = 2048;
+
+impl IssuedToken {
+    fn checked(self, url: &str) -> Result<Self, GrantError> {
+        for told in [self.value.expose(), &self.manage] {
+            check_line(told, TOLD_LENGTH_MAX)
+                .map_err(|bad| ClientError::unusable(url, format!("the token or its management URL {bad}")))?;
+        }
+        Ok(self)
+    }
+}
+
 impl OpenPaymentsClient {
     /// Asks `auth_server` for a token for `actions` on things of type `kind`.
     pub async fn request_grant(
@@ -79,14 +93,15 @@ impl OpenPaymentsClient {
         let url = parse_url(auth_server)?;
         let call = Request::post_json(url, &request).map_err(|error| GrantError::Request(error.to_string()))?;
         let answer: Answer = self.public.caller.json(call.signed(self.signer.clone())).await?;
-        answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)
+        let issued = answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)?;
+        issued.checked(auth_server)
     }
 
     fn grant_request(&self, kind: AccessType, actions: &[Action]) -> Result<GrantRequest, GrantError> {
         let invalid = |error: &dyn ToString| GrantError::Request(error.to_string());
         let actions = Actions::try_from(actions.to_vec()).map_err(|error| invalid(&error))?;
         let item = AccessItem::new(kind, actions, None, None).map_err(|error| invalid(&error))?;
-        let identity = self.identity.parse().map_err(|error: gnap::InvalidUri| invalid(&error))?;
+        let identity = self.identity.parse().map_err(|error: gnap::InvalidUrl| invalid(&error))?;
         Ok(GrantRequest {
             client: Client::WalletAddress(identity),
             access_token: Some(AccessTokenRequest { access: vec![item] }),
@@ -100,10 +115,8 @@ impl OpenPaymentsClient {
         let call = Request::post(parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
         let answer: Answer = self.public.caller.json(call).await?;
-        answer
-            .access_token
-            .map(IssuedToken::from)
-            .ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token").into())
+        let issued = answer.access_token.map(IssuedToken::from);
+        issued.ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token"))?.checked(manage)
     }
 
     /// Gives a token back.

@@ -33,5 +33,5 @@ pub use packets_in_flight::PacketInFlight;
 pub use scope::{DIRECTORY, Scope};
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
-pub use store::{Store, Unit};
+pub use store::{MIGRATIONS, Store, Unit};
 pub use webhook_events::EventFilter;

@@ -6,7 +6,8 @@ use sea_orm::DatabaseConnection;
 
 use crate::scope::{DIRECTORY, Scope};
 
-const MIGRATIONS: Migrations = Migrations {
+/// The tables of the backend.
+pub const MIGRATIONS: Migrations = Migrations {
     store: "payments",
     steps: &[
         Step { name: "0001_backend", sql: include_str!("0001_backend.sql") },
@@ -25,6 +26,13 @@ impl Store {
     pub async fn open(database: Database) -> Result<Self, Error> {
         database.migrate(&MIGRATIONS).await?;
         database.migrate(&jobs::MIGRATIONS).await?;
+        Ok(Self { database })
+    }
+
+    /// The store in a `database` that somebody else migrates; one that is not up to date is an error.
+    pub async fn open_migrated(database: Database) -> Result<Self, Error> {
+        database.require_migrated(&MIGRATIONS).await?;
+        database.require_migrated(&jobs::MIGRATIONS).await?;
         Ok(Self { database })
     }
 

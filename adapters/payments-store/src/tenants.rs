@@ -6,8 +6,8 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Secret, Tenant, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, Set};
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::paging::Paging;
@@ -124,34 +124,53 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// Makes sure the operator tenant exists with this secret. A deleted one stays deleted and is an error.
+    ///
+    /// Processes that start together may all call it: one makes the row, the others wait for it and find it.
     pub async fn ensure_operator(&self, id: TenantId, api_secret: &Secret, now: Timestamp) -> Result<Tenant, Error> {
-        let operator = match self.find_tenant(id).await? {
-            Some(found) if found.deleted_at.is_some() => {
-                return Err(Error::inconsistent("tenants", "deleted_at", id));
-            }
-            Some(found) if found.api_secret == *api_secret => return Ok(found),
-            Some(found) => {
-                let operator = Tenant { api_secret: api_secret.clone(), updated_at: now, ..found };
-                self.update_tenant(&operator).await?;
-                operator
-            }
-            None => {
-                let operator = Tenant {
-                    id,
-                    api_secret: api_secret.clone(),
-                    email: None,
-                    public_name: None,
-                    idp_consent_url: None,
-                    idp_secret: None,
-                    created_at: now,
-                    updated_at: now,
-                    deleted_at: None,
-                };
-                self.insert_tenant(&operator).await?;
-                operator
-            }
+        self.must_reach(id)?;
+        let operator = Tenant {
+            id,
+            api_secret: api_secret.clone(),
+            email: None,
+            public_name: None,
+            idp_consent_url: None,
+            idp_secret: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
         };
-        Ok(operator)
+        let unless_there = OnConflict::column(Column::Id).do_nothing().to_owned();
+        let made = Entity::insert(active(&operator)).on_conflict(unless_there);
+        let made = made.exec_without_returning(self.connection).await? > 0;
+        if !made {
+            let changed = Entity::update_many()
+                .col_expr(Column::ApiSecret, Expr::value(api_secret.expose()))
+                .col_expr(Column::UpdatedAt, Expr::value(now.as_millis()))
+                .filter(Column::Id.eq(id.as_uuid()))
+                .filter(Column::ApiSecret.ne(api_secret.expose()));
+            if changed.exec(self.connection).await?.rows_affected == 0 {
+                return self.found_operator(id).await;
+            }
+        }
+        self.directory_changed();
+        self.found_operator(id).await
+    }
+
+    async fn found_operator(&self, id: TenantId) -> Result<Tenant, Error> {
+        let operator = self.find_tenant(id).await?.filter(|operator| operator.deleted_at.is_none());
+        operator.ok_or_else(|| Error::inconsistent("tenants", "deleted_at", id))
+    }
+
+    /// Every wallet address URL that a tenant has set, deleted ones included. Who sets one next waits for this unit of
+    /// work, so that two tenants cannot take the same at once.
+    pub async fn locked_wallet_address_bases(&self) -> Result<Vec<(TenantId, String)>, Error> {
+        Entity::find().order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(self.connection).await?;
+        let rows = setting_row::Entity::find()
+            .filter(self.within(setting_row::Column::TenantId))
+            .filter(setting_row::Column::Key.eq(SettingKey::WalletAddressUrl.as_str()))
+            .all(self.connection)
+            .await?;
+        Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())
     }
 
     /// Makes or changes settings of `tenant`; a deleted setting is live again. A wallet address URL that another

@@ -10,6 +10,7 @@ use payments_model::{
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
 use sea_orm::{NotSet, QueryOrder, Set};
+use web_url::WalletAddressUrl;
 
 use crate::assets::asset;
 use crate::convert::{Place, instant, stored_amount, stored_instant};
@@ -66,9 +67,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         self.one_wallet_address(Column::Id.eq(id.as_uuid())).await
     }
 
-    /// The wallet address with this URL, which is in lower case.
-    pub async fn wallet_address_by_url(&self, address: &str) -> Result<Option<WalletAddress>, Error> {
-        self.one_wallet_address(Column::Address.eq(address)).await
+    /// The wallet address with this URL.
+    pub async fn wallet_address_by_url(&self, address: &WalletAddressUrl) -> Result<Option<WalletAddress>, Error> {
+        self.one_wallet_address(Column::Address.eq(address.as_str())).await
     }
 
     /// A page of the wallet addresses.

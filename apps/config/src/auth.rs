@@ -1,7 +1,8 @@
-//! The authorization server's section (auth section 2).
+//! The authorization server's section.
 //!
 //! Grants and tokens are the service's; here are only its settings.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use url::Url;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_log_level};
 use crate::listeners::Listeners;
-use crate::reader::Reader;
+use crate::reader::{Notice, Reader};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything an authorization server needs to know.
@@ -71,6 +72,19 @@ pub struct Auth {
     pub list_all_interaction: bool,
     /// `ACCESS_TOKEN_DELETION_DAYS`: how long expired tokens are kept.
     pub access_token_retention: Duration,
+    /// `DATABASE_CLEANUP_WORKERS`: whether this process removes what is over; 0 leaves it to others.
+    pub cleanup: Cleanup,
+    /// What is to be said at the start.
+    pub notices: Vec<Notice>,
+}
+
+/// Whether a process removes what is over from the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// It does.
+    Here,
+    /// Another process does, or nobody.
+    Elsewhere,
 }
 
 /// Ports of an authorization server's listeners.
@@ -123,7 +137,16 @@ impl Auth {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let section = Self::read(&mut reader);
-        reader.finish(section)
+        let notices = reader.take_notices();
+        reader.finish(section.map(|section| Self { notices, ..section }))
+    }
+
+    /// Every variable this section reads.
+    pub fn variables() -> BTreeSet<String> {
+        let environment = Environment::default();
+        let mut reader = Reader::new(&environment);
+        let _ = Self::read(&mut reader);
+        reader.asked()
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
@@ -141,12 +164,32 @@ impl Auth {
             introspection: r.port("INTROSPECTION_PORT", 3007),
             service: r.port("SERVICE_API_PORT", 3011),
         };
+        r.distinct_ports(&[
+            ("AUTH_PORT", ports.auth),
+            ("ADMIN_PORT", ports.admin),
+            ("INTERACTION_PORT", ports.interaction),
+            ("INTROSPECTION_PORT", ports.introspection),
+            ("SERVICE_API_PORT", ports.service),
+        ]);
+        for name in ["ADMIN_API_SECRET", "IDENTITY_SERVER_SECRET", "COOKIE_KEY"] {
+            r.judge_secret(name);
+        }
+        let mode = r.mode();
+        if mode == Mode::Test {
+            let text = "is test: nothing is removed from the database; the Admin API asks for signatures all the same";
+            r.notice("NODE_ENV", text);
+        }
+        let cleanup = match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
+            0 => Cleanup::Elsewhere,
+            _ if mode == Mode::Test => Cleanup::Elsewhere,
+            _ => Cleanup::Here,
+        };
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
         let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
-            mode: r.mode(),
+            mode,
             log_level: read_log_level(r),
             trust_proxy,
             signatures: Signatures::read(r),
@@ -165,6 +208,8 @@ impl Auth {
             quote_interaction: r.flag("QUOTE_INTERACTION", false),
             list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
             access_token_retention: Duration::from_secs(retention_days * 86_400),
+            cleanup,
+            notices: Vec::new(),
             ports,
             database: database?,
             server_url: server_url?,
@@ -215,6 +260,17 @@ mod tests {
             any_host: true,
         };
         assert_eq!(Auth::from_environment(&environment).unwrap().signatures, signatures);
+    }
+
+    #[test]
+    fn who_wants_no_cleanup_has_none_and_equal_ports_are_refused() {
+        let mut environment = Environment::of(REQUIRED);
+        assert_eq!(Auth::from_environment(&environment).unwrap().cleanup, Cleanup::Here);
+        environment.set("DATABASE_CLEANUP_WORKERS", "0");
+        assert_eq!(Auth::from_environment(&environment).unwrap().cleanup, Cleanup::Elsewhere);
+        environment.set("INTROSPECTION_PORT", "3006");
+        let refused = Auth::from_environment(&environment).unwrap_err();
+        assert_eq!(refused.problems[0].name, "INTROSPECTION_PORT", "{refused}");
     }
 
     #[test]

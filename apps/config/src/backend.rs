@@ -1,16 +1,18 @@
-//! The backend's section: Open Payments, connector, Admin API and workers (backend-config sections 2 and 3).
+//! The backend's section: Open Payments, connector, Admin API and workers.
 //!
 //! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ilp_packet::Address;
 use stream_pay::Slippage;
 use url::Url;
 use uuid::Uuid;
+use web_url::WebUrl;
 
 use crate::listeners::Listeners;
-use crate::reader::Reader;
+use crate::reader::{Notice, Reader};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything a backend needs to know.
@@ -21,7 +23,7 @@ pub struct Backend {
     pub mode: Mode,
     /// `LOG_LEVEL`.
     pub log_level: String,
-    /// `INSTANCE_NAME`, announced to peers.
+    /// `INSTANCE_NAME`: whose numbers and health these are.
     pub instance_name: String,
     /// `OPEN_PAYMENTS_URL`: prefix of all resource ids.
     pub open_payments_url: Url,
@@ -29,11 +31,9 @@ pub struct Backend {
     pub auth_server_grant_url: String,
     /// `AUTH_SERVER_INTROSPECTION_URL`: where tokens are introspected.
     pub auth_server_introspection_url: Url,
-    /// `AUTH_SERVICE_API_URL`: where tenants are mirrored to.
-    pub auth_service_api_url: Url,
     /// `ILP_ADDRESS` of the instance and its operator.
     pub ilp_address: Address,
-    /// `ILP_CONNECTOR_URL` announced to peers.
+    /// `ILP_CONNECTOR_URL`: where peers reach the connector, shown beside the instance's name.
     pub ilp_connector_url: Url,
     /// `KEY_ID` of the instance's Open Payments client key.
     pub key_id: String,
@@ -43,8 +43,6 @@ pub struct Backend {
     pub operator_tenant_id: Uuid,
     /// `STREAM_SECRET`: 32 octets that key all STREAM credentials; unset means a secret for this run only.
     pub stream_secret: Option<[u8; 32]>,
-    /// `DB_ENCRYPTION_SECRET`: 32 octets that encrypt data to transmit.
-    pub encryption_secret: Option<[u8; 32]>,
     /// `CARD_SERVICE_URL`, published in wallet address documents.
     pub card_service_url: Option<Url>,
     /// `TRUST_PROXY`: believe `X-Forwarded-*`.
@@ -53,7 +51,7 @@ pub struct Backend {
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`.
     pub spsp: bool,
-    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need (stream section 9).
+    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need.
     pub stream_legacy_rejects: bool,
     /// What all listeners have in common.
     pub listeners: Listeners,
@@ -78,9 +76,7 @@ pub struct Backend {
     pub redis: Option<RedisSettings>,
     /// Which engine keeps the ledger.
     pub accounting: Accounting,
-    /// `TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS`: time-out of pending transfers, with any engine.
-    pub two_phase_timeout: Duration,
-    /// `LOCAL_CACHE_DURATION_MS`.
+    /// `LOCAL_CACHE_DURATION_MS`: how old the connector's picture of tenants and peers may become.
     pub local_cache_lifetime: Duration,
     /// Wallet addresses.
     pub wallet_addresses: WalletAddresses,
@@ -94,6 +90,8 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
+    /// What is to be said at the start.
+    pub notices: Vec<Notice>,
 }
 
 /// Ports of a backend's listeners.
@@ -105,8 +103,6 @@ pub struct BackendPorts {
     pub admin: u16,
     /// `CONNECTOR_PORT`.
     pub connector: u16,
-    /// `AUTO_PEERING_SERVER_PORT`, if `ENABLE_AUTO_PEERING`.
-    pub auto_peering: Option<u16>,
 }
 
 /// How many packets each peer may send to one process.
@@ -168,7 +164,7 @@ pub struct WalletAddresses {
     pub redirect_html_page: Option<String>,
     /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
     pub lookup_timeout: Duration,
-    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`.
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how often it is looked for, should its wake-up be lost.
     pub polling_interval: Duration,
     /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait for the document too.
     pub wait_for_document: bool,
@@ -195,8 +191,6 @@ pub struct Payments {
     pub incoming_approval: Option<IncomingApproval>,
     /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected.
     pub web_monetization_delay: Option<Duration>,
-    /// `ENABLE_PARTIAL_PAYMENT_DECISION`: longest wait and safety margin.
-    pub partial_payment_decision: Option<(Duration, Duration)>,
 }
 
 /// Incoming payments wait for the operator's word.
@@ -219,6 +213,10 @@ pub struct Workers {
     pub wallet_addresses: u16,
     /// `WEBHOOK_WORKERS`.
     pub webhooks: u16,
+}
+
+impl Workers {
+    const NONE: Self = Self { outgoing_payments: 0, incoming_payments: 0, wallet_addresses: 0, webhooks: 0 };
 }
 
 /// What is told to account-servicing entities, and how.
@@ -262,24 +260,38 @@ impl Backend {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let section = Self::read(&mut reader);
-        reader.finish(section)
+        let notices = reader.take_notices();
+        reader.finish(section.map(|section| Self { notices, ..section }))
+    }
+
+    /// Every variable this section reads.
+    pub fn variables() -> BTreeSet<String> {
+        let environment = Environment::default();
+        let mut reader = Reader::new(&environment);
+        let _ = Self::read(&mut reader);
+        reader.asked()
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
+        if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
+            // The names of all own resources begin with it and are compared.
+            r.problem("OPEN_PAYMENTS_URL", problem.to_string());
+        }
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
-        let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
+        r.require_url("AUTH_SERVICE_API_URL");
         let ilp_address = r.require_parsed::<Address>("ILP_ADDRESS");
         let ilp_connector_url = r.require_url("ILP_CONNECTOR_URL");
         let instance_name = r.require_text("INSTANCE_NAME");
         let key_id = r.require_text("KEY_ID");
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
-        let private_key_pem = r.file("PRIVATE_KEY_FILE");
+        let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
         let stream_secret = r.key32("STREAM_SECRET");
-        let encryption_secret = r.key32("DB_ENCRYPTION_SECRET");
         let mode = r.mode();
+        judge_keys(r);
+        read_not_built(r, mode);
         if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
             r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
         }
@@ -296,9 +308,14 @@ impl Backend {
             open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
             admin: r.port("ADMIN_PORT", 3001),
             connector: r.port("CONNECTOR_PORT", 3002),
-            auto_peering: r.flag("ENABLE_AUTO_PEERING", false).then(|| r.port("AUTO_PEERING_SERVER_PORT", 3005)),
         };
-        let wallet_addresses = open_payments_url.as_ref().map(|base| read_wallet_addresses(r, base));
+        r.distinct_ports(&[
+            ("OPEN_PAYMENTS_PORT", ports.open_payments),
+            ("ADMIN_PORT", ports.admin),
+            ("CONNECTOR_PORT", ports.connector),
+        ]);
+        // Asked for whatever else is missing, so that every name is known.
+        let wallet_addresses = read_wallet_addresses(r, open_payments_url.as_ref());
         let payments = read_payments(r);
         let workers = Workers {
             outgoing_payments: r.number("OUTGOING_PAYMENT_WORKERS", 1, 0..=256),
@@ -306,6 +323,8 @@ impl Backend {
             wallet_addresses: r.number("WALLET_ADDRESS_WORKERS", 1, 0..=256),
             webhooks: r.number("WEBHOOK_WORKERS", 1, 0..=256),
         };
+        // In a test whoever tests moves the work on.
+        let workers = if mode == Mode::Test { Workers::NONE } else { workers };
         let webhooks = read_webhooks(r);
         let admin_api = read_admin_api(r);
         let trust_proxy = r.flag("TRUST_PROXY", false);
@@ -322,20 +341,17 @@ impl Backend {
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
-            two_phase_timeout: Duration::from_secs(r.number("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", 5, 1..=86_400)),
             local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
             instance_name: instance_name?,
             open_payments_url: open_payments_url?,
             auth_server_grant_url: auth_server_grant_url?,
             auth_server_introspection_url: auth_server_introspection_url?,
-            auth_service_api_url: auth_service_api_url?,
             ilp_address: ilp_address?,
             ilp_connector_url: ilp_connector_url?,
             key_id: key_id?,
             private_key_pem,
             operator_tenant_id: operator_tenant_id?,
             stream_secret,
-            encryption_secret,
             ports,
             database: database?,
             ledger_database: ledger_database?,
@@ -348,6 +364,7 @@ impl Backend {
             webhooks: webhooks?,
             admin_api: admin_api?,
             packets: read_packets(r),
+            notices: Vec::new(),
         })
     }
 }
@@ -356,6 +373,92 @@ impl Backend {
 fn read_packets(r: &mut Reader<'_>) -> Packets {
     let per_second = r.number("ILP_PACKETS_PER_SECOND", 10_000, 1..=1_000_000);
     Packets { per_second, burst: r.number("ILP_PACKET_BURST", per_second * 2, 1..=10_000_000) }
+}
+
+/// Keys that are missing, or that others know.
+fn judge_keys(r: &mut Reader<'_>) {
+    for name in ["ADMIN_API_SECRET", "SIGNATURE_SECRET", "STREAM_SECRET"] {
+        r.judge_secret(name);
+    }
+    if r.text("STREAM_SECRET").is_none() {
+        let text = "is not set: payments under way do not survive a restart, and processes that share a database do \
+                    not understand each other; set it to the output of `openssl rand -base64 32`";
+        r.notice("STREAM_SECRET", text);
+    }
+    if r.text("PRIVATE_KEY_FILE").is_none() {
+        let text = "is not set: other institutions see another key after every restart; make one with `openssl genpkey \
+                    -algorithm ed25519 -out private-key.pem` and name the file";
+        r.notice("PRIVATE_KEY_FILE", text);
+    }
+    if r.text("SIGNATURE_SECRET").is_none() {
+        let text = "is not set: webhooks are not signed, and a wallet that checks signatures refuses them with 401; set \
+                    it to the secret the wallet checks with";
+        r.notice("SIGNATURE_SECRET", text);
+    }
+}
+
+/// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
+fn read_not_built(r: &mut Reader<'_>, mode: Mode) {
+    r.no_effect(
+        &["AUTH_SERVICE_API_URL"],
+        "tenants are not mirrored to the authorization server yet; make each there too",
+    );
+    r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
+    r.port("AUTO_PEERING_SERVER_PORT", 3005);
+    let telemetry = [
+        "ENABLE_TELEMETRY",
+        "OPEN_TELEMETRY_COLLECTOR_URLS",
+        "LIVENET",
+        "OPEN_TELEMETRY_EXPORT_INTERVAL",
+        "TELEMETRY_EXCHANGE_RATES_URL",
+        "TELEMETRY_EXCHANGE_RATES_LIFETIME",
+        "ENABLE_TELEMETRY_TRACES",
+        "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS",
+        "ENABLE_ILP_TIMING_TELEMETRY",
+    ];
+    r.no_effect(&telemetry, "nothing is sent to collectors yet; the numbers are at GET /metrics of the Admin listener");
+    let idle = [
+        "OUTGOING_PAYMENT_WORKER_IDLE",
+        "INCOMING_PAYMENT_WORKER_IDLE",
+        "WALLET_ADDRESS_WORKER_IDLE",
+        "WEBHOOK_WORKER_IDLE",
+    ];
+    r.no_effect(&idle, "workers are woken when there is work, and do not look for it at an interval");
+    let holds = "a hold lasts as long as its packet may be on its way, which no setting may shorten";
+    r.no_effect(&["TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS"], holds);
+    r.url("POS_SERVICE_URL");
+    r.no_effect(&["POS_SERVICE_URL"], "nothing asks the point-of-sale service; the original only reads it, too");
+    if mode == Mode::Test {
+        r.notice("NODE_ENV", "is test: no worker runs; the Admin API asks for signatures all the same");
+    }
+
+    r.key32("DB_ENCRYPTION_SECRET");
+    r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
+    r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
+    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
+    let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
+    not_to_be_ignored(
+        r,
+        mode,
+        ("DB_ENCRYPTION_SECRET", encrypts),
+        "data to transmit is stored as it is, not encrypted; remove the variable to accept that",
+    );
+    not_to_be_ignored(
+        r,
+        mode,
+        ("ENABLE_PARTIAL_PAYMENT_DECISION", decides),
+        "partial payments are taken without asking anybody; switch it off to accept that",
+    );
+}
+
+/// Ignoring it would lose protection or move money against the operator's word: said in development, and no start in
+/// production.
+fn not_to_be_ignored(r: &mut Reader<'_>, mode: Mode, (name, is_on): (&str, bool), why: &str) {
+    match mode {
+        _ if !is_on => {}
+        Mode::Production | Mode::Autopeer => r.problem(name, format!("has no effect yet: {why}")),
+        Mode::Development | Mode::Test => r.notice(name, format!("has no effect yet: {why}")),
+    }
 }
 
 /// `LOG_LEVEL` in the reference's words.
@@ -392,23 +495,23 @@ fn read_accounting(r: &mut Reader<'_>) -> Accounting {
     Accounting::TigerBeetle { cluster_id, replica_addresses }
 }
 
-fn read_wallet_addresses(r: &mut Reader<'_>, open_payments_url: &Url) -> WalletAddresses {
-    let own_url = r.url("WALLET_ADDRESS_URL").unwrap_or_else(|| {
-        let mut url = open_payments_url.clone();
+fn read_wallet_addresses(r: &mut Reader<'_>, open_payments_url: Option<&Url>) -> Option<WalletAddresses> {
+    let own_url = r.url("WALLET_ADDRESS_URL").or_else(|| {
+        let mut url = open_payments_url?.clone();
         url.set_path("/.well-known/pay");
-        url
+        Some(url)
     });
-    if own_url.scheme() != "https" {
+    if let Some(own_url) = own_url.as_ref().filter(|url| url.scheme() != "https") {
         r.problem("WALLET_ADDRESS_URL", format!("{own_url} must be an https URL that reaches this server"));
     }
-    WalletAddresses {
-        own_url,
+    Some(WalletAddresses {
         redirect_html_page: r.text("WALLET_ADDRESS_REDIRECT_HTML_PAGE"),
         lookup_timeout: r.millis("WALLET_ADDRESS_LOOKUP_TIMEOUT_MS", 1_500),
         polling_interval: r.millis("WALLET_ADDRESS_POLLING_FREQUENCY_MS", 100),
         wait_for_document: r.flag("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", false),
         deactivation_grace: r.millis("WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS", 86_400_000),
-    }
+        own_url: own_url?,
+    })
 }
 
 fn read_payments(r: &mut Reader<'_>) -> Payments {
@@ -418,8 +521,6 @@ fn read_payments(r: &mut Reader<'_>) -> Payments {
         timeout: r.millis("INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS", 10_000),
         interval: r.millis("INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS", 1_000),
     };
-    let decision_wait = r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
-    let decision_margin = r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
     Payments {
         exchange_rates_url: r.url("EXCHANGE_RATES_URL"),
         exchange_rates_lifetime: r.millis("EXCHANGE_RATES_LIFETIME", 15_000),
@@ -429,16 +530,14 @@ fn read_payments(r: &mut Reader<'_>) -> Payments {
         outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
         incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
         web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
-        partial_payment_decision: r
-            .flag("ENABLE_PARTIAL_PAYMENT_DECISION", false)
-            .then_some((decision_wait, decision_margin)),
     }
 }
 
 fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
     let url = r.require_url("WEBHOOK_URL");
     let timeout = r.millis("WEBHOOK_TIMEOUT", 2_000);
-    let attempts_max = r.number("WEBHOOK_MAX_RETRY", 10, 1..=1_000);
+    // The first attempt is made in any case, also with 0.
+    let attempts_max = r.number("WEBHOOK_MAX_RETRY", 10, 0..=1_000).max(1);
     let signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
     let copies_to_operator = r.flag("SEND_TENANT_WEBHOOKS_TO_OPERATOR", false);
     let card_service_url = r.url("CARD_WEBHOOK_SERVICE_URL");
@@ -520,10 +619,7 @@ mod tests {
     #[test]
     fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
         let backend = Backend::from_environment(&Environment::of(REQUIRED)).unwrap();
-        assert_eq!(
-            backend.ports,
-            BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: None }
-        );
+        assert_eq!(backend.ports, BackendPorts { open_payments: 3003, admin: 3001, connector: 3002 });
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);
@@ -602,10 +698,103 @@ mod tests {
     }
 
     #[test]
+    fn what_own_resources_begin_with_is_a_plain_url() {
+        for decorated in ["https://bank.example/?x=1", "https://user@bank.example", "https://bank.example/#x"] {
+            let mut environment = Environment::of(REQUIRED);
+            environment.set("OPEN_PAYMENTS_URL", decorated);
+            assert_eq!(
+                names(&Backend::from_environment(&environment).unwrap_err()),
+                ["OPEN_PAYMENTS_URL"],
+                "{decorated}"
+            );
+        }
+    }
+
+    #[test]
     fn in_production_the_stream_secret_must_be_given() {
         let mut environment = Environment::of(REQUIRED);
         environment.set("NODE_ENV", "production");
         assert_eq!(names(&Backend::from_environment(&environment).unwrap_err()), ["STREAM_SECRET"]);
+    }
+
+    fn with(more: &[(&str, &str)]) -> Environment {
+        let mut environment = Environment::of(REQUIRED);
+        for (name, value) in more {
+            environment.set(*name, *value);
+        }
+        environment
+    }
+
+    fn noticed(environment: &Environment) -> String {
+        let notices = Backend::from_environment(environment).unwrap().notices;
+        notices.into_iter().map(|Notice { name, text }| format!("{name} {text}\n")).collect()
+    }
+
+    #[test]
+    fn what_has_no_effect_is_said_with_the_reason() {
+        let set = [
+            ("ENABLE_AUTO_PEERING", "true"),
+            ("ENABLE_TELEMETRY", "true"),
+            ("WEBHOOK_WORKER_IDLE", "200"),
+            ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
+            ("POS_SERVICE_URL", "http://localhost:3014"),
+            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
+            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
+            ("NODE_ENV", "development"),
+        ];
+        let told = noticed(&with(&set));
+        for (name, _) in &set[..7] {
+            assert!(told.contains(name), "{name} is not named:\n{told}");
+        }
+        assert!(told.contains("AUTH_SERVICE_API_URL has no effect"), "{told}");
+        let untold = noticed(&with(&[("ENABLE_AUTO_PEERING", "false"), ("ENABLE_PARTIAL_PAYMENT_DECISION", "false")]));
+        assert!(!untold.contains("PEERING") && !untold.contains("DECISION"), "{untold}");
+    }
+
+    #[test]
+    fn in_production_what_protects_money_or_data_is_not_ignored() {
+        let production = [
+            ("NODE_ENV", "production"),
+            ("STREAM_SECRET", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU="),
+            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
+            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
+        ];
+        let refused = Backend::from_environment(&with(&production)).unwrap_err();
+        assert_eq!(names(&refused), ["DB_ENCRYPTION_SECRET", "ENABLE_PARTIAL_PAYMENT_DECISION"], "{refused}");
+    }
+
+    #[test]
+    fn no_retry_is_one_attempt_and_in_a_test_nothing_works_by_itself() {
+        let backend = Backend::from_environment(&with(&[("WEBHOOK_MAX_RETRY", "0"), ("NODE_ENV", "test")])).unwrap();
+        assert_eq!(backend.webhooks.attempts_max, 1);
+        assert_eq!(backend.workers, Workers::NONE);
+    }
+
+    #[test]
+    fn equal_ports_and_a_key_file_without_a_key_stop_the_start() {
+        let file = std::env::temp_dir().join(format!("no-key-{}.pem", std::process::id()));
+        std::fs::write(&file, "-----BEGIN PRIVATE KEY-----\nbm8ga2V5\n-----END PRIVATE KEY-----\n").unwrap();
+        let path = file.display().to_string();
+        let environment = with(&[("ADMIN_PORT", "3002"), ("PRIVATE_KEY_FILE", &path)]);
+        let refused = Backend::from_environment(&environment);
+        std::fs::remove_file(&file).unwrap();
+        let refused = refused.unwrap_err();
+        assert_eq!(names(&refused), ["PRIVATE_KEY_FILE", "CONNECTOR_PORT"], "{refused}");
+        assert!(refused.to_string().contains("which ADMIN_PORT has as well"), "{refused}");
+        Backend::from_environment(&with(&[("ADMIN_PORT", "0"), ("CONNECTOR_PORT", "0")])).unwrap();
+    }
+
+    #[test]
+    fn secrets_that_others_know_or_that_are_missing_are_noticed_with_the_remedy() {
+        let told = noticed(&with(&[]));
+        assert!(told.contains("ADMIN_API_SECRET is a published example"), "{told}");
+        for name in ["STREAM_SECRET", "PRIVATE_KEY_FILE", "SIGNATURE_SECRET"] {
+            assert!(told.contains(&format!("{name} is not set")), "{told}");
+        }
+        assert!(told.contains("openssl rand -base64 32"), "{told}");
+        let told =
+            noticed(&with(&[("ADMIN_API_SECRET", "4xqk8Xh7vBv0oJmFhYwK3r9Zt1s"), ("SIGNATURE_SECRET", "short")]));
+        assert!(!told.contains("ADMIN_API_SECRET") && told.contains("SIGNATURE_SECRET is so short"), "{told}");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! Not a judge of values: the sections are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::dotenv;
 
@@ -12,11 +12,13 @@ use crate::dotenv;
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
+    /// The names a file gave; all others are those of the process, most of which are no business of ours.
+    written: BTreeSet<String>,
 }
 
-/// The dotenv file named by `ENV_FILE` cannot be used.
+/// The file of variables cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the file {path} named by ENV_FILE: {source}", path = path.display())]
+#[error("cannot read the file of variables {path}: {source}", path = path.display())]
 pub struct EnvironmentError {
     path: PathBuf,
     source: io::Error,
@@ -35,13 +37,29 @@ impl Environment {
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(source) => return Err(EnvironmentError { path, source }),
         };
+        let written = values.keys().cloned().collect();
         values.extend(process);
-        Ok(Self { values })
+        Ok(Self { values, written })
+    }
+
+    /// What the dotenv file at `path` says, and nothing else.
+    pub fn of_file(path: &Path) -> Result<Self, EnvironmentError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| EnvironmentError { path: path.to_owned(), source })?;
+        let values: BTreeMap<String, String> = dotenv::parse(&text).into_iter().collect();
+        let written = values.keys().cloned().collect();
+        Ok(Self { values, written })
+    }
+
+    /// Every name, and whether a file gave it.
+    pub fn names(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.values.keys().map(|name| (name.as_str(), self.written.contains(name)))
     }
 
     /// Exactly these values, for the playground and for tests.
     pub fn of<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        Self { values: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        let values = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { values, written: BTreeSet::new() }
     }
 
     /// The value of `name`; an empty one counts as unset.

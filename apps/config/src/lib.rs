@@ -3,6 +3,7 @@
 //! Everything is read and judged at once, so a start reports all that is wrong and not the first thing only.
 //! Nothing else in the house reads the environment.
 
+mod agreement;
 mod auth;
 mod backend;
 mod database_url;
@@ -11,9 +12,11 @@ mod environment;
 mod listeners;
 mod reader;
 mod secret;
+mod spelling;
 mod wallet;
 
-pub use auth::{Auth, AuthPorts, SameSite, StrangerLimits};
+pub use agreement::{Disagreement, Roles};
+pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
     Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Packets, Payments, RedisSettings, Signatures,
     WalletAddresses, Webhooks, Workers,
@@ -21,6 +24,7 @@ pub use backend::{
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
 pub use listeners::Listeners;
-pub use reader::{ConfigError, Problem};
+pub use reader::{ConfigError, Notice, Problem};
 pub use secret::Secret;
-pub use wallet::{FeePolicy, Wallet};
+pub use spelling::{Scope, unknown_names};
+pub use wallet::{FeePolicy, UnsignedWebhooks, Wallet};

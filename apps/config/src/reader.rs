@@ -2,6 +2,8 @@
 //!
 //! A faulty optional value reads as its default; the section is refused at the end all the same.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -12,6 +14,15 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use crate::{DatabaseUrl, Environment, Mode, Secret};
+
+/// One variable whose value can be used, but about which its operator ought to know something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The variable.
+    pub name: String,
+    /// What follows from its value, and what to do about it.
+    pub text: String,
+}
 
 /// One variable that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +50,92 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Secrets anybody can read in published examples.
+const PUBLISHED: [&str; 12] = [
+    "secret",
+    "password",
+    "changeme",
+    "admin",
+    "test",
+    "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=",
+    "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=",
+    "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=",
+    "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=",
+    "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37",
+    "replace-me",
+    "replace_me",
+];
+/// A secret shorter than this can be found by trying.
+const SECRET_MIN: usize = 16;
+
 pub(crate) struct Reader<'a> {
     environment: &'a Environment,
     problems: Vec<Problem>,
+    notices: Vec<Notice>,
+    /// Every name asked for, whether it is set or not.
+    asked: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a Environment) -> Self {
-        Self { environment, problems: Vec::new() }
+        Self { environment, problems: Vec::new(), notices: Vec::new(), asked: RefCell::default() }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.environment.get(name)
+    }
+
+    /// What was noticed so far.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Every name that was asked for.
+    pub(crate) fn asked(self) -> BTreeSet<String> {
+        self.asked.into_inner()
+    }
+
+    pub(crate) fn notice(&mut self, name: &str, text: impl Into<String>) {
+        self.notices.push(Notice { name: name.to_owned(), text: text.into() });
+    }
+
+    /// Says of those variables that are set why they have no effect, in one line.
+    pub(crate) fn no_effect(&mut self, names: &[&str], why: &str) {
+        let set: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_some()).collect();
+        if !set.is_empty() {
+            let has = if set.len() == 1 { "has" } else { "have" };
+            self.notice(&set.join(", "), format!("{has} no effect: {why}"));
+        }
+    }
+
+    /// The same for a switch, which has no effect anyway while it is off.
+    pub(crate) fn no_effect_when_on(&mut self, name: &str, why: &str) {
+        if self.flag(name, false) {
+            self.no_effect(&[name], why);
+        }
+    }
+
+    /// Warns of a secret that others know or can find out.
+    pub(crate) fn judge_secret(&mut self, name: &str) {
+        let Some(secret) = self.get(name) else { return };
+        let remedy = "make one of your own with `openssl rand -base64 32`";
+        if PUBLISHED.iter().any(|published| published.eq_ignore_ascii_case(secret)) {
+            self.notice(name, format!("is a published example that everybody knows; {remedy}"));
+        } else if secret.len() < SECRET_MIN {
+            self.notice(name, format!("is so short that it can be found by trying; {remedy}"));
+        }
+    }
+
+    /// Says of ports that are the same what would happen, and refuses them. 0 lets the system choose, and is never
+    /// the same.
+    pub(crate) fn distinct_ports(&mut self, ports: &[(&str, u16)]) {
+        for (place, (name, port)) in ports.iter().enumerate() {
+            let same = ports[..place].iter().find(|(_, other)| other == port && *port != 0);
+            if let Some((other, _)) = same {
+                self.problem(name, format!("is port {port}, which {other} has as well; give each listener its own"));
+            }
+        }
     }
 
     /// The section, or all that is wrong with it.
@@ -62,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        match parse(self.environment.get(name)?) {
+        match parse(self.get(name)?) {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.problem(name, reason);
@@ -72,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     fn require<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        if self.environment.get(name).is_none() {
+        if self.get(name).is_none() {
             self.problem(name, "must be set");
             return None;
         }
@@ -80,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.environment.get(name).map(str::to_owned)
+        self.get(name).map(str::to_owned)
     }
 
     pub(crate) fn require_text(&mut self, name: &str) -> Option<String> {
@@ -88,7 +177,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
-        self.environment.get(name).map(Secret::new)
+        self.get(name).map(Secret::new)
     }
 
     pub(crate) fn require_secret(&mut self, name: &str) -> Option<Secret> {
@@ -112,7 +201,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn database(&mut self, name: &str, default: &str) -> Option<DatabaseUrl> {
-        match self.environment.get(name) {
+        match self.get(name) {
             Some(_) => self.parsed(name),
             None => default.parse().ok(),
         }
@@ -176,6 +265,15 @@ impl<'a> Reader<'a> {
             let length = octets.len();
             octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
         })
+    }
+
+    /// The content of the file a variable names, which must be an Ed25519 private key.
+    pub(crate) fn private_key(&mut self, name: &str) -> Option<Secret> {
+        let key = self.file(name)?;
+        if http_signatures::SigningKey::from_text(key.expose()).is_err() {
+            self.problem(name, "names a file that holds no Ed25519 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`");
+        }
+        Some(key)
     }
 
     /// The content of the file a variable names.

@@ -1,7 +1,8 @@
-//! The account-servicing entity's section (wallet sections B.1 and F.1).
+//! The account-servicing entity's section.
 //!
 //! The seed itself is data of the wallet; here is only where it is.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::backend::read_log_level;
 use crate::listeners::Listeners;
-use crate::reader::Reader;
+use crate::reader::{Notice, Reader};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything the wallet needs to know.
@@ -38,6 +39,8 @@ pub struct Wallet {
     pub admin_signature_version: u32,
     /// `WEBHOOK_SIGNATURE_SECRET`, by default the admin secret.
     pub webhook_secret: Secret,
+    /// Whether a webhook without any signature is believed.
+    pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`.
     pub webhook_signature_version: u32,
     /// `WEBHOOK_TOLERANCE_MS`: greatest age of a webhook's signature.
@@ -54,9 +57,21 @@ pub struct Wallet {
     pub auto_create_address: bool,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
+    /// What is to be said at the start.
+    pub notices: Vec<Notice>,
 }
 
-/// What a customer pays for a completed payment beyond what was sent (wallet section F.6).
+/// Whether a webhook without any signature is believed. One with a wrong signature never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsignedWebhooks {
+    /// It is refused.
+    Refused,
+    /// It is believed, with a warning: in development, where the published playground has an instance that does not
+    /// sign, unless `WEBHOOK_SIGNATURE_SECRET` says that it does.
+    Believed,
+}
+
+/// What a customer pays for a completed payment beyond what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FeePolicy {
     /// The fee; unused slippage goes back to the customer.
@@ -73,7 +88,16 @@ impl Wallet {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let section = Self::read(&mut reader);
-        reader.finish(section)
+        let notices = reader.take_notices();
+        reader.finish(section.map(|section| Self { notices, ..section }))
+    }
+
+    /// Every variable this section reads.
+    pub fn variables() -> BTreeSet<String> {
+        let environment = Environment::default();
+        let mut reader = Reader::new(&environment);
+        let _ = Self::read(&mut reader);
+        reader.asked()
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
@@ -84,6 +108,20 @@ impl Wallet {
         let admin_signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
         let webhook_secret = r.secret("WEBHOOK_SIGNATURE_SECRET").or_else(|| admin_secret.clone());
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
+        let mode = r.mode();
+        let unsigned_webhooks = match (mode, r.text("WEBHOOK_SIGNATURE_SECRET")) {
+            (Mode::Development, None) => UnsignedWebhooks::Believed,
+            _ => UnsignedWebhooks::Refused,
+        };
+        if unsigned_webhooks == UnsignedWebhooks::Believed {
+            let text = "is not set: in development a webhook without a signature is believed; set it to the instance's \
+                        SIGNATURE_SECRET to have them refused";
+            r.notice("WEBHOOK_SIGNATURE_SECRET", text);
+        }
+        for name in ["SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET"] {
+            r.judge_secret(name);
+        }
+        read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
             ("fee_plus_sent", FeePolicy::FeePlusSent),
@@ -92,14 +130,14 @@ impl Wallet {
         ];
         let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
-            mode: r.mode(),
+            mode,
             log_level: read_log_level(r),
             listeners: Listeners::read(r, trust_proxy),
             port: r.port("PORT", 3030),
             display_name: r.text("DISPLAY_NAME").unwrap_or_else(|| "Wallet".to_owned()),
             webhook_tolerance: r.millis("WEBHOOK_TOLERANCE_MS", 300_000),
             seed_file: r.text("SEED_FILE_LOCATION").map(PathBuf::from),
-            key_pem: r.file("KEY_FILE"),
+            key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
             auto_create_address: r.flag("AUTO_CREATE_ADDRESS", true),
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
@@ -109,9 +147,31 @@ impl Wallet {
             admin_secret: admin_secret?,
             admin_signature_version,
             webhook_secret: webhook_secret?,
+            unsigned_webhooks,
             webhook_signature_version,
             database: database?,
+            notices: Vec::new(),
         })
+    }
+}
+
+/// Variables of the original's wallet that have no effect here, with the reason.
+fn read_not_built(r: &mut Reader<'_>) {
+    let pages = [
+        "IDP_SECRET",
+        "AUTH_SERVER_DOMAIN",
+        "AUTH_IDP_SERVICE_DOMAIN",
+        "INTERACTION_RETURN_URL",
+        "DISPLAY_ICON",
+        "FRONTEND_PORT",
+        "ENABLE_INSECURE_MESSAGE_COOKIE",
+    ];
+    r.no_effect(&pages, "this wallet asks nobody for consent yet");
+    r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
+    if r.flag("IS_TENANT", false) {
+        let reason = "cannot be true yet: this wallet would act as the operator instead of as a tenant; make the tenant \
+                      with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
+        r.problem("IS_TENANT", reason);
     }
 }
 
@@ -132,6 +192,25 @@ mod tests {
         assert_eq!(Wallet::from_environment(&environment).unwrap().webhook_secret.expose(), "secret");
         environment.set("WEBHOOK_SIGNATURE_SECRET", "other");
         assert_eq!(Wallet::from_environment(&environment).unwrap().webhook_secret.expose(), "other");
+    }
+
+    #[test]
+    fn unsigned_webhooks_are_believed_in_development_only_and_only_without_a_secret_for_them() {
+        let mut environment = Environment::of(REQUIRED);
+        let believed = |environment: &Environment| Wallet::from_environment(environment).unwrap().unsigned_webhooks;
+        assert_eq!(believed(&environment), UnsignedWebhooks::Believed);
+        environment.set("WEBHOOK_SIGNATURE_SECRET", "other");
+        assert_eq!(believed(&environment), UnsignedWebhooks::Refused);
+        environment.set("WEBHOOK_SIGNATURE_SECRET", "");
+        environment.set("NODE_ENV", "production");
+        assert_eq!(believed(&environment), UnsignedWebhooks::Refused);
+    }
+
+    #[test]
+    fn a_wallet_that_would_act_as_somebody_else_does_not_start() {
+        let mut environment = Environment::of(REQUIRED);
+        environment.set("IS_TENANT", "true");
+        assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "IS_TENANT");
     }
 
     #[test]

@@ -25,8 +25,15 @@ pub(crate) enum Command {
     /// Send money between wallet addresses and show what moved.
     ///
     /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity,
-    /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 1 anything else.
+    /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment goes on,
+    /// 2 something is written wrongly, 1 anything else.
     Pay(Box<PayOptions>),
+    /// Show how an outgoing payment stands.
+    ///
+    /// Ends with 0 when it is found, 3 when no institution known here has it, 5 when one does not answer.
+    Payment(Box<PaymentOptions>),
+    /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
+    Admin(Box<AdminOptions>),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
@@ -79,10 +86,10 @@ pub(crate) struct DevOptions {
     #[arg(long, value_enum)]
     pub(crate) only: Option<InstitutionName>,
     /// First of forty ports to use instead of 3000… and 4000….
-    #[arg(long, value_name = "BASE")]
+    #[arg(long, value_name = "BASE", value_parser = port_base)]
     pub(crate) ports: Option<u16>,
     /// PostgreSQL server to keep everything in, as postgres://user@host:port; databases are created.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = database_server)]
     pub(crate) database: Option<Url>,
     /// Prefix of the database names on that server.
     #[arg(long, default_value = "rafiki_dev", requires = "database")]
@@ -97,6 +104,37 @@ pub(crate) struct DevOptions {
     /// Log level or filter, written to standard error.
     #[arg(long, env = "LOG_LEVEL", default_value = "warn")]
     pub(crate) log: String,
+}
+
+/// Room for forty ports.
+fn port_base(text: &str) -> Result<u16, String> {
+    let base = text.parse::<u16>().ok().filter(|base| (1..=u16::MAX - 40).contains(base));
+    base.ok_or_else(|| "name the first of forty ports, for example 5000; leave it out for 3000… and 4000…".to_owned())
+}
+
+fn database_server(text: &str) -> Result<Url, String> {
+    let server = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    server.ok_or_else(|| {
+        "name a PostgreSQL server as postgres://user@host:port; without it everything is kept in SQLite files in \
+         --data-dir"
+            .to_owned()
+    })
+}
+
+/// The Admin API's address; a bare origin means its usual path.
+fn admin_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let mut url = url.ok_or("write it as http://host:port/graphql")?;
+    if url.path() == "/" {
+        url.set_path("/graphql");
+    }
+    Ok(url)
+}
+
+fn tenant(text: &str) -> Result<Uuid, String> {
+    let told = "a tenant is named by its id, for example 438fa74a-fa7d-4317-9ced-dde32ece1787; the operator's is the \
+                OPERATOR_TENANT_ID of the backend";
+    text.parse().map_err(|_| told.to_owned())
 }
 
 impl DevOptions {
@@ -131,14 +169,50 @@ pub(crate) struct PayOptions {
     /// One JSON object on standard output.
     #[arg(long, requires = "yes")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PaymentOptions {
+    /// The payment's id, as `pay` told it.
+    pub(crate) id: Uuid,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminOptions {
+    /// GraphQL, for example '{ outgoingPayments(first: 10) { edges { node { id state } } } }'.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) query: Option<String>,
+    /// The query's variables, as JSON.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) variables: Option<String>,
+    /// Print the schema instead.
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) schema: bool,
+    /// Which institution of the playground, by a part of its name: cloud, happy.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) at: Option<String>,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
+/// Which institutions may be asked.
+#[derive(Debug, Args)]
+pub(crate) struct KnownOptions {
     /// Where a running `rafiki dev` keeps its data.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
     /// Admin API of the payer's institution, when it is no playground.
-    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret")]
+    #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret", value_parser = admin_url)]
     pub(crate) admin_url: Option<Url>,
     /// Tenant the Admin API is used as.
-    #[arg(long, env = "OPERATOR_TENANT_ID")]
+    #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
     pub(crate) tenant: Option<Uuid>,
     /// The tenant's API secret.
     #[arg(long, env = "ADMIN_API_SECRET", hide_env_values = true)]
@@ -149,10 +223,10 @@ pub(crate) struct PayOptions {
 #[group(required = true, multiple = false)]
 pub(crate) struct PayAmount {
     /// Pay exactly this, fees included, in the payer's currency.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) send: Option<String>,
     /// Let the payee get exactly this, in the payee's currency.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) receive: Option<String>,
 }
 
@@ -180,6 +254,41 @@ impl RoleOptions {
     }
 }
 
+impl RoleName {
+    /// The word on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Auth => "auth",
+            Self::Wallet => "wallet",
+        }
+    }
+}
+
+/// A role and the file its variables stand in: `backend`, or `backend=backend.env`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleFile {
+    pub(crate) role: RoleName,
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl std::str::FromStr for RoleFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (role, file) = match text.split_once('=') {
+            Some((role, file)) => (role, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let role = RoleName::from_str(role, true).map_err(|_| {
+            format!(
+                "{role:?} is no role; write backend, auth or wallet, and =FILE behind it if its variables are in a file"
+            )
+        })?;
+        Ok(Self { role, file })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleName {
     /// The backend.
@@ -198,8 +307,18 @@ pub(crate) struct ConfigOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report everything that is wrong with the environment of the roles.
-    Check(RoleOptions),
+    /// Report everything that is wrong with the variables of the roles, and in what the roles do not fit together.
+    ///
+    /// Looks into the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
+    Check {
+        /// Which roles, by default all, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
+        /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
+        /// file alone. Several backends of one installation may be named.
+        roles: Vec<RoleFile>,
+        /// Do not look into the databases and caches.
+        #[arg(long)]
+        offline: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +331,9 @@ pub(crate) struct LedgerOptions {
 pub(crate) enum LedgerCommand {
     /// Recompute every balance from the journal and compare; of a TigerBeetle cluster, which keeps its journal itself,
     /// check that every ledger sums to zero.
+    ///
+    /// Reads only, and writes nothing beside the ledger. Ends with 0 when it is sound, 1 when it is not, 3 when it
+    /// cannot be read or is no ledger. Amounts are in the smallest unit of their asset.
     Verify {
         /// The ledger: sqlite:<file>, postgres://… or tigerbeetle://<addresses>/<cluster id>; by default that of the
         /// backend configured by the environment.
@@ -230,6 +352,26 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_written_wrongly_is_told_in_the_users_words() {
+        let told = |line: &[&str]| Cli::try_parse_from(line).unwrap_err().to_string();
+        for ports in ["0", "65530", "-1", "many"] {
+            assert!(told(&["rafiki", "dev", &format!("--ports={ports}")]).contains("first of forty ports"), "{ports}");
+        }
+        assert!(told(&["rafiki", "dev", "--database", "sqlite:x"]).contains("postgres://user@host:port"));
+        let pay = ["rafiki", "pay", "--from", "a", "--to", "b", "--send", "-5", "--secret", "s"];
+        assert!(Cli::try_parse_from(pay).is_ok(), "the amount is judged where its currency is known");
+        let with_tenant = [&pay[..], &["--admin-url", "http://h:3001", "--tenant", "x"]].concat();
+        assert!(told(&with_tenant).contains("OPERATOR_TENANT_ID of the backend"));
+    }
+
+    #[test]
+    fn the_admin_api_is_found_without_its_path() {
+        assert_eq!(admin_url("http://h:3001").unwrap().as_str(), "http://h:3001/graphql");
+        assert_eq!(admin_url("http://h:3001/x").unwrap().as_str(), "http://h:3001/x");
+        assert!(admin_url("h:3001").is_err());
     }
 
     #[test]

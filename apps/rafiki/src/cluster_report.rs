@@ -3,14 +3,18 @@
 //! Its journal is hash-chained and kept by the cluster's own replicas; here is shown that what was debited was credited.
 
 use std::fmt;
+use std::time::Duration;
 
-use ledger::{LedgerQueries, LedgerTotals, Totals};
+use ledger::{AccountId, Ledger, LedgerQueries, LedgerTotals, Totals};
 use payments_model::accounting::{AccountKind, TRANSFER};
 use serde::{Serialize, Serializer};
 
 use crate::failure::Failure;
 use crate::ledger_place::Cluster;
 use crate::output::Table;
+
+/// How long a cluster may take to answer the first question.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// What a cluster's accounts add up to.
 #[derive(Debug, Serialize)]
@@ -55,12 +59,19 @@ impl ClusterReport {
     ///
     /// Sums that differ while balances move prove nothing; then the answer is that it must be asked again.
     pub(crate) async fn of(cluster: &Cluster) -> Result<Self, Failure> {
-        let failed = |error: &dyn fmt::Display| Failure::Check(error.to_string());
+        let failed = |error: &dyn fmt::Display| Failure::Unreadable(error.to_string());
         let ledger = cluster.join().await.map_err(|error| failed(&error))?;
+        // Everything else takes as long as there are accounts; this tells whether anybody answers at all.
+        let first = tokio::time::timeout(ANSWER, ledger.accounts(vec![AccountId::from_u128(1)])).await;
+        if !matches!(first, Ok(Ok(_))) {
+            let silent = "no replica of the TigerBeetle cluster answers; see that it runs, and that the addresses and the \
+                          cluster id are right";
+            return Err(Failure::Unreadable(silent.to_owned()));
+        }
         let totals = ledger.totals().await.map_err(|error| failed(&error))?;
         if !totals.are_balanced() && !totals.of_one_instant {
             let busy = "the cluster is too busy to be summed at one instant; verify it again in a quieter moment";
-            return Err(Failure::Check(busy.to_owned()));
+            return Err(Failure::Unreadable(busy.to_owned()));
         }
         let peers = ledger.flow_into(AccountKind::Peer as u16, TRANSFER).await.map_err(|error| failed(&error))?;
         Ok(Self::new(&totals, peers))

@@ -1,37 +1,177 @@
-//! `rafiki config check`: everything that is wrong with the environment, at once.
+//! `rafiki config check`: everything that would keep the roles from starting or working, at once.
 //!
-//! Reads no database and opens no port.
+//! Looks into databases and changes nothing there; opens no port.
 
-use config::{Auth, Backend, ConfigError, Environment, Wallet};
+use std::time::Duration;
 
-use crate::cli::{ConfigCommand, ConfigOptions, RoleName};
+use clock::SystemEntropy;
+use config::{Auth, Backend, ConfigError, Disagreement, Environment, Notice, Roles, Scope, Wallet, unknown_names};
+
+use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::places::Place;
+use crate::roles;
 
-pub(crate) fn run(options: &ConfigOptions) -> Result<(), Failure> {
-    let ConfigCommand::Check(roles) = &options.command;
-    let environment = Environment::load()?;
-    let mut problems = 0;
-    for role in roles.chosen() {
-        let (name, result) = check(role, &environment);
-        match result {
-            Ok(()) => say(&format!("{name}: good\n")),
-            Err(error) => {
-                problems += error.problems.len();
-                say(&format!("{name}:\n"));
-                for problem in error.problems {
-                    say(&format!("  {}: {}\n", problem.name, problem.reason));
-                }
-            }
-        }
-    }
-    if problems == 0 { Ok(()) } else { Err(Failure::Check(format!("{problems} problems in the configuration"))) }
+/// How long a cache may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What was found about one role.
+#[derive(Debug, Default)]
+struct Findings {
+    problems: Vec<String>,
+    warnings: Vec<String>,
 }
 
-fn check(role: RoleName, environment: &Environment) -> (&'static str, Result<(), ConfigError>) {
+impl Findings {
+    fn config(&mut self, error: ConfigError) {
+        self.problems.extend(error.problems.into_iter().map(|problem| format!("{}: {}", problem.name, problem.reason)));
+    }
+
+    fn notices(&mut self, notices: Vec<Notice>) {
+        self.warnings.extend(notices.into_iter().map(|Notice { name, text }| format!("{name} {text}")));
+    }
+
+    async fn places(&mut self, places: &[Place]) {
+        for place in places {
+            let Err(reason) = place.look().await else { continue };
+            let text = format!("{}: {reason} ({} is {})", place.variable, place.what, place.url);
+            if reason.may_pass() { self.warnings.push(text) } else { self.problems.push(text) }
+        }
+    }
+
+    async fn cache(&mut self, redis: Option<&config::RedisSettings>) {
+        let Some(redis) = redis else { return };
+        let connected = tokio::time::timeout(ANSWER, roles::cache::connect(redis)).await;
+        let told = match connected {
+            Ok(Ok(_)) => return,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => format!("Redis does not answer within {} s", ANSWER.as_secs()),
+        };
+        self.warnings.push(format!("REDIS_URL: {told}"));
+    }
+
+    fn text(&self, name: &str) -> String {
+        let warnings = match self.warnings.len() {
+            0 => String::new(),
+            1 => ", with 1 warning".to_owned(),
+            n => format!(", with {n} warnings"),
+        };
+        let verdict = match self.problems.len() {
+            0 => format!("good{warnings}"),
+            1 => format!("1 problem{warnings}"),
+            n => format!("{n} problems{warnings}"),
+        };
+        let mut text = format!("{name}: {verdict}\n");
+        text.extend(self.problems.iter().map(|problem| format!("  problem  {problem}\n")));
+        text.extend(self.warnings.iter().map(|warning| format!("  warning  {warning}\n")));
+        text
+    }
+}
+
+pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
+    let ConfigCommand::Check { roles: chosen, offline } = &options.command;
+    let all = [RoleName::Backend, RoleName::Auth, RoleName::Wallet].map(|role| RoleFile { role, file: None });
+    let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
+    let mut together = Roles::default();
+    let mut problems = 0;
+    for role in &chosen {
+        let environment = match &role.file {
+            Some(file) => Environment::of_file(file)?,
+            None => Environment::load()?,
+        };
+        let name = match &role.file {
+            Some(file) => format!("{} ({})", role.role.word(), file.display()),
+            None => role.role.word().to_owned(),
+        };
+        let mut findings = check(role.role, &name, &environment, *offline, &mut together).await;
+        findings.notices(unknown_names(&environment, Scope::AllOfTheFile));
+        problems += findings.problems.len();
+        say(&findings.text(&name));
+    }
+    problems += compare(&together);
+    match problems {
+        0 => Ok(()),
+        1 => Err(Failure::Check("1 problem in the configuration".to_owned())),
+        n => Err(Failure::Check(format!("{n} problems in the configuration"))),
+    }
+}
+
+/// Reads a role's section, puts it to the others if it can be read, and looks at what it names.
+async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
+    let mut findings = Findings::default();
     match role {
-        RoleName::Backend => ("backend", Backend::from_environment(environment).map(drop)),
-        RoleName::Auth => ("auth", Auth::from_environment(environment).map(drop)),
-        RoleName::Wallet => ("wallet", Wallet::from_environment(environment).map(drop)),
+        RoleName::Backend => match Backend::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if let Err(failure) = roles::backend::signer(&config, &SystemEntropy) {
+                    findings.problems.push(failure.to_string());
+                }
+                if !offline {
+                    findings.places(&Place::of_backend(&config)).await;
+                    findings.cache(config.redis.as_ref()).await;
+                }
+                together.backends.push((name.to_owned(), config));
+            }
+            Err(error) => findings.config(error),
+        },
+        RoleName::Auth => match Auth::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if !offline {
+                    findings.places(&Place::of_auth(&config)).await;
+                    findings.cache(config.redis.as_ref()).await;
+                }
+                together.auths.push((name.to_owned(), config));
+            }
+            Err(error) => findings.config(error),
+        },
+        RoleName::Wallet => match Wallet::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if let Err(failure) = roles::wallet::seed(&config) {
+                    findings.problems.push(format!("SEED_FILE_LOCATION: {failure}"));
+                }
+                if !offline {
+                    findings.places(&Place::of_wallet(&config)).await;
+                }
+                together.wallets.push((name.to_owned(), config));
+            }
+            Err(error) => findings.config(error),
+        },
+    }
+    findings
+}
+
+/// Says in what the roles do not fit together; returns how much of it keeps something from working.
+fn compare(together: &Roles) -> usize {
+    let mut findings = Findings::default();
+    for disagreement in together.disagreements() {
+        match disagreement {
+            Disagreement::Broken(text) => findings.problems.push(text),
+            Disagreement::Doubtful(text) => findings.warnings.push(text),
+        }
+    }
+    if together.backends.len() + together.auths.len() + together.wallets.len() > 1 {
+        say(&findings.text("together"));
+    }
+    findings.problems.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_counts_problems_and_warnings() {
+        let some = |n: usize| vec!["x".to_owned(); n];
+        let text = |problems, warnings| {
+            let findings = Findings { problems: some(problems), warnings: some(warnings) };
+            findings.text("backend").lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(text(0, 0), "backend: good");
+        assert_eq!(text(0, 1), "backend: good, with 1 warning");
+        assert_eq!(text(0, 2), "backend: good, with 2 warnings");
+        assert_eq!(text(2, 1), "backend: 2 problems, with 1 warning");
     }
 }

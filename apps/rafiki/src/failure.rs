@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Pay(#[from] PayError),
+    /// What was to be checked cannot be read, so nothing is known of it.
+    #[error("{0}")]
+    Unreadable(String),
     /// What was checked does not hold.
     #[error("{0}")]
     Check(String),
@@ -41,6 +44,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Pay(error) => ExitCode::from(error.exit_code()),
+            Self::Unreadable(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

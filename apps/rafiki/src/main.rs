@@ -2,6 +2,7 @@
 //!
 //! Here the engines are chosen and the parts are put together; nothing is decided about payments.
 
+mod admin;
 mod cli;
 mod cluster_report;
 mod config_check;
@@ -12,6 +13,7 @@ mod ledger_place;
 mod migrate;
 mod output;
 mod pay;
+mod places;
 mod roles;
 mod verification;
 
@@ -51,12 +53,14 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
+        Command::Admin(options) => admin::run(*options).await,
+        Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Backend => roles::run_backend().await,
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
         Command::Migrate(options) => migrate::run(&options).await,
-        Command::Config(options) => config_check::run(&options),
+        Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }
 }

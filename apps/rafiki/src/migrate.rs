@@ -1,67 +1,118 @@
-//! `rafiki migrate`: brings databases up to date without starting anything.
+//! `rafiki migrate`: brings databases up to date without starting anything, and says what it did.
+//!
+//! Every role is read and looked at before the first is changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use auth_store::AuthStore;
 use clock::SystemClock;
-use config::{Auth, Backend, DatabaseUrl, Environment};
+use config::{ConfigError, Environment};
+use database::{Contents, Database, Migrations, Options};
 use ledger_sql::SqlLedger;
-use payments_store::Store;
-use wallet::Wallet;
 
 use crate::cli::{RoleName, RoleOptions};
 use crate::failure::Failure;
 use crate::output::say;
-use crate::roles::cache;
-use crate::roles::ground::open;
+use crate::places::{Holds, Place};
+use crate::roles::waiting::{Patience, for_places};
+
+/// How long a database may take to come up: who migrates waits for the end.
+const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
+
+/// One role's databases, and the tables it wants there.
+struct Plan {
+    role: &'static str,
+    places: Vec<Place>,
+    migrations: &'static [Migrations],
+}
+
+impl Plan {
+    fn of(role: RoleName, environment: &Environment) -> Result<Self, ConfigError> {
+        const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
+        const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, shared_cache::MIGRATIONS];
+        const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
+        let (places, migrations) = match role {
+            RoleName::Backend => (Place::of_backend(&config::Backend::from_environment(environment)?), BACKEND),
+            RoleName::Auth => (Place::of_auth(&config::Auth::from_environment(environment)?), AUTH),
+            RoleName::Wallet => (Place::of_wallet(&config::Wallet::from_environment(environment)?), WALLET),
+        };
+        Ok(Self { role: role.word(), places, migrations })
+    }
+}
 
 pub(crate) async fn run(options: &RoleOptions) -> Result<(), Failure> {
+    telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let environment = Environment::load()?;
-    for role in options.chosen() {
-        match role {
-            RoleName::Backend => backend(&Backend::from_environment(&environment)?).await?,
-            RoleName::Auth => auth(&Auth::from_environment(&environment)?).await?,
-            RoleName::Wallet => wallet(&config::Wallet::from_environment(&environment)?).await?,
+    let plans = plans(&options.chosen(), &environment)?;
+    require_own_databases(&plans)?;
+    for plan in &plans {
+        for_places(&plan.places, PATIENCE).await?;
+    }
+    for plan in &plans {
+        say(&format!("{}: {}\n", plan.role, carry_out(plan).await?));
+    }
+    Ok(())
+}
+
+fn plans(roles: &[RoleName], environment: &Environment) -> Result<Vec<Plan>, Failure> {
+    let mut plans = Vec::new();
+    let mut problems = String::new();
+    for role in roles {
+        match Plan::of(*role, environment) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => problems.extend([role.word(), ": ", &error.to_string(), "\n"]),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(plans);
+    }
+    let advice = "Nothing was changed. To migrate one role only, name it: rafiki migrate backend";
+    Err(Failure::Check(format!("{problems}{advice}")))
+}
+
+/// Two roles in one database would be in each other's way half-way through.
+fn require_own_databases(plans: &[Plan]) -> Result<(), Failure> {
+    let stores = |plan: &Plan| plan.places.iter().find(|place| place.holds != Holds::Ledger).cloned();
+    let places: Vec<_> = plans.iter().filter_map(|plan| Some((plan.role, stores(plan)?))).collect();
+    for (at, (role, place)) in places.iter().enumerate() {
+        if let Some((other, _)) = places[..at].iter().find(|(_, other)| other.url == place.url) {
+            return Err(Failure::Check(format!(
+                "{other} and {role} would share one database ({}={}); every role needs its own. Nothing was changed. \
+                 Migrate each with its own variables: rafiki migrate {role}",
+                place.variable, place.url
+            )));
         }
     }
     Ok(())
 }
 
-async fn backend(config: &Backend) -> Result<(), Failure> {
-    let what = "the backend's database";
-    let database = open(&config.database, what).await?;
-    Store::open(database.clone()).await.map_err(|error| Failure::start(what, error))?;
-    database.migrate(&jobs::MIGRATIONS).await.map_err(|error| Failure::start(what, error))?;
-    cache::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
-    database.close().await;
-    ledger(&config.ledger_database).await?;
-    say(&format!("backend: up to date ({}, {})\n", config.database, config.ledger_database));
-    Ok(())
-}
-
-async fn auth(config: &Auth) -> Result<(), Failure> {
-    let what = "the authorization server's database";
-    let database = open(&config.database, what).await?;
-    AuthStore::new(database.clone()).migrate().await.map_err(|error| Failure::start(what, error))?;
-    cache::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
-    database.close().await;
-    say(&format!("auth: up to date ({})\n", config.database));
-    Ok(())
-}
-
-async fn wallet(config: &config::Wallet) -> Result<(), Failure> {
-    let what = "the wallet's database";
-    let database = open(&config.database, what).await?;
-    Wallet::migrate(&database).await.map_err(|error| Failure::start(what, error))?;
-    database.close().await;
-    ledger(&config.database.sibling("ledger")).await?;
-    say(&format!("wallet: up to date ({})\n", config.database));
-    Ok(())
-}
-
-/// Opening a ledger creates its tables.
-async fn ledger(url: &DatabaseUrl) -> Result<(), Failure> {
-    let ledger = SqlLedger::open(url.expose(), Arc::new(SystemClock)).await;
-    ledger.map_err(|error| Failure::start("the ledger", error))?.close().await;
-    Ok(())
+/// Migrates a role's databases and tells what was done.
+async fn carry_out(plan: &Plan) -> Result<String, Failure> {
+    let mut done = Vec::new();
+    for place in &plan.places {
+        let failed = |error: database::Error| place.failure(&error);
+        match place.holds {
+            Holds::Stores(_) => {
+                let database = Database::connect(place.url.expose(), &Options::default()).await.map_err(failed)?;
+                let mut applied = Vec::new();
+                for migrations in plan.migrations {
+                    applied.extend(database.migrate(migrations).await.map_err(failed)?);
+                }
+                database.close().await;
+                if !applied.is_empty() {
+                    done.push(format!("applied {} to {}", applied.join(", "), place.url));
+                }
+            }
+            Holds::Ledger => {
+                let before = place.look().await.map_err(|reason| place.failure(&reason))?;
+                if !matches!(before, Contents::Ours { ledger: true, .. }) {
+                    // Opening a ledger creates its tables.
+                    let ledger = SqlLedger::open(place.url.expose(), Arc::new(SystemClock)).await;
+                    ledger.map_err(|error| place.failure(&error))?.close().await;
+                    done.push(format!("made the tables of the ledger in {}", place.url));
+                }
+            }
+        }
+    }
+    Ok(if done.is_empty() { "nothing to do, everything was up to date".to_owned() } else { done.join("; ") })
 }

@@ -46,7 +46,7 @@ fn show(json: bool, document: &impl Serialize, text: &impl fmt::Display) {
 
 /// Verifies the ledger at `url`.
 pub(crate) async fn report(institution: &str, url: &str) -> Result<LedgerReport, Failure> {
-    let report = ledger_verify::verify(url).await.map_err(|error| Failure::Check(error.to_string()))?;
+    let report = ledger_verify::verify(url).await.map_err(|error| Failure::Unreadable(error.to_string()))?;
     Ok(LedgerReport { institution: institution.to_owned(), report })
 }
 

@@ -1,6 +1,6 @@
 //! Who sends a request: the tenant whose secret signed it.
 //!
-//! Every failure looks the same from outside.
+//! Every failure looks the same from outside, except that a missing header is named.
 
 use std::sync::Arc;
 
@@ -45,8 +45,13 @@ impl From<Unauthenticated> for graphql::Unauthenticated {
                 tracing::error!(error, "an Admin API request could not be authenticated");
                 Self::Unavailable
             }
+            Unauthenticated::Header(name) => Self::Header(name),
             why => {
-                tracing::debug!(%why, "an Admin API request was not authenticated");
+                tracing::warn!(
+                    %why,
+                    "an Admin API request was answered with 401; the caller's secret must be the tenant's API secret \
+                     (the operator's is ADMIN_API_SECRET here, and SIGNATURE_SECRET in the wallet's environment)"
+                );
                 Self::Unauthorized
             }
         }

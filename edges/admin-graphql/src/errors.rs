@@ -159,6 +159,7 @@ codes! {
     }
     a::UpdateWalletAddressError { E::Unknown => NotFound }
     a::CreateKeyError {
+        E::KeyId(_) | E::BlankKeyId | E::X => BadUserInput,
         E::UnknownWalletAddress => NotFound,
         E::Duplicate => Duplicate,
     }

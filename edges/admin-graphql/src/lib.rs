@@ -13,6 +13,7 @@ mod mutations;
 mod queries;
 mod scalars;
 mod schema;
+mod texts;
 mod types;
 
 pub use api::{AdminApiParts, AdminApiSettings};

@@ -1,6 +1,7 @@
 //! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject` (admin-graphql section 4).
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use outside_text::METADATA_MAX;
 use payments_model::quote::LARGEST_AMOUNT;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -89,6 +90,9 @@ fn integer(text: &str) -> Result<u64, String> {
 impl ScalarType for JsonObject {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value.into_json() {
+            Ok(value @ serde_json::Value::Object(_)) if value.to_string().len() > METADATA_MAX => {
+                Err(InputValueError::custom(format!("JSONObject must not be longer than {METADATA_MAX} octets")))
+            }
             Ok(serde_json::Value::Object(members)) => Ok(Self(members)),
             Ok(other) => Err(InputValueError::custom(format!("JSONObject cannot represent non-object value: {other}"))),
             Err(error) => Err(InputValueError::custom(error)),

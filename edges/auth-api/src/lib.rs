@@ -11,6 +11,7 @@ mod grants;
 mod interact;
 mod interaction;
 mod introspection;
+mod outside;
 mod pages;
 mod routing;
 mod service;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use auth::Auth;
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_kit::graphql::{self, Endpoint};
@@ -139,7 +141,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/graphql", post(admin::execute).fallback(graphql::only_post));
     let finish = |router: Router<Api>| {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
-        routing::tolerant(router)
+        routing::tolerant(router).layer(from_fn(outside::check_target_of))
     };
     let services = |router: Router| match &settings.services {
         ServiceCallers::WithSecret(secret) => refuse_browsers(require_secret(router, secret.clone())),

@@ -9,6 +9,7 @@ use http_signatures::{SignedRequest, TargetOrigin};
 
 use crate::body::check_accept;
 use crate::errors::ApiError;
+use crate::outside::check_body;
 use crate::routing::RawTarget;
 use crate::{Api, BODY_MAX};
 
@@ -41,7 +42,22 @@ impl Message {
     }
 }
 
+/// A message whose body is checked by whoever reads it: the GraphQL endpoint, which refuses in words of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct UncheckedMessage(pub(crate) Message);
+
 impl FromRequest<Api> for Message {
+    type Rejection = ApiError;
+
+    /// No handler meets a body with texts, lists or nesting beyond their bounds.
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let UncheckedMessage(message) = UncheckedMessage::from_request(request, api).await?;
+        check_body(&message.body)?;
+        Ok(message)
+    }
+}
+
+impl FromRequest<Api> for UncheckedMessage {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
@@ -49,7 +65,7 @@ impl FromRequest<Api> for Message {
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let target_uri = target_uri(&api.origin, &request)?;
         let body = http_kit::read_body(request.into_body(), BODY_MAX).await?;
-        Ok(Self { method, target_uri, headers, body })
+        Ok(Self(Message { method, target_uri, headers, body }))
     }
 }
 

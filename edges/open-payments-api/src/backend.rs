@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use clock::Timestamp;
 use money::AssetAmount;
 use open_payments::ReceiptRequest;
+use payments::Source;
 use payments_model::grant_limits::{GrantLimits, Spent};
 use payments_model::incoming_payment::Metadata;
 use payments_model::page::{Page, PageRequest};
@@ -16,6 +17,7 @@ use payments_model::wallet_address::{AdditionalProperty, WalletAddress, WalletAd
 use payments_model::{
     IncomingPayment, IncomingPaymentId, OutgoingPayment, OutgoingPaymentId, Quote, QuoteId, TenantId, WalletAddressId,
 };
+use web_url::WalletAddressUrl;
 
 /// The backend could not do as asked; nothing is wrong with the request.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,8 @@ pub enum Lookup<'a> {
     Wait {
         /// The URL as the request spells it.
         as_written: &'a str,
+        /// Who asks: of what one source asks for, only so much is told.
+        source: Source<'a>,
     },
 }
 
@@ -227,8 +231,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// Whether database and cache answer.
     async fn ping(&self) -> Result<(), BackendError>;
 
-    /// The wallet address with this URL in lower case, whatever its tenant; none of a deleted tenant.
-    async fn wallet_address(&self, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, BackendError>;
+    /// The wallet address with this URL, whatever its tenant; none of a deleted tenant.
+    async fn wallet_address(
+        &self,
+        url: &WalletAddressUrl,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<WalletAddress>, BackendError>;
 
     /// The properties the public may see.
     async fn public_properties(&self, address: &WalletAddress) -> Result<Vec<AdditionalProperty>, BackendError>;

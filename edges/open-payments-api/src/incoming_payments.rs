@@ -10,7 +10,7 @@ use payments_model::page::Page;
 use payments_model::{IncomingPayment, TenantId};
 
 use crate::access::{Caller, Needed, authorize};
-use crate::backend::{CreateIncomingPaymentError, Found, NewIncomingPayment};
+use crate::backend::{CompleteIncomingPaymentError, CreateIncomingPaymentError, Found, NewIncomingPayment};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
 use crate::once::{gone, once};
@@ -26,7 +26,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let asked = request.json_body(CreateIncomingPayment::parse)?;
     request.require_signature_headers()?;
     let caller = authorized(api, request, Action::Create, &asked.wallet_address, tenant).await?;
-    let address = require_active(api, &asked.wallet_address).await?;
+    let address = require_active(api, &asked.wallet_address, &caller).await?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateIncomingPaymentError::UnknownWalletAddress)?;
     let new = NewIncomingPayment {
         wallet_address: address.id,
@@ -78,7 +78,7 @@ pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Te
     request.require_signature_headers()?;
     let query = list_query(request)?;
     let caller = authorized(api, request, Action::List, &query.wallet_address, tenant).await?;
-    let address = require_active(api, &query.wallet_address).await?;
+    let address = require_active(api, &query.wallet_address, &caller).await?;
     let page = page_request(request, &query)?;
     let page = match of_tenant(&address, tenant) {
         Some(_) => api.backend.list_incoming_payments(&address, caller.client_filter(), page).await?,
@@ -102,6 +102,9 @@ pub(crate) async fn complete(
     request.require_signature_headers()?;
     let (tenant, found) = load(api, tenant, id).await?;
     let caller = authorized(api, request, Action::Complete, &found.wallet_address.address, Some(tenant)).await?;
+    if !caller.sees(found.resource.client.as_deref()) {
+        return Err(CompleteIncomingPaymentError::UnknownPayment.into());
+    }
     check_active(api, &found.wallet_address)?;
     let complete = api.backend.complete_incoming_payment(tenant, found.resource.id);
     let completed = match once(api, request, &caller, tenant, complete, |_| ()).await? {

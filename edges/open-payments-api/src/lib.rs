@@ -29,6 +29,7 @@ pub use backend::{
     CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, OutgoingSource,
     TokenGrant,
 };
+pub use payments::Source;
 pub use payments_backend::PaymentsBackend;
 pub use settings::{OpenPaymentsApi, Settings};
 

@@ -41,7 +41,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let asked = request.json_body(CreateOutgoingPayment::parse)?;
     request.require_signature_headers()?;
     let caller = authorized(api, request, Action::Create, Some(&asked.wallet_address), tenant).await?;
-    let address = require_active(api, &asked.wallet_address).await?;
+    let address = require_active(api, &asked.wallet_address, &caller).await?;
     let source = source(asked.source)?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateOutgoingPaymentError::UnknownWalletAddress)?;
     let new = NewOutgoingPayment {
@@ -117,7 +117,7 @@ pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Te
     request.require_signature_headers()?;
     let query = list_query(request)?;
     let caller = authorized(api, request, Action::List, Some(&query.wallet_address), tenant).await?;
-    let address = require_active(api, &query.wallet_address).await?;
+    let address = require_active(api, &query.wallet_address, &caller).await?;
     let page = page_request(request, &query)?;
     let page = match of_tenant(&address, tenant) {
         Some(_) => api.backend.list_outgoing_payments(&address, caller.client_filter(), page).await?,

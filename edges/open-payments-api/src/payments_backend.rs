@@ -13,6 +13,7 @@ use payments_model::{
 };
 use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
 use stream::ReceiptSetup;
+use web_url::WalletAddressUrl;
 
 use crate::backend::{
     Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
@@ -57,10 +58,14 @@ impl Backend for PaymentsBackend {
         Ok(self.addresses.ping().await?)
     }
 
-    async fn wallet_address(&self, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, BackendError> {
+    async fn wallet_address(
+        &self,
+        url: &WalletAddressUrl,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<WalletAddress>, BackendError> {
         Ok(match lookup {
             Lookup::Now => self.addresses.find(url).await?,
-            Lookup::Wait { as_written } => self.addresses.find_or_wait(url, as_written).await?,
+            Lookup::Wait { as_written, source } => self.addresses.find_or_wait(url, as_written, source).await?,
         })
     }
 

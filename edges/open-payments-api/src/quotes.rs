@@ -25,7 +25,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let wallet_address = Some(asked.wallet_address.as_str());
     let needed = Needed { kind: AccessType::Quote, action: Action::Create, wallet_address, tenant };
     let caller = authorize(api, request, needed).await?;
-    let address = require_active(api, &asked.wallet_address).await?;
+    let address = require_active(api, &asked.wallet_address, &caller).await?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateQuoteError::UnknownWalletAddress)?;
     let amount = match asked.amount {
         QuoteAmount::Receiver => QuoteRequest::ReceiverRemainder,

@@ -2,11 +2,15 @@
 //!
 //! Checked in the order clients can observe: acceptable answer, body, signature headers, query.
 
+use std::net::IpAddr;
+
 use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts};
+use http_kit::ClientAddress;
 use http_signatures::parse_json;
 use open_payments::InvalidRequest;
+use outside_text::{Bounds, check_json, check_target};
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -30,12 +34,17 @@ pub(crate) struct ApiRequest {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Where it came from.
+    pub(crate) address: Option<IpAddr>,
     json: Value,
 }
 
 impl ApiRequest {
-    /// Reads the body; JSON is parsed strictly, anything else counts as an empty object.
+    /// Reads the body; JSON is parsed strictly, anything else counts as an empty object. No text of path, query and body
+    /// goes any further if it is beyond its bounds.
     pub(crate) async fn read(mut parts: Parts, body: Body) -> Result<Self, ApiError> {
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        check_target(target).map_err(|bad| ApiError::invalid(StatusCode::BAD_REQUEST, &format!("the URL {bad}")))?;
         name_host(&mut parts);
         let body = http_kit::read_body(body, JSON_MAX).await?;
         let media_type = media_type(&parts.headers);
@@ -45,11 +54,14 @@ impl ApiRequest {
             if !json.is_object() && !json.is_array() {
                 return Err(ApiError::BAD_REQUEST);
             }
+            check_json("body", &json, Bounds::REQUEST)
+                .map_err(|unfit| ApiError::invalid(StatusCode::BAD_REQUEST, &unfit.to_string()))?;
             json
         } else {
             Value::Object(serde_json::Map::new())
         };
-        Ok(Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, json })
+        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+        Ok(Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, address, json })
     }
 
     /// 406 unless the client takes JSON.

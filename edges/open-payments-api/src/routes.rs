@@ -1,4 +1,4 @@
-//! Which operation a method and a path mean (open-payments section 1.2).
+//! Which operation a method and a path mean.
 //!
 //! Letter case and one trailing slash of the fixed parts do not matter. A malformed tenant or id is kept as `None`:
 //! each operation answers it as it answers an unknown one.
@@ -21,7 +21,9 @@ pub(crate) enum Route {
     ListOutgoingPayments(Tenant),
     GetOutgoingPayment(Tenant, Id),
     GetOutgoingPaymentGrant,
+    /// The raw path, as a wallet address is spelled.
     WalletAddress(String),
+    /// The raw path before `/jwks.json`.
     WalletAddressKeys(String),
 }
 
@@ -58,18 +60,15 @@ impl Route {
             [_, "outgoing-payments"] if get => Self::ListOutgoingPayments(tenant()),
             [_, "outgoing-payments", _] if get => Self::GetOutgoingPayment(tenant(), id()),
             [_, "outgoing-payment-grant"] if get => Self::GetOutgoingPaymentGrant,
-            [.., "jwks.json"] if get => Self::WalletAddressKeys(raw_path_without(path, Some("/jwks.json"))),
-            _ if get => Self::WalletAddress(raw_path_without(path, None)),
+            [.., "jwks.json"] if get => {
+                let owner = path.rsplit_once('/').map_or("", |(owner, _)| owner);
+                Self::WalletAddressKeys(owner.to_owned())
+            }
+            _ if get => Self::WalletAddress(path.to_owned()),
             _ => return None,
         };
         Some(route)
     }
-}
-
-/// The raw path without its leading and trailing slashes and without a suffix of any letter case.
-fn raw_path_without(path: &str, suffix: Option<&str>) -> String {
-    let kept = suffix.map_or(path, |suffix| &path[..path.len().saturating_sub(suffix.len())]);
-    kept.trim_matches('/').to_owned()
 }
 
 /// Percent-decodes one path segment; `None` if it is no text.
@@ -121,11 +120,14 @@ mod tests {
 
     #[test]
     fn every_other_path_may_be_a_wallet_address_but_only_for_reading() {
-        assert_eq!(Route::of(&Method::GET, "/accounts/alice/"), Some(Route::WalletAddress("accounts/alice".into())));
+        assert_eq!(Route::of(&Method::GET, "/accounts/alice/"), Some(Route::WalletAddress("/accounts/alice".into())));
         assert_eq!(
             Route::of(&Method::GET, "/accounts/alice/JWKS.json"),
-            Some(Route::WalletAddressKeys("accounts/alice".into()))
+            Some(Route::WalletAddressKeys("/accounts/alice".into()))
         );
+        // Another spelling of the name of key sets, and a path that is no wallet address: what is there is found out later.
+        assert_eq!(Route::of(&Method::GET, "/a/jwks%2Ejson"), Some(Route::WalletAddressKeys("/a".into())));
+        assert_eq!(Route::of(&Method::GET, "//x"), Some(Route::WalletAddress("//x".into())));
         assert_eq!(Route::of(&Method::GET, "/jwks.json"), Some(Route::WalletAddressKeys(String::new())));
         assert_eq!(Route::of(&Method::GET, "/"), Some(Route::WalletAddress(String::new())));
         assert_eq!(Route::of(&Method::POST, "/accounts/alice"), None);

@@ -4,7 +4,7 @@
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use gnap::{Client, ResourceUrl};
+use gnap::{Client, WebUrl};
 use http_signatures::{CheckedRequest, Jwk, SignedRequest, Verified, VerifyError, key_id};
 use open_payments_client::KeyLookupError;
 use shared_cache::CacheError;
@@ -40,7 +40,7 @@ fn refused(suffix: &str) -> ApiError {
 struct ClientKey<'a> {
     key: Jwk,
     /// The address it was fetched from; none if what is known cannot be out of date.
-    published_at: Option<&'a ResourceUrl>,
+    published_at: Option<&'a WebUrl>,
 }
 
 async fn key_of<'a>(api: &OpenPaymentsApi, client: &'a Client, named: &str) -> Result<ClientKey<'a>, ApiError> {

@@ -9,11 +9,13 @@ use http_signatures::{Jwk, JwkSet, PublicKey};
 use open_payments::{
     InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials, WalletAddress as Document,
 };
+use payments::Source;
 use payments_model::TenantId;
 use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
 use sha2::{Digest, Sha256};
-use url::Url;
+use web_url::{WalletAddressUrl, WebUrl};
 
+use crate::access::Caller;
 use crate::backend::Lookup;
 use crate::error::ApiError;
 use crate::render::json;
@@ -25,26 +27,18 @@ const DOCUMENT_CACHE: &str = "public, max-age=60";
 /// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
 const KEYS_CACHE: &str = "public, no-cache";
 
-/// What no wallet address is longer than.
-const URL_LENGTH_MAX: usize = 2048;
-
-/// The one spelling of a wallet address: lower case, without a trailing slash, percent-encoding normalised.
-fn canonical(url: &str) -> Option<String> {
-    if url.len() > URL_LENGTH_MAX {
-        return None;
-    }
-    let parsed = Url::parse(url).ok()?;
-    let plain = parsed.query().is_none() && parsed.fragment().is_none();
-    plain.then(|| parsed.as_str().trim_end_matches('/').to_lowercase())
-}
-
 /// The wallet address a request is about, on behalf of an authorised caller; waits for one to be created.
 ///
 /// Refused if it does not exist or is deactivated.
-pub(crate) async fn require_active(api: &OpenPaymentsApi, url: &str) -> Result<WalletAddress, ApiError> {
+pub(crate) async fn require_active(
+    api: &OpenPaymentsApi,
+    url: &str,
+    caller: &Caller,
+) -> Result<WalletAddress, ApiError> {
     let refused = || ApiError::new(StatusCode::BAD_REQUEST, "Could not get wallet address");
-    let known_as = canonical(url).ok_or_else(refused)?;
-    let address = api.backend.wallet_address(&known_as, Lookup::Wait { as_written: url }).await?.ok_or_else(refused)?;
+    let known_as: WalletAddressUrl = url.parse().map_err(|_| refused())?;
+    let lookup = Lookup::Wait { as_written: url, source: Source::Client(&caller.client) };
+    let address = api.backend.wallet_address(&known_as, lookup).await?.ok_or_else(refused)?;
     if address.is_active(api.clock.now()) { Ok(address) } else { Err(refused()) }
 }
 
@@ -78,7 +72,8 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     if is_own(api, &url) {
         return Err(not_found());
     }
-    let lookup = if api.settings.wait_for_document { Lookup::Wait { as_written: &url } } else { Lookup::Now };
+    let wait = Lookup::Wait { as_written: &url, source: source(request) };
+    let lookup = if api.settings.wait_for_document { wait } else { Lookup::Now };
     let address = find_active(api, &url, lookup).await?;
     let address = address.ok_or_else(|| not_found().with("walletAddressUrl", url))?;
     let properties = api.backend.public_properties(&address).await?;
@@ -96,7 +91,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     cacheable(json(StatusCode::OK, &document)?, request, DOCUMENT_CACHE).await
 }
 
-/// The same for SPSP clients: credentials instead of the document (section 7.2).
+/// The same for SPSP clients: credentials instead of the document.
 async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<Response, ApiError> {
     let not_found = || ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address");
     let address = find_active(api, url, Lookup::Now).await?.ok_or_else(not_found)?;
@@ -131,7 +126,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
         let set = JwkSet { keys: vec![api.settings.own_key.clone()] };
         return cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await;
     }
-    let address = find_active(api, &url, Lookup::Wait { as_written: &url }).await?;
+    let address = find_active(api, &url, Lookup::Wait { as_written: &url, source: source(request) }).await?;
     let address = address.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address").with("walletAddressUrl", url)
     })?;
@@ -148,8 +143,9 @@ pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Resu
     if is_own(api, url) {
         return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));
     }
-    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
-    if origin(url) != origin(&api.settings.open_payments_url) {
+    let ours = api.settings.open_payments_url.parse::<WebUrl>();
+    let at_home = url.parse::<WebUrl>().is_ok_and(|url| ours.is_ok_and(|ours| url.is_at_server_of(&ours)));
+    if !at_home {
         return Ok(None);
     }
     let Some(address) = find_active(api, url, Lookup::Now).await? else { return Ok(None) };
@@ -163,23 +159,28 @@ fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
 }
 
 async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, ApiError> {
-    let Some(canonical) = canonical(url) else { return Ok(None) };
-    let address = api.backend.wallet_address(&canonical, lookup).await?;
+    let Ok(url) = url.parse() else { return Ok(None) };
+    let address = api.backend.wallet_address(&url, lookup).await?;
     Ok(address.filter(|address| address.is_active(api.clock.now())))
 }
 
-/// `https://` + host of the request + path, whatever the transport.
+/// `https://` + host of the request + path, whatever the transport, in the spelling of the request.
 fn requested_url(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Option<String> {
     let host = api.settings.target.host(&request.headers)?;
-    let url = format!("https://{host}/{path}");
-    Some(url.trim_end_matches('/').to_owned())
+    Some(format!("https://{host}{path}"))
+}
+
+/// Somebody who has not told who they are.
+fn source(request: &ApiRequest) -> Source<'_> {
+    request.address.map_or(Source::Unknown, Source::Address)
 }
 
 fn is_own(api: &OpenPaymentsApi, url: &str) -> bool {
-    canonical(url).is_some_and(|url| canonical(&api.settings.own_wallet_address) == Some(url))
+    let url = url.parse::<WalletAddressUrl>();
+    url.is_ok_and(|url| api.settings.own_wallet_address.parse() == Ok(url))
 }
 
-/// Sends a browser to a page about the wallet address (section 7.1).
+/// Sends a browser to a page about the wallet address.
 fn redirect(template: &str, url: &str) -> Response {
     let without_scheme = url.strip_prefix("https://").unwrap_or(url);
     let encode =

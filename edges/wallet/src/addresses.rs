@@ -4,6 +4,7 @@
 
 use admin_client::{AdminClient, AdminError, ErrorCode, Key};
 use url::Url;
+use web_url::WalletAddressUrl;
 
 use crate::effect_error::EffectError;
 use crate::store::{AccountRow, Store};
@@ -28,10 +29,9 @@ impl Addresses {
 
     /// The account path of an address below the base, however it is spelled.
     pub(crate) fn path_of(&self, url: &str) -> Option<String> {
-        let lower = url.to_ascii_lowercase();
-        let path = lower.strip_prefix(&self.base.to_ascii_lowercase())?.strip_prefix('/')?;
-        let path = path.trim_end_matches('/');
-        (!path.is_empty()).then(|| path.to_owned())
+        let base: WalletAddressUrl = self.base.parse().ok()?;
+        let address: WalletAddressUrl = url.parse().ok()?;
+        address.below(&base)?.strip_prefix('/').map(str::to_owned)
     }
 
     /// The account's address exists at the instance with its key, and the account knows it.
@@ -101,7 +101,9 @@ mod tests {
     fn an_address_leads_to_its_path_and_back_whatever_its_spelling() {
         let addresses = Addresses::below(&"https://localhost:3000".parse().unwrap(), None);
         assert_eq!(addresses.url_of("accounts/asmith"), "https://localhost:3000/accounts/asmith");
-        assert_eq!(addresses.path_of("https://LOCALHOST:3000/Accounts/ASmith/"), Some("accounts/asmith".to_owned()));
+        for spelling in ["https://LOCALHOST:3000/Accounts/ASmith/", "https://localhost:3000/accounts/%61smith"] {
+            assert_eq!(addresses.path_of(spelling), Some("accounts/asmith".to_owned()), "{spelling}");
+        }
         for foreign in ["https://localhost:30001/accounts/asmith", "https://localhost:3000", "https://localhost:3000/"]
         {
             assert_eq!(addresses.path_of(foreign), None, "{foreign}");

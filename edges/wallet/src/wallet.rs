@@ -25,6 +25,8 @@ use crate::store::{AccountRow, MIGRATIONS, Store};
 /// What a wallet is told.
 #[derive(Clone)]
 pub struct Settings {
+    /// What it calls itself.
+    pub display_name: String,
     /// Base of the wallet addresses.
     pub open_payments_url: Url,
     /// How webhooks are verified.
@@ -48,6 +50,17 @@ pub struct WebhookVerification {
     pub version: u32,
     /// The greatest distance of a signature's time from now.
     pub tolerance: Duration,
+    /// What is thought of a webhook that has no signature at all.
+    pub unsigned: Unsigned,
+}
+
+/// What is thought of a webhook that has no signature at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It is refused.
+    Refused,
+    /// It is believed, with a warning: for playgrounds whose instance does not sign.
+    Believed,
 }
 
 /// What the wallet works with.
@@ -91,13 +104,15 @@ struct Inner {
     rates: Rates,
     seed: Seed,
     verification: WebhookVerification,
+    display_name: String,
 }
 
 impl Wallet {
     /// Brings the tables up to date; done once before [`Wallet::new`].
     pub async fn migrate(database: &Database) -> Result<(), WalletError> {
         database.migrate(&jobs::MIGRATIONS).await?;
-        Ok(database.migrate(&MIGRATIONS).await?)
+        database.migrate(&MIGRATIONS).await?;
+        Ok(())
     }
 
     /// A wallet on a migrated database.
@@ -114,7 +129,16 @@ impl Wallet {
         };
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = Rates::from_seed(&seed.rates);
-        Self { inner: Arc::new(Inner { effects, inbox, rates, seed, verification: settings.webhooks }) }
+        Self {
+            inner: Arc::new(Inner {
+                effects,
+                inbox,
+                rates,
+                seed,
+                verification: settings.webhooks,
+                display_name: settings.display_name,
+            }),
+        }
     }
 
     /// Brings the seed about once.
@@ -157,6 +181,10 @@ impl Wallet {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.inner.rates
+    }
+
+    pub(crate) fn display_name(&self) -> &str {
+        &self.inner.display_name
     }
 
     pub(crate) fn verification(&self) -> &WebhookVerification {

@@ -19,7 +19,7 @@ use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
-use wallet::{FeePolicy, Ports, Settings, Wallet, WebhookVerification};
+use wallet::{FeePolicy, Ports, Settings, Unsigned, Wallet, WebhookVerification};
 
 const SECRET: &str = "shared";
 
@@ -130,6 +130,18 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::on(TestDatabase::sqlite().await).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
+        Self::with(database, Unsigned::Refused).await
+    }
+
+    async fn that_thinks_of_unsigned(unsigned: Unsigned) -> Self {
+        Self::with(TestDatabase::sqlite().await, unsigned).await
+    }
+
+    async fn with(database: TestDatabase, unsigned: Unsigned) -> Self {
         let instance = Arc::new(Instance::default());
         *instance.payment_state.lock().unwrap() = "SENDING";
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -141,11 +153,16 @@ impl Bench {
         let dyn_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
-        let database = TestDatabase::sqlite().await;
         Wallet::migrate(&database).await.unwrap();
         let settings = Settings {
+            display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
-            webhooks: WebhookVerification { secret: SECRET.to_owned(), version: 1, tolerance: Duration::from_mins(5) },
+            webhooks: WebhookVerification {
+                secret: SECRET.to_owned(),
+                version: 1,
+                tolerance: Duration::from_mins(5),
+                unsigned,
+            },
             fee_policy: FeePolicy::FeePlusSent,
             auto_create_address: true,
             liquidity_topup: 1_000_000,
@@ -218,6 +235,79 @@ impl Bench {
             "createdAt": "2026-03-01T10:00:00.000Z", "expiresAt": "2026-03-01T11:00:00.000Z", "completed": true,
             "receivedAmount": {"value": received.to_string(), "assetCode": "USD", "assetScale": 2}}})
     }
+}
+
+/// Every text of an event, in turn, where JSON pointers find it.
+fn texts_of(value: &Value, path: String, places: &mut Vec<String>) {
+    match value {
+        Value::String(_) => places.push(path),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places));
+        }
+        _ => {}
+    }
+}
+
+testkit::on_each_database! {
+    async fn no_text_of_an_event_is_a_fault_of_the_wallet(database) {
+        let bench = Bench::on(database).await;
+        bench.wallet.seed().await.unwrap();
+        let not_found = json!({"id": Uuid::from_u128(700), "type": "wallet_address.not_found",
+            "data": {"walletAddressUrl": "https://localhost:3000/accounts/nobody", "note": "n"}});
+        let nested = (0..100).fold(json!("x"), |inner, _| json!({ "a": inner }));
+        let mut number = 0;
+        for event in [bench.outgoing(1, "created", "gfranklin", 617, 0), bench.incoming(2, "completed", "gfranklin", 5), not_found] {
+            let mut places = Vec::new();
+            texts_of(&event, String::new(), &mut places);
+            for place in places {
+                for (poison, must_refuse) in [
+                    (json!("\0"), true),
+                    (json!("a\0b"), true),
+                    (json!("x".repeat(40_000)), true),
+                    (nested.clone(), true),
+                    (json!("\u{202e}\u{1f600}"), false),
+                    (json!(""), false),
+                ] {
+                    number += 1;
+                    let mut poisoned = event.clone();
+                    poisoned["id"] = json!(Uuid::from_u128(10_000 + number));
+                    *poisoned.pointer_mut(&place).unwrap() = poison;
+                    let status = bench.post(&poisoned, Some(SECRET)).await;
+                    assert!(status.as_u16() < 500, "{place}: {status}");
+                    assert!(!must_refuse || status == StatusCode::BAD_REQUEST, "{place}: {status}");
+                }
+            }
+        }
+        // What was written down is read and dealt with, or kept for a person; nothing stops the others.
+        bench.wallet.work_due().await.unwrap();
+        bench.tell(&bench.incoming(3, "completed", "gfranklin", 7)).await;
+    }
+}
+
+#[test]
+fn a_playground_whose_instance_does_not_sign_is_believed_but_a_wrong_signature_never_is() {
+    testkit::block_on(async {
+        let event = json!({"id": Uuid::from_u128(7), "type": "something.new", "data": {}});
+        let strict = Bench::new().await;
+        assert_eq!(strict.post(&event, None).await, StatusCode::UNAUTHORIZED);
+        let playground = Bench::that_thinks_of_unsigned(Unsigned::Believed).await;
+        assert_eq!(playground.post(&event, None).await, StatusCode::OK);
+        assert_eq!(playground.post(&event, Some("another secret")).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(playground.post(&event, Some(SECRET)).await, StatusCode::OK);
+    });
+}
+
+#[test]
+fn whoever_opens_the_wallet_in_a_browser_reads_what_it_is() {
+    testkit::block_on(async {
+        let bench = Bench::new().await;
+        let request = Request::get("/").header("accept", "text/html").body(Body::empty()).unwrap();
+        let response = wallet::http::router(bench.wallet.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let page = String::from_utf8(body.to_vec()).unwrap();
+        assert!(page.contains("<h1>Bank &amp; &lt;Sons&gt;</h1>") && page.contains("/balances"), "{page}");
+    });
 }
 
 #[test]

@@ -4,9 +4,10 @@
 //! into what the server stores beside it.
 
 use serde::{Deserialize, Serialize};
+use web_url::WalletAddressUrl;
 
 use crate::limits::Limits;
-use crate::text::{ResourceUrl, present};
+use crate::parse::present;
 
 /// The most access items of one token.
 pub const ACCESS_ITEMS_MAX: usize = 3;
@@ -152,7 +153,7 @@ pub enum InvalidAccess {
 pub struct AccessItem {
     kind: AccessType,
     actions: Actions,
-    identifier: Option<ResourceUrl>,
+    identifier: Option<WalletAddressUrl>,
     limits: Option<Limits>,
 }
 
@@ -161,7 +162,7 @@ impl AccessItem {
     pub fn new(
         kind: AccessType,
         actions: Actions,
-        identifier: Option<ResourceUrl>,
+        identifier: Option<WalletAddressUrl>,
         limits: Option<Limits>,
     ) -> Result<Self, InvalidAccess> {
         if let Some(&action) = actions.as_slice().iter().find(|action| !kind.allows(**action)) {
@@ -188,7 +189,7 @@ impl AccessItem {
     }
 
     /// Whose resources: a wallet address, or anybody's of the grant's tenant when absent.
-    pub fn identifier(&self) -> Option<&ResourceUrl> {
+    pub fn identifier(&self) -> Option<&WalletAddressUrl> {
         self.identifier.as_ref()
     }
 
@@ -205,7 +206,7 @@ struct WireAccessItem {
     kind: AccessType,
     actions: Actions,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    identifier: Option<ResourceUrl>,
+    identifier: Option<WalletAddressUrl>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     limits: Option<Limits>,
 }
@@ -235,7 +236,7 @@ pub struct RequiredAccess {
     pub actions: Actions,
     /// Whose resource it is; absent when the request is not about one wallet address.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub identifier: Option<ResourceUrl>,
+    pub identifier: Option<WalletAddressUrl>,
     /// Limits that must be granted exactly like this.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -243,7 +244,7 @@ pub struct RequiredAccess {
 
 impl RequiredAccess {
     /// One action on one kind of resource of one owner.
-    pub fn one(kind: AccessType, action: Action, identifier: Option<ResourceUrl>) -> Self {
+    pub fn one(kind: AccessType, action: Action, identifier: Option<WalletAddressUrl>) -> Self {
         Self { kind, actions: Actions(vec![action]), identifier, limits: None }
     }
 

@@ -4,8 +4,9 @@
 
 use http_signatures::{InvalidJwk, Jwk, PublicKey};
 use serde::{Deserialize, Serialize};
+use web_url::{InvalidUrl, WebUrl};
 
-use crate::text::{InvalidUri, ResourceUrl, present};
+use crate::parse::present;
 
 /// The longest key id accepted, in octets.
 pub const KEY_ID_LENGTH_MAX: usize = 255;
@@ -18,7 +19,7 @@ pub const KEY_ID_LENGTH_MAX: usize = 255;
 #[serde(try_from = "WireClient", into = "WireClient")]
 pub enum Client {
     /// Keys are found at this wallet address + `/jwks.json`.
-    WalletAddress(ResourceUrl),
+    WalletAddress(WebUrl),
     /// Directed identity: the key speaks for itself.
     Jwk(Box<Jwk>),
 }
@@ -38,7 +39,7 @@ impl Client {
 pub enum InvalidClient {
     /// The wallet address is not one.
     #[error("wallet address {0}")]
-    WalletAddress(#[from] InvalidUri),
+    WalletAddress(#[from] InvalidUrl),
     /// The key id is too long.
     #[error("jwk.kid must not have more than {KEY_ID_LENGTH_MAX} characters")]
     KeyId,
@@ -130,8 +131,7 @@ impl TryFrom<WireClient> for Client {
     fn try_from(wire: WireClient) -> Result<Self, Self::Error> {
         match wire {
             WireClient::Text(wallet_address) | WireClient::WalletAddress(WireWalletAddress { wallet_address }) => {
-                let url: ResourceUrl = wallet_address.parse()?;
-                Ok(Self::WalletAddress(url.require_wallet_address()?))
+                Ok(Self::WalletAddress(wallet_address.parse()?))
             }
             WireClient::Jwk(holder) => Ok(Self::Jwk(Box::new(holder.jwk.try_into()?))),
         }

@@ -3,12 +3,12 @@
 //! RFC 9635 sections 2, 3 and 5 in the Open Payments profile (auth-server API 1.3).
 
 use serde::{Deserialize, Serialize};
+use web_url::URL_LENGTH_MAX;
 
 use crate::access::{ACCESS_ITEMS_MAX, AccessItem};
 use crate::client::Client;
-use crate::parse::{InvalidBody, parse};
+use crate::parse::{InvalidBody, parse, present};
 use crate::secret::TokenValue;
-use crate::text::{URL_LENGTH_MAX, present};
 
 /// The longest client nonce and subject id accepted, in octets.
 pub const TEXT_LENGTH_MAX: usize = 255;

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::access::{AccessItem, RequiredAccess};
 use crate::client::Client;
 use crate::grant::different_items;
-use crate::parse::{InvalidBody, parse};
+use crate::parse::{InvalidBody, parse, present};
 use crate::secret::TokenValue;
-use crate::text::present;
 
 /// The question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

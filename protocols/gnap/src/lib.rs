@@ -17,7 +17,6 @@ pub mod limits;
 mod parse;
 pub mod redirect;
 mod secret;
-mod text;
 
 pub use access::{AccessItem, AccessType, Action, Actions, InvalidAccess, RequiredAccess};
 pub use client::{Client, InvalidClient};
@@ -33,4 +32,4 @@ pub use introspection::{ActiveToken, IntrospectionRequest, TokenInfo};
 pub use limits::{InvalidLimits, LimitAmount, Limits};
 pub use parse::InvalidBody;
 pub use secret::TokenValue;
-pub use text::{InvalidUri, ResourceUrl, URL_LENGTH_MAX};
+pub use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};

@@ -5,16 +5,17 @@
 
 use money::{Asset, AssetAmount};
 use serde::{Deserialize, Serialize};
+use web_url::WebUrl;
 
 use crate::interval::RepeatingInterval;
-use crate::text::{ResourceUrl, present};
+use crate::parse::present;
 
 /// The limits of an outgoing-payment access item. An empty set limits nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WireLimits", into = "WireLimits")]
 pub struct Limits {
     /// Pay only this incoming payment.
-    pub receiver: Option<ResourceUrl>,
+    pub receiver: Option<WebUrl>,
     /// The amount is per repetition of this interval, and payments outside of it are refused.
     pub interval: Option<RepeatingInterval>,
     /// The most that may be spent, in total or per repetition; `None` is unlimited.
@@ -51,7 +52,7 @@ pub enum InvalidLimits {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WireLimits {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    receiver: Option<ResourceUrl>,
+    receiver: Option<WebUrl>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     interval: Option<RepeatingInterval>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -104,10 +105,8 @@ impl TryFrom<WireLimits> for Limits {
     }
 }
 
-fn is_incoming_payment(url: &ResourceUrl) -> bool {
-    let rest = url.as_str().strip_prefix("https://").or_else(|| url.as_str().strip_prefix("http://"));
-    rest.and_then(|rest| rest.split_once("/incoming-payments/"))
-        .is_some_and(|(before, id)| !before.is_empty() && !id.is_empty())
+fn is_incoming_payment(url: &WebUrl) -> bool {
+    url.path().split_once("/incoming-payments/").is_some_and(|(_, id)| !id.is_empty())
 }
 
 impl From<Limits> for WireLimits {

@@ -2,6 +2,7 @@
 //!
 //! The place is dotted, `access_token.access.0.actions`, as clients of the reference see it.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Why a body is not the request it should be.
@@ -36,6 +37,15 @@ impl InvalidBody {
         let at = if path.is_empty() { "body".to_owned() } else { format!("body.{path}") };
         Self::Schema { at, problem }
     }
+}
+
+/// Deserialises an optional member that may be left out but not be `null`.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Reads a JSON body into `T`.

@@ -5,7 +5,7 @@
 use clock::Timestamp;
 use gnap::{
     AccessItem, Client, ContinueResponse, ContinueStep, ErrorBody, GrantRequest, GrantResponse, IntrospectionRequest,
-    Limits, RepeatingInterval, ResourceUrl, TokenInfo, TokenResponse,
+    Limits, RepeatingInterval, TokenInfo, TokenResponse, WalletAddressUrl, WebUrl,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn no_octets_and_no_text_make_a_reader_panic(octets in prop::collection::vec(any::<u8>(), 0..200), text in text()) {
         let _ = (GrantRequest::parse(&octets), ContinueStep::parse(&octets), IntrospectionRequest::parse(&octets));
-        let _ = (text.parse::<ResourceUrl>(), text.parse::<RepeatingInterval>());
+        let _ = (text.parse::<WebUrl>(), text.parse::<WalletAddressUrl>(), text.parse::<RepeatingInterval>());
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators (open-payments
-//! section 2).
+//! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators.
 //!
 //! Of several faults the first is told, in the order type, required, additional, then each member in schema order.
 
+use outside_text::METADATA_MAX;
 use serde_json::{Map, Value};
 use url::Url;
+use web_url::URL_LENGTH_MAX;
 
 use crate::Metadata;
 use crate::amount::Amount;
@@ -88,12 +89,18 @@ impl<'a> Reader<'a> {
     /// A required absolute URI, kept as written.
     pub(crate) fn required_uri(&self, name: &str) -> Result<String, InvalidRequest> {
         let text = self.required_text(name)?;
+        if text.len() > URL_LENGTH_MAX {
+            return Err(self.fault(name, &format!("must NOT have more than {URL_LENGTH_MAX} characters")));
+        }
         if is_uri(text) { Ok(text.to_owned()) } else { Err(self.fault(name, "must match format \"uri\"")) }
     }
 
     pub(crate) fn metadata(&self, name: &str) -> Result<Option<Metadata>, InvalidRequest> {
         match self.members.get(name) {
             None => Ok(None),
+            Some(value @ Value::Object(_)) if value.to_string().len() > METADATA_MAX => {
+                Err(self.fault(name, &format!("must NOT be longer than {METADATA_MAX} octets")))
+            }
             Some(Value::Object(members)) => Ok(Some(members.clone())),
             Some(_) => Err(self.fault(name, "must be object")),
         }

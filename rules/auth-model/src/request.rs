@@ -2,7 +2,7 @@
 //!
 //! Nothing is known of the client yet but what it says; who it is has been checked by its signature.
 
-use gnap::{AccessItem, Client, GrantRequest, ResourceUrl, Subject};
+use gnap::{AccessItem, Client, GrantRequest, Subject, WebUrl};
 use url::Url;
 
 use crate::consent::ConsentPolicy;
@@ -40,7 +40,7 @@ pub enum RequestRefusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Who asks: its wallet address tells its name.
-    pub client: ResourceUrl,
+    pub client: WebUrl,
     /// Where the browser goes afterwards, if anywhere.
     pub finish: Option<Finish>,
 }

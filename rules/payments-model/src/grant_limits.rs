@@ -5,6 +5,7 @@
 
 use clock::Timestamp;
 use money::AssetAmount;
+use web_url::WebUrl;
 
 use crate::quote::Quote;
 use crate::repeating_interval::{InvalidInterval, Period, period_containing};
@@ -106,9 +107,14 @@ impl Limit {
     }
 }
 
+/// Whether both spell one URL.
+fn is_same_url(one: &str, other: &str) -> bool {
+    one == other || one.parse::<WebUrl>().is_ok_and(|one| other.parse() == Ok(one))
+}
+
 /// Checks a payment made of `quote` at `created_at` against the limits alone (steps 1 to 3).
 pub fn admit(limits: &GrantLimits, quote: &Quote, created_at: Timestamp) -> Result<Admission, GrantRefused> {
-    if limits.receiver.as_ref().is_some_and(|receiver| *receiver != quote.receiver) {
+    if limits.receiver.as_ref().is_some_and(|receiver| !is_same_url(receiver, &quote.receiver)) {
         return Err(GrantRefused::InsufficientGrant);
     }
     let (limit, same_asset) = match (&limits.debit_amount, &limits.receive_amount) {
@@ -182,6 +188,12 @@ mod tests {
     #[test]
     fn a_grant_without_amounts_counts_nothing() {
         assert_eq!(admit(&GrantLimits::default(), &quote(), at()), Ok(Admission::Unlimited));
+    }
+
+    #[test]
+    fn the_one_receiver_may_be_spelled_otherwise() {
+        let shouted = quote().receiver.replacen("https://", "HTTPS://", 1) + "/";
+        assert_eq!(admit(&limits(|l| l.receiver = Some(shouted)), &quote(), at()), Ok(Admission::Unlimited));
     }
 
     #[test]

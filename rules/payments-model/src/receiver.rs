@@ -8,6 +8,7 @@ use clock::Timestamp;
 use money::Asset;
 use url::Url;
 use uuid::Uuid;
+use web_url::WebUrl;
 
 use crate::incoming_payment::Metadata;
 use crate::quote::ReceiverAmounts;
@@ -15,7 +16,7 @@ use crate::{IncomingPaymentId, TenantId};
 
 const COLLECTION: &str = "incoming-payments";
 
-/// Where an incoming payment lives, read from its URL (payments section 3.1).
+/// Where an incoming payment lives, read from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverLocation {
     /// In this instance.
@@ -26,7 +27,7 @@ pub enum ReceiverLocation {
         id: IncomingPaymentId,
     },
     /// At another resource server.
-    Remote(Url),
+    Remote(WebUrl),
 }
 
 /// The URL cannot name an incoming payment.
@@ -35,32 +36,27 @@ pub enum ReceiverLocation {
 pub struct InvalidReceiverUrl;
 
 impl ReceiverLocation {
-    /// Reads `receiver`; it is local only if host, port and path agree with `open_payments_url`.
+    /// Reads `receiver`, however it is spelled. It is local if it lies at this server below the path of
+    /// `open_payments_url`, where letter case does not matter, as in the routes of the listener.
     ///
     /// The scheme is not compared: development serves `https` identifiers over plain `http`.
     pub fn parse(receiver: &str, open_payments_url: &Url) -> Result<Self, InvalidReceiverUrl> {
-        let url = Url::parse(receiver).map_err(|_| InvalidReceiverUrl)?;
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if !plain {
-            return Err(InvalidReceiverUrl);
+        let url: WebUrl = receiver.parse().map_err(|_| InvalidReceiverUrl)?;
+        let own = WebUrl::try_from(open_payments_url).map_err(|_| InvalidReceiverUrl)?;
+        let segments: Vec<&str> = url.segments().collect();
+        if let Some(below) = segments_below(&url, &segments, &own) {
+            return match below {
+                [collection, id] => Ok(Self::Local { tenant: None, id: incoming_payment(collection, id)? }),
+                [tenant, collection, id] => {
+                    let tenant = hyphenated(tenant).ok_or(InvalidReceiverUrl)?;
+                    Ok(Self::Local { tenant: Some(tenant.into()), id: incoming_payment(collection, id)? })
+                }
+                _ => Err(InvalidReceiverUrl),
+            };
         }
-        let (parent, last) = url.path().rsplit_once('/').ok_or(InvalidReceiverUrl)?;
-        let base = parent.strip_suffix(COLLECTION).and_then(|p| p.strip_suffix('/')).ok_or(InvalidReceiverUrl)?;
-        let id = hyphenated(last).ok_or(InvalidReceiverUrl)?;
-        let own_base = open_payments_url.path().trim_end_matches('/');
-        let own_host = url.host() == open_payments_url.host() && url.port() == open_payments_url.port();
-        match base.strip_prefix(own_base) {
-            Some("") if own_host => Ok(Self::Local { tenant: None, id: id.into() }),
-            Some(rest) if own_host => match rest.strip_prefix('/').and_then(hyphenated) {
-                Some(tenant) => Ok(Self::Local { tenant: Some(tenant.into()), id: id.into() }),
-                None => Err(InvalidReceiverUrl),
-            },
-            _ => Ok(Self::Remote(url)),
+        match segments.as_slice() {
+            [.., collection, id] => incoming_payment(collection, id).map(|_| Self::Remote(url)),
+            _ => Err(InvalidReceiverUrl),
         }
     }
 
@@ -68,6 +64,19 @@ impl ReceiverLocation {
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local { .. })
     }
+}
+
+/// The segments of `url` below the path of `own`, if it is at its server and below it.
+fn segments_below<'s, 'u>(url: &WebUrl, segments: &'s [&'u str], own: &WebUrl) -> Option<&'s [&'u str]> {
+    let base: Vec<&str> = own.segments().collect();
+    let (start, below) = segments.split_at_checked(base.len())?;
+    let within = start.iter().zip(base).all(|(segment, own)| segment.eq_ignore_ascii_case(own));
+    (within && url.is_at_server_of(own)).then_some(below)
+}
+
+fn incoming_payment(collection: &str, id: &str) -> Result<IncomingPaymentId, InvalidReceiverUrl> {
+    let id = hyphenated(id).filter(|_| collection.eq_ignore_ascii_case(COLLECTION));
+    id.map(Into::into).ok_or(InvalidReceiverUrl)
 }
 
 fn hyphenated(segment: &str) -> Option<Uuid> {
@@ -164,6 +173,20 @@ mod tests {
         assert_eq!(parse(&nested, "https://op.example/api/"), Ok(local(Some(TENANT))));
         let dev = format!("https://localhost:3000/{TENANT}/incoming-payments/{ID}");
         assert_eq!(parse(&dev, "http://localhost:3000"), Ok(local(Some(TENANT))));
+    }
+
+    #[test]
+    fn an_own_payment_is_known_in_every_spelling() {
+        let upper = ID.to_uppercase();
+        for (receiver, base) in [
+            (format!("HTTPS://OP.example:443/API/{TENANT}/Incoming-Payments/{upper}/"), "https://op.example/api"),
+            (format!("https://op.example./api/./x/../{TENANT}/incoming%2Dpayments/{ID}"), "https://op.example/api/"),
+            (format!("http://127.0.0.1:3000/{TENANT}/incoming-payments/{ID}"), "http://localhost:3000"),
+            (format!("http://[::1]:3000/{TENANT}/incoming-payments/{ID}"), "http://localhost:3000"),
+            (format!("http://0x7f.1:3000/{TENANT}/incoming-payments/{ID}"), "http://127.0.0.1:3000"),
+        ] {
+            assert_eq!(parse(&receiver, base), Ok(local(Some(TENANT))), "{receiver}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Clock;
-use gnap::{Client, ResourceUrl};
+use gnap::{Client, WebUrl};
 use http_signatures::{CheckedRequest, HeaderError, Jwk, SignedRequest, Verified, VerifyError};
 use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResources};
 
@@ -18,13 +18,13 @@ use crate::Auth;
 #[async_trait]
 pub trait ClientDirectory: Send + Sync + fmt::Debug {
     /// The key a client published under this id.
-    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient>;
+    async fn key(&self, client: &WebUrl, key_id: &str) -> Result<Jwk, NoSuchClient>;
 
     /// The key of this id after a signature did not verify with `failed`, if another one was published meanwhile.
-    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk>;
+    async fn key_after(&self, client: &WebUrl, key_id: &str, failed: &Jwk) -> Option<Jwk>;
 
     /// The public name of a client, if it published one.
-    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient>;
+    async fn public_name(&self, client: &WebUrl) -> Result<Option<String>, NoSuchClient>;
 }
 
 /// The client publishes nothing usable. The reason is for the log.
@@ -57,15 +57,15 @@ impl PublishedClients {
 
 #[async_trait]
 impl ClientDirectory for PublishedClients {
-    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+    async fn key(&self, client: &WebUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
         Ok(self.keys.find(client.as_str(), key_id).await?)
     }
 
-    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
+    async fn key_after(&self, client: &WebUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
         self.keys.find_again(client.as_str(), key_id, failed).await
     }
 
-    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
+    async fn public_name(&self, client: &WebUrl) -> Result<Option<String>, NoSuchClient> {
         let document = self.public.wallet_address(client.as_str()).await;
         document.map(|document| document.public_name).map_err(|error| NoSuchClient { reason: error.to_string() })
     }

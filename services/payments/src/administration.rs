@@ -23,6 +23,7 @@ use ledger::{AccountId, Ledger};
 use payments_model::TenantId;
 use payments_store::Store;
 use url::Url;
+use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};
 
 pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError};
 pub use caller::{Caller, ForeignTenant};
@@ -46,6 +47,20 @@ use crate::Unavailable;
 pub struct AdministrationSettings {
     /// Wallet addresses of the operator begin with this if it has made no setting of its own.
     pub open_payments_url: Url,
+    /// `WALLET_ADDRESS_URL`: the instance's own identity as a client, which is nobody's wallet address.
+    pub own_wallet_address: Url,
+}
+
+impl AdministrationSettings {
+    /// What the operator's wallet addresses begin with if it has made no setting of its own.
+    fn operator_base(&self) -> Result<WalletAddressUrl, InvalidUrl> {
+        WebUrl::try_from(&self.open_payments_url)?.try_into()
+    }
+
+    fn is_own_identity(&self, url: &WalletAddressUrl) -> bool {
+        let own = WebUrl::try_from(&self.own_wallet_address).and_then(WalletAddressUrl::try_from);
+        own.is_ok_and(|own| own == *url)
+    }
 }
 
 /// The administration of one instance. Cheap to clone.

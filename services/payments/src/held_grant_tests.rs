@@ -55,7 +55,7 @@ async fn serve(asked: Arc<Asked>) -> String {
     url
 }
 
-async fn payments(database: TestDatabase) -> (Payments, Arc<ManualClock>, Node) {
+pub(crate) async fn payments(database: TestDatabase) -> (Payments, Arc<ManualClock>, Node) {
     let clock = testkit::manual_clock();
     let node = Node::at(database, "cloudnine", "USD", clock.clone()).await;
     let time: Arc<dyn Clock> = clock.clone();

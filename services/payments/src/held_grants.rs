@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gnap::{AccessType, Action};
-use open_payments_client::{GrantError, IssuedToken};
+use open_payments_client::{ClientError, GrantError, IssuedToken};
 use payments_model::GrantId;
 use payments_store::HeldGrant;
 
@@ -147,7 +147,13 @@ impl Payments {
         };
         let held = self.with_token(blank, issued);
         let unit = self.begin().await?;
-        unit.every_tenant().insert_held_grant(&held, self.entropy().uuid()).await?;
+        let stored = unit.every_tenant().insert_held_grant(&held, self.entropy().uuid()).await;
+        if stored.as_ref().is_err_and(payments_store::Error::is_unique_violation) {
+            // The fault of the server that told it: it is known from another grant.
+            let (url, reason) = (auth_server.to_owned(), "it gave a token that is in use".to_owned());
+            return Err(GrantError::Call(ClientError::Unusable { url, reason }).into());
+        }
+        stored?;
         unit.commit().await?;
         Ok(held)
     }

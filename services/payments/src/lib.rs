@@ -51,12 +51,14 @@ pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
 pub use settings::{AtOnce, IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
-pub use wallet_address_lookup::WalletAddressLookup;
+pub use wallet_address_lookup::{Source, WalletAddressLookup};
 
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod flow_tests;
+#[cfg(test)]
+mod foreign_receiver_tests;
 #[cfg(test)]
 mod held_grant_tests;
 #[cfg(test)]

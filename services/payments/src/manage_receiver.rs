@@ -1,4 +1,4 @@
-//! Creating and completing receivers for the account-servicing entity (payments sections 3.2 and 3.3).
+//! Creating and completing receivers for the account-servicing entity.
 
 use clock::Timestamp;
 use gnap::Action;
@@ -9,10 +9,11 @@ use payments_model::incoming_payment::Metadata;
 use payments_model::receiver::ReceiverLocation;
 use payments_model::{InitiatedBy, Receiver, TenantId, WalletAddress};
 use payments_store::HeldGrant;
+use web_url::{WalletAddressUrl, WebUrl};
 
 use crate::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 use crate::end_incoming_payment::CompleteIncomingPaymentError;
-use crate::resolve_receiver::{ResolveReceiverError, remote_receiver};
+use crate::resolve_receiver::ResolveReceiverError;
 use crate::{Payments, Unavailable};
 
 /// What a receiver is created from.
@@ -74,9 +75,7 @@ pub enum CompleteReceiverError {
 impl Payments {
     /// Creates an incoming payment at `wallet_address_url`, in this instance or elsewhere.
     pub async fn create_receiver(&self, tenant: TenantId, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
-        let url = new.wallet_address_url.to_lowercase();
-        let local = self.store().every_tenant().wallet_address_by_url(&url).await?;
-        let receiver = match local {
+        let receiver = match self.own_wallet_address(&new.wallet_address_url).await? {
             Some(address) => self.create_locally(&address, new).await?,
             None => self.create_remotely(new).await?,
         };
@@ -88,6 +87,12 @@ impl Payments {
             self.0.receivers.put(&receiver.url, &receiver, self.now());
         }
         Ok(receiver)
+    }
+
+    /// The wallet address of this instance that `url` spells.
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+        let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
+        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
     }
 
     /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
@@ -107,8 +112,13 @@ impl Payments {
 
     async fn create_remotely(&self, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
         let client = &self.0.parts.client;
-        let found = client.public().wallet_address(&new.wallet_address_url).await;
+        let url: WebUrl = new.wallet_address_url.parse().map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
+        let found = client.public().wallet_address(url.as_str()).await;
         let address = found.map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
+        // Asked for under a name that is not known here, and yet one of ours.
+        if let Some(own) = self.own_wallet_address(&address.id).await? {
+            return self.create_locally(&own, new).await;
+        }
         let request = CreateIncomingPayment {
             wallet_address: address.id.clone(),
             incoming_amount: new.incoming_amount.map(Into::into),
@@ -116,7 +126,7 @@ impl Payments {
             metadata: new.metadata,
         };
         let created = self.create_at(&address, &request).await?;
-        Ok(remote_receiver(&created.id.clone(), created)?)
+        Ok(self.foreign_receiver(created)?)
     }
 
     async fn create_at(
@@ -166,13 +176,14 @@ impl Payments {
                 Ok(self.local_receiver(&completed).await?)
             }
             ReceiverLocation::Local { tenant: None, .. } => Err(CompleteReceiverError::UnknownPayment),
-            ReceiverLocation::Remote(_) => self.complete_remotely(url).await.map_err(CompleteReceiverError::Remote),
+            ReceiverLocation::Remote(url) => self.complete_remotely(&url).await.map_err(CompleteReceiverError::Remote),
         }
     }
 
-    async fn complete_remotely(&self, url: &str) -> Result<Receiver, ResolveReceiverError> {
+    async fn complete_remotely(&self, receiver: &WebUrl) -> Result<Receiver, ResolveReceiverError> {
         let client = &self.0.parts.client;
         let actions = [Action::ReadAll, Action::Complete];
+        let url = receiver.as_str();
         let auth_server = client.public().incoming_payment(url).await?.auth_server;
         let mut grant = self.held_grant(&auth_server, &actions).await?;
         let mut completed = client.complete_incoming_payment(url, &grant.access_token).await;
@@ -180,6 +191,6 @@ impl Payments {
             grant = self.held_grant(&auth_server, &actions).await?;
             completed = client.complete_incoming_payment(url, &grant.access_token).await;
         }
-        remote_receiver(url, completed?)
+        self.receiver_at(receiver, completed?)
     }
 }

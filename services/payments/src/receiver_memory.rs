@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clock::Timestamp;
 use payments_model::Receiver;
+use web_url::WebUrl;
 
 /// How long a receiver is taken for what it was.
 const BELIEVED_FOR: Duration = Duration::from_secs(10);
@@ -20,7 +21,7 @@ impl ReceiverMemory {
     /// The receiver at `url` as it was resolved a moment ago.
     pub(crate) fn get(&self, url: &str, now: Timestamp) -> Option<Receiver> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (receiver, since) = known.get(url)?;
+        let (receiver, since) = known.get(&key(url))?;
         (now.saturating_since(*since) < BELIEVED_FOR).then(|| receiver.clone())
     }
 
@@ -33,11 +34,16 @@ impl ReceiverMemory {
                 known.clear();
             }
         }
-        known.insert(url.to_owned(), (receiver.clone(), now));
+        known.insert(key(url), (receiver.clone(), now));
     }
 
     /// The receiver has changed: it is resolved anew the next time.
     pub(crate) fn forget(&self, url: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(url);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(url));
     }
+}
+
+/// All spellings of a receiver are one.
+fn key(url: &str) -> String {
+    url.parse::<WebUrl>().map_or_else(|_| url.to_owned(), String::from)
 }

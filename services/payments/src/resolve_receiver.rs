@@ -1,4 +1,4 @@
-//! From the URL of an incoming payment to what can be paid (payments section 3.1).
+//! From the URL of an incoming payment to what can be paid.
 //!
 //! That something does not exist is told apart from not knowing: who pays has to repeat the latter.
 
@@ -9,6 +9,7 @@ use open_payments_client::ClientError;
 use payments_model::receiver::{IlpMethod, ReceiverLocation};
 use payments_model::{IncomingPayment, IncomingPaymentId, Receiver, TenantId};
 use stream::SharedSecret;
+use web_url::WebUrl;
 
 use crate::held_grants::HeldGrantError;
 use crate::{Payments, Unavailable};
@@ -57,7 +58,7 @@ impl Payments {
         let location = ReceiverLocation::parse(url, &self.settings().open_payments_url);
         let receiver = match location.map_err(|_| ResolveReceiverError::NotFound)? {
             ReceiverLocation::Local { tenant, id } => self.resolve_locally(tenant, id).await?,
-            ReceiverLocation::Remote(_) => self.resolve_remotely(url).await?,
+            ReceiverLocation::Remote(url) => self.resolve_remotely(&url).await?,
         };
         // Own payments are looked up where the truth is.
         if !receiver.location.is_local() {
@@ -106,14 +107,14 @@ impl Payments {
         })
     }
 
-    async fn resolve_remotely(&self, url: &str) -> Result<Receiver, ResolveReceiverError> {
+    async fn resolve_remotely(&self, url: &WebUrl) -> Result<Receiver, ResolveReceiverError> {
         let client = &self.0.parts.client;
-        let auth_server = client.public().incoming_payment(url).await?.auth_server;
+        let auth_server = client.public().incoming_payment(url.as_str()).await?.auth_server;
         let mut renewed = false;
         loop {
             let grant = self.held_grant(&auth_server, &[Action::ReadAll]).await?;
-            match client.incoming_payment(url, &grant.access_token).await {
-                Ok(payment) => return remote_receiver(url, payment),
+            match client.incoming_payment(url.as_str(), &grant.access_token).await {
+                Ok(payment) => return self.receiver_at(url, payment),
                 Err(error) if error.is_unauthorized() && !renewed => {
                     self.discard_grant(&grant).await?;
                     renewed = true;
@@ -122,29 +123,43 @@ impl Payments {
             }
         }
     }
-}
 
-/// Another server's incoming payment as a receiver.
-pub(crate) fn remote_receiver(url: &str, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
-    let location = url.parse().map(ReceiverLocation::Remote).map_err(|_| ResolveReceiverError::NotFound)?;
-    let methods = payment.methods.unwrap_or_default().into_iter().filter_map(|method| match method {
-        PaymentMethod::Ilp(ilp) => {
-            let secret = SharedSecret::from_base64(&ilp.shared_secret).ok()?;
-            Some(IlpMethod { ilp_address: ilp.ilp_address, shared_secret: secret.as_bytes().to_vec() })
+    /// The incoming payment that was asked for at `url`, as a receiver. It has to name itself so: a server that shows
+    /// another one's payment, or one of this instance under a name that is not known here, is not believed.
+    pub(crate) fn receiver_at(&self, url: &WebUrl, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
+        let told = payment.id.clone();
+        let receiver = self.foreign_receiver(payment)?;
+        match &receiver.location {
+            ReceiverLocation::Remote(named) if named.is_at_server_of(url) && named.path() == url.path() => Ok(receiver),
+            _ => Err(ClientError::Unusable { url: url.to_string(), reason: format!("it names itself {told}") }.into()),
         }
-    });
-    let received: AssetAmount = payment.received_amount.into();
-    Ok(Receiver {
-        url: url.to_owned(),
-        location,
-        wallet_address_url: payment.wallet_address,
-        incoming_amount: payment.incoming_amount.map(|amount| amount.value),
-        received_amount: received.value,
-        asset: received.asset,
-        completed: payment.completed,
-        expires_at: payment.expires_at,
-        metadata: payment.metadata,
-        created_at: payment.created_at,
-        methods: methods.collect(),
-    })
+    }
+
+    /// Another server's incoming payment as a receiver. One that claims to be a payment of this instance is none.
+    pub(crate) fn foreign_receiver(&self, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
+        let location = ReceiverLocation::parse(&payment.id, &self.settings().open_payments_url);
+        let ReceiverLocation::Remote(url) = location.map_err(|_| ResolveReceiverError::NotFound)? else {
+            return Err(ResolveReceiverError::NotFound);
+        };
+        let methods = payment.methods.unwrap_or_default().into_iter().filter_map(|method| match method {
+            PaymentMethod::Ilp(ilp) => {
+                let secret = SharedSecret::from_base64(&ilp.shared_secret).ok()?;
+                Some(IlpMethod { ilp_address: ilp.ilp_address, shared_secret: secret.as_bytes().to_vec() })
+            }
+        });
+        let received: AssetAmount = payment.received_amount.into();
+        Ok(Receiver {
+            url: url.to_string(),
+            location: ReceiverLocation::Remote(url),
+            wallet_address_url: payment.wallet_address,
+            incoming_amount: payment.incoming_amount.map(|amount| amount.value),
+            received_amount: received.value,
+            asset: received.asset,
+            completed: payment.completed,
+            expires_at: payment.expires_at,
+            metadata: payment.metadata,
+            created_at: payment.created_at,
+            methods: methods.collect(),
+        })
+    }
 }

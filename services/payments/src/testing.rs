@@ -228,7 +228,10 @@ impl Node {
         let ledger = Arc::new(MemoryLedger::new(clock.clone()));
         let shared = ledger.clone() as Arc<dyn Ledger>;
         let url: Url = format!("https://{name}.example").parse().unwrap();
-        let administration_settings = AdministrationSettings { open_payments_url: url.clone() };
+        let administration_settings = AdministrationSettings {
+            open_payments_url: url.clone(),
+            own_wallet_address: url.join("/.well-known/pay").unwrap(),
+        };
         let administration =
             Administration::new(store.clone(), shared.clone(), clock.clone(), entropy.clone(), administration_settings);
         insert_operator(&store, &*clock).await;

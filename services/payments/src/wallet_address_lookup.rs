@@ -1,8 +1,9 @@
-//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists
-//! (open-payments section 6).
+//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists.
 //!
-//! Anybody may ask for any URL, so telling account-servicing entities about unknown ones is limited in rate.
+//! Anybody may ask for any URL, so telling account-servicing entities about unknown ones is limited in rate: in all, and
+//! for each source, so that one that asks for very many does not keep the others unheard.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use payments_model::{TenantId, WalletAddressId, WebhookEventId};
 use payments_store::Store;
 use serde_json::json;
 use shared_cache::SharedCache;
-use url::Url;
+use web_url::WalletAddressUrl;
 use webhooks::{Audience, Webhooks};
 
 use crate::Unavailable;
@@ -22,8 +23,41 @@ use crate::Unavailable;
 /// For how long nobody is told of the same unknown URL again.
 const SAME_URL_PAUSE: Duration = Duration::from_secs(10);
 
+/// However often an address is to be looked for, the database is not asked more often.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(10);
+
 /// How many events about unknown URLs an instance makes in a second.
 const EVENTS_PER_SECOND: i64 = 20;
+
+/// How many of them one source causes in a stretch of time: so few that it takes many sources to use up all.
+const EVENTS_PER_SOURCE: i64 = 10;
+const SOURCE_STRETCH: Duration = Duration::from_secs(10);
+
+/// Who asks for a wallet address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A client that has signed its request, by its identity.
+    Client(&'a str),
+    /// Anybody, by the address of the connection.
+    Address(IpAddr),
+    /// Nobody can tell; all of these are one source.
+    Unknown,
+}
+
+impl Source<'_> {
+    /// What tells it from others. Who has one IPv6 address has its whole /64 network (RFC 6177).
+    fn name(self) -> String {
+        match self {
+            Self::Client(identity) => format!("client:{identity}"),
+            Self::Address(IpAddr::V4(address)) => format!("ip:{address}"),
+            Self::Address(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+                Some(address) => format!("ip:{address}"),
+                None => format!("ip:{:x}", address.to_bits() >> 64),
+            },
+            Self::Unknown => "unknown".to_owned(),
+        }
+    }
+}
 
 /// Finds wallet addresses. Clones are one service.
 #[derive(Clone, Debug)]
@@ -42,11 +76,13 @@ pub struct WalletAddressLookup {
     pub operator_tenant: TenantId,
     /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
     pub patience: Duration,
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how soon it is looked for again, should its wake-up be lost.
+    pub look_again: Duration,
 }
 
 impl WalletAddressLookup {
-    /// The wallet address with this URL in lower case; none of a deleted tenant.
-    pub async fn find(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    /// The wallet address with this URL; none of a deleted tenant.
+    pub async fn find(&self, url: &WalletAddressUrl) -> Result<Option<WalletAddress>, Unavailable> {
         let scope = self.store.every_tenant();
         let Some(address) = scope.wallet_address_by_url(url).await? else { return Ok(None) };
         let tenant = scope.find_tenant(address.tenant_id).await?;
@@ -54,18 +90,24 @@ impl WalletAddressLookup {
         Ok(live.then_some(address))
     }
 
-    /// The wallet address with this URL in lower case. Of an unknown one the account-servicing entity is told, in the
-    /// spelling `as_written`, and has a little time to create it.
-    pub async fn find_or_wait(&self, url: &str, as_written: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    /// The wallet address with this URL. Of an unknown one that `source` asks for the account-servicing entity is told,
+    /// in the spelling `as_written`, and has a little time to create it.
+    pub async fn find_or_wait(
+        &self,
+        url: &WalletAddressUrl,
+        as_written: &str,
+        source: Source<'_>,
+    ) -> Result<Option<WalletAddress>, Unavailable> {
         // Listening starts before looking, so an address created in between is not missed.
         let mut changes = self.store.directory_changes();
         if let Some(address) = self.find(url).await? {
             return Ok(Some(address));
         }
-        let patience = self.tell(url, as_written).await?;
+        let patience = self.tell(url, as_written, source).await?;
         let created = async {
             loop {
-                changes.notified().await;
+                // Whether woken or not: a wake-up of another process may be lost, one of another program never comes.
+                let _ = tokio::time::timeout(self.look_again.max(LOOK_AGAIN_MIN), changes.notified()).await;
                 if let Some(address) = self.find(url).await? {
                     return Ok(address);
                 }
@@ -101,9 +143,30 @@ impl WalletAddressLookup {
         Ok(self.cache.get("health").await.map(drop)?)
     }
 
+    /// Whether one more event may be made because of `source`, within its own share and within that of all.
+    async fn may_tell(&self, source: Source<'_>, now: Timestamp) -> Result<bool, Unavailable> {
+        let stretch = now.as_secs() / SOURCE_STRETCH.as_secs().cast_signed();
+        let own = format!("wallet_address_not_found_source:{}:{stretch}", source.name());
+        if self.cache.add(&own, 1, SOURCE_STRETCH * 2).await? > EVENTS_PER_SOURCE {
+            tracing::debug!(?source, "one source asks for too many unknown wallet addresses; nobody is told of some");
+            return Ok(false);
+        }
+        let second = format!("wallet_address_not_found_events:{}", now.as_secs());
+        let all = self.cache.add(&second, 1, Duration::from_secs(2)).await?;
+        if all > EVENTS_PER_SECOND {
+            tracing::warn!("too many requests for unknown wallet addresses; nobody is told of some");
+        }
+        Ok(all <= EVENTS_PER_SECOND)
+    }
+
     /// Tells whoever may create it that somebody asked for an address, unless they were told a moment ago. How long
     /// there is to wait for it now.
-    async fn tell(&self, url: &str, as_written: &str) -> Result<Duration, Unavailable> {
+    async fn tell(
+        &self,
+        url: &WalletAddressUrl,
+        as_written: &str,
+        source: Source<'_>,
+    ) -> Result<Duration, Unavailable> {
         let now = self.clock.now();
         let told = format!("wallet_address_not_found:{url}");
         if !self.cache.set_if_absent(&told, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {
@@ -111,9 +174,7 @@ impl WalletAddressLookup {
             let elapsed = since.map_or(self.patience, |at| now.saturating_since(Timestamp::from_millis(at)));
             return Ok(self.patience.saturating_sub(elapsed));
         }
-        let second = format!("wallet_address_not_found_events:{}", now.as_secs());
-        if self.cache.add(&second, 1, Duration::from_secs(2)).await? > EVENTS_PER_SECOND {
-            tracing::warn!("too many requests for unknown wallet addresses; nobody is told of some");
+        if !self.may_tell(source, now).await? {
             return Ok(Duration::ZERO);
         }
         let bases = self.store.every_tenant().setting_of_all(SettingKey::WalletAddressUrl).await?;
@@ -136,13 +197,10 @@ impl WalletAddressLookup {
 }
 
 /// The tenants whose base is the longest that `url` lies below, whole path segments compared.
-fn owners_of(url: &str, bases: &[(TenantId, String)]) -> Vec<TenantId> {
-    let Ok(url) = Url::parse(url) else { return Vec::new() };
+fn owners_of(url: &WalletAddressUrl, bases: &[(TenantId, String)]) -> Vec<TenantId> {
     let length = |base: &str| {
-        let base = Url::parse(base).ok().filter(|base| base.origin() == url.origin())?;
-        let path = base.path().trim_end_matches('/').to_lowercase();
-        let rest = url.path().strip_prefix(&*path)?;
-        (rest.is_empty() || rest.starts_with('/')).then_some(path.len())
+        let base: WalletAddressUrl = base.parse().ok()?;
+        url.below(&base).map(|_| base.as_str().len())
     };
     let below: Vec<_> = bases.iter().filter_map(|(tenant, base)| Some((length(base)?, *tenant))).collect();
     let longest = below.iter().map(|(length, _)| *length).max();
@@ -164,9 +222,19 @@ mod tests {
             (tenant(3), "https://b.example/t1/".to_owned()),
             (tenant(4), "https://b.example/t1".to_owned()),
         ];
-        assert_eq!(owners_of("https://a.example/t1/alice", &bases), [tenant(2)]);
-        assert_eq!(owners_of("https://a.example/t10/alice", &bases), [tenant(1)]);
-        assert_eq!(owners_of("https://b.example/t1", &bases), [tenant(3), tenant(4)]);
-        assert_eq!(owners_of("https://a.example.evil/t1", &bases), []);
+        let owners = |url: &str| owners_of(&url.parse().unwrap(), &bases);
+        assert_eq!(owners("https://a.example/t1/alice"), [tenant(2)]);
+        assert_eq!(owners("https://A.example:443/T1/alice"), [tenant(2)]);
+        assert_eq!(owners("https://a.example/t10/alice"), [tenant(1)]);
+        assert_eq!(owners("https://b.example/t1"), [tenant(3), tenant(4)]);
+        assert_eq!(owners("https://a.example.evil/t1"), []);
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_are_one_source() {
+        let name = |address: &str| Source::Address(address.parse().unwrap()).name();
+        assert_eq!(name("2001:db8:1:2::3"), name("2001:db8:1:2:ffff::4"));
+        assert_ne!(name("2001:db8:1:2::3"), name("2001:db8:1:3::3"));
+        assert_eq!(name("::ffff:192.0.2.1"), name("192.0.2.1"));
     }
 }

@@ -9,7 +9,7 @@ use ledger::{AccountId, Ledger, MemoryLedger};
 use payments::administration::{
     Administration, AdministrationSettings, Caller, CreateAssetError, CreateKeyError, CreatePeerError,
     CreateWalletAddressError, DeleteAssetError, DeletePeerError, Holder, LiquidityError, NewAsset, NewKey, NewPeer,
-    NewWalletAddress, PeerChange, SettleError, Thresholds,
+    NewWalletAddress, PeerChange, PutSettingsError, SettleError, Thresholds,
 };
 use payments_model::accounting::TransferError;
 use payments_model::peer::OutgoingHttp;
@@ -22,6 +22,9 @@ use uuid::Uuid;
 const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
 const TENANT: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(2)), is_operator: false };
 const OTHER: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(3)), is_operator: false };
+
+/// A public key.
+const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 struct Office {
     administration: Administration,
@@ -53,7 +56,10 @@ impl Office {
         unit.commit().await.unwrap();
         let ledger = Arc::new(MemoryLedger::new(Arc::clone(&clock)));
         let entropy = testkit::entropy(11);
-        let settings = AdministrationSettings { open_payments_url: "https://localhost:3000".parse().unwrap() };
+        let settings = AdministrationSettings {
+            open_payments_url: "https://localhost:3000".parse().unwrap(),
+            own_wallet_address: "https://localhost:3000/me".parse().unwrap(),
+        };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
         let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings);
         Self { administration, store, ledger, entropy, _database: database }
@@ -218,12 +224,93 @@ on_each_database! {
         let office = Office::open(database).await;
         let own = office.asset(OPERATOR, "USD").await.unwrap();
         let ann = office.address(OPERATOR, &own, "ann").await.unwrap();
-        let key = NewKey { wallet_address_id: ann.id, kid: "k".into(), x: "x".into() };
+        let key = NewKey { wallet_address_id: ann.id, kid: "k".into(), x: X.into() };
         let refused = office.administration.create_wallet_address_key(TENANT, key.clone()).await;
         assert!(matches!(refused, Err(CreateKeyError::UnknownWalletAddress)));
         let made = office.administration.create_wallet_address_key(OPERATOR, key).await.unwrap();
         assert!(office.administration.revoke_wallet_address_key(TENANT, made.id).await.is_err());
         assert!(office.administration.revoke_wallet_address_key(OPERATOR, made.id).await.unwrap().revoked);
+    }
+
+    async fn what_no_signature_can_be_verified_with_is_not_published(database) {
+        let office = Office::open(database).await;
+        let own = office.asset(OPERATOR, "USD").await.unwrap();
+        let ann = office.address(OPERATOR, &own, "ann").await.unwrap();
+        let refused = async |kid: &str, x: &str| {
+            let key = NewKey { wallet_address_id: ann.id, kid: kid.into(), x: x.into() };
+            let made = office.administration.create_wallet_address_key(OPERATOR, key).await;
+            made.err().map(|error| error.to_string())
+        };
+
+        let bad_x = "jwk.x must be a 32-byte Ed25519 public key in unpadded base64url";
+        let padded = format!("{X}=");
+        let (thirty, zeros, hex) = ("A".repeat(40), "A".repeat(43), "d7".repeat(32));
+        for x in ["", "x", &padded, &thirty, &zeros, &hex] {
+            assert_eq!(refused("k", x).await.as_deref(), Some(bad_x), "{x}");
+        }
+        let long = "k".repeat(100_000);
+        for (kid, told) in [
+            ("", "jwk.kid must not be blank"),
+            (" ", "jwk.kid must not be blank"),
+            ("a\nb", "jwk.kid must not contain control characters"),
+            ("a\0b", "jwk.kid must not contain the character U+0000"),
+            (&*long, "jwk.kid must not be longer than 255 characters"),
+        ] {
+            assert_eq!(refused(kid, X).await.as_deref(), Some(told));
+        }
+        assert_eq!(refused("k", X).await, None);
+    }
+
+    async fn no_tenant_takes_what_anothers_addresses_begin_with(database) {
+        let office = Office::open(database).await;
+        let claim = async |caller: Caller, url: &str| {
+            let base = Setting { key: SettingKey::WalletAddressUrl, value: url.to_owned() };
+            office.administration.put_settings(caller, vec![base]).await.map(|kept| kept[0].value.clone())
+        };
+        assert_eq!(claim(TENANT, "https://Bank.example:443/W/").await.unwrap(), "https://bank.example/w");
+        for taken in [
+            "https://bank.example/w",
+            "HTTPS://BANK.example/w/",
+            "https://bank.example:443/w",
+            "https://bank.example./%57",
+            "https://bank.example",
+            "https://bank.example/w/inner",
+            "https://localhost:3000",
+            "https://LOCALHOST:3000/inner",
+        ] {
+            let refused = claim(OTHER, taken).await;
+            assert!(matches!(refused, Err(PutSettingsError::DuplicateWalletAddressUrl)), "{taken}: {refused:?}");
+        }
+        assert_eq!(claim(OTHER, "https://bank.example/w2").await.unwrap(), "https://bank.example/w2");
+        assert_eq!(claim(TENANT, "https://bank.example/w/moved").await.unwrap(), "https://bank.example/w/moved");
+        assert_eq!(claim(OPERATOR, "https://localhost:3000/w").await.unwrap(), "https://localhost:3000/w");
+    }
+
+    async fn of_two_tenants_that_take_one_base_at_once_one_gets_it(database) {
+        let office = Office::open(database).await;
+        let claim = |caller: Caller, url: &str| {
+            let base = Setting { key: SettingKey::WalletAddressUrl, value: url.to_owned() };
+            office.administration.put_settings(caller, vec![base])
+        };
+        let claims = tokio::join!(claim(TENANT, "https://bank.example/w"), claim(OTHER, "https://bank.example/w/inner"));
+        assert_ne!(claims.0.is_ok(), claims.1.is_ok(), "{claims:?}");
+    }
+
+    async fn one_wallet_address_has_one_spelling_and_no_reserved_name(database) {
+        let office = Office::open(database).await;
+        let own = office.asset(OPERATOR, "USD").await.unwrap();
+        assert_eq!(office.address(OPERATOR, &own, "twin").await.unwrap().address, "https://localhost:3000/twin");
+        for spelling in ["twin/", "TWIN", "%74win", "https://localhost:3000/x/../twin"] {
+            let again = office.address(OPERATOR, &own, spelling).await;
+            assert!(matches!(again, Err(CreateWalletAddressError::Duplicate)), "{spelling}: {again:?}");
+        }
+        let long = "a".repeat(3000);
+        for unusable in ["//x", "me", "a/jwks.json", "healthz", ".well-known/pay", &TENANT.tenant.to_string(), &long] {
+            let refused = office.address(OPERATOR, &own, unusable).await;
+            assert!(matches!(refused, Err(CreateWalletAddressError::InvalidUrl(_))), "{unusable}: {refused:?}");
+        }
+        let spelled = "https://LOCALHOST:3000/%54win/".parse().unwrap();
+        assert!(office.store.every_tenant().wallet_address_by_url(&spelled).await.unwrap().is_some());
     }
 
     async fn a_pending_withdrawal_holds_the_money_until_it_is_settled_once(database) {

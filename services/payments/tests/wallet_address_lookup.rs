@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
-use payments::WalletAddressLookup;
+use payments::{Source, WalletAddressLookup};
 use payments_model::page::PageRequest;
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::webhook_event::{EventType, Recipient};
@@ -15,6 +15,7 @@ use payments_store::{EventFilter, Store};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
+use web_url::WalletAddressUrl;
 use webhooks::{Targets, Webhooks};
 
 const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
@@ -24,7 +25,7 @@ struct World {
     lookup: WalletAddressLookup,
     clock: Arc<ManualClock>,
     asset: TenantAsset,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl World {
@@ -68,11 +69,16 @@ impl World {
             entropy: testkit::entropy(4),
             operator_tenant: OPERATOR,
             patience: Duration::ZERO,
+            look_again: Duration::from_millis(100),
         };
-        Self { lookup, clock, asset, _database: database }
+        Self { lookup, clock, asset, database }
     }
 
     async fn create(&self, url: &str) {
+        self.create_through(&self.lookup.store, url).await;
+    }
+
+    async fn create_through(&self, store: &Store, url: &str) {
         let now = self.clock.now();
         let address = WalletAddress {
             id: Uuid::from_u128(20).into(),
@@ -86,7 +92,7 @@ impl World {
             created_at: now,
             updated_at: now,
         };
-        let unit = self.lookup.store.begin().await.unwrap();
+        let unit = store.begin().await.unwrap();
         unit.tenant(TENANT).insert_wallet_address(&address).await.unwrap();
         unit.commit().await.unwrap();
     }
@@ -122,27 +128,34 @@ fn tenant(id: TenantId, clock: &dyn Clock) -> Tenant {
 
 const ALICE: &str = "https://t.example/accounts/alice";
 
+fn url(text: &str) -> WalletAddressUrl {
+    text.parse().unwrap()
+}
+
+/// A client of its own.
+const SOMEBODY: Source<'_> = Source::Client("https://client.example");
+
 on_each_database! {
     async fn a_known_address_is_found_until_its_tenant_is_deleted(database) {
         let world = World::open(database).await;
         world.create(ALICE).await;
-        assert!(world.lookup.find(ALICE).await.unwrap().is_some());
-        assert!(world.lookup.find_or_wait(ALICE, ALICE).await.unwrap().is_some());
+        assert!(world.lookup.find(&url(ALICE)).await.unwrap().is_some());
+        assert!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap().is_some());
         assert_eq!(world.told().await, []);
         let unit = world.lookup.store.begin().await.unwrap();
         let deleted = Tenant { deleted_at: Some(world.clock.now()), ..tenant(TENANT, &*world.clock) };
         unit.every_tenant().update_tenant(&deleted).await.unwrap();
         unit.commit().await.unwrap();
-        assert_eq!(world.lookup.find(ALICE).await.unwrap(), None);
+        assert_eq!(world.lookup.find(&url(ALICE)).await.unwrap(), None);
     }
 
     async fn of_an_unknown_address_its_owner_is_told_once_in_the_spelling_of_the_request(database) {
         let world = World::open(database).await;
         for _ in 0..3 {
-            assert_eq!(world.lookup.find_or_wait(ALICE, "https://T.example/accounts/Alice").await.unwrap(), None);
+            assert_eq!(world.lookup.find_or_wait(&url(ALICE), "https://T.example/accounts/Alice", SOMEBODY).await.unwrap(), None);
         }
         let elsewhere = "https://t.example/elsewhere";
-        assert_eq!(world.lookup.find_or_wait(elsewhere, elsewhere).await.unwrap(), None);
+        assert_eq!(world.lookup.find_or_wait(&url(elsewhere), elsewhere, SOMEBODY).await.unwrap(), None);
         let mut told = world.told().await;
         told.sort_by(|(_, a), (_, b)| a.cmp(b));
         assert_eq!(told, [
@@ -160,21 +173,52 @@ on_each_database! {
             }
             world.create(ALICE).await;
         };
-        let (found, ()) = tokio::join!(world.lookup.find_or_wait(ALICE, ALICE), create);
+        let alice = url(ALICE);
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);
+        assert_eq!(found.unwrap().unwrap().address, ALICE);
+    }
+
+    async fn an_address_whose_wake_up_is_lost_is_found_when_it_is_looked_for_again(database) {
+        let mut world = World::open(database).await;
+        world.lookup.patience = Duration::from_secs(30);
+        world.lookup.look_again = Duration::from_millis(1);
+        let create = async {
+            while world.told().await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            // Another connection's commit wakes nobody of this process on SQLite.
+            let elsewhere = Store::open(world.database.connect_again().await).await.unwrap();
+            world.create_through(&elsewhere, ALICE).await;
+        };
+        let alice = url(ALICE);
+        let (found, ()) = tokio::join!(world.lookup.find_or_wait(&alice, ALICE, SOMEBODY), create);
         assert_eq!(found.unwrap().unwrap().address, ALICE);
     }
 
     async fn strangers_cannot_make_events_without_limit(database) {
         let world = World::open(database).await;
-        for n in 0..30 {
-            let url = format!("https://t.example/accounts/{n}");
-            assert_eq!(world.lookup.find_or_wait(&url, &url).await.unwrap(), None);
+        for n in 0_u8..30 {
+            let wanted = format!("https://t.example/accounts/{n}");
+            let source = Source::Address([192, 0, 2, n].into());
+            assert_eq!(world.lookup.find_or_wait(&url(&wanted), &wanted, source).await.unwrap(), None);
         }
         assert_eq!(world.told().await.len(), 20);
         world.clock.advance(Duration::from_secs(1));
-        assert_eq!(world.lookup.find_or_wait(ALICE, ALICE).await.unwrap(), None);
+        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap(), None);
         let all = world.lookup.store.every_tenant();
         let page = PageRequest { size: 100, ..PageRequest::default() };
         assert_eq!(all.webhook_events(&EventFilter::default(), page).await.unwrap().items.len(), 21);
+    }
+
+    async fn one_source_that_asks_for_very_many_leaves_the_others_heard(database) {
+        let world = World::open(database).await;
+        for n in 0..50 {
+            let wanted = format!("https://t.example/accounts/{n}");
+            let flood = Source::Address([192, 0, 2, 1].into());
+            assert_eq!(world.lookup.find_or_wait(&url(&wanted), &wanted, flood).await.unwrap(), None);
+        }
+        assert_eq!(world.told().await.len(), 10);
+        assert_eq!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap(), None);
+        assert!(world.told().await.contains(&(Recipient::Tenant(TENANT), ALICE.to_owned())));
     }
 }

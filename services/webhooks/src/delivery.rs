@@ -85,6 +85,11 @@ impl DeliveryCounts {
     }
 }
 
+/// What a 401 to a signed event means most often.
+const OTHER_SECRET: &str = "SIGNATURE_SECRET and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
+/// What a 401 to an unsigned event means most often.
+const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
+
 enum Outcome {
     Answered(u16),
     Unanswered(String),
@@ -153,7 +158,11 @@ impl Deliverer {
             }
             Outcome::Answered(status) => {
                 delivery.status_code = Some(status);
-                format!("answered {status}")
+                match (status, &self.signing) {
+                    (401, Some(_)) => format!("answered 401: {OTHER_SECRET}"),
+                    (401, None) => format!("answered 401: {NO_SECRET}"),
+                    _ => format!("answered {status}"),
+                }
             }
             Outcome::Unanswered(reason) => reason,
         };

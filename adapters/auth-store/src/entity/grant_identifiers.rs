@@ -22,7 +22,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 pub(crate) fn rows_of(grant: &Grant) -> Vec<ActiveModel> {
     let owners: BTreeSet<&str> =
-        grant.access.iter().filter_map(|item| item.identifier()).map(gnap::ResourceUrl::as_str).collect();
+        grant.access.iter().filter_map(|item| item.identifier()).map(gnap::WalletAddressUrl::as_str).collect();
     owners
         .into_iter()
         .map(|owner| ActiveModel { identifier: Set(owner.to_owned()), grant_id: Set(grant.id.as_uuid()) })

@@ -35,7 +35,7 @@ on_each_database! {
         unit.commit().await.unwrap();
         let own = store.tenant(OPERATOR);
         assert_eq!(own.wallet_address(ann.id).await.unwrap().as_ref(), Some(&ann));
-        assert_eq!(own.wallet_address_by_url("https://a.example/ann").await.unwrap().as_ref(), Some(&ann));
+        assert_eq!(own.wallet_address_by_url(&"https://a.example/ann".parse().unwrap()).await.unwrap().as_ref(), Some(&ann));
         assert_eq!(own.wallet_addresses(PageRequest::default()).await.unwrap().items, std::slice::from_ref(&ann));
         let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
         assert_eq!(other.wallet_address(ann.id).await.unwrap(), None);

@@ -1,6 +1,7 @@
 //! Where the playground keeps its data: SQLite files, or databases on a PostgreSQL server that are created here.
 
 use std::path::Path;
+use std::time::Duration;
 
 use config::DatabaseUrl;
 use database::sea_orm::{ConnectionTrait, Statement};
@@ -9,6 +10,10 @@ use url::Url;
 
 use super::institution::{Databases, Institution};
 use crate::failure::Failure;
+use crate::roles::waiting::{Patience, Tried, until_done};
+
+/// How long the server may take to come up: somebody waits in front of the screen.
+const PATIENCE: Patience = Patience::AtMost(Duration::from_secs(30));
 
 /// SQLite files in the institution's folder.
 pub(crate) fn files(institution: &Institution, data_dir: &Path) -> Databases {
@@ -32,7 +37,14 @@ pub(crate) async fn on_server(
     let mut maintenance = server.clone();
     maintenance.set_path("/postgres");
     let options = Options { postgres_connections: 2, ..Options::default() };
-    let admin = Database::connect(maintenance.as_str(), &options).await.map_err(failed)?;
+    let admin = until_done(PATIENCE, || async {
+        match Database::connect(maintenance.as_str(), &options).await {
+            Ok(admin) => Tried::Done(admin),
+            Err(error) if may_pass(&error) => Tried::NotYet(failed(error)),
+            Err(error) => Tried::Never(failed(error)),
+        }
+    })
+    .await?;
     let name = |part: &str| format!("{prefix}_{}_{part}", institution.short);
     for part in ["backend", "auth", "wallet", "ledger"] {
         ensure(&admin, &name(part), fresh).await.map_err(failed)?;
@@ -44,6 +56,10 @@ pub(crate) async fn on_server(
         url.as_str().parse::<DatabaseUrl>().map_err(|error| Failure::start("the databases", error))
     };
     Ok(Databases { backend: url("backend")?, auth: url("auth")?, wallet: url("wallet")?, ledger: url("ledger")? })
+}
+
+fn may_pass(error: &database::Error) -> bool {
+    matches!(error, database::Error::Unreachable(reason) if reason.may_pass())
 }
 
 async fn ensure(admin: &Database, name: &str, fresh: bool) -> Result<(), database::Error> {

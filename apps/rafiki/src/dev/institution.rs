@@ -1,4 +1,4 @@
-//! The two institutions of the playground as environments of the reference's variables (localenv sections 3 and 4).
+//! The two institutions of the playground as environments of the reference's variables.
 //!
 //! They go through the same configuration as any other installation.
 
@@ -33,7 +33,7 @@ pub(crate) struct Institution {
     ilp_address: &'static str,
     pub(crate) operator_tenant_id: Uuid,
     key_id: &'static str,
-    /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64 (localenv section 4.5).
+    /// The Ed25519 key of its customers' addresses and of its own, PKCS #8 in base64.
     key: &'static str,
     waits_for_unknown_addresses: bool,
 }
@@ -175,6 +175,7 @@ impl Institution {
             ("OPEN_PAYMENTS_URL", &open_payments_url),
             ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
             ("SIGNATURE_SECRET", ADMIN_SECRET),
+            ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
             ("KEY_FILE", &key_file),
             ("DATABASE_URL", databases.wallet.expose()),
             ("PORT", &ports.wallet.to_string()),

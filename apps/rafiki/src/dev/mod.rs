@@ -1,4 +1,4 @@
-//! `rafiki dev`: two complete, peered institutions in one process (localenv).
+//! `rafiki dev`: two complete, peered institutions in one process.
 //!
 //! Each is put together by the same functions as a single role, from an environment of the reference's variables.
 
@@ -95,19 +95,41 @@ fn other(name: InstitutionName) -> InstitutionName {
     }
 }
 
-/// Removes what these institutions keep; nothing else in the folder is touched.
+/// Removes the files these institutions made; whatever else lies in their folders stays.
 fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
     for institution in chosen.iter().map(|name| by_name(*name)) {
         let folder = institution.folder(data_dir);
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::io(format!("cannot remove {}", folder.display()), error));
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let mut strangers = 0;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if is_own(name) && path.is_file() {
+                let failed = |error| Failure::io(format!("cannot remove {}", path.display()), error);
+                std::fs::remove_file(&path).map_err(failed)?;
+            } else {
+                strangers += 1;
             }
-            _ => {}
+        }
+        if strangers > 0 {
+            eprintln!("  {strangers} files in {} are not the playground's and were left there", folder.display());
         }
     }
     Ok(())
 }
+
+/// Whether a file in an institution's folder was made by the playground.
+fn is_own(name: &str) -> bool {
+    let of_database = |database: &str| {
+        let rest = name.strip_prefix(database);
+        rest.is_some_and(|rest| ["", "-wal", "-shm", "-journal", ".lock"].contains(&rest))
+    };
+    let databases = ["backend.db", "auth.db", "wallet.db", "ledger.db", "wallet-ledger.db", "backend-ledger.db"];
+    name == playground::KEY_FILE || databases.into_iter().any(of_database)
+}
+
+/// Why the addresses below are no links.
+const IDENTIFIERS: &str =
+    "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
 
 /// What a newcomer needs to know.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
@@ -118,7 +140,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
         let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
         urls.row([
             session.name.clone(),
-            plain(&session.open_payments_url),
+            plain(&session.open_payments_url).replacen("https://", "http://", 1),
             plain(&session.admin_url),
             plain(&session.auth_url),
             plain(&session.wallet_url),
@@ -127,7 +149,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
             addresses.row([address.url.as_str(), &address.name, &address.asset_code]);
         }
     }
-    let mut text = format!("\n{}\nWallet addresses\n{}", urls.render(0), addresses.render(2));
+    let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(0), addresses.render(2));
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {
         let folder =
@@ -135,4 +157,25 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
         text.extend(["\nTry:  rafiki pay --from ", &from.url, " --to ", &to.url, " --send 10.00", &folder, "\n\n"]);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starting_over_removes_the_playgrounds_files_and_no_others() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = CLOUD_NINE.folder(data.path());
+        std::fs::create_dir_all(folder.join("notes.db")).unwrap();
+        let own =
+            ["backend.db", "backend.db-wal", "ledger.db", "ledger.db.lock", "wallet-ledger.db", "private-key.pem"];
+        let others = ["my-notes.txt", "backend.db.bak", "backup-of-ledger.db"];
+        for name in own.iter().chain(&others) {
+            std::fs::write(folder.join(name), "x").unwrap();
+        }
+        forget(data.path(), &[InstitutionName::CloudNine, InstitutionName::HappyLife]).unwrap();
+        assert!(own.iter().all(|name| !folder.join(name).exists()));
+        assert!(others.iter().all(|name| folder.join(name).exists()) && folder.join("notes.db").exists());
+    }
 }

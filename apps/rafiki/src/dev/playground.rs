@@ -143,12 +143,29 @@ impl Started {
     }
 }
 
-/// The institution's key as a file, as the reference's variables want it.
+/// Where an institution of the playground keeps its key.
+pub(crate) const KEY_FILE: &str = "private-key.pem";
+
+/// The institution's key as a file, as the reference's variables want it. A file that is there is never replaced.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::create_dir_all(folder).map_err(|e| Failure::io(format!("cannot create {}", folder.display()), e))?;
-    let path = folder.join("private-key.pem");
-    let written = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let path = folder.join(KEY_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(key) if http_signatures::SigningKey::from_text(&key).is_ok() => return Ok(path),
+        Ok(_) => {
+            return Err(Failure::start(
+                institution.name,
+                format!(
+                    "{} holds no private key any more; restore it, or remove the file to have the playground's key again",
+                    path.display()
+                ),
+            ));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Failure::io(format!("cannot read {}", path.display()), error)),
+    }
+    let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     written
         .and_then(|mut file| std::io::Write::write_all(&mut file, institution.key_pem().as_bytes()))
         .map_err(|e| Failure::io(format!("cannot write {}", path.display()), e))?;
@@ -193,4 +210,22 @@ fn session(
         ledger_url: LedgerPlace::of(backend).to_string(),
         wallet_addresses,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::institution::CLOUD_NINE;
+
+    #[test]
+    fn a_key_is_made_once_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = ensure_key(&CLOUD_NINE, folder.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), CLOUD_NINE.key_pem());
+        ensure_key(&CLOUD_NINE, folder.path()).unwrap();
+        std::fs::write(&path, "-----BEGIN PRIVATE KEY-----\ngarbage").unwrap();
+        let refused = ensure_key(&CLOUD_NINE, folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("holds no private key any more"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "-----BEGIN PRIVATE KEY-----\ngarbage");
+    }
 }

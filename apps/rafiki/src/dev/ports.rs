@@ -1,4 +1,4 @@
-//! Which port each listener of the playground has (localenv section 2).
+//! Which port each listener of the playground has.
 //!
 //! The order of a port base is the order of the fields.
 

@@ -8,13 +8,30 @@ use outbound_http::OutboundError;
 pub(crate) enum PayError {
     #[error("{0:?} is neither a wallet address (https://…) nor a payment pointer ($host/path)")]
     NotAnAddress(String),
-    #[error("{text:?} is no amount of {currency} with at most {places} decimal places")]
-    NotAnAmount { text: String, currency: String, places: u8 },
+    #[error("{0} is an incoming payment, not a wallet address; name the wallet address of who is to be paid")]
+    IncomingPayment(String),
+    #[error("payer and payee are the same account ({0}); no money would move. Name another --to")]
+    Oneself(String),
+    #[error("{text:?} is no amount: {reason}")]
+    NotAnAmount { text: String, reason: String },
+    #[error("stopped before anybody was asked to pay; nothing was sent")]
+    Stopped,
+    #[error(
+        "payment {id} goes on without this command; look it up with `rafiki payment {id}{options}` (nothing is found \
+         if it was stopped before the institution took it)"
+    )]
+    GoesOn { id: String, options: String },
+    #[error("there is no outgoing payment {0} at any institution known here")]
+    UnknownPayment(String),
     #[error(
         "no institution known here has the wallet address {0}; start `rafiki dev`, or name its Admin API with \
          --admin-url, --tenant and --secret"
     )]
     UnknownInstitution(String),
+    #[error(
+        "no institution is known here; start `rafiki dev`, or name an Admin API with --admin-url, --tenant and --secret"
+    )]
+    NoInstitution,
     #[error("the payer's institution has no wallet address {0}")]
     UnknownPayer(String),
     #[error("unknown receiver: there is no wallet address {0}")]
@@ -47,12 +64,17 @@ impl PayError {
     /// The exit code of this kind of failure.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NotAnAddress(_) | Self::NotAnAmount { .. } => 2,
-            Self::UnknownPayer(_) | Self::UnknownReceiver(_) | Self::UnknownInstitution(_) => 3,
+            Self::NotAnAddress(_) | Self::IncomingPayment(_) | Self::Oneself(_) | Self::NotAnAmount { .. } => 2,
+            Self::UnknownPayer(_)
+            | Self::UnknownReceiver(_)
+            | Self::UnknownInstitution(_)
+            | Self::UnknownPayment(_)
+            | Self::NoInstitution => 3,
             Self::NotEnough(_) => 4,
             Self::Unreachable { .. } => 5,
             Self::TooSmall { .. } => 6,
-            Self::NotConfirmed => 7,
+            Self::NotConfirmed | Self::Stopped => 7,
+            Self::GoesOn { .. } => 8,
             Self::Refused(_) | Self::Failed { .. } | Self::NoEnd { .. } | Self::Admin(_) | Self::Terminal(_) => 1,
         }
     }
@@ -62,6 +84,12 @@ impl PayError {
         match self {
             Self::NotAnAddress(_) => "not-an-address",
             Self::NotAnAmount { .. } => "not-an-amount",
+            Self::IncomingPayment(_) => "incoming-payment",
+            Self::Oneself(_) => "oneself",
+            Self::Stopped => "stopped",
+            Self::GoesOn { .. } => "goes-on",
+            Self::UnknownPayment(_) => "unknown-payment",
+            Self::NoInstitution => "no-institution",
             Self::UnknownInstitution(_) => "unknown-institution",
             Self::UnknownPayer(_) => "unknown-payer",
             Self::UnknownReceiver(_) => "unknown-receiver",

@@ -3,17 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use admin_client::{AdminClient, Credentials};
+use admin_client::{AdminClient, AdminError, Credentials};
 use admin_signature::Audience;
 use clock::Clock;
+use http::StatusCode;
 use outbound_http::Outbound;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use super::PayError;
 use super::ledger_view::AccountView;
-use crate::cli::PayOptions;
+use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
 
@@ -67,17 +68,35 @@ impl Institution {
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
-        let request = self.admin.signed(&url, json!({"payments": payments}), Audience::LedgerView);
-        match self.http.send(request).await {
+        match self.http.send(self.admin.signed(&url, json!({"payments": payments}), Audience::LedgerView)).await {
             Ok(response) if response.status.is_success() => response.json().unwrap_or_default(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a person who says `name` means it.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.to_lowercase().contains(&name.to_lowercase())
+    }
+
+    /// The Admin API's whole answer to a query.
+    pub(crate) async fn ask(&self, query: &str, variables: &Value) -> Result<Value, PayError> {
+        let unreachable = |reason: String| PayError::Unreachable { institution: self.name.clone(), reason };
+        let request = json!({"query": query, "variables": variables});
+        let request = self.admin.signed(&self.admin_url, request, Audience::Backend);
+        let response = self.http.send(request).await.map_err(|error| unreachable(error.to_string()))?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            return Err(AdminError::Unauthorized.into());
+        }
+        let told =
+            || format!("{} answered {}, not GraphQL; does the URL end in /graphql?", self.admin_url, response.status);
+        response.json().map_err(|_| unreachable(told()))
     }
 }
 
 /// Who can be asked.
 pub(crate) fn known(
-    options: &PayOptions,
+    options: &KnownOptions,
     http: &Outbound,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Institution>, Failure> {

@@ -10,10 +10,11 @@ pub(crate) mod receipt;
 
 use std::io::{BufRead, IsTerminal};
 
+use admin_client::ErrorCode;
 use config::Mode;
 use serde_json::json;
 
-use crate::cli::{PayAmount, PayOptions};
+use crate::cli::{KnownOptions, PayAmount, PayOptions, PaymentOptions};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::roles::ground::Ground;
@@ -43,10 +44,15 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     // Identifiers on this machine are carried over plain http, all others are not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
     let ground = Ground::new(mode, &[])?;
-    let institutions = institutions::known(&options, &ground.http, &ground.clock)?;
+    let institutions = institutions::known(&options.known, &ground.http, &ground.clock)?;
     let payer = Payer::new(institutions, ground.http, ground.clock);
 
-    let offer = payer.offer(Order { from, to, amount: order_amount(options.amount) }).await?;
+    let again = lookup_options(&options.known);
+    let order = Order { from, to, amount: order_amount(options.amount) };
+    let offer = tokio::select! {
+        offer = payer.offer(order) => offer?,
+        () = interrupted() => return Err(PayError::Stopped.into()),
+    };
     if !options.json {
         say(&offer.text());
     }
@@ -54,12 +60,17 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
         return Err(PayError::NotConfirmed.into());
     }
     let bar = (!options.json).then(|| Bar::towards(&offer.quote.receive_amount));
-    let show = |now: &payer::ProgressNow| {
+    let mut show = |now: &payer::ProgressNow| {
         if let Some(bar) = &bar {
             bar.show(now);
         }
     };
-    let sent = payer.send(offer, &mut { show }).await;
+    // The payment is the institution's now, whatever becomes of this command.
+    let goes_on = PayError::GoesOn { id: offer.quote.id.to_string(), options: again };
+    let sent = tokio::select! {
+        sent = payer.send(offer, &mut show) => sent,
+        () = interrupted() => Err(goes_on),
+    };
     if let Some(bar) = &bar {
         bar.finish();
     }
@@ -70,6 +81,45 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
         say(&format!("\n{}", receipt.text()));
     }
     Ok(())
+}
+
+/// Ctrl-C, or a plain kill.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// What a later command needs to find the same institution again, secrets left out.
+fn lookup_options(known: &KnownOptions) -> String {
+    match &known.admin_url {
+        Some(url) => format!(" --admin-url {url}"),
+        None if known.data_dir == std::path::Path::new("./data") => String::new(),
+        None => format!(" --data-dir {}", known.data_dir.display()),
+    }
+}
+
+/// `rafiki payment`: how a payment stands.
+pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
+    telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let ground = Ground::new(Mode::Development, &[])?;
+    for institution in institutions::known(&options.known, &ground.http, &ground.clock)? {
+        let payment = match institution.admin.outgoing_payment(options.id).await {
+            Ok(payment) => payment,
+            Err(error) if error.is(&ErrorCode::NotFound) => continue,
+            Err(error) => return Err(PayError::from(error).into()),
+        };
+        say(&if options.json {
+            format!("{}\n", receipt::state_document(&payment))
+        } else {
+            receipt::state_text(&payment)
+        });
+        return Ok(());
+    }
+    Err(PayError::UnknownPayment(options.id.to_string()).into())
 }
 
 fn order_amount(amount: PayAmount) -> OrderAmount {

@@ -126,6 +126,9 @@ impl Payer {
 
     /// Finds both sides, opens the receiver and has the payment quoted.
     pub(crate) async fn offer(&self, order: Order) -> Result<Offer, PayError> {
+        if order.from == order.to {
+            return Err(PayError::Oneself(order.from.to_string()));
+        }
         let admin = &of_payer(&self.institutions, &order.from)?.admin;
         let payer = admin.wallet_address_by_url(order.from.as_str()).await?;
         let payer = payer.ok_or_else(|| PayError::UnknownPayer(order.from.to_string()))?;
@@ -349,15 +352,38 @@ fn asset(code: &str, scale: u8) -> Result<Asset, PayError> {
 }
 
 fn amount(text: &str, asset: &Asset) -> Result<Amount, PayError> {
-    let value = asset.parse_decimal(text).ok_or_else(|| PayError::NotAnAmount {
-        text: text.to_owned(),
-        currency: asset.code.to_string(),
-        places: asset.scale,
-    })?;
+    let value = read_amount(text, asset).map_err(|reason| PayError::NotAnAmount { text: text.to_owned(), reason })?;
     if value == 0 {
         return Err(PayError::TooSmall { minimum: None });
     }
     Ok(Amount::new(value, asset))
+}
+
+/// The number of smallest units a person means, or what is wrong with how it is written.
+fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
+    let currency = asset.code.to_string();
+    let text = text.trim();
+    // The currency may be written too, if it is the right one.
+    let number = text.strip_suffix(&currency).or_else(|| text.strip_prefix(&currency)).unwrap_or(text).trim();
+    if let Some(value) = asset.parse_decimal(number) {
+        return Ok(value);
+    }
+
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    if number.starts_with('-') {
+        return Err("money is sent, never fetched; write a number above 0".to_owned());
+    }
+    if number.chars().any(char::is_alphabetic) {
+        return Err(format!("this side of the payment is in {currency}; write the number alone"));
+    }
+    if !plain(whole) || !plain(part) {
+        return Err(format!("write it as 10 or 10.50, in {currency}"));
+    }
+    if part.len() > usize::from(asset.scale) {
+        return Err(format!("{currency} has at most {} decimal places here", asset.scale));
+    }
+    Err(format!("the most that can be paid at once is {}", Amount::new(u64::MAX, asset)))
 }
 
 fn same_institution(a: &Url, b: &Url) -> bool {
@@ -377,7 +403,18 @@ mod tests {
     fn amounts_must_fit_their_currency_and_be_more_than_nothing() {
         let usd = Asset::new("USD", 2).unwrap();
         assert_eq!(amount("10.00", &usd).unwrap().value, 1_000);
-        assert!(matches!(amount("10.001", &usd), Err(PayError::NotAnAmount { .. })));
+        assert_eq!(amount("10 USD", &usd).unwrap().value, 1_000);
+        for (text, told) in [
+            ("10.001", "USD has at most 2 decimal places here"),
+            ("-5", "write a number above 0"),
+            ("10 EUR", "this side of the payment is in USD"),
+            ("ten", "this side of the payment is in USD"),
+            ("10,50", "write it as 10 or 10.50"),
+            ("99999999999999999999", "the most that can be paid at once is 184467440737095516.15 USD"),
+        ] {
+            let refused = amount(text, &usd).unwrap_err();
+            assert!(matches!(refused, PayError::NotAnAmount { .. }) && refused.to_string().contains(told), "{refused}");
+        }
         assert!(matches!(amount("0", &usd), Err(PayError::TooSmall { .. })));
     }
 

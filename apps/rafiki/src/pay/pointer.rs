@@ -17,9 +17,12 @@ pub(crate) fn wallet_address(text: &str) -> Result<Url, PayError> {
     if url.scheme() != "https" || url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
         return Err(unusable());
     }
-    if url.path() == "/" {
-        url.set_path("/.well-known/pay");
+    if url.path().contains("/incoming-payments/") {
+        return Err(PayError::IncomingPayment(text.to_owned()));
     }
+    // A slash at the end is the same address to a person.
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(if path.is_empty() { "/.well-known/pay" } else { &path });
     Ok(url)
 }
 
@@ -33,6 +36,7 @@ mod tests {
         assert_eq!(read("$localhost:4000/accounts/pfry"), "https://localhost:4000/accounts/pfry");
         assert_eq!(read("http://localhost:4000/accounts/pfry"), "https://localhost:4000/accounts/pfry");
         assert_eq!(read("$wallet.example"), "https://wallet.example/.well-known/pay");
+        assert_eq!(read("https://localhost:4000/accounts/pfry/"), "https://localhost:4000/accounts/pfry");
     }
 
     #[test]

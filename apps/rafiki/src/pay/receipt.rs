@@ -1,10 +1,11 @@
 //! Quotes and receipts as people and scripts read them.
 
-use admin_client::{Amount, IncomingPaymentState, OutgoingPaymentState};
+use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::ledger_view::balances;
-use super::payer::{Offer, Receipt};
+use super::payer::{Kind, Offer, OrderAmount, Receipt};
 use crate::output::Table;
 
 /// A receipt as JSON.
@@ -19,6 +20,8 @@ pub(crate) struct ReceiptDocument {
     fee: Amount,
     receive_amount: Amount,
     sent_amount: Amount,
+    paid_amount: Amount,
+    returned_amount: Amount,
     delivered_amount: Amount,
     packets: usize,
     millis: u64,
@@ -55,6 +58,47 @@ struct ConservationDocument {
     holds: bool,
 }
 
+/// A payment of fewer units of the payer's currency than this is rounded noticeably.
+const COARSE: u64 = 10;
+/// What a settlement account is, for who reads the table.
+const SETTLEMENT: &str =
+    "  A settlement account stands for the world outside: what came in from there counts below zero.\n";
+
+/// What a payment comes to for who pays, as the wallets here settle it: the fee is kept, the rest is given back.
+struct Payer {
+    reserved: Amount,
+    given_back: Amount,
+    paid: Amount,
+    fee: Amount,
+}
+
+/// How a payment stands, as a script reads it.
+pub(crate) fn state_document(payment: &OutgoingPayment) -> Value {
+    json!({
+        "id": payment.id,
+        "state": payment.state,
+        "error": payment.error,
+        "debitAmount": payment.debit_amount,
+        "sentAmount": payment.sent_amount,
+        "receiveAmount": payment.receive_amount,
+        "receiver": payment.receiver,
+    })
+}
+
+/// How a payment stands, as a person reads it.
+pub(crate) fn state_text(payment: &OutgoingPayment) -> String {
+    let mut table = Table::new();
+    table.row(["Outgoing payment", &format!("{} {}", payment.id, word(&payment.state))]);
+    table.row(["Receiver", &payment.receiver]);
+    table.row(["Reserved", &payment.debit_amount.to_string()]);
+    table.row(["Sent so far", &payment.sent_amount.to_string()]);
+    table.row(["To arrive", &payment.receive_amount.to_string()]);
+    if let Some(error) = &payment.error {
+        table.row(["Reason", error]);
+    }
+    table.render(0)
+}
+
 impl Receipt {
     /// Whether in every ledger seen as much was debited as credited. Not if no ledger was seen.
     pub(crate) fn conserves(&self) -> bool {
@@ -82,6 +126,8 @@ impl Receipt {
             fee: self.offer.fee.clone(),
             receive_amount: self.payment.receive_amount.clone(),
             sent_amount: self.sent.clone(),
+            paid_amount: self.payer().paid,
+            returned_amount: self.payer().given_back,
             delivered_amount: self.delivered.clone(),
             packets: self.packets,
             millis: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -96,8 +142,13 @@ impl Receipt {
         let mut facts = Table::new();
         facts.row(["Outgoing payment", &format!("{} {}", self.payment.id, word(&self.payment.state))]);
         facts.row(["Incoming payment", &format!("{} {}", self.offer.receiver.id, word(&self.incoming_state))]);
+        let Payer { reserved, given_back, paid, fee } = self.payer();
+        facts.row(["Reserved", &reserved.to_string()]);
+        facts.row(["- given back", &given_back.to_string()]);
+        facts.row(["= paid", &paid.to_string()]);
+        facts.row(["- fee", &fee.to_string()]);
+        facts.row(["= sent", &format!("{}, {}", self.sent, self.way())]);
         facts.row(["Delivered", &self.delivered.to_string()]);
-        facts.row(["Sent", &format!("{} in {}", self.sent, packets(self.packets))]);
         facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
         let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
         if self.moved.is_empty() {
@@ -108,7 +159,28 @@ impl Receipt {
         text.push_str(&self.accounts_table());
         let verdict = if self.conserves() { "zero in every ledger, nothing was made or lost" } else { "NOT ZERO" };
         text.extend(["  Sum: ", verdict, "\n"]);
+        if self.moved.iter().any(|one| one.account.name.starts_with("settlement")) {
+            text.push_str(SETTLEMENT);
+        }
         text
+    }
+
+    /// What the payer's side comes to, line by line.
+    fn payer(&self) -> Payer {
+        let of = |value: u64| Amount { value, ..self.payment.debit_amount.clone() };
+        let reserved = self.payment.debit_amount.value;
+        let fee = self.offer.fee.value.min(reserved.saturating_sub(self.sent.value));
+        let paid = self.sent.value.saturating_add(fee);
+        Payer { reserved: of(reserved), given_back: of(reserved.saturating_sub(paid)), paid: of(paid), fee: of(fee) }
+    }
+
+    /// How the money went, in words.
+    fn way(&self) -> String {
+        match (self.offer.kind, self.packets) {
+            (Kind::Local, _) => "moved within the institution".to_owned(),
+            (_, 1) => "in 1 packet".to_owned(),
+            (_, count) => format!("in {count} packets"),
+        }
     }
 
     fn accounts_table(&self) -> String {
@@ -136,11 +208,28 @@ impl Offer {
         let mut table = Table::new();
         table.row(["You pay", &format!("{} at most, {} of it fee", self.quote.debit_amount, self.fee)]);
         table.row([&format!("{who} gets"), &format!("{} at least", self.quote.receive_amount)]);
-        if let Some(rate) = self.rate() {
-            let (from, to) = (&self.quote.debit_amount.asset_code, &self.quote.receive_amount.asset_code);
-            table.row(["Rate", &format!("1 {from} = {rate} {to}")]);
+        let (from, to) = (&self.quote.debit_amount.asset_code, &self.quote.receive_amount.asset_code);
+        match self.rate() {
+            _ if from == to => {}
+            Some(rate) => {
+                table.row(["Rate", &format!("1 {from} = {rate} {to} at least, the fee not counted")]);
+            }
+            None => {}
+        }
+        if self.is_coarse() {
+            let least = Amount { value: 1, ..self.quote.debit_amount.clone() };
+            table.row([
+                "Note",
+                &format!("{least} is the least that can be sent, so more may arrive than was asked for"),
+            ]);
         }
         format!("Quote\n{}", table.render(2))
+    }
+
+    /// Whether one unit of what is sent may be worth several of what was asked for: then it cannot be exact.
+    fn is_coarse(&self) -> bool {
+        let principal = self.quote.debit_amount.value.saturating_sub(self.fee.value);
+        matches!(self.order.amount, OrderAmount::Receive(_)) && self.kind == Kind::CrossCurrency && principal < COARSE
     }
 
     /// Units received for one unit paid after the fee, to six places, rounded down.
@@ -153,10 +242,6 @@ impl Offer {
         let text = signed(millionths, 6);
         Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
     }
-}
-
-fn packets(count: usize) -> String {
-    if count == 1 { "1 packet".to_owned() } else { format!("{count} packets") }
 }
 
 fn word(state: &impl Serialize) -> String {

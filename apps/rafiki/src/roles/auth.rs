@@ -6,21 +6,30 @@ use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
-use config::Mode;
+use config::{Cleanup, Mode};
 use http_kit::CallerSecret;
 use http_kit::graphql::Introspection;
 use open_payments_client::{PublicResources, RetryPolicy};
 use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 
-use super::cache::{self, limiter, open_cache};
-use super::ground::{Ground, bind, open};
+use super::cache::{self, for_cache, limiter, open_cache};
+use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::service_secret::service_secret;
+use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
-use crate::roles::signatures;
+use crate::places::Place;
+use crate::roles::{signatures, welcome};
+
+/// Where to go on from the authorization server's listener.
+const AUTH_HINTS: &[&str] = &[
+    "GET /discovery tells clients where to ask for grants",
+    "GET /healthz says whether it is well",
+    "How grants are asked for is described at openpayments.dev",
+];
 
 /// The listeners of the role.
 pub(crate) struct AuthListeners {
@@ -54,6 +63,13 @@ pub(crate) async fn run() -> Result<(), Failure> {
         ("introspection", Exposure::Private, &listeners.introspection),
         ("service API", Exposure::Private, &listeners.service),
     ]);
+    tell(&config.notices, &environment);
+    let AuthListeners { auth, admin, interaction, introspection, service } = &listeners;
+    let stores_are_up = async {
+        for_places(&Place::of_auth(&config), Patience::Endless).await?;
+        for_cache(config.redis.as_ref(), Patience::Endless).await
+    };
+    meanwhile(&[auth, admin, interaction, introspection, service], stores_are_up).await?;
     let running = start(&config, listeners, &ground).await?;
     tracing::info!(?ports, "authorization server ready");
     say("ready\n");
@@ -68,10 +84,12 @@ pub(crate) async fn start(
     listeners: AuthListeners,
     ground: &Ground,
 ) -> Result<Running, Failure> {
-    let database = open(&config.database, "the authorization server's database").await?;
+    let database = open(&Place::of_auth(config)).await?;
     let store = AuthStore::new(database.clone());
     let failed = |error: database::Error| Failure::start("the authorization server's database", error);
-    if !config.manual_migrations {
+    if config.manual_migrations {
+        database.require_migrated(&auth_store::MIGRATIONS).await.map_err(failed)?;
+    } else {
         store.migrate().await.map_err(failed)?;
         cache::migrate(&database).await.map_err(failed)?;
     }
@@ -87,17 +105,21 @@ pub(crate) async fn start(
         auth_api::routers(auth.clone(), api_settings(config, cache, limiter));
 
     let mut running = Running::new("auth", serving(&config.listeners));
-    running.serve(listeners.auth, public);
+    let welcome =
+        welcome::page(config.server_url.as_str(), "The authorization server of this institution.", AUTH_HINTS);
+    running.serve(listeners.auth, welcome.merge(public));
     running.serve(listeners.interaction, interaction);
     running.serve(listeners.introspection, introspection);
     running.serve(listeners.service, service);
     running.serve(listeners.admin, admin);
-    running.work(|stop| async move {
-        tokio::select! {
-            () = stop => {}
-            () = auth.run_upkeep() => {}
-        }
-    });
+    if config.cleanup == Cleanup::Here {
+        running.work(|stop| async move {
+            tokio::select! {
+                () = stop => {}
+                () = auth.run_upkeep() => {}
+            }
+        });
+    }
     running.on_close(async move { database.close().await });
     Ok(running)
 }

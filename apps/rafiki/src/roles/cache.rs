@@ -11,6 +11,7 @@ use shared_cache::{
     SharedCache,
 };
 
+use super::waiting::{Patience, Tried, until_done};
 use crate::failure::Failure;
 
 /// How long Redis may take for connecting and for each command.
@@ -38,6 +39,11 @@ pub(crate) async fn open_cache(
         };
         return Ok(SharedCache::Database(DatabaseCache::new(database, clock, DatabaseLimits::default())));
     };
+    connect(redis).await
+}
+
+/// Redis, once it has answered.
+pub(crate) async fn connect(redis: &RedisSettings) -> Result<SharedCache, Failure> {
     let url = redis.url.expose().parse().map_err(|error| Failure::start("REDIS_URL", error))?;
     let pem = |secret: &Secret| secret.expose().as_bytes().to_vec();
     let client = redis.certificate_pem.as_ref().zip(redis.key_pem.as_ref());
@@ -47,6 +53,25 @@ pub(crate) async fn open_cache(
     });
     let settings = shared_cache::RedisSettings { url, tls, time_limit: TIME_LIMIT };
     RedisCache::connect(settings).await.map(SharedCache::Redis).map_err(|error| Failure::start("Redis", error))
+}
+
+/// Waits until the cache answers, if there is one to wait for.
+pub(crate) async fn for_cache(redis: Option<&RedisSettings>, patience: Patience) -> Result<(), Failure> {
+    let Some(redis) = redis else { return Ok(()) };
+    until_done(patience, || async {
+        match connect(redis).await {
+            Ok(_) => Tried::Done(()),
+            Err(failure) if needs_a_person(&failure.to_string()) => Tried::Never(failure),
+            Err(failure) => Tried::NotYet(failure),
+        }
+    })
+    .await
+}
+
+/// Whether a refusal of Redis, or of the way to it, will not pass by itself.
+fn needs_a_person(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["auth", "wrongpass", "noperm", "certificate", "redis_url cannot"].iter().any(|word| reason.contains(word))
 }
 
 /// For what strangers cause and may be lost without harm: Redis where the role has it, else the memory of this process,
@@ -63,7 +88,7 @@ pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache 
 /// Makes the table where the role's database holds it.
 pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> {
     match database.dialect() {
-        Dialect::Postgres => database.migrate(&MIGRATIONS).await,
+        Dialect::Postgres => database.migrate(&MIGRATIONS).await.map(|_| ()),
         Dialect::Sqlite => Ok(()),
     }
 }

@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use config::{DatabaseUrl, Mode};
+use config::{Environment, Mode, Notice, Scope, unknown_names};
 use database::{Database, Options};
 use outbound_http::{Outbound, OutboundConfig, Strangers};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
+use crate::places::Place;
 
 /// Shared by the roles of one process.
 #[derive(Clone)]
@@ -39,10 +40,21 @@ impl Ground {
     }
 }
 
-/// Opens a database with the small caches one process needs.
-pub(crate) async fn open(url: &DatabaseUrl, what: &str) -> Result<Database, Failure> {
-    let opened = Database::connect(url.expose(), &Options::default()).await;
-    opened.map_err(|error| Failure::start(what, format!("{error} ({url})")))
+/// Opens the first of a role's places, its database, after all of them were found to be usable.
+pub(crate) async fn open(places: &[Place]) -> Result<Database, Failure> {
+    for place in places {
+        place.look().await.map_err(|reason| place.failure(&reason))?;
+    }
+    let place = places.first().ok_or_else(|| Failure::start("the database", "the role has none"))?;
+    let opened = Database::connect(place.url.expose(), &Options::default()).await;
+    opened.map_err(|error| place.failure(&error))
+}
+
+/// Says at the start what the operator ought to know of the configuration.
+pub(crate) fn tell(notices: &[Notice], environment: &Environment) {
+    for Notice { name, text } in notices.iter().chain(&unknown_names(environment, Scope::Misspelt)) {
+        tracing::warn!("{name} {text}");
+    }
 }
 
 /// A listener on `port` (0: any free one).

@@ -10,7 +10,9 @@ pub(crate) mod listening;
 pub(crate) mod running;
 mod service_secret;
 mod signatures;
+pub(crate) mod waiting;
 pub(crate) mod wallet;
+mod welcome;
 
 pub(crate) use auth::run as run_auth;
 pub(crate) use backend::run as run_backend;

@@ -11,11 +11,13 @@ use tokio::net::TcpListener;
 use wallet::seed::Seed;
 use wallet::{Ports, Settings, Wallet, WebhookVerification};
 
-use super::ground::{Ground, bind, open};
+use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
+use crate::places::Place;
 
 /// `rafiki wallet`
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -25,7 +27,10 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let ground = Ground::new(config.mode, &[])?;
     let listener = bind("the wallet", Exposure::Private.address(&config.listeners), config.port).await?;
     announce(&[("wallet", Exposure::Private, &listener)]);
-    let (mut running, wallet) = start(&config, seed(&config)?, listener, &ground).await?;
+    let seed = seed(&config)?;
+    tell(&config.notices, &environment);
+    meanwhile(&[&listener], for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
+    let (mut running, wallet) = start(&config, seed, listener, &ground).await?;
     running.work(|stop| async move {
         tokio::select! {
             () = wallet.seed_until_done() => tracing::info!("seeded"),
@@ -40,7 +45,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 }
 
 /// What `SEED_FILE_LOCATION` holds; nothing without one.
-fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
+pub(crate) fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
     let Some(path) = &config.seed_file else { return Ok(Seed::default()) };
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| Failure::io(place.clone(), error))?;
@@ -58,7 +63,7 @@ pub(crate) async fn start(
         let what = what.to_owned();
         move |error: &dyn std::error::Error| Failure::start(what, error)
     };
-    let database = open(&config.database, "the wallet's database").await?;
+    let database = open(&Place::of_wallet(config)).await?;
     Wallet::migrate(&database).await.map_err(|e| failed("the wallet's database")(&e))?;
     let book = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&ground.clock))
         .await
@@ -88,8 +93,13 @@ pub(crate) async fn start(
 
 fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
     Ok(Settings {
+        display_name: config.display_name.clone(),
         open_payments_url: config.open_payments_url.clone(),
         webhooks: WebhookVerification {
+            unsigned: match config.unsigned_webhooks {
+                config::UnsignedWebhooks::Refused => wallet::Unsigned::Refused,
+                config::UnsignedWebhooks::Believed => wallet::Unsigned::Believed,
+            },
             secret: config.webhook_secret.expose().to_owned(),
             version: config.webhook_signature_version,
             tolerance: config.webhook_tolerance,

@@ -171,6 +171,28 @@ impl Institutions {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// `rafiki pay … --yes`, as a person reads it.
+    pub(crate) fn pay_in_words(&self, arguments: &[&str]) -> Run {
+        let mut command = Command::new(BINARY);
+        command.arg("pay").args(arguments).args(["--yes", "--data-dir"]).arg(self.data.path());
+        run(&mut command)
+    }
+
+    /// `rafiki payment <id>`.
+    pub(crate) fn look_up(&self, id: &str) -> Run {
+        run(Command::new(BINARY).args(["payment", id, "--data-dir"]).arg(self.data.path()))
+    }
+
+    /// `rafiki admin …`.
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Run {
+        run(Command::new(BINARY).arg("admin").args(arguments).arg("--data-dir").arg(self.data.path()))
+    }
+
+    /// Tells a side's process something by a signal, for example `-STOP`.
+    pub(crate) fn signal(&self, side: Side, signal: &str) {
+        tell(self.children[side as usize].as_ref().unwrap(), signal);
+    }
+
     /// `rafiki pay … --yes --json`.
     pub(crate) fn pay(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new(BINARY);
@@ -231,6 +253,12 @@ impl Drop for Institutions {
             }
         }
     }
+}
+
+/// Sends a process a signal, for example `-INT`.
+pub(crate) fn tell(child: &Child, signal: &str) {
+    let told = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
 }
 
 /// Waits until the process behind `stdout` says that it is ready; `false` if it does not in time.

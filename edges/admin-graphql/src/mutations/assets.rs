@@ -10,6 +10,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::idempotency::Once;
 use crate::scalars::{UInt8, UInt64};
+use crate::texts::Name;
 use crate::types::asset::{AssetNode, FeeNode, FeeType};
 
 #[derive(InputObject, Serialize)]
@@ -18,7 +19,7 @@ pub(crate) struct CreateAssetInput {
     scale: UInt8,
     withdrawal_threshold: Option<UInt64>,
     liquidity_threshold: Option<UInt64>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     tenant_id: Option<ID>,
 }
 
@@ -27,13 +28,13 @@ pub(crate) struct UpdateAssetInput {
     id: String,
     withdrawal_threshold: Option<UInt64>,
     liquidity_threshold: Option<UInt64>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct DeleteAssetInput {
     id: ID,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject, Serialize)]
@@ -42,7 +43,7 @@ pub(crate) struct SetFeeInput {
     #[graphql(name = "type")]
     kind: FeeType,
     fee: FeeDetails,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject, Serialize)]

@@ -11,6 +11,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::idempotency::Once;
 use crate::scalars::JsonObject;
+use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
 use crate::types::incoming_payment::IncomingPaymentNode;
 
@@ -20,9 +21,9 @@ pub(crate) struct CreateIncomingPaymentInput {
     expires_at: Option<String>,
     metadata: Option<JsonObject>,
     incoming_amount: Option<AmountInput>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     is_card_payment: Option<bool>,
-    sender_wallet_address: Option<String>,
+    sender_wallet_address: Option<UrlText>,
 }
 
 #[derive(InputObject)]
@@ -39,7 +40,7 @@ pub(crate) struct ApproveIncomingPaymentInput {
 #[derive(InputObject)]
 pub(crate) struct CancelIncomingPaymentInput {
     id: ID,
-    cancellation_reason: Option<String>,
+    cancellation_reason: Option<Prose<1000>>,
 }
 
 #[derive(SimpleObject)]
@@ -81,7 +82,7 @@ impl IncomingPaymentMutation {
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 client: None,
                 initiated_by: if by_card { InitiatedBy::Card } else { InitiatedBy::Admin },
-                sender_wallet_address: input.sender_wallet_address.clone(),
+                sender_wallet_address: input.sender_wallet_address.clone().map(UrlText::into_string),
             };
             Ok(call.payments().create_incoming_payment(call.caller.tenant, new).await?)
         };
@@ -126,7 +127,8 @@ impl IncomingPaymentMutation {
     ) -> Result<CancelIncomingPaymentResponse> {
         let call = Call::of(context)?;
         let id = id(&input.id, "unknown payment")?;
-        let cancelled = call.payments().cancel_incoming_payment(call.caller.tenant, id, input.cancellation_reason);
+        let reason = input.cancellation_reason.map(Prose::into_string);
+        let cancelled = call.payments().cancel_incoming_payment(call.caller.tenant, id, reason);
         let payment = cancelled.await.map_err(Refusal::from)?;
         Ok(CancelIncomingPaymentResponse { payment: Some(IncomingPaymentNode(payment)) })
     }

@@ -9,6 +9,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
+use crate::texts::Name;
 use crate::types::wallet_address::WalletAddressNode;
 
 macro_rules! inputs {
@@ -16,7 +17,7 @@ macro_rules! inputs {
         $(#[derive(InputObject, Serialize)]
         pub(crate) struct $name {
             $($field: $kind,)*
-            idempotency_key: String,
+            idempotency_key: Name,
         })*
     };
 }
@@ -147,7 +148,7 @@ impl LiquidityMutation {
                 let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
                 Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
             };
-            let key = Some(input.idempotency_key.as_str());
+            let key = Some(&*input.idempotency_key);
             let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
                 wallet_address: address.id,
                 amount: *amount,

@@ -14,6 +14,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
 use crate::scalars::JsonObject;
+use crate::texts::{Name, Prose, UrlText};
 use crate::types::amount::AmountInput;
 use crate::types::outgoing_payment::{CardPaymentFailureReason, OutgoingPaymentNode};
 
@@ -22,50 +23,50 @@ pub(crate) struct CreateOutgoingPaymentInput {
     wallet_address_id: String,
     quote_id: String,
     metadata: Option<JsonObject>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateOutgoingPaymentFromIncomingPaymentInput {
     wallet_address_id: String,
-    incoming_payment: String,
+    incoming_payment: UrlText,
     debit_amount: Option<AmountInput>,
     metadata: Option<JsonObject>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     card_details: Option<CardDetailsInput>,
 }
 
 #[derive(Clone, InputObject, Serialize)]
 pub(crate) struct CardDetailsInput {
     data: JsonObject,
-    request_id: String,
+    request_id: Name,
     initiated_at: String,
 }
 
 #[derive(InputObject)]
 pub(crate) struct CancelOutgoingPaymentInput {
     id: ID,
-    reason: Option<String>,
+    reason: Option<Prose<1000>>,
     card_payment_failure_reason: Option<CardPaymentFailureReason>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct DepositOutgoingPaymentLiquidityInput {
     outgoing_payment_id: String,
-    idempotency_key: String,
+    idempotency_key: Name,
     data_to_transmit: Option<String>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct DepositEventLiquidityInput {
     event_id: String,
-    idempotency_key: String,
+    idempotency_key: Name,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct WithdrawEventLiquidityInput {
     event_id: String,
-    idempotency_key: String,
+    idempotency_key: Name,
 }
 
 #[derive(SimpleObject)]
@@ -113,7 +114,7 @@ impl OutgoingPaymentMutation {
                 Some(debit) => QuoteRequest::DebitAmount(debit.read()?),
                 None => QuoteRequest::ReceiverRemainder,
             };
-            let receiver = input.incoming_payment.clone();
+            let receiver = input.incoming_payment.clone().into_string();
             let quote = NewQuote { wallet_address_id, receiver, request, client: None };
             let quoted = call.payments().create_quote(call.caller.tenant, quote).await;
             let quote = quoted.map_err(payments::CreateOutgoingPaymentError::Quote)?;
@@ -141,7 +142,8 @@ impl OutgoingPaymentMutation {
         let call = Call::of(context)?;
         let id = id(&input.id, "unknown payment")?;
         let card_failure = input.card_payment_failure_reason.map(Into::into);
-        let cancelled = call.payments().cancel_outgoing_payment(call.caller.tenant, id, input.reason, card_failure);
+        let reason = input.reason.map(Prose::into_string);
+        let cancelled = call.payments().cancel_outgoing_payment(call.caller.tenant, id, reason, card_failure);
         let payment = cancelled.await.map_err(Refusal::from)?;
         Ok(OutgoingPaymentResponse { payment: Some(OutgoingPaymentNode(payment)) })
     }
@@ -233,7 +235,7 @@ impl CardDetailsInput {
     fn read(self) -> Result<CardDetails, Refusal> {
         let refused = |_| Refusal::new("invalid initiatedAt", Code::BadUserInput);
         Ok(CardDetails {
-            request_id: self.request_id,
+            request_id: self.request_id.into_string(),
             data: serde_json::Value::Object(self.data.0),
             initiated_at: self.initiated_at.parse().map_err(refused)?,
         })

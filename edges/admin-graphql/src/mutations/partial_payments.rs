@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::liquidity::id;
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
+use crate::texts::Prose;
 
 /// Longer than any packet waits.
 const DECISION_LIFE: Duration = Duration::from_mins(1);
@@ -27,7 +28,7 @@ pub(crate) struct ConfirmPartialIncomingPaymentInput {
 pub(crate) struct RejectPartialIncomingPaymentInput {
     incoming_payment_id: ID,
     partial_incoming_payment_id: ID,
-    reason: Option<String>,
+    reason: Option<Prose<1000>>,
 }
 
 #[derive(SimpleObject)]

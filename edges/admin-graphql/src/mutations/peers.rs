@@ -10,6 +10,7 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::idempotency::Once;
 use crate::scalars::UInt64;
+use crate::texts::{Name, Token, UrlText};
 use crate::types::peer::PeerNode;
 
 #[derive(InputObject, Serialize)]
@@ -18,10 +19,10 @@ pub(crate) struct CreatePeerInput {
     http: HttpInput,
     asset_id: String,
     static_ilp_address: String,
-    name: Option<String>,
+    name: Option<Name>,
     liquidity_threshold: Option<UInt64>,
     initial_liquidity: Option<UInt64>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
 }
 
@@ -31,9 +32,9 @@ pub(crate) struct UpdatePeerInput {
     max_packet_amount: MaybeUndefined<UInt64>,
     http: Option<HttpInput>,
     static_ilp_address: Option<String>,
-    name: MaybeUndefined<String>,
+    name: MaybeUndefined<Name>,
     liquidity_threshold: MaybeUndefined<UInt64>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
 }
 
@@ -45,19 +46,19 @@ pub(crate) struct HttpInput {
 
 #[derive(Clone, InputObject, Serialize)]
 pub(crate) struct HttpIncomingInput {
-    auth_tokens: Vec<String>,
+    auth_tokens: Vec<Name>,
 }
 
 #[derive(Clone, InputObject, Serialize)]
 pub(crate) struct HttpOutgoingInput {
-    auth_token: String,
-    endpoint: String,
+    auth_token: Token,
+    endpoint: UrlText,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct DeletePeerInput {
     id: ID,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(SimpleObject)]
@@ -90,7 +91,7 @@ impl PeerMutation {
                 outgoing: input.http.outgoing(),
                 incoming_tokens: input.http.incoming_tokens().unwrap_or_default(),
                 max_packet_amount: input.max_packet_amount.map(UInt64::storable).transpose()?,
-                name: input.name.clone(),
+                name: input.name.clone().map(Name::into_string),
                 liquidity_threshold: input.liquidity_threshold.map(UInt64::storable).transpose()?,
                 initial_liquidity: input.initial_liquidity.map(|amount| amount.0),
                 routes: input.routes.clone().unwrap_or_default(),
@@ -113,7 +114,7 @@ impl PeerMutation {
                 outgoing: input.http.as_ref().map(HttpInput::outgoing),
                 incoming_tokens: input.http.as_ref().and_then(HttpInput::incoming_tokens),
                 max_packet_amount: given_amount(&input.max_packet_amount)?,
-                name: input.name.as_opt_ref().map(Option::<&String>::cloned),
+                name: input.name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
                 liquidity_threshold: given_amount(&input.liquidity_threshold)?,
                 routes: input.routes.clone(),
             };
@@ -138,12 +139,13 @@ impl PeerMutation {
 
 impl HttpInput {
     fn outgoing(&self) -> OutgoingHttp {
-        OutgoingHttp { endpoint: self.outgoing.endpoint.clone(), token: Secret::new(self.outgoing.auth_token.clone()) }
+        let HttpOutgoingInput { endpoint, auth_token } = self.outgoing.clone();
+        OutgoingHttp { endpoint: endpoint.into_string(), token: Secret::new(auth_token) }
     }
 
     fn incoming_tokens(&self) -> Option<Vec<Secret>> {
         let incoming = self.incoming.as_ref()?;
-        Some(incoming.auth_tokens.iter().map(Secret::new).collect())
+        Some(incoming.auth_tokens.iter().cloned().map(Secret::new).collect())
     }
 }
 

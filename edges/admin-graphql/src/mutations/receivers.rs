@@ -12,22 +12,23 @@ use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::idempotency::Once;
 use crate::scalars::JsonObject;
+use crate::texts::{Name, UrlText};
 use crate::types::amount::AmountInput;
 use crate::types::quote::QuoteNode;
 use crate::types::receiver::ReceiverNode;
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct CreateReceiverInput {
-    wallet_address_url: String,
+    wallet_address_url: UrlText,
     expires_at: Option<String>,
     incoming_amount: Option<AmountInput>,
     metadata: Option<JsonObject>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject)]
 pub(crate) struct CompleteReceiverInput {
-    incoming_payment_url: String,
+    incoming_payment_url: UrlText,
 }
 
 #[derive(InputObject, Serialize)]
@@ -35,8 +36,8 @@ pub(crate) struct CreateQuoteInput {
     wallet_address_id: String,
     debit_amount: Option<AmountInput>,
     receive_amount: Option<AmountInput>,
-    receiver: String,
-    idempotency_key: Option<String>,
+    receiver: UrlText,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(SimpleObject)]
@@ -67,7 +68,7 @@ impl ReceiverMutation {
         let call = Call::of(context)?;
         let act = async {
             let new = NewReceiver {
-                wallet_address_url: input.wallet_address_url.clone(),
+                wallet_address_url: input.wallet_address_url.clone().into_string(),
                 incoming_amount: input.incoming_amount.clone().map(AmountInput::read).transpose()?,
                 expires_at: expiry(input.expires_at.as_deref())?,
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
@@ -104,7 +105,7 @@ impl ReceiverMutation {
             };
             let new = NewQuote {
                 wallet_address_id: id(&input.wallet_address_id, "unknown wallet address")?,
-                receiver: input.receiver.clone(),
+                receiver: input.receiver.clone().into_string(),
                 request,
                 client: None,
             };

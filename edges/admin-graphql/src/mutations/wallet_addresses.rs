@@ -10,6 +10,7 @@ use super::assets::tenant_id;
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
 use crate::idempotency::Once;
+use crate::texts::Name;
 use crate::types::wallet_address::{
     AdditionalPropertyInput, JwkInput, WalletAddressKeyNode, WalletAddressNode, WalletAddressStatus,
 };
@@ -19,17 +20,17 @@ pub(crate) struct CreateWalletAddressInput {
     tenant_id: Option<ID>,
     asset_id: String,
     address: String,
-    public_name: Option<String>,
-    idempotency_key: Option<String>,
+    public_name: Option<Name>,
+    idempotency_key: Option<Name>,
     additional_properties: Option<Vec<AdditionalPropertyInput>>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct UpdateWalletAddressInput {
     id: ID,
-    public_name: MaybeUndefined<String>,
+    public_name: MaybeUndefined<Name>,
     status: Option<WalletAddressStatus>,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
     additional_properties: Option<Vec<AdditionalPropertyInput>>,
 }
 
@@ -37,13 +38,13 @@ pub(crate) struct UpdateWalletAddressInput {
 pub(crate) struct CreateWalletAddressKeyInput {
     wallet_address_id: String,
     jwk: JwkInput,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(InputObject, Serialize)]
 pub(crate) struct RevokeWalletAddressKeyInput {
     id: String,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<Name>,
 }
 
 #[derive(SimpleObject)]
@@ -82,7 +83,7 @@ impl WalletAddressMutation {
                 tenant: input.tenant_id.as_ref().map(|id| tenant_id(id)).transpose()?,
                 asset_id: input.asset_id.parse().map_err(|_| Refusal::new("unknown asset", Code::BadUserInput))?,
                 address: input.address.clone(),
-                public_name: input.public_name.clone(),
+                public_name: input.public_name.clone().map(Name::into_string),
                 additional_properties: properties(input.additional_properties.as_ref()).unwrap_or_default(),
             };
             Ok(call.administration().create_wallet_address(call.caller, new).await?)
@@ -104,7 +105,7 @@ impl WalletAddressMutation {
         let act = async {
             let id = input.id.parse().map_err(|_| Refusal::new("Unknown wallet address", Code::NotFound))?;
             let change = WalletAddressChange {
-                public_name: input.public_name.as_opt_ref().map(Option::<&String>::cloned),
+                public_name: input.public_name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
                 status: input.status.map(Into::into),
                 additional_properties: properties(input.additional_properties.as_ref()),
             };

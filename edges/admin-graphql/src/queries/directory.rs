@@ -115,7 +115,8 @@ impl DirectoryQuery {
 
     async fn wallet_address_by_url(&self, context: &Context<'_>, url: String) -> Option<Result<WalletAddressNode>> {
         nullable(async {
-            let found = Call::of(context)?.reach().wallet_address_by_url(&url.to_lowercase()).await;
+            let Ok(url) = url.parse() else { return Ok(None) };
+            let found = Call::of(context)?.reach().wallet_address_by_url(&url).await;
             Ok(found.map_err(Refusal::from)?.map(WalletAddressNode))
         })
         .await

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Call;
 use crate::errors::{Refusal, nullable};
 use crate::scalars::UInt64;
+use crate::texts::{Name, Prose};
 use crate::types::asset::AssetNode;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter};
 use crate::types::outgoing_payment::OutgoingPaymentConnection;
@@ -187,14 +188,18 @@ impl From<model::AdditionalProperty> for AdditionalProperty {
 
 #[derive(Clone, Debug, InputObject, Serialize)]
 pub(crate) struct AdditionalPropertyInput {
-    key: String,
-    value: String,
+    key: Name,
+    value: Prose<2048>,
     visible_in_open_payments: bool,
 }
 
 impl From<AdditionalPropertyInput> for model::AdditionalProperty {
     fn from(input: AdditionalPropertyInput) -> Self {
-        Self { key: input.key, value: input.value, visible_in_open_payments: input.visible_in_open_payments }
+        Self {
+            key: input.key.into(),
+            value: input.value.into(),
+            visible_in_open_payments: input.visible_in_open_payments,
+        }
     }
 }
 

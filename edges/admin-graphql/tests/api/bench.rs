@@ -148,7 +148,10 @@ fn api(
 ) -> Router {
     let cache = SharedCache::Database(DatabaseCache::new(database, Arc::clone(time), DatabaseLimits::default()));
     let url: Url = "https://bank.example".parse().unwrap();
-    let settings = AdministrationSettings { open_payments_url: url.clone() };
+    let settings = AdministrationSettings {
+        open_payments_url: url.clone(),
+        own_wallet_address: url.join("/.well-known/pay").unwrap(),
+    };
     let administration =
         Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(time), Arc::clone(&entropy), settings);
     let payments = payments(store, ledger, cache.clone(), time, &entropy, url);

@@ -138,14 +138,14 @@ on_each_database! {
         let input = json!({ "assetId": usd, "address": "Ann", "publicName": "Ann" });
         let refused = bench.refused(TENANT, CREATE_ADDRESS, input.clone()).await;
         assert_eq!(refused, ("Setting for wallet address has not been found.".into(), "NOT_FOUND".into()));
-        let setting = json!({ "settings": [{ "key": "WALLET_ADDRESS_URL", "value": "https://bank.example/w" }] });
+        let setting = json!({ "settings": [{ "key": "WALLET_ADDRESS_URL", "value": "https://tenant.example/w" }] });
         bench.mutate(TENANT, PUT_SETTINGS, setting).await;
         let made = bench.mutate(TENANT, CREATE_ADDRESS, input).await;
         let address = &made["walletAddress"];
-        assert_eq!(address["address"], "https://bank.example/w/ann");
+        assert_eq!(address["address"], "https://tenant.example/w/ann");
         assert_eq!((&address["status"], &address["liquidity"]), (&json!("ACTIVE"), &Value::Null));
         let key = "createWalletAddressKey: CreateWalletAddressKeyInput { walletAddressKey { jwk { kid alg } revoked } }";
-        let jwk = json!({ "kid": "k1", "x": "AAAA", "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519" });
+        let jwk = json!({ "kid": "k1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519" });
         let input = json!({ "walletAddressId": address["id"], "jwk": jwk });
         let made_key = bench.mutate(TENANT, key, input.clone()).await;
         assert_eq!(made_key["walletAddressKey"]["jwk"], json!({ "kid": "k1", "alg": "EdDSA" }));
@@ -156,7 +156,7 @@ on_each_database! {
         let changed = bench.mutate(TENANT, update, change).await;
         let expected = json!({ "status": "INACTIVE", "publicName": null, "additionalProperties": [{ "key": "a", "value": "b" }] });
         assert_eq!(changed["walletAddress"], expected);
-        let by_url = bench.run(TENANT, "{ walletAddressByUrl(url: \"https://BANK.example/w/ann\") { id } }", json!({})).await;
+        let by_url = bench.run(TENANT, "{ walletAddressByUrl(url: \"https://TENANT.example/w/ann\") { id } }", json!({})).await;
         assert_eq!(by_url["data"]["walletAddressByUrl"]["id"], address["id"]);
     }
 

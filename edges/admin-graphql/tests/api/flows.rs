@@ -15,7 +15,7 @@ async fn wallet_address(bench: &Bench, asset: &Value, name: &str) -> Value {
 async fn wallet_address_of_tenant(bench: &Bench) -> Value {
     let put = "createTenantSettings: CreateTenantSettingsInput { settings { key } }";
     let setting = json!({ "settings": [
-        { "key": "WALLET_ADDRESS_URL", "value": "https://bank.example/tenant" },
+        { "key": "WALLET_ADDRESS_URL", "value": "https://tenant.example" },
         { "key": "ILP_ADDRESS", "value": "test.bank.tenant" },
     ] });
     bench.mutate(TENANT, put, setting).await;

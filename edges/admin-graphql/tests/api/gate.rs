@@ -53,11 +53,16 @@ fn what_is_not_signed_rightly_is_not_answered() {
         for missing in ["signature", "tenant-id"] {
             let mut request = request(TENANT, &good, &whoami());
             request.headers_mut().remove(missing);
-            assert_eq!(bench.send(request).await, unauthorized, "{missing}");
+            let (status, answer) = bench.send(request).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{missing}");
+            assert!(answer.starts_with(&format!("Unauthorized: the header {missing} is missing")), "{answer}");
+            for told in ["tenant-id:", "signature: t=", "docs/admin-api.md"] {
+                assert!(answer.contains(told), "{told} is not told: {answer}");
+            }
         }
         let mut nonsense = request(TENANT, &good, &whoami());
         nonsense.headers_mut().insert("tenant-id", "nobody".parse().unwrap());
-        assert_eq!(bench.send(nonsense).await, unauthorized);
+        assert_eq!(bench.send(nonsense).await.0, StatusCode::UNAUTHORIZED);
         assert_eq!(bench.send(request(TENANT, &good, &whoami())).await.0, StatusCode::OK, "it was good all the time");
     });
 }

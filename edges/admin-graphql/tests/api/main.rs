@@ -6,4 +6,5 @@ mod bench;
 mod directory;
 mod flows;
 mod gate;
+mod hostile;
 mod schema;

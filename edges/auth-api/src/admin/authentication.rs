@@ -46,10 +46,10 @@ pub(crate) async fn authenticate(
 }
 
 /// The value of a header that is sent once.
-fn sole<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Unauthenticated> {
+fn sole<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Unauthenticated> {
     let mut values = headers.get_all(name).iter();
     match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
         (Some(text), None) => Ok(text),
-        _ => Err(Unauthenticated::Unauthorized),
+        _ => Err(Unauthenticated::Header(name)),
     }
 }

@@ -6,10 +6,10 @@ use http_kit::graphql;
 
 use super::authentication::authenticate;
 use crate::Api;
-use crate::signed::Message;
+use crate::signed::UncheckedMessage;
 
 /// `POST /graphql`
-pub(crate) async fn execute(State(api): State<Api>, message: Message) -> Response {
+pub(crate) async fn execute(State(api): State<Api>, UncheckedMessage(message): UncheckedMessage) -> Response {
     let Some(body) = graphql::json(&message.body) else { return graphql::no_json() };
     match authenticate(&api.auth, &api.admin, &message.headers, &body).await {
         Ok(scope) => api.endpoint.answer(&message.headers, body, scope).await,

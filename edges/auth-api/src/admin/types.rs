@@ -189,7 +189,7 @@ impl GrantFilter {
     /// The filter of the service, with owners in their normal form.
     pub(crate) fn into_filter(self) -> auth::GrantFilter {
         let identifier = self.identifier.unwrap_or_default().r#in.unwrap_or_default();
-        let normal = |text: String| text.parse::<gnap::ResourceUrl>().map_or(text, String::from);
+        let normal = |text: String| text.parse::<gnap::WalletAddressUrl>().map_or(text, String::from);
         let (state, reason) = (self.state.unwrap_or_default(), self.finalization_reason.unwrap_or_default());
         auth::GrantFilter {
             identifiers: identifier.into_iter().map(normal).collect(),
@@ -241,7 +241,7 @@ impl Grant {
             State::Revoked => (GrantState::Finalized, Some(GrantFinalization::Revoked)),
         };
         let concerns = |item: &AccessItem| {
-            let owner = item.identifier().map(gnap::ResourceUrl::as_str);
+            let owner = item.identifier().map(gnap::WalletAddressUrl::as_str);
             owners.is_empty() || owners.iter().any(|wanted| Some(wanted.as_str()) == owner)
         };
         let access = grant.access.iter().enumerate().filter(|(_, item)| concerns(item));

@@ -12,7 +12,7 @@ use auth_store::AuthStore;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
-use gnap::ResourceUrl;
+use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
@@ -35,7 +35,7 @@ struct Published(BTreeMap<String, Jwk>);
 
 #[async_trait]
 impl ClientDirectory for Published {
-    async fn key(&self, client: &ResourceUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
+    async fn key(&self, client: &WebUrl, key_id: &str) -> Result<Jwk, NoSuchClient> {
         if client.as_str() == ROTATED {
             return Ok(Jwk::new(key_id, SigningKey::from_seed(&[9; 32]).public_key().unwrap()).unwrap());
         }
@@ -43,12 +43,12 @@ impl ClientDirectory for Published {
         found.cloned().ok_or_else(|| NoSuchClient { reason: "not published".to_owned() })
     }
 
-    async fn key_after(&self, client: &ResourceUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
+    async fn key_after(&self, client: &WebUrl, key_id: &str, failed: &Jwk) -> Option<Jwk> {
         let known = self.0.get(client.as_str()).filter(|key| key.kid() == key_id);
         known.filter(|key| *key != failed).cloned()
     }
 
-    async fn public_name(&self, client: &ResourceUrl) -> Result<Option<String>, NoSuchClient> {
+    async fn public_name(&self, client: &WebUrl) -> Result<Option<String>, NoSuchClient> {
         Ok((client.as_str() == CLIENT).then(|| "Alice & Co. +ü".to_owned()))
     }
 }
@@ -166,13 +166,29 @@ impl Server {
         body: Option<&Value>,
     ) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
+        self.text_signed_by(signer, method, path, token, &body).await
+    }
+
+    /// A signed request with this body, be it JSON or not.
+    pub(crate) async fn signed_text(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+        self.text_signed_by(&self.client, method, path, token, body).await
+    }
+
+    async fn text_signed_by(
+        &self,
+        signer: &Signer,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Answer {
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             headers.insert("authorization", HeaderValue::try_from(format!("GNAP {token}")).unwrap());
         }
         let url = format!("http://auth.example{path}");
         signer.sign(method, &url, &mut headers, body.as_bytes(), self.clock.now()).unwrap();
-        call(&self.routers.auth, method, path, headers, body).await
+        call(&self.routers.auth, method, path, headers, body.to_owned()).await
     }
 
     pub(crate) async fn request(&self, body: &Value) -> Answer {
@@ -215,6 +231,15 @@ impl Server {
             Some(errors) => Err(errors[0]["extensions"]["code"].as_str().unwrap().to_owned()),
             None => Ok(answer["data"].take()),
         }
+    }
+
+    /// A signed question of the operator to the Admin API; status and answer.
+    pub(crate) async fn admin_asks(&self, query: &str, variables: &Value) -> (u16, Value) {
+        self.wait_millis(1);
+        let body = json!({"query": query, "variables": variables});
+        let signed = admin_signature::sign(OPERATOR_SECRET, 1, self.clock.now(), &admin_signature::canonical(&body));
+        let answer = self.admin_raw(OPERATOR, &signed, body.to_string()).await;
+        (answer.status.as_u16(), answer.json())
     }
 
     /// How many grants are kept.

@@ -5,6 +5,7 @@ mod admin;
 mod continuation;
 mod grants;
 mod harness;
+mod hostile;
 mod interaction;
 mod introspection;
 mod refusals;

@@ -1,6 +1,5 @@
 //! What strangers may do, and how often: secrets, browsers, floods, large documents.
 
-use admin_client::signature;
 use auth_api::ServiceCallers;
 use clock::Clock;
 use http::{HeaderMap, HeaderValue};
@@ -158,7 +157,7 @@ on_each_database! {
         let ask = async |query: &str| {
             server.wait_millis(1);
             let body = json!({"query": query});
-            let signed = signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &signature::canonical(&body));
+            let signed = admin_signature::sign(OPERATOR_SECRET, 1, server.clock.now(), &admin_signature::canonical(&body));
             let answer = server.admin_raw(OPERATOR, &signed, body.to_string()).await;
             (answer.status.as_u16(), answer.json())
         };

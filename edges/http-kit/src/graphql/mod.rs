@@ -3,6 +3,7 @@
 //! Who sent a request is found out by the edge, between reading the body and answering it.
 
 mod limits;
+mod outside;
 mod request;
 mod response;
 
@@ -17,6 +18,7 @@ use response::{JSON, error, errors, media_type, respond};
 pub const BODY_MAX: usize = 1 << 20;
 
 const BAD_REQUEST: &str = "BAD_REQUEST";
+const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// Whether the schema may be asked for.
@@ -28,11 +30,19 @@ pub enum Introspection {
     Refused,
 }
 
+/// What somebody who begins needs to know.
+const HOW_TO_SIGN: &str = "Every request carries two headers:\n\
+    \u{20} tenant-id: <the tenant's UUID>\n\
+    \u{20} signature: t=<milliseconds since 1970>, v1=<HMAC-SHA256 of \"<t>.<body as canonical JSON>\", in hex>\n\
+    docs/admin-api.md has the recipe for a shell, JavaScript and Python, and says where the schema is.";
+
 /// Why nobody in particular sent a request. From outside every reason looks the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthenticated {
     /// It is not signed by a tenant, or not for the first time.
     Unauthorized,
+    /// It lacks a header every request has, which is no secret to who sent it.
+    Header(&'static str),
     /// It could not be found out; nothing is wrong with the request.
     Unavailable,
 }
@@ -41,6 +51,10 @@ impl IntoResponse for Unauthenticated {
     fn into_response(self) -> Response {
         match self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
+            Self::Header(name) => {
+                let told = format!("Unauthorized: the header {name} is missing or unreadable.\n\n{HOW_TO_SIGN}\n");
+                (StatusCode::UNAUTHORIZED, told).into_response()
+            }
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response(),
         }
     }
@@ -66,7 +80,11 @@ pub fn no_json() -> Response {
 /// The answer to every method but POST: what is asked in a URL is not signed.
 #[expect(clippy::unused_async, reason = "a handler is asynchronous, whether it waits or not")]
 pub async fn only_post() -> Response {
-    refused(StatusCode::METHOD_NOT_ALLOWED, "The Admin API takes POST requests only.", BAD_REQUEST)
+    refused(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "The Admin API takes POST requests only: GraphQL as JSON, signed. docs/admin-api.md says how.",
+        BAD_REQUEST,
+    )
 }
 
 impl<E: Executor> Endpoint<E> {

@@ -5,7 +5,7 @@ use async_graphql::{Request, Variables};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
-use super::{BAD_REQUEST, Introspection, VALIDATION_FAILED, limits};
+use super::{BAD_REQUEST, BAD_USER_INPUT, Introspection, VALIDATION_FAILED, limits, outside};
 
 /// What is wrong with a request.
 pub(super) struct Malformed {
@@ -28,9 +28,12 @@ pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request,
     let query = query(members.remove("query"))?;
     let variables = variables(members.remove("variables"))?;
     let operation = operation_name(members.remove("operationName"))?;
+    outside::check_variables(&variables).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
+    outside::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     limits::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     let document = parse_query(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     let asks_for_schema = limits::check(&document).map_err(|error| malformed(error, VALIDATION_FAILED))?;
+    outside::check_document(&document).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
     if asks_for_schema && introspection == Introspection::Refused {
         // The library would answer with `null`; clients expect to be told.
         let message = "GraphQL introspection is not allowed, but the query contained __schema or __type.";

@@ -76,7 +76,12 @@ async fn only_the_clients_own_fresh_signature_over_this_request_counts() {
         (create().token().only_signed(&other_name, NOW), unknown),
         (create().token().only_signed(&signer(), old), invalid),
         (create().only_signed(&signer(), NOW).token(), invalid),
-        (create().signed(&world).raw_body(r#"{"walletAddress":"https://wallet.example/accounts/mallory"}"#), invalid),
+        (
+            create()
+                .signed(&world)
+                .raw_body(r#"{"walletAddress":"https://wallet.example/accounts/alice","metadata":{}}"#),
+            invalid,
+        ),
         (create().signed(&world).header("signature-input", r#"sig1=("@method");keyid="key-1""#), invalid),
         (
             create().signed(&world).header("signature-input", "sig1=()"),

@@ -22,6 +22,7 @@ use payments_model::{
     IncomingPayment, IncomingPaymentId, InitiatedBy, OutgoingPayment, OutgoingPaymentId, Quote, QuoteId, TenantId,
 };
 use uuid::Uuid;
+use web_url::WalletAddressUrl;
 
 use crate::world::{ALICE, CLIENT, NOW, RECEIVER, TENANT};
 
@@ -171,12 +172,16 @@ impl Backend for FakeBackend {
         if self.state.lock().unwrap().broken { Err(BackendError("no database".into())) } else { Ok(()) }
     }
 
-    async fn wallet_address(&self, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, BackendError> {
+    async fn wallet_address(
+        &self,
+        url: &WalletAddressUrl,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<WalletAddress>, BackendError> {
         let mut state = self.state.lock().unwrap();
         if state.broken {
             return Err(BackendError("no database".into()));
         }
-        let found = (url == state.alice.address).then(|| state.alice.clone());
+        let found = (url.as_str() == state.alice.address).then(|| state.alice.clone());
         if found.is_none() && lookup != Lookup::Now {
             state.waited += 1;
         }

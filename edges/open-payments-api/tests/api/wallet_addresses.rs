@@ -52,6 +52,24 @@ async fn unknown_and_inactive_addresses_are_not_found_and_told_with_their_url() 
 }
 
 #[tokio::test]
+async fn an_address_is_found_in_every_spelling_and_not_under_a_path_that_is_none() {
+    let world = World::new().await;
+    for path in ["/accounts/%61lice", "/ACCOUNTS/Alice/", "/accounts/x/%2e%2E/alice", "/x/../accounts/alice"] {
+        let answer = world.send(Call::get(path)).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["id"]), (200, &json!(ALICE)), "{path}");
+        let keys = world.send(Call::get(format!("{}/jwks.json", path.trim_end_matches('/')))).await;
+        assert_eq!(keys.status.as_u16(), 200, "{path}");
+    }
+    for path in ["//accounts/alice", "/accounts//alice", "/accounts%2Falice"] {
+        assert_eq!(world.send(Call::get(path)).await.refusal().0, 404, "{path}");
+    }
+    for host in ["WALLET.example", "wallet.example:443", "wallet.example."] {
+        let answer = world.send(Call::get("/accounts/alice").header("host", host)).await;
+        assert_eq!(answer.status.as_u16(), 200, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn browsers_are_sent_to_a_page_without_a_look_up() {
     let world = World::new().await;
     let answer = world.send(Call::get("/accounts/bob").header("accept", "text/html,*/*;q=0.8")).await;

@@ -10,7 +10,7 @@ use clock::{Clock, ManualClock, SystemEntropy, Timestamp};
 use gnap::{AccessType, Action};
 use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use open_payments_api::{OpenPaymentsApi, Settings, WrongGuesses, router};
+use open_payments_api::{Backend, OpenPaymentsApi, Settings, WrongGuesses, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ pub(crate) struct World {
     /// The client's wallet address, whose keys are really served.
     pub(crate) client: String,
     service: Router,
+    build: Box<dyn Fn(Arc<dyn Backend>) -> Router + Send + Sync>,
 }
 
 pub(crate) struct Answer {
@@ -177,22 +178,28 @@ impl World {
         let backend = Arc::new(FakeBackend::default());
         let introspection = IntrospectionClient::new(outbound, url);
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let api = OpenPaymentsApi::new(
-            settings,
-            backend.clone(),
-            introspection,
-            client_keys,
-            clock.clone(),
-            Arc::new(SystemEntropy),
-            cache.clone(),
-        );
         let gate = ShutdownGate::default();
-        let guesses = WrongGuesses { limiter: Limiter::new(cache, clock.clone()), rate: Rate::per_minute("test", 30) };
-        let service = router(api, guesses, gate.clone());
+        let (time, door) = (clock.clone(), gate.clone());
+        let build = move |backend: Arc<dyn Backend>| {
+            let (introspection, keys, cache) = (introspection.clone(), client_keys.clone(), cache.clone());
+            let limiter = Limiter::new(cache.clone(), time.clone());
+            let guesses = WrongGuesses { limiter, rate: Rate::per_minute("test", 30) };
+            let entropy = Arc::new(SystemEntropy);
+            let api =
+                OpenPaymentsApi::new(settings.clone(), backend, introspection, keys, time.clone(), entropy, cache);
+            router(api, guesses, door.clone())
+        };
+        let service = build(backend.clone());
         let client = format!("http://{address}/app");
-        let world = Self { backend, authority, signer: signer(), clock, gate, client, service };
+        let world = Self { backend, authority, signer: signer(), clock, gate, client, service, build: Box::new(build) };
         world.grant(AccessType::IncomingPayment, &[Action::Create]);
         world
+    }
+
+    /// The same over another backend.
+    pub(crate) fn over(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.service = (self.build)(backend);
+        self
     }
 
     /// Lets introspection answer with these actions from now on.
@@ -218,7 +225,10 @@ impl World {
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
-        request.headers_mut().unwrap().extend(call.headers);
+        let headers = request.headers_mut().unwrap();
+        for (name, value) in &call.headers {
+            headers.insert(name, value.clone());
+        }
         let response = self.service.clone().oneshot(request.body(Body::from(call.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -1,7 +1,10 @@
-//! Settings of tenants (multi-tenancy sections 4.3 and 5).
+//! Settings of tenants: which values are acceptable, and whose addresses begin with what.
 
+use outside_text::check_line;
 use payments_model::tenant::{Setting, SettingKey};
+use payments_store::Unit;
 use url::Url;
+use web_url::{URL_LENGTH_MAX, WalletAddressUrl};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
@@ -13,7 +16,7 @@ pub enum PutSettingsError {
     /// A value is not acceptable for its key.
     #[error("Invalid value for one or more tenant settings")]
     Invalid,
-    /// Another tenant has this wallet address URL, or had it.
+    /// Another tenant has this wallet address URL, or had it, or one above or below it.
     #[error("Wallet Address Url already exists")]
     DuplicateWalletAddressUrl,
     /// Something needed did not answer.
@@ -28,27 +31,55 @@ impl Administration {
     pub async fn put_settings(&self, caller: Caller, settings: Vec<Setting>) -> Result<Vec<Setting>, PutSettingsError> {
         let mut kept: Vec<Setting> = Vec::new();
         for setting in settings {
-            if !is_acceptable(&setting) {
-                return Err(PutSettingsError::Invalid);
-            }
+            let setting = acceptable(setting).ok_or(PutSettingsError::Invalid)?;
             kept.retain(|other| other.key != setting.key);
             kept.push(setting);
         }
         let unit = self.store.begin().await?;
+        for setting in kept.iter().filter(|setting| setting.key == SettingKey::WalletAddressUrl) {
+            self.require_free_base(&unit, caller, &setting.value).await?;
+        }
         unit.tenant(caller.tenant).put_settings(caller.tenant, &kept, self.now()).await.map_err(|error| {
             if error.is_unique_violation() { PutSettingsError::DuplicateWalletAddressUrl } else { error.into() }
         })?;
         unit.commit().await?;
         Ok(kept)
     }
+
+    /// Refuses a base that another tenant's addresses begin with, have begun with, or could begin with, in whatever
+    /// spelling. What the operator's begin with is its own to set.
+    async fn require_free_base(&self, unit: &Unit, caller: Caller, base: &str) -> Result<(), PutSettingsError> {
+        let base: WalletAddressUrl = base.parse().map_err(|_| PutSettingsError::Invalid)?;
+        let operators = self.settings.operator_base();
+        let is_operators = operators.is_ok_and(|operators| operators.overlaps(&base));
+        if is_operators && !caller.is_operator {
+            return Err(PutSettingsError::DuplicateWalletAddressUrl);
+        }
+        let others = unit.every_tenant().locked_wallet_address_bases().await?;
+        let taken = others.iter().filter(|(tenant, _)| *tenant != caller.tenant).any(|(_, other)| {
+            // One that cannot be read was stored before this rule; nothing lies below it.
+            other.parse::<WalletAddressUrl>().is_ok_and(|other| other.overlaps(&base))
+        });
+        if taken { Err(PutSettingsError::DuplicateWalletAddressUrl) } else { Ok(()) }
+    }
 }
 
-fn is_acceptable(setting: &Setting) -> bool {
-    let value = setting.value.as_str();
-    let url = |schemes: &[&str]| Url::parse(value).is_ok_and(|url| url.has_host() && schemes.contains(&url.scheme()));
+/// The setting in the form in which it is kept.
+fn acceptable(setting: Setting) -> Option<Setting> {
     match setting.key {
-        SettingKey::ExchangeRatesUrl | SettingKey::WebhookUrl => url(&["http", "https"]),
-        SettingKey::WalletAddressUrl => url(&["https"]),
+        SettingKey::WalletAddressUrl => {
+            let value = String::from(setting.value.parse::<WalletAddressUrl>().ok()?);
+            value.starts_with("https:").then_some(Setting { value, ..setting })
+        }
+        key => is_acceptable(key, &setting.value).then_some(setting),
+    }
+}
+
+fn is_acceptable(key: SettingKey, value: &str) -> bool {
+    let web = || Url::parse(value).is_ok_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+    match key {
+        SettingKey::ExchangeRatesUrl | SettingKey::WebhookUrl => check_line(value, URL_LENGTH_MAX).is_ok() && web(),
+        SettingKey::WalletAddressUrl => value.parse::<WalletAddressUrl>().is_ok(),
         SettingKey::WebhookTimeout => value.parse::<u32>().is_ok_and(|millis| millis > 0),
         SettingKey::WebhookMaxRetry => value.parse::<u16>().is_ok(),
         SettingKey::IlpAddress => ilp_packet::AddressRef::new(value).is_ok(),
@@ -61,7 +92,7 @@ mod tests {
 
     #[test]
     fn values_that_would_break_their_consumer_are_refused() {
-        let acceptable = |key, value: &str| is_acceptable(&Setting { key, value: value.to_owned() });
+        let acceptable = |key, value: &str| acceptable(Setting { key, value: value.to_owned() }).is_some();
         assert!(acceptable(SettingKey::WebhookMaxRetry, "0"));
         assert!(acceptable(SettingKey::WebhookUrl, "http://localhost:4000/webhooks"));
         assert!(acceptable(SettingKey::IlpAddress, "test.bank.tenant"));
@@ -71,7 +102,9 @@ mod tests {
             (SettingKey::WebhookTimeout, "0"),
             (SettingKey::WebhookTimeout, "5e3"),
             (SettingKey::WebhookUrl, "ftp://x.example"),
+            (SettingKey::WebhookUrl, "https://x.example/\n"),
             (SettingKey::WalletAddressUrl, "http://x.example"),
+            (SettingKey::WalletAddressUrl, "https://x.example?a"),
             (SettingKey::IlpAddress, "nowhere"),
         ] {
             assert!(!acceptable(key, value), "{key:?} {value}");

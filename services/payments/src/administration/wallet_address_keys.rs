@@ -1,10 +1,15 @@
-//! Public keys of wallet addresses (admin-graphql section 9.4).
+//! Public keys of wallet addresses: only what a signature can be verified with is published.
 
+use http_signatures::PublicKey;
+use outside_text::{BadText, check_line};
 use payments_model::{WalletAddressId, WalletAddressKey, WalletAddressKeyId};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
 use crate::Unavailable;
+
+/// The longest name of a key, in characters.
+const KEY_ID_LENGTH_MAX: usize = 255;
 
 /// A key to be published.
 #[derive(Clone, Debug)]
@@ -23,6 +28,15 @@ pub enum CreateKeyError {
     /// The caller has no such wallet address.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
+    /// The name is too long, or has control characters.
+    #[error("jwk.kid {0}")]
+    KeyId(#[from] BadText),
+    /// The name says nothing.
+    #[error("jwk.kid must not be blank")]
+    BlankKeyId,
+    /// No key that can verify anything.
+    #[error("jwk.x must be a 32-byte Ed25519 public key in unpadded base64url")]
+    X,
     /// The address has an unrevoked key of this name.
     #[error("Key already exists")]
     Duplicate,
@@ -51,6 +65,15 @@ impl Administration {
         caller: Caller,
         new: NewKey,
     ) -> Result<WalletAddressKey, CreateKeyError> {
+        check_line(&new.kid, KEY_ID_LENGTH_MAX)?;
+        if new.kid.trim().is_empty() {
+            return Err(CreateKeyError::BlankKeyId);
+        }
+        // Padding is tolerated in what others publish, but not published here.
+        let usable = PublicKey::from_base64url(&new.x).is_ok_and(|key| key.to_base64url() == new.x);
+        if !usable {
+            return Err(CreateKeyError::X);
+        }
         let owner = caller.reach(&self.store).wallet_address(new.wallet_address_id).await?;
         let owner = owner.ok_or(CreateKeyError::UnknownWalletAddress)?;
         let key = WalletAddressKey {

@@ -1,53 +1,63 @@
-//! What the URL of a new wallet address may be (multi-tenancy section 7).
+//! What the URL of a new wallet address may be.
 //!
-//! Pure: the tenant's base URL and the input go in, the URL to store comes out.
+//! Pure: the tenant's base URL and the input go in, the URL to store comes out. Whether it is free, is asked elsewhere.
 
 use url::Url;
+use web_url::{InvalidUrl, WalletAddressUrl};
 
 /// The address is not acceptable under the tenant's base URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid url")]
-pub struct InvalidWalletAddressUrl;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidWalletAddressUrl {
+    /// It is no URL, or not one that a wallet address can have.
+    #[error("invalid url: address {0}")]
+    Malformed(#[from] InvalidUrl),
+    /// It is not below the base, or not https, or has no path.
+    #[error("invalid url: address must be a path below {base}")]
+    Elsewhere {
+        /// What the tenant's addresses begin with.
+        base: WalletAddressUrl,
+    },
+    /// One of its names means something else to the listener.
+    #[error("invalid url: {name} is a reserved name")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
+}
 
-/// Paths with these parts belong to the resources of Open Payments.
-const RESERVED: [&str; 3] = ["/incoming-payments", "/outgoing-payments", "/quotes"];
+/// Collections of Open Payments resources. Names that begin like them are reserved too, as in the original.
+const COLLECTIONS: [&str; 3] = ["incoming-payments", "outgoing-payments", "quotes"];
 
-/// The URL of a wallet address: `address` if it is a URL below `base`, or else `base` and `address` joined; in lower
-/// case.
-pub fn resolve(base: &Url, address: &str) -> Result<String, InvalidWalletAddressUrl> {
-    let url = match Url::parse(address) {
-        Ok(url) if url.has_host() => is_below(base, &url).then_some(url).ok_or(InvalidWalletAddressUrl)?,
-        _ => join(base, address)?,
+/// Names that mean something wherever they stand in a path: key sets, DID documents, grants, well-known URIs (RFC 8615).
+const RESERVED: [&str; 4] = ["jwks.json", "did.json", "outgoing-payment-grant", ".well-known"];
+
+/// What the listener answers itself, at the beginning of a path only.
+const RESERVED_FIRST: &str = "healthz";
+
+/// The URL of a wallet address: `address` if it is a URL below `base`, or else `base` and `address` joined.
+pub fn resolve(base: &WalletAddressUrl, address: &str) -> Result<WalletAddressUrl, InvalidWalletAddressUrl> {
+    let absolute = Url::parse(address).is_ok_and(|url| url.has_host());
+    let url: WalletAddressUrl = if absolute {
+        address.parse()?
+    } else {
+        let relative = address.strip_prefix('/').unwrap_or(address);
+        format!("{base}/{relative}").parse()?
     };
-    let path = url.path().to_ascii_lowercase();
-    let acceptable = url.scheme() == "https"
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && path != "/"
-        && !RESERVED.iter().any(|reserved| path.contains(reserved));
-    acceptable.then(|| url.as_str().to_lowercase()).ok_or(InvalidWalletAddressUrl)
-}
-
-/// Same origin, and the path begins with the base's whole segments.
-fn is_below(base: &Url, url: &Url) -> bool {
-    let base_path = base.path().trim_end_matches('/').to_ascii_lowercase();
-    let path = url.path().to_ascii_lowercase();
-    let rest = path.strip_prefix(&base_path);
-    base.origin() == url.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn join(base: &Url, relative: &str) -> Result<Url, InvalidWalletAddressUrl> {
-    let relative = relative.strip_prefix('/').unwrap_or(relative);
-    if relative.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(InvalidWalletAddressUrl);
+    let within = url.below(base).is_some() && url.as_str().starts_with("https:") && !url.path().is_empty();
+    if !within {
+        return Err(InvalidWalletAddressUrl::Elsewhere { base: base.clone() });
     }
-    let path = base.path().trim_end_matches('/');
-    let joined = format!("{}{path}/{relative}", base.origin().ascii_serialization());
-    let url = Url::parse(&joined).map_err(|_| InvalidWalletAddressUrl)?;
-    // `..` could climb out of the base.
-    if is_below(base, &url) { Ok(url) } else { Err(InvalidWalletAddressUrl) }
+    let reserved = (0..).zip(url.names()).find(|(place, name)| is_reserved(*place, name));
+    match reserved {
+        Some((_, name)) => Err(InvalidWalletAddressUrl::Reserved { name }),
+        None => Ok(url),
+    }
+}
+
+fn is_reserved(place: usize, name: &str) -> bool {
+    COLLECTIONS.iter().any(|collection| name.starts_with(collection))
+        || RESERVED.contains(&name)
+        || (place == 0 && name == RESERVED_FIRST)
 }
 
 #[cfg(test)]
@@ -55,19 +65,22 @@ mod tests {
     use super::*;
 
     fn resolved(base: &str, address: &str) -> Option<String> {
-        resolve(&Url::parse(base).unwrap(), address).ok()
+        resolve(&base.parse().unwrap(), address).ok().map(String::from)
     }
 
     #[test]
-    fn what_lies_below_the_base_is_accepted_in_lower_case() {
+    fn what_lies_below_the_base_is_accepted_in_its_one_form() {
         let table = [
             ("https://t1.example", "eve", "https://t1.example/eve"),
-            ("https://t1.example", "/eve", "https://t1.example/eve"),
+            ("https://t1.example", "/eve/", "https://t1.example/eve"),
             ("https://t1.example", "https://t1.example/x/y", "https://t1.example/x/y"),
-            ("https://t1.example", "HTTPS://T1.EXAMPLE/CaSe", "https://t1.example/case"),
+            ("https://t1.example", "HTTPS://T1.EXAMPLE:443/CaSe", "https://t1.example/case"),
+            ("https://T1.example/", "%62ob", "https://t1.example/bob"),
+            ("https://t1.example", "čau", "https://t1.example/%c4%8dau"),
             ("https://h/alice", "https://h/alice/bob", "https://h/alice/bob"),
-            ("https://h/alice/", "", "https://h/alice/"),
+            ("https://h/alice/", "", "https://h/alice"),
             ("https://localhost:3000/", "accounts/Gfranklin", "https://localhost:3000/accounts/gfranklin"),
+            ("https://t1.example", "accounts/healthz", "https://t1.example/accounts/healthz"),
         ];
         for (base, address, url) in table {
             assert_eq!(resolved(base, address).as_deref(), Some(url), "{base} {address}");
@@ -75,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_elsewhere_or_names_a_resource_is_refused() {
+    fn what_lies_elsewhere_or_can_be_read_in_two_ways_is_refused() {
         let table = [
             ("https://t1.example", "https://t1.example.evil.com/x"),
             ("https://t1.example", "https://other/x"),
@@ -83,15 +96,39 @@ mod tests {
             ("https://t1.example", ""),
             ("https://t1.example", "/"),
             ("https://t1.example", "https://t1.example"),
-            ("https://t1.example", "x/quotesabc"),
             ("https://t1.example", "carl?x=1#f"),
             ("https://t1.example", "a b"),
+            ("https://t1.example", "//x"),
+            ("https://t1.example", "a//x"),
+            ("https://t1.example", "a%2Fx"),
+            ("https://t1.example", "a\u{202e}x"),
             ("https://h/alice", "https://h/alicefoo"),
             ("https://h/alice", "../bob"),
             ("https://t1.example", "https://user@t1.example/x"),
         ];
         for (base, address) in table {
             assert_eq!(resolved(base, address), None, "{base} {address}");
+        }
+        assert_eq!(resolved("https://t1.example", &"a".repeat(3000)), None);
+    }
+
+    #[test]
+    fn names_the_listener_answers_itself_are_refused_in_every_spelling() {
+        let table = [
+            "alice/jwks.json",
+            "alice/JWKS%2ejson",
+            "alice/did.json",
+            "healthz",
+            "%68ealthz",
+            ".well-known/pay",
+            "x/incoming-payments",
+            "x/quotesabc",
+            "outgoing-payments/1",
+            "x/outgoing-payment-grant",
+        ];
+        for address in table {
+            let refused = resolve(&"https://t1.example".parse().unwrap(), address);
+            assert!(matches!(refused, Err(InvalidWalletAddressUrl::Reserved { .. })), "{address}");
         }
     }
 }

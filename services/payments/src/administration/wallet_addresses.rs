@@ -1,9 +1,9 @@
-//! Wallet addresses (admin-graphql section 9.4).
+//! Wallet addresses: who may create which.
 
 use payments_model::tenant::SettingKey;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{AssetId, TenantId, WalletAddress, WalletAddressId};
-use url::Url;
+use web_url::WalletAddressUrl;
 
 use super::assets::from_store;
 use super::wallet_address_url::{InvalidWalletAddressUrl, resolve};
@@ -91,13 +91,14 @@ impl Administration {
         let tenant = caller.assign(new.tenant)?;
         let base = self.base_url(caller, tenant).await?.ok_or(CreateWalletAddressError::NoBaseUrl)?;
         let address = resolve(&base, &new.address)?;
+        self.require_nobodys(&address).await?;
         let asset = self.store.tenant(tenant).asset(new.asset_id).await?;
         let asset = asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
         let now = self.now();
         let created = WalletAddress {
             id: WalletAddressId::random(&*self.entropy),
             tenant_id: tenant,
-            address,
+            address: address.into(),
             public_name: new.public_name,
             asset,
             total_events_amount: 0,
@@ -146,13 +147,28 @@ impl Administration {
     }
 
     /// What the tenant's wallet addresses begin with.
-    async fn base_url(&self, caller: Caller, tenant: TenantId) -> Result<Option<Url>, Unavailable> {
+    async fn base_url(&self, caller: Caller, tenant: TenantId) -> Result<Option<WalletAddressUrl>, Unavailable> {
         let setting = self.store.tenant(tenant).setting(tenant, SettingKey::WalletAddressUrl).await?;
         Ok(match setting {
-            Some(setting) => Url::parse(&setting).ok(),
-            None if caller.is_operator => Some(self.settings.open_payments_url.clone()),
+            Some(setting) => setting.parse().ok(),
+            None if caller.is_operator => self.settings.operator_base().ok(),
             None => None,
         })
+    }
+
+    /// Refuses the instance's own identity, and addresses that begin with a tenant's id, as its resource server does.
+    async fn require_nobodys(&self, address: &WalletAddressUrl) -> Result<(), CreateWalletAddressError> {
+        let reserved = |name| Err(InvalidWalletAddressUrl::Reserved { name }.into());
+        if self.settings.is_own_identity(address) {
+            return reserved(address.path().to_owned());
+        }
+        for name in address.names() {
+            let Ok(tenant) = name.parse::<TenantId>() else { continue };
+            if self.store.every_tenant().find_tenant(tenant).await?.is_some() {
+                return reserved(name);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -16,8 +16,8 @@ use url::Url;
 
 use crate::roles::running::Stop;
 
-/// A change of another process may be missed when its connection breaks, so the picture is also painted now and then.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
+/// However little the picture may age, it is not painted more often without a change.
+const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Directory {
     store: Store,
@@ -25,6 +25,9 @@ pub(crate) struct Directory {
     operator: TenantId,
     operator_address: Address,
     operator_rates_url: Option<Url>,
+    /// A change of another process may be missed when its connection breaks, so the picture is also painted now and
+    /// then.
+    look_again: Duration,
 }
 
 impl Directory {
@@ -35,6 +38,7 @@ impl Directory {
             operator: TenantId::from_uuid(config.operator_tenant_id),
             operator_address: config.ilp_address.clone(),
             operator_rates_url: config.payments.exchange_rates_url.clone(),
+            look_again: config.local_cache_lifetime.max(LOOK_AGAIN_MIN),
         }
     }
 
@@ -45,7 +49,7 @@ impl Directory {
             tokio::select! {
                 () = &mut stop => return,
                 () = changes.notified() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(self.look_again) => {}
             }
             if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "the connector's directory is not up to date; it is read again");
@@ -79,7 +83,7 @@ impl Directory {
             .collect())
     }
 
-    /// The operator's address is the instance's, whatever its settings say (multi-tenancy section 6).
+    /// The operator's address is the instance's, whatever its settings say.
     fn address_of(&self, tenant: TenantId, setting: Option<&String>) -> Option<Address> {
         if tenant == self.operator { Some(self.operator_address.clone()) } else { setting?.parse().ok() }
     }

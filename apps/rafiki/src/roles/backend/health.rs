@@ -14,6 +14,7 @@ use clock::Timestamp;
 use ledger_verify::Alarm;
 use serde_json::{Value, json};
 use telemetry::Metrics;
+use url::Url;
 
 /// Alarms shown; the number of all is told beside them.
 const SHOWN: usize = 20;
@@ -35,9 +36,20 @@ pub(crate) enum Watching {
     },
 }
 
+/// Whose health it is.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) name: String,
+    pub(crate) ilp_address: String,
+    pub(crate) connector_url: Url,
+}
+
 /// What is known of the stored ledger. Clones are one state.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LedgerHealth(Arc<Mutex<Known>>);
+#[derive(Clone, Debug)]
+pub(crate) struct LedgerHealth {
+    instance: Arc<Instance>,
+    known: Arc<Mutex<Known>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -49,11 +61,15 @@ struct Known {
 }
 
 impl LedgerHealth {
+    pub(crate) fn of(instance: Instance) -> Self {
+        Self { instance: Arc::new(instance), known: Arc::default() }
+    }
+
     /// A look ended at `now` and found these alarms for the first time. Returns how many are known in all.
     ///
     /// An alarm stays until the process ends: that a fault is not seen again does not mean that it was repaired.
     pub(crate) fn looked(&self, watching: Watching, now: Timestamp, alarms: &[Alarm]) -> u64 {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if watching == Watching::Here {
             known.last_look = Some(now);
         }
@@ -65,7 +81,7 @@ impl LedgerHealth {
     }
 
     fn document(&self) -> (StatusCode, Value) {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (watching, reason) = match &known.watching {
             Watching::Nobody => ("off", None),
             Watching::Here => ("here", None),
@@ -87,7 +103,9 @@ impl LedgerHealth {
             (0, Some(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "alarm"),
         };
-        (status, json!({ "status": word, "ledger": ledger }))
+        let Instance { name, ilp_address, connector_url } = &*self.instance;
+        let instance = json!({ "name": name, "ilpAddress": ilp_address, "connectorUrl": connector_url });
+        (status, json!({ "status": word, "instance": instance, "ledger": ledger }))
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin_graphql::{AdminApiParts, AdminApiSettings};
+use clock::Entropy;
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use http_kit::ShutdownGate;
@@ -33,14 +34,23 @@ use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
 use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
 
-use super::cache::{self, limiter, lossy, open_cache};
-use super::ground::{Ground, bind, open};
+use super::cache::{self, for_cache, limiter, lossy, open_cache};
+use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::service_secret::service_secret;
+use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
-use crate::roles::signatures;
+use crate::places::Place;
+use crate::roles::{signatures, welcome};
+
+/// Where to go on from the Open Payments listener.
+const OPEN_PAYMENTS_HINTS: &[&str] = &[
+    "A wallet address answers GET with its document, for example /accounts/alice",
+    "GET /healthz says whether it is well",
+    "What clients do here is described at openpayments.dev",
+];
 
 /// Telling the waiting requests that there is nothing to wait for any more.
 const GATE_MAX: Duration = Duration::from_secs(1);
@@ -70,8 +80,15 @@ pub(crate) async fn run() -> Result<(), Failure> {
         ("connector", Exposure::Public, &listeners.connector),
         ("Admin API", Exposure::Private, &listeners.admin),
     ]);
+    tell(&config.notices, &environment);
+    let BackendListeners { open_payments, admin, connector } = &listeners;
+    let stores_are_up = async {
+        for_places(&Place::of_backend(&config), Patience::Endless).await?;
+        for_cache(config.redis.as_ref(), Patience::Endless).await
+    };
+    meanwhile(&[open_payments, admin, connector], stores_are_up).await?;
     let running = start(&config, listeners, &ground).await?;
-    tracing::info!(?ports, "backend ready");
+    tracing::info!(instance = config.instance_name, ?ports, "backend ready");
     say("ready\n");
     stop_signal().await;
     running.stop().await;
@@ -84,14 +101,15 @@ pub(crate) async fn start(
     listeners: BackendListeners,
     ground: &Ground,
 ) -> Result<Running, Failure> {
-    let database = open(&config.database, "the backend's database").await?;
+    let database = open(&Place::of_backend(config)).await?;
     let failed = |error: database::Error| Failure::start("the backend's database", error);
-    // Migrations run unless the operator runs them; the job tables belong to the same database.
-    if !config.manual_migrations {
-        database.migrate(&jobs::MIGRATIONS).await.map_err(failed)?;
+    // Migrations run unless the operator runs them.
+    let store = if config.manual_migrations {
+        Store::open_migrated(database.clone()).await.map_err(failed)?
+    } else {
         cache::migrate(&database).await.map_err(failed)?;
-    }
-    let store = Store::open(database.clone()).await.map_err(failed)?;
+        Store::open(database.clone()).await.map_err(failed)?
+    };
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
     let ledger = engine::open(config, ground).await?;
@@ -105,10 +123,7 @@ pub(crate) async fn start(
     );
 
     let metrics = Metrics::new();
-    let stream_secret = config.stream_secret.unwrap_or_else(|| {
-        tracing::warn!("STREAM_SECRET is not set; payments under way will not survive a restart");
-        ground.entropy.bytes::<32>()
-    });
+    let stream_secret = config.stream_secret.unwrap_or_else(|| ground.entropy.bytes::<32>());
     let targets = targets(config, operator);
     let copies = config.webhooks.copies_to_operator.then_some(operator);
     let webhooks = Webhooks::new(&targets, copies, ground.entropy.clone());
@@ -140,7 +155,7 @@ pub(crate) async fn start(
     let directory = directory::Directory::new(store.clone(), connector.clone(), config);
     directory.refresh().await.map_err(failed)?;
 
-    let signer = Arc::new(signer(config, ground)?);
+    let signer = Arc::new(signer(config, &*ground.entropy)?);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
     let client = OpenPaymentsClient::new(public.clone(), config.wallet_addresses.own_url.as_str(), Arc::clone(&signer));
     let payments = metrics.gather(|| {
@@ -163,10 +178,17 @@ pub(crate) async fn start(
         ledger.clone(),
         ground.clock.clone(),
         ground.entropy.clone(),
-        AdministrationSettings { open_payments_url: config.open_payments_url.clone() },
+        AdministrationSettings {
+            open_payments_url: config.open_payments_url.clone(),
+            own_wallet_address: config.wallet_addresses.own_url.clone(),
+        },
     );
 
-    let ledger_health = health::LedgerHealth::default();
+    let ledger_health = health::LedgerHealth::of(health::Instance {
+        name: config.instance_name.clone(),
+        ilp_address: config.ilp_address.to_string(),
+        connector_url: config.ilp_connector_url.clone(),
+    });
     let outbox = ledger_watch::Outbox { store: store.clone(), webhooks: webhooks.clone(), operator };
     let monitor = ledger_watch::Monitor::open(config).await?;
     let watch =
@@ -181,6 +203,7 @@ pub(crate) async fn start(
         entropy: ground.entropy.clone(),
         operator_tenant: operator,
         patience: config.wallet_addresses.lookup_timeout,
+        look_again: config.wallet_addresses.polling_interval,
     };
     let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
@@ -212,7 +235,10 @@ pub(crate) async fn start(
     let view = ledger_view::router(store.clone(), ledger.clone(), last_failure, cache, config, ground);
 
     let mut running = Running::new("backend", serving(&config.listeners));
-    running.serve(listeners.open_payments, open_payments_api::router(open_payments_api, guesses, gate.clone()));
+    let welcome =
+        welcome::page(&config.instance_name, "The Open Payments API of this institution.", OPEN_PAYMENTS_HINTS);
+    let open_payments = open_payments_api::router(open_payments_api, guesses, gate.clone());
+    running.serve(listeners.open_payments, welcome.merge(open_payments));
     running.serve(listeners.admin, admin.merge(view).merge(health::router(metrics.clone(), ledger_health)));
     running.serve(listeners.connector, ilp_api::router(connector.clone()));
     for worker in metrics.gather(|| payments.workers()) {
@@ -279,9 +305,10 @@ fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret
         quote_lifespan: payments.quote_lifespan,
         incoming_payment_expiry_max: payments.incoming_payment_expiry_max,
         outgoing_attempts_max: payments.outgoing_payment_attempts_max,
-        incoming_approval: payments
-            .incoming_approval
-            .map(|approval| IncomingApproval { timeout: approval.timeout, interval: approval.interval }),
+        incoming_approval: payments.incoming_approval.map(|incoming_approval| IncomingApproval {
+            timeout: incoming_approval.timeout,
+            interval: incoming_approval.interval,
+        }),
         at_once: AtOnce::of_workers(workers.outgoing_payments, workers.incoming_payments, workers.wallet_addresses),
         ..defaults
     }
@@ -351,13 +378,13 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: 
     )
 }
 
-fn signer(config: &config::Backend, ground: &Ground) -> Result<Signer, Failure> {
+/// The instance's key as a client of other institutions.
+pub(crate) fn signer(config: &config::Backend, entropy: &dyn Entropy) -> Result<Signer, Failure> {
     let key = if let Some(pem) = &config.private_key_pem {
         SigningKey::from_text(pem.expose())
             .map_err(|error| Failure::start("the backend", format!("PRIVATE_KEY_FILE: {error}")))?
     } else {
-        tracing::warn!("PRIVATE_KEY_FILE is not set; a key for this run only is used");
-        SigningKey::random(&*ground.entropy)
+        SigningKey::random(entropy)
     };
     Signer::new(key, &config.key_id).map_err(|error| Failure::start("the backend", format!("KEY_ID: {error}")))
 }

@@ -1,0 +1,48 @@
+//! Two states of one account that should be the same, told by what differs, in words.
+//!
+//! Amounts are in the smallest unit of the account's asset: a ledger does not know where people put the point.
+
+use ledger::{AccountState, Balances, Posting};
+
+/// What is stored of an account beside what the journal says of it.
+pub(crate) fn account(stored: Option<&AccountState>, journal: Option<&AccountState>) -> String {
+    let (stored, journal) = match (stored, journal) {
+        (None, None) => return "the row cannot be read, and no entry of the journal creates it".to_owned(),
+        (None, Some(_)) => return "the row cannot be read".to_owned(),
+        (Some(_), None) => return "stored, but no entry of the journal creates it".to_owned(),
+        (Some(stored), Some(journal)) => (stored, journal),
+    };
+    let mut told = balances(stored.account.balances(), journal.account.balances());
+    differing(&mut told, "movements", stored.movements.into(), journal.movements.into());
+    differing(&mut told, "as its last entry", stored.last_entry.into(), journal.last_entry.into());
+    if stored.account.created != journal.account.created {
+        told.push("its ledger, kind or flags are not those it was created with".to_owned());
+    }
+    if stored.account.timestamp != journal.account.timestamp {
+        told.push("the time of its creation is another".to_owned());
+    }
+    told.join("; ")
+}
+
+/// Where an entry says it leaves an account, beside where the entries before lead.
+pub(crate) fn posting(entry: Posting, before: Posting) -> String {
+    let mut told = balances(entry.balances, before.balances);
+    differing(&mut told, "as the number of the movement", entry.ordinal.into(), before.ordinal.into());
+    differing(&mut told, "as the entry before", entry.previous.into(), before.previous.into());
+    told.join("; ")
+}
+
+fn balances(stored: Balances, journal: Balances) -> Vec<String> {
+    let mut told = Vec::new();
+    differing(&mut told, "debited", stored.debits_posted, journal.debits_posted);
+    differing(&mut told, "credited", stored.credits_posted, journal.credits_posted);
+    differing(&mut told, "held to be debited", stored.debits_pending, journal.debits_pending);
+    differing(&mut told, "held to be credited", stored.credits_pending, journal.credits_pending);
+    told
+}
+
+fn differing(told: &mut Vec<String>, what: &str, stored: u128, journal: u128) {
+    if stored != journal {
+        told.push(format!("stored {stored} {what}, journal says {journal}"));
+    }
+}

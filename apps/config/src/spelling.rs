@@ -1,0 +1,90 @@
+//! Names of variables that nothing reads, with the nearest one that something does.
+//!
+//! Not a judge of values: the sections are.
+
+use std::collections::BTreeSet;
+
+use crate::reader::Notice;
+use crate::{Auth, Backend, Environment, Wallet};
+
+/// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged, twice.
+const NEAR: usize = 2;
+
+/// Read before and beside the sections.
+const OTHERS: [&str; 2] = ["ENV_FILE", "LOG_LEVEL"];
+
+/// Which names are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that are nearly one of ours.
+    Misspelt,
+    /// These, and every other one that a file of variables names.
+    AllOfTheFile,
+}
+
+/// The names in `environment` that no role reads. Of those of the process only such that are nearly ours.
+pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
+    let sections = [Backend::variables(), Auth::variables(), Wallet::variables()];
+    let mut known: BTreeSet<String> = sections.into_iter().flatten().collect();
+    known.extend(OTHERS.map(str::to_owned));
+    let unknown = environment.names().filter(|(name, _)| !known.contains(*name));
+    unknown
+        .filter_map(|(name, written)| {
+            let nearest = nearest(name, &known);
+            let text = match nearest {
+                Some(nearest) => format!("is no variable of any role; is {nearest} meant?"),
+                None if written && scope == Scope::AllOfTheFile => {
+                    "is no variable of any role; nothing reads it".to_owned()
+                }
+                None => return None,
+            };
+            Some(Notice { name: name.to_owned(), text })
+        })
+        .collect()
+}
+
+fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
+    let distance = |known: &&String| strsim::damerau_levenshtein(&name.to_uppercase(), known);
+    // Short names are near to each other without meaning each other.
+    let near = |known: &&String| distance(known) <= NEAR && known.len() > 3 * NEAR;
+    known.iter().filter(near).min_by_key(distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(names: &[&str]) -> Vec<Notice> {
+        unknown_names(&Environment::of(names.iter().map(|name| (*name, "x"))), Scope::AllOfTheFile)
+    }
+
+    #[test]
+    fn a_misspelt_name_is_told_with_the_one_that_is_meant() {
+        for (misspelt, meant) in [
+            ("ADMIN_API_SECRT", "ADMIN_API_SECRET"),
+            ("OPEN_PAYMENT_URL", "OPEN_PAYMENTS_URL"),
+            ("stream_secret", "STREAM_SECRET"),
+            ("INTROSPECTION_PROT", "INTROSPECTION_PORT"),
+        ] {
+            let told = told(&[misspelt]);
+            assert_eq!(told.len(), 1, "{misspelt}");
+            assert!(told[0].text.contains(meant), "{misspelt}: {}", told[0].text);
+        }
+    }
+
+    #[test]
+    fn known_names_and_those_of_the_system_are_not_told() {
+        assert_eq!(told(&["ADMIN_API_SECRET", "COOKIE_KEY", "SEED_FILE_LOCATION", "PATH", "HOME", "ENV_FILE"]), []);
+    }
+
+    #[test]
+    fn whatever_a_file_names_and_nothing_reads_is_told() {
+        let path = std::env::temp_dir().join(format!("names-{}.env", std::process::id()));
+        std::fs::write(&path, "ENABLE_FEES=true\nADMIN_PORT=3001\n").unwrap();
+        let environment = Environment::of_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let all = unknown_names(&environment, Scope::AllOfTheFile);
+        assert_eq!(all.iter().map(|notice| notice.name.as_str()).collect::<Vec<_>>(), ["ENABLE_FEES"]);
+        assert_eq!(unknown_names(&environment, Scope::Misspelt), []);
+    }
+}

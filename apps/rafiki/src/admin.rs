@@ -1,0 +1,49 @@
+//! `rafiki admin`: one signed request to the Admin API, for whoever wants to look or try.
+//!
+//! Not a client for programs: `docs/admin-api.md` shows how they sign.
+
+use config::Mode;
+use serde_json::Value;
+
+use crate::cli::AdminOptions;
+use crate::failure::Failure;
+use crate::output::say;
+use crate::pay::institutions;
+use crate::pay::{PayError, institutions::Institution};
+use crate::roles::ground::Ground;
+
+pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
+    if options.schema {
+        say(&admin_graphql::sdl());
+        return Ok(());
+    }
+    telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
+    let ground = Ground::new(Mode::Development, &[])?;
+    let known = institutions::known(&options.known, &ground.http, &ground.clock)?;
+    let institution = chosen(&known, &options)?;
+    let variables = match &options.variables {
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            Failure::Check(format!("--variables is no JSON ({error}); write it as '{{\"first\": 10}}'"))
+        })?,
+        None => Value::Object(serde_json::Map::new()),
+    };
+    let answer = institution.ask(&options.query.unwrap_or_default(), &variables).await?;
+    say(&format!("{}\n", serde_json::to_string_pretty(&answer).unwrap_or_default()));
+    match answer.get("errors") {
+        Some(_) => Err(Failure::Check("the Admin API answered with errors".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The institution that is meant: the only one, or the one named.
+fn chosen<'a>(known: &'a [Institution], options: &AdminOptions) -> Result<&'a Institution, Failure> {
+    let named = |institution: &&Institution| options.at.as_ref().is_none_or(|at| institution.is_called(at));
+    match known.iter().filter(named).collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        [] => Err(PayError::NoInstitution.into()),
+        _ => {
+            let names: Vec<&str> = known.iter().map(|institution| institution.name.as_str()).collect();
+            Err(Failure::Check(format!("name one of the institutions with --at: {}", names.join(", "))))
+        }
+    }
+}
