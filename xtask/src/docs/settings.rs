@@ -1,7 +1,7 @@
 //! The chapter of environment variables, made of the source of `apps/config`.
 //!
 //! A meaning is the comment at the field a variable fills; a default, what the reader is given with the name. A variable
-//! that fills no field is read to be told of only.
+//! that fills no field is read to be told of only; one whose comment says nothing is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -59,24 +59,25 @@ pub(super) fn chapter() -> Result<String, String> {
         let text = read(&path)?;
         files.push(text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned());
     }
-    Ok(render(&files))
+    render(&files)
 }
 
-fn render(files: &[String]) -> String {
-    let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
+fn render(files: &[String]) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     for role in ROLES {
+        // A role's own file comes last, so that what it says of a name comes before what others say of the same name.
+        let (own, shared): (Vec<_>, Vec<_>) =
+            files.iter().partition(|text| text.contains(&format!("pub struct {role} {{")));
+        let files: Vec<_> = shared.into_iter().chain(own).collect();
+        let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
         let mut used = BTreeSet::new();
         reach(&format!("{role}::read"), &functions, &mut used);
         let mut variables = BTreeMap::new();
         for name in &used {
             variables_of(&functions[name], &mut variables);
         }
-        // What a role's own file says of a name comes before what others say of the same name.
-        let (own, shared): (Vec<_>, Vec<_>) =
-            files.iter().partition(|text| text.contains(&format!("pub struct {role} {{")));
         let mut meanings = BTreeMap::new();
-        for text in shared.into_iter().chain(own) {
+        for text in files {
             for (name, meaning) in self::meanings(text) {
                 if meaning.certain || !meanings.contains_key(&name) {
                     meanings.insert(name, meaning);
@@ -89,6 +90,9 @@ fn render(files: &[String]) -> String {
         let mut without_effect = Vec::new();
         for (name, absent) in &variables {
             match meanings.get(name) {
+                Some(meaning) if meaning.text.is_empty() => {
+                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
+                }
                 Some(meaning) => drop(writeln!(page, "| `{name}` | {} | {} |", absent.shown(), meaning.text)),
                 None => without_effect.push(format!("`{name}`")),
             }
@@ -97,7 +101,7 @@ fn render(files: &[String]) -> String {
             let _ = write!(page, "\nKnown from the original and without effect here: {}.\n", without_effect.join(", "));
         }
     }
-    page
+    Ok(page)
 }
 
 /// The text of every function by its name, those of an `impl` as `Type::name`.
@@ -165,6 +169,9 @@ fn variables_of(body: &str, found: &mut BTreeMap<String, Absent>) {
         if !is_variable(name) {
             continue;
         }
+        if body.contains(".no_effect(") {
+            found.entry(name.to_owned()).or_default();
+        }
         let Some(call) = body[..at].trim_end().strip_suffix(['(', ',']) else { continue };
         let call = call.strip_suffix("(r").unwrap_or(call);
         let call = call.split("::<").next().filter(|_| call.ends_with('>')).unwrap_or(call);
@@ -211,22 +218,12 @@ fn absent(method: &str, after: &str) -> Option<Absent> {
 fn meanings(source: &str) -> BTreeMap<String, Meaning> {
     let mut found = BTreeMap::new();
     let mut comment = String::new();
-    let mut of = String::new();
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("/// ") {
             comment.push_str(text);
             comment.push(' ');
-            continue;
-        }
-        if line.contains("struct ") || line.contains("enum ") {
-            comment.trim().trim_end_matches('.').clone_into(&mut of);
-        } else if line.starts_with("pub ") && line.contains(':') {
-            let field = line.trim_start_matches("pub ").split(':').next().unwrap_or_default().replace('_', " ");
-            explain(comment.trim(), &field, &of, &mut found);
-        } else {
-            explain(comment.trim(), "", &of, &mut found);
-        }
-        if !line.starts_with("#[") {
+        } else if !line.starts_with("#[") {
+            explain(comment.trim(), &mut found);
             comment.clear();
         }
     }
@@ -235,12 +232,12 @@ fn meanings(source: &str) -> BTreeMap<String, Meaning> {
 
 /// Notes what a comment says of the first variable it names. One that begins with the name is about it; of one that only
 /// mentions it, that is not certain, so it counts as long as there is no other.
-fn explain(comment: &str, field: &str, of: &str, found: &mut BTreeMap<String, Meaning>) {
+fn explain(comment: &str, found: &mut BTreeMap<String, Meaning>) {
     let Some(name) = comment.split('`').skip(1).step_by(2).find(|name| is_variable(name)) else { return };
     let rest = comment.strip_prefix(&format!("`{name}`"));
     let certain = rest.is_some();
     let rest = rest.unwrap_or(comment).trim().trim_start_matches([':', ',', ';', '.']).trim();
-    let text = if rest.is_empty() { format!("{field} ({of})") } else { rest.replace('|', "\\|") };
+    let text = rest.replace('|', "\\|");
     match found.get(name) {
         Some(known) if known.certain || !certain => {}
         _ => drop(found.insert(name.to_owned(), Meaning { text, certain })),
@@ -261,7 +258,7 @@ mod tests {
 pub struct Auth {
     /// `AUTH_PORT`: GNAP.
     pub auth: u16,
-    /// `SAME`.
+    /// `SAME`: Which cookies.
     pub same_site: u8,
     /// The content of `KEY_FILE` (PEM).
     pub key: String,
@@ -282,7 +279,7 @@ fn not_called(r: &mut Reader<'_>) {
     r.text(\"NOBODY\");
 }
 ";
-        let page = render(&[source.to_owned()]);
+        let page = render(&[source.to_owned()]).unwrap();
         let auth = page.split("## rafiki auth").nth(1).unwrap().split("## ").next().unwrap();
         let rows: Vec<_> = auth.lines().filter(|line| line.starts_with("| `")).collect();
         assert_eq!(
@@ -290,9 +287,10 @@ fn not_called(r: &mut Reader<'_>) {
             [
                 "| `AUTH_PORT` | `3006` | GNAP. |",
                 "| `KEY_FILE` | must be set | The content of `KEY_FILE` (PEM). |",
-                "| `SAME` |  | same site (Ports) |"
+                "| `SAME` |  | Which cookies. |"
             ]
         );
         assert!(auth.contains("without effect here: `IDLE_TIME`."), "{auth}");
+        assert!(render(&[source.replace(": GNAP", "")]).unwrap_err().contains("AUTH_PORT"));
     }
 }
