@@ -15,7 +15,7 @@ use database::Database;
 use sea_orm::ConnectionTrait;
 
 pub use cleanup::{Purged, Retention};
-pub use database::Error;
+pub use database::{Error, Locked};
 pub use listing::{FinalizationReason, GrantFilter, GrantPage, Page, Scope, SortOrder, StateName};
 pub use migrations::MIGRATIONS;
 pub use tenants::{TenantChange, TenantData};

@@ -2,7 +2,7 @@
 
 use auth_model::{AccessToken, Grant, GrantId, ManagementId};
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -21,16 +21,17 @@ impl Work {
     }
 
     /// The grant, kept from any other unit of work until this one ends.
-    pub async fn lock_grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
+    pub async fn lock_grant(&self, id: GrantId) -> Result<Option<Locked<'_, Grant>>, Error> {
         let row = grants::Entity::find_by_id(id.as_uuid()).lock_exclusive().one(&self.transaction).await?;
-        row.map(grants::Model::into_grant).transpose()
+        let grant = row.map(grants::Model::into_grant).transpose()?;
+        Ok(grant.map(|grant| Locked::read_under_lock(&self.transaction, id.as_uuid(), grant)))
     }
 
     /// Saves what a transition changed.
-    pub async fn save_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), Error> {
+    pub async fn save_grant(&self, grant: &Locked<'_, Grant>, now: Timestamp) -> Result<(), Error> {
         grants::Entity::update_many()
             .set(grants::change_of(grant, now))
-            .filter(grants::Column::Id.eq(grant.id.as_uuid()))
+            .filter(grants::Column::Id.eq(grant.row()))
             .exec(&self.transaction)
             .await?;
         Ok(())

@@ -5,6 +5,7 @@
 mod connect;
 mod contents;
 mod error;
+mod locked;
 mod migrate;
 mod transaction;
 mod unreachable;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
+pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
 pub use transaction::WriteTransaction;

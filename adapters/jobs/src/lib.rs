@@ -9,7 +9,7 @@ mod queue;
 mod worker;
 
 pub use job::{Job, LeaseError};
-pub use queue::{NewJob, enqueue};
+pub use queue::{NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
 
 use database::{Migrations, Step};

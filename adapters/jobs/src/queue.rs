@@ -1,7 +1,7 @@
 //! Putting jobs into a queue.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Database, Error, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement};
 use serde::Serialize;
 
@@ -59,6 +59,25 @@ pub async fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'
     transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     transaction.wake_on_commit(&topic(job.queue));
     Ok(())
+}
+
+/// Takes a job out of its queue in the caller's transaction: what it waited for will not come. One that is running
+/// right now finds its lease lost, so what it does in a transaction of its own does not happen.
+pub async fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) -> Result<(), Error> {
+    let sql = "DELETE FROM jobs WHERE queue = $1 AND key = $2";
+    let backend = transaction.get_database_backend();
+    let values = [queue.into(), key.to_string().into()];
+    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    Ok(())
+}
+
+/// When a job that waits will run; `None` if there is none, or it is running right now.
+pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT due_at FROM jobs WHERE queue = $1 AND key = $2 AND lease IS NULL";
+    let reader = database.reader();
+    let values = [queue.into(), key.to_string().into()];
+    let row = reader.query_one_raw(Statement::from_sql_and_values(reader.get_database_backend(), sql, values)).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.map(Timestamp::from_millis))
 }
 
 /// The wake-up topic of a queue.

@@ -1,11 +1,11 @@
 //! Assets and their ledger numbers.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::{AssetId, TenantAsset, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, Set, Statement};
+use sea_orm::{QueryOrder, QuerySelect, Set, Statement};
 
 use crate::convert::{Place, instant, stored_instant, stored_optional};
 use crate::paging::Paging;
@@ -76,7 +76,16 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
+    /// The asset with this id, deleted or not; nobody else changes it until this unit ends.
+    ///
+    /// Who makes something count in an asset holds this lock, and so does who deletes the asset.
+    pub async fn locked_asset(&self, id: AssetId) -> Result<Option<Locked<'t, TenantAsset>>, Error> {
+        let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId)).lock_exclusive();
+        let found = select.one(self.connection).await?.map(asset).transpose()?;
+        Ok(found.map(|found| Locked::read_under_lock(self.connection, id.as_uuid(), found)))
+    }
+
     /// Takes the next ledger number. The number is free again if the unit of work is not committed.
     pub async fn take_ledger_number(&self) -> Result<u32, Error> {
         let sql = "UPDATE ledger_numbers SET next = next + 1 WHERE id = 1 RETURNING next - 1";
@@ -96,8 +105,7 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// Stores what may change of an asset: thresholds and deletion.
-    pub async fn update_asset(&self, asset: &TenantAsset) -> Result<(), Error> {
-        self.must_reach(asset.tenant_id)?;
+    pub async fn update_asset(&self, asset: &Locked<'_, TenantAsset>) -> Result<(), Error> {
         let changed = ActiveModel {
             withdrawal_threshold: Set(stored_optional("the withdrawal threshold", asset.withdrawal_threshold)?),
             liquidity_threshold: Set(stored_optional("the liquidity threshold", asset.liquidity_threshold)?),
@@ -106,9 +114,9 @@ impl Scope<'_, WriteTransaction> {
             ..Default::default()
         };
         let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(asset.id.as_uuid())).exec(self.connection).await?;
+        let done = update.filter(Column::Id.eq(asset.row())).exec(self.connection).await?;
         self.directory_changed();
-        must_be_one(done.rows_affected, "assets", asset.id)
+        must_be_one(done.rows_affected, "assets", asset.row())
     }
 }
 

@@ -1,29 +1,45 @@
 //! What was spent of the grants that payments are made under.
 //!
-//! One row of totals per grant and per period of it, changed under the grant's lock, and a journal of what each
-//! payment reserved and really spent.
+//! One row for each grant, period, side and asset, changed under the grant's lock, and a journal of what each payment
+//! reserved and really spent. Amounts of different assets are never added.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
 use money::{Asset, AssetAmount};
 use payments_model::grant_limits::Spent;
 use payments_model::repeating_interval::Period;
-use payments_model::{OutgoingPaymentId, TenantId};
+use payments_model::{OutgoingPaymentId, Quote, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QuerySelect, Set};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, stored_amount};
 use crate::rows::{
-    outgoing_payment_grant as grant_row, outgoing_payment_grant_spending as spending_row,
-    outgoing_payment_grant_total as total_row,
+    asset as asset_row, outgoing_payment_grant as grant_row, outgoing_payment_grant_spending as spending_row,
+    outgoing_payment_grant_spent as spent_row, quote as quote_row,
 };
 use crate::scope::Scope;
 
-/// The start of the one total that is of the grant's whole life.
+/// The start of the one period that is the grant's whole life.
 const WHOLE_LIFE: i64 = -1;
 
-/// What was spent of a grant in a period, or in its life.
+/// In which assets a payment is debited and received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentAssets {
+    /// The payer's.
+    pub debit: Asset,
+    /// The receiver's.
+    pub receive: Asset,
+}
+
+impl SpentAssets {
+    /// Those of a payment made of `quote`.
+    pub fn of_quote(quote: &Quote) -> Self {
+        Self { debit: quote.asset.asset.clone(), receive: quote.receive_amount.asset.clone() }
+    }
+}
+
+/// What was spent of a grant in a period, or in its life, in one asset on each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantTotal {
     /// In the payer's asset.
@@ -33,9 +49,33 @@ pub struct GrantTotal {
 }
 
 impl GrantTotal {
+    /// `spent` in these assets.
+    pub fn new(assets: SpentAssets, spent: Spent) -> Self {
+        Self {
+            debit: AssetAmount { value: spent.debit, asset: assets.debit },
+            receive: AssetAmount { value: spent.receive, asset: assets.receive },
+        }
+    }
+
     /// The amounts alone.
     pub fn spent(&self) -> Spent {
         Spent { debit: self.debit.value, receive: self.receive.value }
+    }
+}
+
+/// A side of a payment, as it is named in the table.
+#[derive(Clone, Copy)]
+enum Side {
+    Debit,
+    Receive,
+}
+
+impl Side {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debit => "DEBIT",
+            Self::Receive => "RECEIVE",
+        }
     }
 }
 
@@ -55,16 +95,114 @@ pub struct GrantSpending {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// What was spent of a grant in `period`, or in its life; `None` if nothing ever was counted there.
-    pub async fn grant_total(&self, grant_id: &str, period: Option<Period>) -> Result<Option<GrantTotal>, Error> {
-        let start = period.map_or(WHOLE_LIFE, |period| period.start.as_millis());
-        let key = (grant_id.to_owned(), start);
-        let row = total_row::Entity::find_by_id(key).one(self.connection).await?;
-        row.map(total).transpose()
+    /// What was spent of a grant in `period`, or in its life, by payments in these assets.
+    pub async fn grant_spent(
+        &self,
+        grant_id: &str,
+        period: Option<Period>,
+        assets: &SpentAssets,
+    ) -> Result<Spent, Error> {
+        read_spent(self.connection, grant_id, period, assets).await
+    }
+
+    /// The assets of the newest payment that was counted under a grant; `None` if nothing ever was.
+    pub async fn newest_grant_assets(&self, grant_id: &str) -> Result<Option<SpentAssets>, Error> {
+        let newest = spending_row::Entity::find()
+            .filter(spending_row::Column::GrantId.eq(grant_id))
+            .order_by_desc(spending_row::Column::CreatedAt)
+            .order_by_desc(spending_row::Column::OutgoingPaymentId);
+        let Some(newest) = newest.one(self.connection).await? else { return Ok(None) };
+        let place = Place { table: "quotes", row: newest.outgoing_payment_id };
+        let quote = quote_row::Entity::find_by_id(newest.outgoing_payment_id)
+            .find_also_related(asset_row::Entity)
+            .one(self.connection)
+            .await?;
+        let Some((quote, Some(payer))) = quote else { return Err(place.inconsistent("asset_id")) };
+        Ok(Some(SpentAssets {
+            debit: place.asset(&payer.code, payer.scale)?,
+            receive: place.asset(&quote.receive_asset_code, quote.receive_asset_scale)?,
+        }))
     }
 }
 
-impl Scope<'_, WriteTransaction> {
+async fn read_spent(
+    connection: &impl ConnectionTrait,
+    grant_id: &str,
+    period: Option<Period>,
+    assets: &SpentAssets,
+) -> Result<Spent, Error> {
+    let debit = read_side(connection, grant_id, period, Side::Debit, &assets.debit).await?;
+    let receive = read_side(connection, grant_id, period, Side::Receive, &assets.receive).await?;
+    Ok(Spent { debit, receive })
+}
+
+async fn read_side(
+    connection: &impl ConnectionTrait,
+    grant_id: &str,
+    period: Option<Period>,
+    side: Side,
+    asset: &Asset,
+) -> Result<u64, Error> {
+    let start = period.map_or(WHOLE_LIFE, |period| period.start.as_millis());
+    let code = asset.code.to_string();
+    let key = (grant_id.to_owned(), start, side.as_str().to_owned(), code, i32::from(asset.scale));
+    let Some(row) = spent_row::Entity::find_by_id(key).one(connection).await? else { return Ok(0) };
+    u64::try_from(row.amount).map_err(|_| Error::inconsistent("outgoing_payment_grant_spent", "amount", grant_id))
+}
+
+/// A grant whose spending nobody else counts until the unit of work ends: the only way to change what was spent of it.
+#[derive(Debug)]
+pub struct LockedPaymentGrant<'t> {
+    connection: &'t WriteTransaction,
+    id: String,
+}
+
+impl LockedPaymentGrant<'_> {
+    /// What was spent in `period`, or in the grant's life, by payments in these assets.
+    pub async fn spent(&self, period: Option<Period>, assets: &SpentAssets) -> Result<Spent, Error> {
+        read_spent(self.connection, &self.id, period, assets).await
+    }
+
+    /// Stores what was spent in `period`, or in the grant's life, by payments in these assets.
+    pub async fn put_spent(
+        &self,
+        period: Option<Period>,
+        assets: &SpentAssets,
+        spent: Spent,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.put_side(period, Side::Debit, &assets.debit, spent.debit, now).await?;
+        self.put_side(period, Side::Receive, &assets.receive, spent.receive, now).await
+    }
+
+    async fn put_side(
+        &self,
+        period: Option<Period>,
+        side: Side,
+        asset: &Asset,
+        amount: u64,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        use spent_row::Column as C;
+        let bounds = |instant: fn(Period) -> Timestamp| period.map_or(WHOLE_LIFE, |period| instant(period).as_millis());
+        let row = spent_row::ActiveModel {
+            grant_id: Set(self.id.clone()),
+            period_start: Set(bounds(|period| period.start)),
+            period_end: Set(bounds(|period| period.end)),
+            side: Set(side.as_str().to_owned()),
+            asset_code: Set(asset.code.to_string()),
+            asset_scale: Set(i32::from(asset.scale)),
+            amount: Set(stored_amount("what was spent of a grant", amount)?),
+            updated_at: Set(now.as_millis()),
+        };
+        let key = [C::GrantId, C::PeriodStart, C::Side, C::AssetCode, C::AssetScale];
+        let replace = OnConflict::columns(key).update_columns([C::Amount, C::UpdatedAt]).to_owned();
+        spent_row::Entity::insert(row).on_conflict(replace).exec_without_returning(self.connection).await?;
+        Ok(())
+    }
+}
+
+impl<'t> Scope<'t, WriteTransaction> {
     /// Makes sure the grant's row exists.
     pub async fn ensure_payment_grant(&self, id: &str, tenant: TenantId, now: Timestamp) -> Result<(), Error> {
         self.must_reach(tenant)?;
@@ -78,42 +216,11 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Locks the grant until this unit ends: nobody else counts its spending meanwhile.
-    pub async fn lock_payment_grant(&self, id: &str) -> Result<(), Error> {
+    /// Locks the grant until this unit ends.
+    pub async fn locked_payment_grant(&self, id: &str) -> Result<LockedPaymentGrant<'t>, Error> {
         let row = grant_row::Entity::find_by_id(id.to_owned()).lock_exclusive().one(self.connection).await?;
-        row.map(drop).ok_or_else(|| Error::inconsistent("outgoing_payment_grants", "id", id))
-    }
-
-    /// Stores the total of a period, or of the grant's life.
-    pub async fn put_grant_total(
-        &self,
-        grant_id: &str,
-        period: Option<Period>,
-        total: &GrantTotal,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let bounds = |instant: fn(Period) -> Timestamp| period.map_or(WHOLE_LIFE, |period| instant(period).as_millis());
-        let row = total_row::ActiveModel {
-            grant_id: Set(grant_id.to_owned()),
-            period_start: Set(bounds(|period| period.start)),
-            period_end: Set(bounds(|period| period.end)),
-            debit_total: Set(stored_amount("a grant's debit total", total.debit.value)?),
-            receive_total: Set(stored_amount("a grant's receive total", total.receive.value)?),
-            debit_asset_code: Set(total.debit.asset.code.to_string()),
-            debit_asset_scale: Set(i32::from(total.debit.asset.scale)),
-            receive_asset_code: Set(total.receive.asset.code.to_string()),
-            receive_asset_scale: Set(i32::from(total.receive.asset.scale)),
-            updated_at: Set(now.as_millis()),
-        };
-        let replace = OnConflict::columns([total_row::Column::GrantId, total_row::Column::PeriodStart])
-            .update_columns([
-                total_row::Column::DebitTotal,
-                total_row::Column::ReceiveTotal,
-                total_row::Column::UpdatedAt,
-            ])
-            .to_owned();
-        total_row::Entity::insert(row).on_conflict(replace).exec_without_returning(self.connection).await?;
-        Ok(())
+        row.ok_or_else(|| Error::inconsistent("outgoing_payment_grants", "id", id))?;
+        Ok(LockedPaymentGrant { connection: self.connection, id: id.to_owned() })
     }
 
     /// Notes what a payment reserves of its grant.
@@ -140,36 +247,25 @@ impl Scope<'_, WriteTransaction> {
         row.map(spending).transpose()
     }
 
-    /// Notes what a payment really spent.
+    /// Notes what a payment really spent; `false` if that was noted before.
     pub async fn settle_grant_spending(
         &self,
         payment: OutgoingPaymentId,
         actual: Spent,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let changed = spending_row::ActiveModel {
             actual_debit: Set(Some(stored_amount("a spent amount", actual.debit)?)),
             actual_receive: Set(Some(stored_amount("a spent amount", actual.receive)?)),
             settled_at: Set(Some(now.as_millis())),
             ..Default::default()
         };
-        let update = spending_row::Entity::update_many().set(changed);
-        update.filter(spending_row::Column::OutgoingPaymentId.eq(payment.as_uuid())).exec(self.connection).await?;
-        Ok(())
+        let update = spending_row::Entity::update_many()
+            .set(changed)
+            .filter(spending_row::Column::OutgoingPaymentId.eq(payment.as_uuid()))
+            .filter(spending_row::Column::SettledAt.is_null());
+        Ok(update.exec(self.connection).await?.rows_affected == 1)
     }
-}
-
-fn total(row: total_row::Model) -> Result<GrantTotal, Error> {
-    let wrong = |column| Error::inconsistent("outgoing_payment_grant_totals", column, &row.grant_id);
-    let side = |value: i64, code: &str, scale: i32, column| -> Result<AssetAmount, Error> {
-        let scale = u8::try_from(scale).map_err(|_| wrong(column))?;
-        let asset = Asset::new(code, scale).map_err(|_| wrong(column))?;
-        Ok(AssetAmount { value: u64::try_from(value).map_err(|_| wrong(column))?, asset })
-    };
-    Ok(GrantTotal {
-        debit: side(row.debit_total, &row.debit_asset_code, row.debit_asset_scale, "debit_total")?,
-        receive: side(row.receive_total, &row.receive_asset_code, row.receive_asset_scale, "receive_total")?,
-    })
 }
 
 fn spending(row: spending_row::Model) -> Result<GrantSpending, Error> {

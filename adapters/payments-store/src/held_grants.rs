@@ -1,4 +1,6 @@
-//! Grants this instance holds at other authorization servers (data-model section 6).
+//! Grants this instance holds at other authorization servers.
+//!
+//! Not their use: which one is renewed or asked for is decided by the payments service.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +8,12 @@ use clock::Timestamp;
 use database::{Error, WriteTransaction};
 use payments_model::GrantId;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::rows::{auth_server as server_row, held_grant as grant_row};
-use crate::scope::{Scope, must_be_one};
+use crate::scope::Scope;
 
 /// A grant held at another authorization server.
 #[derive(Clone, PartialEq, Eq)]
@@ -101,8 +103,10 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores the new token of a rotated grant.
-    pub async fn update_held_grant(&self, held: &HeldGrant, now: Timestamp) -> Result<(), Error> {
+    /// Stores the new token of a rotated grant in the place of `old_token`.
+    ///
+    /// `false`, and nothing is written, if somebody else has renewed or discarded the grant meanwhile.
+    pub async fn renew_held_grant(&self, held: &HeldGrant, old_token: &str, now: Timestamp) -> Result<bool, Error> {
         let changed = grant_row::ActiveModel {
             access_token: Set(held.access_token.clone()),
             management_url: Set(held.management_url.clone()),
@@ -111,17 +115,25 @@ impl Scope<'_, WriteTransaction> {
             ..Default::default()
         };
         let update = grant_row::Entity::update_many().set(changed);
-        let done = update.filter(grant_row::Column::Id.eq(held.id.as_uuid())).exec(self.connection).await?;
-        must_be_one(done.rows_affected, "held_grants", held.id)
+        let done = update.filter(still_with(held.id, old_token)).exec(self.connection).await?;
+        Ok(done.rows_affected == 1)
     }
 
-    /// Discards a grant; repeating that is harmless.
-    pub async fn discard_held_grant(&self, id: GrantId, now: Timestamp) -> Result<(), Error> {
+    /// Discards a grant that still has the token of `held`; repeating that is harmless.
+    pub async fn discard_held_grant(&self, held: &HeldGrant, now: Timestamp) -> Result<(), Error> {
         let changed = grant_row::ActiveModel { deleted_at: Set(Some(now.as_millis())), ..Default::default() };
         let update = grant_row::Entity::update_many().set(changed);
-        update.filter(grant_row::Column::Id.eq(id.as_uuid())).exec(self.connection).await?;
+        update.filter(still_with(held.id, &held.access_token)).exec(self.connection).await?;
         Ok(())
     }
+}
+
+/// The grant with this id as long as its token is this one: another process may have renewed it.
+fn still_with(id: GrantId, token: &str) -> Condition {
+    Condition::all()
+        .add(grant_row::Column::Id.eq(id.as_uuid()))
+        .add(grant_row::Column::AccessToken.eq(token))
+        .add(grant_row::Column::DeletedAt.is_null())
 }
 
 fn grant(row: grant_row::Model, auth_server: &str) -> Result<HeldGrant, Error> {

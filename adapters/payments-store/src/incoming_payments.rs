@@ -1,12 +1,12 @@
 //! Incoming payments.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::incoming_payment::{Decision, IncomingState};
 use payments_model::page::{Page, PageRequest};
 use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddressId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QuerySelect, Set};
+use sea_orm::{Condition, QuerySelect, Set};
 
 use crate::assets::asset;
 use crate::convert::{Place, instant, stored_amount, stored_instant, stored_json, stored_optional};
@@ -79,13 +79,16 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
     /// The incoming payment with this id, even if it expired unpaid; nobody else changes it until this unit ends.
-    pub async fn locked_incoming_payment(&self, id: IncomingPaymentId) -> Result<Option<IncomingPayment>, Error> {
+    pub async fn locked_incoming_payment(
+        &self,
+        id: IncomingPaymentId,
+    ) -> Result<Option<Locked<'t, IncomingPayment>>, Error> {
         let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId));
         let Some(row) = select.lock_exclusive().one(self.connection).await? else { return Ok(None) };
         let asset = rows::asset::Entity::find_by_id(row.asset_id).one(self.connection).await?;
-        payment_with_asset((row, asset)).map(Some)
+        Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), payment_with_asset((row, asset))?)))
     }
 
     /// Stores a new incoming payment.
@@ -95,9 +98,29 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
+    /// Lets the open payments of a wallet address expire at `latest`, those that would later; gives their ids.
+    pub async fn shorten_incoming_payments(
+        &self,
+        address: WalletAddressId,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<IncomingPaymentId>, Error> {
+        let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
+        let later = Condition::all()
+            .add(self.within(Column::TenantId))
+            .add(Column::WalletAddressId.eq(address.as_uuid()))
+            .add(Column::State.is_in(open))
+            .add(Column::ExpiresAt.gt(latest.as_millis()));
+        let ids = Entity::find().filter(later.clone()).select_only().column(Column::Id).lock_exclusive();
+        let ids: Vec<Uuid> = ids.into_tuple().all(self.connection).await?;
+        let changed =
+            ActiveModel { expires_at: Set(latest.as_millis()), updated_at: Set(now.as_millis()), ..Default::default() };
+        Entity::update_many().set(changed).filter(later).exec(self.connection).await?;
+        Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
+    }
+
     /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.
-    pub async fn update_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
-        self.must_reach(payment.tenant_id)?;
+    pub async fn update_incoming_payment(&self, payment: &Locked<'_, IncomingPayment>) -> Result<(), Error> {
         let whole = active(payment)?;
         let changed = ActiveModel {
             state: whole.state,
@@ -111,8 +134,8 @@ impl Scope<'_, WriteTransaction> {
             ..Default::default()
         };
         let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(payment.id.as_uuid())).exec(self.connection).await?;
-        must_be_one(done.rows_affected, "incoming_payments", payment.id)
+        let done = update.filter(Column::Id.eq(payment.row())).exec(self.connection).await?;
+        must_be_one(done.rows_affected, "incoming_payments", payment.row())
     }
 }
 

@@ -24,8 +24,8 @@ mod wallet_addresses;
 mod web_monetization;
 mod webhook_events;
 
-pub use database::Error;
-pub use grant_spending::{GrantSpending, GrantTotal};
+pub use database::{Error, Locked};
+pub use grant_spending::{GrantSpending, GrantTotal, LockedPaymentGrant, SpentAssets};
 pub use held_grants::HeldGrant;
 pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;

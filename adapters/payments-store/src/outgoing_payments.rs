@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::outgoing_payment::{CardDetails, OutgoingState, Progress, Sending};
 use payments_model::page::{Page, PageRequest};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
@@ -67,12 +67,16 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
     /// The outgoing payment with this id; nobody else changes it until this unit ends.
-    pub async fn locked_outgoing_payment(&self, id: OutgoingPaymentId) -> Result<Option<OutgoingPayment>, Error> {
+    pub async fn locked_outgoing_payment(
+        &self,
+        id: OutgoingPaymentId,
+    ) -> Result<Option<Locked<'t, OutgoingPayment>>, Error> {
         let select = self.all_outgoing().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
         let found = select.one(self.connection).await?;
-        Ok(payments(self.connection, found.into_iter().collect()).await?.pop())
+        let found = payments(self.connection, found.into_iter().collect()).await?.pop();
+        Ok(found.map(|payment| Locked::read_under_lock(self.connection, id.as_uuid(), payment)))
     }
 
     /// Stores a new outgoing payment. A second one of the same quote is a unique violation.
@@ -92,8 +96,7 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// Stores what may change of an outgoing payment: state and metadata.
-    pub async fn update_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
-        self.must_reach(payment.quote.tenant_id)?;
+    pub async fn update_outgoing_payment(&self, payment: &Locked<'_, OutgoingPayment>) -> Result<(), Error> {
         let whole = active(payment)?;
         let changed = ActiveModel {
             state: whole.state,
@@ -107,8 +110,8 @@ impl Scope<'_, WriteTransaction> {
             ..Default::default()
         };
         let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(payment.id().as_uuid())).exec(self.connection).await?;
-        must_be_one(done.rows_affected, "outgoing_payments", payment.id())
+        let done = update.filter(Column::Id.eq(payment.row())).exec(self.connection).await?;
+        must_be_one(done.rows_affected, "outgoing_payments", payment.row())
     }
 }
 
@@ -186,6 +189,7 @@ fn state(row: &Model, place: Place) -> Result<OutgoingState, Error> {
     Ok(match row.state.as_str() {
         "FUNDING" => OutgoingState::Funding,
         "SENDING" => OutgoingState::Sending(Sending {
+            last_failure: row.error.clone(),
             attempts: u32::try_from(row.attempts).map_err(|_| place.inconsistent("attempts"))?,
             data_to_transmit: row.data_to_transmit.clone(),
             progress: Progress {

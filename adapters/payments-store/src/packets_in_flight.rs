@@ -62,6 +62,13 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
+    /// Removes what is left of a payment that has ended: packets whose commit was not answered, so that they never left.
+    pub async fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) -> Result<(), Error> {
+        let rows = Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid()));
+        rows.exec(self.connection).await?;
+        Ok(())
+    }
+
     /// Removes settled packets of one attempt and adds what they moved to the payment's progress.
     ///
     /// `false`, and nothing is written, if one of them was counted before.

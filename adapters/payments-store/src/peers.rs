@@ -1,13 +1,13 @@
 //! Peers and the tokens they present.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::peer::OutgoingHttp;
 use payments_model::{AssetId, Peer, PeerId, Secret, TenantAsset, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
-use sea_orm::{NotSet, QueryOrder, Set};
+use sea_orm::{NotSet, QueryOrder, QuerySelect, Set};
 use serde_json::json;
 
 use crate::assets::asset;
@@ -97,7 +97,15 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
+    /// The peer with this id; nobody else changes it until this unit ends.
+    pub async fn locked_peer(&self, id: PeerId) -> Result<Option<Locked<'t, Peer>>, Error> {
+        let select = self.peer_rows().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
+        let Some(row) = select.one(self.connection).await? else { return Ok(None) };
+        let of = asset_row::Entity::find_by_id(row.asset_id).one(self.connection).await?;
+        Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), joined((row, of))?)))
+    }
+
     /// Stores a new peer. A second one of the same asset and address is a unique violation.
     pub async fn insert_peer(&self, new: &Peer) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
@@ -107,14 +115,13 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// Stores what may change of a peer; asset and tenant may not.
-    pub async fn update_peer(&self, changed: &Peer) -> Result<(), Error> {
-        self.must_reach(changed.tenant_id)?;
+    pub async fn update_peer(&self, changed: &Locked<'_, Peer>) -> Result<(), Error> {
         let row =
             ActiveModel { id: NotSet, tenant_id: NotSet, asset_id: NotSet, created_at: NotSet, ..active(changed)? };
         let update = Entity::update_many().set(row).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(changed.id.as_uuid())).exec(self.connection).await?;
+        let done = update.filter(Column::Id.eq(changed.row())).exec(self.connection).await?;
         self.directory_changed();
-        must_be_one(done.rows_affected, "peers", changed.id)
+        must_be_one(done.rows_affected, "peers", changed.row())
     }
 
     /// Deletes a peer with its tokens and events; whether there was one.
@@ -125,9 +132,11 @@ impl Scope<'_, WriteTransaction> {
         Ok(done.rows_affected > 0)
     }
 
-    /// Replaces the tokens a peer may present; the caller has read the peer within this scope. A token that another
-    /// peer has, of whichever tenant, is a unique violation.
+    /// Replaces the tokens a peer of this scope may present. A token that another peer has, of whichever tenant, is a
+    /// unique violation.
     pub async fn replace_peer_tokens(&self, id: PeerId, tokens: &[Secret], now: Timestamp) -> Result<(), Error> {
+        // Under the peer's lock, so that of two replacements at once one stays whole.
+        self.locked_peer(id).await?.ok_or_else(|| Error::inconsistent("peers", "id", id))?;
         let old = token_row::Entity::delete_many().filter(token_row::Column::PeerId.eq(id.as_uuid()));
         old.exec(self.connection).await?;
         let rows = tokens.iter().map(|token| token_row::ActiveModel {

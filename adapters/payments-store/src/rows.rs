@@ -9,7 +9,7 @@ pub(crate) mod outgoing_payment;
 pub(crate) mod outgoing_payment_card_detail;
 pub(crate) mod outgoing_payment_grant;
 pub(crate) mod outgoing_payment_grant_spending;
-pub(crate) mod outgoing_payment_grant_total;
+pub(crate) mod outgoing_payment_grant_spent;
 pub(crate) mod packet_in_flight;
 pub(crate) mod peer;
 pub(crate) mod peer_http_token;

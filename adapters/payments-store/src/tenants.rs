@@ -1,7 +1,7 @@
 //! Tenants and their settings.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{Secret, Tenant, TenantId};
@@ -104,7 +104,14 @@ fn setting(row: setting_row::Model) -> Result<Setting, Error> {
     Ok(Setting { key: place.name("key", &row.key)?, value: row.value })
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
+    /// The tenant with this id, deleted or not; nobody else changes it until this unit ends.
+    pub async fn locked_tenant(&self, id: TenantId) -> Result<Option<Locked<'t, Tenant>>, Error> {
+        let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::Id)).lock_exclusive();
+        let found = select.one(self.connection).await?;
+        Ok(found.map(|row| Locked::read_under_lock(self.connection, id.as_uuid(), tenant(row))))
+    }
+
     /// Stores a new tenant. A second one of the same id is a unique violation.
     pub async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
         self.must_reach(tenant.id)?;
@@ -114,13 +121,12 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// Stores everything that may change of a tenant.
-    pub async fn update_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
-        self.must_reach(tenant.id)?;
+    pub async fn update_tenant(&self, tenant: &Locked<'_, Tenant>) -> Result<(), Error> {
         let changed = ActiveModel { id: sea_orm::NotSet, created_at: sea_orm::NotSet, ..active(tenant) };
-        let update = Entity::update_many().set(changed).filter(Column::Id.eq(tenant.id.as_uuid()));
+        let update = Entity::update_many().set(changed).filter(Column::Id.eq(tenant.row()));
         let done = update.exec(self.connection).await?;
         self.directory_changed();
-        must_be_one(done.rows_affected, "tenants", tenant.id)
+        must_be_one(done.rows_affected, "tenants", tenant.row())
     }
 
     /// Makes sure the operator tenant exists with this secret. A deleted one stays deleted and is an error.

@@ -1,7 +1,7 @@
 //! Wallet addresses, their keys and their properties.
 
 use clock::{Entropy, Timestamp};
-use database::{Error, WriteTransaction};
+use database::{Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{
@@ -9,7 +9,7 @@ use payments_model::{
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
-use sea_orm::{NotSet, QueryOrder, Set};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 use web_url::WalletAddressUrl;
 
 use crate::assets::asset;
@@ -154,7 +154,15 @@ fn property(row: property_row::Model) -> AdditionalProperty {
     AdditionalProperty { key: row.key, value: row.value, visible_in_open_payments: row.visible_in_open_payments }
 }
 
-impl Scope<'_, WriteTransaction> {
+impl<'t> Scope<'t, WriteTransaction> {
+    /// The wallet address with this id; nobody else changes it until this unit ends.
+    pub async fn locked_wallet_address(&self, id: WalletAddressId) -> Result<Option<Locked<'t, WalletAddress>>, Error> {
+        let select = self.wallet_address_rows().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
+        let Some(row) = select.one(self.connection).await? else { return Ok(None) };
+        let of = asset_row::Entity::find_by_id(row.asset_id).one(self.connection).await?;
+        Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), joined((row, of))?)))
+    }
+
     /// Stores a new wallet address. A second one of the same URL is a unique violation.
     pub async fn insert_wallet_address(&self, new: &WalletAddress) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
@@ -163,30 +171,31 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what may change of a wallet address; URL, asset and tenant may not.
-    pub async fn update_wallet_address(&self, changed: &WalletAddress) -> Result<(), Error> {
-        self.must_reach(changed.tenant_id)?;
+    /// Stores what its tenant may change of a wallet address: its name, and whether it takes payments.
+    ///
+    /// What was announced of the money paid to it has a statement of its own.
+    pub async fn update_wallet_address(&self, changed: &Locked<'_, WalletAddress>) -> Result<(), Error> {
         let row = ActiveModel {
-            id: NotSet,
-            tenant_id: NotSet,
-            asset_id: NotSet,
-            address: NotSet,
-            created_at: NotSet,
-            ..active(changed)?
+            public_name: Set(changed.public_name.clone()),
+            deactivated_at: Set(stored_instant(changed.deactivated_at)),
+            updated_at: Set(changed.updated_at.as_millis()),
+            ..Default::default()
         };
         let update = Entity::update_many().set(row).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(changed.id.as_uuid())).exec(self.connection).await?;
+        let done = update.filter(Column::Id.eq(changed.row())).exec(self.connection).await?;
         self.directory_changed();
-        must_be_one(done.rows_affected, "wallet_addresses", changed.id)
+        must_be_one(done.rows_affected, "wallet_addresses", changed.row())
     }
 
-    /// Replaces the properties of a wallet address, which the caller has read within this scope.
+    /// Replaces the properties of a wallet address of this scope.
     pub async fn replace_additional_properties(
         &self,
         id: WalletAddressId,
         properties: &[AdditionalProperty],
         entropy: &dyn Entropy,
     ) -> Result<(), Error> {
+        // Under the address' lock, so that of two replacements at once one stays whole.
+        self.locked_wallet_address(id).await?.ok_or_else(|| Error::inconsistent("wallet_addresses", "id", id))?;
         let old = property_row::Entity::delete_many().filter(property_row::Column::WalletAddressId.eq(id.as_uuid()));
         old.exec(self.connection).await?;
         let rows = (0..).zip(properties).map(|(position, property)| property_row::ActiveModel {

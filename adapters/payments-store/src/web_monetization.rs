@@ -3,12 +3,35 @@
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
 use payments_model::WalletAddressId;
-use sea_orm::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
-use crate::convert::stored_amount;
+use crate::convert::{Place, stored_amount};
 use crate::rows::wallet_address::{ActiveModel, Column, Entity};
 use crate::scope::Scope;
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// What was announced of each wallet address so far: at most `limit` of them, those that follow on `after` in the
+    /// order of their ids.
+    pub async fn announced_web_monetization(
+        &self,
+        after: Option<WalletAddressId>,
+        limit: usize,
+    ) -> Result<Vec<(WalletAddressId, u64)>, Error> {
+        let mut select = Entity::find().filter(self.within(Column::TenantId));
+        if let Some(after) = after {
+            select = select.filter(Column::Id.gt(after.as_uuid()));
+        }
+        let select = select.select_only().column(Column::Id).column(Column::TotalEventsAmount);
+        let page = select.order_by_asc(Column::Id).limit(u64::try_from(limit).unwrap_or(u64::MAX));
+        let rows: Vec<(Uuid, i64)> = page.into_tuple().all(self.connection).await?;
+        let announced = |(id, total): (Uuid, i64)| {
+            let total = Place { table: "wallet_addresses", row: id }.amount("total_events_amount", total)?;
+            Ok((WalletAddressId::from_uuid(id), total))
+        };
+        rows.into_iter().map(announced).collect()
+    }
+}
 
 impl Scope<'_, WriteTransaction> {
     /// Notes that `total` of what a wallet address received was announced, if `before` was until now.

@@ -113,6 +113,17 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// The newest event of one of these types about `subject`.
     pub async fn latest_event(&self, subject: Subject, types: &[EventType]) -> Result<Option<WebhookEvent>, Error> {
+        let newest = self.rows_about(subject, types).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+        newest.one(self.connection).await?.map(event).transpose()
+    }
+
+    /// The events of these types about `subject`, oldest first.
+    pub async fn events_about(&self, subject: Subject, types: &[EventType]) -> Result<Vec<WebhookEvent>, Error> {
+        let oldest = self.rows_about(subject, types).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+        oldest.all(self.connection).await?.into_iter().map(event).collect()
+    }
+
+    fn rows_about(&self, subject: Subject, types: &[EventType]) -> Select<Entity> {
         let about = match subject {
             Subject::IncomingPayment(id) => Column::IncomingPaymentId.eq(id.as_uuid()),
             Subject::OutgoingPayment(id) => Column::OutgoingPaymentId.eq(id.as_uuid()),
@@ -121,13 +132,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             Subject::Asset(id) => Column::AssetId.eq(id.as_uuid()),
             Subject::Nothing => Column::EventType.eq(EventType::WalletAddressNotFound.as_str()),
         };
-        let newest = self
-            .event_rows()
-            .filter(about)
-            .filter(Column::EventType.is_in(types.iter().map(|kind| kind.as_str())))
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id);
-        newest.one(self.connection).await?.map(event).transpose()
+        let of_types = Column::EventType.is_in(types.iter().map(|kind| kind.as_str()));
+        self.event_rows().filter(about).filter(of_types)
     }
 
     /// The delivery with this id.
@@ -207,8 +213,10 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Records how far a delivery has come.
-    pub async fn update_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
+    /// Records the one attempt that took a pending delivery to `delivery`.
+    ///
+    /// It is an error if another attempt was recorded meanwhile.
+    pub async fn note_delivery_attempt(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
         let row = delivery_row::ActiveModel {
             attempts: Set(i64::from(delivery.attempts)),
             status_code: Set(delivery.status_code.map(i32::from)),
@@ -216,8 +224,12 @@ impl Scope<'_, WriteTransaction> {
             updated_at: Set(now.as_millis()),
             ..Default::default()
         };
-        let update = delivery_row::Entity::update_many().set(row).filter(self.deliveries_within());
-        let update = update.filter(delivery_row::Column::Id.eq(delivery.id.as_uuid()));
+        let update = delivery_row::Entity::update_many()
+            .set(row)
+            .filter(self.deliveries_within())
+            .filter(delivery_row::Column::Id.eq(delivery.id.as_uuid()))
+            .filter(delivery_row::Column::State.eq(DeliveryState::Pending.as_str()))
+            .filter(delivery_row::Column::Attempts.eq(i64::from(delivery.attempts) - 1));
         must_be_one(update.exec(self.connection).await?.rows_affected, "webhook_deliveries", delivery.id)
     }
 }

@@ -53,7 +53,8 @@ pub struct Backend {
     pub signatures: Signatures,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`: answer SPSP requests at wallet addresses.
     pub spsp: bool,
-    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, as senders up to Rafiki 2.3 need.
+    /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, whose data every published sender reads. `false` refuses
+    /// with F04 and F05, as Rafiki 2.4 does.
     pub stream_legacy_rejects: bool,
     /// What all listeners have in common.
     pub listeners: Listeners,
@@ -339,7 +340,7 @@ impl Backend {
             trust_proxy,
             signatures: Signatures::read(r),
             spsp: r.flag("ENABLE_SPSP_PAYMENT_POINTERS", true),
-            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", false),
+            stream_legacy_rejects: r.flag("STREAM_LEGACY_REJECTS", true),
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
@@ -618,6 +619,14 @@ mod tests {
 
     fn names(error: &ConfigError) -> Vec<&str> {
         error.problems.iter().map(|problem| problem.name.as_str()).collect()
+    }
+
+    #[test]
+    fn refusals_of_stream_packets_are_those_that_every_sender_reads_unless_told_otherwise() {
+        let mut environment = Environment::of(REQUIRED);
+        assert!(Backend::from_environment(&environment).unwrap().stream_legacy_rejects);
+        environment.set("STREAM_LEGACY_REJECTS", "false");
+        assert!(!Backend::from_environment(&environment).unwrap().stream_legacy_rejects);
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub(crate) fn parse(text: &str) -> Vec<(String, String)> {
     assignments
 }
 
+/// `value` in the first quotes that do not occur in it.
+pub(crate) fn quoted(value: &str) -> String {
+    let quote = ['\'', '`'].into_iter().find(|quote| !value.contains(*quote)).unwrap_or('"');
+    format!("{quote}{value}{quote}")
+}
+
 fn name(text: &str) -> Option<&str> {
     let name = text.trim();
     let name = name.strip_prefix("export ").map_or(name, str::trim_start);

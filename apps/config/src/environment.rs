@@ -67,6 +67,11 @@ impl Environment {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// The values as a dotenv file, in the order of their names. [`Environment::load`] reads it back unchanged.
+    pub fn to_dotenv(&self) -> String {
+        self.values.iter().map(|(name, value)| format!("{name}={}\n", dotenv::quoted(value))).collect()
+    }
+
     /// Sets `name`, over whatever it was.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.values.insert(name.into(), value.into());
@@ -102,5 +107,14 @@ mod tests {
     fn an_empty_value_counts_as_unset() {
         let environment = Environment::of([("A", ""), ("B", " x ")]);
         assert_eq!((environment.get("A"), environment.get("B"), environment.get("C")), (None, Some("x"), None));
+    }
+
+    #[test]
+    fn a_written_dotenv_file_is_read_back_unchanged() {
+        let values = [("A", "plain"), ("B", "a # b"), ("C", "it's"), ("D", "two\nlines"), ("E", "x=\"y\"")];
+        let written = Environment::of(values).to_dotenv();
+        let read: Vec<(String, String)> = dotenv::parse(&written);
+        let read: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(read, values);
     }
 }

@@ -14,6 +14,7 @@ mod migrate;
 mod output;
 mod pay;
 mod places;
+mod private_file;
 mod roles;
 mod verification;
 

@@ -227,7 +227,9 @@ impl From<p::CreateQuoteError> for Refusal {
             E::Unavailable(cause) => return Self::internal(cause),
             E::UnknownWalletAddress => Code::NotFound,
             E::InactiveWalletAddress => Code::Inactive,
-            E::InvalidAmount | E::InvalidReceiver | E::NonPositiveReceiveAmount { .. } => Code::BadUserInput,
+            E::InvalidAmount | E::InvalidReceiver | E::TenantsNotPeered | E::NonPositiveReceiveAmount { .. } => {
+                Code::BadUserInput
+            }
             E::CouldNotFetchRates | E::Path { .. } => Code::Internal,
         };
         let refusal = Self::new(error.to_string(), code);
@@ -309,6 +311,7 @@ impl From<TransferError> for Refusal {
             E::InsufficientBalance
             | E::InsufficientDebitBalance
             | E::InsufficientLiquidity
+            | E::NotExpected
             | E::DifferentAssets
             | E::SameAccounts
             | E::TransferExpired => Code::Forbidden,

@@ -161,6 +161,11 @@ pub enum CompleteIncomingPaymentError {
     Backend(#[from] BackendError),
 }
 
+/// The least amount that works, for the text of an error.
+fn least(amount: Option<&AssetAmount>) -> String {
+    amount.map(|amount| format!("; send at least {amount}")).unwrap_or_default()
+}
+
 /// Why a quote was not made (open-payments section 9.2).
 #[derive(Debug, thiserror::Error)]
 pub enum CreateQuoteError {
@@ -177,7 +182,7 @@ pub enum CreateQuoteError {
     #[error("invalid receiver")]
     InvalidReceiver,
     /// Nothing would be delivered.
-    #[error("non-positive receive amount")]
+    #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
     NonPositiveReceiveAmount {
         /// The least amount of which something arrives, if known.
         min_send_amount: Option<AssetAmount>,

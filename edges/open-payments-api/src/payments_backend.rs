@@ -257,6 +257,7 @@ impl From<payments::CreateQuoteError> for CreateQuoteError {
             Error::InvalidReceiver => Self::InvalidReceiver,
             Error::NonPositiveReceiveAmount { min_send_amount } => Self::NonPositiveReceiveAmount { min_send_amount },
             Error::CouldNotFetchRates => Self::CouldNotFetchRates,
+            Error::TenantsNotPeered => Self::NoPath(error.to_string()),
             Error::Path { code } => Self::NoPath(code),
             Error::Unavailable(error) => Self::Backend(error.into()),
         }

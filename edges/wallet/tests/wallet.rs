@@ -393,6 +393,19 @@ fn a_deposit_refused_because_it_was_made_before_keeps_the_hold_and_a_cancelled_p
 }
 
 #[test]
+fn a_deposit_that_is_refused_because_the_quote_has_expired_leaves_no_hold_once_the_failure_is_told() {
+    testkit::block_on(async {
+        let bench = Bench::seeded().await;
+        bench.instance.refuse("DepositOutgoingPayment", "CONFLICT");
+        *bench.instance.payment_state.lock().unwrap() = "FAILED";
+        bench.tell(&bench.outgoing(1, "created", "gfranklin", 617, 0)).await;
+        assert_eq!(bench.balance("gfranklin").await, (40_000_000, 617));
+        bench.tell(&bench.outgoing(2, "failed", "gfranklin", 617, 0)).await;
+        assert_eq!(bench.balance("gfranklin").await, (40_000_000, 0));
+    });
+}
+
+#[test]
 fn an_event_is_repeated_until_the_instance_is_back() {
     testkit::block_on(async {
         let bench = Bench::seeded().await;

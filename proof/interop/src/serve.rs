@@ -21,9 +21,9 @@ use crate::{Failure, print_line};
 /// How the peer behaves.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Refuses with F99 instead of F04 and F05, for senders up to Rafiki 2.3.
+    /// Refuses with F04 and F05 instead of F99, as Rafiki 2.4 does.
     #[arg(long)]
-    legacy_rejects: bool,
+    specific_rejects: bool,
     /// Refuses larger packets with F08.
     #[arg(long)]
     max_packet: Option<u64>,
@@ -40,7 +40,7 @@ struct Peer {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let style = if options.legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
+    let style = if options.specific_rejects { RejectStyle::Specific } else { RejectStyle::default() };
     let address: Address = "test.rafiki.receiver".parse()?;
     let peer = Peer {
         receiver: StreamReceiver::new(ReceiverSecret::new(&[42; 32]), address).with_reject_style(style),

@@ -2,10 +2,12 @@
 //!
 //! Shares with the engines only the words of requests and results.
 
+mod expectation;
 mod generator;
 mod model;
 mod suite;
 
+pub use expectation::payers_at_once;
 pub use generator::{Generator, Scope, Step};
 pub use model::Model;
 pub use suite::{callers_at_once, same_answers, same_past, totals_of_two_ledgers};

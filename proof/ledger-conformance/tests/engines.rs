@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clock::{Clock, ManualClock, Timestamp};
 use ledger::{AccountId, CreateTransferResult, Ledger, LedgerQueries, MemoryLedger, NewTransfer, TransferId};
 use ledger_conformance::{
-    Generator, Model, Scope, Step, callers_at_once, same_answers, same_past, totals_of_two_ledgers,
+    Generator, Model, Scope, Step, callers_at_once, payers_at_once, same_answers, same_past, totals_of_two_ledgers,
 };
 use ledger_sql::SqlLedger;
 use ledger_verify::{ConservationMonitor, Limits};
@@ -78,6 +78,25 @@ async fn callers_at_once_of_three_engines_share_one_ledger_on_postgres() {
         engines.push(Arc::new(sql(database.url(), &clock).await));
     }
     callers_at_once(&engines, 96, 1 << 64).await.expect("the ledger answers");
+}
+
+#[tokio::test]
+async fn payers_at_once_in_memory_and_on_sqlite_pay_what_is_expected() {
+    payers_at_once(&[Arc::new(MemoryLedger::new(clock()))], 16, 1 << 64, 7).await.expect("it always answers");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let ledger = sql(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &clock()).await;
+    payers_at_once(&[Arc::new(ledger)], 16, 1 << 64, 7).await.expect("the ledger answers");
+}
+
+#[tokio::test]
+async fn payers_at_once_of_three_engines_on_postgres_pay_what_is_expected() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let clock = clock();
+    let mut engines: Vec<Arc<dyn Ledger>> = Vec::new();
+    for _ in 0..3 {
+        engines.push(Arc::new(sql(database.url(), &clock).await));
+    }
+    payers_at_once(&engines, 16, 1 << 64, 7).await.expect("the ledger answers");
 }
 
 #[test]

@@ -66,9 +66,9 @@ fn stream() -> impl Sized {
         ConnectionKeys::seal,
         Header::seal,
         Money::accept,
+        Money::announcing,
         Money::decline_finally,
         Money::decline_temporarily,
-        Money::within,
         Reading::stream,
         Receipt::issue,
         Receipt::verify,
@@ -85,7 +85,7 @@ fn stream() -> impl Sized {
 }
 
 fn stream_pay() -> impl Sized {
-    use stream_pay::{AssetProbe, Closer, Payment, Quote, QuoteTerms, RateProbe, minimum_rate};
+    use stream_pay::{AssetProbe, Closer, Payment, QuoteTerms, Quoting, RateProbe, minimum_rate};
     linked![
         AssetProbe::handle_reply,
         AssetProbe::new,
@@ -96,9 +96,12 @@ fn stream_pay() -> impl Sized {
         Payment::handle_reply,
         Payment::new,
         Payment::poll_prepare,
-        Quote::require_deliverable,
         QuoteTerms::new,
         QuoteTerms::quote,
+        Quoting::close,
+        Quoting::handle_reply,
+        Quoting::new,
+        Quoting::poll_prepare,
         RateProbe::close,
         RateProbe::handle_reply,
         RateProbe::new,

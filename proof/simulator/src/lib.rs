@@ -11,6 +11,7 @@ mod network;
 mod node;
 mod payment;
 mod ports;
+mod quoted;
 mod time;
 mod uplink;
 
@@ -19,6 +20,7 @@ pub use chance::Chance;
 pub use network::{Fate, Network, Weather};
 pub use node::{Node, NodeSetup};
 pub use payment::{Payment, Sent};
+pub use quoted::{QuotedPayment, account_for};
 pub use time::VirtualClock;
 
 use std::sync::Arc;
@@ -31,8 +33,14 @@ use uuid::Uuid;
 
 /// An asset of scale 2 that every node knows under the same number.
 pub fn asset(code: &str) -> Arc<AccountAsset> {
-    let number = code.bytes().fold(7u32, |number, octet| number * 31 % 60_000 + u32::from(octet));
+    asset_of_scale(code, 2)
+}
+
+/// The same of another scale.
+pub fn asset_of_scale(code: &str, scale: u8) -> Arc<AccountAsset> {
+    let start = 5 + u32::from(scale);
+    let number = code.bytes().fold(start, |number, octet| number * 31 % 60_000 + u32::from(octet));
     let id = AssetId::from_uuid(Uuid::from_u128(0xa55e_0000_0000 + u128::from(number)));
     let ledger = LedgerAsset { id, ledger: number };
-    Arc::new(AccountAsset { asset: Asset::new(code, 2).unwrap(), ledger, liquidity_threshold: None })
+    Arc::new(AccountAsset { asset: Asset::new(code, scale).unwrap(), ledger, liquidity_threshold: None })
 }

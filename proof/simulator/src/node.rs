@@ -13,7 +13,7 @@ use connector::{
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
 use payments_model::accounting::AccountKind;
-use payments_model::{IncomingPaymentId, PeerId, TenantId};
+use payments_model::{Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiverSecret, StreamReceiver};
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::life::{Killer, Life};
 use crate::network::Network;
-use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess};
+use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess, Served};
 use crate::uplink::UplinkOfProcess;
 
 const TOKEN_KEY: [u8; 32] = [3; 32];
@@ -110,7 +110,6 @@ impl Node {
     pub fn start(self: &Arc<Self>) {
         let (life, killer) = Life::begin();
         let setup = self.setup.lock().unwrap().clone();
-        self.receivers.forget();
         let clock: Arc<dyn Clock> = Arc::new(self.network.clock());
         let mut config = ConnectorConfig::new(self.address(), self.secret(), TOKEN_KEY);
         (setup.configure)(&mut config);
@@ -169,7 +168,13 @@ impl Node {
 
     /// Sets the rates its service answers for every base, as a JSON object; `None` takes the service down.
     pub fn set_rates(&self, rates: Option<&str>) {
-        *self.rates.0.lock().unwrap() = rates.map(str::to_owned);
+        *self.rates.0.lock().unwrap() = rates.map(|rates| Served::ToEveryBase(rates.to_owned()));
+    }
+
+    /// Sets the rates its service answers to each base, as JSON objects.
+    pub fn set_rates_by_base(&self, rates: &[(&str, &str)]) {
+        let rates = rates.iter().map(|(base, rates)| ((*base).to_owned(), (*rates).to_owned())).collect();
+        *self.rates.0.lock().unwrap() = Some(Served::ByBase(rates));
     }
 
     /// Changes the record of the peer called `name`, here and in the running process.
@@ -222,12 +227,17 @@ impl Node {
         DirectorySnapshot { tenants: vec![tenant], peers: self.peers.lock().unwrap().clone() }
     }
 
-    /// Opens an account, and those of its asset if it is the first in it.
-    pub(crate) async fn open(&self, asset: &Arc<AccountAsset>, id: AccountId, kind: AccountKind) {
+    /// Opens the accounts of an asset, unless they are open.
+    pub async fn open_asset(&self, asset: &Arc<AccountAsset>) {
         let new = self.assets.lock().unwrap().insert(asset.ledger.ledger, asset.clone()).is_none();
         if new {
             self.ledger.create_accounts(asset.ledger.own_accounts()).await.unwrap();
         }
+    }
+
+    /// Opens an account, and those of its asset if it is the first in it.
+    pub(crate) async fn open(&self, asset: &Arc<AccountAsset>, id: AccountId, kind: AccountKind) {
+        self.open_asset(asset).await;
         self.ledger.create_accounts(vec![asset.ledger.account(id, kind)]).await.unwrap();
     }
 
@@ -251,6 +261,10 @@ impl Node {
         let entropy = self.network.chance().entropy();
         let id = IncomingPaymentId::random(&*entropy);
         self.open(asset, id.into(), AccountKind::Incoming).await;
+        let expectation = Expectation::new(asset.ledger, id);
+        self.ledger.create_accounts(expectation.accounts()).await.unwrap();
+        let opened = self.ledger.submit(vec![expectation.open(limit, 0)]).await.unwrap();
+        assert!(opened[0].is_ok(), "{opened:?}");
         self.receivers.expect(id, asset.clone(), limit);
         let details = ConnectionDetails {
             payment_tag: Some(id.to_string()),

@@ -198,6 +198,24 @@ impl Payment {
         (reject.code, reject.message_text().into_owned())
     }
 
+    /// Sends one packet of `amount` and gives the maximum and the total its reply tells, if it does.
+    pub async fn told_maximum(&self, amount: u64) -> Option<(u64, u64)> {
+        let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
+        let row = self.make(&mut sender, amount);
+        let Outcome::Reply(reply) = self.hand_over(&row, Attempt::First).await else { panic!("no reply") };
+        let keys = self.credentials.shared_secret.keys();
+        let data = match ilp_packet::Reply::parse(&reply).unwrap() {
+            ilp_packet::Reply::Fulfill(fulfill) => fulfill.data,
+            ilp_packet::Reply::Reject(reject) => reject.data,
+        };
+        let plaintext = keys.open(data).unwrap();
+        let packet = stream::StreamPacket::parse(&plaintext).unwrap();
+        packet.frames().find_map(|frame| match frame {
+            stream::Frame::StreamMaxMoney { receive_max, total_received, .. } => Some((receive_max, total_received)),
+            _ => None,
+        })
+    }
+
     async fn hand_over(&self, row: &Row, attempt: Attempt) -> Outcome {
         let mut packet = PrepareBuf::parse(row.prepare.clone().into()).unwrap();
         packet.set_expires_at(self.node.network.clock().now() + PACKET_LIFE);

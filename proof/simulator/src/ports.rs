@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use connector::{
-    AccountAsset, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable,
-    LocalState, LowLiquidity, Room,
+    AccountAsset, Bound, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts,
+    LocalAccountsUnavailable, LocalState, LowLiquidity,
 };
 use ledger::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable,
     MemoryLedger, NewAccount, NewTransfer, Transfer, TransferId,
 };
-use payments_model::{IncomingPaymentId, TenantId};
+use payments_model::{Expectation, IncomingPaymentId, TenantId};
 use rates::{FetchError, FetchRates};
 use url::Url;
 
@@ -67,7 +67,7 @@ impl Ledger for LedgerOfProcess {
     }
 }
 
-/// The incoming payments of a node: their durable part, and what a process keeps of it.
+/// The incoming payments of a node.
 #[derive(Default)]
 pub(crate) struct Receivers {
     expected: Mutex<HashMap<String, Expected>>,
@@ -78,18 +78,11 @@ struct Expected {
     id: IncomingPaymentId,
     asset: Arc<AccountAsset>,
     limit: Option<u64>,
-    room: Option<Arc<Room>>,
 }
 
 impl Receivers {
     pub(crate) fn expect(&self, id: IncomingPaymentId, asset: Arc<AccountAsset>, limit: Option<u64>) {
-        let expected = Expected { id, asset, limit, room: None };
-        self.expected.lock().unwrap().insert(id.to_string(), expected);
-    }
-
-    /// Forgets what was only kept in memory.
-    pub(crate) fn forget(&self) {
-        self.expected.lock().unwrap().values_mut().for_each(|expected| expected.room = None);
+        self.expected.lock().unwrap().insert(id.to_string(), Expected { id, asset, limit });
     }
 }
 
@@ -102,9 +95,9 @@ pub(crate) struct ReceiversOfProcess {
 }
 
 impl ReceiversOfProcess {
-    async fn credited(&self, id: IncomingPaymentId) -> u64 {
-        let accounts = self.ledger.accounts(vec![id.into()]).await.unwrap();
-        u64::try_from(accounts[0].unwrap().credits_posted).unwrap()
+    async fn left(&self, expectation: Expectation) -> u64 {
+        let accounts = self.ledger.accounts(vec![expectation.account()]).await.unwrap();
+        u64::try_from(accounts[0].unwrap().credit_balance()).unwrap()
     }
 }
 
@@ -118,24 +111,20 @@ impl LocalAccounts for ReceiversOfProcess {
         self.life.go_on().await;
         let found = self.receivers.expected.lock().unwrap().get(tag).cloned();
         let Some(expected) = found.filter(|_| tenant == self.tenant) else { return Ok(None) };
-        let credited = self.credited(expected.id).await;
-        let closed = expected.limit.is_some_and(|limit| credited >= limit);
-        let room = expected.limit.map(|limit| {
-            let mut all = self.receivers.expected.lock().unwrap();
-            let kept = all.get_mut(tag).unwrap();
-            kept.room.get_or_insert_with(|| Arc::new(Room::new(limit, credited))).clone()
-        });
+        let expectation = Expectation::new(expected.asset.ledger, expected.id);
+        let left = self.left(expectation).await;
         Ok(Some(Arc::new(LocalAccount {
             id: LocalAccountId::IncomingPayment(expected.id),
             tenant,
             asset: expected.asset,
-            state: if closed { LocalState::Closed } else { LocalState::Open },
-            room,
+            state: if left == 0 { LocalState::Closed } else { LocalState::Open },
+            bound: Some(Bound { expectation, expected: expected.limit, left }),
         })))
     }
 
-    async fn credited(&self, _credit: Credit) {
+    async fn credited(&self, _credit: Credit) -> Option<u64> {
         self.life.go_on().await;
+        None
     }
 }
 
@@ -150,15 +139,28 @@ impl LiquidityAlerts for Alerts {
     }
 }
 
-/// A rates service: the same rates for every base, `None` while it is down.
+/// A rates service; `None` while it is down.
 #[derive(Default)]
-pub(crate) struct RatesService(pub(crate) Mutex<Option<String>>);
+pub(crate) struct RatesService(pub(crate) Mutex<Option<Served>>);
+
+/// What a rates service answers, as JSON objects.
+pub(crate) enum Served {
+    /// The same for every base.
+    ToEveryBase(String),
+    /// To each base its own.
+    ByBase(HashMap<String, String>),
+}
 
 #[async_trait]
 impl FetchRates for RatesService {
     async fn fetch(&self, url: Url) -> Result<Bytes, FetchError> {
         let base = url.query_pairs().find(|(name, _)| name == "base").map(|(_, base)| base.into_owned());
-        let rates = self.0.lock().unwrap().clone().ok_or(FetchError { reason: "down".into() })?;
-        Ok(Bytes::from(format!(r#"{{"base":"{}","rates":{rates}}}"#, base.unwrap_or_default())))
+        let base = base.unwrap_or_default();
+        let rates = match &*self.0.lock().unwrap() {
+            None => return Err(FetchError { reason: "down".into() }),
+            Some(Served::ToEveryBase(rates)) => rates.clone(),
+            Some(Served::ByBase(rates)) => rates.get(&base).cloned().unwrap_or_else(|| "{}".into()),
+        };
+        Ok(Bytes::from(format!(r#"{{"base":"{base}","rates":{rates}}}"#)))
     }
 }

@@ -9,7 +9,7 @@ use connector::{AccountAsset, Attempt, Connector, Outcome, PacketRate, Repeats, 
 use ilp_packet::{AddressRef, ErrorCode, Fulfillment, Prepare, PrepareBuf, Reply};
 use ledger::AccountId;
 use payments_model::IncomingPaymentId;
-use simulator::{Audit, Fate, Network, Payment, Sent, asset};
+use simulator::{Audit, Fate, Network, Payment, Sent, asset, asset_of_scale};
 use stream::{Credentials, Hashlock, Request, Sender};
 
 const LIQUIDITY: u64 = 1_000_000;
@@ -127,6 +127,20 @@ async fn a_packet_above_a_peers_maximum_is_f08_with_both_amounts() {
     assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
     assert_eq!(code(s.payment.send_one(100).await), None);
     s.assert_settled(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_64_bits_of_the_next_unit_is_f08_with_the_largest_amount_that_fits() {
+    let fine = asset_of_scale("USD", 18);
+    let s = setup(&usd(), &[(&usd(), "bob")], &fine, 5000).await;
+    s.network.node("bob").deposit(&fine, AccountId::from(fine.ledger.id), u64::MAX).await;
+    let Outcome::Reply(reply) = s.payment.send_one(1845).await else { panic!("no reply") };
+    let reject = ilp_packet::Reject::parse(&reply).unwrap();
+    assert_eq!(reject.code, ErrorCode::F08AmountTooLarge);
+    let detail = ilp_packet::AmountTooLarge { received: 1845, maximum: 1844 };
+    assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
+    assert_eq!(code(s.payment.send_one(1844).await), None);
+    s.assert_settled(18_440_000_000_000_000_000).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,17 +287,42 @@ async fn an_address_nobody_has_is_f02() {
     s.assert_rejected(5, ErrorCode::F02Unreachable, "unknown destination account").await;
 }
 
+/// Alice pays single packets to an account at Bob's that expects `expected`.
+async fn to_an_account_that_expects(expected: u64) -> Setup {
+    let network = Network::chain(1, "alice", &[(&usd(), "bob")], LIQUIDITY).await;
+    let (receiver, credentials) = network.node("bob").receive(&usd(), Some(expected)).await;
+    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 100_000, 60).await;
+    Setup { network, payment, receiver, last: "bob" }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_takes_no_more_than_it_expects_and_then_none() {
-    let network = Network::chain(1, "alice", &[(&usd(), "bob")], LIQUIDITY).await;
-    let (receiver, credentials) = network.node("bob").receive(&usd(), Some(100)).await;
-    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 1000, 60).await;
-    let (a, b, c) = tokio::join!(payment.send_one(60), payment.send_one(60), payment.send_one(60));
+    let s = to_an_account_that_expects(100).await;
+    let (a, b, c) = tokio::join!(s.payment.send_one(60), s.payment.send_one(60), s.payment.send_one(60));
     let codes = [code(a), code(b), code(c)];
-    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 2, "{codes:?}");
-    assert_eq!(code(payment.send_one(1).await), Some(ErrorCode::F02Unreachable));
-    let s = Setup { network, payment, receiver, last: "bob" };
-    s.assert_settled(120).await;
+    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == Some(ErrorCode::T00InternalError)).count(), 2, "{codes:?}");
+    assert_eq!(code(s.payment.send_one(40).await), None);
+    assert_eq!(code(s.payment.send_one(1).await), Some(ErrorCode::F02Unreachable));
+    s.assert_settled(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_packet_after_a_small_remainder_is_refused_and_the_remainder_is_still_taken() {
+    let s = to_an_account_that_expects(100).await;
+    assert_eq!(code(s.payment.send_one(99).await), None);
+    assert_eq!(code(s.payment.send_one(50_000).await), Some(ErrorCode::T00InternalError));
+    assert_eq!(code(s.payment.send_one(1).await), None);
+    assert_eq!(code(s.payment.send_one(50_000).await), Some(ErrorCode::F02Unreachable));
+    s.assert_settled(100).await;
+    assert_eq!(s.payment.balance().await, (99_900, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decline_and_a_fulfill_tell_what_the_account_takes_and_has_taken() {
+    let s = to_an_account_that_expects(100).await;
+    assert_eq!(s.payment.told_maximum(60).await, None, "told only when it is known");
+    assert_eq!(s.payment.told_maximum(60).await, Some((100, 60)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ fn sender_step(criterion: &mut Criterion) {
         max_packet_amount: 1000,
         min_exchange_rate: Ratio::new(99, 100).unwrap(),
         rates: RateBounds::new(Ratio::ONE, Ratio::new(1_000_001, 1_000_000).unwrap()),
+        rounding_allowance: 0,
     };
     let mut payment = Payment::new(&destination, &quote, None).unwrap();
     let mut next = || match payment.poll_prepare(now, &entropy) {

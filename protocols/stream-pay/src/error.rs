@@ -1,4 +1,4 @@
-//! Why a quote or payment ended, in the names the reference stores and shows. No RFC has them; the classes of ILP errors
+//! Why a quote or payment ended, in the names the reference stores and shows, and one of our own. No RFC has them; the classes of ILP errors
 //! behind them are those of RFC 27.
 
 /// The end of a quote or payment that did not succeed. The text of a variant is its name.
@@ -37,6 +37,10 @@ pub enum PaymentError {
     /// The path delivers less than the minimum rate.
     #[error("InsufficientExchangeRate")]
     InsufficientExchangeRate,
+    /// What is left to send is worth nothing at the receiver, so the rest cannot be delivered. The reference has no such
+    /// name: it tries until its attempts are used up.
+    #[error("RemainderWorthless")]
+    RemainderWorthless,
     /// Nothing was fulfilled for too long.
     #[error("IdleTimeout")]
     IdleTimeout,

@@ -72,13 +72,40 @@ pub(crate) struct Exchange {
     pub(crate) window: Window,
     pub(crate) limit: PacketLimit,
     pub(crate) rates: RateBounds,
+    /// The greatest amount the rate was learned from.
+    rate_from: u64,
+    /// The most a much smaller packet has arrived short of the rate, in the destination's units: what the roundings of
+    /// the whole path cost a packet, as far as packets have shown.
+    rounding: u64,
+}
+
+impl Settled {
+    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth nothing.
+    pub(crate) fn arrived(&self) -> Option<u64> {
+        self.is_worthless().then_some(0).or(self.destination_amount)
+    }
+
+    /// A node says that the amount is worth nothing at its next account.
+    pub(crate) fn is_worthless(&self) -> bool {
+        matches!(self.verdict, Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. })
+    }
 }
 
 impl Exchange {
     pub(crate) fn new(destination: &Destination, limit: PacketLimit, rates: RateBounds) -> Self {
         let sender = Sender::new(destination.address.clone(), &destination.shared_secret);
         let asset = destination.asset.clone();
-        Self { sender, asset, established: false, in_flight: BTreeMap::new(), window: Window::new(), limit, rates }
+        Self {
+            sender,
+            asset,
+            established: false,
+            in_flight: BTreeMap::new(),
+            window: Window::new(),
+            limit,
+            rates,
+            rate_from: 0,
+            rounding: 0,
+        }
     }
 
     pub(crate) fn into_sender(self) -> Sender {
@@ -93,6 +120,28 @@ impl Exchange {
     /// Packets that still count as outstanding.
     pub(crate) fn outstanding(&self) -> usize {
         self.in_flight.values().filter(|packet| !packet.timed_out).count()
+    }
+
+    /// What `source` units arrive as at least, by what packets have shown so far.
+    pub(crate) fn destination_at_least(&self, source: u64) -> u64 {
+        self.rates.destination_at_least(source).saturating_sub(self.rounding)
+    }
+
+    /// Source units that arrive as `destination` by what packets have shown so far; `None` while no rate is known.
+    pub(crate) fn source_enough_for(&self, destination: u64) -> Option<u64> {
+        self.rates.source_enough_for(destination.saturating_add(self.rounding))
+    }
+
+    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to cost.
+    pub(crate) fn rounding_at_most(&self) -> u64 {
+        self.rounding.saturating_add(1)
+    }
+
+    /// Whether what is outstanding may arrive as more than one amount.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        let uncertain =
+            |packet: &InFlight| self.destination_at_least(packet.source_amount) < packet.destination_at_most;
+        self.in_flight.values().any(|packet| !packet.timed_out && uncertain(packet))
     }
 
     /// When the next packet may be sent; `None` while the window is full.
@@ -188,9 +237,23 @@ impl Exchange {
             .or(conflict.then_some(PaymentError::DestinationAssetConflict));
         self.adapt_window(&settled, limit_change == Ok(true), sequence, now);
         if let Some(arrived) = settled.destination_amount.filter(|_| settled.packet.source_amount > 0) {
-            self.rates.observe(settled.packet.source_amount, arrived);
+            self.learn_rate(settled.packet.source_amount, arrived);
         }
         Some(settled)
+    }
+
+    /// A packet of `source` arrived as `arrived`.
+    ///
+    /// Every node rounds down, so a small packet may arrive as much less than the rate says, or as nothing, while the
+    /// rate is as it was. Such a packet tells of the roundings; a large one tells of the rate.
+    fn learn_rate(&mut self, source: u64, arrived: u64) {
+        let short = self.rates.destination_at_least(source).saturating_sub(arrived);
+        if short > 0 && (arrived == 0 || source < self.rate_from / 2) {
+            self.rounding = self.rounding.max(short);
+            return;
+        }
+        self.rate_from = self.rate_from.max(source);
+        self.rates.observe(source, arrived);
     }
 
     fn is_expected_asset(&self, code: &[u8], scale: u8) -> bool {
@@ -200,7 +263,9 @@ impl Exchange {
     /// Gives whether the limit has changed.
     fn learn_limit(&mut self, settled: &Settled) -> Result<bool, PaymentError> {
         let sent = settled.packet.source_amount;
-        if settled.authentic {
+        // A probe that is worth nothing somewhere was not too large on the way there, and goes no further.
+        let is_probe = settled.packet.fulfillment.is_none();
+        if settled.authentic || (is_probe && settled.is_worthless()) {
             self.limit.acknowledged(sent);
         }
         match settled.verdict {
@@ -220,6 +285,9 @@ impl Exchange {
             Verdict::Fulfilled => self.window.succeeded(),
             // An unfulfillable packet that reached the receiver did what it was sent for.
             _ if settled.authentic && settled.packet.fulfillment.is_none() => self.window.succeeded(),
+            // Neither did one that is worth nothing there fail to tell so.
+            Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. }
+                if settled.packet.fulfillment.is_none() => {}
             _ if limit_changed => {}
             _ => self.window.unproductive(sequence, next, now),
         }

@@ -19,6 +19,7 @@ mod payment;
 mod poll;
 mod probe;
 mod quote;
+mod quoting;
 mod rate_bounds;
 mod window;
 
@@ -29,5 +30,6 @@ pub use exchange::Destination;
 pub use payment::{InvalidQuote, Outcome, Payment};
 pub use poll::{OutgoingPrepare, Poll};
 pub use probe::{PathEstimate, RateProbe};
-pub use quote::{InvalidSlippage, NotDeliverable, Quote, QuoteTerms, Slippage, Target, minimum_rate};
+pub use quote::{InvalidSlippage, Quote, QuoteTerms, Slippage, Target, minimum_rate, rounding_allowance};
+pub use quoting::{NoQuote, Quoting};
 pub use rate_bounds::RateBounds;

@@ -2,7 +2,12 @@
 //! minimum rate.
 //!
 //! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
-//! the whole payment is conceded to rounding. Errors do not undo what was sent: the outcome tells both.
+//! the whole payment is conceded to rounding, and what the quote has conceded beyond it. Errors do not undo what was
+//! sent: the outcome tells both.
+//!
+//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets: the
+//! last one names all that is missing as its minimum, and takes more of the source when it is told that too little would
+//! arrive.
 
 use std::time::Duration;
 
@@ -20,6 +25,9 @@ use crate::quote::{Quote, Target};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refusals for want of liquidity after which smaller packets are tried.
 const LIQUIDITY_REFUSALS_MAX: u32 = 3;
+/// Refusals of the same amount as worth nothing after which it is believed. With the pauses of the window between them
+/// this takes less than a second.
+const WORTHLESS_REFUSALS_MAX: u32 = 5;
 
 /// The quote cannot be paid: an amount is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,8 +60,12 @@ pub struct Payment {
     data: Option<Vec<u8>>,
     idle_deadline: Option<Timestamp>,
     totals: Totals,
+    /// What the quote leaves to roundings beyond the unit conceded, in units of the destination.
+    allowance: u64,
     /// The packet that concedes the rounding, while it is outstanding or has been fulfilled.
     conceded: Option<u64>,
+    last: LastPacket,
+    worthless: Worthless,
     receive_max: Option<u64>,
     receipt: Option<(u64, Vec<u8>)>,
     liquidity: Liquidity,
@@ -77,11 +89,46 @@ struct Liquidity {
     cap: Option<u64>,
 }
 
+/// The packet that is to deliver all that is missing.
+#[derive(Debug, Default)]
+struct LastPacket {
+    outstanding: Option<u64>,
+    short: Option<Short>,
+}
+
+/// The last packet would have arrived as less than was missing.
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    missing: u64,
+    source: u64,
+    /// How much more the next one takes.
+    raise: u64,
+}
+
+/// The greatest amount that a node has called worth nothing since the last packet arrived, and how often.
+#[derive(Debug, Default)]
+struct Worthless {
+    amount: u64,
+    refusals: u32,
+}
+
 /// Amounts of the next packet.
 struct Plan {
     source: u64,
     min_destination: u64,
     concedes: bool,
+    /// Whether it is to deliver all that is missing of a fixed delivery.
+    is_last: bool,
+}
+
+/// What a packet is to do.
+enum Purpose {
+    /// Take this much of what is to be sent.
+    Part(u64),
+    /// Take this much, and with it the payment is sent.
+    AllThatIsLeft(u64),
+    /// Take this much to deliver all that is missing.
+    AllThatIsMissing { source: u64, missing: u64 },
 }
 
 impl Payment {
@@ -102,7 +149,10 @@ impl Payment {
             data: data.filter(|data| !data.is_empty()),
             idle_deadline: None,
             totals: Totals::default(),
+            allowance: quote.rounding_allowance,
             conceded: None,
+            last: LastPacket::default(),
+            worthless: Worthless::default(),
             receive_max: None,
             receipt: None,
             liquidity: Liquidity::default(),
@@ -156,10 +206,13 @@ impl Payment {
         let violation = if settled.verdict == Verdict::Fulfilled {
             self.idle_deadline = Some(now + IDLE_TIMEOUT);
             self.liquidity.fulfilled(settled.packet.source_amount);
+            self.last = LastPacket::default();
+            self.worthless = Worthless::default();
             self.count_fulfilled(&settled)
         } else {
             self.conceded = self.conceded.filter(|conceded| *conceded != sequence);
             self.liquidity.rejected(&settled);
+            self.learn_shortage(sequence, &settled);
             None
         };
         self.receive_max = self.receive_max.max(settled.receive_max);
@@ -190,7 +243,10 @@ impl Payment {
 
     fn is_complete(&self) -> bool {
         match self.target {
-            Target::Send(_) => self.totals.sent >= self.max_source_amount,
+            Target::Send(_) => {
+                let left = self.max_source_amount.saturating_sub(self.totals.sent);
+                left == 0 || (self.worthless.is_believed(left) && self.totals.delivered >= self.min_delivery_amount)
+            }
             Target::Deliver(_) => self.totals.delivered >= self.min_delivery_amount,
         }
     }
@@ -247,39 +303,102 @@ impl Payment {
         }
         let limit = self.exchange.limit.next().unwrap_or(u64::MAX);
         let limit = self.liquidity.cap.map_or(limit, |cap| cap.min(limit));
-        let within_limit = available.min(limit);
-        let (source, is_final) = match self.target {
-            Target::Send(_) => (within_limit, within_limit == available),
-            Target::Deliver(_) => {
-                let expected = self.totals.delivered.saturating_add(self.totals.destination_in_flight);
-                let remaining = self.min_delivery_amount.saturating_sub(expected);
-                if remaining == 0 {
-                    return Ok(None);
-                }
-                let rates = &self.exchange.rates;
-                let need = rates.source_enough_for(remaining).ok_or(PaymentError::InsufficientExchangeRate)?;
-                (within_limit.min(need), need <= within_limit)
-            }
+        let purpose = match self.target {
+            Target::Send(_) => Some(self.next_of_fixed_send(available, limit)),
+            Target::Deliver(_) => self.next_of_fixed_delivery(available, limit)?,
         };
-        let concedes = is_final && self.conceded.is_none();
-        let enforced = if concedes { source - 1 } else { source };
-        let min_destination = self.min_rate.checked_mul_ceil(enforced).ok_or(PaymentError::InsufficientExchangeRate)?;
-        let expected = self.exchange.rates.destination_at_least(source);
-        if expected >= min_destination {
-            return Ok(Some(Plan { source, min_destination, concedes }));
+        let Some(purpose) = purpose else { return Ok(None) };
+        if self.worthless.is_believed(purpose.source()) {
+            return if nothing_outstanding { Err(PaymentError::RemainderWorthless) } else { Ok(None) };
         }
-        if expected + 1 == min_destination && self.surplus_covers(source, expected, concedes) {
-            return Ok(Some(Plan { source, min_destination: expected, concedes }));
+        match self.with_minimum(&purpose)? {
+            None if nothing_outstanding => Err(PaymentError::InsufficientExchangeRate),
+            plan => Ok(plan),
         }
-        if nothing_outstanding { Err(PaymentError::InsufficientExchangeRate) } else { Ok(None) }
     }
 
-    /// Whether the payment as a whole keeps its minimum rate, one source unit conceded, if `source` arrives as no more
-    /// than `destination`.
+    fn next_of_fixed_send(&self, available: u64, limit: u64) -> Purpose {
+        let rest = available.saturating_sub(limit);
+        if rest == 0 {
+            return Purpose::AllThatIsLeft(available);
+        }
+        // A rest that would arrive as nothing goes half and half with the packet before it.
+        let share =
+            if rest < limit && self.exchange.destination_at_least(rest) == 0 { available.div_ceil(2) } else { limit };
+        Purpose::Part(share)
+    }
+
+    /// `None` if what is outstanding has to be answered first.
+    fn next_of_fixed_delivery(&self, available: u64, limit: u64) -> Result<Option<Purpose>, PaymentError> {
+        let expected = self.totals.delivered.saturating_add(self.totals.destination_in_flight);
+        let missing = self.min_delivery_amount.saturating_sub(expected);
+        if missing == 0 {
+            return Ok(None);
+        }
+        let by_rate = self.exchange.source_enough_for(missing).ok_or(PaymentError::InsufficientExchangeRate)?;
+        let short = self.last.short.filter(|short| short.missing <= missing);
+        let need = short.map_or(by_rate, |short| short.source.saturating_add(short.raise).max(by_rate));
+        if need > limit && available > limit {
+            return Ok(Some(Purpose::Part(limit)));
+        }
+        if self.exchange.outstanding() > 0 && self.exchange.is_uncertain() {
+            return Ok(None);
+        }
+        let source = need.min(available);
+        if short.is_some_and(|short| short.source >= source) && !self.worthless.covers(source) {
+            // All that is left was tried and does not deliver what is missing.
+            let outstanding = self.exchange.outstanding() > 0;
+            return if outstanding { Ok(None) } else { Err(PaymentError::InsufficientExchangeRate) };
+        }
+        Ok(Some(Purpose::AllThatIsMissing { source, missing }))
+    }
+
+    /// The least the packet has to arrive as; `None` if it may arrive as less than the payment can do with.
+    fn with_minimum(&self, purpose: &Purpose) -> Result<Option<Plan>, PaymentError> {
+        let source = purpose.source();
+        let concedes = !matches!(purpose, Purpose::Part(_)) && self.conceded.is_none();
+        let enforced = if concedes { source - 1 } else { source };
+        let by_rate = self.min_rate.checked_mul_ceil(enforced).ok_or(PaymentError::InsufficientExchangeRate)?;
+        let expected = self.exchange.destination_at_least(source);
+        let (min_destination, keeps_rate, is_last) = match purpose {
+            // It arrives as all that is missing, or not at all.
+            Purpose::AllThatIsMissing { missing, .. } => (*missing, true, true),
+            Purpose::Part(_) | Purpose::AllThatIsLeft(_) => {
+                let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
+                (by_rate.min(expected), by_rate.saturating_sub(expected) <= roundings, false)
+            }
+        };
+        let plan = Plan { source, min_destination, concedes, is_last };
+        let acceptable = min_destination >= by_rate || (keeps_rate && self.surplus_covers(&plan));
+        Ok(acceptable.then_some(plan))
+    }
+
+    /// What a refused packet says about the amounts: that the last one needs more, or that an amount is worth nothing.
+    fn learn_shortage(&mut self, sequence: u64, settled: &Settled) {
+        let source = settled.packet.source_amount;
+        if settled.is_worthless() {
+            self.worthless.refused(source);
+        }
+        if self.last.outstanding != Some(sequence) {
+            return;
+        }
+        self.last.outstanding = None;
+        let missing = settled.packet.min_destination_amount;
+        let Some(arrived) = settled.arrived().filter(|arrived| *arrived < missing) else { return };
+        let before = self.last.short.filter(|short| short.source < source).map_or(0, |short| short.raise);
+        let more = self.exchange.rates.source_enough_for(missing - arrived).unwrap_or(1);
+        self.last.short = Some(Short { missing, source, raise: more.max(before.saturating_mul(2)) });
+        if source < self.max_source_amount.saturating_sub(self.totals.sent) {
+            self.exchange.window.go_on();
+        }
+    }
+
+    /// Whether the payment as a whole keeps its minimum rate, one source unit and the allowance of the quote conceded, if
+    /// the packet arrives as no more than its minimum.
     ///
     /// Small packets lose up to one unit to rounding, which may be more than the rate allows them; what earlier packets
     /// delivered beyond their minimum may cover it. Outstanding packets count only where they take from the surplus.
-    fn surplus_covers(&self, source: u64, destination: u64, concedes: bool) -> bool {
+    fn surplus_covers(&self, plan: &Plan) -> bool {
         let takes = |packet: &&InFlight| {
             let full = self.min_rate.checked_mul_ceil(packet.source_amount);
             !packet.timed_out && full.is_none_or(|full| full > packet.min_destination_amount)
@@ -292,9 +411,13 @@ impl Payment {
         // The unit conceded may be given away once: by this packet, or by one that has been fulfilled. While another
         // packet may still be refused and concede it anew, it is not counted on.
         let given = self.conceded.is_some_and(|sequence| !self.exchange.in_flight.contains_key(&sequence));
-        let enforced = sent.saturating_add(source).saturating_sub(u64::from(concedes || given));
+        let enforced = sent.saturating_add(plan.source).saturating_sub(u64::from(plan.concedes || given));
         let needed = self.min_rate.checked_mul_ceil(enforced);
-        needed.is_some_and(|needed| delivered.saturating_add(destination) >= needed)
+        // Full packets may lose more to roundings than the payment as a whole, whose rest may lose less.
+        let is_part = !plan.is_last && !plan.concedes;
+        let allowance = if is_part { self.allowance.saturating_mul(2) } else { self.allowance };
+        let arrives = delivered.saturating_add(plan.min_destination).saturating_add(allowance);
+        needed.is_some_and(|needed| arrives >= needed)
     }
 
     fn send(
@@ -320,7 +443,35 @@ impl Payment {
         if plan.concedes {
             self.conceded = Some(packet.sequence);
         }
+        if plan.is_last {
+            self.last.outstanding = Some(packet.sequence);
+        }
         Ok(packet)
+    }
+}
+
+impl Purpose {
+    fn source(&self) -> u64 {
+        match self {
+            Self::Part(source) | Self::AllThatIsLeft(source) | Self::AllThatIsMissing { source, .. } => *source,
+        }
+    }
+}
+
+impl Worthless {
+    fn refused(&mut self, amount: u64) {
+        if amount > self.amount {
+            *self = Self { amount, refusals: 0 };
+        }
+        self.refusals += 1;
+    }
+
+    fn covers(&self, amount: u64) -> bool {
+        amount <= self.amount
+    }
+
+    fn is_believed(&self, amount: u64) -> bool {
+        self.refusals >= WORTHLESS_REFUSALS_MAX && self.covers(amount)
     }
 }
 

@@ -3,9 +3,10 @@
 //!
 //! One packet of 10^12 units settles it on a path without maximum. A maximum told by a node is probed next, together
 //! with the greatest power of ten below it, whose rate shows most digits. Without either, smaller powers of ten are
-//! tried at once and the maximum is approached by halving.
+//! tried at once and the maximum is approached by halving. Where 10^12 units are worth nothing or next to nothing, the
+//! greatest amount a payment may have shows more of the rate.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use clock::{Entropy, Timestamp};
@@ -24,6 +25,11 @@ const PROBE_MIN: u64 = 1000;
 /// Rounds without any news after which a path that only lacks liquidity is taken as it is.
 const BARREN_ROUNDS_MAX: u32 = 3;
 
+/// The greatest amount of a payment: stores count in signed 64-bit integers.
+pub(crate) const LARGEST: u64 = i64::MAX.unsigned_abs();
+/// What the greatest probe has to arrive as for a rate that is exact to one part in ten thousand.
+const ARRIVAL_MIN: u64 = 10_000;
+
 /// What a path was found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathEstimate {
@@ -36,14 +42,17 @@ pub struct PathEstimate {
 /// A probe in progress.
 #[derive(Debug)]
 pub struct RateProbe {
-    exchange: Exchange,
-    deadline: Option<Timestamp>,
+    pub(crate) exchange: Exchange,
+    pub(crate) deadline: Option<Timestamp>,
     queue: VecDeque<u64>,
+    /// What each amount arrived as.
+    pub(crate) arrivals: BTreeMap<u64, u64>,
     /// Limit and verified amount when the present round began.
     before: (Option<u64>, u64),
     rounds: u32,
     barren_rounds: u32,
-    failure: Option<PaymentError>,
+    tried_largest: bool,
+    pub(crate) failure: Option<PaymentError>,
 }
 
 impl RateProbe {
@@ -53,11 +62,23 @@ impl RateProbe {
             exchange: Exchange::new(destination, PacketLimit::unknown(), RateBounds::unknown()),
             deadline: None,
             queue: VecDeque::new(),
+            arrivals: BTreeMap::from([(0, 0)]),
             before: (None, 0),
             rounds: 0,
             barren_rounds: 0,
+            tried_largest: false,
             failure: None,
         }
+    }
+
+    /// The same probe asking in its first round also what this amount arrives as.
+    pub(crate) fn asking_for(mut self, amount: u64) -> Self {
+        self.queue.push_back(PROBE_MAX);
+        if amount != PROBE_MAX {
+            self.queue.push_back(amount);
+        }
+        self.rounds = 1;
+        self
     }
 
     /// The next step. Packets to be sent are unfulfillable: no money moves.
@@ -67,10 +88,13 @@ impl RateProbe {
         if let Some(error) = self.failure {
             return Poll::Done(Err(error));
         }
-        if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.exchange.limit.is_verified() {
+        if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.is_done() {
             self.plan_round();
         }
-        if self.exchange.limit.is_verified() && (self.queue.is_empty() || self.exchange.limit.is_unknown()) {
+        // A path without maximum needs no other answer than the one to the greatest probe.
+        let answered = self.queue.is_empty() && (!self.tried_largest || self.exchange.outstanding() == 0);
+        let is_enough = self.exchange.limit.is_unknown() && !self.tried_largest;
+        if self.is_done() && (answered || is_enough) {
             return Poll::Done(Ok(self.estimate()));
         }
         if now >= deadline {
@@ -95,6 +119,9 @@ impl RateProbe {
         let limit_before = self.exchange.limit.next();
         let Some(settled) = self.exchange.settle(now, sequence, octets) else { return };
         self.failure = self.failure.or(settled.error);
+        if let Some(arrived) = settled.arrived() {
+            self.arrivals.insert(settled.packet.source_amount, arrived);
+        }
         if self.exchange.limit.next() != limit_before {
             // What is queued above the new limit would only be refused again.
             let limit = self.exchange.limit;
@@ -107,7 +134,12 @@ impl RateProbe {
         Closer::new(self.exchange.into_sender())
     }
 
-    fn send(&mut self, amount: u64, now: Timestamp, entropy: &dyn Entropy) -> Result<OutgoingPrepare, PaymentError> {
+    pub(crate) fn send(
+        &mut self,
+        amount: u64,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<OutgoingPrepare, PaymentError> {
         let attempt = Attempt {
             source_amount: amount,
             min_destination_amount: 0,
@@ -117,8 +149,24 @@ impl RateProbe {
         self.exchange.send(&attempt, now, entropy)
     }
 
+    /// Whether the maximum is known and the rate shows enough digits, as far as the path lets it.
+    fn is_done(&self) -> bool {
+        self.exchange.limit.is_verified() && !self.shows_too_little()
+    }
+
+    /// Whether 10^12 units arrived as next to nothing, and more of them have not been tried.
+    fn shows_too_little(&self) -> bool {
+        let little = self.arrivals.get(&PROBE_MAX).is_some_and(|arrived| *arrived < ARRIVAL_MIN);
+        little && self.exchange.limit.is_unknown() && !self.tried_largest
+    }
+
     /// Fills the queue from what is known; everything sent so far has been answered.
     fn plan_round(&mut self) {
+        if self.shows_too_little() {
+            self.tried_largest = true;
+            self.queue.push_back(LARGEST);
+            return;
+        }
         let limit = &mut self.exchange.limit;
         let known = (limit.next(), limit.verified());
         if self.rounds > 1 && known == self.before {
@@ -143,7 +191,8 @@ impl RateProbe {
         }
     }
 
-    fn estimate(&self) -> PathEstimate {
+    /// What is known of the path now.
+    pub(crate) fn estimate(&self) -> PathEstimate {
         PathEstimate { rates: self.exchange.rates, max_packet_amount: self.exchange.limit.next().unwrap_or(u64::MAX) }
     }
 }

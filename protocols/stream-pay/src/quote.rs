@@ -1,7 +1,8 @@
 //! What a payment may cost and has to deliver, from the probed path and the rate the sender insists on. No RFC says how;
 //! the published senders do.
 //!
-//! Exact arithmetic throughout: one source unit is conceded to rounding, and nothing else.
+//! Exact arithmetic throughout: one source unit is conceded to rounding, and nothing else. Not what the roundings of a
+//! longer path cost: that is asked of the path, by `quoting`.
 
 use std::str::FromStr;
 
@@ -101,22 +102,47 @@ impl QuoteTerms {
         Ok(Self { target, min_rate })
     }
 
-    /// The quote for a probed path.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
+    pub(crate) fn min_rate(&self) -> Ratio {
+        self.min_rate
+    }
+
+    /// What the payment takes at most, by the rate alone.
+    pub(crate) fn max_source_amount(&self) -> Result<u64, PaymentError> {
+        match self.target {
+            Target::Send(amount) => Ok(amount),
+            Target::Deliver(_) if self.min_rate.is_zero() => Err(PaymentError::UnenforceableDelivery),
+            Target::Deliver(amount) => {
+                let source = self.min_rate.checked_div_floor(amount).and_then(|source| source.checked_add(1));
+                source.ok_or(PaymentError::InvalidDestinationAmount)
+            }
+        }
+    }
+
+    /// What is promised where nothing is left of the promise once a unit is conceded to rounding: one unit or more.
+    pub(crate) fn least_promise(&self) -> u64 {
+        match self.target {
+            Target::Send(1) => self.min_rate.checked_mul_floor(1).unwrap_or(0).max(1),
+            Target::Send(_) | Target::Deliver(_) => 1,
+        }
+    }
+
+    /// The quote for a probed path, by its rate alone.
     pub fn quote(&self, path: &PathEstimate) -> Result<Quote, PaymentError> {
         let min = self.min_rate;
         if path.rates.low() < min {
             return Err(PaymentError::InsufficientExchangeRate);
         }
-        let (max_source_amount, min_delivery_amount) = match self.target {
+        let max_source_amount = self.max_source_amount()?;
+        let min_delivery_amount = match self.target {
             Target::Send(amount) => {
                 let delivery = min.checked_mul_ceil(amount.saturating_sub(1));
-                (amount, delivery.ok_or(PaymentError::InvalidSourceAmount)?)
+                delivery.ok_or(PaymentError::InvalidSourceAmount)?
             }
-            Target::Deliver(_) if min.is_zero() => return Err(PaymentError::UnenforceableDelivery),
-            Target::Deliver(amount) => {
-                let source = min.checked_div_floor(amount).and_then(|source| source.checked_add(1));
-                (source.ok_or(PaymentError::InvalidDestinationAmount)?, amount)
-            }
+            Target::Deliver(amount) => amount,
         };
         Ok(Quote {
             target: self.target,
@@ -125,6 +151,7 @@ impl QuoteTerms {
             max_packet_amount: path.max_packet_amount,
             min_exchange_rate: min,
             rates: path.rates,
+            rounding_allowance: 0,
         })
     }
 }
@@ -144,30 +171,24 @@ pub struct Quote {
     pub min_exchange_rate: Ratio,
     /// What the path was found to deliver.
     pub rates: RateBounds,
+    /// What the roundings of the path may take beyond the minimum rate, in units of the destination; see
+    /// [`rounding_allowance`].
+    pub rounding_allowance: u64,
 }
 
-/// The amounts are too small for the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing would be delivered; at least {min_send_amount} has to be sent")]
-pub struct NotDeliverable {
-    /// The least that has to be sent for anything to arrive.
-    pub min_send_amount: u64,
+/// How far the promise of a quote lies below what its minimum rate asks for, one source unit being conceded.
+///
+/// Above zero only for amounts so small that the roundings of the path are more than the rate leaves them.
+pub fn rounding_allowance(max_source_amount: u64, min_delivery_amount: u64, min_exchange_rate: Ratio) -> u64 {
+    let by_rate = min_exchange_rate.checked_mul_ceil(max_source_amount.saturating_sub(1));
+    by_rate.map_or(0, |by_rate| by_rate.saturating_sub(min_delivery_amount))
 }
 
 impl Quote {
-    /// The least that has to be sent for anything to arrive: max(ceil(1 / high), 2).
-    pub fn min_send_amount(&self) -> u64 {
-        self.rates.high().checked_div_ceil(1).unwrap_or(u64::MAX).max(2)
-    }
-
-    /// Refuses a quote that would deliver nothing.
-    pub fn require_deliverable(&self) -> Result<(), NotDeliverable> {
-        // The upper bound is itself excluded, so a product of one says that one unit may arrive.
-        let arrives = self.rates.high().checked_mul_floor(self.max_source_amount).unwrap_or(u64::MAX) >= 1;
-        if self.min_delivery_amount == 0 || !arrives {
-            return Err(NotDeliverable { min_send_amount: self.min_send_amount() });
-        }
-        Ok(())
+    /// The same with other amounts; what they lie below the rate is left to roundings.
+    pub(crate) fn with_amounts(self, max_source_amount: u64, min_delivery_amount: u64) -> Self {
+        let rounding_allowance = rounding_allowance(max_source_amount, min_delivery_amount, self.min_exchange_rate);
+        Self { max_source_amount, min_delivery_amount, rounding_allowance, ..self }
     }
 }
 

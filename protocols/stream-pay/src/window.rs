@@ -64,6 +64,12 @@ impl Window {
         self.unproductive(sequence, next_sequence, now);
     }
 
+    /// The refusal taught what to do differently, so there is nothing to wait for.
+    pub(crate) fn go_on(&mut self) {
+        self.pause = PAUSE_MIN;
+        self.not_before = Timestamp::from_millis(i64::MIN);
+    }
+
     /// A packet achieved nothing and repeating it at once would not either.
     pub(crate) fn unproductive(&mut self, sequence: u64, next_sequence: u64, now: Timestamp) {
         if sequence < self.news_from {

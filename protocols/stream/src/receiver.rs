@@ -20,10 +20,10 @@ use crate::receipt::Receipt;
 /// How a packet is refused that cannot be fulfilled or carries less than its sender wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RejectStyle {
-    /// F05 and F04, as Rafiki 2.4 does.
-    #[default]
+    /// F05 and F04, as Rafiki 2.4 does. Most published senders read no amounts in them and give up.
     Specific,
-    /// F99 in both cases, which senders up to Rafiki 2.3 need.
+    /// F99 in both cases, whose data every published sender reads.
+    #[default]
     ApplicationError,
 }
 
@@ -76,6 +76,7 @@ pub enum Decision {
 #[must_use = "the sender waits for a reply"]
 pub struct Money {
     amount: u64,
+    minimum: u64,
     fulfillment: Fulfillment,
     stream_data: Vec<(u64, Vec<u8>)>,
     reply: ReplyContext,
@@ -202,7 +203,8 @@ impl Connection {
             return Decision::Reply(reply.reject(ErrorCode::R00TransferTimedOut, &[]));
         }
         let stream_data = if seen.data { copy_stream_data(&request) } else { Vec::new() };
-        Decision::Money(Money { amount: prepare.amount, fulfillment, stream_data, reply, receive_max: None })
+        let (amount, minimum) = (prepare.amount, request.prepare_amount);
+        Decision::Money(Money { amount, minimum, fulfillment, stream_data, reply, receive_max: None })
     }
 }
 
@@ -252,6 +254,11 @@ impl Money {
         self.amount
     }
 
+    /// The least the sender wants to arrive of the packet; never above what did.
+    pub fn minimum(&self) -> u64 {
+        self.minimum
+    }
+
     /// Whom the money is for.
     pub fn payment_tag(&self) -> Option<&str> {
         self.reply.connection.payment_tag()
@@ -267,12 +274,6 @@ impl Money {
         let of_payment = self.stream_data.iter().find(|(stream_id, _)| *stream_id == STREAM_ID);
         let (_, data) = of_payment.or(self.stream_data.first())?;
         (!data.is_empty()).then_some(data)
-    }
-
-    /// Passes the money on only while less than the maximum has been received; otherwise gives the temporary decline to
-    /// send. The last packet may exceed the maximum by its rounding, so the maximum ends the payment, it does not cut it.
-    pub fn within(self, limit: ReceiveLimit) -> Result<Self, Vec<u8>> {
-        if limit.total_received < limit.maximum { Ok(self) } else { Err(self.decline_temporarily()) }
     }
 
     /// Tells the sender the limit in the reply (StreamMaxMoney).

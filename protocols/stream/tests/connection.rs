@@ -66,10 +66,10 @@ fn money_is_declined_for_now_once_the_maximum_is_reached_and_the_limit_is_told()
     let mut ends = Ends::new();
     let packet = ends.request(10, 10, Hashlock::Fulfillable);
     let below = ReceiveLimit { maximum: 100, total_received: 99 };
-    assert_eq!(ends.money(&packet).within(below).unwrap().amount(), 10);
+    assert_eq!(ends.money(&packet).announcing(below).amount(), 10);
 
     let reached = ReceiveLimit { maximum: 100, total_received: 100 };
-    let decline = ends.money(&packet).announcing(reached).within(reached).unwrap_err();
+    let decline = ends.money(&packet).announcing(reached).decline_temporarily();
     let reading = ends.sender.read(packet.sequence, packet.fulfillment, &decline);
     assert_eq!(reading.verdict, Verdict::Rejected { code: ErrorCode::T00InternalError, too_large: None });
     let frames: Vec<_> = reading.stream().unwrap().frames().collect();
@@ -86,15 +86,15 @@ fn money_that_comes_too_late_is_not_taken() {
 }
 
 #[test]
-fn old_senders_are_refused_with_the_one_code_they_understand() {
+fn senders_are_refused_with_the_one_code_that_all_of_them_read_unless_told_otherwise() {
     let mut ends = Ends::new();
     let probe = ends.request(10, 0, Hashlock::Unfulfillable);
     let too_little = ends.request(10, 11, Hashlock::Fulfillable);
-    assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F05WrongCondition);
-    assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F04InsufficientDestinationAmount);
-    ends.receiver = ends.receiver.with_reject_style(RejectStyle::ApplicationError);
     assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F99ApplicationError);
     assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F99ApplicationError);
+    ends.receiver = ends.receiver.with_reject_style(RejectStyle::Specific);
+    assert_eq!(ends.refusal(&probe, NOW), ErrorCode::F05WrongCondition);
+    assert_eq!(ends.refusal(&too_little, NOW), ErrorCode::F04InsufficientDestinationAmount);
 }
 
 #[test]

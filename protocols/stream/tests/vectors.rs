@@ -246,7 +246,8 @@ fn packets_and_frames_agree_with_the_reference() {
 
 fn receiver(case: &Value) -> Option<StreamReceiver> {
     let secret = ReceiverSecret::try_from(&octets(case, "serverSecret")[..]).ok()?;
-    Some(StreamReceiver::new(secret, text(case, "serverAddress").parse().ok()?))
+    let receiver = StreamReceiver::new(secret, text(case, "serverAddress").parse().ok()?);
+    Some(receiver.with_reject_style(stream::RejectStyle::Specific))
 }
 
 /// `None` where a field cannot even be expressed.

@@ -1,7 +1,7 @@
 //! How payments, peers and assets stand in the ledger: their accounts and the legs of each movement.
 //!
 //! Pure: it builds transfers and reads results; submitting them is the caller's.
-//! The mapping is the reference's TigerBeetle mapping (data-model section 8.4, payments section 9).
+//! The mapping is the reference's TigerBeetle mapping; what is expected of incoming payments is in `expectation`.
 
 use ledger::{AccountFlags, AccountId, CreateTransferResult, NewAccount, NewTransfer, TransferId};
 
@@ -21,8 +21,12 @@ pub enum AccountKind {
     Incoming = 4,
     /// An outgoing payment.
     Outgoing = 5,
+    /// What an incoming payment may still take.
+    Expected = 6,
     /// The outside world of an asset.
     Settlement = 101,
+    /// Where an asset's expectations come from and go back to.
+    Expectations = 102,
 }
 
 /// Code of a transfer between two liquidity accounts.
@@ -31,6 +35,8 @@ pub const TRANSFER: u16 = 1;
 pub const DEPOSIT: u16 = 2;
 /// Code of a withdrawal to settlement.
 pub const WITHDRAWAL: u16 = 3;
+/// Code of a transfer that raises, uses up or ends what an incoming payment may still take. No money moves with it.
+pub const EXPECTATION: u16 = 4;
 
 /// An asset as the ledger knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +58,11 @@ impl LedgerAsset {
         AccountId::from_u128(u128::from(self.ledger))
     }
 
+    /// The account all expectations of the asset come from.
+    pub fn expectations_account(&self) -> AccountId {
+        AccountId::derived(self.id.as_uuid(), "expectations", 0)
+    }
+
     /// The asset's own two accounts, created together.
     pub fn own_accounts(&self) -> Vec<NewAccount> {
         let mut liquidity = self.account(self.liquidity_account(), AccountKind::Asset);
@@ -61,15 +72,16 @@ impl LedgerAsset {
 
     /// An account in this asset.
     pub fn account(&self, id: AccountId, kind: AccountKind) -> NewAccount {
-        let settlement = kind == AccountKind::Settlement;
+        // These two give without having been given to; everybody else spends what it has.
+        let gives = matches!(kind, AccountKind::Settlement | AccountKind::Expectations);
         NewAccount {
             id,
             ledger: self.ledger,
             code: kind as u16,
             flags: AccountFlags {
                 linked: false,
-                debits_must_not_exceed_credits: !settlement,
-                credits_must_not_exceed_debits: settlement,
+                debits_must_not_exceed_credits: !gives,
+                credits_must_not_exceed_debits: gives,
                 history: matches!(kind, AccountKind::Asset | AccountKind::Settlement),
             },
             user_data_128: self.id.as_uuid().as_u128(),
@@ -81,6 +93,12 @@ impl LedgerAsset {
     /// A deposit: the outside world gives, the account receives.
     pub fn deposit(&self, id: TransferId, to: AccountId, amount: u64) -> NewTransfer {
         NewTransfer::single(id, self.settlement_account(), to, amount.into(), self.ledger, DEPOSIT)
+    }
+
+    /// A deposit of nothing. It uses up `id`, so that no deposit of this name can be made any more; if one was made
+    /// before, the ledger answers that `id` exists with another amount.
+    pub fn forgone_deposit(&self, id: TransferId, to: AccountId) -> NewTransfer {
+        self.deposit(id, to, 0)
     }
 
     /// A withdrawal; `timeout_seconds` 0 makes it at once, otherwise it is pending for that long.
@@ -108,9 +126,11 @@ pub struct Movement {
     pub legs: Vec<NewTransfer>,
     /// Which leg draws on the destination asset's liquidity.
     liquidity_leg: Option<usize>,
+    /// Which leg uses up what the destination still expects.
+    expectation_leg: Option<usize>,
 }
 
-/// Why a movement or a deposit or withdrawal was refused (payments section 9.3).
+/// Why a movement or a deposit or withdrawal was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum TransferError {
     /// The pending transfer was posted before.
@@ -131,6 +151,9 @@ pub enum TransferError {
     /// The destination asset's liquidity account has too little.
     #[error("Insufficient transfer liquidity available")]
     InsufficientLiquidity,
+    /// The incoming payment takes no more, or less than this.
+    #[error("Incoming payment does not take the amount")]
+    NotExpected,
     /// The amount is zero or too large.
     #[error("Invalid transfer amount")]
     InvalidAmount,
@@ -170,7 +193,7 @@ pub enum TransferError {
 }
 
 impl Movement {
-    /// The legs that take `source.amount` and give `destination.amount` (payments section 9.4).
+    /// The legs that take `source.amount` and give `destination.amount`.
     ///
     /// Ids are derived from `id`: leg `n` is `derived(id, "leg", n)`. With `timeout_seconds` above 0 the
     /// legs are pending and are later settled by [`Movement::post`] or [`Movement::void`].
@@ -213,15 +236,23 @@ impl Movement {
             liquidity_leg = Some(1);
         }
         link(&mut legs);
-        Ok(Self { legs, liquidity_leg })
+        Ok(Self { legs, liquidity_leg, expectation_leg: None })
+    }
+
+    /// The same movement, made only together with `taking`, which uses up what the destination still expects.
+    pub fn with_expectation(mut self, taking: NewTransfer) -> Self {
+        self.expectation_leg = Some(self.legs.len());
+        self.legs.push(taking);
+        link(&mut self.legs);
+        self
     }
 
     /// The movement of legs found in the ledger again.
     pub fn of_recorded(legs: Vec<NewTransfer>) -> Self {
-        Self { legs, liquidity_leg: None }
+        Self { legs, liquidity_leg: None, expectation_leg: None }
     }
 
-    /// The ids its legs can have.
+    /// The ids the legs that move money can have.
     pub fn leg_ids(id: TransferId) -> [TransferId; 2] {
         [leg_id(id, 0), leg_id(id, 1)]
     }
@@ -254,6 +285,12 @@ impl Movement {
         for (index, result) in results.iter().enumerate() {
             match result {
                 CreateTransferResult::LinkedEventFailed => {}
+                // The id of this leg may have been spent by an earlier attempt that was refused for the same reason.
+                CreateTransferResult::ExceedsCredits | CreateTransferResult::IdAlreadyFailed
+                    if self.expectation_leg == Some(index) =>
+                {
+                    return Err(TransferError::NotExpected);
+                }
                 CreateTransferResult::ExceedsCredits if self.liquidity_leg == Some(index) => {
                     return Err(TransferError::InsufficientLiquidity);
                 }
@@ -360,6 +397,22 @@ mod tests {
         assert_eq!(made.outcome(&[R::Created, R::Created]), Ok(()));
         assert_eq!(made.outcome(&[R::LinkedEventFailed, R::ExceedsCredits]), Err(TransferError::InsufficientLiquidity));
         assert_eq!(made.outcome(&[R::ExceedsCredits, R::LinkedEventFailed]), Err(TransferError::InsufficientBalance));
+    }
+
+    #[test]
+    fn a_receiver_that_expects_less_is_told_apart_from_a_payer_without_money() {
+        use CreateTransferResult as R;
+        let (expected, control) = (AccountId::from_u128(3), AccountId::from_u128(4));
+        let taking = NewTransfer::single(TransferId::from_u128(10), expected, control, 40, 1, EXPECTATION);
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 1, 40), 0).unwrap();
+        let made = made.with_expectation(taking);
+        assert_eq!(made.legs.iter().map(|leg| leg.flags.linked).collect::<Vec<_>>(), [true, true, false]);
+        for refused in [R::ExceedsCredits, R::IdAlreadyFailed] {
+            let results = [R::LinkedEventFailed, R::LinkedEventFailed, refused];
+            assert_eq!(made.outcome(&results), Err(TransferError::NotExpected));
+        }
+        let results = [R::ExceedsCredits, R::LinkedEventFailed, R::LinkedEventFailed];
+        assert_eq!(made.outcome(&results), Err(TransferError::InsufficientBalance));
     }
 
     #[test]

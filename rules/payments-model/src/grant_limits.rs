@@ -1,4 +1,4 @@
-//! What a grant allows to be spent, and how spending is counted (payments section 7.6).
+//! What a grant allows to be spent, and how spending is counted.
 //!
 //! Not the counting itself: totals are kept by the store, one row per grant and one per period, under the
 //! grant's lock. A correction changes the totals of the payment's own period, whichever is current.
@@ -151,12 +151,32 @@ impl Admission {
     }
 }
 
-/// What a payment of `quote` really spent when it ended, with `sent` debited and `delivered` arrived.
+/// How a payment ended, as far as its grant is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentEnd {
+    /// It was delivered.
+    Completed {
+        /// What arrived.
+        delivered: u64,
+    },
+    /// It failed or was given up.
+    Failed {
+        /// What was debited nevertheless.
+        sent: u64,
+        /// What arrived nevertheless.
+        delivered: u64,
+    },
+}
+
+/// What a payment of `quote` really spent.
 ///
-/// A completed payment cost its fee as well; a failed one only what was sent.
-pub fn actually_spent(quote: &Quote, completed: bool, sent: u64, delivered: u64) -> Spent {
-    let fee = if completed { quote.fee_amount() } else { 0 };
-    Spent { debit: sent.saturating_add(fee).min(quote.debit_amount), receive: delivered }
+/// The payer agreed to the debit amount of a completed payment, so it stays spent as it was reserved, whatever of it
+/// is left over. A failed payment spent only what was sent.
+pub fn actually_spent(quote: &Quote, end: PaymentEnd) -> Spent {
+    match end {
+        PaymentEnd::Completed { delivered } => Spent { debit: quote.debit_amount, receive: delivered },
+        PaymentEnd::Failed { sent, delivered } => Spent { debit: sent.min(quote.debit_amount), receive: delivered },
+    }
 }
 
 #[cfg(test)]
@@ -230,15 +250,15 @@ mod tests {
     #[test]
     fn a_partly_delivered_failure_stays_counted_for_what_it_sent() {
         let reserved = Spent::of_quote(&quote());
-        let actual = actually_spent(&quote(), false, 40, 39);
+        let actual = actually_spent(&quote(), PaymentEnd::Failed { sent: 40, delivered: 39 });
         let total = Spent { debit: 500, receive: 500 }.corrected(reserved, actual);
         assert_eq!(total, Spent { debit: 437, receive: 439 });
     }
 
     #[test]
-    fn a_completed_payment_is_counted_with_its_fee_and_without_its_unused_slippage() {
-        assert_eq!(actually_spent(&quote(), true, 99, 100), Spent { debit: 102, receive: 100 });
-        assert_eq!(actually_spent(&quote(), true, 103, 100), Spent { debit: 103, receive: 100 });
+    fn a_completed_payment_stays_counted_with_all_it_reserved_of_the_payer_and_with_what_arrived() {
+        let end = PaymentEnd::Completed { delivered: 101 };
+        assert_eq!(actually_spent(&quote(), end), Spent { debit: 103, receive: 101 });
     }
 
     proptest! {
@@ -248,7 +268,12 @@ mod tests {
             let (mut counted, mut really) = (Spent::default(), 0);
             for (sent, completed) in sent {
                 let Ok(reserved) = admitted.reserve(counted) else { continue };
-                let actual = actually_spent(&quote(), completed, sent, sent);
+                let end = if completed {
+                    PaymentEnd::Completed { delivered: sent }
+                } else {
+                    PaymentEnd::Failed { sent, delivered: sent }
+                };
+                let actual = actually_spent(&quote(), end);
                 counted = reserved.corrected(Spent::of_quote(&quote()), actual);
                 really += sent;
                 prop_assert!(really <= counted.debit && counted.debit <= 1000);

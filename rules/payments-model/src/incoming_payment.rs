@@ -6,12 +6,13 @@ use clock::Timestamp;
 use money::AssetAmount;
 use serde_json::{Map, Value};
 
+use crate::expectation::Expectation;
 use crate::{IncomingPaymentId, InitiatedBy, TenantAsset, TenantId, WalletAddressId};
 
 /// Free-form data a client attaches to a payment.
 pub type Metadata = Map<String, Value>;
 
-/// A payment expected or received at a wallet address (data-model section 4.1).
+/// A payment expected or received at a wallet address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IncomingPayment {
     /// Its id, which is also the id of its ledger account.
@@ -34,7 +35,7 @@ pub struct IncomingPayment {
     pub initiated_by: InitiatedBy,
     /// The payer's wallet address as told by a card flow; informational.
     pub sender_wallet_address: Option<String>,
-    /// What the account-servicing entity decided about it, if it did (payments section 2.2).
+    /// What the account-servicing entity decided about it, if it did.
     pub decision: Option<Decision>,
     /// Where it stands.
     pub state: IncomingState,
@@ -102,6 +103,16 @@ pub enum IncomingRefused {
     AlreadyActioned,
 }
 
+/// Whether payments wait for the account-servicing entity's word before they take money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approval {
+    /// They do not.
+    #[default]
+    NotAsked,
+    /// They take money once they are approved.
+    Required,
+}
+
 /// Why an incoming payment refuses money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreditRefused {
@@ -114,6 +125,9 @@ pub enum CreditRefused {
     /// The account-servicing entity cancelled it.
     #[error("the incoming payment was cancelled")]
     Cancelled,
+    /// The account-servicing entity has to approve it first.
+    #[error("the incoming payment is not approved")]
+    NotApproved,
 }
 
 impl IncomingPayment {
@@ -140,47 +154,56 @@ impl IncomingPayment {
         self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.asset.clone() })
     }
 
-    /// How much more may be credited when `received` has been; `None` is without limit.
-    ///
-    /// Credits past the expected amount, past the expiry instant and to a cancelled payment are refused.
-    pub fn receivable(&self, received: u64, now: Timestamp) -> Result<Option<u64>, CreditRefused> {
+    /// Whether it takes money as far as its row tells; how much more, the ledger knows.
+    pub fn takes_money(&self, approval: Approval, now: Timestamp) -> Result<(), CreditRefused> {
         if !self.is_open() {
             return Err(CreditRefused::Ended);
-        }
-        if matches!(self.decision, Some(Decision::Cancelled { .. })) {
-            return Err(CreditRefused::Cancelled);
         }
         if now >= self.expires_at {
             return Err(CreditRefused::PastExpiry);
         }
-        Ok(self.incoming_amount.map(|expected| expected.saturating_sub(received)))
+        match (&self.decision, approval) {
+            (Some(Decision::Cancelled { .. }), _) => Err(CreditRefused::Cancelled),
+            (None, Approval::Required) => Err(CreditRefused::NotApproved),
+            (Some(Decision::Approved { .. }), _) | (None, Approval::NotAsked) => Ok(()),
+        }
     }
 
-    /// After a credit, with the posted total (payments section 2.3).
+    /// Whether a posted total of `total` is all that is expected.
+    pub fn is_paid_by(&self, total: u64) -> bool {
+        self.incoming_amount.is_some_and(|expected| expected <= total)
+    }
+
+    /// What it may still take, as the ledger holds it.
+    pub fn expectation(&self) -> Expectation {
+        Expectation::new(self.asset.in_ledger(), self.id)
+    }
+
+    /// After a credit, with the posted total.
     ///
-    /// An ended payment stays ended: of a credit that raced with the end only its existence is noted.
+    /// An ended payment stays ended. Nothing is credited after the end; of what older versions let in, only its
+    /// existence is noted.
     pub fn credited(mut self, total: u64, now: Timestamp) -> Self {
         if total > 0 && self.deleted_at().is_some() {
             self.enter(IncomingState::Expired { deleted_at: None }, now);
         }
         if self.is_open() && total > 0 {
-            let paid = self.incoming_amount.is_some_and(|expected| expected <= total);
-            let next = if paid { IncomingState::Completed } else { IncomingState::Processing };
+            let next = if self.is_paid_by(total) { IncomingState::Completed } else { IncomingState::Processing };
             self.enter(next, now);
         }
         self
     }
 
-    /// Nothing more is expected (payments section 2.4).
+    /// Nothing more is expected. A cancelled payment stays cancelled.
     pub fn complete(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
-        if !self.is_open() {
+        if !self.is_open() || matches!(self.decision, Some(Decision::Cancelled { .. })) {
             return Err(IncomingRefused::WrongState);
         }
         self.enter(IncomingState::Completed, now);
         Ok(self)
     }
 
-    /// Its time is over (payments section 2.5), with the posted total.
+    /// Its time is over, with the posted total.
     ///
     /// Fully paid payments complete instead: the credit was made, only noting it was interrupted.
     pub fn expire(self, total: u64, now: Timestamp) -> Result<Self, IncomingRefused> {
@@ -195,8 +218,6 @@ impl IncomingPayment {
     }
 
     /// Announces what was received and not yet announced, once it has ended; 0 announces nothing.
-    ///
-    /// A credit that raced with the end is announced later, by itself.
     pub fn announce(&mut self, total: u64) -> u64 {
         if self.is_open() {
             return 0;
@@ -330,22 +351,25 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_receivable_than_is_expected() {
-        let open = payment(IncomingState::Processing, Some(100));
-        assert_eq!(open.receivable(40, START), Ok(Some(60)));
-        assert_eq!(open.receivable(140, START), Ok(Some(0)));
-        assert_eq!(payment(IncomingState::Pending, None).receivable(40, START), Ok(None));
+    fn ended_cancelled_unapproved_and_late_payments_refuse_money() {
+        for state in &STATES[2..] {
+            let ended = payment(*state, None);
+            assert_eq!(ended.takes_money(Approval::NotAsked, START), Err(CreditRefused::Ended));
+        }
+        let open = payment(IncomingState::Pending, None);
+        assert_eq!(open.takes_money(Approval::NotAsked, START), Ok(()));
+        assert_eq!(open.takes_money(Approval::Required, START), Err(CreditRefused::NotApproved));
+        assert_eq!(open.takes_money(Approval::NotAsked, EXPIRY), Err(CreditRefused::PastExpiry));
+        let approved = open.clone().approve(START).unwrap();
+        assert_eq!(approved.takes_money(Approval::Required, START), Ok(()));
+        let cancelled = open.cancel(Some("no".into()), START).unwrap();
+        assert_eq!(cancelled.takes_money(Approval::NotAsked, START), Err(CreditRefused::Cancelled));
     }
 
     #[test]
-    fn ended_cancelled_and_late_payments_refuse_money() {
-        for state in &STATES[2..] {
-            assert_eq!(payment(*state, None).receivable(0, START), Err(CreditRefused::Ended));
-        }
-        let open = payment(IncomingState::Pending, None);
-        assert_eq!(open.receivable(0, EXPIRY), Err(CreditRefused::PastExpiry));
-        let cancelled = open.cancel(Some("no".into()), START).unwrap();
-        assert_eq!(cancelled.receivable(0, START), Err(CreditRefused::Cancelled));
+    fn a_cancelled_payment_cannot_be_completed() {
+        let cancelled = payment(IncomingState::Pending, None).cancel(None, START).unwrap();
+        assert_eq!(cancelled.complete(START), Err(IncomingRefused::WrongState));
     }
 
     #[test]

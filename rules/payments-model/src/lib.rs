@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod asset;
+pub mod expectation;
 pub mod fee;
 pub mod grant_limits;
 mod ids;
@@ -24,6 +25,7 @@ pub mod wallet_address;
 pub mod webhook_event;
 
 pub use asset::TenantAsset;
+pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{
     AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,

@@ -13,7 +13,7 @@ use crate::{InitiatedBy, OutgoingPaymentId, retry};
 /// The longest failure text that is kept, in characters: receivers may supply a packet's worth.
 pub const LONGEST_ERROR: usize = 1000;
 
-/// A payment made of a quote (data-model section 4.4).
+/// A payment made of a quote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingPayment {
     /// What it costs and delivers, and whose it is.
@@ -36,7 +36,7 @@ pub struct OutgoingPayment {
     pub updated_at: Timestamp,
 }
 
-/// The card request an outgoing payment answers (data-model section 4.5).
+/// The card request an outgoing payment answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CardDetails {
     /// The request at the point of sale.
@@ -94,6 +94,8 @@ pub enum OutgoingState {
 pub struct Sending {
     /// Failed attempts so far.
     pub attempts: u32,
+    /// Why the last of them failed.
+    pub last_failure: Option<String>,
     /// What the sender wants the receiver to see.
     pub data_to_transmit: Option<String>,
     /// How far it has come.
@@ -138,6 +140,38 @@ pub enum OutgoingRefused {
     /// It is funded with exactly its debit amount.
     #[error("invalid amount")]
     InvalidAmount,
+}
+
+/// Why a payment cannot be delivered whatever the receiver does; the names are stored as its error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LifecycleError {
+    /// The quote was too old at the first attempt.
+    #[error("QuoteExpired")]
+    QuoteExpired,
+    /// The payment was marked as funded but has no ledger account.
+    #[error("MissingBalance")]
+    MissingBalance,
+    /// The wallet address changed its asset.
+    #[error("SourceAssetConflict")]
+    SourceAssetConflict,
+    /// The receiver's asset is not the quoted one.
+    #[error("DestinationAssetConflict")]
+    DestinationAssetConflict,
+    /// Something is left to deliver but nothing to deliver it with, or the quote does not fit the receiver.
+    #[error("BadState")]
+    BadState,
+    /// The receiver can no longer be paid, and is not paid either.
+    #[error("ReceiverUnavailable")]
+    ReceiverUnavailable,
+    /// The receiver was closed, or paid by others, before anything of this payment arrived.
+    #[error("ReceiverClosed")]
+    ReceiverClosed,
+}
+
+impl From<LifecycleError> for AttemptFailure {
+    fn from(error: LifecycleError) -> Self {
+        Self::fatal(error.to_string())
+    }
 }
 
 /// A failed attempt.
@@ -189,10 +223,11 @@ impl OutgoingPayment {
         matches!(self.state, OutgoingState::Failed { .. } | OutgoingState::Cancelled)
     }
 
-    /// Why it failed.
+    /// Why it failed, or, while it is tried again, why the last attempt did.
     pub fn error(&self) -> Option<&str> {
         match &self.state {
             OutgoingState::Failed { error, .. } => Some(error),
+            OutgoingState::Sending(sending) => sending.last_failure.as_deref(),
             _ => None,
         }
     }
@@ -208,7 +243,7 @@ impl OutgoingPayment {
         Ok(())
     }
 
-    /// The payer's money is there (payments section 7.2).
+    /// The payer's money is there.
     pub fn fund(
         mut self,
         amount: u64,
@@ -227,8 +262,8 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// An attempt failed, after `sent` had been debited in all: it stays `SENDING` if another attempt may help and is allowed, otherwise it is `FAILED`
-    /// (payments section 7.5).
+    /// An attempt failed, after `sent` had been debited in all: it stays `SENDING` if another attempt may help and is
+    /// allowed, otherwise it is `FAILED`.
     pub fn attempt_failed(
         mut self,
         failure: AttemptFailure,
@@ -237,13 +272,14 @@ impl OutgoingPayment {
         now: Timestamp,
     ) -> Result<Self, OutgoingRefused> {
         let attempts = self.require_sending()?.attempts.saturating_add(1);
+        let error: String = failure.description.trim().chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect();
         if failure.retryable && attempts < max_attempts {
             if let OutgoingState::Sending(sending) = &mut self.state {
                 sending.attempts = attempts;
+                sending.last_failure = Some(error);
             }
             self.updated_at = now;
         } else {
-            let error = failure.description.trim().chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect();
             self.enter(OutgoingState::Failed { error, sent }, now);
         }
         Ok(self)
@@ -258,7 +294,16 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// It is given up before money was put in (payments section 7.3).
+    /// Nobody put money in before its quote expired.
+    pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
+        if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
+            return Err(OutgoingRefused::WrongState);
+        }
+        self.enter(OutgoingState::Failed { error: LifecycleError::QuoteExpired.to_string(), sent: 0 }, now);
+        Ok(self)
+    }
+
+    /// It is given up before money was put in.
     pub fn cancel(
         mut self,
         reason: Option<String>,
@@ -391,6 +436,7 @@ pub(crate) mod tests {
         for attempts in 1..5 {
             payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();
             assert_eq!(payment.state_attempts(), attempts);
+            assert_eq!(payment.error(), Some("IdleTimeout"), "what is tried again says why");
             assert_eq!(payment.next_attempt_at(), Some(NOW + Duration::from_secs(10 * u64::from(attempts))));
         }
         payment = payment.attempt_failed(AttemptFailure::retryable("IdleTimeout"), 5, 0, NOW).unwrap();
@@ -415,6 +461,16 @@ pub(crate) mod tests {
         let expected =
             serde_json::json!({"cancellationReason": "late", "cardPaymentFailureReason": "invalid_signature"});
         assert_eq!(metadata, expected);
+    }
+
+    #[test]
+    fn a_payment_nobody_funds_fails_with_its_quote_and_not_before() {
+        let early = payment(OutgoingState::Funding).expire_unfunded(NOW);
+        assert_eq!(early, Err(OutgoingRefused::WrongState));
+        let late = NOW + Duration::from_mins(5);
+        let expired = payment(OutgoingState::Funding).expire_unfunded(late).unwrap();
+        assert_eq!((expired.state.as_str(), expired.error()), ("FAILED", Some("QuoteExpired")));
+        assert_eq!(payment(sending(0)).expire_unfunded(late), Err(OutgoingRefused::WrongState));
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl ReceiverLocation {
         }
     }
 
+    /// Whether it is in this instance and in the books of `tenant`.
+    pub fn is_of(&self, owner: TenantId) -> bool {
+        matches!(self, Self::Local { tenant: Some(tenant), .. } if *tenant == owner)
+    }
+
     /// Whether it is in this instance.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local { .. })
@@ -98,7 +103,7 @@ impl fmt::Debug for IlpMethod {
     }
 }
 
-/// A resolved incoming payment, here or elsewhere (payments section 3).
+/// A resolved incoming payment, here or elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receiver {
     /// Its URL, as its server names it.

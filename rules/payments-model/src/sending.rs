@@ -6,38 +6,9 @@ use clock::Timestamp;
 use money::Asset;
 
 use crate::local_delivery::debit_for_part_ceil;
-use crate::outgoing_payment::{AttemptFailure, OutgoingPayment};
+use crate::outgoing_payment::{LifecycleError, OutgoingPayment};
 use crate::quote::{IlpQuoteDetails, MethodAmounts, QuoteMethod};
 use crate::receiver::Receiver;
-
-/// Why a payment cannot be delivered whatever the receiver does; the names are stored as its error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LifecycleError {
-    /// The quote was too old at the first attempt.
-    #[error("QuoteExpired")]
-    QuoteExpired,
-    /// The payment was marked as funded but has no ledger account.
-    #[error("MissingBalance")]
-    MissingBalance,
-    /// The wallet address changed its asset.
-    #[error("SourceAssetConflict")]
-    SourceAssetConflict,
-    /// The receiver's asset is not the quoted one.
-    #[error("DestinationAssetConflict")]
-    DestinationAssetConflict,
-    /// Something is left to deliver but nothing to deliver it with, or the quote does not fit the receiver.
-    #[error("BadState")]
-    BadState,
-    /// The receiver can no longer be paid, and is not paid either.
-    #[error("ReceiverUnavailable")]
-    ReceiverUnavailable,
-}
-
-impl From<LifecycleError> for AttemptFailure {
-    fn from(error: LifecycleError) -> Self {
-        Self::fatal(error.to_string())
-    }
-}
 
 /// What an attempt has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,8 +28,9 @@ pub enum NextStep {
     },
 }
 
-/// Decides the next step of a payment under way (payments section 7.5).
+/// Decides the next step of a payment under way.
 ///
+/// A receiver that takes no more ends the payment: well if something of it arrived, badly if nothing did.
 /// Every packet of earlier attempts has been settled and counted in the payment's progress, and a local delivery
 /// that was made has been noticed. `debited` is the posted debit total of its ledger account, `None` if it has no
 /// account; `receiver` is `None` if it positively does not exist. A receiver that could not be asked is no reason
@@ -86,17 +58,18 @@ pub fn next_step(
     let undelivered = quote.receive_amount.value.saturating_sub(sending.progress.delivered);
     let receive = receiver.amounts().remaining().map_or(undelivered, |remaining| undelivered.min(remaining));
     if receive == 0 || receiver.completed {
-        return Ok(NextStep::Complete);
+        return if debited == 0 { Err(LifecycleError::ReceiverClosed) } else { Ok(NextStep::Complete) };
     }
     if !receiver.is_active(now) {
         return Err(LifecycleError::ReceiverUnavailable);
     }
-    let left = quote.debit_amount.saturating_sub(debited);
+    // The fee is the entity's: what roundings need is taken from the rest.
+    let left = quote.debit_amount_minus_fees.saturating_sub(debited);
     if left == 0 {
         return Err(LifecycleError::BadState);
     }
-    match (&quote.method, receiver.location.is_local()) {
-        (QuoteMethod::Local, true) => {
+    match &quote.method {
+        QuoteMethod::Local if receiver.location.is_of(quote.tenant_id) => {
             let quoted = MethodAmounts { debit: quote.debit_amount_minus_fees, receive: quote.receive_amount.value };
             let debit = debit_for_part_ceil(quoted, receive).min(left);
             if debit == 0 {
@@ -104,10 +77,10 @@ pub fn next_step(
             }
             Ok(NextStep::PayLocally(MethodAmounts { debit, receive }))
         }
-        (QuoteMethod::Ilp(details), false) => {
+        QuoteMethod::Ilp(details) => {
             Ok(NextStep::PayOverIlp { max_source: left, min_delivery: receive, details: *details })
         }
-        _ => Err(LifecycleError::BadState),
+        QuoteMethod::Local => Err(LifecycleError::BadState),
     }
 }
 
@@ -125,7 +98,7 @@ mod tests {
         IlpQuoteDetails { max_packet_amount: 1000, min_rate: Ratio::ONE, low_rate: Ratio::ONE, high_rate: Ratio::ONE };
 
     fn sending(attempts: u32, progress: Progress) -> OutgoingPayment {
-        payment(OutgoingState::Sending(Sending { attempts, data_to_transmit: None, progress }))
+        payment(OutgoingState::Sending(Sending { attempts, progress, ..Sending::default() }))
     }
 
     fn fresh() -> OutgoingPayment {
@@ -142,7 +115,7 @@ mod tests {
         Receiver {
             url: payment.quote.receiver.clone(),
             location: if local {
-                ReceiverLocation::Local { tenant: None, id: Uuid::from_u128(9).into() }
+                ReceiverLocation::Local { tenant: Some(payment.quote.tenant_id), id: Uuid::from_u128(9).into() }
             } else {
                 ReceiverLocation::Remote(payment.quote.receiver.parse().unwrap())
             },
@@ -169,7 +142,7 @@ mod tests {
         let amounts = MethodAmounts { debit: 100, receive: 100 };
         assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(NextStep::PayLocally(amounts)));
         let payment = over_ilp(fresh(), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 103, min_delivery: 100, details: DETAILS };
+        let expected = NextStep::PayOverIlp { max_source: 100, min_delivery: 100, details: DETAILS };
         assert_eq!(step(&payment, 0, receiver(&payment, 0)), Ok(expected));
     }
 
@@ -181,18 +154,26 @@ mod tests {
     }
 
     #[test]
-    fn only_a_paid_receiver_makes_a_payment_complete_without_sending() {
+    fn nothing_delivered_is_no_success_whoever_closed_the_receiver() {
         let payment = fresh();
         let mut done = receiver(&payment, 40);
         done.completed = true;
-        assert!(matches!(step(&payment, 0, done), Ok(NextStep::Complete)));
-        assert!(matches!(step(&payment, 0, receiver(&payment, 100)), Ok(NextStep::Complete)));
+        assert_eq!(step(&payment, 0, done), Err(LifecycleError::ReceiverClosed));
+        assert_eq!(step(&payment, 0, receiver(&payment, 100)), Err(LifecycleError::ReceiverClosed));
         let mut expired = receiver(&payment, 0);
         expired.expires_at = Some(NOW);
         assert_eq!(step(&payment, 0, expired), Err(LifecycleError::ReceiverUnavailable));
         let asset = payment.quote.asset.asset.clone();
         let gone = next_step(&payment, &asset, Some(0), None, NOW);
         assert_eq!(gone, Err(LifecycleError::ReceiverUnavailable));
+    }
+
+    #[test]
+    fn a_receiver_closed_after_a_part_has_arrived_completes_the_payment() {
+        let partly = over_ilp(sending(1, Progress { debited: 40, delivered: 40 }), DETAILS);
+        let mut closed = receiver(&partly, 40);
+        closed.completed = true;
+        assert_eq!(step(&partly, 40, closed), Ok(NextStep::Complete));
     }
 
     #[test]
@@ -220,10 +201,21 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_of_another_tenant_is_not_paid_in_one_movement() {
+        let payment = fresh();
+        let mut foreign = receiver(&payment, 0);
+        foreign.location =
+            ReceiverLocation::Local { tenant: Some(Uuid::from_u128(77).into()), id: Uuid::from_u128(9).into() };
+        assert_eq!(step(&payment, 0, foreign.clone()), Err(LifecycleError::BadState));
+        let over_ilp = over_ilp(fresh(), DETAILS);
+        assert!(matches!(step(&over_ilp, 0, foreign), Ok(NextStep::PayOverIlp { .. })));
+    }
+
+    #[test]
     fn an_interrupted_attempt_is_continued_where_it_stopped() {
         let progress = Progress { debited: 20, delivered: 21 };
         let payment = over_ilp(sending(1, progress), DETAILS);
-        let expected = NextStep::PayOverIlp { max_source: 83, min_delivery: 79, details: DETAILS };
+        let expected = NextStep::PayOverIlp { max_source: 80, min_delivery: 79, details: DETAILS };
         assert_eq!(step(&payment, 20, receiver(&payment, 21)), Ok(expected));
         let delivered = over_ilp(sending(1, Progress { debited: 100, delivered: 100 }), DETAILS);
         assert_eq!(step(&delivered, 100, receiver(&delivered, 0)), Ok(NextStep::Complete));

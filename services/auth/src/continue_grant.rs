@@ -80,10 +80,12 @@ impl Auth {
         let found = self.continued_grant(id, token, request).await?;
         let (settings, now) = (&self.inner.settings, self.inner.clock.now());
         let work = self.inner.store.begin().await?;
-        let grant = work.lock_grant(found.id).await?.ok_or(ContinueError::NoGrant)?;
-        match grant.proceed(&step, &settings.terms, now, &*self.inner.entropy)? {
+        let locked = work.lock_grant(found.id).await?.ok_or(ContinueError::NoGrant)?;
+        match (*locked).clone().proceed(&step, &settings.terms, now, &*self.inner.entropy)? {
             Progress::Pending(grant) => {
-                work.save_grant(&grant, now).await?;
+                let saved = locked.map(|_| grant);
+                work.save_grant(&saved, now).await?;
+                let grant = saved.into_inner();
                 work.commit().await?;
                 let r#continue = self.continuation(&grant, token, Some(self.wait_seconds()));
                 Ok(ContinueResponse { access_token: None, subject: None, r#continue })
@@ -92,7 +94,9 @@ impl Auth {
                 if let Some(issued) = &issued {
                     work.add_token(&issued.token).await?;
                 }
-                work.save_grant(&grant, now).await?;
+                let saved = locked.map(|_| grant);
+                work.save_grant(&saved, now).await?;
+                let grant = saved.into_inner();
                 work.commit().await?;
                 Ok(ContinueResponse {
                     access_token: issued.map(|issued| self.access_token(&grant, &issued)),
@@ -115,7 +119,7 @@ impl Auth {
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(found.id).await?.filter(|grant| grant.state != GrantState::Revoked);
-        let grant = grant.ok_or(CancelError::NoGrant)?.revoke();
+        let grant = grant.ok_or(CancelError::NoGrant)?.map(Grant::revoke);
         work.save_grant(&grant, now).await?;
         work.revoke_tokens_of(grant.id, now).await?;
         Ok(work.commit().await?)

@@ -171,10 +171,9 @@ impl Auth {
     async fn settle(&self, id: GrantId, now: Timestamp) -> Result<FinishOutcome, FinishError> {
         let work = self.inner.store.begin().await?;
         let grant = work.lock_grant(id).await?.ok_or(FinishError::Unknown)?;
-        let before = grant.state;
-        let (grant, outcome) = grant.finish();
-        if grant.state != before {
-            work.save_grant(&grant, now).await?;
+        let (finished, outcome) = (*grant).clone().finish();
+        if finished.state != grant.state {
+            work.save_grant(&grant.map(|_| finished), now).await?;
             work.commit().await?;
         }
         Ok(outcome)
@@ -254,7 +253,8 @@ impl Auth {
         }
         let now = self.inner.clock.now();
         let work = self.inner.store.begin().await?;
-        let grant = work.lock_grant(found.id).await?.ok_or(DecideError::Unknown)?.decide(choice, now)?;
+        let grant = work.lock_grant(found.id).await?.ok_or(DecideError::Unknown)?;
+        let grant = grant.try_map(|grant| grant.decide(choice, now))?;
         work.save_grant(&grant, now).await?;
         Ok(work.commit().await?)
     }

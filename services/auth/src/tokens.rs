@@ -41,6 +41,7 @@ impl Auth {
             return Err(RotateRefusal::Revoked.into());
         }
         work.add_token(&issued.token).await?;
+        let grant = grant.into_inner();
         work.commit().await?;
         Ok(TokenResponse { access_token: self.access_token(&grant, &issued) })
     }

@@ -9,12 +9,11 @@ use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
-use payments_model::{IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
+use payments_model::{Expectation, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
 
 use crate::packet_transfer::PacketIdentity;
 use crate::peer_state::PeerState;
-use crate::room::Room;
 use crate::tokens::TokenHash;
 
 /// An asset as packets and the ledger know it.
@@ -191,8 +190,20 @@ pub struct LocalAccount {
     pub asset: Arc<AccountAsset>,
     /// Whether money is still accepted.
     pub state: LocalState,
-    /// What it still expects: a packet's money is taken from it before it is credited. `None` is without limit.
-    pub room: Option<Arc<Room>>,
+    /// What bounds its money; `None`: it takes whatever comes.
+    pub bound: Option<Bound>,
+}
+
+/// How much a local account takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Where the ledger holds what may still come; every credit takes its amount out of it.
+    pub expectation: Expectation,
+    /// What is expected in all; `None` is open-ended.
+    pub expected: Option<u64>,
+    /// What was left when it was read. Less may be left now, never more: so it can be a reason to refuse, and what it
+    /// lets pass the ledger decides.
+    pub left: u64,
 }
 
 /// Whether a local account takes money.

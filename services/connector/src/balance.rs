@@ -9,6 +9,7 @@ use std::time::Duration;
 use clock::{Clock, Timestamp};
 use ilp_packet::ErrorCode;
 use ledger::{AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewTransfer, TransferId};
+use payments_model::Expectation;
 use payments_model::accounting::{Movement, Side, TransferError};
 
 use crate::accounts::AccountAsset;
@@ -26,6 +27,15 @@ pub(crate) struct End<'a> {
     pub(crate) account: AccountId,
     pub(crate) asset: &'a AccountAsset,
     pub(crate) amount: u64,
+}
+
+/// What a credit takes out of what its account still expects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taking {
+    pub(crate) expectation: Expectation,
+    pub(crate) amount: u64,
+    /// How many attempts were refused before, because less was left than they were to take.
+    pub(crate) attempt: u64,
 }
 
 /// How long a hold lasts if nobody settles it.
@@ -53,7 +63,10 @@ pub(crate) struct Balance {
 pub(crate) enum BalanceError {
     /// The ledger refused.
     #[error(transparent)]
-    Refused(#[from] TransferError),
+    Refused(TransferError),
+    /// The account expects less than was to be taken out of it.
+    #[error("the account expects less")]
+    NotExpected,
     /// A transfer with the packet's id exists.
     #[error("a transfer with the packet's id exists")]
     Repeated,
@@ -93,16 +106,27 @@ impl Balance {
         Ok(Hold(movement))
     }
 
-    /// Moves a packet's money at once. Asks an unsure ledger again until the instant `until`.
+    /// Moves a packet's money at once, together with what it takes out of an expectation. Asks an unsure ledger again
+    /// until the instant `until`.
     pub(crate) async fn credit(
         &self,
         id: TransferId,
         from: End<'_>,
         to: End<'_>,
+        taking: Option<Taking>,
         until: Timestamp,
     ) -> Result<(), BalanceError> {
-        let movement = Movement::between(id, side(from), side(to), 0)?;
+        let mut movement = Movement::between(id, side(from), side(to), 0)?;
+        if let Some(Taking { expectation, amount, attempt }) = taking {
+            movement = movement.with_expectation(expectation.take(id, attempt, amount));
+        }
         self.make(&movement, until).await
+    }
+
+    /// What is left of an expectation.
+    pub(crate) async fn left(&self, expectation: Expectation) -> Result<u64, LedgerUnavailable> {
+        let account = self.ledger.accounts(vec![expectation.account()]).await?.pop().flatten();
+        Ok(account.map_or(0, |account| u64::try_from(account.credit_balance()).unwrap_or(u64::MAX)))
     }
 
     /// Makes a hold final. Asks an unsure ledger again until the instant `until`.
@@ -137,10 +161,12 @@ impl Balance {
         if results.iter().any(|result| exists(*result)) {
             return Err(BalanceError::Repeated);
         }
-        if results.contains(&CreateTransferResult::IdAlreadyFailed) {
-            return Err(BalanceError::RefusedBefore);
+        match movement.outcome(&results).map_err(BalanceError::from) {
+            Err(BalanceError::Refused(_)) if results.contains(&CreateTransferResult::IdAlreadyFailed) => {
+                Err(BalanceError::RefusedBefore)
+            }
+            outcome => outcome,
         }
-        Ok(movement.outcome(&results)?)
     }
 
     async fn submit(
@@ -185,11 +211,21 @@ fn exists(result: CreateTransferResult) -> bool {
     )
 }
 
+impl From<TransferError> for BalanceError {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::NotExpected => Self::NotExpected,
+            other => Self::Refused(other),
+        }
+    }
+}
+
 impl From<BalanceError> for Stop {
     fn from(error: BalanceError) -> Self {
         let short = |account| Self::Refused(Refusal::new(ErrorCode::T04InsufficientLiquidity, account));
         match error {
             BalanceError::Repeated => Self::Repeated,
+            BalanceError::NotExpected => Self::Refused(Refusal::takes_no_money()),
             BalanceError::Unknown => Self::Unresolved,
             BalanceError::Refused(TransferError::InsufficientBalance) | BalanceError::RefusedBefore => {
                 short("InsufficientBalance")

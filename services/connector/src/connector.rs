@@ -6,9 +6,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use clock::{Clock, Entropy};
-use ilp_packet::{ErrorCode, PrepareBuf};
+use ilp_packet::{AddressRef, ErrorCode, PrepareBuf};
 use ledger::Ledger;
-use payments_model::PeerId;
+use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ use crate::pipeline::Arrived;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::recorded::Recorded;
 use crate::refusal::Refusal;
+use crate::routing::Hop;
 use crate::tokens::{TokenHash, TokenHasher};
 
 /// What the connector needs from others.
@@ -105,6 +106,12 @@ impl Connector {
     pub fn replace_directory(&self, snapshot: DirectorySnapshot) {
         let next = Directory::build(snapshot, &self.0.directory.load(), &self.0.config);
         self.0.directory.store(Arc::new(next));
+    }
+
+    /// Whether a packet of `tenant`'s own to `destination` has a next peer.
+    pub fn has_way(&self, tenant: TenantId, destination: AddressRef<'_>) -> bool {
+        let own = Hop { peer: None, ledger: 0 };
+        self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
     }
 
     /// The peer that owns `token`.

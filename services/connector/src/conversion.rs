@@ -1,6 +1,7 @@
-//! The amount in the asset of the next account (ilp section 9).
+//! The amount in the asset of the next account.
 //!
-//! Rounds down; what the rounding leaves stays in the source's liquidity.
+//! Rounds down; what the rounding leaves stays in the source's liquidity. Not the limits of a peer: those are in
+//! `limits`.
 
 use ilp_packet::ErrorCode;
 use rates::{ConversionError, Rates, convert_source_floor};
@@ -27,6 +28,7 @@ pub(crate) async fn convert(
         // Already logged where the rates are fetched; temporary, so that the sender tries again.
         ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
     })?;
+    // Packets carry 64 bits, so of a much smaller unit one packet carries less: the sender is told how much.
     convert_source_floor(amount, conversion)
-        .ok_or_else(|| Refusal::new(ErrorCode::F03InvalidAmount, "the amount does not fit the next account's asset."))
+        .ok_or_else(|| Refusal::too_large(amount, conversion.ratio().mul_floor_amount_max()))
 }

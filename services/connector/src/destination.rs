@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ilp_packet::{AddressRef, ErrorCode, PrepareBuf};
+use ilp_packet::{AddressRef, PrepareBuf};
 use stream::Connection;
 
 use crate::accounts::{AccountAsset, LocalAccount, LocalState, PeerAccount, Source};
@@ -45,8 +45,7 @@ pub(crate) async fn find(
 ) -> Result<Destination, Refusal> {
     if let Some(receiver) = local(local_accounts, tenant, packet.destination()).await? {
         if receiver.account.state == LocalState::Closed && packet.amount() != 0 {
-            let message = "destination account is in an incorrect state";
-            return Err(Refusal::new(ErrorCode::F02Unreachable, message));
+            return Err(Refusal::takes_no_money());
         }
         return Ok(Destination::Local(receiver));
     }

@@ -27,7 +27,6 @@ mod ports;
 mod recorded;
 mod refusal;
 mod repetition;
-mod room;
 mod routing;
 mod tokens;
 
@@ -35,7 +34,8 @@ mod tokens;
 mod testing;
 
 pub use accounts::{
-    AccountAsset, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource, Source,
+    AccountAsset, Bound, LocalAccount, LocalAccountId, LocalState, PaymentSource, PeerAccount, PeerRecord, QuoteSource,
+    Source,
 };
 pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts, PeerReport};
@@ -49,5 +49,4 @@ pub use ports::{
     Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
     UplinkError,
 };
-pub use room::{Room, Taken};
 pub use tokens::{TokenHash, TokenHasher};

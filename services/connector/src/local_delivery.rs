@@ -1,22 +1,35 @@
 //! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves.
+//!
+//! How much an account still takes is not decided here: the ledger does, in the chain that credits it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use clock::Entropy;
 use ilp_packet::PrepareBuf;
-use stream::{ConnectionId, Decision};
+use ledger::TransferId;
+use payments_model::expectation::Arrival;
+use stream::{ConnectionId, Decision, Money, ReceiveLimit};
 
-use crate::accounts::Source;
-use crate::balance::End;
+use crate::accounts::{Bound, Source};
+use crate::balance::{BalanceError, End, Taking};
 use crate::connector::Inner;
 use crate::destination::LocalReceiver;
 use crate::outcome::Stop;
 use crate::pipeline::Arrived;
 use crate::ports::Credit;
+use crate::refusal::Refusal;
 
 /// How long a connection's running total is kept after its last packet.
 const RUNNING_TOTAL_LIFE: Duration = Duration::from_mins(10);
+
+/// Why an account was not credited.
+enum NotCredited {
+    /// So much is left of what it expects, and the packet brings more.
+    TooMuch { left: u64 },
+    /// For another reason.
+    Stopped(Stop),
+}
 
 /// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
 pub(crate) async fn deliver(
@@ -35,27 +48,17 @@ pub(crate) async fn deliver(
         tracing::error!("a quote sent a packet that could be fulfilled; declined");
         return Ok(money.decline_temporarily().into());
     };
-    let room = match account.room.as_deref().map(|room| room.take(money.amount())) {
-        Some(None) => {
-            // Perhaps it is this very packet that took the room, and only its reply was lost.
-            let known = connector.recorded(arrived).await?;
-            return if known.is_some() { Err(Stop::Repeated) } else { Ok(money.decline_temporarily().into()) };
-        }
-        Some(taken) => taken,
-        None => None,
-    };
     let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-    let to = End { account: account.id.into(), asset: &account.asset, amount: money.amount() };
-    // One transfer at once: between hold and post nothing would happen that could still refuse.
-    connector.balance.credit(identity.transfer_id(0), from, to, packet.expires_at()).await?;
-    if let Some(taken) = room {
-        taken.keep();
+    match credit(connector, identity.transfer_id(0), from, packet, receiver, &money).await {
+        Ok(()) => {}
+        Err(NotCredited::Stopped(stop)) => return Err(stop),
+        Err(NotCredited::TooMuch { left }) => return decline(connector, arrived, receiver, money, left).await,
     }
     connector.liquidity.moved(source, &account.asset);
-    tell(connector, receiver, money.amount()).await;
+    let received = tell(connector, packet, receiver, money.amount()).await;
     // Counted after the credit, so that a failed packet has nothing to take back.
     let total = running_total(connector, packet, receiver, money.amount()).await;
-    Ok(money.accept(total).into())
+    Ok(announcing(money, account.bound, received).accept(total).into())
 }
 
 /// Answers a packet whose money, `packet`'s amount, was credited before. Expiry and state matter no more.
@@ -69,9 +72,9 @@ pub(crate) async fn deliver_again(
         Decision::Reply(reply) => Ok(reply.into()),
         Decision::Money(money) => {
             // The process may have died before telling the first time.
-            tell(connector, receiver, money.amount()).await;
+            let received = tell(connector, packet, receiver, money.amount()).await;
             let total = running_total(connector, packet, receiver, 0).await;
-            Ok(money.accept(total).into())
+            Ok(announcing(money, receiver.account.bound, received).accept(total).into())
         }
     }
 }
@@ -80,10 +83,93 @@ fn entropy(connector: &Inner) -> &dyn Entropy {
     &*connector.entropy
 }
 
-async fn tell(connector: &Inner, receiver: &LocalReceiver, amount: u64) {
+/// Credits the account, in one transfer at once: between hold and post nothing would happen that could still refuse.
+///
+/// What is left for it is learned from the ledger's refusal, so a packet costs no question before.
+async fn credit(
+    connector: &Inner,
+    id: TransferId,
+    from: End<'_>,
+    packet: &PrepareBuf,
+    receiver: &LocalReceiver,
+    money: &Money,
+) -> Result<(), NotCredited> {
     let account = &receiver.account;
-    let credit = Credit { tenant: account.tenant, account: account.id, amount };
-    connector.local_accounts.credited(credit).await;
+    let to = End { account: account.id.into(), asset: &account.asset, amount: money.amount() };
+    let until = packet.expires_at();
+    let Some(bound) = account.bound else {
+        return Ok(connector.balance.credit(id, from, to, None, until).await?);
+    };
+    let converted = from.asset.asset != to.asset.asset;
+    let arrival = Arrival {
+        amount: money.amount(),
+        minimum: money.minimum(),
+        source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
+    };
+    let (mut left, mut attempt) = (bound.left, 0);
+    // What is left only ever falls, so this ends; and what was refused once for good stays refused.
+    while let Some(amount) = arrival.takes(bound.expected, left) {
+        let taking = Taking { expectation: bound.expectation, amount, attempt };
+        match connector.balance.credit(id, from, to, Some(taking), until).await {
+            Err(BalanceError::NotExpected) => left = connector.balance.left(bound.expectation).await?,
+            credited => return Ok(credited?),
+        }
+        attempt += 1;
+    }
+    Err(NotCredited::TooMuch { left })
+}
+
+impl From<BalanceError> for NotCredited {
+    fn from(error: BalanceError) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+impl From<ledger::LedgerUnavailable> for NotCredited {
+    /// No Reject: a repetition of the packet may still find that it fits.
+    fn from(error: ledger::LedgerUnavailable) -> Self {
+        tracing::warn!(%error, "what an account still expects was not looked up");
+        Self::Stopped(Stop::Unresolved)
+    }
+}
+
+/// Answers a packet that brings more than the `left` its account still expects: with nothing left for good, otherwise
+/// for now, telling the sender how much is.
+async fn decline(
+    connector: &Inner,
+    arrived: Arrived,
+    receiver: &LocalReceiver,
+    money: Money,
+    left: u64,
+) -> Result<Bytes, Stop> {
+    // Perhaps it is this very packet that took what was left, and only its reply was lost.
+    if connector.recorded(arrived).await?.is_some() {
+        return Err(Stop::Repeated);
+    }
+    if left == 0 {
+        return Err(Refusal::takes_no_money().into());
+    }
+    let bound = receiver.account.bound;
+    let received = bound.and_then(|bound| bound.expected).map(|expected| expected.saturating_sub(left));
+    Ok(announcing(money, bound, received).decline_temporarily().into())
+}
+
+/// Tells the sender the most the account takes, and what it has taken.
+fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Money {
+    let expected = bound.and_then(|bound| bound.expected);
+    match expected.zip(received) {
+        // The last packet may have brought a little more.
+        Some((expected, total_received)) => {
+            money.announcing(ReceiveLimit { maximum: expected.max(total_received), total_received })
+        }
+        None => money,
+    }
+}
+
+async fn tell(connector: &Inner, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
+    let account = &receiver.account;
+    let credit = Credit { tenant: account.tenant, account: account.id, amount, until: packet.expires_at() };
+    connector.local_accounts.credited(credit).await
 }
 
 /// What the connection has received with `amount` more, if its sender wants receipts.

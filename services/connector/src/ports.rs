@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use clock::Timestamp;
 use payments_model::{AssetId, PeerId, TenantId};
 
 use crate::accounts::{LocalAccount, LocalAccountId, PeerAccount};
@@ -21,11 +22,12 @@ pub trait LocalAccounts: Send + Sync {
     async fn resolve(&self, tenant: TenantId, tag: &str)
     -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable>;
 
-    /// Told after money was credited for good, before the sender learns of it.
+    /// Told after money was credited for good, before the sender learns of it. Gives what the account has received in
+    /// all, if that is known by the time the sender has to be answered.
     ///
     /// May be told twice of one credit, or not at all when the process dies in between: the ledger's total is the
     /// truth, this is a nudge to look.
-    async fn credited(&self, credit: Credit);
+    async fn credited(&self, credit: Credit) -> Option<u64>;
 }
 
 /// Local receivers could not be looked up now.
@@ -45,6 +47,8 @@ pub struct Credit {
     pub account: LocalAccountId,
     /// How much, in the account's asset.
     pub amount: u64,
+    /// When the packet expires: its sender does not wait longer.
+    pub until: Timestamp,
 }
 
 /// Hears of low liquidity.

@@ -31,6 +31,11 @@ impl Refusal {
         Self::new(ErrorCode::F02Unreachable, "unknown destination account")
     }
 
+    /// F02: the account is here, but it takes no money, or none any more.
+    pub(crate) fn takes_no_money() -> Self {
+        Self::new(ErrorCode::F02Unreachable, "destination account is in an incorrect state")
+    }
+
     /// R00: the packet's time is over.
     pub(crate) fn expired() -> Self {
         Self::new(ErrorCode::R00TransferTimedOut, "packet expired.")

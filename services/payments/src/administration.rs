@@ -17,6 +17,7 @@ mod wallet_address_url;
 mod wallet_addresses;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Entropy, Timestamp};
 use ledger::{AccountId, Ledger};
@@ -25,6 +26,7 @@ use payments_store::Store;
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};
 
+pub(crate) use assets::accounts_stand;
 pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError};
 pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
@@ -47,6 +49,9 @@ use crate::Unavailable;
 pub struct AdministrationSettings {
     /// Wallet addresses of the operator begin with this if it has made no setting of its own.
     pub open_payments_url: Url,
+    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments under way to a wallet address that was
+    /// deactivated may still arrive.
+    pub deactivation_grace: Duration,
     /// `WALLET_ADDRESS_URL`: the instance's own identity as a client, which is nobody's wallet address.
     pub own_wallet_address: Url,
 }

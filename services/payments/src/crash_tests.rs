@@ -113,5 +113,13 @@ on_each_database! {
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
         let found = near.outgoing_payment(id).await.payment;
         assert_eq!(found.require_sending().unwrap().progress, moved(30));
+        // A commit nobody answered left a row of a packet that never left; the end of the payment removes it.
+        let unit = near.store.begin().await.unwrap();
+        let scope = unit.every_tenant();
+        scope.insert_packets_in_flight(&[packet(3)]).await.unwrap();
+        scope.forget_packets_in_flight(id).await.unwrap();
+        unit.commit().await.unwrap();
+        assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+        assert_eq!(near.outgoing_payment(id).await.payment.require_sending().unwrap().progress, moved(30));
     }
 }

@@ -1,4 +1,4 @@
-//! Creating an outgoing payment of a quote (payments section 7.1, open-payments section 10.2).
+//! Creating an outgoing payment of a quote.
 //!
 //! One transaction writes the payment, what it reserves of its grant, its event, and the job that gives it up
 //! unfunded; no money moves.

@@ -1,4 +1,6 @@
-//! Creating a quote (payments section 5.1).
+//! Creating a quote: what a payment would cost and deliver, and whether it can be made at all.
+//!
+//! Not the amounts of a payment method: those are in `quote_methods`.
 
 use clock::Timestamp;
 use money::{AssetAmount, Ratio};
@@ -38,7 +40,7 @@ pub enum CreateQuoteError {
     #[error("invalid receiver")]
     InvalidReceiver,
     /// Nothing would be delivered.
-    #[error("non-positive receive amount")]
+    #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
     NonPositiveReceiveAmount {
         /// The smallest debit amount that would deliver something, if that is known.
         min_send_amount: Option<AssetAmount>,
@@ -46,6 +48,12 @@ pub enum CreateQuoteError {
     /// The two assets cannot be converted now.
     #[error("could not convert between assets")]
     CouldNotFetchRates,
+    /// The receiver is another tenant's of this instance, and no peering leads there.
+    #[error(
+        "the receiver belongs to another tenant of this instance; tenants pay each other as peers: each creates the \
+         other's ILP address as a peer, with liquidity for as much as it lets the other owe"
+    )]
+    TenantsNotPeered,
     /// The path to the receiver cannot be paid over; the code says why, as payments name it.
     #[error("the receiver cannot be paid over Interledger now: {code}")]
     Path {
@@ -55,6 +63,11 @@ pub enum CreateQuoteError {
     /// Something here did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// The least amount that works, for the text of an error.
+fn least(amount: Option<&AssetAmount>) -> String {
+    amount.map(|amount| format!("; send at least {amount}")).unwrap_or_default()
 }
 
 impl From<QuoteRefused> for CreateQuoteError {
@@ -82,6 +95,8 @@ pub(crate) enum MethodError {
     CouldNotFetchRates,
     #[error("invalid amount")]
     TooLarge,
+    #[error("the two tenants are no peers")]
+    TenantsNotPeered,
     #[error("{0}")]
     Path(String),
     #[error(transparent)]
@@ -125,7 +140,9 @@ impl Payments {
         let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
         let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
-        let offered = if receiver.location.is_local() {
+        // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
+        // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
+        let offered = if receiver.location.is_of(tenant) {
             self.quote_locally(&address, &receiver, plan.target).await
         } else {
             self.quote_over_ilp(&address, &receiver, plan.target).await
@@ -185,6 +202,7 @@ fn refusal(error: MethodError, plan: &QuotePlan, address: &WalletAddress) -> Cre
         }
         MethodError::CouldNotFetchRates => CreateQuoteError::CouldNotFetchRates,
         MethodError::TooLarge => CreateQuoteError::InvalidAmount,
+        MethodError::TenantsNotPeered => CreateQuoteError::TenantsNotPeered,
         MethodError::Path(code) => CreateQuoteError::Path { code },
         MethodError::Unavailable(error) => CreateQuoteError::Unavailable(error),
     }

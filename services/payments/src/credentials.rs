@@ -1,4 +1,4 @@
-//! The ways to pay an incoming payment over Interledger (open-payments section 8.1).
+//! The ways to pay an incoming payment over Interledger.
 //!
 //! Credentials are made afresh at every call and stay valid; nothing about them is stored.
 
@@ -10,9 +10,9 @@ use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiptSetup};
 use crate::{Payments, Unavailable};
 
 impl Payments {
-    /// The ways to pay `payment`; none if it has ended or its tenant has no ILP address.
+    /// The ways to pay `payment`; none if it takes no money or its tenant has no ILP address.
     pub async fn payment_methods(&self, payment: &IncomingPayment) -> Result<Vec<IlpMethod>, Unavailable> {
-        if payment.receivable(0, self.now()).is_err() {
+        if payment.takes_money(self.settings().approval(), self.now()).is_err() {
             return Ok(Vec::new());
         }
         let tag = payment.id.to_string();
@@ -24,7 +24,7 @@ impl Payments {
         Ok(method.into_iter().collect())
     }
 
-    /// Credentials to pay straight to a wallet address (stream section 18); none if its tenant has no ILP address.
+    /// Credentials to pay straight to a wallet address (SPSP); none if its tenant has no ILP address.
     ///
     /// They are below the tenant's own address, so that every tenant's wallet addresses can be reached.
     pub async fn spsp_credentials(

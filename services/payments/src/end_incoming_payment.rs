@@ -1,4 +1,6 @@
-//! The end of incoming payments: completed by their owner, or expired (payments sections 2.4 and 2.5).
+//! The end of incoming payments: completed by their owner, or expired.
+//!
+//! Not the end that the last credit brings: that is noted with the credit.
 
 use std::sync::Arc;
 
@@ -6,10 +8,12 @@ use async_trait::async_trait;
 use jobs::{Done, Failure, Handler, Job};
 use payments_model::incoming_payment::IncomingRefused;
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
+use payments_store::{Locked, Unit};
 
 use crate::incoming_events::announce;
 use crate::ledger_totals::amount_of;
-use crate::{Payments, Unavailable};
+use crate::queues::EXPIRY_QUEUE;
+use crate::{Payments, Unavailable, expectations};
 
 /// Why an incoming payment was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -39,23 +43,27 @@ impl From<payments_store::Error> for CompleteIncomingPaymentError {
 
 impl Payments {
     /// Nothing more is expected of this payment; what was received is announced in the same transaction.
+    ///
+    /// The ledger closes it first: the total that is announced is final, whoever was paying meanwhile. If the process
+    /// dies in between, the call repeated, or the expiry, announces it.
     pub async fn complete_incoming_payment(
         &self,
         tenant: TenantId,
         id: IncomingPaymentId,
     ) -> Result<IncomingPayment, CompleteIncomingPaymentError> {
-        let total = self.received(id).await?;
-        let now = self.now();
+        let found = self.store().tenant(tenant).incoming_payment(id).await?;
+        let found = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
+        found.clone().complete(self.now())?;
+        let total = expectations::close(self.ledger(), &found).await?;
         let unit = self.begin().await?;
-        let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
-        let found = found.filter(|payment| payment.deleted_at().is_none());
-        let mut payment = found.ok_or(CompleteIncomingPaymentError::UnknownPayment)?.complete(now)?;
-        announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
-        unit.tenant(tenant).update_incoming_payment(&payment).await?;
+        let locked = unit.tenant(tenant).locked_incoming_payment(id).await?;
+        let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
+        let completed = locked.try_map(|payment| payment.complete(self.now()))?;
+        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+        let completed = self.write_end(&unit, completed, total).await?;
         unit.commit().await?;
-        self.0.parts.receivers.count_end(&payment, total);
-        self.ended(id).await;
-        Ok(payment)
+        self.tell_end(&completed, total);
+        Ok(completed)
     }
 
     /// What was credited to an incoming payment for good.
@@ -63,32 +71,40 @@ impl Payments {
         Ok(self.account(id).await?.map_or(0, |account| amount_of(account.credits_posted)))
     }
 
-    /// No more packets are taken; one that was being credited meanwhile is announced by itself.
-    async fn ended(&self, id: IncomingPaymentId) {
-        let receivers = &self.0.parts.receivers;
-        receivers.forget(id);
-        if let Err(error) = receivers.note_credit(id).await {
-            tracing::warn!(%error, payment.id = %id, "late credits are looked for at the next start");
-        }
+    /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
+    pub(crate) async fn write_end(
+        &self,
+        unit: &Unit,
+        mut ended: Locked<'_, IncomingPayment>,
+        total: u64,
+    ) -> Result<IncomingPayment, payments_store::Error> {
+        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy()).await?;
+        unit.every_tenant().update_incoming_payment(&ended).await?;
+        Ok(ended.into_inner())
+    }
+
+    /// Lets this process know of an end that was written and committed.
+    pub(crate) fn tell_end(&self, ended: &IncomingPayment, total: u64) {
+        self.0.parts.receivers.count_end(ended, total);
+        self.0.parts.receivers.forget(ended.id);
     }
 
     async fn expire(&self, job: &Job) -> Result<Done, Failure> {
         let id: IncomingPaymentId = job.key().parse()?;
-        let total = self.received(id).await?;
-        let now = self.now();
-        let unit = self.begin().await?;
-        let found = unit.every_tenant().locked_incoming_payment(id).await?;
-        let Some(payment) = found.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
-        if now < payment.expires_at {
-            return Ok(Done::RunAgain(payment.expires_at));
+        let found = self.store().every_tenant().incoming_payment(id).await?;
+        let Some(found) = found.filter(IncomingPayment::is_open) else { return Ok(Done::Complete) };
+        if self.now() < found.expires_at {
+            return Ok(Done::RunAgain(found.expires_at));
         }
-        let mut payment = payment.expire(total, now)?;
-        announce(&self.0.parts.webhooks, &unit, &mut payment, total, now, self.entropy()).await?;
-        unit.every_tenant().update_incoming_payment(&payment).await?;
+        let total = expectations::close(self.ledger(), &found).await?;
+        let unit = self.begin().await?;
+        let locked = unit.every_tenant().locked_incoming_payment(id).await?;
+        let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
+        let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
         job.complete(unit.transaction()).await?;
+        let expired = self.write_end(&unit, expired, total).await?;
         unit.commit().await?;
-        self.0.parts.receivers.count_end(&payment, total);
-        self.ended(id).await;
+        self.tell_end(&expired, total);
         Ok(Done::Settled)
     }
 

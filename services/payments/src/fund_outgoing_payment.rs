@@ -1,26 +1,36 @@
 //! Money for an outgoing payment, and giving it up before there is any.
+//!
+//! Which of the two came first is decided by the ledger: the deposit bears the id of the event that asked for it, and
+//! giving up uses that id for a deposit of nothing. So no money reaches a payment that was given up.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jobs::{Done, Failure, Handler, Job, NewJob};
-use ledger::{CreateTransferResult, TransferId};
+use ledger::{CreateTransferResult, NewTransfer, TransferId};
 use payments_model::accounting::{AccountKind, TransferError, accepted};
+use payments_model::grant_limits::PaymentEnd;
 use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingRefused, OutgoingState};
 use payments_model::quote::QuoteMethod;
-use payments_model::webhook_event::EventType;
+use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_store::Unit;
 use url::Url;
 use webhooks::Audience;
 
 use crate::grant_spending;
-use crate::ledger_totals::amount_of;
 use crate::outgoing_events::outgoing_event;
-use crate::queues::SENDING_QUEUE;
+use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
 use crate::{Payments, Unavailable};
 
 /// What a sender may want the receiver to see has to fit a packet beside everything else in it.
 const LONGEST_DATA: usize = 30_000;
+
+/// Why a card service is told that a payment will not be made.
+const UNFUNDED: &str = "the quote expired before the payment was funded";
+
+/// What a payment that was never funded takes of its grant.
+const NOTHING_SPENT: PaymentEnd = PaymentEnd::Failed { sent: 0, delivered: 0 };
 
 /// Why a payment was not funded or cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +70,16 @@ impl From<payments_store::Error> for FundOutgoingPaymentError {
     }
 }
 
+/// What the ledger says of a payment's deposit.
+enum Deposit {
+    /// It was made.
+    Made,
+    /// It was not, and cannot be made any more.
+    Forgone,
+}
+
 impl Payments {
-    /// Deposits the payment's debit amount under `transfer`, and lets it be sent.
+    /// Deposits the payment's debit amount, and lets it be sent.
     ///
     /// A deposit that was made before, but not noted, is a success: repeating the call is harmless until it is noted.
     pub async fn fund_outgoing_payment(
@@ -69,7 +87,6 @@ impl Payments {
         tenant: TenantId,
         id: OutgoingPaymentId,
         amount: u64,
-        transfer: TransferId,
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         if data_to_transmit.as_ref().is_some_and(|data| data.len() > LONGEST_DATA) {
@@ -78,18 +95,8 @@ impl Payments {
         let found = self.store().tenant(tenant).outgoing_payment(id).await?;
         let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         found.require_fundable(amount)?;
-        self.deposit(&found, transfer).await?;
-
-        match self.note_funds(tenant, id, amount, data_to_transmit).await {
-            Err(FundOutgoingPaymentError::WrongState) => {
-                // It was given up, or funded by another call, while the deposit was made.
-                if let Some(found) = self.store().tenant(tenant).outgoing_payment(id).await? {
-                    self.return_unused(&found).await?;
-                }
-                Err(FundOutgoingPaymentError::WrongState)
-            }
-            noted => noted,
-        }
+        self.deposit(&found).await?;
+        self.note_funds(tenant, id, amount, data_to_transmit).await
     }
 
     async fn note_funds(
@@ -103,27 +110,58 @@ impl Payments {
         let unit = self.begin().await?;
         let scope = unit.tenant(tenant);
         let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
-        let funded = locked.fund(amount, data_to_transmit, now)?;
+        let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
         scope.update_outgoing_payment(&funded).await?;
         if funded.initiated_by == InitiatedBy::Card {
             let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
             let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &audience).await?;
         }
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
         let sending = NewJob::new(SENDING_QUEUE, id, now).in_lane(lane(&funded));
         jobs::enqueue(unit.transaction(), sending).await?;
+        let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
     }
 
-    async fn deposit(&self, payment: &OutgoingPayment, transfer: TransferId) -> Result<(), FundOutgoingPaymentError> {
-        let asset = payment.quote.asset.in_ledger();
-        let account = payment.id().into();
-        let created = self.ledger().create_accounts(vec![asset.account(account, AccountKind::Outgoing)]);
-        created.await.map_err(Unavailable::from)?;
-        let deposit = asset.deposit(transfer, account, payment.quote.debit_amount);
-        let results = self.ledger().submit(vec![deposit]).await.map_err(Unavailable::from)?;
-        Ok(accepted(results.into_iter().next().unwrap_or(CreateTransferResult::LinkedEventFailed))?)
+    async fn deposit(&self, payment: &OutgoingPayment) -> Result<(), FundOutgoingPaymentError> {
+        let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
+        let deposit = asset.deposit(self.deposit_id(payment).await?, account, payment.quote.debit_amount);
+        match self.submit_to(payment, deposit).await? {
+            // The id was used up when the payment was given up.
+            CreateTransferResult::ExistsWithDifferentAmount => Err(FundOutgoingPaymentError::WrongState),
+            result => Ok(accepted(result)?),
+        }
+    }
+
+    /// Sees to it that no deposit is made any more, unless one was.
+    async fn forgo_deposit(&self, payment: &OutgoingPayment) -> Result<Deposit, FundOutgoingPaymentError> {
+        let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
+        let nothing = asset.forgone_deposit(self.deposit_id(payment).await?, account);
+        match self.submit_to(payment, nothing).await? {
+            CreateTransferResult::ExistsWithDifferentAmount => Ok(Deposit::Made),
+            result => Ok(accepted(result).map(|()| Deposit::Forgone)?),
+        }
+    }
+
+    /// Makes one transfer to the payment's account, which is created if it is missing.
+    async fn submit_to(
+        &self,
+        payment: &OutgoingPayment,
+        transfer: NewTransfer,
+    ) -> Result<CreateTransferResult, Unavailable> {
+        let account = payment.quote.asset.in_ledger().account(payment.id().into(), AccountKind::Outgoing);
+        self.ledger().create_accounts(vec![account]).await?;
+        let results = self.ledger().submit(vec![transfer]).await?;
+        Ok(results.into_iter().next().unwrap_or(CreateTransferResult::LinkedEventFailed))
+    }
+
+    /// The id of the event that asks for the deposit.
+    async fn deposit_id(&self, payment: &OutgoingPayment) -> Result<TransferId, FundOutgoingPaymentError> {
+        let (subject, created) = (Subject::OutgoingPayment(payment.id()), [EventType::OutgoingPaymentCreated]);
+        let asked = self.store().tenant(payment.quote.tenant_id).latest_event(subject, &created).await?;
+        Ok(asked.map(|event| event.id.as_uuid().into()).ok_or(TransferError::InvalidId)?)
     }
 
     /// Gives a payment up before it was funded.
@@ -134,65 +172,78 @@ impl Payments {
         reason: Option<String>,
         card_failure: Option<CardPaymentFailure>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        let unit = self.begin().await?;
-        let found = unit.tenant(tenant).locked_outgoing_payment(id).await?;
+        let found = self.store().tenant(tenant).outgoing_payment(id).await?;
         let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
-        let cancelled = self.cancel_in(&unit, found, reason, card_failure).await?;
+        found.require_fundable(found.quote.debit_amount)?;
+        if let Deposit::Made = self.forgo_deposit(&found).await? {
+            return Err(FundOutgoingPaymentError::WrongState);
+        }
+
+        let now = self.now();
+        let unit = self.begin().await?;
+        let scope = unit.tenant(tenant);
+        let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        let cancelled = locked.try_map(|payment| payment.cancel(reason, card_failure, now))?;
+        scope.update_outgoing_payment(&cancelled).await?;
+        grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
+        self.tell_card_service_of_the_end(&unit, &cancelled).await?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        let cancelled = cancelled.into_inner();
         unit.commit().await?;
-        self.return_unused(&cancelled).await?;
         Ok(cancelled)
     }
 
-    async fn cancel_in(
-        &self,
-        unit: &payments_store::Unit,
-        payment: OutgoingPayment,
-        reason: Option<String>,
-        card_failure: Option<CardPaymentFailure>,
-    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        let now = self.now();
-        let cancelled = payment.cancel(reason, card_failure, now)?;
-        unit.tenant(cancelled.quote.tenant_id).update_outgoing_payment(&cancelled).await?;
-        grant_spending::settle(unit, &cancelled, false, 0, 0, now).await?;
+    /// Tells the card service, if it waits for the payment, that the payment will not be made.
+    async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
-            let event = outgoing_event(&cancelled, event_type, 0, 0, None, now, self.entropy());
+            let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
             self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
         }
-        Ok(cancelled)
-    }
-
-    /// Takes back money that was put on the account of a cancelled payment by a call that came too late.
-    async fn return_unused(&self, payment: &OutgoingPayment) -> Result<(), Unavailable> {
-        if payment.state != OutgoingState::Cancelled {
-            return Ok(());
-        }
-        let balance = self.account(payment.id()).await?.map_or(0, |account| amount_of(account.credit_balance()));
-        if balance == 0 {
-            return Ok(());
-        }
-        let id = TransferId::derived(payment.id().as_uuid(), "return of an unused deposit", 0);
-        let withdrawal = payment.quote.asset.in_ledger().withdrawal(id, payment.id().into(), balance, 0);
-        let results = self.ledger().submit(vec![withdrawal]).await?;
-        tracing::warn!(payment.id = %payment.id(), balance, ?results, "a deposit to a cancelled payment was returned");
         Ok(())
     }
 
     async fn give_up_unfunded(&self, job: &Job) -> Result<Done, Failure> {
         let id: OutgoingPaymentId = job.key().parse()?;
-        let unit = self.begin().await?;
-        let found = unit.every_tenant().locked_outgoing_payment(id).await?;
+        let found = self.store().every_tenant().outgoing_payment(id).await?;
         let Some(payment) = found.filter(|payment| payment.state == OutgoingState::Funding) else {
             return Ok(Done::Complete);
         };
         if !payment.quote.is_expired(self.now()) {
             return Ok(Done::RunAgain(payment.quote.expires_at));
         }
-        let reason = "the quote expired before the payment was funded".to_owned();
-        let cancelled = self.cancel_in(&unit, payment, Some(reason), None).await?;
+        match self.forgo_deposit(&payment).await? {
+            Deposit::Forgone => self.fail_unfunded(job, &payment).await,
+            // Who deposited has died before noting it; the payment fails as one funded too late, with its money.
+            Deposit::Made => {
+                let (tenant, amount) = (payment.quote.tenant_id, payment.quote.debit_amount);
+                match self.note_funds(tenant, id, amount, None).await {
+                    Ok(_) | Err(FundOutgoingPaymentError::WrongState) => Ok(Done::Complete),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    async fn fail_unfunded(&self, job: &Job, payment: &OutgoingPayment) -> Result<Done, Failure> {
+        let now = self.now();
+        let unit = self.begin().await?;
+        let scope = unit.tenant(payment.quote.tenant_id);
+        let Some(locked) = scope.locked_outgoing_payment(payment.id()).await? else { return Ok(Done::Complete) };
+        if locked.state != OutgoingState::Funding {
+            return Ok(Done::Complete);
+        }
+        let given_up = locked.clone().cancel(Some(UNFUNDED.to_owned()), None, now)?;
+        let failed = locked.try_map(|payment| payment.expire_unfunded(now))?;
+        scope.update_outgoing_payment(&failed).await?;
+        grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
+        let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
+        self.tell_card_service_of_the_end(&unit, &given_up).await?;
         job.complete(unit.transaction()).await?;
+        let failed = failed.into_inner();
         unit.commit().await?;
-        self.return_unused(&cancelled).await?;
+        self.0.counts.ended(&failed.state);
         Ok(Done::Settled)
     }
 

@@ -25,11 +25,23 @@ struct Asked {
     rotations: AtomicUsize,
 }
 
+/// Where the server says that its tokens are managed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Managed {
+    /// Where it serves them.
+    Here,
+    /// Where nobody listens.
+    OutOfReach,
+}
+
 /// A server that gives tokens for ten minutes; where they are managed is below a path nobody would compose.
-async fn serve(asked: Arc<Asked>) -> String {
+async fn serve(asked: Arc<Asked>, managed: Managed) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let manage = format!("{url}/behind/a/proxy/7?tenant=x");
+    let manage = match managed {
+        Managed::Here => format!("{url}/behind/a/proxy/7?tenant=x"),
+        Managed::OutOfReach => "https://127.0.0.1:1/token/7".to_owned(),
+    };
     let token = move |value: String| -> Json<Value> {
         Json(json!({
             "access_token": { "value": value, "manage": manage, "expires_in": 600, "access": [] },
@@ -72,7 +84,7 @@ const ACTIONS: [Action; 2] = [Action::Create, Action::ReadAll];
 on_each_database! {
     async fn many_who_need_a_grant_at_once_ask_for_one(database) {
         let asked = Arc::new(Asked::default());
-        let server = serve(asked.clone()).await;
+        let server = serve(asked.clone(), Managed::Here).await;
         let (payments, _, _node) = payments(database).await;
         let wanted = (0..10).map(|_| payments.held_grant(&server, &ACTIONS));
         for held in futures::future::join_all(wanted).await {
@@ -85,7 +97,7 @@ on_each_database! {
 
     async fn a_grant_is_renewed_ten_seconds_before_it_runs_out_and_where_the_server_said(database) {
         let asked = Arc::new(Asked::default());
-        let server = serve(asked.clone()).await;
+        let server = serve(asked.clone(), Managed::Here).await;
         let (payments, clock, _node) = payments(database).await;
         let first = payments.held_grant(&server, &ACTIONS).await.unwrap();
         assert!(first.management_url.ends_with("/behind/a/proxy/7?tenant=x"), "{}", first.management_url);
@@ -94,5 +106,35 @@ on_each_database! {
         clock.advance(Duration::from_secs(1));
         assert_eq!(payments.held_grant(&server, &ACTIONS).await.unwrap().access_token, "renewed 0");
         assert_eq!((asked.grants.load(Ordering::SeqCst), asked.rotations.load(Ordering::SeqCst)), (1, 1));
+    }
+
+    async fn a_grant_whose_management_cannot_be_reached_is_replaced_by_another(database) {
+        let asked = Arc::new(Asked::default());
+        let server = serve(asked.clone(), Managed::OutOfReach).await;
+        let (payments, clock, _node) = payments(database).await;
+        for expected in ["granted 0", "granted 1", "granted 2"] {
+            assert_eq!(payments.held_grant(&server, &ACTIONS).await.unwrap().access_token, expected);
+            clock.advance(Duration::from_mins(10));
+        }
+        assert_eq!(asked.rotations.load(Ordering::SeqCst), 0);
+    }
+
+    async fn a_grant_renewed_by_another_process_is_used_and_not_asked_for_again(database) {
+        let asked = Arc::new(Asked::default());
+        let server = serve(asked.clone(), Managed::OutOfReach).await;
+        let (payments, clock, _node) = payments(database).await;
+        let first = payments.held_grant(&server, &ACTIONS).await.unwrap();
+        clock.advance(Duration::from_mins(10));
+        let renewed = payments_store::HeldGrant {
+            access_token: "renewed elsewhere".into(),
+            expires_at: Some(clock.now() + Duration::from_mins(10)),
+            ..first.clone()
+        };
+        let unit = payments.begin().await.unwrap();
+        assert!(unit.every_tenant().renew_held_grant(&renewed, &first.access_token, clock.now()).await.unwrap());
+        assert!(!unit.every_tenant().renew_held_grant(&first, &first.access_token, clock.now()).await.unwrap());
+        unit.commit().await.unwrap();
+        assert_eq!(payments.held_grant(&server, &ACTIONS).await.unwrap().access_token, "renewed elsewhere");
+        assert_eq!(asked.grants.load(Ordering::SeqCst), 1);
     }
 }

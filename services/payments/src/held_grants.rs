@@ -1,4 +1,4 @@
-//! Grants held at other authorization servers: found, rotated or requested, once at a time (payments section 4).
+//! Grants held at other authorization servers: found, rotated or requested, once at a time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +73,7 @@ impl Payments {
         };
         let usable = match known {
             Some(held) if !self.runs_out(&held) => Some(held),
-            Some(held) => self.rotate(held).await?,
+            Some(held) => self.rotate(held, &wanted).await?,
             None => None,
         };
         let held = match usable {
@@ -90,7 +90,7 @@ impl Payments {
         let mut at_hand = slot.lock().await;
         at_hand.take_if(|known| known.id == held.id);
         let unit = self.begin().await?;
-        unit.every_tenant().discard_held_grant(held.id, self.now()).await?;
+        unit.every_tenant().discard_held_grant(held, self.now()).await?;
         unit.commit().await?;
         let (service, held) = (self.clone(), held.clone());
         tokio::spawn(async move {
@@ -106,23 +106,28 @@ impl Payments {
         held.expires_at.is_some_and(|expiry| expiry <= self.now() + RENEW_BEFORE)
     }
 
-    /// `None` if the server does not renew it: another grant has to be asked for.
-    async fn rotate(&self, held: HeldGrant) -> Result<Option<HeldGrant>, HeldGrantError> {
+    /// `None` if it was not renewed, whatever the reason: another grant has to be asked for.
+    ///
+    /// A place that cannot be reached does not stand in the way of a server that can.
+    async fn rotate(&self, held: HeldGrant, wanted: &BTreeSet<String>) -> Result<Option<HeldGrant>, HeldGrantError> {
         match self.0.parts.client.rotate_token(&held.management_url, &held.access_token).await {
             Ok(issued) => {
+                let old_token = held.access_token.clone();
                 let renewed = self.with_token(held, issued);
                 let unit = self.begin().await?;
-                unit.every_tenant().update_held_grant(&renewed, self.now()).await?;
+                unit.every_tenant().renew_held_grant(&renewed, &old_token, self.now()).await?;
                 unit.commit().await?;
                 Ok(Some(renewed))
             }
-            Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => {
                 tracing::info!(%error, "a grant was not renewed; another one is requested");
                 let unit = self.begin().await?;
-                unit.every_tenant().discard_held_grant(held.id, self.now()).await?;
+                unit.every_tenant().discard_held_grant(&held, self.now()).await?;
                 unit.commit().await?;
-                Ok(None)
+                // Another process may have renewed it meanwhile.
+                let other =
+                    self.store().every_tenant().held_grant(&held.auth_server, &held.access_type, wanted).await?;
+                Ok(other.filter(|other| !self.runs_out(other)))
             }
         }
     }

@@ -1,4 +1,6 @@
-//! The events of incoming payments (webhooks sections 5 and 6.1).
+//! The events of incoming payments.
+//!
+//! Not their delivery.
 
 use clock::{Entropy, Timestamp};
 use payments_model::payment_events;
@@ -13,6 +15,9 @@ pub(crate) fn created_event(payment: &IncomingPayment, now: Timestamp, entropy: 
 }
 
 /// Records the end of a payment with what was received and not announced before; without any it is silent.
+///
+/// An event states the money that its own withdrawal takes. There is one, except for payments that older versions ended
+/// before their last credit.
 pub(crate) async fn announce(
     webhooks: &Webhooks,
     unit: &Unit,
@@ -28,7 +33,7 @@ pub(crate) async fn announce(
     let event_type =
         if payment.is_completed() { EventType::IncomingPaymentCompleted } else { EventType::IncomingPaymentExpired };
     let withdrawal = EventWithdrawal { account: payment.id.into(), asset_id: payment.asset.id, amount };
-    let event = event(payment, event_type, total, Some(withdrawal), now, entropy);
+    let event = event(payment, event_type, amount, Some(withdrawal), now, entropy);
     let audience = match payment.initiated_by {
         InitiatedBy::Card => Audience::tenant(payment.tenant_id).and_point_of_sale(),
         InitiatedBy::OpenPayments | InitiatedBy::Admin => Audience::tenant(payment.tenant_id),

@@ -9,8 +9,10 @@ mod create_incoming_payment;
 mod create_outgoing_payment;
 mod create_quote;
 mod credentials;
+mod credit_notes;
 mod decide_incoming_payment;
 mod end_incoming_payment;
+mod expectations;
 mod fund_outgoing_payment;
 mod grant_spending;
 mod held_grants;
@@ -45,7 +47,7 @@ pub use fund_outgoing_payment::FundOutgoingPaymentError;
 pub use grant_spending::PaymentGrant;
 pub use held_grants::HeldGrantError;
 pub use list_payments::{ReceivedPayment, SentPayment};
-pub use live_receivers::LiveReceivers;
+pub use live_receivers::{LiveReceivers, ReceiverSettings};
 pub use manage_receiver::{CompleteReceiverError, CreateReceiverError, NewReceiver};
 pub use resolve_receiver::ResolveReceiverError;
 pub use service::{Payments, PaymentsParts};
@@ -56,6 +58,8 @@ pub use wallet_address_lookup::{Source, WalletAddressLookup};
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod expectation_tests;
+#[cfg(test)]
 mod flow_tests;
 #[cfg(test)]
 mod foreign_receiver_tests;
@@ -63,5 +67,7 @@ mod foreign_receiver_tests;
 mod held_grant_tests;
 #[cfg(test)]
 mod life_tests;
+#[cfg(test)]
+mod tenant_tests;
 #[cfg(test)]
 mod testing;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
-use ledger::{Ledger, TransferId};
+use ledger::TransferId;
+use payments_model::fee::FeeKind;
 use payments_model::grant_limits::{GrantLimits, GrantRefused, Spent};
 use payments_model::quote::{LARGEST_AMOUNT, QuoteRequest};
 use payments_model::webhook_event::{EventType, Subject};
@@ -13,7 +14,7 @@ use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
 use crate::settings::IncomingApproval;
-use crate::testing::{Node, OPERATOR, usd};
+use crate::testing::{Node, OPERATOR, new_address, new_asset, usd};
 use crate::{
     ChangeIncomingPaymentError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
     CreateQuoteError, FundOutgoingPaymentError, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentGrant,
@@ -58,14 +59,22 @@ async fn own_receiver(node: &Node, id: IncomingPaymentId) -> payments_model::Rec
     node.payments.local_receiver(&found.payment).await.unwrap()
 }
 
-async fn created_event(node: &Node, id: OutgoingPaymentId) -> TransferId {
+/// Makes the deposit of 1000 in the ledger alone, as a process does that dies right afterwards.
+async fn deposit_unnoted(node: &Node, id: OutgoingPaymentId) -> ledger::CreateTransferResult {
     let event = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCreated).await.unwrap();
-    event.id.as_uuid().into()
+    let asset = node.outgoing_payment(id).await.payment.quote.asset.in_ledger();
+    let account = asset.account(id.into(), payments_model::accounting::AccountKind::Outgoing);
+    node.ledger.create_accounts(vec![account]).await.unwrap();
+    let deposit = asset.deposit(TransferId::from(event.id.as_uuid()), id.into(), 1000);
+    node.ledger.submit(vec![deposit]).await.unwrap()[0]
 }
 
 async fn quote(node: &Node, amount: u64) -> QuoteId {
     let incoming = node.incoming(None).await;
-    let receiver = own_receiver(node, incoming).await.url;
+    quote_to(node, own_receiver(node, incoming).await.url, amount).await
+}
+
+async fn quote_to(node: &Node, receiver: String, amount: u64) -> QuoteId {
     let new = NewQuote {
         wallet_address_id: node.address.id,
         receiver,
@@ -131,7 +140,7 @@ on_each_database! {
         assert_eq!(told.data["completed"], false);
     }
 
-    async fn a_credit_that_raced_with_the_end_is_announced_by_itself(database) {
+    async fn what_an_older_version_let_in_after_the_end_is_announced_by_itself(database) {
         let (node, clock) = node(database).await;
         let id = node.payments.create_incoming_payment(TENANT, new_incoming(&node)).await.unwrap().id;
         clock.advance(Duration::from_mins(10));
@@ -202,47 +211,85 @@ on_each_database! {
     async fn a_deposit_is_made_once_however_often_it_is_asked_for(database) {
         let (node, _) = node(database).await;
         let id = unfunded(&node).await;
-        let transfer = created_event(&node, id).await;
-        let fund = |amount| node.payments.fund_outgoing_payment(TENANT, id, amount, transfer, None);
+        let fund = |amount| node.payments.fund_outgoing_payment(TENANT, id, amount, None);
         assert!(matches!(fund(999).await, Err(FundOutgoingPaymentError::InvalidAmount)));
         // The deposit was made before and the process died before noting it.
-        let found = node.outgoing_payment(id).await.payment;
-        let asset = found.quote.asset.in_ledger();
-        let account = asset.account(id.into(), payments_model::accounting::AccountKind::Outgoing);
-        node.ledger.create_accounts(vec![account]).await.unwrap();
-        node.ledger.submit(vec![asset.deposit(transfer, id.into(), 1000)]).await.unwrap();
+        assert!(deposit_unnoted(&node, id).await.is_ok());
         assert_eq!(fund(1000).await.unwrap().state.as_str(), "SENDING");
         assert!(matches!(fund(1000).await, Err(FundOutgoingPaymentError::WrongState)));
         assert_eq!(node.payments.account(id).await.unwrap().unwrap().credits_posted, 1000);
     }
 
-    async fn a_cancelled_payment_keeps_its_reason_and_no_money(database) {
+    async fn a_cancelled_payment_keeps_its_reason_and_takes_no_deposit_however_late(database) {
         let (node, _) = node(database).await;
         let id = unfunded(&node).await;
-        // A deposit that came too late to be noted.
-        let found = node.outgoing_payment(id).await.payment;
-        let asset = found.quote.asset.in_ledger();
-        let account = asset.account(id.into(), payments_model::accounting::AccountKind::Outgoing);
-        node.ledger.create_accounts(vec![account]).await.unwrap();
-        let transfer = created_event(&node, id).await;
-        node.ledger.submit(vec![asset.deposit(transfer, id.into(), 1000)]).await.unwrap();
         let cancelled = node.payments.cancel_outgoing_payment(TENANT, id, Some("late".into()), None).await.unwrap();
         assert_eq!(cancelled.metadata.unwrap()["cancellationReason"], "late");
-        assert_eq!(node.payments.account(id).await.unwrap().unwrap().credit_balance(), 0);
         let again = node.payments.cancel_outgoing_payment(TENANT, id, None, None).await;
         assert!(matches!(again, Err(FundOutgoingPaymentError::WrongState)));
-        let funded = node.payments.fund_outgoing_payment(TENANT, id, 1000, transfer, None).await;
+        let funded = node.payments.fund_outgoing_payment(TENANT, id, 1000, None).await;
         assert!(matches!(funded, Err(FundOutgoingPaymentError::WrongState)));
-        assert_eq!(node.payments.account(id).await.unwrap().unwrap().credit_balance(), 0);
+        // A deposit that was on its way when the payment was cancelled.
+        assert!(!deposit_unnoted(&node, id).await.is_ok());
+        assert_eq!(node.payments.account(id).await.unwrap().unwrap().credits_posted, 0);
     }
 
-    async fn a_payment_nobody_funds_is_given_up_with_its_quote(database) {
+    async fn a_payment_whose_deposit_was_made_is_not_cancelled(database) {
+        let (node, _) = node(database).await;
+        let id = unfunded(&node).await;
+        assert!(deposit_unnoted(&node, id).await.is_ok());
+        let cancelled = node.payments.cancel_outgoing_payment(TENANT, id, None, None).await;
+        assert!(matches!(cancelled, Err(FundOutgoingPaymentError::WrongState)));
+        node.fund(id).await;
+        node.send_due().await;
+        assert_eq!(node.outgoing_payment(id).await.payment.state.as_str(), "COMPLETED");
+    }
+
+    async fn a_payment_nobody_funds_fails_with_its_quote_and_its_entity_is_told(database) {
         let (node, clock) = node(database).await;
         let id = unfunded(&node).await;
         assert_eq!(give_up_due(&node).await, 0);
         clock.advance(Duration::from_mins(5));
         assert_eq!(give_up_due(&node).await, 1);
-        assert_eq!(node.outgoing_payment(id).await.payment.state.as_str(), "CANCELLED");
+        let failed = node.outgoing_payment(id).await.payment;
+        assert_eq!((failed.state.as_str(), failed.error()), ("FAILED", Some("QuoteExpired")));
+        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(told.data["error"], "QuoteExpired");
+        assert_eq!(told.data["balance"], "0");
+        assert_eq!(told.withdrawal, None);
+        let late = node.payments.fund_outgoing_payment(TENANT, id, 1000, None).await;
+        assert!(matches!(late, Err(FundOutgoingPaymentError::WrongState)));
+        assert!(!deposit_unnoted(&node, id).await.is_ok(), "nor does one that was on its way take money");
+        assert_eq!(node.payments.account(id).await.unwrap().unwrap().credits_posted, 0);
+        clock.advance(Duration::from_hours(1));
+        assert_eq!((give_up_due(&node).await, node.send_due().await), (0, 0), "no job is left");
+    }
+
+    async fn a_deposit_that_came_before_the_quote_expired_and_was_not_noted_is_given_back_with_the_failure(database) {
+        let (node, clock) = node(database).await;
+        let id = unfunded(&node).await;
+        assert!(deposit_unnoted(&node, id).await.is_ok());
+        clock.advance(Duration::from_mins(5));
+        assert_eq!(give_up_due(&node).await, 1);
+        node.send_due().await;
+        let failed = node.outgoing_payment(id).await;
+        assert_eq!((failed.payment.error(), failed.balance), (Some("QuoteExpired"), 1000));
+        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+    }
+
+    async fn a_payment_to_a_receiver_closed_with_nothing_received_fails_and_its_money_is_whole(database) {
+        let (node, _) = node(database).await;
+        let incoming = node.incoming(Some(1000)).await;
+        let id = node.outgoing(&own_receiver(&node, incoming).await, QuoteRequest::ReceiverRemainder).await;
+        node.fund(id).await;
+        node.payments.complete_incoming_payment(TENANT, incoming).await.unwrap();
+        node.send_due().await;
+        let failed = node.outgoing_payment(id).await;
+        assert_eq!((failed.payment.error(), failed.sent), (Some("ReceiverClosed"), 0));
+        let told = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentFailed).await.unwrap();
+        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+        assert!(node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.is_none());
     }
 
     async fn a_quote_makes_one_payment_of_its_own_wallet_address(database) {
@@ -291,7 +338,7 @@ on_each_database! {
         let ended = ask(&url, QuoteRequest::ReceiverRemainder).await;
         assert!(matches!(ended, Err(Refused::InvalidReceiver)));
         node.administration
-            .set_fee(OPERATOR, node.asset.id, payments_model::fee::FeeKind::Sending, 50, 0)
+            .set_fee(OPERATOR, node.asset.id, FeeKind::Sending, 50, 0)
             .await
             .unwrap();
         let open = own_receiver(&node, node.incoming(None).await).await.url;
@@ -330,6 +377,63 @@ on_each_database! {
         assert_eq!(payments.grant_spent("nobody's", None).await.unwrap(), None);
     }
 
+    async fn a_completed_payment_keeps_of_its_grant_what_it_reserved(database) {
+        let (node, _) = node(database).await;
+        node.administration.set_fee(OPERATOR, node.asset.id, FeeKind::Sending, 1, 0).await.unwrap();
+        let limits = GrantLimits { debit_amount: Some(usd(100)), ..GrantLimits::default() };
+        let (id, _) = pay_under(&node.payments, &node, quote(&node, 50).await, &limits).await.unwrap();
+        node.fund(id).await;
+        node.send_due().await;
+        let sent = node.outgoing_payment(id).await;
+        assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 49));
+        let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
+        assert_eq!(spent.spent(), Spent { debit: 50, receive: 49 });
+        let over = pay_under(&node.payments, &node, quote(&node, 51).await, &limits).await;
+        assert!(matches!(over, Err(CreateOutgoingPaymentError::Grant(GrantRefused::InsufficientGrant))));
+        pay_under(&node.payments, &node, quote(&node, 50).await, &limits).await.unwrap();
+    }
+
+    async fn a_failed_payment_gives_its_grant_back_what_was_not_sent(database) {
+        let (node, _) = node(database).await;
+        let limits = GrantLimits { debit_amount: Some(usd(100)), ..GrantLimits::default() };
+        let quoted = quote(&node, 100).await;
+        let (id, _) = pay_under(&node.payments, &node, quoted, &limits).await.unwrap();
+        node.fund(id).await;
+        let receiver = node.outgoing_payment(id).await.payment.quote.receiver;
+        let closed: IncomingPaymentId = receiver.rsplit('/').next().unwrap().parse().unwrap();
+        node.payments.complete_incoming_payment(TENANT, closed).await.unwrap();
+        node.send_due().await;
+        assert_eq!(node.outgoing_payment(id).await.payment.state.as_str(), "FAILED");
+        let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
+        assert_eq!(spent.spent(), Spent::default());
+        pay_under(&node.payments, &node, quote(&node, 100).await, &limits).await.unwrap();
+    }
+
+    async fn amounts_of_different_assets_spent_under_one_grant_are_not_added(database) {
+        let (node, clock) = node(database).await;
+        let euro = new_asset(&node.administration, "EUR").await;
+        let bob = new_address(&node.administration, &euro, "https://cloudnine.example/bob").await;
+        let to_bob = NewIncomingPayment { wallet_address_id: bob.id, incoming_amount: None, ..new_incoming(&node) };
+        let to_bob = node.payments.create_incoming_payment(TENANT, to_bob).await.unwrap();
+        let to_bob = own_receiver(&node, to_bob.id).await.url;
+        let limits = GrantLimits { debit_amount: Some(usd(1000)), ..GrantLimits::default() };
+
+        pay_under(&node.payments, &node, quote(&node, 390).await, &limits).await.unwrap();
+        clock.advance(Duration::from_millis(1));
+        let (_, before) = pay_under(&node.payments, &node, quote_to(&node, to_bob, 100).await, &limits).await.unwrap();
+        assert_eq!(before, Spent { debit: 390, receive: 0 }, "no euro was received before");
+        let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
+        assert_eq!(spent.debit, usd(490));
+        assert_eq!(spent.receive, money::AssetAmount { value: 90, asset: euro.asset });
+
+        clock.advance(Duration::from_millis(1));
+        let (third, before) = pay_under(&node.payments, &node, quote(&node, 10).await, &limits).await.unwrap();
+        assert_eq!(before, Spent { debit: 490, receive: 390 });
+        node.payments.cancel_outgoing_payment(TENANT, third, None, None).await.unwrap();
+        let spent = node.payments.grant_spent("grant-1", None).await.unwrap().unwrap();
+        assert_eq!((spent.debit, spent.receive), (usd(490), usd(390)), "in the assets of the newest payment");
+    }
+
     async fn money_paid_straight_to_a_wallet_address_is_announced_after_a_while(database) {
         let (node, clock) = node(database).await;
         let address = node.address.id;
@@ -337,6 +441,7 @@ on_each_database! {
             tenant: TENANT,
             account: connector::LocalAccountId::WalletAddress(address),
             amount: 33,
+            until: clock.now() + Duration::from_hours(1),
         };
         let announce = async || {
             node.worker("web monetization", node.payments.web_monetization_handler()).run_due().await.unwrap()

@@ -1,78 +1,98 @@
-//! Incoming payments that are being paid right now, as the packet path sees them, and what follows from a credit.
+//! The receivers of money as the packet path sees them.
 //!
-//! The packet path must not read the database for every packet, so a payment is kept here for a moment. What decides
-//! in the end is the ledger's total and the row, read under its lock.
+//! The packet path must not read the database for every packet, so what was read is kept for a moment. It may be out
+//! of date without harm: how much a payment takes, and whether it takes anything, the ledger decides with each credit.
+//! What follows from a credit is in `credit_notes`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::{Clock, Entropy, Timestamp};
-use connector::{AccountAsset, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable};
-use connector::{LocalState, Room};
-use jobs::NewJob;
-use ledger::{AccountId, Ledger};
+use connector::{
+    AccountAsset, Bound, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState,
+};
+use ledger::Ledger;
 use payments_model::accounting::AccountKind;
-use payments_model::{IncomingPayment, IncomingPaymentId, TenantAsset, TenantId, WalletAddress, WalletAddressId};
+use payments_model::incoming_payment::Approval;
+use payments_model::{IncomingPayment, IncomingPaymentId, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use uuid::Uuid;
 use webhooks::Webhooks;
 
-use crate::Unavailable;
+use crate::administration::accounts_stand;
 use crate::counts::IncomingCounts;
-use crate::incoming_events::announce;
-use crate::ledger_totals::amount_of;
-use crate::queues::WEB_MONETIZATION_QUEUE;
+use crate::{Unavailable, expectations};
 
-/// How long a payment is believed to be as it was read; another process may have ended it meanwhile.
+/// How long a payment is believed to be as it was read.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// Payments kept; beyond it those not asked for lately are forgotten.
 const KEPT_MOST: usize = 20_000;
 /// A payment not asked for that long may be forgotten.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
+/// How receivers behave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReceiverSettings {
+    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected before it is
+    /// announced.
+    pub web_monetization_delay: Option<Duration>,
+    /// Whether incoming payments take money only once they are approved.
+    pub approval: Approval,
+}
+
 /// The receivers of money of this process. Clones are one memory.
 #[derive(Clone)]
-pub struct LiveReceivers(Arc<Inner>);
+pub struct LiveReceivers(pub(crate) Arc<Inner>);
 
-struct Inner {
-    store: Store,
-    ledger: Arc<dyn Ledger>,
-    webhooks: Webhooks,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    web_monetization_delay: Option<Duration>,
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: ReceiverSettings,
+    pub(crate) counts: IncomingCounts,
+    pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
-    counts: IncomingCounts,
+}
+
+/// Accounts whose credits could not be noted yet.
+#[derive(Default)]
+pub(crate) struct Unnoted {
+    pub(crate) accounts: VecDeque<LocalAccountId>,
+    pub(crate) somebody_is_at_it: bool,
 }
 
 /// A receiver as it was read.
-struct Live {
+#[derive(Clone)]
+pub(crate) struct Live {
     account: Arc<LocalAccount>,
     closed: Arc<LocalAccount>,
     expires_at: Option<Timestamp>,
-    expected: Option<u64>,
     read_at: Timestamp,
-    /// Held while a credit is noted; `true` once nothing more has to be written for the next credit: the payment is
-    /// known to be `PROCESSING`, or the money of the wallet address to be announced in due time.
-    noting: Arc<tokio::sync::Mutex<bool>>,
+    /// What is expected of a payment in all.
+    pub(crate) expected: Option<u64>,
+    /// Held while a credit is noted; `true` once the payment is known to be `PROCESSING`, so that nothing has to be
+    /// written for the next credit.
+    pub(crate) noting: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl LiveReceivers {
-    /// An empty memory. `web_monetization_delay` is `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a
-    /// wallet address is collected before it is announced.
+    /// An empty memory.
     pub fn new(
         store: Store,
         ledger: Arc<dyn Ledger>,
         webhooks: Webhooks,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        web_monetization_delay: Option<Duration>,
+        settings: ReceiverSettings,
     ) -> Self {
-        let (live, assets, counts) = (Mutex::default(), Mutex::default(), IncomingCounts::default());
-        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, web_monetization_delay, live, assets, counts }))
+        let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let counts = IncomingCounts::default();
+        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, settings, counts, unnoted, live, assets }))
     }
 
     /// A payment ended with `received` credited to it.
@@ -83,94 +103,13 @@ impl LiveReceivers {
     /// What is known of a payment has changed; it is read again before its next packet.
     pub(crate) fn forget(&self, id: IncomingPaymentId) {
         if let Some(live) = self.lock().get_mut(&id.as_uuid()) {
-            let changed = Live { read_at: Timestamp::EPOCH, ..live.again() };
-            *live = Arc::new(changed);
+            *live = Arc::new(Live { read_at: Timestamp::EPOCH, ..Live::clone(live) });
         }
     }
 
-    /// Brings the state of a payment in line with what the ledger says was credited (payments section 2.3).
-    ///
-    /// Repeating it is harmless. One transaction holds the change of state and its event.
-    pub async fn note_credit(&self, id: IncomingPaymentId) -> Result<(), Unavailable> {
-        let live = self.lock().get(&id.as_uuid()).cloned();
-        let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
-        let mut processing = noting.lock().await;
-        let total = self.credited_to(id).await?;
-        let completes = live.is_none_or(|live| live.expected.is_some_and(|expected| expected <= total));
-        if total == 0 || (*processing && !completes) {
-            return Ok(());
-        }
-        let now = self.0.clock.now();
-        let unit = self.0.store.begin().await?;
-        let Some(before) = unit.every_tenant().locked_incoming_payment(id).await? else { return Ok(()) };
-        let mut payment = before.clone().credited(total, now);
-        announce(&self.0.webhooks, &unit, &mut payment, total, now, &*self.0.entropy).await?;
-        if payment != before {
-            unit.every_tenant().update_incoming_payment(&payment).await?;
-            unit.commit().await?;
-        }
-        if before.is_open() && !payment.is_open() {
-            self.count_end(&payment, total);
-        }
-        *processing = payment.is_open();
-        if !payment.is_open() {
-            self.forget(id);
-        }
-        Ok(())
-    }
-
-    /// Sees to it that money paid straight to a wallet address is announced (payments section 8).
-    async fn note_web_monetization(&self, id: WalletAddressId) -> Result<(), Unavailable> {
-        let live = self.lock().get(&id.as_uuid()).cloned();
-        let noting = live.map(|live| live.noting.clone()).unwrap_or_default();
-        let mut scheduled = noting.lock().await;
-        let Some(address) = self.0.store.every_tenant().wallet_address(id).await? else { return Ok(()) };
-        let total = self.credited_to(id).await?;
-        let now = self.0.clock.now();
-        let reached = address.asset.withdrawal_threshold.is_some_and(|threshold| {
-            total.checked_sub(threshold).is_some_and(|above| address.total_events_amount <= above)
-        });
-        let at = match self.0.web_monetization_delay {
-            _ if reached => now,
-            Some(delay) if !*scheduled => now + delay,
-            _ => return Ok(()),
-        };
-        let unit = self.0.store.begin().await?;
-        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, id, at)).await?;
-        unit.commit().await?;
-        *scheduled = !reached;
-        Ok(())
-    }
-
-    /// The money of a wallet address was announced: the next credit schedules the next announcement.
-    pub(crate) async fn announced(&self, id: WalletAddressId) {
-        let live = self.lock().get(&id.as_uuid()).cloned();
-        if let Some(live) = live {
-            *live.noting.lock().await = false;
-        }
-    }
-
-    /// Notes every credit that was made and not noted, because a process died in between.
-    ///
-    /// To be called once at the start, beside the work.
-    pub async fn reconcile(&self) -> Result<usize, Unavailable> {
-        let open = self.0.store.every_tenant().open_incoming_payments().await?;
-        let mut noted = 0;
-        for some in open.chunks(1000) {
-            let accounts = self.0.ledger.accounts(some.iter().map(|id| (*id).into()).collect()).await?;
-            for (id, account) in some.iter().zip(accounts) {
-                if account.is_some_and(|account| account.credits_posted > 0) {
-                    self.note_credit(*id).await?;
-                    noted += 1;
-                }
-            }
-        }
-        Ok(noted)
-    }
-
-    async fn credited_to(&self, id: impl Into<AccountId>) -> Result<u64, Unavailable> {
-        let account = self.0.ledger.accounts(vec![id.into()]).await?.pop().flatten();
-        Ok(account.map_or(0, |account| amount_of(account.credits_posted)))
+    /// What is known of a receiver.
+    pub(crate) fn known(&self, id: Uuid) -> Option<Arc<Live>> {
+        self.lock().get(&id).cloned()
     }
 
     async fn read(&self, tenant: TenantId, tag: Uuid) -> Result<Option<Arc<Live>>, Unavailable> {
@@ -193,24 +132,16 @@ impl LiveReceivers {
     }
 
     async fn live_payment(&self, payment: &IncomingPayment) -> Result<Live, Unavailable> {
-        let credited = self.ensure_account(payment.id.as_uuid(), &payment.asset, AccountKind::Incoming).await?;
-        let known = self.lock().get(&payment.id.as_uuid()).cloned();
-        let room = match (payment.incoming_amount, known.as_ref().and_then(|known| known.account.room.clone())) {
-            (None, _) => None,
-            (Some(_), Some(room)) => {
-                room.raise_to(credited);
-                Some(room)
-            }
-            (Some(expected), None) => Some(Arc::new(Room::new(expected, credited))),
-        };
         let now = self.0.clock.now();
-        let open = payment.receivable(credited, now).is_ok();
+        let takes_money = payment.takes_money(self.0.settings.approval, now).is_ok();
+        let left = if takes_money { expectations::open(&*self.0.ledger, payment).await?.left } else { None };
+        let left = left.unwrap_or(0);
         let account = LocalAccount {
             id: LocalAccountId::IncomingPayment(payment.id),
             tenant: payment.tenant_id,
             asset: self.account_asset(&payment.asset),
-            state: if open { LocalState::Open } else { LocalState::Closed },
-            room,
+            state: if left > 0 { LocalState::Open } else { LocalState::Closed },
+            bound: Some(Bound { expectation: payment.expectation(), expected: payment.incoming_amount, left }),
         };
         Ok(Live {
             closed: Arc::new(LocalAccount { state: LocalState::Closed, ..account.clone() }),
@@ -218,33 +149,32 @@ impl LiveReceivers {
             expires_at: Some(payment.expires_at),
             expected: payment.incoming_amount,
             read_at: now,
-            noting: known.map(|known| known.noting.clone()).unwrap_or_default(),
+            noting: self.known(payment.id.as_uuid()).map(|known| known.noting.clone()).unwrap_or_default(),
         })
     }
 
     async fn live_address(&self, address: &WalletAddress) -> Result<Live, Unavailable> {
-        self.ensure_account(address.id.as_uuid(), &address.asset, AccountKind::WebMonetization).await?;
+        if self.0.ledger.accounts(vec![address.id.into()]).await?.iter().all(Option::is_none) {
+            let account = address.asset.in_ledger().account(address.id.into(), AccountKind::WebMonetization);
+            accounts_stand(&self.0.ledger.create_accounts(vec![account]).await?, "the account of a wallet address")?;
+        }
+        // Before there is anything to announce: should this process die right after a credit, another announces it.
+        self.expect_web_monetization(address).await?;
         let account = Arc::new(LocalAccount {
             id: LocalAccountId::WalletAddress(address.id),
             tenant: address.tenant_id,
             asset: self.account_asset(&address.asset),
             state: LocalState::Open,
-            room: None,
+            bound: None,
         });
-        let read_at = self.0.clock.now();
-        let known = self.lock().get(&address.id.as_uuid()).map(|known| known.noting.clone());
-        let noting = known.unwrap_or_default();
-        Ok(Live { closed: account.clone(), account, expires_at: None, expected: None, read_at, noting })
-    }
-
-    /// Makes sure the ledger account exists and tells what was credited to it.
-    async fn ensure_account(&self, id: Uuid, asset: &TenantAsset, kind: AccountKind) -> Result<u64, Unavailable> {
-        if let Some(account) = self.0.ledger.accounts(vec![id.into()]).await?.pop().flatten() {
-            return Ok(amount_of(account.credits_posted));
-        }
-        // Somebody else may be creating it as well; whatever the result, it exists afterwards.
-        self.0.ledger.create_accounts(vec![asset.in_ledger().account(id.into(), kind)]).await?;
-        Ok(0)
+        Ok(Live {
+            closed: account.clone(),
+            account,
+            expires_at: None,
+            expected: None,
+            read_at: self.0.clock.now(),
+            noting: Arc::default(),
+        })
     }
 
     /// One value per asset, so that receivers share it.
@@ -263,19 +193,6 @@ impl LiveReceivers {
     }
 }
 
-impl Live {
-    fn again(&self) -> Self {
-        Self {
-            account: self.account.clone(),
-            closed: self.closed.clone(),
-            expires_at: self.expires_at,
-            expected: self.expected,
-            read_at: self.read_at,
-            noting: self.noting.clone(),
-        }
-    }
-}
-
 #[async_trait]
 impl LocalAccounts for LiveReceivers {
     async fn resolve(
@@ -285,8 +202,7 @@ impl LocalAccounts for LiveReceivers {
     ) -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable> {
         let Ok(tag) = Uuid::try_parse(tag) else { return Ok(None) };
         let now = self.0.clock.now();
-        let known = self.lock().get(&tag).cloned();
-        let believed = known.filter(|live| now.saturating_since(live.read_at) < BELIEVED_FOR);
+        let believed = self.known(tag).filter(|live| now.saturating_since(live.read_at) < BELIEVED_FOR);
         let live = if believed.is_some() {
             believed
         } else {
@@ -299,14 +215,8 @@ impl LocalAccounts for LiveReceivers {
         }))
     }
 
-    async fn credited(&self, credit: Credit) {
-        let noted = match credit.account {
-            LocalAccountId::IncomingPayment(id) => self.note_credit(id).await,
-            LocalAccountId::WalletAddress(id) => self.note_web_monetization(id).await,
-        };
-        if let Err(error) = noted {
-            tracing::error!(%error, account = ?credit.account, "credit not noted; it is noted with the next, or at the start");
-        }
+    async fn credited(&self, credit: Credit) -> Option<u64> {
+        self.note_in_time(credit.account, credit.until).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The events of outgoing payments (webhooks sections 5 and 6.2).
+//! The events of outgoing payments. Not who is told of them.
 
 use clock::{Entropy, Timestamp};
 use payments_model::payment_events;

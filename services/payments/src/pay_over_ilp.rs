@@ -1,4 +1,4 @@
-//! Delivering a payment over Interledger: packets through the own connector (payments section 6.4).
+//! Delivering a payment over Interledger: packets through the own connector.
 //!
 //! A packet is written down before it leaves and taken off the list when its outcome is counted, so that after a
 //! crash exactly the packets whose outcome is unknown are sent again: the same octets, which move money once.
@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use connector::{Attempt, Outcome, PaymentSource, Source};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
+use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
-use payments_model::quote::{IlpQuoteDetails, QuoteMethod};
+use payments_model::quote::IlpQuoteDetails;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::PacketInFlight;
-use stream::{SharedSecret, Verdict};
-use stream_pay::{OutgoingPrepare, Payment, PaymentError, Quote, RateBounds, Target};
+use stream::{SharedSecret, StreamPacket, Verdict};
+use stream_pay::{OutgoingPrepare, Payment, PaymentError, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
 
 use crate::live_receivers::account_asset;
@@ -80,10 +81,9 @@ impl Payments {
         let reply = match connector.handle_prepare(source(payment), prepare.clone(), Attempt::Again).await {
             Outcome::Reply(reply) => reply,
             Outcome::Unresolved => return None,
-            Outcome::Paid => return Some(paid_without_reply(payment, packet.source_amount)),
+            Outcome::Paid => return Some(paid_without_reply(packet, &prepare)),
         };
-        let secret: [u8; 32] = packet.shared_secret.as_slice().try_into().ok()?;
-        let secret = SharedSecret::new(secret);
+        let secret = secret_of(packet)?;
         let expected = secret.keys().fulfillment(prepare.data());
         let sender = stream::Sender::new(prepare.destination().to_address(), &secret);
         let reading = sender.read(packet.sequence, Some(expected), &reply);
@@ -117,6 +117,7 @@ impl Payments {
             max_packet_amount: details.max_packet_amount,
             min_exchange_rate: details.min_rate,
             rates: RateBounds::new(details.low_rate, details.high_rate),
+            rounding_allowance: allowance_left(payment, details.min_rate),
         };
         let data = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.clone());
         let with_data = data.is_some();
@@ -238,13 +239,25 @@ fn source(payment: &OutgoingPayment) -> Source {
     Source::Payment(PaymentSource { tenant: payment.quote.tenant_id, payment: payment.id(), asset })
 }
 
-/// What a packet moved whose receiver's word is lost: what it arrived as at least.
-fn paid_without_reply(payment: &OutgoingPayment, source_amount: u64) -> Progress {
-    let rate = match &payment.quote.method {
-        QuoteMethod::Ilp(details) => details.min_rate,
-        QuoteMethod::Local => payment.quote.estimated_rate,
-    };
-    Progress { debited: source_amount, delivered: rate.checked_mul_floor(source_amount).unwrap_or(0) }
+/// What a packet moved whose receiver's word is lost: it fulfils no packet that arrives as less than its minimum.
+fn paid_without_reply(packet: &PacketInFlight, prepare: &PrepareBuf) -> Progress {
+    let request = secret_of(packet).and_then(|secret| secret.keys().open(prepare.data()).ok());
+    let minimum = request.and_then(|request| StreamPacket::parse(&request).ok().map(|request| request.prepare_amount));
+    Progress { debited: packet.source_amount, delivered: minimum.unwrap_or(0) }
+}
+
+fn secret_of(packet: &PacketInFlight) -> Option<SharedSecret> {
+    let secret: [u8; 32] = packet.shared_secret.as_slice().try_into().ok()?;
+    Some(SharedSecret::new(secret))
+}
+
+/// What roundings may still take beyond the minimum rate: what the quote has left them, less what they have taken.
+fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
+    let quote = &payment.quote;
+    let whole = rounding_allowance(quote.debit_amount_minus_fees, quote.receive_amount.value, min_rate);
+    let progress = payment.require_sending().map(|sending| sending.progress).unwrap_or_default();
+    let by_rate = min_rate.checked_mul_ceil(progress.debited).unwrap_or(u64::MAX);
+    whole.saturating_sub(by_rate.saturating_sub(progress.delivered))
 }
 
 /// The failure as it is stored; the receiver's own words where it refused the sender's data.

@@ -1,5 +1,7 @@
-//! What the two ways of delivering a payment offer: within this instance, and over Interledger
-//! (payments sections 6.1 and 6.3).
+//! What the two ways of delivering a payment offer: within a tenant's books, and over Interledger.
+//!
+//! Not the fee, nor what is asked of a quote: those are in `create_quote`. No money moves: packets that ask the path
+//! cannot be fulfilled.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use payments_model::quote::{IlpQuoteDetails, LARGEST_AMOUNT, MethodAmounts, Meth
 use payments_model::{Receiver, TenantId, WalletAddress};
 use rates::ConversionError;
 use stream::SharedSecret;
-use stream_pay::{Closer, Destination, PathEstimate, PaymentError, QuoteTerms, RateProbe, Target};
+use stream_pay::{Closer, Destination, NoQuote, PaymentError, Quote, QuoteTerms, Quoting, Target};
 
 use crate::create_quote::{MethodError, MethodQuote};
 use crate::live_receivers::account_asset;
@@ -37,7 +39,7 @@ impl Payments {
         }
     }
 
-    /// Packets through the own connector, after a probe of the path.
+    /// Packets through the own connector, after the path was asked what they would arrive as.
     pub(crate) async fn quote_over_ilp(
         &self,
         address: &WalletAddress,
@@ -47,21 +49,20 @@ impl Payments {
         let (source, destination) = (&address.asset.asset, &receiver.asset);
         let external = self.external_rate(address.tenant_id, source, destination).await?;
         let path_to = ilp_destination(receiver).map_err(|message| MethodError::Path(message.to_owned()))?;
-        // With nothing left to send the path is probed all the same, to tell how much would be needed.
+        let connector = &self.0.parts.connector;
+        if receiver.location.is_local() && !connector.has_way(address.tenant_id, path_to.address.as_ref()) {
+            return Err(MethodError::TenantsNotPeered);
+        }
+        // With nothing left to send the path is asked all the same, to tell how much would be needed.
         let asked = match target {
-            MethodTarget::Send(0) => Target::Send(1),
-            MethodTarget::Send(amount) => Target::Send(amount),
+            MethodTarget::Send(amount) => Target::Send(amount.max(1)),
             MethodTarget::Deliver(amount) => Target::Deliver(amount),
         };
         let slippage = self.settings().slippage;
         let terms = QuoteTerms::new(asked, source, destination, Some(external), slippage).map_err(path_error)?;
-        let path = self.probe(address, &path_to).await.map_err(path_error)?;
-        let quote = terms.quote(&path).map_err(path_error)?;
+        let quote = self.ask_path(address, Quoting::new(&path_to, terms)).await.map_err(no_quote)?;
         if target == MethodTarget::Send(0) {
-            return Err(MethodError::NonPositive { min_send: Some(quote.min_send_amount()) });
-        }
-        if let Err(refused) = quote.require_deliverable() {
-            return Err(MethodError::NonPositive { min_send: Some(refused.min_send_amount) });
+            return Err(MethodError::NonPositive { min_send: Some(quote.max_source_amount) });
         }
         let details = IlpQuoteDetails {
             max_packet_amount: quote.max_packet_amount.min(LARGEST_AMOUNT),
@@ -87,18 +88,17 @@ impl Payments {
         Ok(conversion.map_err(|error| conversion_error(&error))?.ratio())
     }
 
-    async fn probe(&self, address: &WalletAddress, path_to: &Destination) -> Result<PathEstimate, PaymentError> {
+    async fn ask_path(&self, address: &WalletAddress, mut quoting: Quoting) -> Result<Quote, NoQuote> {
         let asset = Arc::new(account_asset(&address.asset));
         let source = Source::Quote(QuoteSource { tenant: address.tenant_id, asset });
-        let mut probe = RateProbe::new(path_to);
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: stream_pay::OutgoingPrepare| {
             let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
             async move { (packet.sequence, octets(reply.await)) }
         };
-        let found = drive(&mut probe, clock, entropy, send, |_, _| {}).await;
-        self.close_in_background(probe.close(), source.clone());
-        found
+        let quoted = drive(&mut quoting, clock, entropy, send, |_, _| {}).await;
+        self.close_in_background(quoting.close(), source.clone());
+        quoted
     }
 
     /// Ends a connection politely; nobody waits for it.
@@ -140,6 +140,13 @@ fn conversion_error(error: &ConversionError) -> MethodError {
         ConversionError::InvalidDestinationPrice => {
             MethodError::Path(PaymentError::ExternalRateUnavailable.to_string())
         }
+    }
+}
+
+fn no_quote(refused: NoQuote) -> MethodError {
+    match refused {
+        NoQuote::Path(error) => path_error(error),
+        NoQuote::TooSmall { min_send_amount } => MethodError::NonPositive { min_send: min_send_amount },
     }
 }
 

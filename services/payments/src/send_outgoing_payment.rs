@@ -1,4 +1,4 @@
-//! One attempt to deliver an outgoing payment (payments section 7.5), done as a leased job.
+//! One attempt to deliver an outgoing payment, done as a leased job.
 //!
 //! No database transaction is open while anything crosses the network. Packets of earlier attempts whose outcome is
 //! unknown are settled first; what the last step changes is one transaction with its event and the end of the job.
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jobs::{Done, Failure, Handler, Job};
 use ledger::TransferId;
-use payments_model::outgoing_payment::{AttemptFailure, OutgoingState, Progress};
-use payments_model::sending::{LifecycleError, NextStep, next_step};
+use payments_model::grant_limits::PaymentEnd;
+use payments_model::outgoing_payment::{AttemptFailure, LifecycleError, OutgoingState, Progress};
+use payments_model::sending::{NextStep, next_step};
 use payments_model::webhook_event::EventType;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use uuid::Uuid;
@@ -138,10 +139,11 @@ impl Payments {
         };
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
         let after = match ended {
-            Attempt::Delivered => payment.complete(sent, now)?,
+            Attempt::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
             Attempt::Failed(failure) => {
                 tracing::info!(payment.id = %before.id(), failure.description, failure.retryable, "attempt failed");
-                payment.attempt_failed(failure, self.settings().outgoing_attempts_max, sent, now)?
+                let attempts_max = self.settings().outgoing_attempts_max;
+                payment.try_map(|payment| payment.attempt_failed(failure, attempts_max, sent, now))?
             }
             Attempt::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
@@ -154,16 +156,21 @@ impl Payments {
             job.retry(unit.transaction(), at, "the attempt failed").await?;
         } else {
             let completed = matches!(after.state, OutgoingState::Completed { .. });
-            grant_spending::settle(&unit, &after, completed, sent, delivered, now).await?;
-            let event_type =
-                if completed { EventType::OutgoingPaymentCompleted } else { EventType::OutgoingPaymentFailed };
+            let (end, event_type) = if completed {
+                (PaymentEnd::Completed { delivered }, EventType::OutgoingPaymentCompleted)
+            } else {
+                (PaymentEnd::Failed { sent, delivered }, EventType::OutgoingPaymentFailed)
+            };
+            grant_spending::settle(&unit, &after, end, now).await?;
             let event = outgoing_event(&after, event_type, sent, balance, Some(balance), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
+            scope.forget_packets_in_flight(before.id()).await?;
             job.complete(unit.transaction()).await?;
         }
         scope.update_outgoing_payment(&after).await?;
+        let state = after.into_inner().state;
         unit.commit().await?;
-        self.0.counts.ended(&after.state);
+        self.0.counts.ended(&state);
         Ok(Done::Settled)
     }
 

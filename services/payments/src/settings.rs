@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ilp_packet::Address;
 use payments_model::TenantId;
+use payments_model::incoming_payment::Approval;
 use stream::ReceiverSecret;
 use stream_pay::Slippage;
 use url::Url;
 
-/// Settings of payments (backend-config section 4).
+/// Settings of payments.
 #[derive(Clone)]
 pub struct PaymentsSettings {
     /// `OPEN_PAYMENTS_URL`: what the URLs of own resources begin with.
@@ -35,7 +36,7 @@ pub struct PaymentsSettings {
     pub incoming_approval: Option<IncomingApproval>,
 }
 
-/// Incoming payments wait for the account-servicing entity's word (payments section 2.2).
+/// Incoming payments wait for the account-servicing entity's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncomingApproval {
     /// How long at most.
@@ -91,7 +92,12 @@ impl PaymentsSettings {
         }
     }
 
-    /// The public URL of a resource: base, tenant, collection and id (open-payments section 1.3).
+    /// Whether incoming payments take money only once they are approved.
+    pub fn approval(&self) -> Approval {
+        if self.incoming_approval.is_some() { Approval::Required } else { Approval::NotAsked }
+    }
+
+    /// The public URL of a resource: base, tenant, collection and id.
     pub fn resource_url(&self, tenant: TenantId, collection: &str, id: impl std::fmt::Display) -> String {
         let base = self.open_payments_url.as_str().trim_end_matches('/');
         format!("{base}/{tenant}/{collection}/{id}")

@@ -7,7 +7,7 @@ use std::future::Future;
 use clock::{Clock, Entropy, Timestamp};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use stream_pay::{Closer, OutgoingPrepare, PathEstimate, Payment, PaymentError, Poll, RateProbe};
+use stream_pay::{Closer, NoQuote, OutgoingPrepare, Payment, Poll, Quote, Quoting};
 
 /// A state machine that sends packets.
 pub(crate) trait Machine {
@@ -52,8 +52,8 @@ where
     }
 }
 
-impl Machine for RateProbe {
-    type Outcome = Result<PathEstimate, PaymentError>;
+impl Machine for Quoting {
+    type Outcome = Result<Quote, NoQuote>;
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Outcome> {
         self.poll_prepare(now, entropy)
     }

@@ -1,5 +1,6 @@
 //! Two institutions in one process, for this crate's tests: real stores, real connectors, a wire between them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,13 +11,16 @@ use connector::{
     Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LiquidityAlerts, LowLiquidity,
     Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink, UplinkError,
 };
+use database::Dialect;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Settings, Worker};
-use ledger::{Ledger, MemoryLedger, TransferId};
+use ledger::{Ledger, MemoryLedger};
+use ledger_sql::SqlLedger;
 use money::{Asset, AssetAmount};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use payments_model::accounting::AccountKind;
+use payments_model::incoming_payment::Approval;
 use payments_model::quote::QuoteRequest;
 use payments_model::receiver::ReceiverLocation;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
@@ -38,7 +42,7 @@ use crate::administration::{
 };
 use crate::{
     LiveReceivers, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentOf, Payments, PaymentsParts,
-    PaymentsSettings, SentPayment,
+    PaymentsSettings, ReceiverSettings, SentPayment,
 };
 
 pub(crate) const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
@@ -80,10 +84,10 @@ pub(crate) enum Weather {
     Silent,
 }
 
-/// The way from one node to the other.
+/// The way from one node to the other; several processes of that take its packets in turns.
 #[derive(Default)]
 pub(crate) struct Wire {
-    far_end: Mutex<Option<(Connector, String)>>,
+    far_ends: Mutex<VecDeque<(Connector, String)>>,
     pub(crate) weather: Mutex<Weather>,
     pub(crate) fulfilled: Mutex<u32>,
 }
@@ -104,7 +108,11 @@ impl Uplink for Wire {
         if weather == Weather::Silent {
             std::future::pending::<()>().await;
         }
-        let (connector, token) = self.far_end.lock().unwrap().clone().expect("the far end is connected");
+        let (connector, token) = {
+            let mut far_ends = self.far_ends.lock().unwrap();
+            far_ends.rotate_left(1);
+            far_ends.back().cloned().expect("the far end is connected")
+        };
         let peer = connector.authenticate(&token).expect("the token is known");
         let Outcome::Reply(octets) = connector.handle(Source::Peer(peer), prepare, attempt).await else {
             return Err(UplinkError::Broken("unresolved".into()));
@@ -126,7 +134,7 @@ pub(crate) struct Node {
     pub(crate) payments: Payments,
     pub(crate) administration: Administration,
     pub(crate) store: Store,
-    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) asset: TenantAsset,
     pub(crate) address: WalletAddress,
     pub(crate) wire: Arc<Wire>,
@@ -136,12 +144,18 @@ pub(crate) struct Node {
     pub(crate) parts: PaymentsParts,
     ground: Ground,
     peers: Mutex<Vec<Peer>>,
-    _database: TestDatabase,
+    database: TestDatabase,
+}
+
+/// Another process of an institution: on the same databases, with a memory and connections of its own.
+pub(crate) struct Process {
+    pub(crate) payments: Payments,
+    pub(crate) parts: PaymentsParts,
 }
 
 impl Wire {
     fn reach(&self, far: &Node, near: &Node) {
-        *self.far_end.lock().unwrap() = Some((far.connector.clone(), format!("from {}", near.ilp_address)));
+        *self.far_ends.lock().unwrap() = VecDeque::from([(far.connector.clone(), near.token())]);
     }
 }
 
@@ -149,7 +163,7 @@ impl Wire {
 struct Ground {
     name: String,
     store: Store,
-    ledger: Arc<MemoryLedger>,
+    ledger: Arc<dyn Ledger>,
     wire: Arc<Wire>,
     clock: Arc<dyn Clock>,
 }
@@ -159,7 +173,7 @@ impl Ground {
     fn build(&self, address: &WalletAddress) -> PaymentsParts {
         let (store, clock, name) = (self.store.clone(), self.clock.clone(), &self.name);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let shared = self.ledger.clone() as Arc<dyn Ledger>;
+        let shared = self.ledger.clone();
         let url: Url = format!("https://{name}.example").parse().unwrap();
         let operator_address: ilp_packet::Address = format!("test.{name}").parse().unwrap();
         let secret = ReceiverSecret::new(&[name.as_bytes()[0]; 32]);
@@ -178,7 +192,7 @@ impl Ground {
             webhooks.clone(),
             clock.clone(),
             entropy.clone(),
-            Some(Duration::from_mins(1)),
+            ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
         );
         let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
@@ -223,14 +237,31 @@ impl Node {
     }
 
     pub(crate) async fn at(database: TestDatabase, name: &str, code: &str, clock: Arc<dyn Clock>) -> Self {
+        let ledger = Arc::new(MemoryLedger::new(clock.clone()));
+        Self::on(database, ledger, name, code, clock).await
+    }
+
+    /// An institution whose ledger is stored in the same kind of database as all the rest.
+    pub(crate) async fn stored(database: TestDatabase, name: &str, clock: Arc<dyn Clock>) -> Self {
+        let ledger = stored_ledger(&database, clock.clone()).await;
+        Self::on(database, ledger, name, "USD", clock).await
+    }
+
+    async fn on(
+        database: TestDatabase,
+        ledger: Arc<dyn Ledger>,
+        name: &str,
+        code: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let entropy: Arc<dyn Entropy> = testkit::entropy(name.len() as u64);
         let store = Store::open((*database).clone()).await.unwrap();
-        let ledger = Arc::new(MemoryLedger::new(clock.clone()));
-        let shared = ledger.clone() as Arc<dyn Ledger>;
+        let shared = ledger.clone();
         let url: Url = format!("https://{name}.example").parse().unwrap();
         let administration_settings = AdministrationSettings {
             open_payments_url: url.clone(),
             own_wallet_address: url.join("/.well-known/pay").unwrap(),
+            deactivation_grace: Duration::from_hours(24),
         };
         let administration =
             Administration::new(store.clone(), shared.clone(), clock.clone(), entropy.clone(), administration_settings);
@@ -264,8 +295,36 @@ impl Node {
             parts,
             ground,
             peers: Mutex::default(),
-            _database: database,
+            database,
         }
+    }
+
+    /// Starts another process. A SQLite ledger is one process's, so there both share the ledger's one writer.
+    pub(crate) async fn another_process(&self) -> Process {
+        let ledger = match self.database.dialect() {
+            Dialect::Postgres => stored_ledger(&self.database, self.clock.clone()).await,
+            Dialect::Sqlite => self.ledger.clone(),
+        };
+        let ground = Ground {
+            name: self.ground.name.clone(),
+            store: Store::open(self.database.connect_again().await).await.unwrap(),
+            ledger,
+            wire: self.wire.clone(),
+            clock: self.clock.clone(),
+        };
+        let parts = ground.build(&self.address);
+        parts.connector.replace_directory(self.directory(&[], ""));
+        Process { payments: Payments::new(parts.clone()), parts }
+    }
+
+    /// Lets packets of `near` go to this node's own process and to `process` in turns.
+    pub(crate) fn answer_in_turns(&self, process: &Process, near: &Self) {
+        process.parts.connector.replace_directory(self.directory(&self.peers.lock().unwrap(), &near.ilp_address));
+        near.wire.far_ends.lock().unwrap().push_back((process.parts.connector.clone(), near.token()));
+    }
+
+    fn token(&self) -> String {
+        format!("from {}", self.ilp_address)
     }
 
     /// Ends the process and starts it again: what was only in memory is gone, packets under way included.
@@ -295,7 +354,7 @@ impl Node {
                 endpoint: "http://peer.example".into(),
                 token: Secret::new("out"),
             },
-            incoming_tokens: vec![Secret::new(format!("from {}", other.ilp_address))],
+            incoming_tokens: vec![Secret::new(other.token())],
             max_packet_amount: None,
             name: None,
             liquidity_threshold: None,
@@ -307,16 +366,25 @@ impl Node {
 
     fn replace_directory(&self, peers: Vec<Peer>, other: &Self) {
         *self.peers.lock().unwrap() = peers.clone();
+        self.connector.replace_directory(self.directory(&peers, &other.ilp_address));
+    }
+
+    /// Makes the node known to its own connector, without any peer.
+    pub(crate) fn stand_alone(&self) {
+        self.connector.replace_directory(self.directory(&[], ""));
+    }
+
+    fn directory(&self, peers: &[Peer], address: &str) -> DirectorySnapshot {
         let asset = Arc::new(crate::live_receivers::account_asset(&self.asset));
-        let peers = peers.into_iter().map(|peer| PeerRecord {
+        let peers = peers.iter().map(|peer| PeerRecord {
             id: peer.id,
             tenant: OPERATOR.tenant,
             asset: asset.clone(),
-            static_address: other.ilp_address.parse().unwrap(),
+            static_address: address.parse().unwrap(),
             routes: Vec::new(),
             endpoint: "http://peer.example".parse().unwrap(),
             outgoing_token: "out".into(),
-            incoming_tokens: vec![self.connector.hash_token(&format!("from {}", other.ilp_address))],
+            incoming_tokens: vec![self.connector.hash_token(&format!("from {address}"))],
             max_packet_amount: None,
             liquidity_threshold: None,
         });
@@ -325,7 +393,7 @@ impl Node {
             ilp_address: Some(self.ilp_address.parse().unwrap()),
             rates_url: Some("https://rates.example/".parse().unwrap()),
         };
-        self.connector.replace_directory(DirectorySnapshot { tenants: vec![tenant], peers: peers.collect() });
+        DirectorySnapshot { tenants: vec![tenant], peers: peers.collect() }
     }
 
     pub(crate) async fn incoming(&self, amount: Option<u64>) -> IncomingPaymentId {
@@ -374,10 +442,8 @@ impl Node {
 
     pub(crate) async fn fund(&self, id: OutgoingPaymentId) {
         let found = self.outgoing_payment(id).await;
-        let created = self.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCreated).await.unwrap();
-        let transfer = TransferId::from(created.id.as_uuid());
-        let amount = found.payment.quote.debit_amount;
-        self.payments.fund_outgoing_payment(OPERATOR.tenant, id, amount, transfer, None).await.unwrap();
+        let (tenant, amount) = (found.payment.quote.tenant_id, found.payment.quote.debit_amount);
+        self.payments.fund_outgoing_payment(tenant, id, amount, None).await.unwrap();
     }
 
     pub(crate) async fn outgoing_payment(&self, id: OutgoingPaymentId) -> SentPayment {
@@ -390,10 +456,13 @@ impl Node {
     }
 
     pub(crate) fn worker(&self, queue: &str, handler: Arc<dyn jobs::Handler>) -> Worker {
-        let database = self.store.database().clone();
         // A lease that has run out as soon as its holder is gone.
-        let settings = Settings { lease: Duration::from_millis(200), ..Settings::default() };
-        Worker::new(database, self.clock.clone(), self.parts.entropy.clone(), queue, handler, settings)
+        worker_of(&self.parts, queue, handler, Duration::from_millis(200))
+    }
+
+    /// Lets the wire lead back to this node, where its packets come in with `token`.
+    pub(crate) fn loop_wire(&self, token: &str) {
+        *self.wire.far_ends.lock().unwrap() = VecDeque::from([(self.connector.clone(), token.to_owned())]);
     }
 
     /// Credits an incoming payment in the ledger alone, as a process does that dies right afterwards.
@@ -422,6 +491,26 @@ impl Node {
     pub(crate) async fn event(&self, subject: Subject, event_type: EventType) -> Option<WebhookEvent> {
         self.store.every_tenant().latest_event(subject, &[event_type]).await.unwrap()
     }
+}
+
+/// A worker of one process.
+pub(crate) fn worker_of(
+    parts: &PaymentsParts,
+    queue: &str,
+    handler: Arc<dyn jobs::Handler>,
+    lease: Duration,
+) -> Worker {
+    let settings = Settings { lease, ..Settings::default() };
+    let database = parts.store.database().clone();
+    Worker::new(database, parts.clock.clone(), parts.entropy.clone(), queue, handler, settings)
+}
+
+async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
+    let url = match database.dialect() {
+        Dialect::Postgres => database.url().to_owned(),
+        Dialect::Sqlite => database.url().replace("test.sqlite", "ledger.sqlite"),
+    };
+    Arc::new(SqlLedger::open(&url, clock).await.unwrap())
 }
 
 pub(crate) fn usd(value: u64) -> AssetAmount {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Entropy;
 use ledger::{AccountId, Ledger, MemoryLedger};
@@ -59,6 +60,7 @@ impl Office {
         let settings = AdministrationSettings {
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             own_wallet_address: "https://localhost:3000/me".parse().unwrap(),
+            deactivation_grace: Duration::from_hours(24),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
         let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings);

@@ -143,7 +143,8 @@ on_each_database! {
         assert!(world.lookup.find_or_wait(&url(ALICE), ALICE, SOMEBODY).await.unwrap().is_some());
         assert_eq!(world.told().await, []);
         let unit = world.lookup.store.begin().await.unwrap();
-        let deleted = Tenant { deleted_at: Some(world.clock.now()), ..tenant(TENANT, &*world.clock) };
+        let mut deleted = unit.every_tenant().locked_tenant(TENANT).await.unwrap().unwrap();
+        deleted.deleted_at = Some(world.clock.now());
         unit.every_tenant().update_tenant(&deleted).await.unwrap();
         unit.commit().await.unwrap();
         assert_eq!(world.lookup.find(&url(ALICE)).await.unwrap(), None);

@@ -175,7 +175,7 @@ impl Deliverer {
         }
         let now = self.clock.now();
         let unit = self.store.begin().await?;
-        unit.every_tenant().update_webhook_delivery(&delivery, now).await?;
+        unit.every_tenant().note_delivery_attempt(&delivery, now).await?;
         if delivery.state == DeliveryState::Pending {
             let wait = self.spread(BACKOFF.after(delivery.attempts));
             job.retry(unit.transaction(), now + wait, &reason).await?;

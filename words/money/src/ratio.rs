@@ -76,6 +76,17 @@ impl Ratio {
         u64::try_from(div_ceil(product, U256::from(self.denominator))).ok()
     }
 
+    /// The greatest amount for which [`Ratio::checked_mul_floor`] has a result; 2^64−1 if every amount has one.
+    pub fn mul_floor_amount_max(&self) -> u64 {
+        if self.is_zero() {
+            return u64::MAX;
+        }
+        // floor(amount × n / d) < 2^64 as long as amount × n < 2^64 × d.
+        let first_too_large = (U256::from(self.denominator)) << 64u32;
+        let greatest = (first_too_large - U256::ONE) / U256::from(self.numerator);
+        u64::try_from(greatest).unwrap_or(u64::MAX)
+    }
+
     /// `floor(amount / self)`; `None` for a zero ratio or a result above 2^64−1.
     pub fn checked_div_floor(&self, amount: u64) -> Option<u64> {
         self.reciprocal()?.checked_mul_floor(amount)
@@ -167,6 +178,14 @@ mod tests {
                 let exact = (U256::from(amount) * U256::from(n)) % U256::from(d) == U256::ZERO;
                 prop_assert_eq!(high - low, u64::from(!exact));
             }
+        }
+
+        #[test]
+        fn one_more_than_the_greatest_amount_does_not_fit(n in any::<u128>(), d in 1u128..) {
+            let r = ratio(n, d);
+            let greatest = r.mul_floor_amount_max();
+            prop_assert!(r.checked_mul_floor(greatest).is_some());
+            prop_assert!(greatest == u64::MAX || r.checked_mul_floor(greatest + 1).is_none());
         }
 
         #[test]

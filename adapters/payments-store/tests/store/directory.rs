@@ -26,7 +26,9 @@ on_each_database! {
         assert_eq!(store.tenant(other).find_tenant(OPERATOR).await.unwrap(), None);
         assert!(store.tenant(other).assets(PageArguments::default().request().unwrap()).await.unwrap().items.is_empty());
         let unit = store.begin().await.unwrap();
-        assert!(unit.tenant(other).update_asset(&asset).await.is_err());
+        assert!(unit.tenant(other).locked_asset(asset.id).await.unwrap().is_none());
+        let locked = unit.tenant(OPERATOR).locked_asset(asset.id).await.unwrap().unwrap();
+        assert!(unit.tenant(other).update_asset(&locked).await.is_err());
     }
 
     async fn a_refused_asset_burns_no_ledger_number(database) {

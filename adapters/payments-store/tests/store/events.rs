@@ -120,7 +120,8 @@ on_each_database! {
         delivery.status_code = Some(503);
         delivery.state = DeliveryState::Exhausted;
         let unit = store.begin().await.unwrap();
-        unit.every_tenant().update_webhook_delivery(&delivery, now()).await.unwrap();
+        unit.every_tenant().note_delivery_attempt(&delivery, now()).await.unwrap();
+        unit.every_tenant().note_delivery_attempt(&delivery, now()).await.unwrap_err();
         unit.commit().await.unwrap();
         assert_eq!(store.tenant(OPERATOR).webhook_deliveries(event.id).await.unwrap(), [delivery]);
     }

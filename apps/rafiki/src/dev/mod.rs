@@ -123,8 +123,20 @@ fn is_own(name: &str) -> bool {
         let rest = name.strip_prefix(database);
         rest.is_some_and(|rest| ["", "-wal", "-shm", "-journal", ".lock"].contains(&rest))
     };
-    let databases = ["backend.db", "auth.db", "wallet.db", "ledger.db", "wallet-ledger.db", "backend-ledger.db"];
-    name == playground::KEY_FILE || databases.into_iter().any(of_database)
+    let databases = [
+        "backend.db",
+        "backend-ledger.db",
+        "backend-shared.db",
+        "auth.db",
+        "auth-shared.db",
+        "wallet.db",
+        "wallet-ledger.db",
+        "ledger.db",
+    ];
+    let environments = playground::ROLES.map(playground::environment_file);
+    name == playground::KEY_FILE
+        || environments.iter().any(|file| file == name)
+        || databases.into_iter().any(of_database)
 }
 
 /// Why the addresses below are no links.

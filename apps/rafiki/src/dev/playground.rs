@@ -8,11 +8,12 @@ use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};
 
 use super::databases;
-use super::institution::{Databases, Institution};
+use super::institution::{Databases, Environments, Institution};
 use super::ports::{Listeners, Ports};
 use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
+use crate::private_file;
 use crate::roles::ground::Ground;
 use crate::roles::running::Running;
 use crate::roles::{auth, backend, wallet as wallet_role};
@@ -80,6 +81,7 @@ impl<'a> Playground<'a> {
             environments.backend.set("USE_TIGERBEETLE", "true");
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
         }
+        write_environments(&environments, &folder)?;
         let auth_config = config::Auth::from_environment(&environments.auth)?;
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
@@ -144,11 +146,13 @@ impl Started {
 }
 
 /// Where an institution of the playground keeps its key.
+/// The roles of an institution, by name.
+pub(crate) const ROLES: [&str; 3] = ["backend", "auth", "wallet"];
+
 pub(crate) const KEY_FILE: &str = "private-key.pem";
 
 /// The institution's key as a file, as the reference's variables want it. A file that is there is never replaced.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
     std::fs::create_dir_all(folder).map_err(|e| Failure::io(format!("cannot create {}", folder.display()), e))?;
     let path = folder.join(KEY_FILE);
     match std::fs::read_to_string(&path) {
@@ -165,11 +169,22 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Failure::io(format!("cannot read {}", path.display()), error)),
     }
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    written
-        .and_then(|mut file| std::io::Write::write_all(&mut file, institution.key_pem().as_bytes()))
-        .map_err(|e| Failure::io(format!("cannot write {}", path.display()), e))?;
+    private_file::write(&path, &institution.key_pem())?;
     Ok(path)
+}
+
+/// Each role's environment as a file for `ENV_FILE`, so that the roles can also be run one by one.
+fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
+    let Environments { backend, auth, wallet } = environments;
+    for (role, environment) in ROLES.into_iter().zip([backend, auth, wallet]) {
+        private_file::write(&folder.join(environment_file(role)), &environment.to_dotenv())?;
+    }
+    Ok(())
+}
+
+/// The file with the environment of a role.
+pub(crate) fn environment_file(role: &str) -> String {
+    format!("{role}.env")
 }
 
 fn session(

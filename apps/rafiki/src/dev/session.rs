@@ -3,7 +3,6 @@
 //! Carries the Admin API's secret, so only its owner may read it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::failure::Failure;
+use crate::private_file;
 
 /// One institution of a running playground.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,13 +68,8 @@ impl Session {
 
     /// Writes the file whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let failed = |error| Failure::io(format!("cannot write {}", path.display()), error);
-        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
-        let draft = path.with_extension("json.new");
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
-        fs::rename(&draft, path).map_err(failed)
+        let failed = |error: serde_json::Error| Failure::io(format!("cannot write {}", path.display()), error.into());
+        private_file::write(path, &serde_json::to_string_pretty(self).map_err(failed)?)
     }
 
     /// Every session in `data_dir`; none if there is no such folder.

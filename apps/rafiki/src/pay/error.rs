@@ -42,11 +42,13 @@ pub(crate) enum PayError {
     TooSmall { minimum: Option<Amount> },
     #[error("not enough money: {0}")]
     NotEnough(String),
+    #[error("{}; ask for a new quote, or try again later", in_words(.0))]
+    Rate(String),
     #[error("the payer's institution refused: {0}")]
     Refused(String),
     #[error("not confirmed, nothing was sent")]
     NotConfirmed,
-    #[error("payment {id} failed after {sent} was sent: {reason}")]
+    #[error("payment {id} failed after {sent} was sent: {}", in_words(.reason))]
     Failed { id: String, sent: Amount, reason: String },
     #[error("payment {id} has not ended after {seconds} s; it goes on without this command")]
     NoEnd { id: String, seconds: u64 },
@@ -54,6 +56,29 @@ pub(crate) enum PayError {
     Admin(AdminError),
     #[error("{0}")]
     Terminal(std::io::Error),
+}
+
+/// What the name of a failure means, for people; any other text as it is.
+pub(crate) fn in_words(reason: &str) -> String {
+    let words = match reason {
+        "InsufficientExchangeRate" => "the exchange rate on the way is worse than the quote allows",
+        "RemainderWorthless" => "what is left is too little to arrive as anything",
+        "ExternalRateUnavailable" => "there is no exchange rate for this pair of currencies",
+        "RateProbeFailed" => "the way to the receiver gives no exchange rate",
+        "IdleTimeout" => "nothing has arrived for ten seconds",
+        "ConnectorError" => "an institution on the way refuses the payment",
+        "EstablishmentFailed" => "the receiver's institution does not answer",
+        "ClosedByReceiver" => "the receiver's institution has ended the payment",
+        other => return other.to_owned(),
+    };
+    format!("{words} ({reason})")
+}
+
+/// Whether a failure is one of exchange rates, and so none of money.
+fn is_about_rates(reason: &str) -> bool {
+    ["ExchangeRate", "RemainderWorthless", "ExternalRate", "RateProbe", "convert between assets"]
+        .iter()
+        .any(|name| reason.contains(name))
 }
 
 fn least(minimum: Option<&Amount>) -> String {
@@ -75,6 +100,7 @@ impl PayError {
             Self::TooSmall { .. } => 6,
             Self::NotConfirmed | Self::Stopped => 7,
             Self::GoesOn { .. } => 8,
+            Self::Rate(_) => 9,
             Self::Refused(_) | Self::Failed { .. } | Self::NoEnd { .. } | Self::Admin(_) | Self::Terminal(_) => 1,
         }
     }
@@ -96,6 +122,7 @@ impl PayError {
             Self::Unreachable { .. } => "unreachable",
             Self::TooSmall { .. } => "amount-too-small",
             Self::NotEnough(_) => "not-enough",
+            Self::Rate(_) => "rate",
             Self::Refused(_) => "refused",
             Self::NotConfirmed => "not-confirmed",
             Self::Failed { .. } => "failed",
@@ -136,6 +163,9 @@ impl PayError {
     }
 
     fn by_words(message: String) -> Self {
+        if is_about_rates(&message) {
+            return Self::Rate(message);
+        }
         let lower = message.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if says(&["liquidity", "enough balance", "insufficient"]) {
@@ -176,13 +206,25 @@ mod tests {
         assert_eq!(code(refused("FORBIDDEN", "Insufficient transfer liquidity available")), 4);
         assert_eq!(code(AdminError::Unreachable { endpoint: String::new(), reason: String::new() }), 5);
         assert_eq!(code(refused("BAD_USER_INPUT", "non-positive receive amount")), 6);
-        assert_eq!(code(refused("INTERNAL_SERVER_ERROR", "could not convert between assets")), 1);
+        assert_eq!(code(refused("INTERNAL_SERVER_ERROR", "could not convert between assets")), 8);
         let cancelled = PayError::ended(
             "p".to_owned(),
             Amount { value: 0, asset_code: "USD".to_owned(), asset_scale: 2 },
             "Account does not have enough balance.".to_owned(),
         );
         assert_eq!(cancelled.exit_code(), 4);
+    }
+
+    #[test]
+    fn a_failure_of_rates_is_never_called_one_of_money() {
+        let nothing = || Amount { value: 0, asset_code: "MXN".to_owned(), asset_scale: 2 };
+        for reason in ["InsufficientExchangeRate", "RemainderWorthless", "ExternalRateUnavailable", "RateProbeFailed"] {
+            let told = PayError::ended("p".to_owned(), nothing(), reason.to_owned());
+            assert_eq!((told.exit_code(), told.kind()), (8, "rate"), "{reason}");
+            assert!(!told.to_string().contains("money"), "{told}");
+            let some = PayError::ended("p".to_owned(), Amount { value: 5, ..nothing() }, reason.to_owned());
+            assert!(some.to_string().contains("after 0.05 MXN was sent"), "{some}");
+        }
     }
 
     #[test]

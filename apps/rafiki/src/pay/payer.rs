@@ -101,6 +101,16 @@ pub(crate) struct Receipt {
 pub(crate) struct ProgressNow {
     pub(crate) state: OutgoingPaymentState,
     pub(crate) delivered: u64,
+    /// Why it is tried again, if it is.
+    pub(crate) tried_again: Option<TriedAgain>,
+}
+
+/// An attempt that failed and is made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TriedAgain {
+    /// How many attempts have failed.
+    pub(crate) failed: u32,
+    pub(crate) reason: String,
 }
 
 /// A wallet address as the public sees it (Open Payments, wallet address document).
@@ -240,7 +250,7 @@ impl Payer {
                 }
                 _ => delivered_so_far(&payment),
             };
-            progress(&ProgressNow { state: payment.state, delivered });
+            progress(&ProgressNow { state: payment.state, delivered, tried_again: tried_again(&payment) });
             match payment.state {
                 OutgoingPaymentState::Funding | OutgoingPaymentState::Sending => {}
                 OutgoingPaymentState::Completed | OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => {
@@ -309,6 +319,13 @@ async fn patiently<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn()
             outcome => return outcome,
         }
     }
+}
+
+fn tried_again(payment: &OutgoingPayment) -> Option<TriedAgain> {
+    let failed = payment.state_attempts;
+    let is_tried = payment.state == OutgoingPaymentState::Sending && failed > 0;
+    let reason = payment.error.clone().unwrap_or_else(|| "no reason was given".to_owned());
+    is_tried.then_some(TriedAgain { failed, reason })
 }
 
 fn require_completed(payment: &OutgoingPayment) -> Result<(), PayError> {

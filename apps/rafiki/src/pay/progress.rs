@@ -3,7 +3,8 @@
 use admin_client::{Amount, OutgoingPaymentState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::payer::ProgressNow;
+use super::error::in_words;
+use super::payer::{ProgressNow, TriedAgain};
 
 /// A bar that fills with what arrives.
 pub(crate) struct Bar {
@@ -32,10 +33,34 @@ impl Bar {
         let so_far = Amount { value: now.delivered, ..self.goal.clone() };
         self.bar.set_length(self.goal.value.max(now.delivered));
         self.bar.set_position(now.delivered);
-        self.bar.set_message(format!("{so_far} of {} {what}", self.goal));
+        let waiting = now.tried_again.as_ref().map(waiting).unwrap_or_default();
+        self.bar.set_message(format!("{so_far} of {} {what}{waiting}", self.goal));
     }
 
     pub(crate) fn finish(&self) {
         self.bar.abandon();
+    }
+}
+
+/// Why nothing seems to happen.
+fn waiting(again: &TriedAgain) -> String {
+    let times = if again.failed == 1 { "once".to_owned() } else { format!("{} times", again.failed) };
+    format!("; failed {times}: {}; it is tried again in a while", in_words(&again.reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_that_is_tried_again_says_what_has_failed_and_why() {
+        let once = TriedAgain { failed: 1, reason: "InsufficientExchangeRate".to_owned() };
+        assert_eq!(
+            waiting(&once),
+            "; failed once: the exchange rate on the way is worse than the quote allows (InsufficientExchangeRate); it \
+             is tried again in a while"
+        );
+        let often = TriedAgain { failed: 3, reason: "no route".to_owned() };
+        assert_eq!(waiting(&often), "; failed 3 times: no route; it is tried again in a while");
     }
 }

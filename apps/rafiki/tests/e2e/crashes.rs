@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::{
-    AdminClient, Amount, ErrorCode, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState, QuoteAmount,
-};
+use admin_client::{IncomingPaymentState, OutgoingPayment, OutgoingPaymentState};
 use clock::{Entropy, SeededEntropy};
 use futures::StreamExt;
 use serde_json::Value;
@@ -15,8 +13,9 @@ use testkit::until;
 use url::Url;
 use uuid::Uuid;
 
-use crate::asking::{client, insist, outbound, pause};
+use crate::asking::{client, insist, outbound};
 use crate::institutions::{Institutions, Side, Storage};
+use crate::paying::pay_once;
 
 const PAYMENTS: usize = 50;
 const KILLS: usize = 8;
@@ -55,7 +54,7 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
         let (cloud_nine, payer, payee) = (cloud_nine.clone(), payer, payee);
         runtime.spawn(async move {
             let from = insist(|| cloud_nine.wallet_address_by_url(&payer)).await.unwrap();
-            let one = |n| pay_once(cloud_nine.clone(), from.id, payee.clone(), n);
+            let one = |n| pay_once(cloud_nine.clone(), from.id, payee.clone(), AMOUNT, n);
             futures::stream::iter(0..PAYMENTS).map(one).buffer_unordered(5).collect::<Vec<_>>().await
         })
     };
@@ -110,33 +109,4 @@ fn assert_wallets_settled(runtime: &tokio::runtime::Runtime, two: &Institutions,
         });
         assert!(settled.is_some(), "{slug} was not {verb} exactly once per payment");
     }
-}
-
-async fn pay_once(admin: Arc<AdminClient>, from: Uuid, payee: String, n: usize) -> OutgoingPayment {
-    let asked = Amount { value: AMOUNT, asset_code: "USD".into(), asset_scale: 2 };
-    let quote = loop {
-        let receiver = insist(|| admin.create_receiver(&payee, Some(&asked), None, None)).await;
-        // Quoting probes the path; while the other side is down it fails and is simply asked again.
-        if let Ok(quote) = admin.create_quote(from, &receiver.id, &QuoteAmount::AsAsked).await {
-            break quote;
-        }
-        pause().await;
-    };
-    let key = format!("crash-{n}-{}", quote.id);
-    loop {
-        match admin.create_outgoing_payment(from, quote.id, None, &key).await {
-            Ok(_) => break,
-            // Made before the connection was lost.
-            Err(_) if admin.outgoing_payment(quote.id).await.is_ok() => break,
-            Err(error) => assert!(error.is_temporary() || !error.is(&ErrorCode::BadUserInput), "{error}"),
-        }
-        pause().await;
-    }
-    let last = until(Duration::from_mins(3), || async {
-        let payment = admin.outgoing_payment(quote.id).await.ok()?;
-        let over = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
-        over.then_some(payment)
-    })
-    .await;
-    last.unwrap_or_else(|| panic!("payment {n} ({}) never ended", quote.id))
 }

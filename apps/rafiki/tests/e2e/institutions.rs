@@ -13,6 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::TigerBeetle;
 
+use crate::books::{assert_books, await_quiet};
+
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rafiki");
 const START_LIMIT: Duration = Duration::from_mins(1);
 
@@ -22,6 +24,8 @@ pub(crate) enum Storage {
     Sqlite,
     /// Postgres, and Redis where there is one.
     Postgres,
+    /// Postgres, and nothing beside it.
+    PostgresAlone,
     /// SQLite, and each institution's ledger in a TigerBeetle cluster of its own.
     TigerBeetle,
 }
@@ -34,13 +38,31 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    fn flag(self) -> &'static str {
+    /// Names the side on the command line and its folder.
+    pub(crate) fn slug(self) -> &'static str {
         match self {
             Self::CloudNine => "cloud-nine",
             Self::HappyLife => "happy-life",
         }
     }
+
+    /// The first of its ports, counted from the port base of both.
+    pub(crate) fn first_port(self, base: u16) -> u16 {
+        match self {
+            Self::CloudNine => base,
+            Self::HappyLife => base + 20,
+        }
+    }
 }
+
+impl Storage {
+    fn needs_postgres(self) -> bool {
+        matches!(self, Self::Postgres | Self::PostgresAlone)
+    }
+}
+
+/// Both.
+pub(crate) const SIDES: [Side; 2] = [Side::CloudNine, Side::HappyLife];
 
 /// What a run of the binary left behind.
 #[derive(Debug)]
@@ -64,13 +86,13 @@ pub(crate) struct Institutions {
 impl Institutions {
     /// Starts both; `None`, said loudly, if there is no Postgres or TigerBeetle to be had.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
-        if storage == Storage::Postgres && postgres_url().is_none() {
+        if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
         }
         let clusters = match storage {
             Storage::TigerBeetle => Some([TigerBeetle::own()?, TigerBeetle::own()?]),
-            Storage::Sqlite | Storage::Postgres => None,
+            Storage::Sqlite | Storage::Postgres | Storage::PostgresAlone => None,
         };
         let ports = free_ports();
         let mut institutions = Self {
@@ -89,25 +111,25 @@ impl Institutions {
     }
 
     fn log_path(&self, side: Side) -> PathBuf {
-        self.data.path().join(format!("{}.log", side.flag()))
+        self.data.path().join(format!("{}.log", side.slug()))
     }
 
     fn launch(&mut self, side: Side) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path(side)).unwrap();
         let mut command = Command::new(BINARY);
         command
-            .args(["dev", "--only", side.flag(), "--ports", &self.ports.to_string(), "--data-dir"])
+            .args(["dev", "--only", side.slug(), "--ports", &self.ports.to_string(), "--data-dir"])
             .arg(self.data.path())
             .env("LOG_LEVEL", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        if self.storage == Storage::Postgres {
+        if self.storage.needs_postgres() {
             command.args(["--database", &postgres_url().unwrap_or_default(), "--database-name", &self.database_name]);
-            // At scale the shared cache is Redis; each test takes one of its sixteen databases.
-            if let Some(redis) = variable("TEST_REDIS_URL") {
-                command.args(["--redis", &format!("{redis}/{}", self.ports / 40 % 16)]);
-            }
+        }
+        // At scale the shared cache is Redis; each test takes one of its sixteen databases.
+        if let Some(redis) = variable("TEST_REDIS_URL").filter(|_| self.storage == Storage::Postgres) {
+            command.args(["--redis", &format!("{redis}/{}", self.ports / 40 % 16)]);
         }
         if let Some(clusters) = &self.clusters {
             command.args(["--tigerbeetle", clusters[side as usize].addresses()]);
@@ -154,14 +176,13 @@ impl Institutions {
 
     /// What the side wrote about itself when it became ready.
     pub(crate) fn facts(&self, side: Side) -> Value {
-        let path = self.data.path().join(format!("dev-{}.json", side.flag()));
+        let path = self.data.path().join(format!("dev-{}.json", side.slug()));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
     /// The URL of a seeded wallet address.
     pub(crate) fn address(&self, side: Side, slug: &str) -> String {
-        let port = self.ports + if side == Side::CloudNine { 0 } else { 20 };
-        format!("https://localhost:{port}/accounts/{slug}")
+        format!("https://localhost:{}/accounts/{slug}", side.first_port(self.ports))
     }
 
     /// `rafiki pay … --yes --json`, under way.
@@ -200,26 +221,36 @@ impl Institutions {
         run(&mut command)
     }
 
-    /// Stops both and demands that each ledger is sound: hash chain, balances, every asset zero in sum, nothing held;
-    /// and that each side's account of the other mirrors the other's account of it.
+    /// Waits until nothing is under way, stops both, and demands that each ledger is sound (hash chain, balances, every
+    /// asset zero in sum, nothing held), that each side's account of the other mirrors the other's account of it, and
+    /// that rows, events, jobs and the wallet tell the same story as the ledger.
     pub(crate) fn assert_conserved(&mut self) {
         let facts = [self.facts(Side::CloudNine), self.facts(Side::HappyLife)];
-        for side in [Side::CloudNine, Side::HappyLife] {
+        for side in SIDES {
+            if self.children[side as usize].is_some() {
+                await_quiet(&facts[side as usize]);
+            }
+        }
+        for side in SIDES {
             if self.children[side as usize].is_some() {
                 assert_eq!(self.stop(side), Some(0), "{side:?} did not stop cleanly:\n{}", self.log(side));
             }
         }
-        let mut moved = Vec::new();
-        for (side, facts) in [Side::CloudNine, Side::HappyLife].into_iter().zip(&facts) {
-            let verified = verify(facts);
-            assert_eq!(verified.code, Some(0), "{side:?}: {} {}", verified.stdout, verified.stderr);
-            assert_eq!(verified.json["sound"], true, "{side:?}: {}", verified.json);
+        for side in SIDES {
             let log = self.log(side);
             assert!(!log.contains("the stored ledger is not as it was written"), "{side:?} raised an alarm: {log}");
-            assert!(holds_nothing(&verified.json), "{side:?} still holds money: {}", verified.json);
-            moved.push(peer_movement(&verified.json));
         }
-        assert_eq!(moved[0], -moved[1], "the institutions disagree about what passed between them");
+        assert_books(&facts);
+    }
+
+    /// Stops both; what remains is their folder, their first port, and what they wrote about themselves.
+    pub(crate) fn stopped_with_files(mut self) -> (TempDir, u16, [Value; 2]) {
+        let facts = SIDES.map(|side| self.facts(side));
+        for side in SIDES {
+            assert_eq!(self.stop(side), Some(0), "{side:?} did not stop cleanly:\n{}", self.log(side));
+        }
+        let data = std::mem::replace(&mut self.data, tempfile::tempdir().unwrap());
+        (data, self.ports, facts)
     }
 }
 
@@ -227,18 +258,6 @@ impl Institutions {
 pub(crate) fn verify(facts: &Value) -> Run {
     let ledger = facts["ledgerUrl"].as_str().unwrap();
     run(Command::new(BINARY).args(["ledger", "verify", ledger, "--json"]))
-}
-
-/// Whether no money is reserved, as the verifier reports it.
-pub(crate) fn holds_nothing(verified: &Value) -> bool {
-    let ledgers = verified["ledgers"].as_array().unwrap_or_else(|| panic!("no ledgers in {verified}"));
-    ledgers.iter().all(|sums| sums["debitsPending"] == "0" && sums["creditsPending"] == "0")
-}
-
-/// What peers' accounts gained or lost through packets, as the verifier reports it.
-fn peer_movement(verified: &Value) -> i128 {
-    let text = &verified["peerMovement"];
-    text.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no peerMovement in {verified}"))
 }
 
 impl Drop for Institutions {

@@ -6,11 +6,14 @@
 
 mod alarms;
 mod asking;
+mod books;
 mod crashes;
 mod institutions;
 mod numbers;
+mod paying;
 mod payments;
 mod recipes;
+mod replicas;
 mod roles;
 mod starting;
 mod strangers;

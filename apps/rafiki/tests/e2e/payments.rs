@@ -2,7 +2,7 @@
 //!
 //! Each test runs on SQLite and on Postgres, and each ends with the books of both institutions compared.
 
-use crate::institutions::{Institutions, Side, Storage};
+use crate::institutions::{Institutions, Run, Side, Storage};
 
 const BOTH: [Storage; 2] = [Storage::Sqlite, Storage::Postgres];
 
@@ -122,4 +122,52 @@ fn a_stopped_receiver_is_said_to_be_down_and_can_be_paid_once_it_is_back() {
         assert_eq!(paid.code, Some(0), "{}", paid.stderr);
         assert_eq!(paid.json["deliveredAmount"]["value"], "871");
     });
+}
+
+/// Two conversions, each of which rounds down: whatever is quoted arrives, at once.
+#[test]
+fn pesos_are_paid_out_in_euros_whatever_the_amount() {
+    let Some(mut two) = Institutions::start(Storage::Sqlite) else { return };
+    let from = two.address(Side::HappyLife, "david");
+    let to = two.address(Side::CloudNine, "lrossi");
+    for amount in ["1000.00", "2.00", "3.00", "5.00", "7.00", "11.00", "13.00", "17.00", "20.00"] {
+        let paid = two.pay(&["--from", &from, "--to", &to, "--send", amount]);
+        assert_delivered_as_promised(&paid, amount);
+    }
+    for amount in ["0.01", "0.02", "52.34"] {
+        let paid = two.pay(&["--from", &from, "--to", &to, "--receive", amount]);
+        assert_delivered_as_promised(&paid, amount);
+    }
+    // Nothing is left of this after the fee of 1.03 that would be a dollar cent on the way.
+    let refused = two.pay(&["--from", &from, "--to", &to, "--send", "1.10"]);
+    assert_eq!(refused.code, Some(6), "{}", refused.stderr);
+    let least = refused.stderr.split("at least ").nth(1).and_then(|text| text.split(' ').next()).unwrap().to_owned();
+    assert_delivered_as_promised(&two.pay(&["--from", &from, "--to", &to, "--send", &least]), &least);
+    two.assert_conserved();
+}
+
+#[test]
+fn small_amounts_between_all_currencies_arrive_as_quoted() {
+    let Some(mut two) = Institutions::start(Storage::Sqlite) else { return };
+    let here = [(Side::CloudNine, "gfranklin"), (Side::HappyLife, "lars"), (Side::HappyLife, "david")];
+    let there = [(Side::HappyLife, "david"), (Side::CloudNine, "lrossi"), (Side::CloudNine, "bhamchest")];
+    for (from, to) in here.into_iter().zip(there) {
+        let (from, to) = (two.address(from.0, from.1), two.address(to.0, to.1));
+        for amount in ["0.01", "0.03", "1.00", "9.79"] {
+            let paid = two.pay(&["--from", &from, "--to", &to, "--receive", amount]);
+            assert_delivered_as_promised(&paid, amount);
+        }
+    }
+    two.assert_conserved();
+}
+
+/// Completed within a second or so, with what was promised or more.
+fn assert_delivered_as_promised(paid: &Run, amount: &str) {
+    assert_eq!(paid.code, Some(0), "{amount}: {}", paid.stderr);
+    assert_eq!(paid.json["state"], "COMPLETED", "{amount}: {}", paid.json);
+    let value = |name: &str| paid.json[name]["value"].as_str().unwrap().parse::<u64>().unwrap();
+    assert!(value("deliveredAmount") >= value("receiveAmount"), "{amount}: {}", paid.json);
+    assert!(value("sentAmount") + value("fee") <= value("debitAmount"), "{amount}: {}", paid.json);
+    // A failed attempt is made again after ten seconds.
+    assert!(paid.json["millis"].as_u64().unwrap() < 5_000, "{amount}: {}", paid.json);
 }

@@ -5,9 +5,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::institutions::{Institutions, Side, Storage, holds_nothing, verify};
-
-const SIDES: [Side; 2] = [Side::CloudNine, Side::HappyLife];
+use crate::books::holds_nothing;
+use crate::institutions::{Institutions, SIDES, Side, Storage, verify};
 
 /// What the Admin listener answers.
 fn answer(two: &Institutions, side: Side, path: &str) -> String {

@@ -1,12 +1,11 @@
-//! Outgoing payments and their funds (admin-graphql sections 9.8 and 9.10).
+//! Outgoing payments and their funds.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use ledger::TransferId;
 use payments::{NewOutgoingPayment, NewQuote, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId, WebhookEvent};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId};
 use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
@@ -160,9 +159,9 @@ impl OutgoingPaymentMutation {
                 let tenant = call.caller.tenant;
                 let created = [EventType::OutgoingPaymentCreated];
                 let events = call.store().tenant(tenant);
-                let event = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
-                let event = event.ok_or_else(invalid_transfer_id)?;
-                fund(&call, tenant, payment, &event, input.data_to_transmit.clone()).await
+                let asked = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
+                asked.ok_or_else(invalid_transfer_id)?;
+                fund(&call, tenant, payment, input.data_to_transmit.clone()).await
             };
             done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -178,7 +177,7 @@ impl OutgoingPaymentMutation {
                 let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
                 match (event.event_type, event.subject) {
                     (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                        fund(&call, event.tenant_id, payment, &event, None).await
+                        fund(&call, event.tenant_id, payment, None).await
                     }
                     _ => Err(invalid_transfer_id()),
                 }
@@ -212,18 +211,16 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
 }
 
-/// Deposits the whole debit amount under the id of the event that asked for it.
+/// Deposits the whole debit amount.
 async fn fund(
     call: &Call<'_>,
     tenant: TenantId,
     payment: OutgoingPaymentId,
-    event: &WebhookEvent,
     data: Option<String>,
 ) -> Result<(), Refusal> {
     let found = call.store().tenant(tenant).outgoing_payment(payment).await?;
     let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    let (amount, transfer) = (found.quote.debit_amount, TransferId::from(event.id.as_uuid()));
-    call.payments().fund_outgoing_payment(tenant, payment, amount, transfer, data).await?;
+    call.payments().fund_outgoing_payment(tenant, payment, found.quote.debit_amount, data).await?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use ledger::{Ledger, MemoryLedger};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings};
+use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
 use payments_model::{Secret, Tenant, TenantId};
 use payments_store::Store;
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
@@ -151,6 +151,7 @@ fn api(
     let settings = AdministrationSettings {
         open_payments_url: url.clone(),
         own_wallet_address: url.join("/.well-known/pay").unwrap(),
+        deactivation_grace: Duration::from_hours(24),
     };
     let administration =
         Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(time), Arc::clone(&entropy), settings);
@@ -230,8 +231,14 @@ fn payments(
         point_of_sale: None,
     };
     let webhooks = Webhooks::new(&targets, None, entropy.clone());
-    let receivers =
-        LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock.clone(), entropy.clone(), None);
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        clock.clone(),
+        entropy.clone(),
+        ReceiverSettings::default(),
+    );
     let rates = Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default());
     let ports = ConnectorPorts {
         ledger: ledger.clone(),

@@ -69,7 +69,7 @@ async fn every_refusal_to_quote_has_its_status() {
     let min_send_amount = Some(AssetAmount { value: 12, asset: usd() });
     world.backend(|state| state.refuse_quote = Some(Refusal::NonPositiveReceiveAmount { min_send_amount }));
     let answer = world.ask(create()).await;
-    assert_eq!(answer.refusal(), refused(400, "non-positive receive amount"));
+    assert_eq!(answer.refusal(), refused(400, "non-positive receive amount; send at least 0.12 USD"));
     let least = json!({"value": "12", "assetCode": "USD", "assetScale": 2});
     assert_eq!(answer.json()["error"]["details"], json!({"minSendAmount": least}));
 }

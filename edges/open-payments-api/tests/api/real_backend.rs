@@ -18,7 +18,7 @@ use outbound_http::{Outbound, OutboundConfig};
 use payments::administration::{
     Administration, AdministrationSettings, Caller, NewAsset, NewWalletAddress, Thresholds,
 };
-use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup};
+use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
 use payments_model::{Secret, Tenant, TenantId};
 use payments_store::Store;
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
@@ -60,6 +60,7 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
     let ledger = Arc::new(MemoryLedger::new(clock.clone()));
     let url: Url = "https://wallet.example".parse().unwrap();
     let settings = AdministrationSettings {
+        deactivation_grace: Duration::from_hours(24),
         open_payments_url: url.clone(),
         own_wallet_address: url.join("/.well-known/pay").unwrap(),
     };
@@ -76,8 +77,14 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
         point_of_sale: None,
     };
     let webhooks = Webhooks::new(&targets, None, entropy.clone());
-    let receivers =
-        LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock.clone(), entropy.clone(), None);
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        clock.clone(),
+        entropy.clone(),
+        ReceiverSettings::default(),
+    );
     let rates = Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default());
     let address: ilp_packet::Address = "test.bank".parse().unwrap();
     let secret = ReceiverSecret::new(&[7; 32]);

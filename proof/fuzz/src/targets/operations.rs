@@ -174,7 +174,15 @@ fn start(material: &mut Material) -> Option<Run> {
     let target = if deliver { Target::Deliver(min_delivery_amount) } else { Target::Send(max_source_amount) };
     let rates = RateBounds::new(low, high);
     let max_packet_amount = material.amount();
-    let quote = Quote { target, max_source_amount, min_delivery_amount, max_packet_amount, min_exchange_rate, rates };
+    let quote = Quote {
+        target,
+        max_source_amount,
+        min_delivery_amount,
+        max_packet_amount,
+        min_exchange_rate,
+        rates,
+        rounding_allowance: 0,
+    };
     let data = material.one_in(4).then(|| material.octets(50));
     let payment = Payment::new(&destination, &quote, data).ok()?;
     Some(Run { keys, payment, quote, now: Timestamp::EPOCH, replies: Vec::new(), answered: BTreeMap::new() })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::{Clock, ManualClock, SystemClock};
 use ledger::{AccountId, CreateAccountResult, CreateTransferResult, Ledger, NewTransfer, TransferId, TransferState};
-use ledger_conformance::{Scope, callers_at_once, same_answers};
+use ledger_conformance::{Scope, callers_at_once, payers_at_once, same_answers};
 use testkit::{TigerBeetle, eventually};
 
 use crate::{account, fresh_base, ledger_of, names};
@@ -25,6 +25,16 @@ async fn callers_at_once_on_tigerbeetle_move_exactly_what_they_were_told() {
     let Some(cluster) = TigerBeetle::any() else { return };
     let engines: [Arc<dyn Ledger>; 2] = [Arc::new(ledger_of(&cluster).await), Arc::new(ledger_of(&cluster).await)];
     callers_at_once(&engines, 64, fresh_base()).await.expect("the cluster answers");
+}
+
+#[tokio::test]
+async fn payers_at_once_on_tigerbeetle_pay_what_is_expected() {
+    let Some(cluster) = TigerBeetle::any() else { return };
+    let engines: [Arc<dyn Ledger>; 2] = [Arc::new(ledger_of(&cluster).await), Arc::new(ledger_of(&cluster).await)];
+    let base = fresh_base();
+    // The settlement account's id is the ledger number, so that must be fresh as well.
+    let number = u32::try_from(base >> 64 & 0x3fff_ffff).expect("30 bits") + 1_000;
+    payers_at_once(&engines, 16, base, number).await.expect("the cluster answers");
 }
 
 #[tokio::test]

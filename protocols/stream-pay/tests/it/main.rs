@@ -5,4 +5,5 @@
 mod pair;
 mod properties;
 mod support;
+mod sweep;
 mod vectors;

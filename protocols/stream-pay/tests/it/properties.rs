@@ -33,7 +33,15 @@ fn quote(target: Target, rate: Ratio, kept: u64, max_packet: u64) -> Option<Quot
     let above = rate.checked_mul(&ratio(1_000_001, 1_000_000))?;
     let rates = RateBounds::new(rate, above);
     let max_packet_amount = max_packet.max(max_source_amount / 300);
-    Some(Quote { target, max_source_amount, min_delivery_amount, max_packet_amount, min_exchange_rate, rates })
+    Some(Quote {
+        target,
+        max_source_amount,
+        min_delivery_amount,
+        max_packet_amount,
+        min_exchange_rate,
+        rates,
+        rounding_allowance: 0,
+    })
 }
 
 /// Ordinary to dreadful; each phase has its own rate and limit.
@@ -249,6 +257,7 @@ fn the_unit_conceded_to_rounding_is_given_away_once() {
         max_packet_amount: 6,
         min_exchange_rate: ratio(1452, 3635),
         rates: RateBounds::new(ratio(330, 727), ratio(363, 727)),
+        rounding_allowance: 0,
     };
     let (entropy, mut now, mut under_way) = (SeededEntropy::new(1), START, Vec::new());
     let mut end = End::new(Asset::new("EUR", 2).unwrap(), RejectStyle::Specific, None, 1);

@@ -1,4 +1,4 @@
-//! Assets (admin-graphql section 9.2).
+//! Assets: what a tenant counts in. Not their liquidity.
 
 use ledger::CreateAccountResult;
 use payments_model::accounting::{LedgerAsset, TransferError};
@@ -92,7 +92,7 @@ impl Administration {
         let owner = reader.find_tenant(tenant).await?;
         owner.filter(|owner| owner.deleted_at.is_none()).ok_or(CreateAssetError::UnknownTenant)?;
         if let Some(found) = reader.asset_by_code_and_scale(tenant, &new.asset).await? {
-            return self.revive_asset(found).await;
+            return self.revive_asset(&found).await;
         }
         let now = self.now();
         let asset = TenantAsset {
@@ -125,14 +125,13 @@ impl Administration {
     ) -> Result<TenantAsset, UpdateAssetError> {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
-        let found = scope.asset(id).await?.ok_or(UpdateAssetError::Unknown)?;
-        let changed = TenantAsset {
-            withdrawal_threshold: thresholds.withdrawal,
-            liquidity_threshold: thresholds.liquidity,
-            updated_at: self.now(),
-            ..found
-        };
+        let found = scope.locked_asset(id).await?.filter(|asset| asset.deleted_at.is_none());
+        let mut changed = found.ok_or(UpdateAssetError::Unknown)?;
+        changed.withdrawal_threshold = thresholds.withdrawal;
+        changed.liquidity_threshold = thresholds.liquidity;
+        changed.updated_at = self.now();
         scope.update_asset(&changed).await?;
+        let changed = changed.into_inner();
         unit.commit().await?;
         Ok(changed)
     }
@@ -141,24 +140,28 @@ impl Administration {
     pub async fn delete_asset(&self, caller: Caller, id: AssetId) -> Result<TenantAsset, DeleteAssetError> {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
-        let found = scope.asset(id).await?.ok_or(DeleteAssetError::Unknown)?;
+        // Who makes something count in the asset holds the same lock, so nothing can begin to while it is looked for.
+        let found = scope.locked_asset(id).await?.filter(|asset| asset.deleted_at.is_none());
+        let mut deleted = found.ok_or(DeleteAssetError::Unknown)?;
         if scope.has_peer_in(id).await? || scope.has_wallet_address_in(id).await? {
             return Err(DeleteAssetError::InUse);
         }
         let now = self.now();
-        let deleted = TenantAsset { deleted_at: Some(now), updated_at: now, ..found };
+        (deleted.deleted_at, deleted.updated_at) = (Some(now), now);
         scope.update_asset(&deleted).await?;
+        let deleted = deleted.into_inner();
         unit.commit().await?;
         Ok(deleted)
     }
 
-    async fn revive_asset(&self, found: TenantAsset) -> Result<TenantAsset, CreateAssetError> {
-        if found.deleted_at.is_none() {
-            return Err(CreateAssetError::Duplicate);
-        }
-        let revived = TenantAsset { deleted_at: None, updated_at: self.now(), ..found };
+    async fn revive_asset(&self, found: &TenantAsset) -> Result<TenantAsset, CreateAssetError> {
         let unit = self.store.begin().await?;
-        unit.tenant(revived.tenant_id).update_asset(&revived).await?;
+        let scope = unit.tenant(found.tenant_id);
+        let deleted = scope.locked_asset(found.id).await?.filter(|asset| asset.deleted_at.is_some());
+        let mut revived = deleted.ok_or(CreateAssetError::Duplicate)?;
+        (revived.deleted_at, revived.updated_at) = (None, self.now());
+        scope.update_asset(&revived).await?;
+        let revived = revived.into_inner();
         unit.commit().await?;
         Ok(revived)
     }
@@ -177,7 +180,7 @@ impl Administration {
 }
 
 /// Accounts created now or before stand; anything else is a fault.
-pub(super) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
+pub(crate) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
     let stand =
         |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);
     if results.iter().all(stand) {

@@ -1,4 +1,4 @@
-//! Fees (admin-graphql section 9.2).
+//! Fees of assets: a new one is put in force. Not their calculation.
 
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ impl Administration {
         let asset = caller.reach(&self.store).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
         let unit = self.store.begin().await?;
         let scope = unit.tenant(asset.tenant_id);
+        scope.locked_asset(asset.id).await?.ok_or(SetFeeError::UnknownAsset)?;
         // The newest is in force, so no two are of the same instant.
         let after = scope.newest_fee(asset.id, kind).await?.map(|newest| newest.created_at + Duration::from_millis(1));
         let fee = Fee {

@@ -1,4 +1,4 @@
-//! Deposits to and withdrawals from assets, peers and wallet addresses (admin-graphql section 9.10).
+//! Deposits to and withdrawals from assets, peers and wallet addresses.
 //!
 //! The caller names the transfer; the ledger recognises a repetition by that name and refuses it.
 
@@ -82,6 +82,10 @@ impl Administration {
         let id = checked(amount, id)?;
         let held = self.held(caller, holder).await?;
         let timeout = timeout(timeout_seconds)?;
+        // Asked first, because a refusal for want of money spends the client's id.
+        if self.balance(held.account).await?.is_some_and(|balance| balance < amount) {
+            return Err(TransferError::InsufficientBalance.into());
+        }
         self.transfer_once(held.asset.withdrawal(id, held.account, amount, timeout)).await
     }
 

@@ -157,6 +157,8 @@ impl Administration {
 
         let unit = self.store.begin().await?;
         let scope = unit.tenant(peer.tenant_id);
+        let asset = scope.locked_asset(peer.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
+        asset.ok_or(CreatePeerError::UnknownAsset)?;
         scope
             .insert_peer(&peer)
             .await
@@ -184,7 +186,7 @@ impl Administration {
         let owner = caller.reach(&self.store).peer(id).await?.ok_or(UpdatePeerError::Unknown)?.tenant_id;
         let unit = self.store.begin().await?;
         let scope = unit.tenant(owner);
-        let mut peer = scope.peer(id).await?.ok_or(UpdatePeerError::Unknown)?;
+        let mut peer = scope.locked_peer(id).await?.ok_or(UpdatePeerError::Unknown)?;
         let tokens = change.incoming_tokens.clone();
         apply(&mut peer, change);
         peer.updated_at = self.now();
@@ -197,6 +199,7 @@ impl Administration {
                 if error.is_unique_violation() { UpdatePeerError::DuplicateToken } else { error.into() }
             })?;
         }
+        let peer = peer.into_inner();
         unit.commit().await?;
         Ok(peer)
     }

@@ -2,14 +2,13 @@
 //!
 //! A withdrawal belongs to the tenant of its asset; nobody else's can be settled.
 
-use ledger::{Account, CreateTransferResult, NewTransfer, Transfer, TransferId, TransferState};
+use ledger::{Account, CreateTransferResult, NewTransfer, TransferId};
 use payments_model::AssetId;
 use payments_model::accounting::{TransferError, WITHDRAWAL, accepted};
 use uuid::Uuid;
 
 use super::assets::from_store;
 use super::liquidity::transfer_id;
-use super::payment_withdrawals::attempt_id;
 use super::{Administration, Caller};
 use crate::Unavailable;
 
@@ -58,15 +57,7 @@ impl Administration {
     /// The withdrawal a client means by `id`: after a void or a time-out, its latest attempt.
     async fn pending_withdrawal(&self, caller: Caller, id: &str) -> Result<TransferId, SettleError> {
         let named = transfer_id(id)?;
-        let mut latest = None;
-        for attempt in 0.. {
-            let Some(found) = self.transfer(attempt_id(named.as_uuid(), attempt)).await? else { break };
-            let again = matches!(found.state, TransferState::Voided | TransferState::Expired);
-            latest = Some(found);
-            if !again {
-                break;
-            }
-        }
+        let latest = self.attempts(named.as_uuid()).await?.last;
         let found = latest.filter(|found| found.created.code == WITHDRAWAL).ok_or(TransferError::UnknownTransfer)?;
         let account = self.account(found.created.debit_account_id).await?;
         let account = account.ok_or(TransferError::UnknownTransfer)?;
@@ -74,10 +65,6 @@ impl Administration {
             return Err(TransferError::UnknownTransfer.into());
         }
         Ok(found.created.id)
-    }
-
-    pub(super) async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>, Unavailable> {
-        Ok(self.ledger.transfers(vec![id]).await?.pop().flatten())
     }
 
     /// Whether the account is of an asset within the caller's reach; deleted assets count.

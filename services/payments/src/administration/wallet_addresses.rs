@@ -1,14 +1,18 @@
 //! Wallet addresses: who may create which.
 
+use clock::Timestamp;
+use jobs::NewJob;
 use payments_model::tenant::SettingKey;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{AssetId, TenantId, WalletAddress, WalletAddressId};
+use payments_store::Unit;
 use web_url::WalletAddressUrl;
 
 use super::assets::from_store;
 use super::wallet_address_url::{InvalidWalletAddressUrl, resolve};
 use super::{Administration, Caller, ForeignTenant};
 use crate::Unavailable;
+use crate::queues::EXPIRY_QUEUE;
 
 /// A wallet address to be created.
 #[derive(Clone, Debug)]
@@ -109,6 +113,8 @@ impl Administration {
         };
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
+        let asset = scope.locked_asset(created.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
+        asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
         scope.insert_wallet_address(&created).await.map_err(|error| {
             if error.is_unique_violation() { CreateWalletAddressError::Duplicate } else { error.into() }
         })?;
@@ -128,12 +134,15 @@ impl Administration {
         let now = self.now();
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
-        let mut changed = scope.wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
+        let mut changed = scope.locked_wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
         if let Some(name) = change.public_name {
             changed.public_name = name;
         }
         match change.status {
-            Some(WalletAddressStatus::Inactive) if changed.is_active(now) => changed.deactivated_at = Some(now),
+            Some(WalletAddressStatus::Inactive) if changed.is_active(now) => {
+                changed.deactivated_at = Some(now);
+                self.shorten_payments(&unit, &changed, now).await?;
+            }
             Some(WalletAddressStatus::Active) => changed.deactivated_at = None,
             _ => {}
         }
@@ -142,8 +151,19 @@ impl Administration {
         if let Some(properties) = change.additional_properties {
             scope.replace_additional_properties(id, &cleaned(properties), &*self.entropy).await?;
         }
+        let changed = changed.into_inner();
         unit.commit().await?;
         Ok(changed)
+    }
+
+    /// Payments under way to an address that is being deactivated may still arrive for a while, and then expire.
+    async fn shorten_payments(&self, unit: &Unit, address: &WalletAddress, now: Timestamp) -> Result<(), Unavailable> {
+        let latest = now + self.settings.deactivation_grace;
+        let scope = unit.tenant(address.tenant_id);
+        for payment in scope.shorten_incoming_payments(address.id, latest, now).await? {
+            jobs::enqueue(unit.transaction(), NewJob::new(EXPIRY_QUEUE, payment, latest)).await?;
+        }
+        Ok(())
     }
 
     /// What the tenant's wallet addresses begin with.

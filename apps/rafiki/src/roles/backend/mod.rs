@@ -21,7 +21,8 @@ use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
-    AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, WalletAddressLookup,
+    AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings,
+    WalletAddressLookup,
 };
 use payments_model::{Secret, TenantId};
 use payments_store::Store;
@@ -127,15 +128,14 @@ pub(crate) async fn start(
     let targets = targets(config, operator);
     let copies = config.webhooks.copies_to_operator.then_some(operator);
     let webhooks = Webhooks::new(&targets, copies, ground.entropy.clone());
+    let payment_settings = payments_settings(config, operator, &stream_secret);
     let receivers = metrics.gather(|| {
-        LiveReceivers::new(
-            store.clone(),
-            ledger.clone(),
-            webhooks.clone(),
-            ground.clock.clone(),
-            ground.entropy.clone(),
-            config.payments.web_monetization_delay,
-        )
+        let settings = ReceiverSettings {
+            web_monetization_delay: config.payments.web_monetization_delay,
+            approval: payment_settings.approval(),
+        };
+        let (clock, entropy) = (ground.clock.clone(), ground.entropy.clone());
+        LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
     });
     let connector = metrics.gather(|| {
         Connector::new(
@@ -170,7 +170,7 @@ pub(crate) async fn start(
             cache: cache.clone(),
             clock: ground.clock.clone(),
             entropy: ground.entropy.clone(),
-            settings: payments_settings(config, operator, &stream_secret),
+            settings: payment_settings,
         })
     });
     let administration = Administration::new(
@@ -181,6 +181,7 @@ pub(crate) async fn start(
         AdministrationSettings {
             open_payments_url: config.open_payments_url.clone(),
             own_wallet_address: config.wallet_addresses.own_url.clone(),
+            deactivation_grace: config.wallet_addresses.deactivation_grace,
         },
     );
 
@@ -254,9 +255,7 @@ pub(crate) async fn start(
     running.work(|stop| async move { directory.follow(stop).await });
     running.work(|_| async move {
         // Credits of a process that died before it could note them.
-        if let Err(error) = receivers.reconcile().await {
-            tracing::error!(%error, "incoming payments were not reconciled with the ledger; the next start tries again");
-        }
+        receivers.reconcile_until_done().await;
     });
     running.drain(GATE_MAX, async move { gate.close() });
     // Packets under way are finished before the ledger closes: the next peer may have fulfilled them.

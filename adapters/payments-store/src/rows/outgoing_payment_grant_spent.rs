@@ -1,21 +1,22 @@
-//! A row of `outgoing_payment_grant_totals`.
+//! A row of `outgoing_payment_grant_spent`.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "outgoing_payment_grant_totals")]
+#[sea_orm(table_name = "outgoing_payment_grant_spent")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub grant_id: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub period_start: i64,
     pub period_end: i64,
-    pub debit_total: i64,
-    pub receive_total: i64,
-    pub debit_asset_code: String,
-    pub debit_asset_scale: i32,
-    pub receive_asset_code: String,
-    pub receive_asset_scale: i32,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub side: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub asset_code: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub asset_scale: i32,
+    pub amount: i64,
     pub updated_at: i64,
 }
 

@@ -1,0 +1,61 @@
+//! A row that nobody else can change: the only value that a whole row may be written from.
+//!
+//! Not the lock itself: the database holds that until the transaction ends.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use sea_orm::prelude::Uuid;
+
+use crate::WriteTransaction;
+
+/// A row as it was read under its lock.
+///
+/// It lives no longer than the transaction that holds the lock. So what is written from it overwrites nobody's change.
+#[derive(Debug)]
+pub struct Locked<'t, T> {
+    row: Uuid,
+    value: T,
+    transaction: PhantomData<&'t WriteTransaction>,
+}
+
+impl<'t, T> Locked<'t, T> {
+    /// For stores: `value` was read from `row` by a statement of `transaction` that locks the row.
+    pub fn read_under_lock(_: &'t WriteTransaction, row: Uuid, value: T) -> Self {
+        Self { row, value, transaction: PhantomData }
+    }
+
+    /// The id of the locked row.
+    pub fn row(&self) -> Uuid {
+        self.row
+    }
+
+    /// The row after a transition.
+    pub fn map(self, transition: impl FnOnce(T) -> T) -> Self {
+        Self { value: transition(self.value), ..self }
+    }
+
+    /// The row after a transition that may be refused.
+    pub fn try_map<E>(self, transition: impl FnOnce(T) -> Result<T, E>) -> Result<Self, E> {
+        Ok(Self { row: self.row, value: transition(self.value)?, transaction: PhantomData })
+    }
+
+    /// The value alone, from which nothing can be written any more.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Locked<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}

@@ -1,0 +1,55 @@
+//! One payment from receiver to end over the Admin API, insisting through outages.
+//!
+//! Keys are derived from the payment, so nothing is made twice however often a call is repeated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin_client::{AdminClient, Amount, ErrorCode, OutgoingPayment, OutgoingPaymentState, QuoteAmount};
+use testkit::until;
+use uuid::Uuid;
+
+use crate::asking::{insist, pause};
+
+const ENDS_WITHIN: Duration = Duration::from_mins(3);
+
+/// Pays `payee` exactly `amount` cents in US dollars, and waits for the end.
+pub(crate) async fn pay_once(
+    admin: Arc<AdminClient>,
+    from: Uuid,
+    payee: String,
+    amount: u64,
+    n: usize,
+) -> OutgoingPayment {
+    let asked = Amount { value: amount, asset_code: "USD".into(), asset_scale: 2 };
+    let quote = loop {
+        let receiver = insist(|| admin.create_receiver(&payee, Some(&asked), None, None)).await;
+        // Quoting probes the path; while the other side is down it fails and is simply asked again.
+        if let Ok(quote) = admin.create_quote(from, &receiver.id, &QuoteAmount::AsAsked).await {
+            break quote;
+        }
+        pause().await;
+    };
+    let key = format!("payment-{n}-{}", quote.id);
+    loop {
+        match admin.create_outgoing_payment(from, quote.id, None, &key).await {
+            Ok(_) => break,
+            // Made before the connection was lost.
+            Err(_) if admin.outgoing_payment(quote.id).await.is_ok() => break,
+            Err(error) => assert!(error.is_temporary() || !error.is(&ErrorCode::BadUserInput), "{error}"),
+        }
+        pause().await;
+    }
+    end_of(&admin, quote.id).await
+}
+
+/// Waits until the payment is no longer under way.
+pub(crate) async fn end_of(admin: &AdminClient, payment: Uuid) -> OutgoingPayment {
+    let last = until(ENDS_WITHIN, || async {
+        let payment = admin.outgoing_payment(payment).await.ok()?;
+        let over = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
+        over.then_some(payment)
+    })
+    .await;
+    last.unwrap_or_else(|| panic!("payment {payment} never ended"))
+}

@@ -1,0 +1,147 @@
+//! One institution as several processes: two backends and two authorization servers behind the dumb proxy, one wallet.
+//!
+//! Their environments are those that the playground wrote for this institution; only the ports differ.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::proxy;
+use crate::institutions::{BINARY, await_ready, free_ports};
+
+/// Names of port variables of a role, with the offset of each from the institution's first port.
+type PortVariables = &'static [(&'static str, u16)];
+
+const BACKEND: PortVariables = &[("OPEN_PAYMENTS_PORT", 0), ("ADMIN_PORT", 1), ("CONNECTOR_PORT", 2)];
+const AUTH: PortVariables =
+    &[("ADMIN_PORT", 3), ("AUTH_PORT", 4), ("INTROSPECTION_PORT", 5), ("INTERACTION_PORT", 6), ("SERVICE_API_PORT", 7)];
+
+/// Processes of a role.
+const REPLICAS: usize = 2;
+
+/// An institution of several processes. They are killed when it is dropped.
+pub(crate) struct Bank {
+    pub(crate) facts: Value,
+    replicas: Vec<Replica>,
+    wallet: Replica,
+}
+
+/// One process, and how to start it again.
+struct Replica {
+    role: &'static str,
+    environment: PathBuf,
+    ports: Vec<(&'static str, u16)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Bank {
+    /// Starts all processes of the institution whose files are in `folder` and whose ports begin at `base`.
+    pub(crate) fn start(runtime: &Runtime, facts: Value, folder: &Path, base: u16) -> Self {
+        let mut replicas = Vec::new();
+        for (role, variables) in [("backend", BACKEND), ("auth", AUTH)] {
+            let mut upstreams: Vec<Vec<u16>> = vec![Vec::new(); variables.len()];
+            for number in 0..REPLICAS {
+                let own = free_ports();
+                for ((_, offset), ports) in variables.iter().zip(&mut upstreams) {
+                    ports.push(own + offset);
+                }
+                let ports = variables.iter().map(|(name, offset)| (*name, own + offset)).collect();
+                replicas.push(Replica::new(role, folder, ports, &number.to_string()));
+            }
+            for ((_, offset), ports) in variables.iter().zip(upstreams) {
+                proxy::listen(runtime, base + offset, ports);
+            }
+        }
+        let mut bank = Self { facts, replicas, wallet: Replica::new("wallet", folder, Vec::new(), "0") };
+        // The wallet answers for rates as soon as a backend may ask; all start side by side.
+        bank.wallet.launch();
+        let started: Vec<_> = bank.replicas.iter_mut().map(Replica::launch).collect();
+        for (replica, ready) in bank.replicas.iter().zip(started) {
+            assert!(await_ready(ready), "a {} did not become ready:\n{}", replica.role, replica.log());
+        }
+        bank
+    }
+
+    /// How many processes can be killed.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas.len()
+    }
+
+    /// `kill -9`, and a new start that is waited for.
+    pub(crate) fn kill_and_restart(&mut self, number: usize) {
+        let replica = &mut self.replicas[number];
+        replica.kill();
+        let ready = replica.launch();
+        assert!(await_ready(ready), "a killed {} did not become ready:\n{}", replica.role, replica.log());
+    }
+
+    /// A clean stop, and a new start that is waited for.
+    pub(crate) fn stop_and_restart(&mut self, number: usize) {
+        let replica = &mut self.replicas[number];
+        replica.stop();
+        let ready = replica.launch();
+        assert!(await_ready(ready), "a stopped {} did not become ready:\n{}", replica.role, replica.log());
+    }
+
+    /// Ends every process cleanly.
+    pub(crate) fn stop(&mut self) {
+        self.wallet.stop();
+        self.replicas.iter_mut().for_each(Replica::stop);
+    }
+
+    /// What all its processes wrote.
+    pub(crate) fn logs(&self) -> String {
+        let all = self.replicas.iter().chain([&self.wallet]);
+        all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect()
+    }
+}
+
+impl Drop for Bank {
+    fn drop(&mut self) {
+        self.replicas.iter_mut().chain([&mut self.wallet]).for_each(Replica::kill);
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+    }
+}
+
+impl Replica {
+    fn new(role: &'static str, folder: &Path, ports: Vec<(&'static str, u16)>, number: &str) -> Self {
+        let (environment, log) = (folder.join(format!("{role}.env")), folder.join(format!("{role}-{number}.log")));
+        Self { role, environment, ports, log, child: None }
+    }
+
+    fn launch(&mut self) -> std::process::ChildStdout {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let mut command = Command::new(BINARY);
+        command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
+        command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        self.child = Some(child);
+        stdout
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        let code = child.wait().unwrap().code();
+        assert_eq!(code, Some(0), "a {} did not stop cleanly:\n{}", self.role, self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}

@@ -1,0 +1,83 @@
+//! One thing that does not add up, in words for the person who has to look.
+//!
+//! Not a decision about what to do.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// Something that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// More was credited to an incoming payment than it asked for.
+    Overpaid { payment: Uuid, asked: u128, received: u128 },
+    /// The amount asked for has arrived, and the payment is still open.
+    PaidButOpen { payment: Uuid, received: u128 },
+    /// What the events of an account announce is not what was credited to it.
+    AnnouncedIsNotReceived { account: Uuid, announced: u128, received: u128 },
+    /// What was withdrawn from an account is not what its events announced.
+    WithdrawnIsNotAnnounced { account: Uuid, announced: u128, withdrawn: u128 },
+    /// Money is still reserved on an account although nothing is under way.
+    Held { account: Uuid, amount: u128 },
+    /// An outgoing payment has not ended.
+    NotEnded { payment: Uuid, state: String },
+    /// An outgoing payment ended, and its end was told to nobody or more than once.
+    EndTold { payment: Uuid, state: String, times: usize },
+    /// An outgoing payment ended, and its account holds more or less than its end announced.
+    LeftInPayment { payment: Uuid, left: u128, announced: u128 },
+    /// A packet is noted as under way for a payment that has ended.
+    PacketOfEndedPayment { payment: Uuid },
+    /// A job waits for a thing that has ended.
+    JobOfEnded { queue: String, key: String },
+    /// An event was not delivered.
+    NotDelivered { event: Uuid, recipient: String, state: String },
+    /// The wallet has not dealt with an event.
+    NotDealtWith { event: Uuid, kind: String, state: String },
+    /// What the wallet credited to its customers is not what was withdrawn for them.
+    CreditedIsNotWithdrawn { credited: u128, withdrawn: u128 },
+    /// The wallet still reserves a customer's money although nothing is under way.
+    CustomerHeld { account: Uuid, amount: u128 },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overpaid { payment, asked, received } => {
+                write!(f, "incoming payment {payment} asked for {asked} and received {received}")
+            }
+            Self::PaidButOpen { payment, received } => {
+                write!(f, "incoming payment {payment} has received {received}, all it asked for, and is still open")
+            }
+            Self::AnnouncedIsNotReceived { account, announced, received } => {
+                write!(f, "account {account} received {received}, its events announce {announced}")
+            }
+            Self::WithdrawnIsNotAnnounced { account, announced, withdrawn } => {
+                write!(f, "the events of account {account} announce {announced}, withdrawn were {withdrawn}")
+            }
+            Self::Held { account, amount } => write!(f, "account {account} still holds {amount}"),
+            Self::NotEnded { payment, state } => write!(f, "outgoing payment {payment} is still {state}"),
+            Self::EndTold { payment, state, times } => {
+                write!(f, "outgoing payment {payment} is {state}, which was told {times} times instead of once")
+            }
+            Self::LeftInPayment { payment, left, announced } => {
+                write!(f, "outgoing payment {payment} has {left} left, its end announced {announced}")
+            }
+            Self::PacketOfEndedPayment { payment } => {
+                write!(f, "a packet of the ended outgoing payment {payment} is still noted as under way")
+            }
+            Self::JobOfEnded { queue, key } => write!(f, "a job of {queue:?} waits for {key}, which has ended"),
+            Self::NotDelivered { event, recipient, state } => {
+                write!(f, "the delivery of event {event} to {recipient} is {state}")
+            }
+            Self::NotDealtWith { event, kind, state } => {
+                write!(f, "the wallet's event {event} ({kind}) is {state}")
+            }
+            Self::CreditedIsNotWithdrawn { credited, withdrawn } => {
+                write!(f, "the wallet credited {credited} to its customers, withdrawn for them were {withdrawn}")
+            }
+            Self::CustomerHeld { account, amount } => {
+                write!(f, "the wallet still reserves {amount} of account {account}")
+            }
+        }
+    }
+}

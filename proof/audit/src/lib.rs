@@ -1,0 +1,90 @@
+//! The audit of an institution's books: rows, events, jobs, ledger and wallet must tell the same story.
+//!
+//! Not a fixer and not the ledger's own verifier: it reads a stopped institution and lists what does not add up.
+
+mod finding;
+mod incoming;
+mod leftovers;
+mod outgoing;
+mod quiet;
+mod rows;
+mod streamed;
+mod wallet;
+
+use std::sync::Arc;
+
+use database::{Database, Error, Options};
+use ledger::{Ledger, LedgerUnavailable};
+
+pub use finding::Finding;
+pub use quiet::quiet;
+
+/// Where an institution keeps its books. Nobody else may write them while they are read.
+pub struct Books {
+    /// The backend's database.
+    pub backend: String,
+    /// The backend's ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The built-in wallet's books, if it is the account-servicing entity.
+    pub wallet: Option<WalletBooks>,
+}
+
+/// Where the built-in wallet keeps its books.
+pub struct WalletBooks {
+    /// Its database.
+    pub database: String,
+    /// Its ledger.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// What the audit found, and how much it looked at.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Everything that does not add up; empty for sound books.
+    pub findings: Vec<Finding>,
+    /// Incoming payments looked at.
+    pub incoming_payments: usize,
+    /// Outgoing payments looked at.
+    pub outgoing_payments: usize,
+    /// What was ever credited to wallet addresses themselves, all assets added up.
+    pub streamed: u128,
+}
+
+/// Why books could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A database did not answer.
+    #[error("the books cannot be read: {0}")]
+    Database(#[from] Error),
+    /// A row has another form than the audit expects.
+    #[error("a row cannot be read: {0}")]
+    Row(#[from] database::sea_orm::DbErr),
+    /// A ledger did not answer.
+    #[error(transparent)]
+    Ledger(#[from] LedgerUnavailable),
+}
+
+/// Reads everything and compares.
+pub async fn audit(books: &Books) -> Result<Audit, AuditError> {
+    let database = Database::connect(&books.backend, &Options::default()).await?;
+    let mut audit = Audit::default();
+
+    let incoming = rows::incoming_payments(&database).await?;
+    let outgoing = rows::outgoing_payments(&database).await?;
+    let events = rows::events(&database).await?;
+    audit.incoming_payments = incoming.len();
+    audit.outgoing_payments = outgoing.len();
+
+    audit.findings.extend(incoming::check(&*books.ledger, &incoming, &events).await?);
+    audit.findings.extend(outgoing::check(&*books.ledger, &outgoing, &events).await?);
+    let addresses = rows::wallet_addresses(&database).await?;
+    audit.findings.extend(streamed::check(&*books.ledger, &addresses, &events).await?);
+    audit.streamed = streamed::received(&*books.ledger, &addresses).await?;
+    audit.findings.extend(leftovers::check(&database, &incoming, &outgoing).await?);
+
+    if let Some(wallet) = &books.wallet {
+        audit.findings.extend(wallet::check(wallet, &events).await?);
+    }
+    database.close().await;
+    Ok(audit)
+}

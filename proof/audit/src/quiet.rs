@@ -1,0 +1,31 @@
+//! Whether everything that follows from what happened has been done: payments ended, events told and dealt with.
+//!
+//! Only databases are asked, so it may be called while the institution runs.
+
+use database::{Database, Options};
+
+use crate::AuditError;
+use crate::rows::all;
+
+/// Rows that say that something is still to come.
+const UNDER_WAY: [&str; 2] = [
+    "SELECT id FROM outgoing_payments WHERE state IN ('FUNDING', 'SENDING') LIMIT 1",
+    "SELECT id FROM webhook_deliveries WHERE state = 'PENDING' LIMIT 1",
+];
+
+/// Whether nothing is under way in the backend's database at `backend` and in the wallet's at `wallet`.
+pub async fn quiet(backend: &str, wallet: &str) -> Result<bool, AuditError> {
+    for sql in UNDER_WAY {
+        if !empty(backend, sql).await? {
+            return Ok(false);
+        }
+    }
+    empty(wallet, "SELECT id FROM wallet_inbox WHERE state = 'new' LIMIT 1").await
+}
+
+async fn empty(url: &str, sql: &str) -> Result<bool, AuditError> {
+    let database = Database::connect(url, &Options { postgres_connections: 2, ..Options::default() }).await?;
+    let rows = all(&database, sql).await;
+    database.close().await;
+    Ok(rows?.is_empty())
+}

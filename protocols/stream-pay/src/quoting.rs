@@ -1,0 +1,257 @@
+//! A quote that can be kept: the path is asked what the very amounts of the payment arrive as (RFC 29, section 6: an
+//! unfulfillable packet is answered with what arrived).
+//!
+//! Every node rounds down, and a rate does not tell what that costs a small packet. Where the amounts by the rate alone
+//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. Not the
+//! rate itself, which is found by `probe`.
+
+use clock::{Entropy, Timestamp};
+use money::Ratio;
+
+use crate::close::Closer;
+use crate::error::PaymentError;
+use crate::exchange::Destination;
+use crate::poll::{OutgoingPrepare, Poll};
+use crate::probe::{LARGEST, PathEstimate, RateProbe};
+use crate::quote::{Quote, QuoteTerms, Target};
+use crate::rate_bounds::RateBounds;
+
+/// Amounts asked for at once.
+const AT_ONCE: u64 = 15;
+/// Rounds in which nothing is learned, after which the quote by the rate alone is given.
+const BARREN_ROUNDS_MAX: u32 = 3;
+
+/// Why there is no quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoQuote {
+    /// The path cannot be paid over, or the amount not be quoted.
+    #[error(transparent)]
+    Path(#[from] PaymentError),
+    /// Nothing would arrive.
+    #[error("nothing would be delivered")]
+    TooSmall {
+        /// The least of which something arrives; `None` if no amount is known.
+        min_send_amount: Option<u64>,
+    },
+}
+
+/// A quote in the making.
+#[derive(Debug)]
+pub struct Quoting {
+    probe: RateProbe,
+    terms: QuoteTerms,
+    path_known: bool,
+    to_ask: Vec<u64>,
+    known_before: usize,
+    barren_rounds: u32,
+}
+
+/// What an amount arrives as, or the amounts to ask for before that can be told.
+type Known<T> = Result<T, Vec<u64>>;
+
+impl Quoting {
+    /// A quote on these terms over the path to `destination`.
+    pub fn new(destination: &Destination, terms: QuoteTerms) -> Self {
+        let probe = RateProbe::new(destination);
+        let probe = match terms.max_source_amount() {
+            Ok(amount) => probe.asking_for(amount),
+            Err(_) => probe,
+        };
+        Self { probe, terms, path_known: false, to_ask: Vec::new(), known_before: 0, barren_rounds: 0 }
+    }
+
+    /// The next step. Packets to be sent are unfulfillable: no money moves.
+    pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Result<Quote, NoQuote>> {
+        if !self.path_known {
+            match self.probe.poll_prepare(now, entropy) {
+                Poll::Send(packet) => return Poll::Send(packet),
+                Poll::WaitUntil(instant) => return Poll::WaitUntil(instant),
+                Poll::Done(Err(error)) => return Poll::Done(Err(error.into())),
+                Poll::Done(Ok(_)) => self.path_known = true,
+            }
+        }
+        self.probe.exchange.expire(now);
+        if let Some(error) = self.probe.failure {
+            return Poll::Done(Err(error.into()));
+        }
+        if self.to_ask.is_empty() && self.probe.exchange.outstanding() == 0 {
+            match self.quote() {
+                Ok(quote) => return Poll::Done(quote),
+                Err(amounts) => self.to_ask = amounts,
+            }
+            if self.is_barren() {
+                return Poll::Done(self.terms.quote(&self.path()).map_err(NoQuote::from));
+            }
+        }
+        match self.ask(now, entropy) {
+            Ok(step) => step,
+            Err(error) => Poll::Done(Err(error.into())),
+        }
+    }
+
+    /// Takes the reply to packet `sequence`.
+    pub fn handle_reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]) {
+        self.probe.handle_reply(now, sequence, octets);
+    }
+
+    /// Ends the connection politely, once the quote is made.
+    pub fn close(self) -> Closer {
+        self.probe.close()
+    }
+
+    fn ask(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Result<Poll<Result<Quote, NoQuote>>, PaymentError> {
+        let deadline = self.probe.deadline.unwrap_or(now);
+        if now >= deadline {
+            return Err(PaymentError::RateProbeFailed);
+        }
+        let Some(amount) = self.to_ask.last().copied() else { return Ok(Poll::WaitUntil(deadline)) };
+        match self.probe.exchange.opens_at() {
+            Some(opens_at) if opens_at <= now => {
+                self.to_ask.pop();
+                self.send(amount, now, entropy).map(Poll::Send)
+            }
+            Some(opens_at) => Ok(Poll::WaitUntil(opens_at.min(deadline))),
+            None => Ok(Poll::WaitUntil(deadline)),
+        }
+    }
+
+    fn send(&mut self, amount: u64, now: Timestamp, entropy: &dyn Entropy) -> Result<OutgoingPrepare, PaymentError> {
+        self.probe.send(amount, now, entropy)
+    }
+
+    /// Whether round after round a node refuses for now what is asked.
+    fn is_barren(&mut self) -> bool {
+        let known = self.probe.arrivals.len();
+        self.barren_rounds = if known == self.known_before { self.barren_rounds + 1 } else { 0 };
+        self.known_before = known;
+        self.barren_rounds > BARREN_ROUNDS_MAX
+    }
+
+    fn quote(&self) -> Known<Result<Quote, NoQuote>> {
+        let path = self.path();
+        if path.rates.low() < self.terms.min_rate() {
+            self.look_for_better_rate(&path)?;
+        }
+        let by_rate = match self.terms.quote(&path) {
+            Ok(quote) => quote,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        match self.terms.target() {
+            Target::Send(amount) => self.fixed_send(amount, by_rate, &path),
+            Target::Deliver(amount) => self.fixed_delivery(amount, by_rate, &path),
+        }
+    }
+
+    /// What the roundings of the whole path leave of `amount`, and not more.
+    fn fixed_send(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Known<Result<Quote, NoQuote>> {
+        let largest = path.max_packet_amount;
+        let (packets, rest) = (amount / largest, amount % largest);
+        let full = if packets > 0 { self.arrival(largest)? } else { 0 };
+        let arrives = u128::from(packets) * u128::from(full) + u128::from(self.arrival(rest)?);
+        let arrives = u64::try_from(arrives).unwrap_or(u64::MAX);
+        if arrives == 0 {
+            let min_send_amount = self.least_for(1, path)?;
+            return Ok(Err(NoQuote::TooSmall { min_send_amount }));
+        }
+        let min_delivery_amount = by_rate.min_delivery_amount.max(self.terms.least_promise()).min(arrives);
+        Ok(Ok(by_rate.with_amounts(amount, min_delivery_amount)))
+    }
+
+    /// What is enough to deliver `amount`: by the rate, or more where the roundings of the whole path need it.
+    fn fixed_delivery(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Known<Result<Quote, NoQuote>> {
+        let too_large = Ok(Err(PaymentError::InvalidDestinationAmount.into()));
+        let largest = path.max_packet_amount;
+        let (mut spent, mut rest) = (0, amount);
+        if largest < LARGEST {
+            let full = self.arrival(largest)?;
+            if full == 0 {
+                return Ok(Err(NoQuote::TooSmall { min_send_amount: None }));
+            }
+            let packets = (amount - 1) / full;
+            let Some(taken) = packets.checked_mul(largest) else { return too_large };
+            (spent, rest) = (taken, amount - packets * full);
+        }
+        let left = by_rate.max_source_amount.saturating_sub(spent).min(largest);
+        if self.arrival(left)? >= rest {
+            return Ok(Ok(by_rate));
+        }
+        let Some(needed) = self.least_for(rest, path)? else { return too_large };
+        let Some(max_source_amount) = spent.checked_add(needed) else { return too_large };
+        Ok(Ok(by_rate.with_amounts(max_source_amount.max(by_rate.max_source_amount), amount)))
+    }
+
+    /// The rate of a path with coarse units shows best at the least amount that arrives as much as the largest packet.
+    fn look_for_better_rate(&self, path: &PathEstimate) -> Known<()> {
+        let arrived = self.arrival(path.max_packet_amount.min(LARGEST))?;
+        if arrived > 0 {
+            self.least_for(arrived, path)?;
+        }
+        Ok(())
+    }
+
+    /// What is known of the path, its rate as the best amount shows it: roundings only make it look worse.
+    fn path(&self) -> PathEstimate {
+        let estimate = self.probe.estimate();
+        let rate = |(amount, arrived): (&u64, &u64)| {
+            let low = Ratio::new((*arrived).into(), (*amount).into()).ok()?;
+            let high = Ratio::new(u128::from(*arrived) + 1, (*amount).into()).ok()?;
+            Some((low, high))
+        };
+        let best = self.probe.arrivals.iter().filter_map(rate).max_by_key(|(low, _)| *low);
+        let rates = match best {
+            Some((low, high)) => {
+                RateBounds::new(low, if estimate.rates.high() > low { estimate.rates.high() } else { high })
+            }
+            None => estimate.rates,
+        };
+        PathEstimate { rates, ..estimate }
+    }
+
+    /// What a packet of `amount` arrives as.
+    fn arrival(&self, amount: u64) -> Known<u64> {
+        self.probe.arrivals.get(&amount).copied().ok_or_else(|| vec![amount])
+    }
+
+    /// The least packet that arrives as `wanted` or more; `None` if the largest does not.
+    ///
+    /// More source never arrives as less. So two amounts bound it, and what lies between is cut into parts.
+    fn least_for(&self, wanted: u64, path: &PathEstimate) -> Known<Option<u64>> {
+        let largest = path.max_packet_amount.min(LARGEST);
+        let known = || self.probe.arrivals.range(..=largest);
+        let enough = known().find(|(_, arrived)| **arrived >= wanted).map(|(amount, _)| *amount);
+        let before_enough = known().take_while(|(_, arrived)| **arrived < wanted).last();
+        let too_little = before_enough.map_or(0, |(amount, _)| *amount);
+        match enough {
+            Some(enough) if enough - too_little <= 1 => Ok(Some(enough)),
+            Some(enough) => Err(between(too_little, enough)),
+            None if too_little == largest => Ok(None),
+            None => Err(upwards(first_guess(wanted, path), too_little, first_guess(1, path), largest)),
+        }
+    }
+}
+
+/// Source units that arrive as `wanted` by the rate alone.
+fn first_guess(wanted: u64, path: &PathEstimate) -> u64 {
+    path.rates.low().checked_div_ceil(wanted).unwrap_or(LARGEST)
+}
+
+/// Amounts that cut what lies between two others into equal parts.
+fn between(low: u64, high: u64) -> Vec<u64> {
+    let width = u128::from(high - low);
+    let parts = u128::from(AT_ONCE) + 1;
+    let cut = |part: u64| low + u64::try_from(width * u128::from(part) / parts).unwrap_or(0);
+    let mut amounts: Vec<u64> = (1..=AT_ONCE).map(cut).filter(|amount| *amount > low).collect();
+    amounts.dedup();
+    amounts
+}
+
+/// The amount before the guess, the guess, and amounts above it in steps that double.
+fn upwards(guess: u64, too_little: u64, unit: u64, largest: u64) -> Vec<u64> {
+    let start = guess.max(too_little.saturating_add(1));
+    let step = unit.max(too_little.saturating_sub(guess));
+    let above = (0..AT_ONCE - 1).map(|i| start.saturating_add(step.saturating_mul((1 << i) - 1)));
+    let mut amounts: Vec<u64> = std::iter::once(start - 1).chain(above).map(|amount| amount.min(largest)).collect();
+    amounts.retain(|amount| *amount > too_little);
+    amounts.dedup();
+    amounts
+}
