@@ -3,6 +3,7 @@
 //! Not its text. What follows from the sources, the settings and the Admin API's operations, is written by the modules
 //! below this one and compared with what is checked in.
 
+mod assembled;
 mod citations;
 mod links;
 mod operations;
@@ -20,7 +21,8 @@ const BOOK: &str = "docs";
 /// Builds the book into `target/book`.
 pub(crate) fn build() -> Result<bool, String> {
     let mdbook = mdbook()?;
-    let built = run(&mut program(&mdbook, &["build", BOOK]));
+    assembled::assemble()?;
+    let built = run(&mut program(&mdbook, &["build", assembled::PLACE]));
     if built.success {
         println!("the book is at target/book/index.html");
     }
