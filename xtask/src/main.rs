@@ -7,6 +7,7 @@ mod bench;
 mod bench_dev;
 mod command;
 mod differences;
+mod docs;
 mod interop;
 mod services;
 mod suite;
@@ -21,6 +22,8 @@ const USAGE: &str = "cargo xtask <verb>
 
   test               everything CI checks; the last line is the count of tests passed and failed
   lint               formatting, clippy with denied warnings, the floors, tidiness
+  docs               builds the book into target/book with mdBook, which is installed if it is missing;
+                     --check checks it without, --settings and --operations write the pages made of sources anew
   wasm               the pure floors built for wasm32, and their imports
   interop            the published JavaScript packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
@@ -32,6 +35,10 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => suite::test(),
         ["lint"] => Ok(suite::lint()),
+        ["docs"] => docs::build(),
+        ["docs", "--check"] => Ok(suite::only("the book", docs::check)),
+        ["docs", "--settings"] => docs::write_settings(),
+        ["docs", "--operations"] => docs::write_operations(),
         ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
         ["interop"] => Ok(suite::only("interop", interop::run)),
         ["fuzz", "--short"] => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, 30))),

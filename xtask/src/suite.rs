@@ -4,9 +4,9 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, differences, interop, services, tidy, toolchain, wasm};
+use crate::{arrows, differences, docs, interop, services, tidy, toolchain, wasm};
 
-/// Formatting, clippy, the floors and tidiness.
+/// Formatting, clippy, the floors, tidiness and the book.
 pub(crate) fn lint() -> bool {
     let mut tally = Tally::default();
     lints(&mut tally);
@@ -73,6 +73,7 @@ fn lints(tally: &mut Tally) {
     tally.check("floors", arrows::check());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());
+    docs::check(tally);
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
 }

@@ -17,9 +17,11 @@ use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
 pub struct Auth {
-    /// `NODE_ENV`.
+    /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
+    /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`.
+    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
+    /// `fatal`, `silent`.
     pub log_level: String,
     /// `TRUST_PROXY`: believe `X-Forwarded-*`.
     pub trust_proxy: bool,
@@ -27,7 +29,8 @@ pub struct Auth {
     pub signatures: Signatures,
     /// What all listeners have in common.
     pub listeners: Listeners,
-    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or spoken to without TLS.
+    /// `OUTBOUND_ALLOWED_HOSTS`: hosts that URLs of clients may name although they are private or spoken to
+    /// without TLS.
     pub outbound_allowed_hosts: Vec<String>,
     /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
     /// `ADMIN_API_SECRET`.
@@ -38,7 +41,7 @@ pub struct Auth {
     pub limits: StrangerLimits,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: AuthPorts,
-    /// `AUTH_DATABASE_URL`.
+    /// `AUTH_DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,
     /// `ENABLE_MANUAL_MIGRATIONS`: do not migrate on start.
     pub manual_migrations: bool,
@@ -50,17 +53,17 @@ pub struct Auth {
     pub identity_server_url: Url,
     /// `IDENTITY_SERVER_SECRET` of the operator's identity provider.
     pub identity_server_secret: Secret,
-    /// `OPERATOR_TENANT_ID`.
+    /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
     /// `ADMIN_API_SECRET` and the rest of the Admin API.
     pub admin_api: AdminApi,
     /// `COOKIE_KEY` that signs interaction cookies.
     pub cookie_key: Secret,
-    /// `INTERACTION_COOKIE_SAME_SITE`.
+    /// `INTERACTION_COOKIE_SAME_SITE`: `lax` or `none`; by default `lax`.
     pub cookie_same_site: Option<SameSite>,
-    /// `INTERACTION_EXPIRY_SECONDS`.
+    /// `INTERACTION_EXPIRY_SECONDS`: how long an owner may take to decide.
     pub interaction_lifetime: Duration,
-    /// `ACCESS_TOKEN_EXPIRY_SECONDS`.
+    /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is good.
     pub access_token_lifetime: Duration,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
@@ -105,7 +108,7 @@ pub struct AuthPorts {
 /// How often strangers may do what costs us something, in a minute; 0 for any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StrangerLimits {
-    /// `GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS`.
+    /// `GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS`: grant requests from one address in a minute; 0 for any number.
     pub grant_requests_per_address: u32,
     /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
     pub grant_requests_per_client: u32,

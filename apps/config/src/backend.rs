@@ -19,9 +19,11 @@ use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
 pub struct Backend {
-    /// `NODE_ENV`.
+    /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
+    /// in development only.
     pub mode: Mode,
-    /// `LOG_LEVEL`.
+    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
+    /// `fatal`, `silent`.
     pub log_level: String,
     /// `INSTANCE_NAME`: whose numbers and health these are.
     pub instance_name: String,
@@ -39,7 +41,7 @@ pub struct Backend {
     pub key_id: String,
     /// The content of `PRIVATE_KEY_FILE` (PEM, PKCS #8); unset means a key for this run only.
     pub private_key_pem: Option<Secret>,
-    /// `OPERATOR_TENANT_ID`.
+    /// `OPERATOR_TENANT_ID`: the tenant that is the operator.
     pub operator_tenant_id: Uuid,
     /// `STREAM_SECRET`: 32 octets that key all STREAM credentials; unset means a secret for this run only.
     pub stream_secret: Option<[u8; 32]>,
@@ -49,7 +51,7 @@ pub struct Backend {
     pub trust_proxy: bool,
     /// How signatures are judged.
     pub signatures: Signatures,
-    /// `ENABLE_SPSP_PAYMENT_POINTERS`.
+    /// `ENABLE_SPSP_PAYMENT_POINTERS`: answer SPSP requests at wallet addresses.
     pub spsp: bool,
     /// `STREAM_LEGACY_REJECTS`: refuse STREAM packets with F99, whose data every published sender reads. `false` refuses
     /// with F04 and F05, as Rafiki 2.4 does.
@@ -65,7 +67,7 @@ pub struct Backend {
     pub failed_tokens_per_minute: u32,
     /// Ports of the listeners; 0 lets the system choose.
     pub ports: BackendPorts,
-    /// `DATABASE_URL`.
+    /// `DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,
     /// `LEDGER_DATABASE_URL`; by default beside the backend's own.
     pub ledger_database: DatabaseUrl,
@@ -98,18 +100,18 @@ pub struct Backend {
 /// Ports of a backend's listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackendPorts {
-    /// `OPEN_PAYMENTS_PORT`.
+    /// `OPEN_PAYMENTS_PORT`: the Open Payments API; public.
     pub open_payments: u16,
-    /// `ADMIN_PORT`.
+    /// `ADMIN_PORT`: the Admin API, numbers and health; private.
     pub admin: u16,
-    /// `CONNECTOR_PORT`.
+    /// `CONNECTOR_PORT`: packets of peers; public.
     pub connector: u16,
 }
 
 /// How many packets each peer may send to one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packets {
-    /// `ILP_PACKETS_PER_SECOND`.
+    /// `ILP_PACKETS_PER_SECOND`: in the long run.
     pub per_second: u32,
     /// `ILP_PACKET_BURST`: at once, after a pause.
     pub burst: u32,
@@ -118,7 +120,7 @@ pub struct Packets {
 /// Where Redis is.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// `REDIS_URL`.
+    /// `REDIS_URL`: `redis://…` or `rediss://…`. Unset: what processes share lies in a table of the database.
     pub url: Secret,
     /// Content of `REDIS_TLS_CA_FILE_PATH`.
     pub ca_pem: Option<Secret>,
@@ -147,11 +149,11 @@ impl RedisSettings {
 pub enum Accounting {
     /// The SQL engine, in the ledger database.
     Sql,
-    /// A TigerBeetle cluster (`USE_TIGERBEETLE`).
+    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. By default where its replica addresses are given.
     TigerBeetle {
-        /// `TIGERBEETLE_CLUSTER_ID`.
+        /// `TIGERBEETLE_CLUSTER_ID`: which cluster.
         cluster_id: u128,
-        /// `TIGERBEETLE_REPLICA_ADDRESSES`.
+        /// `TIGERBEETLE_REPLICA_ADDRESSES`: its replicas as port, ip:port or host:port, comma separated.
         replica_addresses: Vec<String>,
     },
 }
@@ -169,24 +171,25 @@ pub struct WalletAddresses {
     pub polling_interval: Duration,
     /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait for the document too.
     pub wait_for_document: bool,
-    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`.
+    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments to a deactivated wallet address
+    /// may still arrive.
     pub deactivation_grace: Duration,
 }
 
 /// Quotes, payments and the rates they use.
 #[derive(Clone, Debug)]
 pub struct Payments {
-    /// `EXCHANGE_RATES_URL`.
+    /// `EXCHANGE_RATES_URL`: where rates come from. Unset: payments within one asset code only.
     pub exchange_rates_url: Option<Url>,
-    /// `EXCHANGE_RATES_LIFETIME`.
+    /// `EXCHANGE_RATES_LIFETIME`: how long a rate is used before it is asked for again.
     pub exchange_rates_lifetime: Duration,
-    /// `SLIPPAGE`.
+    /// `SLIPPAGE`: the share of the rate that a path may take, 0 to 1. By default 0.01.
     pub slippage: Slippage,
-    /// `QUOTE_LIFESPAN`.
+    /// `QUOTE_LIFESPAN`: how long a quote is good.
     pub quote_lifespan: Duration,
-    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`.
+    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`: the longest life of an incoming payment, and its life if nothing is said.
     pub incoming_payment_expiry_max: Duration,
-    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`.
+    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: how often an outgoing payment is tried in all.
     pub outgoing_payment_attempts_max: u32,
     /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
     pub incoming_approval: Option<IncomingApproval>,
@@ -197,22 +200,22 @@ pub struct Payments {
 /// Incoming payments wait for the operator's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncomingApproval {
-    /// `INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS`.
+    /// `INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS`: how long a new incoming payment waits for that word.
     pub timeout: Duration,
-    /// `INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS`.
+    /// `INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS`: how often it looks, should its wake-up be lost.
     pub interval: Duration,
 }
 
 /// How many workers run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
-    /// `OUTGOING_PAYMENT_WORKERS`.
+    /// `OUTGOING_PAYMENT_WORKERS`: places for outgoing payments in this process; 0 leaves them to others.
     pub outgoing_payments: u16,
-    /// `INCOMING_PAYMENT_WORKERS`.
+    /// `INCOMING_PAYMENT_WORKERS`: the same for ends of incoming payments.
     pub incoming_payments: u16,
-    /// `WALLET_ADDRESS_WORKERS`.
+    /// `WALLET_ADDRESS_WORKERS`: the same for money paid straight to wallet addresses.
     pub wallet_addresses: u16,
-    /// `WEBHOOK_WORKERS`.
+    /// `WEBHOOK_WORKERS`: the same for deliveries.
     pub webhooks: u16,
 }
 
@@ -225,19 +228,20 @@ impl Workers {
 pub struct Webhooks {
     /// `WEBHOOK_URL`, for tenants without their own.
     pub url: Url,
-    /// `WEBHOOK_TIMEOUT`.
+    /// `WEBHOOK_TIMEOUT`: how long a receiver of events may take.
     pub timeout: Duration,
     /// `WEBHOOK_MAX_RETRY`: delivery attempts in all.
     pub attempts_max: u32,
     /// `SIGNATURE_SECRET`; without it nothing is signed.
     pub secret: Option<Secret>,
-    /// `SIGNATURE_VERSION`.
+    /// `SIGNATURE_VERSION`: the number after `v` in signatures of events.
     pub signature_version: u32,
-    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`.
+    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`: tell the operator what tenants are told.
     pub copies_to_operator: bool,
-    /// `CARD_WEBHOOK_SERVICE_URL`.
+    /// `CARD_WEBHOOK_SERVICE_URL`: where the card service is told of card payments.
     pub card_service_url: Option<Url>,
-    /// `POS_WEBHOOK_SERVICE_URL`.
+    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service is told of incoming payments that a card set
+    /// in motion.
     pub point_of_sale_url: Option<Url>,
 }
 
@@ -246,13 +250,13 @@ pub struct Webhooks {
 pub struct AdminApi {
     /// `ADMIN_API_SECRET` of the operator.
     pub secret: Secret,
-    /// `ADMIN_API_SIGNATURE_VERSION`.
+    /// `ADMIN_API_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub signature_version: u32,
-    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`.
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how long a signature of a request is good.
     pub signature_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`.
+    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long an idempotency key is remembered.
     pub idempotency_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`.
+    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a process that died keeps others of the same key away.
     pub idempotency_lock: Duration,
 }
 

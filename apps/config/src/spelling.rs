@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use crate::reader::Notice;
 use crate::{Auth, Backend, Environment, Wallet};
 
-/// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged, twice.
+/// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged,
+/// twice.
 const NEAR: usize = 2;
 
 /// Read before and beside the sections.

@@ -17,15 +17,16 @@ use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 /// Everything the wallet needs to know.
 #[derive(Clone, Debug)]
 pub struct Wallet {
-    /// `NODE_ENV`.
+    /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`.
     pub mode: Mode,
-    /// `LOG_LEVEL`.
+    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
+    /// `fatal`, `silent`.
     pub log_level: String,
     /// What all listeners have in common. The wallet has no public one: no page of it is for customers yet.
     pub listeners: Listeners,
     /// `PORT`; 0 lets the system choose.
     pub port: u16,
-    /// `DISPLAY_NAME`.
+    /// `DISPLAY_NAME`: its name for people. By default `Wallet`.
     pub display_name: String,
     /// `OPEN_PAYMENTS_URL`: base of wallet addresses.
     pub open_payments_url: Url,
@@ -35,23 +36,23 @@ pub struct Wallet {
     pub tenant_id: Uuid,
     /// `SIGNATURE_SECRET`: signs Admin API requests.
     pub admin_secret: Secret,
-    /// `SIGNATURE_VERSION`.
+    /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
     pub admin_signature_version: u32,
     /// `WEBHOOK_SIGNATURE_SECRET`, by default the admin secret.
     pub webhook_secret: Secret,
     /// Whether a webhook without any signature is believed.
     pub unsigned_webhooks: UnsignedWebhooks,
-    /// `WEBHOOK_SIGNATURE_VERSION`.
+    /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
     pub webhook_signature_version: u32,
     /// `WEBHOOK_TOLERANCE_MS`: greatest age of a webhook's signature.
     pub webhook_tolerance: Duration,
-    /// `DATABASE_URL`.
+    /// `DATABASE_URL`: `sqlite:<file>` or `postgres://…`.
     pub database: DatabaseUrl,
     /// `SEED_FILE_LOCATION`; without it nothing is seeded.
     pub seed_file: Option<PathBuf>,
     /// The content of `KEY_FILE` (PEM, PKCS #8): its public key is published on seeded wallet addresses.
     pub key_pem: Option<Secret>,
-    /// `FEE_POLICY`.
+    /// `FEE_POLICY`: what a customer pays beyond what was sent: `fee_plus_sent` (default), `full_debit`, `compat`.
     pub fee_policy: FeePolicy,
     /// `AUTO_CREATE_ADDRESS`: create the address of an account when it is asked for.
     pub auto_create_address: bool,

@@ -1,0 +1,94 @@
+//! Comments that cite a section of a document nobody can read here.
+//!
+//! RFCs and published pages may be cited. The rest is counted, and its number may only go down.
+
+use std::collections::BTreeMap;
+
+use super::{read, tracked};
+
+/// How many such citations there may be. Lower it when comments have been rewritten; never raise it.
+const CEILING: usize = 112;
+
+/// Fails when there are more citations than allowed, and lists the files they stand in.
+pub(super) fn check() -> Result<(), String> {
+    let mut files = BTreeMap::new();
+    for path in tracked("*.rs")?.into_iter().filter(|path| !path.starts_with("xtask/")) {
+        let cited = citations(&read(&path)?);
+        if !cited.is_empty() {
+            files.insert(path, cited);
+        }
+    }
+    let count: usize = files.values().map(Vec::len).sum();
+    println!("      {count} citations of documents that are not in the repository, {CEILING} allowed");
+    if count <= CEILING {
+        return Ok(());
+    }
+    let mut lines = vec![format!("{count} citations, {CEILING} allowed; say the rule in words instead:")];
+    for (path, cited) in files {
+        lines.extend(cited.into_iter().map(|(line, text)| format!("{path}:{line}: {text}")));
+    }
+    Err(lines.join("\n"))
+}
+
+/// What the comments of a file cite, with the lines. A citation may begin on the line before.
+fn citations(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut before = String::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(start) = line.find("//") else {
+            before.clear();
+            continue;
+        };
+        let comment = line[start..].trim_start_matches(['/', '!']).trim();
+        let words: Vec<&str> = before.split_whitespace().chain(comment.split_whitespace()).collect();
+        let earlier = before.split_whitespace().count();
+        for (place, pair) in words.windows(2).enumerate().filter(|(place, _)| place + 1 >= earlier) {
+            if matches!(pair[0], "section" | "sections") && numbers(pair[1]) && !is_rfc(&words[..place]) {
+                let named = words[..place].last().unwrap_or(&"");
+                found.push((index + 1, format!("{named} {} {}", pair[0], pair[1])));
+            }
+        }
+        comment.clone_into(&mut before);
+    }
+    found
+}
+
+/// `8.2`, `B.3),` and the like.
+fn numbers(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let mut parts = word.split('.');
+    let first = parts.next().is_some_and(|part| {
+        !part.is_empty() && (part.chars().all(|c| c.is_ascii_digit()) || (part.len() == 1 && word.len() > 1))
+    });
+    first && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// Whether the words before `section` end in the number of an RFC.
+fn is_rfc(before: &[&str]) -> bool {
+    match before {
+        [.., rfc, number] => {
+            rfc.ends_with("RFC") && number.trim_matches(|c: char| !c.is_alphanumeric()).parse::<u32>().is_ok()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_nobody_has_are_counted_also_across_lines() {
+        assert_eq!(citations("//! Payments (payments section 2.3).").len(), 1);
+        assert_eq!(citations("let x = 1; // wallet sections B.3 and F.13").len(), 1);
+        assert_eq!(citations("/// As told (webhooks\n/// section 3).\n/// More.").len(), 1);
+        assert_eq!(citations("/// As told (webhooks section\n/// 3).\n/// More.").len(), 1);
+    }
+
+    #[test]
+    fn rfcs_and_sections_without_number_are_not() {
+        assert_eq!(citations("// RFC 9421 section 2.1"), []);
+        assert_eq!(citations("// The backend's section: three things.\n// (RFC 9110 section\n// 10.2)"), []);
+        assert_eq!(citations("let section = 2;"), []);
+    }
+}

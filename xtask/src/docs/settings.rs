@@ -1,0 +1,296 @@
+//! The chapter of environment variables, made of the source of `apps/config`.
+//!
+//! A meaning is the comment at the field a variable fills; a default, what the reader is given with the name. A variable
+//! that fills no field is read to be told of only; one whose comment says nothing is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::{read, tracked};
+
+/// Where the chapter is.
+pub(super) const PAGE: &str = "docs/settings.md";
+
+const ROLES: [&str; 3] = ["Backend", "Auth", "Wallet"];
+
+const OPENING: &str = "# Settings
+
+Every environment variable of the three roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
+
+This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
+";
+
+/// What is assumed when a variable is not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Absent {
+    /// Nothing is assumed without it.
+    #[default]
+    None,
+    /// Something is, which the comment tells.
+    Told,
+    /// This is.
+    Value(String),
+    /// The role does not start without it.
+    Required,
+}
+
+/// What a comment says of a variable, and whether it is certainly about it.
+#[derive(Debug)]
+struct Meaning {
+    text: String,
+    certain: bool,
+}
+
+impl Absent {
+    fn shown(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Told => "see there".to_owned(),
+            Self::Value(value) => format!("`{value}`"),
+            Self::Required => "must be set".to_owned(),
+        }
+    }
+}
+
+/// The chapter as the source makes it.
+pub(super) fn chapter() -> Result<String, String> {
+    let mut files = Vec::new();
+    for path in tracked("apps/config/src/*.rs")? {
+        let text = read(&path)?;
+        files.push(text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned());
+    }
+    render(&files)
+}
+
+fn render(files: &[String]) -> Result<String, String> {
+    let mut page = OPENING.to_owned();
+    for role in ROLES {
+        // A role's own file comes last, so that what it says of a name comes before what others say of the same name.
+        let (own, shared): (Vec<_>, Vec<_>) =
+            files.iter().partition(|text| text.contains(&format!("pub struct {role} {{")));
+        let files: Vec<_> = shared.into_iter().chain(own).collect();
+        let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
+        let mut used = BTreeSet::new();
+        reach(&format!("{role}::read"), &functions, &mut used);
+        let mut variables = BTreeMap::new();
+        for name in &used {
+            variables_of(&functions[name], &mut variables);
+        }
+        let mut meanings = BTreeMap::new();
+        for text in files {
+            for (name, meaning) in self::meanings(text) {
+                if meaning.certain || !meanings.contains_key(&name) {
+                    meanings.insert(name, meaning);
+                }
+            }
+        }
+
+        let _ = write!(page, "\n## rafiki {}\n\n", role.to_lowercase());
+        page.push_str("| variable | default | meaning |\n|---|---|---|\n");
+        let mut without_effect = Vec::new();
+        for (name, absent) in &variables {
+            match meanings.get(name) {
+                Some(meaning) if meaning.text.is_empty() => {
+                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
+                }
+                Some(meaning) => drop(writeln!(page, "| `{name}` | {} | {} |", absent.shown(), meaning.text)),
+                None => without_effect.push(format!("`{name}`")),
+            }
+        }
+        if !without_effect.is_empty() {
+            let _ = write!(page, "\nKnown from the original and without effect here: {}.\n", without_effect.join(", "));
+        }
+    }
+    Ok(page)
+}
+
+/// The text of every function by its name, those of an `impl` as `Type::name`.
+fn functions(source: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut of = String::new();
+    let mut open: Option<(String, String, String)> = None;
+    for line in source.lines() {
+        let text = line.trim_start();
+        let indent = &line[..line.len() - text.len()];
+        match &mut open {
+            Some((_, end, body)) => {
+                body.push_str(text);
+                body.push('\n');
+                if line == end
+                    && let Some((name, _, body)) = open.take()
+                {
+                    found.insert(name, body);
+                }
+            }
+            None if indent.is_empty() && text.starts_with("impl") => {
+                text.trim_end_matches(" {").rsplit(' ').next().unwrap_or_default().clone_into(&mut of);
+            }
+            None if line == "}" => of.clear(),
+            None => {
+                if let Some((before, after)) = text.split_once("fn ")
+                    && ["", "pub ", "pub(crate) ", "pub(super) "].contains(&before)
+                {
+                    let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    let name = if of.is_empty() { name } else { format!("{of}::{name}") };
+                    open = Some((name, format!("{indent}}}"), String::new()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The functions that `from` calls, directly or not, and itself.
+fn reach(from: &str, functions: &BTreeMap<String, String>, used: &mut BTreeSet<String>) {
+    let Some(body) = functions.get(from) else { return };
+    if !used.insert(from.to_owned()) {
+        return;
+    }
+    let own = from.split_once("::").map_or("", |(of, _)| of);
+    for name in functions.keys().filter(|name| !name.starts_with("Reader")) {
+        let by_self = name.split_once("::").filter(|(of, _)| *of == own).map(|(_, name)| format!("Self::{name}"));
+        if calls(body, name) || by_self.is_some_and(|name| calls(body, &name)) {
+            reach(name, functions, used);
+        }
+    }
+}
+
+fn calls(body: &str, name: &str) -> bool {
+    body.match_indices(&format!("{name}(")).any(|(at, _)| {
+        let before = body[..at].chars().next_back().unwrap_or(' ');
+        !before.is_alphanumeric() && !matches!(before, '_' | '.' | ':')
+    })
+}
+
+/// The variables a function reads.
+fn variables_of(body: &str, found: &mut BTreeMap<String, Absent>) {
+    for (at, _) in body.match_indices('"') {
+        let Some((name, after)) = body[at + 1..].split_once('"') else { continue };
+        if !is_variable(name) {
+            continue;
+        }
+        if body.contains(".no_effect(") {
+            found.entry(name.to_owned()).or_default();
+        }
+        let Some(call) = body[..at].trim_end().strip_suffix(['(', ',']) else { continue };
+        let call = call.strip_suffix("(r").unwrap_or(call);
+        let call = call.split("::<").next().filter(|_| call.ends_with('>')).unwrap_or(call);
+        let Some(absent) = absent(last_word(call), after) else { continue };
+        let known = found.entry(name.to_owned()).or_default();
+        *known = known.clone().max(absent);
+    }
+    if body.contains(".mode()") {
+        found.insert("NODE_ENV".to_owned(), Absent::Value("development".to_owned()));
+    }
+}
+
+fn last_word(text: &str) -> &str {
+    let start = text.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
+    &text[start..]
+}
+
+/// What a call of the reader assumes, `after` being what follows the name; `None` if it reads nothing.
+fn absent(method: &str, after: &str) -> Option<Absent> {
+    let unit = match method {
+        "require_url" | "require_text" | "require_parsed" | "require_secret" => return Some(Absent::Required),
+        "text" | "secret" | "url" | "parsed" | "file" | "key32" | "private_key" => {
+            let told = [").unwrap_or", ").or", ").map_or"].iter().any(|more| after.starts_with(more));
+            return Some(if told { Absent::Told } else { Absent::None });
+        }
+        "millis" | "timeout" => " ms",
+        "port" | "number" | "flag" | "one_of" | "database" => "",
+        _ => return None,
+    };
+    let value = after.strip_prefix(',')?.trim_start();
+    let value = value.split([',', ')', '\n']).next().unwrap_or(value).trim();
+    let plain: String = value.trim_matches('"').replace('_', "");
+    let plain = ["u64", "u16", "u128"].iter().fold(plain, |text, suffix| text.trim_end_matches(suffix).to_owned());
+    let is_literal = value.starts_with('"') || plain.parse::<u64>().is_ok() || matches!(value, "true" | "false");
+    Some(match value {
+        "None" => Absent::None,
+        text if text.starts_with('"') => Absent::Value(text.trim_matches('"').to_owned()),
+        _ if is_literal => Absent::Value(format!("{plain}{unit}")),
+        _ => Absent::Told,
+    })
+}
+
+/// What the comments at fields say of the variables they name.
+fn meanings(source: &str) -> BTreeMap<String, Meaning> {
+    let mut found = BTreeMap::new();
+    let mut comment = String::new();
+    for line in source.lines().map(str::trim) {
+        if let Some(text) = line.strip_prefix("/// ") {
+            comment.push_str(text);
+            comment.push(' ');
+        } else if !line.starts_with("#[") {
+            explain(comment.trim(), &mut found);
+            comment.clear();
+        }
+    }
+    found
+}
+
+/// Notes what a comment says of the first variable it names. One that begins with the name is about it; of one that only
+/// mentions it, that is not certain, so it counts as long as there is no other.
+fn explain(comment: &str, found: &mut BTreeMap<String, Meaning>) {
+    let Some(name) = comment.split('`').skip(1).step_by(2).find(|name| is_variable(name)) else { return };
+    let rest = comment.strip_prefix(&format!("`{name}`"));
+    let certain = rest.is_some();
+    let rest = rest.unwrap_or(comment).trim().trim_start_matches([':', ',', ';', '.']).trim();
+    let text = rest.replace('|', "\\|");
+    match found.get(name) {
+        Some(known) if known.certain || !certain => {}
+        _ => drop(found.insert(name.to_owned(), Meaning { text, certain })),
+    }
+}
+
+fn is_variable(word: &str) -> bool {
+    word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_is_shown_what_it_reads_with_default_and_meaning() {
+        let source = "/// Ports.
+pub struct Auth {
+    /// `AUTH_PORT`: GNAP.
+    pub auth: u16,
+    /// `SAME`: Which cookies.
+    pub same_site: u8,
+    /// The content of `KEY_FILE` (PEM).
+    pub key: String,
+}
+impl Auth {
+    fn read(r: &mut Reader<'_>) -> Option<Self> {
+        r.port(\"AUTH_PORT\", 3006);
+        r.one_of(\"SAME\", None, &same_site);
+        shared(r);
+        r.problem(\"OTHER_NAME\", \"says why\");
+    }
+}
+fn shared(r: &mut Reader<'_>) {
+    r.require_parsed::<Key>(\"KEY_FILE\");
+    r.millis(\"IDLE_TIME\", 1_500);
+}
+fn not_called(r: &mut Reader<'_>) {
+    r.text(\"NOBODY\");
+}
+";
+        let page = render(&[source.to_owned()]).unwrap();
+        let auth = page.split("## rafiki auth").nth(1).unwrap().split("## ").next().unwrap();
+        let rows: Vec<_> = auth.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(
+            rows,
+            [
+                "| `AUTH_PORT` | `3006` | GNAP. |",
+                "| `KEY_FILE` | must be set | The content of `KEY_FILE` (PEM). |",
+                "| `SAME` |  | Which cookies. |"
+            ]
+        );
+        assert!(auth.contains("without effect here: `IDLE_TIME`."), "{auth}");
+        assert!(render(&[source.replace(": GNAP", "")]).unwrap_err().contains("AUTH_PORT"));
+    }
+}
