@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(code(refused("FORBIDDEN", "Insufficient transfer liquidity available")), 4);
         assert_eq!(code(AdminError::Unreachable { endpoint: String::new(), reason: String::new() }), 5);
         assert_eq!(code(refused("BAD_USER_INPUT", "non-positive receive amount")), 6);
-        assert_eq!(code(refused("INTERNAL_SERVER_ERROR", "could not convert between assets")), 8);
+        assert_eq!(code(refused("INTERNAL_SERVER_ERROR", "could not convert between assets")), 9);
         let cancelled = PayError::ended(
             "p".to_owned(),
             Amount { value: 0, asset_code: "USD".to_owned(), asset_scale: 2 },
@@ -220,7 +220,7 @@ mod tests {
         let nothing = || Amount { value: 0, asset_code: "MXN".to_owned(), asset_scale: 2 };
         for reason in ["InsufficientExchangeRate", "RemainderWorthless", "ExternalRateUnavailable", "RateProbeFailed"] {
             let told = PayError::ended("p".to_owned(), nothing(), reason.to_owned());
-            assert_eq!((told.exit_code(), told.kind()), (8, "rate"), "{reason}");
+            assert_eq!((told.exit_code(), told.kind()), (9, "rate"), "{reason}");
             assert!(!told.to_string().contains("money"), "{told}");
             let some = PayError::ended("p".to_owned(), Amount { value: 5, ..nothing() }, reason.to_owned());
             assert!(some.to_string().contains("after 0.05 MXN was sent"), "{some}");
