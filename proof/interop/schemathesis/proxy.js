@@ -58,9 +58,10 @@ export async function startProxy({ target, client, route = (path) => path, prepa
       response.writeHead(status, headers['content-type'] ? { 'content-type': headers['content-type'] } : {})
       response.end(body)
     } catch (error) {
-      // What cannot be signed or sent at all is no fault of the server.
-      console.log(`not passed on: ${request.method} ${request.url}: ${error.message}`)
-      response.writeHead(400)
+      // What HTTP itself cannot carry is no fault of the server. All else is, such as a connection that it drops.
+      const isUnsendable = ['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS'].includes(error.code)
+      if (!isUnsendable) faults.push({ operation: operationOf(request.method, request.url), error: String(error) })
+      response.writeHead(isUnsendable ? 400 : 502)
       response.end()
     }
   })
