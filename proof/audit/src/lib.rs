@@ -81,7 +81,8 @@ pub async fn audit(books: &Books) -> Result<Audit, AuditError> {
     audit.findings.extend(incoming::check(books, &incoming, &events).await?);
     audit.findings.extend(outgoing::check(&*books.ledger, &outgoing, &events).await?);
     let addresses = rows::wallet_addresses(&database).await?;
-    audit.findings.extend(streamed::check(&*books.ledger, &addresses, &events).await?);
+    let waiting = rows::addresses_with_money_to_announce(&database).await?;
+    audit.findings.extend(streamed::check(&*books.ledger, &addresses, &waiting, &events).await?);
     audit.streamed = streamed::received(&*books.ledger, &addresses).await?;
     audit.findings.extend(leftovers::check(&database, &incoming, &outgoing).await?);
 
