@@ -1,8 +1,9 @@
-//! The published JavaScript packages driven against our crates and our binary.
+//! The published packages, JavaScript and Python, driven against our crates and our binary.
 //!
 //! Not their tests: each script under `proof/interop` is ours and prints its own count.
 
-use crate::command::{cargo, find, program, root};
+use crate::command::{capture, cargo, find, program, root};
+use crate::services::install;
 use crate::tally::Tally;
 
 /// Installs each suite's pinned packages and runs it.
@@ -16,9 +17,7 @@ pub(crate) fn run(tally: &mut Tally) {
         tally.check("interop suites are present", Err("proof/interop holds no suite".into()));
         return;
     }
-    if find("node", &[]).is_none()
-        && !crate::command::run(&mut program("apt-get", &["install", "--yes", "nodejs", "npm"])).success
-    {
+    if find("node", &[]).is_none() && !install(&["nodejs", "npm"]) {
         tally.check("node is installed", Err("install Node.js 20 or later".into()));
         return;
     }
@@ -26,14 +25,27 @@ pub(crate) fn run(tally: &mut Tally) {
     tally.check("the interop peer builds", if peers.success { Ok(()) } else { Err("see the output above".into()) });
     for suite in suites {
         let name = suite.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let install = crate::command::run(
+        if suite.join("requirements.txt").is_file() && !ensure_python() {
+            tally.skip(&format!("SKIPPED: interop {name} (install Python 3.10 or later with its module venv)"));
+            continue;
+        }
+        let installed = crate::command::run(
             program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&suite),
         );
-        if !install.success {
+        if !installed.success {
             tally.check(&format!("{name}: npm ci"), Err("the pinned packages could not be installed".into()));
             continue;
         }
         let finished = crate::command::run(program("npm", &["test", "--silent"]).current_dir(&suite));
         tally.runner(&format!("interop {name}"), &finished);
     }
+}
+
+/// Whether there is a Python that can make a virtual environment; Debian keeps that ability in a package of its own.
+fn ensure_python() -> bool {
+    let is_fit = || {
+        let question = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+        capture(&mut program("python3", &["-c", question])).is_some()
+    };
+    is_fit() || (install(&["python3", "python3-venv"]) && is_fit())
 }

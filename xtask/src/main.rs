@@ -25,7 +25,7 @@ const USAGE: &str = "cargo xtask <verb>
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
                      --check checks it without, --settings and --operations write the pages made of sources anew
   wasm               the pure floors built for wasm32, and their imports
-  interop            the published JavaScript packages against our crates and binary
+  interop            the published packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
   bench <name>       protocols | ledger | dev";
 

@@ -150,14 +150,19 @@ impl Drop for Services {
     }
 }
 
+/// Installs Debian packages; whether that succeeded.
+pub(crate) fn install(packages: &[&str]) -> bool {
+    println!("installing the Debian packages {}", packages.join(", "));
+    let mut install = program("apt-get", &["install", "--yes", "--no-install-recommends"]);
+    install.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    run(&mut program("apt-get", &["update", "--quiet"])).success && run(&mut install).success
+}
+
 fn find_or_install(binary: &str, extra: &[&str], package: &str) -> Result<PathBuf, String> {
     if let Some(path) = find(binary, extra) {
         return Ok(path);
     }
-    println!("installing the Debian package {package}");
-    let mut install = program("apt-get", &["install", "--yes", "--no-install-recommends", package]);
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    if !run(&mut program("apt-get", &["update", "--quiet"])).success || !run(&mut install).success {
+    if !install(&[package]) {
         return Err(format!("{package} is needed for the tests and could not be installed; install it and run again"));
     }
     find(binary, extra).ok_or_else(|| format!("{package} was installed but {binary} is not where it is expected"))
