@@ -36,6 +36,11 @@ pub(crate) async fn pay_once(
             Ok(_) => break,
             // Made before the connection was lost.
             Err(_) if admin.outgoing_payment(quote.id).await.is_ok() => break,
+            // The quote is used up, so the payment is there; the look-up above was lost as well.
+            Err(error) if error.is(&ErrorCode::BadUserInput) => {
+                insist(|| admin.outgoing_payment(quote.id)).await;
+                break;
+            }
             Err(error) => assert!(error.is_temporary() || !error.is(&ErrorCode::BadUserInput), "{error}"),
         }
         pause().await;
