@@ -122,7 +122,7 @@ impl Quoting {
 
     /// Whether round after round a node refuses for now what is asked.
     fn is_barren(&mut self) -> bool {
-        let known = (self.probe.arrivals.len(), self.path().max_packet_amount);
+        let known = (self.probe.arrivals.len(), self.probe.estimate().max_packet_amount);
         self.barren_rounds = if known == self.known_before { self.barren_rounds + 1 } else { 0 };
         self.known_before = known;
         self.barren_rounds > BARREN_ROUNDS_MAX
