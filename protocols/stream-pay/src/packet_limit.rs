@@ -57,7 +57,9 @@ impl PacketLimit {
             Some(detail @ AmountTooLarge { received, maximum }) if received > maximum => {
                 // maximum / received < 1, so the product is below `sent`.
                 let share = Ratio::new(maximum.into(), received.into()).map_err(|_| NothingPasses)?;
-                let by_share = share.checked_mul_floor(sent).unwrap_or(sent);
+                // The share may be of a coarse unit and round down to nothing where one unit of the source passes.
+                let least = u64::from(sent > 1 && maximum > 0);
+                let by_share = share.checked_mul_floor(sent).unwrap_or(sent).max(least);
                 Maximum::Precise(self.below_coarse_unit(sent, detail, by_share))
             }
             Some(_) => return Ok(false),
@@ -197,5 +199,13 @@ mod tests {
         assert_eq!(limit.next(), Some(10));
         assert!(limit.refused(1, None).is_err());
         assert!(limit.refused(9, Some(AmountTooLarge { received: 9, maximum: 0 })).is_err());
+    }
+
+    #[test]
+    fn a_share_that_rounds_to_nothing_leaves_the_smallest_packet_to_be_tried() {
+        let mut limit = PacketLimit::unknown();
+        assert!(limit.refused(36, Some(AmountTooLarge { received: 45, maximum: 1 })).unwrap());
+        assert_eq!(limit.next(), Some(1));
+        assert!(limit.refused(1, Some(AmountTooLarge { received: 2, maximum: 1 })).is_err());
     }
 }

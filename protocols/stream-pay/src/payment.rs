@@ -322,10 +322,11 @@ impl Payment {
         if rest == 0 {
             return Purpose::AllThatIsLeft(available);
         }
-        // A rest that would arrive as nothing goes half and half with the packet before it.
-        let share =
-            if rest < limit && self.exchange.destination_at_least(rest) == 0 { available.div_ceil(2) } else { limit };
-        Purpose::Part(share)
+        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose more.
+        let (half, arrives) = (available.div_ceil(2), |source| self.exchange.destination_at_least(source));
+        let halves = arrives(half).saturating_add(arrives(available - half));
+        let is_halved = rest < limit && arrives(rest) == 0 && halves >= arrives(limit);
+        Purpose::Part(if is_halved { half } else { limit })
     }
 
     /// `None` if what is outstanding has to be answered first.
@@ -377,7 +378,9 @@ impl Payment {
             return Ok(Some(plan));
         }
         let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
-        let Some(least) = least.filter(|_| by_rate - expected <= roundings) else { return Ok(None) };
+        // Of the packet that ends the payment only the payment as a whole tells whether the rate is kept.
+        let keeps_rate = matches!(purpose, Purpose::AllThatIsLeft(_)) || by_rate - expected <= roundings;
+        let Some(least) = least.filter(|_| keeps_rate) else { return Ok(None) };
         if plan.min_destination >= least {
             return Ok(Some(plan));
         }
