@@ -292,10 +292,17 @@ fn check_refusal(case: &Case, target: Target, refused: NoQuote) -> Ended {
     }
 }
 
-/// Of the rest, one coarse unit more arrives than the full packets before it let expect.
+/// The rest arrives as more than the full packets before it let expect, or as less than its own share of the promise.
 #[test]
 fn the_rest_of_a_fixed_send_delivers_what_was_promised_where_full_packets_lose_most_of_a_coarse_unit() {
-    for number in [2638, 9874] {
+    for number in [2638, 9874, 19_815] {
+        assert_eq!(run(&Case::of(number)), Ended::Delivered);
+    }
+}
+
+#[test]
+fn a_worthless_rest_is_not_halved_where_the_halves_would_not_deliver_what_was_promised() {
+    for number in [33_746, 34_855] {
         assert_eq!(run(&Case::of(number)), Ended::Delivered);
     }
 }
