@@ -180,6 +180,18 @@ impl Findings {
         self.doubtful(backend.admin_api.secret == auth.admin_api.secret, || {
             format!("ADMIN_API_SECRET is another at {b} than at {a}; the operator has one secret in the original")
         });
+        let shown = backend.auth_service_secret.as_ref();
+        let wanted = auth.service_secret.as_ref();
+        let knows_us = match (shown, wanted) {
+            (None, None) => backend.admin_api.secret == auth.admin_api.secret,
+            (shown, wanted) => shown == wanted,
+        };
+        self.broken(knows_us || !auth.require_service_secret, || {
+            format!(
+                "AUTH_SERVICE_SECRET is another at {b} than at {a}: no token of a client can be looked up, and each is \
+                 answered with 503; make them equal, or leave both out where ADMIN_API_SECRET is equal"
+            )
+        });
         self.broken(Url::parse(&backend.auth_server_grant_url).is_ok_and(|url| url == auth.server_url), || {
             format!(
                 "AUTH_SERVER_GRANT_URL of {b} is not the AUTH_SERVER_URL of {a}: clients are sent to a server that does \
@@ -293,7 +305,19 @@ mod tests {
 
     #[test]
     fn whatever_must_be_equal_and_is_not_is_told() {
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 11] = [
+            (
+                &[("AUTH_SERVICE_SECRET", "a service secret")],
+                &[],
+                &[],
+                "AUTH_SERVICE_SECRET is another at backend than at auth",
+            ),
+            (
+                &[],
+                &[("AUTH_SERVICE_SECRET", "a service secret")],
+                &[],
+                "AUTH_SERVICE_SECRET is another at backend than at auth",
+            ),
             (&[("SIGNATURE_SECRET", "")], &[], &[], "SIGNATURE_SECRET is not set at backend"),
             (&[("SIGNATURE_SECRET", "another one")], &[], &[], "SIGNATURE_SECRET of backend is not the secret wallet"),
             (&[("SIGNATURE_VERSION", "2")], &[], &[], "WEBHOOK_SIGNATURE_VERSION"),

@@ -740,7 +740,7 @@ mod tests {
 
     fn noticed(environment: &Environment) -> String {
         let notices = Backend::from_environment(environment).unwrap().notices;
-        notices.into_iter().map(|Notice { name, text }| format!("{name} {text}\n")).collect()
+        notices.into_iter().map(|Notice { name, text }| format!("{name} {text}\n")).collect::<Vec<_>>().concat()
     }
 
     #[test]

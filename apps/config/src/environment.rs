@@ -69,7 +69,11 @@ impl Environment {
 
     /// The values as a dotenv file, in the order of their names. [`Environment::load`] reads it back unchanged.
     pub fn to_dotenv(&self) -> String {
-        self.values.iter().map(|(name, value)| format!("{name}={}\n", dotenv::quoted(value))).collect()
+        let mut text = String::new();
+        for (name, value) in &self.values {
+            text.extend([name, "=", &dotenv::quoted(value), "\n"]);
+        }
+        text
     }
 
     /// Sets `name`, over whatever it was.

@@ -2,24 +2,20 @@
 //!
 //! Not the wallet's side of it.
 
-use ledger::{Account, Ledger};
+use ledger::Account;
 use uuid::Uuid;
 
 use crate::rows::{Event, Incoming, announced_of};
-use crate::{AuditError, Finding};
+use crate::{AuditError, Books, Finding};
 
-pub(crate) async fn check(
-    ledger: &dyn Ledger,
-    payments: &[Incoming],
-    events: &[Event],
-) -> Result<Vec<Finding>, AuditError> {
+pub(crate) async fn check(books: &Books, payments: &[Incoming], events: &[Event]) -> Result<Vec<Finding>, AuditError> {
     let mut findings = Vec::new();
     for some in payments.chunks(1000) {
-        let accounts = ledger.accounts(some.iter().map(|payment| payment.id.into()).collect()).await?;
+        let accounts = books.ledger.accounts(some.iter().map(|payment| payment.id.into()).collect()).await?;
         for (payment, account) in some.iter().zip(accounts) {
             // Without an account nothing was ever paid.
             let Some(account) = account else { continue };
-            findings.extend(amounts(payment, &account));
+            findings.extend(amounts(payment, &account, books.unit_worth_max));
             if payment.has_ended() {
                 findings.extend(withdrawals(payment.id, &account, events));
             }
@@ -28,11 +24,11 @@ pub(crate) async fn check(
     Ok(findings)
 }
 
-fn amounts(payment: &Incoming, account: &Account) -> Vec<Finding> {
+fn amounts(payment: &Incoming, account: &Account, unit_worth_max: u128) -> Vec<Finding> {
     let mut findings = Vec::new();
     let received = account.credits_posted;
     if let Some(asked) = payment.asked {
-        if received > asked {
+        if received > asked.saturating_add(unit_worth_max) {
             findings.push(Finding::Overpaid { payment: payment.id, asked, received });
         }
         if received >= asked && received > 0 && !payment.has_ended() {

@@ -25,6 +25,9 @@ pub struct Books {
     pub backend: String,
     /// The backend's ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// The most that the smallest unit of any asset is worth in the smallest units of another. The packet that completes
+    /// a payment may bring that much more than is asked, because nobody can send less than a unit.
+    pub unit_worth_max: u128,
     /// The built-in wallet's books, if it is the account-servicing entity.
     pub wallet: Option<WalletBooks>,
 }
@@ -75,10 +78,11 @@ pub async fn audit(books: &Books) -> Result<Audit, AuditError> {
     audit.incoming_payments = incoming.len();
     audit.outgoing_payments = outgoing.len();
 
-    audit.findings.extend(incoming::check(&*books.ledger, &incoming, &events).await?);
+    audit.findings.extend(incoming::check(books, &incoming, &events).await?);
     audit.findings.extend(outgoing::check(&*books.ledger, &outgoing, &events).await?);
     let addresses = rows::wallet_addresses(&database).await?;
-    audit.findings.extend(streamed::check(&*books.ledger, &addresses, &events).await?);
+    let waiting = rows::addresses_with_money_to_announce(&database).await?;
+    audit.findings.extend(streamed::check(&*books.ledger, &addresses, &waiting, &events).await?);
     audit.streamed = streamed::received(&*books.ledger, &addresses).await?;
     audit.findings.extend(leftovers::check(&database, &incoming, &outgoing).await?);
 

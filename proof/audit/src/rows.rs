@@ -2,6 +2,8 @@
 //!
 //! Not the stores' types: the audit must not believe the code it checks.
 
+use std::collections::HashSet;
+
 use database::Database;
 use database::sea_orm::{ConnectionTrait, QueryResult, Statement};
 use uuid::Uuid;
@@ -81,6 +83,13 @@ pub(crate) async fn events(database: &Database) -> Result<Vec<Event>, AuditError
 /// The ids of all wallet addresses, which are also those of their ledger accounts.
 pub(crate) async fn wallet_addresses(database: &Database) -> Result<Vec<Uuid>, AuditError> {
     all(database, "SELECT id FROM wallet_addresses").await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// The wallet addresses for which a job waits to announce money.
+pub(crate) async fn addresses_with_money_to_announce(database: &Database) -> Result<HashSet<Uuid>, AuditError> {
+    let rows = all(database, "SELECT key FROM jobs WHERE queue = 'web monetization'").await?;
+    let keys: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    Ok(keys.iter().filter_map(|key| Uuid::try_parse(key).ok()).collect())
 }
 
 pub(crate) async fn all(database: &Database, sql: &str) -> Result<Vec<QueryResult>, AuditError> {

@@ -1,6 +1,8 @@
-//! Money paid straight to wallet addresses: announced and withdrawn to the last unit.
+//! Money paid straight to wallet addresses: announced and withdrawn to the last unit, or waiting for its announcement.
 //!
 //! Not incoming payments: those have an end.
+
+use std::collections::HashSet;
 
 use ledger::Ledger;
 use uuid::Uuid;
@@ -12,6 +14,7 @@ use crate::{AuditError, Finding};
 pub(crate) async fn check(
     ledger: &dyn Ledger,
     addresses: &[Uuid],
+    waiting: &HashSet<Uuid>,
     events: &[Event],
 ) -> Result<Vec<Finding>, AuditError> {
     let mut findings = Vec::new();
@@ -19,11 +22,18 @@ pub(crate) async fn check(
         let accounts = ledger.accounts(some.iter().map(|id| (*id).into()).collect()).await?;
         for (id, account) in some.iter().zip(accounts) {
             if let Some(account) = account {
-                findings.extend(withdrawals(*id, &account, events));
+                let found = withdrawals(*id, &account, events);
+                findings.extend(found.into_iter().filter(|finding| !is_to_come(finding, waiting)));
             }
         }
     }
     Ok(findings)
+}
+
+/// Whether more was received than announced, and a job waits to announce the rest.
+fn is_to_come(finding: &Finding, waiting: &HashSet<Uuid>) -> bool {
+    matches!(finding, Finding::AnnouncedIsNotReceived { account, announced, received }
+        if announced < received && waiting.contains(account))
 }
 
 /// What was ever credited to wallet addresses themselves.

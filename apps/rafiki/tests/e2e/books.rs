@@ -16,6 +16,8 @@ use testkit::until;
 use crate::institutions::verify;
 
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
+/// In the playground a cent in euros is worth 18.78 cents in pesos.
+const UNIT_WORTH_MAX: u128 = 19;
 const CLUSTER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits until payments have ended and their events are dealt with. The institution runs meanwhile.
@@ -50,6 +52,7 @@ fn assert_sound(facts: &Value) -> Audit {
         let books = Books {
             backend: text(facts, "databaseUrl"),
             ledger: ledger(&text(facts, "ledgerUrl")).await,
+            unit_worth_max: UNIT_WORTH_MAX,
             wallet: Some(WalletBooks {
                 database: text(facts, "walletDatabaseUrl"),
                 ledger: ledger(&wallet_ledger(&text(facts, "walletDatabaseUrl"))).await,

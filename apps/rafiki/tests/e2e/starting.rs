@@ -52,7 +52,8 @@ fn with(mut variables: Vec<(String, String)>, name: &str, value: &str) -> Vec<(S
 }
 
 fn env_file(folder: &Path, name: &str, variables: &[(String, String)]) -> String {
-    let lines: String = variables.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
+    let lines: String =
+        variables.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect::<Vec<_>>().concat();
     let path = folder.join(name);
     std::fs::write(&path, lines).unwrap();
     path.display().to_string()

@@ -103,7 +103,7 @@ impl Schema {
             Shape::Input(input) => {
                 let mut members = Map::new();
                 for (member, kind) in &self.inputs[input] {
-                    let path = [path, &[member.clone()]].concat();
+                    let path = [path, std::slice::from_ref(member)].concat();
                     members.insert(member.clone(), self.fill(filler, member, &kind.shape, &path, texts));
                 }
                 // Only one of them may be given.
@@ -239,7 +239,7 @@ enum MustRefuse {
 }
 
 fn put(variables: &mut Value, place: &Place, poison: Value) {
-    let pointer: String = place.path.iter().map(|name| format!("/{name}")).collect();
+    let pointer: String = place.path.iter().map(|name| format!("/{name}")).collect::<Vec<_>>().concat();
     *variables.pointer_mut(&pointer).unwrap() = poison;
 }
 

@@ -86,10 +86,10 @@ fn texts_of(value: &Value, path: String, places: &mut Vec<String>) {
     match value {
         Value::String(_) => places.push(path),
         Value::Array(items) => {
-            (0..).zip(items).for_each(|(at, item): (usize, _)| texts_of(item, format!("{path}/{at}"), places))
+            (0..).zip(items).for_each(|(at, item): (usize, _)| texts_of(item, format!("{path}/{at}"), places));
         }
         Value::Object(members) => {
-            members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places))
+            members.iter().for_each(|(name, member)| texts_of(member, format!("{path}/{name}"), places));
         }
         _ => {}
     }

@@ -58,7 +58,7 @@ fn after_string(text: &[u8]) -> Result<&[u8], UnfitText> {
         rest = match rest {
             [] => return Ok(rest),
             [b'"', after @ ..] => return Ok(after),
-            [b'\\', b'u', b'd' | b'D', digit, ..] if matches!(digit, b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => {
                 return Err(UnfitText::Surrogate);
             }
             [b'\\', _, after @ ..] | [_, after @ ..] => after,

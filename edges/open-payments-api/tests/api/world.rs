@@ -227,7 +227,7 @@ impl World {
         let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
         let headers = request.headers_mut().unwrap();
         for (name, value) in &call.headers {
-            headers.insert(name, value.clone());
+            headers.append(name, value.clone());
         }
         let response = self.service.clone().oneshot(request.body(Body::from(call.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();

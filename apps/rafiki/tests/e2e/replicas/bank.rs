@@ -95,7 +95,7 @@ impl Bank {
     /// What all its processes wrote.
     pub(crate) fn logs(&self) -> String {
         let all = self.replicas.iter().chain([&self.wallet]);
-        all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect()
+        all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect::<Vec<_>>().concat()
     }
 }
 

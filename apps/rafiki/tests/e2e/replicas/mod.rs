@@ -118,9 +118,9 @@ fn under_fire(storage: Storage, seed: u64) {
         let bank = &mut replicated.banks[usize::from(b) % SIDES.len()];
         let victim = usize::from(c) % bank.replicas();
         if killing {
-            bank.kill_and_restart(victim)
+            bank.kill_and_restart(victim);
         } else {
-            bank.stop_and_restart(victim)
+            bank.stop_and_restart(victim);
         }
         killing = !killing;
     }

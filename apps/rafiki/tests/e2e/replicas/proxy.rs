@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::runtime::Runtime;
 
 const BODY_MOST: usize = 4 * 1024 * 1024;
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 struct Upstreams {
     ports: Vec<u16>,
