@@ -20,6 +20,14 @@ enum Maximum {
 pub(crate) struct PacketLimit {
     maximum: Maximum,
     verified: u64,
+    told: Option<Told>,
+}
+
+/// What a node told, and the amount to which it told so first.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    detail: AmountTooLarge,
+    first_sent: u64,
 }
 
 /// The path takes no packet at all.
@@ -28,11 +36,11 @@ pub(crate) struct NothingPasses;
 
 impl PacketLimit {
     pub(crate) fn unknown() -> Self {
-        Self { maximum: Maximum::Unknown, verified: 0 }
+        Self { maximum: Maximum::Unknown, verified: 0, told: None }
     }
 
     pub(crate) fn precise(maximum: u64) -> Self {
-        Self { maximum: Maximum::Precise(maximum), verified: 0 }
+        Self { maximum: Maximum::Precise(maximum), verified: 0, told: None }
     }
 
     /// The receiver has seen a packet of this amount.
@@ -46,10 +54,13 @@ impl PacketLimit {
     pub(crate) fn refused(&mut self, sent: u64, detail: Option<AmountTooLarge>) -> Result<bool, NothingPasses> {
         let maximum = match detail {
             None => Maximum::Imprecise(sent.saturating_sub(1)),
-            Some(AmountTooLarge { received, maximum }) if received > maximum => {
+            Some(detail @ AmountTooLarge { received, maximum }) if received > maximum => {
                 // maximum / received < 1, so the product is below `sent`.
                 let share = Ratio::new(maximum.into(), received.into()).map_err(|_| NothingPasses)?;
-                Maximum::Precise(share.checked_mul_floor(sent).unwrap_or(sent))
+                // The share may be of a coarse unit and round down to nothing where one unit of the source passes.
+                let least = u64::from(sent > 1 && maximum > 0);
+                let by_share = share.checked_mul_floor(sent).unwrap_or(sent).max(least);
+                Maximum::Precise(self.below_coarse_unit(sent, detail, by_share))
             }
             Some(_) => return Ok(false),
         };
@@ -64,6 +75,19 @@ impl PacketLimit {
         self.verified = self.verified.min(amount);
         self.settle();
         Ok(true)
+    }
+
+    /// The maximum by the share a node told, or less where the same node received the same of a greater amount before.
+    ///
+    /// Then a coarse unit before that node hides the difference, and all amounts between the two are too large. The next
+    /// step down is as long as what is known of that unit. So it is left after a few steps, and the unit below is met.
+    fn below_coarse_unit(&mut self, sent: u64, detail: AmountTooLarge, by_share: u64) -> u64 {
+        let told = self.told.filter(|told| told.detail == detail && sent <= told.first_sent);
+        let first_sent = told.map_or(sent, |told| told.first_sent);
+        self.told = Some(Told { detail, first_sent });
+        // What has been acknowledged is not too large, unless the share says so.
+        let at_least = self.verified.max(1).min(by_share);
+        sent.saturating_sub(first_sent - sent).clamp(at_least, by_share)
     }
 
     fn settle(&mut self) {
@@ -134,6 +158,29 @@ mod tests {
         assert!(limit.is_verified());
     }
 
+    /// A unit of 10^6 source units is worth 1000 at the node with the maximum, which is a little less than 5 such units.
+    #[test]
+    fn a_told_maximum_behind_a_coarse_unit_is_met_in_a_few_steps_and_not_missed_by_a_unit() {
+        let (mut limit, mut refusals) = (PacketLimit::unknown(), 0);
+        let mut sent = 5_999_999;
+        while sent / 1_000_000 * 1000 > 4999 {
+            let detail = AmountTooLarge { received: sent / 1_000_000 * 1000, maximum: 4999 };
+            assert!(limit.refused(sent, Some(detail)).unwrap());
+            (sent, refusals) = (limit.next().unwrap(), refusals + 1);
+        }
+        assert_eq!(sent / 1_000_000, 4, "{sent}");
+        assert!(refusals < 15, "{refusals}");
+    }
+
+    #[test]
+    fn packets_refused_together_lower_the_maximum_once() {
+        let mut limit = PacketLimit::unknown();
+        let detail = AmountTooLarge { received: 1000, maximum: 900 };
+        assert!(limit.refused(1000, Some(detail)).unwrap());
+        assert!(!limit.refused(1000, Some(detail)).unwrap());
+        assert_eq!(limit.next(), Some(900));
+    }
+
     #[test]
     fn a_maximum_that_was_not_told_is_approached_by_halving() {
         let mut limit = PacketLimit::precise(1000);
@@ -152,5 +199,13 @@ mod tests {
         assert_eq!(limit.next(), Some(10));
         assert!(limit.refused(1, None).is_err());
         assert!(limit.refused(9, Some(AmountTooLarge { received: 9, maximum: 0 })).is_err());
+    }
+
+    #[test]
+    fn a_share_that_rounds_to_nothing_leaves_the_smallest_packet_to_be_tried() {
+        let mut limit = PacketLimit::unknown();
+        assert!(limit.refused(36, Some(AmountTooLarge { received: 45, maximum: 1 })).unwrap());
+        assert_eq!(limit.next(), Some(1));
+        assert!(limit.refused(1, Some(AmountTooLarge { received: 2, maximum: 1 })).is_err());
     }
 }

@@ -117,7 +117,7 @@ struct Plan {
     source: u64,
     min_destination: u64,
     concedes: bool,
-    /// Whether it is to deliver all that is missing of a fixed delivery.
+    /// Whether it is to deliver all that is missing.
     is_last: bool,
 }
 
@@ -322,10 +322,11 @@ impl Payment {
         if rest == 0 {
             return Purpose::AllThatIsLeft(available);
         }
-        // A rest that would arrive as nothing goes half and half with the packet before it.
-        let share =
-            if rest < limit && self.exchange.destination_at_least(rest) == 0 { available.div_ceil(2) } else { limit };
-        Purpose::Part(share)
+        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose more.
+        let (half, arrives) = (available.div_ceil(2), |source| self.exchange.destination_at_least(source));
+        let halves = arrives(half).saturating_add(arrives(available - half));
+        let is_halved = rest < limit && arrives(rest) == 0 && halves >= arrives(limit);
+        Purpose::Part(if is_halved { half } else { limit })
     }
 
     /// `None` if what is outstanding has to be answered first.
@@ -364,18 +365,35 @@ impl Payment {
         let concedes = !matches!(purpose, Purpose::Part(_)) && self.conceded.is_none();
         let enforced = if concedes { source - 1 } else { source };
         let by_rate = self.min_rate.checked_mul_ceil(enforced).ok_or(PaymentError::InsufficientExchangeRate)?;
-        let expected = self.exchange.destination_at_least(source);
-        let (min_destination, keeps_rate, is_last) = match purpose {
+        let least = self.least_for_the_whole(purpose, concedes);
+        if let Purpose::AllThatIsMissing { missing, .. } = purpose {
             // It arrives as all that is missing, or not at all.
-            Purpose::AllThatIsMissing { missing, .. } => (*missing, true, true),
-            Purpose::Part(_) | Purpose::AllThatIsLeft(_) => {
-                let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
-                (by_rate.min(expected), by_rate.saturating_sub(expected) <= roundings, false)
-            }
-        };
-        let plan = Plan { source, min_destination, concedes, is_last };
-        let acceptable = min_destination >= by_rate || (keeps_rate && self.surplus_covers(&plan));
-        Ok(acceptable.then_some(plan))
+            let acceptable = *missing >= by_rate || least.is_some_and(|least| *missing >= least);
+            return Ok(acceptable.then_some(Plan { source, min_destination: *missing, concedes, is_last: true }));
+        }
+
+        let expected = self.exchange.destination_at_least(source);
+        let plan = Plan { source, min_destination: by_rate.min(expected), concedes, is_last: false };
+        if expected >= by_rate {
+            return Ok(Some(plan));
+        }
+        let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
+        // Of the packet that ends the payment only the payment as a whole tells whether the rate is kept.
+        let keeps_rate = matches!(purpose, Purpose::AllThatIsLeft(_)) || by_rate - expected <= roundings;
+        let Some(least) = least.filter(|_| keeps_rate) else { return Ok(None) };
+        if plan.min_destination >= least {
+            return Ok(Some(plan));
+        }
+        // Other amounts have lost other fractions to roundings, so this one may arrive as more than they let expect.
+        let may_arrive = matches!(purpose, Purpose::AllThatIsLeft(_)) && !self.is_known_to_fall_short(source, least);
+        let asks = may_arrive && self.exchange.outstanding() == 0;
+        Ok(asks.then_some(Plan { min_destination: least, is_last: true, ..plan }))
+    }
+
+    /// Whether a packet of `source` or more was refused because it would have arrived as less than `wanted`.
+    fn is_known_to_fall_short(&self, source: u64, wanted: u64) -> bool {
+        let short = self.last.short.is_some_and(|short| short.source >= source && short.missing <= wanted);
+        short && !self.worthless.covers(source)
     }
 
     /// What a refused packet says about the amounts: that the last one needs more, or that an amount is worth nothing.
@@ -399,12 +417,12 @@ impl Payment {
         }
     }
 
-    /// Whether the payment as a whole keeps its minimum rate, one source unit and the allowance of the quote conceded, if
-    /// the packet arrives as no more than its minimum.
+    /// What the packet has to arrive as for the payment as a whole to keep its minimum rate, one source unit and the
+    /// allowance of the quote conceded; `None` if no packet can.
     ///
     /// Small packets lose up to one unit to rounding, which may be more than the rate allows them; what earlier packets
     /// delivered beyond their minimum may cover it. Outstanding packets count only where they take from the surplus.
-    fn surplus_covers(&self, plan: &Plan) -> bool {
+    fn least_for_the_whole(&self, purpose: &Purpose, concedes: bool) -> Option<u64> {
         let takes = |packet: &&InFlight| {
             let full = self.min_rate.checked_mul_ceil(packet.source_amount);
             !packet.timed_out && full.is_none_or(|full| full > packet.min_destination_amount)
@@ -417,13 +435,12 @@ impl Payment {
         // The unit conceded may be given away once: by this packet, or by one that has been fulfilled. While another
         // packet may still be refused and concede it anew, it is not counted on.
         let given = self.conceded.is_some_and(|sequence| !self.exchange.in_flight.contains_key(&sequence));
-        let enforced = sent.saturating_add(plan.source).saturating_sub(u64::from(plan.concedes || given));
-        let needed = self.min_rate.checked_mul_ceil(enforced);
+        let enforced = sent.saturating_add(purpose.source()).saturating_sub(u64::from(concedes || given));
+        let needed = self.min_rate.checked_mul_ceil(enforced)?;
         // Full packets may lose more to roundings than the payment as a whole, whose rest may lose less.
-        let is_part = !plan.is_last && !plan.concedes;
+        let is_part = matches!(purpose, Purpose::Part(_));
         let allowance = if is_part { self.allowance.saturating_mul(2) } else { self.allowance };
-        let arrives = delivered.saturating_add(plan.min_destination).saturating_add(allowance);
-        needed.is_some_and(|needed| arrives >= needed)
+        Some(needed.saturating_sub(delivered).saturating_sub(allowance))
     }
 
     fn send(

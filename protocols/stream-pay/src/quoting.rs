@@ -42,7 +42,8 @@ pub struct Quoting {
     terms: QuoteTerms,
     path_known: bool,
     to_ask: Vec<u64>,
-    known_before: usize,
+    /// How many arrivals were known, and which maximum, when the present round began.
+    known_before: (usize, u64),
     barren_rounds: u32,
 }
 
@@ -57,7 +58,7 @@ impl Quoting {
             Ok(amount) => probe.asking_for(amount),
             Err(_) => probe,
         };
-        Self { probe, terms, path_known: false, to_ask: Vec::new(), known_before: 0, barren_rounds: 0 }
+        Self { probe, terms, path_known: false, to_ask: Vec::new(), known_before: (0, 0), barren_rounds: 0 }
     }
 
     /// The next step. Packets to be sent are unfulfillable: no money moves.
@@ -121,7 +122,7 @@ impl Quoting {
 
     /// Whether round after round a node refuses for now what is asked.
     fn is_barren(&mut self) -> bool {
-        let known = self.probe.arrivals.len();
+        let known = (self.probe.arrivals.len(), self.probe.estimate().max_packet_amount);
         self.barren_rounds = if known == self.known_before { self.barren_rounds + 1 } else { 0 };
         self.known_before = known;
         self.barren_rounds > BARREN_ROUNDS_MAX
