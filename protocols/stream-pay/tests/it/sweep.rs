@@ -15,9 +15,8 @@ use stream_pay::{NoQuote, Payment, PaymentError, Poll, Quote, QuoteTerms, Quotin
 use crate::pair::ratio;
 use crate::support::{End, START};
 
-/// Enough for every pair of scales to be met. Ten thousand take most of a minute when not optimised, so a developer asks
-/// for them after a change to quotes or payments.
-const CASES: u64 = 2_000;
+/// Enough for every pair of scales to be met several times.
+const CASES: u64 = 10_000;
 /// More packets than this are left to tests of the pace.
 const PACKETS_MAX: u64 = 300;
 
