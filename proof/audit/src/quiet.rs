@@ -8,7 +8,8 @@ use crate::AuditError;
 use crate::rows::all;
 
 /// Rows that say that something is still to come.
-const UNDER_WAY: [&str; 2] = [
+const UNDER_WAY: [&str; 3] = [
+    "SELECT key FROM jobs WHERE queue = 'web monetization' LIMIT 1",
     "SELECT id FROM outgoing_payments WHERE state IN ('FUNDING', 'SENDING') LIMIT 1",
     "SELECT id FROM webhook_deliveries WHERE state = 'PENDING' LIMIT 1",
 ];

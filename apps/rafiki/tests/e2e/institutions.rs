@@ -345,10 +345,10 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// The first of forty ports in a row that are free now. Tests run as processes of their own, so the search starts
-/// at a place derived from the process id, and two tests of one process never get the same row.
+/// at a place derived from the process id, with twenty rows to itself, and no row is given twice by one process.
 pub(crate) fn free_ports() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 500).unwrap_or(0);
+    let start = u16::try_from(std::process::id() % 25).unwrap_or(0) * 20;
     for _ in 0..500 {
         let row = (start + TAKEN.fetch_add(1, Ordering::SeqCst)) % 500;
         let base = 10_000 + row * 40;

@@ -118,6 +118,8 @@ impl Replica {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(BINARY);
         command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
+        // Without it, money streamed to a wallet address is never announced.
+        command.env("WITHDRAWAL_THROTTLE_DELAY", "200");
         command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
