@@ -1,8 +1,8 @@
 //! For which API a request was signed, and what makes it the only one of its kind.
 //!
 //! The signature covers the body and nothing else, and two APIs may share a secret. Clients of the original do not say
-//! which API they mean; those that do say it in `extensions` of the GraphQL request (GraphQL over HTTP, section
-//! "Request Parameters"), which servers are free to ignore.
+//! which API they mean. Those that do say it in `extensions` of the request, which servers are free to ignore
+//! (GraphQL over HTTP, section "Request Parameters").
 
 use serde_json::{Value, json};
 
