@@ -102,7 +102,7 @@ impl Services {
                 "-c",
                 "fsync=off",
                 "-c",
-                "max_connections=400",
+                "max_connections=1000",
                 "-c",
                 "shared_buffers=64MB",
             ],
