@@ -131,8 +131,8 @@ documents! {
     WITHDRAW_INCOMING_PAYMENT = "mutation WithdrawIncomingPayment($input: CreateIncomingPaymentWithdrawalInput!) {
   createIncomingPaymentWithdrawal(input: $input) { success }
 }";
-    WITHDRAW_WALLET_ADDRESS = "mutation WithdrawWalletAddress($input: CreateWalletAddressWithdrawalInput!) {
-  createWalletAddressWithdrawal(input: $input) { withdrawal { amount } }
+    WITHDRAW_EVENT = "mutation WithdrawEvent($input: WithdrawEventLiquidityInput!) {
+  withdrawEventLiquidity(input: $input) { success }
 }";
     DEPOSIT_ASSET = "mutation DepositAsset($input: DepositAssetLiquidityInput!) {
   depositAssetLiquidity(input: $input) { success }

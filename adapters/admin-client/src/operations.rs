@@ -278,19 +278,10 @@ impl AdminClient {
         self.mutate::<Value>(d::WITHDRAW_INCOMING_PAYMENT, input, "/createIncomingPaymentWithdrawal").await.map(drop)
     }
 
-    /// Takes what was streamed to a wallet address, at once; tells how much it was.
-    pub async fn create_wallet_address_withdrawal(
-        &self,
-        wallet_address_id: Uuid,
-        id: Uuid,
-        idempotency_key: &str,
-    ) -> Result<u64, AdminError> {
-        let input = json!({
-            "walletAddressId": wallet_address_id, "id": id, "idempotencyKey": idempotency_key, "timeoutSeconds": "0",
-        });
-        let amount: String =
-            self.mutate(d::WITHDRAW_WALLET_ADDRESS, input, "/createWalletAddressWithdrawal/withdrawal/amount").await?;
-        amount.parse().map_err(|_| AdminError::Unexpected(format!("a withdrawal of {amount:?}")))
+    /// Takes what an event announced, at once.
+    pub async fn withdraw_event_liquidity(&self, event_id: Uuid, idempotency_key: &str) -> Result<(), AdminError> {
+        let input = json!({"eventId": event_id, "idempotencyKey": idempotency_key});
+        self.mutate::<Value>(d::WITHDRAW_EVENT, input, "/withdrawEventLiquidity").await.map(drop)
     }
 
     /// Gives liquidity to an asset; `id` is a version 4 UUID naming the transfer.

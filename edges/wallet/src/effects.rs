@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::{AdminClient, AdminError, ErrorCode, OutgoingPaymentState};
+use admin_client::{AdminClient, ErrorCode, OutgoingPaymentState};
 use clock::Clock;
 use money::Asset;
 use uuid::Uuid;
@@ -145,14 +145,16 @@ impl Effects {
         Ok(self.book.receive(&account, payment.id, payment.received_amount.value).await?)
     }
 
+    /// Withdraws just what the event announced: money that came later is announced by another event.
     async fn collect_streamed(&self, event_id: Uuid, streamed: &StreamedTo) -> Result<(), EffectError> {
         let account = self.require_account(streamed.id).await?;
-        let id = derived_v4(event_id, "withdrawal");
-        match self.admin.create_wallet_address_withdrawal(streamed.id, id, &event_id.to_string()).await {
-            Ok(amount) => Ok(self.book.receive(&account, event_id, amount).await?),
-            Err(AdminError::Refused { code: ErrorCode::Forbidden, message, .. }) if message.contains("zero") => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.admin.withdraw_event_liquidity(event_id, &event_id.to_string()).await {
+            Ok(()) => {}
+            // An earlier attempt made this withdrawal, and its answer was lost.
+            Err(error) if error.is(&ErrorCode::Duplicate) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(self.book.receive(&account, event_id, streamed.received_amount.value).await?)
     }
 
     async fn confirm_partial(&self, payment: &IncomingPaymentData) -> Result<(), EffectError> {

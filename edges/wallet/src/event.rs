@@ -51,8 +51,11 @@ pub(crate) struct WebMonetizationData {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct StreamedTo {
     pub(crate) id: Uuid,
+    /// What arrived since the previous event of this kind.
+    pub(crate) received_amount: EventAmount,
 }
 
 /// `data` of the liquidity events.

@@ -235,6 +235,12 @@ impl Bench {
             "createdAt": "2026-03-01T10:00:00.000Z", "expiresAt": "2026-03-01T11:00:00.000Z", "completed": true,
             "receivedAmount": {"value": received.to_string(), "assetCode": "USD", "assetScale": 2}}})
     }
+
+    fn streamed(&self, event: u128, slug: &str, received: u64) -> Value {
+        json!({"id": Uuid::from_u128(event), "type": "wallet_address.web_monetization", "data": {"walletAddress": {
+            "id": self.address_id(slug), "createdAt": "2026-03-01T10:00:00.000Z",
+            "receivedAmount": {"value": received.to_string(), "assetCode": "USD", "assetScale": 2}}}})
+    }
 }
 
 /// Every text of an event, in turn, where JSON pointers find it.
@@ -431,6 +437,25 @@ fn received_money_is_withdrawn_and_credited_once_also_when_the_withdrawal_was_ma
         bench.instance.refuse("WithdrawIncomingPayment", "DUPLICATE");
         bench.tell(&bench.incoming(2, "expired", "bhamchest", 500)).await;
         assert_eq!(bench.balance("bhamchest").await, (40_000_500, 0), "another event of the same payment");
+    });
+}
+
+#[test]
+fn streamed_money_is_credited_as_announced_also_when_the_answer_of_its_withdrawal_was_lost() {
+    testkit::block_on(async {
+        let bench = Bench::seeded().await;
+        for _ in 0..3 {
+            bench.tell(&bench.streamed(1, "bhamchest", 500)).await;
+        }
+        assert_eq!(bench.instance.calls_of("WithdrawEvent").len(), 1);
+        bench.instance.refuse("WithdrawEvent", "INTERNAL_SERVER_ERROR");
+        bench.tell(&bench.streamed(2, "bhamchest", 9)).await;
+        assert_eq!(bench.balance("bhamchest").await, (40_000_500, 0));
+        // The instance had made the withdrawal before it died.
+        bench.instance.refuse("WithdrawEvent", "DUPLICATE");
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(bench.wallet.work_due().await.unwrap(), 1);
+        assert_eq!(bench.balance("bhamchest").await, (40_000_509, 0));
     });
 }
 
