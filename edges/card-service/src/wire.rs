@@ -84,13 +84,14 @@ impl PaymentRequest {
         Sha256::digest(canonical).iter().map(|octet| format!("{octet:02x}")).collect()
     }
 
-    /// The base of the institution where the incoming payment is: its URL without tenant, collection and id.
+    /// The wallet address of the institution where the incoming payment is, which publishes the institution's key: the
+    /// URL of the payment without tenant, collection and id, with the well-known path of payment pointers.
     pub(crate) fn payee_institution(&self) -> Option<String> {
         let url: WebUrl = self.incoming_payment_url.parse().ok()?;
         let mut parts = url.as_str().rsplitn(4, '/');
         let (_id, collection) = (parts.next()?, parts.next()?);
         let (_tenant, base) = (parts.next()?, parts.next()?);
-        (collection == "incoming-payments" && base.contains("://")).then(|| base.to_owned())
+        (collection == "incoming-payments" && base.contains("://")).then(|| format!("{base}/.well-known/pay"))
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn the_shape_of_the_originals_point_of_sale_is_understood() {
         let request = PaymentRequest::parse(body().to_string().as_bytes()).unwrap();
-        assert_eq!(request.payee_institution().unwrap(), "https://happy-life-bank-backend");
+        assert_eq!(request.payee_institution().unwrap(), "https://happy-life-bank-backend/.well-known/pay");
         let usd = Amount { value: 1000, asset_code: "USD".to_owned(), asset_scale: 2 };
         assert!(request.amount.agrees_with(&usd));
         assert!(!request.amount.agrees_with(&Amount { value: 1001, ..usd.clone() }));
@@ -150,7 +151,7 @@ mod tests {
             body["incomingPaymentUrl"] = json!(url);
             PaymentRequest::parse(body.to_string().as_bytes()).unwrap().payee_institution()
         };
-        assert_eq!(base("https://a.example/op/t/incoming-payments/1").unwrap(), "https://a.example/op");
+        assert_eq!(base("https://a.example/op/t/incoming-payments/1").unwrap(), "https://a.example/op/.well-known/pay");
         assert_eq!(base("https://a.example/incoming-payments/1"), None);
         assert_eq!(base("https://a.example/t/quotes/1"), None);
     }
