@@ -5,6 +5,7 @@
 mod connect;
 mod contents;
 mod error;
+mod gather;
 mod locked;
 mod migrate;
 mod transaction;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
+pub use gather::Gather;
 pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
@@ -123,6 +125,17 @@ impl Database {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
         Ok(writer.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Runs one statement that is a transaction of its own and gives rows.
+    pub async fn query(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = sea_orm::Value>,
+    ) -> Result<Vec<sea_orm::QueryResult>, Error> {
+        let writer = &self.inner.writer;
+        let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+        Ok(writer.query_all_raw(statement).await?)
     }
 
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
