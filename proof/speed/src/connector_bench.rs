@@ -300,7 +300,8 @@ impl Requests for Packets {
     }
 
     fn next(&self) -> Vec<u8> {
-        let proof: [u8; 32] = SystemEntropy.bytes();
+        let mut proof = [0; 32];
+        SystemEntropy.fill(&mut proof);
         let mut data = [7; 200];
         data[..32].copy_from_slice(&proof);
         let prepare = Prepare {
