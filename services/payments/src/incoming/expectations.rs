@@ -7,9 +7,9 @@ use ledger::{CreateAccountResult, CreateTransferResult, Ledger, NewTransfer};
 use payments_model::accounting::TransferError;
 use payments_model::{Expectation, IncomingPayment, IncomingPaymentId};
 
-use crate::Unavailable;
 use crate::administration::accounts_stand;
 use crate::ledger_totals::amount_of;
+use crate::unavailable::Unavailable;
 
 /// An incoming payment as the ledger knows it, both accounts at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use outbound_http::{Outbound, OutboundConfig};
 use serde_json::{Value, json};
 use testkit::{TestDatabase, on_each_database};
 
-use crate::Payments;
-use crate::testing::Node;
+use crate::service::Payments;
+use crate::tests::testing::Node;
 
 /// What the server was asked for.
 #[derive(Default)]

@@ -13,13 +13,20 @@ use payments_model::{IncomingPaymentId, InitiatedBy, OutgoingPaymentId, QuoteId,
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
+use crate::incoming::create_incoming_payment::CreateIncomingPaymentError;
+use crate::incoming::create_incoming_payment::NewIncomingPayment;
+use crate::incoming::decide_incoming_payment::ChangeIncomingPaymentError;
+use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
+use crate::outgoing::create_outgoing_payment::CreateOutgoingPaymentError;
+use crate::outgoing::create_outgoing_payment::NewOutgoingPayment;
+use crate::outgoing::create_outgoing_payment::PaymentOf;
+use crate::outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
+use crate::outgoing::grant_spending::PaymentGrant;
+use crate::quotes::create_quote::CreateQuoteError;
+use crate::quotes::create_quote::NewQuote;
+use crate::service::Payments;
 use crate::settings::IncomingApproval;
-use crate::testing::{Node, OPERATOR, new_address, new_asset, usd};
-use crate::{
-    ChangeIncomingPaymentError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
-    CreateQuoteError, FundOutgoingPaymentError, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentGrant,
-    PaymentOf, Payments,
-};
+use crate::tests::testing::{Node, OPERATOR, new_address, new_asset, usd};
 
 const TENANT: TenantId = OPERATOR.tenant;
 
@@ -471,8 +478,8 @@ on_each_database! {
             parts.settings.at_once = at_once;
             Payments::new(parts).workers().len()
         };
-        assert_eq!(workers(crate::AtOnce::of_workers(1, 1, 1)), 4);
-        assert_eq!(workers(crate::AtOnce::of_workers(0, 2, 1)), 2);
-        assert_eq!(workers(crate::AtOnce::of_workers(0, 0, 0)), 0);
+        assert_eq!(workers(crate::settings::AtOnce::of_workers(1, 1, 1)), 4);
+        assert_eq!(workers(crate::settings::AtOnce::of_workers(0, 2, 1)), 2);
+        assert_eq!(workers(crate::settings::AtOnce::of_workers(0, 0, 0)), 0);
     }
 }

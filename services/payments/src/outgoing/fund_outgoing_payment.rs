@@ -18,10 +18,11 @@ use payments_store::Unit;
 use url::Url;
 use webhooks::Audience;
 
-use crate::grant_spending;
-use crate::outgoing_events::outgoing_event;
+use crate::outgoing::grant_spending;
+use crate::outgoing::outgoing_events::outgoing_event;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// What a sender may want the receiver to see has to fit a packet beside everything else in it.
 const LONGEST_DATA: usize = 30_000;

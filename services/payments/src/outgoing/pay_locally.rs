@@ -13,9 +13,11 @@ use payments_model::quote::{MethodAmounts, QuoteMethod};
 use payments_model::receiver::ReceiverLocation;
 use payments_model::{IncomingPayment, OutgoingPayment, Receiver};
 
-use crate::expectations::Ready;
+use crate::incoming::expectations;
+use crate::incoming::expectations::Ready;
 use crate::ledger_totals::amount_of;
-use crate::{Payments, Unavailable, expectations};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// Nobody waits for the reply to a packet: the note may take as long as it may ever take.
 const FAR_FUTURE: Timestamp = Timestamp::from_millis(i64::MAX);

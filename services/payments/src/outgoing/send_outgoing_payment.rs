@@ -16,12 +16,13 @@ use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use uuid::Uuid;
 use webhooks::Audience;
 
-use crate::grant_spending;
 use crate::ledger_totals::amount_of;
-use crate::outgoing_events::outgoing_event;
-use crate::pay_over_ilp::{Counted, Resumed};
-use crate::resolve_receiver::ResolveReceiverError;
-use crate::{Payments, Unavailable};
+use crate::outgoing::grant_spending;
+use crate::outgoing::outgoing_events::outgoing_event;
+use crate::outgoing::pay_over_ilp::{Counted, Resumed};
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// How an attempt ended.
 enum Attempt {

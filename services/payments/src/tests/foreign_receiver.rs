@@ -10,8 +10,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::held_grant_tests::payments;
-use crate::{CompleteReceiverError, ResolveReceiverError};
+use crate::receivers::manage_receiver::CompleteReceiverError;
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::tests::held_grant::payments;
 
 const ID: &str = "a1b2c3d4-0000-4000-8000-000000000001";
 

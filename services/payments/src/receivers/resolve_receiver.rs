@@ -11,8 +11,9 @@ use payments_model::{IncomingPayment, IncomingPaymentId, Receiver, TenantId};
 use stream::SharedSecret;
 use web_url::WebUrl;
 
-use crate::held_grants::HeldGrantError;
-use crate::{Payments, Unavailable};
+use crate::receivers::held_grants::HeldGrantError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// Why a receiver was not resolved.
 #[derive(Debug, thiserror::Error)]

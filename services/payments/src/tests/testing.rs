@@ -40,10 +40,16 @@ use webhooks::{Targets, Webhooks};
 use crate::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewPeer, NewWalletAddress, Thresholds,
 };
-use crate::{
-    LiveReceivers, NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentOf, Payments, PaymentsParts,
-    PaymentsSettings, ReceiverSettings, SentPayment,
-};
+use crate::incoming::create_incoming_payment::NewIncomingPayment;
+use crate::incoming::live_receivers::LiveReceivers;
+use crate::incoming::live_receivers::ReceiverSettings;
+use crate::list_payments::SentPayment;
+use crate::outgoing::create_outgoing_payment::NewOutgoingPayment;
+use crate::outgoing::create_outgoing_payment::PaymentOf;
+use crate::quotes::create_quote::NewQuote;
+use crate::service::Payments;
+use crate::service::PaymentsParts;
+use crate::settings::PaymentsSettings;
 
 pub(crate) const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
 
@@ -375,7 +381,7 @@ impl Node {
     }
 
     fn directory(&self, peers: &[Peer], address: &str) -> DirectorySnapshot {
-        let asset = Arc::new(crate::live_receivers::account_asset(&self.asset));
+        let asset = Arc::new(crate::incoming::live_receivers::account_asset(&self.asset));
         let peers = peers.iter().map(|peer| PeerRecord {
             id: peer.id,
             tenant: OPERATOR.tenant,

@@ -16,10 +16,11 @@ use rates::ConversionError;
 use stream::SharedSecret;
 use stream_pay::{Closer, Destination, NoQuote, PaymentError, Quote, QuoteTerms, Quoting, Target};
 
-use crate::create_quote::{MethodError, MethodQuote};
-use crate::live_receivers::account_asset;
+use crate::incoming::live_receivers::account_asset;
+use crate::quotes::create_quote::{MethodError, MethodQuote};
+use crate::service::Payments;
 use crate::stream_driver::drive;
-use crate::{Payments, Unavailable};
+use crate::unavailable::Unavailable;
 
 impl Payments {
     /// One movement in the ledger, at the rates of the sender's tenant.

@@ -13,12 +13,13 @@ use payments_model::webhook_event::EventType;
 use payments_model::{InitiatedBy, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId};
 use webhooks::Audience;
 
-use crate::create_quote::{CreateQuoteError, NewQuote};
-use crate::grant_spending::{PaymentGrant, ReserveError, reserve};
-use crate::outgoing_events::outgoing_event;
+use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
+use crate::outgoing::outgoing_events::outgoing_event;
 use crate::queues::FUNDING_QUEUE;
-use crate::resolve_receiver::ResolveReceiverError;
-use crate::{Payments, Unavailable};
+use crate::quotes::create_quote::{CreateQuoteError, NewQuote};
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// What an outgoing payment is created from.
 #[derive(Clone, Debug)]

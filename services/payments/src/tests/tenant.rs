@@ -15,8 +15,10 @@ use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
 use crate::administration::{Caller, Holder, NewAsset, NewPeer, NewWalletAddress, Thresholds};
-use crate::testing::{Node, OPERATOR};
-use crate::{CreateQuoteError, NewIncomingPayment, NewQuote};
+use crate::incoming::create_incoming_payment::NewIncomingPayment;
+use crate::quotes::create_quote::CreateQuoteError;
+use crate::quotes::create_quote::NewQuote;
+use crate::tests::testing::{Node, OPERATOR};
 
 const OTHER: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(2)), is_operator: false };
 const LIQUIDITY: u64 = 5_000;
@@ -103,7 +105,7 @@ impl Neighbours {
         PeerRecord {
             id: peer.id,
             tenant: peer.tenant_id,
-            asset: Arc::new(crate::live_receivers::account_asset(&peer.asset)),
+            asset: Arc::new(crate::incoming::live_receivers::account_asset(&peer.asset)),
             static_address: peer.static_ilp_address.parse().unwrap(),
             routes: Vec::new(),
             endpoint: "https://ilp.cloudnine.example".parse().unwrap(),

@@ -14,8 +14,8 @@ use payments_model::{WalletAddress, WalletAddressId, WebhookEventId};
 use serde_json::json;
 use webhooks::Audience;
 
-use crate::Payments;
 use crate::ledger_totals::amount_of;
+use crate::service::Payments;
 
 /// Where money is announced by its amount alone, a look is due so long after somebody began to pay.
 pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);

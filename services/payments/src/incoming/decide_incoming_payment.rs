@@ -5,9 +5,11 @@
 use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
 
+use crate::incoming::expectations;
 use crate::queues::EXPIRY_QUEUE;
+use crate::service::Payments;
 use crate::settings::IncomingApproval;
-use crate::{Payments, Unavailable, expectations};
+use crate::unavailable::Unavailable;
 
 /// The wake-up topic of decisions.
 const DECISIONS: &str = "incoming payment decisions";

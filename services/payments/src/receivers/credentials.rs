@@ -7,7 +7,8 @@ use payments_model::receiver::IlpMethod;
 use payments_model::{IncomingPayment, TenantId, WalletAddress};
 use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiptSetup};
 
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 impl Payments {
     /// The ways to pay `payment`; none if it takes no money or its tenant has no ILP address.

@@ -5,7 +5,7 @@ use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use testkit::{TestDatabase, on_each_database};
 
-use crate::testing::{Node, OPERATOR, Weather, usd};
+use crate::tests::testing::{Node, OPERATOR, Weather, usd};
 
 async fn two(database: TestDatabase, far_code: &str) -> (Node, Node) {
     let near = Node::open(database, "cloudnine", "USD").await;

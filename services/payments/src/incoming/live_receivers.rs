@@ -23,7 +23,8 @@ use webhooks::Webhooks;
 
 use crate::administration::accounts_stand;
 use crate::counts::IncomingCounts;
-use crate::{Unavailable, expectations};
+use crate::incoming::expectations;
+use crate::unavailable::Unavailable;
 
 /// How long a payment is believed to be as it was read.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);

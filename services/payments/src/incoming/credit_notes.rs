@@ -12,12 +12,13 @@ use connector::LocalAccountId;
 use jobs::NewJob;
 use payments_model::{IncomingPaymentId, WalletAddress, WalletAddressId};
 
-use crate::expectations::{self, InLedger};
-use crate::incoming_events::announce;
+use crate::incoming::expectations::{self, InLedger};
+use crate::incoming::incoming_events::announce;
+use crate::incoming::live_receivers::LiveReceivers;
+use crate::incoming::web_monetization;
 use crate::ledger_totals::amount_of;
-use crate::live_receivers::LiveReceivers;
 use crate::queues::{EXPIRY_QUEUE, WEB_MONETIZATION_QUEUE};
-use crate::{Unavailable, web_monetization};
+use crate::unavailable::Unavailable;
 
 /// How long the answer to a packet waits for its note at most, and less if the packet expires sooner.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -17,12 +17,14 @@ use stream::{Hashlock, Request, Sender, SharedSecret};
 use testkit::{TestDatabase, on_each_database};
 
 use crate::administration::{LiquidityError, PaymentToWithdraw, WalletAddressChange, WalletAddressStatus};
+use crate::incoming::create_incoming_payment::CreateIncomingPaymentError;
+use crate::incoming::create_incoming_payment::NewIncomingPayment;
+use crate::incoming::decide_incoming_payment::ChangeIncomingPaymentError;
+use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
+use crate::incoming::expectations;
+use crate::service::Payments;
 use crate::settings::IncomingApproval;
-use crate::testing::{Node, OPERATOR, Process, worker_of};
-use crate::{
-    ChangeIncomingPaymentError, CompleteIncomingPaymentError, CreateIncomingPaymentError, NewIncomingPayment, Payments,
-    expectations,
-};
+use crate::tests::testing::{Node, OPERATOR, Process, worker_of};
 
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -94,7 +96,7 @@ impl Streamer {
             frames: &[],
         };
         let prepare = sender.make(&request, &*node.parts.entropy).unwrap().prepare;
-        let asset = Arc::new(crate::live_receivers::account_asset(&node.asset));
+        let asset = Arc::new(crate::incoming::live_receivers::account_asset(&node.asset));
         let source = Source::Payment(PaymentSource { tenant: OPERATOR.tenant, payment: self.id, asset });
         let packet = PrepareBuf::parse(prepare).unwrap();
         let Outcome::Reply(reply) = connector.handle_prepare(source, packet, Attempt::First).await else {

@@ -8,8 +8,9 @@ use payments_model::fee::{Fee, FeeKind};
 use payments_model::quote::{FeeTerms, MethodAmounts, QuoteMethod, QuotePlan, QuoteRefused, QuoteRequest};
 use payments_model::{Quote, QuoteId, Receiver, TenantId, WalletAddress, WalletAddressId};
 
-use crate::resolve_receiver::ResolveReceiverError;
-use crate::{Payments, Unavailable};
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// What a quote is created from.
 #[derive(Clone, Debug)]

@@ -19,11 +19,12 @@ use stream::{SharedSecret, StreamPacket, Verdict};
 use stream_pay::{OutgoingPrepare, Payment, PaymentError, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
 
-use crate::live_receivers::account_asset;
-use crate::packet_log::Settled;
-use crate::quote_methods::ilp_destination;
+use crate::incoming::live_receivers::account_asset;
+use crate::outgoing::packet_log::Settled;
+use crate::quotes::quote_methods::ilp_destination;
+use crate::service::Payments;
 use crate::stream_driver::drive;
-use crate::{Payments, Unavailable};
+use crate::unavailable::Unavailable;
 
 /// Packets whose outcome became known, to be taken off the list with the attempt's last transaction.
 #[derive(Debug, Default)]

@@ -9,7 +9,8 @@ use open_payments_client::{ClientError, GrantError, IssuedToken};
 use payments_model::GrantId;
 use payments_store::HeldGrant;
 
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// A token is renewed that long before it runs out, so that it does not run out on its way.
 const RENEW_BEFORE: Duration = Duration::from_secs(10);

@@ -11,10 +11,11 @@ use payments_model::{InitiatedBy, Receiver, TenantId, WalletAddress};
 use payments_store::HeldGrant;
 use web_url::{WalletAddressUrl, WebUrl};
 
-use crate::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
-use crate::end_incoming_payment::CompleteIncomingPaymentError;
-use crate::resolve_receiver::ResolveReceiverError;
-use crate::{Payments, Unavailable};
+use crate::incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
+use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// What a receiver is created from.
 #[derive(Clone, Debug)]

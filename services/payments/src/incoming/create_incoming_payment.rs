@@ -10,9 +10,10 @@ use payments_model::quote::LARGEST_AMOUNT;
 use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddress, WalletAddressId};
 use webhooks::Audience;
 
-use crate::incoming_events::created_event;
+use crate::incoming::incoming_events::created_event;
 use crate::queues::EXPIRY_QUEUE;
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// What an incoming payment is created from.
 #[derive(Clone, Debug)]

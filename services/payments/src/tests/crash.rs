@@ -8,7 +8,7 @@ use payments_model::webhook_event::{EventType, Subject};
 use payments_store::PacketInFlight;
 use testkit::{TestDatabase, on_each_database};
 
-use crate::testing::{Node, Weather};
+use crate::tests::testing::{Node, Weather};
 
 /// Everything about a payment of `amount` is as if nothing had ever gone wrong.
 async fn all_is_well(

@@ -9,7 +9,8 @@ use payments_model::grant_limits::{Admission, GrantLimits, GrantRefused, Payment
 use payments_model::repeating_interval::period_containing;
 use payments_store::{Error, GrantSpending, GrantTotal, SpentAssets, Unit};
 
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// The grant an outgoing payment is made under.
 #[derive(Clone, Debug)]

@@ -10,10 +10,12 @@ use payments_model::incoming_payment::IncomingRefused;
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
 use payments_store::{Locked, Unit};
 
-use crate::incoming_events::announce;
+use crate::incoming::expectations;
+use crate::incoming::incoming_events::announce;
 use crate::ledger_totals::amount_of;
 use crate::queues::EXPIRY_QUEUE;
-use crate::{Payments, Unavailable, expectations};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// Why an incoming payment was not completed.
 #[derive(Debug, thiserror::Error)]
