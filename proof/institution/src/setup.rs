@@ -14,10 +14,19 @@ use url::Url;
 use uuid::Uuid;
 
 use super::outside::Nobody;
-use super::stored_ledger;
+use super::process::stored_ledger;
 
 /// The operator, unless a test wants another.
 pub const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
+
+/// Whose the ledger is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerOf {
+    /// The institution's: its processes share this one.
+    All,
+    /// The process's: each opens the stored ledger for itself, if the database is a server.
+    EachProcess,
+}
 
 /// Where the processes of an institution keep what they share for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +56,8 @@ pub struct Setup {
     pub cache: CacheIn,
     /// How it calls others.
     pub http: OutboundConfig,
-    pub(crate) ledger_is_stored: bool,
+    /// Whether another process uses this ledger or opens the stored one again.
+    pub ledger_of: LedgerOf,
 }
 
 impl Setup {
@@ -62,14 +72,14 @@ impl Setup {
             uplink: Arc::new(Nobody),
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
-            ledger_is_stored: false,
+            ledger_of: LedgerOf::All,
         }
     }
 
     /// The same with its money stored beside `database`.
     pub async fn with_stored_ledger(self, database: &TestDatabase) -> Self {
         let ledger = stored_ledger(database, self.clock.clone()).await;
-        Self { ledger, ledger_is_stored: true, ..self }
+        Self { ledger, ledger_of: LedgerOf::EachProcess, ..self }
     }
 
     pub(crate) fn base_url(&self) -> Url {

@@ -4,7 +4,7 @@ use gnap::{AccessType, Action};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, QuoteId};
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, Call, NOW, OTHER_TENANT, STRANGER, TENANT, World, signer};
+use crate::world::{ALICE, Call, NOW, OTHER_TENANT, STRANGER, TENANT, World, signer, url_of};
 
 const BOB: &str = "https://wallet.example/accounts/bob";
 
@@ -60,7 +60,7 @@ fn operations() -> Vec<Operation> {
         }),
         at(Quote, Action::Read, 200, One, |there| Call::get(format!("/{TENANT}/quotes/{}", there.quote))),
         at(OutgoingPayment, Action::Create, 201, Nothing, |there| {
-            let quote = there.world.url_of("quotes", there.quote);
+            let quote = url_of("quotes", there.quote);
             Call::post(format!("/{TENANT}/outgoing-payments"), &json!({"walletAddress": ALICE, "quoteId": quote}))
         }),
         at(OutgoingPayment, Action::Read, 200, One, |there| {

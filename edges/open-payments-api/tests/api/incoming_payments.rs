@@ -7,7 +7,7 @@ use payments_model::IncomingPaymentId;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{ALICE, Answer, Call, OTHER_TENANT, STRANGER, TENANT, World, refused};
+use crate::world::{ALICE, Answer, Call, OTHER_TENANT, STRANGER, TENANT, World, refused, url_of};
 
 fn create_in(tenant: &str) -> Call {
     let amount = json!({"value": "2500", "assetCode": "USD", "assetScale": 2});
@@ -27,9 +27,9 @@ fn read(id: IncomingPaymentId) -> Call {
     Call::get(format!("/{TENANT}/incoming-payments/{id}"))
 }
 
-fn shown(world: &World, id: impl std::fmt::Display, completed: bool, received: &str) -> Value {
+fn shown(id: impl std::fmt::Display, completed: bool, received: &str) -> Value {
     json!({
-        "id": world.url_of("incoming-payments", id),
+        "id": url_of("incoming-payments", id),
         "walletAddress": ALICE,
         "incomingAmount": {"value": "2500", "assetCode": "USD", "assetScale": 2},
         "receivedAmount": {"value": received, "assetCode": "USD", "assetScale": 2},
@@ -65,7 +65,7 @@ async fn a_created_payment_is_told_with_the_ways_to_pay_it() {
     let answer = world.ask(create_in(TENANT)).await;
     assert_eq!(answer.status.as_u16(), 201);
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
-    let mut expected = shown(&world, answer.id(), false, "0");
+    let mut expected = shown(answer.id(), false, "0");
     expected["metadata"] = json!({"invoice": "7"});
     assert_eq!(without_methods(&answer), expected);
     assert!(is_payable(&answer), "{}", answer.text);
@@ -128,7 +128,7 @@ async fn the_creator_sees_all_of_it_and_methods_only_while_it_can_be_paid() {
     let (world, id) = world_with(Action::Read).await;
     world.pay(id, 1234).await;
     let answer = world.ask(read(id)).await;
-    assert_eq!(without_methods(&answer), shown(&world, id, false, "1234"));
+    assert_eq!(without_methods(&answer), shown(id, false, "1234"));
     assert!(is_payable(&answer), "{}", answer.text);
 
     let (expired, completed) = (id, world.incoming(Some(&world.client)).await);
@@ -136,7 +136,7 @@ async fn the_creator_sees_all_of_it_and_methods_only_while_it_can_be_paid() {
     world.clock.advance(std::time::Duration::from_hours(1));
     world.expire_payments().await;
     for (id, is_completed, received) in [(completed, true, "2500"), (expired, false, "1234")] {
-        let mut expected = shown(&world, id, is_completed, received);
+        let mut expected = shown(id, is_completed, received);
         expected["methods"] = json!([]);
         assert_eq!(world.ask(read(id)).await.json(), expected);
     }
@@ -178,7 +178,7 @@ async fn a_payment_is_completed_once() {
     world.pay(id, 2000).await;
     let complete = |id| Call::post(format!("/{TENANT}/incoming-payments/{id}/complete"), &Value::Null);
     let answer = world.ask(complete(id)).await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, shown(&world, id, true, "2000")));
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, shown(id, true, "2000")));
     assert_eq!(world.ask(complete(id)).await.refusal(), refused(409, "wrong state"));
     let of_another = world.incoming(Some(STRANGER)).await;
     assert_eq!(world.ask(complete(of_another)).await.refusal(), refused(404, "unknown payment"));

@@ -6,7 +6,7 @@ use gnap::{AccessType, Action};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, QuoteId};
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, Answer, Call, STRANGER, TENANT, World, refused};
+use crate::world::{ALICE, Answer, Call, STRANGER, TENANT, World, refused, url_of};
 
 const INTERVAL: &str = "R/2026-01-01T00:00:00Z/P1M";
 
@@ -50,9 +50,9 @@ async fn stored(world: &World, created: &Answer) -> OutgoingPayment {
 async fn shown(world: &World, id: OutgoingPaymentId, sent: &str, failed: bool) -> Value {
     let payment = world.institution.payments.outgoing_payment(None, id).await.unwrap().unwrap().payment;
     json!({
-        "id": world.url_of("outgoing-payments", id),
+        "id": url_of("outgoing-payments", id),
         "walletAddress": ALICE,
-        "quoteId": world.url_of("quotes", id),
+        "quoteId": url_of("quotes", id),
         "receiver": payment.quote.receiver,
         "receiveAmount": eur("900"),
         "debitAmount": usd("1030"),
@@ -65,7 +65,7 @@ async fn shown(world: &World, id: OutgoingPaymentId, sent: &str, failed: bool) -
 #[tokio::test]
 async fn a_created_payment_tells_what_its_grant_had_spent() {
     let world = world().await;
-    let quoted = async || world.url_of("quotes", world.quote(None).await);
+    let quoted = async || url_of("quotes", world.quote(None).await);
     limit(&world, &json!({"debitAmount": usd("5000")}));
     let answer = world.ask(create(&quoted().await)).await;
     let mut expected = shown(&world, answer.id().parse().unwrap(), "0", false).await;
@@ -83,7 +83,7 @@ async fn limits_and_client_of_the_token_count_for_what_is_created_with_it() {
     let world = world().await;
     let quote: QuoteId = world.quote(None).await;
     let receiver = world.institution.payments.quote(world.alice.tenant_id, quote).await.unwrap().unwrap().receiver;
-    let quote_url = world.url_of("quotes", quote);
+    let quote_url = url_of("quotes", quote);
     for limits in [
         json!({"receiver": receiver, "interval": INTERVAL, "debitAmount": usd("500")}),
         json!({"receiver": receiver, "interval": INTERVAL, "receiveAmount": eur("899")}),
@@ -111,10 +111,10 @@ async fn limits_and_client_of_the_token_count_for_what_is_created_with_it() {
 #[tokio::test]
 async fn a_quote_that_is_used_unknown_or_no_quote_at_all_is_refused() {
     let world = world().await;
-    let quote = world.url_of("quotes", world.quote(None).await);
+    let quote = url_of("quotes", world.quote(None).await);
     assert_eq!(world.ask(create(&quote)).await.status.as_u16(), 201);
     assert_eq!(world.ask(create(&quote)).await.refusal(), refused(400, "invalid quote"));
-    let unknown = world.ask(create(&world.url_of("quotes", TENANT))).await;
+    let unknown = world.ask(create(&url_of("quotes", TENANT))).await;
     assert_eq!(unknown.refusal(), refused(404, "unknown quote"));
     let nameless = world.ask(create("https://wallet.example/")).await;
     assert_eq!(nameless.refusal(), refused(400, "Invalid quote id trying to create outgoing payment"));
@@ -154,7 +154,7 @@ async fn spent_amounts_are_null_until_something_is_recorded() {
     let ask = || Call::get("/any/outgoing-payment-grant");
     limit(&world, &json!({"debitAmount": usd("5000")}));
     assert_eq!(world.ask(ask()).await.json(), json!({"spentDebitAmount": null, "spentReceiveAmount": null}));
-    let quote = world.url_of("quotes", world.quote(None).await);
+    let quote = url_of("quotes", world.quote(None).await);
     assert_eq!(world.ask(create(&quote)).await.status.as_u16(), 201);
     let answer = world.ask(ask()).await;
     assert_eq!(answer.json(), json!({"spentDebitAmount": usd("1030"), "spentReceiveAmount": eur("900")}));

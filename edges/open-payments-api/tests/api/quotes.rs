@@ -5,7 +5,7 @@
 use gnap::{AccessType, Action};
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, Call, STRANGER, TENANT, World, refused};
+use crate::world::{ALICE, Call, STRANGER, TENANT, World, refused, url_of};
 
 async fn world() -> World {
     let world = World::new().await;
@@ -33,7 +33,7 @@ async fn a_quote_is_made_and_read_again_by_its_creator() {
     let made = world.ask(create(&receiver, usd("1030"))).await;
     let id = made.id();
     let shown = json!({
-        "id": world.url_of("quotes", &id),
+        "id": url_of("quotes", &id),
         "walletAddress": ALICE,
         "receiver": receiver,
         "receiveAmount": {"value": "900", "assetCode": "EUR", "assetScale": 2},
@@ -58,7 +58,7 @@ async fn what_cannot_be_quoted_is_refused_with_its_reason() {
     let receiver = world.receiver().await;
     let foreign = json!({"value": "1030", "assetCode": "EUR", "assetScale": 2});
     assert_eq!(world.ask(create(&receiver, foreign)).await.refusal(), refused(400, "invalid amount"));
-    let nobody = world.url_of("incoming-payments", TENANT);
+    let nobody = url_of("incoming-payments", TENANT);
     assert_eq!(world.ask(create(&nobody, usd("1030"))).await.refusal(), refused(400, "invalid receiver"));
     let answer = world.ask(create(&receiver, usd("30"))).await;
     assert_eq!(answer.refusal(), refused(400, "non-positive receive amount; send at least 0.32 USD"));

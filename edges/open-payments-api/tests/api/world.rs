@@ -245,7 +245,7 @@ impl World {
 
     /// Pays `amount` to an incoming payment of Alice's, from her own account.
     pub(crate) async fn pay(&self, id: IncomingPaymentId, amount: u64) {
-        let receiver = self.url_of("incoming-payments", id);
+        let receiver = url_of("incoming-payments", id);
         let quote = self.quote_to(receiver, QuoteRequest::ReceiveAmount(usd(amount)), None).await;
         let payment = self.outgoing_of(quote, None).await;
         self.send_payment(payment).await;
@@ -263,7 +263,7 @@ impl World {
             sender_wallet_address: None,
         };
         let created = self.institution.payments.create_incoming_payment(self.carol.tenant_id, new).await.unwrap();
-        self.url_of("incoming-payments", created.id)
+        url_of("incoming-payments", created.id)
     }
 
     /// A quote that `client` asked for: 10.30 dollars of Alice's, of which 9 euro reach Carol.
@@ -321,11 +321,6 @@ impl World {
         administration.update_wallet_address(operator, self.alice.id, change).await.unwrap();
     }
 
-    /// The public URL of a resource.
-    pub(crate) fn url_of(&self, collection: &str, id: impl std::fmt::Display) -> String {
-        format!("https://wallet.example/{TENANT}/{collection}/{id}")
-    }
-
     /// How often anybody was told that an address is not known.
     pub(crate) async fn told_of_unknown_addresses(&self) -> u64 {
         self.institution.count("webhook_events", "event_type = 'wallet_address.not_found'").await
@@ -368,6 +363,11 @@ impl World {
 
 pub(crate) fn usd(value: u64) -> AssetAmount {
     AssetAmount { value, asset: Asset::new("USD", 2).unwrap() }
+}
+
+/// The public URL of a resource.
+pub(crate) fn url_of(collection: &str, id: impl std::fmt::Display) -> String {
+    format!("https://wallet.example/{TENANT}/{collection}/{id}")
 }
 
 /// Alice and Carol.
