@@ -140,7 +140,8 @@ impl Work {
             initiated_at: request.presented_at(),
             data: json!({"signature": request.signature, "payload": request.payload}),
         };
-        let (url, key) = (&request.incoming_payment_url, request.request_id.to_string());
+        // Merchant and card holder may be of one institution, where the point of sale has a key of this name, too.
+        let (url, key) = (&request.incoming_payment_url, format!("card {}", request.request_id));
         match admin.pay_incoming_payment(address.id, url, None, Some(&card), &key).await {
             Ok(payment) => Ok(Next::Go(State::Paying { payment: payment.id })),
             Err(error) if error.is_temporary() && !is_hopeless(&error, attempt) => Err(error),

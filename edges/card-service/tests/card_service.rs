@@ -244,7 +244,7 @@ testkit::on_each_database! {
         let payments = bench.instance.calls_of("PayIncomingPayment");
         assert_eq!(payments.len(), 1);
         assert_eq!(payments[0]["incomingPayment"], body["incomingPaymentUrl"]);
-        assert_eq!(payments[0]["idempotencyKey"], REQUEST);
+        assert_eq!(payments[0]["idempotencyKey"], format!("card {REQUEST}"));
         assert_eq!(payments[0]["cardDetails"]["requestId"], REQUEST);
         assert_eq!(payments[0]["cardDetails"]["data"], json!({"signature": "signature", "payload": "payload"}));
         assert!(payments[0].get("debitAmount").is_none());
@@ -303,7 +303,8 @@ testkit::on_each_database! {
 
     async fn what_one_process_began_another_ends(database) {
         let bench = Bench::new(database, Links::Open).await;
-        let waiting = bench.pay(&bench.recorded(), HeaderMap::new());
+        let body = bench.recorded();
+        let waiting = bench.pay(&body, HeaderMap::new());
         tokio::pin!(waiting);
         let other = bench.another_process();
         bench.instance.set("SENDING", Value::Null);

@@ -149,7 +149,7 @@ impl Work {
 
     /// Creates the incoming payment, or finds the one that an earlier attempt created under the same key.
     async fn create(&self, kept: &Kept, card_service: &str, receiver: Uuid) -> Result<Next, NotYet> {
-        let (request, key) = (&kept.request, kept.id.to_string());
+        let (request, key) = (&kept.request, format!("tap {}", kept.id));
         let expires_at = kept.deadline + self.margin;
         let sender = &request.sender_wallet_address;
         let created = self.admin.create_card_incoming_payment(receiver, &request.amount, sender, expires_at, &key);
