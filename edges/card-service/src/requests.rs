@@ -137,11 +137,7 @@ impl CardService {
     }
 
     /// Writes a request down with the job that deals with it. A repetition changes nothing.
-    pub(crate) async fn receive(
-        &self,
-        request: &PaymentRequest,
-        asked: Option<Timestamp>,
-    ) -> Result<Received, Error> {
+    pub(crate) async fn receive(&self, request: &PaymentRequest, asked: Option<Timestamp>) -> Result<Received, Error> {
         let now = self.now();
         let usual = now + self.inner.settings.timeout;
         let deadline = asked.map_or(usual, |asked| asked.min(usual).max(now));

@@ -76,7 +76,8 @@ fn tenants(config: &config::CardService, ground: &Ground) -> Result<Tenants, Fai
     let mut tenants = Tenants::one(client(config.tenant_id, &config.tenant_secret));
     for tenant in &config.tenants {
         let prefix = tenant.wallet_address_prefix.as_str().parse();
-        let prefix = prefix.map_err(|error| Failure::start("the card service", format!("CARD_TENANTS_FILE: {error}")))?;
+        let prefix =
+            prefix.map_err(|error| Failure::start("the card service", format!("CARD_TENANTS_FILE: {error}")))?;
         tenants = tenants.with(prefix, client(tenant.tenant_id, &tenant.tenant_secret));
     }
     Ok(tenants)
@@ -104,8 +105,9 @@ fn settings(config: &config::CardService, ground: &Ground) -> Settings {
 
 /// How events are verified, from the section both services have.
 pub(crate) fn verification(events: &config::Events) -> EventVerification {
+    let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
     EventVerification {
-        secrets: events.secrets(),
+        secrets: secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect(),
         version: events.version,
         tolerance: events.tolerance,
         unsigned: match events.unsigned {
