@@ -75,8 +75,12 @@ impl World {
                 json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
                 "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}})
             }
-            "CreateIncomingPayment" => json!({"createIncomingPayment": {"payment": {"id": INCOMING,
-                "url": format!("https://happy-life-bank-backend/cf5f/incoming-payments/{INCOMING}")}}}),
+            "CreateIncomingPayment" => {
+                let before = u128::try_from(self.calls_of(operation).len()).unwrap();
+                let id = if before == 1 { INCOMING.to_owned() } else { Uuid::from_u128(before).to_string() };
+                let url = format!("https://happy-life-bank-backend/cf5f/incoming-payments/{id}");
+                json!({"createIncomingPayment": {"payment": {"id": id, "url": url}}})
+            }
             "IncomingPayment" => json!({"incomingPayment": {"id": INCOMING, "walletAddressId": Uuid::from_u128(1),
                 "state": state, "incomingAmount": usd(1000), "receivedAmount": usd(received)}}),
             "CompleteReceiver" => {
