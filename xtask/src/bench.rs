@@ -19,8 +19,14 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
     let command: &[&str] = match name {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
         "ledger" => &["run", "--release", "--package", "ledger-bench"],
+        "payments" => {
+            if !crate::command::run(&mut cargo(&["build", "--release", "--package", "rafiki"])).success {
+                return Ok(false);
+            }
+            &["run", "--release", "--package", "payments-bench"]
+        }
         "dev" => return crate::bench_dev::measure(),
-        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger and dev")),
+        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, payments and dev")),
     };
     Ok(run_named(command, rest))
 }
