@@ -21,7 +21,7 @@ pub use migrate::{Migrations, Step};
 pub use sea_orm;
 pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
-pub use wake::Subscription;
+pub use wake::{Mark, Subscription, Watch};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -136,6 +136,12 @@ impl Database {
     /// subscribers look for themselves now and then.
     pub fn subscribe(&self, topic: &str) -> Subscription {
         Wakeups::subscribe(&self.inner.wakeups, topic)
+    }
+
+    /// Tells whether copies of what belongs to `topic` are still up to date: no transaction has announced a change
+    /// ([`WriteTransaction::announce_on_commit`]), in this process or, on Postgres, in any other.
+    pub fn watch(&self, topic: &str) -> Watch {
+        Wakeups::watch(&self.inner.wakeups, topic)
     }
 
     /// Closes every connection. Later use fails.

@@ -10,6 +10,7 @@ use connector::{
     Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink,
     UplinkError,
 };
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use ledger::MemoryLedger;
 use open_payments_api::PaymentsBackend;
@@ -105,6 +106,7 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
     let addresses = WalletAddressLookup {
         look_again: Duration::from_secs(1),
         store: store.clone(),
+        directory: Directory::new(store.clone()),
         webhooks: webhooks.clone(),
         cache: cache.clone(),
         clock: clock.clone(),
