@@ -51,6 +51,12 @@ pub enum Error {
         /// The row's key.
         row: String,
     },
+    /// A row is no longer as it was read, so nothing of what was to follow from it was written.
+    #[error("{what} was changed by somebody else meanwhile; read it again and repeat what is left to do")]
+    Outdated {
+        /// What the row is about.
+        what: String,
+    },
     /// A value does not fit its column.
     #[error("{what} does not fit the database")]
     OutOfRange {
@@ -73,6 +79,11 @@ impl Error {
         matches!(self, Self::UniqueViolation { .. })
     }
 
+    /// Whether a row was not as it was expected to be.
+    pub fn is_outdated(&self) -> bool {
+        matches!(self, Self::Outdated { .. })
+    }
+
     /// Whether the same transaction may succeed when repeated.
     pub fn is_retriable(&self) -> bool {
         matches!(self, Self::Retriable(_) | Self::Unavailable(_))
@@ -81,6 +92,11 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if let DbErr::Custom(words) = &error
+            && let Some(what) = words.strip_prefix(OUTDATED)
+        {
+            return Self::Outdated { what: what.to_owned() };
+        }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(detail)) => return Self::UniqueViolation { detail },
             Some(SqlErr::ForeignKeyConstraintViolation(detail)) => return Self::ForeignKeyViolation { detail },
@@ -92,6 +108,14 @@ impl From<DbErr> for Error {
             Kind::Fault => Self::Other(error),
         }
     }
+}
+
+/// What marks an error of a connection as [`Error::Outdated`].
+const OUTDATED: &str = "outdated: ";
+
+/// [`Error::Outdated`] as a connection tells it.
+pub(crate) fn outdated(what: &str) -> DbErr {
+    DbErr::Custom(format!("{OUTDATED}{what}"))
 }
 
 enum Kind {

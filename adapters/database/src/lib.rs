@@ -2,6 +2,7 @@
 //!
 //! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
 
+mod changes;
 mod connect;
 mod contents;
 mod error;
@@ -23,9 +24,7 @@ pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use wake::Wakeups;
 
 /// Which SQL is spoken.
@@ -106,16 +105,12 @@ impl Database {
 
     /// Begins a transaction that may write; dropped without [`WriteTransaction::commit`] it is rolled back.
     ///
-    /// On SQLite it holds the one write connection (`BEGIN IMMEDIATE`), so it never fails half-way for want of
-    /// the lock. On Postgres it is read-committed: rows that decide something are locked when they are read.
+    /// On SQLite it holds the one write connection (`BEGIN IMMEDIATE`) from its first statement that is answered, so it
+    /// never fails half-way for want of the lock. On Postgres it is read-committed: rows that decide something are locked
+    /// when they are read.
+    #[expect(clippy::unused_async, reason = "when the database is asked is no concern of those who begin")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: (self.inner.dialect == Dialect::Sqlite)
-                .then_some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self.inner.writer.begin_with_options(options).await?;
-        Ok(WriteTransaction::new(transaction, self.inner.dialect, Arc::clone(&self.inner.wakeups)))
+        Ok(WriteTransaction::new(self.inner.writer.clone(), self.inner.dialect, Arc::clone(&self.inner.wakeups)))
     }
 
     /// Runs one statement that is a transaction of its own. How many rows it changed.

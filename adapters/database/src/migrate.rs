@@ -41,7 +41,7 @@ impl Database {
         }
         let pending = migrations.pending(&transaction).await?;
         if !pending.is_empty() {
-            migrations.up(transaction.inner(), None).await?;
+            migrations.up(transaction.begun().await?, None).await?;
         }
         transaction.commit().await?;
         Ok(pending)

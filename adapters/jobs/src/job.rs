@@ -51,17 +51,16 @@ impl Job {
         serde_json::from_str(&self.payload)
     }
 
-    /// Ends the job in the handler's own transaction, together with what it did.
-    pub async fn complete(&self, transaction: &WriteTransaction) -> Result<(), LeaseError> {
+    /// Ends the job in the handler's own transaction, together with what it did. If the lease was lost, the commit fails
+    /// with [`Error::Outdated`].
+    ///
+    /// A job that was asked for once more runs again; the worker, who looks for jobs after each, finds it.
+    pub fn complete(&self, transaction: &WriteTransaction) {
         let ended = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
-        if self.execute(transaction, ended, []).await? {
-            return Ok(());
-        }
         let again = "UPDATE jobs SET due_at = again_at, again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
-            WHERE queue = $1 AND key = $2 AND lease = $3";
-        self.must(self.execute(transaction, again, []).await?)?;
-        transaction.wake_on_commit(&topic(&self.queue));
-        Ok(())
+            WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NOT NULL";
+        let statements = [ended, again].map(|sql| self.statement(transaction, sql, []));
+        transaction.later_one("the lease of a job", statements);
     }
 
     /// Lets the job run again at `at`, as a fresh job, in the handler's own transaction.
@@ -101,12 +100,13 @@ impl Job {
         sql: &str,
         more: [Value; N],
     ) -> Result<bool, Error> {
-        let own = [self.queue.as_str().into(), self.key.as_str().into(), self.lease.into()];
-        let statement = Statement::from_sql_and_values(
-            transaction.get_database_backend(),
-            sql,
-            own.into_iter().chain(more).collect::<Vec<Value>>(),
-        );
+        let statement = self.statement(transaction, sql, more);
         Ok(transaction.execute_raw(statement).await.map_err(Error::from)?.rows_affected() > 0)
+    }
+
+    fn statement<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) -> Statement {
+        let own = [self.queue.as_str().into(), self.key.as_str().into(), self.lease.into()];
+        let values: Vec<Value> = own.into_iter().chain(more).collect();
+        Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)
     }
 }

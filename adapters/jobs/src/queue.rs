@@ -45,7 +45,7 @@ impl<'a, P> NewJob<'a, P> {
 ///
 /// A waiting job of the same key is brought forward if this one is due earlier, and gets this payload. A job of
 /// the same key that is running right now will run once more: nothing that is enqueued goes unseen.
-pub async fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
+pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
     let payload = serde_json::to_string(&job.payload).map_err(|_| Error::OutOfRange { what: "a job's payload" })?;
     let sql = "INSERT INTO jobs (queue, key, lane, payload, due_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (queue, key) DO UPDATE SET
@@ -56,19 +56,18 @@ pub async fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'
                 WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
     let values = [job.queue.into(), job.key.into(), job.lane.into(), payload.into(), job.run_at.as_millis().into()];
     let backend = transaction.get_database_backend();
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    transaction.later(Statement::from_sql_and_values(backend, sql, values));
     transaction.wake_on_commit(&topic(job.queue));
     Ok(())
 }
 
 /// Takes a job out of its queue in the caller's transaction: what it waited for will not come. One that is running
 /// right now finds its lease lost, so what it does in a transaction of its own does not happen.
-pub async fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) -> Result<(), Error> {
+pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     let sql = "DELETE FROM jobs WHERE queue = $1 AND key = $2";
     let backend = transaction.get_database_backend();
     let values = [queue.into(), key.to_string().into()];
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
+    transaction.later(Statement::from_sql_and_values(backend, sql, values));
 }
 
 /// When a job that waits will run; `None` if there is none, or it is running right now.

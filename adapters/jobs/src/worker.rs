@@ -257,7 +257,7 @@ impl Worker {
         let transaction = self.database.begin().await?;
         match result {
             Ok(Done::RunAgain(at)) => job.run_again(&transaction, at).await?,
-            Ok(_) => job.complete(&transaction).await?,
+            Ok(_) => job.complete(&transaction),
             Err(failure) => {
                 tracing::warn!(error = &*failure as &dyn std::error::Error, "failed; it will be tried again");
                 let at = self.clock.now() + self.settings.backoff.after(job.attempt);

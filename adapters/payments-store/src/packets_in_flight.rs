@@ -53,20 +53,18 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
 impl Scope<'_, WriteTransaction> {
     /// Stores packets before they leave.
-    pub async fn insert_packets_in_flight(&self, packets: &[PacketInFlight]) -> Result<(), Error> {
+    pub fn insert_packets_in_flight(&self, packets: &[PacketInFlight]) -> Result<(), Error> {
         if packets.is_empty() {
             return Ok(());
         }
         let rows = packets.iter().map(active).collect::<Result<Vec<_>, _>>()?;
-        Entity::insert_many(rows).exec_without_returning(self.connection).await?;
+        self.later(&Entity::insert_many(rows));
         Ok(())
     }
 
     /// Removes what is left of a payment that has ended: packets whose commit was not answered, so that they never left.
-    pub async fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) -> Result<(), Error> {
-        let rows = Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid()));
-        rows.exec(self.connection).await?;
-        Ok(())
+    pub fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) {
+        self.later(&Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid())));
     }
 
     /// Removes settled packets of one attempt and adds what they moved to the payment's progress.

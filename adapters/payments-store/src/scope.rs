@@ -5,7 +5,7 @@
 use database::{Error, WriteTransaction};
 use payments_model::TenantId;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, ConnectionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryTrait};
 
 /// The topic of tenants, their settings, assets, fees and peers: who keeps copies of them watches it.
 pub(crate) const DIRECTORY: &str = "directory";
@@ -54,6 +54,16 @@ impl<'c, C: ConnectionTrait> Scope<'c, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
+    /// Makes a change with the unit's next statement or its commit; see [`WriteTransaction::later`].
+    pub(crate) fn later(&self, change: &impl QueryTrait) {
+        self.connection.later(change.build(self.connection.get_database_backend()));
+    }
+
+    /// The same for a change of exactly one row, without which nothing of the unit happens.
+    pub(crate) fn later_one(&self, what: &'static str, change: &impl QueryTrait) {
+        self.connection.later_one(what, [change.build(self.connection.get_database_backend())]);
+    }
+
     /// Those who keep copies of the directory learn of the change with its commit.
     pub(crate) fn directory_changed(&self) {
         self.connection.announce_on_commit(DIRECTORY);

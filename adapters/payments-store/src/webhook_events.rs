@@ -164,7 +164,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
 impl Scope<'_, WriteTransaction> {
     /// Records an event.
-    pub async fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
+    pub fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
         self.must_reach(event.tenant_id)?;
         let mut row = ActiveModel {
             id: Set(event.id.as_uuid()),
@@ -187,12 +187,12 @@ impl Scope<'_, WriteTransaction> {
             row.withdrawal_asset_id = Set(Some(withdrawal.asset_id.as_uuid()));
             row.withdrawal_amount = Set(Some(stored_amount("the withdrawal", withdrawal.amount)?));
         }
-        Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.later(&Entity::insert(row));
         Ok(())
     }
 
     /// Records that an event is to be delivered.
-    pub async fn insert_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
+    pub fn insert_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
         let (recipient, tenant) = match delivery.recipient {
             Recipient::Tenant(tenant) => (TENANT, Some(tenant.as_uuid())),
             Recipient::CardService => (CARD_SERVICE, None),
@@ -209,7 +209,7 @@ impl Scope<'_, WriteTransaction> {
             created_at: Set(now.as_millis()),
             updated_at: Set(now.as_millis()),
         };
-        delivery_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.later(&delivery_row::Entity::insert(row));
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl Inbox {
         let transaction = self.effects.store.database().begin().await?;
         if store::receive_event(&transaction, &row, now).await? {
             let job = NewJob::new(QUEUE, row.id, now).in_lane(subject(&event.body["data"]));
-            jobs::enqueue(&transaction, job).await?;
+            jobs::enqueue(&transaction, job)?;
         }
         transaction.commit().await
     }

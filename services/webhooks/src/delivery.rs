@@ -180,7 +180,7 @@ impl Deliverer {
             let wait = self.spread(BACKOFF.after(delivery.attempts));
             job.retry(unit.transaction(), now + wait, &reason).await?;
         } else {
-            job.complete(unit.transaction()).await?;
+            job.complete(unit.transaction());
         }
         unit.commit().await?;
         self.counts.count(delivery.state);

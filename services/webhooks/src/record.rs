@@ -34,9 +34,9 @@ impl Webhooks {
     }
 
     /// Writes the event and one delivery for each recipient; with the unit's commit they are on their way.
-    pub async fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
+    pub fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
         let scope = unit.every_tenant();
-        scope.insert_webhook_event(event).await?;
+        scope.insert_webhook_event(event)?;
         for recipient in audience.recipients(self.operator_copy) {
             if !self.is_reachable(recipient) {
                 tracing::warn!(event.id = %event.id, ?recipient, "the service has no URL; it is not told");
@@ -50,9 +50,9 @@ impl Webhooks {
                 status_code: None,
                 state: DeliveryState::Pending,
             };
-            scope.insert_webhook_delivery(&delivery, event.created_at).await?;
+            scope.insert_webhook_delivery(&delivery, event.created_at)?;
             let job = NewJob::new(QUEUE, delivery.id, event.created_at).in_lane(lane(recipient));
-            jobs::enqueue(unit.transaction(), job).await?;
+            jobs::enqueue(unit.transaction(), job)?;
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Webhooks {
         if unit.every_tenant().webhook_event(event.id).await?.is_some() {
             return Ok(false);
         }
-        self.record(unit, event, audience).await?;
+        self.record(unit, event, audience)?;
         Ok(true)
     }
 

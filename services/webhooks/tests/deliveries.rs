@@ -96,7 +96,7 @@ impl Scene {
             created_at: now(&self.clock),
         };
         let unit = self.store.begin().await.unwrap();
-        self.webhooks.record(&unit, &event, audience).await.unwrap();
+        self.webhooks.record(&unit, &event, audience).unwrap();
         unit.commit().await.unwrap();
     }
 
@@ -169,7 +169,7 @@ on_each_database! {
             withdrawal: None,
             created_at: now(&scene.clock),
         };
-        scene.webhooks.record(&unit, &event, &Audience::tenant(OPERATOR)).await.unwrap();
+        scene.webhooks.record(&unit, &event, &Audience::tenant(OPERATOR)).unwrap();
         drop(unit);
         assert_eq!(scene.worker.run_due().await.unwrap(), 0);
         assert_eq!(scene.heard(), 0);

@@ -221,9 +221,9 @@ on_each_database! {
         let (expected, sent) = (incoming(&asset), outgoing(&asset));
         let unit = store.begin().await.unwrap();
         let scope = unit.tenant(OPERATOR);
-        scope.insert_incoming_payment(&expected).await.unwrap();
-        scope.insert_quote(&sent.quote).await.unwrap();
-        scope.insert_outgoing_payment(&sent).await.unwrap();
+        scope.insert_incoming_payment(&expected).unwrap();
+        scope.insert_quote(&sent.quote).unwrap();
+        scope.insert_outgoing_payment(&sent).unwrap();
         unit.commit().await.unwrap();
         for round in 0..ROUNDS {
             let note = serde_json::Map::from_iter([("round".to_owned(), round.into())]);

@@ -115,6 +115,7 @@ pub(crate) async fn real_backend(database: &TestDatabase, clock: Arc<dyn Clock>)
         patience: Duration::ZERO,
     };
     let payments = Payments::new(PaymentsParts {
+        directory: Directory::new(store.clone()),
         store,
         ledger,
         connector,

@@ -14,6 +14,7 @@ use admin_graphql::{AdminApiParts, AdminApiSettings};
 use clock::Entropy;
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use directory::Directory;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
@@ -162,6 +163,7 @@ pub(crate) async fn start(
     let payments = metrics.gather(|| {
         Payments::new(PaymentsParts {
             store: store.clone(),
+            directory: directory.clone(),
             ledger: ledger.clone(),
             connector: connector.clone(),
             receivers: receivers.clone(),
