@@ -51,6 +51,12 @@ pub enum Error {
         /// The row's key.
         row: String,
     },
+    /// Somebody else has changed meanwhile what this transaction goes out from: nothing of it happens.
+    #[error("somebody else was faster: {what}")]
+    Overtaken {
+        /// What has changed.
+        what: String,
+    },
     /// A value does not fit its column.
     #[error("{what} does not fit the database")]
     OutOfRange {
@@ -66,6 +72,14 @@ impl Error {
     /// A stored row that says something that cannot be.
     pub fn inconsistent(table: &'static str, column: &'static str, row: impl ToString) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
+    }
+
+    /// For signatures of the library, which know nothing else.
+    pub(crate) fn into_db_err(self) -> DbErr {
+        match self {
+            Self::Retriable(error) | Self::Unavailable(error) | Self::Other(error) => error,
+            other => DbErr::Custom(other.to_string()),
+        }
     }
 
     /// Whether a row with the same unique values was in the way.
