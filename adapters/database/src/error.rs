@@ -51,10 +51,10 @@ pub enum Error {
         /// The row's key.
         row: String,
     },
-    /// A row is no longer as it was read, so nothing of what was to follow from it was written.
-    #[error("{what} was changed by somebody else meanwhile; read it again and repeat what is left to do")]
-    Outdated {
-        /// What the row is about.
+    /// Somebody else has changed meanwhile what this transaction goes out from: nothing of it happens.
+    #[error("somebody else was faster: {what}")]
+    Overtaken {
+        /// What has changed.
         what: String,
     },
     /// A value does not fit its column.
@@ -74,14 +74,22 @@ impl Error {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
 
+    /// For signatures of the library, which know nothing else.
+    pub(crate) fn into_db_err(self) -> DbErr {
+        match self {
+            Self::Retriable(error) | Self::Unavailable(error) | Self::Other(error) => error,
+            other => DbErr::Custom(other.to_string()),
+        }
+    }
+
     /// Whether a row with the same unique values was in the way.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::UniqueViolation { .. })
     }
 
-    /// Whether a row was not as it was expected to be.
-    pub fn is_outdated(&self) -> bool {
-        matches!(self, Self::Outdated { .. })
+    /// Whether something was not any more as the transaction went out from.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
     }
 
     /// Whether the same transaction may succeed when repeated.
@@ -92,11 +100,6 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if let DbErr::Custom(words) = &error
-            && let Some(what) = words.strip_prefix(OUTDATED)
-        {
-            return Self::Outdated { what: what.to_owned() };
-        }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(detail)) => return Self::UniqueViolation { detail },
             Some(SqlErr::ForeignKeyConstraintViolation(detail)) => return Self::ForeignKeyViolation { detail },
@@ -108,14 +111,6 @@ impl From<DbErr> for Error {
             Kind::Fault => Self::Other(error),
         }
     }
-}
-
-/// What marks an error of a connection as [`Error::Outdated`].
-const OUTDATED: &str = "outdated: ";
-
-/// [`Error::Outdated`] as a connection tells it.
-pub(crate) fn outdated(what: &str) -> DbErr {
-    DbErr::Custom(format!("{OUTDATED}{what}"))
 }
 
 enum Kind {

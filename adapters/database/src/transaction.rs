@@ -1,70 +1,85 @@
 //! A transaction that may write, and what happens when it has been committed.
 //!
-//! It begins at the database with the first statement that has to be answered. Changes that wait for nothing cross
-//! together ([`WriteTransaction::later`]).
+//! Not how it crosses to the database: that is `sqlite_unit` and `postgres_unit`.
 
 use std::collections::BTreeSet;
-use std::mem;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-};
-use tokio::sync::OnceCell;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use crate::changes::{Change, Changes};
+use crate::postgres_unit::PostgresUnit;
+use crate::sqlite_unit::SqliteUnit;
 use crate::wake::{CHANNEL, Wakeups};
-use crate::{Dialect, Error};
+use crate::write::Write;
+use crate::{Dialect, Error, Inner};
 
 /// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
-#[derive(Debug)]
+///
+/// Whose result matters is sent at once, through [`ConnectionTrait`]. Other writes are better given to
+/// [`WriteTransaction::write`]: they cross to the database together, with the commit if nothing is read after them.
 pub struct WriteTransaction {
-    writer: DatabaseConnection,
-    begun: OnceCell<DatabaseTransaction>,
-    dialect: Dialect,
-    wakeups: Arc<Wakeups>,
-    waiting: Mutex<Changes>,
-    topics: Mutex<BTreeSet<String>>,
-    announced: Mutex<BTreeSet<&'static str>>,
+    unit: UnitOf,
+    database: Arc<Inner>,
+    plans: Mutex<Plans>,
+}
+
+#[derive(Debug)]
+enum UnitOf {
+    Sqlite(SqliteUnit),
+    Postgres(PostgresUnit),
+}
+
+/// What is still to be done.
+#[derive(Default)]
+struct Plans {
+    writes: Vec<Write>,
+    topics: BTreeSet<String>,
+    topics_elsewhere: BTreeSet<String>,
+    announced: BTreeSet<&'static str>,
+    afterwards: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl WriteTransaction {
-    pub(crate) fn new(writer: DatabaseConnection, dialect: Dialect, wakeups: Arc<Wakeups>) -> Self {
-        Self {
-            writer,
-            begun: OnceCell::new(),
-            dialect,
-            wakeups,
-            waiting: Mutex::default(),
-            topics: Mutex::default(),
-            announced: Mutex::default(),
-        }
+    pub(crate) fn new(database: Arc<Inner>) -> Self {
+        let unit = match &database.line {
+            Some(line) => UnitOf::Sqlite(SqliteUnit::new(Arc::clone(line))),
+            None => UnitOf::Postgres(PostgresUnit::new(database.writer.clone())),
+        };
+        Self { unit, database, plans: Mutex::default() }
     }
 
     /// Which SQL is spoken.
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.database.dialect
     }
 
-    /// Makes a change with the transaction's next statement, at the latest with its commit.
+    /// Does a write with others: before anything is read through this transaction, and with its commit at the latest.
     ///
-    /// All changes that wait cross to the database together; on Postgres they are one statement. So no two of them may
-    /// change the same row. What they violate is told by the statement or commit that takes them along.
-    pub fn later(&self, statement: Statement) {
-        lock(&self.waiting).push(Change { statement, group: None });
+    /// What is wrong with it is told by then.
+    pub fn write(&self, write: Write) {
+        self.plans().writes.push(write);
     }
 
-    /// As [`WriteTransaction::later`], for changes that concern exactly one row together. If it is not as they expect,
-    /// nothing of the transaction happens: [`Error::Outdated`], with `what` was to be changed.
-    pub fn later_one(&self, what: &'static str, statements: impl IntoIterator<Item = Statement>) {
-        lock(&self.waiting).push_group(what, statements);
+    /// Runs `then` once the transaction is committed; drops it if it never is.
+    pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
+        self.plans().afterwards.push(Box::new(then));
+    }
+
+    /// What the crates above keep once per open database; see [`crate::Database::shared`].
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.database.shared.get()
     }
 
     /// Wakes the subscribers of `topic` once the transaction is committed, and not if it never is.
     pub fn wake_on_commit(&self, topic: &str) {
-        lock(&self.topics).insert(topic.to_owned());
+        self.plans().topics.insert(topic.to_owned());
+    }
+
+    /// Wakes the subscribers of `topic` in other processes once the transaction is committed.
+    pub fn wake_elsewhere_on_commit(&self, topic: &str) {
+        self.plans().topics_elsewhere.insert(topic.to_owned());
     }
 
     /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
@@ -72,92 +87,114 @@ impl WriteTransaction {
     /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
     /// the server. For what changes seldom.
     pub fn announce_on_commit(&self, topic: &'static str) {
-        lock(&self.announced).insert(topic);
+        self.plans().announced.insert(topic);
+    }
+
+    /// The rows of several questions, asked at once where the database allows it.
+    pub async fn query_together(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, Error> {
+        self.send_writes().await?;
+        Ok(match &self.unit {
+            UnitOf::Sqlite(unit) => unit.query(statements).await?,
+            UnitOf::Postgres(unit) => unit.query(statements).await?,
+        })
     }
 
     /// Makes the changes durable and visible, then wakes who waits for them.
-    pub async fn commit(mut self) -> Result<(), Error> {
-        let topics = mem::take(&mut *lock(&self.topics));
-        let announced = mem::take(&mut *lock(&self.announced));
-        for payload in announced.iter().filter_map(|topic| self.wakeups.notification(topic)) {
+    pub async fn commit(self) -> Result<(), Error> {
+        let announced = std::mem::take(&mut self.plans().announced);
+        for payload in announced.iter().filter_map(|topic| self.database.wakeups.notification(topic)) {
             let sql = "SELECT pg_notify($1, $2)";
             let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
-            self.begun().await?.execute_raw(notify).await?;
+            self.execute_raw(notify).await?;
         }
-        let waiting = mem::take(&mut *lock(&self.waiting));
-        match self.begun.take() {
-            // What is one statement is a transaction by itself.
-            None if self.dialect == Dialect::Postgres && waiting.fit_one_statement() => {
-                waiting.make(&self.writer, self.dialect).await?;
-            }
-            None if waiting.is_empty() => {}
-            begun => {
-                let begun = match begun {
-                    Some(begun) => begun,
-                    None => begin(&self.writer, self.dialect).await?,
-                };
-                waiting.make(&begun, self.dialect).await?;
-                begun.commit().await?;
-            }
+        let Self { unit, database, plans } = self;
+        let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match unit {
+            UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
+            UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
         }
         for topic in announced {
-            self.wakeups.wake_here(topic);
+            database.wakeups.wake_here(topic);
         }
-        for topic in topics {
-            self.wakeups.wake(topic);
+        for then in plans.afterwards {
+            then();
         }
+        wake(&database.wakeups, plans.topics, plans.topics_elsewhere);
         Ok(())
     }
 
     /// Undoes everything now. Dropping the transaction does the same a little later.
-    pub async fn rollback(mut self) -> Result<(), Error> {
-        match self.begun.take() {
-            Some(begun) => Ok(begun.rollback().await?),
-            None => Ok(()),
+    pub async fn rollback(self) -> Result<(), Error> {
+        match self.unit {
+            UnitOf::Sqlite(unit) => unit.rollback().await,
+            UnitOf::Postgres(unit) => unit.rollback().await?,
+        }
+        Ok(())
+    }
+
+    async fn send_writes(&self) -> Result<(), Error> {
+        let writes = std::mem::take(&mut self.plans().writes);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.write(writes).await,
+            UnitOf::Postgres(unit) => unit.write(writes).await,
         }
     }
 
-    /// The transaction at the database, with the changes made that waited.
-    pub(crate) async fn begun(&self) -> Result<&DatabaseTransaction, DbErr> {
-        let begun = self.begun.get_or_try_init(|| begin(&self.writer, self.dialect)).await?;
-        let waiting = mem::take(&mut *lock(&self.waiting));
-        waiting.make(begun, self.dialect).await?;
-        Ok(begun)
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// On SQLite it takes the lock at once, so it never fails half-way for want of it.
-async fn begin(writer: &DatabaseConnection, dialect: Dialect) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: (dialect == Dialect::Sqlite).then_some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    writer.begin_with_options(options).await
+fn wake(wakeups: &Wakeups, topics: BTreeSet<String>, elsewhere: BTreeSet<String>) {
+    for topic in elsewhere.difference(&topics) {
+        wakeups.wake_elsewhere(topic.clone());
+    }
+    for topic in topics {
+        wakeups.wake(topic);
+    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl fmt::Debug for WriteTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").field("unit", &self.unit).finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
 impl ConnectionTrait for WriteTransaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        match self.unit {
+            UnitOf::Sqlite(_) => DbBackend::Sqlite,
+            UnitOf::Postgres(_) => DbBackend::Postgres,
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.begun().await?.execute_raw(statement).await
+        self.send_writes().await.map_err(Error::into_db_err)?;
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.execute(statement).await,
+            UnitOf::Postgres(unit) => unit.begun().await?.execute_raw(statement).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.begun().await?.execute_unprepared(sql).await
+        self.send_writes().await.map_err(Error::into_db_err)?;
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.execute(Statement::from_string(DbBackend::Sqlite, sql)).await,
+            UnitOf::Postgres(unit) => unit.begun().await?.execute_unprepared(sql).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.begun().await?.query_one_raw(statement).await
+        let mut rows = self.query_all_raw(statement).await?;
+        Ok(if rows.is_empty() { None } else { Some(rows.swap_remove(0)) })
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.begun().await?.query_all_raw(statement).await
+        let answers = self.query_together(vec![statement]).await.map_err(Error::into_db_err)?;
+        Ok(answers.into_iter().next().unwrap_or_default())
     }
 }

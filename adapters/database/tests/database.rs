@@ -1,7 +1,7 @@
 //! The promises of a database, on both dialects.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
-use database::sea_orm::{ConnectionTrait, Statement, TryGetable, Value};
+use database::sea_orm::{ConnectionTrait, Statement, TryGetable};
 use database::{Database, Error, Migrations, Options, Step};
 use testkit::on_each_database;
 
@@ -206,63 +206,4 @@ fn no_mark_outlives_the_connection_over_which_changes_are_heard() {
         testkit::eventually("changes are heard again", async || watch.mark().is_some()).await;
         assert_ne!(watch.mark(), mark);
     });
-}
-
-on_each_database! {
-    async fn changes_that_wait_happen_with_the_commit_all_or_none(database) {
-        let transaction = database.begin().await.unwrap();
-        transaction.execute_unprepared("CREATE TABLE things (id bigint PRIMARY KEY, size bigint)").await.unwrap();
-        transaction.commit().await.unwrap();
-        let statement = |sql: &str, values: Vec<Value>| {
-            let backend = database.reader().get_database_backend();
-            Statement::from_sql_and_values(backend, sql, values)
-        };
-        let insert = |id: i64| statement("INSERT INTO things (id, size) VALUES ($1, $2)", vec![id.into(), 7i64.into()]);
-        let resize = |from: i64| {
-            let values = vec![8i64.into(), 1i64.into(), from.into()];
-            statement("UPDATE things SET size = $1 WHERE id = $2 AND size = $3", values)
-        };
-        let count = async || scalar::<i64>(database.reader(), "SELECT count(*) FROM things").await;
-
-        let transaction = database.begin().await.unwrap();
-        transaction.later(insert(1));
-        transaction.later(insert(2));
-        drop(transaction);
-        assert_eq!(count().await, 0);
-        let transaction = database.begin().await.unwrap();
-        transaction.later(insert(1));
-        transaction.later(insert(2));
-        transaction.commit().await.unwrap();
-        assert_eq!(count().await, 2);
-
-        let transaction = database.begin().await.unwrap();
-        transaction.later(insert(3));
-        transaction.later_one("the thing", [resize(6)]);
-        let error = transaction.commit().await.unwrap_err();
-        assert!(error.is_outdated(), "{error:?}");
-        assert!(error.to_string().starts_with("the thing was changed"), "{error}");
-        assert_eq!(count().await, 2);
-        let transaction = database.begin().await.unwrap();
-        transaction.later(insert(3));
-        // One of the two concerns a row, whichever.
-        transaction.later_one("the thing", [resize(6), resize(7)]);
-        transaction.commit().await.unwrap();
-        assert_eq!(count().await, 3);
-
-        // What waits is made before the next statement is answered, and what it violates is told then.
-        let transaction = database.begin().await.unwrap();
-        transaction.later(insert(4));
-        assert_eq!(scalar::<i64>(&transaction, "SELECT count(*) FROM things").await, 4);
-        transaction.later(insert(1));
-        let duplicate = transaction.commit().await.unwrap_err();
-        assert!(duplicate.is_unique_violation(), "{duplicate:?}");
-        assert_eq!(count().await, 3);
-        // More than one statement can hold.
-        let transaction = database.begin().await.unwrap();
-        for id in 100..300 {
-            transaction.later(insert(id));
-        }
-        transaction.commit().await.unwrap();
-        assert_eq!(count().await, 203);
-    }
 }

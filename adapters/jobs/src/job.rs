@@ -1,7 +1,7 @@
 //! A leased job, and what may become of it.
 
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -52,15 +52,17 @@ impl Job {
     }
 
     /// Ends the job in the handler's own transaction, together with what it did. If the lease was lost, the commit fails
-    /// with [`Error::Outdated`].
+    /// with [`Error::Overtaken`].
     ///
     /// A job that was asked for once more runs again; the worker, who looks for jobs after each, finds it.
     pub fn complete(&self, transaction: &WriteTransaction) {
         let ended = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
         let again = "UPDATE jobs SET due_at = again_at, again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
-            WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NOT NULL";
-        let statements = [ended, again].map(|sql| self.statement(transaction, sql, []));
-        transaction.later_one("the lease of a job", statements);
+            WHERE queue = $1 AND key = $2 AND lease = $3";
+        let [ended, again] = [ended, again].map(|sql| self.statement(transaction, sql, []));
+        let row = format!("{}/{}", self.queue, self.key);
+        let lost = Error::Overtaken { what: format!("the lease of job {row} was lost; another worker does it") };
+        transaction.write(Write::new("jobs", row, ended).otherwise(again).must(lost));
     }
 
     /// Lets the job run again at `at`, as a fresh job, in the handler's own transaction.

@@ -1,7 +1,7 @@
 //! Putting jobs into a queue.
 
 use clock::Timestamp;
-use database::{Database, Error, WriteTransaction};
+use database::{Database, Error, Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement};
 use serde::Serialize;
 
@@ -54,9 +54,10 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
                 THEN excluded.due_at ELSE jobs.due_at END,
             again_at = CASE WHEN jobs.lease IS NULL THEN NULL
                 WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
+    let row = format!("{}/{}", job.queue, job.key);
     let values = [job.queue.into(), job.key.into(), job.lane.into(), payload.into(), job.run_at.as_millis().into()];
     let backend = transaction.get_database_backend();
-    transaction.later(Statement::from_sql_and_values(backend, sql, values));
+    transaction.write(Write::new("jobs", row, Statement::from_sql_and_values(backend, sql, values)));
     transaction.wake_on_commit(&topic(job.queue));
     Ok(())
 }
@@ -66,8 +67,10 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
 pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     let sql = "DELETE FROM jobs WHERE queue = $1 AND key = $2";
     let backend = transaction.get_database_backend();
-    let values = [queue.into(), key.to_string().into()];
-    transaction.later(Statement::from_sql_and_values(backend, sql, values));
+    let key = key.to_string();
+    let row = format!("{queue}/{key}");
+    let values = [queue.into(), key.into()];
+    transaction.write(Write::new("jobs", row, Statement::from_sql_and_values(backend, sql, values)));
 }
 
 /// When a job that waits will run; `None` if there is none, or it is running right now.

@@ -128,7 +128,7 @@ on_each_database! {
         assert_eq!(bench.run_due().await, 1);
         let transaction = bench.database.begin().await.unwrap();
         job.complete(&transaction);
-        assert!(transaction.commit().await.unwrap_err().is_outdated());
+        assert!(transaction.commit().await.unwrap_err().is_overtaken());
     }
 
     async fn a_running_worker_is_woken_by_the_commit(database) {

@@ -16,6 +16,8 @@ use crate::rows::incoming_payment::{ActiveModel, Column, Entity, Model};
 use crate::rows::{self};
 use crate::scope::Scope;
 
+const TABLE: &str = "incoming_payments";
+
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
@@ -81,7 +83,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
 impl<'t> Scope<'t, WriteTransaction> {
     /// Stores state and announced amount of an incoming payment if they, its expiry and the decision about it are still
-    /// as `before`; otherwise nothing of the unit happens ([`Error::Outdated`]).
+    /// as `before`; otherwise nothing of the unit happens ([`Error::Overtaken`]).
     pub fn replace_incoming_payment(&self, before: &IncomingPayment, after: &IncomingPayment) -> Result<(), Error> {
         let decided = |column: Column, at: Option<Timestamp>| match at {
             Some(at) => column.eq(at.as_millis()),
@@ -109,7 +111,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             ..Default::default()
         };
         let update = Entity::update_many().set(changed).filter(unchanged);
-        self.later_one("the incoming payment", &update);
+        self.write_or_fail(TABLE, after.id, &update);
         Ok(())
     }
 
@@ -127,7 +129,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores a new incoming payment.
     pub fn insert_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
         self.must_reach(payment.tenant_id)?;
-        self.later(&Entity::insert(active(payment)?));
+        self.write(TABLE, payment.id, &Entity::insert(active(payment)?));
         Ok(())
     }
 
@@ -155,7 +157,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.
     pub fn update_incoming_payment(&self, payment: &Locked<'_, IncomingPayment>) -> Result<(), Error> {
         let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
-        self.later_one("the incoming payment", &update.filter(Column::Id.eq(payment.row())));
+        self.write_or_fail(TABLE, payment.id, &update.filter(Column::Id.eq(payment.row())));
         Ok(())
     }
 }

@@ -20,6 +20,8 @@ use crate::rows::outgoing_payment::{ActiveModel, Column, Entity, Model};
 use crate::rows::outgoing_payment_card_detail as card;
 use crate::scope::Scope;
 
+const TABLE: &str = "outgoing_payments";
+
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
@@ -82,7 +84,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores a new outgoing payment. A second one of the same quote is a unique violation.
     pub fn insert_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
         self.must_reach(payment.quote.tenant_id)?;
-        self.later(&Entity::insert(active(payment)?));
+        self.write(TABLE, payment.id(), &Entity::insert(active(payment)?));
         if let Some(details) = &payment.card {
             let row = card::ActiveModel {
                 outgoing_payment_id: Set(payment.id().as_uuid()),
@@ -90,7 +92,7 @@ impl<'t> Scope<'t, WriteTransaction> {
                 data: Set(stored_json(&details.data)),
                 initiated_at: Set(details.initiated_at.as_millis()),
             };
-            self.later(&card::Entity::insert(row));
+            self.write("outgoing_payment_card_details", payment.id(), &card::Entity::insert(row));
         }
         Ok(())
     }
@@ -98,12 +100,12 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Stores what may change of an outgoing payment: state and metadata.
     pub fn update_outgoing_payment(&self, payment: &Locked<'_, OutgoingPayment>) -> Result<(), Error> {
         let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
-        self.later_one("the outgoing payment", &update.filter(Column::Id.eq(payment.row())));
+        self.write_or_fail(TABLE, payment.id(), &update.filter(Column::Id.eq(payment.row())));
         Ok(())
     }
 
     /// Stores what may change of an outgoing payment if its row is still as `before`; otherwise nothing of the unit
-    /// happens ([`Error::Outdated`]).
+    /// happens ([`Error::Overtaken`]).
     ///
     /// Every change of a payment under way changes its state, its attempts or its progress.
     pub fn replace_outgoing_payment(&self, before: &OutgoingPayment, after: &OutgoingPayment) -> Result<(), Error> {
@@ -118,7 +120,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         // What is attached changes with a cancellation only, which is final.
         let changed = ActiveModel { metadata: NotSet, ..changes(after)? };
         let update = Entity::update_many().set(changed).filter(unchanged);
-        self.later_one("the outgoing payment", &update);
+        self.write_or_fail(TABLE, after.id(), &update);
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl Scope<'_, WriteTransaction> {
     /// Stores a new quote.
     pub fn insert_quote(&self, quote: &Quote) -> Result<(), Error> {
         self.must_reach(quote.tenant_id)?;
-        self.later(&Entity::insert(active(quote)?));
+        self.write("quotes", quote.id, &Entity::insert(active(quote)?));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every query of this crate goes through a scope; methods for each entity stand in that entity's file.
 
-use database::{Error, WriteTransaction};
+use database::{Error, Write, WriteTransaction};
 use payments_model::TenantId;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryTrait};
@@ -54,14 +54,20 @@ impl<'c, C: ConnectionTrait> Scope<'c, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Makes a change with the unit's next statement or its commit; see [`WriteTransaction::later`].
-    pub(crate) fn later(&self, change: &impl QueryTrait) {
-        self.connection.later(change.build(self.connection.get_database_backend()));
+    /// Makes a change of what belongs to `row` with the unit's next question or its commit.
+    pub(crate) fn write(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) {
+        self.connection.write(self.change(table, row, change));
     }
 
-    /// The same for a change of exactly one row, without which nothing of the unit happens.
-    pub(crate) fn later_one(&self, what: &'static str, change: &impl QueryTrait) {
-        self.connection.later_one(what, [change.build(self.connection.get_database_backend())]);
+    /// The same for a change without which nothing of the unit happens: the row is to be as the change expects.
+    pub(crate) fn write_or_fail(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) {
+        let row = row.to_string();
+        let overtaken = Error::Overtaken { what: format!("row {row} of {table} is not as it was read") };
+        self.connection.write(self.change(table, row, change).must(overtaken));
+    }
+
+    fn change(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) -> Write {
+        Write::new(table, row, change.build(self.connection.get_database_backend()))
     }
 
     /// Those who keep copies of the directory learn of the change with its commit.

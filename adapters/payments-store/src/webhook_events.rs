@@ -187,7 +187,7 @@ impl Scope<'_, WriteTransaction> {
             row.withdrawal_asset_id = Set(Some(withdrawal.asset_id.as_uuid()));
             row.withdrawal_amount = Set(Some(stored_amount("the withdrawal", withdrawal.amount)?));
         }
-        self.later(&Entity::insert(row));
+        self.write("webhook_events", event.id, &Entity::insert(row));
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Scope<'_, WriteTransaction> {
             created_at: Set(now.as_millis()),
             updated_at: Set(now.as_millis()),
         };
-        self.later(&delivery_row::Entity::insert(row));
+        self.write("webhook_deliveries", delivery.id, &delivery_row::Entity::insert(row));
         Ok(())
     }
 

@@ -171,7 +171,7 @@ impl LiveReceivers {
         unit.every_tenant().replace_incoming_payment(before, &payment)?;
         match unit.commit().await {
             Ok(()) => {}
-            Err(error) if error.is_outdated() => return Ok(None),
+            Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
         if !payment.is_open() {

@@ -55,7 +55,7 @@ pub enum FundOutgoingPaymentError {
     Transfer(#[from] TransferError),
     /// Somebody else has changed the payment meanwhile.
     #[error("the payment was changed by somebody else meanwhile; try again")]
-    Outdated,
+    Overtaken,
     /// Something here did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -72,7 +72,7 @@ impl From<OutgoingRefused> for FundOutgoingPaymentError {
 
 impl From<payments_store::Error> for FundOutgoingPaymentError {
     fn from(error: payments_store::Error) -> Self {
-        if error.is_outdated() { Self::Outdated } else { Self::Unavailable(error.into()) }
+        if error.is_overtaken() { Self::Overtaken } else { Self::Unavailable(error.into()) }
     }
 }
 
@@ -102,7 +102,7 @@ impl Payments {
         payment.require_fundable(amount)?;
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await {
-            Err(FundOutgoingPaymentError::Outdated) => self.note_funds(tenant, id, amount, data_to_transmit).await,
+            Err(FundOutgoingPaymentError::Overtaken) => self.note_funds(tenant, id, amount, data_to_transmit).await,
             noted => noted,
         }
     }

@@ -236,7 +236,7 @@ impl Payments {
         self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         match unit.commit().await {
             Ok(()) => {}
-            Err(error) if error.is_outdated() => return Ok(None),
+            Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
         self.0.counts.ended(&after.state);
