@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::{Clock, ManualClock};
-use jobs::{Done, Failure, Handler, Job, LeaseError, NewJob, Settings, Worker, enqueue};
+use database::Error;
+use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
 use testkit::{TestDatabase, on_each_database};
 use tokio::sync::{Notify, oneshot};
 
@@ -55,7 +56,7 @@ impl Bench {
 
     async fn enqueue(&self, key: &str, after: Duration) {
         let transaction = self.database.begin().await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", key, self.clock.now() + after)).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", key, self.clock.now() + after)).unwrap();
         transaction.commit().await.unwrap();
     }
 
@@ -70,7 +71,7 @@ on_each_database! {
     async fn a_job_of_a_rolled_back_transaction_never_runs(database) {
         let bench = Bench::new(database).await;
         let transaction = bench.database.begin().await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", "a", bench.clock.now())).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "a", bench.clock.now())).unwrap();
         drop(transaction);
         assert_eq!(bench.run_due().await, 0);
     }
@@ -127,7 +128,8 @@ on_each_database! {
         bench.clock.advance(Settings::default().lease);
         assert_eq!(bench.run_due().await, 1);
         let transaction = bench.database.begin().await.unwrap();
-        assert!(matches!(job.complete(&transaction).await, Err(LeaseError::Lost(_))));
+        job.complete(&transaction);
+        assert!(matches!(transaction.commit().await, Err(Error::Overtaken { .. })));
     }
 
     async fn a_running_worker_is_woken_by_the_commit(database) {
@@ -161,11 +163,11 @@ impl Handler for Reentrant {
         };
         if first {
             let transaction = self.database.begin().await?;
-            enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now())).await?;
+            enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now()))?;
             transaction.commit().await?;
         }
         let transaction = self.database.begin().await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(Done::Settled)
     }
@@ -206,12 +208,12 @@ on_each_database! {
             for n in 0..20 {
                 let key = format!("slow {lane} {n}");
                 let slow = NewJob::new("letters", key, bench.clock.now()).in_lane(format!("slow {lane}"));
-                enqueue(&transaction, slow).await.unwrap();
+                enqueue(&transaction, slow).unwrap();
             }
         }
         bench.clock.advance(Duration::from_secs(1));
-        enqueue(&transaction, NewJob::new("letters", "fast", bench.clock.now()).in_lane("fast")).await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "fast", bench.clock.now()).in_lane("fast")).unwrap();
+        enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).unwrap();
         transaction.commit().await.unwrap();
         let lanes = Arc::new(Lanes::default());
         // As two processes do.

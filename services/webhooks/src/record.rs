@@ -52,7 +52,7 @@ impl Webhooks {
             };
             scope.insert_webhook_delivery(&delivery, event.created_at).await?;
             let job = NewJob::new(QUEUE, delivery.id, event.created_at).in_lane(lane(recipient));
-            jobs::enqueue(unit.transaction(), job).await?;
+            jobs::enqueue(unit.transaction(), job)?;
         }
         Ok(())
     }

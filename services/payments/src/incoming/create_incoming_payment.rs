@@ -125,7 +125,7 @@ impl Payments {
         let event = created_event(payment, payment.created_at, self.entropy());
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
-        jobs::enqueue(unit.transaction(), expiry).await?;
+        jobs::enqueue(unit.transaction(), expiry)?;
         Ok(unit.commit().await?)
     }
 }

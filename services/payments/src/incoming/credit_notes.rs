@@ -115,7 +115,7 @@ impl LiveReceivers {
             announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
             let ended = before.is_open() && !payment.is_open();
             if ended {
-                jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+                jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
             }
             if *payment != before {
                 unit.every_tenant().update_incoming_payment(&payment).await?;
@@ -166,7 +166,7 @@ impl LiveReceivers {
             return Ok(());
         }
         let unit = self.0.store.begin().await?;
-        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, address.id, at)).await?;
+        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, address.id, at))?;
         Ok(unit.commit().await?)
     }
 

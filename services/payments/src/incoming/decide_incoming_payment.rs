@@ -78,7 +78,7 @@ impl Payments {
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?.ok_or(Refused::UnknownPayment)?;
         if total > 0 {
             let completed = locked.try_map(|payment| payment.complete(self.now()))?;
-            jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+            jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
             let completed = self.write_end(&unit, completed, total).await?;
             unit.commit().await?;
             self.tell_end(&completed, total);

@@ -61,7 +61,7 @@ impl Payments {
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
         let completed = locked.try_map(|payment| payment.complete(self.now()))?;
-        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
         let completed = self.write_end(&unit, completed, total).await?;
         unit.commit().await?;
         self.tell_end(&completed, total);
@@ -103,7 +103,7 @@ impl Payments {
         let locked = unit.every_tenant().locked_incoming_payment(id).await?;
         let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
         let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
-        job.complete(unit.transaction()).await?;
+        job.complete(unit.transaction());
         let expired = self.write_end(&unit, expired, total).await?;
         unit.commit().await?;
         self.tell_end(&expired, total);

@@ -54,7 +54,7 @@ impl Payments {
         }
         let event = self.web_monetization_event(&address, due);
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id)).await?;
-        job.complete(unit.transaction()).await?;
+        job.complete(unit.transaction());
         unit.commit().await?;
         Ok(Done::Settled)
     }

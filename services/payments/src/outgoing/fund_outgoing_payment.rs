@@ -118,9 +118,9 @@ impl Payments {
             let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &audience).await?;
         }
-        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id);
         let sending = NewJob::new(SENDING_QUEUE, id, now).in_lane(lane(&funded));
-        jobs::enqueue(unit.transaction(), sending).await?;
+        jobs::enqueue(unit.transaction(), sending)?;
         let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
@@ -188,7 +188,7 @@ impl Payments {
         scope.update_outgoing_payment(&cancelled).await?;
         grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
         self.tell_card_service_of_the_end(&unit, &cancelled).await?;
-        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id);
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
         Ok(cancelled)
@@ -241,7 +241,7 @@ impl Payments {
         let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
         self.tell_card_service_of_the_end(&unit, &given_up).await?;
-        job.complete(unit.transaction()).await?;
+        job.complete(unit.transaction());
         let failed = failed.into_inner();
         unit.commit().await?;
         self.0.counts.ended(&failed.state);

@@ -148,13 +148,13 @@ impl Payments {
             }
             Attempt::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
-                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown").await?;
+                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }
         };
         if let Some(at) = after.next_attempt_at() {
-            job.retry(unit.transaction(), at, "the attempt failed").await?;
+            job.retry(unit.transaction(), at, "the attempt failed");
         } else {
             let completed = matches!(after.state, OutgoingState::Completed { .. });
             let (end, event_type) = if completed {
@@ -166,7 +166,7 @@ impl Payments {
             let event = outgoing_event(&after, event_type, sent, balance, Some(balance), now, self.entropy());
             self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
             scope.forget_packets_in_flight(before.id()).await?;
-            job.complete(unit.transaction()).await?;
+            job.complete(unit.transaction());
         }
         scope.update_outgoing_payment(&after).await?;
         let state = after.into_inner().state;
