@@ -23,7 +23,10 @@ impl<T, R> Together<T, R> {
     /// Brings `item`, and has `work` done for it and for what others brought meanwhile; the answer for `item`.
     ///
     /// `work` gives one answer for each item, in their order. `None` if somebody took the item and was stopped.
-    pub async fn bring(&self, item: T, work: impl AsyncFn(Vec<T>) -> Vec<R>) -> Option<R> {
+    pub async fn bring<W>(&self, item: T, work: impl Fn(Vec<T>) -> W) -> Option<R>
+    where
+        W: Future<Output = Vec<R>>,
+    {
         let (sender, mut answer) = oneshot::channel();
         self.brought().push((item, sender));
         loop {

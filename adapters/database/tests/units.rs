@@ -218,10 +218,12 @@ fn callers_who_come_together_are_served_together_and_each_gets_its_own_answer() 
     testkit::block_on(async {
         let together: Arc<Together<u32, u32>> = Arc::new(Together::new(100));
         let rounds = std::sync::Mutex::new(Vec::new());
-        let work = async |items: Vec<u32>| {
+        let work = |items: Vec<u32>| {
             rounds.lock().unwrap().push(items.len());
-            tokio::task::yield_now().await;
-            items.into_iter().map(|item| item * 2).collect()
+            async move {
+                tokio::task::yield_now().await;
+                items.into_iter().map(|item| item * 2).collect()
+            }
         };
         let answers = join_all((0..10).map(|item| together.bring(item, &work))).await;
         assert_eq!(answers, (0..10).map(|item| Some(item * 2)).collect::<Vec<_>>());

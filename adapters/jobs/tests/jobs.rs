@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::{Clock, ManualClock};
-use jobs::{Done, Failure, Handler, Job, LeaseError, NewJob, Settings, Worker, enqueue};
+use database::Error;
+use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
 use testkit::{TestDatabase, on_each_database};
 use tokio::sync::{Notify, oneshot};
 
@@ -128,7 +129,7 @@ on_each_database! {
         assert_eq!(bench.run_due().await, 1);
         let transaction = bench.database.begin().await.unwrap();
         job.complete(&transaction);
-        assert!(transaction.commit().await.unwrap_err().is_overtaken());
+        assert!(matches!(transaction.commit().await, Err(Error::Overtaken { .. })));
     }
 
     async fn a_running_worker_is_woken_by_the_commit(database) {

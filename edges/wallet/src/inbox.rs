@@ -105,7 +105,7 @@ impl Handler for Inbox {
         let state = self.outcome(&row, job.attempt()).await?;
         let transaction = self.effects.store.database().begin().await?;
         store::settle_event(&transaction, row.id, &state, self.effects.clock.now()).await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(Done::Settled)
     }

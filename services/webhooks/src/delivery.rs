@@ -178,7 +178,7 @@ impl Deliverer {
         unit.every_tenant().note_delivery_attempt(&delivery, now).await?;
         if delivery.state == DeliveryState::Pending {
             let wait = self.spread(BACKOFF.after(delivery.attempts));
-            job.retry(unit.transaction(), now + wait, &reason).await?;
+            job.retry(unit.transaction(), now + wait, &reason);
         } else {
             job.complete(unit.transaction());
         }

@@ -290,13 +290,13 @@ impl Payments {
             }
             Attempt::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
-                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown").await?;
+                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }
         };
         if let Some(at) = after.next_attempt_at() {
-            job.retry(unit.transaction(), at, "the attempt failed").await?;
+            job.retry(unit.transaction(), at, "the attempt failed");
         } else {
             self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
