@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 24] = [
+const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -38,7 +38,9 @@ const SAME_FLOOR: [(&str, &[&str]); 24] = [
     ("ledger-conformance", &["testkit"]),
     ("payments-bench", &["testkit"]),
     ("simulator", &["testkit"]),
+    ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),
+    ("institution", &["testkit"]),
 ];
 
 /// What a floor may never reach for, whatever the reason.

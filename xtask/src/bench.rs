@@ -20,15 +20,29 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
         "ledger" => &["run", "--release", "--package", "ledger-bench"],
         "payments" => {
-            if !crate::command::run(&mut cargo(&["build", "--release", "--package", "rafiki"])).success {
+            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
                 return Ok(false);
             }
             &["run", "--release", "--package", "payments-bench"]
         }
+        "apis" => {
+            // The program that is measured, and the one that measures.
+            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
+                return Ok(false);
+            }
+            return Ok(run_measuring("apis", rest));
+        }
+        "connector" => return Ok(run_measuring("connector", rest)),
         "dev" => return crate::bench_dev::measure(),
-        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, payments and dev")),
+        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, connector, apis, payments and dev")),
     };
     Ok(run_named(command, rest))
+}
+
+/// Runs a benchmark of `proof/speed`.
+fn run_measuring(what: &str, rest: &[&str]) -> bool {
+    let arguments: Vec<&str> = std::iter::once(what).chain(rest.iter().copied()).collect();
+    run_named(&["run", "--release", "--package", "speed"], &arguments)
 }
 
 /// Runs every fuzz target for `seconds`.

@@ -6,6 +6,7 @@ mod batch;
 mod connect;
 mod contents;
 mod error;
+mod gather;
 mod locked;
 mod migrate;
 mod postgres_unit;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
+pub use gather::Gather;
 pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
@@ -159,6 +161,17 @@ impl Database {
     /// What a crate above keeps once per open database: the value of this type, made at its first use.
     pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.inner.shared.get()
+    }
+
+    /// Runs one statement that is a transaction of its own and gives rows.
+    pub async fn query(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = sea_orm::Value>,
+    ) -> Result<Vec<sea_orm::QueryResult>, Error> {
+        let writer = &self.inner.writer;
+        let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+        Ok(writer.query_all_raw(statement).await?)
     }
 
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].

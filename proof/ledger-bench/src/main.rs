@@ -4,9 +4,7 @@
 //! Prints a table; decides nothing.
 
 mod bare;
-mod cluster;
 mod load;
-mod processor;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +12,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use clock::{Stopwatch, SystemClock};
+use ledger_bench::cluster::{self, Cluster};
+use ledger_bench::{Outcome, processor};
 use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
-use testkit::{PostgresServer, TigerBeetle};
+use testkit::TigerBeetle;
 
 use crate::bare::Disk;
 use crate::load::{Figures, Load, Spread};
@@ -25,8 +25,6 @@ use crate::load::{Figures, Load, Spread};
 const TIGERBEETLE: &str = "tigerbeetle:";
 /// A server's own, durable defaults.
 const TIGERBEETLE_SETTINGS: &[&str] = &[];
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Measures the ledger.
 #[derive(Debug, Parser)]
@@ -104,10 +102,10 @@ async fn postgres(table: &mut Table, folder: &Path) -> Outcome<()> {
     let seconds = table.options.seconds;
     let cluster = match &table.options.postgres {
         Some(_) => None,
-        None => Some(PostgresServer::start_in(folder, &[])?),
+        None => Some(Cluster::start(folder)?),
     };
-    table.server = cluster.as_ref().map(PostgresServer::process).transpose()?;
-    let url = table.options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
+    table.server = cluster.as_ref().map(Cluster::process).transpose()?;
+    let url = table.options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
     table.row("postgres, one row", 0, Spread::Hot, 1, async || bare::postgres_row(&url, seconds).await).await?;
     for callers in table.small() {
         let bare = async || bare::postgres(&url, callers, seconds).await;

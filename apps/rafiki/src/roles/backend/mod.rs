@@ -18,7 +18,7 @@ use directory::Directory;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -210,7 +210,6 @@ pub(crate) async fn start(
         patience: config.wallet_addresses.lookup_timeout,
         look_again: config.wallet_addresses.polling_interval,
     };
-    let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone())
         .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
@@ -218,15 +217,16 @@ pub(crate) async fn start(
         limiter: limiter(&cache, ground.clock.clone()),
         rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
     };
-    let open_payments_api = OpenPaymentsApi::new(
-        open_payments_settings(config, &signer),
-        Arc::new(backend),
+    let open_payments_api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: payments.clone(),
+        addresses,
         introspection,
         client_keys,
-        ground.clock.clone(),
-        ground.entropy.clone(),
-        cache.clone(),
-    );
+        cache: cache.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        settings: open_payments_settings(config, &signer),
+    });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
         payments: payments.clone(),
