@@ -53,9 +53,6 @@ pub enum FundOutgoingPaymentError {
     /// The ledger refused the deposit.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// Somebody else has changed the payment meanwhile.
-    #[error("the payment was changed by somebody else meanwhile; try again")]
-    Overtaken,
     /// Something here did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -72,7 +69,7 @@ impl From<OutgoingRefused> for FundOutgoingPaymentError {
 
 impl From<payments_store::Error> for FundOutgoingPaymentError {
     fn from(error: payments_store::Error) -> Self {
-        if error.is_overtaken() { Self::Overtaken } else { Self::Unavailable(error.into()) }
+        Self::Unavailable(error.into())
     }
 }
 
@@ -101,9 +98,9 @@ impl Payments {
         let Unfunded { payment, deposit } = self.unfunded(tenant, id).await?;
         payment.require_fundable(amount)?;
         self.deposit(&payment, deposit).await?;
-        match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await {
-            Err(FundOutgoingPaymentError::Overtaken) => self.note_funds(tenant, id, amount, data_to_transmit).await,
-            noted => noted,
+        match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
+            Some(funded) => Ok(funded),
+            None => self.note_funds(tenant, id, amount, data_to_transmit).await,
         }
     }
 
@@ -118,13 +115,14 @@ impl Payments {
         Ok(Unfunded { payment, deposit })
     }
 
-    /// Notes the funds of a payment whose row is still as `before`, and with them the first packet, if it can be made now.
+    /// Notes the funds of a payment whose row is still as `before`, and with them the first packet, if it can be made
+    /// now. `None`, and nothing is written, if the row is another.
     async fn note_funds_of(
         &self,
         before: &OutgoingPayment,
         amount: u64,
         data_to_transmit: Option<String>,
-    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+    ) -> Result<Option<OutgoingPayment>, FundOutgoingPaymentError> {
         let funded = before.clone().fund(amount, data_to_transmit, self.now())?;
         let begun = self.begin_sending(&funded);
         let unit = self.begin().await?;
@@ -133,10 +131,13 @@ impl Payments {
         let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
         scope.insert_packets_in_flight(&first)?;
         self.write_what_follows_funds(&unit, &funded, amount)?;
-        // Before the job can run. If the commit fails there is no job that would take it.
+        // Before the job can run.
         self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
-        unit.commit().await?;
-        Ok(funded)
+        if let Err(error) = unit.commit().await {
+            drop(self.0.at_hand.take_funded(funded.id()));
+            return if error.is_overtaken() { Ok(None) } else { Err(error.into()) };
+        }
+        Ok(Some(funded))
     }
 
     async fn note_funds(
