@@ -4,7 +4,7 @@
 //! It keeps no books: what is measured is the institutions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use admin_client::{AdminClient, Credentials};
 use axum::extract::State;
@@ -33,7 +33,8 @@ struct Inner {
     waiting: Mutex<HashMap<Uuid, oneshot::Sender<End>>>,
     /// Of payments that ended before anybody waited for them.
     ended: Mutex<HashMap<Uuid, End>>,
-    clients: Mutex<HashMap<Uuid, AdminClient>>,
+    /// Of the institution whose customers pay.
+    payers: OnceLock<AdminClient>,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +49,8 @@ impl Entity {
     pub async fn start() -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
-        let (waiting, ended, clients) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let entity = Self(Arc::new(Inner { url, waiting, ended, clients }));
+        let (waiting, ended, payers) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        let entity = Self(Arc::new(Inner { url, waiting, ended, payers }));
         let router = Router::new()
             .route("/webhooks", post(event))
             .route("/rates", get(rates))
@@ -63,13 +64,10 @@ impl Entity {
         &self.0.url
     }
 
-    /// Learns how to reach the institutions.
+    /// Learns how to reach the first institution, whose customers pay.
     pub fn serve(&self, institutions: &Institutions) -> Outcome<()> {
-        for facts in institutions.facts() {
-            let client = client(facts)?;
-            self.lock_clients().insert(client.tenant_id(), client);
-        }
-        Ok(())
+        let client = client(&institutions.facts()[0])?;
+        self.0.payers.set(client).map_err(|_| "it serves others already".into())
     }
 
     /// How the payment ends.
@@ -96,10 +94,6 @@ impl Entity {
             None => drop(self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(payment, end)),
         }
     }
-
-    fn lock_clients(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, AdminClient>> {
-        self.0.clients.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A client of an institution's Admin API, as its operator.
@@ -118,14 +112,9 @@ async fn event(State(entity): State<Entity>, Json(event): Json<Event>) {
     if event.kind != "outgoing_payment.created" {
         return entity.tell(id, event.kind);
     }
-    let tenant = event.data["tenantId"].as_str().and_then(|id| id.parse::<Uuid>().ok());
-    let client = {
-        let clients = entity.lock_clients();
-        tenant.and_then(|tenant| clients.get(&tenant)).or_else(|| clients.values().next()).cloned()
-    };
-    let Some(client) = client else { return };
+    let Some(client) = entity.0.payers.get().cloned() else { return };
     tokio::spawn(async move {
-        if let Err(error) = client.deposit_outgoing_payment_liquidity(id, &id.to_string()).await {
+        if let Err(error) = client.deposit_outgoing_payment_liquidity(id, &format!("fund {id}")).await {
             entity.tell(id, format!("not funded: {error}"));
         }
     });
