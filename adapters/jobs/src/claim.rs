@@ -18,6 +18,8 @@ pub(crate) struct Claimed {
     pub(crate) jobs: Vec<Job>,
     /// When the next job for which there is room will be due, as far as the database knows.
     pub(crate) next_due: Option<Timestamp>,
+    /// Others were changing jobs that looked due, so there may be more.
+    pub(crate) others_at_work: bool,
 }
 
 /// The due jobs there is room for, oldest first: `places` says how many each lane may have, `$7` how many any other.
@@ -58,16 +60,21 @@ pub(crate) async fn claim(
         count(room.places_of_a_new_lane()).into(),
         lease.into(),
     ];
-    let (jobs, next) = match database.dialect() {
+    let rows = match database.dialect() {
         Dialect::Postgres => in_one_statement(database, values).await?,
         Dialect::Sqlite => in_one_crossing(database, values).await?,
     };
-    let jobs = jobs.iter().map(|row| leased(row, queue, lease, until)).collect::<Result<_, Error>>()?;
-    let next_due = next.map(|row| row.try_get_by_index(4)).transpose()?.map(Timestamp::from_millis);
-    Ok(Claimed { jobs, next_due })
+    let jobs = rows.jobs.iter().map(|row| leased(row, queue, lease, until)).collect::<Result<Vec<_>, Error>>()?;
+    let others_at_work = rows.due > jobs.len();
+    Ok(Claimed { jobs, next_due: rows.next_due.map(Timestamp::from_millis), others_at_work })
 }
 
-type Rows = (Vec<QueryResult>, Option<QueryResult>);
+struct Rows {
+    jobs: Vec<QueryResult>,
+    next_due: Option<i64>,
+    /// How many looked due.
+    due: usize,
+}
 
 async fn in_one_statement(database: &Database, values: [Value; 8]) -> Result<Rows, Error> {
     let sql = format!(
@@ -76,22 +83,23 @@ async fn in_one_statement(database: &Database, values: [Value; 8]) -> Result<Row
         free AS (SELECT key FROM jobs WHERE queue = $1 AND key IN (SELECT key FROM due) AND due_at <= $2
             FOR UPDATE SKIP LOCKED),
         taken AS (UPDATE jobs SET lease = $8, due_at = $3, attempts = attempts + 1
-            WHERE queue = $1 AND key IN (SELECT key FROM free) RETURNING key, lane, payload, attempts),
-        next AS ({NEXT})
-        SELECT key, lane, payload, attempts, NULL::bigint AS due_at FROM taken
-        UNION ALL SELECT NULL, NULL, NULL, NULL, due_at FROM next"
+            WHERE queue = $1 AND key IN (SELECT key FROM free) RETURNING key, lane, payload, attempts)
+        SELECT key, lane, payload, attempts, NULL::bigint AS next_due, NULL::bigint AS due FROM taken
+        UNION ALL SELECT NULL, NULL, NULL, NULL, ({NEXT}), (SELECT count(*) FROM due)"
     );
     let reader = database.reader();
     let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
-    let rows = reader.query_all_raw(statement).await?;
-    let (mut jobs, mut next) = (Vec::with_capacity(rows.len()), None);
-    for row in rows {
-        match row.try_get_by_index::<Option<i64>>(4)? {
-            Some(_) => next = Some(row),
-            None => jobs.push(row),
+    let mut rows = Rows { jobs: Vec::new(), next_due: None, due: 0 };
+    for row in reader.query_all_raw(statement).await? {
+        match row.try_get_by_index::<Option<i64>>(5)? {
+            Some(due) => {
+                rows.next_due = row.try_get_by_index(4)?;
+                rows.due = usize::try_from(due).unwrap_or(0);
+            }
+            None => rows.jobs.push(row),
         }
     }
-    Ok((jobs, next))
+    Ok(rows)
 }
 
 async fn in_one_crossing(database: &Database, values: [Value; 8]) -> Result<Rows, Error> {
@@ -100,14 +108,17 @@ async fn in_one_crossing(database: &Database, values: [Value; 8]) -> Result<Rows
         "{PLACES} UPDATE jobs SET lease = $8, due_at = $3, attempts = attempts + 1
         WHERE queue = $1 AND key IN ({DUE}) RETURNING key, lane, payload, attempts"
     );
-    let next = format!("{PLACES} SELECT NULL, NULL, NULL, NULL, due_at FROM ({NEXT})");
+    let next = format!("{PLACES} {NEXT}");
     let transaction = database.begin().await?;
     let backend = transaction.get_database_backend();
     let both = [take, next].map(|sql| Statement::from_sql_and_values(backend, sql, values.clone()));
     let mut answers = transaction.query_together(both.to_vec()).await?;
     transaction.commit().await?;
     let next = answers.pop().and_then(|mut rows| rows.pop());
-    Ok((answers.pop().unwrap_or_default(), next))
+    let next_due = next.map(|row| row.try_get_by_index(0)).transpose()?;
+    let jobs = answers.pop().unwrap_or_default();
+    // One unit writes at a time, so nothing is skipped.
+    Ok(Rows { due: jobs.len(), jobs, next_due })
 }
 
 fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Result<Job, Error> {

@@ -16,6 +16,9 @@ use crate::Job;
 use crate::claim::Claimed;
 use crate::room::Room;
 
+/// How long somebody else takes to change jobs.
+const OTHERS_AT_WORK: Duration = Duration::from_millis(10);
+
 /// The desks of one open database, by queue. A queue may have several: tests run two workers as two processes do.
 #[derive(Debug, Default)]
 pub(crate) struct Desks(Mutex<HashMap<String, Vec<Weak<Desk>>>>);
@@ -214,7 +217,12 @@ impl Desk {
         }
 
         let look_again = might_be_more || taken.keys().any(|lane| took_all(lane)) || known.refused > look.refused;
-        known.look_at = if look_again { Some(self.clock.now()) } else { earlier(known.look_at, claimed.next_due) };
+        known.look_at = if look_again {
+            Some(self.clock.now())
+        } else {
+            let others_done = claimed.others_at_work.then(|| self.clock.now() + OTHERS_AT_WORK);
+            [known.look_at, claimed.next_due, others_done].into_iter().flatten().min()
+        };
         known.is_open |= known.is_first_look;
         known.is_first_look = false;
         started
@@ -235,10 +243,6 @@ impl Desk {
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
     }
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    [one, other].into_iter().flatten().min()
 }
 
 impl Place {
