@@ -34,7 +34,11 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
         }
         "connector" => return Ok(run_measuring("connector", rest)),
         "dev" => return crate::bench_dev::measure(),
-        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, connector, apis, payments and dev")),
+        other => {
+            return Err(format!(
+                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments and dev"
+            ));
+        }
     };
     Ok(run_named(command, rest))
 }

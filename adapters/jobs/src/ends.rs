@@ -43,7 +43,8 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Vec<bool> {
 
 async fn deleted_keys(database: &Database, jobs: &[Job]) -> Result<Vec<String>, Error> {
     let Some(queue) = jobs.first().map(|job| job.queue.clone()) else { return Ok(Vec::new()) };
-    let leases: Value = json!(jobs.iter().map(|job| [job.key.clone(), lease(database, job)]).collect::<Vec<_>>()).to_string().into();
+    let leases: Value =
+        json!(jobs.iter().map(|job| [job.key.clone(), lease(database, job)]).collect::<Vec<_>>()).to_string().into();
     let values = [queue.into(), leases];
     let rows = match database.dialect() {
         Dialect::Postgres => {

@@ -51,10 +51,8 @@ impl Entity {
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let (waiting, ended, payers) = (Mutex::default(), Mutex::default(), OnceLock::new());
         let entity = Self(Arc::new(Inner { url, waiting, ended, payers }));
-        let router = Router::new()
-            .route("/webhooks", post(event))
-            .route("/rates", get(rates))
-            .with_state(entity.clone());
+        let router =
+            Router::new().route("/webhooks", post(event)).route("/rates", get(rates)).with_state(entity.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(entity)
     }

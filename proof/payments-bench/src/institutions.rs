@@ -47,13 +47,7 @@ pub struct Institutions {
 impl Institutions {
     /// Starts both from the program at `binary`, with their files below `folder`. Events go to `entity`, the URL of the
     /// program's entity; shared decisions to `redis`, if there is one.
-    pub fn start(
-        binary: &Path,
-        folder: &Path,
-        storage: &Storage,
-        redis: Option<&str>,
-        entity: &str,
-    ) -> Outcome<Self> {
+    pub fn start(binary: &Path, folder: &Path, storage: &Storage, redis: Option<&str>, entity: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir_in(folder.canonicalize()?)?;
         let ports = free_ports()?;
         let facts = make(binary, folder.path(), ports, storage, redis)?;
@@ -96,7 +90,8 @@ impl Institutions {
 
     /// What the processes wrote to their logs.
     pub fn logs(&self) -> String {
-        let files = SLUGS.iter().flat_map(|slug| ROLES.map(|role| self.folder.path().join(slug).join(format!("{role}.log"))));
+        let files =
+            SLUGS.iter().flat_map(|slug| ROLES.map(|role| self.folder.path().join(slug).join(format!("{role}.log"))));
         files.map(|file| fs::read_to_string(file).unwrap_or_default()).collect()
     }
 }

@@ -50,7 +50,9 @@ impl Report {
         let per_second = payments / row.elapsed.as_secs_f64();
         let [institutions, database, load] = row.busy_ms.map(|busy| busy / payments);
         let (p50, p95, p99) = (at(50), at(95), at(99));
-        let asked = row.asked.map(|asked| asked.map(|(statements, transactions)| format!("{statements:.1}, {transactions:.1}")));
+        let asked = row
+            .asked
+            .map(|asked| asked.map(|(statements, transactions)| format!("{statements:.1}, {transactions:.1}")));
         let [payer, payee] = asked.unwrap_or_default();
         let Row { engine, what, history, callers, memory_mb, .. } = row;
         println!(

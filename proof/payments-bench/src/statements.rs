@@ -85,7 +85,9 @@ fn count(log: &str) -> HashMap<String, Counted> {
     let mut transactions: HashMap<(&str, &str), Transaction> = HashMap::new();
     for line in log.lines() {
         let mut parts = line.splitn(3, '|');
-        let (Some(database), Some(transaction), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(database), Some(transaction), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let Some(statement) = statement(rest) else { continue };
         let verb = statement.split_whitespace().next().unwrap_or_default().to_uppercase();
         let of_database = counted.entry(database.to_owned()).or_default();

@@ -62,8 +62,7 @@ pub(crate) async fn open_new(ledger: &dyn Ledger, payment: &IncomingPayment) -> 
     let expectation = payment.expectation();
     let opening = expectation.open(payment.incoming_amount, 0);
     // Asked for together, both are one commit of the ledger.
-    let (accounts, filled) =
-        tokio::join!(ledger.create_accounts(expectation.accounts()), ledger.submit(vec![opening]));
+    let (accounts, filled) = tokio::join!(ledger.create_accounts(expectation.accounts()), ledger.submit(vec![opening]));
     accounts_stand(&accounts?, "the accounts of an incoming payment")?;
     match filled?.first() {
         Some(CreateTransferResult::Created) => Ok(InLedger { received: 0, left: Some(amount_of(opening.amount)) }),

@@ -113,7 +113,19 @@ impl LiveReceivers {
     ) -> Self {
         let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (counts, created) = (IncomingCounts::default(), Mutex::new(Bounded::new(CREATED_KEPT)));
-        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, settings, counts, unnoted, live, created, assets }))
+        Self(Arc::new(Inner {
+            store,
+            ledger,
+            webhooks,
+            clock,
+            entropy,
+            settings,
+            counts,
+            unnoted,
+            live,
+            created,
+            assets,
+        }))
     }
 
     /// A payment ended with `received` credited to it.

@@ -205,10 +205,8 @@ impl Payments {
     ) -> Result<CreateTransferResult, Unavailable> {
         let account = payment.quote.asset.in_ledger().account(payment.id().into(), AccountKind::Outgoing);
         // Asked for together, both are one commit of the ledger. Should it take the transfer first, that is repeated.
-        let (accounts, results) = tokio::join!(
-            self.ledger().create_accounts(vec![account]),
-            self.ledger().submit(vec![transfer])
-        );
+        let (accounts, results) =
+            tokio::join!(self.ledger().create_accounts(vec![account]), self.ledger().submit(vec![transfer]));
         accounts?;
         let mut result = results?.pop();
         if let Some(CreateTransferResult::CreditAccountNotFound | CreateTransferResult::DebitAccountNotFound) = result {

@@ -244,7 +244,13 @@ impl Payments {
     }
 
     /// Writes what follows from the end of a payment.
-    async fn write_end_of_outgoing(&self, unit: &Unit, job: &Job, after: &OutgoingPayment, ended: Ended) -> Result<(), Failure> {
+    async fn write_end_of_outgoing(
+        &self,
+        unit: &Unit,
+        job: &Job,
+        after: &OutgoingPayment,
+        ended: Ended,
+    ) -> Result<(), Failure> {
         let Ended { sent, balance, delivered, at } = ended;
         let (end, event_type) = if matches!(after.state, OutgoingState::Completed { .. }) {
             (PaymentEnd::Completed { delivered }, EventType::OutgoingPaymentCompleted)
