@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 
 use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
-use crate::wake::Wakeups;
+use crate::wake::{CHANNEL, Wakeups};
 use crate::write::Write;
 use crate::{Dialect, Error, Inner};
 
@@ -37,6 +37,7 @@ struct Plans {
     writes: Vec<Write>,
     topics: BTreeSet<String>,
     topics_elsewhere: BTreeSet<String>,
+    announced: BTreeSet<&'static str>,
     afterwards: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -81,6 +82,14 @@ impl WriteTransaction {
         self.plans().topics_elsewhere.insert(topic.to_owned());
     }
 
+    /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
+    ///
+    /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
+    /// the server. For what changes seldom.
+    pub fn announce_on_commit(&self, topic: &'static str) {
+        self.plans().announced.insert(topic);
+    }
+
     /// The rows of several questions, asked at once where the database allows it.
     pub async fn query_together(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, Error> {
         self.send_writes().await?;
@@ -92,11 +101,20 @@ impl WriteTransaction {
 
     /// Makes the changes durable and visible, then wakes who waits for them.
     pub async fn commit(self) -> Result<(), Error> {
+        let announced = std::mem::take(&mut self.plans().announced);
+        for payload in announced.iter().filter_map(|topic| self.database.wakeups.notification(topic)) {
+            let sql = "SELECT pg_notify($1, $2)";
+            let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
+            self.execute_raw(notify).await?;
+        }
         let Self { unit, database, plans } = self;
         let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
         match unit {
             UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
             UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
+        }
+        for topic in announced {
+            database.wakeups.wake_here(topic);
         }
         for then in plans.afterwards {
             then();

@@ -100,7 +100,7 @@ pub struct Worker {
     queue: String,
     handler: Arc<dyn Handler>,
     settings: Settings,
-    ends: Arc<Ends>,
+    ends: Ends,
     counts: Counts,
 }
 
@@ -130,8 +130,8 @@ impl Worker {
         settings: Settings,
     ) -> Self {
         let queue = queue.into();
-        let counts = Counts::of(&queue);
-        Self { database, clock, entropy, queue, handler, settings, ends: Arc::new(Ends::new()), counts }
+        let (counts, ends) = (Counts::of(&queue), Ends::new(database.clone()));
+        Self { database, clock, entropy, queue, handler, settings, ends, counts }
     }
 
     /// Works until `shutdown` resolves, then lets the running jobs end. Aborting it instead is as safe as a crash.
@@ -316,7 +316,7 @@ impl Worker {
     async fn settle(&self, job: &Job, result: Result<Done, Failure>) -> Result<(), Error> {
         match result {
             Ok(Done::Settled) => return Ok(()),
-            Ok(Done::Complete) => return self.ends.complete(&self.database, job).await,
+            Ok(Done::Complete) => return self.ends.complete(job).await,
             Ok(Done::RunAgain(_)) | Err(_) => {}
         }
         let transaction = self.database.begin().await?;

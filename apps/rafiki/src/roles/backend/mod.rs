@@ -1,11 +1,11 @@
 //! The backend as a role: Open Payments, connector, Admin API and workers over one database and one ledger.
 
 mod alerts;
-mod directory;
 mod engine;
 mod health;
 mod ledger_view;
 mod ledger_watch;
+mod painter;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use admin_graphql::{AdminApiParts, AdminApiSettings};
 use clock::Entropy;
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use directory::Directory;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -152,8 +153,9 @@ pub(crate) async fn start(
             },
         )
     });
-    let directory = directory::Directory::new(store.clone(), connector.clone(), config);
-    directory.refresh().await.map_err(failed)?;
+    let directory = Directory::new(store.clone());
+    let painter = painter::Painter::new(directory.clone(), connector.clone(), config);
+    painter.paint().await.map_err(failed)?;
 
     let signer = Arc::new(signer(config, &*ground.entropy)?);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
@@ -198,6 +200,7 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
         store: store.clone(),
+        directory,
         webhooks,
         cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
@@ -206,7 +209,6 @@ pub(crate) async fn start(
         patience: config.wallet_addresses.lookup_timeout,
         look_again: config.wallet_addresses.polling_interval,
     };
-    let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone())
         .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
@@ -214,15 +216,16 @@ pub(crate) async fn start(
         limiter: limiter(&cache, ground.clock.clone()),
         rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
     };
-    let open_payments_api = OpenPaymentsApi::new(
-        open_payments_settings(config, &signer),
-        Arc::new(backend),
+    let open_payments_api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: payments.clone(),
+        addresses,
         introspection,
         client_keys,
-        ground.clock.clone(),
-        ground.entropy.clone(),
-        cache.clone(),
-    );
+        cache: cache.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        settings: open_payments_settings(config, &signer),
+    });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
         payments: payments.clone(),
@@ -252,7 +255,7 @@ pub(crate) async fn start(
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
-    running.work(|stop| async move { directory.follow(stop).await });
+    running.work(|stop| async move { painter.follow(stop).await });
     running.work(|_| async move {
         // Credits of a process that died before it could note them.
         receivers.reconcile_until_done().await;
