@@ -92,6 +92,11 @@ impl Error {
         matches!(self, Self::UniqueViolation { .. })
     }
 
+    /// Whether something was not any more as the transaction went out from.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
+    }
+
     /// Whether the same transaction may succeed when repeated.
     pub fn is_retriable(&self) -> bool {
         match self {
@@ -103,7 +108,13 @@ impl Error {
 
     /// Whether one row was in the way of the others that were to be written with it.
     pub(crate) fn is_of_one_row(&self) -> bool {
-        matches!(self, Self::UniqueViolation { .. } | Self::ForeignKeyViolation { .. } | Self::Inconsistent { .. })
+        match self {
+            Self::UniqueViolation { .. }
+            | Self::ForeignKeyViolation { .. }
+            | Self::Inconsistent { .. }
+            | Self::Overtaken { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, RuntimeErr, Statement,
     TransactionTrait,
 };
-use tokio::sync::{Mutex, MutexGuard, MappedMutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use crate::Error;
 use crate::batch::Batch;
 use crate::write::Write;
-use crate::Error;
 
 /// The transaction begins with the first statement that is read from.
 #[derive(Debug)]
@@ -124,8 +124,12 @@ fn combined(writes: &[Write], ask: Ask) -> Statement {
     let counts: Vec<String> = (0..writes.len()).map(count).collect();
     batch.push_words(&format!(" SELECT {}", counts.join(", ")));
     if ask == Ask::CountsOrFailure {
-        let needed: Vec<&str> =
-            writes.iter().zip(&counts).filter(|(write, _)| write.must_meet()).map(|(_, count)| count.as_str()).collect();
+        let needed: Vec<&str> = writes
+            .iter()
+            .zip(&counts)
+            .filter(|(write, _)| write.must_meet())
+            .map(|(_, count)| count.as_str())
+            .collect();
         if !needed.is_empty() {
             batch.push_words(&format!(", 1 / LEAST({})", needed.join(", ")));
         }

@@ -102,8 +102,15 @@ impl Desk {
         let (born, inbox) = mpsc::unbounded_channel();
         let look_at = Some(clock.now());
         let known = Known { room, is_open: false, is_first_look: true, look_at, behind: HashMap::new(), refused: 0 };
-        let desk =
-            Self { queue: queue.to_owned(), clock, entropy, lease, known: Mutex::new(known), changed: Notify::new(), born };
+        let desk = Self {
+            queue: queue.to_owned(),
+            clock,
+            entropy,
+            lease,
+            known: Mutex::new(known),
+            changed: Notify::new(),
+            born,
+        };
         (Arc::new(desk), inbox)
     }
 
@@ -208,9 +215,9 @@ impl Desk {
         let might_be_more = in_lanes > 0 && in_lanes >= room.in_new_lanes_at_once();
         let took_all = |lane: &str| taken.get(lane).copied().unwrap_or_default() >= room.places(lane);
         // A lane that took less than it might has nothing more that is due, if nothing was written meanwhile.
-        known.behind.retain(|lane, refused| {
-            *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty())
-        });
+        known
+            .behind
+            .retain(|lane, refused| *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty()));
         let full = taken.keys().chain(room.running.keys()).map(String::as_str).chain([Room::ANY_LANE]);
         for lane in full.filter(|lane| took_all(lane)) {
             known.behind.entry(lane.to_owned()).or_insert(0);

@@ -202,13 +202,7 @@ impl Worker {
         }
     }
 
-    async fn looked(
-        &self,
-        desk: &Arc<Desk>,
-        look: &Look,
-        claimed: Result<Claimed, Error>,
-        running: &mut JoinSet<()>,
-    ) {
+    async fn looked(&self, desk: &Arc<Desk>, look: &Look, claimed: Result<Claimed, Error>, running: &mut JoinSet<()>) {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -223,7 +217,10 @@ impl Worker {
         if !started.surplus.is_empty()
             && let Err(error) = give_back(&self.database, &started.surplus, self.clock.now()).await
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "jobs without a place wait for their lease to end");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "jobs without a place wait for their lease to end"
+            );
         }
     }
 

@@ -378,13 +378,9 @@ struct Office {
 impl Office {
     async fn open(bench: &Bench, places: usize) -> Self {
         let (begun, begins) = mpsc::unbounded_channel();
-        let handler = Arc::new(Patient {
-            begun,
-            begins: tokio::sync::Mutex::new(begins),
-            may_end: watch::channel(Vec::new()).0,
-        });
-        let settings =
-            Settings { concurrency: places, lane_concurrency: 1, places_in_lanes: 8, ..Settings::default() };
+        let handler =
+            Arc::new(Patient { begun, begins: tokio::sync::Mutex::new(begins), may_end: watch::channel(Vec::new()).0 });
+        let settings = Settings { concurrency: places, lane_concurrency: 1, places_in_lanes: 8, ..Settings::default() };
         let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
         let (database, entropy) = ((*bench.database).clone(), testkit::entropy(2));
         let worker = Worker::new(database, clock, entropy, "letters", Arc::clone(&handler) as _, settings);
