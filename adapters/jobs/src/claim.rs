@@ -132,6 +132,7 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
         lease,
         until,
         desk: None,
+        carried: None,
     })
 }
 
