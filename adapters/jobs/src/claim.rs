@@ -134,6 +134,7 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
         lease,
         until,
         desk: None,
+        carried: None,
     })
 }
 

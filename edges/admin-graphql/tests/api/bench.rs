@@ -15,6 +15,7 @@ use connector::{
     UplinkError,
 };
 use database::Database;
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use ledger::{Ledger, MemoryLedger};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -258,6 +259,7 @@ fn payments(
     let mut settings = PaymentsSettings::new(url, OPERATOR, address, secret, "0.01".parse().unwrap());
     settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
     Payments::new(PaymentsParts {
+        directory: Directory::new(store.clone()),
         store,
         ledger,
         connector,

@@ -85,7 +85,10 @@ impl Payments {
         let payment = self.new_payment(&address, new, expires_at, now);
         self.write_new(&payment).await?;
         match self.settings().incoming_approval {
-            None => Ok(payment),
+            None => {
+                self.0.parts.receivers.remember_created(&payment);
+                Ok(payment)
+            }
             Some(approval) => {
                 let decided = self.await_decision(&payment, approval).await?;
                 decided.ok_or(Refused::ActionNotPerformed)
@@ -121,9 +124,9 @@ impl Payments {
 
     async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
         let unit = self.begin().await?;
-        unit.tenant(payment.tenant_id).insert_incoming_payment(payment).await?;
+        unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id))?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
         jobs::enqueue(unit.transaction(), expiry)?;
         Ok(unit.commit().await?)

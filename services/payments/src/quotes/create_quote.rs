@@ -138,8 +138,9 @@ impl Payments {
         if !receiver.is_active(self.now()) {
             return Err(Refused::InvalidReceiver);
         }
-        let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
-        let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
+        let facts = self.0.parts.directory.facts().await?;
+        let fee = facts.tenant(tenant).and_then(|tenant| tenant.fee(address.asset.id, FeeKind::Sending));
+        let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
         // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
         // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
@@ -149,10 +150,11 @@ impl Payments {
             self.quote_over_ilp(&address, &receiver, plan.target).await
         };
         let offered = offered.map_err(|error| refusal(error, &plan, &address))?;
-        let quote = self.quote_of(&address, &receiver, &plan, offered, new, fee.as_ref(), self.now())?;
+        let quote = self.quote_of(&address, &receiver, &plan, offered, new, fee, self.now())?;
         let unit = self.begin().await?;
-        unit.tenant(tenant).insert_quote(&quote).await?;
+        unit.tenant(tenant).insert_quote(&quote)?;
         unit.commit().await?;
+        self.0.at_hand.keep_quote(quote.clone());
         Ok(quote)
     }
 

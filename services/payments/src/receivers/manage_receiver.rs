@@ -1,6 +1,9 @@
 //! Creating and completing receivers for the account-servicing entity.
 
+use std::sync::Arc;
+
 use clock::Timestamp;
+use directory::KnownAddress;
 use gnap::Action;
 use money::AssetAmount;
 use open_payments::{CreateIncomingPayment, IncomingPayment as RemotePayment, WalletAddress as RemoteAddress};
@@ -91,9 +94,9 @@ impl Payments {
     }
 
     /// The wallet address of this instance that `url` spells.
-    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
         let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
-        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
+        Ok(self.0.parts.directory.wallet_address_by_url(&url).await?)
     }
 
     /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
