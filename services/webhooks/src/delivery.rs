@@ -195,10 +195,8 @@ impl Deliverer {
         }
         let state = delivery.state;
         let at = self.clock.now();
-        let again = (state == DeliveryState::Pending).then(|| Again {
-            at: at + self.spread(BACKOFF.after(delivery.attempts)),
-            reason,
-        });
+        let again = (state == DeliveryState::Pending)
+            .then(|| Again { at: at + self.spread(BACKOFF.after(delivery.attempts)), reason });
         self.ends.note(Attempt { job: job.clone(), delivery, at, again }).await?;
         self.counts.count(state);
         Ok(())

@@ -56,8 +56,11 @@ struct Scene {
 }
 
 async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> Scene {
-    let receiver =
-        Receiver { answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())), heard: Arc::default(), hung: Arc::default() };
+    let receiver = Receiver {
+        answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())),
+        heard: Arc::default(),
+        hung: Arc::default(),
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
     let app = axum::Router::new().fallback(hear).with_state(receiver.clone());
