@@ -1,10 +1,8 @@
 //! How units of work cross to the database, on both dialects.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
-use std::sync::Arc;
-
 use database::sea_orm::{ConnectionTrait, Statement, Value};
-use database::{Database, Error, Migrations, Step, Together, Write, WriteTransaction};
+use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
 use futures::future::join_all;
 use testkit::{TestDatabase, on_each_database};
 
@@ -211,22 +209,4 @@ fn commits_in_log(file: &str) -> usize {
     let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
     let page_size = usize::try_from(word(8)).unwrap();
     (32..log.len()).step_by(24 + page_size).filter(|frame| word(frame + 4) != 0).count()
-}
-
-#[test]
-fn callers_who_come_together_are_served_together_and_each_gets_its_own_answer() {
-    testkit::block_on(async {
-        let together: Arc<Together<u32, u32>> = Arc::new(Together::new(100));
-        let rounds = std::sync::Mutex::new(Vec::new());
-        let work = |items: Vec<u32>| {
-            rounds.lock().unwrap().push(items.len());
-            async move {
-                tokio::task::yield_now().await;
-                items.into_iter().map(|item| item * 2).collect()
-            }
-        };
-        let answers = join_all((0..10).map(|item| together.bring(item, &work))).await;
-        assert_eq!(answers, (0..10).map(|item| Some(item * 2)).collect::<Vec<_>>());
-        assert!(rounds.lock().unwrap().len() <= 2, "{rounds:?}");
-    });
 }

@@ -25,16 +25,18 @@ pub(crate) struct Claimed {
 /// The due jobs there is room for, oldest first: `places` says how many each lane may have, `$7` how many any other.
 /// A lane's own jobs are counted off so that no lane takes more than its places at once.
 const DUE: &str = "SELECT key FROM (
-        SELECT key, places, row_number() OVER (PARTITION BY lane ORDER BY due_at) AS of_lane,
-            row_number() OVER (PARTITION BY lane = '' ORDER BY due_at) AS of_kind,
+        SELECT key, row_number() OVER (PARTITION BY lane = '' ORDER BY due_at) AS of_kind,
             CASE lane WHEN '' THEN $4 ELSE $5 END AS room
         FROM (
-            SELECT j.key, j.lane, j.due_at, COALESCE(p.places, $7) AS places
-            FROM jobs j LEFT JOIN places p ON p.lane = j.lane
-            WHERE j.queue = $1 AND j.due_at <= $2 AND COALESCE(p.places, $7) > 0
-            ORDER BY j.due_at LIMIT $4 + $5
-        ) AS candidates
-    ) AS counted WHERE of_lane <= places AND of_kind <= room";
+            SELECT key, lane, due_at, places, row_number() OVER (PARTITION BY lane ORDER BY due_at) AS of_lane
+            FROM (
+                SELECT j.key, j.lane, j.due_at, COALESCE(p.places, $7) AS places
+                FROM jobs j LEFT JOIN places p ON p.lane = j.lane
+                WHERE j.queue = $1 AND j.due_at <= $2 AND COALESCE(p.places, $7) > 0
+                ORDER BY j.due_at LIMIT $4 + $5
+            ) AS candidates
+        ) AS counted WHERE of_lane <= places
+    ) AS fitting WHERE of_kind <= room";
 
 /// When the next job will be due in a lane with room. Leases of other workers end then, too.
 const NEXT: &str = "SELECT j.due_at FROM jobs j LEFT JOIN places p ON p.lane = j.lane
@@ -132,6 +134,7 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
         lease,
         until,
         desk: None,
+        carried: None,
     })
 }
 

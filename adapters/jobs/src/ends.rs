@@ -2,50 +2,42 @@
 //!
 //! Not the ends that are part of a handler's own transaction.
 
-use database::{Database, Dialect, Error, Together};
-use sea_orm::{ConnectionTrait, Statement, Value};
+use database::{Database, Dialect, Error, Gather};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 
 use crate::Job;
 
-/// So many ends are one statement at most.
-const AT_ONCE: usize = 256;
-
-/// What ends while others are written waits for the next write.
-#[derive(Debug)]
-pub(crate) struct Ends(Together<Job, bool>);
+/// What ends while others are written is written next.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends {
+    database: Database,
+    deleted: Gather<Job, bool>,
+}
 
 impl Ends {
-    pub(crate) fn new() -> Self {
-        Self(Together::new(AT_ONCE))
+    pub(crate) fn new(database: Database) -> Self {
+        let of_queue = database.clone();
+        Self { database, deleted: Gather::new(move |jobs| delete(of_queue.clone(), jobs)) }
     }
 
     /// Completes a job, together with others that end at the same time.
-    pub(crate) async fn complete(&self, database: &Database, job: &Job) -> Result<(), Error> {
-        let together = self.0.bring(job.clone(), |jobs| delete(database.clone(), jobs));
-        if together.await == Some(true) {
+    pub(crate) async fn complete(&self, job: &Job) -> Result<(), Error> {
+        if self.deleted.ask(job.clone()).await? {
             return Ok(());
         }
-        // It is asked for once more, its lease was lost, or the database was away: by itself it tells which.
-        let transaction = database.begin().await?;
+        // It is wanted once more, or its lease was lost: by itself it tells which.
+        let transaction = self.database.begin().await?;
         job.complete(&transaction);
         transaction.commit().await
     }
 }
 
-/// Which of `jobs` were still leased, wanted once only, and are gone now.
-async fn delete(database: Database, jobs: Vec<Job>) -> Vec<bool> {
-    match deleted_keys(&database, &jobs).await {
-        Ok(gone) => jobs.iter().map(|job| gone.contains(&job.key)).collect(),
-        Err(_) => vec![false; jobs.len()],
-    }
-}
-
-async fn deleted_keys(database: &Database, jobs: &[Job]) -> Result<Vec<String>, Error> {
+/// Which of `jobs`, all of one queue, were still leased, wanted once only, and are gone now.
+async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> {
     let Some(queue) = jobs.first().map(|job| job.queue.clone()) else { return Ok(Vec::new()) };
-    let leases: Value =
-        json!(jobs.iter().map(|job| [job.key.clone(), lease(database, job)]).collect::<Vec<_>>()).to_string().into();
-    let values = [queue.into(), leases];
+    let leases: Vec<[String; 2]> = jobs.iter().map(|job| [job.key.clone(), lease(&database, job)]).collect();
+    let values = [queue.into(), json!(leases).to_string().into()];
     let rows = match database.dialect() {
         Dialect::Postgres => {
             let sql = "DELETE FROM jobs USING json_array_elements($2::json) AS e
@@ -66,7 +58,8 @@ async fn deleted_keys(database: &Database, jobs: &[Job]) -> Result<Vec<String>, 
             rows
         }
     };
-    Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+    let gone = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<String>, _>>()?;
+    Ok(jobs.iter().map(|job| gone.contains(&job.key)).collect())
 }
 
 /// A lease as the dialect writes it: SQLite keeps its octets.

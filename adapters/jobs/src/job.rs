@@ -1,5 +1,6 @@
 //! A leased job, and what may become of it.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use clock::Timestamp;
@@ -27,6 +28,8 @@ pub struct Job {
     pub(crate) until: Timestamp,
     /// The worker that does it; `None` where jobs are done one after the other.
     pub(crate) desk: Option<Arc<Desk>>,
+    /// What the transaction that made it left for the first attempt.
+    pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 const COMPLETE: &str = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
@@ -53,6 +56,11 @@ impl Job {
     /// What was enqueued with it.
     pub fn payload<P: DeserializeOwned>(&self) -> Result<P, serde_json::Error> {
         serde_json::from_str(&self.payload)
+    }
+
+    /// What [`crate::NewJob::carrying`] left for it; `None` if it was not born in this process, or for another attempt.
+    pub fn carried<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.carried.clone()?.downcast().ok()
     }
 
     /// Ends the job with the handler's own transaction, together with what it did.

@@ -1,5 +1,6 @@
 //! Putting jobs into a queue.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use clock::Timestamp;
@@ -24,12 +25,14 @@ pub struct NewJob<'a, P> {
     pub payload: P,
     /// Not before.
     pub run_at: Timestamp,
+    /// What a handler in this process finds with the job if it is done where it is born. Not stored.
+    pub carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<'a> NewJob<'a, ()> {
     /// A job whose key says everything.
     pub fn new(queue: &'a str, key: impl ToString, run_at: Timestamp) -> Self {
-        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at }
+        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at, carried: None }
     }
 }
 
@@ -42,7 +45,14 @@ impl<'a, P> NewJob<'a, P> {
 
     /// The same job with a payload.
     pub fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
-        NewJob { queue: self.queue, key: self.key, lane: self.lane, payload, run_at: self.run_at }
+        let Self { queue, key, lane, run_at, carried, .. } = self;
+        NewJob { queue, key, lane, payload, run_at, carried }
+    }
+
+    /// The same job with what its first attempt needs, so that it need not read what was just written.
+    pub fn carrying(mut self, value: Arc<dyn Any + Send + Sync>) -> Self {
+        self.carried = Some(value);
+        self
     }
 }
 
@@ -100,6 +110,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         lease,
         until,
         desk: Some(Arc::clone(place.desk())),
+        carried: job.carried,
     };
     let run_at = job.run_at;
     transaction.on_commit(move || {

@@ -12,6 +12,13 @@ use payments_store::{Error, Unit};
 
 use crate::{Audience, QUEUE, Targets};
 
+/// What is told, as the transaction has written it that recorded it.
+#[derive(Debug)]
+pub(crate) struct ToTell {
+    pub(crate) event: WebhookEvent,
+    pub(crate) delivery: WebhookDelivery,
+}
+
 /// Records events. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
@@ -52,7 +59,8 @@ impl Webhooks {
             };
             scope.insert_webhook_delivery(&delivery, event.created_at)?;
             let job = NewJob::new(QUEUE, delivery.id, event.created_at).in_lane(lane(recipient));
-            jobs::enqueue(unit.transaction(), job)?;
+            let to_tell = Arc::new(ToTell { event: event.clone(), delivery });
+            jobs::enqueue(unit.transaction(), job.carrying(to_tell))?;
         }
         Ok(())
     }
