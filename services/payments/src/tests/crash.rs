@@ -1,7 +1,9 @@
 //! A payment whose process ends, or whose wire fails, in the middle: it ends once, and the money moves once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::SystemClock;
 use payments_model::outgoing_payment::Progress;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
@@ -78,7 +80,7 @@ on_each_database! {
     }
 
     async fn what_another_process_has_changed_is_not_overwritten_from_what_is_at_hand(database) {
-        let near = Node::stored(database, "cloudnine", testkit::manual_clock()).await;
+        let near = Node::stored(database, "cloudnine", Arc::new(SystemClock)).await;
         let far = Node::open(TestDatabase::sqlite().await, "happylife", "USD").await;
         near.connect(&far).await;
         let receiver = far.receiver_of(far.incoming(Some(1000)).await).await;
