@@ -44,7 +44,7 @@ fn ilp_packet() -> impl Sized {
         Fulfillment::satisfies,
         Packet::parse,
         PrepareBuf::as_prepare,
-        PrepareBuf::parse,
+        PrepareBuf::parse::<Vec<u8>>,
         PrepareBuf::set_amount,
         PrepareBuf::set_expires_at,
         Reject::encode,

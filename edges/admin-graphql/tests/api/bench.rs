@@ -158,6 +158,7 @@ fn api(
     let payments = payments(store, ledger, cache.clone(), time, &entropy, url);
     admin_graphql::router(AdminApiParts {
         administration,
+        directory: addresses.directory,
         payments,
         cache,
         clock: Arc::clone(time),

@@ -200,7 +200,7 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
         store: store.clone(),
-        directory,
+        directory: directory.clone(),
         webhooks,
         cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
@@ -228,6 +228,7 @@ pub(crate) async fn start(
     });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
+        directory: directory.clone(),
         payments: payments.clone(),
         cache: cache.clone(),
         clock: ground.clock.clone(),

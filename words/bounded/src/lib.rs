@@ -7,8 +7,9 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// A bounded memory.
 #[derive(Debug)]
-pub(crate) struct Bounded<K, V> {
+pub struct Bounded<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half: usize,
@@ -16,11 +17,12 @@ pub(crate) struct Bounded<K, V> {
 
 impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
     /// Remembers at most twice as many entries as `half`, and at least so many of those used last.
-    pub(crate) fn new(half: usize) -> Self {
+    pub fn new(half: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half }
     }
 
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    /// The value under `key`, which counts as used now.
+    pub fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
@@ -32,7 +34,8 @@ impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
         Some(value)
     }
 
-    pub(crate) fn put(&mut self, key: K, value: V) {
+    /// Remembers `value` under `key`.
+    pub fn put(&mut self, key: K, value: V) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
