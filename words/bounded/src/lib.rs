@@ -39,7 +39,23 @@ impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
+        self.old.remove(&key);
         self.young.insert(key, value);
+    }
+
+    /// Forgets what is under `key`.
+    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.young = HashMap::new();
+        self.old = HashMap::new();
     }
 }
 
@@ -60,5 +76,19 @@ mod tests {
         }
         assert_eq!(map.get(&1), None);
         assert_eq!(map.get(&1_000_000), Some("once"));
+    }
+
+    #[test]
+    fn a_value_put_again_is_never_seen_in_its_old_form() {
+        let mut map = Bounded::new(1);
+        map.put(1, "old");
+        map.put(2, "other");
+        map.put(1, "new");
+        map.put(2, "other");
+        assert_eq!(map.get(&1), Some("new"));
+        map.remove(&1);
+        assert_eq!(map.get(&1), None);
+        map.clear();
+        assert_eq!(map.get(&2), None);
     }
 }

@@ -15,6 +15,7 @@ use connector::{
     UplinkError,
 };
 use database::Database;
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use ledger::{Ledger, MemoryLedger};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
@@ -155,10 +156,11 @@ fn api(
     };
     let administration =
         Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(time), Arc::clone(&entropy), settings);
+    let directory = Directory::new(store.clone());
     let payments = payments(store, ledger, cache.clone(), time, &entropy, url);
     admin_graphql::router(AdminApiParts {
         administration,
-        directory: addresses.directory,
+        directory,
         payments,
         cache,
         clock: Arc::clone(time),
