@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
-    NewTransfer, Transfer, TransferId, newest_transfers,
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, NewAccount, NewTransfer,
+    Transfer, TransferId, newest_transfers,
 };
 
 use crate::batches::parts;
