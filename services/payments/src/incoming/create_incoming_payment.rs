@@ -128,7 +128,7 @@ impl Payments {
             return Err(Refused::InvalidAmount);
         }
         let id = origin.id(STEP, self.entropy()).into();
-        let payment = self.new_payment(id, &address, new, expires_at, now);
+        let payment = new_payment(id, &address, new, expires_at, now);
         match self.write_new(&payment).await {
             Err(Unavailable::Database(error)) if error.is_unique_violation() => {
                 self.make_beside(tenant, payment, origin).await
@@ -154,33 +154,6 @@ impl Payments {
         }
     }
 
-    fn new_payment(
-        &self,
-        id: IncomingPaymentId,
-        address: &WalletAddress,
-        new: NewIncomingPayment,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> IncomingPayment {
-        IncomingPayment {
-            id,
-            tenant_id: address.tenant_id,
-            wallet_address_id: address.id,
-            asset: address.asset.clone(),
-            incoming_amount: new.incoming_amount.map(|amount| amount.value),
-            expires_at,
-            client: new.client,
-            metadata: new.metadata,
-            initiated_by: new.initiated_by,
-            sender_wallet_address: new.sender_wallet_address,
-            decision: None,
-            state: IncomingState::Pending,
-            announced_amount: 0,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
     async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
         let unit = self.begin().await?;
         unit.tenant(payment.tenant_id).insert_incoming_payment(payment).await?;
@@ -189,5 +162,32 @@ impl Payments {
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
         jobs::enqueue(unit.transaction(), expiry).await?;
         Ok(unit.commit().await?)
+    }
+}
+
+/// The payment that is asked for.
+fn new_payment(
+    id: IncomingPaymentId,
+    address: &WalletAddress,
+    new: NewIncomingPayment,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> IncomingPayment {
+    IncomingPayment {
+        id,
+        tenant_id: address.tenant_id,
+        wallet_address_id: address.id,
+        asset: address.asset.clone(),
+        incoming_amount: new.incoming_amount.map(|amount| amount.value),
+        expires_at,
+        client: new.client,
+        metadata: new.metadata,
+        initiated_by: new.initiated_by,
+        sender_wallet_address: new.sender_wallet_address,
+        decision: None,
+        state: IncomingState::Pending,
+        announced_amount: 0,
+        created_at: now,
+        updated_at: now,
     }
 }
