@@ -8,6 +8,7 @@ mod counts;
 mod incoming;
 mod ledger_totals;
 mod list_payments;
+mod made_before;
 mod outgoing;
 mod queues;
 mod quotes;

@@ -190,7 +190,7 @@ on_each_database! {
     async fn a_failing_database_is_not_described_to_the_client(database) {
         let bench = Bench::open(database).await;
         let id = asset(&bench, TENANT).await;
-        let unit = bench.database.begin().await.unwrap();
+        let unit = bench.institution.database.begin().await.unwrap();
         ConnectionTrait::execute_unprepared(&unit, "ALTER TABLE assets RENAME TO gone").await.unwrap();
         unit.commit().await.unwrap();
         let answer = bench.run(TENANT, "query($id: String!) { asset(id: $id) { code } }", json!({ "id": id })).await;
