@@ -36,6 +36,7 @@ const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
+    ("payments-bench", &["testkit"]),
     ("simulator", &["testkit"]),
     ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),

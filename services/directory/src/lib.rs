@@ -14,6 +14,7 @@ use database::{Error, Mark, Subscription, Watch};
 use payments_store::Store;
 
 pub use addresses::KnownAddress;
+pub use bounded::Bounded;
 pub use facts::{Facts, KnownPeer, KnownTenant};
 
 use crate::addresses::Addresses;

@@ -15,7 +15,7 @@ pub struct Bounded<K, V> {
     half: usize,
 }
 
-impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
+impl<K: Eq + Hash, V> Bounded<K, V> {
     /// Remembers at most twice as many entries as `half`, and at least so many of those used last.
     pub fn new(half: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half }
@@ -25,6 +25,7 @@ impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
     pub fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
+        V: Clone,
     {
         if let Some(value) = self.young.get(key) {
             return Some(value.clone());
@@ -32,6 +33,15 @@ impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
         let (key, value) = self.old.remove_entry(key)?;
         self.put(key, value.clone());
         Some(value)
+    }
+
+    /// Takes the value under `key` out of the memory.
+    pub fn take<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (young, old) = (self.young.remove(key), self.old.remove(key));
+        young.or(old)
     }
 
     /// Remembers `value` under `key`.

@@ -16,6 +16,7 @@ mod recipes;
 mod replicas;
 mod roles;
 mod starting;
+mod statements;
 mod strangers;
 mod tigerbeetle;
 mod words;

@@ -2,7 +2,10 @@
 //!
 //! Not the making of a local incoming payment: that is its own use case.
 
+use std::sync::Arc;
+
 use clock::Timestamp;
+use directory::KnownAddress;
 use gnap::Action;
 use money::AssetAmount;
 use open_payments::{CreateIncomingPayment, IncomingPayment as RemotePayment, WalletAddress as RemoteAddress};
@@ -110,9 +113,9 @@ impl Payments {
     }
 
     /// The wallet address of this instance that `url` spells.
-    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
         let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
-        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
+        Ok(self.0.parts.directory.wallet_address_by_url(&url).await?)
     }
 
     /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.

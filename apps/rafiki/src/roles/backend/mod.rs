@@ -34,7 +34,7 @@ use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
-use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
+use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Signing, Targets, Webhooks};
 
 use super::cache::{self, for_cache, limiter, lossy, open_cache};
 use super::ground::{Ground, bind, open, tell};
@@ -154,6 +154,7 @@ pub(crate) async fn start(
         )
     });
     let directory = Directory::new(store.clone());
+    let of_webhooks = directory.clone();
     let painter = painter::Painter::new(directory.clone(), connector.clone(), config);
     painter.paint().await.map_err(failed)?;
 
@@ -163,6 +164,7 @@ pub(crate) async fn start(
     let payments = metrics.gather(|| {
         Payments::new(PaymentsParts {
             store: store.clone(),
+            directory: directory.clone(),
             ledger: ledger.clone(),
             connector: connector.clone(),
             receivers: receivers.clone(),
@@ -250,7 +252,7 @@ pub(crate) async fn start(
         running.work(|stop| worker.run(stop));
     }
     if config.workers.webhooks > 0 {
-        let deliverer = metrics.gather(|| deliverer(config, &store, targets, ground));
+        let deliverer = metrics.gather(|| deliverer(config, &store, of_webhooks, targets, ground));
         running.work(|stop| deliverer.run(stop));
     }
     if let Some(watch) = watch {
@@ -354,7 +356,13 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
     }
 }
 
-fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: &Ground) -> Worker {
+fn deliverer(
+    config: &config::Backend,
+    store: &Store,
+    directory: Directory,
+    targets: Targets,
+    ground: &Ground,
+) -> Worker {
     let signing = config
         .webhooks
         .secret
@@ -362,12 +370,14 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: 
         .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
     let deliverer = Deliverer {
         store: store.clone(),
+        directory,
         targets: Arc::new(targets),
         signing,
         http: ground.http.clone(),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         counts: DeliveryCounts::default(),
+        ends: DeliveryEnds::new(store),
     };
     // The reference counts loops of one delivery each; here a worker makes many at once.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);
