@@ -7,6 +7,7 @@
 mod alarms;
 mod asking;
 mod books;
+mod cards;
 mod crashes;
 mod institutions;
 mod numbers;
