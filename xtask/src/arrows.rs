@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 23] = [
+const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -27,6 +27,8 @@ const SAME_FLOOR: [(&str, &[&str]); 23] = [
     ("token-introspection", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
     ("payments", &["connector", "webhooks"]),
+    ("moving", &["payments", "webhooks"]),
+    ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
@@ -37,6 +39,7 @@ const SAME_FLOOR: [(&str, &[&str]); 23] = [
     ("ledger-conformance", &["testkit"]),
     ("simulator", &["testkit"]),
     ("interop", &["testkit"]),
+    ("rafiki-fixture", &["testkit"]),
 ];
 
 /// What a floor may never reach for, whatever the reason.

@@ -2,6 +2,7 @@
 //!
 //! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
 
+mod bulk;
 mod connect;
 mod contents;
 mod error;
@@ -14,6 +15,7 @@ mod wake;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bulk::BulkTable;
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
 pub use locked::Locked;

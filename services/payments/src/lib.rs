@@ -25,7 +25,7 @@ mod outgoing_events;
 mod packet_log;
 mod pay_locally;
 mod pay_over_ilp;
-mod queues;
+pub mod queues;
 mod quote_methods;
 mod receiver_memory;
 mod resolve_receiver;
