@@ -185,6 +185,31 @@ impl Old {
         Ok(counted)
     }
 
+    /// Those of these ids that `column` of no row of the table has.
+    pub async fn missing(
+        &mut self,
+        table: &'static str,
+        column: &'static str,
+        ids: &[String],
+    ) -> Result<Vec<String>, SourceError> {
+        let sql = format!(
+            "SELECT id FROM unnest($1::text[]) AS wanted (id) \
+             WHERE NOT EXISTS (SELECT 1 FROM \"{table}\" t WHERE t.\"{column}\" = wanted.id::uuid)"
+        );
+        let missing = sqlx::query_scalar(AssertSqlSafe(sql)).bind(ids).fetch_all(&mut self.connection).await;
+        missing.map_err(|error| failed(table, &error))
+    }
+
+    /// A number of the original; sums may exceed 64 bits.
+    pub async fn number(&mut self, what: &'static str, sql: &'static str) -> Result<i128, SourceError> {
+        let sql = format!("SELECT ({sql})::text");
+        let text: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(|error| failed(what, &error))?;
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
     /// One number or text the original has.
     pub async fn value(&mut self, what: &'static str, sql: &'static str) -> Result<Option<String>, SourceError> {
         let value = sqlx::query_scalar(sql).fetch_one(&mut self.connection).await;

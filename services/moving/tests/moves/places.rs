@@ -1,0 +1,95 @@
+//! An old installation and fresh databases of ours, and one pass between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::SystemClock;
+use database::{Database, Dialect, Durability, Options};
+use ledger_sql::SqlLedger;
+use moving::{History, MoveError, OldInstallation, Plan, Report, Settings, Step, Target, carry_over, examine};
+use rafiki_fixture::{COLUMN_SECRET, Institution, Part};
+use rafiki_tables::sealed::ColumnSecret;
+use tempfile::TempDir;
+use testkit::TestDatabase;
+
+pub(crate) use rafiki_database::UnknownAllowed;
+
+/// The databases of an institution of the original.
+pub(crate) struct OldPlaces {
+    pub(crate) institution: Institution,
+    pub(crate) backend: TestDatabase,
+    pub(crate) auth: TestDatabase,
+}
+
+impl OldPlaces {
+    pub(crate) async fn of(institution: Institution) -> Option<Self> {
+        let backend = rafiki_fixture::filled(institution, Part::Backend).await?;
+        let auth = rafiki_fixture::filled(institution, Part::Auth).await?;
+        Some(Self { institution, backend, auth })
+    }
+
+    /// Without foreign keys, so that rows can be damaged.
+    pub(crate) async fn unguarded(institution: Institution) -> Option<Self> {
+        let backend = rafiki_fixture::unguarded(institution, Part::Backend).await?;
+        let auth = rafiki_fixture::unguarded(institution, Part::Auth).await?;
+        Some(Self { institution, backend, auth })
+    }
+
+    pub(crate) fn settings(&self, history: History) -> Settings {
+        let cloud_nine = self.institution == Institution::CloudNine;
+        Settings {
+            secret: cloud_nine.then(|| ColumnSecret::from_base64(COLUMN_SECRET).unwrap()),
+            webhook_retries: if cloud_nine { 3 } else { 10 },
+            grace: Duration::from_hours(1),
+            history,
+            unknown: UnknownAllowed::No,
+        }
+    }
+
+    pub(crate) async fn open(&self, history: History) -> OldInstallation {
+        OldInstallation::open(self.backend.url(), self.auth.url(), self.settings(history)).await.unwrap()
+    }
+}
+
+/// Our databases.
+pub(crate) struct OurPlaces {
+    pub(crate) backend: TestDatabase,
+    pub(crate) auth: TestDatabase,
+    ledger_folder: TempDir,
+}
+
+impl OurPlaces {
+    pub(crate) async fn of(dialect: Dialect) -> Option<Self> {
+        let backend = TestDatabase::of(dialect).await?;
+        let auth = TestDatabase::of(dialect).await?;
+        Some(Self { backend, auth, ledger_folder: tempfile::tempdir().unwrap() })
+    }
+
+    pub(crate) fn ledger_url(&self) -> String {
+        match self.backend.dialect() {
+            Dialect::Sqlite => format!("sqlite:{}", self.ledger_folder.path().join("ledger.sqlite").display()),
+            Dialect::Postgres => self.backend.url().to_owned(),
+        }
+    }
+
+    pub(crate) async fn target(&self) -> Target {
+        let clock = Arc::new(SystemClock);
+        let options = Options { durability: Durability::ProcessEnd, postgres_connections: 8, ..Options::default() };
+        let backend = Database::connect(self.backend.url(), &options).await.unwrap();
+        let auth = Database::connect(self.auth.url(), &options).await.unwrap();
+        let ledger = SqlLedger::open(&self.ledger_url(), clock.clone()).await.unwrap();
+        Target::open(backend, auth, Arc::new(ledger), clock).await.unwrap()
+    }
+}
+
+pub(crate) fn silent(_: Step<'_>) {}
+
+/// One pass.
+pub(crate) async fn pass(old: &OldPlaces, ours: &OurPlaces, history: History) -> Result<(Plan, Report), MoveError> {
+    let mut installation = old.open(history).await;
+    let plan = examine(&mut installation, &silent).await?;
+    let target = ours.target().await;
+    let report = carry_over(&mut installation, &plan, &target, &silent).await?;
+    installation.close().await;
+    Ok((plan, report))
+}
