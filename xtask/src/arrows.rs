@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 26] = [
+const SAME_FLOOR: [(&str, &[&str]); 27] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -40,6 +40,7 @@ const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("simulator", &["testkit"]),
     ("interop", &["testkit"]),
     ("rafiki-fixture", &["testkit"]),
+    ("institution", &["testkit"]),
 ];
 
 /// What a floor may never reach for, whatever the reason.

@@ -9,6 +9,7 @@ mod config_check;
 mod demo;
 mod dev;
 mod failure;
+mod import;
 mod ledger_place;
 mod migrate;
 mod output;
@@ -61,6 +62,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Import(options) => import::run(*options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

@@ -36,7 +36,7 @@ pub(crate) enum Unusable {
     NotOurs(database::NotOurs),
 }
 
-const BACKEND: &[&str] = &["payments", "jobs", "shared_cache"];
+const BACKEND: &[&str] = &["payments", "jobs", "shared_cache", "moving"];
 const AUTH: &[&str] = &["auth", "shared_cache"];
 const WALLET: &[&str] = &["wallet", "jobs"];
 

@@ -5,10 +5,10 @@
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use gnap::{AccessItem, AccessType, Action, ActiveToken, LimitAmount, RequiredAccess, TokenInfo, WalletAddressUrl};
+use payments::PaymentGrant;
 use payments_model::TenantId;
 use payments_model::grant_limits::GrantLimits;
 
-use crate::backend::TokenGrant;
 use crate::error::{ApiError, INACTIVE_TOKEN};
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
@@ -33,7 +33,7 @@ pub(crate) struct Caller {
     /// Whose resources it sees.
     pub(crate) reach: Reach,
     /// The grant behind the token.
-    pub(crate) grant: TokenGrant,
+    pub(crate) grant: PaymentGrant,
 }
 
 /// Whose resources a caller sees.
@@ -74,7 +74,7 @@ pub(crate) async fn authorize(
     Ok(Caller {
         client: token.client.identity(),
         reach: if wider { Reach::All } else { Reach::Own },
-        grant: TokenGrant { id: token.grant, limits: item.and_then(limits_of) },
+        grant: PaymentGrant { id: token.grant, limits: item.and_then(limits_of) },
     })
 }
 

@@ -102,7 +102,7 @@ pub enum Reason {
         found: String,
     },
     /// A text that is encrypted, and no secret that opens it.
-    #[error("{0} is encrypted; set DB_ENCRYPTION_SECRET to the secret of the old backend")]
+    #[error("{0} is encrypted; give DB_ENCRYPTION_SECRET of the old backend with --old-encryption-secret")]
     Encrypted(&'static str),
     /// The account holds less than nothing.
     #[error("the account is overdrawn by {0}; deposit as much in the old one first")]

@@ -15,5 +15,6 @@ pub(crate) mod wallet;
 mod welcome;
 
 pub(crate) use auth::run as run_auth;
-pub(crate) use backend::run as run_backend;
+pub(crate) use backend::{open_ledger, run as run_backend};
+pub(crate) use ground::Ground;
 pub(crate) use wallet::run as run_wallet;

@@ -17,7 +17,7 @@ use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRa
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
-use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig, OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{
@@ -45,6 +45,8 @@ use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
 use crate::roles::{signatures, welcome};
+
+pub(crate) use engine::open as open_ledger;
 
 /// Where to go on from the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
@@ -111,9 +113,12 @@ pub(crate) async fn start(
         cache::migrate(&database).await.map_err(failed)?;
         Store::open(database.clone()).await.map_err(failed)?
     };
+    // What a move has begun it must end first; after this start no further pass may write here.
+    let usable = moving::mark_in_use(&database, ground.clock.now()).await.map_err(failed)?;
+    usable.map_err(|reason| Failure::start("the backend", reason))?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
-    let ledger = engine::open(config, ground).await?;
+    let ledger = open_ledger(config, ground).await?;
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
@@ -206,7 +211,6 @@ pub(crate) async fn start(
         patience: config.wallet_addresses.lookup_timeout,
         look_again: config.wallet_addresses.polling_interval,
     };
-    let backend = PaymentsBackend::new(payments.clone(), addresses);
     let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), ground.clock.clone()));
     let introspection = IntrospectionClient::new(ground.http.clone(), config.auth_server_introspection_url.clone())
         .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
@@ -214,15 +218,16 @@ pub(crate) async fn start(
         limiter: limiter(&cache, ground.clock.clone()),
         rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
     };
-    let open_payments_api = OpenPaymentsApi::new(
-        open_payments_settings(config, &signer),
-        Arc::new(backend),
+    let open_payments_api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: payments.clone(),
+        addresses,
         introspection,
         client_keys,
-        ground.clock.clone(),
-        ground.entropy.clone(),
-        cache.clone(),
-    );
+        cache: cache.clone(),
+        clock: ground.clock.clone(),
+        entropy: ground.entropy.clone(),
+        settings: open_payments_settings(config, &signer),
+    });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
         payments: payments.clone(),
