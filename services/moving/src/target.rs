@@ -42,6 +42,11 @@ impl Target {
         Ok(Self { backend, auth, ledger, clock })
     }
 
+    /// Our ledger.
+    pub fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
+    }
+
     pub(crate) fn database(&self, side: Side) -> &Database {
         match side {
             Side::Backend => &self.backend,

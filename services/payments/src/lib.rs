@@ -8,24 +8,10 @@ mod counts;
 mod incoming;
 mod ledger_totals;
 mod list_payments;
-<<<<<<< HEAD
-mod live_receivers;
-mod manage_receiver;
-mod outgoing_events;
-mod packet_log;
-mod pay_locally;
-mod pay_over_ilp;
-pub mod queues;
-mod quote_methods;
-mod receiver_memory;
-mod resolve_receiver;
-mod send_outgoing_payment;
-=======
 mod outgoing;
-mod queues;
+pub mod queues;
 mod quotes;
 mod receivers;
->>>>>>> main
 mod service;
 mod settings;
 mod stream_driver;

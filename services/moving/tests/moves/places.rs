@@ -1,16 +1,21 @@
 //! An old installation and fresh databases of ours, and one pass between them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::SystemClock;
 use database::{Database, Dialect, Durability, Options};
+use ledger::AccountId;
 use ledger_sql::SqlLedger;
 use moving::{History, MoveError, OldInstallation, Plan, Report, Settings, Step, Target, carry_over, examine};
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part};
 use rafiki_tables::sealed::ColumnSecret;
+use rafiki_tables::table::Table;
+use rafiki_tables::version::Side;
 use tempfile::TempDir;
 use testkit::TestDatabase;
+use uuid::Uuid;
 
 pub(crate) use rafiki_database::UnknownAllowed;
 
@@ -92,4 +97,44 @@ pub(crate) async fn pass(old: &OldPlaces, ours: &OurPlaces, history: History) ->
     let report = carry_over(&mut installation, &plan, &target, &silent).await?;
     installation.close().await;
     Ok((plan, report))
+}
+
+/// Every row of every table, and every account with its totals, without what is a pass' own time.
+pub(crate) async fn contents(ours: &OurPlaces) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for table in Table::ALL {
+        let database = if table.side() == Side::Backend { &ours.backend } else { &ours.auth };
+        let described = database.bulk_table(table.name(), table.key()).await.unwrap();
+        let mut rows = database.bulk_page(&described, None, 100_000).await.unwrap();
+        if table == Table::Quotes {
+            // How long a quote was extended depends on the instant of the pass.
+            rows = rows.iter().map(|row| without(row, "expires_at")).collect();
+        }
+        if table == Table::OutgoingPaymentGrantSpendings {
+            rows = rows.iter().map(|row| without(row, "settled_at")).collect();
+        }
+        all.insert(table.title().to_owned(), rows);
+    }
+    let jobs = ours.backend.bulk_table("jobs", &["queue", "key"]).await.unwrap();
+    let jobs = ours.backend.bulk_page(&jobs, None, 100_000).await.unwrap();
+    all.insert("jobs".to_owned(), jobs.iter().map(|row| without(row, "due_at")).collect());
+    let target = ours.target().await;
+    let ids: Vec<AccountId> = rafiki_fixture::totals()["ledger"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|ledger| ledger["accounts"].as_array().unwrap().iter())
+        .map(|account| account["accountRef"].as_str().unwrap().parse::<Uuid>().unwrap().into())
+        .chain((1..20).map(AccountId::from_u128))
+        .collect();
+    let accounts = target.ledger().accounts(ids).await.unwrap();
+    let accounts = accounts.iter().flatten().map(|account| format!("{:?}", (account.created, account.balances())));
+    all.insert("accounts".to_owned(), accounts.collect());
+    all
+}
+
+fn without(row: &str, column: &str) -> String {
+    let mut row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(row).unwrap();
+    row.remove(column);
+    serde_json::Value::Object(row).to_string()
 }
