@@ -131,7 +131,10 @@ impl BulkTable {
             let set = list(others.into_iter(), |name| format!("{0} = excluded.{0}", quoted(name)));
             format!("DO UPDATE SET {set}")
         };
-        format!("INSERT INTO {} ({names}) SELECT {values} FROM {source} ON CONFLICT ({key}) {replace}", quoted(&self.name))
+        format!(
+            "INSERT INTO {} ({names}) SELECT {values} FROM {source} ON CONFLICT ({key}) {replace}",
+            quoted(&self.name)
+        )
     }
 
     fn value_sql(&self, column: &Column) -> String {

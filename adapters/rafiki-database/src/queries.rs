@@ -25,11 +25,15 @@ pub(crate) fn of(source: Source) -> &'static str {
         Source::CardDetails => CARD_DETAILS,
         Source::Spendings => SPENDINGS,
         Source::SpentTotals => SPENT_TOTALS,
-        Source::WebhookEvents => r#"SELECT * FROM "webhookEvents" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#,
+        Source::WebhookEvents => {
+            r#"SELECT * FROM "webhookEvents" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#
+        }
         Source::Webhooks => r#"SELECT * FROM webhooks t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#,
         Source::AuthTenants => SINCE_TENANTS,
         Source::AuthGrants => AUTH_GRANTS,
-        Source::AccessTokens => r#"SELECT * FROM "accessTokens" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#,
+        Source::AccessTokens => {
+            r#"SELECT * FROM "accessTokens" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#
+        }
     }
 }
 

@@ -115,10 +115,11 @@ impl Old {
         if locked != 0 {
             return Err(version(UnknownVersion::Locked));
         }
-        let booked: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT name::text FROM {book} ORDER BY id")))
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|error| failed("the migrations", &error))?;
+        let booked: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT name::text FROM {book} ORDER BY id")))
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(|error| failed("the migrations", &error))?;
         match recognise(side, &booked) {
             Err(UnknownVersion::Newer(_)) if unknown == UnknownAllowed::Yes => Ok(()),
             other => other.map_err(version),
@@ -130,11 +131,7 @@ impl Old {
     }
 
     /// The rows of a source, those that changed since an instant or all, each as a JSON object.
-    pub fn rows(
-        &mut self,
-        source: Source,
-        since: Option<Timestamp>,
-    ) -> BoxStream<'_, Result<String, SourceError>> {
+    pub fn rows(&mut self, source: Source, since: Option<Timestamp>) -> BoxStream<'_, Result<String, SourceError>> {
         let what = source.table();
         let sql = format!("SELECT row_to_json(r)::text FROM ({}) r", dated(queries::of(source), since));
         sqlx::query_scalar::<_, String>(AssertSqlSafe(sql))

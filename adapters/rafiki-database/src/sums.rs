@@ -97,7 +97,8 @@ impl Old {
 
     /// How many legs of packets are under way: the original is at work. They are not carried, and end within seconds.
     pub async fn packets_under_way(&mut self) -> Result<u64, SourceError> {
-        let sql = r#"SELECT count(*) FROM "ledgerTransfers" WHERE state = 'PENDING' AND type IS NULL AND "expiresAt" > $1"#;
+        let sql =
+            r#"SELECT count(*) FROM "ledgerTransfers" WHERE state = 'PENDING' AND type IS NULL AND "expiresAt" > $1"#;
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(dated(sql, Some(self.at()))))
             .fetch_one(&mut self.connection)
             .await

@@ -42,7 +42,21 @@ pub async fn empty(part: Part) -> Option<TestDatabase> {
 pub async fn filled(institution: Institution, part: Part) -> Option<TestDatabase> {
     let database = TestDatabase::postgres().await?;
     run(&database, tables(part)).await;
-    fill(&database, institution, part).await;
+    fill(&database, institution, part, &[]).await;
+    run(&database, references(part)).await;
+    Some(database)
+}
+
+/// A database with its rows, in which the hosts of the environment stand elsewhere: each first text is replaced by the
+/// second wherever it stands.
+pub async fn filled_elsewhere(
+    institution: Institution,
+    part: Part,
+    elsewhere: &[(String, String)],
+) -> Option<TestDatabase> {
+    let database = TestDatabase::postgres().await?;
+    run(&database, tables(part)).await;
+    fill(&database, institution, part, elsewhere).await;
     run(&database, references(part)).await;
     Some(database)
 }
@@ -51,13 +65,18 @@ pub async fn filled(institution: Institution, part: Part) -> Option<TestDatabase
 pub async fn unguarded(institution: Institution, part: Part) -> Option<TestDatabase> {
     let database = TestDatabase::postgres().await?;
     run(&database, tables(part)).await;
-    fill(&database, institution, part).await;
+    fill(&database, institution, part, &[]).await;
     Some(database)
 }
 
 /// What the APIs of the environment said, and the totals of its accounts.
 pub fn totals() -> Value {
     serde_json::from_str(&text(include_bytes!("../data/totals.json.gz"))).expect("the totals are JSON")
+}
+
+/// Adds so many payments sent and as many received, all ended.
+pub async fn add_many(database: &TestDatabase, payments: u32) {
+    run(database, &include_str!("../data/many.sql").replace("COUNT", &payments.to_string())).await;
 }
 
 /// Runs statements on a test database.
@@ -79,13 +98,16 @@ fn references(part: Part) -> &'static str {
     }
 }
 
-async fn fill(database: &TestDatabase, institution: Institution, part: Part) {
-    let rows = text(match (institution, part) {
+async fn fill(database: &TestDatabase, institution: Institution, part: Part, elsewhere: &[(String, String)]) {
+    let mut rows = text(match (institution, part) {
         (Institution::CloudNine, Part::Backend) => include_bytes!("../data/cloud-nine-backend.rows.gz").as_slice(),
         (Institution::CloudNine, Part::Auth) => include_bytes!("../data/cloud-nine-auth.rows.gz"),
         (Institution::HappyLife, Part::Backend) => include_bytes!("../data/happy-life-backend.rows.gz"),
         (Institution::HappyLife, Part::Auth) => include_bytes!("../data/happy-life-auth.rows.gz"),
     });
+    for (there, here) in elsewhere {
+        rows = rows.replace(there, here);
+    }
     let mut lines = rows.lines().map(|line| line.split_once('\t').expect("a table and a row")).peekable();
     while let Some((table, first)) = lines.next() {
         let mut list = format!("[{first}");
@@ -94,8 +116,7 @@ async fn fill(database: &TestDatabase, institution: Institution, part: Part) {
             list.push_str(row);
         }
         list.push(']');
-        let sql =
-            format!(r#"INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1::json)"#);
+        let sql = format!(r#"INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1::json)"#);
         let backend = database.reader().get_database_backend();
         let filled = Statement::from_sql_and_values(backend, sql, [list.into()]);
         database.reader().execute_raw(filled).await.expect("the rows fit their table");

@@ -186,12 +186,16 @@ impl Change {
             Self::QuoteExtended => "quotes of unfinished payments stay good longer, so that the move does not end them",
             Self::FeesComputed => "amounts without fees that old quotes lack are computed from their fee",
             Self::EventMade => "ends of payments that were not told yet get their event now",
-            Self::Decrypted => "texts encrypted with DB_ENCRYPTION_SECRET are kept in clear: there is no such secret here",
+            Self::Decrypted => {
+                "texts encrypted with DB_ENCRYPTION_SECRET are kept in clear: there is no such secret here"
+            }
             Self::DeliveryGivenUp => "deliveries tried as often as allowed get the state EXHAUSTED",
             Self::ClientNamedByUrl => "open questions to owners show the client's address: its name is not kept there",
             Self::RouteAdded => "peers without routes get their own address as route",
             Self::HoldGivenBack => "withdrawals that ran out are booked as given back, so that their ids stay used",
-            Self::Hashed => "access tokens, continuation tokens and consent secrets are kept as hashes; they stay valid",
+            Self::Hashed => {
+                "access tokens, continuation tokens and consent secrets are kept as hashes; they stay valid"
+            }
         }
     }
 }

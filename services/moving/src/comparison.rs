@@ -314,7 +314,8 @@ async fn compare_tables(
         let mut states: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         for (state, rows) in there.states {
             // Named by the original's code, and the same to its clients.
-            let state = if state == "PROCESSING" && source == Source::AuthGrants { "PENDING".to_owned() } else { state };
+            let state =
+                if state == "PROCESSING" && source == Source::AuthGrants { "PENDING".to_owned() } else { state };
             states.entry(state).or_default().0 += rows;
         }
         for row in target.database(source.side()).bulk_query(&sql, []).await? {

@@ -7,10 +7,8 @@ use rafiki_tables::carry::Source;
 use crate::source::History;
 
 /// The tables of the move.
-pub const MIGRATIONS: Migrations = Migrations {
-    store: "moving",
-    steps: &[Step { name: "0001_moving", sql: include_str!("0001_moving.sql") }],
-};
+pub const MIGRATIONS: Migrations =
+    Migrations { store: "moving", steps: &[Step { name: "0001_moving", sql: include_str!("0001_moving.sql") }] };
 
 /// What is known of a move.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,11 +52,7 @@ fn ours(recipient: Recipient) -> webhook_event::Recipient {
 }
 
 /// Takes away the jobs of an earlier pass about rows with these ids: what they waited for may be over.
-pub(crate) async fn forget(
-    transaction: &WriteTransaction,
-    queues: &[&str],
-    ids: &[String],
-) -> Result<(), Error> {
+pub(crate) async fn forget(transaction: &WriteTransaction, queues: &[&str], ids: &[String]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }

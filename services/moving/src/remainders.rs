@@ -45,7 +45,8 @@ pub(crate) async fn remove_after(
     let there = old.of(source.side()).0.count(source.table()).await?.rows;
     let sql = format!("SELECT count(*) FROM {}", table.name());
     let rows = target.database(table.side()).bulk_query(&sql, []).await?;
-    let here: i64 = rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(database::Error::from)?.unwrap_or(0);
+    let here: i64 =
+        rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(database::Error::from)?.unwrap_or(0);
     if here.unsigned_abs() > there {
         remove(old, source, table, key, tables, target).await?;
     }

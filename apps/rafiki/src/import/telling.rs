@@ -29,12 +29,8 @@ impl Telling {
         if let Ok(style) = ProgressStyle::with_template("  {msg}") {
             bar.set_style(style);
         }
-        let state = State {
-            what: String::new(),
-            since: Stopwatch::start(),
-            line: Stopwatch::start(),
-            all: Stopwatch::start(),
-        };
+        let state =
+            State { what: String::new(), since: Stopwatch::start(), line: Stopwatch::start(), all: Stopwatch::start() };
         Self { bar, state: Mutex::new(state) }
     }
 

@@ -9,6 +9,7 @@ mod asking;
 mod books;
 mod crashes;
 mod institutions;
+mod moved;
 mod numbers;
 mod paying;
 mod payments;

@@ -55,7 +55,10 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
         ("finalization_reason", reason.into()),
         ("continue_id", row.uuid("continueId")?.into()),
         ("continue_hash", token.as_bytes().as_slice().into()),
-        ("last_continued_at", row.optional_instant("lastContinuedAt")?.map_or_else(|| row.instant("createdAt"), Ok)?.into()),
+        (
+            "last_continued_at",
+            row.optional_instant("lastContinuedAt")?.map_or_else(|| row.instant("createdAt"), Ok)?.into(),
+        ),
         ("created_at", row.instant("createdAt")?.into()),
         ("updated_at", row.instant("updatedAt")?.into()),
     ];
@@ -101,9 +104,8 @@ fn client(row: &Row<'_>) -> Result<Client, Refusal> {
         (None, None) => return Err(row.refuse(Reason::Missing("client"))),
     };
     let found = written.to_string();
-    serde_json::from_value(written).map_err(|_| {
-        row.refuse(Reason::Malformed { column: "client", found, wanted: "wallet address or public key" })
-    })
+    serde_json::from_value(written)
+        .map_err(|_| row.refuse(Reason::Malformed { column: "client", found, wanted: "wallet address or public key" }))
 }
 
 fn rights(row: &Row<'_>) -> Result<Vec<AccessItem>, Refusal> {

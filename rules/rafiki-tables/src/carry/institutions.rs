@@ -36,7 +36,8 @@ pub(super) fn tenant(row: &Row<'_>, context: &Context) -> Result<Carried, Refusa
 pub(super) fn setting(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (key, value) = (row.text("key")?, row.text("value")?);
     let known: SettingKey = key.parse().map_err(|_| {
-        let known = "EXCHANGE_RATES_URL, WEBHOOK_URL, WEBHOOK_TIMEOUT, WEBHOOK_MAX_RETRY, WALLET_ADDRESS_URL, ILP_ADDRESS";
+        let known =
+            "EXCHANGE_RATES_URL, WEBHOOK_URL, WEBHOOK_TIMEOUT, WEBHOOK_MAX_RETRY, WALLET_ADDRESS_URL, ILP_ADDRESS";
         row.refuse(Reason::UnknownWord { column: "key", found: key.clone(), known })
     })?;
     Ok(Carried::one(Record::new(

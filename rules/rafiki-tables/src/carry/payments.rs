@@ -116,9 +116,9 @@ fn ilp_details(row: &Row<'_>) -> Result<Option<IlpDetails>, Refusal> {
 fn decimal_ratio(row: &Row<'_>, column: &'static str) -> Result<String, Refusal> {
     let written = row.decimal(column)?;
     let (whole, fraction) = written.split_once('.').unwrap_or((written, ""));
-    let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| {
-        row.refuse(Reason::TooLarge { column, found: written.to_owned() })
-    })?;
+    let digits: u128 = format!("{whole}{fraction}")
+        .parse()
+        .map_err(|_| row.refuse(Reason::TooLarge { column, found: written.to_owned() }))?;
     Ok(format!("{digits}/1{}", "0".repeat(fraction.len())))
 }
 
@@ -141,7 +141,8 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     let (received, announced) = (row.amount("received")?, row.amount("announced")?);
     let ended = matches!(state, "COMPLETED" | "EXPIRED");
     // There, the event of an end follows the end after a while; here both are one step.
-    let untold = if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
+    let untold =
+        if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
     let (client, sender) = (row.optional_text("client")?, row.optional_text("senderWalletAddress")?);
     let reason = row.optional_text("cancellationReason")?;
     let record = Record::new(

@@ -72,9 +72,7 @@ pub(super) fn held_grant(row: &Row<'_>) -> Result<Carried, Refusal> {
         url.join("/").and_then(|root| root.join(&format!("token/{management}"))).map_err(|_| malformed())?;
     let continue_uri = match row.optional_text("continueId")? {
         None => None,
-        Some(id) => {
-            Some(url.join("/").and_then(|root| root.join(&format!("continue/{id}"))).map_err(|_| malformed())?)
-        }
+        Some(id) => Some(url.join("/").and_then(|root| root.join(&format!("continue/{id}"))).map_err(|_| malformed())?),
     };
     let actions = serde_json::to_string(&row.texts("accessActions")?).map_err(|_| row.refuse(Reason::Unreadable))?;
     let (access_type, token, continue_token) =

@@ -8,15 +8,27 @@ use crate::places::{OldPlaces, OurPlaces, silent};
 
 /// A statement that damages rows, whether it is for the auth database, and what is told.
 const DAMAGES: &[(&str, bool, &str)] = &[
-    (r#"UPDATE "outgoingPayments" SET state = 'LOST' WHERE state = 'SENDING'"#, false, "state is \"LOST\", which is not one of"),
+    (
+        r#"UPDATE "outgoingPayments" SET state = 'LOST' WHERE state = 'SENDING'"#,
+        false,
+        "state is \"LOST\", which is not one of",
+    ),
     (r#"UPDATE "incomingPayments" SET state = 'HALF' WHERE state = 'EXPIRED'"#, false, "state is \"HALF\""),
-    (r#"UPDATE quotes SET "debitAmountValue" = -5 WHERE "feeId" IS NOT NULL"#, false, "debitAmountValue is -5: an amount below zero"),
+    (
+        r#"UPDATE quotes SET "debitAmountValue" = -5 WHERE "feeId" IS NOT NULL"#,
+        false,
+        "debitAmountValue is -5: an amount below zero",
+    ),
     (
         r#"DELETE FROM assets WHERE id = (SELECT "assetId" FROM "walletAddresses" ORDER BY id LIMIT 1)"#,
         false,
         "which is not in assets",
     ),
-    (r#"UPDATE peers SET "outgoingToken" = NULL"#, false, "outgoingToken, outgoingEndpoint: all of them are set, or none"),
+    (
+        r#"UPDATE peers SET "outgoingToken" = NULL"#,
+        false,
+        "outgoingToken, outgoingEndpoint: all of them are set, or none",
+    ),
     (
         r#"UPDATE "incomingPayments" SET "approvedAt" = now(), "cancelledAt" = now() WHERE state = 'PENDING'"#,
         false,
@@ -34,8 +46,11 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         "the account is overdrawn by",
     ),
     (r#"UPDATE "tenantSettings" SET key = 'COLOUR' WHERE key = 'WEBHOOK_URL'"#, false, "key is \"COLOUR\""),
-    (r#"UPDATE quotes SET "tenantId" = (SELECT id FROM tenants WHERE email IS NOT NULL ORDER BY id LIMIT 1)"#, false,
-        "its tenant is another than that of its walletAddressId"),
+    (
+        r#"UPDATE quotes SET "tenantId" = (SELECT id FROM tenants WHERE email IS NOT NULL ORDER BY id LIMIT 1)"#,
+        false,
+        "its tenant is another than that of its walletAddressId",
+    ),
     (r#"UPDATE "ledgerTransfers" SET ledger = 2 WHERE ledger = 1 AND type = 'WITHDRAWAL'"#, false, "its ledger is 2"),
     (r#"UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'"#, true, "state is \"MAYBE\""),
     (r#"DELETE FROM grants WHERE id IN (SELECT "grantId" FROM "accessTokens")"#, true, "which is not in grants"),
@@ -107,7 +122,8 @@ fn a_database_of_another_version_is_refused_with_the_nearest_known_one() {
         run(&old.backend, "UPDATE knex_migrations_lock SET is_locked = 1").await;
         assert!(open().await.contains("a migration of Rafiki is running"));
         run(&old.backend, "UPDATE knex_migrations_lock SET is_locked = 0").await;
-        run(&old.backend, "INSERT INTO knex_migrations (name, batch) VALUES ('20270101000000_x.js', 2)").await;
+        run(&old.backend, "INSERT INTO knex_migrations (id, name, batch) VALUES (1000, '20270101000000_x.js', 2)")
+            .await;
         assert!(open().await.contains("the nearest known version is 2.4"));
         run(&old.backend, "DELETE FROM knex_migrations WHERE id > 60").await;
         let told = open().await;

@@ -58,7 +58,7 @@ fn every_token_is_answered_as_the_original_answered() {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             let ours = OurPlaces::of(dialect).await.unwrap();
             pass(&old, &ours, History::Totals).await.unwrap();
-            let store = AuthStore::open(ours.auth.connect_again().await).await.unwrap();
+            let store = AuthStore::new(ours.auth.connect_again().await);
             let totals = rafiki_fixture::totals();
             let questions = totals["introspection"].as_array().unwrap();
             let mut active = 0;
@@ -72,8 +72,7 @@ fn every_token_is_answered_as_the_original_answered() {
                         active += 1;
                         // A right that was asked for and is not there makes the original call the token inactive.
                         let required = request.access.unwrap_or_default();
-                        let access: Vec<_> =
-                            required.iter().filter_map(|item| item.best_of(&grant.access)).collect();
+                        let access: Vec<_> = required.iter().filter_map(|item| item.best_of(&grant.access)).collect();
                         if access.len() < required.len() && question["answer"]["active"] == false {
                             json!({ "active": false })
                         } else {
