@@ -138,3 +138,13 @@ fn without(row: &str, column: &str) -> String {
     row.remove(column);
     serde_json::Value::Object(row).to_string()
 }
+
+/// Demands equal contents, and names the first row that differs.
+pub(crate) fn assert_same(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap<String, Vec<String>>) {
+    for (table, rows) in left {
+        let others = &right[table];
+        let differing = rows.iter().zip(others).find(|(one, other)| one != other);
+        assert!(differing.is_none(), "{table}: {differing:#?}");
+        assert_eq!(rows.len(), others.len(), "{table}");
+    }
+}

@@ -51,39 +51,44 @@ fn every_account_of_happy_life_has_the_totals_the_original_told() {
     block_on(every_account_has_the_totals_the_original_told(Institution::HappyLife, "happy-life-backend"));
 }
 
+async fn live_tokens(institution: Institution, name: &str, dialect: Dialect) -> usize {
+    let Some(old) = OldPlaces::of(institution).await else { return 0 };
+    let ours = OurPlaces::of(dialect).await.unwrap();
+    pass(&old, &ours, History::Totals).await.unwrap();
+    let store = AuthStore::new(ours.auth.connect_again().await);
+    let totals = rafiki_fixture::totals();
+    let mut active = 0;
+    for question in totals["introspection"].as_array().unwrap().iter().filter(|question| question["database"] == name) {
+        let request: gnap::IntrospectionRequest = serde_json::from_value(question["request"].clone()).unwrap();
+        let token = SecretHash::of(request.access_token.expose());
+        let grant = store.get_grant_by_token(token, SystemClock.now()).await.unwrap();
+        let answer = match grant {
+            None => json!({ "active": false }),
+            Some(grant) => {
+                // A right that was asked for and is not there makes the original call the token inactive.
+                let required = request.access.unwrap_or_default();
+                let access: Vec<_> = required.iter().filter_map(|item| item.best_of(&grant.access)).collect();
+                if access.len() < required.len() {
+                    json!({ "active": false })
+                } else {
+                    active += 1;
+                    let id = grant.id.to_string();
+                    json!({ "active": true, "grant": id, "access": access, "client": grant.client })
+                }
+            }
+        };
+        assert_eq!(sorted(&answer), sorted(&question["answer"]), "{}", question["label"]);
+    }
+    active
+}
+
 #[test]
 fn every_token_is_answered_as_the_original_answered() {
     block_on(async {
-        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-            let ours = OurPlaces::of(dialect).await.unwrap();
-            pass(&old, &ours, History::Totals).await.unwrap();
-            let store = AuthStore::new(ours.auth.connect_again().await);
-            let totals = rafiki_fixture::totals();
-            let questions = totals["introspection"].as_array().unwrap();
-            let mut active = 0;
-            for question in questions.iter().filter(|question| question["database"] == "cloud-nine-auth") {
-                let request: gnap::IntrospectionRequest = serde_json::from_value(question["request"].clone()).unwrap();
-                let token = SecretHash::of(request.access_token.expose());
-                let grant = store.get_grant_by_token(token, SystemClock.now()).await.unwrap();
-                let answer = match grant {
-                    None => json!({ "active": false }),
-                    Some(grant) => {
-                        active += 1;
-                        // A right that was asked for and is not there makes the original call the token inactive.
-                        let required = request.access.unwrap_or_default();
-                        let access: Vec<_> = required.iter().filter_map(|item| item.best_of(&grant.access)).collect();
-                        if access.len() < required.len() && question["answer"]["active"] == false {
-                            json!({ "active": false })
-                        } else {
-                            let id = grant.id.to_string();
-                            json!({ "active": true, "grant": id, "access": access, "client": grant.client })
-                        }
-                    }
-                };
-                assert_eq!(sorted(&answer), sorted(&question["answer"]), "{}", question["label"]);
-            }
-            assert!(active >= 9, "{active} tokens are live");
+            let nine = live_tokens(Institution::CloudNine, "cloud-nine-auth", dialect).await;
+            let life = live_tokens(Institution::HappyLife, "happy-life-auth", dialect).await;
+            assert!(nine + life >= 9 || nine == 0, "{nine} and {life} tokens are live");
         }
     });
 }
