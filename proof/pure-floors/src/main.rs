@@ -28,6 +28,7 @@ fn main() {
     black_box(ledger());
     black_box(payments_model());
     black_box(auth_model());
+    black_box(rafiki_tables());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
@@ -237,5 +238,17 @@ fn auth_model() -> impl Sized {
         Interaction::is_open,
         SecretHash::matches,
         examine,
+    ]
+}
+
+fn rafiki_tables() -> impl Sized {
+    use rafiki_tables::books::{OldAccount, OldTransfer};
+    linked![
+        OldAccount::open_credits,
+        OldAccount::read,
+        OldTransfer::read,
+        rafiki_tables::carry::carry,
+        rafiki_tables::sealed::open,
+        rafiki_tables::version::recognise,
     ]
 }

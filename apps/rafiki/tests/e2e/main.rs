@@ -10,6 +10,7 @@ mod books;
 mod cards;
 mod crashes;
 mod institutions;
+mod moved;
 mod numbers;
 mod paying;
 mod payments;

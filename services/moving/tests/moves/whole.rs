@@ -1,0 +1,97 @@
+//! Everything is there, and every total is what the original said.
+
+use moving::History;
+use rafiki_fixture::Institution;
+use testkit::{Dialect, block_on};
+
+use crate::places::{OldPlaces, OurPlaces, pass};
+
+async fn moves(institution: Institution, dialect: Dialect, history: History) {
+    let Some(old) = OldPlaces::of(institution).await else { return };
+    let Some(ours) = OurPlaces::of(dialect).await else { return };
+    let (plan, report) = pass(&old, &ours, history).await.unwrap();
+    assert_eq!(plan.refusals, []);
+    let differing: Vec<_> = report
+        .comparison
+        .tables
+        .iter()
+        .chain(&report.comparison.ledgers)
+        .chain(&report.comparison.accounts)
+        .filter(|line| !line.is_equal())
+        .collect();
+    assert!(report.comparison.is_equal(), "{differing:#?}");
+    let verified = ledger_verify::verify(&ours.ledger_url()).await.unwrap();
+    assert!(verified.sound, "{verified:?}");
+}
+
+#[test]
+fn cloud_nine_moves_into_sqlite() {
+    block_on(moves(Institution::CloudNine, Dialect::Sqlite, History::Totals));
+}
+
+#[test]
+fn cloud_nine_moves_into_postgres() {
+    block_on(moves(Institution::CloudNine, Dialect::Postgres, History::Totals));
+}
+
+#[test]
+fn happy_life_moves_into_sqlite() {
+    block_on(moves(Institution::HappyLife, Dialect::Sqlite, History::Totals));
+}
+
+#[test]
+fn happy_life_moves_into_postgres() {
+    block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Totals));
+}
+
+#[test]
+fn cloud_nine_moves_with_its_history() {
+    block_on(moves(Institution::CloudNine, Dialect::Sqlite, History::Replayed));
+}
+
+#[test]
+fn happy_life_moves_with_its_history() {
+    block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Replayed));
+}
+
+#[test]
+fn thousands_of_payments_move_in_batches() {
+    block_on(async {
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        rafiki_fixture::add_many(&old.backend, 3_000).await;
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            let Some(ours) = OurPlaces::of(dialect).await else { return };
+            let (_, report) = pass(&old, &ours, History::Totals).await.unwrap();
+            assert!(report.comparison.is_equal(), "{:#?}", report.comparison);
+            assert!(report.rows > 30_000);
+        }
+    });
+}
+
+/// Half a million payments each way, which takes minutes: `cargo test --release -p moving --test moves -- --ignored`.
+#[test]
+#[ignore = "a measurement of minutes"]
+fn a_million_payments_move_within_ten_minutes_and_three_hundred_megabytes() {
+    block_on(async {
+        let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
+        rafiki_fixture::add_many(&old.backend, 500_000).await;
+        rafiki_fixture::run(&old.backend, "VACUUM ANALYZE").await;
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            let Some(ours) = OurPlaces::of(dialect).await else { return };
+            let watch = clock::Stopwatch::start();
+            let (_, report) = pass(&old, &ours, History::Totals).await.unwrap();
+            let seconds = watch.elapsed().as_secs();
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+            println!(
+                "{dialect:?}: {} rows and {} accounts in {seconds} s, {peak}",
+                report.rows, report.comparison.compared
+            );
+            let watch = clock::Stopwatch::start();
+            let (_, report) = pass(&old, &ours, History::Totals).await.unwrap();
+            println!("{dialect:?}: a second pass took {} s for {} rows", watch.elapsed().as_secs(), report.rows);
+            assert!(report.comparison.is_equal());
+            assert!(seconds <= 600, "{seconds} s");
+        }
+    });
+}
