@@ -58,12 +58,8 @@ const WALLS: [(&str, &[&str]); 5] = [
 ];
 
 /// Crates a wall does not stop, with the reason in ARCHITECTURE.md.
-const DOORS: [(&str, &str); 4] = [
-    ("wallet", "sea-orm"),
-    ("wallet", "sea-orm-migration"),
-    ("card-service", "sea-orm"),
-    ("point-of-sale", "sea-orm"),
-];
+const DOORS: [(&str, &str); 4] =
+    [("wallet", "sea-orm"), ("wallet", "sea-orm-migration"), ("card-service", "sea-orm"), ("point-of-sale", "sea-orm")];
 
 #[derive(Debug)]
 struct Package {

@@ -314,7 +314,12 @@ impl AdminClient {
         self.run(d::ACCOUNTING_TRANSFERS, variables, "/accountingTransfers").await
     }
 
-    pub(crate) async fn mutate<T: DeserializeOwned>(&self, document: &str, input: Value, path: &str) -> Result<T, AdminError> {
+    pub(crate) async fn mutate<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        input: Value,
+        path: &str,
+    ) -> Result<T, AdminError> {
         self.run(document, json!({"input": without_nulls(input)}), path).await
     }
 

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clock::Timestamp;
 use http_kit::{
-    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin, refuse_while_draining,
+    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
+    refuse_while_draining,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -112,7 +113,8 @@ async fn receive_event(State(service): State<CardService>, request: Request) -> 
             .into_response();
     }
     let Some(request_id) = request_of(&event.body["data"]) else {
-        return (StatusCode::BAD_REQUEST, "data has an id and cardDetails with a requestId, both UUIDs").into_response();
+        return (StatusCode::BAD_REQUEST, "data has an id and cardDetails with a requestId, both UUIDs")
+            .into_response();
     };
     match service.look(request_id).await {
         Ok(()) => StatusCode::OK.into_response(),

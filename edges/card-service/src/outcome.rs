@@ -88,9 +88,7 @@ impl Outcome {
                 let result = json!({"code": "invalid_signature", "description": "Invalid card signature"});
                 (StatusCode::CREATED, Json(json!({"requestId": request_id, "result": result}))).into_response()
             }
-            Self::Declined { code, description } => {
-                refusal(code.status(), &json!(code), description, Retry::Never)
-            }
+            Self::Declined { code, description } => refusal(code.status(), &json!(code), description, Retry::Never),
             Self::TimedOut => {
                 let told = "nobody decided in time; the payment was given up and will not be made";
                 refusal(StatusCode::GATEWAY_TIMEOUT, &json!("timed_out"), told, Retry::Never)

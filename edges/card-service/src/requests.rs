@@ -137,17 +137,13 @@ impl CardService {
     }
 
     /// Writes a request down with the job that deals with it. A repetition changes nothing.
-    pub(crate) async fn receive(
-        &self,
-        request: &PaymentRequest,
-        asked: Option<Timestamp>,
-    ) -> Result<Received, Error> {
+    pub(crate) async fn receive(&self, request: &PaymentRequest, asked: Option<Timestamp>) -> Result<Received, Error> {
         let now = self.now();
         let usual = now + self.inner.settings.timeout;
         let deadline = asked.map_or(usual, |asked| asked.min(usual).max(now));
         let transaction = self.inner.store.database().begin().await?;
         if store::insert(&transaction, request, now, deadline).await? {
-            jobs::enqueue(&transaction, NewJob::new(QUEUE, request.request_id, now)).await?;
+            jobs::enqueue(&transaction, NewJob::new(QUEUE, request.request_id, now))?;
             transaction.commit().await?;
             return Ok(Received::Accepted);
         }
@@ -164,7 +160,7 @@ impl CardService {
             return Ok(());
         }
         let transaction = self.inner.store.database().begin().await?;
-        jobs::enqueue(&transaction, NewJob::new(QUEUE, request_id, self.now())).await?;
+        jobs::enqueue(&transaction, NewJob::new(QUEUE, request_id, self.now()))?;
         transaction.commit().await
     }
 

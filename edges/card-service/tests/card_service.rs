@@ -57,8 +57,10 @@ impl Instance {
         let usd = |value: &str| json!({"value": value, "assetCode": "USD", "assetScale": 2});
         let data = match operation {
             "WalletAddressByUrl" if !*self.knows_address.lock().unwrap() => json!({"walletAddressByUrl": null}),
-            "WalletAddressByUrl" => json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
-                "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}}),
+            "WalletAddressByUrl" => {
+                json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
+                "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}})
+            }
             "Receiver" => json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://hl.example/pfry",
                 "completed": false, "expiresAt": null, "incomingAmount": usd("1000"), "receivedAmount": usd("0")}}),
             "PayIncomingPayment" => {
@@ -163,7 +165,8 @@ impl Bench {
     }
 
     async fn pay(&self, body: &Value, headers: HeaderMap) -> (StatusCode, Value) {
-        let mut request = Request::post("/payment").header("content-type", "application/json").header("host", "card.example");
+        let mut request =
+            Request::post("/payment").header("content-type", "application/json").header("host", "card.example");
         request.headers_mut().unwrap().extend(headers);
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }

@@ -7,7 +7,9 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use clock::Timestamp;
 use http::{HeaderMap, Method, StatusCode};
-use http_signatures::{CheckedRequest, Freshness, HeaderError, Jwk, SignedRequest, TargetError, TargetOrigin, VerifyError};
+use http_signatures::{
+    CheckedRequest, Freshness, HeaderError, Jwk, SignedRequest, TargetError, TargetOrigin, VerifyError,
+};
 
 use crate::body::{BodyError, read_body};
 

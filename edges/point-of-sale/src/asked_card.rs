@@ -66,9 +66,9 @@ impl PayerSide {
         }
         let document: AddressDocument = response.json().map_err(|error| unreachable(error.to_string()))?;
         let service = document.card_service.as_ref().and_then(Value::as_str).filter(|url| Url::parse(url).is_ok());
-        service.map(str::to_owned).ok_or_else(|| {
-            Outcome::failed(Failed::NoCardService, "the payer's wallet address names no card service")
-        })
+        service
+            .map(str::to_owned)
+            .ok_or_else(|| Outcome::failed(Failed::NoCardService, "the payer's wallet address names no card service"))
     }
 
     /// Has a card pay, waiting for at most `wait`.

@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use clock::Timestamp;
 use http_kit::{
-    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin, refuse_while_draining,
+    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
+    refuse_while_draining,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

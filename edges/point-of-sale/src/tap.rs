@@ -104,9 +104,9 @@ impl Work {
         let transaction = self.store.database().begin().await?;
         let is_first = store::settle(&transaction, id, outcome, now).await?;
         if is_first && leftover == Leftover::Something && store::ask_refund(&transaction, id).await? {
-            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, id, now)).await?;
+            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, id, now))?;
         }
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(())
     }
@@ -156,18 +156,11 @@ impl Work {
         match created.await {
             Ok(incoming) => Ok(Next::Go(State::Asking { card_service: card_service.to_owned(), incoming })),
             Err(error) if error.is_temporary() => Err(error.into()),
-            Err(error) => {
-                Ok(Next::End(Outcome::failed(Failed::InvalidRequest, error.to_string()), Leftover::Nothing))
-            }
+            Err(error) => Ok(Next::End(Outcome::failed(Failed::InvalidRequest, error.to_string()), Leftover::Nothing)),
         }
     }
 
-    async fn ask(
-        &self,
-        kept: &Kept,
-        card_service: &str,
-        incoming: &CreatedIncomingPayment,
-    ) -> Result<Next, NotYet> {
+    async fn ask(&self, kept: &Kept, card_service: &str, incoming: &CreatedIncomingPayment) -> Result<Next, NotYet> {
         let request = CardRequest {
             request_id: kept.id,
             signature: &kept.request.signature,
@@ -183,9 +176,7 @@ impl Work {
         match self.payer_side.pay(card_service, &request, decide_by, wait).await {
             Ok(CardAnswer::Approved) => Ok(Next::Go(State::Awaiting { incoming: incoming.clone() })),
             Ok(CardAnswer::Refused(because)) => Ok(closing(because)),
-            Err(Undecided::Unusable(error)) => {
-                Ok(closing(Outcome::failed(Failed::NoCardService, error.to_string())))
-            }
+            Err(Undecided::Unusable(error)) => Ok(closing(Outcome::failed(Failed::NoCardService, error.to_string()))),
             Err(error @ Undecided::AskAgain(_)) => Err(error.into()),
         }
     }
@@ -204,12 +195,7 @@ impl Work {
     }
 
     /// After this nothing arrives any more, and what had arrived decides.
-    async fn close(
-        &self,
-        kept: &Kept,
-        incoming: &CreatedIncomingPayment,
-        because: &Outcome,
-    ) -> Result<Next, NotYet> {
+    async fn close(&self, kept: &Kept, incoming: &CreatedIncomingPayment, because: &Outcome) -> Result<Next, NotYet> {
         let mut found = self.admin.incoming_payment(incoming.id).await?;
         if matches!(found.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing) {
             match self.admin.complete_receiver(&incoming.url).await {

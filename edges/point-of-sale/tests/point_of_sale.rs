@@ -59,16 +59,22 @@ impl World {
         self.calls.lock().unwrap().push((operation.to_owned(), input.clone()));
         let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
         let (state, received) = *self.incoming.lock().unwrap();
-        let receiver = |asked: Value| json!({"id": "https://cn.example/t/incoming-payments/9",
+        let receiver = |asked: Value| {
+            json!({"id": "https://cn.example/t/incoming-payments/9",
             "walletAddressUrl": "https://cn.example/gfranklin", "completed": false, "expiresAt": null,
-            "incomingAmount": asked, "receivedAmount": usd(0)});
-        let payment = || json!({"id": Uuid::from_u128(77), "walletAddressId": Uuid::from_u128(1),
+            "incomingAmount": asked, "receivedAmount": usd(0)})
+        };
+        let payment = || {
+            json!({"id": Uuid::from_u128(77), "walletAddressId": Uuid::from_u128(1),
             "state": *self.refund_state.lock().unwrap(), "error": null, "stateAttempts": 0, "debitAmount": usd(1),
-            "receiveAmount": usd(1), "sentAmount": usd(1), "receiver": "", "metadata": null});
+            "receiveAmount": usd(1), "sentAmount": usd(1), "receiver": "", "metadata": null})
+        };
         let data = match operation {
             "WalletAddressByUrl" if !*self.knows_merchant.lock().unwrap() => json!({"walletAddressByUrl": null}),
-            "WalletAddressByUrl" => json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
-                "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}}),
+            "WalletAddressByUrl" => {
+                json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
+                "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}})
+            }
             "CreateIncomingPayment" => json!({"createIncomingPayment": {"payment": {"id": INCOMING,
                 "url": format!("https://happy-life-bank-backend/cf5f/incoming-payments/{INCOMING}")}}}),
             "IncomingPayment" => json!({"incomingPayment": {"id": INCOMING, "walletAddressId": Uuid::from_u128(1),

@@ -21,7 +21,7 @@ mod wallet;
 
 pub use cards::{CardVerification, NewCard};
 pub use fees::{FeePolicy, FeeRule, charged};
+pub use http_kit::{EventVerification, Unsigned};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
-pub use http_kit::{EventVerification, Unsigned};
 pub use wallet::{Ports, Settings, Wallet, WalletError};

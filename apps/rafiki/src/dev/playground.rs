@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Environment, Mode};
 use ::point_of_sale::PointOfSale;
+use config::{Environment, Mode};
 use url::Url;
 use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};

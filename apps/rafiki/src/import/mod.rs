@@ -19,7 +19,8 @@ use crate::cli::ImportOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::roles::{Ground, open_ledger};
+use crate::roles::ground::Ground;
+use crate::roles::open_ledger;
 use telling::Telling;
 
 pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {

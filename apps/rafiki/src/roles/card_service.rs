@@ -76,7 +76,8 @@ fn tenants(config: &config::CardService, ground: &Ground) -> Result<Tenants, Fai
     let mut tenants = Tenants::one(client(config.tenant_id, &config.tenant_secret));
     for tenant in &config.tenants {
         let prefix = tenant.wallet_address_prefix.as_str().parse();
-        let prefix = prefix.map_err(|error| Failure::start("the card service", format!("CARD_TENANTS_FILE: {error}")))?;
+        let prefix =
+            prefix.map_err(|error| Failure::start("the card service", format!("CARD_TENANTS_FILE: {error}")))?;
         tenants = tenants.with(prefix, client(tenant.tenant_id, &tenant.tenant_secret));
     }
     Ok(tenants)

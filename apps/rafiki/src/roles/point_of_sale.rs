@@ -80,9 +80,8 @@ pub(crate) async fn start(
 
 fn signer(config: &config::PointOfSale) -> Result<Option<Signer>, Failure> {
     let (Some(pem), Some(key_id)) = (&config.private_key_pem, &config.key_id) else { return Ok(None) };
-    let failed = |name: &str, error: &dyn std::error::Error| {
-        Failure::start("the point of sale", format!("{name}: {error}"))
-    };
+    let failed =
+        |name: &str, error: &dyn std::error::Error| Failure::start("the point of sale", format!("{name}: {error}"));
     let key = SigningKey::from_text(pem.expose()).map_err(|error| failed("PRIVATE_KEY_FILE", &error))?;
     Signer::new(key, key_id).map(Some).map_err(|error| failed("KEY_ID", &error))
 }

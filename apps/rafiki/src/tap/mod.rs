@@ -38,7 +38,8 @@ pub(crate) async fn run(options: TapOptions) -> Result<(), Failure> {
     let as_json = options.json;
     let result = tap(options).await;
     if let (true, Err(Failure::Tap(error))) = (as_json, &result) {
-        let told = json!({"error": {"kind": error.kind(), "message": error.to_string(), "exitCode": error.exit_code()}});
+        let told =
+            json!({"error": {"kind": error.kind(), "message": error.to_string(), "exitCode": error.exit_code()}});
         say(&format!("{told}\n"));
     }
     result
@@ -149,7 +150,10 @@ impl Terminal {
             let url = self.service.join("/payment").map_err(|error| TapError::Unreachable(error.to_string()))?;
             let request = Request::post_json(url, body).map_err(|error| TapError::Unreachable(error.to_string()))?;
             let request = request.configured().deadline(WAIT).signed(Arc::clone(&self.signer));
-            match self.http.send(request.header(http::header::ACCEPT, HeaderValue::from_static("application/json"))).await
+            match self
+                .http
+                .send(request.header(http::header::ACCEPT, HeaderValue::from_static("application/json")))
+                .await
             {
                 Ok(answer) => match read(&answer) {
                     Answer::Approved(body) => return Ok(body),

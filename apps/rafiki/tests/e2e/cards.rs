@@ -35,10 +35,17 @@ fn a_card_pays_and_what_its_chip_did_not_sign_is_not_paid() {
         (&euros, &merchant, "2.00"),
     ] {
         let tapped = tap(&two, from, at, amount, &[]);
-        assert_eq!((tapped.code, &tapped.json["result"]), (Some(0), &json!("approved")), "{} {}", tapped.stdout, tapped.stderr);
+        assert_eq!(
+            (tapped.code, &tapped.json["result"]),
+            (Some(0), &json!("approved")),
+            "{} {}",
+            tapped.stdout,
+            tapped.stderr
+        );
         let incoming = tapped.json["incomingPaymentId"].as_str().unwrap().parse().unwrap();
         let runtime = runtime();
-        let received = runtime.block_on(insist(|| client_of(&two).incoming_payment(incoming)));
+        let client = client_of(&two);
+        let received = runtime.block_on(insist(|| client.incoming_payment(incoming)));
         assert_eq!(received.state, IncomingPaymentState::Completed);
         assert_eq!(Some(received.received_amount), received.incoming_amount);
     }
@@ -141,7 +148,9 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
         Duration::from_millis(u64::from(u16::from_be_bytes([a, b]) % most))
     };
     let runtime = runtime();
-    let wait = |time: Duration| runtime.block_on(async { drop(tokio::time::timeout(time, std::future::pending::<()>()).await) });
+    let wait = |time: Duration| {
+        runtime.block_on(async { drop(tokio::time::timeout(time, std::future::pending::<()>()).await) })
+    };
 
     let mut ended: Vec<Run> = Vec::new();
     for round in 0..TAPS / 5 {
@@ -174,7 +183,8 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
 
     // What the merchant was credited is what the receipts say, no more and no less.
     let expected = 1 + i128::from(u32::try_from(approved).unwrap()) * 500;
-    let balances = Url::parse(two.facts(Side::HappyLife)["walletUrl"].as_str().unwrap()).unwrap().join("/balances").unwrap();
+    let balances =
+        Url::parse(two.facts(Side::HappyLife)["walletUrl"].as_str().unwrap()).unwrap().join("/balances").unwrap();
     let credited = runtime.block_on(until(Duration::from_mins(1), || async {
         let list: Vec<Value> = outbound().send(Request::get(balances.clone()).configured()).await.ok()?.json().ok()?;
         let account = list.iter().find(|entry| entry["walletAddress"] == merchant.as_str())?;
