@@ -1,4 +1,4 @@
-//! Submissions merged into requests of one session, one request under way at a time.
+//! Submissions merged into requests of the cluster, one request under way at a time.
 //!
 //! What arrives meanwhile shares the next request, so that the batch grows with the load. A session has no more than
 //! one request under way in any case.
@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ledger::{CreateTransferResult, LedgerUnavailable, NewTransfer};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::Cluster;
 use crate::convert;
@@ -18,8 +18,8 @@ pub(crate) struct Submission {
     pub(crate) reply: oneshot::Sender<Result<Vec<CreateTransferResult>, LedgerUnavailable>>,
 }
 
-/// Serves until every sender is gone, and counts what was answered.
-pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submission>, answered: watch::Sender<u64>) {
+/// Serves until every sender is gone.
+pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submission>) {
     let mut waiting = VecDeque::new();
     loop {
         if waiting.is_empty() {
@@ -37,12 +37,10 @@ pub(crate) async fn merge(cluster: Arc<Cluster>, mut queue: mpsc::Receiver<Submi
         let events: Vec<_> =
             request.iter().flat_map(|submission| &submission.transfers).map(convert::transfer).collect();
         let results = cluster.ask(|client| client.create_transfers(&events)).await;
-        let count = request.len() as u64;
         answer(
             request,
             results.and_then(|results| results.into_iter().map(|r| convert::transfer_result(r.status)).collect()),
         );
-        answered.send_modify(|answered| *answered += count);
     }
 }
 

@@ -4,13 +4,14 @@
 //! wait, the cluster counts as away and no more are made. The first answer ends that.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clock::Stopwatch;
 use ledger::LedgerUnavailable;
 use tigerbeetle as tb;
-use tokio::sync::{OnceCell, oneshot, watch};
+use tokio::sync::{OnceCell, oneshot};
 
 use crate::JoinError;
 
@@ -26,8 +27,7 @@ pub(crate) struct Cluster {
     addresses: String,
     deadline: Duration,
     session: Mutex<Arc<Session>>,
-    /// Shared by the sessions of one ledger.
-    late: Arc<watch::Sender<usize>>,
+    late: Arc<AtomicUsize>,
 }
 
 /// One client and what it learnt. Requests of a session take effect in the order in which they were made.
@@ -48,31 +48,7 @@ impl Cluster {
     /// Begins a session. Does not wait for the cluster.
     pub(crate) fn join(id: u128, addresses: String, deadline: Duration) -> Result<Self, JoinError> {
         let session = Mutex::new(Session::begin(id, &addresses)?);
-        Ok(Self { id, addresses, deadline, session, late: Arc::new(watch::Sender::new(0)) })
-    }
-
-    /// The same cluster over another session.
-    pub(crate) fn another_session(&self) -> Result<Self, JoinError> {
-        let session = Mutex::new(Session::begin(self.id, &self.addresses)?);
-        let (addresses, late) = (self.addresses.clone(), Arc::clone(&self.late));
-        Ok(Self { id: self.id, addresses, deadline: self.deadline, session, late })
-    }
-
-    /// Waits until no request is past its deadline without an answer, for as long as a request may take.
-    pub(crate) async fn none_late(&self) -> Result<(), LedgerUnavailable> {
-        self.check_patience()?;
-        let mut late = self.late.subscribe();
-        match tokio::time::timeout(self.deadline, late.wait_for(|late| *late == 0)).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(unavailable("the TigerBeetle cluster has left an earlier request unanswered")),
-        }
-    }
-
-    fn check_patience(&self) -> Result<(), LedgerUnavailable> {
-        if *self.late.borrow() >= PATIENCE {
-            return Err(unavailable("the TigerBeetle cluster is away: it has left earlier requests unanswered"));
-        }
-        Ok(())
+        Ok(Self { id, addresses, deadline, session, late: Arc::default() })
     }
 
     /// One request under the deadline.
@@ -117,7 +93,9 @@ impl Cluster {
         T: Send + 'static,
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
     {
-        self.check_patience()?;
+        if self.late.load(Ordering::Relaxed) >= PATIENCE {
+            return Err(unavailable("the TigerBeetle cluster is away: it has left earlier requests unanswered"));
+        }
         let (reply, answer) = oneshot::channel();
         let under_way = request(&session.client);
         tokio::spawn(watched(under_way, self.deadline, Arc::clone(&self.late), Arc::clone(session), reply));
@@ -160,7 +138,7 @@ impl Cluster {
 async fn watched<T: Send>(
     request: impl Future<Output = Result<T, tb::Error>> + Send,
     deadline: Duration,
-    late: Arc<watch::Sender<usize>>,
+    late: Arc<AtomicUsize>,
     session: Arc<Session>,
     reply: oneshot::Sender<Option<Result<T, tb::Error>>>,
 ) {
@@ -171,14 +149,13 @@ async fn watched<T: Send>(
         drop(reply.send(Some(answer)));
         return;
     }
-    late.send_modify(|late| *late += 1);
-    let waiting = *late.borrow();
+    let waiting = late.fetch_add(1, Ordering::Relaxed) + 1;
     drop(reply.send(None));
     tracing::error!(?deadline, waiting, "the TigerBeetle cluster does not answer");
     let answered = request.await.is_ok();
     // The session lives as long as its requests.
     drop(session);
-    late.send_modify(|late| *late -= 1);
+    late.fetch_sub(1, Ordering::Relaxed);
     tracing::warn!(after = ?since.elapsed(), answered, "a late request to the TigerBeetle cluster has ended");
 }
 

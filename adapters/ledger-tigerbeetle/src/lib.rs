@@ -7,7 +7,6 @@ mod batches;
 mod cluster;
 mod convert;
 mod flows;
-mod lanes;
 mod past;
 mod queries;
 mod states;
@@ -19,13 +18,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::{
-    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, NewAccount, NewTransfer,
-    Transfer, TransferId, newest_transfers,
+    Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable, NewAccount,
+    NewTransfer, Transfer, TransferId, newest_transfers,
 };
+use tokio::sync::{mpsc, oneshot};
 
-use crate::batches::parts;
+use crate::batches::{Submission, merge, parts};
 use crate::cluster::Cluster;
-use crate::lanes::Lanes;
+
+/// How many submissions may wait before callers are held back.
+const QUEUE: usize = 4096;
 
 /// The cluster could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,8 @@ pub enum JoinError {
 
 /// A ledger kept by a TigerBeetle cluster.
 pub struct TigerBeetleLedger {
-    /// For everything but transfers.
     cluster: Arc<Cluster>,
-    lanes: Arc<Lanes>,
+    submissions: mpsc::Sender<Submission>,
 }
 
 impl TigerBeetleLedger {
@@ -63,8 +64,16 @@ impl TigerBeetleLedger {
     pub async fn join(cluster_id: u128, addresses: &str, deadline: Duration) -> Result<Self, JoinError> {
         let addresses = addresses::resolved(addresses).await?;
         let cluster = Arc::new(Cluster::join(cluster_id, addresses, deadline)?);
-        let lanes = Lanes::begin(&cluster)?;
-        Ok(Self { cluster, lanes })
+        let (submissions, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(merge(Arc::clone(&cluster), queue));
+        Ok(Self { cluster, submissions })
+    }
+
+    async fn submit_part(&self, transfers: Vec<NewTransfer>) -> Result<Vec<CreateTransferResult>, LedgerUnavailable> {
+        let stopped = || LedgerUnavailable { reason: "the ledger has stopped".to_owned() };
+        let (reply, answer) = oneshot::channel();
+        self.submissions.send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 }
 
@@ -87,11 +96,11 @@ impl Ledger for TigerBeetleLedger {
         Box::pin(async move {
             let limit = self.cluster.limit().await?;
             if (1..=limit).contains(&transfers.len()) {
-                return self.lanes.submit(transfers).await;
+                return self.submit_part(transfers).await;
             }
             let mut answers = Vec::with_capacity(transfers.len());
             for part in parts(&transfers, limit, |transfer| transfer.flags.linked)? {
-                answers.extend(self.lanes.submit(part).await?);
+                answers.extend(self.submit_part(part).await?);
             }
             Ok(answers)
         })
@@ -99,7 +108,6 @@ impl Ledger for TigerBeetleLedger {
 
     fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>> {
         Box::pin(async move {
-            self.lanes.settled().await?;
             let mut found = HashMap::with_capacity(ids.len());
             for part in ids.chunks(self.cluster.limit().await?) {
                 let keys: Vec<_> = part.iter().map(|id| id.as_u128()).collect();
@@ -112,7 +120,6 @@ impl Ledger for TigerBeetleLedger {
 
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>> {
         Box::pin(async move {
-            self.lanes.settled().await?;
             let mut found = HashMap::with_capacity(ids.len());
             for part in ids.chunks(self.cluster.limit().await?) {
                 let keys: Vec<_> = part.iter().map(|id| id.as_u128()).collect();

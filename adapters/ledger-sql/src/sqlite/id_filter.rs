@@ -136,7 +136,7 @@ mod tests {
         (0..1_000_000).for_each(|number| filter.put(id(number)));
         assert!((0..1_000_000).all(|number| filter.may_hold(id(number))));
         let wrong = (1_000_000..1_100_000).filter(|number| filter.may_hold(id(*number))).count();
-        assert!(wrong < 100, "{wrong} of 100,000 are looked up in vain");
+        assert!(wrong < 400, "{wrong} of 100,000 are looked up in vain");
     }
 
     #[test]
@@ -145,6 +145,6 @@ mod tests {
         filter.declare_complete();
         (0..100_000).for_each(|number| filter.put(TransferId::from_u128(number)));
         let wrong = (100_000..200_000).filter(|number| filter.may_hold(TransferId::from_u128(*number))).count();
-        assert!(wrong < 100, "{wrong} of 100,000 are looked up in vain");
+        assert!(wrong < 400, "{wrong} of 100,000 are looked up in vain");
     }
 }
