@@ -171,7 +171,13 @@ impl Database {
     ) -> Result<Vec<sea_orm::QueryResult>, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
-        Ok(writer.query_all_raw(statement).await?)
+        if self.inner.line.is_none() {
+            return Ok(writer.query_all_raw(statement).await?);
+        }
+        let transaction = self.begin().await?;
+        let rows = transaction.query_all_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].

@@ -182,6 +182,11 @@ impl Turn {
         CommitOfAnother { line: Arc::clone(&self.line), answer, answered: false }
     }
 
+    /// Whether what the unit did is still to be committed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.at_it.as_ref().is_some_and(|at_it| at_it.open)
+    }
+
     /// Undoes what the unit did.
     pub(crate) async fn roll_back(mut self) {
         if let Some(mut at_it) = self.at_it.take() {

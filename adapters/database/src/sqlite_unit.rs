@@ -23,7 +23,7 @@ enum Stage {
     /// Nothing was sent yet.
     Before,
     At(Turn),
-    /// A write that nobody waited for has failed, so the whole unit has.
+    /// A write that nobody waited for has failed, or the database has ended the transaction: so the whole unit has.
     Failed,
 }
 
@@ -46,7 +46,13 @@ impl SqliteUnit {
         let turn = self.turn(&mut stage).await?;
         match turn.send(statements.into_iter().map(Step::Given).collect()).await {
             (answers, None) => Ok(answers),
-            (_, Some(error)) => Err(error),
+            (_, Some(error)) => {
+                if !turn.is_open() {
+                    // What the unit had done is gone with the transaction.
+                    *stage = Stage::Failed;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -114,7 +120,7 @@ impl SqliteUnit {
 }
 
 fn failed() -> DbErr {
-    DbErr::Custom("a write of this transaction has failed; nothing of it happens".to_owned())
+    DbErr::Custom("a part of this transaction has failed; nothing of it happens".to_owned())
 }
 
 fn steps(writes: &VecDeque<Write>) -> Vec<Step> {

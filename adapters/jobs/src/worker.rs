@@ -228,8 +228,9 @@ impl Worker {
         let worker = self.clone();
         running.spawn(async move {
             let unfinished = LookWhenLeaseEnds { desk: Arc::clone(place.desk()), until: job.until, finished: false };
-            worker.run_one(job).await;
-            unfinished.finished();
+            if worker.run_one(job).await == Held::NotAnyMore {
+                unfinished.finished();
+            }
             drop(place);
         });
     }
@@ -266,21 +267,25 @@ impl Worker {
     }
 
     #[tracing::instrument(name = "jobs.job.run", skip_all, fields(queue = self.queue, job.key = job.key, attempt = job.attempt))]
-    async fn run_one(&self, job: Job) {
+    async fn run_one(&self, job: Job) -> Held {
         let result = tokio::select! {
             result = self.handler.run(&job) => result,
             () = self.keep_lease(&job) => {
                 tracing::warn!("the lease was lost; stopped");
                 self.counts.lost.increment(1);
-                return;
+                return Held::NotAnyMore;
             }
         };
         let ended = if result.is_ok() { &self.counts.done } else { &self.counts.failed };
         match self.settle(&job, result).await {
-            Ok(()) => ended.increment(1),
+            Ok(()) => {
+                ended.increment(1);
+                Held::NotAnyMore
+            }
             Err(error) => {
                 self.counts.lost.increment(1);
                 tracing::warn!(error = &error as &dyn std::error::Error, "not settled; it will run again");
+                Held::UntilTheLeaseEnds
             }
         }
     }
@@ -358,7 +363,14 @@ impl Looking {
     }
 }
 
-/// Has the worker look for a job again when the lease ends that its handler left behind by panicking.
+/// What became of the lease of a job that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    NotAnyMore,
+    UntilTheLeaseEnds,
+}
+
+/// Has the worker look for a job again when the lease ends that was left behind.
 struct LookWhenLeaseEnds {
     desk: Arc<Desk>,
     until: Timestamp,

@@ -263,7 +263,7 @@ on_each_database! {
 
     async fn a_transaction_that_is_given_up_gives_the_place_back_that_its_job_was_to_have(database) {
         let bench = Bench::new(database).await;
-        let office = Office::open(&bench, 1).await;
+        let office = Office::open(&bench, 2).await;
         for _ in 0..3 {
             let transaction = bench.database.begin().await.unwrap();
             enqueue(&transaction, NewJob::new("letters", "given up", bench.clock.now())).unwrap();

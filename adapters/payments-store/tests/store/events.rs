@@ -120,9 +120,11 @@ on_each_database! {
         delivery.status_code = Some(503);
         delivery.state = DeliveryState::Exhausted;
         let unit = store.begin().await.unwrap();
-        unit.every_tenant().note_delivery_attempt(&delivery, now()).await.unwrap();
-        unit.every_tenant().note_delivery_attempt(&delivery, now()).await.unwrap_err();
+        unit.every_tenant().note_delivery_attempt(&delivery, now());
         unit.commit().await.unwrap();
+        let unit = store.begin().await.unwrap();
+        unit.every_tenant().note_delivery_attempt(&delivery, now());
+        assert!(unit.commit().await.unwrap_err().is_overtaken());
         assert_eq!(store.tenant(OPERATOR).webhook_deliveries(event.id).await.unwrap(), [delivery]);
     }
 

@@ -3,11 +3,11 @@
 //! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::{NewOutgoingPayment, PaymentOf};
+use payments::{FundOutgoingPaymentError, NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
@@ -158,12 +158,12 @@ impl OutgoingPaymentMutation {
             let call = Call::of(context)?;
             let act = async {
                 let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
-                let tenant = call.caller.tenant;
-                let created = [EventType::OutgoingPaymentCreated];
-                let events = call.store().tenant(tenant);
-                let asked = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
-                asked.ok_or_else(invalid_transfer_id)?;
-                fund(&call, tenant, payment, input.data_to_transmit.clone()).await
+                let data = input.data_to_transmit.clone();
+                match call.payments().fund_outgoing_payment_in_full(call.caller.tenant, payment, data).await {
+                    // What is asked for here is named by the event that asked for it, and there is none.
+                    Err(FundOutgoingPaymentError::UnknownPayment) => Err(invalid_transfer_id()),
+                    funded => Ok(funded.map(drop)?),
+                }
             };
             done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -179,7 +179,8 @@ impl OutgoingPaymentMutation {
                 let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
                 match (event.event_type, event.subject) {
                     (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                        fund(&call, event.tenant_id, payment, None).await
+                        call.payments().fund_outgoing_payment_in_full(event.tenant_id, payment, None).await?;
+                        Ok(())
                     }
                     _ => Err(invalid_transfer_id()),
                 }
@@ -211,19 +212,6 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
         Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
     };
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
-}
-
-/// Deposits the whole debit amount.
-async fn fund(
-    call: &Call<'_>,
-    tenant: TenantId,
-    payment: OutgoingPaymentId,
-    data: Option<String>,
-) -> Result<(), Refusal> {
-    let found = call.store().tenant(tenant).outgoing_payment(payment).await?;
-    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    call.payments().fund_outgoing_payment(tenant, payment, found.quote.debit_amount, data).await?;
-    Ok(())
 }
 
 fn invalid_transfer_id() -> Refusal {

@@ -102,7 +102,7 @@ impl LiveReceivers {
             return Ok(found.received);
         }
         // What was written last or read since. If the row is another meanwhile, nothing is written from it.
-        let read = live.and_then(|live| live.payment.clone());
+        let read = live.and_then(|live| live.payment.clone()).or_else(|| self.just_created(id));
         let known = written.take().into_iter().chain(read).max_by_key(|payment| payment.updated_at);
         if let Some(before) = known
             && let Some(noted) = self.note_credit_of_known(&before, &mut found).await?

@@ -161,6 +161,11 @@ impl LiveReceivers {
         known.filter(|payment| payment.tenant_id == tenant)
     }
 
+    /// A payment that was created here not long ago, as it was then.
+    pub(crate) fn just_created(&self, id: IncomingPaymentId) -> Option<IncomingPayment> {
+        self.created(id).map(|(payment, _)| payment)
+    }
+
     fn created(&self, id: IncomingPaymentId) -> Option<(IncomingPayment, Timestamp)> {
         self.lock_created().get(&id)
     }

@@ -92,15 +92,35 @@ impl Payments {
         amount: u64,
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        if data_to_transmit.as_ref().is_some_and(|data| data.len() > LONGEST_DATA) {
-            return Err(FundOutgoingPaymentError::DataTooLong);
-        }
-        let Unfunded { payment, deposit } = self.unfunded(tenant, id).await?;
+        must_fit_a_packet(data_to_transmit.as_deref())?;
+        let unfunded = self.unfunded(tenant, id).await?;
+        self.fund(unfunded, amount, data_to_transmit).await
+    }
+
+    /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
+    pub async fn fund_outgoing_payment_in_full(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        must_fit_a_packet(data_to_transmit.as_deref())?;
+        let unfunded = self.unfunded(tenant, id).await?;
+        let amount = unfunded.payment.quote.debit_amount;
+        self.fund(unfunded, amount, data_to_transmit).await
+    }
+
+    async fn fund(
+        &self,
+        Unfunded { payment, deposit }: Unfunded,
+        amount: u64,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
             Some(funded) => Ok(funded),
-            None => self.note_funds(tenant, id, amount, data_to_transmit).await,
+            None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
         }
     }
 
@@ -309,6 +329,11 @@ impl Payments {
     pub fn unfunded_handler(&self) -> Arc<dyn Handler> {
         Arc::new(UnfundedHandler(self.clone()))
     }
+}
+
+fn must_fit_a_packet(data: Option<&str>) -> Result<(), FundOutgoingPaymentError> {
+    let is_too_long = data.is_some_and(|data| data.len() > LONGEST_DATA);
+    if is_too_long { Err(FundOutgoingPaymentError::DataTooLong) } else { Ok(()) }
 }
 
 /// Whom sending the payment may have to wait for: the institution of the receiver, and what lies on the way to it.

@@ -146,7 +146,8 @@ impl Payments {
             if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
         })?;
         // Asked for under a name that is not known here, and yet one of ours.
-        if let Some(own) = self.own_wallet_address(&address.id).await? {
+        let names_itself_otherwise = address.id.parse::<WebUrl>().ok().as_ref() != Some(&url);
+        if names_itself_otherwise && let Some(own) = self.own_wallet_address(&address.id).await? {
             return self.create_locally(&own, new, origin).await;
         }
         let request = CreateIncomingPayment {
