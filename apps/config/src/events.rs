@@ -35,12 +35,6 @@ impl Events {
             secret: secret?,
         })
     }
-
-    /// Every secret that is good.
-    pub fn secrets(&self) -> Vec<String> {
-        let secrets = [Some(&self.secret), self.previous_secret.as_ref()];
-        secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect()
-    }
 }
 
 /// A switch that opens a link, and is told of at every start.

@@ -29,12 +29,30 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
+    black_box(card());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
         all(feature = "offence-import", target_arch = "wasm32")
     ))]
     black_box(offence::commit());
+}
+
+fn card() -> impl Sized {
+    use card::{CardKey, Chip, ChipKey, PinKey, SignedPayload, currency_number, judge};
+    linked![
+        CardKey::ecdsa,
+        CardKey::to_bytes,
+        Chip::sign,
+        ChipKey::ecdsa,
+        ChipKey::for_issuer,
+        PinKey::encipher,
+        PinKey::holds,
+        SignedPayload::from_hex,
+        SignedPayload::to_hex,
+        currency_number,
+        judge,
+    ]
 }
 
 fn ilp_packet() -> impl Sized {

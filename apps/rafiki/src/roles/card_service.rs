@@ -105,8 +105,9 @@ fn settings(config: &config::CardService, ground: &Ground) -> Settings {
 
 /// How events are verified, from the section both services have.
 pub(crate) fn verification(events: &config::Events) -> EventVerification {
+    let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
     EventVerification {
-        secrets: events.secrets(),
+        secrets: secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect(),
         version: events.version,
         tolerance: events.tolerance,
         unsigned: match events.unsigned {
