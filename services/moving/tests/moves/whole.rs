@@ -1,10 +1,14 @@
 //! Everything is there, and every total is what the original said.
 
-use moving::History;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_tigerbeetle::TigerBeetleLedger;
+use moving::{History, Since, carry_over, examine};
 use rafiki_fixture::Institution;
 use testkit::{Dialect, block_on};
 
-use crate::places::{OldPlaces, OurPlaces, pass};
+use crate::places::{OldPlaces, OurPlaces, pass, silent};
 
 async fn moves(institution: Institution, dialect: Dialect, history: History) {
     let Some(old) = OldPlaces::of(institution).await else { return };
@@ -42,6 +46,27 @@ fn happy_life_moves_into_sqlite() {
 #[test]
 fn happy_life_moves_into_postgres() {
     block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Totals));
+}
+
+/// The rows go into SQLite, the money into a cluster. The second pass finds everything there.
+#[test]
+fn both_move_into_tigerbeetle_where_there_is_one() {
+    block_on(async {
+        for institution in [Institution::CloudNine, Institution::HappyLife] {
+            let Some(cluster) = testkit::TigerBeetle::own() else { return };
+            let Some(old) = OldPlaces::of(institution).await else { return };
+            let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
+            for _ in 0..2 {
+                let mut installation = old.open(History::Totals).await;
+                let plan = examine(&mut installation, &Since::default(), &silent).await.unwrap();
+                let ledger = TigerBeetleLedger::join(0, cluster.addresses(), Duration::from_secs(10)).await.unwrap();
+                let target = ours.target_with(Arc::new(ledger)).await;
+                let report = carry_over(&mut installation, &plan, &target, &silent).await.unwrap();
+                installation.close().await;
+                assert!(report.comparison.is_equal(), "{:#?}", report.comparison);
+            }
+        }
+    });
 }
 
 #[test]
