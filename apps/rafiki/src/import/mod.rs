@@ -81,7 +81,7 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settin
     Ok(Settings {
         secret,
         webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
-        grace: Duration::from_secs(options.quotes_good_for * 60),
+        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
     })
