@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 27] = [
+const SAME_FLOOR: [(&str, &[&str]); 29] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -26,9 +26,10 @@ const SAME_FLOOR: [(&str, &[&str]); 27] = [
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
-    ("payments", &["connector", "webhooks"]),
     ("moving", &["payments", "webhooks"]),
     ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
+    ("webhooks", &["directory"]),
+    ("payments", &["connector", "directory", "webhooks"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
@@ -38,6 +39,7 @@ const SAME_FLOOR: [(&str, &[&str]); 27] = [
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
     ("simulator", &["testkit"]),
+    ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),
     ("rafiki-fixture", &["testkit"]),
     ("institution", &["testkit"]),

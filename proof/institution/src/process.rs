@@ -9,6 +9,7 @@ use clock::{Clock, Entropy, SystemEntropy};
 use connector::{Connector, ConnectorConfig, ConnectorPorts};
 use database::Dialect;
 use database::sea_orm::{ConnectionTrait, Statement};
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Handler, Worker};
 use ledger::Ledger;
@@ -87,6 +88,7 @@ impl Institution {
             administration_settings(&setup),
         );
         let addresses = WalletAddressLookup {
+            directory: Directory::new(store.clone()),
             store,
             webhooks: parts.webhooks.clone(),
             cache: parts.cache.clone(),

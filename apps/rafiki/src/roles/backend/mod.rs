@@ -1,11 +1,11 @@
 //! The backend as a role: Open Payments, connector, Admin API and workers over one database and one ledger.
 
 mod alerts;
-mod directory;
 mod engine;
 mod health;
 mod ledger_view;
 mod ledger_watch;
+mod painter;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use admin_graphql::{AdminApiParts, AdminApiSettings};
 use clock::Entropy;
 use config::Mode;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use directory::Directory;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
 use jobs::Worker;
@@ -157,8 +158,9 @@ pub(crate) async fn start(
             },
         )
     });
-    let directory = directory::Directory::new(store.clone(), connector.clone(), config);
-    directory.refresh().await.map_err(failed)?;
+    let directory = Directory::new(store.clone());
+    let painter = painter::Painter::new(directory.clone(), connector.clone(), config);
+    painter.paint().await.map_err(failed)?;
 
     let signer = Arc::new(signer(config, &*ground.entropy)?);
     let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), ground.clock.clone());
@@ -203,6 +205,7 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
         store: store.clone(),
+        directory,
         webhooks,
         cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
@@ -257,7 +260,7 @@ pub(crate) async fn start(
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
-    running.work(|stop| async move { directory.follow(stop).await });
+    running.work(|stop| async move { painter.follow(stop).await });
     running.work(|_| async move {
         // Credits of a process that died before it could note them.
         receivers.reconcile_until_done().await;
