@@ -52,9 +52,9 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         "its tenant is another than that of its walletAddressId",
     ),
     (r#"UPDATE "ledgerTransfers" SET ledger = 2 WHERE ledger = 1 AND type = 'WITHDRAWAL'"#, false, "its ledger is 2"),
-    (r#"UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'"#, true, "state is \"MAYBE\""),
+    ("UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'", true, "state is \"MAYBE\""),
     (r#"DELETE FROM grants WHERE id IN (SELECT "grantId" FROM "accessTokens")"#, true, "which is not in grants"),
-    (r#"UPDATE accesses SET actions = '{fly}'"#, true, "which is no right"),
+    ("UPDATE accesses SET actions = '{fly}'", true, "which is no right"),
 ];
 
 #[test]
