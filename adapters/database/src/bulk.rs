@@ -163,9 +163,8 @@ impl BulkTable {
                 (Dialect::Sqlite, Kind::Plain) if column.declared == "boolean" => {
                     format!("json(CASE WHEN {name} THEN 'true' ELSE 'false' END)")
                 }
-                (Dialect::Sqlite, Kind::Plain) => name,
                 (Dialect::Postgres, Kind::Octets) => format!("encode({name}, 'hex')"),
-                (Dialect::Postgres, _) => name,
+                _ => name,
             }
         };
         let object = self.columns.iter().map(|column| format!("'{}', {}", column.name, written(column)));

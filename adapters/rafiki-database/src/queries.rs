@@ -7,7 +7,7 @@ use rafiki_tables::carry::Source;
 /// The query of a source, without the JSON around it.
 pub(crate) fn of(source: Source) -> &'static str {
     match source {
-        Source::Tenants => SINCE_TENANTS,
+        Source::Tenants | Source::AuthTenants => TENANTS,
         Source::TenantSettings => SETTINGS,
         Source::Assets => ASSETS,
         Source::Fees => r#"SELECT * FROM fees t WHERE $1::timestamptz IS NULL OR t."createdAt" >= $1"#,
@@ -29,7 +29,6 @@ pub(crate) fn of(source: Source) -> &'static str {
             r#"SELECT * FROM "webhookEvents" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#
         }
         Source::Webhooks => r#"SELECT * FROM webhooks t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#,
-        Source::AuthTenants => SINCE_TENANTS,
         Source::AuthGrants => AUTH_GRANTS,
         Source::AccessTokens => {
             r#"SELECT * FROM "accessTokens" t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#
@@ -37,7 +36,7 @@ pub(crate) fn of(source: Source) -> &'static str {
     }
 }
 
-const SINCE_TENANTS: &str = r#"SELECT * FROM tenants t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#;
+const TENANTS: &str = r#"SELECT * FROM tenants t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#;
 
 /// A deleted tenant's wallet address URL that another has now is left out: here no two have the same.
 const SETTINGS: &str = r#"

@@ -404,7 +404,7 @@ pub(crate) struct ImportOptions {
     pub(crate) old_webhook_retries: Option<u32>,
     /// Minutes that the quotes of unfinished payments stay good at least, counted from now: the move takes time.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
-    pub(crate) quotes_good_for: u64,
+    pub(crate) quotes_good_for: u32,
     /// Read the databases although they have migrations that Rafiki 2.4 does not have.
     #[arg(long)]
     pub(crate) accept_unknown_version: bool,

@@ -1,9 +1,11 @@
 -- COUNT payments sent and as many received, all ended and told, in the tables of a filled database. Half of them were
 -- made of quotes over Interledger. Ids follow from a number, so two runs make the same rows.
+CREATE FUNCTION pg_temp.uid(text) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+$$ SELECT overlay(overlay(md5($1) PLACING '4' FROM 13) PLACING '8' FROM 17)::uuid $$;
 CREATE TEMPORARY TABLE many AS
-SELECT n, md5('out' || n)::uuid AS out_id, md5('in' || n)::uuid AS in_id, md5('oa' || n)::uuid AS out_account,
-    md5('ia' || n)::uuid AS in_account, md5('oc' || n)::uuid AS out_created, md5('od' || n)::uuid AS out_done,
-    md5('ic' || n)::uuid AS in_created, md5('id' || n)::uuid AS in_done,
+SELECT n, pg_temp.uid('out' || n) AS out_id, pg_temp.uid('in' || n) AS in_id, pg_temp.uid('oa' || n) AS out_account,
+    pg_temp.uid('ia' || n) AS in_account, pg_temp.uid('oc' || n) AS out_created, pg_temp.uid('od' || n) AS out_done,
+    pg_temp.uid('ic' || n) AS in_created, pg_temp.uid('id' || n) AS in_done,
     timestamptz '2026-01-01' + n * interval '7 seconds' AS at
 FROM generate_series(1, COUNT) n;
 CREATE TEMPORARY TABLE payer AS
@@ -22,7 +24,7 @@ SELECT out_id, 'https://other.example/incoming-payments/' || in_id, 1000, 990, '
 INSERT INTO "ilpQuoteDetails" (id, "quoteId", "maxPacketAmount", "minExchangeRateNumerator",
     "minExchangeRateDenominator", "lowEstimatedExchangeRateNumerator", "lowEstimatedExchangeRateDenominator",
     "highEstimatedExchangeRateNumerator", "highEstimatedExchangeRateDenominator", "createdAt", "updatedAt")
-SELECT md5('il' || n)::uuid, out_id, 9223372036854775807, 98, 100, 99, 100, 100, 100, at, at FROM many WHERE n % 2 = 0;
+SELECT pg_temp.uid('il' || n), out_id, 9223372036854775807, 98, 100, 99, 100, 100, 100, at, at FROM many WHERE n % 2 = 0;
 INSERT INTO "outgoingPayments" (id, state, "stateAttempts", "walletAddressId", metadata, "tenantId", "initiatedBy",
     "createdAt", "updatedAt")
 SELECT out_id, 'COMPLETED', 0, address, jsonb_build_object('order', n), tenant, 'ADMIN', at, at FROM many, payer;
@@ -44,19 +46,20 @@ UNION ALL
 SELECT in_done, 'incoming_payment.completed', json_build_object('id', in_id, 'completed', true), in_id, asset, 500, in_id,
     tenant, at, at FROM many, payer;
 INSERT INTO webhooks (id, "eventId", "recipientTenantId", attempts, "statusCode", "processAt", "createdAt", "updatedAt")
-SELECT md5('dl' || e.id)::uuid, e.id, e."tenantId", 1, 200, NULL, e."createdAt", e."createdAt"
+SELECT pg_temp.uid('dl' || e.id), e.id, e."tenantId", 1, 200, NULL, e."createdAt", e."createdAt"
 FROM many m JOIN "webhookEvents" e ON e.id IN (m.out_created, m.out_done, m.in_created, m.in_done);
 INSERT INTO "ledgerAccounts" (id, "accountRef", ledger, type, "createdAt", "updatedAt")
 SELECT out_account, out_id, ledger, 'LIQUIDITY_OUTGOING', at, at FROM many, payer
 UNION ALL SELECT in_account, in_id, ledger, 'LIQUIDITY_INCOMING', at, at FROM many, payer;
 INSERT INTO "ledgerTransfers" (id, "transferRef", "debitAccountId", "creditAccountId", amount, ledger, state, type,
     "createdAt", "updatedAt")
-SELECT md5('t1' || n)::uuid, out_created, settlement, out_account, 1000, ledger, 'POSTED', 'DEPOSIT', at, at FROM many, payer
+SELECT pg_temp.uid('t1' || n), out_created, settlement, out_account, 1000, ledger, 'POSTED', 'DEPOSIT', at, at FROM many, payer
 UNION ALL
-SELECT md5('t2' || n)::uuid, md5('r2' || n)::uuid, out_account, peer, 990, ledger, 'POSTED', NULL, at, at FROM many, payer
+SELECT pg_temp.uid('t2' || n), pg_temp.uid('r2' || n), out_account, peer, 990, ledger, 'POSTED', NULL, at, at FROM many, payer
 UNION ALL
-SELECT md5('t3' || n)::uuid, md5('r3' || n)::uuid, peer, in_account, 500, ledger, 'POSTED', NULL, at, at FROM many, payer
+SELECT pg_temp.uid('t3' || n), pg_temp.uid('r3' || n), peer, in_account, 500, ledger, 'POSTED', NULL, at, at FROM many, payer
 UNION ALL
-SELECT md5('t4' || n)::uuid, in_done, in_account, settlement, 500, ledger, 'POSTED', 'WITHDRAWAL', at, at FROM many, payer;
+SELECT pg_temp.uid('t4' || n), in_done, in_account, settlement, 500, ledger, 'POSTED', 'WITHDRAWAL', at, at FROM many, payer;
 DROP TABLE many;
 DROP TABLE payer;
+DROP FUNCTION pg_temp.uid(text);

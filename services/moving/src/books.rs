@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use clock::Timestamp;
 use futures::TryStreamExt;
 use ledger::{CreateTransferResult, NewAccount, NewTransfer, Transfer, TransferId, TransferState};
 use payments_model::accounting::{AccountKind, DEPOSIT, LedgerAsset};
@@ -20,20 +21,23 @@ use crate::{Listener, MoveError, Step};
 const BATCH: usize = 4_000;
 
 /// Carries the accounts and the money.
+///
+/// `since` is the instant since when transfers may have changed; `None` if none was carried before.
 pub(crate) async fn carry_over(
     old: &mut OldInstallation,
     target: &Target,
+    since: Option<Timestamp>,
     listen: Listener<'_>,
 ) -> Result<(), MoveError> {
     create_accounts(old, target, listen).await?;
     match old.history {
-        History::Totals => named(old, target, Wanted::In, listen).await?,
-        History::Replayed => replay(old, target, listen).await?,
+        History::Totals => named(old, target, Wanted::In, since, listen).await?,
+        History::Replayed => replay(old, target, since, listen).await?,
     }
     open(old, target, Direction::In, listen).await?;
-    named(old, target, Wanted::Out, listen).await?;
+    named(old, target, Wanted::Out, since, listen).await?;
     open(old, target, Direction::Out, listen).await?;
-    named(old, target, Wanted::Held, listen).await
+    named(old, target, Wanted::Held, since, listen).await
 }
 
 fn read_account(json: &str) -> Result<OldAccount, MoveError> {
@@ -174,26 +178,33 @@ async fn named(
     old: &mut OldInstallation,
     target: &Target,
     wanted: Wanted,
+    since: Option<Timestamp>,
     listen: Listener<'_>,
 ) -> Result<(), MoveError> {
-    stream(old, target, Transfers::Named, |transfer| wanted.takes(transfer), listen).await
+    stream(old, target, Transfers::Named, since, |transfer| wanted.takes(transfer), listen).await
 }
 
 /// Everything that was made, in order; holds that are not over come last.
-async fn replay(old: &mut OldInstallation, target: &Target, listen: Listener<'_>) -> Result<(), MoveError> {
+async fn replay(
+    old: &mut OldInstallation,
+    target: &Target,
+    since: Option<Timestamp>,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
     let over = |transfer: &OldTransfer| !Wanted::Held.takes(transfer);
-    stream(old, target, Transfers::All, over, listen).await
+    stream(old, target, Transfers::All, since, over, listen).await
 }
 
 async fn stream(
     old: &mut OldInstallation,
     target: &Target,
     which: Transfers,
+    since: Option<Timestamp>,
     wanted: impl Fn(&OldTransfer) -> bool,
     listen: Listener<'_>,
 ) -> Result<(), MoveError> {
     let at = old.at();
-    let mut rows = old.backend.transfers(which, None);
+    let mut rows = old.backend.transfers(which, since);
     let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
     loop {
         let json = rows.try_next().await?;
@@ -216,7 +227,7 @@ async fn stream(
 }
 
 /// Books transfers under their own ids; those held before are settled as they were there.
-async fn book(target: &Target, transfers: &[OldTransfer], at: clock::Timestamp) -> Result<(), MoveError> {
+async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Result<(), MoveError> {
     let two_phase: Vec<TransferId> = transfers
         .iter()
         .filter(|transfer| transfer.state != OldState::Single)

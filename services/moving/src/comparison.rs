@@ -224,7 +224,7 @@ const COUNTS: &[Count] = &[
     same(
         Side::Backend,
         "outgoing payments: sent",
-        r#"SELECT coalesce(sum(sent), 0) FROM pg_temp.moving_sums WHERE type = 'LIQUIDITY_OUTGOING'"#,
+        "SELECT coalesce(sum(sent), 0) FROM pg_temp.moving_sums WHERE type = 'LIQUIDITY_OUTGOING'",
         "SELECT coalesce(sum(progress_debited), 0) FROM outgoing_payments",
     ),
     same(

@@ -11,6 +11,7 @@ use rafiki_tables::refusal::Refusal;
 use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
+use crate::progress::Since;
 use crate::source::OldInstallation;
 use crate::{Listener, MoveError, Step};
 
@@ -42,8 +43,8 @@ pub struct Plan {
     pub tigerbeetle: bool,
 }
 
-/// Looks at every row.
-pub async fn examine(old: &mut OldInstallation, listen: Listener<'_>) -> Result<Plan, MoveError> {
+/// Looks at every row that changed since the last pass, or at all.
+pub async fn examine(old: &mut OldInstallation, since: &Since, listen: Listener<'_>) -> Result<Plan, MoveError> {
     let at = old.at();
     old.backend.add_up().await?;
     let mut plan = Plan {
@@ -60,9 +61,9 @@ pub async fn examine(old: &mut OldInstallation, listen: Listener<'_>) -> Result<
     plan.refusals.extend(old.backend.faults().await?);
     plan.refusals.extend(old.auth.faults().await?);
     for source in Source::ALL {
-        examine_rows(old, source, &mut plan, listen).await?;
+        examine_rows(old, source, since.of(source), &mut plan, listen).await?;
     }
-    examine_books(old, &mut plan).await?;
+    examine_books(old, since.of_ledger(), &mut plan).await?;
     let assets = plan.rows_of("assets");
     plan.tigerbeetle = assets > 0 && plan.rows_of("ledgerTransfers") == 0 && plan.rows_of("ledgerAccounts") == 0;
     plan.refusals.truncate(NAMED);
@@ -94,11 +95,12 @@ async fn counts(old: &mut OldInstallation) -> Result<Vec<(Side, &'static str, Co
 async fn examine_rows(
     old: &mut OldInstallation,
     source: Source,
+    since: Option<Timestamp>,
     plan: &mut Plan,
     listen: Listener<'_>,
 ) -> Result<(), MoveError> {
     let (database, context) = old.of(source.side());
-    let mut rows = database.rows(source, None);
+    let mut rows = database.rows(source, since);
     let mut seen = 0;
     while let Some(json) = rows.try_next().await? {
         seen += 1;
@@ -120,7 +122,7 @@ async fn examine_rows(
     Ok(())
 }
 
-async fn examine_books(old: &mut OldInstallation, plan: &mut Plan) -> Result<(), MoveError> {
+async fn examine_books(old: &mut OldInstallation, since: Option<Timestamp>, plan: &mut Plan) -> Result<(), MoveError> {
     let at = old.at();
     let mut accounts = old.backend.accounts();
     while let Some(json) = accounts.try_next().await? {
@@ -129,7 +131,7 @@ async fn examine_books(old: &mut OldInstallation, plan: &mut Plan) -> Result<(),
         plan.refusals.extend(read.err());
     }
     drop(accounts);
-    let mut transfers = old.backend.transfers(Transfers::Named, None);
+    let mut transfers = old.backend.transfers(Transfers::Named, since);
     while let Some(json) = transfers.try_next().await? {
         plan.named_transfers += 1;
         match Row::read("ledgerTransfers", &json).and_then(|row| OldTransfer::read(&row, at)) {

@@ -1,7 +1,6 @@
 //! One pass: rows, work, money, comparison. It may be killed at any point and repeated.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use clock::Timestamp;
 use database::{BulkTable, WriteTransaction};
@@ -18,8 +17,6 @@ use crate::{Listener, MoveError, Step, books, progress, record_work, remainders}
 
 /// How many rows are written at once.
 const BATCH: usize = 2_000;
-/// How long before the last reading a change is looked for again: an instant is written some time before it is seen.
-const OVERLAP: Duration = Duration::from_hours(1);
 
 /// What a pass did.
 #[derive(Debug)]
@@ -44,21 +41,22 @@ pub async fn carry_over(
     progress::begin(&target.backend, &old.fingerprint, old.history, target.clock.now()).await?;
     let tables = target.tables().await?;
     let jobs = record_work::table(&target.backend).await?;
+    let known = progress::since_of(&target.backend).await?;
     let mut rows = 0;
     for source in Source::ALL {
-        let since = progress::through(&target.backend, &progress::name(source)).await?;
-        let again = since.map(|since| since.saturating_sub(OVERLAP));
+        let since = known.of(source);
         if since.is_some() {
             remainders::remove_before(old, source, &tables, target).await?;
         }
-        rows += Rows { source, since: again, tables: &tables, jobs: &jobs, target }.carry(old, listen).await?;
+        rows += Rows { source, since, tables: &tables, jobs: &jobs, target }.carry(old, listen).await?;
         if since.is_some() {
             remainders::remove_after(old, source, &tables, target).await?;
         }
         progress::carried(&target.backend, &progress::name(source), old.at()).await?;
     }
     number_ledgers(old, target).await?;
-    books::carry_over(old, target, listen).await?;
+    books::carry_over(old, target, known.of_ledger(), listen).await?;
+    progress::carried(&target.backend, progress::LEDGER, old.at()).await?;
     let comparison = compare(old, target, listen).await?;
     if comparison.is_equal() {
         progress::complete(&target.backend, target.clock.now()).await?;

@@ -1,5 +1,8 @@
 //! How far a move has come, kept in our backend's database: it makes a second run harmless.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use clock::Timestamp;
 use database::{Database, Dialect, Error, Migrations, Step};
 use rafiki_tables::carry::Source;
@@ -72,11 +75,42 @@ pub(crate) async fn complete(database: &Database, now: Timestamp) -> Result<(), 
     database.execute("UPDATE moving SET complete_at = $1", [now.as_millis().into()]).await.map(drop)
 }
 
-/// The instant up to which a source was carried before.
-pub(crate) async fn through(database: &Database, what: &str) -> Result<Option<Timestamp>, Error> {
-    let rows = database.bulk_query("SELECT through FROM moving_progress WHERE source = $1", [what.into()]).await?;
-    let through: Option<i64> = rows.first().map(|row| row.try_get_by_index(0)).transpose()?;
-    Ok(through.map(Timestamp::from_millis))
+/// How long before the last reading a change is looked for again: an instant is written some time before it is seen.
+const OVERLAP: Duration = Duration::from_hours(1);
+
+/// What an earlier pass has carried, and since when a later one has to look.
+#[derive(Clone, Debug, Default)]
+pub struct Since(HashMap<String, Timestamp>);
+
+impl Since {
+    /// Since when rows of a source are to be read; `None` if all are.
+    pub(crate) fn of(&self, source: Source) -> Option<Timestamp> {
+        self.at(&name(source))
+    }
+
+    /// Since when transfers are to be read; `None` if all are.
+    pub(crate) fn of_ledger(&self) -> Option<Timestamp> {
+        self.at(LEDGER)
+    }
+
+    fn at(&self, what: &str) -> Option<Timestamp> {
+        self.0.get(what).map(|through| through.saturating_sub(OVERLAP))
+    }
+}
+
+/// The name under which the ledger's progress is kept.
+pub(crate) const LEDGER: &str = "ledger";
+
+/// What earlier passes into this database have carried: nothing, if there were none.
+pub async fn since_of(database: &Database) -> Result<Since, Error> {
+    if mark_of(database).await?.is_none() {
+        return Ok(Since::default());
+    }
+    let mut since = HashMap::new();
+    for row in database.bulk_query("SELECT source, through FROM moving_progress", []).await? {
+        since.insert(row.try_get_by_index(0)?, Timestamp::from_millis(row.try_get_by_index(1)?));
+    }
+    Ok(Since(since))
 }
 
 /// Notes that a source was carried as of this instant.

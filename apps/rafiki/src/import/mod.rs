@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clock::SystemClock;
 use config::{Environment, Mode};
-use database::{Database, Options};
-use moving::{History, MoveError, OldInstallation, Settings, Target, carry_over, examine};
+use database::{Contents, Database, Options};
+use moving::{History, MoveError, OldInstallation, Settings, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::sealed::ColumnSecret;
 
@@ -32,11 +32,12 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
         place.look().await.map_err(|reason| place.failure(&reason))?;
     }
 
+    let since = carried_before(&backend).await?;
     let telling = Telling::start();
     let listen = |step: moving::Step<'_>| telling.hear(step);
     let settings = settings(&options, &backend)?;
     let mut old = OldInstallation::open(&options.backend, &options.auth, settings).await.map_err(failure)?;
-    let plan = examine(&mut old, &listen).await.map_err(failure)?;
+    let plan = examine(&mut old, &since, &listen).await.map_err(failure)?;
     telling.end();
     say(&report::plan(&plan, &options));
     if !plan.refusals.is_empty() {
@@ -81,10 +82,23 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settin
     Ok(Settings {
         secret,
         webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
-        grace: Duration::from_secs(options.quotes_good_for * 60),
+        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
     })
+}
+
+/// What an earlier pass has carried. Makes nothing.
+async fn carried_before(backend: &config::Backend) -> Result<Since, Failure> {
+    let url = backend.database.expose();
+    if !matches!(Contents::of(url).await, Ok(Contents::Ours { .. })) {
+        return Ok(Since::default());
+    }
+    let failed = |error: database::Error| Failure::start("the backend's database", error);
+    let ours = Database::connect(url, &Options::default()).await.map_err(failed)?;
+    let since = since_of(&ours).await.map_err(failed)?;
+    ours.close().await;
+    Ok(since)
 }
 
 /// Our databases and ledger, as the roles would open them.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use admin_client::{AdminClient, OutgoingPaymentState};
 use audit::Books;
-use clock::SystemClock;
+use clock::{Clock as _, SystemClock};
 use ledger_sql::SqlLedger;
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part, filled_elsewhere};
 use serde_json::{Value, json};
@@ -217,6 +217,7 @@ fn two_moved_institutions_finish_between_themselves_what_was_in_flight() {
             before.push(one.findings(folder).await);
         }
 
+        let moved_at = SystemClock.now().as_millis();
         let outgoing = moved[1].outgoing_in_flight(folder);
         let roles: Vec<Role> = moved
             .iter()
@@ -249,6 +250,7 @@ fn two_moved_institutions_finish_between_themselves_what_was_in_flight() {
         }
         for one in &moved {
             one.await_told(folder).await;
+            one.withdraw(folder, moved_at).await;
         }
 
         drop(roles);
@@ -304,6 +306,14 @@ impl Moved {
                 (answer.status == 200).then_some(())
             });
             assert!(up.await.is_some(), "{port} does not answer");
+        }
+    }
+
+    /// Takes, as a wallet does, what events have announced since the move.
+    async fn withdraw(&self, folder: &Path, since: i64) {
+        let sql = format!("SELECT id FROM webhook_events WHERE withdrawal_amount IS NOT NULL AND created_at > {since}");
+        for event in self.rows(folder, &sql) {
+            self.admin().withdraw_event_liquidity(event, &format!("withdrawn {event}")).await.unwrap();
         }
     }
 

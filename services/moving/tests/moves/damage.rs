@@ -1,6 +1,6 @@
 //! Damaged rows are named, each by what is wrong with it, and nothing is written.
 
-use moving::{History, MoveError, carry_over, examine};
+use moving::{History, MoveError, Since, carry_over, examine};
 use rafiki_fixture::{Institution, run};
 use testkit::{Dialect, block_on};
 
@@ -52,9 +52,9 @@ const DAMAGES: &[(&str, bool, &str)] = &[
         "its tenant is another than that of its walletAddressId",
     ),
     (r#"UPDATE "ledgerTransfers" SET ledger = 2 WHERE ledger = 1 AND type = 'WITHDRAWAL'"#, false, "its ledger is 2"),
-    (r#"UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'"#, true, "state is \"MAYBE\""),
+    ("UPDATE grants SET state = 'MAYBE' WHERE state = 'APPROVED'", true, "state is \"MAYBE\""),
     (r#"DELETE FROM grants WHERE id IN (SELECT "grantId" FROM "accessTokens")"#, true, "which is not in grants"),
-    (r#"UPDATE accesses SET actions = '{fly}'"#, true, "which is no right"),
+    ("UPDATE accesses SET actions = '{fly}'", true, "which is no right"),
 ];
 
 #[test]
@@ -70,7 +70,7 @@ fn a_damaged_row_is_named_and_nothing_is_written() {
 
             let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
             let mut installation = old.open(History::Totals).await;
-            let plan = examine(&mut installation, &silent).await.unwrap();
+            let plan = examine(&mut installation, &Since::default(), &silent).await.unwrap();
             let named: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
             assert!(named.iter().any(|refusal| refusal.contains(told)), "{damage}: {named:#?}");
             let target = ours.target().await;
@@ -104,7 +104,7 @@ fn encrypted_texts_need_the_secret_that_opens_them() {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
         let settings = moving::Settings { secret: None, ..old.settings(History::Totals) };
         let opened = moving::OldInstallation::open(old.backend.url(), old.auth.url(), settings).await;
-        let plan = examine(&mut opened.unwrap(), &silent).await.unwrap();
+        let plan = examine(&mut opened.unwrap(), &Since::default(), &silent).await.unwrap();
         let named: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
         assert!(named.iter().any(|refusal| refusal.contains("dataToTransmit is encrypted")), "{named:?}");
     });

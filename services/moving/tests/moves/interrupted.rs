@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use clock::SeededEntropy;
-use moving::{History, carry_over, examine};
+use moving::{History, Since, carry_over, examine};
 use rafiki_fixture::{Institution, run};
 use testkit::{Dialect, block_on};
 
@@ -33,7 +33,7 @@ impl<F: Future> Future for Mortal<F> {
 /// One pass that is killed after so many steps. How many it took, if it came to its end.
 async fn mortal_pass(old: &OldPlaces, ours: &OurPlaces, polls: u64) -> Option<u64> {
     let mut installation = old.open(History::Totals).await;
-    let plan = examine(&mut installation, &silent).await.unwrap();
+    let plan = examine(&mut installation, &Since::default(), &silent).await.unwrap();
     let target = ours.target().await;
     let future = Box::pin(carry_over(&mut installation, &plan, &target, &silent));
     let mut mortal = Mortal { future, polls };

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clock::SystemClock;
 use database::{Database, Dialect, Durability, Options};
-use ledger::AccountId;
+use ledger::{AccountId, Ledger};
 use ledger_sql::SqlLedger;
-use moving::{History, MoveError, OldInstallation, Plan, Report, Settings, Step, Target, carry_over, examine};
+use moving::{
+    History, MoveError, OldInstallation, Plan, Report, Settings, Step, Target, carry_over, examine, since_of,
+};
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part};
 use rafiki_tables::sealed::ColumnSecret;
 use rafiki_tables::table::Table;
@@ -78,12 +80,15 @@ impl OurPlaces {
     }
 
     pub(crate) async fn target(&self) -> Target {
-        let clock = Arc::new(SystemClock);
+        let ledger = SqlLedger::open(&self.ledger_url(), Arc::new(SystemClock)).await.unwrap();
+        self.target_with(Arc::new(ledger)).await
+    }
+
+    pub(crate) async fn target_with(&self, ledger: Arc<dyn Ledger>) -> Target {
         let options = Options { durability: Durability::ProcessEnd, postgres_connections: 8, ..Options::default() };
         let backend = Database::connect(self.backend.url(), &options).await.unwrap();
         let auth = Database::connect(self.auth.url(), &options).await.unwrap();
-        let ledger = SqlLedger::open(&self.ledger_url(), clock.clone()).await.unwrap();
-        Target::open(backend, auth, Arc::new(ledger), clock).await.unwrap()
+        Target::open(backend, auth, ledger, Arc::new(SystemClock)).await.unwrap()
     }
 }
 
@@ -92,8 +97,9 @@ pub(crate) fn silent(_: Step<'_>) {}
 /// One pass.
 pub(crate) async fn pass(old: &OldPlaces, ours: &OurPlaces, history: History) -> Result<(Plan, Report), MoveError> {
     let mut installation = old.open(history).await;
-    let plan = examine(&mut installation, &silent).await?;
     let target = ours.target().await;
+    let since = since_of(&ours.backend).await?;
+    let plan = examine(&mut installation, &since, &silent).await?;
     let report = carry_over(&mut installation, &plan, &target, &silent).await?;
     installation.close().await;
     Ok((plan, report))
