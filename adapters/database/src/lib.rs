@@ -3,6 +3,7 @@
 //! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
 
 mod batch;
+mod bulk;
 mod connect;
 mod contents;
 mod error;
@@ -21,6 +22,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bulk::BulkTable;
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
 pub use gather::Gather;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::Entropy;
 use database::Error;
+use http_kit::ReceivedEvent;
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings, Worker};
 use serde_json::Value;
 use uuid::Uuid;
@@ -26,14 +27,6 @@ const SETTINGS: Settings = Settings {
     lease: Duration::from_secs(5),
     backoff: Backoff { step: Duration::from_millis(250), most_steps: 40 },
 };
-
-/// The body of an event with what identifies it.
-#[derive(Clone, Debug)]
-pub(crate) struct ReceivedEvent {
-    pub(crate) id: Uuid,
-    pub(crate) kind: String,
-    pub(crate) body: Value,
-}
 
 #[derive(Clone)]
 pub(crate) struct Inbox {

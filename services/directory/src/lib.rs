@@ -4,7 +4,6 @@
 //! changed what it was made of; while the changes of other processes cannot be heard, the database is asked each time.
 
 mod addresses;
-mod bounded;
 mod facts;
 mod facts_in_use;
 

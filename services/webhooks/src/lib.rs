@@ -12,6 +12,6 @@ mod target;
 pub use audience::Audience;
 pub use delivery::{Deliverer, DeliveryCounts, QUEUE, worker_settings};
 pub use delivery_ends::DeliveryEnds;
-pub use record::Webhooks;
+pub use record::{Webhooks, lane};
 pub use signature::{Signing, signature_header};
 pub use target::Targets;

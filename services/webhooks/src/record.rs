@@ -84,7 +84,7 @@ impl Webhooks {
 }
 
 /// One lane for each recipient, so that a slow one does not hold up the others.
-fn lane(recipient: Recipient) -> String {
+pub fn lane(recipient: Recipient) -> String {
     match recipient {
         Recipient::Tenant(tenant) => tenant.to_string(),
         Recipient::CardService => "card service".to_owned(),

@@ -148,6 +148,11 @@ impl Institutions {
         &mut self.clusters.as_mut().unwrap()[side as usize]
     }
 
+    /// Where both keep their data.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     /// What a side has written to its log so far.
     pub(crate) fn log(&self, side: Side) -> String {
         std::fs::read_to_string(self.log_path(side)).unwrap_or_default()

@@ -7,8 +7,10 @@
 mod alarms;
 mod asking;
 mod books;
+mod cards;
 mod crashes;
 mod institutions;
+mod moved;
 mod numbers;
 mod paying;
 mod payments;

@@ -1,7 +1,9 @@
 //! Outgoing payments and their funds.
+//!
+//! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::{FundOutgoingPaymentError, NewOutgoingPayment, NewQuote, PaymentOf};
+use payments::{FundOutgoingPaymentError, NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
@@ -84,6 +86,8 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createOutgoingPayment", key, &input)?;
         let act = async {
             let new = NewOutgoingPayment {
                 wallet_address_id: id(&input.wallet_address_id, "unknown wallet address")?,
@@ -93,10 +97,10 @@ impl OutgoingPaymentMutation {
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 card: None,
             };
-            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+            let (tenant, origin) = (call.caller.tenant, mutation.origin());
+            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
         };
-        let key = input.idempotency_key.as_deref();
-        let once = call.once("createOutgoingPayment", key, &input, act, OutgoingPayment::id).await?;
+        let once = mutation.once(act, OutgoingPayment::id).await?;
         answer(&call, once).await
     }
 
@@ -106,6 +110,8 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentFromIncomingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createOutgoingPaymentFromIncomingPayment", key, &input)?;
         let act = async {
             let wallet_address_id: WalletAddressId = id(&input.wallet_address_id, "unknown wallet address")?;
             let card = input.card_details.clone().map(CardDetailsInput::read).transpose()?;
@@ -114,22 +120,18 @@ impl OutgoingPaymentMutation {
                 None => QuoteRequest::ReceiverRemainder,
             };
             let receiver = input.incoming_payment.clone().into_string();
-            let quote = NewQuote { wallet_address_id, receiver, request, client: None };
-            let quoted = call.payments().create_quote(call.caller.tenant, quote).await;
-            let quote = quoted.map_err(payments::CreateOutgoingPaymentError::Quote)?;
             let new = NewOutgoingPayment {
                 wallet_address_id,
-                source: PaymentOf::Quote(quote.id),
+                source: PaymentOf::IncomingPayment { receiver, request },
                 client: None,
                 grant: None,
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 card,
             };
-            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+            let (tenant, origin) = (call.caller.tenant, mutation.origin());
+            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
         };
-        let key = input.idempotency_key.as_deref();
-        let field = "createOutgoingPaymentFromIncomingPayment";
-        let once = call.once(field, key, &input, act, OutgoingPayment::id).await?;
+        let once = mutation.once(act, OutgoingPayment::id).await?;
         answer(&call, once).await
     }
 

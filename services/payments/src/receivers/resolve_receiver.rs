@@ -32,6 +32,18 @@ pub enum ResolveReceiverError {
     Unavailable(#[from] Unavailable),
 }
 
+impl ResolveReceiverError {
+    /// Whether asking again later may help. Anything else is an answer.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotFound => false,
+            Self::Grant(error) => error.is_transient(),
+            Self::Remote(error) => error.is_transient(),
+            Self::Unavailable(_) => true,
+        }
+    }
+}
+
 impl From<ClientError> for ResolveReceiverError {
     fn from(error: ClientError) -> Self {
         match error {

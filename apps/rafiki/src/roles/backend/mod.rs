@@ -47,6 +47,8 @@ use crate::output::say;
 use crate::places::Place;
 use crate::roles::{signatures, welcome};
 
+pub(crate) use engine::open as open_ledger;
+
 /// Where to go on from the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
     "A wallet address answers GET with its document, for example /accounts/alice",
@@ -112,9 +114,12 @@ pub(crate) async fn start(
         cache::migrate(&database).await.map_err(failed)?;
         Store::open(database.clone()).await.map_err(failed)?
     };
+    // What a move has begun it must end first; after this start no further pass may write here.
+    let usable = moving::mark_in_use(&database, ground.clock.now()).await.map_err(failed)?;
+    usable.map_err(|reason| Failure::start("the backend", reason))?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
-    let ledger = engine::open(config, ground).await?;
+    let ledger = open_ledger(config, ground).await?;
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
@@ -202,7 +207,7 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
         store: store.clone(),
-        directory,
+        directory: directory.clone(),
         webhooks,
         cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
@@ -230,6 +235,7 @@ pub(crate) async fn start(
     });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
+        directory: directory.clone(),
         payments: payments.clone(),
         cache: cache.clone(),
         clock: ground.clock.clone(),
