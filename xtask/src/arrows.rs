@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 28] = [
+const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -28,6 +28,8 @@ const SAME_FLOOR: [(&str, &[&str]); 28] = [
     ("admin-client", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
+    ("moving", &["payments", "webhooks"]),
+    ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
@@ -38,9 +40,11 @@ const SAME_FLOOR: [(&str, &[&str]); 28] = [
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
+    ("payments-bench", &["testkit"]),
     ("simulator", &["testkit"]),
     ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),
+    ("rafiki-fixture", &["testkit"]),
     ("institution", &["testkit"]),
 ];
 

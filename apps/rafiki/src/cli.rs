@@ -70,6 +70,12 @@ pub(crate) enum Command {
     PointOfSale,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
+    /// Take over a running Rafiki 2.4: its two databases become ours, as the environment configures them.
+    ///
+    /// Shows a plan, carries everything, and compares both. May be repeated: a second run carries what changed since.
+    /// Ends with 0 when every total is equal, 1 when not or when rows cannot be carried, 3 when the old one cannot be
+    /// read. docs/moving-in.md has the whole way.
+    Import(Box<ImportOptions>),
     /// Look at the configuration.
     Config(ConfigOptions),
     /// Look at a ledger.
@@ -374,6 +380,34 @@ pub(crate) enum RoleName {
     CardService,
     /// The point of sale.
     PointOfSale,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    /// The database of the old backend, as postgres://user@host/database. Nothing is written there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) backend: String,
+    /// The database of the old auth service.
+    #[arg(long, value_name = "URL")]
+    pub(crate) auth: String,
+    /// Show the plan and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Carry every transfer of the past, in order, instead of the totals of each account.
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
+    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
+    pub(crate) old_encryption_secret: Option<String>,
+    /// WEBHOOK_MAX_RETRY of the old backend, if it is another here.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) old_webhook_retries: Option<u32>,
+    /// Minutes that the quotes of unfinished payments stay good at least, counted from now: the move takes time.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub(crate) quotes_good_for: u32,
+    /// Read the databases although they have migrations that Rafiki 2.4 does not have.
+    #[arg(long)]
+    pub(crate) accept_unknown_version: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod config_check;
 mod demo;
 mod dev;
 mod failure;
+mod import;
 mod ledger_place;
 mod migrate;
 mod output;
@@ -67,6 +68,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Import(options) => import::run(*options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

@@ -36,7 +36,7 @@ pub(crate) enum Unusable {
     NotOurs(database::NotOurs),
 }
 
-const BACKEND: &[&str] = &["payments", "jobs", "shared_cache"];
+const BACKEND: &[&str] = &["payments", "jobs", "shared_cache", "moving"];
 const AUTH: &[&str] = &["auth", "shared_cache"];
 const CARD_SERVICE: &[&str] = &["card_service", "jobs"];
 const POINT_OF_SALE: &[&str] = &["point_of_sale", "jobs"];

@@ -143,7 +143,7 @@ impl CardService {
         let deadline = asked.map_or(usual, |asked| asked.min(usual).max(now));
         let transaction = self.inner.store.database().begin().await?;
         if store::insert(&transaction, request, now, deadline).await? {
-            jobs::enqueue(&transaction, NewJob::new(QUEUE, request.request_id, now)).await?;
+            jobs::enqueue(&transaction, NewJob::new(QUEUE, request.request_id, now))?;
             transaction.commit().await?;
             return Ok(Received::Accepted);
         }
@@ -160,7 +160,7 @@ impl CardService {
             return Ok(());
         }
         let transaction = self.inner.store.database().begin().await?;
-        jobs::enqueue(&transaction, NewJob::new(QUEUE, request_id, self.now())).await?;
+        jobs::enqueue(&transaction, NewJob::new(QUEUE, request_id, self.now()))?;
         transaction.commit().await
     }
 

@@ -83,7 +83,7 @@ impl Work {
         tracing::info!(request.id = %request_id, ?outcome, "card request ended");
         let transaction = self.store.database().begin().await?;
         store::settle(&transaction, request_id, outcome, self.clock.now()).await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Handler for RefundWork {
                     }
                     let transaction = self.store.database().begin().await?;
                     store::settle_refund(&transaction, id, &refund, self.clock.now()).await?;
-                    job.complete(&transaction).await?;
+                    job.complete(&transaction);
                     transaction.commit().await?;
                     return Ok(Done::Settled);
                 }

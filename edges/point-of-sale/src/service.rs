@@ -187,7 +187,7 @@ impl PointOfSale {
         let deadline = now + self.inner.settings.timeout;
         if store::insert(&transaction, id, request, terminal, now, deadline).await? {
             let lane = request.sender_wallet_address.split('/').nth(2).unwrap_or_default();
-            jobs::enqueue(&transaction, NewJob::new(QUEUE, id, now).in_lane(lane)).await?;
+            jobs::enqueue(&transaction, NewJob::new(QUEUE, id, now).in_lane(lane))?;
             transaction.commit().await?;
             return Ok(Received::Accepted);
         }
@@ -204,7 +204,7 @@ impl PointOfSale {
             return Ok(());
         }
         let transaction = self.inner.store.database().begin().await?;
-        jobs::enqueue(&transaction, NewJob::new(QUEUE, kept.id, self.now())).await?;
+        jobs::enqueue(&transaction, NewJob::new(QUEUE, kept.id, self.now()))?;
         transaction.commit().await
     }
 
@@ -233,7 +233,7 @@ impl PointOfSale {
         }
         let transaction = self.inner.store.database().begin().await?;
         if store::ask_refund(&transaction, kept.id).await? {
-            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, kept.id, self.now())).await?;
+            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, kept.id, self.now()))?;
         }
         transaction.commit().await?;
         Ok(RefundAsked::Accepted)

@@ -104,9 +104,9 @@ impl Work {
         let transaction = self.store.database().begin().await?;
         let is_first = store::settle(&transaction, id, outcome, now).await?;
         if is_first && leftover == Leftover::Something && store::ask_refund(&transaction, id).await? {
-            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, id, now)).await?;
+            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, id, now))?;
         }
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(())
     }

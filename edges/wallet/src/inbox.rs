@@ -46,7 +46,7 @@ impl Inbox {
         let transaction = self.effects.store.database().begin().await?;
         if store::receive_event(&transaction, &row, now).await? {
             let job = NewJob::new(QUEUE, row.id, now).in_lane(subject(&event.body["data"]));
-            jobs::enqueue(&transaction, job).await?;
+            jobs::enqueue(&transaction, job)?;
         }
         transaction.commit().await
     }
@@ -98,7 +98,7 @@ impl Handler for Inbox {
         let state = self.outcome(&row, job.attempt()).await?;
         let transaction = self.effects.store.database().begin().await?;
         store::settle_event(&transaction, row.id, &state, self.effects.clock.now()).await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(Done::Settled)
     }

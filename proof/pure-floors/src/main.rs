@@ -28,6 +28,7 @@ fn main() {
     black_box(ledger());
     black_box(payments_model());
     black_box(auth_model());
+    black_box(rafiki_tables());
     black_box(card());
     #[cfg(any(
         feature = "offence-clock",
@@ -62,7 +63,7 @@ fn ilp_packet() -> impl Sized {
         Fulfillment::satisfies,
         Packet::parse,
         PrepareBuf::as_prepare,
-        PrepareBuf::parse,
+        PrepareBuf::parse::<Vec<u8>>,
         PrepareBuf::set_amount,
         PrepareBuf::set_expires_at,
         Reject::encode,
@@ -255,5 +256,17 @@ fn auth_model() -> impl Sized {
         Interaction::is_open,
         SecretHash::matches,
         examine,
+    ]
+}
+
+fn rafiki_tables() -> impl Sized {
+    use rafiki_tables::books::{OldAccount, OldTransfer};
+    linked![
+        OldAccount::open_credits,
+        OldAccount::read,
+        OldTransfer::read,
+        rafiki_tables::carry::carry,
+        rafiki_tables::sealed::open,
+        rafiki_tables::version::recognise,
     ]
 }

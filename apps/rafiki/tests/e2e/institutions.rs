@@ -345,6 +345,11 @@ pub(crate) fn postgres_url() -> Option<String> {
     variable("TEST_POSTGRES_URL")
 }
 
+/// The Redis server of the tests, if there is one.
+pub(crate) fn redis_url() -> Option<String> {
+    variable("TEST_REDIS_URL").map(|server| format!("{server}/0"))
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
