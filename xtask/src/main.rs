@@ -5,15 +5,18 @@
 mod arrows;
 mod bench;
 mod bench_dev;
+mod circles;
 mod command;
 mod differences;
 mod docs;
 mod interop;
+mod rust_files;
 mod services;
 mod suite;
 mod tally;
 mod tidy;
 mod toolchain;
+mod unused;
 mod wasm;
 
 use std::process::ExitCode;

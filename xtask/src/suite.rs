@@ -4,7 +4,7 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, differences, docs, interop, services, tidy, toolchain, wasm};
+use crate::{arrows, circles, differences, docs, interop, services, tidy, toolchain, unused, wasm};
 
 /// Formatting, clippy, the floors, tidiness and the book.
 pub(crate) fn lint() -> bool {
@@ -71,6 +71,8 @@ fn lints(tally: &mut Tally) {
     println!("== lint");
     tally.check("formatting", succeeded(&run(&mut cargo(&["fmt", "--all", "--check"]))));
     tally.check("floors", arrows::check());
+    tally.check("circles of files", circles::check());
+    tally.check("unused public items", unused::check());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());
     docs::check(tally);

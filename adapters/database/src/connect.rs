@@ -11,7 +11,7 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
 use crate::wake::Wakeups;
-use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
+use crate::{Database, Dialect, Durability, Error, Options, Shared, Unreachable};
 
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Error> {
     let scheme = url.split(':').next().unwrap_or_default();
@@ -98,5 +98,5 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
 }
 
 fn database(dialect: Dialect, reader: DatabaseConnection, writer: DatabaseConnection, wakeups: Wakeups) -> Database {
-    Database { inner: Arc::new(Inner { dialect, reader, writer, wakeups: Arc::new(wakeups) }) }
+    Database { inner: Arc::new(Shared { dialect, reader, writer, wakeups: Arc::new(wakeups) }) }
 }

@@ -76,11 +76,11 @@ impl Default for Options {
 /// An open database. Cheap to clone; every clone is the same database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Shared {
     dialect: Dialect,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
@@ -148,7 +148,7 @@ impl Database {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Shared {
     fn drop(&mut self) {
         self.wakeups.stop();
     }

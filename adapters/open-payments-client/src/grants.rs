@@ -51,7 +51,7 @@ impl GrantError {
 
 /// The part of a grant or rotation answer that matters here; servers may add what they like.
 #[derive(Deserialize)]
-struct Answer {
+struct GrantAnswer {
     access_token: Option<Token>,
 }
 
@@ -92,7 +92,7 @@ impl OpenPaymentsClient {
         let request = self.grant_request(kind, actions)?;
         let url = parse_url(auth_server)?;
         let call = Request::post_json(url, &request).map_err(|error| GrantError::Request(error.to_string()))?;
-        let answer: Answer = self.public.caller.json(call.signed(self.signer.clone())).await?;
+        let answer: GrantAnswer = self.public.caller.json(call.signed(self.signer.clone())).await?;
         let issued = answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)?;
         issued.checked(auth_server)
     }
@@ -114,7 +114,7 @@ impl OpenPaymentsClient {
     pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
         let call = Request::post(parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
-        let answer: Answer = self.public.caller.json(call).await?;
+        let answer: GrantAnswer = self.public.caller.json(call).await?;
         let issued = answer.access_token.map(IssuedToken::from);
         issued.ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token"))?.checked(manage)
     }

@@ -66,13 +66,13 @@ struct Entry {
     /// The question.
     url: Url,
     base: AssetCode,
-    known: ArcSwapOption<Known>,
+    known: ArcSwapOption<DatedTable>,
     /// Held by whoever asks; its content is the instant before which a failed service is not asked again.
     asking: tokio::sync::Mutex<Option<Timestamp>>,
     refreshing: AtomicBool,
 }
 
-struct Known {
+struct DatedTable {
     table: RateTable,
     since: Timestamp,
 }
@@ -111,7 +111,7 @@ impl Rates {
         self.known(url, base).await.map(drop)
     }
 
-    async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<Known>, ConversionError> {
+    async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<DatedTable>, ConversionError> {
         let entry = self.entry(url, base);
         let settings = &self.0.settings;
         if let Some(known) = entry.known.load_full() {
@@ -161,7 +161,7 @@ impl Rates {
 
 impl Shared {
     /// Asks the service, unless somebody else just got an answer or it has just failed.
-    async fn ask(&self, entry: &Entry) -> Result<Arc<Known>, ConversionError> {
+    async fn ask(&self, entry: &Entry) -> Result<Arc<DatedTable>, ConversionError> {
         let mut pause_until = entry.asking.lock().await;
         let now = self.clock.now();
         if let Some(known) = entry.known.load_full()
@@ -174,7 +174,7 @@ impl Shared {
         }
         match self.fetch(entry).await {
             Ok(table) => {
-                let known = Arc::new(Known { table, since: self.clock.now() });
+                let known = Arc::new(DatedTable { table, since: self.clock.now() });
                 entry.known.store(Some(known.clone()));
                 *pause_until = None;
                 Ok(known)

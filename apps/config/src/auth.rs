@@ -8,9 +8,12 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_log_level};
+use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
 use crate::reader::{Notice, Reader};
+use crate::redis::RedisSettings;
+use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything an authorization server needs to know.
@@ -156,7 +159,7 @@ impl Auth {
         let server_url = r.require_url("AUTH_SERVER_URL");
         let identity_server_url = r.require_url("IDENTITY_SERVER_URL");
         let identity_server_secret = r.require_secret("IDENTITY_SERVER_SECRET");
-        let admin_api = read_admin_api(r);
+        let admin_api = AdminApi::read(r);
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let cookie_key = r.require_secret("COOKIE_KEY");
         let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");

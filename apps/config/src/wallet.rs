@@ -9,8 +9,8 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::read_log_level;
 use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
 use crate::reader::{Notice, Reader};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 

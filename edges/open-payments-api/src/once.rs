@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use http_signatures::to_compact_json;
-use idempotency::{Api, Asked, KeysSettings, Once, OnceError, Patience};
+use idempotency::{Api, Asked, Once, OnceError, Patience};
 use payments_model::TenantId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,8 +17,6 @@ use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 
-/// How long a key is known, and how long a dead process keeps it.
-pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 /// How long a repetition waits for the answer to the first.
 const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.

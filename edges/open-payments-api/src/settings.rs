@@ -1,17 +1,20 @@
 //! What the listener is given: its settings and the services it calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use http_signatures::{Freshness, Jwk, TargetOrigin};
-use idempotency::Keys;
+use idempotency::{Keys, KeysSettings};
 use open_payments_client::KeySets;
 use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
 use crate::backend::Backend;
-use crate::once::KEYS;
+
+/// How long an idempotency key is remembered, and how long a process that died keeps it.
+const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 
 /// What an operator decides about the listener.
 #[derive(Clone, Debug)]

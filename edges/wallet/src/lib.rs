@@ -21,4 +21,4 @@ mod wallet;
 pub use fees::{FeePolicy, FeeRule, charged};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
-pub use wallet::{Ports, Settings, Unsigned, Wallet, WalletError, WebhookVerification};
+pub use wallet::{Ports, Unsigned, Wallet, WalletError, WalletSettings, WebhookVerification};

@@ -24,7 +24,7 @@ use crate::store::{AccountRow, MIGRATIONS, Store};
 
 /// What a wallet is told.
 #[derive(Clone)]
-pub struct Settings {
+pub struct WalletSettings {
     /// What it calls itself.
     pub display_name: String,
     /// Base of the wallet addresses.
@@ -95,10 +95,10 @@ pub enum WalletError {
 /// An account-servicing entity without pages. Cheap to clone.
 #[derive(Clone)]
 pub struct Wallet {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
-struct Inner {
+struct Shared {
     effects: Effects,
     inbox: Inbox,
     rates: Rates,
@@ -116,7 +116,7 @@ impl Wallet {
     }
 
     /// A wallet on a migrated database.
-    pub fn new(settings: Settings, seed: Seed, ports: Ports) -> Self {
+    pub fn new(settings: WalletSettings, seed: Seed, ports: Ports) -> Self {
         let effects = Effects {
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
@@ -130,7 +130,7 @@ impl Wallet {
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = Rates::from_seed(&seed.rates);
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(Shared {
                 effects,
                 inbox,
                 rates,

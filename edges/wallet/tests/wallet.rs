@@ -19,7 +19,7 @@ use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
-use wallet::{FeePolicy, Ports, Settings, Unsigned, Wallet, WebhookVerification};
+use wallet::{FeePolicy, Ports, Unsigned, Wallet, WalletSettings, WebhookVerification};
 
 const SECRET: &str = "shared";
 
@@ -154,7 +154,7 @@ impl Bench {
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
         Wallet::migrate(&database).await.unwrap();
-        let settings = Settings {
+        let settings = WalletSettings {
             display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             webhooks: WebhookVerification {

@@ -43,7 +43,7 @@ pub(crate) struct InFlight {
 }
 
 /// One packet to be sent.
-pub(crate) struct Attempt<'a> {
+pub(crate) struct OutgoingPacket<'a> {
     pub(crate) source_amount: u64,
     pub(crate) min_destination_amount: u64,
     pub(crate) hashlock: Hashlock,
@@ -157,7 +157,7 @@ impl Exchange {
     /// Numbers, encrypts and remembers a packet. Until the receiver has answered, each opens the connection.
     pub(crate) fn send(
         &mut self,
-        attempt: &Attempt<'_>,
+        attempt: &OutgoingPacket<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<OutgoingPrepare, PaymentError> {

@@ -9,7 +9,7 @@ pub(crate) const PROBE_MAX: u64 = 1_000_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Maximum {
     Unknown,
-    /// Told by a node on the path.
+    /// TooLargeReply by a node on the path.
     Precise(u64),
     /// Concluded from a refusal that did not tell.
     Imprecise(u64),
@@ -20,12 +20,12 @@ enum Maximum {
 pub(crate) struct PacketLimit {
     maximum: Maximum,
     verified: u64,
-    told: Option<Told>,
+    told: Option<TooLargeReply>,
 }
 
 /// What a node told, and the amount to which it told so first.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct TooLargeReply {
     detail: AmountTooLarge,
     first_sent: u64,
 }
@@ -84,7 +84,7 @@ impl PacketLimit {
     fn below_coarse_unit(&mut self, sent: u64, detail: AmountTooLarge, by_share: u64) -> u64 {
         let told = self.told.filter(|told| told.detail == detail && sent <= told.first_sent);
         let first_sent = told.map_or(sent, |told| told.first_sent);
-        self.told = Some(Told { detail, first_sent });
+        self.told = Some(TooLargeReply { detail, first_sent });
         // What has been acknowledged is not too large, unless the share says so.
         let at_least = self.verified.max(1).min(by_share);
         sent.saturating_sub(first_sent - sent).clamp(at_least, by_share)

@@ -17,7 +17,7 @@ use stream::{Frame, Hashlock, Receipt, STREAM_ID, Verdict};
 
 use crate::close::Closer;
 use crate::error::PaymentError;
-use crate::exchange::{Attempt, Destination, Exchange, InFlight, Settled};
+use crate::exchange::{Destination, Exchange, InFlight, OutgoingPacket, Settled};
 use crate::packet_limit::PacketLimit;
 use crate::poll::{OutgoingPrepare, Poll};
 use crate::quote::{Quote, Target};
@@ -453,7 +453,7 @@ impl Payment {
         let money = Frame::StreamMoney { stream_id: STREAM_ID, shares: 1 };
         let data = self.data.as_deref().unwrap_or_default();
         let frames = [Frame::StreamData { stream_id: STREAM_ID, offset: 0, data }, money];
-        let attempt = Attempt {
+        let attempt = OutgoingPacket {
             source_amount: plan.source,
             min_destination_amount: plan.min_destination,
             hashlock: Hashlock::Fulfillable,

@@ -14,7 +14,7 @@ use stream::Hashlock;
 
 use crate::close::Closer;
 use crate::error::PaymentError;
-use crate::exchange::{Attempt, Destination, Exchange};
+use crate::exchange::{Destination, Exchange, OutgoingPacket};
 use crate::packet_limit::{PROBE_MAX, PacketLimit};
 use crate::poll::{OutgoingPrepare, Poll};
 use crate::rate_bounds::RateBounds;
@@ -140,7 +140,7 @@ impl RateProbe {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<OutgoingPrepare, PaymentError> {
-        let attempt = Attempt {
+        let attempt = OutgoingPacket {
             source_amount: amount,
             min_destination_amount: 0,
             hashlock: Hashlock::Unfulfillable,

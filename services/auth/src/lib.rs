@@ -29,19 +29,19 @@ pub use continue_grant::{CancelError, ContinueError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
 pub use request_grant::RequestGrantError;
-pub use settings::Settings;
+pub use settings::AuthSettings;
 pub use tenants::TenantError;
 pub use tokens::TokenError;
 
 /// The authorization server. Cheap to clone; every clone is the same server.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    settings: Settings,
+struct Shared {
+    settings: AuthSettings,
     store: AuthStore,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -69,7 +69,7 @@ impl Auth {
     /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server,
     /// `limiter` counts what clients do.
     pub async fn open(
-        settings: Settings,
+        settings: AuthSettings,
         store: AuthStore,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -79,11 +79,11 @@ impl Auth {
     ) -> Result<Self, OpenError> {
         store.ensure_tenant(&settings.operator, clock.now()).await?;
         store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
-        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, cache, limiter }) })
+        Ok(Self { inner: Arc::new(Shared { settings, store, clock, entropy, clients, cache, limiter }) })
     }
 
     /// The settings.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &AuthSettings {
         &self.inner.settings
     }
 

@@ -13,17 +13,17 @@ use payments_model::Expectation;
 use payments_model::accounting::{Movement, Side, TransferError};
 
 use crate::accounts::AccountAsset;
+use crate::arrived::Arrived;
 use crate::outcome::Stop;
-use crate::packet_transfer::PacketIdentity;
 use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
 
 /// The pause before an unsure ledger is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// One end of a packet's transfer.
+/// One side of a packet's transfer: an account, and what it gives or gets in its own asset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct End<'a> {
+pub(crate) struct TransferSide<'a> {
     pub(crate) account: AccountId,
     pub(crate) asset: &'a AccountAsset,
     pub(crate) amount: u64,
@@ -38,13 +38,13 @@ pub(crate) struct Taking {
     pub(crate) attempt: u64,
 }
 
-/// How long a hold lasts if nobody settles it.
+/// When a hold that was not settled is given back by the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// For ever: an own payment settles it when it is resumed.
-    UntilSettled,
-    /// So long: nobody here remembers a peer's packet after a crash.
-    Limited(Duration),
+pub(crate) enum HoldTimeout {
+    /// Never: an own payment settles it when it is resumed.
+    Never,
+    /// After this time: nothing here remembers a peer's packet after a crash.
+    After(Duration),
 }
 
 /// Money reserved for a packet under way.
@@ -86,17 +86,17 @@ impl Hold {
 }
 
 impl Balance {
-    /// Holds a packet's money until it is posted or voided, or its life is over.
+    /// Holds a packet's money until it is posted or voided, or its time is over.
     pub(crate) async fn hold(
         &self,
         id: TransferId,
-        from: End<'_>,
-        to: End<'_>,
-        life: Life,
+        from: TransferSide<'_>,
+        to: TransferSide<'_>,
+        timeout: HoldTimeout,
     ) -> Result<Hold, BalanceError> {
-        let seconds = match life {
-            Life::UntilSettled => 0,
-            Life::Limited(life) => u32::try_from(life.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1),
+        let seconds = match timeout {
+            HoldTimeout::Never => 0,
+            HoldTimeout::After(time) => u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1),
         };
         let mut movement = Movement::between(id, side(from), side(to), seconds)?;
         for leg in &mut movement.legs {
@@ -111,8 +111,8 @@ impl Balance {
     pub(crate) async fn credit(
         &self,
         id: TransferId,
-        from: End<'_>,
-        to: End<'_>,
+        from: TransferSide<'_>,
+        to: TransferSide<'_>,
         taking: Option<Taking>,
         until: Timestamp,
     ) -> Result<(), BalanceError> {
@@ -142,10 +142,15 @@ impl Balance {
     }
 
     /// What the ledger knows of a packet: its last hold, or its credit.
-    pub(crate) async fn recorded(&self, packet: PacketIdentity) -> Result<Option<Recorded>, LedgerUnavailable> {
+    pub(crate) async fn recorded(&self, packet: Arrived) -> Result<Option<Recorded>, Stop> {
+        let Some(identity) = packet.identity else { return Ok(None) };
         let mut last = None;
         for generation in 0.. {
-            let legs = self.ledger.transfers(Movement::leg_ids(packet.transfer_id(generation)).to_vec()).await?;
+            let legs = self.ledger.transfers(Movement::leg_ids(identity.transfer_id(generation)).to_vec()).await;
+            let legs = legs.map_err(|error| {
+                tracing::warn!(%error, "packet not looked up");
+                Stop::Unresolved
+            })?;
             let Some(found) = Recorded::of(generation, legs.into_iter().flatten().collect()) else { break };
             let lapsed = found.standing() == Standing::Lapsed;
             last = Some(found);
@@ -187,8 +192,8 @@ impl Balance {
     }
 }
 
-fn side(end: End<'_>) -> Side {
-    Side { account: end.account, asset: end.asset.ledger, amount: end.amount }
+fn side(side: TransferSide<'_>) -> Side {
+    Side { account: side.account, asset: side.asset.ledger, amount: side.amount }
 }
 
 /// Whether the transfer's id is taken, by the same transfer or by another.

@@ -3,6 +3,7 @@
 //! No sockets to listen on, no SQL, no payments: those who own these hand them in through the ports.
 
 mod accounts;
+mod arrived;
 mod balance;
 mod config;
 mod connector;

@@ -14,8 +14,8 @@ use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::private_file;
-use crate::roles::ground::Ground;
 use crate::roles::running::Running;
+use crate::roles::shared_deps::SharedDeps;
 use crate::roles::{auth, backend, wallet as wallet_role};
 
 /// Where databases are.
@@ -34,7 +34,7 @@ pub(crate) struct Playground<'a> {
     redis: Option<&'a str>,
     /// Variables of the caller's environment that hold for the playground too.
     handed_on: Vec<(&'static str, String)>,
-    pub(crate) ground: Ground,
+    pub(crate) deps: SharedDeps,
 }
 
 /// What tells how clients reach the listeners, for example through a proxy that speaks TLS.
@@ -52,8 +52,8 @@ impl<'a> Playground<'a> {
     pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
         let environment = Environment::load()?;
         let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
-        let (handed_on, ground) = (given.collect(), Ground::new(Mode::Development, &[])?);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, ground })
+        let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, deps })
     }
 
     /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle
@@ -102,9 +102,9 @@ impl<'a> Playground<'a> {
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
         // The wallet serves rates and the auth server introspection as soon as the backend may ask for them.
-        let auth = auth::start(&auth_config, auth_listeners, &self.ground).await?;
-        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.ground).await?;
-        let backend = backend::start(&backend_config, backend_listeners, &self.ground).await?;
+        let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
+        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
+        let backend = backend::start(&backend_config, backend_listeners, &self.deps).await?;
         Ok(Started { institution, session, wallet, roles: vec![wallet_running, backend, auth] })
     }
 }

@@ -13,10 +13,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::PayError;
-use super::ledger_view::AccountView;
 use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
+use operator_api::AccountView;
 
 /// The signature version of the playground and of every default installation.
 const SIGNATURE_VERSION: u32 = 1;

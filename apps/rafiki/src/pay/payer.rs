@@ -17,8 +17,9 @@ use uuid::Uuid;
 use wallet::FeeRule;
 
 use super::PayError;
+use super::account_changes::{Moved, moved};
 use super::institutions::{Institution, of_payer};
-use super::ledger_view::{AccountView, Moved, moved};
+use operator_api::AccountView;
 
 /// How often a running payment is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);

@@ -4,7 +4,7 @@ use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymen
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ledger_view::balances;
+use super::account_changes::balances;
 use super::payer::{Kind, Offer, OrderAmount, Receipt};
 use crate::output::Table;
 

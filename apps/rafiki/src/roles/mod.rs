@@ -5,14 +5,13 @@
 pub(crate) mod auth;
 pub(crate) mod backend;
 pub(crate) mod cache;
-pub(crate) mod ground;
 pub(crate) mod listening;
 pub(crate) mod running;
 mod service_secret;
+pub(crate) mod shared_deps;
 mod signatures;
 pub(crate) mod waiting;
 pub(crate) mod wallet;
-mod welcome;
 
 pub(crate) use auth::run as run_auth;
 pub(crate) use backend::run as run_backend;

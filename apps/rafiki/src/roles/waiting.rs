@@ -5,9 +5,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use clock::Stopwatch;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -91,7 +88,7 @@ pub(crate) async fn meanwhile<T>(
                 // The sender lives until the work is done.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            let served = axum::serve(listener, Router::new().fallback(not_ready)).with_graceful_shutdown(told);
+            let served = axum::serve(listener, http_kit::not_ready()).with_graceful_shutdown(told);
             if let Err(error) = served.await {
                 tracing::warn!(%error, "a listener could not say that the role is not ready");
             }
@@ -110,11 +107,6 @@ pub(crate) async fn meanwhile<T>(
 fn again(listener: &TcpListener) -> std::io::Result<TcpListener> {
     use std::os::fd::AsFd;
     TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into())
-}
-
-async fn not_ready() -> Response {
-    let headers = [(header::RETRY_AFTER, "1"), (header::CONNECTION, "close")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "not ready: waiting for a database or cache").into_response()
 }
 
 #[cfg(test)]

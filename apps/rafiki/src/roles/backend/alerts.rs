@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 use webhooks::{Audience, Webhooks};
 
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) struct Alerts {
     store: Store,
@@ -22,8 +22,8 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
-    pub(crate) fn new(store: Store, webhooks: Webhooks, ground: &Ground) -> Self {
-        Self { store, webhooks, clock: Arc::clone(&ground.clock), entropy: Arc::clone(&ground.entropy) }
+    pub(crate) fn new(store: Store, webhooks: Webhooks, deps: &SharedDeps) -> Self {
+        Self { store, webhooks, clock: Arc::clone(&deps.clock), entropy: Arc::clone(&deps.entropy) }
     }
 
     async fn record(&self, alert: LowLiquidity) -> Result<(), Error> {

@@ -1,6 +1,6 @@
-//! Which faults were told before: a fault is told once, however often it is seen.
+//! Reports each fault once, however often scans see it.
 //!
-//! By one monitor; that no other one tells it again is in the id of the alarm.
+//! Only within one monitor. Two monitors give a fault the same alarm id, so its event is stored once.
 
 use std::collections::HashSet;
 
@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use crate::alarm::Alarm;
 
-/// Alarms told from one look, and kept in mind to be told once; beyond, a look says only how many more there are.
+/// Alarms told from one scan, and kept in mind to be told once; beyond, a scan says only how many more there are.
 const TOLD: usize = 10;
 const REMEMBERED: usize = 10_000;
 
 /// The faults told by one monitor.
 #[derive(Debug, Default)]
-pub(crate) struct Told(HashSet<Uuid>);
+pub(crate) struct AlarmDedup(HashSet<Uuid>);
 
-impl Told {
+impl AlarmDedup {
     /// How many faults these are, and those of them to be told now.
-    pub(crate) fn sift(&mut self, alarms: Vec<Alarm>) -> (u64, Vec<Alarm>) {
+    pub(crate) fn new_of(&mut self, alarms: Vec<Alarm>) -> (u64, Vec<Alarm>) {
         let faults = alarms.iter().map(|alarm| alarm.id).collect::<HashSet<_>>().len() as u64;
         let mut fresh = Vec::new();
         for alarm in alarms {
