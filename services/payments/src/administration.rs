@@ -42,7 +42,7 @@ pub use wallet_addresses::{
     CreateWalletAddressError, NewWalletAddress, UpdateWalletAddressError, WalletAddressChange, WalletAddressStatus,
 };
 
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// What is configured for the whole instance.
 #[derive(Clone, Debug)]

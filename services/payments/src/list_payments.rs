@@ -6,7 +6,8 @@ use payments_model::{IncomingPayment, IncomingPaymentId, OutgoingPayment, Outgoi
 use payments_store::{IncomingPaymentFilter, OutgoingPaymentFilter};
 
 use crate::ledger_totals::amount_of;
-use crate::{Payments, Unavailable};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// An incoming payment and its money.
 #[derive(Clone, Debug, PartialEq)]

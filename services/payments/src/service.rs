@@ -17,11 +17,12 @@ use url::Url;
 use webhooks::Webhooks;
 
 use crate::counts::OutgoingCounts;
-use crate::held_grants::HeldGrants;
-use crate::live_receivers::LiveReceivers;
-use crate::packet_log::PacketLog;
-use crate::receiver_memory::ReceiverMemory;
-use crate::{PaymentsSettings, Unavailable};
+use crate::incoming::live_receivers::LiveReceivers;
+use crate::outgoing::packet_log::PacketLog;
+use crate::receivers::held_grants::HeldGrants;
+use crate::receivers::receiver_memory::ReceiverMemory;
+use crate::settings::PaymentsSettings;
+use crate::unavailable::Unavailable;
 
 /// What the payments service needs from others.
 #[derive(Clone)]

@@ -18,7 +18,7 @@ use shared_cache::SharedCache;
 use web_url::WalletAddressUrl;
 use webhooks::{Audience, Webhooks};
 
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// For how long nobody is told of the same unknown URL again.
 const SAME_URL_PAUSE: Duration = Duration::from_secs(10);

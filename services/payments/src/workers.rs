@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jobs::{Settings, Worker};
 
-use crate::Payments;
 use crate::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
+use crate::service::Payments;
 
 /// After a crash a payment is taken up again when this has passed.
 const LEASE: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use payments_model::accounting::{LedgerAsset, TransferError};
 use payments_model::{AssetId, TenantAsset, TenantId};
 
 use super::{Administration, Caller, ForeignTenant};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// An asset to be created.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use ledger::{Account, AccountId};
 
 use super::Administration;
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 impl Administration {
     /// The ledger accounts with these ids, `None` where there is none yet.

@@ -8,7 +8,7 @@ use payments_model::{AssetId, Fee, FeeId, FeeKind};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// Why a fee was not set.
 #[derive(Debug, thiserror::Error)]

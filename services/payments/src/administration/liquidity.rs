@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::assets::from_store;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// Who holds liquidity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::liquidity::timeout;
 use super::{Administration, Caller, LiquidityError};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// A payment whose money is to be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use url::Url;
 use super::assets::{accounts_stand, from_store};
 use super::balances::shown;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// A peer to be created.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::assets::from_store;
 use super::liquidity::transfer_id;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// Why a withdrawal was not settled.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use web_url::{URL_LENGTH_MAX, WalletAddressUrl};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// Why settings were not made.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use payments_model::AssetId;
 use uuid::Uuid;
 
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// So many are shown at most, whatever is asked for.
 const MOST: usize = 10_000;

@@ -6,7 +6,7 @@ use payments_model::{WalletAddressId, WalletAddressKey, WalletAddressKeyId};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
-use crate::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// The longest name of a key, in characters.
 const KEY_ID_LENGTH_MAX: usize = 255;

@@ -11,8 +11,8 @@ use web_url::WalletAddressUrl;
 use super::assets::from_store;
 use super::wallet_address_url::{InvalidWalletAddressUrl, resolve};
 use super::{Administration, Caller, ForeignTenant};
-use crate::Unavailable;
 use crate::queues::EXPIRY_QUEUE;
+use crate::unavailable::Unavailable;
 
 /// A wallet address to be created.
 #[derive(Clone, Debug)]

@@ -1,0 +1,131 @@
+//! Creating an incoming payment (payments section 2.1, open-payments section 8.2).
+//!
+//! One transaction writes the payment, its event and the job that ends it; no money moves.
+
+use clock::Timestamp;
+use jobs::NewJob;
+use money::AssetAmount;
+use payments_model::incoming_payment::{IncomingState, Metadata};
+use payments_model::quote::LARGEST_AMOUNT;
+use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddress, WalletAddressId};
+use webhooks::Audience;
+
+use crate::incoming::incoming_events::created_event;
+use crate::queues::EXPIRY_QUEUE;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// What an incoming payment is created from.
+#[derive(Clone, Debug)]
+pub struct NewIncomingPayment {
+    /// Where the money goes.
+    pub wallet_address_id: WalletAddressId,
+    /// How much is expected; `None` is open-ended.
+    pub incoming_amount: Option<AssetAmount>,
+    /// When it stops accepting money; `None` is as late as allowed.
+    pub expires_at: Option<Timestamp>,
+    /// What the client attached.
+    pub metadata: Option<Metadata>,
+    /// The Open Payments client that creates it.
+    pub client: Option<String>,
+    /// Who sets it in motion.
+    pub initiated_by: InitiatedBy,
+    /// The payer's wallet address as told by a card flow.
+    pub sender_wallet_address: Option<String>,
+}
+
+/// Why an incoming payment was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateIncomingPaymentError {
+    /// `expiresAt` is not between now and the longest allowed time from now.
+    #[error("invalid expiresAt")]
+    InvalidExpiry,
+    /// The amount is zero, too large, or not of the wallet address' asset.
+    #[error("invalid amount")]
+    InvalidAmount,
+    /// The tenant has no such wallet address.
+    #[error("unknown wallet address")]
+    UnknownWalletAddress,
+    /// The wallet address takes no payments.
+    #[error("inactive wallet address")]
+    InactiveWalletAddress,
+    /// The account-servicing entity cancelled it, or did not approve it in time.
+    #[error("action not performed")]
+    ActionNotPerformed,
+    /// Nothing could be written.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Payments {
+    /// Creates an incoming payment and, in approval mode, waits for the account-servicing entity's word.
+    pub async fn create_incoming_payment(
+        &self,
+        tenant: TenantId,
+        new: NewIncomingPayment,
+    ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
+        use CreateIncomingPaymentError as Refused;
+        let now = self.now();
+        let latest = now + self.settings().incoming_payment_expiry_max;
+        let expires_at = new.expires_at.unwrap_or(latest);
+        if expires_at <= now || expires_at > latest {
+            return Err(Refused::InvalidExpiry);
+        }
+        if new.incoming_amount.as_ref().is_some_and(|amount| !(1..=LARGEST_AMOUNT).contains(&amount.value)) {
+            return Err(Refused::InvalidAmount);
+        }
+        let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
+        let address = address.ok_or(Refused::UnknownWalletAddress)?;
+        if !address.is_active(now) {
+            return Err(Refused::InactiveWalletAddress);
+        }
+        if new.incoming_amount.as_ref().is_some_and(|amount| amount.asset != address.asset.asset) {
+            return Err(Refused::InvalidAmount);
+        }
+        let payment = self.new_payment(&address, new, expires_at, now);
+        self.write_new(&payment).await?;
+        match self.settings().incoming_approval {
+            None => Ok(payment),
+            Some(approval) => {
+                let decided = self.await_decision(&payment, approval).await?;
+                decided.ok_or(Refused::ActionNotPerformed)
+            }
+        }
+    }
+
+    fn new_payment(
+        &self,
+        address: &WalletAddress,
+        new: NewIncomingPayment,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> IncomingPayment {
+        IncomingPayment {
+            id: IncomingPaymentId::random(self.entropy()),
+            tenant_id: address.tenant_id,
+            wallet_address_id: address.id,
+            asset: address.asset.clone(),
+            incoming_amount: new.incoming_amount.map(|amount| amount.value),
+            expires_at,
+            client: new.client,
+            metadata: new.metadata,
+            initiated_by: new.initiated_by,
+            sender_wallet_address: new.sender_wallet_address,
+            decision: None,
+            state: IncomingState::Pending,
+            announced_amount: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
+        let unit = self.begin().await?;
+        unit.tenant(payment.tenant_id).insert_incoming_payment(payment).await?;
+        let event = created_event(payment, payment.created_at, self.entropy());
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
+        let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
+        jobs::enqueue(unit.transaction(), expiry).await?;
+        Ok(unit.commit().await?)
+    }
+}

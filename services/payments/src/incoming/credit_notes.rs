@@ -1,0 +1,220 @@
+//! What follows from a credit: the state of the payment it went to, and its announcement.
+//!
+//! The ledger says what was credited; a note brings the row in line with that, and may be made again at any time, by
+//! any process. What could not be noted, because the database was away, is noted as soon as it is back; what a process
+//! that died left behind, at a start.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use clock::Timestamp;
+use connector::LocalAccountId;
+use jobs::NewJob;
+use payments_model::{IncomingPaymentId, WalletAddress, WalletAddressId};
+
+use crate::incoming::expectations::{self, InLedger};
+use crate::incoming::incoming_events::announce;
+use crate::incoming::live_receivers::LiveReceivers;
+use crate::incoming::web_monetization;
+use crate::ledger_totals::amount_of;
+use crate::queues::{EXPIRY_QUEUE, WEB_MONETIZATION_QUEUE};
+use crate::unavailable::Unavailable;
+
+/// How long the answer to a packet waits for its note at most, and less if the packet expires sooner.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pauses between attempts to note what could not be noted.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How many accounts are looked at in one question.
+const CHUNK: usize = 1000;
+
+impl LiveReceivers {
+    /// Notes the credits to an account, and gives what it has received in all.
+    ///
+    /// Gives up waiting when the packet's time is over; then the note is made in the background.
+    pub(crate) async fn note_in_time(&self, account: LocalAccountId, until: Timestamp) -> Option<u64> {
+        let patience = until.saturating_since(self.0.clock.now()).min(PATIENCE);
+        match tokio::time::timeout(patience, self.note(account)).await {
+            Ok(Ok(received)) => return Some(received),
+            Ok(Err(error)) => tracing::warn!(%error, ?account, "credit not noted yet; it is tried until it is"),
+            Err(_) => tracing::warn!(?account, "credit not noted in time; it is tried until it is"),
+        }
+        self.note_in_background(account);
+        None
+    }
+
+    async fn note(&self, account: LocalAccountId) -> Result<u64, Unavailable> {
+        match account {
+            LocalAccountId::IncomingPayment(id) => self.note_credit(id).await,
+            LocalAccountId::WalletAddress(id) => self.note_web_monetization(id).await,
+        }
+    }
+
+    /// Notes the credits to an account as soon as that is possible; for all such accounts there is one task.
+    fn note_in_background(&self, account: LocalAccountId) {
+        let mut unnoted = self.0.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !unnoted.accounts.contains(&account) {
+            unnoted.accounts.push_back(account);
+        }
+        if !unnoted.somebody_is_at_it {
+            unnoted.somebody_is_at_it = true;
+            let receivers = self.clone();
+            tokio::spawn(async move { receivers.note_all_unnoted().await });
+        }
+    }
+
+    async fn note_all_unnoted(&self) {
+        let mut pause = SHORTEST_PAUSE;
+        while let Some(account) = self.take_unnoted() {
+            match self.note(account).await {
+                Ok(_) => pause = SHORTEST_PAUSE,
+                Err(error) => {
+                    tracing::warn!(%error, ?account, "credit not noted yet");
+                    self.note_in_background(account);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Taken before it is noted: a credit that comes meanwhile puts it back.
+    fn take_unnoted(&self) -> Option<LocalAccountId> {
+        let mut unnoted = self.0.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = unnoted.accounts.pop_front();
+        unnoted.somebody_is_at_it = account.is_some();
+        account
+    }
+
+    /// Brings the state of a payment in line with what the ledger says was credited, and gives that total.
+    ///
+    /// One transaction holds the change of state, its event and the end of what waited for the payment.
+    pub async fn note_credit(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
+        let live = self.known(id.as_uuid());
+        let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
+        let mut processing = noting.lock().await;
+        let mut found = expectations::look(&*self.0.ledger, id).await?;
+        let completes = live.is_none_or(|live| live.expected.is_some_and(|expected| expected <= found.received));
+        if found.received == 0 || (*processing && !completes) {
+            return Ok(found.received);
+        }
+        loop {
+            let now = self.0.clock.now();
+            let unit = self.0.store.begin().await?;
+            let locked = unit.every_tenant().locked_incoming_payment(id).await?;
+            let Some(locked) = locked else { return Ok(found.received) };
+            let before = (*locked).clone();
+            if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
+                // Its end is told with a total that is final, so first nothing more may come.
+                drop(unit);
+                let received = expectations::close(&*self.0.ledger, &before).await?;
+                found = InLedger { received, left: Some(0) };
+                continue;
+            }
+            let mut payment = locked.map(|payment| payment.credited(found.received, now));
+            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
+            let ended = before.is_open() && !payment.is_open();
+            if ended {
+                jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+            }
+            if *payment != before {
+                unit.every_tenant().update_incoming_payment(&payment).await?;
+            }
+            let payment = payment.into_inner();
+            if payment != before {
+                unit.commit().await?;
+            }
+            if ended {
+                self.count_end(&payment, found.received);
+            }
+            *processing = payment.is_open();
+            if !payment.is_open() {
+                self.forget(id);
+            }
+            return Ok(found.received);
+        }
+    }
+
+    /// Sees to it that money paid straight to a wallet address is announced, and gives what was paid in all.
+    ///
+    /// Whether a job waits that will announce it is asked of the database: any process may have made or done it.
+    async fn note_web_monetization(&self, id: WalletAddressId) -> Result<u64, Unavailable> {
+        let total = self.paid_straight_to(id).await?;
+        let Some(address) = self.0.store.every_tenant().wallet_address(id).await? else { return Ok(total) };
+        let now = self.0.clock.now();
+        let delay = self.0.settings.web_monetization_delay;
+        if let Some(at) = web_monetization::announce_at(&address, total, delay, now) {
+            self.announce_by(&address, at).await?;
+        }
+        Ok(total)
+    }
+
+    /// Sees to it that money which is about to be paid straight to a wallet address is announced.
+    pub(crate) async fn expect_web_monetization(&self, address: &WalletAddress) -> Result<(), Unavailable> {
+        let delay = self.0.settings.web_monetization_delay;
+        if delay.is_none() && address.asset.withdrawal_threshold.is_none() {
+            return Ok(());
+        }
+        let at = self.0.clock.now() + delay.unwrap_or(web_monetization::LOOK_AGAIN_AFTER);
+        self.announce_by(address, at).await
+    }
+
+    /// A job that runs at `at`, or one that waits and runs earlier, announces what is due then.
+    async fn announce_by(&self, address: &WalletAddress, at: Timestamp) -> Result<(), Unavailable> {
+        let waiting = jobs::waiting_until(self.0.store.database(), WEB_MONETIZATION_QUEUE, address.id).await?;
+        if waiting.is_some_and(|due| due <= at) {
+            return Ok(());
+        }
+        let unit = self.0.store.begin().await?;
+        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, address.id, at)).await?;
+        Ok(unit.commit().await?)
+    }
+
+    async fn paid_straight_to(&self, id: WalletAddressId) -> Result<u64, Unavailable> {
+        let account = self.0.ledger.accounts(vec![id.into()]).await?.pop().flatten();
+        Ok(account.map_or(0, |account| amount_of(account.credits_posted)))
+    }
+
+    /// Notes every credit that was made and not noted, because a process died in between; tells how many accounts had
+    /// any. To be called once at the start, beside the work.
+    pub async fn reconcile(&self) -> Result<usize, Unavailable> {
+        let mut noted = 0;
+        let open = self.0.store.every_tenant().open_incoming_payments().await?;
+        for some in open.chunks(CHUNK) {
+            let accounts = self.0.ledger.accounts(some.iter().map(|id| (*id).into()).collect()).await?;
+            for (id, account) in some.iter().zip(accounts) {
+                if account.is_some_and(|account| account.credits_posted > 0) {
+                    self.note_credit(*id).await?;
+                    noted += 1;
+                }
+            }
+        }
+        Ok(noted + self.reconcile_wallet_addresses().await?)
+    }
+
+    async fn reconcile_wallet_addresses(&self) -> Result<usize, Unavailable> {
+        let (mut noted, mut after) = (0, None);
+        loop {
+            let some = self.0.store.every_tenant().announced_web_monetization(after, CHUNK).await?;
+            let Some(last) = some.last() else { return Ok(noted) };
+            after = Some(last.0);
+            let accounts = self.0.ledger.accounts(some.iter().map(|(id, _)| (*id).into()).collect()).await?;
+            for ((id, announced), account) in some.iter().zip(accounts) {
+                if account.is_some_and(|account| account.credits_posted > u128::from(*announced)) {
+                    self.note_web_monetization(*id).await?;
+                    noted += 1;
+                }
+            }
+        }
+    }
+
+    /// [`LiveReceivers::reconcile`], tried until database and ledger answer.
+    pub async fn reconcile_until_done(&self) {
+        let mut pause = SHORTEST_PAUSE;
+        while let Err(error) = self.reconcile().await {
+            tracing::warn!(%error, "receivers are not reconciled with the ledger yet; it is tried again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

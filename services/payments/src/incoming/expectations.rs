@@ -1,0 +1,132 @@
+//! Opening and closing what incoming payments may still take, in the ledger.
+//!
+//! Not the credits in between: these are chains of the packet path and of local payments. Everything here may be
+//! repeated, and done by several processes at once: the ids follow from the payment.
+
+use ledger::{CreateAccountResult, CreateTransferResult, Ledger, NewTransfer};
+use payments_model::accounting::TransferError;
+use payments_model::{Expectation, IncomingPayment, IncomingPaymentId};
+
+use crate::administration::accounts_stand;
+use crate::ledger_totals::amount_of;
+use crate::unavailable::Unavailable;
+
+/// An incoming payment as the ledger knows it, both accounts at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InLedger {
+    /// What was credited to it for good.
+    pub(crate) received: u64,
+    /// What it may still take; `None` if that was never opened.
+    pub(crate) left: Option<u64>,
+}
+
+impl InLedger {
+    /// Whether nothing can be credited any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.left == Some(0)
+    }
+}
+
+/// What the ledger says of a payment.
+pub(crate) async fn look(ledger: &dyn Ledger, id: IncomingPaymentId) -> Result<InLedger, Unavailable> {
+    let found = ledger.accounts(vec![id.into(), Expectation::account_of(id)]).await?;
+    let mut found = found.into_iter();
+    let received = found.next().flatten().map_or(0, |account| amount_of(account.credits_posted));
+    let expected = found.next().flatten().filter(|account| account.credits_posted > 0);
+    Ok(InLedger { received, left: expected.map(|account| amount_of(account.credit_balance())) })
+}
+
+/// Makes sure that `payment` can be credited, and tells how much.
+///
+/// Payments of versions that kept no expectations have perhaps received something: they expect the rest.
+pub(crate) async fn open(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<InLedger, Unavailable> {
+    let found = look(ledger, payment.id).await?;
+    if found.left.is_some() {
+        return Ok(found);
+    }
+    let expectation = payment.expectation();
+    accounts_stand(&ledger.create_accounts(expectation.accounts()).await?, "the accounts of an incoming payment")?;
+    let opening = expectation.open(payment.incoming_amount, found.received);
+    match fill(ledger, opening).await? {
+        Filled::Now => Ok(InLedger { left: Some(amount_of(opening.amount)), ..found }),
+        Filled::Otherwise => {
+            let found = look(ledger, payment.id).await?;
+            // Filled with nothing, it ended before anything was expected.
+            Ok(InLedger { left: Some(found.left.unwrap_or(0)), ..found })
+        }
+    }
+}
+
+/// A payment whose accounts exist, about to be credited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    /// What it takes at most.
+    pub(crate) left: u64,
+    /// To be made before the credit, in the same request. Whatever its result, the expectation stands then.
+    pub(crate) opening: Option<NewTransfer>,
+}
+
+/// Makes the accounts of `payment`. Of one that nobody has paid yet nothing has to be looked up.
+pub(crate) async fn prepare(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<Ready, Unavailable> {
+    let expectation = payment.expectation();
+    let accounts = ledger.create_accounts(expectation.accounts()).await?;
+    accounts_stand(&accounts, "the accounts of an incoming payment")?;
+    let found = match accounts.last() {
+        Some(CreateAccountResult::Created) => InLedger { received: 0, left: None },
+        _ => look(ledger, payment.id).await?,
+    };
+    if let Some(left) = found.left {
+        return Ok(Ready { left, opening: None });
+    }
+    let opening = expectation.open(payment.incoming_amount, found.received);
+    Ok(Ready { left: amount_of(opening.amount), opening: Some(opening) })
+}
+
+/// Makes sure that nothing is credited to `payment` any more, and gives what it has received in all.
+pub(crate) async fn close(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<u64, Unavailable> {
+    let expectation = payment.expectation();
+    let mut attempt = 0;
+    loop {
+        let found = look(ledger, payment.id).await?;
+        match found.left {
+            Some(0) => return Ok(found.received),
+            Some(left) => {
+                ledger.submit(expectation.close(left, attempt)).await?;
+                attempt += 1;
+            }
+            None => {
+                let accounts = ledger.create_accounts(expectation.accounts()).await?;
+                accounts_stand(&accounts, "the accounts of an incoming payment")?;
+                if fill(ledger, expectation.never_open()).await? == Filled::Now {
+                    return Ok(found.received);
+                }
+            }
+        }
+    }
+}
+
+/// How an expectation was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filled {
+    /// As asked for, now or before.
+    Now,
+    /// With another amount, before.
+    Otherwise,
+}
+
+async fn fill(ledger: &dyn Ledger, opening: NewTransfer) -> Result<Filled, Unavailable> {
+    use CreateTransferResult as R;
+    match ledger.submit(vec![opening]).await?.first() {
+        Some(R::Created) => Ok(Filled::Now),
+        // What was opened with this amount may be used up by now; that of nothing stays nothing.
+        Some(R::Exists) if opening.amount == 0 => Ok(Filled::Now),
+        Some(R::Exists | R::ExistsWithDifferentAmount) => Ok(Filled::Otherwise),
+        other => {
+            tracing::error!(result = ?other, "the ledger refused an expectation");
+            Err(Unavailable::Refused {
+                what: "the expectation of an incoming payment",
+                error: TransferError::UnknownError,
+            })
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Payments that leave: created, funded, sent in attempts, ended.
+//!
+//! Not their price; that is `quotes`.
+
+pub(crate) mod create_outgoing_payment;
+pub(crate) mod fund_outgoing_payment;
+pub(crate) mod grant_spending;
+pub(crate) mod outgoing_events;
+pub(crate) mod packet_log;
+pub(crate) mod pay_locally;
+pub(crate) mod pay_over_ilp;
+pub(crate) mod send_outgoing_payment;

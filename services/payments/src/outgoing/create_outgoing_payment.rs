@@ -1,0 +1,187 @@
+//! Creating an outgoing payment of a quote.
+//!
+//! One transaction writes the payment, what it reserves of its grant, its event, and the job that gives it up
+//! unfunded; no money moves.
+
+use jobs::NewJob;
+use money::AssetAmount;
+use payments_model::grant_limits::{GrantRefused, Spent};
+use payments_model::incoming_payment::Metadata;
+use payments_model::outgoing_payment::{CardDetails, OutgoingState};
+use payments_model::quote::QuoteRequest;
+use payments_model::webhook_event::EventType;
+use payments_model::{InitiatedBy, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId};
+use webhooks::Audience;
+
+use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
+use crate::outgoing::outgoing_events::outgoing_event;
+use crate::queues::FUNDING_QUEUE;
+use crate::quotes::create_quote::{CreateQuoteError, NewQuote};
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// What an outgoing payment is created from.
+#[derive(Clone, Debug)]
+pub struct NewOutgoingPayment {
+    /// Who pays.
+    pub wallet_address_id: WalletAddressId,
+    /// What it is made of.
+    pub source: PaymentOf,
+    /// The Open Payments client that creates it.
+    pub client: Option<String>,
+    /// The grant it is created under.
+    pub grant: Option<PaymentGrant>,
+    /// What the client attached.
+    pub metadata: Option<Metadata>,
+    /// The card flow it belongs to.
+    pub card: Option<CardDetails>,
+}
+
+/// What an outgoing payment is made of.
+#[derive(Clone, Debug)]
+pub enum PaymentOf {
+    /// A quote.
+    Quote(QuoteId),
+    /// An incoming payment and what is to be spent on it; a quote is made first.
+    IncomingPayment {
+        /// The URL of the incoming payment.
+        receiver: String,
+        /// What the payer pays, fees included.
+        debit_amount: AssetAmount,
+    },
+}
+
+/// A payment just created.
+#[derive(Clone, Debug)]
+pub struct CreatedOutgoingPayment {
+    /// The payment.
+    pub payment: OutgoingPayment,
+    /// What was spent under its grant before it; zero without an amount limit.
+    pub spent_before: Spent,
+}
+
+/// Why an outgoing payment was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateOutgoingPaymentError {
+    /// The tenant has no such wallet address.
+    #[error("unknown wallet address")]
+    UnknownWalletAddress,
+    /// The wallet address makes no payments.
+    #[error("inactive wallet address")]
+    InactiveWalletAddress,
+    /// The tenant has no such quote.
+    #[error("unknown quote")]
+    UnknownQuote,
+    /// The quote was used, is of another wallet address, too old, or its receiver can no longer be paid.
+    #[error("invalid quote")]
+    InvalidQuote,
+    /// The grant does not allow it.
+    #[error(transparent)]
+    Grant(GrantRefused),
+    /// The quote for it was refused.
+    #[error(transparent)]
+    Quote(CreateQuoteError),
+    /// Something here did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<payments_store::Error> for CreateOutgoingPaymentError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<ReserveError> for CreateOutgoingPaymentError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Refused(refused) => Self::Grant(refused),
+            ReserveError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl Payments {
+    /// Creates a payment that waits for its money.
+    pub async fn create_outgoing_payment(
+        &self,
+        tenant: TenantId,
+        new: NewOutgoingPayment,
+    ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
+        use CreateOutgoingPaymentError as Refused;
+        let quote_id = match &new.source {
+            PaymentOf::Quote(id) => *id,
+            PaymentOf::IncomingPayment { receiver, debit_amount } => {
+                let quote = NewQuote {
+                    wallet_address_id: new.wallet_address_id,
+                    receiver: receiver.clone(),
+                    request: QuoteRequest::DebitAmount(debit_amount.clone()),
+                    client: None,
+                };
+                self.create_quote(tenant, quote).await.map_err(Refused::Quote)?.id
+            }
+        };
+        let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
+        let address = address.ok_or(Refused::UnknownWalletAddress)?;
+        if !address.is_active(self.now()) {
+            return Err(Refused::InactiveWalletAddress);
+        }
+        let quote = self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?;
+        if quote.wallet_address_id != address.id || quote.is_expired(self.now()) {
+            return Err(Refused::InvalidQuote);
+        }
+        self.require_payable(&quote).await?;
+        self.write_payment(quote, new).await
+    }
+
+    async fn require_payable(&self, quote: &Quote) -> Result<(), CreateOutgoingPaymentError> {
+        match self.recent_receiver(&quote.receiver).await {
+            Ok(receiver) if receiver.is_active(self.now()) => Ok(()),
+            Err(ResolveReceiverError::Unavailable(error)) => Err(error.into()),
+            Ok(_) | Err(_) => Err(CreateOutgoingPaymentError::InvalidQuote),
+        }
+    }
+
+    async fn write_payment(
+        &self,
+        quote: Quote,
+        new: NewOutgoingPayment,
+    ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
+        let now = self.now();
+        let initiated_by = match (&new.card, &new.grant) {
+            (Some(_), _) => InitiatedBy::Card,
+            (None, Some(_)) => InitiatedBy::OpenPayments,
+            (None, None) => InitiatedBy::Admin,
+        };
+        let payment = OutgoingPayment {
+            quote,
+            client: new.client,
+            grant_id: new.grant.as_ref().map(|grant| grant.id.clone()),
+            metadata: new.metadata,
+            initiated_by,
+            card: new.card,
+            state: OutgoingState::Funding,
+            created_at: now,
+            updated_at: now,
+        };
+        let unit = self.begin().await?;
+        let scope = unit.tenant(payment.quote.tenant_id);
+        if let Some(grant) = &new.grant {
+            scope.ensure_payment_grant(&grant.id, payment.quote.tenant_id, now).await?;
+        }
+        scope.insert_outgoing_payment(&payment).await.map_err(|error| {
+            if error.is_unique_violation() { CreateOutgoingPaymentError::InvalidQuote } else { error.into() }
+        })?;
+        let spent_before = match &new.grant {
+            Some(grant) => reserve(&unit, grant, &payment, now).await?,
+            None => Spent::default(),
+        };
+        let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
+        let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
+        jobs::enqueue(unit.transaction(), unfunded).await?;
+        unit.commit().await?;
+        Ok(CreatedOutgoingPayment { payment, spent_before })
+    }
+}

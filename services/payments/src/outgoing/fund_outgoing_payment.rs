@@ -1,0 +1,275 @@
+//! Money for an outgoing payment, and giving it up before there is any.
+//!
+//! Which of the two came first is decided by the ledger: the deposit bears the id of the event that asked for it, and
+//! giving up uses that id for a deposit of nothing. So no money reaches a payment that was given up.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jobs::{Done, Failure, Handler, Job, NewJob};
+use ledger::{CreateTransferResult, NewTransfer, TransferId};
+use payments_model::accounting::{AccountKind, TransferError, accepted};
+use payments_model::grant_limits::PaymentEnd;
+use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingRefused, OutgoingState};
+use payments_model::quote::QuoteMethod;
+use payments_model::webhook_event::{EventType, Subject};
+use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_store::Unit;
+use url::Url;
+use webhooks::Audience;
+
+use crate::outgoing::grant_spending;
+use crate::outgoing::outgoing_events::outgoing_event;
+use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// What a sender may want the receiver to see has to fit a packet beside everything else in it.
+const LONGEST_DATA: usize = 30_000;
+
+/// Why a card service is told that a payment will not be made.
+const UNFUNDED: &str = "the quote expired before the payment was funded";
+
+/// What a payment that was never funded takes of its grant.
+const NOTHING_SPENT: PaymentEnd = PaymentEnd::Failed { sent: 0, delivered: 0 };
+
+/// Why a payment was not funded or cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum FundOutgoingPaymentError {
+    /// The tenant has no such payment.
+    #[error("unknown payment")]
+    UnknownPayment,
+    /// It does not wait for money.
+    #[error("wrong state")]
+    WrongState,
+    /// It is funded with exactly its debit amount.
+    #[error("invalid amount")]
+    InvalidAmount,
+    /// The data for the receiver does not fit a packet.
+    #[error("dataToTransmit is longer than {LONGEST_DATA} octets")]
+    DataTooLong,
+    /// The ledger refused the deposit.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// Something here did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<OutgoingRefused> for FundOutgoingPaymentError {
+    fn from(refused: OutgoingRefused) -> Self {
+        match refused {
+            OutgoingRefused::WrongState => Self::WrongState,
+            OutgoingRefused::InvalidAmount => Self::InvalidAmount,
+        }
+    }
+}
+
+impl From<payments_store::Error> for FundOutgoingPaymentError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// What the ledger says of a payment's deposit.
+enum Deposit {
+    /// It was made.
+    Made,
+    /// It was not, and cannot be made any more.
+    Forgone,
+}
+
+impl Payments {
+    /// Deposits the payment's debit amount, and lets it be sent.
+    ///
+    /// A deposit that was made before, but not noted, is a success: repeating the call is harmless until it is noted.
+    pub async fn fund_outgoing_payment(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        amount: u64,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        if data_to_transmit.as_ref().is_some_and(|data| data.len() > LONGEST_DATA) {
+            return Err(FundOutgoingPaymentError::DataTooLong);
+        }
+        let found = self.store().tenant(tenant).outgoing_payment(id).await?;
+        let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        found.require_fundable(amount)?;
+        self.deposit(&found).await?;
+        self.note_funds(tenant, id, amount, data_to_transmit).await
+    }
+
+    async fn note_funds(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        amount: u64,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        let now = self.now();
+        let unit = self.begin().await?;
+        let scope = unit.tenant(tenant);
+        let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
+        scope.update_outgoing_payment(&funded).await?;
+        if funded.initiated_by == InitiatedBy::Card {
+            let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
+            let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
+            self.0.parts.webhooks.record(&unit, &event, &audience).await?;
+        }
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        let sending = NewJob::new(SENDING_QUEUE, id, now).in_lane(lane(&funded));
+        jobs::enqueue(unit.transaction(), sending).await?;
+        let funded = funded.into_inner();
+        unit.commit().await?;
+        Ok(funded)
+    }
+
+    async fn deposit(&self, payment: &OutgoingPayment) -> Result<(), FundOutgoingPaymentError> {
+        let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
+        let deposit = asset.deposit(self.deposit_id(payment).await?, account, payment.quote.debit_amount);
+        match self.submit_to(payment, deposit).await? {
+            // The id was used up when the payment was given up.
+            CreateTransferResult::ExistsWithDifferentAmount => Err(FundOutgoingPaymentError::WrongState),
+            result => Ok(accepted(result)?),
+        }
+    }
+
+    /// Sees to it that no deposit is made any more, unless one was.
+    async fn forgo_deposit(&self, payment: &OutgoingPayment) -> Result<Deposit, FundOutgoingPaymentError> {
+        let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
+        let nothing = asset.forgone_deposit(self.deposit_id(payment).await?, account);
+        match self.submit_to(payment, nothing).await? {
+            CreateTransferResult::ExistsWithDifferentAmount => Ok(Deposit::Made),
+            result => Ok(accepted(result).map(|()| Deposit::Forgone)?),
+        }
+    }
+
+    /// Makes one transfer to the payment's account, which is created if it is missing.
+    async fn submit_to(
+        &self,
+        payment: &OutgoingPayment,
+        transfer: NewTransfer,
+    ) -> Result<CreateTransferResult, Unavailable> {
+        let account = payment.quote.asset.in_ledger().account(payment.id().into(), AccountKind::Outgoing);
+        self.ledger().create_accounts(vec![account]).await?;
+        let results = self.ledger().submit(vec![transfer]).await?;
+        Ok(results.into_iter().next().unwrap_or(CreateTransferResult::LinkedEventFailed))
+    }
+
+    /// The id of the event that asks for the deposit.
+    async fn deposit_id(&self, payment: &OutgoingPayment) -> Result<TransferId, FundOutgoingPaymentError> {
+        let (subject, created) = (Subject::OutgoingPayment(payment.id()), [EventType::OutgoingPaymentCreated]);
+        let asked = self.store().tenant(payment.quote.tenant_id).latest_event(subject, &created).await?;
+        Ok(asked.map(|event| event.id.as_uuid().into()).ok_or(TransferError::InvalidId)?)
+    }
+
+    /// Gives a payment up before it was funded.
+    pub async fn cancel_outgoing_payment(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        reason: Option<String>,
+        card_failure: Option<CardPaymentFailure>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        let found = self.store().tenant(tenant).outgoing_payment(id).await?;
+        let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        found.require_fundable(found.quote.debit_amount)?;
+        if let Deposit::Made = self.forgo_deposit(&found).await? {
+            return Err(FundOutgoingPaymentError::WrongState);
+        }
+
+        let now = self.now();
+        let unit = self.begin().await?;
+        let scope = unit.tenant(tenant);
+        let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        let cancelled = locked.try_map(|payment| payment.cancel(reason, card_failure, now))?;
+        scope.update_outgoing_payment(&cancelled).await?;
+        grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
+        self.tell_card_service_of_the_end(&unit, &cancelled).await?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        let cancelled = cancelled.into_inner();
+        unit.commit().await?;
+        Ok(cancelled)
+    }
+
+    /// Tells the card service, if it waits for the payment, that the payment will not be made.
+    async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
+        if cancelled.initiated_by == InitiatedBy::Card {
+            let event_type = EventType::OutgoingPaymentCancelled;
+            let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
+            self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up_unfunded(&self, job: &Job) -> Result<Done, Failure> {
+        let id: OutgoingPaymentId = job.key().parse()?;
+        let found = self.store().every_tenant().outgoing_payment(id).await?;
+        let Some(payment) = found.filter(|payment| payment.state == OutgoingState::Funding) else {
+            return Ok(Done::Complete);
+        };
+        if !payment.quote.is_expired(self.now()) {
+            return Ok(Done::RunAgain(payment.quote.expires_at));
+        }
+        match self.forgo_deposit(&payment).await? {
+            Deposit::Forgone => self.fail_unfunded(job, &payment).await,
+            // Who deposited has died before noting it; the payment fails as one funded too late, with its money.
+            Deposit::Made => {
+                let (tenant, amount) = (payment.quote.tenant_id, payment.quote.debit_amount);
+                match self.note_funds(tenant, id, amount, None).await {
+                    Ok(_) | Err(FundOutgoingPaymentError::WrongState) => Ok(Done::Complete),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    async fn fail_unfunded(&self, job: &Job, payment: &OutgoingPayment) -> Result<Done, Failure> {
+        let now = self.now();
+        let unit = self.begin().await?;
+        let scope = unit.tenant(payment.quote.tenant_id);
+        let Some(locked) = scope.locked_outgoing_payment(payment.id()).await? else { return Ok(Done::Complete) };
+        if locked.state != OutgoingState::Funding {
+            return Ok(Done::Complete);
+        }
+        let given_up = locked.clone().cancel(Some(UNFUNDED.to_owned()), None, now)?;
+        let failed = locked.try_map(|payment| payment.expire_unfunded(now))?;
+        scope.update_outgoing_payment(&failed).await?;
+        grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
+        let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
+        self.tell_card_service_of_the_end(&unit, &given_up).await?;
+        job.complete(unit.transaction()).await?;
+        let failed = failed.into_inner();
+        unit.commit().await?;
+        self.0.counts.ended(&failed.state);
+        Ok(Done::Settled)
+    }
+
+    /// Does the jobs of payments whose quote expires before they are funded.
+    pub fn unfunded_handler(&self) -> Arc<dyn Handler> {
+        Arc::new(UnfundedHandler(self.clone()))
+    }
+}
+
+/// Whom sending the payment may have to wait for: the institution of the receiver, and what lies on the way to it.
+/// Nobody, if it is this one.
+fn lane(payment: &OutgoingPayment) -> String {
+    if payment.quote.method == QuoteMethod::Local {
+        return String::new();
+    }
+    // A receiver that is no URL fails without waiting for anybody.
+    let receiver = Url::parse(&payment.quote.receiver).ok();
+    receiver.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+struct UnfundedHandler(Payments);
+
+#[async_trait]
+impl Handler for UnfundedHandler {
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        self.0.give_up_unfunded(job).await
+    }
+}

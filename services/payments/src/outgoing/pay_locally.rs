@@ -1,0 +1,165 @@
+//! Delivering a payment within this instance: one movement in the ledger.
+//!
+//! The movement's id is derived from the payment, so it is made once however often it is tried. How much the receiver
+//! takes is decided by the ledger in the same chain.
+
+use clock::Timestamp;
+use connector::LocalAccountId;
+use ledger::{CreateTransferResult, NewTransfer, TransferId};
+use payments_model::accounting::{Movement, Side, TransferError};
+use payments_model::local_delivery::debit_for_part_ceil;
+use payments_model::outgoing_payment::{AttemptFailure, Progress};
+use payments_model::quote::{MethodAmounts, QuoteMethod};
+use payments_model::receiver::ReceiverLocation;
+use payments_model::{IncomingPayment, OutgoingPayment, Receiver};
+
+use crate::incoming::expectations;
+use crate::incoming::expectations::Ready;
+use crate::ledger_totals::amount_of;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// Nobody waits for the reply to a packet: the note may take as long as it may ever take.
+const FAR_FUTURE: Timestamp = Timestamp::from_millis(i64::MAX);
+
+/// A movement has at most two legs; the one that credits the receiver is among them.
+const LEGS_MOST: u64 = 2;
+
+/// What became of the movement of a local delivery.
+enum Moved {
+    /// It was made.
+    Made,
+    /// It, or one of other amounts, was made before.
+    Before,
+    /// The receiver takes less.
+    NotExpected,
+    /// It was refused for another reason.
+    Refused(TransferError),
+}
+
+impl Payments {
+    /// Moves the money. Failures of a local delivery are final.
+    pub(crate) async fn pay_locally(
+        &self,
+        payment: &OutgoingPayment,
+        receiver: &Receiver,
+        amounts: MethodAmounts,
+    ) -> Result<Result<Progress, AttemptFailure>, Unavailable> {
+        let found = match receiver.location {
+            ReceiverLocation::Local { tenant: Some(tenant), id } => {
+                self.store().tenant(tenant).incoming_payment(id).await?
+            }
+            ReceiverLocation::Local { tenant: None, .. } | ReceiverLocation::Remote(_) => None,
+        };
+        let Some(incoming) = found else {
+            return Ok(Err(AttemptFailure::fatal("Incoming payment not found from receiver")));
+        };
+        if incoming.takes_money(self.settings().approval(), self.now()).is_err() {
+            return Ok(Err(takes_no_money()));
+        }
+        let moved = match self.move_what_is_expected(payment, &incoming, amounts).await? {
+            Ok(moved) => moved,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        // Should the database be away, it is noted when it is back; the money has moved.
+        self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(incoming.id), FAR_FUTURE).await;
+        Ok(Ok(moved))
+    }
+
+    /// Pays `amounts`; where others were faster, the part of it that the receiver still takes, debited in proportion.
+    async fn move_what_is_expected(
+        &self,
+        payment: &OutgoingPayment,
+        incoming: &IncomingPayment,
+        amounts: MethodAmounts,
+    ) -> Result<Result<Progress, AttemptFailure>, Unavailable> {
+        let Ready { mut left, mut opening } = expectations::prepare(self.ledger(), incoming).await?;
+        for attempt in 0.. {
+            let receive = amounts.receive.min(left);
+            if receive == 0 {
+                break;
+            }
+            let part = MethodAmounts { debit: debit_for_part_ceil(amounts, receive), receive };
+            match self.move_locally(payment, incoming, part, opening.take(), attempt).await? {
+                Moved::Made => return Ok(Ok(Progress { debited: part.debit, delivered: part.receive })),
+                Moved::Before => {
+                    let made = self.local_delivery_made(payment).await?;
+                    return Ok(made.ok_or_else(|| AttemptFailure::retryable("a delivery made before is not found")));
+                }
+                Moved::NotExpected => left = expectations::look(self.ledger(), incoming.id).await?.left.unwrap_or(0),
+                Moved::Refused(error @ (TransferError::InsufficientBalance | TransferError::InsufficientLiquidity)) => {
+                    return Ok(Err(AttemptFailure::fatal(error.to_string())));
+                }
+                Moved::Refused(error) => {
+                    tracing::error!(%error, payment.id = %payment.id(), "local delivery refused by the ledger");
+                    return Ok(Err(AttemptFailure::fatal("Unknown error while trying to create transfer")));
+                }
+            }
+        }
+        Ok(Err(takes_no_money()))
+    }
+
+    /// One try to move `amounts`, after the `opening` of what the receiver expects; `attempt` counts those refused because
+    /// the receiver took less.
+    async fn move_locally(
+        &self,
+        payment: &OutgoingPayment,
+        incoming: &IncomingPayment,
+        amounts: MethodAmounts,
+        opening: Option<NewTransfer>,
+        attempt: u64,
+    ) -> Result<Moved, Unavailable> {
+        let (from, to) = (payment.quote.asset.in_ledger(), incoming.asset.in_ledger());
+        let source = Side { account: payment.id().into(), asset: from, amount: amounts.debit };
+        let destination = Side { account: incoming.id.into(), asset: to, amount: amounts.receive };
+        let id = movement_id(payment);
+        let movement = match Movement::between(id, source, destination, 0) {
+            Ok(movement) => movement.with_expectation(incoming.expectation().take(id, attempt, amounts.receive)),
+            Err(error) => return Ok(Moved::Refused(error)),
+        };
+        let before = opening.iter().count();
+        let transfers = opening.into_iter().chain(movement.legs.iter().copied());
+        let mut results = self.ledger().submit(transfers.collect()).await?;
+        let results = results.split_off(before);
+        Ok(match movement.outcome(&results) {
+            Ok(()) if results.first() == Some(&CreateTransferResult::Exists) => Moved::Before,
+            Ok(()) => Moved::Made,
+            Err(TransferError::NotExpected) => Moved::NotExpected,
+            // Another process may have made it with other amounts; refused ids show no movement.
+            Err(TransferError::TransferExists) if self.local_delivery_made(payment).await?.is_some() => Moved::Before,
+            Err(error) => Moved::Refused(error),
+        })
+    }
+
+    /// What a local delivery moved, if it was made by an attempt that could not note it.
+    pub(crate) async fn local_delivery_made(&self, payment: &OutgoingPayment) -> Result<Option<Progress>, Unavailable> {
+        if payment.quote.method != QuoteMethod::Local {
+            return Ok(None);
+        }
+        let ids = (0..LEGS_MOST).map(|leg| TransferId::derived(movement_id(payment).as_uuid(), "leg", leg)).collect();
+        let made = self.ledger().transfers(ids).await?;
+        let made: Vec<_> = made.into_iter().flatten().map(|transfer| transfer.created).collect();
+        if made.is_empty() {
+            return Ok(None);
+        }
+        let own = payment.id().into();
+        let pools = [payment.quote.asset.in_ledger().liquidity_account()];
+        let debited = made.iter().filter(|leg| leg.debit_account_id == own).map(|leg| leg.amount).sum();
+        // The legs that do not end in the payer's own liquidity pool end at the receiver.
+        let delivered = made.iter().filter(|leg| !pools.contains(&leg.credit_account_id)).map(|leg| leg.amount).sum();
+        if let Ok(ReceiverLocation::Local { id, .. }) =
+            ReceiverLocation::parse(&payment.quote.receiver, &self.settings().open_payments_url)
+        {
+            self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(id), FAR_FUTURE).await;
+        }
+        Ok(Some(Progress { debited: amount_of(debited), delivered: amount_of(delivered) }))
+    }
+}
+
+fn takes_no_money() -> AttemptFailure {
+    AttemptFailure::fatal("Incoming Payment cannot be expired or completed")
+}
+
+fn movement_id(payment: &OutgoingPayment) -> TransferId {
+    TransferId::derived(payment.id().as_uuid(), "local delivery", 0)
+}

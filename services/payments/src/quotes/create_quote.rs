@@ -1,0 +1,210 @@
+//! Creating a quote: what a payment would cost and deliver, and whether it can be made at all.
+//!
+//! Not the amounts of a payment method: those are in `quote_methods`.
+
+use clock::Timestamp;
+use money::{AssetAmount, Ratio};
+use payments_model::fee::{Fee, FeeKind};
+use payments_model::quote::{FeeTerms, MethodAmounts, QuoteMethod, QuotePlan, QuoteRefused, QuoteRequest};
+use payments_model::{Quote, QuoteId, Receiver, TenantId, WalletAddress, WalletAddressId};
+
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// What a quote is created from.
+#[derive(Clone, Debug)]
+pub struct NewQuote {
+    /// Who would pay.
+    pub wallet_address_id: WalletAddressId,
+    /// The URL of the incoming payment.
+    pub receiver: String,
+    /// Which amount is asked for.
+    pub request: QuoteRequest,
+    /// The Open Payments client that asks.
+    pub client: Option<String>,
+}
+
+/// Why a quote was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateQuoteError {
+    /// The tenant has no such wallet address.
+    #[error("unknown wallet address")]
+    UnknownWalletAddress,
+    /// The wallet address makes no payments.
+    #[error("inactive wallet address")]
+    InactiveWalletAddress,
+    /// An amount is zero, too large, of the wrong asset, or more than the receiver still expects.
+    #[error("invalid amount")]
+    InvalidAmount,
+    /// The receiver does not exist, cannot be reached, or cannot be paid.
+    #[error("invalid receiver")]
+    InvalidReceiver,
+    /// Nothing would be delivered.
+    #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
+    NonPositiveReceiveAmount {
+        /// The smallest debit amount that would deliver something, if that is known.
+        min_send_amount: Option<AssetAmount>,
+    },
+    /// The two assets cannot be converted now.
+    #[error("could not convert between assets")]
+    CouldNotFetchRates,
+    /// The receiver is another tenant's of this instance, and no peering leads there.
+    #[error(
+        "the receiver belongs to another tenant of this instance; tenants pay each other as peers: each creates the \
+         other's ILP address as a peer, with liquidity for as much as it lets the other owe"
+    )]
+    TenantsNotPeered,
+    /// The path to the receiver cannot be paid over; the code says why, as payments name it.
+    #[error("the receiver cannot be paid over Interledger now: {code}")]
+    Path {
+        /// The name of the failure.
+        code: String,
+    },
+    /// Something here did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The least amount that works, for the text of an error.
+fn least(amount: Option<&AssetAmount>) -> String {
+    amount.map(|amount| format!("; send at least {amount}")).unwrap_or_default()
+}
+
+impl From<QuoteRefused> for CreateQuoteError {
+    fn from(refused: QuoteRefused) -> Self {
+        match refused {
+            QuoteRefused::InvalidAmount => Self::InvalidAmount,
+            QuoteRefused::NonPositiveReceiveAmount => Self::NonPositiveReceiveAmount { min_send_amount: None },
+        }
+    }
+}
+
+impl From<payments_store::Error> for CreateQuoteError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// Why a payment method cannot quote.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MethodError {
+    /// Nothing would be delivered; the method needs at least this, before fees.
+    #[error("non-positive receive amount")]
+    NonPositive { min_send: Option<u64> },
+    #[error("could not convert between assets")]
+    CouldNotFetchRates,
+    #[error("invalid amount")]
+    TooLarge,
+    #[error("the two tenants are no peers")]
+    TenantsNotPeered,
+    #[error("{0}")]
+    Path(String),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// What a payment method offers.
+#[derive(Clone, Debug)]
+pub(crate) struct MethodQuote {
+    pub(crate) amounts: MethodAmounts,
+    pub(crate) rate: Ratio,
+    pub(crate) method: QuoteMethod,
+}
+
+impl Payments {
+    /// Creates a quote: immutable, and good for one outgoing payment until it expires.
+    pub async fn create_quote(&self, tenant: TenantId, new: NewQuote) -> Result<Quote, CreateQuoteError> {
+        use CreateQuoteError as Refused;
+        let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
+        let address = address.ok_or(Refused::UnknownWalletAddress)?;
+        if !address.is_active(self.now()) {
+            return Err(Refused::InactiveWalletAddress);
+        }
+        // A debit amount is checked before anybody else is asked.
+        if let QuoteRequest::DebitAmount(amount) = &new.request
+            && (amount.value == 0 || amount.asset != address.asset.asset)
+        {
+            return Err(Refused::InvalidAmount);
+        }
+        let receiver = match self.recent_receiver(&new.receiver).await {
+            Ok(receiver) => receiver,
+            Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::info!(%error, receiver = new.receiver, "no quote: the receiver was not resolved");
+                return Err(Refused::InvalidReceiver);
+            }
+        };
+        if !receiver.is_active(self.now()) {
+            return Err(Refused::InvalidReceiver);
+        }
+        let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
+        let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
+        let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
+        // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
+        // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
+        let offered = if receiver.location.is_of(tenant) {
+            self.quote_locally(&address, &receiver, plan.target).await
+        } else {
+            self.quote_over_ilp(&address, &receiver, plan.target).await
+        };
+        let offered = offered.map_err(|error| refusal(error, &plan, &address))?;
+        let quote = self.quote_of(&address, &receiver, &plan, offered, new, fee.as_ref(), self.now())?;
+        let unit = self.begin().await?;
+        unit.tenant(tenant).insert_quote(&quote).await?;
+        unit.commit().await?;
+        Ok(quote)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything a quote consists of, met once")]
+    fn quote_of(
+        &self,
+        address: &WalletAddress,
+        receiver: &Receiver,
+        plan: &QuotePlan,
+        offered: MethodQuote,
+        new: NewQuote,
+        fee: Option<&Fee>,
+        now: Timestamp,
+    ) -> Result<Quote, QuoteRefused> {
+        let amounts = plan.finish(offered.amounts)?;
+        let latest = now + self.settings().quote_lifespan;
+        Ok(Quote {
+            id: QuoteId::random(self.entropy()),
+            tenant_id: address.tenant_id,
+            wallet_address_id: address.id,
+            asset: address.asset.clone(),
+            receiver: new.receiver,
+            debit_amount: amounts.debit,
+            debit_amount_minus_fees: amounts.debit_minus_fees,
+            receive_amount: AssetAmount { value: amounts.receive, asset: receiver.asset.clone() },
+            estimated_rate: offered.rate,
+            fee_id: fee.map(|fee| fee.id),
+            client: new.client,
+            method: offered.method,
+            expires_at: receiver.expires_at.map_or(latest, |expiry| expiry.min(latest)),
+            created_at: now,
+        })
+    }
+
+    /// The quote with this id.
+    pub async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>, Unavailable> {
+        Ok(self.store().tenant(tenant).quote(id).await?)
+    }
+}
+
+fn refusal(error: MethodError, plan: &QuotePlan, address: &WalletAddress) -> CreateQuoteError {
+    match error {
+        MethodError::NonPositive { min_send } => {
+            let value = min_send.and_then(|minimum| plan.min_send_amount_ceil(minimum));
+            let asset = &address.asset.asset;
+            let min_send_amount = value.map(|value| AssetAmount { value, asset: asset.clone() });
+            CreateQuoteError::NonPositiveReceiveAmount { min_send_amount }
+        }
+        MethodError::CouldNotFetchRates => CreateQuoteError::CouldNotFetchRates,
+        MethodError::TooLarge => CreateQuoteError::InvalidAmount,
+        MethodError::TenantsNotPeered => CreateQuoteError::TenantsNotPeered,
+        MethodError::Path(code) => CreateQuoteError::Path { code },
+        MethodError::Unavailable(error) => CreateQuoteError::Unavailable(error),
+    }
+}

@@ -1,0 +1,197 @@
+//! Creating and completing receivers for the account-servicing entity.
+
+use clock::Timestamp;
+use gnap::Action;
+use money::AssetAmount;
+use open_payments::{CreateIncomingPayment, IncomingPayment as RemotePayment, WalletAddress as RemoteAddress};
+use open_payments_client::ClientError;
+use payments_model::incoming_payment::Metadata;
+use payments_model::receiver::ReceiverLocation;
+use payments_model::{InitiatedBy, Receiver, TenantId, WalletAddress};
+use payments_store::HeldGrant;
+use web_url::{WalletAddressUrl, WebUrl};
+
+use crate::incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
+use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
+use crate::receivers::resolve_receiver::ResolveReceiverError;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// What a receiver is created from.
+#[derive(Clone, Debug)]
+pub struct NewReceiver {
+    /// Whom to pay.
+    pub wallet_address_url: String,
+    /// How much is expected.
+    pub incoming_amount: Option<AssetAmount>,
+    /// Until when it can be paid.
+    pub expires_at: Option<Timestamp>,
+    /// What is attached.
+    pub metadata: Option<Metadata>,
+}
+
+/// Why a receiver was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateReceiverError {
+    /// There is no such wallet address, here or elsewhere.
+    #[error("unknown wallet address")]
+    UnknownWalletAddress,
+    /// The local incoming payment was refused.
+    #[error(transparent)]
+    Local(CreateIncomingPaymentError),
+    /// The other side did not do it.
+    #[error(transparent)]
+    Remote(#[from] ResolveReceiverError),
+    /// The payment was created but cannot be paid.
+    #[error("receiver is not active")]
+    Inactive,
+    /// Something here did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<payments_store::Error> for CreateReceiverError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// Why a receiver was not completed.
+#[derive(Debug, thiserror::Error)]
+pub enum CompleteReceiverError {
+    /// It does not exist, or could not be resolved.
+    #[error("unknown payment")]
+    UnknownPayment,
+    /// It has ended already.
+    #[error("wrong state")]
+    WrongState,
+    /// The other side did not do it.
+    #[error(transparent)]
+    Remote(ResolveReceiverError),
+    /// Something here did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Payments {
+    /// Creates an incoming payment at `wallet_address_url`, in this instance or elsewhere.
+    pub async fn create_receiver(&self, tenant: TenantId, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+        let receiver = match self.own_wallet_address(&new.wallet_address_url).await? {
+            Some(address) => self.create_locally(&address, new).await?,
+            None => self.create_remotely(new).await?,
+        };
+        tracing::debug!(tenant.id = %tenant, receiver = receiver.url, "receiver created");
+        if !receiver.is_active(self.now()) {
+            return Err(CreateReceiverError::Inactive);
+        }
+        if !receiver.location.is_local() {
+            self.0.receivers.put(&receiver.url, &receiver, self.now());
+        }
+        Ok(receiver)
+    }
+
+    /// The wallet address of this instance that `url` spells.
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+        let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
+        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
+    }
+
+    /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
+    async fn create_locally(&self, address: &WalletAddress, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+        let new = NewIncomingPayment {
+            wallet_address_id: address.id,
+            incoming_amount: new.incoming_amount,
+            expires_at: new.expires_at,
+            metadata: new.metadata,
+            client: None,
+            initiated_by: InitiatedBy::Admin,
+            sender_wallet_address: None,
+        };
+        let created = self.create_incoming_payment(address.tenant_id, new).await;
+        Ok(self.local_receiver(&created.map_err(CreateReceiverError::Local)?).await?)
+    }
+
+    async fn create_remotely(&self, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+        let client = &self.0.parts.client;
+        let url: WebUrl = new.wallet_address_url.parse().map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
+        let found = client.public().wallet_address(url.as_str()).await;
+        let address = found.map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
+        // Asked for under a name that is not known here, and yet one of ours.
+        if let Some(own) = self.own_wallet_address(&address.id).await? {
+            return self.create_locally(&own, new).await;
+        }
+        let request = CreateIncomingPayment {
+            wallet_address: address.id.clone(),
+            incoming_amount: new.incoming_amount.map(Into::into),
+            expires_at: new.expires_at,
+            metadata: new.metadata,
+        };
+        let created = self.create_at(&address, &request).await?;
+        Ok(self.foreign_receiver(created)?)
+    }
+
+    async fn create_at(
+        &self,
+        address: &RemoteAddress,
+        request: &CreateIncomingPayment,
+    ) -> Result<RemotePayment, ResolveReceiverError> {
+        let client = &self.0.parts.client;
+        let actions = [Action::Create, Action::ReadAll];
+        let mut grant = self.held_grant(&address.auth_server, &actions).await?;
+        let created = client.create_incoming_payment(address, request, &grant.access_token).await;
+        if self.must_renew(&grant, &created).await? {
+            grant = self.held_grant(&address.auth_server, &actions).await?;
+            return Ok(client.create_incoming_payment(address, request, &grant.access_token).await?);
+        }
+        Ok(created?)
+    }
+
+    /// Whether the token was not accepted; it is then discarded.
+    async fn must_renew<T>(
+        &self,
+        grant: &HeldGrant,
+        result: &Result<T, ClientError>,
+    ) -> Result<bool, ResolveReceiverError> {
+        let refused = result.as_ref().is_err_and(ClientError::is_unauthorized);
+        if refused {
+            self.discard_grant(grant).await?;
+        }
+        Ok(refused)
+    }
+
+    /// Tells the receiver's side that nothing more will be paid.
+    pub async fn complete_receiver(&self, url: &str) -> Result<Receiver, CompleteReceiverError> {
+        let receiver = match self.resolve_receiver(url).await {
+            Ok(receiver) => receiver,
+            Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
+            Err(_) => return Err(CompleteReceiverError::UnknownPayment),
+        };
+        self.0.receivers.forget(url);
+        match receiver.location {
+            ReceiverLocation::Local { tenant: Some(tenant), id } => {
+                let completed = self.complete_incoming_payment(tenant, id).await.map_err(|error| match error {
+                    CompleteIncomingPaymentError::UnknownPayment => CompleteReceiverError::UnknownPayment,
+                    CompleteIncomingPaymentError::WrongState => CompleteReceiverError::WrongState,
+                    CompleteIncomingPaymentError::Unavailable(error) => error.into(),
+                })?;
+                Ok(self.local_receiver(&completed).await?)
+            }
+            ReceiverLocation::Local { tenant: None, .. } => Err(CompleteReceiverError::UnknownPayment),
+            ReceiverLocation::Remote(url) => self.complete_remotely(&url).await.map_err(CompleteReceiverError::Remote),
+        }
+    }
+
+    async fn complete_remotely(&self, receiver: &WebUrl) -> Result<Receiver, ResolveReceiverError> {
+        let client = &self.0.parts.client;
+        let actions = [Action::ReadAll, Action::Complete];
+        let url = receiver.as_str();
+        let auth_server = client.public().incoming_payment(url).await?.auth_server;
+        let mut grant = self.held_grant(&auth_server, &actions).await?;
+        let mut completed = client.complete_incoming_payment(url, &grant.access_token).await;
+        if self.must_renew(&grant, &completed).await? {
+            grant = self.held_grant(&auth_server, &actions).await?;
+            completed = client.complete_incoming_payment(url, &grant.access_token).await;
+        }
+        self.receiver_at(receiver, completed?)
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of use cases that need a whole service, a store and a ledger; small rules are tested beside their code.
+//!
+//! [`testing`] makes the service they run on.
+
+mod crash;
+mod expectation;
+mod flow;
+mod foreign_receiver;
+pub(crate) mod held_grant;
+mod life;
+mod tenant;
+pub(crate) mod testing;

@@ -1,0 +1,125 @@
+//! A payment whose process ends, or whose wire fails, in the middle: it ends once, and the money moves once.
+
+use std::time::Duration;
+
+use payments_model::outgoing_payment::Progress;
+use payments_model::quote::QuoteRequest;
+use payments_model::webhook_event::{EventType, Subject};
+use payments_store::PacketInFlight;
+use testkit::{TestDatabase, on_each_database};
+
+use crate::tests::testing::{Node, Weather};
+
+/// Everything about a payment of `amount` is as if nothing had ever gone wrong.
+async fn all_is_well(
+    near: &Node,
+    far: &Node,
+    incoming: payments_model::IncomingPaymentId,
+    id: payments_model::OutgoingPaymentId,
+    amount: u64,
+) {
+    let sent = near.outgoing_payment(id).await;
+    assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
+    assert_eq!(sent.sent, amount);
+    let received = far.payments.incoming_payment(None, incoming).await.unwrap().unwrap();
+    assert!(received.payment.is_completed(), "{received:?}");
+    assert_eq!(received.received, amount);
+    assert_eq!(received.payment.announced_amount, amount);
+    assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+    assert_eq!(near.payments.account(id).await.unwrap().unwrap().debits_pending, 0, "nothing is held");
+    assert_eq!(near.owes_peer().await, far.is_owed_by_peer().await, "the peers' books agree");
+    assert!(near.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.is_some());
+    assert!(far.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.is_some());
+}
+
+async fn ready(
+    database: TestDatabase,
+) -> (Node, Node, payments_model::IncomingPaymentId, payments_model::OutgoingPaymentId) {
+    let near = Node::open(database, "cloudnine", "USD").await;
+    let far = Node::open(TestDatabase::sqlite().await, "happylife", "USD").await;
+    near.connect(&far).await;
+    let incoming = far.incoming(Some(1000)).await;
+    let receiver = far.receiver_of(incoming).await;
+    let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+    near.fund(id).await;
+    (near, far, incoming, id)
+}
+
+/// Sends until nothing is due, with what the other side says of its payment now.
+async fn send_on(near: &Node, far: &Node, incoming: payments_model::IncomingPaymentId) {
+    near.knows(&far.receiver_of(incoming).await);
+    near.send_due().await;
+}
+
+on_each_database! {
+    async fn a_sender_that_dies_after_the_receiver_was_paid_pays_once(database) {
+        let (mut near, far, incoming, id) = ready(database).await;
+        *near.wire.weather.lock().unwrap() = Weather::RepliesLate;
+        assert!(tokio::time::timeout(Duration::from_secs(1), near.send_due()).await.is_err());
+        assert_eq!(far.payments.received(incoming).await.unwrap(), 1000);
+        assert_eq!(near.outgoing_payment(id).await.sent, 0);
+
+        *near.wire.weather.lock().unwrap() = Weather::Fine;
+        near.restart(&far);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        send_on(&near, &far, incoming).await;
+        all_is_well(&near, &far, incoming, id, 1000).await;
+    }
+
+    async fn a_reply_lost_on_the_wire_is_asked_for_again(database) {
+        let (near, far, incoming, id) = ready(database).await;
+        *near.wire.weather.lock().unwrap() = Weather::RepliesLost;
+        let clear_up = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            *near.wire.weather.lock().unwrap() = Weather::Fine;
+        };
+        tokio::join!(near.send_due(), clear_up);
+        all_is_well(&near, &far, incoming, id, 1000).await;
+    }
+
+    async fn a_receiver_that_dies_before_noting_its_credit_notes_it_at_its_start(database) {
+        let near = Node::open(database, "cloudnine", "USD").await;
+        let incoming = near.incoming(Some(70)).await;
+        // The credit was made, and the process died before its state changed.
+        near.credit(incoming, 70).await;
+        assert!(!near.payments.incoming_payment(None, incoming).await.unwrap().unwrap().payment.is_completed());
+        assert_eq!(near.parts.receivers.reconcile().await.unwrap(), 1);
+        let found = near.payments.incoming_payment(None, incoming).await.unwrap().unwrap();
+        assert!(found.payment.is_completed());
+        assert!(near.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.is_some());
+        assert_eq!(near.parts.receivers.reconcile().await.unwrap(), 0, "once is enough");
+    }
+
+    async fn packets_are_counted_together_or_not_at_all(database) {
+        let (near, _far, _, id) = ready(database).await;
+        let attempt = uuid::Uuid::from_u128(7);
+        let packet = |sequence| PacketInFlight {
+            payment: id,
+            attempt,
+            sequence,
+            source_amount: 10,
+            prepare: vec![1, 2, 3],
+            shared_secret: vec![0; 32],
+            created_at: near.clock.now(),
+        };
+        let moved = |amount| Progress { debited: amount, delivered: amount };
+        let unit = near.store.begin().await.unwrap();
+        let scope = unit.every_tenant();
+        scope.insert_packets_in_flight(&[packet(0), packet(1), packet(2)]).await.unwrap();
+        assert!(scope.count_packets(id, attempt, &[0], moved(10)).await.unwrap());
+        assert!(!scope.count_packets(id, attempt, &[0, 1], moved(20)).await.unwrap());
+        assert!(scope.count_packets(id, attempt, &[1, 2], moved(20)).await.unwrap());
+        unit.commit().await.unwrap();
+        assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+        let found = near.outgoing_payment(id).await.payment;
+        assert_eq!(found.require_sending().unwrap().progress, moved(30));
+        // A commit nobody answered left a row of a packet that never left; the end of the payment removes it.
+        let unit = near.store.begin().await.unwrap();
+        let scope = unit.every_tenant();
+        scope.insert_packets_in_flight(&[packet(3)]).await.unwrap();
+        scope.forget_packets_in_flight(id).await.unwrap();
+        unit.commit().await.unwrap();
+        assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+        assert_eq!(near.outgoing_payment(id).await.payment.require_sending().unwrap().progress, moved(30));
+    }
+}

@@ -1,0 +1,114 @@
+//! Payments from quote to receipt, between two institutions and within one.
+
+use payments_model::fee::FeeKind;
+use payments_model::quote::QuoteRequest;
+use payments_model::webhook_event::{EventType, Subject};
+use testkit::{TestDatabase, on_each_database};
+
+use crate::tests::testing::{Node, OPERATOR, Weather, usd};
+
+async fn two(database: TestDatabase, far_code: &str) -> (Node, Node) {
+    let near = Node::open(database, "cloudnine", "USD").await;
+    let far = Node::open(TestDatabase::sqlite().await, "happylife", far_code).await;
+    near.connect(&far).await;
+    (near, far)
+}
+
+on_each_database! {
+    async fn money_arrives_at_the_other_institution_and_both_sides_are_told(database) {
+        let (near, far) = two(database, "USD").await;
+        let incoming = far.incoming(Some(1000)).await;
+        let receiver = far.receiver_of(incoming).await;
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+        assert_eq!(near.send_due().await, 1);
+
+        let sent = near.outgoing_payment(id).await;
+        assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
+        assert_eq!(sent.sent, 1000);
+        assert_eq!(sent.balance, sent.payment.quote.debit_amount - 1000);
+        let told = near.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCompleted).await.unwrap();
+        assert_eq!(told.withdrawal.unwrap().amount, sent.balance);
+        assert_eq!(told.data["sentAmount"]["value"], "1000");
+        let received = far.payments.incoming_payment(None, incoming).await.unwrap().unwrap();
+        assert!(received.payment.is_completed());
+        assert_eq!(received.received, 1000);
+        let told = far.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await.unwrap();
+        assert_eq!(told.withdrawal.unwrap().amount, 1000);
+        assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
+    }
+
+    async fn money_is_converted_on_its_way(database) {
+        let (near, far) = two(database, "EUR").await;
+        let incoming = far.incoming(None).await;
+        let receiver = far.receiver_of(incoming).await;
+        let id = near.outgoing(&receiver, QuoteRequest::DebitAmount(usd(10_000))).await;
+        near.fund(id).await;
+        near.send_due().await;
+        let sent = near.outgoing_payment(id).await;
+        assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
+        let received = far.payments.received(incoming).await.unwrap();
+        assert_eq!(sent.payment.quote.receive_amount.value, 8910, "0.9 less one per cent of slippage, exactly");
+        assert!(received >= 8910, "{received}");
+    }
+
+    async fn a_payment_within_the_institution_takes_one_movement(database) {
+        let node = Node::open(database, "cloudnine", "USD").await;
+        node.administration.set_fee(OPERATOR, node.asset.id, FeeKind::Sending, 100, 200).await.unwrap();
+        let incoming = node.incoming(Some(5000)).await;
+        let mut receiver = node.receiver_of(incoming).await;
+        receiver.location = payments_model::receiver::ReceiverLocation::Local { tenant: None, id: incoming };
+        let id = node.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        node.fund(id).await;
+        node.send_due().await;
+        let sent = node.outgoing_payment(id).await;
+        assert_eq!(sent.payment.state.as_str(), "COMPLETED", "{sent:?}");
+        assert_eq!((sent.sent, sent.balance), (5000, 200));
+        assert_eq!(node.payments.received(incoming).await.unwrap(), 5000);
+        let told = node.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await;
+        assert!(told.is_some());
+    }
+
+    async fn a_hundred_payments_to_a_peer_that_hangs_hold_back_no_local_payment(database) {
+        let (near, far) = two(database, "USD").await;
+        let receiver = far.receiver_of(far.incoming(None).await).await;
+        for _ in 0..100 {
+            let id = near.outgoing(&receiver, QuoteRequest::DebitAmount(usd(1_000))).await;
+            near.fund(id).await;
+        }
+        *near.wire.weather.lock().unwrap() = Weather::Silent;
+        let local = near.incoming(Some(50)).await;
+        let mut receiver = near.receiver_of(local).await;
+        receiver.location = payments_model::receiver::ReceiverLocation::Local { tenant: None, id: local };
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+
+        // As two processes do.
+        let workers = (0..2).flat_map(|_| near.payments.workers());
+        let running: Vec<_> = workers.map(|worker| tokio::spawn(worker.run(std::future::pending()))).collect();
+        // A packet without answer keeps its payment waiting for twenty seconds.
+        let paid = testkit::until(std::time::Duration::from_secs(10), async || {
+            let state = near.outgoing_payment(id).await.payment.state;
+            (state.as_str() == "COMPLETED").then_some(())
+        });
+        assert!(paid.await.is_some(), "{:?}", near.outgoing_payment(id).await);
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    async fn an_unreachable_peer_leaves_the_payment_to_be_tried_again(database) {
+        let (near, far) = two(database, "USD").await;
+        let incoming = far.incoming(Some(1000)).await;
+        let receiver = far.receiver_of(incoming).await;
+        let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        near.fund(id).await;
+        *near.wire.weather.lock().unwrap() = Weather::Unreachable;
+        let attempt = tokio::time::timeout(std::time::Duration::from_secs(25), near.send_due());
+        attempt.await.unwrap();
+        let waiting = near.outgoing_payment(id).await;
+        assert_eq!(waiting.payment.state.as_str(), "SENDING");
+        assert_eq!(waiting.payment.state_attempts(), 1);
+        assert_eq!(waiting.sent, 0);
+        let account = near.payments.account(id).await.unwrap().unwrap();
+        assert_eq!(account.debits_pending, 0, "nothing is held");
+    }
+}
