@@ -7,16 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rust_files::{self, RustFile, Token};
 
-/// Crates whose files are being sorted anew; empty when that is done.
-const NOT_YET: [&str; 1] = ["services/payments"];
-
 /// Names every circle of files.
 pub(crate) fn check() -> Result<(), String> {
     let files = rust_files::read()?;
     let mut crates: BTreeMap<&str, Vec<&RustFile>> = BTreeMap::new();
     for file in files
         .iter()
-        .filter(|file| !file.tokens.is_empty() && file.module.is_some() && !NOT_YET.contains(&file.krate.as_str()))
+        .filter(|file| !file.tokens.is_empty() && file.module.is_some())
     {
         crates.entry(&file.krate).or_default().push(file);
     }

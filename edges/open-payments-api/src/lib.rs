@@ -3,6 +3,7 @@
 //! Parses, authorises, calls one use case, renders. Which payments may exist is decided behind [`Backend`].
 
 mod access;
+mod caller;
 mod backend;
 mod dispatch;
 mod error;

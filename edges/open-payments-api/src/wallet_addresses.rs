@@ -15,7 +15,7 @@ use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
 use sha2::{Digest, Sha256};
 use web_url::{WalletAddressUrl, WebUrl};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::backend::Lookup;
 use crate::error::ApiError;
 use crate::render::json;

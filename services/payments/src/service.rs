@@ -19,7 +19,7 @@ use webhooks::Webhooks;
 use crate::counts::OutgoingCounts;
 use crate::incoming::live_receivers::LiveReceivers;
 use crate::outgoing::packet_log::PacketLog;
-use crate::receivers::held_grants::HeldGrants;
+use crate::receivers::grant_slots::GrantSlots;
 use crate::receivers::receiver_memory::ReceiverMemory;
 use crate::settings::PaymentsSettings;
 use crate::unavailable::Unavailable;
@@ -57,7 +57,7 @@ pub struct Payments(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) parts: PaymentsParts,
-    pub(crate) grants: HeldGrants,
+    pub(crate) grants: GrantSlots,
     pub(crate) packets: PacketLog,
     pub(crate) receivers: ReceiverMemory,
     pub(crate) counts: OutgoingCounts,
@@ -67,7 +67,7 @@ impl Payments {
     /// The service made of `parts`.
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
-        let (grants, receivers, counts) = (HeldGrants::default(), ReceiverMemory::default(), OutgoingCounts::default());
+        let (grants, receivers, counts) = (GrantSlots::default(), ReceiverMemory::default(), OutgoingCounts::default());
         Self(Arc::new(Inner { parts, grants, packets, receivers, counts }))
     }
 
