@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 23] = [
+const SAME_FLOOR: [(&str, &[&str]); 24] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -37,6 +37,7 @@ const SAME_FLOOR: [(&str, &[&str]); 23] = [
     ("ledger-conformance", &["testkit"]),
     ("simulator", &["testkit"]),
     ("interop", &["testkit"]),
+    ("institution", &["testkit"]),
 ];
 
 /// What a floor may never reach for, whatever the reason.

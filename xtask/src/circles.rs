@@ -11,10 +11,7 @@ use crate::rust_files::{self, RustFile, Token};
 pub(crate) fn check() -> Result<(), String> {
     let files = rust_files::read()?;
     let mut crates: BTreeMap<&str, Vec<&RustFile>> = BTreeMap::new();
-    for file in files
-        .iter()
-        .filter(|file| !file.tokens.is_empty() && file.module.is_some())
-    {
+    for file in files.iter().filter(|file| !file.tokens.is_empty() && file.module.is_some()) {
         crates.entry(&file.krate).or_default().push(file);
     }
     let problems: Vec<String> = crates.values().flat_map(|files| circles(files)).collect();

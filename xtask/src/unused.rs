@@ -100,14 +100,17 @@ mod tests {
     use super::*;
 
     fn unused_in(files: &[(&str, &str, &str)]) -> Vec<String> {
-        let files: Vec<_> =
-            files.iter().map(|(path, krate, text)| RustFile::of(path, krate, text).unwrap()).collect();
+        let files: Vec<_> = files.iter().map(|(path, krate, text)| RustFile::of(path, krate, text).unwrap()).collect();
         unused(&files)
     }
 
     #[test]
     fn a_public_item_that_only_its_own_crate_names_is_found() {
-        let own = ("a/src/lib.rs", "a", "pub const fn left() {} fn f() { left() } pub fn right() {} pub(crate) fn in_here() {}");
+        let own = (
+            "a/src/lib.rs",
+            "a",
+            "pub const fn left() {} fn f() { left() } pub fn right() {} pub(crate) fn in_here() {}",
+        );
         let other = ("b/src/lib.rs", "b", "use a::right;");
         let found = unused_in(&[own, other]);
         assert_eq!(found, ["a/src/lib.rs: nothing outside of its crate uses the public fn left"]);
@@ -115,7 +118,11 @@ mod tests {
 
     #[test]
     fn tests_and_the_binary_of_the_same_package_are_users() {
-        let own = ("a/src/lib.rs", "a", "pub fn run() {} pub async fn tried() {} #[cfg(test)] mod tests { fn t() { tried() } }");
+        let own = (
+            "a/src/lib.rs",
+            "a",
+            "pub fn run() {} pub async fn tried() {} #[cfg(test)] mod tests { fn t() { tried() } }",
+        );
         assert!(unused_in(&[own, ("a/src/main.rs", "a", "fn main() { a::run() }")]).is_empty());
     }
 }

@@ -5,10 +5,10 @@
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use gnap::{AccessItem, AccessType, Action, ActiveToken, LimitAmount, RequiredAccess, TokenInfo, WalletAddressUrl};
+use payments::PaymentGrant;
 use payments_model::TenantId;
 use payments_model::grant_limits::GrantLimits;
 
-use crate::backend::TokenGrant;
 pub(crate) use crate::caller::{Caller, Reach};
 use crate::error::{ApiError, INACTIVE_TOKEN};
 use crate::request::ApiRequest;
@@ -43,7 +43,7 @@ pub(crate) async fn authorize(
     Ok(Caller {
         client: token.client.identity(),
         reach: if wider { Reach::All } else { Reach::Own },
-        grant: TokenGrant { id: token.grant, limits: item.and_then(limits_of) },
+        grant: PaymentGrant { id: token.grant, limits: item.and_then(limits_of) },
     })
 }
 

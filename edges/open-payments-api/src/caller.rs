@@ -1,6 +1,6 @@
 //! The client behind an authorized request, and whose resources it sees.
 
-use crate::backend::TokenGrant;
+use payments::PaymentGrant;
 
 /// A request whose token and signature are good.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Caller {
     /// Whose resources it sees.
     pub(crate) reach: Reach,
     /// The grant behind the token.
-    pub(crate) grant: TokenGrant,
+    pub(crate) grant: PaymentGrant,
 }
 
 /// Whose resources a caller sees.

@@ -47,5 +47,5 @@ async fn answer(api: &OpenPaymentsApi, request: Request) -> Result<Response, Api
 }
 
 async fn health(api: &OpenPaymentsApi) -> Response {
-    http_kit::answers_in_time(api.backend.ping()).await
+    http_kit::answers_in_time(api.addresses.ping()).await
 }

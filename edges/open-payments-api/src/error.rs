@@ -1,4 +1,6 @@
-//! Refusals as HTTP answers: the one place where they get a status (open-payments section 3).
+//! Refusals as HTTP answers: the one place where they get a status.
+//!
+//! The shape is that of the Open Payments specification; what is refused is decided in the crate `payments`.
 
 use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
@@ -6,13 +8,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_kit::{BodyError, RetryAfter, WrongGuess};
 use open_payments::{ErrorBody, ErrorDetail, InvalidRequest, Metadata, PageRequestError};
+use payments::{
+    CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError, CreateQuoteError, Unavailable,
+};
 use serde_json::Value;
 use shared_cache::TooMany;
-
-use crate::backend::{
-    BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
-    CreateQuoteError,
-};
 
 /// What the bearer of a token that is not good is told.
 pub(crate) const INACTIVE_TOKEN: &str = "Inactive Token";
@@ -41,10 +41,15 @@ pub(crate) enum ApiError {
 impl ApiError {
     pub(crate) const NOT_FOUND: Self = Self::Plain(StatusCode::NOT_FOUND, "Not Found");
     pub(crate) const BAD_REQUEST: Self = Self::Plain(StatusCode::BAD_REQUEST, "Bad Request");
-    const INTERNAL: Self = Self::Plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
 
     pub(crate) fn new(status: StatusCode, description: impl Into<String>) -> Self {
         Self::Told { status, description: description.into(), details: None, challenge: None }
+    }
+
+    /// A fault of this side: told in the log, not to the client.
+    pub(crate) fn fault(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "an Open Payments request could not be answered");
+        Self::Plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     }
 
     /// A request that does not fit its description in the specification.
@@ -95,10 +100,9 @@ impl From<PageRequestError> for ApiError {
     }
 }
 
-impl From<BackendError> for ApiError {
-    fn from(error: BackendError) -> Self {
-        tracing::error!(%error, "an Open Payments request could not be answered");
-        Self::INTERNAL
+impl From<Unavailable> for ApiError {
+    fn from(error: Unavailable) -> Self {
+        Self::fault(error)
     }
 }
 
@@ -109,7 +113,7 @@ impl From<CreateIncomingPaymentError> for ApiError {
             Error::InvalidExpiry | Error::InvalidAmount | Error::InactiveWalletAddress => StatusCode::BAD_REQUEST,
             Error::UnknownWalletAddress => StatusCode::NOT_FOUND,
             Error::ActionNotPerformed => StatusCode::FORBIDDEN,
-            Error::Backend(error) => return error.into(),
+            Error::Unavailable(error) => return error.into(),
         };
         Self::new(status, error.to_string())
     }
@@ -121,7 +125,7 @@ impl From<CompleteIncomingPaymentError> for ApiError {
         let status = match error {
             Error::UnknownPayment => StatusCode::NOT_FOUND,
             Error::WrongState => StatusCode::CONFLICT,
-            Error::Backend(error) => return error.into(),
+            Error::Unavailable(error) => return error.into(),
         };
         Self::new(status, error.to_string())
     }
@@ -144,11 +148,11 @@ impl From<CreateQuoteError> for ApiError {
                 }
             }
             Error::CouldNotFetchRates => Self::new(StatusCode::INTERNAL_SERVER_ERROR, description),
-            Error::NoPath(reason) => {
-                tracing::warn!(%reason, "a quote found no path to its receiver");
+            Error::TenantsNotPeered | Error::Path { .. } => {
+                tracing::warn!(reason = description, "a quote found no path to its receiver");
                 Self::new(StatusCode::BAD_GATEWAY, "no path to the receiver")
             }
-            Error::Backend(error) => error.into(),
+            Error::Unavailable(error) => error.into(),
         }
     }
 }
@@ -164,10 +168,8 @@ impl From<CreateOutgoingPaymentError> for ApiError {
             Error::UnknownWalletAddress | Error::UnknownQuote => StatusCode::NOT_FOUND,
             Error::InactiveWalletAddress | Error::InvalidQuote => StatusCode::BAD_REQUEST,
             // The grant, not the server, is at fault: it cannot allow any payment.
-            Error::InsufficientGrant | Error::OnlyOneGrantAmountAllowed | Error::InvalidInterval => {
-                StatusCode::FORBIDDEN
-            }
-            Error::Backend(error) => return error.into(),
+            Error::Grant(_) => StatusCode::FORBIDDEN,
+            Error::Unavailable(error) => return error.into(),
         };
         Self::new(status, error.to_string())
     }
@@ -190,6 +192,98 @@ impl IntoResponse for ApiError {
                 }
                 response
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use money::{Asset, AssetAmount};
+    use payments_model::accounting::TransferError;
+    use payments_model::grant_limits::GrantRefused;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Status, description and details as a client is told them.
+    fn told(error: impl Into<ApiError>) -> (u16, String, Option<Metadata>) {
+        match error.into() {
+            ApiError::Told { status, description, details, .. } => (status.as_u16(), description, details),
+            ApiError::Plain(status, text) => (status.as_u16(), text.to_owned(), None),
+        }
+    }
+
+    fn shown(status: u16, description: &str) -> (u16, String, Option<Metadata>) {
+        (status, description.to_owned(), None)
+    }
+
+    fn unavailable() -> Unavailable {
+        Unavailable::Refused { what: "a transfer", error: TransferError::InvalidId }
+    }
+
+    #[test]
+    fn every_refusal_to_create_an_incoming_payment_has_its_status() {
+        use CreateIncomingPaymentError as Refusal;
+        for (refusal, status, description) in [
+            (Refusal::InvalidExpiry, 400, "invalid expiresAt"),
+            (Refusal::InvalidAmount, 400, "invalid amount"),
+            (Refusal::UnknownWalletAddress, 404, "unknown wallet address"),
+            (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
+            (Refusal::ActionNotPerformed, 403, "action not performed"),
+            (Refusal::Unavailable(unavailable()), 500, "Internal Server Error"),
+        ] {
+            assert_eq!(told(refusal), shown(status, description));
+        }
+    }
+
+    #[test]
+    fn every_refusal_to_complete_an_incoming_payment_has_its_status() {
+        use CompleteIncomingPaymentError as Refusal;
+        assert_eq!(told(Refusal::UnknownPayment), shown(404, "unknown payment"));
+        assert_eq!(told(Refusal::WrongState), shown(409, "wrong state"));
+    }
+
+    #[test]
+    fn every_refusal_to_quote_has_its_status() {
+        use CreateQuoteError as Refusal;
+        for (refusal, status, description) in [
+            (Refusal::UnknownWalletAddress, 404, "unknown wallet address"),
+            (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
+            (Refusal::InvalidAmount, 400, "invalid amount"),
+            (Refusal::InvalidReceiver, 400, "invalid receiver"),
+            (Refusal::CouldNotFetchRates, 500, "could not convert between assets"),
+            (Refusal::Path { code: "RateProbeFailed".into() }, 502, "no path to the receiver"),
+            (Refusal::TenantsNotPeered, 502, "no path to the receiver"),
+        ] {
+            assert_eq!(told(refusal), shown(status, description));
+        }
+        let min_send_amount = Some(AssetAmount { value: 12, asset: Asset::new("USD", 2).unwrap() });
+        let (status, description, details) = told(Refusal::NonPositiveReceiveAmount { min_send_amount });
+        assert_eq!((status, &*description), (400, "non-positive receive amount; send at least 0.12 USD"));
+        let least = json!({"value": "12", "assetCode": "USD", "assetScale": 2});
+        assert_eq!(Value::from(details.unwrap()), json!({"minSendAmount": least}));
+    }
+
+    #[test]
+    fn every_refusal_to_pay_has_its_status() {
+        use CreateOutgoingPaymentError as Refusal;
+        let nothing = CreateQuoteError::NonPositiveReceiveAmount { min_send_amount: None };
+        for (refusal, status, description) in [
+            (Refusal::Quote(CreateQuoteError::InvalidReceiver), 400, "invalid receiver"),
+            (Refusal::Quote(nothing), 400, "negative receive amount"),
+            (Refusal::UnknownWalletAddress, 404, "unknown wallet address"),
+            (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
+            (Refusal::UnknownQuote, 404, "unknown quote"),
+            (Refusal::InvalidQuote, 400, "invalid quote"),
+            (Refusal::Grant(GrantRefused::InsufficientGrant), 403, "unauthorized"),
+            (
+                Refusal::Grant(GrantRefused::OnlyOneGrantAmountAllowed),
+                403,
+                "only one of receiveAmount or debitAmount allowed",
+            ),
+            (Refusal::Grant(GrantRefused::InvalidInterval), 403, "invalid interval"),
+        ] {
+            assert_eq!(told(refusal), shown(status, description));
         }
     }
 }

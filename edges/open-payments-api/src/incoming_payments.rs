@@ -1,4 +1,6 @@
 //! Incoming payments: create, read, list, complete.
+//!
+//! What one takes and when it ends is decided in the crate `payments`.
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
@@ -6,11 +8,13 @@ use axum::response::Response;
 use gnap::{AccessType, Action};
 use idempotency::Once;
 use open_payments::{Amount, CreateIncomingPayment, PublicIncomingPayment};
+use payments::{CompleteIncomingPaymentError, CreateIncomingPaymentError, NewIncomingPayment, ReceivedPayment};
 use payments_model::page::Page;
-use payments_model::{IncomingPayment, TenantId};
+use payments_model::receiver::IlpMethod;
+use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId};
+use payments_store::IncomingPaymentFilter;
 
 use crate::access::{Caller, Needed, authorize};
-use crate::backend::{CompleteIncomingPaymentError, CreateIncomingPaymentError, Found, NewIncomingPayment};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
 use crate::once::{gone, once};
@@ -18,7 +22,7 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
 use crate::settings::OpenPaymentsApi;
-use crate::wallet_addresses::{check_active, of_tenant, require_active};
+use crate::wallet_addresses::{Owned, check_active, of_tenant, require_active, with_owner};
 
 /// `POST /{T}/incoming-payments`
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
@@ -29,21 +33,23 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let address = require_active(api, &asked.wallet_address, &caller).await?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateIncomingPaymentError::UnknownWalletAddress)?;
     let new = NewIncomingPayment {
-        wallet_address: address.id,
+        wallet_address_id: address.id,
         incoming_amount: asked.incoming_amount.map(Into::into),
         expires_at: asked.expires_at,
         metadata: asked.metadata,
-        client: caller.client.clone(),
+        client: Some(caller.client.clone()),
+        initiated_by: InitiatedBy::OpenPayments,
+        sender_wallet_address: None,
     };
-    let create = api.backend.create_incoming_payment(tenant, new);
+    let create = api.payments.create_incoming_payment(tenant, new);
     let (payment, received) = match once(api, request, &caller, tenant, create, |payment| payment.id).await? {
         Once::Now(payment) => (payment, 0),
         Once::Before(id) => {
-            let found = api.backend.incoming_payment(tenant, id).await?.ok_or_else(gone)?;
-            (found.resource, found.moved)
+            let found = api.payments.incoming_payment(Some(tenant), id).await?.ok_or_else(gone)?;
+            (found.payment, found.received)
         }
     };
-    let methods = if payment.is_open() { api.backend.payment_methods(&payment).await? } else { vec![] };
+    let methods = methods(api, &payment).await?;
     let body = render::incoming_payment(&api.settings, &address.address, &payment, received, Some(methods));
     render::json(StatusCode::CREATED, &body)
 }
@@ -59,16 +65,16 @@ pub(crate) async fn get(
     let (tenant, found) = load(api, tenant, id).await?;
     if !request.headers.contains_key(AUTHORIZATION) {
         let public = PublicIncomingPayment {
-            received_amount: Some(Amount::new(found.moved, &found.resource.asset.asset)),
+            received_amount: Some(Amount::new(found.resource.received, &found.resource.payment.asset.asset)),
             auth_server: api.settings.auth_server(tenant),
         };
         return render::json(StatusCode::OK, &public);
     }
     let caller = authorized(api, request, Action::Read, &found.wallet_address.address, Some(tenant)).await?;
-    if !caller.sees(found.resource.client.as_deref()) {
+    if !caller.sees(found.resource.payment.client.as_deref()) {
         return Err(ApiError::new(StatusCode::NOT_FOUND, "Incoming payment does not exist").with("id", &*id.sent));
     }
-    let methods = if found.resource.is_open() { api.backend.payment_methods(&found.resource).await? } else { vec![] };
+    let methods = methods(api, &found.resource.payment).await?;
     render::json(StatusCode::OK, &show(api, &found, Some(methods)))
 }
 
@@ -81,13 +87,20 @@ pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Te
     let address = require_active(api, &query.wallet_address, &caller).await?;
     let page = page_request(request, &query)?;
     let page = match of_tenant(&address, tenant) {
-        Some(_) => api.backend.list_incoming_payments(&address, caller.client_filter(), page).await?,
+        Some(tenant) => {
+            let filter = IncomingPaymentFilter {
+                wallet_address: Some(address.id),
+                client: caller.client_filter().map(str::to_owned),
+                ..IncomingPaymentFilter::default()
+            };
+            api.payments.incoming_payments(Some(tenant), &filter, page).await?
+        }
         None => Page::empty(),
     };
     page_response(
         page,
-        |(payment, _)| payment.id.as_uuid(),
-        |(payment, received)| render::incoming_payment(&api.settings, &address.address, payment, *received, None),
+        |found| found.payment.id.as_uuid(),
+        |found| render::incoming_payment(&api.settings, &address.address, &found.payment, found.received, None),
     )
 }
 
@@ -102,39 +115,54 @@ pub(crate) async fn complete(
     request.require_signature_headers()?;
     let (tenant, found) = load(api, tenant, id).await?;
     let caller = authorized(api, request, Action::Complete, &found.wallet_address.address, Some(tenant)).await?;
-    if !caller.sees(found.resource.client.as_deref()) {
+    if !caller.sees(found.resource.payment.client.as_deref()) {
         return Err(CompleteIncomingPaymentError::UnknownPayment.into());
     }
     check_active(api, &found.wallet_address)?;
-    let complete = api.backend.complete_incoming_payment(tenant, found.resource.id);
+    let complete = complete_and_count(api, tenant, found.resource.payment.id);
     let completed = match once(api, request, &caller, tenant, complete, |_| ()).await? {
-        Once::Now((completed, received)) => Found { resource: completed, moved: received, ..found },
+        Once::Now(completed) => Owned { resource: completed, ..found },
         Once::Before(()) => found,
     };
     render::json(StatusCode::OK, &show(api, &completed, None))
 }
 
+/// Completes the payment; what it received is final then.
+async fn complete_and_count(
+    api: &OpenPaymentsApi,
+    tenant: TenantId,
+    id: IncomingPaymentId,
+) -> Result<ReceivedPayment, ApiError> {
+    let payment = api.payments.complete_incoming_payment(tenant, id).await?;
+    let received = api.payments.received(id).await?;
+    Ok(ReceivedPayment { payment, received, balance: received })
+}
+
+/// The ways to pay it: none once it takes nothing more.
+async fn methods(api: &OpenPaymentsApi, payment: &IncomingPayment) -> Result<Vec<IlpMethod>, ApiError> {
+    if payment.is_open() { Ok(api.payments.payment_methods(payment).await?) } else { Ok(Vec::new()) }
+}
+
 fn show(
     api: &OpenPaymentsApi,
-    found: &Found<IncomingPayment>,
-    methods: Option<Vec<payments_model::receiver::IlpMethod>>,
+    found: &Owned<ReceivedPayment>,
+    methods: Option<Vec<IlpMethod>>,
 ) -> open_payments::IncomingPayment {
-    render::incoming_payment(&api.settings, &found.wallet_address.address, &found.resource, found.moved, methods)
+    let ReceivedPayment { payment, received, .. } = &found.resource;
+    render::incoming_payment(&api.settings, &found.wallet_address.address, payment, *received, methods)
 }
 
 /// The payment and its tenant; unknown ones look like unauthorised ones.
-async fn load(api: &OpenPaymentsApi, tenant: Tenant, id: &Id) -> Result<(TenantId, Found<IncomingPayment>), ApiError> {
-    let found = match (tenant, id.uuid) {
-        (Some(tenant), Some(uuid)) => {
-            api.backend.incoming_payment(tenant, uuid.into()).await?.map(|found| (tenant, found))
-        }
-        _ => None,
-    };
-    found.ok_or_else(|| {
+async fn load(api: &OpenPaymentsApi, tenant: Tenant, id: &Id) -> Result<(TenantId, Owned<ReceivedPayment>), ApiError> {
+    let unauthorized = || {
         ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")
             .with("description", "Failed to get wallet address from incoming payment")
             .with("id", &*id.sent)
-    })
+    };
+    let (Some(tenant), Some(uuid)) = (tenant, id.uuid) else { return Err(unauthorized()) };
+    let found = api.payments.incoming_payment(Some(tenant), uuid.into()).await?;
+    let found = with_owner(api, tenant, found, |found| found.payment.wallet_address_id).await?;
+    Ok((tenant, found.ok_or_else(unauthorized)?))
 }
 
 async fn authorized(

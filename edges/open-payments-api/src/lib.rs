@@ -1,17 +1,15 @@
 //! The public Open Payments listener: wallet addresses, incoming payments, quotes, outgoing payments.
 //!
-//! Parses, authorises, calls one use case, renders. Which payments may exist is decided behind [`Backend`].
+//! Parses, authorises, calls one use case, renders. Which payments may exist is decided in the crate `payments`.
 
 mod access;
 mod caller;
-mod backend;
 mod dispatch;
 mod error;
 mod incoming_payments;
 mod listing;
 mod once;
 mod outgoing_payments;
-mod payments_backend;
 mod quotes;
 mod render;
 mod request;
@@ -25,14 +23,7 @@ use axum::middleware::from_fn_with_state;
 use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining};
 use shared_cache::{Limiter, Rate};
 
-pub use backend::{
-    Backend, BackendError, CompleteIncomingPaymentError, CreateIncomingPaymentError, CreateOutgoingPaymentError,
-    CreateQuoteError, Found, GrantSpent, Lookup, NewIncomingPayment, NewOutgoingPayment, NewQuote, OutgoingSource,
-    TokenGrant,
-};
-pub use payments::Source;
-pub use payments_backend::PaymentsBackend;
-pub use settings::{OpenPaymentsApi, Settings};
+pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, Settings};
 
 /// How often one source may show a wrong token or signature.
 #[derive(Clone, Debug)]

@@ -1,4 +1,6 @@
-//! Lists: from query parameters to a page of the backend and back (open-payments section 11).
+//! Lists: from query parameters to a page of resources and back.
+//!
+//! Not the filters: those are the operations' own.
 
 use axum::http::StatusCode;
 use axum::response::Response;

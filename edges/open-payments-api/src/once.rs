@@ -12,7 +12,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::Caller;
-use crate::backend::BackendError;
 use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
@@ -43,7 +42,7 @@ where
     let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
     api.keys.once(asked, PATIENCE, act, identity).await.map_err(|error| match error {
         OnceError::Action(refusal) => refusal.into(),
-        OnceError::Cache(error) => BackendError(error.to_string()).into(),
+        OnceError::Cache(error) => ApiError::fault(error),
         OnceError::UnderWay => {
             ApiError::new(StatusCode::CONFLICT, "the first request with this Idempotency-Key is still being processed")
         }
@@ -55,8 +54,8 @@ where
 }
 
 /// What a request made under a key before is no longer there to be shown.
-pub(crate) fn gone() -> BackendError {
-    BackendError("what was made under an idempotency key cannot be found again".to_owned())
+pub(crate) fn gone() -> ApiError {
+    ApiError::fault("what was made under an idempotency key cannot be found again")
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {

@@ -1,17 +1,22 @@
 //! Outgoing payments: create, read, list, and what a grant has spent.
+//!
+//! What a grant allows is decided in the crate `payments`.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use gnap::{AccessType, Action};
 use idempotency::Once;
 use open_payments::{Amount, CreateOutgoingPayment, CreatedOutgoingPayment, OutgoingPaymentGrant, PaymentSource};
+use payments::{
+    CreateOutgoingPaymentError, CreatedOutgoingPayment as Created, NewOutgoingPayment, PaymentOf, SentPayment,
+};
 use payments_model::grant_limits::Spent;
 use payments_model::page::Page;
-use payments_model::{OutgoingPayment, OutgoingPaymentId, QuoteId};
+use payments_model::{OutgoingPaymentId, QuoteId};
+use payments_store::OutgoingPaymentFilter;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Caller, Needed, authorize};
-use crate::backend::{CreateOutgoingPaymentError, NewOutgoingPayment, OutgoingSource};
 use crate::error::ApiError;
 use crate::listing::{list_query, page_request, page_response};
 use crate::once::{gone, once};
@@ -19,7 +24,7 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
 use crate::settings::OpenPaymentsApi;
-use crate::wallet_addresses::{check_active, of_tenant, require_active};
+use crate::wallet_addresses::{check_active, of_tenant, require_active, with_owner};
 
 /// What is remembered of a payment made under an idempotency key.
 #[derive(Serialize, Deserialize)]
@@ -30,8 +35,9 @@ struct Made {
 }
 
 impl Made {
-    fn of((payment, spent): &(OutgoingPayment, Spent)) -> Self {
-        Self { id: payment.id(), spent_debit: spent.debit, spent_receive: spent.receive }
+    fn of(created: &Created) -> Self {
+        let Spent { debit, receive } = created.spent_before;
+        Self { id: created.payment.id(), spent_debit: debit, spent_receive: receive }
     }
 }
 
@@ -45,18 +51,19 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let source = source(asked.source)?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateOutgoingPaymentError::UnknownWalletAddress)?;
     let new = NewOutgoingPayment {
-        wallet_address: address.id,
+        wallet_address_id: address.id,
         source,
+        client: Some(caller.client.clone()),
+        grant: Some(caller.grant.clone()),
         metadata: asked.metadata,
-        client: caller.client.clone(),
-        grant: caller.grant.clone(),
+        card: None,
     };
-    let create = api.backend.create_outgoing_payment(tenant, new);
+    let create = api.payments.create_outgoing_payment(tenant, new);
     let (payment, spent, sent) = match once(api, request, &caller, tenant, create, Made::of).await? {
-        Once::Now((payment, spent)) => (payment, spent, 0),
+        Once::Now(created) => (created.payment, created.spent_before, 0),
         Once::Before(Made { id, spent_debit: debit, spent_receive: receive }) => {
-            let found = api.backend.outgoing_payment(tenant, id).await?.ok_or_else(gone)?;
-            (found.resource, Spent { debit, receive }, found.moved)
+            let found = api.payments.outgoing_payment(Some(tenant), id).await?.ok_or_else(gone)?;
+            (found.payment, Spent { debit, receive }, found.sent)
         }
     };
     let quote = &payment.quote;
@@ -68,17 +75,17 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     render::json(StatusCode::CREATED, &body)
 }
 
-fn source(asked: PaymentSource) -> Result<OutgoingSource, ApiError> {
+fn source(asked: PaymentSource) -> Result<PaymentOf, ApiError> {
     match asked {
         PaymentSource::IncomingPayment { incoming_payment, debit_amount } => {
-            Ok(OutgoingSource::IncomingPayment { receiver: incoming_payment, debit_amount: debit_amount.into() })
+            Ok(PaymentOf::IncomingPayment { receiver: incoming_payment, debit_amount: debit_amount.into() })
         }
         PaymentSource::Quote { quote_id } => {
             let segment = PaymentSource::quote_segment(&quote_id).ok_or_else(|| {
                 ApiError::new(StatusCode::BAD_REQUEST, "Invalid quote id trying to create outgoing payment")
             })?;
             let id: QuoteId = segment.parse().map_err(|_| CreateOutgoingPaymentError::UnknownQuote)?;
-            Ok(OutgoingSource::Quote(id))
+            Ok(PaymentOf::Quote(id))
         }
     }
 }
@@ -93,7 +100,10 @@ pub(crate) async fn get(
     request.require_accepts_json()?;
     request.require_signature_headers()?;
     let found = match (tenant, id.uuid) {
-        (Some(tenant), Some(uuid)) => api.backend.outgoing_payment(tenant, uuid.into()).await?,
+        (Some(tenant), Some(uuid)) => {
+            let found = api.payments.outgoing_payment(Some(tenant), uuid.into()).await?;
+            with_owner(api, tenant, found, |found| found.payment.quote.wallet_address_id).await?
+        }
         _ => None,
     };
     let found = found.ok_or_else(|| {
@@ -104,10 +114,11 @@ pub(crate) async fn get(
     let address = &found.wallet_address.address;
     let caller = authorized(api, request, Action::Read, Some(address), tenant).await?;
     check_active(api, &found.wallet_address)?;
-    if !caller.sees(found.resource.client.as_deref()) {
+    let SentPayment { payment, sent, .. } = &found.resource;
+    if !caller.sees(payment.client.as_deref()) {
         return Err(ApiError::new(StatusCode::NOT_FOUND, "Outgoing payment does not exist").with("id", &*id.sent));
     }
-    let body = render::outgoing_payment(&api.settings, address, &found.resource, found.moved);
+    let body = render::outgoing_payment(&api.settings, address, payment, *sent);
     render::json(StatusCode::OK, &body)
 }
 
@@ -120,23 +131,32 @@ pub(crate) async fn list(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Te
     let address = require_active(api, &query.wallet_address, &caller).await?;
     let page = page_request(request, &query)?;
     let page = match of_tenant(&address, tenant) {
-        Some(_) => api.backend.list_outgoing_payments(&address, caller.client_filter(), page).await?,
+        Some(tenant) => {
+            let filter = OutgoingPaymentFilter {
+                wallet_addresses: Some(vec![address.id]),
+                client: caller.client_filter().map(str::to_owned),
+                ..OutgoingPaymentFilter::default()
+            };
+            api.payments.outgoing_payments(Some(tenant), &filter, page).await?
+        }
         None => Page::empty(),
     };
     page_response(
         page,
-        |(payment, _)| payment.id().as_uuid(),
-        |(payment, sent)| render::outgoing_payment(&api.settings, &address.address, payment, *sent),
+        |found| found.payment.id().as_uuid(),
+        |found| render::outgoing_payment(&api.settings, &address.address, &found.payment, found.sent),
     )
 }
 
 /// `GET /{T}/outgoing-payment-grant`; the tenant does not matter, the token names the grant
 pub(crate) async fn grant_spent(api: &OpenPaymentsApi, request: &ApiRequest) -> Result<Response, ApiError> {
     let caller = authorized(api, request, Action::Create, None, None).await?;
-    let spent = api.backend.grant_spent(&caller.grant).await?;
+    let interval = caller.grant.limits.as_ref().and_then(|limits| limits.interval.as_deref());
+    let spent = api.payments.grant_spent(&caller.grant.id, interval).await?;
+    let (debit, receive) = spent.map(|spent| (spent.debit, spent.receive)).unzip();
     let body = OutgoingPaymentGrant {
-        spent_debit_amount: spent.debit.map(Into::into),
-        spent_receive_amount: spent.receive.map(Into::into),
+        spent_debit_amount: debit.map(Into::into),
+        spent_receive_amount: receive.map(Into::into),
     };
     render::json(StatusCode::OK, &body)
 }

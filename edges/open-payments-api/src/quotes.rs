@@ -1,21 +1,23 @@
 //! Quotes: create and read.
+//!
+//! What a payment costs is decided in the crate `payments`.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use gnap::{AccessType, Action};
 use idempotency::Once;
 use open_payments::{CreateQuote, QuoteAmount};
+use payments::{CreateQuoteError, NewQuote};
 use payments_model::quote::QuoteRequest;
 
 use crate::access::{Needed, authorize};
-use crate::backend::{CreateQuoteError, NewQuote};
 use crate::error::ApiError;
 use crate::once::{gone, once};
 use crate::render;
 use crate::request::ApiRequest;
 use crate::routes::{Id, Tenant};
 use crate::settings::OpenPaymentsApi;
-use crate::wallet_addresses::{check_active, of_tenant, require_active};
+use crate::wallet_addresses::{check_active, of_tenant, require_active, with_owner};
 
 /// `POST /{T}/quotes`
 pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: Tenant) -> Result<Response, ApiError> {
@@ -27,16 +29,21 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
     let caller = authorize(api, request, needed).await?;
     let address = require_active(api, &asked.wallet_address, &caller).await?;
     let tenant = of_tenant(&address, tenant).ok_or(CreateQuoteError::UnknownWalletAddress)?;
-    let amount = match asked.amount {
+    let request_amount = match asked.amount {
         QuoteAmount::Receiver => QuoteRequest::ReceiverRemainder,
         QuoteAmount::Debit(amount) => QuoteRequest::DebitAmount(amount.into()),
         QuoteAmount::Receive(amount) => QuoteRequest::ReceiveAmount(amount.into()),
     };
-    let new = NewQuote { wallet_address: address.id, receiver: asked.receiver, amount, client: caller.client.clone() };
-    let create = api.backend.create_quote(tenant, new);
+    let new = NewQuote {
+        wallet_address_id: address.id,
+        receiver: asked.receiver,
+        request: request_amount,
+        client: Some(caller.client.clone()),
+    };
+    let create = api.payments.create_quote(tenant, new);
     let quote = match once(api, request, &caller, tenant, create, |quote| quote.id).await? {
         Once::Now(quote) => quote,
-        Once::Before(id) => api.backend.quote(tenant, id).await?.ok_or_else(gone)?.resource,
+        Once::Before(id) => api.payments.quote(tenant, id).await?.ok_or_else(gone)?,
     };
     render::json(StatusCode::CREATED, &render::quote(&api.settings, &address.address, &quote))
 }
@@ -51,7 +58,10 @@ pub(crate) async fn get(
     request.require_accepts_json()?;
     request.require_signature_headers()?;
     let found = match (tenant, id.uuid) {
-        (Some(tenant), Some(uuid)) => api.backend.quote(tenant, uuid.into()).await?,
+        (Some(tenant), Some(uuid)) => {
+            let quote = api.payments.quote(tenant, uuid.into()).await?;
+            with_owner(api, tenant, quote, |quote| quote.wallet_address_id).await?
+        }
         _ => None,
     };
     let found = found.ok_or_else(|| {

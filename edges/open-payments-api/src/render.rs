@@ -10,13 +10,12 @@ use payments_model::receiver::IlpMethod;
 use payments_model::{IncomingPayment, OutgoingPayment, Quote};
 use serde::Serialize;
 
-use crate::backend::BackendError;
 use crate::error::ApiError;
 use crate::settings::Settings;
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(body).map_err(|error| BackendError(error.to_string()))?;
+    let body = serde_json::to_vec(body).map_err(ApiError::fault)?;
     let content_type = HeaderValue::from_static("application/json; charset=utf-8");
     Ok((status, [(CONTENT_TYPE, content_type)], body).into_response())
 }

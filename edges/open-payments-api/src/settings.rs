@@ -7,11 +7,10 @@ use clock::{Clock, Entropy};
 use http_signatures::{Freshness, Jwk, TargetOrigin};
 use idempotency::{Keys, KeysSettings};
 use open_payments_client::KeySets;
+use payments::{Payments, WalletAddressLookup};
 use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
-
-use crate::backend::Backend;
 
 /// How long an idempotency key is remembered, and how long a process that died keeps it.
 const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
@@ -41,11 +40,33 @@ pub struct Settings {
     pub redirect_html_page: Option<String>,
 }
 
+/// What the listener needs from others.
+#[derive(Clone)]
+pub struct OpenPaymentsApiParts {
+    /// Incoming payments, quotes, outgoing payments.
+    pub payments: Payments,
+    /// Wallet addresses.
+    pub addresses: WalletAddressLookup,
+    /// The authorization server, asked what tokens are good for.
+    pub introspection: IntrospectionClient,
+    /// The keys of clients.
+    pub client_keys: Arc<KeySets>,
+    /// Remembers used nonces and idempotency keys, for all processes of the server.
+    pub cache: SharedCache,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness that tells claims of idempotency keys apart.
+    pub entropy: Arc<dyn Entropy>,
+    /// How it is configured.
+    pub settings: Settings,
+}
+
 /// The listener's state. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenPaymentsApi {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) payments: Payments,
+    pub(crate) addresses: WalletAddressLookup,
     pub(crate) introspection: IntrospectionClient,
     pub(crate) client_keys: Arc<KeySets>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -54,19 +75,12 @@ pub struct OpenPaymentsApi {
 }
 
 impl OpenPaymentsApi {
-    /// The state of a listener over these services; `cache` remembers used nonces and idempotency keys for all processes
-    /// of the server.
-    pub fn new(
-        settings: Settings,
-        backend: Arc<dyn Backend>,
-        introspection: IntrospectionClient,
-        client_keys: Arc<KeySets>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        cache: SharedCache,
-    ) -> Self {
-        let keys = Keys::new(cache.clone(), entropy, KEYS);
-        Self { settings: Arc::new(settings), backend, introspection, client_keys, clock, cache, keys }
+    /// The state of a listener made of `parts`.
+    pub fn new(parts: OpenPaymentsApiParts) -> Self {
+        let OpenPaymentsApiParts { payments, addresses, introspection, client_keys, cache, clock, entropy, settings } =
+            parts;
+        let (keys, settings) = (Keys::new(cache.clone(), entropy, KEYS), Arc::new(settings));
+        Self { settings, payments, addresses, introspection, client_keys, clock, cache, keys }
     }
 }
 

@@ -9,7 +9,6 @@ use http_signatures::{CheckedRequest, Jwk, SignedRequest, Verified, VerifyError,
 use open_payments_client::KeyLookupError;
 use shared_cache::CacheError;
 
-use crate::backend::BackendError;
 use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
@@ -24,7 +23,7 @@ pub(crate) async fn check_signature(
     let named = key_id(&request.headers).ok_or_else(|| refused("missing keyId in signature input"))?;
     let key = key_of(api, client, &named).await?;
     verify(api, request, client, &key).await.map_err(|problem| match problem {
-        Problem::Cache(error) => BackendError(error.to_string()).into(),
+        Problem::Cache(error) => ApiError::fault(error),
         problem => {
             tracing::debug!(%problem, keyid = named, "a signature was refused");
             refused("provided signature is invalid").with("keyIdInSignature", named)

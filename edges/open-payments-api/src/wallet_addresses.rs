@@ -1,4 +1,6 @@
 //! Wallet addresses: found by URL, shown as documents and key sets.
+//!
+//! Not how one is waited for: that is the crate `payments`.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -10,13 +12,13 @@ use open_payments::{
     InvalidReceiptRequest, ReceiptRequest, SPSP_CONTENT_TYPE, SpspCredentials, WalletAddress as Document,
 };
 use payments::Source;
-use payments_model::TenantId;
 use payments_model::wallet_address::{WalletAddress, WalletAddressKey};
+use payments_model::{TenantId, WalletAddressId};
 use sha2::{Digest, Sha256};
+use stream::ReceiptSetup;
 use web_url::{WalletAddressUrl, WebUrl};
 
 use crate::caller::Caller;
-use crate::backend::Lookup;
 use crate::error::ApiError;
 use crate::render::json;
 use crate::request::{ApiRequest, accept_names};
@@ -26,6 +28,38 @@ use crate::settings::OpenPaymentsApi;
 const DOCUMENT_CACHE: &str = "public, max-age=60";
 /// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
 const KEYS_CACHE: &str = "public, no-cache";
+
+/// What to do about a wallet address nobody knows.
+#[derive(Clone, Copy)]
+enum Lookup<'a> {
+    /// Nothing.
+    Now,
+    /// Tell the account-servicing entity and wait a little for it to create one.
+    Wait {
+        /// The URL as the request spells it.
+        as_written: &'a str,
+        /// Who asks: of what one source asks for, only so much is told.
+        source: Source<'a>,
+    },
+}
+
+/// A resource with its wallet address.
+pub(crate) struct Owned<T> {
+    pub(crate) resource: T,
+    pub(crate) wallet_address: WalletAddress,
+}
+
+/// The resource of `tenant` with the wallet address it belongs to.
+pub(crate) async fn with_owner<T>(
+    api: &OpenPaymentsApi,
+    tenant: TenantId,
+    resource: Option<T>,
+    owner: impl Fn(&T) -> WalletAddressId,
+) -> Result<Option<Owned<T>>, ApiError> {
+    let Some(resource) = resource else { return Ok(None) };
+    let wallet_address = api.addresses.of_resource(tenant, owner(&resource)).await?;
+    Ok(wallet_address.map(|wallet_address| Owned { resource, wallet_address }))
+}
 
 /// The wallet address a request is about, on behalf of an authorised caller; waits for one to be created.
 ///
@@ -38,7 +72,7 @@ pub(crate) async fn require_active(
     let refused = || ApiError::new(StatusCode::BAD_REQUEST, "Could not get wallet address");
     let known_as: WalletAddressUrl = url.parse().map_err(|_| refused())?;
     let lookup = Lookup::Wait { as_written: url, source: Source::Client(&caller.client) };
-    let address = api.backend.wallet_address(&known_as, lookup).await?.ok_or_else(refused)?;
+    let address = find(api, &known_as, lookup).await?.ok_or_else(refused)?;
     if address.is_active(api.clock.now()) { Ok(address) } else { Err(refused()) }
 }
 
@@ -76,7 +110,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     let lookup = if api.settings.wait_for_document { wait } else { Lookup::Now };
     let address = find_active(api, &url, lookup).await?;
     let address = address.ok_or_else(|| not_found().with("walletAddressUrl", url))?;
-    let properties = api.backend.public_properties(&address).await?;
+    let properties = api.addresses.public_properties(&address).await?;
     let settings = &api.settings;
     let document = Document {
         id: address.address,
@@ -107,10 +141,11 @@ async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<
         }
     })?;
     let receipts_enabled = receipts.is_some();
-    let method = api.backend.spsp_credentials(&address, receipts).await?.ok_or_else(not_found)?;
+    let receipts = receipts.map(|ReceiptRequest { nonce, secret }| ReceiptSetup { nonce, secret });
+    let issued = api.payments.spsp_credentials(&address, receipts).await?.ok_or_else(not_found)?;
     let credentials = SpspCredentials {
-        destination_account: method.ilp_address,
-        shared_secret: URL_SAFE_NO_PAD.encode(&method.shared_secret),
+        destination_account: issued.address.to_string(),
+        shared_secret: URL_SAFE_NO_PAD.encode(issued.shared_secret.as_bytes()),
         receipts_enabled,
     };
     let mut response = json(StatusCode::OK, &credentials)?;
@@ -130,7 +165,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     let address = address.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "Could not get wallet address").with("walletAddressUrl", url)
     })?;
-    let keys = api.backend.keys(&address).await?;
+    let keys = api.addresses.keys(&address).await?;
     let set = JwkSet { keys: keys.iter().filter_map(jwk).collect() };
     cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
 }
@@ -149,7 +184,7 @@ pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Resu
         return Ok(None);
     }
     let Some(address) = find_active(api, url, Lookup::Now).await? else { return Ok(None) };
-    let keys = api.backend.keys(&address).await?;
+    let keys = api.addresses.keys(&address).await?;
     Ok(Some(JwkSet { keys: keys.iter().filter_map(jwk).collect() }))
 }
 
@@ -158,9 +193,20 @@ fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
     Jwk::new(&*key.kid, PublicKey::from_base64url(&key.x).ok()?).ok()
 }
 
+async fn find(
+    api: &OpenPaymentsApi,
+    url: &WalletAddressUrl,
+    lookup: Lookup<'_>,
+) -> Result<Option<WalletAddress>, ApiError> {
+    Ok(match lookup {
+        Lookup::Now => api.addresses.find(url).await?,
+        Lookup::Wait { as_written, source } => api.addresses.find_or_wait(url, as_written, source).await?,
+    })
+}
+
 async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup<'_>) -> Result<Option<WalletAddress>, ApiError> {
     let Ok(url) = url.parse() else { return Ok(None) };
-    let address = api.backend.wallet_address(&url, lookup).await?;
+    let address = find(api, &url, lookup).await?;
     Ok(address.filter(|address| address.is_active(api.clock.now())))
 }
 

@@ -1,17 +1,21 @@
 //! Every action of every resource, asked for by everybody: who gets an answer, and who is told what.
 
 use gnap::{AccessType, Action};
-use payments_model::incoming_payment::IncomingState;
-use payments_model::outgoing_payment::OutgoingState;
+use payments_model::{IncomingPaymentId, OutgoingPaymentId, QuoteId};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::fake_backend::{incoming, outgoing, quote};
-use crate::world::{ALICE, Call, NOW, OTHER_TENANT, RECEIVER, TENANT, World, signer};
+use crate::world::{ALICE, Call, NOW, OTHER_TENANT, STRANGER, TENANT, World, signer, url_of};
 
-const INCOMING: Uuid = Uuid::from_u128(0x11);
-const QUOTE: Uuid = Uuid::from_u128(0x22);
 const BOB: &str = "https://wallet.example/accounts/bob";
+
+/// What there is, all of it created by one.
+struct There {
+    world: World,
+    incoming: IncomingPaymentId,
+    quote: QuoteId,
+    outgoing: OutgoingPaymentId,
+    receiver: String,
+}
 
 /// An operation of the API and the right it needs.
 struct Operation {
@@ -19,7 +23,7 @@ struct Operation {
     action: Action,
     /// What it answers to whom it serves.
     served: u16,
-    call: fn() -> Call,
+    call: fn(&There) -> Call,
     /// What it is about: nothing yet, one resource that somebody created, or a list.
     about: About,
 }
@@ -34,51 +38,74 @@ enum About {
 fn operations() -> Vec<Operation> {
     use About::{Many, Nothing, One};
     use AccessType::{IncomingPayment, OutgoingPayment, Quote};
-    let at = |kind, action, served, about, call: fn() -> Call| Operation { kind, action, served, call, about };
+    let at = |kind, action, served, about, call: fn(&There) -> Call| Operation { kind, action, served, call, about };
     vec![
-        at(IncomingPayment, Action::Create, 201, Nothing, || {
+        at(IncomingPayment, Action::Create, 201, Nothing, |_| {
             Call::post(format!("/{TENANT}/incoming-payments"), &json!({"walletAddress": ALICE}))
         }),
-        at(IncomingPayment, Action::Read, 200, One, || Call::get(format!("/{TENANT}/incoming-payments/{INCOMING}"))),
-        at(IncomingPayment, Action::List, 200, Many, || {
+        at(IncomingPayment, Action::Read, 200, One, |there| {
+            Call::get(format!("/{TENANT}/incoming-payments/{}", there.incoming))
+        }),
+        at(IncomingPayment, Action::List, 200, Many, |_| {
             Call::get(format!("/{TENANT}/incoming-payments?wallet-address={ALICE}"))
         }),
-        at(IncomingPayment, Action::Complete, 200, One, || {
-            Call::post(format!("/{TENANT}/incoming-payments/{INCOMING}/complete"), &Value::Null)
+        at(IncomingPayment, Action::Complete, 200, One, |there| {
+            Call::post(format!("/{TENANT}/incoming-payments/{}/complete", there.incoming), &Value::Null)
         }),
-        at(Quote, Action::Create, 201, Nothing, || {
-            let body = json!({"walletAddress": ALICE, "receiver": RECEIVER, "method": "ilp"});
+        at(Quote, Action::Create, 201, Nothing, |there| {
+            let amount = json!({"value": "1030", "assetCode": "USD", "assetScale": 2});
+            let body =
+                json!({"walletAddress": ALICE, "receiver": there.receiver, "method": "ilp", "debitAmount": amount});
             Call::post(format!("/{TENANT}/quotes"), &body)
         }),
-        at(Quote, Action::Read, 200, One, || Call::get(format!("/{TENANT}/quotes/{QUOTE}"))),
-        at(OutgoingPayment, Action::Create, 201, Nothing, || {
-            let quote = format!("https://wallet.example/{TENANT}/quotes/{QUOTE}");
+        at(Quote, Action::Read, 200, One, |there| Call::get(format!("/{TENANT}/quotes/{}", there.quote))),
+        at(OutgoingPayment, Action::Create, 201, Nothing, |there| {
+            let quote = url_of("quotes", there.quote);
             Call::post(format!("/{TENANT}/outgoing-payments"), &json!({"walletAddress": ALICE, "quoteId": quote}))
         }),
-        at(OutgoingPayment, Action::Read, 200, One, || Call::get(format!("/{TENANT}/outgoing-payments/{QUOTE}"))),
-        at(OutgoingPayment, Action::List, 200, Many, || {
+        at(OutgoingPayment, Action::Read, 200, One, |there| {
+            Call::get(format!("/{TENANT}/outgoing-payments/{}", there.outgoing))
+        }),
+        at(OutgoingPayment, Action::List, 200, Many, |_| {
             Call::get(format!("/{TENANT}/outgoing-payments?wallet-address={ALICE}"))
         }),
     ]
 }
 
-/// A world where everything there is was created by `creator`.
-async fn world(creator: Creator) -> World {
+/// Everything was created by `creator`, and one payment of each kind by somebody else.
+async fn there(creator: Creator) -> There {
     let world = World::new().await;
     let creator = match creator {
         Creator::TheCaller => Some(world.client.clone()),
-        Creator::AnotherClient => Some("https://other.example/app".to_owned()),
+        Creator::AnotherClient => Some(STRANGER.to_owned()),
         Creator::TheAdminApi => None,
     };
-    world.backend(|state| {
-        state.incoming = Some(incoming(IncomingState::Pending));
-        state.incoming.as_mut().unwrap().client.clone_from(&creator);
-        state.quote = Some(quote());
-        state.quote.as_mut().unwrap().client.clone_from(&creator);
-        state.outgoing = Some(outgoing(OutgoingState::Funding));
-        state.outgoing.as_mut().unwrap().client = creator;
-    });
-    world
+    let client = creator.as_deref();
+    let third = Some("https://third.example/app");
+    world.incoming(third).await;
+    world.outgoing(third).await;
+    let (incoming, quote, outgoing) =
+        (world.incoming(client).await, world.quote(client).await, world.outgoing(client).await);
+    There { incoming, quote, outgoing, receiver: world.receiver().await, world }
+}
+
+impl There {
+    /// What was listed, of two payments: that of the creator alone, or both.
+    async fn lists(&self, operation: &Operation) -> Listed {
+        let listed = self.world.ask((operation.call)(self)).await.listed_ids();
+        let own = [self.incoming.to_string(), self.outgoing.to_string()];
+        match listed.as_slice() {
+            [one] if own.contains(one) => Listed::Own,
+            [_, _] => Listed::All,
+            other => panic!("{:?}: {other:?}", operation.kind),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Listed {
+    Own,
+    All,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,9 +132,9 @@ fn widened(operation: &Operation) -> Vec<Action> {
 #[tokio::test]
 async fn who_created_it_is_served_with_just_the_action() {
     for operation in operations() {
-        let world = world(Creator::TheCaller).await;
-        world.introspection(token(&world, operation.kind, &[operation.action], ALICE, TENANT));
-        let answer = world.ask((operation.call)()).await;
+        let there = there(Creator::TheCaller).await;
+        there.world.introspection(token(&there.world, operation.kind, &[operation.action], ALICE, TENANT));
+        let answer = there.world.ask((operation.call)(&there)).await;
         assert_eq!(
             answer.status.as_u16(),
             operation.served,
@@ -117,7 +144,7 @@ async fn who_created_it_is_served_with_just_the_action() {
             answer.text
         );
         if operation.about == About::Many {
-            world.backend(|state| assert_eq!(state.listed.as_ref().unwrap().0, Some(world.client.clone())));
+            assert_eq!(there.lists(&operation).await, Listed::Own);
         }
     }
 }
@@ -126,9 +153,9 @@ async fn who_created_it_is_served_with_just_the_action() {
 async fn what_others_created_does_not_exist_for_who_may_not_see_all() {
     for creator in [Creator::AnotherClient, Creator::TheAdminApi] {
         for operation in operations().into_iter().filter(|operation| operation.about == About::One) {
-            let world = world(creator).await;
-            world.introspection(token(&world, operation.kind, &[operation.action], ALICE, TENANT));
-            let answer = world.ask((operation.call)()).await;
+            let there = there(creator).await;
+            there.world.introspection(token(&there.world, operation.kind, &[operation.action], ALICE, TENANT));
+            let answer = there.world.ask((operation.call)(&there)).await;
             assert_eq!(answer.refusal().0, 404, "{:?} {:?}: {}", operation.kind, operation.action, answer.text);
         }
     }
@@ -137,13 +164,13 @@ async fn what_others_created_does_not_exist_for_who_may_not_see_all() {
 #[tokio::test]
 async fn who_may_see_all_sees_all_but_completes_only_its_own() {
     for operation in operations() {
-        let world = world(Creator::AnotherClient).await;
-        world.introspection(token(&world, operation.kind, &widened(&operation), ALICE, TENANT));
-        let answer = world.ask((operation.call)()).await;
+        let there = there(Creator::AnotherClient).await;
+        there.world.introspection(token(&there.world, operation.kind, &widened(&operation), ALICE, TENANT));
+        let answer = there.world.ask((operation.call)(&there)).await;
         let expected = if operation.action == Action::Complete { 404 } else { operation.served };
         assert_eq!(answer.status.as_u16(), expected, "{:?} {:?}: {}", operation.kind, operation.action, answer.text);
         if operation.about == About::Many {
-            world.backend(|state| assert_eq!(state.listed.as_ref().unwrap().0, None));
+            assert_eq!(there.lists(&operation).await, Listed::All);
         }
     }
 }
@@ -151,19 +178,22 @@ async fn who_may_see_all_sees_all_but_completes_only_its_own() {
 #[tokio::test]
 async fn a_token_for_anything_else_serves_for_nothing() {
     for operation in operations() {
-        let world = world(Creator::TheCaller).await;
+        let there = there(Creator::TheCaller).await;
         let (kind, action) = (operation.kind, operation.action);
         let other_kind = if kind == AccessType::Quote { AccessType::IncomingPayment } else { AccessType::Quote };
         let other_action = if action == Action::Create { Action::Read } else { Action::Create };
         for (what, told) in [
-            ("another kind of resource", token(&world, other_kind, &[Action::Create, Action::Read], ALICE, TENANT)),
-            ("another action", token(&world, kind, &[other_action], ALICE, TENANT)),
-            ("another wallet address", token(&world, kind, &[action], BOB, TENANT)),
-            ("another tenant", token(&world, kind, &[action], ALICE, OTHER_TENANT)),
+            (
+                "another kind of resource",
+                token(&there.world, other_kind, &[Action::Create, Action::Read], ALICE, TENANT),
+            ),
+            ("another action", token(&there.world, kind, &[other_action], ALICE, TENANT)),
+            ("another wallet address", token(&there.world, kind, &[action], BOB, TENANT)),
+            ("another tenant", token(&there.world, kind, &[action], ALICE, OTHER_TENANT)),
             ("nothing any more", json!({"active": false})),
         ] {
-            world.introspection(told);
-            let answer = world.ask((operation.call)()).await;
+            there.world.introspection(told);
+            let answer = there.world.ask((operation.call)(&there)).await;
             assert_eq!(answer.refusal().0, 403, "{what}: {kind:?} {action:?}: {}", answer.text);
         }
     }
@@ -172,11 +202,11 @@ async fn a_token_for_anything_else_serves_for_nothing() {
 #[tokio::test]
 async fn without_a_token_or_signature_only_the_public_part_is_told() {
     for operation in operations() {
-        let world = world(Creator::TheCaller).await;
-        world.introspection(token(&world, operation.kind, &[operation.action], ALICE, TENANT));
+        let there = there(Creator::TheCaller).await;
+        there.world.introspection(token(&there.world, operation.kind, &[operation.action], ALICE, TENANT));
         let is_public = (operation.kind, operation.action) == (AccessType::IncomingPayment, Action::Read);
 
-        let anonymous = world.send((operation.call)().only_signed(&signer(), NOW)).await;
+        let anonymous = there.world.send((operation.call)(&there).only_signed(&signer(), NOW)).await;
         let expected = if is_public { 200 } else { 401 };
         assert_eq!(anonymous.status.as_u16(), expected, "{:?} {:?}", operation.kind, operation.action);
         if is_public {
@@ -185,7 +215,7 @@ async fn without_a_token_or_signature_only_the_public_part_is_told() {
             assert_eq!(members, ["receivedAmount", "authServer"]);
         }
 
-        let unsigned = world.send((operation.call)().token()).await;
+        let unsigned = there.world.send((operation.call)(&there).token()).await;
         assert!(matches!(unsigned.status.as_u16(), 400 | 401), "{:?} {:?}", operation.kind, operation.action);
     }
 }

@@ -2,10 +2,10 @@
 
 use gnap::{AccessType, Action};
 use http_signatures::{Signer, SigningKey};
+use payments::administration::NewKey;
 use serde_json::{Value, json};
 
-use crate::wallet_addresses::key as wallet_address_key;
-use crate::world::{ALICE, Call, NOW, OTHER_TENANT, TENANT, World, refused, signer};
+use crate::world::{ALICE, Call, NOW, OTHER_TENANT, STRANGER, TENANT, World, refused, signer};
 
 fn create() -> Call {
     Call::post(format!("/{TENANT}/incoming-payments"), &json!({"walletAddress": ALICE}))
@@ -100,18 +100,21 @@ async fn only_the_clients_own_fresh_signature_over_this_request_counts() {
 async fn a_client_of_this_instance_signs_with_the_keys_it_has_now() {
     let world = World::new().await;
     let key = |seed| Signer::new(SigningKey::from_seed(&[seed; 32]), "key-1").unwrap();
-    let has = |signer: &Signer| {
-        let stored = wallet_address_key("key-1", &signer.jwk().key().to_base64url());
-        world.backend(|state| state.keys = vec![stored]);
+    let (administration, operator) = (&world.institution.administration, world.institution.operator());
+    let has = async |signer: &Signer| {
+        let x = signer.jwk().key().to_base64url();
+        let new = NewKey { wallet_address_id: world.alice.id, kid: "key-1".to_owned(), x };
+        administration.create_wallet_address_key(operator, new).await.unwrap().id
     };
     world.introspection(active(json!({"walletAddress": ALICE})));
     let status = async |signer: &Signer| world.send(create().token().only_signed(signer, NOW)).await.status.as_u16();
     let (old, new) = (key(21), key(22));
-    has(&old);
+    let first = has(&old).await;
     assert_eq!((status(&old).await, status(&new).await), (201, 401));
-    has(&new);
+    administration.revoke_wallet_address_key(operator, first).await.unwrap();
+    let second = has(&new).await;
     assert_eq!((status(&old).await, status(&new).await), (401, 201), "replaced under its name, in the same moment");
-    world.backend(|state| state.keys.clear());
+    administration.revoke_wallet_address_key(operator, second).await.unwrap();
     assert_eq!(status(&new).await, 401, "revoked");
 }
 
@@ -138,9 +141,10 @@ async fn a_client_without_retrievable_keys_is_refused() {
 async fn a_client_known_by_its_key_signs_with_that_key_and_gets_a_name_of_its_own() {
     let world = World::new().await;
     world.introspection(active(json!({"jwk": signer().jwk()})));
-    assert_eq!(world.ask(create()).await.status.as_u16(), 201);
-    let name = format!("jwk:{}", signer().jwk().thumbprint());
-    world.backend(|state| assert_eq!(state.incoming.as_ref().unwrap().client.as_deref(), Some(name.as_str())));
+    let created = world.ask(create()).await;
+    assert_eq!(created.status.as_u16(), 201);
+    let stored = world.institution.payments.incoming_payment(None, created.id().parse().unwrap()).await.unwrap();
+    assert_eq!(stored.unwrap().payment.client, Some(format!("jwk:{}", signer().jwk().thumbprint())));
     let other = Signer::new(SigningKey::from_seed(&[5; 32]), "key-9").unwrap();
     let answer = world.send(create().token().only_signed(&other, NOW)).await;
     assert_eq!(answer.refusal(), refused(401, "Signature validation error: invalid key id"));
@@ -154,9 +158,10 @@ async fn a_client_known_by_its_key_does_not_see_what_others_created() {
         "access": [{"type": "incoming-payment", "actions": ["list"]}],
     }));
     let path = format!("/{TENANT}/incoming-payments?wallet-address={ALICE}");
-    assert_eq!(world.ask(Call::get(path)).await.status.as_u16(), 200);
-    let name = format!("jwk:{}", signer().jwk().thumbprint());
-    world.backend(|state| assert_eq!(state.listed.as_ref().unwrap().0, Some(name)));
+    let own = world.incoming(Some(&format!("jwk:{}", signer().jwk().thumbprint()))).await;
+    world.incoming(Some(STRANGER)).await;
+    world.incoming(None).await;
+    assert_eq!(world.ask(Call::get(path)).await.listed_ids(), [own.to_string()]);
 }
 
 #[tokio::test]
@@ -165,7 +170,7 @@ async fn a_repeat_within_the_second_is_accepted_unless_it_promised_to_be_the_onl
     for _ in 0..3 {
         assert_eq!(world.ask(create()).await.status.as_u16(), 201);
     }
-    world.backend(|state| assert_eq!(state.creations, 3));
+    assert_eq!(world.institution.count("incoming_payments", "1 = 1").await, 3);
     // A signature over the same request that carries a nonce.
     let key = SigningKey::from_seed(&[5; 32]);
     let call = || {

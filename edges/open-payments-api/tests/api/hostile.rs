@@ -4,14 +4,12 @@
 //! is shown again as it was sent.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use axum::http::Method;
 use gnap::AccessType;
 use serde_json::{Value, json};
 use testkit::on_each_database;
 
-use crate::real_backend::real_backend;
 use crate::world::{ALICE, Answer, Call, TENANT, World};
 
 const BIDI: &str = "\u{202e}\u{2066}txt.exe\u{2069}\u{200f}";
@@ -108,12 +106,6 @@ fn no_route_is_forgotten_here() {
     assert_eq!(routed, routes().iter().map(|route| route.name).collect());
 }
 
-async fn world(database: &testkit::TestDatabase) -> World {
-    let world = World::new().await;
-    let backend = real_backend(database, world.clock.clone()).await;
-    world.over(Arc::new(backend))
-}
-
 /// Lets the caller do what the route needs.
 fn allow(world: &World, route: &Route) {
     world.introspection(json!({
@@ -161,7 +153,7 @@ fn segments() -> Vec<(String, bool)> {
 
 on_each_database! {
     async fn no_path_and_no_query_is_a_fault_of_ours(database) {
-        let world = world(&database).await;
+        let world = World::on(database).await;
         for route in routes() {
             allow(&world, &route);
             for (segment, must_refuse) in segments() {
@@ -182,7 +174,7 @@ on_each_database! {
     }
 
     async fn no_text_of_any_body_is_a_fault_of_ours(database) {
-        let world = world(&database).await;
+        let world = World::on(database).await;
         let mut asked = 0;
         for route in routes() {
             allow(&world, &route);
@@ -214,7 +206,7 @@ on_each_database! {
     }
 
     async fn what_was_accepted_is_shown_again_as_it_was_sent(database) {
-        let world = world(&database).await;
+        let world = World::on(database).await;
         let routes = routes();
         let route = |name: &str| routes.iter().find(|route| route.name == name).unwrap();
         let metadata = json!({BIDI: "\u{1f600}\u{7f}\n", "deep": (0..25).fold(json!(1), |inner, _| json!([inner]))});

@@ -22,7 +22,7 @@ async fn a_draining_listener_sends_everybody_away() {
 #[tokio::test]
 async fn health_tells_of_the_backend() {
     let world = World::new().await;
-    world.backend(|state| state.broken = true);
+    world.institution.database.close().await;
     let answer = world.send(Call::get("/HealthZ/")).await;
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (500, "Internal Server Error"));
 }
@@ -90,7 +90,7 @@ async fn requests_are_validated_in_a_fixed_order() {
 #[tokio::test]
 async fn a_broken_backend_is_a_plain_500() {
     let world = World::new().await;
-    world.backend(|state| state.broken = true);
+    world.institution.database.close().await;
     let answer = world.ask(create()).await;
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (500, "Internal Server Error"));
 }

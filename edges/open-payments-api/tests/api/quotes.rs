@@ -1,13 +1,11 @@
 //! Quotes.
+//!
+//! Which refusal has which status is shown beside the table of them.
 
 use gnap::{AccessType, Action};
-use money::AssetAmount;
-use open_payments_api::CreateQuoteError;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::fake_backend::{quote, usd};
-use crate::world::{ALICE, Call, RECEIVER, TENANT, World, refused};
+use crate::world::{ALICE, Call, STRANGER, TENANT, World, refused, url_of};
 
 async fn world() -> World {
     let world = World::new().await;
@@ -15,61 +13,54 @@ async fn world() -> World {
     world
 }
 
-fn create() -> Call {
-    let amount = json!({"value": "1030", "assetCode": "USD", "assetScale": 2});
-    let body = json!({"walletAddress": ALICE, "receiver": RECEIVER, "method": "ilp", "debitAmount": amount});
+fn usd(value: &str) -> Value {
+    json!({"value": value, "assetCode": "USD", "assetScale": 2})
+}
+
+fn create(receiver: &str, debit_amount: Value) -> Call {
+    let body = json!({"walletAddress": ALICE, "receiver": receiver, "method": "ilp", "debitAmount": debit_amount});
     Call::post(format!("/{TENANT}/quotes"), &body)
 }
 
-fn shown() -> Value {
-    json!({
-        "id": format!("https://wallet.example/{TENANT}/quotes/{}", Uuid::from_u128(0x22)),
-        "walletAddress": ALICE,
-        "receiver": RECEIVER,
-        "receiveAmount": {"value": "900", "assetCode": "EUR", "assetScale": 2},
-        "debitAmount": {"value": "1030", "assetCode": "USD", "assetScale": 2},
-        "method": "ilp",
-        "createdAt": "2026-01-01T00:00:00.000Z",
-        "expiresAt": "2026-01-01T00:05:00.000Z",
-    })
+fn read(id: impl std::fmt::Display) -> Call {
+    Call::get(format!("/{TENANT}/quotes/{id}"))
 }
 
 #[tokio::test]
 async fn a_quote_is_made_and_read_again_by_its_creator() {
     let world = world().await;
-    let answer = world.ask(create()).await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (201, shown()));
-    let client = world.client.clone();
-    world.backend(|state| state.quote = Some(payments_model::Quote { client: Some(client), ..quote() }));
-    let read = || Call::get(format!("/{TENANT}/quotes/{}", Uuid::from_u128(0x22)));
-    let answer = world.ask(read()).await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, shown()));
-    world.backend(|state| state.quote = Some(quote()));
-    assert_eq!(world.ask(read()).await.refusal(), refused(404, "Quote does not exist"));
-    let unknown = world.ask(Call::get(format!("/{TENANT}/quotes/x"))).await;
+    let receiver = world.receiver().await;
+    let made = world.ask(create(&receiver, usd("1030"))).await;
+    let id = made.id();
+    let shown = json!({
+        "id": url_of("quotes", &id),
+        "walletAddress": ALICE,
+        "receiver": receiver,
+        "receiveAmount": {"value": "900", "assetCode": "EUR", "assetScale": 2},
+        "debitAmount": usd("1030"),
+        "method": "ilp",
+        "createdAt": "2026-01-01T00:00:00.000Z",
+        "expiresAt": "2026-01-01T00:05:00.000Z",
+    });
+    assert_eq!((made.status.as_u16(), made.json()), (201, shown.clone()));
+    let answer = world.ask(read(&id)).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, shown));
+    let of_another = world.quote(Some(STRANGER)).await;
+    assert_eq!(world.ask(read(of_another)).await.refusal(), refused(404, "Quote does not exist"));
+    let unknown = world.ask(read("x")).await;
     assert_eq!(unknown.refusal(), refused(401, "Unauthorized"));
     assert_eq!(unknown.json()["error"]["details"]["description"], "Failed to get wallet address from quote");
 }
 
 #[tokio::test]
-async fn every_refusal_to_quote_has_its_status() {
-    use CreateQuoteError as Refusal;
+async fn what_cannot_be_quoted_is_refused_with_its_reason() {
     let world = world().await;
-    for (refusal, status, description) in [
-        (Refusal::UnknownWalletAddress, 404, "unknown wallet address"),
-        (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
-        (Refusal::InvalidAmount, 400, "invalid amount"),
-        (Refusal::InvalidReceiver, 400, "invalid receiver"),
-        (Refusal::CouldNotFetchRates, 500, "could not convert between assets"),
-        (Refusal::NoPath("rate probe failed".into()), 502, "no path to the receiver"),
-    ] {
-        world.backend(|state| state.refuse_quote = Some(refusal));
-        assert_eq!(world.ask(create()).await.refusal(), refused(status, description));
-    }
-    let min_send_amount = Some(AssetAmount { value: 12, asset: usd() });
-    world.backend(|state| state.refuse_quote = Some(Refusal::NonPositiveReceiveAmount { min_send_amount }));
-    let answer = world.ask(create()).await;
-    assert_eq!(answer.refusal(), refused(400, "non-positive receive amount; send at least 0.12 USD"));
-    let least = json!({"value": "12", "assetCode": "USD", "assetScale": 2});
-    assert_eq!(answer.json()["error"]["details"], json!({"minSendAmount": least}));
+    let receiver = world.receiver().await;
+    let foreign = json!({"value": "1030", "assetCode": "EUR", "assetScale": 2});
+    assert_eq!(world.ask(create(&receiver, foreign)).await.refusal(), refused(400, "invalid amount"));
+    let nobody = url_of("incoming-payments", TENANT);
+    assert_eq!(world.ask(create(&nobody, usd("1030"))).await.refusal(), refused(400, "invalid receiver"));
+    let answer = world.ask(create(&receiver, usd("30"))).await;
+    assert_eq!(answer.refusal(), refused(400, "non-positive receive amount; send at least 0.32 USD"));
+    assert_eq!(answer.json()["error"]["details"], json!({"minSendAmount": usd("32")}));
 }

@@ -1,23 +1,30 @@
 //! Wallet address documents and key sets.
+//!
+//! What comes of an address that is waited for is shown beside the look-up.
 
 use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use payments_model::wallet_address::WalletAddressKey;
 use serde_json::json;
+use stream::StreamReceiver;
 use uuid::Uuid;
 
 use crate::world::{ALICE, Call, NOW, TENANT, World, refused, signer};
 
-pub(crate) fn key(kid: &str, x: &str) -> WalletAddressKey {
-    WalletAddressKey {
-        id: Uuid::nil().into(),
-        wallet_address_id: Uuid::from_u128(1).into(),
+/// Stores a key of Alice's, whatever it is worth.
+async fn store_key(world: &World, kid: &str, x: &str) {
+    let key = WalletAddressKey {
+        id: Uuid::from_u128(kid.len() as u128).into(),
+        wallet_address_id: world.alice.id,
         kid: kid.into(),
         x: x.into(),
         revoked: false,
         created_at: NOW,
-    }
+    };
+    let unit = world.institution.parts.store.begin().await.unwrap();
+    unit.tenant(world.alice.tenant_id).insert_wallet_address_key(&key).await.unwrap();
+    unit.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -45,8 +52,9 @@ async fn unknown_and_inactive_addresses_are_not_found_and_told_with_their_url() 
     let answer = world.send(Call::get("/accounts/bob")).await;
     assert_eq!(answer.refusal(), refused(404, "Could not get wallet address"));
     assert_eq!(answer.json()["error"]["details"]["walletAddressUrl"], "https://wallet.example/accounts/bob");
-    world.backend(|state| assert_eq!(state.waited, 0));
-    world.backend(|state| state.alice.deactivated_at = Some(NOW));
+    assert_eq!(world.told_of_unknown_addresses().await, 0);
+    world.deactivate_alice().await;
+    world.clock.advance(std::time::Duration::from_hours(24));
     assert_eq!(world.send(Call::get("/accounts/alice")).await.refusal().0, 404);
     assert_eq!(world.send(Call::get("/accounts/alice/jwks.json")).await.refusal().0, 404);
 }
@@ -83,21 +91,25 @@ async fn spsp_clients_get_credentials_with_receipts_if_they_ask_for_them() {
     let world = World::new().await;
     let spsp = |path: &str| Call::get(path).header("accept", "application/spsp4+json, application/json;q=0.5");
     let answer = world.send(spsp("/accounts/alice")).await;
-    let mut id = String::new();
-    world.backend(|state| id = state.alice.id.to_string());
-    let expected = json!({
-        "destination_account": format!("test.plain.{id}"),
-        "shared_secret": URL_SAFE_NO_PAD.encode([0xfb; 32]),
-        "receipts_enabled": false,
-    });
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
+    assert_eq!(answer.status.as_u16(), 200);
     assert_eq!(answer.header("content-type"), "application/spsp4+json");
+    let id = world.alice.id.to_string();
+    let settings = world.institution.parts.settings.clone();
+    let receiver = StreamReceiver::new(settings.stream_secret, settings.operator_ilp_address);
+    let whose = |told: &serde_json::Value| {
+        let members: Vec<&String> = told.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["destination_account", "shared_secret", "receipts_enabled"]);
+        assert_eq!(URL_SAFE_NO_PAD.decode(told["shared_secret"].as_str().unwrap()).unwrap().len(), 32);
+        let address: ilp_packet::Address = told["destination_account"].as_str().unwrap().parse().unwrap();
+        let details = receiver.decode_tag(address.as_ref()).unwrap();
+        (details.payment_tag.unwrap(), details.receipts, told["receipts_enabled"].as_bool().unwrap())
+    };
+    assert_eq!(whose(&answer.json()), (id.clone(), None, false));
 
     let (nonce, secret) = (STANDARD.encode([1; 16]), STANDARD.encode([2; 32]));
     let asked = spsp("/accounts/alice").header("receipt-nonce", &nonce).header("receipt-secret", &secret);
-    let answer = world.send(asked).await.json();
-    assert_eq!(answer["destination_account"], format!("test.receipts.{id}"));
-    assert_eq!(answer["receipts_enabled"], true);
+    let receipts = Some(stream::ReceiptSetup { nonce: [1; 16], secret: [2; 32] });
+    assert_eq!(whose(&world.send(asked).await.json()), (id.clone(), receipts, true));
 
     let alone = world.send(spsp("/accounts/alice").header("receipt-nonce", &nonce)).await;
     let words = "Failed to generate credentials: receipt nonce and secret must accompany each other";
@@ -125,11 +137,12 @@ async fn key_sets_hold_the_usable_keys_and_unknown_addresses_are_waited_for() {
     let world = World::new().await;
     assert_eq!(world.send(Call::get("/accounts/alice/jwks.json")).await.json(), json!({"keys": []}));
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-    world.backend(|state| state.keys = vec![key("k1", x), key("unusable", "AA")]);
+    store_key(&world, "k1", x).await;
+    store_key(&world, "unusable", "AA").await;
     let answer = world.send(Call::get("/accounts/alice/jwks.json")).await;
     assert_eq!(answer.json(), json!({"keys": [{"kid": "k1", "x": x, "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519"}]}));
     assert_eq!(world.send(Call::get("/accounts/bob/jwks.json")).await.refusal().0, 404);
-    world.backend(|state| assert_eq!(state.waited, 1));
+    assert_eq!(world.told_of_unknown_addresses().await, 1);
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-//! The listener, its stand-in authorization server, and a client that signs.
+//! The listener over a real institution, its stand-in authorization server, and a client that signs.
+//!
+//! Two people have accounts: Alice, whose payments the tests are about, in dollars, and Carol in euro.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,22 +12,31 @@ use clock::{Clock, ManualClock, SystemEntropy, Timestamp};
 use gnap::{AccessType, Action};
 use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
-use open_payments_api::{Backend, OpenPaymentsApi, Settings, WrongGuesses, router};
+use institution::{Institution, Setup};
+use money::{Asset, AssetAmount};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, Settings, WrongGuesses, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
+use payments::administration::{NewWalletAddress, WalletAddressChange, WalletAddressStatus};
+use payments::{NewIncomingPayment, NewOutgoingPayment, NewQuote, PaymentOf};
+use payments_model::fee::FeeKind;
+use payments_model::quote::QuoteRequest;
+use payments_model::wallet_address::AdditionalProperty;
+use payments_model::{IncomingPaymentId, InitiatedBy, OutgoingPaymentId, QuoteId, WalletAddress};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
+use testkit::TestDatabase;
 use token_introspection::IntrospectionClient;
 use tower::ServiceExt;
-
-use crate::fake_backend::{FakeBackend, State};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 pub(crate) const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
 pub(crate) const OTHER_TENANT: &str = "538fa74a-fa7d-4317-9ced-dde32ece1788";
 pub(crate) const ALICE: &str = "https://wallet.example/accounts/alice";
-pub(crate) const CLIENT: &str = "https://client.example/app";
-pub(crate) const RECEIVER: &str = "https://b.example/t/incoming-payments/08394f02-7b7b-45e2-b645-51d04e7c330c";
+/// A client that is not the caller.
+pub(crate) const STRANGER: &str = "https://other.example/app";
+/// What one payment of Alice's costs her beside its amount.
+const FEE: u64 = 30;
 
 /// What introspection answers next, and what it was asked last.
 #[derive(Debug, Default)]
@@ -36,7 +47,9 @@ pub(crate) struct Authority {
 }
 
 pub(crate) struct World {
-    pub(crate) backend: Arc<FakeBackend>,
+    pub(crate) institution: Institution,
+    pub(crate) alice: WalletAddress,
+    carol: WalletAddress,
     pub(crate) authority: Arc<Mutex<Authority>>,
     pub(crate) signer: Signer,
     pub(crate) clock: Arc<ManualClock>,
@@ -44,7 +57,6 @@ pub(crate) struct World {
     /// The client's wallet address, whose keys are really served.
     pub(crate) client: String,
     service: Router,
-    build: Box<dyn Fn(Arc<dyn Backend>) -> Router + Send + Sync>,
 }
 
 pub(crate) struct Answer {
@@ -60,6 +72,21 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The id at the end of the URL of what was made.
+    pub(crate) fn id(&self) -> String {
+        let url = self.json()["id"].as_str().unwrap_or_else(|| panic!("no id: {}", self.text)).to_owned();
+        url.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// The ids in a list, sorted.
+    pub(crate) fn listed_ids(&self) -> Vec<String> {
+        let listed = self.json()["result"].as_array().unwrap_or_else(|| panic!("no list: {}", self.text)).clone();
+        let mut ids: Vec<String> =
+            listed.iter().map(|one| one["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
     }
 
     /// Status and description of a refusal in the JSON shape.
@@ -141,6 +168,10 @@ pub(crate) fn signer() -> Signer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::on(TestDatabase::sqlite().await).await
+    }
+
+    pub(crate) async fn on(database: TestDatabase) -> Self {
         let authority = Arc::new(Mutex::new(Authority::default()));
         let told = authority.clone();
         let introspect = async move |body: Bytes| {
@@ -175,31 +206,124 @@ impl World {
             wait_for_document: false,
             redirect_html_page: Some("https://pages.example/%wp?url=%ewa".into()),
         };
-        let backend = Arc::new(FakeBackend::default());
-        let introspection = IntrospectionClient::new(outbound, url);
+        let operator = TENANT.parse().unwrap();
+        let institution = Institution::open(database, Setup { operator, ..Setup::new("wallet", clock.clone()) }).await;
+        let (alice, carol) = people(&institution).await;
         let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
         let gate = ShutdownGate::default();
-        let (time, door) = (clock.clone(), gate.clone());
-        let build = move |backend: Arc<dyn Backend>| {
-            let (introspection, keys, cache) = (introspection.clone(), client_keys.clone(), cache.clone());
-            let limiter = Limiter::new(cache.clone(), time.clone());
-            let guesses = WrongGuesses { limiter, rate: Rate::per_minute("test", 30) };
-            let entropy = Arc::new(SystemEntropy);
-            let api =
-                OpenPaymentsApi::new(settings.clone(), backend, introspection, keys, time.clone(), entropy, cache);
-            router(api, guesses, door.clone())
-        };
-        let service = build(backend.clone());
+        let limiter = Limiter::new(cache.clone(), clock.clone());
+        let api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+            payments: institution.payments.clone(),
+            addresses: institution.addresses.clone(),
+            introspection: IntrospectionClient::new(outbound, url),
+            client_keys,
+            cache,
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            settings,
+        });
+        let service = router(api, WrongGuesses { limiter, rate: Rate::per_minute("test", 30) }, gate.clone());
         let client = format!("http://{address}/app");
-        let world = Self { backend, authority, signer: signer(), clock, gate, client, service, build: Box::new(build) };
+        let world = Self { institution, alice, carol, authority, signer: signer(), clock, gate, client, service };
         world.grant(AccessType::IncomingPayment, &[Action::Create]);
         world
     }
 
-    /// The same over another backend.
-    pub(crate) fn over(mut self, backend: Arc<dyn Backend>) -> Self {
-        self.service = (self.build)(backend);
-        self
+    /// An incoming payment of Alice's that `client` created: 25 dollars, for an hour.
+    pub(crate) async fn incoming(&self, client: Option<&str>) -> IncomingPaymentId {
+        let new = NewIncomingPayment {
+            wallet_address_id: self.alice.id,
+            incoming_amount: Some(usd(2500)),
+            expires_at: Some(self.clock.now() + std::time::Duration::from_hours(1)),
+            metadata: None,
+            client: client.map(str::to_owned),
+            initiated_by: InitiatedBy::OpenPayments,
+            sender_wallet_address: None,
+        };
+        self.institution.payments.create_incoming_payment(self.alice.tenant_id, new).await.unwrap().id
+    }
+
+    /// Pays `amount` to an incoming payment of Alice's, from her own account.
+    pub(crate) async fn pay(&self, id: IncomingPaymentId, amount: u64) {
+        let receiver = url_of("incoming-payments", id);
+        let quote = self.quote_to(receiver, QuoteRequest::ReceiveAmount(usd(amount)), None).await;
+        let payment = self.outgoing_of(quote, None).await;
+        self.send_payment(payment).await;
+    }
+
+    /// The URL of an incoming payment of Carol's that takes any amount.
+    pub(crate) async fn receiver(&self) -> String {
+        let new = NewIncomingPayment {
+            wallet_address_id: self.carol.id,
+            incoming_amount: None,
+            expires_at: None,
+            metadata: None,
+            client: None,
+            initiated_by: InitiatedBy::OpenPayments,
+            sender_wallet_address: None,
+        };
+        let created = self.institution.payments.create_incoming_payment(self.carol.tenant_id, new).await.unwrap();
+        url_of("incoming-payments", created.id)
+    }
+
+    /// A quote that `client` asked for: 10.30 dollars of Alice's, of which 9 euro reach Carol.
+    pub(crate) async fn quote(&self, client: Option<&str>) -> QuoteId {
+        self.quote_to(self.receiver().await, QuoteRequest::DebitAmount(usd(1000 + FEE)), client).await
+    }
+
+    async fn quote_to(&self, receiver: String, request: QuoteRequest, client: Option<&str>) -> QuoteId {
+        let client = client.map(str::to_owned);
+        let new = NewQuote { wallet_address_id: self.alice.id, receiver, request, client };
+        self.institution.payments.create_quote(self.alice.tenant_id, new).await.unwrap().id
+    }
+
+    /// An outgoing payment of such a quote that `client` created.
+    pub(crate) async fn outgoing(&self, client: Option<&str>) -> OutgoingPaymentId {
+        self.outgoing_of(self.quote(client).await, client).await
+    }
+
+    async fn outgoing_of(&self, quote: QuoteId, client: Option<&str>) -> OutgoingPaymentId {
+        let new = NewOutgoingPayment {
+            wallet_address_id: self.alice.id,
+            source: PaymentOf::Quote(quote),
+            client: client.map(str::to_owned),
+            grant: None,
+            metadata: None,
+            card: None,
+        };
+        self.institution.payments.create_outgoing_payment(self.alice.tenant_id, new).await.unwrap().payment.id()
+    }
+
+    /// Funds an outgoing payment and sends it.
+    pub(crate) async fn send_payment(&self, id: OutgoingPaymentId) {
+        let (payments, tenant) = (&self.institution.payments, self.alice.tenant_id);
+        let found = payments.outgoing_payment(Some(tenant), id).await.unwrap().unwrap();
+        payments.fund_outgoing_payment(tenant, id, found.payment.quote.debit_amount, None).await.unwrap();
+        let lease = std::time::Duration::from_secs(5);
+        let worker = self.institution.worker("outgoing payments", payments.sending_handler(), lease);
+        assert_eq!(worker.run_due().await.unwrap(), 1);
+    }
+
+    /// Ends the incoming payments whose time is over.
+    pub(crate) async fn expire_payments(&self) {
+        let (handler, lease) = (self.institution.payments.expiry_handler(), std::time::Duration::from_secs(5));
+        assert_ne!(self.institution.worker("incoming payments", handler, lease).run_due().await.unwrap(), 0);
+    }
+
+    /// Lets Alice's wallet address take part in nothing from now on.
+    pub(crate) async fn deactivate_alice(&self) {
+        let change = WalletAddressChange {
+            public_name: None,
+            status: Some(WalletAddressStatus::Inactive),
+            additional_properties: None,
+        };
+        let (administration, operator) = (&self.institution.administration, self.institution.operator());
+        administration.update_wallet_address(operator, self.alice.id, change).await.unwrap();
+    }
+
+    /// How often anybody was told that an address is not known.
+    pub(crate) async fn told_of_unknown_addresses(&self) -> u64 {
+        self.institution.count("webhook_events", "event_type = 'wallet_address.not_found'").await
     }
 
     /// Lets introspection answer with these actions from now on.
@@ -219,10 +343,6 @@ impl World {
         self.authority.lock().unwrap().status = Some(status);
     }
 
-    pub(crate) fn backend(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.backend.state.lock().unwrap());
-    }
-
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(call.method).uri(call.path).header("host", "wallet.example");
         let headers = request.headers_mut().unwrap();
@@ -239,4 +359,34 @@ impl World {
     pub(crate) async fn ask(&self, call: Call) -> Answer {
         self.send(call.signed(self)).await
     }
+}
+
+pub(crate) fn usd(value: u64) -> AssetAmount {
+    AssetAmount { value, asset: Asset::new("USD", 2).unwrap() }
+}
+
+/// The public URL of a resource.
+pub(crate) fn url_of(collection: &str, id: impl std::fmt::Display) -> String {
+    format!("https://wallet.example/{TENANT}/{collection}/{id}")
+}
+
+/// Alice and Carol.
+async fn people(institution: &Institution) -> (WalletAddress, WalletAddress) {
+    let (dollars, euro) = (institution.asset("USD").await, institution.asset("EUR").await);
+    let (administration, operator) = (&institution.administration, institution.operator());
+    administration.set_fee(operator, dollars.id, FeeKind::Sending, FEE, 0).await.unwrap();
+    let property = |key: &str, visible_in_open_payments| AdditionalProperty {
+        key: key.to_owned(),
+        value: "DE1".to_owned(),
+        visible_in_open_payments,
+    };
+    let new = NewWalletAddress {
+        asset_id: dollars.id,
+        address: ALICE.to_owned(),
+        public_name: None,
+        additional_properties: vec![property("iban", true), property("birthplace", false)],
+        tenant: None,
+    };
+    let alice = administration.create_wallet_address(operator, new).await.unwrap();
+    (alice, institution.wallet_address(&euro, "/accounts/carol").await)
 }

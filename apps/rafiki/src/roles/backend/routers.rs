@@ -7,7 +7,7 @@ use axum::Router;
 use config::Mode;
 use http_kit::{ShutdownGate, welcome_page};
 use http_signatures::Signer;
-use open_payments_api::{OpenPaymentsApi, PaymentsBackend, WrongGuesses};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
 use open_payments_client::{KeySets, KeySetsConfig};
 use operator_api::{LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
 use payments::WalletAddressLookup;
@@ -73,7 +73,6 @@ fn open_payments(
         patience: config.wallet_addresses.lookup_timeout,
         look_again: config.wallet_addresses.polling_interval,
     };
-    let backend = PaymentsBackend::new(services.payments.clone(), addresses);
     let introspection = IntrospectionClient::new(deps.http.clone(), config.auth_server_introspection_url.clone())
         .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
     let client_keys = KeySets::new(services.published.clone(), KeySetsConfig::default(), deps.clock.clone());
@@ -82,15 +81,16 @@ fn open_payments(
         rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
     };
 
-    let api = OpenPaymentsApi::new(
-        open_payments_settings(config, &services.signer),
-        Arc::new(backend),
+    let api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: services.payments.clone(),
+        addresses,
         introspection,
-        Arc::new(client_keys),
-        deps.clock.clone(),
-        deps.entropy.clone(),
-        cache.clone(),
-    );
+        client_keys: Arc::new(client_keys),
+        cache: cache.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+        settings: open_payments_settings(config, &services.signer),
+    });
     let what = "The Open Payments API of this institution.";
     welcome_page(&config.instance_name, what, OPEN_PAYMENTS_HINTS).merge(open_payments_api::router(api, guesses, gate))
 }

@@ -1,0 +1,92 @@
+//! How an institution of a test is made.
+//!
+//! Not its rows: those are made through its services.
+
+use std::sync::Arc;
+
+use clock::Clock;
+use connector::Uplink;
+use ledger::{Ledger, MemoryLedger};
+use outbound_http::OutboundConfig;
+use payments_model::TenantId;
+use testkit::TestDatabase;
+use url::Url;
+use uuid::Uuid;
+
+use super::outside::Nobody;
+use super::process::stored_ledger;
+
+/// The operator, unless a test wants another.
+pub const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
+
+/// Whose the ledger is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerOf {
+    /// The institution's: its processes share this one.
+    All,
+    /// The process's: each opens the stored ledger for itself, if the database is a server.
+    EachProcess,
+}
+
+/// Where the processes of an institution keep what they share for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheIn {
+    /// Each for itself.
+    Memory,
+    /// Together, in the database.
+    Database,
+}
+
+/// What a test decides about an institution.
+#[derive(Clone)]
+pub struct Setup {
+    /// `bank` is at `https://bank.example` and has the ILP address `test.bank`.
+    pub name: String,
+    /// The operator's tenant.
+    pub operator: TenantId,
+    /// The secret of each tenant.
+    pub secret_of: fn(TenantId) -> String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where its money is.
+    pub ledger: Arc<dyn Ledger>,
+    /// The way to its peers.
+    pub uplink: Arc<dyn Uplink>,
+    /// What its processes share.
+    pub cache: CacheIn,
+    /// How it calls others.
+    pub http: OutboundConfig,
+    /// Whether another process uses this ledger or opens the stored one again.
+    pub ledger_of: LedgerOf,
+}
+
+impl Setup {
+    /// An institution with its money in memory, which reaches nobody.
+    pub fn new(name: &str, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            name: name.to_owned(),
+            operator: OPERATOR,
+            secret_of: |tenant| format!("secret of {tenant}"),
+            ledger: Arc::new(MemoryLedger::new(clock.clone())),
+            clock,
+            uplink: Arc::new(Nobody),
+            cache: CacheIn::Memory,
+            http: OutboundConfig::default(),
+            ledger_of: LedgerOf::All,
+        }
+    }
+
+    /// The same with its money stored beside `database`.
+    pub async fn with_stored_ledger(self, database: &TestDatabase) -> Self {
+        let ledger = stored_ledger(database, self.clock.clone()).await;
+        Self { ledger, ledger_of: LedgerOf::EachProcess, ..self }
+    }
+
+    pub(crate) fn base_url(&self) -> Url {
+        format!("https://{}.example", self.name).parse().unwrap()
+    }
+
+    pub(crate) fn ilp_address(&self) -> String {
+        format!("test.{}", self.name)
+    }
+}
