@@ -1,4 +1,4 @@
-//! What the development process costs when nobody pays: time until ready, memory, processor time.
+//! What an idle development process costs: time until ready, memory, processor time.
 //!
 //! Figures for the README; beside them the same figures of an empty process, so a slow machine is seen as such.
 

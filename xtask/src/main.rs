@@ -7,6 +7,7 @@ mod bench;
 mod bench_dev;
 mod circles;
 mod command;
+mod dependencies;
 mod differences;
 mod docs;
 mod interop;

@@ -4,7 +4,7 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, circles, differences, docs, interop, services, tidy, toolchain, unused, wasm};
+use crate::{arrows, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm};
 
 /// Formatting, clippy, the floors, tidiness and the book.
 pub(crate) fn lint() -> bool {
@@ -73,11 +73,15 @@ fn lints(tally: &mut Tally) {
     tally.check("floors", arrows::check());
     tally.check("circles of files", circles::check());
     tally.check("unused public items", unused::check());
+    tally.check("licences and releases of outside crates", dependencies::check_outside());
+    tally.check("unused dependencies", dependencies::check_unused());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());
     docs::check(tally);
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    tally.check("documentation without warnings", succeeded(&run(doc.env("RUSTDOCFLAGS", "--deny warnings"))));
 }
 
 fn succeeded(finished: &Finished) -> Result<(), String> {

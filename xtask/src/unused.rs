@@ -1,4 +1,4 @@
-//! Code that is in nobody's way and in nobody's use: public items without a user outside of their crate.
+//! Dead code: public items without a user outside of their crate.
 //!
 //! The compiler finds unused private items. It cannot find a public one, because it looks at one crate at a time. This
 //! check looks at all crates, by name: an item counts as used where its name stands in another crate, or in tests,

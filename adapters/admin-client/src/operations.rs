@@ -1,6 +1,6 @@
 //! The operations by subject, one short method each.
 //!
-//! Idempotency keys come from the caller, who knows what caused the call.
+//! The caller gives the idempotency keys, because it knows what caused the call.
 
 use clock::Timestamp;
 use serde::de::DeserializeOwned;
@@ -68,7 +68,7 @@ pub enum QuoteAmount {
 }
 
 impl AdminClient {
-    /// Who this client is to the API.
+    /// The tenant as which this client calls the API.
     pub async fn whoami(&self) -> Result<Whoami, AdminError> {
         self.run(d::WHOAMI, json!({}), "/whoami").await
     }

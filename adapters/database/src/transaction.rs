@@ -33,7 +33,7 @@ impl WriteTransaction {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
     }
 
-    /// Makes the changes durable and visible, then wakes who waits for them.
+    /// Makes the changes durable and visible, then wakes the processes that wait for them.
     pub async fn commit(self) -> Result<(), Error> {
         let topics = self.topics.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.inner.commit().await?;

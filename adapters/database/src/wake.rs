@@ -1,4 +1,4 @@
-//! Wake-ups: whoever waits for work learns of it when the transaction that made it is committed.
+//! Wake-ups: a waiting worker is woken when the transaction that made its work is committed.
 //!
 //! In process by a counter per topic; between processes by Postgres's LISTEN and NOTIFY. A notification inside
 //! the committing transaction would make all commits of the server queue at one lock, so it follows the commit,

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
-/// The longest that callers who were just answered are waited for.
+/// The longest wait for callers that were just answered.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
@@ -73,7 +73,7 @@ impl<S: Store> Leader<S> {
     }
 
     /// Takes in what waits. After a slow commit, the callers it answered are given a moment to come back, so that
-    /// they share the next one with those who waited meanwhile.
+    /// they share the next one with the callers that waited meanwhile.
     fn gather(&self, round: &mut Vec<Request>, queue: &mut mpsc::Receiver<Request>) {
         let (watch, patience) = (Stopwatch::start(), self.store.patience().min(PATIENCE));
         let mut weight: usize = round.iter().map(Request::weight).sum();

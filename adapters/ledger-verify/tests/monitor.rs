@@ -206,7 +206,7 @@ async fn a_new_entry_that_makes_money_is_told_although_it_is_well_chained() {
     assert!(alarms.iter().any(|alarm| alarm.kind == AlarmKind::EntryUnlawful && alarm.reason.contains("entry 313")));
 }
 
-/// Falsifies the last entry as somebody would who knows how entries are chained.
+/// Falsifies the last entry with a correct hash, as an attacker would who knows how entries are chained.
 fn rewrite_last(path: &str, falsify: impl Fn(&mut Vec<u8>)) {
     let file = File::open(path).expect("it opens");
     let row = |seq: u64| -> ([u8; 32], Vec<u8>) {

@@ -1,6 +1,6 @@
 //! Grants at other institutions' authorization servers (payments section 4): request, rotate, revoke.
 //!
-//! Only grants that need nobody's consent; an answer that asks for interaction is an error here.
+//! Only grants that need no consent of a person. An answer that asks for interaction is an error here.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub enum GrantError {
     /// The server refused, or could not be reached.
     #[error(transparent)]
     Call(#[from] ClientError),
-    /// The server wants somebody's consent, which there is nobody to give.
+    /// The server wants a person's consent, and no person is here to give it.
     #[error("the grant requires interaction")]
     RequiresInteraction,
 }

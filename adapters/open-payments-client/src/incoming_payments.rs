@@ -24,7 +24,7 @@ impl OpenPaymentsClient {
         Self { public, identity: wallet_address.into(), signer }
     }
 
-    /// What anybody may read.
+    /// What can be read without a token.
     pub fn public(&self) -> &PublicResources {
         &self.public
     }

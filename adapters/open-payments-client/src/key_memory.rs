@@ -1,6 +1,6 @@
 //! What is remembered of clients' keys: bounded in octets and in age, whatever strangers publish.
 //!
-//! Who has been remembered longest is forgotten first; a forgotten client costs one more fetch.
+//! The oldest client is forgotten first. A forgotten client costs one more fetch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use clock::Timestamp;
 /// What a client costs besides its name and its keys, about.
 const OVERHEAD: usize = 256;
 
-/// Values by client. `T` is shared: whoever holds one keeps it although it was forgotten here.
+/// Values by client. `T` is shared, so a value that is in use stays alive when it is forgotten here.
 #[derive(Debug)]
 pub(crate) struct KeyMemory<T> {
     octets_max: usize,

@@ -97,7 +97,7 @@ impl Outbound {
         let mut url = self.wire_url(request.url);
         url.set_fragment(None);
         if let Some(signer) = &request.signer {
-            // Two equal requests within a second would have equal signatures, and whoever receives both would have to
+            // Two equal requests within a second would have equal signatures, and their receiver would have to
             // guess whether the second is a replay.
             let nonce = SystemEntropy.uuid().simple().to_string();
             let (method, now) = (request.method.as_str(), self.clock.now());

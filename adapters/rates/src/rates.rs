@@ -67,7 +67,7 @@ struct Entry {
     url: Url,
     base: AssetCode,
     known: ArcSwapOption<DatedTable>,
-    /// Held by whoever asks; its content is the instant before which a failed service is not asked again.
+    /// Locked while the service is asked. Holds the instant before which a failed service is not asked again.
     asking: tokio::sync::Mutex<Option<Timestamp>>,
     refreshing: AtomicBool,
 }
@@ -129,7 +129,7 @@ impl Rates {
     fn entry(&self, url: &Url, base: &AssetCode) -> Arc<Entry> {
         let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= ENTRIES_MAX && !entries.contains_key(&(url.clone(), base.clone())) {
-            // Those in use stay, as somebody holds them; the others are asked for again when they are needed.
+            // Entries in use stay. The others are asked for again when they are needed.
             entries.retain(|_, entry| Arc::strong_count(entry) > 1);
         }
         entries
@@ -160,7 +160,7 @@ impl Rates {
 }
 
 impl Shared {
-    /// Asks the service, unless somebody else just got an answer or it has just failed.
+    /// Asks the service, unless another caller just got an answer or the service has just failed.
     async fn ask(&self, entry: &Entry) -> Result<Arc<DatedTable>, ConversionError> {
         let mut pause_until = entry.asking.lock().await;
         let now = self.clock.now();

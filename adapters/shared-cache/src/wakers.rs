@@ -1,4 +1,4 @@
-//! Who in this process waits for which key.
+//! The callers in this process that wait for a key.
 //!
 //! Holds no values: a woken waiter looks the value up again.
 

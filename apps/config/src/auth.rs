@@ -38,7 +38,8 @@ pub struct Auth {
     /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
     /// `ADMIN_API_SECRET`.
     pub service_secret: Option<Secret>,
-    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without, whoever reaches these listeners makes tenants.
+    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without it, any program that reaches these listeners can
+    /// make tenants.
     pub require_service_secret: bool,
     /// How often strangers may do what costs us something.
     pub limits: StrangerLimits,
@@ -89,7 +90,7 @@ pub struct Auth {
 pub enum Cleanup {
     /// It does.
     Here,
-    /// Another process does, or nobody.
+    /// Another process does it, or none.
     Elsewhere,
 }
 

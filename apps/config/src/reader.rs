@@ -50,7 +50,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Secrets anybody can read in published examples.
+/// Secrets from published examples.
 const PUBLISHED: [&str; 12] = [
     "secret",
     "password",

@@ -1,4 +1,4 @@
-//! `rafiki admin`: one signed request to the Admin API, for whoever wants to look or try.
+//! `rafiki admin`: sends one signed request to the Admin API.
 //!
 //! Not a client for programs: `docs/admin-api.md` shows how they sign.
 

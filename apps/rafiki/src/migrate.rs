@@ -16,7 +16,7 @@ use crate::output::say;
 use crate::places::{Holds, Place};
 use crate::roles::waiting::{Patience, for_places};
 
-/// How long a database may take to come up: who migrates waits for the end.
+/// How long a database may take to come up. The operator waits for the command.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
 
 /// One role's databases, and the tables it wants there.

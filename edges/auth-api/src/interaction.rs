@@ -99,7 +99,7 @@ pub(crate) async fn decide(
     }
 }
 
-/// An identity provider's secret is being tried by somebody who has not been wrong too often.
+/// A caller tries an identity provider's secret, and has not been wrong too often before.
 struct SecretTrial<'a> {
     limiter: &'a Limiter,
     source: String,

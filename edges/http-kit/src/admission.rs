@@ -45,7 +45,7 @@ struct Open {
 }
 
 impl Admission {
-    /// Nobody yet.
+    /// No connection yet.
     pub fn new(limits: ConnectionLimits) -> Self {
         Self { limits, open: Arc::default() }
     }

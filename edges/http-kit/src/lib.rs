@@ -1,5 +1,5 @@
 //! What every HTTP listener of the house shares: connections with deadlines, bodies with limits, CORS, health, GraphQL
-//! over HTTP, who is calling, and when to call again.
+//! over HTTP, the client's address, and when to call again.
 //!
 //! Knows no API: routes and their meaning belong to the edges built on it.
 

@@ -22,7 +22,7 @@ pub struct Serving {
     pub deadlines: Deadlines,
     /// How many there may be.
     pub admission: Admission,
-    /// Who stands in front of public listeners.
+    /// Which proxies stand in front of public listeners.
     pub proxies: Proxies,
 }
 

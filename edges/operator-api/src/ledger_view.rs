@@ -29,7 +29,7 @@ use crate::account_view::AccountView;
 /// The last exchange of this process with a peer that brought no answer.
 pub type LastFailure = Arc<dyn Fn(PeerId) -> Option<PeerFailure> + Send + Sync>;
 
-/// How questions are signed, and by whom.
+/// How questions are signed, and with which tenant's secret.
 #[derive(Clone, Debug)]
 pub struct LedgerViewSettings {
     /// The tenant that is the operator.

@@ -40,7 +40,7 @@ impl Effects {
         match event {
             Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
             Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, self.fee_policy).await,
-            // Who pays for what was not delivered as agreed pays no fee.
+            // A payer pays no fee for what was not delivered as agreed.
             Event::OutgoingFailed(payment) => self.settle(event_id, &payment, FeePolicy::Compat).await,
             Event::OutgoingCancelled(payment) => Ok(self.book.release(payment.id).await?),
             Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,

@@ -100,7 +100,7 @@ fn read(body: Value) -> Option<ReceivedEvent> {
     Some(ReceivedEvent { id, kind, body })
 }
 
-/// `GET /`: what this is, for whoever opens its address in a browser.
+/// `GET /`: a page for a person who opens the address in a browser.
 async fn page(State(wallet): State<Wallet>) -> Html<String> {
     let name = escaped(wallet.display_name());
     Html(format!(

@@ -80,7 +80,7 @@ pub struct SeedAccount {
 pub enum AddressCreation {
     /// While seeding.
     AtStart,
-    /// When somebody asks for it.
+    /// When it is asked for.
     OnDemand,
 }
 

@@ -1,4 +1,4 @@
-//! Who asks for a grant: a wallet address whose keys are published, or a bare public key (RFC 9635 section 2.3).
+//! The client of a grant: a wallet address whose keys are published, or a bare public key (RFC 9635 section 2.3).
 //!
 //! Fetching the published keys is the business of an adapter.
 

@@ -16,7 +16,7 @@ pub const TEXT_LENGTH_MAX: usize = 255;
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRequest {
-    /// Who asks.
+    /// The client.
     pub client: Client,
     /// The rights wanted.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

@@ -52,7 +52,7 @@ pub struct ActiveToken {
     pub grant: String,
     /// For each required item that is covered, in the order asked, the granted item covering it.
     pub access: Vec<AccessItem>,
-    /// Who may present the token.
+    /// The client that may present the token.
     pub client: Client,
     /// The tenant that issued it. Absent from servers that do not say.
     pub tenant_id: Option<String>,

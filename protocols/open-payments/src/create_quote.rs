@@ -8,7 +8,7 @@ use crate::validate::{InvalidRequest, Reader};
 /// Asks what a payment to an incoming payment would cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateQuote {
-    /// Who would pay.
+    /// The wallet address that would pay.
     pub wallet_address: String,
     /// The URL of the incoming payment.
     pub receiver: String,

@@ -1,6 +1,6 @@
 //! `GET /incoming-payments/{id}` and the answer to creating one (open-payments section 8.1).
 //!
-//! The public view, without a token, tells only what was received and whom to ask for a grant.
+//! The public view, without a token, tells only what was received and which server gives grants.
 
 use clock::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -60,7 +60,7 @@ impl std::fmt::Debug for IlpPaymentMethod {
     }
 }
 
-/// What anybody may know about an incoming payment.
+/// What is public of an incoming payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicIncomingPayment {

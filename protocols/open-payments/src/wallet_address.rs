@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use money::AssetCode;
 use serde::{Deserialize, Serialize};
 
-/// What anybody may know about a wallet address.
+/// What is public of a wallet address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletAddress {

@@ -67,7 +67,7 @@ impl AssetProbe {
         }
     }
 
-    /// Takes the reply to packet `sequence`. Whether it is a Fulfill or any Reject does not matter, only who wrote it.
+    /// Takes the reply to packet `sequence`. A Fulfill and a Reject are equally good, if the receiver wrote them.
     pub fn handle_reply(&mut self, sequence: u64, octets: &[u8]) {
         if self.outstanding.remove(&sequence).is_none() {
             return;

@@ -19,7 +19,7 @@ use crate::window::Window;
 const PACKET_LIFE: Duration = Duration::from_secs(20);
 const FRAMES_MAX: usize = 8;
 
-/// Whom to pay: the receiver's credentials and asset.
+/// The receiver's credentials and asset.
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// From the payment method of the receiver.
@@ -80,7 +80,8 @@ pub(crate) struct Exchange {
 }
 
 impl Settled {
-    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth nothing.
+    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth
+    /// nothing.
     pub(crate) fn arrived(&self) -> Option<u64> {
         self.is_worthless().then_some(0).or(self.destination_amount)
     }
@@ -132,7 +133,8 @@ impl Exchange {
         self.rates.source_enough_for(destination.saturating_add(self.rounding))
     }
 
-    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to cost.
+    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to
+    /// cost.
     pub(crate) fn rounding_at_most(&self) -> u64 {
         self.rounding.saturating_add(1)
     }

@@ -1,13 +1,13 @@
-//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than its
-//! minimum rate.
+//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than
+//! its minimum rate.
 //!
 //! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
 //! the whole payment is conceded to rounding, and what the quote has conceded beyond it. Errors do not undo what was
 //! sent: the outcome tells both.
 //!
-//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets: the
-//! last one names all that is missing as its minimum, and takes more of the source when it is told that too little would
-//! arrive.
+//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets:
+//! the last one names all that is missing as its minimum, and takes more of the source when it is told that too
+//! little would arrive.
 
 use std::time::Duration;
 
@@ -180,7 +180,7 @@ impl Payment {
     pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Outcome> {
         for packet in self.exchange.expire(now) {
             self.release(&packet);
-            // Nobody knows what became of it, so nothing more is sent.
+            // Its outcome is not known, so nothing more is sent.
             self.error = self.error.or(Some(PaymentError::ConnectorError));
         }
         if self.error.is_none() && !self.is_complete() {
@@ -322,7 +322,8 @@ impl Payment {
         if rest == 0 {
             return Purpose::AllThatIsLeft(available);
         }
-        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose more.
+        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose
+        // more.
         let (half, arrives) = (available.div_ceil(2), |source| self.exchange.destination_at_least(source));
         let halves = arrives(half).saturating_add(arrives(available - half));
         let is_halved = rest < limit && arrives(rest) == 0 && halves >= arrives(limit);

@@ -88,7 +88,7 @@ pub enum Frame<'a> {
         /// The highest id it may open.
         max_stream_id: u64,
     },
-    /// 0x07, section 5.3.14: the asset of the one who sends this frame.
+    /// 0x07, section 5.3.14: the asset of the sender of this frame.
     ConnectionAssetDetails {
         /// Usually an ISO 4217 code.
         asset_code: &'a [u8],

@@ -319,7 +319,7 @@ fn link(chain: &mut [NewTransfer]) {
 
 /// Reads the ledger's answer to one transfer: made now or made before is well, everything else is an error.
 ///
-/// Callers for whom a repetition is a mistake look for `Exists` themselves.
+/// A caller for which a repetition is a mistake looks for `Exists` itself.
 pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
     use CreateTransferResult as R;
     Err(match result {

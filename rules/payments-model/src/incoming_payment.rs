@@ -31,7 +31,7 @@ pub struct IncomingPayment {
     pub client: Option<String>,
     /// What the client attached.
     pub metadata: Option<Metadata>,
-    /// Who set it in motion.
+    /// The client or person that set it in motion.
     pub initiated_by: InitiatedBy,
     /// The payer's wallet address as told by a card flow; informational.
     pub sender_wallet_address: Option<String>,
@@ -119,7 +119,7 @@ pub enum CreditRefused {
     /// It is completed or expired.
     #[error("destination account is in an incorrect state")]
     Ended,
-    /// Its time is over, although nobody noted it yet.
+    /// Its time is over, although that is not written yet.
     #[error("the incoming payment has expired")]
     PastExpiry,
     /// The account-servicing entity cancelled it.

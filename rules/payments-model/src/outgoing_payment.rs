@@ -24,7 +24,7 @@ pub struct OutgoingPayment {
     pub grant_id: Option<String>,
     /// What the client attached; cancellation adds its reasons.
     pub metadata: Option<Metadata>,
-    /// Who set it in motion.
+    /// The client or person that set it in motion.
     pub initiated_by: InitiatedBy,
     /// The card flow it belongs to.
     pub card: Option<CardDetails>,
@@ -294,7 +294,7 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// Nobody put money in before its quote expired.
+    /// It was not funded before its quote expired.
     pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
         if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
             return Err(OutgoingRefused::WrongState);

@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-/// How many items a page has if nobody says.
+/// How many items a page has if the request does not say.
 pub const DEFAULT_PAGE_SIZE: u16 = 20;
 /// How many items a page has at most.
 pub const LARGEST_PAGE_SIZE: u16 = 100;
@@ -75,7 +75,7 @@ pub struct PageArguments {
 }
 
 impl PageArguments {
-    /// The page meant; `after` wins over `before`. A cursor that is no id is one nobody has: its page is empty.
+    /// The page meant; `after` wins over `before`. A cursor that is no id matches nothing: its page is empty.
     pub fn request(&self) -> Result<PageRequest, PageError> {
         let (first, last) = (size(self.first)?, size(self.last)?);
         let cursor = |text: &str| Uuid::try_parse(text).unwrap_or(Uuid::nil());

@@ -20,7 +20,7 @@ pub struct Quote {
     pub id: QuoteId,
     /// Whose books it is in.
     pub tenant_id: TenantId,
-    /// Who would pay.
+    /// The wallet address that would pay.
     pub wallet_address_id: WalletAddressId,
     /// The asset the payer pays in.
     pub asset: TenantAsset,

@@ -1,4 +1,4 @@
-//! Whom a payment goes to: the URL of an incoming payment, and what is known of it once resolved.
+//! The receiver of a payment: the URL of an incoming payment, and what is known of it once resolved.
 //!
 //! Not the resolution: that asks the database or another server.
 

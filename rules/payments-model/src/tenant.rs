@@ -38,7 +38,7 @@ pub struct Tenant {
     pub id: TenantId,
     /// Signs its requests to the Admin API.
     pub api_secret: Secret,
-    /// Whom to write to.
+    /// The address for messages.
     pub email: Option<String>,
     /// What people call it.
     pub public_name: Option<String>,

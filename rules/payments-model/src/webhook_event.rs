@@ -1,4 +1,4 @@
-//! What happened, and who is told.
+//! An event, and its recipients.
 //!
 //! Not the telling: deliveries are made by the webhooks service.
 
@@ -51,7 +51,7 @@ event_types! {
     OutgoingPaymentFunded = "outgoing_payment.funded",
     /// A card payment was cancelled.
     OutgoingPaymentCancelled = "outgoing_payment.cancelled",
-    /// Somebody asked for a wallet address that does not exist.
+    /// A wallet address that does not exist was asked for.
     WalletAddressNotFound = "wallet_address.not_found",
     /// Web-monetization money is due for withdrawal.
     WalletAddressWebMonetization = "wallet_address.web_monetization",
@@ -110,7 +110,7 @@ pub struct WebhookEvent {
     pub id: WebhookEventId,
     /// What kind of event it is.
     pub event_type: EventType,
-    /// Who owns the subject.
+    /// The tenant that owns the subject.
     pub tenant_id: TenantId,
     /// What is told, members in order.
     pub data: Value,
@@ -140,7 +140,7 @@ pub struct WebhookDelivery {
     pub id: WebhookDeliveryId,
     /// What is delivered.
     pub event_id: WebhookEventId,
-    /// To whom.
+    /// The recipient.
     pub recipient: Recipient,
     /// How often it was tried.
     pub attempts: u32,

@@ -56,7 +56,7 @@ pub type StoreError = auth_store::Error;
 /// Why the server does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The operator's tenant was deleted, so nobody could administer the server.
+    /// The operator's tenant was deleted, so the server could not be administered.
     #[error("the tenant named by OPERATOR_TENANT_ID was deleted; name another one")]
     OperatorDeleted,
     /// The database failed.
@@ -92,7 +92,7 @@ impl Auth {
         &*self.inner.clock
     }
 
-    /// The clock, for those who keep it.
+    /// The clock.
     pub fn shared_clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.inner.clock)
     }

@@ -38,7 +38,7 @@ pub struct ConnectorPorts {
     pub ledger: Arc<dyn Ledger>,
     /// The payments service's receivers.
     pub local_accounts: Arc<dyn LocalAccounts>,
-    /// Who hears of low liquidity.
+    /// Where low liquidity is reported.
     pub alerts: Arc<dyn LiquidityAlerts>,
     /// The way to peers.
     pub uplink: Arc<dyn Uplink>,
@@ -66,7 +66,7 @@ struct Shared {
 }
 
 impl Connector {
-    /// A connector that knows nobody yet; see [`Connector::replace_directory`].
+    /// A connector without peers yet; see [`Connector::replace_directory`].
     pub fn new(config: ConnectorConfig, ports: ConnectorPorts) -> Self {
         let tokens = TokenHasher::new(&config.token_key);
         let ConnectorPorts { ledger, local_accounts, alerts, uplink, rates, cache, clock, entropy } = ports;
@@ -208,7 +208,7 @@ impl Shared {
         let (outcome, to_followers) = match self.first_or_again(source, arrived, packet, attempt).await {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
-            // Nobody but the one who says it is the first can take this for a refusal of the packet.
+            // Only a sender that never sent the packet before may take this for a refusal of it.
             Err(Stop::Limited(refusal)) if attempt == Attempt::First => (self.refuse(&refusal), Outcome::Unresolved),
             Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
             Err(Stop::Paid) => same(Outcome::Paid),
@@ -256,7 +256,7 @@ impl Shared {
         outcome
     }
 
-    /// Every Reject made here names the operator's address, whoever's packet it was.
+    /// Every Reject made here names the operator's address, whichever tenant the packet belongs to.
     fn refuse(&self, refusal: &Refusal) -> Outcome {
         tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
         Outcome::Reply(refusal.encode(self.pipeline.config.operator_address.as_ref()))

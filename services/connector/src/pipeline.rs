@@ -128,7 +128,7 @@ impl Pipeline {
         match decision {
             Ok(Decision::Fulfilled(reply)) => {
                 if let Err(error) = self.balance.post(hold, until).await {
-                    // The peer is owed money that nobody here has paid for yet: the fulfillment stays here until a
+                    // The peer is owed money that the sender has not paid for yet: the fulfillment stays here until a
                     // repetition posts the hold, or a new one if this has run out meanwhile.
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
                     return Err(Stop::Unresolved);
@@ -141,7 +141,7 @@ impl Pipeline {
                 self.give_back(source, hold).await?;
                 Err(refusal.into())
             }
-            // Nobody knows: the money stays held.
+            // The outcome is not known: the money stays held.
             Err(stop) => Err(stop),
         }
     }

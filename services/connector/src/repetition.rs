@@ -1,7 +1,7 @@
 //! Packets that were here before: what the ledger says of them comes before every limit and every route.
 //!
 //! A repetition is answered as the first was or would have been. It is never refused while the first may have been
-//! paid, for whoever repeats takes a Reject as proof that nothing was.
+//! paid, because the sender takes a Reject as proof that nothing was paid.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl Pipeline {
         let standing = recorded.standing();
         let posted = standing == Standing::Posted;
         let Some((peer, amount)) = next_peer(directory, &recorded) else {
-            // Nobody can be asked any more. Another process may know a peer that this one does not know yet.
+            // The peer is unknown here, so it cannot be asked. Another process may know it already.
             return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
         };
         let forwarder = self.forwarder();
@@ -127,7 +127,8 @@ impl Pipeline {
     /// Ends the wait for a peer's word on a packet of an own payment when it has lasted for `patience`.
     ///
     /// A payment must end even if a peer never answers again. The packet has expired by then, so the peer has no
-    /// claim to what is held for it: who is late with a Fulfill bears the loss. Peers' packets have holds that run out.
+    /// claim to what is held for it: a peer that is late with a Fulfill bears the loss. Peers' packets have holds
+    /// that run out.
     async fn stop_waiting(&self, source: &Source, recorded: Recorded, patience: Duration) -> Result<Bytes, Stop> {
         let now = self.clock.now();
         let waited = recorded.since().map_or(Duration::ZERO, |since| now.saturating_since(since));

@@ -1,6 +1,6 @@
 //! Peers' tokens, kept as keyed hashes only.
 //!
-//! Without the key a stolen table of hashes cannot be searched for guessable tokens, and since nobody outside can
+//! Without the key a stolen table of hashes cannot be searched for guessable tokens, and since no outsider can
 //! compute a hash, looking one up tells nothing by the time it takes.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Comments that cite a section of a document nobody can read here.
+//! Comments that cite a section of a document that is not in the repository.
 //!
 //! RFCs and published pages may be cited. The rest is counted, and its number may only go down.
 

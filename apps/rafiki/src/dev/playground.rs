@@ -137,7 +137,7 @@ impl Started {
         }
     }
 
-    /// Stops its roles: who causes work first, who answers last.
+    /// Stops its roles. Those that cause work stop first, those that answer stop last.
     pub(crate) async fn stop(self) {
         for role in self.roles {
             role.stop().await;

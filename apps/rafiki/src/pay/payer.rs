@@ -1,6 +1,6 @@
 //! One payment from wish to receipt: receiver, quote, payment, end.
 //!
-//! Speaks to the Admin API and to public wallet addresses only; asks nobody and prints nothing.
+//! Speaks to the Admin API and to public wallet addresses only. Asks no questions and prints nothing.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ struct WalletAddressDocument {
     asset_scale: u8,
 }
 
-/// Makes payments on behalf of whoever has the operator's word.
+/// Makes payments with the operator's secret.
 pub(crate) struct Payer {
     institutions: Vec<Institution>,
     http: Outbound,

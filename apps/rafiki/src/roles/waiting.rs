@@ -1,4 +1,4 @@
-//! A role whose stores are not up yet waits for them, a line for every try, and meanwhile says so to who asks.
+//! A role whose stores are not up yet waits for them. Each try is a line in the log. Meanwhile every request gets 503.
 //!
 //! What waiting cannot help - a wrong password, a database of another program - ends the start at once.
 
@@ -19,9 +19,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long something is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// As long as it takes: somebody watches the role's readiness.
+    /// As long as it takes: the operator watches the role's readiness.
     Endless,
-    /// So long: somebody waits for the command.
+    /// Only so long: a person waits for the command.
     AtMost(Duration),
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn meanwhile<T>(
     }
     let result = work.await;
     stop.send_replace(true);
-    // Nobody is owed more than the answer that it is not ready.
+    // Requests are answered with 503 at most, so a short wait is enough.
     let _ = tokio::time::timeout(Duration::from_millis(100), async { while answering.join_next().await.is_some() {} })
         .await;
     answering.shutdown().await;

@@ -225,7 +225,7 @@ impl LiquidityMutation {
     }
 }
 
-/// An id that is no UUID is an id nobody has.
+/// An id that is no UUID finds nothing.
 pub(crate) fn id<T: std::str::FromStr>(text: &str, unknown: &str) -> Result<T, Refusal> {
     text.parse().map_err(|_| Refusal::new(unknown, Code::NotFound))
 }

@@ -22,7 +22,7 @@ fn failed(error: &StoreError) -> Error {
     refuse("Internal server error", "INTERNAL_SERVER_ERROR")
 }
 
-/// Who asks, and whom to ask. Put there when the request was authenticated.
+/// The caller and the service. Put there when the request was authenticated.
 fn caller<'a>(context: &'a Context<'_>) -> Result<(Scope, &'a Auth)> {
     Ok((*context.data::<Scope>()?, context.data::<Auth>()?))
 }

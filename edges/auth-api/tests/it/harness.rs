@@ -53,7 +53,7 @@ impl ClientDirectory for Published {
     }
 }
 
-/// A server and those who call it.
+/// A server and its clients.
 pub(crate) struct Server {
     pub(crate) auth: Auth,
     pub(crate) routers: Routers,

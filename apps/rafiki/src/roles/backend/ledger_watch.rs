@@ -156,7 +156,7 @@ impl LedgerWatch {
 }
 
 impl Outbox {
-    /// The event has the fault's id: a fault found again, by whomever, is not told again.
+    /// The event has the fault's id. So a fault that is found again, by any process, makes no second event.
     pub(crate) async fn record(&self, alarm: &Alarm, found_at: Timestamp) -> Result<(), Error> {
         let event = WebhookEvent {
             id: WebhookEventId::from_uuid(alarm.id),
