@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 24] = [
+const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -26,7 +26,8 @@ const SAME_FLOOR: [(&str, &[&str]); 24] = [
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
-    ("payments", &["connector", "webhooks"]),
+    ("webhooks", &["directory"]),
+    ("payments", &["connector", "directory", "webhooks"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
@@ -36,6 +37,7 @@ const SAME_FLOOR: [(&str, &[&str]); 24] = [
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
     ("simulator", &["testkit"]),
+    ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),
     ("institution", &["testkit"]),
 ];

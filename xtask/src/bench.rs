@@ -19,10 +19,24 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
     let command: &[&str] = match name {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
         "ledger" => &["run", "--release", "--package", "ledger-bench"],
+        "apis" => {
+            // The program that is measured, and the one that measures.
+            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
+                return Ok(false);
+            }
+            return Ok(run_measuring("apis", rest));
+        }
+        "connector" => return Ok(run_measuring("connector", rest)),
         "dev" => return crate::bench_dev::measure(),
-        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger and dev")),
+        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, connector, apis and dev")),
     };
     Ok(run_named(command, rest))
+}
+
+/// Runs a benchmark of `proof/speed`.
+fn run_measuring(what: &str, rest: &[&str]) -> bool {
+    let arguments: Vec<&str> = std::iter::once(what).chain(rest.iter().copied()).collect();
+    run_named(&["run", "--release", "--package", "speed"], &arguments)
 }
 
 /// Runs every fuzz target for `seconds`.

@@ -1,26 +1,20 @@
 //! Finding grants by what clients, browsers and resource servers present, and opening new ones.
 
+use std::collections::HashMap;
+
 use auth_model::{AccessToken, ContinueId, Grant, GrantId, InteractionId, ManagementId, Opened, SecretHash};
 use clock::Timestamp;
-use database::Error;
+use database::{Database, Error};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 
 use crate::AuthStore;
 use crate::entity::{access_tokens, grant_identifiers, grants, tenants};
 
 impl AuthStore {
-    /// Keeps a new grant, and its token if it has one.
+    /// Keeps a new grant, and its token if it has one. Those that are opened at once are kept with one commit.
     pub async fn open_grant(&self, opened: &Opened) -> Result<(), Error> {
-        let transaction = self.database.begin().await?;
-        grants::Entity::insert(grants::row_of(&opened.grant)?).exec_without_returning(&transaction).await?;
-        let owners = grant_identifiers::rows_of(&opened.grant);
-        if !owners.is_empty() {
-            grant_identifiers::Entity::insert_many(owners).exec_without_returning(&transaction).await?;
-        }
-        if let Some(issued) = &opened.issued {
-            insert_token(&transaction, &issued.token).await?;
-        }
-        transaction.commit().await
+        let token = opened.issued.as_ref().map(|issued| issued.token.clone());
+        self.opening.ask(NewGrant { grant: opened.grant.clone(), token }).await
     }
 
     /// The grant of this id.
@@ -57,18 +51,62 @@ impl AuthStore {
     }
 
     /// The living grant behind a token that is good at `now`: not revoked, not expired, its tenant not deleted.
+    ///
+    /// Tokens that are asked for at once are looked up with one statement, which begins after they were asked for: what
+    /// was revoked before is not good.
     pub async fn get_grant_by_token(&self, token: SecretHash, now: Timestamp) -> Result<Option<Grant>, Error> {
-        let found = access_tokens::Entity::find_by_id(token.as_bytes().to_vec())
-            .filter(access_tokens::Column::RevokedAt.is_null())
-            .filter(access_tokens::Column::ExpiresAt.gte(now.as_millis()))
-            .find_also_related(grants::Entity)
-            .join(JoinType::InnerJoin, grants::Relation::Tenant.def())
-            .filter(tenants::Column::DeletedAt.is_null())
-            .one(self.database.reader())
-            .await?;
-        let grant = one(found.and_then(|(_, grant)| grant))?;
+        let grant = self.presented.ask(token).await?.filter(|found| found.expires_at >= now).map(|found| found.grant);
         Ok(grant.filter(|grant| !grant.state.is_over()))
     }
+}
+
+/// A grant to be kept, and its token if it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct NewGrant {
+    grant: Grant,
+    token: Option<AccessToken>,
+}
+
+/// A token that was not revoked and whose tenant was not deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Presented {
+    expires_at: Timestamp,
+    grant: Grant,
+}
+
+/// Keeps new grants with one commit.
+pub(crate) async fn open(database: Database, opened: Vec<NewGrant>) -> Result<Vec<()>, Error> {
+    let rows = opened.iter().map(|opened| grants::row_of(&opened.grant)).collect::<Result<Vec<_>, _>>()?;
+    let owners: Vec<_> = opened.iter().flat_map(|opened| grant_identifiers::rows_of(&opened.grant)).collect();
+    let tokens: Vec<_> = opened.iter().filter_map(|opened| opened.token.as_ref()).map(access_tokens::row_of).collect();
+    let transaction = database.begin().await?;
+    grants::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+    if !owners.is_empty() {
+        grant_identifiers::Entity::insert_many(owners).exec_without_returning(&transaction).await?;
+    }
+    if !tokens.is_empty() {
+        access_tokens::Entity::insert_many(tokens).exec_without_returning(&transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(vec![(); opened.len()])
+}
+
+/// Looks tokens up, in the order of `tokens`.
+pub(crate) async fn present(database: Database, tokens: Vec<SecretHash>) -> Result<Vec<Option<Presented>>, Error> {
+    let found = access_tokens::Entity::find()
+        .filter(access_tokens::Column::Hash.is_in(tokens.iter().map(|token| token.as_bytes().to_vec())))
+        .filter(access_tokens::Column::RevokedAt.is_null())
+        .find_also_related(grants::Entity)
+        .join(JoinType::InnerJoin, grants::Relation::Tenant.def())
+        .filter(tenants::Column::DeletedAt.is_null())
+        .all(database.reader())
+        .await?;
+    let mut known = HashMap::new();
+    for (token, grant) in found {
+        let Some(grant) = one(grant)? else { continue };
+        known.insert(token.hash, Presented { expires_at: Timestamp::from_millis(token.expires_at), grant });
+    }
+    Ok(tokens.iter().map(|token| known.get(token.as_bytes().as_slice()).cloned()).collect())
 }
 
 fn one(row: Option<grants::Model>) -> Result<Option<Grant>, Error> {

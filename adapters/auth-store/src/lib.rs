@@ -11,8 +11,12 @@ mod migrations;
 mod tenants;
 mod work;
 
-use database::Database;
+use auth_model::SecretHash;
+use database::{Database, Gather};
 use sea_orm::ConnectionTrait;
+
+use grants::{NewGrant, Presented};
+use tenants::KnownTenants;
 
 pub use cleanup::{Purged, Retention};
 pub use database::{Error, Locked};
@@ -25,12 +29,19 @@ pub use work::Work;
 #[derive(Clone, Debug)]
 pub struct AuthStore {
     database: Database,
+    opening: Gather<NewGrant, ()>,
+    presented: Gather<SecretHash, Option<Presented>>,
+    tenants: KnownTenants,
 }
 
 impl AuthStore {
     /// The store in a database whose migrations have been applied.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        let (of_opening, of_presented) = (database.clone(), database.clone());
+        let opening = Gather::new(move |opened| grants::open(of_opening.clone(), opened));
+        let presented = Gather::new(move |tokens| grants::present(of_presented.clone(), tokens));
+        let tenants = KnownTenants::new(&database);
+        Self { database, opening, presented, tenants }
     }
 
     /// Brings the tables up to date.

@@ -1,10 +1,12 @@
 //! Tenants, mirrored from the backend.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_model::{Change, GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
-use database::Error;
+use database::{Database, Error, Mark, Watch};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -43,6 +45,35 @@ impl fmt::Debug for TenantData {
     }
 }
 
+/// The topic of changes of a tenant.
+const TENANTS: &str = "tenants";
+
+/// Tenants that were asked for, until one of them changes.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownTenants {
+    watch: Watch,
+    known: Arc<Mutex<(Option<Mark>, HashMap<TenantId, Tenant>)>>,
+}
+
+impl KnownTenants {
+    pub(crate) fn new(database: &Database) -> Self {
+        Self { watch: database.watch(TENANTS), known: Arc::default() }
+    }
+
+    fn known(&self, id: TenantId, now: Option<Mark>) -> Option<Tenant> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.1.get(&id).filter(|_| now.is_some() && known.0 == now).cloned()
+    }
+
+    fn remember(&self, mark: Mark, tenant: Tenant) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != Some(mark) {
+            *known = (Some(mark), HashMap::new());
+        }
+        known.1.insert(tenant.id, tenant);
+    }
+}
+
 fn kept(secret: &str) -> Vec<u8> {
     SecretHash::of(secret).as_bytes().to_vec()
 }
@@ -75,17 +106,27 @@ impl TenantData {
 impl AuthStore {
     /// A tenant that was not deleted.
     pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
+        // Taken before reading, so that a change meanwhile makes what is read out of date.
+        let mark = self.tenants.watch.mark();
+        if let Some(known) = self.tenants.known(id, mark) {
+            return Ok(Some(known));
+        }
         let found = tenants::Entity::find_by_id(id.as_uuid())
             .filter(tenants::Column::DeletedAt.is_null())
             .one(self.database.reader())
             .await?;
-        found.map(tenants::Model::into_tenant).transpose()
+        let found = found.map(tenants::Model::into_tenant).transpose()?;
+        if let (Some(mark), Some(tenant)) = (mark, &found) {
+            self.tenants.remember(mark, tenant.clone());
+        }
+        Ok(found)
     }
 
     /// Adds a tenant. A tenant of this id, even a deleted one, is a [`Error::UniqueViolation`].
     pub async fn create_tenant(&self, tenant: &TenantData, now: Timestamp) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         tenants::Entity::insert(tenant.row(now)).exec_without_returning(&transaction).await?;
+        transaction.announce_on_commit(TENANTS);
         transaction.commit().await
     }
 
@@ -96,6 +137,7 @@ impl AuthStore {
         let replace =
             OnConflict::column(Id).update_columns([ApiSecret, IdpConsentUrl, IdpSecretHash, UpdatedAt]).to_owned();
         tenants::Entity::insert(tenant.row(now)).on_conflict(replace).exec_without_returning(&transaction).await?;
+        transaction.announce_on_commit(TENANTS);
         transaction.commit().await
     }
 
@@ -123,6 +165,7 @@ impl AuthStore {
             .filter(tenants::Column::DeletedAt.is_null())
             .exec(&transaction)
             .await?;
+        transaction.announce_on_commit(TENANTS);
         transaction.commit().await?;
         Ok(changed.rows_affected == 1)
     }
@@ -150,6 +193,7 @@ impl AuthStore {
             .filter(grants::Column::TenantId.eq(id.as_uuid()))
             .exec(&transaction)
             .await?;
+        transaction.announce_on_commit(TENANTS);
         transaction.commit().await?;
         Ok(deleted.rows_affected == 1)
     }

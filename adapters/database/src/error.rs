@@ -1,5 +1,7 @@
 //! What can go wrong with a database, sorted by what a caller can do about it.
 
+use std::sync::Arc;
+
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
@@ -57,6 +59,9 @@ pub enum Error {
         /// What was to be stored.
         what: &'static str,
     },
+    /// What several asked for together failed for all of them.
+    #[error("{0}")]
+    Together(Arc<Error>),
     /// Anything else: a fault of this program or of the database.
     #[error("the database refused: {0}")]
     Other(#[source] DbErr),
@@ -75,7 +80,16 @@ impl Error {
 
     /// Whether the same transaction may succeed when repeated.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::Retriable(_) | Self::Unavailable(_))
+        match self {
+            Self::Retriable(_) | Self::Unavailable(_) => true,
+            Self::Together(error) => error.is_retriable(),
+            _ => false,
+        }
+    }
+
+    /// Whether one row was in the way of the others that were to be written with it.
+    pub(crate) fn is_of_one_row(&self) -> bool {
+        matches!(self, Self::UniqueViolation { .. } | Self::ForeignKeyViolation { .. } | Self::Inconsistent { .. })
     }
 }
 

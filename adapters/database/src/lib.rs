@@ -5,6 +5,7 @@
 mod connect;
 mod contents;
 mod error;
+mod gather;
 mod locked;
 mod migrate;
 mod transaction;
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
+pub use gather::Gather;
 pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
 pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
-pub use wake::Subscription;
+pub use wake::{Mark, Subscription, Watch};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -125,6 +127,17 @@ impl Database {
         Ok(writer.execute_raw(statement).await?.rows_affected())
     }
 
+    /// Runs one statement that is a transaction of its own and gives rows.
+    pub async fn query(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = sea_orm::Value>,
+    ) -> Result<Vec<sea_orm::QueryResult>, Error> {
+        let writer = &self.inner.writer;
+        let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+        Ok(writer.query_all_raw(statement).await?)
+    }
+
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
     pub fn wake(&self, topic: &str) {
         self.inner.wakeups.wake(topic.to_owned());
@@ -136,6 +149,12 @@ impl Database {
     /// subscribers look for themselves now and then.
     pub fn subscribe(&self, topic: &str) -> Subscription {
         Wakeups::subscribe(&self.inner.wakeups, topic)
+    }
+
+    /// Tells whether copies of what belongs to `topic` are still up to date: no transaction has announced a change
+    /// ([`WriteTransaction::announce_on_commit`]), in this process or, on Postgres, in any other.
+    pub fn watch(&self, topic: &str) -> Watch {
+        Wakeups::watch(&self.inner.wakeups, topic)
     }
 
     /// Closes every connection. Later use fails.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use crate::wake::Wakeups;
+use crate::wake::{CHANNEL, Wakeups};
 use crate::{Dialect, Error};
 
 /// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
@@ -16,11 +16,12 @@ pub struct WriteTransaction {
     dialect: Dialect,
     wakeups: Arc<Wakeups>,
     topics: Mutex<BTreeSet<String>>,
+    announced: Mutex<BTreeSet<&'static str>>,
 }
 
 impl WriteTransaction {
     pub(crate) fn new(inner: DatabaseTransaction, dialect: Dialect, wakeups: Arc<Wakeups>) -> Self {
-        Self { inner, dialect, wakeups, topics: Mutex::default() }
+        Self { inner, dialect, wakeups, topics: Mutex::default(), announced: Mutex::default() }
     }
 
     /// Which SQL is spoken.
@@ -33,10 +34,27 @@ impl WriteTransaction {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
     }
 
+    /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
+    ///
+    /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
+    /// the server. For what changes seldom.
+    pub fn announce_on_commit(&self, topic: &'static str) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).insert(topic);
+    }
+
     /// Makes the changes durable and visible, then wakes the processes that wait for them.
     pub async fn commit(self) -> Result<(), Error> {
         let topics = self.topics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let announced = self.announced.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for payload in announced.iter().filter_map(|topic| self.wakeups.notification(topic)) {
+            let sql = "SELECT pg_notify($1, $2)";
+            let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
+            self.inner.execute_raw(notify).await?;
+        }
         self.inner.commit().await?;
+        for topic in announced {
+            self.wakeups.wake_here(topic);
+        }
         for topic in topics {
             self.wakeups.wake(topic);
         }

@@ -2,9 +2,11 @@
 //!
 //! In process by a counter per topic; between processes by Postgres's LISTEN and NOTIFY. A notification inside
 //! the committing transaction would make all commits of the server queue at one lock, so it follows the commit,
-//! gathered with its neighbours. If a process dies in between, the subscribers' own timers find the work.
+//! gathered with its neighbours. If a process dies in between, the subscribers' own timers find the work. What others
+//! keep copies of changes seldom, so that change is announced inside its transaction: with the commit, or not at all.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use sea_orm::sqlx::query;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-const CHANNEL: &str = "rafiki_wake";
+pub(crate) const CHANNEL: &str = "rafiki_wake";
 const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Tells when something was committed to a topic.
@@ -31,9 +33,33 @@ impl Subscription {
     }
 }
 
+/// Tells whether what was read from the database may still be used.
+///
+/// Take a mark, read, and keep what was read beside the mark. It may be used while [`Watch::mark`] gives that same mark.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    changes: watch::Receiver<u64>,
+    heard: Arc<AtomicBool>,
+}
+
+/// An instant between two changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Watch {
+    /// The present mark; `None` while changes made by other processes cannot be heard. What is read then is for one use.
+    pub fn mark(&self) -> Option<Mark> {
+        // In this order: whoever stops hearing and hears again has counted a change in between.
+        let heard = self.heard.load(Ordering::SeqCst);
+        heard.then(|| Mark(*self.changes.borrow()))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Wakeups {
     topics: Mutex<HashMap<String, watch::Sender<u64>>>,
+    /// Whether changes made by every process are heard.
+    heard: Arc<AtomicBool>,
     bridge: Option<Bridge>,
 }
 
@@ -51,7 +77,7 @@ struct Bridge {
 
 impl Wakeups {
     pub(crate) fn local() -> Self {
-        Self { topics: Mutex::default(), bridge: None }
+        Self { topics: Mutex::default(), heard: Arc::new(AtomicBool::new(true)), bridge: None }
     }
 
     pub(crate) fn across_processes(pool: PgPool, connection: PgConnectOptions) -> Self {
@@ -63,7 +89,7 @@ impl Wakeups {
             listening: OnceLock::new(),
             tasks: Mutex::default(),
         };
-        Self { topics: Mutex::default(), bridge: Some(bridge) }
+        Self { topics: Mutex::default(), heard: Arc::default(), bridge: Some(bridge) }
     }
 
     pub(crate) fn subscribe(this: &Arc<Self>, topic: &str) -> Subscription {
@@ -72,6 +98,16 @@ impl Wakeups {
             bridge.listening.get_or_init(|| bridge.run(listen(Arc::downgrade(this), bridge.connection.clone())));
         }
         Subscription(receiver)
+    }
+
+    pub(crate) fn watch(this: &Arc<Self>, topic: &str) -> Watch {
+        let Subscription(changes) = Self::subscribe(this, topic);
+        Watch { changes, heard: Arc::clone(&this.heard) }
+    }
+
+    /// What tells other processes of a change of `topic`; `None` if there are none.
+    pub(crate) fn notification(&self, topic: &str) -> Option<String> {
+        self.bridge.as_ref().map(|bridge| format!("{} {topic}", bridge.instance))
     }
 
     pub(crate) fn wake(&self, topic: String) {
@@ -99,7 +135,7 @@ impl Wakeups {
         lock(&self.topics)
     }
 
-    fn wake_here(&self, topic: &str) {
+    pub(crate) fn wake_here(&self, topic: &str) {
         if let Some(counter) = self.topics().get(topic) {
             counter.send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -147,28 +183,32 @@ async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
     let pool = pool.connect_lazy_with(connection);
     loop {
-        if let Err(error) = listen_once(&wakeups, &pool).await {
+        let ended = listen_once(&wakeups, &pool).await;
+        let Some(here) = wakeups.upgrade() else { return };
+        here.heard.store(false, Ordering::SeqCst);
+        drop(here);
+        if let Err(error) = ended {
             tracing::warn!(%error, "lost the wake-ups of other processes; connecting again");
+            tokio::time::sleep(RECONNECT).await;
         }
-        if wakeups.strong_count() == 0 {
-            return;
-        }
-        tokio::time::sleep(RECONNECT).await;
     }
 }
 
+/// Listens until the connection is lost or the database is dropped.
 async fn listen_once(wakeups: &Weak<Wakeups>, pool: &PgPool) -> Result<(), sea_orm::sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
+    // A lost connection is told at once, not after the next one stands.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    loop {
+    let Some(here) = wakeups.upgrade() else { return Ok(()) };
+    here.wake_all_here();
+    here.heard.store(true, Ordering::SeqCst);
+    drop(here);
+    while let Some(notification) = listener.try_recv().await? {
         let Some(here) = wakeups.upgrade() else { return Ok(()) };
-        here.wake_all_here();
-        drop(here);
-        while let Some(notification) = listener.try_recv().await? {
-            let Some(here) = wakeups.upgrade() else { return Ok(()) };
-            here.received(notification.payload());
-        }
+        here.received(notification.payload());
     }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -158,3 +158,52 @@ fn processes_that_start_together_on_an_empty_place_all_come_up() {
         }
     });
 }
+
+on_each_database! {
+    async fn a_mark_ends_with_the_commit_of_an_announced_change_and_not_before(database) {
+        let watch = database.watch("directory");
+        testkit::eventually("changes are heard", async || watch.mark().is_some()).await;
+        let mark = watch.mark();
+        let transaction = database.begin().await.unwrap();
+        transaction.announce_on_commit("directory");
+        assert_eq!(watch.mark(), mark);
+        transaction.rollback().await.unwrap();
+        assert_eq!(watch.mark(), mark, "nothing has changed");
+        let transaction = database.begin().await.unwrap();
+        transaction.announce_on_commit("directory");
+        transaction.commit().await.unwrap();
+        assert!(watch.mark().is_some_and(|now| Some(now) != mark));
+    }
+}
+
+#[test]
+fn a_mark_ends_with_a_change_announced_by_another_process() {
+    testkit::block_on(async {
+        let Some(database) = testkit::TestDatabase::postgres().await else { return };
+        let other = database.connect_again().await;
+        let watch = other.watch("directory");
+        testkit::eventually("changes are heard", async || watch.mark().is_some()).await;
+        let mark = watch.mark();
+        let transaction = database.begin().await.unwrap();
+        transaction.announce_on_commit("directory");
+        transaction.commit().await.unwrap();
+        testkit::eventually("the mark is gone", async || watch.mark() != mark).await;
+    });
+}
+
+#[test]
+fn no_mark_outlives_the_connection_over_which_changes_are_heard() {
+    testkit::block_on(async {
+        let Some(database) = testkit::TestDatabase::postgres().await else { return };
+        let other = database.connect_again().await;
+        let watch = other.watch("directory");
+        testkit::eventually("changes are heard", async || watch.mark().is_some()).await;
+        let mark = watch.mark();
+        let listeners = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+            WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        assert_eq!(scalar::<i64>(database.reader(), listeners).await, 1);
+        testkit::eventually("the mark is gone", async || watch.mark() != mark).await;
+        testkit::eventually("changes are heard again", async || watch.mark().is_some()).await;
+        assert_ne!(watch.mark(), mark);
+    });
+}

@@ -6,7 +6,7 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::quote::FeeTerms;
 use payments_model::{AssetId, Fee, FeeId, FeeKind};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Alias, Condition, ExprTrait, Query};
 use sea_orm::{QueryOrder, Set};
 
 use crate::convert::{Place, stored_amount};
@@ -43,6 +43,25 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let newest = self.fees_of(asset).filter(Column::Kind.eq(kind.as_str()));
         let newest = newest.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
         newest.one(self.connection).await?.map(fee).transpose()
+    }
+
+    /// The fees in force of all assets; for directories kept in memory.
+    pub async fn all_newest_fees(&self) -> Result<Vec<Fee>, Error> {
+        let newer = Alias::new("newer");
+        let of_newer = |column: Column| Expr::col((newer.clone(), column));
+        let of_row = |column: Column| Expr::col((Entity, column));
+        let later = Condition::any().add(of_newer(Column::CreatedAt).gt(of_row(Column::CreatedAt))).add(
+            of_newer(Column::CreatedAt).eq(of_row(Column::CreatedAt)).and(of_newer(Column::Id).gt(of_row(Column::Id))),
+        );
+        let replaced = Query::select()
+            .expr(Expr::val(1))
+            .from_as(Entity, newer.clone())
+            .and_where(of_newer(Column::AssetId).eq(of_row(Column::AssetId)))
+            .and_where(of_newer(Column::Kind).eq(of_row(Column::Kind)))
+            .cond_where(later)
+            .to_owned();
+        let newest = self.fee_rows().filter(Expr::exists(replaced).not());
+        newest.all(self.connection).await?.into_iter().map(fee).collect()
     }
 
     /// A page of an asset's fees of both kinds.

@@ -30,7 +30,7 @@ pub use held_grants::HeldGrant;
 pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
-pub use scope::{DIRECTORY, Scope};
+pub use scope::Scope;
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{MIGRATIONS, Store, Unit};

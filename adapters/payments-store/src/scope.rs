@@ -7,8 +7,12 @@ use payments_model::TenantId;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, ConnectionTrait};
 
-/// The topic woken when an asset, fee, peer, wallet address or tenant has changed: who keeps copies reads them anew.
-pub const DIRECTORY: &str = "directory";
+/// The topic of tenants, their settings, assets, fees and peers: who keeps copies of them watches it.
+pub(crate) const DIRECTORY: &str = "directory";
+/// The topic of changes of a wallet address, its keys and its properties.
+pub(crate) const WALLET_ADDRESSES: &str = "wallet_addresses";
+/// The topic woken when there is another wallet address: who waits for one looks for it.
+pub(crate) const NEW_WALLET_ADDRESS: &str = "new_wallet_address";
 
 /// A way to the data of one tenant or of all, over a reader (`C = DatabaseConnection`) or within a unit of work
 /// (`C = WriteTransaction`), where it can also write.
@@ -50,9 +54,14 @@ impl<'c, C: ConnectionTrait> Scope<'c, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Those who keep copies of the directory learn of the change when it is committed.
+    /// Those who keep copies of the directory learn of the change with its commit.
     pub(crate) fn directory_changed(&self) {
-        self.connection.wake_on_commit(DIRECTORY);
+        self.connection.announce_on_commit(DIRECTORY);
+    }
+
+    /// Those who keep copies of wallet addresses learn of the change with its commit.
+    pub(crate) fn wallet_addresses_changed(&self) {
+        self.connection.announce_on_commit(WALLET_ADDRESSES);
     }
 }
 

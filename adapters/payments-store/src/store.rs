@@ -1,10 +1,10 @@
 //! The open store, and units of work: everything in one of them happens, or nothing.
 
-use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction};
+use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};
 use payments_model::TenantId;
 use sea_orm::DatabaseConnection;
 
-use crate::scope::{DIRECTORY, Scope};
+use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
 
 /// The tables of the backend.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -57,9 +57,24 @@ impl Store {
         Ok(Unit { transaction: self.database.begin().await? })
     }
 
-    /// Tells when the directory has changed ([`DIRECTORY`]).
+    /// Tells when a tenant, a setting, an asset, a fee or a peer has changed.
     pub fn directory_changes(&self) -> Subscription {
         self.database.subscribe(DIRECTORY)
+    }
+
+    /// Tells whether copies of tenants, settings, assets, fees and peers are up to date.
+    pub fn watch_directory(&self) -> Watch {
+        self.database.watch(DIRECTORY)
+    }
+
+    /// Tells whether copies of wallet addresses, their keys and properties are up to date.
+    pub fn watch_wallet_addresses(&self) -> Watch {
+        self.database.watch(WALLET_ADDRESSES)
+    }
+
+    /// Tells when there is another wallet address.
+    pub fn new_wallet_addresses(&self) -> Subscription {
+        self.database.subscribe(NEW_WALLET_ADDRESS)
     }
 }
 

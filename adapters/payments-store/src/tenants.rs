@@ -87,15 +87,14 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(row.map(|row| row.value))
     }
 
-    /// Every live value of one setting with its tenant; for directories kept in memory.
-    pub async fn setting_of_all(&self, key: SettingKey) -> Result<Vec<(TenantId, String)>, Error> {
+    /// Every live setting with its tenant; for directories kept in memory.
+    pub async fn all_settings(&self) -> Result<Vec<(TenantId, Setting)>, Error> {
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
-            .filter(setting_row::Column::Key.eq(key.as_str()))
             .filter(setting_row::Column::DeletedAt.is_null())
             .all(self.connection)
             .await?;
-        Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())
+        rows.into_iter().map(|row| Ok((TenantId::from_uuid(row.tenant_id), setting(row)?))).collect()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::rows::wallet_address::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, wallet_address_key as key_row, wallet_address_property as property_row};
-use crate::scope::{Scope, must_be_one};
+use crate::scope::{NEW_WALLET_ADDRESS, Scope, must_be_one};
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -167,7 +167,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     pub async fn insert_wallet_address(&self, new: &WalletAddress) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
         Entity::insert(active(new)?).exec_without_returning(self.connection).await?;
-        self.directory_changed();
+        self.connection.wake_on_commit(NEW_WALLET_ADDRESS);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         };
         let update = Entity::update_many().set(row).filter(self.within(Column::TenantId));
         let done = update.filter(Column::Id.eq(changed.row())).exec(self.connection).await?;
-        self.directory_changed();
+        self.wallet_addresses_changed();
         must_be_one(done.rows_affected, "wallet_addresses", changed.row())
     }
 
@@ -209,6 +209,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         if !properties.is_empty() {
             property_row::Entity::insert_many(rows).exec_without_returning(self.connection).await?;
         }
+        self.wallet_addresses_changed();
         Ok(())
     }
 
@@ -225,6 +226,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             updated_at: Set(new.created_at.as_millis()),
         };
         key_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.wallet_addresses_changed();
         Ok(())
     }
 
@@ -234,6 +236,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             key_row::ActiveModel { revoked: Set(true), updated_at: Set(now.as_millis()), ..Default::default() };
         let update = key_row::Entity::update_many().set(revoked).filter(key_row::Column::Id.eq(id.as_uuid()));
         update.exec(self.connection).await?;
+        self.wallet_addresses_changed();
         Ok(())
     }
 }

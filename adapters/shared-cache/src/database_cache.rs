@@ -1,8 +1,10 @@
 //! The cache in the database of the role: a table whose rows run out, for installations without Redis.
 //!
 //! Every operation is one statement, so that processes cannot come between its parts. What has run out is no longer
-//! there, whether or not it was removed already.
+//! there, whether or not it was removed already. Names that are taken at once, by requests that may count only once, are
+//! taken together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clock::{Clock, Timestamp};
 use database::sea_orm::{ConnectionTrait, Statement, Value};
-use database::{Database, Migrations, Step, Subscription};
+use database::{Database, Gather, Migrations, Step, Subscription};
 
 use crate::CacheError;
 
@@ -50,6 +52,15 @@ pub struct DatabaseCache {
     clock: Arc<dyn Clock>,
     limits: DatabaseLimits,
     sweeping: Arc<Sweeping>,
+    claims: Gather<Claim, bool>,
+}
+
+/// A name to be taken if nobody has it.
+#[derive(Clone, Debug)]
+struct Claim {
+    name: String,
+    value: Bytes,
+    expires_at: Timestamp,
 }
 
 /// When the table was looked through last, and what was found.
@@ -64,7 +75,9 @@ impl DatabaseCache {
     /// A cache in `database`, which has the table of [`MIGRATIONS`].
     pub fn new(database: Database, clock: Arc<dyn Clock>, limits: DatabaseLimits) -> Self {
         let sweeping = Sweeping { last: AtomicI64::new(clock.now().as_millis()), ..Sweeping::default() };
-        Self { database, clock, limits, sweeping: Arc::new(sweeping) }
+        let (of_claims, time) = (database.clone(), Arc::clone(&clock));
+        let claims = Gather::new(move |claims| take(of_claims.clone(), claims, time.now()));
+        Self { database, clock, limits, sweeping: Arc::new(sweeping), claims }
     }
 
     pub(crate) fn subscribe(&self) -> Subscription {
@@ -90,12 +103,10 @@ impl DatabaseCache {
     }
 
     pub(crate) async fn set_if_absent(&self, key: &str, value: Bytes, life: Duration) -> Result<bool, CacheError> {
-        let sql = "INSERT INTO shared_values (name, value, expires_at) VALUES ($1, $2, $3)
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
-            WHERE shared_values.expires_at <= $4";
-        let now = self.room_for(&value).await?;
-        let values = [key.into(), value.to_vec().into(), (now + life).as_millis().into(), now.as_millis().into()];
-        self.write(sql, values).await
+        let expires_at = self.room_for(&value).await? + life;
+        let taken = self.claims.ask(Claim { name: key.to_owned(), value, expires_at }).await?;
+        self.sweep_now_and_then().await;
+        Ok(taken)
     }
 
     pub(crate) async fn replace_if(
@@ -200,6 +211,39 @@ impl DatabaseCache {
         self.sweeping.full.store(u64::try_from(rows).unwrap_or(0) >= self.limits.rows, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Takes each name that nobody has; whether it was taken, in the order of `claims`.
+async fn take(database: Database, claims: Vec<Claim>, now: Timestamp) -> Result<Vec<bool>, database::Error> {
+    // Of equal names the first is taken. The order of names is the same in every process, so that two that take the same
+    // names do not wait for each other.
+    let mut first = BTreeMap::new();
+    for (place, claim) in claims.iter().enumerate() {
+        first.entry(claim.name.as_str()).or_insert(place);
+    }
+    let mut values: Vec<Value> = vec![now.as_millis().into()];
+    let mut rows = Vec::with_capacity(first.len());
+    for place in first.values() {
+        let (claim, n) = (&claims[*place], values.len());
+        rows.push(format!("(${}, ${}, ${})", n + 1, n + 2, n + 3));
+        values.push(claim.name.as_str().into());
+        values.push(claim.value.to_vec().into());
+        values.push(claim.expires_at.as_millis().into());
+    }
+    let sql = format!(
+        "INSERT INTO shared_values (name, value, expires_at) VALUES {}
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+            WHERE shared_values.expires_at <= $1 RETURNING name",
+        rows.join(", ")
+    );
+    let mut taken = vec![false; claims.len()];
+    for row in database.query(sql, values).await? {
+        let name: String = row.try_get_by_index(0)?;
+        if let Some(place) = first.get(name.as_str()) {
+            taken[*place] = true;
+        }
+    }
+    Ok(taken)
 }
 
 impl From<database::Error> for CacheError {

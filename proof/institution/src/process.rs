@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::{Clock, Entropy, SystemEntropy};
+use clock::{Entropy, SystemEntropy};
 use connector::{Connector, ConnectorConfig, ConnectorPorts};
 use database::Dialect;
 use database::sea_orm::{ConnectionTrait, Statement};
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Handler, Worker};
-use ledger::Ledger;
 use money::Asset;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::Outbound;
@@ -86,6 +86,7 @@ impl Institution {
             administration_settings(&setup),
         );
         let addresses = WalletAddressLookup {
+            directory: Directory::new(store.clone()),
             store,
             webhooks: parts.webhooks.clone(),
             cache: parts.cache.clone(),

@@ -11,8 +11,8 @@ use std::time::Duration;
 use clock::{Entropy, Stopwatch, SystemEntropy};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::Outcome;
 use crate::load::{Figures, figures};
+use ledger_bench::Outcome;
 
 const TABLES: &str = "
 CREATE TABLE bare_accounts (id int PRIMARY KEY, pending bigint NOT NULL, posted bigint NOT NULL);

@@ -11,7 +11,8 @@ use url::Url;
 use crate::Outcome;
 
 /// Stopped when dropped; its folder goes with the measurement's.
-pub(crate) struct Cluster {
+#[derive(Debug)]
+pub struct Cluster {
     programs: PathBuf,
     data: PathBuf,
     socket: tempfile::TempDir,
@@ -19,7 +20,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Makes and starts a cluster below `folder`.
-    pub(crate) fn start(folder: &Path) -> Outcome<Self> {
+    pub fn start(folder: &Path) -> Outcome<Self> {
         let installed = std::fs::read_dir("/usr/lib/postgresql")?.filter_map(Result::ok).map(|entry| entry.path());
         let programs = installed.max().ok_or("no Postgres server is installed; give --postgres <url>")?.join("bin");
         let folder = folder.canonicalize()?;
@@ -38,13 +39,14 @@ impl Cluster {
         Ok(cluster)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it is.
+    pub fn url(&self) -> String {
         let socket = self.socket.path().display().to_string().replace('/', "%2F");
         format!("postgres://postgres@{socket}/postgres")
     }
 
     /// The server's first process, whose children serve.
-    pub(crate) fn process(&self) -> Outcome<u32> {
+    pub fn process(&self) -> Outcome<u32> {
         let lines = std::fs::read_to_string(self.data.join("postmaster.pid"))?;
         Ok(lines.lines().next().unwrap_or_default().parse()?)
     }
@@ -71,7 +73,7 @@ impl Cluster {
 }
 
 /// A new database on the server of `url`; its name is the next that is free.
-pub(crate) async fn new_database(url: &str) -> Outcome<String> {
+pub async fn new_database(url: &str) -> Outcome<String> {
     let mut connection = PgConnection::connect(url).await?;
     for number in 1.. {
         let name = format!("ledger_bench_{number}");

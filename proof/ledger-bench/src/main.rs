@@ -4,9 +4,7 @@
 //! Prints a table; decides nothing.
 
 mod bare;
-mod cluster;
 mod load;
-mod processor;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,20 +12,19 @@ use std::time::Duration;
 
 use clap::Parser;
 use clock::{Stopwatch, SystemClock};
+use ledger_bench::cluster::{self, Cluster};
+use ledger_bench::{Outcome, processor};
 use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
 use testkit::TigerBeetle;
 
 use crate::bare::Disk;
-use crate::cluster::Cluster;
 use crate::load::{Figures, Load, Spread};
 
 /// Before the addresses of a cluster, where a database would have its URL.
 const TIGERBEETLE: &str = "tigerbeetle:";
 /// A server's own, durable defaults.
 const TIGERBEETLE_SETTINGS: &[&str] = &[];
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Measures the ledger.
 #[derive(Debug, Parser)]

@@ -9,14 +9,25 @@ use crate::Outcome;
 /// A tick of the kernel's accounts, by which it tells processes.
 const TICK_US: f64 = 1e4;
 
-/// Microseconds of processor time so far. Children that have ended are left out, so take differences while the same
-/// ones live.
-pub(crate) fn busy_us(server: Option<u32>) -> Outcome<f64> {
-    let mut busy = ticks(&fs::read_to_string("/proc/self/stat")?, None).unwrap_or(0.0);
+/// Microseconds of processor time so far, of this process and of a server's children. Children that have ended are left
+/// out, so take differences while the same ones live.
+pub fn busy_us(server: Option<u32>) -> Outcome<f64> {
+    let own = busy_of(std::process::id())?;
+    Ok(own + server.map_or(Ok(0.0), busy_of_children)?)
+}
+
+/// Microseconds of processor time of one process so far.
+pub fn busy_of(process: u32) -> Outcome<f64> {
+    Ok(ticks(&fs::read_to_string(format!("/proc/{process}/stat"))?, None).unwrap_or(0.0) * TICK_US)
+}
+
+/// The same of all children that a process has now.
+pub fn busy_of_children(parent: u32) -> Outcome<f64> {
+    let mut busy = 0.0;
     for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
         // A process may end while it is looked at.
-        if let (Some(server), Ok(stat)) = (server, fs::read_to_string(entry.path().join("stat"))) {
-            busy += ticks(&stat, Some(server)).unwrap_or(0.0);
+        if let Ok(stat) = fs::read_to_string(entry.path().join("stat")) {
+            busy += ticks(&stat, Some(parent)).unwrap_or(0.0);
         }
     }
     Ok(busy * TICK_US)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Entropy, Timestamp};
+use directory::Directory;
 use payments_model::tenant::SettingKey;
 use payments_model::wallet_address::{AdditionalProperty, WalletAddress, WalletAddressKey};
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
@@ -62,8 +63,10 @@ impl Source<'_> {
 /// Finds wallet addresses. Clones are one service.
 #[derive(Clone, Debug)]
 pub struct WalletAddressLookup {
-    /// The backend database.
+    /// The backend database, for what is recorded.
     pub store: Store,
+    /// Where wallet addresses are found.
+    pub directory: Directory,
     /// Who is told of unknown addresses.
     pub webhooks: Webhooks,
     /// Limits how often.
@@ -83,11 +86,8 @@ pub struct WalletAddressLookup {
 impl WalletAddressLookup {
     /// The wallet address with this URL; none of a deleted tenant.
     pub async fn find(&self, url: &WalletAddressUrl) -> Result<Option<WalletAddress>, Unavailable> {
-        let scope = self.store.every_tenant();
-        let Some(address) = scope.wallet_address_by_url(url).await? else { return Ok(None) };
-        let tenant = scope.find_tenant(address.tenant_id).await?;
-        let live = tenant.is_some_and(|tenant| tenant.deleted_at.is_none());
-        Ok(live.then_some(address))
+        let known = self.directory.wallet_address_by_url(url).await?;
+        Ok(known.map(|known| WalletAddress::clone(&known)))
     }
 
     /// The wallet address with this URL. Of an unknown one that `source` asks for the account-servicing entity is told,
@@ -99,33 +99,37 @@ impl WalletAddressLookup {
         source: Source<'_>,
     ) -> Result<Option<WalletAddress>, Unavailable> {
         // Listening starts before looking, so an address created in between is not missed.
-        let mut changes = self.store.directory_changes();
+        let mut created = self.store.new_wallet_addresses();
         if let Some(address) = self.find(url).await? {
             return Ok(Some(address));
         }
         let patience = self.tell(url, as_written, source).await?;
-        let created = async {
+        let wait = async {
             loop {
                 // Whether woken or not: a wake-up of another process may be lost, one of another program never comes.
-                let _ = tokio::time::timeout(self.look_again.max(LOOK_AGAIN_MIN), changes.notified()).await;
+                let _ = tokio::time::timeout(self.look_again.max(LOOK_AGAIN_MIN), created.notified()).await;
                 if let Some(address) = self.find(url).await? {
                     return Ok(address);
                 }
             }
         };
-        tokio::time::timeout(patience, created).await.map_or(Ok(None), |found| found.map(Some))
+        tokio::time::timeout(patience, wait).await.map_or(Ok(None), |found| found.map(Some))
     }
 
     /// The properties of a wallet address that the public may see.
     pub async fn public_properties(&self, address: &WalletAddress) -> Result<Vec<AdditionalProperty>, Unavailable> {
-        let mut properties = self.store.tenant(address.tenant_id).additional_properties(address.id).await?;
-        properties.retain(|property| property.visible_in_open_payments);
-        Ok(properties)
+        match self.directory.wallet_address(address.tenant_id, address.id).await? {
+            Some(known) => Ok(known.public_properties().await?.to_vec()),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The keys of a wallet address that may be used.
     pub async fn keys(&self, address: &WalletAddress) -> Result<Vec<WalletAddressKey>, Unavailable> {
-        Ok(self.store.tenant(address.tenant_id).unrevoked_keys(address.id).await?)
+        match self.directory.wallet_address(address.tenant_id, address.id).await? {
+            Some(known) => Ok(known.keys().await?.to_vec()),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The wallet address of a resource of `tenant`.
@@ -134,7 +138,8 @@ impl WalletAddressLookup {
         tenant: TenantId,
         id: WalletAddressId,
     ) -> Result<Option<WalletAddress>, Unavailable> {
-        Ok(self.store.tenant(tenant).wallet_address(id).await?)
+        let known = self.directory.wallet_address(tenant, id).await?;
+        Ok(known.map(|known| WalletAddress::clone(&known)))
     }
 
     /// Whether database and cache answer.
@@ -177,7 +182,11 @@ impl WalletAddressLookup {
         if !self.may_tell(source, now).await? {
             return Ok(Duration::ZERO);
         }
-        let bases = self.store.every_tenant().setting_of_all(SettingKey::WalletAddressUrl).await?;
+        let facts = self.directory.facts().await?;
+        let bases: Vec<_> = facts
+            .every_tenant()
+            .filter_map(|known| Some((known.tenant.id, known.setting(SettingKey::WalletAddressUrl)?.to_owned())))
+            .collect();
         let owners = owners_of(url, &bases);
         let recipients = if owners.is_empty() { vec![self.operator_tenant] } else { owners };
         let event = WebhookEvent {

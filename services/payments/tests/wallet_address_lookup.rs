@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
+use directory::Directory;
 use payments::{Source, WalletAddressLookup};
 use payments_model::page::PageRequest;
 use payments_model::tenant::{Setting, SettingKey};
@@ -62,6 +63,7 @@ impl World {
             point_of_sale: None,
         };
         let lookup = WalletAddressLookup {
+            directory: Directory::new(store.clone()),
             store,
             webhooks: Webhooks::new(&targets, None, testkit::entropy(3)),
             cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),

@@ -3,7 +3,7 @@
 //! Put together in this order: stores, services, routers, workers. Each is a file of its own.
 
 mod alerts;
-mod directory;
+mod directory_sync;
 mod engine;
 mod ledger_watch;
 mod routers;

@@ -65,6 +65,7 @@ fn open_payments(
     let Stores { store, cache, operator, .. } = stores;
     let addresses = WalletAddressLookup {
         store: store.clone(),
+        directory: services.directory.clone(),
         webhooks: services.webhooks.clone(),
         cache: lossy(cache, deps.clock.clone()),
         clock: deps.clock.clone(),

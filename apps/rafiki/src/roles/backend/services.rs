@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clock::Entropy;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
@@ -17,7 +18,7 @@ use telemetry::Metrics;
 use webhooks::{Targets, Webhooks};
 
 use super::alerts::Alerts;
-use super::directory::Directory;
+use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use crate::failure::Failure;
 use crate::roles::shared_deps::SharedDeps;
@@ -29,8 +30,10 @@ pub(super) struct Services {
     pub(super) targets: Targets,
     pub(super) receivers: LiveReceivers,
     pub(super) connector: Connector,
-    /// Keeps the connector's snapshot of peers and tenants up to date.
+    /// What rarely changes, kept in memory.
     pub(super) directory: Directory,
+    /// Keeps the connector's snapshot of peers and tenants up to date.
+    pub(super) directory_sync: DirectorySync,
     /// Documents and keys that others publish.
     pub(super) published: PublicResources,
     pub(super) signer: Arc<Signer>,
@@ -73,8 +76,9 @@ impl Services {
                 },
             )
         });
-        let directory = Directory::new(store.clone(), connector.clone(), config);
-        directory.refresh().await.map_err(failed)?;
+        let directory = Directory::new(store.clone());
+        let directory_sync = DirectorySync::new(directory.clone(), connector.clone(), config);
+        directory_sync.refresh().await.map_err(failed)?;
 
         let signer = Arc::new(signer(config, &*deps.entropy)?);
         let published = PublicResources::new(deps.http.clone(), RetryPolicy::default(), deps.clock.clone());
@@ -113,6 +117,7 @@ impl Services {
             receivers,
             connector,
             directory,
+            directory_sync,
             published,
             signer,
             payments,

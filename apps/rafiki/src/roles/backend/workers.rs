@@ -22,7 +22,7 @@ pub(super) fn start(
     config: &config::Backend,
     deps: &SharedDeps,
 ) {
-    let Services { metrics, payments, targets, directory, receivers, .. } = services;
+    let Services { metrics, payments, targets, directory_sync, receivers, .. } = services;
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
@@ -33,7 +33,7 @@ pub(super) fn start(
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
-    running.work(|stop| async move { directory.follow(stop).await });
+    running.work(|stop| async move { directory_sync.follow(stop).await });
     running.work(|_| async move {
         // Credits of a process that died before it could note them.
         receivers.reconcile_until_done().await;

@@ -1,0 +1,124 @@
+//! The wallet addresses in use: a bounded number of them, with what is published of each.
+//!
+//! Unknown addresses are not remembered: who asks for many of them fills nothing.
+
+use std::hash::Hash;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use database::Error;
+use payments_model::wallet_address::AdditionalProperty;
+use payments_model::{TenantId, WalletAddress, WalletAddressId, WalletAddressKey};
+use payments_store::Store;
+use tokio::sync::OnceCell;
+use web_url::WalletAddressUrl;
+
+use crate::bounded::Bounded;
+use crate::{AddressMark, Directory};
+
+/// How many wallet addresses are surely remembered, in each of two maps; at most twice as many are.
+const REMEMBERED: usize = 8192;
+
+/// A wallet address of a tenant that was not deleted.
+///
+/// What was announced of the money it received changes with payments and is perhaps older here than in the database.
+/// Not to be held for longer than one step takes.
+#[derive(Debug)]
+pub struct KnownAddress {
+    address: WalletAddress,
+    store: Store,
+    keys: OnceCell<Vec<WalletAddressKey>>,
+    properties: OnceCell<Vec<AdditionalProperty>>,
+}
+
+impl Deref for KnownAddress {
+    type Target = WalletAddress;
+
+    fn deref(&self) -> &WalletAddress {
+        &self.address
+    }
+}
+
+impl KnownAddress {
+    /// Its keys that may be used.
+    pub async fn keys(&self) -> Result<&[WalletAddressKey], Error> {
+        let read = async || self.store.tenant(self.address.tenant_id).unrevoked_keys(self.address.id).await;
+        self.keys.get_or_try_init(read).await.map(Vec::as_slice)
+    }
+
+    /// Its properties that the public may see.
+    pub async fn public_properties(&self) -> Result<&[AdditionalProperty], Error> {
+        let read = async || {
+            let mut all = self.store.tenant(self.address.tenant_id).additional_properties(self.address.id).await?;
+            all.retain(|property| property.visible_in_open_payments);
+            Ok(all)
+        };
+        self.properties.get_or_try_init(read).await.map(Vec::as_slice)
+    }
+}
+
+type Remembered = (AddressMark, Arc<KnownAddress>);
+
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    by_id: Mutex<Bounded<WalletAddressId, Remembered>>,
+    by_url: Mutex<Bounded<WalletAddressUrl, Remembered>>,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self { by_id: Mutex::new(Bounded::new(REMEMBERED)), by_url: Mutex::new(Bounded::new(REMEMBERED)) }
+    }
+}
+
+impl Directory {
+    /// The wallet address of `tenant` with this id; none of a deleted tenant.
+    pub async fn wallet_address(
+        &self,
+        tenant: TenantId,
+        id: WalletAddressId,
+    ) -> Result<Option<Arc<KnownAddress>>, Error> {
+        let found =
+            self.remembered(&self.0.addresses.by_id, id, async |store| store.tenant(tenant).wallet_address(id).await);
+        Ok(found.await?.filter(|address| address.tenant_id == tenant))
+    }
+
+    /// The wallet address of any tenant with this URL; none of a deleted tenant.
+    pub async fn wallet_address_by_url(&self, url: &WalletAddressUrl) -> Result<Option<Arc<KnownAddress>>, Error> {
+        let read = async |store: &Store| store.every_tenant().wallet_address_by_url(url).await;
+        self.remembered(&self.0.addresses.by_url, url.clone(), read).await
+    }
+
+    async fn remembered<K: Eq + Hash>(
+        &self,
+        map: &Mutex<Bounded<K, Remembered>>,
+        key: K,
+        read: impl AsyncFnOnce(&Store) -> Result<Option<WalletAddress>, Error>,
+    ) -> Result<Option<Arc<KnownAddress>>, Error> {
+        // Taken before anything is read, so that a change meanwhile makes what is read out of date.
+        let mark = self.0.freshness.of_addresses();
+        if let Some(mark) = mark {
+            let known = lock(map).get(&key);
+            if let Some((since, address)) = known
+                && since == mark
+            {
+                return Ok(Some(address));
+            }
+        }
+        let store = &self.0.store;
+        let Some(address) = read(store).await? else { return Ok(None) };
+        if self.facts().await?.tenant(address.tenant_id).is_none() {
+            return Ok(None);
+        }
+        let known = KnownAddress { address, store: store.clone(), keys: OnceCell::new(), properties: OnceCell::new() };
+        let known = Arc::new(known);
+        if let Some(mark) = mark {
+            lock(map).put(key, (mark, Arc::clone(&known)));
+        }
+        Ok(Some(known))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,122 @@
+//! Tenants with their settings, assets, fees and peers, as one immutable picture.
+//!
+//! A tenant's part is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use database::Error;
+use payments_model::peer::Peer;
+use payments_model::tenant::SettingKey;
+use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
+use payments_store::Store;
+
+/// What is known of all tenants.
+#[derive(Debug, Default)]
+pub struct Facts {
+    tenants: HashMap<TenantId, Arc<KnownTenant>>,
+}
+
+/// What is known of one tenant.
+#[derive(Debug)]
+pub struct KnownTenant {
+    /// Itself.
+    pub tenant: Tenant,
+    settings: BTreeMap<SettingKey, String>,
+    assets: BTreeMap<u32, TenantAsset>,
+    fees: HashMap<(AssetId, FeeKind), Fee>,
+    peers: HashMap<PeerId, KnownPeer>,
+}
+
+/// A peer, and what it authenticates with here.
+#[derive(Clone, Debug)]
+pub struct KnownPeer {
+    /// Itself.
+    pub peer: Peer,
+    /// Any of these.
+    pub incoming_tokens: Vec<Secret>,
+}
+
+impl Facts {
+    /// The tenant with this id, unless it was deleted.
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<KnownTenant>> {
+        self.tenants.get(&id)
+    }
+
+    /// Every tenant: for the operator and the instance's own workers.
+    pub fn every_tenant(&self) -> impl Iterator<Item = &Arc<KnownTenant>> {
+        self.tenants.values()
+    }
+
+    pub(crate) async fn read(store: &Store) -> Result<Self, Error> {
+        let all = store.every_tenant();
+        let mut tenants: HashMap<TenantId, KnownTenant> =
+            all.all_tenants().await?.into_iter().map(|tenant| (tenant.id, KnownTenant::new(tenant))).collect();
+        for (tenant, setting) in all.all_settings().await? {
+            if let Some(known) = tenants.get_mut(&tenant) {
+                known.settings.insert(setting.key, setting.value);
+            }
+        }
+
+        let mut owners = HashMap::new();
+        for asset in all.all_assets().await? {
+            if let Some(known) = tenants.get_mut(&asset.tenant_id) {
+                owners.insert(asset.id, asset.tenant_id);
+                known.assets.insert(asset.ledger, asset);
+            }
+        }
+        for fee in all.all_newest_fees().await? {
+            if let Some(known) = owners.get(&fee.asset_id).and_then(|owner| tenants.get_mut(owner)) {
+                known.fees.insert((fee.asset_id, fee.kind), fee);
+            }
+        }
+
+        let mut tokens: HashMap<PeerId, Vec<Secret>> = HashMap::new();
+        for (token, peer) in all.all_peer_tokens().await? {
+            tokens.entry(peer).or_default().push(token);
+        }
+        for peer in all.all_peers().await? {
+            let incoming_tokens = tokens.remove(&peer.id).unwrap_or_default();
+            if let Some(known) = tenants.get_mut(&peer.tenant_id) {
+                known.peers.insert(peer.id, KnownPeer { peer, incoming_tokens });
+            }
+        }
+        Ok(Self { tenants: tenants.into_iter().map(|(id, known)| (id, Arc::new(known))).collect() })
+    }
+}
+
+impl KnownTenant {
+    fn new(tenant: Tenant) -> Self {
+        Self { tenant, settings: BTreeMap::new(), assets: BTreeMap::new(), fees: HashMap::new(), peers: HashMap::new() }
+    }
+
+    /// The tenant's own value of a setting.
+    pub fn setting(&self, key: SettingKey) -> Option<&str> {
+        self.settings.get(&key).map(String::as_str)
+    }
+
+    /// The asset with this id.
+    pub fn asset(&self, id: AssetId) -> Option<&TenantAsset> {
+        self.assets.values().find(|asset| asset.id == id)
+    }
+
+    /// Every asset, oldest first.
+    pub fn assets(&self) -> impl Iterator<Item = &TenantAsset> {
+        self.assets.values()
+    }
+
+    /// The fee in force.
+    pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Option<&Fee> {
+        self.fees.get(&(asset, kind))
+    }
+
+    /// The peer with this id.
+    pub fn peer(&self, id: PeerId) -> Option<&KnownPeer> {
+        self.peers.get(&id)
+    }
+
+    /// Every peer.
+    pub fn peers(&self) -> impl Iterator<Item = &KnownPeer> {
+        self.peers.values()
+    }
+}

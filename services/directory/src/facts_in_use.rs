@@ -1,0 +1,58 @@
+//! The picture in use, and reading another one when it is out of date.
+//!
+//! Those who ask at once share one reading, if it began after they asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use database::Error;
+use payments_store::Store;
+use tokio::sync::Mutex;
+
+use crate::facts::Facts;
+use crate::{FactsMark, Freshness};
+
+#[derive(Debug, Default)]
+pub(crate) struct FactsInUse {
+    /// The last picture, and until which change it may be used; `None` if only by those who had asked for it.
+    picture: RwLock<Option<(Option<FactsMark>, Arc<Facts>)>>,
+    /// Held while reading: the turn in which the last reading began.
+    reading: Mutex<u64>,
+    /// Counts questions and readings, to tell which began first.
+    turns: AtomicU64,
+}
+
+impl FactsInUse {
+    pub(crate) async fn current(&self, store: &Store, freshness: &Freshness) -> Result<Arc<Facts>, Error> {
+        if let Some(picture) = self.if_fresh(freshness) {
+            return Ok(picture);
+        }
+        let asked = self.turn();
+        let mut began = self.reading.lock().await;
+        let shared = if *began > asked { self.last() } else { self.if_fresh(freshness) };
+        if let Some(picture) = shared {
+            return Ok(picture);
+        }
+        // In this order: a change during the reading makes it out of date at once.
+        let (turn, mark) = (self.turn(), freshness.of_facts());
+        let picture = Arc::new(Facts::read(store).await?);
+        *self.picture.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(&picture)));
+        *began = turn;
+        Ok(picture)
+    }
+
+    fn if_fresh(&self, freshness: &Freshness) -> Option<Arc<Facts>> {
+        let now = freshness.of_facts()?;
+        let picture = self.picture.read().unwrap_or_else(PoisonError::into_inner);
+        picture.as_ref().filter(|(mark, _)| *mark == Some(now)).map(|(_, facts)| Arc::clone(facts))
+    }
+
+    fn last(&self) -> Option<Arc<Facts>> {
+        let picture = self.picture.read().unwrap_or_else(PoisonError::into_inner);
+        picture.as_ref().map(|(_, facts)| Arc::clone(facts))
+    }
+
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::SeqCst)
+    }
+}
