@@ -198,4 +198,10 @@ mod tests {
         assert_eq!(doubles("rand v1|MIT", &rules).len(), 1);
         assert_eq!(doubles("b v1|MIT", &rules).len(), 1);
     }
+
+    #[test]
+    fn every_dependency_of_this_house_is_used_and_allowed() {
+        assert_eq!(check_unused(), Ok(()));
+        assert_eq!(check_outside(), Ok(()));
+    }
 }

@@ -125,4 +125,9 @@ mod tests {
         );
         assert!(unused_in(&[own, ("a/src/main.rs", "a", "fn main() { a::run() }")]).is_empty());
     }
+
+    #[test]
+    fn every_public_item_of_this_house_has_a_user() {
+        assert_eq!(check(), Ok(()));
+    }
 }

@@ -31,7 +31,7 @@ pub struct NewPeer {
     pub incoming_tokens: Vec<String>,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: Option<u64>,
     /// Prefixes reached through it, besides its own address.
     pub routes: Vec<String>,

@@ -15,7 +15,7 @@ use url::Url;
 use crate::AuthStore;
 use crate::entity::{grants, tenants};
 
-/// What the backend tells of a new tenant. Its debug form hides the secrets.
+/// What the backend sends of a new tenant. Its debug form hides the secrets.
 #[derive(Clone)]
 pub struct TenantData {
     /// Its id.

@@ -113,7 +113,7 @@ impl Contents {
         }
     }
 
-    /// Tells from the names of all tables and columns.
+    /// Decides by the names of all tables and columns.
     fn told_by(mut columns: Vec<(String, String)>) -> Self {
         columns.sort();
         let mut tables: Vec<String> = columns.iter().map(|(table, _)| table.clone()).collect();

@@ -151,7 +151,7 @@ impl Database {
         Wakeups::subscribe(&self.inner.wakeups, topic)
     }
 
-    /// Tells whether copies of what belongs to `topic` are still up to date: no transaction has announced a change
+    /// Whether copies of what belongs to `topic` are still up to date: no transaction has announced a change
     /// ([`WriteTransaction::announce_on_commit`]), in this process or, on Postgres, in any other.
     pub fn watch(&self, topic: &str) -> Watch {
         Wakeups::watch(&self.inner.wakeups, topic)

@@ -30,7 +30,7 @@ pub struct Step {
 }
 
 impl Database {
-    /// Applies the steps of `migrations` that were not applied yet, and tells their names.
+    /// Applies the steps of `migrations` that were not applied yet, and returns their names.
     pub async fn migrate(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
         let transaction = self.begin().await?;
         if self.dialect() == Dialect::Postgres {

@@ -34,7 +34,7 @@ impl WriteTransaction {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
     }
 
-    /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
+    /// Announces to every process, with the commit, that copies of what belongs to `topic` are out of date.
     ///
     /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
     /// the server. For what changes seldom.

@@ -24,7 +24,7 @@ const ROUND: usize = 8190;
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
-/// Rounds lost to other processes in a row before callers are told.
+/// Rounds lost to other processes in a row before callers get an error.
 const ATTEMPTS: u32 = 100;
 /// Rounds that take the lock first after one was lost to another process.
 const CONTENDED: u32 = 32;
@@ -104,7 +104,7 @@ impl<S: Store> Leader<S> {
                 }
                 Err(error) => {
                     self.forget();
-                    // The error at hand says more than a second one on giving the lock back.
+                    // This error says more than one about giving the lock back.
                     let _ = self.store.release().await;
                     return Err(error);
                 }

@@ -8,7 +8,7 @@ use ledger::{AccountId, AccountState, Entry, Event, Recorded, Transfer, Transfer
 
 use crate::changes::{Changes, StoredHead};
 
-/// Why the database did not do as told.
+/// Why the database failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// Someone else wrote to the journal; what was loaded may be stale.

@@ -86,7 +86,8 @@ impl Cluster {
         Ok(self.ask_in(&session, request).await?)
     }
 
-    /// Accounts or transfers to be created in one request: the protocol's limit, or less where the server is told so.
+    /// Accounts or transfers to be created in one request: the protocol's limit, or less if the server is configured
+    /// so.
     ///
     /// The client does not say, so it is found out once, with transfers that are certain to be refused.
     pub(crate) async fn limit(&self) -> Result<usize, LedgerUnavailable> {

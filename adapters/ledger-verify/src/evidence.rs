@@ -120,7 +120,7 @@ fn connect(file: &Path, parameter: &str) -> Result<Connection, VerifyError> {
     Connection::open_with_flags(uri, flags).map_err(|error| unreadable(&file.display().to_string(), &error))
 }
 
-/// Tells a file that is missing, empty or something else from a ledger before SQLite has its own words for it.
+/// Refuses a file that is missing, empty or no ledger, with a clearer message than SQLite's.
 fn require_sqlite(file: &Path) -> Result<(), VerifyError> {
     let name = file.display().to_string();
     let mut head = Vec::new();

@@ -1,6 +1,6 @@
 //! What a movement does to the totals of its two accounts.
 //!
-//! Told by the journal's meaning alone, not by the code that writes it.
+//! Follows from the meaning of the journal alone, not from the code that writes it.
 
 use ledger::{AccountFlags, AccountId, Balances, Cause, Entry, Event, NewTransfer};
 

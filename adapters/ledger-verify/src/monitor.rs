@@ -1,6 +1,6 @@
-//! Watches a ledger in use: what is new at once, what is old in turns, and that every ledger sums to zero.
+//! Watches a ledger in use: new entries at once, old ones part by part, and that every ledger sums to zero.
 //!
-//! Reads over a connection of its own and writes nothing. A fault is told once, however often it is seen.
+//! Reads over a connection of its own and writes nothing. A fault is reported once, however often it is seen.
 
 use crate::VerifyError;
 use crate::alarm::Alarm;
@@ -29,9 +29,9 @@ enum Place {
 /// What one scan has read and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Faults that no scan of this monitor has told before.
+    /// Faults that no scan of this monitor has reported before.
     pub alarms: Vec<Alarm>,
-    /// All faults seen, told before or not.
+    /// All faults seen, reported before or not.
     pub faults: u64,
     /// Entries read that were new.
     pub new_entries: u64,

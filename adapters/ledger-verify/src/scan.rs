@@ -1,7 +1,7 @@
 //! One look at a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
 //!
 //! Everything is read as of one instant and within fixed limits, so a scan costs the same however long the journal
-//! is and however many accounts there are. What one scan does not cover, later ones do in turns.
+//! is and however many accounts there are. What one scan does not cover, later ones do.
 
 use std::collections::HashMap;
 
@@ -21,9 +21,9 @@ use crate::sums::Sums;
 pub struct ScanLimits {
     /// Entries that are new since the scan before.
     pub new_entries: u32,
-    /// Entries of the past, from the first to the last in turns.
+    /// Entries of the past; the next scan goes on where this one ends.
     pub old_entries: u32,
-    /// Accounts held against their last entries and summed, in turns.
+    /// Accounts compared with their last entries and summed; the next scan goes on where this one ends.
     pub accounts: u32,
 }
 

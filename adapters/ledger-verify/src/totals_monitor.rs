@@ -23,7 +23,7 @@ impl TotalsMonitor {
         Self { ledger, dedup: AlarmDedup::default() }
     }
 
-    /// Asks once. Sums of several instants prove nothing: then nothing is told, and the next scan asks again.
+    /// Asks once. Sums of several instants prove nothing: then nothing is reported, and the next scan asks again.
     pub async fn scan(&mut self) -> Result<Scan, VerifyError> {
         let totals = self.ledger.totals().await.map_err(|error| VerifyError::Unavailable(error.reason))?;
         Ok(self.judge(&totals))

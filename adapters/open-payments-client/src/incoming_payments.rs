@@ -58,7 +58,7 @@ impl OpenPaymentsClient {
         self.authorized(Request::get(parse_url(url)?), token).await
     }
 
-    /// Tells that nothing more will be paid.
+    /// Announces that nothing more will be paid.
     pub async fn complete_incoming_payment(&self, url: &str, token: &str) -> Result<IncomingPayment, ClientError> {
         let completed = self.authorized(Request::post(append(url, "complete")?), token).await?;
         if completed.completed {

@@ -35,7 +35,7 @@ enum Guard {
 }
 
 impl Outbound {
-    /// A client with these settings; `clock` tells when requests are signed.
+    /// A client with these settings; `clock` gives the time of signatures.
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         // Fails only if a provider is installed already, and then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -167,7 +167,7 @@ fn read_not_built(r: &mut Reader<'_>) {
         "FRONTEND_PORT",
         "ENABLE_INSECURE_MESSAGE_COOKIE",
     ];
-    r.no_effect(&pages, "this wallet asks nobody for consent yet");
+    r.no_effect(&pages, "this wallet has no consent page yet");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
     if r.flag("IS_TENANT", false) {
         let reason = "cannot be true yet: this wallet would act as the operator instead of as a tenant; make the tenant \

@@ -86,7 +86,7 @@ fn require_own_databases(plans: &[Plan]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Migrates a role's databases and tells what was done.
+/// Migrates a role's databases and prints what was done.
 async fn carry_out(plan: &Plan) -> Result<String, Failure> {
     let mut done = Vec::new();
     for place in &plan.places {

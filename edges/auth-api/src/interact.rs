@@ -17,7 +17,7 @@ use crate::pages::{discreet, page, reads_html, redirect};
 
 /// `GET /interact/{id}/{nonce}?clientName=…&clientUri=…`: on to the consent page.
 ///
-/// The two parameters must be there, but what the owner is told was read from the client's wallet address.
+/// The two parameters must be there, but what the owner sees was read from the client's wallet address.
 pub(crate) async fn start(
     State(api): State<Api>,
     Path((id, nonce)): Path<(String, String)>,

@@ -24,7 +24,7 @@ pub(crate) enum Overdue {
     Request,
 }
 
-/// The doings of one connection. Clones are the same connection.
+/// What one connection is doing. Clones are the same connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Activity(Arc<Mutex<State>>);
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::client_address::source_of;
 
-/// How often it is told that connections are refused.
+/// How often it is logged that connections are refused.
 const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// The most connections.

@@ -41,7 +41,8 @@ pub(crate) struct Terms {
     pub(crate) deadlines: Deadlines,
 }
 
-/// Serves one connection until it ends, is overdue, or was told to stop and has answered what was under way.
+/// Serves one connection until it ends or is overdue, or until it was asked to stop and has answered what was under
+/// way.
 pub(crate) async fn serve_connection(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,

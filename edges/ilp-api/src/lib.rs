@@ -12,7 +12,7 @@ use connector::Connector;
 /// The largest request body; the largest STREAM packet takes about half of it.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// `GET /healthz`, and packets on every other path: peers have been told all kinds of endpoints.
+/// `GET /healthz`, and packets on every other path, because peers are configured with all kinds of endpoints.
 pub fn router(connector: Connector) -> Router {
     Router::new().route("/healthz", get(|| async { "OK" })).fallback(packet::handle).with_state(connector)
 }

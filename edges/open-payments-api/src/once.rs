@@ -21,7 +21,7 @@ const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.
 const KEY_MAX: usize = 255;
 
-/// Runs `act`, or tells what it made before if the request names a key that was used for the same.
+/// Runs `act`, or returns what it made before if the request names a key that was used for the same.
 ///
 /// Keys belong to one client at one tenant.
 pub(crate) async fn once<T, I, E>(

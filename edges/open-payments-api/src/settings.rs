@@ -55,7 +55,7 @@ pub struct OpenPaymentsApiParts {
     pub cache: SharedCache,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness that tells claims of idempotency keys apart.
+    /// Randomness that makes claims of idempotency keys different.
     pub entropy: Arc<dyn Entropy>,
     /// How it is configured.
     pub settings: Settings,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use telemetry::Metrics;
 use url::Url;
 
-/// Alarms shown; the number of all is told beside them.
+/// The most alarms shown; the number of all is shown too.
 const SHOWN: usize = 20;
 
 /// Which process watches the ledger.

@@ -58,7 +58,8 @@ impl Effects {
             return self.cancel(payment.id, "No account has this wallet address.").await;
         };
         if self.book.is_settled_without_hold(payment.id).await? {
-            // The payment's end was told before its beginning; a hold made now would never be released.
+            // The event of the payment's end came before that of its beginning. A hold made now would never be
+            // released.
             return Ok(());
         }
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {

@@ -167,7 +167,7 @@ async fn balances(State(wallet): State<Wallet>) -> Response {
             Json(documents).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "balances cannot be told");
+            tracing::error!(%error, "balances cannot be read");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

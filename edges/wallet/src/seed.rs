@@ -27,7 +27,7 @@ pub struct SeedAsset {
     pub asset: Asset,
     /// Deposited when the asset is created.
     pub liquidity: u64,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: u64,
     /// The fee on outgoing payments.
     pub sending_fee: Option<FeeRule>,
@@ -46,7 +46,7 @@ pub struct SeedPeer {
     pub endpoint: String,
     /// Deposited when the peer is created.
     pub initial_liquidity: u64,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: u64,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,

@@ -22,7 +22,7 @@ use crate::seed::Seed;
 use crate::seeding;
 use crate::store::{AccountRow, MIGRATIONS, Store};
 
-/// What a wallet is told.
+/// The settings of a wallet.
 #[derive(Clone)]
 pub struct WalletSettings {
     /// What it calls itself.
@@ -158,7 +158,7 @@ impl Wallet {
         self.inner.inbox.work(shutdown).await;
     }
 
-    /// Works off everything due now; for tests with a manual clock. Tells how many events ran.
+    /// Works off everything due now; for tests with a manual clock. Returns how many events ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
         Ok(self.inner.inbox.worker().run_due().await?)
     }

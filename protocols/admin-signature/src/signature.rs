@@ -45,7 +45,7 @@ pub fn sign(secret: &str, version: u32, now: Timestamp, canonical_body: &str) ->
     format!("t={}, v{version}={}", now.as_millis(), hex(&digest))
 }
 
-/// A header that was read; whether it is true is told by [`Signature::verify`].
+/// A header that was read. [`Signature::verify`] says whether it is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
     signed_at: Timestamp,

@@ -25,7 +25,7 @@ pub enum Client {
 }
 
 impl Client {
-    /// What tells this client from every other: the wallet address, or `jwk:` and the key's thumbprint.
+    /// What distinguishes this client from every other: the wallet address, or `jwk:` and the key's thumbprint.
     pub fn identity(&self) -> String {
         match self {
             Self::WalletAddress(url) => url.as_str().to_owned(),

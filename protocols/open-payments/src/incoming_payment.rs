@@ -31,7 +31,7 @@ pub struct IncomingPayment {
     /// Until when it can be paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// The ways to pay it; told on creation and to authorised readers.
+    /// The ways to pay it; shown on creation and to authorised readers.
     #[serde(default, deserialize_with = "known_methods", skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<PaymentMethod>>,
 }

@@ -32,7 +32,7 @@ pub struct Quote {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuoteMethod {
-    /// Over Interledger; also told for delivery within one instance.
+    /// Over Interledger; also shown for delivery within one instance.
     #[default]
     Ilp,
 }

@@ -2,7 +2,7 @@
 //! 4.3.3).
 //!
 //! Two packets without amount go out at once: one as for a receiver that keeps no state, and one in the form a receiver
-//! answers that waits until it knows the sender's address. No money moves. Payments of Open Payments are told the asset
+//! answers that waits until it knows the sender's address. No money moves. Open Payments gives the asset
 //! with the credentials and need no probe.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -247,7 +247,7 @@ impl Exchange {
     /// A packet of `source` arrived as `arrived`.
     ///
     /// Every node rounds down, so a small packet may arrive as much less than the rate says, or as nothing, while the
-    /// rate is as it was. Such a packet tells of the roundings; a large one tells of the rate.
+    /// rate is as it was. A small packet shows the roundings; a large one shows the rate.
     fn learn_rate(&mut self, source: u64, arrived: u64) {
         let short = self.rates.destination_at_least(source).saturating_sub(arrived);
         if short > 0 && (arrived == 0 || source < self.rate_from / 2) {

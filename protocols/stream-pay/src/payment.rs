@@ -3,7 +3,7 @@
 //!
 //! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
 //! the whole payment is conceded to rounding, and what the quote has conceded beyond it. Errors do not undo what was
-//! sent: the outcome tells both.
+//! sent: the outcome shows both.
 //!
 //! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets:
 //! the last one names all that is missing as its minimum, and takes more of the source when it is told that too
@@ -379,7 +379,7 @@ impl Payment {
             return Ok(Some(plan));
         }
         let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
-        // Of the packet that ends the payment only the payment as a whole tells whether the rate is kept.
+        // For the last packet, only the payment as a whole shows whether the rate is kept.
         let keeps_rate = matches!(purpose, Purpose::AllThatIsLeft(_)) || by_rate - expected <= roundings;
         let Some(least) = least.filter(|_| keeps_rate) else { return Ok(None) };
         if plan.min_destination >= least {

@@ -1,7 +1,7 @@
 //! Finding out what a path delivers and how large its packets may be, without moving money: unfulfillable packets
 //! (RFC 29, section 6), answered with what arrived.
 //!
-//! One packet of 10^12 units settles it on a path without maximum. A maximum told by a node is probed next, together
+//! One packet of 10^12 units settles it on a path without maximum. A maximum given by a node is probed next, together
 //! with the greatest power of ten below it, whose rate shows most digits. Without either, smaller powers of ten are
 //! tried at once and the maximum is approached by halving. Where 10^12 units are worth nothing or next to nothing, the
 //! greatest amount a payment may have shows more of the rate.

@@ -276,7 +276,7 @@ impl Money {
         (!data.is_empty()).then_some(data)
     }
 
-    /// Tells the sender the limit in the reply (StreamMaxMoney).
+    /// Puts the limit into the reply (StreamMaxMoney).
     ///
     /// Published senders end a payment whose target is above the maximum, so announce only what is really meant.
     pub fn announcing(self, limit: ReceiveLimit) -> Self {

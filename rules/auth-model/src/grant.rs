@@ -85,7 +85,7 @@ pub struct Terms {
 pub struct Opened {
     /// The grant.
     pub grant: Grant,
-    /// What the client is told for continuing.
+    /// What the client needs for continuing.
     pub continue_token: TokenValue,
     /// The access token, unless the owner has to be asked first.
     pub issued: Option<Issued>,
@@ -118,7 +118,7 @@ pub enum ContinueRefusal {
     /// The owner has not consented, or the token was fetched before.
     #[error("grant interaction not approved")]
     NotApproved,
-    /// The client will be told by redirect, so it has to bring the reference.
+    /// The client gets the reference by redirect, and has to send it.
     #[error("grant cannot be polled")]
     NotPollable,
     /// Nothing can come of it any more.

@@ -28,7 +28,7 @@ pub(crate) struct State {
 }
 
 impl MemoryLedger {
-    /// An empty ledger that tells time by `clock`.
+    /// An empty ledger whose time is `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, state: Mutex::default() }
     }

@@ -20,7 +20,7 @@ pub struct TenantAsset {
     pub asset: money::Asset,
     /// Web-monetization money is announced from this amount on; `None` never.
     pub withdrawal_threshold: Option<u64>,
-    /// An event tells when its liquidity falls to this amount; `None` never.
+    /// An event reports when its liquidity falls to this amount; `None`: never.
     pub liquidity_threshold: Option<u64>,
     /// When it was created.
     pub created_at: Timestamp,

@@ -111,7 +111,7 @@ entity_id!(
     GrantId
 );
 entity_id!(
-    /// Something that happened, told to account-servicing entities; also the id of the transfer that answers it.
+    /// An event sent to account-servicing entities; also the id of the transfer that answers it.
     WebhookEventId
 );
 entity_id!(

@@ -177,7 +177,7 @@ impl From<LifecycleError> for AttemptFailure {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptFailure {
-    /// What is told about it.
+    /// What is known about it.
     pub description: String,
     /// Whether another attempt may succeed.
     pub retryable: bool,

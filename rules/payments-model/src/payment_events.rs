@@ -1,4 +1,4 @@
-//! What account-servicing entities are told about payments: the `data` of payment events (webhooks section 6).
+//! The `data` of payment events, as account-servicing entities receive it.
 //!
 //! Not the event types, recipients or delivery.
 

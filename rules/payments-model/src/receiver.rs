@@ -88,7 +88,7 @@ fn hyphenated(segment: &str) -> Option<Uuid> {
     (segment.len() == 36).then(|| Uuid::try_parse(segment).ok()).flatten()
 }
 
-/// A way to pay an incoming payment over Interledger, as its server told it.
+/// A way to pay an incoming payment over Interledger, as its server gave it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IlpMethod {
     /// The address, not yet validated.

@@ -112,7 +112,7 @@ pub struct WebhookEvent {
     pub event_type: EventType,
     /// The tenant that owns the subject.
     pub tenant_id: TenantId,
-    /// What is told, members in order.
+    /// The content, members in order.
     pub data: Value,
     /// What it is about.
     pub subject: Subject,

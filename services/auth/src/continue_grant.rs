@@ -68,7 +68,7 @@ impl From<Unidentified> for CancelError {
 }
 
 impl Auth {
-    /// Hands out the token when the owner has consented, or tells the client to wait.
+    /// Hands out the token when the owner has consented, or asks the client to wait.
     #[tracing::instrument(name = "auth.grant.continue", skip_all, fields(continue.id = id))]
     pub async fn continue_grant(
         &self,

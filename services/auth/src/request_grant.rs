@@ -40,7 +40,7 @@ pub enum RequestGrantError {
 }
 
 impl Auth {
-    /// Gives a grant at once, or tells the client how to have the owner asked.
+    /// Gives a grant at once, or says to the client how the owner can be asked.
     #[tracing::instrument(name = "auth.grant.request", skip_all, fields(tenant.id = tenant, grant.id))]
     pub async fn request_grant(
         &self,

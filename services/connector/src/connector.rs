@@ -222,7 +222,7 @@ impl Shared {
 
     /// Looks into the ledger for a packet that says it may have been here, or turns out to have been.
     ///
-    /// The ledger speaks before the rate: a peer that sends too much is still told what became of its packets.
+    /// The ledger speaks before the rate: a peer that sends too much still learns what became of its packets.
     async fn first_or_again(
         &self,
         source: &Source,

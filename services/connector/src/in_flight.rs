@@ -53,7 +53,7 @@ impl InFlight {
 }
 
 impl Leader {
-    /// Tells the followers.
+    /// Gives the outcome to the followers.
     pub(crate) fn tell(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }

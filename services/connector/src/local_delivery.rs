@@ -88,7 +88,8 @@ impl LocalDelivery {
         }
     }
 
-    /// Credits the account, in one transfer at once: between hold and post nothing would happen that could still refuse.
+    /// Credits the account, in one transfer at once: between hold and post nothing would happen that could still
+    /// refuse.
     ///
     /// What is left for it is learned from the ledger's refusal, so a packet costs no question before.
     async fn credit(
@@ -124,8 +125,8 @@ impl LocalDelivery {
         Err(NotCredited::TooMuch { left })
     }
 
-    /// Answers a packet that brings more than the `left` its account still expects: with nothing left for good, otherwise
-    /// for now, telling the sender how much is.
+    /// Answers a packet that brings more than the `left` its account still expects: with nothing left for good,
+    /// otherwise for now, telling the sender how much is.
     async fn decline(
         &self,
         arrived: Arrived,
@@ -168,7 +169,7 @@ impl LocalDelivery {
     }
 }
 
-/// Tells the sender the most the account takes, and what it has taken.
+/// Puts into the reply the most that the account takes, and what it has taken.
 fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Money {
     let expected = bound.and_then(|bound| bound.expected);
     match expected.zip(received) {

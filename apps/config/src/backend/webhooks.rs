@@ -7,7 +7,7 @@ use url::Url;
 use crate::Secret;
 use crate::reader::Reader;
 
-/// What is told to account-servicing entities, and how.
+/// The events sent to account-servicing entities, and how.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     /// `WEBHOOK_URL`, for tenants without their own.
@@ -20,11 +20,11 @@ pub struct Webhooks {
     pub secret: Option<Secret>,
     /// `SIGNATURE_VERSION`: the number after `v` in signatures of events.
     pub signature_version: u32,
-    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`: tell the operator what tenants are told.
+    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`: the operator gets a copy of every event sent to a tenant.
     pub copies_to_operator: bool,
-    /// `CARD_WEBHOOK_SERVICE_URL`: where the card service is told of card payments.
+    /// `CARD_WEBHOOK_SERVICE_URL`: where events of card payments are sent.
     pub card_service_url: Option<Url>,
-    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service is told of incoming payments that a card set
+    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service gets events of incoming payments that a card set
     /// in motion.
     pub point_of_sale_url: Option<Url>,
 }

@@ -37,7 +37,7 @@ pub(crate) struct Playground<'a> {
     pub(crate) deps: SharedDeps,
 }
 
-/// What tells how clients reach the listeners, for example through a proxy that speaks TLS.
+/// The settings that say how clients reach the listeners, for example through a proxy that speaks TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
 
 /// An institution at work.
@@ -124,12 +124,12 @@ impl Started {
         self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// Tells other commands where it is.
+    /// Writes down for other commands where it is.
     pub(crate) fn write_session(&self, data_dir: &Path) -> Result<(), Failure> {
         self.session.write(&Session::path(data_dir, self.institution.slug))
     }
 
-    /// Tells other commands that it is gone.
+    /// Removes what was written down for other commands.
     pub(crate) fn forget_session(&self, data_dir: &Path) {
         let path = Session::path(data_dir, self.institution.slug);
         if let Err(error) = std::fs::remove_file(&path) {

@@ -97,7 +97,7 @@ pub(crate) struct Receipt {
     pub(crate) moved: Vec<Moved>,
 }
 
-/// How far a payment is, told while it runs.
+/// How far a payment is, shown while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct ProgressNow {
     pub(crate) state: OutgoingPaymentState,

@@ -1,4 +1,4 @@
-//! What the configuration says of listeners, put into practice: what clients may, and what the operator is told.
+//! How listeners are served by the configuration: limits for clients, and what is logged for the operator.
 
 use std::net::IpAddr;
 

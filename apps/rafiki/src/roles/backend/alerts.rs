@@ -1,4 +1,4 @@
-//! Tells account-servicing entities that liquidity is low (webhooks section 6.4).
+//! Sends account-servicing entities the event that liquidity is low.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Low {
 impl LiquidityAlerts for Alerts {
     async fn low(&self, alert: LowLiquidity) {
         if let Err(error) = self.record(alert).await {
-            tracing::error!(%error, ?alert, "nobody was told that liquidity is low");
+            tracing::error!(%error, ?alert, "the event that liquidity is low was not recorded");
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct DirectorySync {
     operator: TenantId,
     operator_address: Address,
     operator_rates_url: Option<Url>,
-    /// Another program may have changed the database without a notification, so everything is also read at this interval.
+    /// Another program may have changed the database without a notification, so everything is also read at this
+    /// interval.
     look_again: Duration,
 }
 
@@ -41,7 +42,7 @@ impl DirectorySync {
         }
     }
 
-    /// Follows changes until told to stop.
+    /// Follows changes until `stop` resolves.
     pub(crate) async fn follow(&self, mut stop: Stop) {
         let mut changes = self.directory.changes();
         loop {

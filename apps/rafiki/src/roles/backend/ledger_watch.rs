@@ -1,4 +1,4 @@
-//! Watches the stored ledger while the backend runs, and tells the operator what is not as it was written.
+//! Watches the stored ledger while the backend runs, and reports to the operator what is not as it was written.
 //!
 //! An alarm is a line in the log, a number, a line in the health document and an event. It stops nothing: whether
 //! payments go on is the operator's decision.
@@ -116,7 +116,7 @@ impl LedgerWatch {
         }
     }
 
-    /// Counts a scan and puts it into the health document; returns what is to be told.
+    /// Counts a scan and puts it into the health document; returns the alarms to be reported.
     fn note(&self, scanned: Result<Scan, VerifyError>, took: Duration) -> Vec<(Timestamp, Alarm)> {
         let now = self.clock.now();
         let scan = match scanned {
@@ -147,7 +147,7 @@ impl LedgerWatch {
                     untold.pop();
                 }
                 Err(error) => {
-                    tracing::error!(%error, alarm.id = %alarm.id, "nobody was told of a ledger alarm yet; tried again");
+                    tracing::error!(%error, alarm.id = %alarm.id, "the event of a ledger alarm was not recorded; it is tried again");
                     return;
                 }
             }
