@@ -52,7 +52,14 @@ const TENANTS: &str = "tenants";
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTenants {
     watch: Watch,
-    known: Arc<Mutex<(Option<Mark>, HashMap<TenantId, Tenant>)>>,
+    known: Arc<Mutex<Remembered>>,
+}
+
+/// The tenants read since a mark.
+#[derive(Debug, Default)]
+struct Remembered {
+    mark: Option<Mark>,
+    tenants: HashMap<TenantId, Tenant>,
 }
 
 impl KnownTenants {
@@ -62,15 +69,15 @@ impl KnownTenants {
 
     fn known(&self, id: TenantId, now: Option<Mark>) -> Option<Tenant> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.1.get(&id).filter(|_| now.is_some() && known.0 == now).cloned()
+        known.tenants.get(&id).filter(|_| now.is_some() && known.mark == now).cloned()
     }
 
     fn remember(&self, mark: Mark, tenant: Tenant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != Some(mark) {
-            *known = (Some(mark), HashMap::new());
+        if known.mark != Some(mark) {
+            *known = Remembered { mark: Some(mark), tenants: HashMap::new() };
         }
-        known.1.insert(tenant.id, tenant);
+        known.tenants.insert(tenant.id, tenant);
     }
 }
 
@@ -92,7 +99,7 @@ impl TenantData {
     }
 
     /// The tenant as the rules see it.
-    pub fn to_tenant(&self) -> Tenant {
+    pub(crate) fn to_tenant(&self) -> Tenant {
         let identity_provider = match (&self.idp_consent_url, &self.idp_secret) {
             (Some(url), Some(secret)) => {
                 Some(IdentityProvider { consent_url: url.clone(), secret: SecretHash::of(secret) })

@@ -65,7 +65,7 @@ impl Job {
     }
 
     /// Lets the job run again at `at`, as a fresh job, in the handler's own transaction.
-    pub async fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) -> Result<(), LeaseError> {
+    pub(crate) async fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) -> Result<(), LeaseError> {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
             WHERE queue = $1 AND key = $2 AND lease = $3";

@@ -36,7 +36,7 @@ impl<'a, P> NewJob<'a, P> {
     }
 
     /// The same job with a payload.
-    pub fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
+    pub(crate) fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
         NewJob { queue: self.queue, key: self.key, lane: self.lane, payload, run_at: self.run_at }
     }
 }

@@ -64,7 +64,7 @@ impl Outbound {
     }
 
     /// The URL that is really called for `url`: in development `http` stands in for `https`.
-    pub fn wire_url(&self, mut url: Url) -> Url {
+    pub(crate) fn wire_url(&self, mut url: Url) -> Url {
         if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
             // Both schemes are special, so the change is always possible.
             let _ = url.set_scheme("http");

@@ -107,7 +107,7 @@ impl Rates {
     }
 
     /// Asks for the table of `base` ahead of its first use.
-    pub async fn warm(&self, url: &Url, base: &AssetCode) -> Result<(), ConversionError> {
+    pub(crate) async fn warm(&self, url: &Url, base: &AssetCode) -> Result<(), ConversionError> {
         self.known(url, base).await.map(drop)
     }
 

@@ -33,7 +33,7 @@ impl fmt::Debug for Network {
 
 impl Network {
     /// An empty network whose choices come from `seed`.
-    pub fn with_seed(seed: u64) -> Self {
+    pub(crate) fn with_seed(seed: u64) -> Self {
         let chance = Chance::new(seed);
         Self(Arc::new(Shared {
             clock: VirtualClock::begin(),

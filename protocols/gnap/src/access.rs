@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::parse::present;
 
 /// The most access items of one token.
-pub const ACCESS_ITEMS_MAX: usize = 3;
+pub(crate) const ACCESS_ITEMS_MAX: usize = 3;
 
 /// The kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Actions {
     }
 
     /// Whether the action is among them, or a wider one that includes it.
-    pub fn permit(&self, action: Action) -> bool {
+    pub(crate) fn permit(&self, action: Action) -> bool {
         self.contains(action) || action.widened().is_some_and(|wider| self.contains(wider))
     }
 

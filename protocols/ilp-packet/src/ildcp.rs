@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The destination of a request.
-pub const DESTINATION: &str = "peer.config";
+pub(crate) const DESTINATION: &str = "peer.config";
 /// The fulfillment of every peer protocol request: 32 zero octets.
 pub const FULFILLMENT: Fulfillment = Fulfillment::new([0; 32]);
 /// The condition of every peer protocol request: the digest of 32 zero octets.

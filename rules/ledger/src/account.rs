@@ -64,7 +64,7 @@ impl Account {
     }
 
     /// The balance of a debit-balance (settlement) account: posted and pending debits − posted credits.
-    pub fn debit_balance(&self) -> u128 {
+    pub(crate) fn debit_balance(&self) -> u128 {
         self.debits_posted.saturating_add(self.debits_pending).saturating_sub(self.credits_posted)
     }
 

@@ -59,7 +59,7 @@ impl LedgerAsset {
     }
 
     /// The account all expectations of the asset come from.
-    pub fn expectations_account(&self) -> AccountId {
+    pub(crate) fn expectations_account(&self) -> AccountId {
         AccountId::derived(self.id.as_uuid(), "expectations", 0)
     }
 

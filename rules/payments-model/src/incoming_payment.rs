@@ -150,7 +150,7 @@ impl IncomingPayment {
     }
 
     /// The expected amount with its asset.
-    pub fn incoming_asset_amount(&self) -> Option<AssetAmount> {
+    pub(crate) fn incoming_asset_amount(&self) -> Option<AssetAmount> {
         self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.asset.clone() })
     }
 

@@ -126,7 +126,7 @@ impl OutgoingState {
     }
 
     /// Whether nothing more will happen.
-    pub const fn is_final(&self) -> bool {
+    pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled)
     }
 }

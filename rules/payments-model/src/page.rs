@@ -5,9 +5,9 @@
 use uuid::Uuid;
 
 /// How many items a page has if the request does not say.
-pub const DEFAULT_PAGE_SIZE: u16 = 20;
+pub(crate) const DEFAULT_PAGE_SIZE: u16 = 20;
 /// How many items a page has at most.
-pub const LARGEST_PAGE_SIZE: u16 = 100;
+pub(crate) const LARGEST_PAGE_SIZE: u16 = 100;
 
 /// In which direction a list runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -232,12 +232,12 @@ impl QuotePlan {
 
 impl Quote {
     /// What the payer pays, with its asset.
-    pub fn debit_asset_amount(&self) -> AssetAmount {
+    pub(crate) fn debit_asset_amount(&self) -> AssetAmount {
         AssetAmount { value: self.debit_amount, asset: self.asset.asset.clone() }
     }
 
     /// The fee in the payer's asset.
-    pub fn fee_amount(&self) -> u64 {
+    pub(crate) fn fee_amount(&self) -> u64 {
         self.debit_amount.saturating_sub(self.debit_amount_minus_fees)
     }
 

@@ -137,7 +137,7 @@ impl Receiver {
     }
 
     /// Whether its time is over.
-    pub fn is_past_expiry(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_past_expiry(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expiry| expiry <= now)
     }
 
