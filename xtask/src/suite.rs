@@ -6,7 +6,7 @@ use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
 use crate::{arrows, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm};
 
-/// Formatting, clippy, the floors, tidiness and the book.
+/// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
 pub(crate) fn lint() -> bool {
     let mut tally = Tally::default();
     lints(&mut tally);
@@ -80,6 +80,7 @@ fn lints(tally: &mut Tally) {
     docs::check(tally);
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
+    toolchain::check_oldest(tally);
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     tally.check("documentation without warnings", succeeded(&run(doc.env("RUSTDOCFLAGS", "--deny warnings"))));
 }

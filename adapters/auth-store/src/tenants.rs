@@ -97,17 +97,6 @@ impl TenantData {
             deleted_at: Set(None),
         }
     }
-
-    /// The tenant as the rules see it.
-    pub(crate) fn to_tenant(&self) -> Tenant {
-        let identity_provider = match (&self.idp_consent_url, &self.idp_secret) {
-            (Some(url), Some(secret)) => {
-                Some(IdentityProvider { consent_url: url.clone(), secret: SecretHash::of(secret) })
-            }
-            _ => None,
-        };
-        Tenant { id: self.id, identity_provider, api_secret: self.api_secret.clone() }
-    }
 }
 
 impl AuthStore {

@@ -34,11 +34,6 @@ impl<'a, P> NewJob<'a, P> {
         self.lane = lane.to_string();
         self
     }
-
-    /// The same job with a payload.
-    pub(crate) fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
-        NewJob { queue: self.queue, key: self.key, lane: self.lane, payload, run_at: self.run_at }
-    }
 }
 
 /// Enqueues a job in the caller's transaction and wakes the workers of its queue once that is committed.

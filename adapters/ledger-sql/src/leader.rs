@@ -49,6 +49,14 @@ pub(crate) struct Leader<S> {
     callers: usize,
 }
 
+/// Whether the ids of new transfers are looked up before they are used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IdLookup {
+    Made,
+    /// The database refuses an id that was used before.
+    Spared,
+}
+
 #[derive(Clone, Copy)]
 struct JournalEnd {
     head: StoredHead,
@@ -93,11 +101,11 @@ impl<S: Store> Leader<S> {
 
     async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
         // A database that refuses ids used twice spares the look-up of new ones.
-        let mut trust = S::SHARED;
+        let mut lookup = if S::SHARED { IdLookup::Spared } else { IdLookup::Made };
         for _ in 0..ATTEMPTS {
-            match self.attempt(round, trust).await {
+            match self.attempt(round, lookup).await {
                 Ok(answers) => return Ok(answers),
-                Err(StoreError::Repeated) => trust = false,
+                Err(StoreError::Repeated) => lookup = IdLookup::Made,
                 Err(StoreError::Moved) => {
                     self.forget();
                     self.contended = CONTENDED;
@@ -121,18 +129,18 @@ impl<S: Store> Leader<S> {
         self.reservations.clear();
     }
 
-    /// Decides the round and commits it. With `trust`, ids of new transfers are not looked up; if then anything
-    /// but a new entry would answer one of them, the answer is `Repeated`.
-    async fn attempt(&mut self, round: &[Request], trust: bool) -> Result<Vec<Answer>, StoreError> {
+    /// Decides the round and commits it. If the lookup of ids is spared and an id turns out to be used before, the
+    /// answer is `Repeated`.
+    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<Answer>, StoreError> {
         let mut end = self.journal_end().await?;
         let now = end.head.head.instant(self.clock.now());
         while end.next_expiry.is_some_and(|at| at <= now) {
             end = self.expire(end, now).await?;
         }
         let mut set = WorkingSet::new(end.head.head);
-        self.load(&mut set, &Named::by(round, trust)).await?;
+        self.load(&mut set, &Named::by(round, lookup)).await?;
         let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
-        if trust && !answers.iter().all(Answer::spends_its_ids) {
+        if lookup == IdLookup::Spared && !answers.iter().all(Answer::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
         self.commit(end, set).await?;
@@ -356,8 +364,8 @@ struct Named {
 }
 
 impl Named {
-    /// `trust`: without the ids of new transfers.
-    fn by(round: &[Request], trust: bool) -> Self {
+    /// Without the ids of new transfers if their lookup is spared.
+    fn by(round: &[Request], lookup: IdLookup) -> Self {
         let mut named = Self::default();
         for request in round {
             match request {
@@ -367,7 +375,7 @@ impl Named {
                 Request::Submit(transfers, _) => {
                     for transfer in transfers {
                         named.transfers.push(transfer.pending_id);
-                        if !trust {
+                        if lookup == IdLookup::Made {
                             named.transfers.push(transfer.id);
                         }
                         named.accounts.extend([transfer.debit_account_id, transfer.credit_account_id]);

@@ -1,4 +1,4 @@
-//! What one scan of the monitor costs on a large ledger: `cargo run --release --example scan_cost -- [url] [entries]`.
+//! What one scan of the monitor costs on a large ledger: `cargo run --profile dist --example scan_cost -- [url] [entries]`.
 //!
 //! Fills a fresh ledger (by default a temporary file) with 10,000 accounts and single-phase transfers between them.
 

@@ -1,4 +1,4 @@
-//! Grants at other institutions' authorization servers (payments section 4): request, rotate, revoke.
+//! Grants at other institutions' authorization servers: request, rotate, revoke.
 //!
 //! Only grants that need no consent of a person. An answer that asks for interaction is an error here.
 

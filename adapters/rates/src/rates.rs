@@ -33,7 +33,7 @@ impl Default for RatesSettings {
     }
 }
 
-/// Why an amount could not be converted (payments section 10.1).
+/// Why an amount could not be converted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConversionError {
     /// No rates service is configured.
@@ -104,11 +104,6 @@ impl Rates {
         };
         let ratio = rate.between(source, destination).ok_or(ConversionError::InvalidDestinationPrice)?;
         Ok(Conversion::By(ratio))
-    }
-
-    /// Asks for the table of `base` ahead of its first use.
-    pub(crate) async fn warm(&self, url: &Url, base: &AssetCode) -> Result<(), ConversionError> {
-        self.known(url, base).await.map(drop)
     }
 
     async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<DatedTable>, ConversionError> {

@@ -96,12 +96,7 @@ pub enum Mode {
     Autopeer,
 }
 
-impl Mode {
-    /// Whether `https` identifiers are fetched over plain http.
-    pub(crate) fn carries_https_over_http(self) -> bool {
-        self == Self::Development
-    }
-}
+impl Mode {}
 
 #[cfg(test)]
 mod tests {

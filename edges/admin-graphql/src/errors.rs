@@ -1,4 +1,4 @@
-//! The one place where refusals become GraphQL errors: message and `extensions.code` (admin-graphql section 3).
+//! The one place where refusals become GraphQL errors: message and `extensions.code`.
 
 use async_graphql::{Error, ErrorExtensions};
 use payments::administration as a;

@@ -1,4 +1,4 @@
-//! Every refusal as HTTP: status, code, words (auth sections 4, 5 and 6). The one place where they meet.
+//! Every refusal as HTTP: status, code, words. The one place where they meet.
 //!
 //! A failing database is logged here. Clients do not learn of it.
 

@@ -1,4 +1,4 @@
-//! `/interact/{id}/{nonce}` and `…/finish`: the owner's browser (auth sections 5.7 and 5.8).
+//! `/interact/{id}/{nonce}` and `…/finish`: the owner's browser.
 //!
 //! A browser is redirected to the client's page only if it started the interaction; any other gets a page with a link.
 

@@ -1,4 +1,4 @@
-//! `/grant/{id}/{nonce}` of the interaction listener, for identity providers (auth section 6).
+//! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
 
 use auth::{DecideError, DetailsError, InteractionDetails};
 use auth_model::Choice;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -53,7 +53,7 @@ pub(crate) async fn serve_connection(
     let activity = Activity::begin();
     let watched = activity.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let under_way = watched.request(request.version() == Version::HTTP_2);
+        let under_way = watched.request(request.version());
         let client = proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
         let request = request.map(|body| Body::new(TimedBody::new(Body::new(body), deadlines.body)));

@@ -29,7 +29,7 @@ pub use gate::{ShutdownGate, refuse_while_draining};
 pub use health::answers_in_time;
 pub use not_ready::not_ready;
 pub use private::{CallerSecret, refuse_browsers, require_secret};
-pub use retry_after::{RetryAfter, too_many_requests};
+pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
 pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};
 pub use welcome::welcome_page;

@@ -1,4 +1,4 @@
-//! What each event causes: movements in the book and calls to the instance (wallet section F.6).
+//! What each event causes: movements in the book and calls to the instance.
 //!
 //! Every step may be repeated: transfer ids and idempotency keys are derived from the event or its payment.
 

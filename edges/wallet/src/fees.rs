@@ -1,4 +1,4 @@
-//! What of a finished payment is the fee (wallet section F.6).
+//! What of a finished payment is the fee.
 //!
 //! The Admin API shows the debit and what was sent, not which of the two sides was fixed.
 

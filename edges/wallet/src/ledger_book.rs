@@ -1,4 +1,4 @@
-//! The wallet's double entry: customers, settlement with the network, fee income and treasury (wallet section F.5).
+//! The wallet's double entry: customers, settlement with the network, fee income and treasury.
 //!
 //! Every movement has an id derived from what caused it, so a repetition moves nothing.
 

@@ -1,4 +1,4 @@
-//! What an institution begins with: assets, fees, peers, accounts, rates (wallet section B.3, localenv section 4).
+//! What an institution begins with: assets, fees, peers, accounts, rates.
 //!
 //! Data only: `seed_file` reads it, `seeding` brings it about.
 

@@ -1,4 +1,4 @@
-//! Brings the seed about, step by step, comparing first (wallet sections B.2 and F.13).
+//! Brings the seed about, step by step, comparing first.
 //!
 //! May run any number of times and be broken off anywhere: what is there already is left as it is.
 

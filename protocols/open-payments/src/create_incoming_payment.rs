@@ -1,4 +1,4 @@
-//! `POST /incoming-payments` (open-payments section 8.2): the request.
+//! `POST /incoming-payments` (Open Payments resource server API): the request.
 
 use clock::Timestamp;
 use serde::Serialize;

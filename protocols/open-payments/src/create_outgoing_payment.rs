@@ -1,4 +1,4 @@
-//! `POST /outgoing-payments` (open-payments section 10.2): the request.
+//! `POST /outgoing-payments` (Open Payments resource server API): the request.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `POST /quotes` (open-payments section 9.2): the request.
+//! `POST /quotes` (Open Payments resource server API): the request.
 
 use serde_json::Value;
 

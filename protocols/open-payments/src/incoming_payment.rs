@@ -1,4 +1,4 @@
-//! `GET /incoming-payments/{id}` and the answer to creating one (open-payments section 8.1).
+//! `GET /incoming-payments/{id}` and the answer to creating one (Open Payments resource server API).
 //!
 //! The public view, without a token, tells only what was received and which server gives grants.
 
@@ -44,7 +44,7 @@ pub enum PaymentMethod {
     Ilp(IlpPaymentMethod),
 }
 
-/// Credentials of a STREAM connection (stream section 6).
+/// Credentials of a STREAM connection.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IlpPaymentMethod {

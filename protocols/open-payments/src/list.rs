@@ -1,4 +1,4 @@
-//! Listing (open-payments section 11): query parameters and pages.
+//! Listing (Open Payments resource server API): query parameters and pages.
 //!
 //! Lists are newest first; a cursor is the id of an item, and pages lie after or before it in that order.
 

@@ -1,4 +1,4 @@
-//! `GET /quotes/{id}` and the answer to creating one (open-payments section 9.1).
+//! `GET /quotes/{id}` and the answer to creating one (Open Payments resource server API).
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};

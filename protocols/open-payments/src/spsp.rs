@@ -1,4 +1,4 @@
-//! The answer of a wallet address to an SPSP client (RFC 9; stream section 18): credentials to pay straight to the
+//! The answer of a wallet address to an SPSP client (RFC 9): credentials to pay straight to the
 //! address.
 
 use base64::Engine;

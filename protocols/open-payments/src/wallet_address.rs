@@ -1,4 +1,4 @@
-//! `GET {wallet address}` (open-payments section 7.3): the public document of a wallet address.
+//! `GET {wallet address}` (Open Payments wallet address server API): the public document of a wallet address.
 
 use std::collections::BTreeMap;
 

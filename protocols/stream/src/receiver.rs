@@ -269,13 +269,6 @@ impl Money {
         &self.stream_data
     }
 
-    /// The data the sender attached to the payment: that of stream 1 if there is any, else the first; never empty.
-    pub(crate) fn additional_data(&self) -> Option<&[u8]> {
-        let of_payment = self.stream_data.iter().find(|(stream_id, _)| *stream_id == STREAM_ID);
-        let (_, data) = of_payment.or(self.stream_data.first())?;
-        (!data.is_empty()).then_some(data)
-    }
-
     /// Puts the limit into the reply (StreamMaxMoney).
     ///
     /// Published senders end a payment whose target is above the maximum, so announce only what is really meant.

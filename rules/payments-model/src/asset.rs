@@ -7,7 +7,7 @@ use clock::Timestamp;
 use crate::accounting::LedgerAsset;
 use crate::{AssetId, TenantId};
 
-/// An asset of a tenant (data-model section 2.1).
+/// An asset of a tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TenantAsset {
     /// Its id, which is also the id of its liquidity account.

@@ -119,7 +119,7 @@ entity_id!(
     WebhookDeliveryId
 );
 
-// The ledger account of an entity carries the entity's own id (data-model section 8.4).
+// The ledger account of an entity carries the entity's own id.
 account_holder!(AssetId, PeerId, WalletAddressId, IncomingPaymentId, OutgoingPaymentId);
 
 impl From<QuoteId> for OutgoingPaymentId {

@@ -149,11 +149,6 @@ impl IncomingPayment {
         }
     }
 
-    /// The expected amount with its asset.
-    pub(crate) fn incoming_asset_amount(&self) -> Option<AssetAmount> {
-        self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.asset.clone() })
-    }
-
     /// Whether its row allows that it takes money. The ledger knows how much more.
     pub fn takes_money(&self, approval: Approval, now: Timestamp) -> Result<(), CreditRefused> {
         if !self.is_open() {

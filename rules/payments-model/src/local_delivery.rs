@@ -21,7 +21,7 @@ pub enum LocalQuoteRefused {
 }
 
 /// Converts with `rate` (destination per source, scales included): deliveries round down, debits round up
-/// (payments section 6.1).
+///.
 pub fn quote_local(target: MethodTarget, rate: Ratio) -> Result<MethodAmounts, LocalQuoteRefused> {
     let amounts = match target {
         MethodTarget::Send(debit) => rate.checked_mul_floor(debit).map(|receive| MethodAmounts { debit, receive }),

@@ -124,11 +124,6 @@ impl OutgoingState {
             Self::Cancelled => "CANCELLED",
         }
     }
-
-    /// Whether nothing more will happen.
-    pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled)
-    }
 }
 
 /// Why a transition of an outgoing payment was refused.

@@ -1,6 +1,6 @@
 //! Which part of a list is asked for, and the part that is answered.
 //!
-//! Lists are ordered by creation time and id; a cursor is a row's id (admin-graphql section 7).
+//! Lists are ordered by creation time and id; a cursor is a row's id.
 
 use uuid::Uuid;
 

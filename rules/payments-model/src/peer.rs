@@ -9,7 +9,7 @@ use crate::asset::TenantAsset;
 use crate::tenant::Secret;
 use crate::{PeerId, TenantId};
 
-/// A peer (data-model section 5.1).
+/// A peer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Peer {
     /// Its id, which is also the id of its ledger account.

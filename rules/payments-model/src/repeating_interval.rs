@@ -1,4 +1,4 @@
-//! Repeating intervals of grant limits: which period an instant falls into (payments section 7.7).
+//! Repeating intervals of grant limits: which period an instant falls into.
 //!
 //! Not a general ISO 8601 calendar: the forms `R[n]/start/end`, `R[n]/start/duration` and `R[n]/duration/end`.
 

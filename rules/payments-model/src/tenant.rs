@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A tenant (data-model section 1.1).
+/// A tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Its id, the same at the authorization server.
@@ -54,7 +54,7 @@ pub struct Tenant {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// What a tenant can set (data-model section 1.2).
+/// What a tenant can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SettingKey {
     /// Where exchange rates come from.

@@ -14,7 +14,7 @@ use crate::{
 
 macro_rules! event_types {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal ),* $(,)?) => {
-        /// What kind of event it is (webhooks section 5).
+        /// What kind of event it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EventType {
             $( $(#[$doc])* $variant ),*
@@ -103,7 +103,7 @@ pub struct EventWithdrawal {
     pub amount: u64,
 }
 
-/// Something that happened (data-model section 7.1).
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookEvent {
     /// Its id, constant over retries and recipients; also the id of the transfer that answers it.
@@ -133,7 +133,7 @@ pub enum Recipient {
     PointOfSaleService,
 }
 
-/// One event on its way to one recipient (data-model section 7.2).
+/// One event on its way to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// Its id.

@@ -1,4 +1,4 @@
-//! Grants as operators and tenants see them (auth-admin-graphql sections 2 to 4).
+//! Grants as operators and tenants see them.
 //!
 //! Everything here takes a [`Scope`]: a tenant never sees another's grants.
 

@@ -1,4 +1,4 @@
-//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up (auth sections 5.3, 5.4).
+//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up.
 
 use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
 use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};

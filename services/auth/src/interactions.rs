@@ -1,4 +1,4 @@
-//! Asking the owner: the browser's way through the identity provider and back (auth sections 5.7, 5.8 and 6).
+//! Asking the owner: the browser's way through the identity provider and back.
 
 use auth_model::{Choice, ChoiceRefusal, FinishOutcome, Grant, GrantId, GrantState, Interaction, TenantId};
 use clock::Timestamp;

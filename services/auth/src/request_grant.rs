@@ -1,4 +1,4 @@
-//! `POST /{tenant}`: a client asks for a grant (RFC 9635 section 2, auth section 5.2).
+//! `POST /{tenant}`: a client asks for a grant (RFC 9635 section 2).
 
 use auth_model::{ClientDisplay, Grant, Opened, Question, RequestRefusal, TenantId, examine};
 use gnap::redirect::set_query;

@@ -3,6 +3,7 @@
 //! Every transfer's id follows from the packet itself, so that neither an unsure ledger asked again nor a packet
 //! sent again moves anything twice.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use clock::{Clock, Timestamp};
 use ilp_packet::ErrorCode;
 use ledger::{AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewTransfer, TransferId};
 use payments_model::Expectation;
-use payments_model::accounting::{Movement, Side, TransferError};
+use payments_model::accounting::{Movement, Settling, Side, TransferError};
 
 use crate::accounts::AccountAsset;
 use crate::arrived::Arrived;
@@ -94,14 +95,14 @@ impl Balance {
         to: TransferSide<'_>,
         timeout: HoldTimeout,
     ) -> Result<Hold, BalanceError> {
-        let seconds = match timeout {
-            HoldTimeout::Never => 0,
-            HoldTimeout::After(time) => u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1),
+        let timeout = match timeout {
+            HoldTimeout::Never => None,
+            HoldTimeout::After(time) => {
+                let seconds = u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+                Some(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN))
+            }
         };
-        let mut movement = Movement::between(id, side(from), side(to), seconds)?;
-        for leg in &mut movement.legs {
-            leg.flags.pending = true;
-        }
+        let movement = Movement::between(id, side(from), side(to), Settling::Later { timeout })?;
         self.make(&movement, self.clock.now()).await?;
         Ok(Hold(movement))
     }
@@ -116,7 +117,7 @@ impl Balance {
         taking: Option<Taking>,
         until: Timestamp,
     ) -> Result<(), BalanceError> {
-        let mut movement = Movement::between(id, side(from), side(to), 0)?;
+        let mut movement = Movement::between(id, side(from), side(to), Settling::AtOnce)?;
         if let Some(Taking { expectation, amount, attempt }) = taking {
             movement = movement.with_expectation(expectation.take(id, attempt, amount));
         }

@@ -1,4 +1,4 @@
-//! Assets and fees (admin-graphql section 9.2).
+//! Assets and fees.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use money::Asset;

@@ -1,4 +1,4 @@
-//! Incoming payments (admin-graphql section 9.5).
+//! Incoming payments.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;

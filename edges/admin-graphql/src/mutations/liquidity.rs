@@ -1,4 +1,4 @@
-//! Deposits and withdrawals (admin-graphql section 9.10).
+//! Deposits and withdrawals.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::administration::{Holder, PaymentToWithdraw};

@@ -1,4 +1,4 @@
-//! Decisions on packets that carry the sender's data (admin-graphql section 9.5).
+//! Decisions on packets that carry the sender's data.
 //!
 //! The packet waits in the connector, perhaps of another process; the decision reaches it through the shared cache.
 

@@ -1,4 +1,4 @@
-//! Receivers and quotes (admin-graphql sections 9.6 and 9.7).
+//! Receivers and quotes.
 
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use payments::{NewQuote, NewReceiver};

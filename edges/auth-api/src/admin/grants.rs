@@ -1,4 +1,4 @@
-//! The queries and the mutation (auth-admin-graphql sections 3 and 4).
+//! The queries and the mutation.
 
 use async_graphql::{Context, Error, ErrorExtensions, ID, Object, Result};
 use auth::{Auth, Page, RevokeGrantError, Scope, StoreError};

@@ -1,4 +1,4 @@
-//! The Admin GraphQL API: grants as operators and tenants see them (auth section 11).
+//! The Admin GraphQL API: grants as operators and tenants see them.
 //!
 //! Requests are signed by a tenant. The resolvers get the authenticated tenant as a scope; they cannot reach
 //! beyond it.

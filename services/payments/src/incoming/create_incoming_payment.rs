@@ -1,4 +1,4 @@
-//! Creating an incoming payment (payments section 2.1, open-payments section 8.2).
+//! Creating an incoming payment.
 //!
 //! One transaction writes the payment, its event and the job that ends it; no money moves.
 
