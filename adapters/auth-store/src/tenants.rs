@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth_model::{Change, GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
+use auth_model::{Change, GrantState, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
 use database::{Database, Error, Mark, Watch};
 use sea_orm::ActiveValue::{Set, Unchanged};

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thousand_who_ask_at_once_are_answered_with_a_few_statements() {
+    async fn a_thousand_callers_at_once_are_answered_with_a_few_statements() {
         let (gather, calls) = doubling();
         let answers = join_all((100..1100).map(|number| gather.ask(number))).await;
         let answers: Vec<u32> = answers.into_iter().map(Result::unwrap).collect();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_asks_alone_waits_for_nobody() {
+    async fn a_single_caller_does_not_wait_for_others() {
         let (gather, calls) = doubling();
         for number in 1..=3 {
             assert_eq!(gather.ask(number).await.unwrap(), number * 2);

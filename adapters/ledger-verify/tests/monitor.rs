@@ -176,7 +176,7 @@ async fn a_changed_balance_breaks_the_sum_and_two_that_cancel_out_are_told_too()
 }
 
 #[tokio::test]
-async fn newest_entries_that_vanish_or_become_others_are_told_by_who_saw_them() {
+async fn newest_entries_that_vanish_or_become_others_are_reported_by_a_monitor_that_saw_them() {
     let (_folder, path, url) = sqlite().await;
     let sound = std::fs::read(&path).expect("the file can be read");
     let mut running = monitor(&url);
@@ -270,7 +270,7 @@ async fn of_two_monitors_of_one_ledger_on_postgres_one_watches_and_the_other_tak
 }
 
 #[test]
-fn a_ledger_in_memory_is_refused_because_nobody_else_can_see_it() {
+fn a_ledger_in_memory_is_refused_because_no_other_process_can_see_it() {
     assert!(matches!(ConservationMonitor::new("sqlite::memory:"), Err(VerifyError::InMemory)));
 }
 

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_nobody_waits_for_takes_no_memory() {
+    fn a_key_without_waiters_takes_no_memory() {
         let wakers = Wakers::default();
         let first = wakers.register("decision");
         let second = wakers.register("decision");

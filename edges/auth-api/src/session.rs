@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_somebody_else_wrote_is_no_session() {
+    fn a_cookie_with_a_wrong_signature_is_no_session() {
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         let mut headers = HeaderMap::new();

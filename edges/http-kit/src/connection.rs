@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_nobody_takes_and_a_question_without_answer_end_with_their_time() {
+    async fn an_answer_that_is_not_taken_and_a_question_without_answer_end_with_their_time() {
         for (path, most) in [("/never", 120), ("/large", 130)] {
             let (mut client, served) = open();
             client.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.unwrap();

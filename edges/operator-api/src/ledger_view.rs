@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_the_operator_or_signs_wrongly_sees_nothing() {
+    fn a_caller_that_is_not_the_operator_or_signs_wrongly_sees_nothing() {
         block_on(async {
             let scene = scene().await;
             let (body, now) = (json!({}), scene.clock.now());

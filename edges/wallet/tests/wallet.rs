@@ -304,7 +304,7 @@ fn a_playground_whose_instance_does_not_sign_is_believed_but_a_wrong_signature_n
 }
 
 #[test]
-fn whoever_opens_the_wallet_in_a_browser_reads_what_it_is() {
+fn a_browser_that_opens_the_wallet_shows_what_it_is() {
     testkit::block_on(async {
         let bench = Bench::new().await;
         let request = Request::get("/").header("accept", "text/html").body(Body::empty()).unwrap();

@@ -347,18 +347,8 @@ pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
         R::CreditAccountNotFound => TransferError::UnknownDestinationAccount,
         R::IdMustNotBeZero | R::IdMustNotBeIntMax => TransferError::InvalidId,
         R::OverflowsTimeout => TransferError::InvalidTimeout,
-        R::ExistsWithDifferentFlags
-        | R::ExistsWithDifferentPendingId
-        | R::ExistsWithDifferentTimeout
-        | R::ExistsWithDifferentDebitAccountId
-        | R::ExistsWithDifferentCreditAccountId
-        | R::ExistsWithDifferentAmount
-        | R::ExistsWithDifferentUserData128
-        | R::ExistsWithDifferentUserData64
-        | R::ExistsWithDifferentUserData32
-        | R::ExistsWithDifferentLedger
-        | R::ExistsWithDifferentCode
-        | R::IdAlreadyFailed => TransferError::TransferExists,
+        R::IdAlreadyFailed => TransferError::TransferExists,
+        taken if taken.is_id_taken() => TransferError::TransferExists,
         _ => TransferError::UnknownError,
     })
 }

@@ -3,7 +3,6 @@
 //! The received amount is not here: it is the posted credit total of the payment's ledger account.
 
 use clock::Timestamp;
-use money::AssetAmount;
 use serde_json::{Map, Value};
 
 use crate::expectation::Expectation;

@@ -51,7 +51,7 @@ impl Default for PageRequest {
 /// Why a page cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
-    /// A size below 0 or above [`LARGEST_PAGE_SIZE`].
+    /// A size below 0 or above `LARGEST_PAGE_SIZE`.
     #[error("Pagination index error")]
     Size,
     /// `last` without `before`.
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_goes_backwards_from_the_start() {
+    fn there_is_no_page_before_the_start() {
         let last = PageArguments { last: Some(3), ..PageArguments::default() };
         assert_eq!(last.request(), Err(PageError::BackwardsFromStart));
         let after = PageArguments { after: Some(String::new()), ..last.clone() };

@@ -164,7 +164,7 @@ impl Balance {
 
     async fn make(&self, movement: &Movement, until: Timestamp) -> Result<(), BalanceError> {
         let results = self.submit(movement.legs.clone(), until).await?;
-        if results.iter().any(|result| exists(*result)) {
+        if results.iter().any(|result| result.is_id_taken()) {
             return Err(BalanceError::Repeated);
         }
         match movement.outcome(&results).map_err(BalanceError::from) {
@@ -195,26 +195,6 @@ impl Balance {
 
 fn side(side: TransferSide<'_>) -> Side {
     Side { account: side.account, asset: side.asset.ledger, amount: side.amount }
-}
-
-/// Whether the transfer's id is taken, by the same transfer or by another.
-fn exists(result: CreateTransferResult) -> bool {
-    use CreateTransferResult as R;
-    matches!(
-        result,
-        R::Exists
-            | R::ExistsWithDifferentFlags
-            | R::ExistsWithDifferentPendingId
-            | R::ExistsWithDifferentTimeout
-            | R::ExistsWithDifferentDebitAccountId
-            | R::ExistsWithDifferentCreditAccountId
-            | R::ExistsWithDifferentAmount
-            | R::ExistsWithDifferentUserData128
-            | R::ExistsWithDifferentUserData64
-            | R::ExistsWithDifferentUserData32
-            | R::ExistsWithDifferentLedger
-            | R::ExistsWithDifferentCode
-    )
 }
 
 impl From<TransferError> for BalanceError {

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_meanwhile_is_told_that_it_is_not_ready_and_afterwards_the_listener_is_free() {
+    async fn requests_meanwhile_are_answered_not_ready_and_afterwards_the_listener_is_free() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
