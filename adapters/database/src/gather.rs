@@ -1,7 +1,7 @@
-//! What many ask for at once goes to the database together: one statement, or one transaction, for all of them.
+//! Requests made at the same time go to the database together: in one statement, or in one transaction.
 //!
-//! Nobody waits for company: whoever finds nothing under way is served alone and at once. What is asked meanwhile goes
-//! together next. An answer is never older than its question.
+//! A request never waits for others to join: if none is under way, it is sent alone and at once. Requests made
+//! meanwhile go together next. An answer is never older than its question.
 
 use std::fmt;
 use std::pin::Pin;

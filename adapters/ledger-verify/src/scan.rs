@@ -1,4 +1,4 @@
-//! One look at a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
+//! One scan of a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
 //!
 //! Everything is read as of one instant and within fixed limits, so a scan costs the same however long the journal
 //! is and however many accounts there are. What one scan does not cover, later ones do.

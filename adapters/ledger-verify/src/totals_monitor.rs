@@ -1,6 +1,6 @@
 //! Watches a ledger that keeps its own journal, as a TigerBeetle cluster does: that every ledger sums to zero.
 //!
-//! What is stored, and whether it is as it was written, the cluster proves to itself.
+//! The cluster itself verifies that what is stored is as it was written.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Every refusal as HTTP: status, code, words. The one place where they meet.
+//! Every refusal as HTTP: status, code and message. This is the only place where they are mapped.
 //!
 //! A failing database is logged here. Clients do not learn of it.
 

@@ -1,6 +1,6 @@
 //! The HTTP listeners of the authorization server: parse, call the service, render.
 //!
-//! One router per listener, because each is exposed to other clients. What is decided, is decided
+//! One router per listener, because each is exposed to other clients. Decisions are made
 //! in `auth`.
 
 mod admin;

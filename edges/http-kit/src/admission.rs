@@ -1,6 +1,6 @@
 //! How many connections are open at once: in all, and from one source.
 //!
-//! A connection too many is closed at once; nothing is said on it, because saying costs more than the stranger paid.
+//! A connection too many is closed at once and without an answer, because an answer costs more than the connection.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Whether a process is well: a question with a time limit.
+//! Whether a process is healthy, answered within a time limit.
 
 use std::error::Error;
 use std::time::Duration;

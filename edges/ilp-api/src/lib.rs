@@ -1,6 +1,6 @@
 //! ILP over HTTP, the answering side: one Prepare in each request, its reply in the answer (RFC 35).
 //!
-//! Parses, asks the connector, renders. TLS ends in front of it, at a proxy or a load balancer.
+//! Parses, calls the connector, renders. TLS ends in front of it, at a proxy or a load balancer.
 
 mod bearer;
 mod packet;

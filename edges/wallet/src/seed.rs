@@ -1,6 +1,6 @@
 //! What an institution begins with: assets, fees, peers, accounts, rates.
 //!
-//! Data only: `seed_file` reads it, `seeding` brings it about.
+//! Data only: `seed_file` reads it, `seeding` applies it.
 
 use money::{Asset, Rate};
 use uuid::Uuid;

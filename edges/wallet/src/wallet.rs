@@ -1,4 +1,4 @@
-//! The wallet put together from its parts.
+//! The wallet, assembled from its parts.
 //!
 //! Which ledger engine keeps its book is the caller's choice.
 

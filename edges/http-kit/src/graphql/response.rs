@@ -1,4 +1,4 @@
-//! From a result to an answer: status, media type, and errors that give nothing away.
+//! From a result to an answer: status, media type, and errors without internal details.
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;
