@@ -89,7 +89,10 @@ async fn values_are_kept_locked_and_counted(cache: SharedCache) {
     assert_eq!(cache.get("high").await.unwrap(), Some(i64::MAX.to_string().into()));
 }
 
-async fn a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(waiting: SharedCache, other: SharedCache) {
+async fn a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(
+    waiting: SharedCache,
+    other: SharedCache,
+) {
     assert!(!other.replace_if("claim", b"mine", text("done"), MINUTE).await.unwrap());
     assert!(other.set_if_absent("claim", text("mine"), MINUTE).await.unwrap());
     assert!(!other.replace_if("claim", b"yours", text("done"), MINUTE).await.unwrap());
