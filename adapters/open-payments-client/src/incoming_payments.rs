@@ -1,7 +1,10 @@
 //! Incoming payments at other institutions, read and changed with a token and a signature.
+//!
+//! Not the grants for it: those are in `grants`.
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
 use http_signatures::Signer;
 use open_payments::{CreateIncomingPayment, IncomingPayment, WalletAddress};
 use outbound_http::Request;
@@ -9,6 +12,9 @@ use outbound_http::Request;
 use crate::call::{append, parse_url, resource_server};
 use crate::error::ClientError;
 use crate::public::PublicResources;
+
+/// Names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Acts at other institutions under this instance's own client identity.
 #[derive(Clone, Debug)]
@@ -36,16 +42,21 @@ impl OpenPaymentsClient {
 
     /// Creates an incoming payment at the resource server of `wallet_address`.
     ///
-    /// An answer that already received something or is completed is not the payment asked for.
+    /// An answer that already received something or is completed is not the payment asked for. Requests with the same
+    /// `key` make one payment at servers that know the header `Idempotency-Key`.
     pub async fn create_incoming_payment(
         &self,
         wallet_address: &WalletAddress,
         request: &CreateIncomingPayment,
+        key: Option<&str>,
         token: &str,
     ) -> Result<IncomingPayment, ClientError> {
         let url = append(&resource_server(wallet_address)?, "incoming-payments")?;
-        let call =
+        let mut call =
             Request::post_json(url.clone(), request).map_err(|error| ClientError::unusable(url.as_str(), error))?;
+        if let Some(key) = key.and_then(|key| HeaderValue::from_str(key).ok()) {
+            call = call.header(IDEMPOTENCY_KEY, key);
+        }
         let created = self.authorized(call, token).await?;
         if created.completed || created.received_amount.value != 0 {
             return Err(ClientError::unusable(url.as_str(), "a new incoming payment has already received something"));

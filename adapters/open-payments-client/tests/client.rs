@@ -119,13 +119,13 @@ async fn a_payment_is_created_read_and_completed_with_signed_requests() {
     .unwrap();
     let wallet_address = "https://b.example/bob".to_owned();
     let request = CreateIncomingPayment { wallet_address, incoming_amount: None, expires_at: None, metadata: None };
-    let created = client.create_incoming_payment(&address, &request, "good").await.unwrap();
+    let created = client.create_incoming_payment(&address, &request, Some("key-1"), "good").await.unwrap();
     assert_eq!(created.methods.unwrap().len(), 1);
-    let refused = client.create_incoming_payment(&address, &request, "bad").await.unwrap_err();
+    let refused = client.create_incoming_payment(&address, &request, None, "bad").await.unwrap_err();
     assert!(
         matches!(&refused, ClientError::Unauthorized { status: 403, description, .. } if description == "Insufficient Grant")
     );
-    let odd = client.create_incoming_payment(&address, &request, "odd").await.unwrap_err();
+    let odd = client.create_incoming_payment(&address, &request, None, "odd").await.unwrap_err();
     assert!(matches!(odd, ClientError::Unusable { .. }));
 
     let url = format!("{server}/incoming-payments/1");

@@ -95,6 +95,12 @@ pub struct GrantSpending {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
+    /// What a payment reserved of its grant, if that is counted.
+    pub async fn grant_spending(&self, payment: OutgoingPaymentId) -> Result<Option<GrantSpending>, Error> {
+        let row = spending_row::Entity::find_by_id(payment.as_uuid()).one(self.connection).await?;
+        row.map(spending).transpose()
+    }
+
     /// What was spent of a grant in `period`, or in its life, by payments in these assets.
     pub async fn grant_spent(
         &self,
@@ -239,12 +245,6 @@ impl<'t> Scope<'t, WriteTransaction> {
         };
         spending_row::Entity::insert(row).exec_without_returning(self.connection).await?;
         Ok(())
-    }
-
-    /// What a payment reserved of its grant, if that is counted.
-    pub async fn grant_spending(&self, payment: OutgoingPaymentId) -> Result<Option<GrantSpending>, Error> {
-        let row = spending_row::Entity::find_by_id(payment.as_uuid()).one(self.connection).await?;
-        row.map(spending).transpose()
     }
 
     /// Notes what a payment really spent; `false` if that was noted before.

@@ -96,7 +96,12 @@ pub enum Mode {
     Autopeer,
 }
 
-impl Mode {}
+impl Mode {
+    /// Whether `https` identifiers are fetched over plain http.
+    pub(crate) fn carries_https_over_http(self) -> bool {
+        self == Self::Development
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -188,6 +188,7 @@ impl From<p::CreateReceiverError> for Refusal {
         use p::CreateReceiverError as E;
         match error {
             E::Unavailable(cause) => Self::internal(&cause),
+            E::Away => Self::new(error.to_string(), Code::Internal),
             E::UnknownWalletAddress => Self::new("unknown wallet address", Code::NotFound),
             E::Local(error) => error.into(),
             E::Remote(error) => remote(error),
@@ -214,6 +215,7 @@ fn remote(error: p::ResolveReceiverError) -> Refusal {
     tracing::info!(error = &error as &dyn std::error::Error, "another institution refused");
     match error {
         E::Unavailable(cause) => Refusal::internal(&cause),
+        _ if error.is_transient() => Refusal::new(p::CreateReceiverError::Away.to_string(), Code::Internal),
         E::NotFound => Refusal::new("unknown incoming payment", Code::NotFound),
         E::Grant(_) => Refusal::new("invalid grant for remote incoming payment", Code::Forbidden),
         E::Remote(_) => Refusal::new("invalid remote incoming payment request", Code::BadUserInput),
@@ -230,7 +232,7 @@ impl From<p::CreateQuoteError> for Refusal {
             E::InvalidAmount | E::InvalidReceiver | E::TenantsNotPeered | E::NonPositiveReceiveAmount { .. } => {
                 Code::BadUserInput
             }
-            E::CouldNotFetchRates | E::Path { .. } => Code::Internal,
+            E::CouldNotFetchRates | E::ReceiverAway | E::Path { .. } => Code::Internal,
         };
         let refusal = Self::new(error.to_string(), code);
         match error {
@@ -252,7 +254,7 @@ impl From<p::CreateOutgoingPaymentError> for Refusal {
             E::InactiveWalletAddress => Code::Inactive,
             E::InvalidQuote | E::Grant(GrantRefused::OnlyOneGrantAmountAllowed) => Code::BadUserInput,
             E::Grant(GrantRefused::InsufficientGrant) => Code::Forbidden,
-            E::Grant(GrantRefused::InvalidInterval) | E::Quote(_) => Code::Internal,
+            E::ReceiverAway | E::Grant(GrantRefused::InvalidInterval) | E::Quote(_) => Code::Internal,
         };
         match error {
             E::Quote(refused) => Self { details: None, ..refused.into() },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use admin_signature::canonical;
 use idempotency::{Api, Asked, Keys, KeysSettings, OnceError, Patience};
+use payments_model::Origin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +16,30 @@ pub(crate) use idempotency::Once;
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
 
-impl Call<'_> {
-    /// Runs `act` unless it was done before under this key with the same arguments.
+/// A mutation that may name a key.
+pub(crate) struct Mutation<'a> {
+    call: &'a Call<'a>,
+    field: &'a str,
+    key: Option<&'a str>,
+    tenant: String,
+    arguments: String,
+}
+
+impl<'a> Call<'a> {
+    /// The mutation `field` under `key` with these arguments.
+    pub(crate) fn mutation(
+        &'a self,
+        field: &'a str,
+        key: Option<&'a str>,
+        arguments: &impl Serialize,
+    ) -> Result<Mutation<'a>, Refusal> {
+        let arguments = serde_json::to_value(arguments).map_err(|error| Refusal::internal(&error))?;
+        let (tenant, arguments) = (self.caller.tenant.to_string(), canonical(&arguments));
+        Ok(Mutation { call: self, field, key: key.filter(|key| !key.is_empty()), tenant, arguments })
+    }
+
+    /// Runs `act` unless it was done before under this key with the same arguments. For what makes nothing whose id
+    /// this server chooses.
     pub(crate) async fn once<T, I: Serialize + DeserializeOwned>(
         &self,
         field: &str,
@@ -25,14 +48,37 @@ impl Call<'_> {
         act: impl Future<Output = Result<T, Refusal>>,
         identity: impl FnOnce(&T) -> I,
     ) -> Result<Once<T, I>, Refusal> {
+        self.mutation(field, key, arguments)?.once(act, identity).await
+    }
+
+    fn keys(&self) -> Keys {
+        let settings = &self.parts.settings;
+        let settings = KeysSettings { kept: settings.idempotency_ttl, lease: settings.idempotency_lock };
+        Keys::new(self.parts.cache.clone(), Arc::clone(&self.parts.entropy), settings)
+    }
+}
+
+impl Mutation<'_> {
+    /// Where what it makes comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        let Some(key) = self.key else { return Origin::Alone };
+        let content = [self.field.as_bytes(), self.arguments.as_bytes()];
+        let asked = Asked { api: Api::Admin, owner: &[&self.tenant], key, content: &content };
+        self.call.keys().origin(asked, self.call.parts.clock.now())
+    }
+
+    /// Runs `act` unless it was done before.
+    pub(crate) async fn once<T, I: Serialize + DeserializeOwned>(
+        &self,
+        act: impl Future<Output = Result<T, Refusal>>,
+        identity: impl FnOnce(&T) -> I,
+    ) -> Result<Once<T, I>, Refusal> {
         // On the heap: the futures of use cases are large, and a document nests many.
         let act = Box::pin(act);
-        let Some(key) = key.filter(|key| !key.is_empty()) else { return act.await.map(Once::Now) };
-        let arguments = serde_json::to_value(arguments).map_err(|error| Refusal::internal(&error))?;
-        let (tenant, arguments) = (self.caller.tenant.to_string(), canonical(&arguments));
-        let content = [field.as_bytes(), arguments.as_bytes()];
-        let asked = Asked { api: Api::Admin, owner: &[&tenant], key, content: &content };
-        self.keys().once(asked, Patience::None, act, identity).await.map_err(|error| match error {
+        let Some(key) = self.key else { return act.await.map(Once::Now) };
+        let content = [self.field.as_bytes(), self.arguments.as_bytes()];
+        let asked = Asked { api: Api::Admin, owner: &[&self.tenant], key, content: &content };
+        self.call.keys().once(asked, Patience::None, act, identity).await.map_err(|error| match error {
             OnceError::Action(refusal) => refusal,
             OnceError::Cache(error) => error.into(),
             OnceError::UnderWay => {
@@ -44,11 +90,5 @@ impl Call<'_> {
                 Refusal::new(message, Code::Internal)
             }
         })
-    }
-
-    fn keys(&self) -> Keys {
-        let settings = &self.parts.settings;
-        let settings = KeysSettings { kept: settings.idempotency_ttl, lease: settings.idempotency_lock };
-        Keys::new(self.parts.cache.clone(), Arc::clone(&self.parts.entropy), settings)
     }
 }

@@ -148,6 +148,7 @@ impl From<CreateQuoteError> for ApiError {
                 }
             }
             Error::CouldNotFetchRates => Self::new(StatusCode::INTERNAL_SERVER_ERROR, description),
+            Error::ReceiverAway => Self::new(StatusCode::BAD_GATEWAY, description),
             Error::TenantsNotPeered | Error::Path { .. } => {
                 tracing::warn!(reason = description, "a quote found no path to its receiver");
                 Self::new(StatusCode::BAD_GATEWAY, "no path to the receiver")
@@ -167,6 +168,7 @@ impl From<CreateOutgoingPaymentError> for ApiError {
             Error::Quote(error) => return error.into(),
             Error::UnknownWalletAddress | Error::UnknownQuote => StatusCode::NOT_FOUND,
             Error::InactiveWalletAddress | Error::InvalidQuote => StatusCode::BAD_REQUEST,
+            Error::ReceiverAway => StatusCode::BAD_GATEWAY,
             // The grant, not the server, is at fault: it cannot allow any payment.
             Error::Grant(_) => StatusCode::FORBIDDEN,
             Error::Unavailable(error) => return error.into(),
@@ -251,6 +253,7 @@ mod tests {
             (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
             (Refusal::InvalidAmount, 400, "invalid amount"),
             (Refusal::InvalidReceiver, 400, "invalid receiver"),
+            (Refusal::ReceiverAway, 502, "the receiver's institution does not answer now; try again later"),
             (Refusal::CouldNotFetchRates, 500, "could not convert between assets"),
             (Refusal::Path { code: "RateProbeFailed".into() }, 502, "no path to the receiver"),
             (Refusal::TenantsNotPeered, 502, "no path to the receiver"),
@@ -275,6 +278,7 @@ mod tests {
             (Refusal::InactiveWalletAddress, 400, "inactive wallet address"),
             (Refusal::UnknownQuote, 404, "unknown quote"),
             (Refusal::InvalidQuote, 400, "invalid quote"),
+            (Refusal::ReceiverAway, 502, "the receiver's institution does not answer now; try again later"),
             (Refusal::Grant(GrantRefused::InsufficientGrant), 403, "unauthorized"),
             (
                 Refusal::Grant(GrantRefused::OnlyOneGrantAmountAllowed),

@@ -41,7 +41,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         initiated_by: InitiatedBy::OpenPayments,
         sender_wallet_address: None,
     };
-    let create = api.payments.create_incoming_payment(tenant, new);
+    let create = |origin| api.payments.create_incoming_payment_once(tenant, new, origin);
     let (payment, received) = match once(api, request, &caller, tenant, create, |payment| payment.id).await? {
         Once::Now(payment) => (payment, 0),
         Once::Before(id) => {
@@ -119,7 +119,8 @@ pub(crate) async fn complete(
         return Err(CompleteIncomingPaymentError::UnknownPayment.into());
     }
     check_active(api, &found.wallet_address)?;
-    let complete = complete_and_count(api, tenant, found.resource.payment.id);
+    // Ending what has ended is refused, so there is nothing that could be made twice.
+    let complete = |_| complete_and_count(api, tenant, found.resource.payment.id);
     let completed = match once(api, request, &caller, tenant, complete, |_| ()).await? {
         Once::Now(completed) => Owned { resource: completed, ..found },
         Once::Before(()) => found,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, StatusCode};
 use http_signatures::to_compact_json;
 use idempotency::{Api, Asked, Once, OnceError, Patience};
-use payments_model::TenantId;
+use payments_model::{Origin, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,25 +21,28 @@ const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.
 const KEY_MAX: usize = 255;
 
-/// Runs `act`, or returns what it made before if the request names a key that was used for the same.
+/// Runs `act`, or returns what it made before if the request names a key that was used for the same. `act` gets the
+/// origin of what it makes.
 ///
 /// Keys belong to one client at one tenant.
-pub(crate) async fn once<T, I, E>(
+pub(crate) async fn once<T, I, E, F>(
     api: &OpenPaymentsApi,
     request: &ApiRequest,
     caller: &Caller,
     tenant: TenantId,
-    act: impl Future<Output = Result<T, E>>,
+    act: impl FnOnce(Origin) -> F,
     identity: impl FnOnce(&T) -> I,
 ) -> Result<Once<T, I>, ApiError>
 where
     I: Serialize + DeserializeOwned,
     E: Into<ApiError>,
+    F: Future<Output = Result<T, E>>,
 {
-    let Some(key) = key(&request.headers)? else { return act.await.map(Once::Now).map_err(Into::into) };
+    let Some(key) = key(&request.headers)? else { return act(Origin::Alone).await.map(Once::Now).map_err(Into::into) };
     let (tenant, body) = (tenant.to_string(), to_compact_json(request.json()));
     let content = [request.method.as_str().as_bytes(), request.raw_target().as_bytes(), body.as_bytes()];
     let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
+    let act = act(api.keys.origin(asked, api.clock.now()));
     api.keys.once(asked, PATIENCE, act, identity).await.map_err(|error| match error {
         OnceError::Action(refusal) => refusal.into(),
         OnceError::Cache(error) => ApiError::fault(error),

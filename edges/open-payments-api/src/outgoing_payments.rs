@@ -12,6 +12,7 @@ use payments::{
 };
 use payments_model::grant_limits::Spent;
 use payments_model::page::Page;
+use payments_model::quote::QuoteRequest;
 use payments_model::{OutgoingPaymentId, QuoteId};
 use payments_store::OutgoingPaymentFilter;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         metadata: asked.metadata,
         card: None,
     };
-    let create = api.payments.create_outgoing_payment(tenant, new);
+    let create = |origin| api.payments.create_outgoing_payment_once(tenant, new, origin);
     let (payment, spent, sent) = match once(api, request, &caller, tenant, create, Made::of).await? {
         Once::Now(created) => (created.payment, created.spent_before, 0),
         Once::Before(Made { id, spent_debit: debit, spent_receive: receive }) => {
@@ -78,7 +79,8 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
 fn source(asked: PaymentSource) -> Result<PaymentOf, ApiError> {
     match asked {
         PaymentSource::IncomingPayment { incoming_payment, debit_amount } => {
-            Ok(PaymentOf::IncomingPayment { receiver: incoming_payment, debit_amount: debit_amount.into() })
+            let request = QuoteRequest::DebitAmount(debit_amount.into());
+            Ok(PaymentOf::IncomingPayment { receiver: incoming_payment, request })
         }
         PaymentSource::Quote { quote_id } => {
             let segment = PaymentSource::quote_segment(&quote_id).ok_or_else(|| {

@@ -40,7 +40,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         request: request_amount,
         client: Some(caller.client.clone()),
     };
-    let create = api.payments.create_quote(tenant, new);
+    let create = |origin| api.payments.create_quote_once(tenant, new, origin);
     let quote = match once(api, request, &caller, tenant, create, |quote| quote.id).await? {
         Once::Now(quote) => quote,
         Once::Before(id) => api.payments.quote(tenant, id).await?.ok_or_else(gone)?,

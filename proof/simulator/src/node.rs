@@ -309,7 +309,7 @@ impl Node {
 impl Listener for Process {
     async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
         let peer = self.connector.authenticate(token).expect("peers know their tokens");
-        let packet = PrepareBuf::parse(octets.into()).unwrap();
+        let packet = PrepareBuf::parse(octets).unwrap();
         // A node that knows nothing of repetitions cannot be told of one.
         let attempt = if self.repeatable { attempt } else { Attempt::First };
         let answer = self.connector.handle_prepare(Source::Peer(peer), packet, attempt);

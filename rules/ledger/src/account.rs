@@ -63,6 +63,11 @@ impl Account {
         self.credits_posted.saturating_sub(self.debits_posted).saturating_sub(self.debits_pending)
     }
 
+    /// The balance of a debit-balance (settlement) account: posted and pending debits − posted credits.
+    pub fn debit_balance(&self) -> u128 {
+        self.debits_posted.saturating_add(self.debits_pending).saturating_sub(self.credits_posted)
+    }
+
     /// Whether a further debit of `amount` would break the account's limit. The sums must not overflow.
     pub(crate) fn would_exceed_credits(&self, amount: u128) -> bool {
         self.created.flags.debits_must_not_exceed_credits

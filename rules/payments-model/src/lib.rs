@@ -11,6 +11,7 @@ mod ids;
 pub mod incoming_payment;
 mod initiator;
 pub mod local_delivery;
+mod origin;
 pub mod outgoing_payment;
 pub mod page;
 pub mod payment_events;
@@ -33,6 +34,7 @@ pub use ids::{
 };
 pub use incoming_payment::IncomingPayment;
 pub use initiator::{InitiatedBy, UnknownInitiator};
+pub use origin::Origin;
 pub use outgoing_payment::OutgoingPayment;
 pub use page::{Page, PageRequest};
 pub use peer::Peer;

@@ -2,7 +2,8 @@
 //! refused.
 //!
 //! What is remembered is the identity of the result. A request that failed made nothing and may come again under its
-//! key. While a request is under way its claim is renewed, so that it outlives a slow action but not a dead process.
+//! key. While a request is under way its claim is renewed, so that it outlives a slow action but not a dead process. What
+//! a dead process made without noting it is found by its origin, which the action is to derive its ids from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use clock::Entropy;
+use clock::{Entropy, Timestamp};
+use payments_model::Origin;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -125,6 +127,17 @@ impl Keys {
         Self { cache, entropy, settings }
     }
 
+    /// Where what `asked` makes comes from. A repetition has the same origin, also if what the first request made was
+    /// never noted here.
+    pub fn origin(&self, asked: Asked<'_>, now: Timestamp) -> Origin {
+        let parts = [asked.name(), digest(asked.content.iter().copied())];
+        let digest = sha256(parts.iter().map(String::as_bytes));
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&digest[..16]);
+        let request = uuid::Builder::from_custom_bytes(octets).into_uuid();
+        Origin::Repeatable { request, known_since: now - self.settings.kept }
+    }
+
     /// Runs `act` unless it was done before under this key with the same content; `identity` is what a repetition is
     /// told of the result.
     pub async fn once<T, I, E>(
@@ -234,12 +247,16 @@ impl Asked<'_> {
 
 /// The digest of parts with their lengths, so that no two lists of parts have the same.
 fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(parts))
+}
+
+fn sha256<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    URL_SAFE_NO_PAD.encode(digest.finalize())
+    digest.finalize().into()
 }
 
 fn encode(entry: &Entry) -> Bytes {

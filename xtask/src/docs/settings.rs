@@ -11,11 +11,18 @@ use super::{read, tracked};
 /// Where the chapter is.
 pub(super) const PAGE: &str = "docs/settings.md";
 
-const ROLES: [&str; 3] = ["Backend", "Auth", "Wallet"];
+/// The sections, each with the role's name on the command line.
+const ROLES: [(&str, &str); 5] = [
+    ("Backend", "backend"),
+    ("Auth", "auth"),
+    ("Wallet", "wallet"),
+    ("CardService", "card-service"),
+    ("PointOfSale", "point-of-sale"),
+];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the three roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
+Every environment variable of the five roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";
@@ -67,12 +74,12 @@ pub(super) fn chapter() -> Result<String, String> {
 fn owner(path: &str) -> Option<&'static str> {
     let inside = path.rsplit_once("/src/").map_or(path, |(_, inside)| inside);
     let first = inside.split(['/', '.']).next().unwrap_or(inside);
-    ROLES.into_iter().find(|role| role.to_lowercase() == first)
+    ROLES.into_iter().map(|(role, _)| role).find(|role| role.to_lowercase() == first.replace('_', ""))
 }
 
 fn render(files: &[(String, String)]) -> Result<String, String> {
     let mut page = OPENING.to_owned();
-    for role in ROLES {
+    for (role, command) in ROLES {
         // The files of other roles come first and the role's own last, because the last meaning of a name counts.
         let mut files: Vec<_> = files.iter().collect();
         files.sort_by_key(|(path, _)| match owner(path) {
@@ -97,7 +104,7 @@ fn render(files: &[(String, String)]) -> Result<String, String> {
             }
         }
 
-        let _ = write!(page, "\n## rafiki {}\n\n", role.to_lowercase());
+        let _ = write!(page, "\n## rafiki {command}\n\n");
         page.push_str("| variable | default | meaning |\n|---|---|---|\n");
         let mut without_effect = Vec::new();
         for (name, absent) in &variables {

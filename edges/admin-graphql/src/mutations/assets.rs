@@ -1,4 +1,6 @@
 //! Assets and fees.
+//!
+//! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use money::Asset;
@@ -126,13 +128,15 @@ impl AssetMutation {
 
     async fn set_fee(&self, context: &Context<'_>, input: SetFeeInput) -> Result<SetFeeResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("setFee", key, &input)?;
         let act = async {
             let asset = asset_id(&input.asset_id, "Unknown asset")?;
             let (fixed, points) = (input.fee.fixed.0, i64::from(input.fee.basis_points));
-            Ok(call.administration().set_fee(call.caller, asset, input.kind.into(), fixed, points).await?)
+            let (kind, origin) = (input.kind.into(), mutation.origin());
+            Ok(call.administration().set_fee_once(call.caller, asset, kind, fixed, points, origin).await?)
         };
-        let key = input.idempotency_key.as_deref();
-        let fee = match call.once("setFee", key, &input, act, |fee| fee.id).await? {
+        let fee = match mutation.once(act, |fee| fee.id).await? {
             Once::Now(fee) => Some(fee),
             Once::Before(id) => call.reach().fee(id).await.map_err(Refusal::from)?,
         };

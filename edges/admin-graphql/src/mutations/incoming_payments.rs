@@ -1,4 +1,6 @@
-//! Incoming payments.
+//! Incoming payments: created, changed and decided.
+//!
+//! Not the rules for it: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;
@@ -69,6 +71,8 @@ impl IncomingPaymentMutation {
         input: CreateIncomingPaymentInput,
     ) -> Result<IncomingPaymentResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createIncomingPayment", key, &input)?;
         let act = async {
             let by_card = input.is_card_payment == Some(true);
             if by_card && !call.caller.is_operator {
@@ -84,10 +88,10 @@ impl IncomingPaymentMutation {
                 initiated_by: if by_card { InitiatedBy::Card } else { InitiatedBy::Admin },
                 sender_wallet_address: input.sender_wallet_address.clone().map(UrlText::into_string),
             };
-            Ok(call.payments().create_incoming_payment(call.caller.tenant, new).await?)
+            let (tenant, origin) = (call.caller.tenant, mutation.origin());
+            Ok(call.payments().create_incoming_payment_once(tenant, new, origin).await?)
         };
-        let key = input.idempotency_key.as_deref();
-        let payment = match call.once("createIncomingPayment", key, &input, act, |payment| payment.id).await? {
+        let payment = match mutation.once(act, |payment| payment.id).await? {
             Once::Now(payment) => Some(payment),
             Once::Before(id) => call.reach().incoming_payment(id).await.map_err(Refusal::from)?,
         };

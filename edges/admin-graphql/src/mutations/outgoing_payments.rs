@@ -1,11 +1,13 @@
 //! Outgoing payments and their funds.
+//!
+//! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::{NewOutgoingPayment, NewQuote, PaymentOf};
+use payments::{FundOutgoingPaymentError, NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
@@ -84,6 +86,8 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createOutgoingPayment", key, &input)?;
         let act = async {
             let new = NewOutgoingPayment {
                 wallet_address_id: id(&input.wallet_address_id, "unknown wallet address")?,
@@ -93,10 +97,10 @@ impl OutgoingPaymentMutation {
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 card: None,
             };
-            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+            let (tenant, origin) = (call.caller.tenant, mutation.origin());
+            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
         };
-        let key = input.idempotency_key.as_deref();
-        let once = call.once("createOutgoingPayment", key, &input, act, OutgoingPayment::id).await?;
+        let once = mutation.once(act, OutgoingPayment::id).await?;
         answer(&call, once).await
     }
 
@@ -106,6 +110,8 @@ impl OutgoingPaymentMutation {
         input: CreateOutgoingPaymentFromIncomingPaymentInput,
     ) -> Result<OutgoingPaymentResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createOutgoingPaymentFromIncomingPayment", key, &input)?;
         let act = async {
             let wallet_address_id: WalletAddressId = id(&input.wallet_address_id, "unknown wallet address")?;
             let card = input.card_details.clone().map(CardDetailsInput::read).transpose()?;
@@ -114,22 +120,18 @@ impl OutgoingPaymentMutation {
                 None => QuoteRequest::ReceiverRemainder,
             };
             let receiver = input.incoming_payment.clone().into_string();
-            let quote = NewQuote { wallet_address_id, receiver, request, client: None };
-            let quoted = call.payments().create_quote(call.caller.tenant, quote).await;
-            let quote = quoted.map_err(payments::CreateOutgoingPaymentError::Quote)?;
             let new = NewOutgoingPayment {
                 wallet_address_id,
-                source: PaymentOf::Quote(quote.id),
+                source: PaymentOf::IncomingPayment { receiver, request },
                 client: None,
                 grant: None,
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
                 card,
             };
-            Ok(call.payments().create_outgoing_payment(call.caller.tenant, new).await?.payment)
+            let (tenant, origin) = (call.caller.tenant, mutation.origin());
+            Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
         };
-        let key = input.idempotency_key.as_deref();
-        let field = "createOutgoingPaymentFromIncomingPayment";
-        let once = call.once(field, key, &input, act, OutgoingPayment::id).await?;
+        let once = mutation.once(act, OutgoingPayment::id).await?;
         answer(&call, once).await
     }
 
@@ -156,12 +158,12 @@ impl OutgoingPaymentMutation {
             let call = Call::of(context)?;
             let act = async {
                 let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
-                let tenant = call.caller.tenant;
-                let created = [EventType::OutgoingPaymentCreated];
-                let events = call.store().tenant(tenant);
-                let asked = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
-                asked.ok_or_else(invalid_transfer_id)?;
-                fund(&call, tenant, payment, input.data_to_transmit.clone()).await
+                let data = input.data_to_transmit.clone();
+                match call.payments().fund_outgoing_payment_in_full(call.caller.tenant, payment, data).await {
+                    // What is asked for here is named by the event that asked for it, and there is none.
+                    Err(FundOutgoingPaymentError::UnknownPayment) => Err(invalid_transfer_id()),
+                    funded => Ok(funded.map(drop)?),
+                }
             };
             done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -177,7 +179,8 @@ impl OutgoingPaymentMutation {
                 let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
                 match (event.event_type, event.subject) {
                     (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                        fund(&call, event.tenant_id, payment, None).await
+                        call.payments().fund_outgoing_payment_in_full(event.tenant_id, payment, None).await?;
+                        Ok(())
                     }
                     _ => Err(invalid_transfer_id()),
                 }
@@ -209,19 +212,6 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
         Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
     };
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
-}
-
-/// Deposits the whole debit amount.
-async fn fund(
-    call: &Call<'_>,
-    tenant: TenantId,
-    payment: OutgoingPaymentId,
-    data: Option<String>,
-) -> Result<(), Refusal> {
-    let found = call.store().tenant(tenant).outgoing_payment(payment).await?;
-    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    call.payments().fund_outgoing_payment(tenant, payment, found.quote.debit_amount, data).await?;
-    Ok(())
 }
 
 fn invalid_transfer_id() -> Refusal {

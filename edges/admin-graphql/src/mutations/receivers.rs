@@ -1,4 +1,6 @@
 //! Receivers and quotes.
+//!
+//! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use payments::{NewQuote, NewReceiver};
@@ -66,6 +68,8 @@ impl ReceiverMutation {
         input: CreateReceiverInput,
     ) -> Result<CreateReceiverResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createReceiver", key, &input)?;
         let act = async {
             let new = NewReceiver {
                 wallet_address_url: input.wallet_address_url.clone().into_string(),
@@ -73,10 +77,9 @@ impl ReceiverMutation {
                 expires_at: expiry(input.expires_at.as_deref())?,
                 metadata: input.metadata.clone().map(|metadata| metadata.0),
             };
-            Ok(call.payments().create_receiver(call.caller.tenant, new).await?)
+            Ok(call.payments().create_receiver_once(call.caller.tenant, new, mutation.origin()).await?)
         };
-        let key = input.idempotency_key.as_deref();
-        let receiver = match call.once("createReceiver", key, &input, act, |receiver| receiver.url.clone()).await? {
+        let receiver = match mutation.once(act, |receiver| receiver.url.clone()).await? {
             Once::Now(receiver) => Some(receiver),
             Once::Before(url) => call.payments().resolve_receiver(&url).await.ok(),
         };
@@ -96,6 +99,8 @@ impl ReceiverMutation {
 
     async fn create_quote(&self, context: &Context<'_>, input: CreateQuoteInput) -> Result<QuoteResponse> {
         let call = Call::of(context)?;
+        let key = input.idempotency_key.as_deref();
+        let mutation = call.mutation("createQuote", key, &input)?;
         let act = async {
             let request = match (input.debit_amount.clone(), input.receive_amount.clone()) {
                 (Some(_), Some(_)) => return Err(Refusal::new("invalid amount", Code::BadUserInput)),
@@ -109,10 +114,9 @@ impl ReceiverMutation {
                 request,
                 client: None,
             };
-            Ok(call.payments().create_quote(call.caller.tenant, new).await?)
+            Ok(call.payments().create_quote_once(call.caller.tenant, new, mutation.origin()).await?)
         };
-        let key = input.idempotency_key.as_deref();
-        let quote = match call.once("createQuote", key, &input, act, |quote| quote.id).await? {
+        let quote = match mutation.once(act, |quote| quote.id).await? {
             Once::Now(quote) => Some(quote),
             Once::Before(id) => call.store().tenant(call.caller.tenant).quote(id).await.map_err(Refusal::from)?,
         };

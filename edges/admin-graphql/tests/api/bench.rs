@@ -4,99 +4,59 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin_graphql::{AdminApiParts, AdminApiSettings};
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use bytes::Bytes;
-use clock::{Clock, Entropy, ManualClock};
-use connector::{
-    Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink,
-    UplinkError,
-};
-use database::Database;
-use http_signatures::{Signer, SigningKey};
-use ledger::{Ledger, MemoryLedger};
-use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
-use outbound_http::{Outbound, OutboundConfig};
-use payments::administration::{Administration, AdministrationSettings};
-use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
-use payments_model::{Secret, Tenant, TenantId};
-use payments_store::Store;
-use rates::{FetchError, FetchRates, Rates, RatesSettings};
+use clock::{Clock, ManualClock};
+use institution::{CacheIn, Institution, Setup};
+use ledger::Ledger;
+use payments_model::TenantId;
 use serde_json::{Value, json};
-use shared_cache::{DatabaseCache, DatabaseLimits, SharedCache};
-use stream::ReceiverSecret;
 use testkit::TestDatabase;
 use tower::ServiceExt;
-use url::Url;
 use uuid::Uuid;
-use webhooks::{Targets, Webhooks};
 
-pub(crate) const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
+pub(crate) use institution::OPERATOR;
+
 pub(crate) const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
 /// A tenant that chose the operator's secret.
 pub(crate) const TWIN: TenantId = TenantId::from_uuid(Uuid::from_u128(3));
 
-struct Nobody;
-
-#[async_trait]
-impl Uplink for Nobody {
-    async fn exchange(&self, _: &PeerAccount, _: Bytes, _: Attempt, _: Duration) -> Result<Answer, UplinkError> {
-        Err(UplinkError::Unreachable("no peer in this test".into()))
-    }
-}
-
-#[async_trait]
-impl LiquidityAlerts for Nobody {
-    async fn low(&self, _: LowLiquidity) {}
-}
-
-#[async_trait]
-impl FetchRates for Nobody {
-    async fn fetch(&self, _: Url) -> Result<Bytes, FetchError> {
-        Ok(Bytes::from_static(br#"{"base":"USD","rates":{"EUR":0.9,"XAU":0.123456789012}}"#))
-    }
-}
-
 pub(crate) struct Bench {
     pub(crate) api: Router,
-    ledger: Arc<dyn Ledger>,
+    pub(crate) institution: Institution,
     pub(crate) clock: Arc<ManualClock>,
-    entropy: Arc<dyn Entropy>,
-    pub(crate) database: TestDatabase,
 }
 
 impl Bench {
     pub(crate) async fn open(database: TestDatabase) -> Self {
         let clock = testkit::manual_clock();
-        let ledger = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        Self::open_on(database, clock, Arc::new(ledger)).await
+        let setup = Setup::new("bank", clock.clone());
+        Self::of(database, clock, setup).await
     }
 
     /// A bench whose ledger is this one.
     pub(crate) async fn open_on(database: TestDatabase, clock: Arc<ManualClock>, ledger: Arc<dyn Ledger>) -> Self {
-        let time = Arc::clone(&clock) as Arc<dyn Clock>;
-        let entropy = testkit::entropy(17);
-        let store = Store::open((*database).clone()).await.unwrap();
-        for tenant in [OPERATOR, TENANT, TWIN] {
-            insert_tenant(&store, tenant, &*time).await;
+        let setup = Setup { ledger, ..Setup::new("bank", clock.clone()) };
+        Self::of(database, clock, setup).await
+    }
+
+    async fn of(database: TestDatabase, clock: Arc<ManualClock>, setup: Setup) -> Self {
+        let setup = Setup { cache: CacheIn::Database, secret_of: secret, ..setup };
+        let institution = Institution::open(database, setup).await;
+        for tenant in [TENANT, TWIN] {
+            institution.add_tenant(tenant).await;
         }
-        database.migrate(&shared_cache::MIGRATIONS).await.unwrap();
-        let api = api(store, (*database).clone(), Arc::clone(&ledger), &time, Arc::clone(&entropy));
-        Self { api, ledger, clock, entropy, database }
+        Self { api: api(&institution), institution, clock }
     }
 
     /// The API as a second process on the same database and ledger would serve it.
     pub(crate) async fn another_process(&self) -> Router {
-        let database = self.database.connect_again().await;
-        let store = Store::open(database.clone()).await.unwrap();
-        let time = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        api(store, database, Arc::clone(&self.ledger), &time, testkit::entropy(18))
+        api(&self.institution.another_process().await)
     }
 
     pub(crate) fn uuid(&self) -> String {
-        self.entropy.uuid().to_string()
+        self.institution.parts.entropy.uuid().to_string()
     }
 
     /// The signature of `body` by `tenant` now. The clock moves on, so that no two are the same.
@@ -139,29 +99,14 @@ impl Bench {
     }
 }
 
-fn api(
-    store: Store,
-    database: Database,
-    ledger: Arc<dyn Ledger>,
-    time: &Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-) -> Router {
-    let cache = SharedCache::Database(DatabaseCache::new(database, Arc::clone(time), DatabaseLimits::default()));
-    let url: Url = "https://bank.example".parse().unwrap();
-    let settings = AdministrationSettings {
-        open_payments_url: url.clone(),
-        own_wallet_address: url.join("/.well-known/pay").unwrap(),
-        deactivation_grace: Duration::from_hours(24),
-    };
-    let administration =
-        Administration::new(store.clone(), Arc::clone(&ledger), Arc::clone(time), Arc::clone(&entropy), settings);
-    let payments = payments(store, ledger, cache.clone(), time, &entropy, url);
+fn api(process: &Institution) -> Router {
     admin_graphql::router(AdminApiParts {
-        administration,
-        payments,
-        cache,
-        clock: Arc::clone(time),
-        entropy,
+        administration: process.administration.clone(),
+        directory: process.parts.directory.clone(),
+        payments: process.payments.clone(),
+        cache: process.parts.cache.clone(),
+        clock: process.parts.clock.clone(),
+        entropy: process.parts.entropy.clone(),
         settings: AdminApiSettings::new(OPERATOR),
     })
 }
@@ -192,82 +137,4 @@ pub(crate) fn request(tenant: TenantId, signature: &str, body: &Value) -> Reques
 fn secret(tenant: TenantId) -> String {
     let owner = if tenant == TWIN { OPERATOR } else { tenant };
     format!("secret of {owner}")
-}
-
-async fn insert_tenant(store: &Store, id: TenantId, clock: &dyn Clock) {
-    let tenant = Tenant {
-        id,
-        api_secret: Secret::new(secret(id)),
-        email: None,
-        public_name: None,
-        idp_consent_url: None,
-        idp_secret: None,
-        created_at: clock.now(),
-        updated_at: clock.now(),
-        deleted_at: None,
-    };
-    let unit = store.begin().await.unwrap();
-    unit.every_tenant().insert_tenant(&tenant).await.unwrap();
-    unit.commit().await.unwrap();
-}
-
-fn payments(
-    store: Store,
-    ledger: Arc<dyn Ledger>,
-    cache: SharedCache,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-    url: Url,
-) -> Payments {
-    let (clock, entropy) = (Arc::clone(clock), Arc::clone(entropy));
-    let address: ilp_packet::Address = "test.bank".parse().unwrap();
-    let secret = ReceiverSecret::new(&[7; 32]);
-    let targets = Targets {
-        default_url: url.clone(),
-        timeout: Duration::from_secs(1),
-        attempts_max: 1,
-        operator: OPERATOR,
-        card_service: None,
-        point_of_sale: None,
-    };
-    let webhooks = Webhooks::new(&targets, None, entropy.clone());
-    let receivers = LiveReceivers::new(
-        store.clone(),
-        ledger.clone(),
-        webhooks.clone(),
-        clock.clone(),
-        entropy.clone(),
-        ReceiverSettings::default(),
-    );
-    let rates = Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default());
-    let ports = ConnectorPorts {
-        ledger: ledger.clone(),
-        local_accounts: Arc::new(receivers.clone()),
-        alerts: Arc::new(Nobody),
-        uplink: Arc::new(Nobody),
-        rates: rates.clone(),
-        cache: cache.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
-    let connector = Connector::new(ConnectorConfig::new(address.clone(), secret.clone(), [0; 32]), ports);
-    let outbound = Outbound::new(OutboundConfig::default(), clock.clone()).unwrap();
-    let public = PublicResources::new(outbound, RetryPolicy::default(), clock.clone());
-    let signer = Arc::new(Signer::new(SigningKey::random(&*entropy), "key").unwrap());
-    let client = OpenPaymentsClient::new(public, "https://bank.example/.well-known/pay", signer);
-    let mut settings = PaymentsSettings::new(url, OPERATOR, address, secret, "0.01".parse().unwrap());
-    settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
-    Payments::new(PaymentsParts {
-        store,
-        ledger,
-        connector,
-        receivers,
-        webhooks,
-        client,
-        rates,
-        cache,
-        clock,
-        entropy,
-        settings,
-    })
 }

@@ -7,4 +7,5 @@ mod directory;
 mod flows;
 mod gate;
 mod hostile;
+mod interrupted;
 mod schema;

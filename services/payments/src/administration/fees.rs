@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use payments_model::fee::LARGEST_BASIS_POINTS;
 use payments_model::quote::{FeeTerms, LARGEST_AMOUNT};
-use payments_model::{AssetId, Fee, FeeId, FeeKind};
+use payments_model::{AssetId, Fee, FeeKind, Origin};
 
 use super::assets::from_store;
 use super::{Administration, Caller};
+use crate::made_before::Made;
 use crate::unavailable::Unavailable;
+
+/// What the id of the fee follows from, beside the request.
+const STEP: &str = "fee";
 
 /// Why a fee was not set.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,19 @@ impl Administration {
         fixed: u64,
         basis_points: i64,
     ) -> Result<Fee, SetFeeError> {
+        self.set_fee_once(caller, asset, kind, fixed, basis_points, Origin::Alone).await
+    }
+
+    /// The same for a request that may be repeated: a repetition changes nothing and is given the fee of the first.
+    pub async fn set_fee_once(
+        &self,
+        caller: Caller,
+        asset: AssetId,
+        kind: FeeKind,
+        fixed: u64,
+        basis_points: i64,
+        origin: Origin,
+    ) -> Result<Fee, SetFeeError> {
         let basis_points = u16::try_from(basis_points).ok().filter(|points| *points <= LARGEST_BASIS_POINTS);
         let basis_points = basis_points.ok_or(SetFeeError::BasisPoints)?;
         if fixed > LARGEST_AMOUNT {
@@ -48,10 +65,18 @@ impl Administration {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(asset.tenant_id);
         scope.locked_asset(asset.id).await?.ok_or(SetFeeError::UnknownAsset)?;
+        let made = match origin.known_id(STEP) {
+            Some(id) => scope.fee(id.into()).await?,
+            None => None,
+        };
+        let origin = match Made::of(made, origin, |fee| fee.created_at) {
+            Made::Before(fee) => return Ok(fee),
+            Made::NotYet(origin) => origin,
+        };
         // The newest is in force, so no two are of the same instant.
         let after = scope.newest_fee(asset.id, kind).await?.map(|newest| newest.created_at + Duration::from_millis(1));
         let fee = Fee {
-            id: FeeId::random(&*self.entropy),
+            id: origin.id(STEP, &*self.entropy).into(),
             asset_id: asset.id,
             kind,
             terms: FeeTerms { basis_points, fixed },

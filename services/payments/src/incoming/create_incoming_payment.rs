@@ -7,13 +7,19 @@ use jobs::NewJob;
 use money::AssetAmount;
 use payments_model::incoming_payment::{IncomingState, Metadata};
 use payments_model::quote::LARGEST_AMOUNT;
-use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, TenantId, WalletAddress, WalletAddressId};
+use payments_model::{
+    IncomingPayment, IncomingPaymentId, InitiatedBy, Origin, TenantId, WalletAddress, WalletAddressId,
+};
 use webhooks::Audience;
 
 use crate::incoming::incoming_events::created_event;
+use crate::made_before::Made;
 use crate::queues::EXPIRY_QUEUE;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
+
+/// What the id of the payment follows from, beside the request.
+const STEP: &str = "incoming payment";
 
 /// What an incoming payment is created from.
 #[derive(Clone, Debug)]
@@ -64,6 +70,45 @@ impl Payments {
         tenant: TenantId,
         new: NewIncomingPayment,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
+        self.create_incoming_payment_once(tenant, new, Origin::Alone).await
+    }
+
+    /// The same for a request that may be repeated: a repetition is given the payment that the first one made.
+    pub async fn create_incoming_payment_once(
+        &self,
+        tenant: TenantId,
+        new: NewIncomingPayment,
+        origin: Origin,
+    ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
+        let payment = match self.incoming_payment_made_by(tenant, origin).await? {
+            Made::Before(payment) => payment,
+            Made::NotYet(origin) => self.make_incoming_payment(tenant, new, origin).await?,
+        };
+        match self.settings().incoming_approval {
+            None => Ok(payment),
+            Some(approval) => {
+                let decided = self.await_decision(&payment, approval).await?;
+                decided.ok_or(CreateIncomingPaymentError::ActionNotPerformed)
+            }
+        }
+    }
+
+    async fn incoming_payment_made_by(
+        &self,
+        tenant: TenantId,
+        origin: Origin,
+    ) -> Result<Made<IncomingPayment>, Unavailable> {
+        let Some(id) = origin.known_id(STEP) else { return Ok(Made::NotYet(origin)) };
+        let found = self.store().tenant(tenant).incoming_payment(id.into()).await?;
+        Ok(Made::of(found, origin, |payment| payment.created_at))
+    }
+
+    async fn make_incoming_payment(
+        &self,
+        tenant: TenantId,
+        new: NewIncomingPayment,
+        origin: Origin,
+    ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
         use CreateIncomingPaymentError as Refused;
         let now = self.now();
         let latest = now + self.settings().incoming_payment_expiry_max;
@@ -82,50 +127,71 @@ impl Payments {
         if new.incoming_amount.as_ref().is_some_and(|amount| amount.asset != address.asset.asset) {
             return Err(Refused::InvalidAmount);
         }
-        let payment = self.new_payment(&address, new, expires_at, now);
-        self.write_new(&payment).await?;
-        match self.settings().incoming_approval {
-            None => Ok(payment),
-            Some(approval) => {
-                let decided = self.await_decision(&payment, approval).await?;
-                decided.ok_or(Refused::ActionNotPerformed)
+        let id = origin.id(STEP, self.entropy()).into();
+        let payment = new_payment(id, &address, new, expires_at, now);
+        match self.write_new(&payment).await {
+            Err(Unavailable::Database(error)) if error.is_unique_violation() => {
+                self.make_beside(tenant, payment, origin).await
             }
+            written => Ok(written.map(|()| payment)?),
         }
     }
 
-    fn new_payment(
+    /// The id is taken: by a repetition that was faster, or by a payment of the request that ended unpaid and is gone.
+    async fn make_beside(
         &self,
-        address: &WalletAddress,
-        new: NewIncomingPayment,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> IncomingPayment {
-        IncomingPayment {
-            id: IncomingPaymentId::random(self.entropy()),
-            tenant_id: address.tenant_id,
-            wallet_address_id: address.id,
-            asset: address.asset.clone(),
-            incoming_amount: new.incoming_amount.map(|amount| amount.value),
-            expires_at,
-            client: new.client,
-            metadata: new.metadata,
-            initiated_by: new.initiated_by,
-            sender_wallet_address: new.sender_wallet_address,
-            decision: None,
-            state: IncomingState::Pending,
-            announced_amount: 0,
-            created_at: now,
-            updated_at: now,
+        tenant: TenantId,
+        payment: IncomingPayment,
+        origin: Origin,
+    ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
+        match self.incoming_payment_made_by(tenant, origin).await? {
+            Made::Before(made) => Ok(made),
+            Made::NotYet(_) => {
+                let payment = IncomingPayment { id: IncomingPaymentId::random(self.entropy()), ..payment };
+                self.write_new(&payment).await?;
+                Ok(payment)
+            }
         }
     }
 
     async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
         let unit = self.begin().await?;
-        unit.tenant(payment.tenant_id).insert_incoming_payment(payment).await?;
+        unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id))?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
-        jobs::enqueue(unit.transaction(), expiry).await?;
-        Ok(unit.commit().await?)
+        jobs::enqueue(unit.transaction(), expiry)?;
+        unit.commit().await?;
+        if self.settings().incoming_approval.is_none() {
+            self.0.parts.receivers.remember_created(payment);
+        }
+        Ok(())
+    }
+}
+
+/// The payment that is asked for.
+fn new_payment(
+    id: IncomingPaymentId,
+    address: &WalletAddress,
+    new: NewIncomingPayment,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> IncomingPayment {
+    IncomingPayment {
+        id,
+        tenant_id: address.tenant_id,
+        wallet_address_id: address.id,
+        asset: address.asset.clone(),
+        incoming_amount: new.incoming_amount.map(|amount| amount.value),
+        expires_at,
+        client: new.client,
+        metadata: new.metadata,
+        initiated_by: new.initiated_by,
+        sender_wallet_address: new.sender_wallet_address,
+        decision: None,
+        state: IncomingState::Pending,
+        announced_amount: 0,
+        created_at: now,
+        updated_at: now,
     }
 }

@@ -4,15 +4,16 @@
 //! unfunded; no money moves.
 
 use jobs::NewJob;
-use money::AssetAmount;
 use payments_model::grant_limits::{GrantRefused, Spent};
 use payments_model::incoming_payment::Metadata;
 use payments_model::outgoing_payment::{CardDetails, OutgoingState};
 use payments_model::quote::QuoteRequest;
-use payments_model::webhook_event::EventType;
-use payments_model::{InitiatedBy, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId};
+use payments_model::webhook_event::{EventType, Subject};
+use payments_model::{InitiatedBy, Origin, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId, WebhookEvent};
 use webhooks::Audience;
 
+use crate::made_before::Made;
+use crate::outgoing::at_hand::Unfunded;
 use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::queues::FUNDING_QUEUE;
@@ -20,6 +21,10 @@ use crate::quotes::create_quote::{CreateQuoteError, NewQuote};
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
+
+/// What the id of the event of the creation follows from, beside the request. The payment's own id is its quote's, and
+/// anybody may have paid that; the event is the request's alone.
+const STEP: &str = "outgoing payment created";
 
 /// What an outgoing payment is created from.
 #[derive(Clone, Debug)]
@@ -43,12 +48,12 @@ pub struct NewOutgoingPayment {
 pub enum PaymentOf {
     /// A quote.
     Quote(QuoteId),
-    /// An incoming payment and what is to be spent on it; a quote is made first.
+    /// An incoming payment and the amount that is fixed; a quote is made first.
     IncomingPayment {
         /// The URL of the incoming payment.
         receiver: String,
-        /// What the payer pays, fees included.
-        debit_amount: AssetAmount,
+        /// Which amount.
+        request: QuoteRequest,
     },
 }
 
@@ -76,6 +81,9 @@ pub enum CreateOutgoingPaymentError {
     /// The quote was used, is of another wallet address, too old, or its receiver can no longer be paid.
     #[error("invalid quote")]
     InvalidQuote,
+    /// Nobody knows whether the receiver can still be paid: its institution does not answer now.
+    #[error("the receiver's institution does not answer now; try again later")]
+    ReceiverAway,
     /// The grant does not allow it.
     #[error(transparent)]
     Grant(GrantRefused),
@@ -89,7 +97,8 @@ pub enum CreateOutgoingPaymentError {
 
 impl From<payments_store::Error> for CreateOutgoingPaymentError {
     fn from(error: payments_store::Error) -> Self {
-        Self::Unavailable(error.into())
+        // The quote has its payment, or the request its event: nothing else of a payment is unique.
+        if error.is_unique_violation() { Self::InvalidQuote } else { Self::Unavailable(error.into()) }
     }
 }
 
@@ -109,14 +118,64 @@ impl Payments {
         tenant: TenantId,
         new: NewOutgoingPayment,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
+        self.create_outgoing_payment_once(tenant, new, Origin::Alone).await
+    }
+
+    /// The same for a request that may be repeated: a repetition is given the payment that the first one made.
+    pub async fn create_outgoing_payment_once(
+        &self,
+        tenant: TenantId,
+        new: NewOutgoingPayment,
+        origin: Origin,
+    ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
+        let origin = match self.outgoing_payment_made_by(tenant, origin).await? {
+            Made::Before(created) => return Ok(created),
+            Made::NotYet(origin) => origin,
+        };
+        let quote = self.quote_to_pay(tenant, &new).await?;
+        match self.write_payment(quote, new, origin).await {
+            // Used by another request, or by a repetition of this one that was faster.
+            Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
+            {
+                Made::Before(created) => Ok(created),
+                Made::NotYet(_) => Err(CreateOutgoingPaymentError::InvalidQuote),
+            },
+            written => written,
+        }
+    }
+
+    async fn outgoing_payment_made_by(
+        &self,
+        tenant: TenantId,
+        origin: Origin,
+    ) -> Result<Made<CreatedOutgoingPayment>, Unavailable> {
+        let Some(id) = origin.known_id(STEP) else { return Ok(Made::NotYet(origin)) };
+        let scope = self.store().tenant(tenant);
+        let Some(WebhookEvent { subject: Subject::OutgoingPayment(id), .. }) = scope.webhook_event(id.into()).await?
+        else {
+            return Ok(Made::NotYet(origin));
+        };
+        let created = match scope.outgoing_payment(id).await? {
+            Some(payment) => Some(CreatedOutgoingPayment { spent_before: self.spent_beside(&payment).await?, payment }),
+            None => None,
+        };
+        Ok(Made::of(created, origin, |created| created.payment.created_at))
+    }
+
+    /// The quote that is to be paid, if it can be paid now.
+    async fn quote_to_pay(
+        &self,
+        tenant: TenantId,
+        new: &NewOutgoingPayment,
+    ) -> Result<Quote, CreateOutgoingPaymentError> {
         use CreateOutgoingPaymentError as Refused;
         let quote_id = match &new.source {
             PaymentOf::Quote(id) => *id,
-            PaymentOf::IncomingPayment { receiver, debit_amount } => {
+            PaymentOf::IncomingPayment { receiver, request } => {
                 let quote = NewQuote {
                     wallet_address_id: new.wallet_address_id,
                     receiver: receiver.clone(),
-                    request: QuoteRequest::DebitAmount(debit_amount.clone()),
+                    request: request.clone(),
                     client: None,
                 };
                 self.create_quote(tenant, quote).await.map_err(Refused::Quote)?.id
@@ -127,18 +186,25 @@ impl Payments {
         if !address.is_active(self.now()) {
             return Err(Refused::InactiveWalletAddress);
         }
-        let quote = self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?;
+        let quote = match self.0.at_hand.take_quote(tenant, quote_id) {
+            Some(quote) => quote,
+            None => self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?,
+        };
         if quote.wallet_address_id != address.id || quote.is_expired(self.now()) {
             return Err(Refused::InvalidQuote);
         }
         self.require_payable(&quote).await?;
-        self.write_payment(quote, new).await
+        Ok(quote)
     }
 
     async fn require_payable(&self, quote: &Quote) -> Result<(), CreateOutgoingPaymentError> {
         match self.recent_receiver(&quote.receiver).await {
             Ok(receiver) if receiver.is_active(self.now()) => Ok(()),
             Err(ResolveReceiverError::Unavailable(error)) => Err(error.into()),
+            Err(error) if error.is_transient() => {
+                tracing::info!(%error, receiver = quote.receiver, "no payment: the receiver was not resolved");
+                Err(CreateOutgoingPaymentError::ReceiverAway)
+            }
             Ok(_) | Err(_) => Err(CreateOutgoingPaymentError::InvalidQuote),
         }
     }
@@ -147,6 +213,7 @@ impl Payments {
         &self,
         quote: Quote,
         new: NewOutgoingPayment,
+        origin: Origin,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
         let now = self.now();
         let initiated_by = match (&new.card, &new.grant) {
@@ -170,17 +237,19 @@ impl Payments {
         if let Some(grant) = &new.grant {
             scope.ensure_payment_grant(&grant.id, payment.quote.tenant_id, now).await?;
         }
-        scope.insert_outgoing_payment(&payment).await.map_err(|error| {
-            if error.is_unique_violation() { CreateOutgoingPaymentError::InvalidQuote } else { error.into() }
-        })?;
+        scope.insert_outgoing_payment(&payment)?;
         let spent_before = match &new.grant {
             Some(grant) => reserve(&unit, grant, &payment, now).await?,
             None => Spent::default(),
         };
         let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
+        let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
-        jobs::enqueue(unit.transaction(), unfunded).await?;
+        jobs::enqueue(unit.transaction(), unfunded)?;
+        // Before anybody is told. If the commit fails there is no row to write to from what is at hand.
+        let deposit = event.id.as_uuid().into();
+        self.0.at_hand.keep_unfunded(Unfunded { payment: payment.clone(), deposit });
         unit.commit().await?;
         Ok(CreatedOutgoingPayment { payment, spent_before })
     }

@@ -81,6 +81,16 @@ pub(crate) async fn settle(
 }
 
 impl Payments {
+    /// What all other payments under the same grant have spent, in the period and the assets of `payment`.
+    pub(crate) async fn spent_beside(&self, payment: &OutgoingPayment) -> Result<Spent, Unavailable> {
+        let scope = self.store().tenant(payment.quote.tenant_id);
+        let (Some(grant), Some(own)) = (&payment.grant_id, scope.grant_spending(payment.id()).await?) else {
+            return Ok(Spent::default());
+        };
+        let total = scope.grant_spent(grant, own.period, &SpentAssets::of_quote(&payment.quote)).await?;
+        Ok(total.corrected(own.actual.unwrap_or(own.reserved), Spent::default()))
+    }
+
     /// What was spent of a grant: in its present period if it has an interval, otherwise in its life.
     ///
     /// Amounts of different assets are not added: the answer is in the assets of the newest payment under the grant.

@@ -2,15 +2,18 @@
 //!
 //! Not the amounts of a payment method: those are in `quote_methods`.
 
-use clock::Timestamp;
 use money::{AssetAmount, Ratio};
 use payments_model::fee::{Fee, FeeKind};
 use payments_model::quote::{FeeTerms, MethodAmounts, QuoteMethod, QuotePlan, QuoteRefused, QuoteRequest};
-use payments_model::{Quote, QuoteId, Receiver, TenantId, WalletAddress, WalletAddressId};
+use payments_model::{Origin, Quote, QuoteId, Receiver, TenantId, WalletAddress, WalletAddressId};
 
+use crate::made_before::Made;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
+
+/// What the id of the quote follows from, beside the request.
+const STEP: &str = "quote";
 
 /// What a quote is created from.
 #[derive(Clone, Debug)]
@@ -37,9 +40,12 @@ pub enum CreateQuoteError {
     /// An amount is zero, too large, of the wrong asset, or more than the receiver still expects.
     #[error("invalid amount")]
     InvalidAmount,
-    /// The receiver does not exist, cannot be reached, or cannot be paid.
+    /// The receiver does not exist or cannot be paid.
     #[error("invalid receiver")]
     InvalidReceiver,
+    /// Nobody knows: the institution of the receiver does not answer now.
+    #[error("the receiver's institution does not answer now; try again later")]
+    ReceiverAway,
     /// Nothing would be delivered.
     #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
     NonPositiveReceiveAmount {
@@ -115,6 +121,44 @@ pub(crate) struct MethodQuote {
 impl Payments {
     /// Creates a quote: immutable, and good for one outgoing payment until it expires.
     pub async fn create_quote(&self, tenant: TenantId, new: NewQuote) -> Result<Quote, CreateQuoteError> {
+        self.create_quote_once(tenant, new, Origin::Alone).await
+    }
+
+    /// The same for a request that may be repeated: a repetition is given the quote that the first one made.
+    pub async fn create_quote_once(
+        &self,
+        tenant: TenantId,
+        new: NewQuote,
+        origin: Origin,
+    ) -> Result<Quote, CreateQuoteError> {
+        let origin = match self.quote_made_by(tenant, origin).await? {
+            Made::Before(quote) => return Ok(quote),
+            Made::NotYet(origin) => origin,
+        };
+        let quote = self.work_out(tenant, new, origin).await?;
+        let unit = self.begin().await?;
+        unit.tenant(tenant).insert_quote(&quote)?;
+        match unit.commit().await {
+            Ok(()) => {
+                self.0.at_hand.keep_quote(quote.clone());
+                Ok(quote)
+            }
+            // A repetition was faster.
+            Err(error) if error.is_unique_violation() => match self.quote_made_by(tenant, origin).await? {
+                Made::Before(quote) => Ok(quote),
+                Made::NotYet(_) => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn quote_made_by(&self, tenant: TenantId, origin: Origin) -> Result<Made<Quote>, Unavailable> {
+        let Some(id) = origin.known_id(STEP) else { return Ok(Made::NotYet(origin)) };
+        Ok(Made::of(self.quote(tenant, id.into()).await?, origin, |quote| quote.created_at))
+    }
+
+    /// What is asked for, not written yet.
+    async fn work_out(&self, tenant: TenantId, new: NewQuote, origin: Origin) -> Result<Quote, CreateQuoteError> {
         use CreateQuoteError as Refused;
         let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
         let address = address.ok_or(Refused::UnknownWalletAddress)?;
@@ -132,14 +176,15 @@ impl Payments {
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::info!(%error, receiver = new.receiver, "no quote: the receiver was not resolved");
-                return Err(Refused::InvalidReceiver);
+                return Err(if error.is_transient() { Refused::ReceiverAway } else { Refused::InvalidReceiver });
             }
         };
         if !receiver.is_active(self.now()) {
             return Err(Refused::InvalidReceiver);
         }
-        let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
-        let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
+        let facts = self.0.parts.directory.facts().await?;
+        let fee = facts.tenant(tenant).and_then(|tenant| tenant.fee(address.asset.id, FeeKind::Sending));
+        let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
         // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
         // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
@@ -149,28 +194,26 @@ impl Payments {
             self.quote_over_ilp(&address, &receiver, plan.target).await
         };
         let offered = offered.map_err(|error| refusal(error, &plan, &address))?;
-        let quote = self.quote_of(&address, &receiver, &plan, offered, new, fee.as_ref(), self.now())?;
-        let unit = self.begin().await?;
-        unit.tenant(tenant).insert_quote(&quote).await?;
-        unit.commit().await?;
-        Ok(quote)
+        let id = origin.id(STEP, self.entropy()).into();
+        Ok(self.quote_of(id, &address, &receiver, &plan, offered, new, fee)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything a quote consists of, met once")]
     fn quote_of(
         &self,
+        id: QuoteId,
         address: &WalletAddress,
         receiver: &Receiver,
         plan: &QuotePlan,
         offered: MethodQuote,
         new: NewQuote,
         fee: Option<&Fee>,
-        now: Timestamp,
     ) -> Result<Quote, QuoteRefused> {
         let amounts = plan.finish(offered.amounts)?;
+        let now = self.now();
         let latest = now + self.settings().quote_lifespan;
         Ok(Quote {
-            id: QuoteId::random(self.entropy()),
+            id,
             tenant_id: address.tenant_id,
             wallet_address_id: address.id,
             asset: address.asset.clone(),

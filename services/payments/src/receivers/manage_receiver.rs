@@ -1,13 +1,18 @@
 //! Creating and completing receivers for the account-servicing entity.
+//!
+//! Not the making of a local incoming payment: that is its own use case.
+
+use std::sync::Arc;
 
 use clock::Timestamp;
+use directory::KnownAddress;
 use gnap::Action;
 use money::AssetAmount;
 use open_payments::{CreateIncomingPayment, IncomingPayment as RemotePayment, WalletAddress as RemoteAddress};
 use open_payments_client::ClientError;
 use payments_model::incoming_payment::Metadata;
 use payments_model::receiver::ReceiverLocation;
-use payments_model::{InitiatedBy, Receiver, TenantId, WalletAddress};
+use payments_model::{InitiatedBy, Origin, Receiver, TenantId, WalletAddress};
 use payments_store::HeldGrant;
 use web_url::{WalletAddressUrl, WebUrl};
 
@@ -16,6 +21,9 @@ use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
+
+/// What the idempotency key for the other side follows from, beside the request.
+const STEP: &str = "receiver";
 
 /// What a receiver is created from.
 #[derive(Clone, Debug)]
@@ -33,6 +41,9 @@ pub struct NewReceiver {
 /// Why a receiver was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateReceiverError {
+    /// Nobody knows: the institution of the wallet address does not answer now.
+    #[error("the receiver's institution does not answer now; try again later")]
+    Away,
     /// There is no such wallet address, here or elsewhere.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
@@ -59,7 +70,7 @@ impl From<payments_store::Error> for CreateReceiverError {
 /// Why a receiver was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompleteReceiverError {
-    /// It does not exist, or could not be resolved.
+    /// It does not exist, or not for the caller.
     #[error("unknown payment")]
     UnknownPayment,
     /// It has ended already.
@@ -76,9 +87,20 @@ pub enum CompleteReceiverError {
 impl Payments {
     /// Creates an incoming payment at `wallet_address_url`, in this instance or elsewhere.
     pub async fn create_receiver(&self, tenant: TenantId, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+        self.create_receiver_once(tenant, new, Origin::Alone).await
+    }
+
+    /// The same for a request that may be repeated: a repetition is given what the first one made here. Another
+    /// institution is told that the request is the same, and does the same if it knows `Idempotency-Key`.
+    pub async fn create_receiver_once(
+        &self,
+        tenant: TenantId,
+        new: NewReceiver,
+        origin: Origin,
+    ) -> Result<Receiver, CreateReceiverError> {
         let receiver = match self.own_wallet_address(&new.wallet_address_url).await? {
-            Some(address) => self.create_locally(&address, new).await?,
-            None => self.create_remotely(new).await?,
+            Some(address) => self.create_locally(&address, new, origin).await?,
+            None => self.create_remotely(new, origin).await?,
         };
         tracing::debug!(tenant.id = %tenant, receiver = receiver.url, "receiver created");
         if !receiver.is_active(self.now()) {
@@ -91,13 +113,18 @@ impl Payments {
     }
 
     /// The wallet address of this instance that `url` spells.
-    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
         let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
-        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
+        Ok(self.0.parts.directory.wallet_address_by_url(&url).await?)
     }
 
     /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
-    async fn create_locally(&self, address: &WalletAddress, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+    async fn create_locally(
+        &self,
+        address: &WalletAddress,
+        new: NewReceiver,
+        origin: Origin,
+    ) -> Result<Receiver, CreateReceiverError> {
         let new = NewIncomingPayment {
             wallet_address_id: address.id,
             incoming_amount: new.incoming_amount,
@@ -107,18 +134,21 @@ impl Payments {
             initiated_by: InitiatedBy::Admin,
             sender_wallet_address: None,
         };
-        let created = self.create_incoming_payment(address.tenant_id, new).await;
+        let created = self.create_incoming_payment_once(address.tenant_id, new, origin).await;
         Ok(self.local_receiver(&created.map_err(CreateReceiverError::Local)?).await?)
     }
 
-    async fn create_remotely(&self, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
+    async fn create_remotely(&self, new: NewReceiver, origin: Origin) -> Result<Receiver, CreateReceiverError> {
         let client = &self.0.parts.client;
         let url: WebUrl = new.wallet_address_url.parse().map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
         let found = client.public().wallet_address(url.as_str()).await;
-        let address = found.map_err(|_| CreateReceiverError::UnknownWalletAddress)?;
+        let address = found.map_err(|error| {
+            if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
+        })?;
         // Asked for under a name that is not known here, and yet one of ours.
-        if let Some(own) = self.own_wallet_address(&address.id).await? {
-            return self.create_locally(&own, new).await;
+        let names_itself_otherwise = address.id.parse::<WebUrl>().ok().as_ref() != Some(&url);
+        if names_itself_otherwise && let Some(own) = self.own_wallet_address(&address.id).await? {
+            return self.create_locally(&own, new, origin).await;
         }
         let request = CreateIncomingPayment {
             wallet_address: address.id.clone(),
@@ -126,7 +156,7 @@ impl Payments {
             expires_at: new.expires_at,
             metadata: new.metadata,
         };
-        let created = self.create_at(&address, &request).await?;
+        let created = self.create_at(&address, &request, origin).await?;
         Ok(self.foreign_receiver(created)?)
     }
 
@@ -134,14 +164,16 @@ impl Payments {
         &self,
         address: &RemoteAddress,
         request: &CreateIncomingPayment,
+        origin: Origin,
     ) -> Result<RemotePayment, ResolveReceiverError> {
+        let key = origin.known_id(STEP).map(|key| key.to_string());
         let client = &self.0.parts.client;
         let actions = [Action::Create, Action::ReadAll];
         let mut grant = self.held_grant(&address.auth_server, &actions).await?;
-        let created = client.create_incoming_payment(address, request, &grant.access_token).await;
+        let created = client.create_incoming_payment(address, request, key.as_deref(), &grant.access_token).await;
         if self.must_renew(&grant, &created).await? {
             grant = self.held_grant(&address.auth_server, &actions).await?;
-            return Ok(client.create_incoming_payment(address, request, &grant.access_token).await?);
+            return Ok(client.create_incoming_payment(address, request, key.as_deref(), &grant.access_token).await?);
         }
         Ok(created?)
     }
@@ -164,6 +196,7 @@ impl Payments {
         let receiver = match self.resolve_receiver(url).await {
             Ok(receiver) => receiver,
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
+            Err(error) if error.is_transient() => return Err(CompleteReceiverError::Remote(error)),
             Err(_) => return Err(CompleteReceiverError::UnknownPayment),
         };
         self.0.receivers.forget(url);

@@ -12,6 +12,7 @@ use connector::{
     Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink, UplinkError,
 };
 use database::Dialect;
+use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Settings, Worker};
 use ledger::{Ledger, MemoryLedger};
@@ -222,6 +223,7 @@ impl Ground {
         settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
         let client = OpenPaymentsClient::new(public, &address.address, signer);
         PaymentsParts {
+            directory: Directory::new(store.clone()),
             store,
             ledger: shared,
             connector,

@@ -17,6 +17,7 @@ use http_kit::ShutdownGate;
 use operator_api::{Instance, LedgerHealth};
 use tokio::net::TcpListener;
 
+pub(crate) use self::engine::open as open_ledger;
 pub(crate) use self::services::signer;
 
 use self::ledger_watch::{LedgerWatch, Monitor, Outbox};

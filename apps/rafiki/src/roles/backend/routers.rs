@@ -100,6 +100,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
     let Stores { store, ledger, cache, operator, .. } = stores;
     let graphql = admin_graphql::router(AdminApiParts {
         administration: services.administration.clone(),
+        directory: services.directory.clone(),
         payments: services.payments.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),

@@ -87,6 +87,7 @@ impl Services {
         let payments = metrics.gather(|| {
             Payments::new(PaymentsParts {
                 store: store.clone(),
+                directory: directory.clone(),
                 ledger: ledger.clone(),
                 connector: connector.clone(),
                 receivers: receivers.clone(),

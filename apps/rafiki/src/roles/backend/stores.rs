@@ -34,6 +34,9 @@ impl Stores {
             cache::migrate(&database).await.map_err(failed)?;
             Store::open(database.clone()).await.map_err(failed)?
         };
+        // What a move has begun it must end first; after this start no further pass may write here.
+        let usable = moving::mark_in_use(&database, deps.clock.now()).await.map_err(failed)?;
+        usable.map_err(|reason| Failure::start("the backend", reason))?;
         let operator = TenantId::from_uuid(config.operator_tenant_id);
         ensure_operator(&store, config, operator, deps).await.map_err(failed)?;
 

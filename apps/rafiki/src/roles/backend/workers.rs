@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use directory::Directory;
 use jobs::Worker;
 use payments_model::Secret;
 use payments_store::Store;
-use webhooks::{Deliverer, DeliveryCounts, Signing, Targets};
+use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Signing, Targets};
 
 use super::ledger_watch::LedgerWatch;
 use super::services::Services;
@@ -22,12 +23,12 @@ pub(super) fn start(
     config: &config::Backend,
     deps: &SharedDeps,
 ) {
-    let Services { metrics, payments, targets, directory_sync, receivers, .. } = services;
+    let Services { metrics, payments, targets, directory, directory_sync, receivers, .. } = services;
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
     if config.workers.webhooks > 0 {
-        let deliverer = metrics.gather(|| deliverer(config, &stores.store, targets, deps));
+        let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
     }
     if let Some(watch) = watch {
@@ -40,7 +41,13 @@ pub(super) fn start(
     });
 }
 
-fn deliverer(config: &config::Backend, store: &Store, targets: Targets, deps: &SharedDeps) -> Worker {
+fn deliverer(
+    config: &config::Backend,
+    store: &Store,
+    directory: Directory,
+    targets: Targets,
+    deps: &SharedDeps,
+) -> Worker {
     let signing = config
         .webhooks
         .secret
@@ -48,12 +55,14 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, deps: &S
         .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
     let deliverer = Deliverer {
         store: store.clone(),
+        directory,
         targets: Arc::new(targets),
         signing,
         http: deps.http.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
         counts: DeliveryCounts::default(),
+        ends: DeliveryEnds::new(store),
     };
     // The reference counts loops of one delivery each; here a worker makes many at once.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);
