@@ -18,16 +18,16 @@ pub(crate) fn run_named(command: &[&str], rest: &[&str]) -> bool {
 pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
     let command: &[&str] = match name {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
-        "ledger" => &["run", "--release", "--package", "ledger-bench"],
+        "ledger" => &["run", "--profile", "dist", "--package", "ledger-bench"],
         "payments" => {
-            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
+            if !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
                 return Ok(false);
             }
-            &["run", "--release", "--package", "payments-bench"]
+            &["run", "--profile", "dist", "--package", "payments-bench"]
         }
         "apis" => {
             // The program that is measured, and the one that measures.
-            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
+            if !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
                 return Ok(false);
             }
             return Ok(run_measuring("apis", rest));
@@ -46,7 +46,7 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
 /// Runs a benchmark of `proof/speed`.
 fn run_measuring(what: &str, rest: &[&str]) -> bool {
     let arguments: Vec<&str> = std::iter::once(what).chain(rest.iter().copied()).collect();
-    run_named(&["run", "--release", "--package", "speed"], &arguments)
+    run_named(&["run", "--profile", "dist", "--package", "speed"], &arguments)
 }
 
 /// Runs every fuzz target for `seconds`.

@@ -1,4 +1,4 @@
-//! What the development process costs when nobody pays: time until ready, memory, processor time.
+//! What an idle development process costs: time until ready, memory, processor time.
 //!
 //! Figures for the README; beside them the same figures of an empty process, so a slow machine is seen as such.
 
@@ -16,10 +16,10 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Measures a fresh start, a second start, and twenty idle seconds.
 pub(crate) fn measure() -> Result<bool, String> {
-    if !run(&mut cargo(&["build", "--release", "--package", "rafiki"])).success {
+    if !run(&mut cargo(&["build", "--profile", "dist", "--package", "rafiki"])).success {
         return Ok(false);
     }
-    let binary = root().join("target/release/rafiki");
+    let binary = root().join("target/dist/rafiki");
     let data = std::env::temp_dir().join(format!("rafiki-bench-{}", std::process::id()));
     let failed = |what: &str| format!("{what}; is `rafiki dev` in order?");
 

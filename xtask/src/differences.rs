@@ -6,7 +6,7 @@ use crate::command::{capture, program, root};
 
 const PAGE: &str = "docs/differences.md";
 
-/// Names every row that lacks a cell or names a test nobody has written.
+/// Names every row that lacks a cell or names a test that does not exist.
 pub(crate) fn check() -> Result<(), String> {
     let files = capture(&mut program("git", &["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"]))
         .ok_or("git ls-files failed")?;

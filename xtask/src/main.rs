@@ -5,15 +5,19 @@
 mod arrows;
 mod bench;
 mod bench_dev;
+mod circles;
 mod command;
+mod dependencies;
 mod differences;
 mod docs;
 mod interop;
+mod rust_files;
 mod services;
 mod suite;
 mod tally;
 mod tidy;
 mod toolchain;
+mod unused;
 mod wasm;
 
 use std::process::ExitCode;
@@ -21,7 +25,8 @@ use std::process::ExitCode;
 const USAGE: &str = "cargo xtask <verb>
 
   test               everything CI checks; the last line is the count of tests passed and failed
-  lint               formatting, clippy with denied warnings, the floors, tidiness
+  lint               formatting, floors, circles of files, unused code and dependencies, licences, the book,
+                     clippy and rustdoc with denied warnings
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
                      --check checks it without, --settings and --operations write the pages made of sources anew
   wasm               the pure floors built for wasm32, and their imports

@@ -4,9 +4,9 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, differences, docs, interop, services, tidy, toolchain, wasm};
+use crate::{arrows, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm};
 
-/// Formatting, clippy, the floors, tidiness and the book.
+/// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
 pub(crate) fn lint() -> bool {
     let mut tally = Tally::default();
     lints(&mut tally);
@@ -71,11 +71,18 @@ fn lints(tally: &mut Tally) {
     println!("== lint");
     tally.check("formatting", succeeded(&run(&mut cargo(&["fmt", "--all", "--check"]))));
     tally.check("floors", arrows::check());
+    tally.check("circles of files", circles::check());
+    tally.check("unused public items", unused::check());
+    tally.check("licences and releases of outside crates", dependencies::check_outside());
+    tally.check("unused dependencies", dependencies::check_unused());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());
     docs::check(tally);
     let clippy = run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]));
     tally.check("clippy", succeeded(&clippy));
+    toolchain::check_oldest(tally);
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    tally.check("documentation without warnings", succeeded(&run(doc.env("RUSTDOCFLAGS", "--deny warnings"))));
 }
 
 fn succeeded(finished: &Finished) -> Result<(), String> {

@@ -1,11 +1,12 @@
-//! What the checks need of the Rust toolchain: the standard library for wasm32, added where it is missing.
+//! What the checks need of the Rust toolchain: the standard library for wasm32, and the oldest release that is promised.
 //!
 //! Not the toolchain itself: `rust-toolchain.toml` names it, but an installation from before, or one chosen by
 //! `RUSTUP_TOOLCHAIN`, may lack the target that file asks for.
 
 use std::path::Path;
 
-use crate::command::{capture, program, run};
+use crate::command::{capture, program, root, run};
+use crate::tally::Tally;
 
 /// The target the pure floors are built for.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
@@ -17,6 +18,42 @@ pub(crate) fn ensure_wasm() -> Result<(), String> {
         run(&mut program("rustup", &["target", "add", WASM])).success
     };
     ensure(has_wasm, add)
+}
+
+/// How the promise of `rust-version` is checked.
+#[derive(Debug, PartialEq, Eq)]
+enum Oldest {
+    /// The toolchain in use is that release, so every other check is this one too.
+    InUse,
+    /// The toolchain in use is newer; that release has to build everything once more.
+    Another(String),
+}
+
+/// Builds everything with the release named by `rust-version`, if it is installed and not the one in use anyway.
+pub(crate) fn check_oldest(tally: &mut Tally) {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap_or_default();
+    let in_use = capture(&mut program("rustc", &["--version"])).unwrap_or_default();
+    match oldest(&manifest, &in_use) {
+        None => tally.check("oldest Rust release", Err("Cargo.toml names no rust-version".to_owned())),
+        Some(Oldest::InUse) => tally.check("oldest Rust release", Ok(())),
+        Some(Oldest::Another(release)) => {
+            let toolchain = format!("+{release}");
+            if capture(&mut program("rustc", &[&toolchain, "--version"])).is_none() {
+                tally.skip(&format!("SKIPPED: a build with Rust {release} (`rustup toolchain install {release}`)"));
+                return;
+            }
+            let arguments = [&*toolchain, "check", "--workspace", "--quiet", "--target-dir", "target/oldest"];
+            let built = run(&mut program("cargo", &arguments)).success;
+            tally.check("oldest Rust release", if built { Ok(()) } else { Err("see the output above".to_owned()) });
+        }
+    }
+}
+
+fn oldest(manifest: &str, in_use: &str) -> Option<Oldest> {
+    let promised = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \""))?.trim_end_matches('"');
+    let in_use = in_use.split(' ').nth(1)?;
+    let same = in_use == promised || in_use.starts_with(&format!("{promised}."));
+    Some(if same { Oldest::InUse } else { Oldest::Another(promised.to_owned()) })
 }
 
 fn ensure(present: impl Fn() -> bool, add: impl FnOnce() -> bool) -> Result<(), String> {
@@ -52,6 +89,14 @@ mod tests {
         };
         assert_eq!(ensure(|| installed.get(), add), Ok(()));
         assert_eq!(ensure(|| true, || panic!("nothing is missing")), Ok(()));
+    }
+
+    #[test]
+    fn the_oldest_release_is_built_with_only_where_another_one_is_in_use() {
+        let manifest = "[workspace.package]\nrust-version = \"1.95\"\n";
+        assert_eq!(oldest(manifest, "rustc 1.95.0 (59807616e 2026-04-14)"), Some(Oldest::InUse));
+        assert_eq!(oldest(manifest, "rustc 1.97.1 (x)"), Some(Oldest::Another("1.95".to_owned())));
+        assert_eq!(oldest("", "rustc 1.95.0"), None);
     }
 
     #[test]

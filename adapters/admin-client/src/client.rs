@@ -45,7 +45,7 @@ pub struct AdminClient {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct GraphQlAnswer {
     #[serde(default)]
     data: Value,
     #[serde(default)]
@@ -73,7 +73,7 @@ impl AdminClient {
         let unexpected = |what: String| AdminError::Unexpected(what);
         let body = json!({"query": document, "variables": variables});
         let request = self.signed(&self.endpoint, body, Audience::Backend);
-        let answer: Answer = {
+        let answer: GraphQlAnswer = {
             let response = self.http.send(request).await.map_err(|error| AdminError::Unreachable {
                 endpoint: self.endpoint.to_string(),
                 reason: error.to_string(),

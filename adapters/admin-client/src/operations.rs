@@ -1,6 +1,6 @@
 //! The operations by subject, one short method each.
 //!
-//! Idempotency keys come from the caller, who knows what caused the call.
+//! The caller gives the idempotency keys, because it knows what caused the call.
 
 use clock::Timestamp;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,7 @@ pub struct NewPeer {
     pub incoming_tokens: Vec<String>,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: Option<u64>,
     /// Prefixes reached through it, besides its own address.
     pub routes: Vec<String>,
@@ -68,7 +68,7 @@ pub enum QuoteAmount {
 }
 
 impl AdminClient {
-    /// Who this client is to the API.
+    /// The tenant as which this client calls the API.
     pub async fn whoami(&self) -> Result<Whoami, AdminError> {
         self.run(d::WHOAMI, json!({}), "/whoami").await
     }

@@ -1,6 +1,6 @@
 //! What the operations answer: the fields this house uses of the schema's types.
 //!
-//! Not the whole schema; a field is added here when somebody reads it.
+//! Not the whole schema; a field is added here when it is read.
 
 use std::fmt;
 
@@ -176,7 +176,7 @@ pub struct Key {
 pub struct Receiver {
     /// The incoming payment's URL.
     pub id: String,
-    /// Whom it pays.
+    /// The receiver that is paid.
     pub wallet_address_url: String,
     /// Whether it takes no more money.
     pub completed: bool,

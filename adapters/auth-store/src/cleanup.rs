@@ -1,6 +1,6 @@
 //! Forgetting what is over: old tokens, and questions to owners that were never answered.
 //!
-//! In small batches, so that nobody waits long for the write lock. Safe to repeat and to run in several processes.
+//! In small batches, so that no other writer waits long for the lock. Safe to repeat and to run in several processes.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth_model::{Change, GrantState, IdentityProvider, SecretHash, Tenant, TenantId};
+use auth_model::{Change, GrantState, SecretHash, Tenant, TenantId};
 use clock::Timestamp;
 use database::{Database, Error, Mark, Watch};
 use sea_orm::ActiveValue::{Set, Unchanged};
@@ -15,7 +15,7 @@ use url::Url;
 use crate::AuthStore;
 use crate::entity::{grants, tenants};
 
-/// What the backend tells of a new tenant. Its debug form hides the secrets.
+/// What the backend sends of a new tenant. Its debug form hides the secrets.
 #[derive(Clone)]
 pub struct TenantData {
     /// Its id.
@@ -52,7 +52,14 @@ const TENANTS: &str = "tenants";
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTenants {
     watch: Watch,
-    known: Arc<Mutex<(Option<Mark>, HashMap<TenantId, Tenant>)>>,
+    known: Arc<Mutex<Remembered>>,
+}
+
+/// The tenants read since a mark.
+#[derive(Debug, Default)]
+struct Remembered {
+    mark: Option<Mark>,
+    tenants: HashMap<TenantId, Tenant>,
 }
 
 impl KnownTenants {
@@ -62,15 +69,15 @@ impl KnownTenants {
 
     fn known(&self, id: TenantId, now: Option<Mark>) -> Option<Tenant> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.1.get(&id).filter(|_| now.is_some() && known.0 == now).cloned()
+        known.tenants.get(&id).filter(|_| now.is_some() && known.mark == now).cloned()
     }
 
     fn remember(&self, mark: Mark, tenant: Tenant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != Some(mark) {
-            *known = (Some(mark), HashMap::new());
+        if known.mark != Some(mark) {
+            *known = Remembered { mark: Some(mark), tenants: HashMap::new() };
         }
-        known.1.insert(tenant.id, tenant);
+        known.tenants.insert(tenant.id, tenant);
     }
 }
 
@@ -89,17 +96,6 @@ impl TenantData {
             updated_at: Set(now.as_millis()),
             deleted_at: Set(None),
         }
-    }
-
-    /// The tenant as the rules see it.
-    pub fn to_tenant(&self) -> Tenant {
-        let identity_provider = match (&self.idp_consent_url, &self.idp_secret) {
-            (Some(url), Some(secret)) => {
-                Some(IdentityProvider { consent_url: url.clone(), secret: SecretHash::of(secret) })
-            }
-            _ => None,
-        };
-        Tenant { id: self.id, identity_provider, api_secret: self.api_secret.clone() }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a database holds, read without changing anything: nothing yet, tables of this program, or somebody else's.
+//! What a database holds, read without changing anything: nothing yet, tables of this program, or tables of another
+//! one.
 //!
 //! Looked at before the first migration, so that a database of another program is left exactly as it was.
 
@@ -113,7 +114,7 @@ impl Contents {
         }
     }
 
-    /// Tells from the names of all tables and columns.
+    /// Decides by the names of all tables and columns.
     fn told_by(mut columns: Vec<(String, String)>) -> Self {
         columns.sort();
         let mut tables: Vec<String> = columns.iter().map(|(table, _)| table.clone()).collect();
@@ -143,7 +144,8 @@ impl Contents {
     }
 }
 
-/// Every table of the schemas this user works in and its columns, but no views and nothing that belongs to an extension.
+/// Every table of the schemas this user works in and its columns, but no views and nothing that belongs to an
+/// extension.
 const SERVER_COLUMNS: &str = "
 SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))

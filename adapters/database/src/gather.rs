@@ -1,7 +1,7 @@
-//! What many ask for at once goes to the database together: one statement, or one transaction, for all of them.
+//! Requests made at the same time go to the database together: in one statement, or in one transaction.
 //!
-//! Nobody waits for company: whoever finds nothing under way is served alone and at once. What is asked meanwhile goes
-//! together next. An answer is never older than its question.
+//! A request never waits for others to join: if none is under way, it is sent alone and at once. Requests made
+//! meanwhile go together next. An answer is never older than its question.
 
 use std::fmt;
 use std::pin::Pin;
@@ -147,17 +147,17 @@ mod tests {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
                 tokio::task::yield_now().await;
-                match numbers.contains(&13) {
-                    true => Err(Error::UniqueViolation { detail: "13".into() }),
-                    false => Ok(numbers.into_iter().map(|number| number * 2).collect()),
+                if numbers.contains(&13) {
+                    return Err(Error::UniqueViolation { detail: "13".into() });
                 }
+                Ok(numbers.into_iter().map(|number| number * 2).collect())
             }
         });
         (gather, calls)
     }
 
     #[tokio::test]
-    async fn a_thousand_who_ask_at_once_are_answered_with_a_few_statements() {
+    async fn a_thousand_callers_at_once_are_answered_with_a_few_statements() {
         let (gather, calls) = doubling();
         let answers = join_all((100..1100).map(|number| gather.ask(number))).await;
         let answers: Vec<u32> = answers.into_iter().map(Result::unwrap).collect();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_asks_alone_waits_for_nobody() {
+    async fn a_single_caller_does_not_wait_for_others() {
         let (gather, calls) = doubling();
         for number in 1..=3 {
             assert_eq!(gather.ask(number).await.unwrap(), number * 2);

@@ -1,4 +1,4 @@
-//! A row that nobody else can change: the only value that a whole row may be written from.
+//! A locked row. A whole row is written only from a value that was read under its lock.
 //!
 //! Not the lock itself: the database holds that until the transaction ends.
 
@@ -11,7 +11,7 @@ use crate::WriteTransaction;
 
 /// A row as it was read under its lock.
 ///
-/// It lives no longer than the transaction that holds the lock. So what is written from it overwrites nobody's change.
+/// It lives no longer than the transaction that holds the lock. So what is written from it overwrites no other change.
 #[derive(Debug)]
 pub struct Locked<'t, T> {
     row: Uuid,

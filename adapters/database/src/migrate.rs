@@ -30,7 +30,7 @@ pub struct Step {
 }
 
 impl Database {
-    /// Applies the steps of `migrations` that were not applied yet, and tells their names.
+    /// Applies the steps of `migrations` that were not applied yet, and returns their names.
     pub async fn migrate(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
         let transaction = self.begin_plain().await?;
         if self.dialect() == Dialect::Postgres {
@@ -52,7 +52,7 @@ impl Database {
         migrations.pending(self.reader()).await
     }
 
-    /// An error that names the missing steps, where somebody else is to apply them.
+    /// An error that names the missing steps, for an operator who applies them by hand.
     pub async fn require_migrated(&self, migrations: &Migrations) -> Result<(), Error> {
         let pending = self.pending(migrations).await?;
         if pending.is_empty() {
@@ -68,7 +68,7 @@ impl Migrations {
         format!("{}_migrations", self.store)
     }
 
-    /// The steps that the book of applied ones does not name. One it names and nobody here knows is an error: the
+    /// The steps that were not applied yet. An applied step that this program does not know is an error: the
     /// tables are those of a later version.
     async fn pending(&self, connection: &impl ConnectionTrait) -> Result<Vec<&'static str>, Error> {
         let backend = connection.get_database_backend();

@@ -82,7 +82,7 @@ impl WriteTransaction {
         self.plans().topics_elsewhere.insert(topic.to_owned());
     }
 
-    /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
+    /// Announces to every process, with the commit, that copies of what belongs to `topic` are out of date.
     ///
     /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
     /// the server. For what changes seldom.
@@ -99,7 +99,7 @@ impl WriteTransaction {
         })
     }
 
-    /// Makes the changes durable and visible, then wakes who waits for them.
+    /// Makes the changes durable and visible, then wakes the processes that wait for them.
     pub async fn commit(self) -> Result<(), Error> {
         let announced = std::mem::take(&mut self.plans().announced);
         for payload in announced.iter().filter_map(|topic| self.database.wakeups.notification(topic)) {

@@ -25,13 +25,13 @@ pub enum Unreachable {
         /// The host.
         host: String,
     },
-    /// Nobody listens there.
+    /// Nothing listens there.
     #[error("no Postgres server listens at {server}; start it, or correct host and port in the database URL")]
     NobodyListens {
         /// Host and port, or the socket.
         server: String,
     },
-    /// Somebody may be there, but does not answer as Postgres does.
+    /// Something listens there, but does not answer as Postgres does.
     #[error("{server} does not answer: {reason}")]
     Silent {
         /// Host and port, or the socket.
@@ -107,7 +107,7 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
-    /// Whether the same attempt may succeed later without anybody correcting anything here.
+    /// Whether the same attempt may succeed later although nothing is changed here.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::UnknownHost { .. }

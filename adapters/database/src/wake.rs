@@ -1,4 +1,4 @@
-//! Wake-ups: whoever waits for work learns of it when the transaction that made it is committed.
+//! Wake-ups: a waiting worker is woken when the transaction that made its work is committed.
 //!
 //! In process by a counter per topic; between processes by Postgres's LISTEN and NOTIFY. A notification inside
 //! the committing transaction would make all commits of the server queue at one lock, so it follows the commit,
@@ -19,7 +19,7 @@ use tokio::task::AbortHandle;
 pub(crate) const CHANNEL: &str = "rafiki_wake";
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Tells when something was committed to a topic.
+/// Wakes when something was committed to a topic.
 #[derive(Debug)]
 pub struct Subscription(watch::Receiver<u64>);
 
@@ -33,9 +33,10 @@ impl Subscription {
     }
 }
 
-/// Tells whether what was read from the database may still be used.
+/// Whether what was read from the database may still be used.
 ///
-/// Take a mark, read, and keep what was read beside the mark. It may be used while [`Watch::mark`] gives that same mark.
+/// Take a mark, read, and keep what was read beside the mark. It may be used while [`Watch::mark`] gives that same
+/// mark.
 #[derive(Clone, Debug)]
 pub struct Watch {
     changes: watch::Receiver<u64>,
@@ -47,7 +48,8 @@ pub struct Watch {
 pub struct Mark(u64);
 
 impl Watch {
-    /// The present mark; `None` while changes made by other processes cannot be heard. What is read then is for one use.
+    /// The present mark; `None` while changes made by other processes cannot be heard. What is read then is for one
+    /// use.
     pub fn mark(&self) -> Option<Mark> {
         // In this order: whoever stops hearing and hears again has counted a change in between.
         let heard = self.heard.load(Ordering::SeqCst);
@@ -68,7 +70,7 @@ pub(crate) struct Wakeups {
 struct Bridge {
     pool: PgPool,
     connection: PgConnectOptions,
-    /// Tells our own notifications from others'.
+    /// Separates our own notifications from others'.
     instance: String,
     outbox: OnceLock<mpsc::UnboundedSender<String>>,
     listening: OnceLock<()>,
@@ -105,7 +107,7 @@ impl Wakeups {
         Watch { changes, heard: Arc::clone(&this.heard) }
     }
 
-    /// What tells other processes of a change of `topic`; `None` if there are none.
+    /// The notification that announces a change of `topic` to other processes; `None` if there are none.
     pub(crate) fn notification(&self, topic: &str) -> Option<String> {
         self.bridge.as_ref().map(|bridge| format!("{} {topic}", bridge.instance))
     }
@@ -201,7 +203,7 @@ async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
 /// Listens until the connection is lost or the database is dropped.
 async fn listen_once(wakeups: &Weak<Wakeups>, pool: &PgPool) -> Result<(), sea_orm::sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    // A lost connection is told at once, not after the next one stands.
+    // A lost connection is reported at once, not when the next one is made.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     let Some(here) = wakeups.upgrade() else { return Ok(()) };

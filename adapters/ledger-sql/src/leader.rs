@@ -20,11 +20,11 @@ use crate::store::{Store, StoreError, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
 const ROUND: usize = 8190;
-/// The longest that callers who were just answered are waited for.
+/// The longest wait for callers that were just answered.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Expiries in a round, so that a long pause does not make one endless transaction.
 const EXPIRIES: u32 = 4096;
-/// Rounds lost to other processes in a row before callers are told.
+/// Rounds lost to other processes in a row before callers get an error.
 const ATTEMPTS: u32 = 100;
 /// Rounds that take the lock first after one was lost to another process.
 const CONTENDED: u32 = 32;
@@ -42,15 +42,23 @@ pub(crate) struct Leader<S> {
     accounts: Bounded<AccountId, AccountState>,
     reservations: Bounded<TransferId, Recorded>,
     /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
-    known: Option<Known>,
+    remembered_end: Option<JournalEnd>,
     /// Rounds for which the lock is still taken first.
     contended: u32,
     /// Callers that were answered by the last round or waited meanwhile.
     callers: usize,
 }
 
+/// Whether the ids of new transfers are looked up before they are used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IdLookup {
+    Made,
+    /// The database refuses an id that was used before.
+    Spared,
+}
+
 #[derive(Clone, Copy)]
-struct Known {
+struct JournalEnd {
     head: StoredHead,
     next_expiry: Option<Timestamp>,
 }
@@ -58,7 +66,7 @@ struct Known {
 impl<S: Store> Leader<S> {
     pub(crate) fn new(store: S, clock: Arc<dyn Clock>) -> Self {
         let (accounts, reservations) = (Bounded::new(CACHED_ACCOUNTS), Bounded::new(CACHED_RESERVATIONS));
-        Self { store, clock, accounts, reservations, known: None, contended: 0, callers: 0 }
+        Self { store, clock, accounts, reservations, remembered_end: None, contended: 0, callers: 0 }
     }
 
     /// Serves until every sender is gone.
@@ -73,7 +81,7 @@ impl<S: Store> Leader<S> {
     }
 
     /// Takes in what waits. After a slow commit, the callers it answered are given a moment to come back, so that
-    /// they share the next one with those who waited meanwhile.
+    /// they share the next one with the callers that waited meanwhile.
     fn gather(&self, round: &mut Vec<Request>, queue: &mut mpsc::Receiver<Request>) {
         let (watch, patience) = (Stopwatch::start(), self.store.patience().min(PATIENCE));
         let mut weight: usize = round.iter().map(Request::weight).sum();
@@ -93,18 +101,18 @@ impl<S: Store> Leader<S> {
 
     async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
         // A database that refuses ids used twice spares the look-up of new ones.
-        let mut trust = S::SHARED;
+        let mut lookup = if S::SHARED { IdLookup::Spared } else { IdLookup::Made };
         for _ in 0..ATTEMPTS {
-            match self.attempt(round, trust).await {
+            match self.attempt(round, lookup).await {
                 Ok(answers) => return Ok(answers),
-                Err(StoreError::Repeated) => trust = false,
+                Err(StoreError::Repeated) => lookup = IdLookup::Made,
                 Err(StoreError::Moved) => {
                     self.forget();
                     self.contended = CONTENDED;
                 }
                 Err(error) => {
                     self.forget();
-                    // The error at hand says more than a second one on giving the lock back.
+                    // This error says more than one about giving the lock back.
                     let _ = self.store.release().await;
                     return Err(error);
                 }
@@ -116,26 +124,26 @@ impl<S: Store> Leader<S> {
 
     /// What is remembered may be stale.
     fn forget(&mut self) {
-        self.known = None;
+        self.remembered_end = None;
         self.accounts.clear();
         self.reservations.clear();
     }
 
-    /// Decides the round and commits it. With `trust`, ids of new transfers are not looked up; if then anything
-    /// but a new entry would answer one of them, the answer is `Repeated`.
-    async fn attempt(&mut self, round: &[Request], trust: bool) -> Result<Vec<Answer>, StoreError> {
-        let mut known = self.known().await?;
-        let now = known.head.head.instant(self.clock.now());
-        while known.next_expiry.is_some_and(|at| at <= now) {
-            known = self.expire(known, now).await?;
+    /// Decides the round and commits it. If the lookup of ids is spared and an id turns out to be used before, the
+    /// answer is `Repeated`.
+    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<Answer>, StoreError> {
+        let mut end = self.journal_end().await?;
+        let now = end.head.head.instant(self.clock.now());
+        while end.next_expiry.is_some_and(|at| at <= now) {
+            end = self.expire(end, now).await?;
         }
-        let mut set = WorkingSet::new(known.head.head);
-        self.load(&mut set, &Named::by(round, trust)).await?;
+        let mut set = WorkingSet::new(end.head.head);
+        self.load(&mut set, &Named::by(round, lookup)).await?;
         let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
-        if trust && !answers.iter().all(Answer::spends_its_ids) {
+        if lookup == IdLookup::Spared && !answers.iter().all(Answer::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
-        self.commit(known, set).await?;
+        self.commit(end, set).await?;
         // The past is read from the database, which now holds this round's entries too.
         for (request, answer) in round.iter().zip(&mut answers) {
             match request {
@@ -151,31 +159,31 @@ impl<S: Store> Leader<S> {
         Ok(answers)
     }
 
-    async fn known(&mut self) -> Result<Known, StoreError> {
+    async fn journal_end(&mut self) -> Result<JournalEnd, StoreError> {
         let head = if self.contended > 0 {
             self.contended -= 1;
             let head = self.store.lock().await?;
-            if let Some(known) = self.known.filter(|known| known.head == head) {
-                return Ok(known);
+            if let Some(end) = self.remembered_end.filter(|end| end.head == head) {
+                return Ok(end);
             }
             self.forget();
             head
-        } else if let Some(known) = self.known {
-            return Ok(known);
+        } else if let Some(end) = self.remembered_end {
+            return Ok(end);
         } else {
             self.store.head().await?
         };
-        let known = Known { head, next_expiry: self.store.next_expiry().await? };
-        self.known = Some(known);
-        Ok(known)
+        let end = JournalEnd { head, next_expiry: self.store.next_expiry().await? };
+        self.remembered_end = Some(end);
+        Ok(end)
     }
 
     /// Lets due reservations run out, in the order in which they do.
-    async fn expire(&mut self, known: Known, now: Timestamp) -> Result<Known, StoreError> {
+    async fn expire(&mut self, end: JournalEnd, now: Timestamp) -> Result<JournalEnd, StoreError> {
         let due = self.store.due(now, EXPIRIES).await?;
         let due_count = due.len();
         let mut named = Named::default();
-        let mut set = WorkingSet::new(known.head.head);
+        let mut set = WorkingSet::new(end.head.head);
         for (id, recorded) in &due {
             named.accounts_of(recorded);
             set.load_transfer(*id, *recorded);
@@ -185,10 +193,10 @@ impl<S: Store> Leader<S> {
         if expired < due_count {
             return Err(StoreError::Damaged("a decided reservation is listed to run out".to_owned()));
         }
-        let head = self.commit(known, set).await?;
-        let known = Known { head, next_expiry: self.store.next_expiry().await? };
-        self.known = Some(known);
-        Ok(known)
+        let head = self.commit(end, set).await?;
+        let end = JournalEnd { head, next_expiry: self.store.next_expiry().await? };
+        self.remembered_end = Some(end);
+        Ok(end)
     }
 
     /// Fills the set from memory and, where that does not do, from the database.
@@ -227,15 +235,15 @@ impl<S: Store> Leader<S> {
     }
 
     /// Stores what the set decided and remembers it. Returns where the journal now ends.
-    async fn commit(&mut self, known: Known, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
+    async fn commit(&mut self, end: JournalEnd, mut set: WorkingSet) -> Result<StoredHead, StoreError> {
         let entries = set.take_entries();
         if entries.is_empty() {
             // Refusals and look-ups, too, must rest on the ledger as it is.
-            let stale = S::SHARED && self.store.head().await? != known.head;
+            let stale = S::SHARED && self.store.head().await? != end.head;
             self.store.release().await?;
-            return if stale { Err(StoreError::Moved) } else { Ok(known.head) };
+            return if stale { Err(StoreError::Moved) } else { Ok(end.head) };
         }
-        let changes = Changes::of(known.head, &set, &entries);
+        let changes = Changes::of(end.head, &set, &entries);
         self.store.commit(&changes).await?;
         for state in &changes.accounts {
             self.accounts.put(state.account.created.id, *state);
@@ -252,8 +260,8 @@ impl<S: Store> Leader<S> {
                 }
             }
         }
-        let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(known.next_expiry).min();
-        self.known = Some(Known { head: changes.after, next_expiry: soonest });
+        let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(end.next_expiry).min();
+        self.remembered_end = Some(JournalEnd { head: changes.after, next_expiry: soonest });
         Ok(changes.after)
     }
 }
@@ -356,8 +364,8 @@ struct Named {
 }
 
 impl Named {
-    /// `trust`: without the ids of new transfers.
-    fn by(round: &[Request], trust: bool) -> Self {
+    /// Without the ids of new transfers if their lookup is spared.
+    fn by(round: &[Request], lookup: IdLookup) -> Self {
         let mut named = Self::default();
         for request in round {
             match request {
@@ -367,7 +375,7 @@ impl Named {
                 Request::Submit(transfers, _) => {
                     for transfer in transfers {
                         named.transfers.push(transfer.pending_id);
-                        if !trust {
+                        if lookup == IdLookup::Made {
                             named.transfers.push(transfer.id);
                         }
                         named.accounts.extend([transfer.debit_account_id, transfer.credit_account_id]);

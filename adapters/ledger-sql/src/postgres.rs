@@ -181,7 +181,7 @@ impl PostgresStore {
         Ok(moved == 1)
     }
 
-    /// After a commit without an answer: what became of it. The journal tells, once its writer is gone.
+    /// What became of a commit without an answer. The journal shows it, once its writer is gone.
     async fn fate(&mut self, changes: &Changes, reason: String) -> Result<(), StoreError> {
         tracing::warn!(reason, "a commit was not answered; asking the journal");
         let lost = self.session.take().map(|session| session.backend);

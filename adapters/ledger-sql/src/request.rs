@@ -68,7 +68,7 @@ impl Request {
         }
     }
 
-    /// Tells the caller that no answer can be given.
+    /// Answers the caller with an error.
     pub(crate) fn refuse(self, reason: &str) {
         let unavailable = LedgerUnavailable { reason: reason.to_owned() };
         match self {

@@ -8,7 +8,7 @@ use ledger::{AccountId, AccountState, Entry, Event, Recorded, Transfer, Transfer
 
 use crate::changes::{Changes, StoredHead};
 
-/// Why the database did not do as told.
+/// Why the database failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// Someone else wrote to the journal; what was loaded may be stale.
@@ -32,7 +32,7 @@ pub(crate) trait Store: Send {
     /// If so, the database itself must answer `Repeated` to a transfer id used twice.
     const SHARED: bool;
 
-    /// How long it pays to wait for callers who would otherwise need a commit of their own. The leader's thread
+    /// How long it pays to wait for callers that would otherwise need a commit of their own. The leader's thread
     /// sleeps meanwhile, so a store whose leader shares its thread has none.
     fn patience(&self) -> Duration {
         Duration::ZERO
@@ -41,7 +41,7 @@ pub(crate) trait Store: Send {
     /// Where the stored journal ends now.
     fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
-    /// Where the journal ends, and nobody else writes to it until `commit` or `release`.
+    /// Where the journal ends. No other process writes to it until `commit` or `release`.
     fn lock(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
     /// Begins the reads and writes of a round, which `commit` or `release` ends; nothing if they have begun.

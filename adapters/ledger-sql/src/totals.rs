@@ -26,7 +26,7 @@ fn read_sqlite(path: &str) -> Result<Totals, StoreError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut statement = connection.prepare("SELECT state FROM accounts")?;
     let mut rows = statement.query([])?;
-    let mut totals = Totals::new(true);
+    let mut totals = Totals::at_one_instant();
     while let Some(row) = rows.next()? {
         totals.add(&decode_account(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?.account);
     }
@@ -35,7 +35,7 @@ fn read_sqlite(path: &str) -> Result<Totals, StoreError> {
 
 async fn read_postgres(url: &str) -> Result<Totals, StoreError> {
     let mut connection = PgConnection::connect(url).await?;
-    let mut totals = Totals::new(true);
+    let mut totals = Totals::at_one_instant();
     let mut rows = sqlx::query("SELECT state FROM ledger_accounts").fetch(&mut connection);
     while let Some(row) = rows.try_next().await? {
         totals.add(&decode_account(row.try_get(0)?)?.account);

@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_nobody_knows_or_without_a_port_is_refused() {
+    async fn an_unknown_name_or_one_without_a_port_is_refused() {
         for address in ["nowhere.invalid:3004", "localhost", "70000"] {
             let error = resolved(address).await.unwrap_err();
             assert!(error.to_string().contains(address), "{error}");

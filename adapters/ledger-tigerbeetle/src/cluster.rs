@@ -1,4 +1,4 @@
-//! The client of the cluster behind a deadline: nobody waits for ever.
+//! The client of the cluster, with a deadline for every request.
 //!
 //! The client repeats a request until it is answered. One whose deadline has passed is left to it; while several such
 //! wait, the cluster counts as away and no more are made. The first answer ends that.
@@ -36,6 +36,29 @@ struct Session {
     limit: OnceCell<usize>,
 }
 
+/// Why a request has no result.
+enum AskError {
+    /// The client or the cluster refused it.
+    Refused(tb::Error),
+    /// No answer came.
+    Unavailable(LedgerUnavailable),
+}
+
+impl From<LedgerUnavailable> for AskError {
+    fn from(error: LedgerUnavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<AskError> for LedgerUnavailable {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(error) => refused(error),
+            AskError::Unavailable(error) => error,
+        }
+    }
+}
+
 impl Session {
     fn begin(id: u128, addresses: &str) -> Result<Arc<Self>, JoinError> {
         let client = tb::Client::new(id, addresses)
@@ -60,10 +83,11 @@ impl Cluster {
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
     {
         let session = self.session();
-        self.ask_in(&session, request).await?.map_err(refused)
+        Ok(self.ask_in(&session, request).await?)
     }
 
-    /// Accounts or transfers to be created in one request: the protocol's limit, or less where the server is told so.
+    /// Accounts or transfers to be created in one request: the protocol's limit, or less if the server is configured
+    /// so.
     ///
     /// The client does not say, so it is found out once, with transfers that are certain to be refused.
     pub(crate) async fn limit(&self) -> Result<usize, LedgerUnavailable> {
@@ -72,10 +96,10 @@ impl Cluster {
             let (mut fits, mut too_many, mut tried) = (0, PAGE_ROWS + 1, PAGE_ROWS);
             while fits + 1 < too_many {
                 let nothing = vec![tb::Transfer::default(); tried];
-                match self.ask_in(&session, |client| client.create_transfers(&nothing)).await? {
+                match self.ask_in(&session, |client| client.create_transfers(&nothing)).await {
                     Ok(_) => fits = tried,
-                    Err(tb::Error::TooMuchData) => too_many = tried,
-                    Err(other) => return Err(refused(other)),
+                    Err(AskError::Refused(tb::Error::TooMuchData)) => too_many = tried,
+                    Err(other) => return Err(other.into()),
                 }
                 tried = fits.midpoint(too_many);
             }
@@ -84,17 +108,13 @@ impl Cluster {
         limit.await.copied()
     }
 
-    async fn ask_in<T, F>(
-        &self,
-        session: &Arc<Session>,
-        request: impl FnOnce(&tb::Client) -> F,
-    ) -> Result<Result<T, tb::Error>, LedgerUnavailable>
+    async fn ask_in<T, F>(&self, session: &Arc<Session>, request: impl FnOnce(&tb::Client) -> F) -> Result<T, AskError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, tb::Error>> + Send + 'static,
     {
         if self.late.load(Ordering::Relaxed) >= PATIENCE {
-            return Err(unavailable("the TigerBeetle cluster is away: it has left earlier requests unanswered"));
+            return Err(unavailable("the TigerBeetle cluster is away: it has left earlier requests unanswered").into());
         }
         let (reply, answer) = oneshot::channel();
         let under_way = request(&session.client);
@@ -106,7 +126,7 @@ impl Cluster {
         if let Err(error) = &answer {
             self.begin_anew(session, *error);
         }
-        Ok(answer)
+        answer.map_err(AskError::Refused)
     }
 
     fn session(&self) -> Arc<Session> {

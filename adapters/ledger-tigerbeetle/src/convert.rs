@@ -1,4 +1,4 @@
-//! Between the ledger's words and the cluster's: the same words, other types.
+//! Conversion between the ledger's types and the cluster's: the same terms in other types.
 //!
 //! Instants are nanoseconds there and milliseconds here.
 

@@ -1,6 +1,6 @@
 //! The ledger on a TigerBeetle cluster.
 //!
-//! The rules of the ledger are the cluster's own; here are its words in ours, batches, and an end to waiting.
+//! The rules of the ledger are the cluster's own; this crate translates, makes batches, and limits every wait.
 
 mod addresses;
 mod batches;

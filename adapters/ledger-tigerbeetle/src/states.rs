@@ -60,6 +60,8 @@ fn state_told_by(result: CreateTransferResult) -> Result<TransferState, LedgerUn
         R::PendingTransferAlreadyPosted => Ok(TransferState::Posted),
         R::PendingTransferAlreadyVoided => Ok(TransferState::Voided),
         R::PendingTransferExpired => Ok(TransferState::Expired),
-        other => Err(LedgerUnavailable { reason: format!("a reservation's state was told as {other:?}") }),
+        other => Err(LedgerUnavailable {
+            reason: format!("the cluster gave an unexpected state of a reservation: {other:?}"),
+        }),
     }
 }

@@ -34,7 +34,7 @@ impl TigerBeetleLedger {
 
     /// Every account once, and how many pages they filled.
     async fn read_accounts(&self) -> Result<(Totals, u32), LedgerUnavailable> {
-        let mut totals = Totals::new(false);
+        let mut totals = Totals::over_some_time();
         let mut filter = tb::QueryFilter { limit: PAGE, ..tb::QueryFilter::default() };
         let mut pages = 0;
         loop {

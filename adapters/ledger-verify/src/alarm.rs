@@ -1,6 +1,6 @@
 //! What a monitor raises: that one stored fact is not as it was written, under an id of its own.
 //!
-//! The id follows from the fault, so whoever finds the same fault again, in whatever process, raises the same alarm.
+//! The id follows from the fault. So the same fault found again, in any process, raises the same alarm.
 
 use std::fmt;
 

@@ -15,7 +15,7 @@ use crate::law::{Change, within_limits};
 use crate::report::{BadEntry, Report};
 use crate::totals::{Fingerprint, by_ledger};
 
-/// Faults told in a report; more would not help anyone.
+/// The most faults in a report.
 const FAULTS: usize = 10;
 /// Code of peers' accounts, and of ordinary transfers.
 const PEER: u16 = 3;

@@ -1,6 +1,6 @@
-//! Two states of one account that should be the same, told by what differs, in words.
+//! Two states of one account that should be equal: what differs, in words.
 //!
-//! Amounts are in the smallest unit of the account's asset: a ledger does not know where people put the point.
+//! Amounts are in the smallest unit of the account's asset, because a ledger does not know its scale.
 
 use ledger::{AccountState, Balances, Posting};
 

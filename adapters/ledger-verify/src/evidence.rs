@@ -25,7 +25,7 @@ pub(crate) struct Evidence {
 /// How the file can be read without a trace.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
-    /// Nobody has it open, and everything is in the file itself.
+    /// No process has it open, and everything is in the file itself.
     Alone,
     /// The files of a running process, or of one that was killed, lie beside it and are read as they are.
     Beside,
@@ -94,7 +94,7 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // Somebody who cleans the temporary folder was faster; there is nobody to tell.
+        // Another program may have cleaned the temporary folder already; that is no fault.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -120,7 +120,7 @@ fn connect(file: &Path, parameter: &str) -> Result<Connection, VerifyError> {
     Connection::open_with_flags(uri, flags).map_err(|error| unreadable(&file.display().to_string(), &error))
 }
 
-/// Tells a file that is missing, empty or something else from a ledger before SQLite has its own words for it.
+/// Refuses a file that is missing, empty or no ledger, with a clearer message than SQLite's.
 fn require_sqlite(file: &Path) -> Result<(), VerifyError> {
     let name = file.display().to_string();
     let mut head = Vec::new();

@@ -1,8 +1,8 @@
 //! What a movement does to the totals of its two accounts.
 //!
-//! Told by the journal's meaning alone, not by the code that writes it.
+//! Follows from the meaning of the journal alone, not from the code that writes it.
 
-use ledger::{AccountFlags, Balances, Cause, NewTransfer};
+use ledger::{AccountFlags, AccountId, Balances, Cause, Entry, Event, NewTransfer};
 
 /// What a movement does, the same on both of its sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,4 +56,13 @@ pub(crate) fn within_limits(flags: AccountFlags, balances: Balances) -> bool {
     };
     (!flags.debits_must_not_exceed_credits || debits <= credits_posted)
         && (!flags.credits_must_not_exceed_debits || credits <= debits_posted)
+}
+
+/// How many movements an account has had and its totals, after an entry it takes part in.
+pub(crate) fn standing(entry: &Entry, account: AccountId) -> Option<(u64, Balances)> {
+    match &entry.event {
+        Event::Moved(movement) => movement.posting_of(account).map(|posting| (posting.ordinal, posting.balances)),
+        Event::AccountCreated(created) => (created.id == account).then(|| (0, Balances::default())),
+        Event::IdSpent(_) => None,
+    }
 }

@@ -3,29 +3,29 @@
 //! Shares with the writer the record format and nothing else; it never writes.
 
 mod alarm;
+mod alarm_dedup;
 mod audit;
 mod differing;
 mod evidence;
-mod footprints;
 mod law;
-mod look;
 mod monitor;
 mod movements;
 mod postgres;
 mod report;
 mod rows;
+mod scan;
+mod side_tables;
 mod source;
 mod sqlite;
 mod stretch;
 mod sums;
-mod told;
 mod totals;
 mod totals_monitor;
 
 pub use alarm::{Alarm, AlarmKind};
-pub use look::Limits;
-pub use monitor::{ConservationMonitor, Look};
+pub use monitor::{ConservationMonitor, Scan};
 pub use report::{BadEntry, LedgerTotals, Report};
+pub use scan::ScanLimits;
 pub use totals_monitor::TotalsMonitor;
 
 use crate::audit::Audit;

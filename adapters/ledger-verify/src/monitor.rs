@@ -1,37 +1,37 @@
-//! Watches a ledger in use: what is new at once, what is old in turns, and that every ledger sums to zero.
+//! Watches a ledger in use: new entries at once, old ones part by part, and that every ledger sums to zero.
 //!
-//! Reads over a connection of its own and writes nothing. A fault is told once, however often it is seen.
+//! Reads over a connection of its own and writes nothing. A fault is reported once, however often it is seen.
 
 use crate::VerifyError;
 use crate::alarm::Alarm;
-use crate::look::{Findings, Limits, State, look};
+use crate::alarm_dedup::AlarmDedup;
 use crate::postgres::PostgresWatch;
+use crate::scan::{Findings, ScanLimits, State, scan};
 use crate::source::Source;
 use crate::sqlite::SqliteRows;
-use crate::told::Told;
 
 /// Looks at one ledger again and again.
 #[derive(Debug)]
 pub struct ConservationMonitor {
     place: Place,
-    limits: Limits,
+    limits: ScanLimits,
     state: State,
-    told: Told,
+    dedup: AlarmDedup,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Opened anew for every look, so that nothing is read from an old look's memory of the file.
+    /// Opened anew for every scan, so that nothing is read from an old scan's memory of the file.
     Sqlite(String),
     Postgres(PostgresWatch),
 }
 
-/// What one look has read and found.
+/// What one scan has read and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Faults that no look of this monitor has told before.
+pub struct Scan {
+    /// Faults that no scan of this monitor has reported before.
     pub alarms: Vec<Alarm>,
-    /// All faults seen, told before or not.
+    /// All faults seen, reported before or not.
     pub faults: u64,
     /// Entries read that were new.
     pub new_entries: u64,
@@ -39,7 +39,7 @@ pub struct Look {
     pub old_entries: u64,
     /// Accounts held against their last entries.
     pub accounts: u64,
-    /// More is new than one look takes: look again soon.
+    /// More is new than one scan takes: scan again soon.
     pub behind: bool,
     /// Another process watches this ledger; nothing was read.
     pub watched_elsewhere: bool,
@@ -48,44 +48,44 @@ pub struct Look {
 impl ConservationMonitor {
     /// A monitor of the ledger at `url` that has seen nothing yet.
     pub fn new(url: &str) -> Result<Self, VerifyError> {
-        Self::within(url, Limits::default())
+        Self::within(url, ScanLimits::default())
     }
 
-    /// A monitor whose looks keep to `limits`.
-    pub fn within(url: &str, limits: Limits) -> Result<Self, VerifyError> {
+    /// A monitor whose scans keep to `limits`.
+    pub fn within(url: &str, limits: ScanLimits) -> Result<Self, VerifyError> {
         let place = match Source::of(url)? {
             Source::Sqlite(path) if path == ":memory:" => return Err(VerifyError::InMemory),
             Source::Sqlite(path) => Place::Sqlite(path),
             Source::Postgres(url) => Place::Postgres(PostgresWatch::new(url)),
         };
-        Ok(Self { place, limits, state: State::default(), told: Told::default() })
+        Ok(Self { place, limits, state: State::default(), dedup: AlarmDedup::default() })
     }
 
-    /// Takes one look. One that fails has no effect on the next.
-    pub async fn look(&mut self) -> Result<Look, VerifyError> {
+    /// Scans once. One that fails has no effect on the next.
+    pub async fn scan(&mut self) -> Result<Scan, VerifyError> {
         let (mut state, limits) = (self.state.clone(), self.limits);
         let findings = match &mut self.place {
             Place::Sqlite(path) => {
                 let path = path.clone();
-                let looking = tokio::task::spawn_blocking(move || {
+                let scanning = tokio::task::spawn_blocking(move || {
                     let mut rows = SqliteRows::open(&path)?;
-                    futures::executor::block_on(look(&mut rows, &mut state, limits)).map(|findings| (findings, state))
+                    futures::executor::block_on(scan(&mut rows, &mut state, limits)).map(|findings| (findings, state))
                 });
-                let looked = looking.await.map_err(|error| VerifyError::Unavailable(error.to_string()))?;
-                Some(looked?)
+                let scanned = scanning.await.map_err(|error| VerifyError::Unavailable(error.to_string()))?;
+                Some(scanned?)
             }
-            Place::Postgres(watch) => watch.look(state, limits).await?,
+            Place::Postgres(watch) => watch.scan(state, limits).await?,
         };
         let Some((findings, state)) = findings else {
-            return Ok(Look { watched_elsewhere: true, ..Look::default() });
+            return Ok(Scan { watched_elsewhere: true, ..Scan::default() });
         };
         self.state = state;
         Ok(self.tell(findings))
     }
 
-    fn tell(&mut self, findings: Findings) -> Look {
+    fn tell(&mut self, findings: Findings) -> Scan {
         let Findings { alarms, new_entries, old_entries, accounts, behind } = findings;
-        let (faults, alarms) = self.told.sift(alarms);
-        Look { alarms, faults, new_entries, old_entries, accounts, behind, watched_elsewhere: false }
+        let (faults, alarms) = self.dedup.new_of(alarms);
+        Scan { alarms, faults, new_entries, old_entries, accounts, behind, watched_elsewhere: false }
     }
 }

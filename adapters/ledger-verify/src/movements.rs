@@ -8,8 +8,7 @@ use std::collections::{HashMap, HashSet};
 use ledger::{AccountId, Balances, Cause, Entry, Event, Movement, NewTransfer, Posting};
 
 use crate::alarm::{Alarm, AlarmKind};
-use crate::law::Change;
-use crate::look::standing;
+use crate::law::{Change, standing};
 use crate::sums::Sums;
 
 /// New entries in order.
@@ -17,8 +16,8 @@ pub(crate) struct Movements {
     entries: Vec<Entry>,
 }
 
-/// Entries by number: those of the look itself, and older ones they refer to.
-struct Known<'a> {
+/// Entries by number: those of the scan itself, and older ones they refer to.
+struct Journal<'a> {
     new: HashMap<u64, &'a Entry>,
     old: &'a HashMap<u64, Vec<u8>>,
 }
@@ -29,7 +28,7 @@ impl Movements {
     }
 
     /// The older entries that these refer to.
-    pub(crate) fn looked_up(&self) -> Vec<u64> {
+    pub(crate) fn older_entries(&self) -> Vec<u64> {
         let new: HashSet<u64> = self.entries.iter().map(|entry| entry.seq).collect();
         let mut wanted: Vec<u64> = self.movements().flat_map(|(_, movement)| referred_to(movement)).collect();
         wanted.sort_unstable();
@@ -40,10 +39,10 @@ impl Movements {
 
     /// Judges each movement and adds it to the sums.
     pub(crate) fn judge(&self, records: &HashMap<u64, Vec<u8>>, sums: &mut Sums, alarms: &mut Vec<Alarm>) {
-        let known = Known { new: self.entries.iter().map(|entry| (entry.seq, entry)).collect(), old: records };
+        let journal = Journal { new: self.entries.iter().map(|entry| (entry.seq, entry)).collect(), old: records };
         let mut latest = HashMap::new();
         for (entry, movement) in self.movements() {
-            let judged = known.judge(entry, movement, &mut latest);
+            let judged = journal.judge(entry, movement, &mut latest);
             match judged {
                 Ok(sides) => {
                     for (account, before, after) in sides {
@@ -78,7 +77,7 @@ fn referred_to(movement: &Movement) -> [u64; 3] {
 
 type Side = (AccountId, Balances, Balances);
 
-impl Known<'_> {
+impl Journal<'_> {
     fn entry(&self, seq: u64) -> Option<Entry> {
         match self.new.get(&seq) {
             Some(entry) => Some(**entry),

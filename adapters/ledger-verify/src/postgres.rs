@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::VerifyError;
 use crate::audit::Audit;
-use crate::look::{Findings, Limits, State, look};
 use crate::rows::{JournalRow, Rows, Waypoint};
+use crate::scan::{Findings, ScanLimits, State, scan};
 
 /// How long a server may take to answer.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -108,18 +108,18 @@ fn account(row: &PgRow) -> Result<AccountId, sqlx::Error> {
 
 /// Names the one watcher of a ledger among the processes that share it.
 const WATCHER: &str = "SELECT pg_try_advisory_lock(7020586423420)";
-/// Look-ups are by key, whatever the statistics of a young table say; a look that takes too long is given up.
+/// Lookups are by key, whatever the statistics of a young table say; a scan that takes too long is given up.
 const SETTINGS: &str = "
 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
 SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan; SET application_name = 'rafiki ledger monitor';
 ";
-/// How long a look may take in all.
-const LOOK: Duration = Duration::from_secs(30);
+/// How long a scan may take in all.
+const SCAN_TIME: Duration = Duration::from_secs(30);
 
 /// Looks at a ledger that several processes share; the first of them that asks is its watcher.
 pub(crate) struct PostgresWatch {
     url: String,
-    /// Kept between looks, because the server forgets the watcher when its connection ends.
+    /// Kept between scans, because the server forgets the watcher when its connection ends.
     connection: Option<PgConnection>,
     watcher: bool,
 }
@@ -129,31 +129,31 @@ impl PostgresWatch {
         Self { url: url.to_owned(), connection: None, watcher: false }
     }
 
-    /// Takes one look; `None` if another process is the watcher.
-    pub(crate) async fn look(
+    /// Scans once; `None` if another process is the watcher.
+    pub(crate) async fn scan(
         &mut self,
         state: State,
-        limits: Limits,
+        limits: ScanLimits,
     ) -> Result<Option<(Findings, State)>, VerifyError> {
         let connection = self.connection.take();
-        let looking = tokio::time::timeout(LOOK, self.look_over(connection, state, limits)).await;
+        let scanning = tokio::time::timeout(SCAN_TIME, self.scan_with(connection, state, limits)).await;
         // After a failure the connection is gone, and with it the claim to be the watcher.
-        let Ok(Ok((connection, looked))) = looking else {
+        let Ok(Ok((connection, scanned))) = scanning else {
             self.watcher = false;
-            return match looking {
+            return match scanning {
                 Ok(Err(error)) => Err(error),
-                _ => Err(VerifyError::Unavailable(format!("no answer within {} s", LOOK.as_secs()))),
+                _ => Err(VerifyError::Unavailable(format!("no answer within {} s", SCAN_TIME.as_secs()))),
             };
         };
         self.connection = Some(connection);
-        Ok(looked)
+        Ok(scanned)
     }
 
-    async fn look_over(
+    async fn scan_with(
         &mut self,
         connection: Option<PgConnection>,
         mut state: State,
-        limits: Limits,
+        limits: ScanLimits,
     ) -> Result<(PgConnection, Option<(Findings, State)>), VerifyError> {
         let mut connection = if let Some(connection) = connection {
             connection
@@ -170,7 +170,7 @@ impl PostgresWatch {
             return Ok((connection, None));
         }
         connection.execute(SNAPSHOT).await?;
-        let findings = look(&mut PostgresRows { connection: &mut connection }, &mut state, limits).await?;
+        let findings = scan(&mut PostgresRows { connection: &mut connection }, &mut state, limits).await?;
         connection.execute("COMMIT").await?;
         Ok((connection, Some((findings, state))))
     }

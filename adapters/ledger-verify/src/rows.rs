@@ -1,4 +1,4 @@
-//! What a look reads of a stored ledger. Everything read through one `Rows` is as of one instant.
+//! What a scan reads of a stored ledger. Everything read through one `Rows` is as of one instant.
 //!
 //! Questions are asked in bulk, so that each is one round trip where the database is a server.
 

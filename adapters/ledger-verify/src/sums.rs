@@ -1,7 +1,7 @@
 //! The sums of all accounts of each ledger, gathered a slice at a time while the accounts go on moving.
 //!
 //! Accounts up to a cursor have been summed. A later movement of one of them is added to the sum from the journal, so
-//! that when the cursor has passed the last account, the sums are those of one instant: the last look's.
+//! that when the cursor has passed the last account, the sums are those of one instant: the last scan's.
 
 use std::collections::BTreeMap;
 

@@ -30,7 +30,7 @@ impl LedgerTotals {
     }
 }
 
-/// Tells two sets of rows apart without keeping either: their number and the sum of their hashes.
+/// Compares two sets of rows without keeping either: by their number and the sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     rows: u64,

@@ -1,6 +1,6 @@
 //! Watches a ledger that keeps its own journal, as a TigerBeetle cluster does: that every ledger sums to zero.
 //!
-//! What is stored, and whether it is as it was written, the cluster proves to itself.
+//! The cluster itself verifies that what is stored is as it was written.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use std::sync::Arc;
 use ledger::{LedgerQueries, LedgerTotals, Totals};
 
 use crate::alarm::Alarm;
-use crate::told::Told;
-use crate::{Look, VerifyError};
+use crate::alarm_dedup::AlarmDedup;
+use crate::{Scan, VerifyError};
 
 /// Asks one ledger for its sums again and again.
 pub struct TotalsMonitor {
     ledger: Arc<dyn LedgerQueries>,
-    told: Told,
+    dedup: AlarmDedup,
 }
 
 impl TotalsMonitor {
     /// A monitor of `ledger` that has asked nothing yet.
     pub fn new(ledger: Arc<dyn LedgerQueries>) -> Self {
-        Self { ledger, told: Told::default() }
+        Self { ledger, dedup: AlarmDedup::default() }
     }
 
-    /// Asks once. Sums of several instants prove nothing: then nothing is told, and the next look asks again.
-    pub async fn look(&mut self) -> Result<Look, VerifyError> {
+    /// Asks once. Sums of several instants prove nothing: then nothing is reported, and the next scan asks again.
+    pub async fn scan(&mut self) -> Result<Scan, VerifyError> {
         let totals = self.ledger.totals().await.map_err(|error| VerifyError::Unavailable(error.reason))?;
         Ok(self.judge(&totals))
     }
 
-    fn judge(&mut self, totals: &Totals) -> Look {
+    fn judge(&mut self, totals: &Totals) -> Scan {
         let accounts = totals.ledgers.iter().map(|ledger| ledger.accounts).sum();
         let unbalanced = totals.ledgers.iter().filter(|ledger| totals.of_one_instant && !ledger.is_balanced());
-        let (faults, alarms) = self.told.sift(unbalanced.map(alarm_of).collect());
-        Look { alarms, faults, accounts, ..Look::default() }
+        let (faults, alarms) = self.dedup.new_of(unbalanced.map(alarm_of).collect());
+        Scan { alarms, faults, accounts, ..Scan::default() }
     }
 }
 
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_sound_ledger_raises_nothing() {
-        let empty = futures::executor::block_on(monitor().look()).expect("a ledger in memory answers");
-        assert_eq!(empty, Look::default());
-        assert_eq!(monitor().judge(&totals(true, 10, 10)), Look { accounts: 2, ..Look::default() });
+        let empty = futures::executor::block_on(monitor().scan()).expect("a ledger in memory answers");
+        assert_eq!(empty, Scan::default());
+        assert_eq!(monitor().judge(&totals(true, 10, 10)), Scan { accounts: 2, ..Scan::default() });
     }
 }

@@ -5,15 +5,15 @@ mod stored;
 use std::collections::BTreeSet;
 
 use ledger::{Ledger, chain_hash};
-use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Limits, Look, VerifyError};
+use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Scan, ScanLimits, VerifyError};
 use rusqlite::Connection as File;
 use sqlx::{Connection, Executor, PgConnection};
 use testkit::TestDatabase;
 
 use crate::stored::{account, change, fill, flip, reopen, sqlite, transfer};
 
-/// Far below what the ledger holds, so that nothing is covered by one look.
-const FEW: Limits = Limits { new_entries: 20, old_entries: 50, accounts: 2 };
+/// Far below what the ledger holds, so that nothing is covered by one scan.
+const FEW: ScanLimits = ScanLimits { new_entries: 20, old_entries: 50, accounts: 2 };
 /// Looks that together cover everything twice.
 const ROUNDS: usize = 16;
 
@@ -21,15 +21,15 @@ fn monitor(url: &str) -> ConservationMonitor {
     ConservationMonitor::within(url, FEW).expect("the URL is a ledger's")
 }
 
-async fn look(monitor: &mut ConservationMonitor) -> Look {
-    monitor.look().await.expect("it can be read")
+async fn scan(monitor: &mut ConservationMonitor) -> Scan {
+    monitor.scan().await.expect("it can be read")
 }
 
 /// All that a monitor tells in two rounds over everything.
 async fn told(monitor: &mut ConservationMonitor) -> Vec<Alarm> {
     let mut told = Vec::new();
     for _ in 0..ROUNDS {
-        told.extend(look(monitor).await.alarms);
+        told.extend(scan(monitor).await.alarms);
     }
     told
 }
@@ -41,7 +41,7 @@ fn kinds(alarms: &[Alarm]) -> BTreeSet<AlarmKind> {
 async fn is_silent_and_bounded_while_money_moves(url: &str) {
     let ledger = reopen(url).await;
     let mut monitor = monitor(url);
-    assert_eq!(look(&mut monitor).await.new_entries, 0, "what is there at first is the past");
+    assert_eq!(scan(&mut monitor).await.new_entries, 0, "what is there at first is the past");
     ledger.create_accounts((10..30).map(|id| account(id, 1)).collect()).await.expect("an answer");
     let mut read = 0;
     for round in 0..40 {
@@ -52,7 +52,7 @@ async fn is_silent_and_bounded_while_money_moves(url: &str) {
             ledger::NewTransfer::post(ledger::TransferId::from_u128(id + 2), ledger::TransferId::from_u128(id + 1)),
         ];
         ledger.submit(batch).await.expect("an answer");
-        let seen = look(&mut monitor).await;
+        let seen = scan(&mut monitor).await;
         assert_eq!((seen.alarms.as_slice(), seen.faults), (&[][..], 0));
         assert!(seen.new_entries <= 22 && seen.old_entries <= 50 && seen.accounts <= 2, "{seen:?}");
         read += seen.new_entries;
@@ -62,13 +62,13 @@ async fn is_silent_and_bounded_while_money_moves(url: &str) {
 }
 
 #[tokio::test]
-async fn over_a_file_in_use_a_monitor_is_silent_and_each_look_is_bounded() {
+async fn over_a_file_in_use_a_monitor_is_silent_and_each_scan_is_bounded() {
     let (_folder, _, url) = sqlite().await;
     is_silent_and_bounded_while_money_moves(&url).await;
 }
 
 #[tokio::test]
-async fn over_postgres_in_use_a_monitor_is_silent_and_each_look_is_bounded() {
+async fn over_postgres_in_use_a_monitor_is_silent_and_each_scan_is_bounded() {
     let Some(database) = TestDatabase::postgres().await else { return };
     fill(database.url()).await;
     is_silent_and_bounded_while_money_moves(database.url()).await;
@@ -79,11 +79,11 @@ async fn a_monitor_that_is_behind_says_so_and_catches_up() {
     let (_folder, _, url) = sqlite().await;
     let ledger = reopen(&url).await;
     let mut monitor = monitor(&url);
-    look(&mut monitor).await;
+    scan(&mut monitor).await;
     ledger.submit((5000..5050).map(|id| transfer(id, 1, 3, 1, 2)).collect()).await.expect("an answer");
-    let seen: Vec<_> = [look(&mut monitor).await, look(&mut monitor).await, look(&mut monitor).await].into();
-    assert_eq!(seen.iter().map(|look| look.behind).collect::<Vec<_>>(), [true, true, false]);
-    assert_eq!(seen.iter().map(|look| look.new_entries).sum::<u64>(), 50);
+    let seen: Vec<_> = [scan(&mut monitor).await, scan(&mut monitor).await, scan(&mut monitor).await].into();
+    assert_eq!(seen.iter().map(|scan| scan.behind).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(seen.iter().map(|scan| scan.new_entries).sum::<u64>(), 50);
     assert!(seen[0].accounts == 0 && seen[2].accounts > 0, "accounts are read where the journal was read to its end");
     ledger.close().await;
 }
@@ -129,13 +129,13 @@ async fn every_single_change_in_a_file_is_told_once_and_by_the_same_name_after_a
     for (statement, kinds_told) in changes() {
         std::fs::write(&path, &sound).expect("the file can be written");
         let mut running = monitor(&url);
-        look(&mut running).await;
+        scan(&mut running).await;
         change(&path, &statement);
         let alarms = told(&mut running).await;
         assert_eq!(kinds(&alarms), kinds_told.iter().copied().collect(), "{statement}: {alarms:?}");
         assert_eq!(alarms.len(), kinds_told.len(), "{statement}: {alarms:?}");
         assert_eq!(told(&mut running).await, [], "{statement}: told twice");
-        assert!(look(&mut running).await.faults <= alarms.len() as u64);
+        assert!(scan(&mut running).await.faults <= alarms.len() as u64);
         let again: BTreeSet<_> = told(&mut monitor(&url)).await.into_iter().map(|alarm| alarm.id).collect();
         assert_eq!(again, alarms.iter().map(|alarm| alarm.id).collect(), "{statement}: another name after a restart");
     }
@@ -176,20 +176,20 @@ async fn a_changed_balance_breaks_the_sum_and_two_that_cancel_out_are_told_too()
 }
 
 #[tokio::test]
-async fn newest_entries_that_vanish_or_become_others_are_told_by_who_saw_them() {
+async fn newest_entries_that_vanish_or_become_others_are_reported_by_a_monitor_that_saw_them() {
     let (_folder, path, url) = sqlite().await;
     let sound = std::fs::read(&path).expect("the file can be read");
     let mut running = monitor(&url);
-    look(&mut running).await;
+    scan(&mut running).await;
     change(&path, "DELETE FROM journal WHERE seq > 311");
-    let alarms = look(&mut running).await.alarms;
+    let alarms = scan(&mut running).await.alarms;
     assert!(kinds(&alarms).contains(&AlarmKind::JournalShortened), "{alarms:?}");
 
     std::fs::write(&path, &sound).expect("the file can be written");
     let mut running = monitor(&url);
-    look(&mut running).await;
+    scan(&mut running).await;
     rewrite_last(&path, |record| record[8] ^= 1);
-    let alarms = look(&mut running).await.alarms;
+    let alarms = scan(&mut running).await.alarms;
     assert!(kinds(&alarms).contains(&AlarmKind::JournalRewritten), "{alarms:?}");
 }
 
@@ -199,14 +199,14 @@ async fn a_new_entry_that_makes_money_is_told_although_it_is_well_chained() {
     let mut running = monitor(&url);
     // Not yet seen when it is falsified: the last octet is the lowest of the credit account's posted credits.
     change(&path, "CREATE TABLE later AS SELECT * FROM journal WHERE seq = 313; DELETE FROM journal WHERE seq = 313");
-    look(&mut running).await;
+    scan(&mut running).await;
     change(&path, "INSERT INTO journal SELECT * FROM later; DROP TABLE later");
     rewrite_last(&path, |record| *record.last_mut().unwrap() ^= 1);
-    let alarms = look(&mut running).await.alarms;
+    let alarms = scan(&mut running).await.alarms;
     assert!(alarms.iter().any(|alarm| alarm.kind == AlarmKind::EntryUnlawful && alarm.reason.contains("entry 313")));
 }
 
-/// Falsifies the last entry as somebody would who knows how entries are chained.
+/// Falsifies the last entry with a correct hash, as an attacker would who knows how entries are chained.
 fn rewrite_last(path: &str, falsify: impl Fn(&mut Vec<u8>)) {
     let file = File::open(path).expect("it opens");
     let row = |seq: u64| -> ([u8; 32], Vec<u8>) {
@@ -241,7 +241,7 @@ async fn every_single_change_on_postgres_is_told_once() {
         let Some(database) = TestDatabase::postgres().await else { return };
         fill(database.url()).await;
         let mut running = monitor(database.url());
-        look(&mut running).await;
+        scan(&mut running).await;
         let mut connection = PgConnection::connect(database.url()).await.expect("it connects");
         connection.execute(sqlx::AssertSqlSafe(statement.clone())).await.expect("it changes");
         let alarms = told(&mut running).await;
@@ -256,12 +256,12 @@ async fn of_two_monitors_of_one_ledger_on_postgres_one_watches_and_the_other_tak
     let Some(database) = TestDatabase::postgres().await else { return };
     fill(database.url()).await;
     let (mut first, mut second) = (monitor(database.url()), monitor(database.url()));
-    assert!(!look(&mut first).await.watched_elsewhere);
-    assert!(look(&mut second).await.watched_elsewhere);
-    assert!(!look(&mut first).await.watched_elsewhere, "the watcher stays the watcher");
+    assert!(!scan(&mut first).await.watched_elsewhere);
+    assert!(scan(&mut second).await.watched_elsewhere);
+    assert!(!scan(&mut first).await.watched_elsewhere, "the watcher stays the watcher");
     drop(first);
     let taking_over = async {
-        while look(&mut second).await.watched_elsewhere {
+        while scan(&mut second).await.watched_elsewhere {
             tokio::task::yield_now().await;
         }
     };
@@ -270,18 +270,18 @@ async fn of_two_monitors_of_one_ledger_on_postgres_one_watches_and_the_other_tak
 }
 
 #[test]
-fn a_ledger_in_memory_is_refused_because_nobody_else_can_see_it() {
+fn a_ledger_in_memory_is_refused_because_no_other_process_can_see_it() {
     assert!(matches!(ConservationMonitor::new("sqlite::memory:"), Err(VerifyError::InMemory)));
 }
 
 #[tokio::test]
-async fn a_look_that_fails_says_why_and_the_next_one_goes_on() {
+async fn a_scan_that_fails_says_why_and_the_next_one_goes_on() {
     let (folder, path, url) = sqlite().await;
     let mut running = monitor(&url);
-    look(&mut running).await;
+    scan(&mut running).await;
     let elsewhere = folder.path().join("elsewhere");
     std::fs::rename(&path, &elsewhere).expect("the file can be moved");
-    assert!(matches!(running.look().await, Err(VerifyError::Unavailable(_))));
+    assert!(matches!(running.scan().await, Err(VerifyError::Unavailable(_))));
     std::fs::rename(&elsewhere, &path).expect("the file can be moved back");
     assert_eq!(told(&mut running).await, []);
 }

@@ -23,8 +23,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Sends `request` and reads a 2xx answer as `T`. What another institution writes is a stranger's text: it is stored
-    /// and shown here, so it has the bounds of a request.
+    /// Sends `request` and reads a 2xx answer as `T`. What another institution writes is a stranger's text: it is
+    /// stored and shown here, so it has the bounds of a request.
     pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
         let url = request.url.to_string();
         let response = self.answer(request).await?;
@@ -74,7 +74,7 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
 /// The longest URL that is called, in characters.
 const URL_LENGTH_MAX: usize = 2048;
 
-/// A URL a server told to be called as it is, query included (RFC 9635 section 3.2.1).
+/// A URL given by a server, to be called as it is, query included (RFC 9635 section 3.2.1).
 pub(crate) fn parse_told_url(text: &str) -> Result<Url, ClientError> {
     // It is stored, and looked up by its text.
     let short = check_line(text, URL_LENGTH_MAX).is_ok();

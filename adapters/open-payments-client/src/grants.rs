@@ -1,6 +1,6 @@
-//! Grants at other institutions' authorization servers (payments section 4): request, rotate, revoke.
+//! Grants at other institutions' authorization servers: request, rotate, revoke.
 //!
-//! Only grants that need nobody's consent; an answer that asks for interaction is an error here.
+//! Only grants that need no consent of a person. An answer that asks for interaction is an error here.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub enum GrantError {
     /// The server refused, or could not be reached.
     #[error(transparent)]
     Call(#[from] ClientError),
-    /// The server wants somebody's consent, which there is nobody to give.
+    /// The server wants a person's consent, and no person is here to give it.
     #[error("the grant requires interaction")]
     RequiresInteraction,
 }
@@ -51,7 +51,7 @@ impl GrantError {
 
 /// The part of a grant or rotation answer that matters here; servers may add what they like.
 #[derive(Deserialize)]
-struct Answer {
+struct GrantAnswer {
     access_token: Option<Token>,
 }
 
@@ -92,7 +92,7 @@ impl OpenPaymentsClient {
         let request = self.grant_request(kind, actions)?;
         let url = parse_url(auth_server)?;
         let call = Request::post_json(url, &request).map_err(|error| GrantError::Request(error.to_string()))?;
-        let answer: Answer = self.public.caller.json(call.signed(self.signer.clone())).await?;
+        let answer: GrantAnswer = self.public.caller.json(call.signed(self.signer.clone())).await?;
         let issued = answer.access_token.map(IssuedToken::from).ok_or(GrantError::RequiresInteraction)?;
         issued.checked(auth_server)
     }
@@ -114,7 +114,7 @@ impl OpenPaymentsClient {
     pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
         let call = Request::post(parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
-        let answer: Answer = self.public.caller.json(call).await?;
+        let answer: GrantAnswer = self.public.caller.json(call).await?;
         let issued = answer.access_token.map(IssuedToken::from);
         issued.ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token"))?.checked(manage)
     }

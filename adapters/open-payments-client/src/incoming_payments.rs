@@ -30,7 +30,7 @@ impl OpenPaymentsClient {
         Self { public, identity: wallet_address.into(), signer }
     }
 
-    /// What anybody may read.
+    /// What can be read without a token.
     pub fn public(&self) -> &PublicResources {
         &self.public
     }
@@ -69,7 +69,7 @@ impl OpenPaymentsClient {
         self.authorized(Request::get(parse_url(url)?), token).await
     }
 
-    /// Tells that nothing more will be paid.
+    /// Announces that nothing more will be paid.
     pub async fn complete_incoming_payment(&self, url: &str, token: &str) -> Result<IncomingPayment, ClientError> {
         let completed = self.authorized(Request::post(append(url, "complete")?), token).await?;
         if completed.completed {

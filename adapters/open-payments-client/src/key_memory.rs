@@ -1,6 +1,6 @@
 //! What is remembered of clients' keys: bounded in octets and in age, whatever strangers publish.
 //!
-//! Who has been remembered longest is forgotten first; a forgotten client costs one more fetch.
+//! The oldest client is forgotten first. A forgotten client costs one more fetch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +11,16 @@ use clock::Timestamp;
 /// What a client costs besides its name and its keys, about.
 const OVERHEAD: usize = 256;
 
-/// Values by client. `T` is shared: whoever holds one keeps it although it was forgotten here.
+/// Values by client. `T` is shared, so a value that is in use stays alive when it is forgotten here.
 #[derive(Debug)]
 pub(crate) struct KeyMemory<T> {
     octets_max: usize,
     age_max: Duration,
-    known: Mutex<Known<T>>,
+    clients: Mutex<Clients<T>>,
 }
 
 #[derive(Debug)]
-struct Known<T> {
+struct Clients<T> {
     clients: HashMap<Arc<str>, Client<T>>,
     /// The same clients in the order of their age; the number keeps equal instants apart.
     by_age: BTreeMap<(Timestamp, u64), Arc<str>>,
@@ -38,37 +38,37 @@ struct Client<T> {
 impl<T: Default> KeyMemory<T> {
     /// Remembers at most so many octets, for at most this long.
     pub(crate) fn new(octets_max: usize, age_max: Duration) -> Self {
-        let known = Known { clients: HashMap::new(), by_age: BTreeMap::new(), next_number: 0, octets: 0 };
-        Self { octets_max, age_max, known: Mutex::new(known) }
+        let clients = Clients { clients: HashMap::new(), by_age: BTreeMap::new(), next_number: 0, octets: 0 };
+        Self { octets_max, age_max, clients: Mutex::new(clients) }
     }
 
-    /// The value of a client, a fresh one if nothing is known.
+    /// The value of a client, a fresh one if the client is new.
     pub(crate) fn of(&self, client: &str, now: Timestamp) -> Arc<T> {
-        let mut known = self.known();
-        known.forget_older_than(now.saturating_sub(self.age_max));
-        if let Some(client) = known.clients.get(client) {
+        let mut clients = self.lock();
+        clients.forget_older_than(now.saturating_sub(self.age_max));
+        if let Some(client) = clients.clients.get(client) {
             return Arc::clone(&client.value);
         }
         let value = Arc::<T>::default();
-        known.put(client.into(), Arc::clone(&value), 0, now);
-        known.forget_beyond(self.octets_max);
+        clients.put(client.into(), Arc::clone(&value), 0, now);
+        clients.forget_beyond(self.octets_max);
         value
     }
 
     /// The keys of a client take so many octets since `now`.
     pub(crate) fn weigh(&self, client: &str, octets: usize, now: Timestamp) {
-        let mut known = self.known();
-        let Some((client, value)) = known.remove(client) else { return };
-        known.put(client, value, octets, now);
-        known.forget_beyond(self.octets_max);
+        let mut clients = self.lock();
+        let Some((client, value)) = clients.remove(client) else { return };
+        clients.put(client, value, octets, now);
+        clients.forget_beyond(self.octets_max);
     }
 
-    fn known(&self) -> MutexGuard<'_, Known<T>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Clients<T>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Known<T> {
+impl<T> Clients<T> {
     fn put(&mut self, client: Arc<str>, value: Arc<T>, octets: usize, now: Timestamp) {
         let octets = octets + client.len() + OVERHEAD;
         let place = (now, self.next_number);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn octets(memory: &KeyMemory<u8>) -> usize {
-        memory.known().octets
+        memory.lock().octets
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             memory.weigh(&client, 53_000, at(0));
             assert!(octets(&memory) <= 1 << 20, "{number}");
         }
-        assert!(memory.known().clients.contains_key("https://client.example/2999"), "the newest is remembered");
+        assert!(memory.lock().clients.contains_key("https://client.example/2999"), "the newest is remembered");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The key a client signs with, found at its wallet address and remembered for a short time.
 //!
-//! Never longer than the server of the keys allows (`Cache-Control`, RFC 9111 section 5.2.2), so that a key it no longer
-//! publishes is refused. Clients choose these URLs, so look-ups are bounded in number, and failures are remembered too.
-//! Concurrent look-ups of one client share one fetch.
+//! Never longer than the server of the keys allows (`Cache-Control`, RFC 9111 section 5.2.2), so that a key it no
+//! longer publishes is refused. Clients choose these URLs, so look-ups are bounded in number, and failures are
+//! remembered too. Concurrent look-ups of one client share one fetch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,8 @@ pub struct KeySetsConfig {
     pub fresh_for: Duration,
     /// How long a set is not fetched again because a signature did not verify with it.
     pub recheck_after: Duration,
-    /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a third time.
+    /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a
+    /// third time.
     pub retry_after: Duration,
     /// How many octets of clients' names and keys are remembered.
     pub octets_max: usize,
@@ -166,7 +167,7 @@ impl KeySets {
         let age = self.clock.now().saturating_since(known.at);
         let lasts = match (&known.result, known.cause) {
             (Ok(set), _) if set.get(key_id).is_some() => known.lasts,
-            // Asking again for every name somebody invents would let strangers make us knock at others' doors.
+            // Otherwise a stranger could invent key names and make us send a request to another server for each.
             (Ok(_), Cause::LacksKey) | (Err(_), _) => self.config.retry_after,
             (Ok(_), Cause::Unknown) => return Use::Refresh,
         };

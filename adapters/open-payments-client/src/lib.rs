@@ -1,7 +1,7 @@
 //! Client of other institutions: wallet addresses, incoming payments and the grants needed for them.
 //!
 //! Every call has a bounded total time; reads are repeated a little, writes never. Which grants are kept, and when they
-//! are renewed, is decided by whoever stores them.
+//! are renewed, is decided by the caller, which stores them.
 
 mod call;
 mod error;

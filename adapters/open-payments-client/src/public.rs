@@ -1,4 +1,4 @@
-//! What anybody may read: wallet addresses, their keys, and the public view of incoming payments.
+//! What can be read without a token: wallet addresses, their keys, and the public view of incoming payments.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,13 +51,14 @@ impl PublicResources {
         Ok(Published { document, may_be_kept: may_be_kept(&response.headers) })
     }
 
-    /// What anybody may know about an incoming payment.
+    /// What is public of an incoming payment.
     pub async fn incoming_payment(&self, url: &str) -> Result<PublicIncomingPayment, ClientError> {
         self.caller.json(Request::get(parse_url(url)?)).await
     }
 }
 
-/// The time `Cache-Control` leaves (RFC 9111 section 4.2); for a cache that serves many, `s-maxage` and `private` count.
+/// The time `Cache-Control` leaves (RFC 9111 section 4.2); for a cache that serves many, `s-maxage` and `private`
+/// count.
 fn may_be_kept(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let (mut shared, mut any, mut never) = (None, None, false);

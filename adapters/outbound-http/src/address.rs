@@ -1,6 +1,7 @@
 //! Which addresses belong to the public internet (IANA special-purpose registries, RFC 6890).
 //!
-//! Anything not plainly public is refused: a wrongly refused address is a support question, a wrongly accepted one a hole.
+//! Every address that is not clearly public is refused: a wrong refusal is a question to support, a wrong acceptance
+//! is a security hole.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

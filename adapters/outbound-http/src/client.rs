@@ -35,7 +35,7 @@ enum Guard {
 }
 
 impl Outbound {
-    /// A client with these settings; `clock` tells when requests are signed.
+    /// A client with these settings; `clock` gives the time of signatures.
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         // Fails only if a provider is installed already, and then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -64,7 +64,7 @@ impl Outbound {
     }
 
     /// The URL that is really called for `url`: in development `http` stands in for `https`.
-    pub fn wire_url(&self, mut url: Url) -> Url {
+    pub(crate) fn wire_url(&self, mut url: Url) -> Url {
         if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
             // Both schemes are special, so the change is always possible.
             let _ = url.set_scheme("http");
@@ -97,7 +97,7 @@ impl Outbound {
         let mut url = self.wire_url(request.url);
         url.set_fragment(None);
         if let Some(signer) = &request.signer {
-            // Two equal requests within a second would have equal signatures, and whoever receives both would have to
+            // Two equal requests within a second would have equal signatures, and their receiver would have to
             // guess whether the second is a replay.
             let nonce = SystemEntropy.uuid().simple().to_string();
             let (method, now) = (request.method.as_str(), self.clock.now());

@@ -1,7 +1,7 @@
 //! The one HTTP client of the house: pooled connections, a deadline and a size limit on every call, signed requests,
 //! and an address guard for URLs that strangers chose.
 //!
-//! Not a place for retries or for the meaning of an answer: those belong to whoever knows the protocol spoken.
+//! No retries, and no meaning of an answer: those belong to the callers, which know the protocol.
 
 mod address;
 mod client;

@@ -13,10 +13,10 @@ use url::Url;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Who chose the URL.
+/// Where the URL comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Somebody outside: the address guard applies.
+    /// From outside: the address guard applies.
     Stranger,
     /// The operator, in configuration or through the Admin API: called wherever it leads.
     Configured,
@@ -37,11 +37,11 @@ pub struct Request {
     pub deadline: Duration,
     /// The most bytes read of the answer.
     pub limit: usize,
-    /// Who chose the URL.
+    /// Where the URL comes from.
     pub destination: Destination,
     /// How many redirects of an unsigned `GET` are followed.
     pub redirects: u8,
-    /// Who signs, if anybody.
+    /// How the request is signed, if it is.
     pub signer: Option<Arc<Signer>>,
 }
 

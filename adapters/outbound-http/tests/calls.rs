@@ -94,7 +94,7 @@ async fn a_silent_server_costs_no_more_than_the_deadline() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_connection_error_and_surely_unsent() {
+async fn without_a_listener_there_is_a_connection_error_and_nothing_was_sent() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

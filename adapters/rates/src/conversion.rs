@@ -1,4 +1,4 @@
-//! Amounts of one asset in another (payments section 10.3).
+//! Amounts of one asset in another.
 
 use money::Ratio;
 

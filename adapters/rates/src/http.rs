@@ -1,4 +1,4 @@
-//! Rates services over HTTP (payments section 10.1).
+//! Rates services over HTTP.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Exchange rates: where they come from, how long they are good, and the conversion they make.
 //!
-//! Rates are exact decimals read from the text of the answer (payments section 10); no floats, no fees.
+//! Rates are exact decimals read from the text of the answer; no floats, no fees.
 
 mod conversion;
 mod fetch;

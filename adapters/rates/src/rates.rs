@@ -33,7 +33,7 @@ impl Default for RatesSettings {
     }
 }
 
-/// Why an amount could not be converted (payments section 10.1).
+/// Why an amount could not be converted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConversionError {
     /// No rates service is configured.
@@ -66,13 +66,13 @@ struct Entry {
     /// The question.
     url: Url,
     base: AssetCode,
-    known: ArcSwapOption<Known>,
-    /// Held by whoever asks; its content is the instant before which a failed service is not asked again.
+    known: ArcSwapOption<DatedTable>,
+    /// Locked while the service is asked. Holds the instant before which a failed service is not asked again.
     asking: tokio::sync::Mutex<Option<Timestamp>>,
     refreshing: AtomicBool,
 }
 
-struct Known {
+struct DatedTable {
     table: RateTable,
     since: Timestamp,
 }
@@ -106,12 +106,7 @@ impl Rates {
         Ok(Conversion::By(ratio))
     }
 
-    /// Asks for the table of `base` ahead of its first use.
-    pub async fn warm(&self, url: &Url, base: &AssetCode) -> Result<(), ConversionError> {
-        self.known(url, base).await.map(drop)
-    }
-
-    async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<Known>, ConversionError> {
+    async fn known(&self, url: &Url, base: &AssetCode) -> Result<Arc<DatedTable>, ConversionError> {
         let entry = self.entry(url, base);
         let settings = &self.0.settings;
         if let Some(known) = entry.known.load_full() {
@@ -129,7 +124,7 @@ impl Rates {
     fn entry(&self, url: &Url, base: &AssetCode) -> Arc<Entry> {
         let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= ENTRIES_MAX && !entries.contains_key(&(url.clone(), base.clone())) {
-            // Those in use stay, as somebody holds them; the others are asked for again when they are needed.
+            // Entries in use stay. The others are asked for again when they are needed.
             entries.retain(|_, entry| Arc::strong_count(entry) > 1);
         }
         entries
@@ -160,8 +155,8 @@ impl Rates {
 }
 
 impl Shared {
-    /// Asks the service, unless somebody else just got an answer or it has just failed.
-    async fn ask(&self, entry: &Entry) -> Result<Arc<Known>, ConversionError> {
+    /// Asks the service, unless another caller just got an answer or the service has just failed.
+    async fn ask(&self, entry: &Entry) -> Result<Arc<DatedTable>, ConversionError> {
         let mut pause_until = entry.asking.lock().await;
         let now = self.clock.now();
         if let Some(known) = entry.known.load_full()
@@ -174,7 +169,7 @@ impl Shared {
         }
         match self.fetch(entry).await {
             Ok(table) => {
-                let known = Arc::new(Known { table, since: self.clock.now() });
+                let known = Arc::new(DatedTable { table, since: self.clock.now() });
                 entry.known.store(Some(known.clone()));
                 *pause_until = None;
                 Ok(known)

@@ -32,7 +32,7 @@ pub enum InvalidTable {
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct RatesDocument<'a> {
     base: String,
     #[serde(borrow)]
     rates: HashMap<String, &'a RawValue>,
@@ -43,7 +43,7 @@ impl RateTable {
     ///
     /// An entry that is no positive number is left out: it makes its own asset inconvertible, not the others.
     pub fn parse(body: &[u8], base: &AssetCode) -> Result<Self, InvalidTable> {
-        let answer: Answer<'_> = serde_json::from_slice(body).map_err(InvalidTable::Malformed)?;
+        let answer: RatesDocument<'_> = serde_json::from_slice(body).map_err(InvalidTable::Malformed)?;
         if answer.base != base.as_str() {
             return Err(InvalidTable::OtherBase { asked: base.clone(), answered: answer.base });
         }

@@ -112,7 +112,7 @@ async fn the_base_is_added_to_the_configured_address() {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_cause_one_question() {
+async fn many_callers_at_once_cause_one_question() {
     let s = setup(1);
     let answers = futures::future::join_all((0..20).map(|_| s.dollars_in_euros())).await;
     assert!(answers.iter().all(|answer| *answer == Ok(500)));

@@ -22,7 +22,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[Step { name: "0001_shared_values", sql: include_str!("0001_shared_values.sql") }],
 };
 
-/// Who waits for a value is woken by this.
+/// The channel that wakes processes waiting for a value.
 const TOPIC: &str = "shared_values";
 
 /// The octets of the largest value.
@@ -140,7 +140,7 @@ impl DatabaseCache {
     }
 
     pub(crate) async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {
-        // Whoever is overtaken between looking and writing looks again; each turn, somebody gets through.
+        // A writer that was overtaken between reading and writing tries again; in each round one writer succeeds.
         loop {
             let before = self.get(key).await?;
             let count = before.as_ref().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
@@ -191,7 +191,7 @@ impl DatabaseCache {
         if !due {
             return;
         }
-        // Of the writers who find it due, one takes the turn.
+        // One of the writers that find it due does it.
         sweeping.writes.store(0, Ordering::Relaxed);
         let turn = (last.as_millis(), now.as_millis().max(last.as_millis() + 1));
         if sweeping.last.compare_exchange(turn.0, turn.1, Ordering::Relaxed, Ordering::Relaxed).is_err() {

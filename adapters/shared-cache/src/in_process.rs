@@ -53,7 +53,7 @@ struct Entry {
 }
 
 impl InProcessCache {
-    /// An empty cache that tells the time by `clock`.
+    /// An empty cache whose time is `clock`.
     pub fn new(clock: Arc<dyn Clock>, limits: InProcessLimits) -> Self {
         Self { clock, limits, state: Arc::default(), wakers: Wakers::default() }
     }

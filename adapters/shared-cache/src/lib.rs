@@ -1,6 +1,6 @@
 //! Volatile values shared by the processes of one role: running totals, decisions, locks, replay windows.
 //!
-//! Not a database: everything here has a life time and may be lost; nothing here decides who owns money.
+//! Not a database: everything here has a lifetime and may be lost. Nothing here decides about money.
 
 mod database_cache;
 mod in_process;
@@ -19,7 +19,7 @@ pub use limiter::{Limiter, Lockout, Rate, TooMany};
 pub use redis_cache::{RedisCache, RedisSettings, RedisTls};
 use wakers::Waiter;
 
-/// How often a waiter looks again although nobody called it, in case a notification was lost.
+/// How often a waiting caller looks again by itself, in case a notification was lost.
 const RECHECK: Duration = Duration::from_millis(500);
 
 /// The cache of this process, or the one it shares with others.
@@ -88,7 +88,8 @@ impl SharedCache {
         }
     }
 
-    /// Puts `value` in the place of exactly `expected`, for `life` from now, and wakes who waits; whether it was there.
+    /// Puts `value` in the place of exactly `expected`, for `life` from now, and wakes the callers that wait for it.
+    /// Returns whether it was there.
     pub async fn replace_if(
         &self,
         key: &str,
@@ -103,7 +104,7 @@ impl SharedCache {
         }
     }
 
-    /// Removes `key` if its value is exactly `value`, and wakes who waits; whether it was.
+    /// Removes `key` if its value is exactly `value`, and wakes the callers that wait for it. Returns whether it was.
     pub async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {
         match self {
             Self::InProcess(cache) => Ok(cache.remove_if(key, value)),
@@ -121,7 +122,7 @@ impl SharedCache {
         }
     }
 
-    /// [`SharedCache::set`], and wakes whoever waits for `key` in any process.
+    /// [`SharedCache::set`], and wakes the callers that wait for `key` in all processes.
     pub async fn publish(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
         match self {
             Self::InProcess(cache) => cache.publish(key, value, life),
@@ -167,7 +168,7 @@ impl SharedCache {
     }
 }
 
-/// Who is woken for one key, or for the whole table and then looks.
+/// The callers that wait for one key, or for any change of the table.
 enum Waiting {
     Key(Waiter),
     Table(database::Subscription),

@@ -162,7 +162,7 @@ fn client(mut settings: RedisSettings) -> Result<Client, CacheError> {
     if settings.tls.is_some() && settings.url.scheme() == "redis" {
         settings.url = settings.url.as_str().replacen("redis", "rediss", 1).parse()?;
     }
-    // The Redis client takes the process's provider; whoever comes first sets it, and it is the same everywhere.
+    // The Redis client takes the process's provider. The first caller sets it; it is the same everywhere.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let info = settings.url.as_str().into_connection_info()?;
     // Announcements arrive on the same connection, which takes the third version of the protocol.

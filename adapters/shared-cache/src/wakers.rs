@@ -1,4 +1,4 @@
-//! Who in this process waits for which key.
+//! The callers in this process that wait for a key.
 //!
 //! Holds no values: a woken waiter looks the value up again.
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_nobody_waits_for_takes_no_memory() {
+    fn a_key_without_waiters_takes_no_memory() {
         let wakers = Wakers::default();
         let first = wakers.register("decision");
         let second = wakers.register("decision");

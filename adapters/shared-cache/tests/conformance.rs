@@ -89,7 +89,10 @@ async fn values_are_kept_locked_and_counted(cache: SharedCache) {
     assert_eq!(cache.get("high").await.unwrap(), Some(i64::MAX.to_string().into()));
 }
 
-async fn a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(waiting: SharedCache, other: SharedCache) {
+async fn a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(
+    waiting: SharedCache,
+    other: SharedCache,
+) {
     assert!(!other.replace_if("claim", b"mine", text("done"), MINUTE).await.unwrap());
     assert!(other.set_if_absent("claim", text("mine"), MINUTE).await.unwrap());
     assert!(!other.replace_if("claim", b"yours", text("done"), MINUTE).await.unwrap());
@@ -125,7 +128,7 @@ async fn the_in_process_cache_does_all_a_shared_cache_does() {
     values_are_kept_locked_and_counted(in_process()).await;
     let cache = in_process();
     a_waiter_gets_the_published_value(cache.clone(), cache.clone()).await;
-    a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(cache.clone(), cache).await;
+    a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(cache.clone(), cache).await;
 }
 
 #[tokio::test]
@@ -137,7 +140,7 @@ async fn redis_does_all_a_shared_cache_does() {
         SharedCache::Redis(server.other.clone()),
     )
     .await;
-    a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(
+    a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(
         SharedCache::Redis(server.cache.clone()),
         SharedCache::Redis(server.other.clone()),
     )
@@ -156,7 +159,7 @@ testkit::on_each_database! {
         let [one, other] = two_on(&database, Arc::new(SystemClock), DatabaseLimits::default()).await;
         values_are_kept_locked_and_counted(one.clone()).await;
         a_waiter_gets_the_published_value(one.clone(), other.clone()).await;
-        a_value_is_replaced_by_who_knows_it_and_its_waiters_are_woken(one, other).await;
+        a_value_is_replaced_by_a_caller_that_knows_it_and_its_waiters_are_woken(one, other).await;
     }
 
     async fn of_many_at_once_one_finds_a_name_free_and_no_count_is_lost(database) {

@@ -1,4 +1,4 @@
-//! Redis over TLS: the server's certificate is verified, whoever signed it.
+//! Redis over TLS: the server's certificate is always verified.
 //!
 //! A throw-away server with a certificate of a throw-away authority. Where the binary is missing, that is said loudly.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

@@ -1,6 +1,6 @@
 //! What is counted: every metric with its unit and meaning, and the place where one role's numbers are gathered.
 //!
-//! Who counts asks for a handle once, while being put together inside [`Metrics::gather`], and then only adds to it:
+//! A service asks for its handles once, while it is put together inside [`Metrics::gather`]. Then it only adds to them:
 //! no name is looked up and nothing is allocated where it counts. Outside, as in most tests, handles lead nowhere.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Client of the authorization server's introspection endpoint (token-introspection section 2).
+//! Client of the authorization server's introspection endpoint.
 //!
 //! One call, no retries, no cache: a revoked token is refused at once. Token values never reach a log.
 

@@ -168,7 +168,7 @@ impl Findings {
             format!("SIGNATURE_VERSION of {w} is not the ADMIN_API_SIGNATURE_VERSION of {b}; make them equal")
         });
         self.doubtful(wallet.open_payments_url.origin() == backend.open_payments_url.origin(), || {
-            format!("OPEN_PAYMENTS_URL of {w} is not that of {b}: it makes wallet addresses nobody serves")
+            format!("OPEN_PAYMENTS_URL of {w} is not that of {b}: the wallet addresses that it makes are served by no backend")
         });
         self.port_of(("GRAPHQL_URL", w), &wallet.graphql_url, ("ADMIN_PORT", b, backend.ports.admin));
     }
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(told(&[], &[], &[]), Vec::<String>::new());
     }
 
-    /// What is changed at backend, authorization server and wallet, and what is told of it.
+    /// What is changed at backend, authorization server and wallet, and what is printed about it.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a str);
 
     #[test]

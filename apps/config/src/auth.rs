@@ -8,9 +8,12 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{AdminApi, RedisSettings, Signatures, read_admin_api, read_log_level};
+use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
-use crate::reader::{Notice, Reader};
+use crate::log_level::read_log_level;
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::redis::RedisSettings;
+use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything an authorization server needs to know.
@@ -35,7 +38,8 @@ pub struct Auth {
     /// `AUTH_SERVICE_SECRET`, which callers of introspection and of the service API show; by default made of
     /// `ADMIN_API_SECRET`.
     pub service_secret: Option<Secret>,
-    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without, whoever reaches these listeners makes tenants.
+    /// `AUTH_SERVICE_REQUIRE_SECRET`: whether they have to. Without it, any program that reaches these listeners can
+    /// make tenants.
     pub require_service_secret: bool,
     /// How often strangers may do what costs us something.
     pub limits: StrangerLimits,
@@ -86,7 +90,7 @@ pub struct Auth {
 pub enum Cleanup {
     /// It does.
     Here,
-    /// Another process does, or nobody.
+    /// Another process does it, or none.
     Elsewhere,
 }
 
@@ -138,25 +142,19 @@ pub enum SameSite {
 impl Auth {
     /// Reads and judges the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let section = Self::read(&mut reader);
-        let notices = reader.take_notices();
-        reader.finish(section.map(|section| Self { notices, ..section }))
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
     /// Every variable this section reads.
     pub fn variables() -> BTreeSet<String> {
-        let environment = Environment::default();
-        let mut reader = Reader::new(&environment);
-        let _ = Self::read(&mut reader);
-        reader.asked()
+        variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let server_url = r.require_url("AUTH_SERVER_URL");
         let identity_server_url = r.require_url("IDENTITY_SERVER_URL");
         let identity_server_secret = r.require_secret("IDENTITY_SERVER_SECRET");
-        let admin_api = read_admin_api(r);
+        let admin_api = AdminApi::read(r);
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let cookie_key = r.require_secret("COOKIE_KEY");
         let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");

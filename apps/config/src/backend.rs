@@ -2,18 +2,39 @@
 //!
 //! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
 
+mod accounting;
+mod keys;
+mod packets;
+mod payments;
+mod wallet_addresses;
+mod webhooks;
+mod without_effect;
+mod workers;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ilp_packet::Address;
-use stream_pay::Slippage;
 use url::Url;
 use uuid::Uuid;
 use web_url::WebUrl;
 
+use crate::admin_api::AdminApi;
 use crate::listeners::Listeners;
-use crate::reader::{Notice, Reader};
+use crate::log_level::read_log_level;
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::redis::RedisSettings;
+use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
+
+pub use self::accounting::Accounting;
+use self::keys::judge_keys;
+pub use self::packets::Packets;
+pub use self::payments::{IncomingApproval, Payments};
+pub use self::wallet_addresses::WalletAddresses;
+pub use self::webhooks::Webhooks;
+use self::without_effect::read_without_effect;
+pub use self::workers::Workers;
 
 /// Everything a backend needs to know.
 #[derive(Clone, Debug)]
@@ -109,173 +130,15 @@ pub struct BackendPorts {
     pub connector: u16,
 }
 
-/// How many packets each peer may send to one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Packets {
-    /// `ILP_PACKETS_PER_SECOND`: in the long run.
-    pub per_second: u32,
-    /// `ILP_PACKET_BURST`: at once, after a pause.
-    pub burst: u32,
-}
-
-/// Where Redis is.
-#[derive(Clone, Debug)]
-pub struct RedisSettings {
-    /// `REDIS_URL`: `redis://…` or `rediss://…`. Unset: what processes share lies in a table of the database.
-    pub url: Secret,
-    /// Content of `REDIS_TLS_CA_FILE_PATH`.
-    pub ca_pem: Option<Secret>,
-    /// Content of `REDIS_TLS_KEY_FILE_PATH`.
-    pub key_pem: Option<Secret>,
-    /// Content of `REDIS_TLS_CERT_FILE_PATH`.
-    pub certificate_pem: Option<Secret>,
-}
-
-impl RedisSettings {
-    /// The settings when `REDIS_URL` is set; without it there is one process and nothing to share.
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let ca_pem = reader.file("REDIS_TLS_CA_FILE_PATH");
-        let key_pem = reader.file("REDIS_TLS_KEY_FILE_PATH");
-        let certificate_pem = reader.file("REDIS_TLS_CERT_FILE_PATH");
-        let url = reader.secret("REDIS_URL")?;
-        if !["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
-            reader.problem("REDIS_URL", "must begin with redis://, rediss:// or redis+unix://");
-        }
-        Some(Self { url, ca_pem, key_pem, certificate_pem })
-    }
-}
-
-/// The engine that keeps the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Accounting {
-    /// The SQL engine, in the ledger database.
-    Sql,
-    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. By default where its replica addresses are given.
-    TigerBeetle {
-        /// `TIGERBEETLE_CLUSTER_ID`: which cluster.
-        cluster_id: u128,
-        /// `TIGERBEETLE_REPLICA_ADDRESSES`: its replicas as port, ip:port or host:port, comma separated.
-        replica_addresses: Vec<String>,
-    },
-}
-
-/// How wallet addresses are served.
-#[derive(Clone, Debug)]
-pub struct WalletAddresses {
-    /// `WALLET_ADDRESS_URL`: the instance's own, its identity as a client.
-    pub own_url: Url,
-    /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: template for browsers.
-    pub redirect_html_page: Option<String>,
-    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
-    pub lookup_timeout: Duration,
-    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how often it is looked for, should its wake-up be lost.
-    pub polling_interval: Duration,
-    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: wait for the document too.
-    pub wait_for_document: bool,
-    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments to a deactivated wallet address
-    /// may still arrive.
-    pub deactivation_grace: Duration,
-}
-
-/// Quotes, payments and the rates they use.
-#[derive(Clone, Debug)]
-pub struct Payments {
-    /// `EXCHANGE_RATES_URL`: where rates come from. Unset: payments within one asset code only.
-    pub exchange_rates_url: Option<Url>,
-    /// `EXCHANGE_RATES_LIFETIME`: how long a rate is used before it is asked for again.
-    pub exchange_rates_lifetime: Duration,
-    /// `SLIPPAGE`: the share of the rate that a path may take, 0 to 1. By default 0.01.
-    pub slippage: Slippage,
-    /// `QUOTE_LIFESPAN`: how long a quote is good.
-    pub quote_lifespan: Duration,
-    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`: the longest life of an incoming payment, and its life if nothing is said.
-    pub incoming_payment_expiry_max: Duration,
-    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: how often an outgoing payment is tried in all.
-    pub outgoing_payment_attempts_max: u32,
-    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
-    pub incoming_approval: Option<IncomingApproval>,
-    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected.
-    pub web_monetization_delay: Option<Duration>,
-}
-
-/// Incoming payments wait for the operator's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IncomingApproval {
-    /// `INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS`: how long a new incoming payment waits for that word.
-    pub timeout: Duration,
-    /// `INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS`: how often it looks, should its wake-up be lost.
-    pub interval: Duration,
-}
-
-/// How many workers run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workers {
-    /// `OUTGOING_PAYMENT_WORKERS`: places for outgoing payments in this process; 0 leaves them to others.
-    pub outgoing_payments: u16,
-    /// `INCOMING_PAYMENT_WORKERS`: the same for ends of incoming payments.
-    pub incoming_payments: u16,
-    /// `WALLET_ADDRESS_WORKERS`: the same for money paid straight to wallet addresses.
-    pub wallet_addresses: u16,
-    /// `WEBHOOK_WORKERS`: the same for deliveries.
-    pub webhooks: u16,
-}
-
-impl Workers {
-    const NONE: Self = Self { outgoing_payments: 0, incoming_payments: 0, wallet_addresses: 0, webhooks: 0 };
-}
-
-/// What is told to account-servicing entities, and how.
-#[derive(Clone, Debug)]
-pub struct Webhooks {
-    /// `WEBHOOK_URL`, for tenants without their own.
-    pub url: Url,
-    /// `WEBHOOK_TIMEOUT`: how long a receiver of events may take.
-    pub timeout: Duration,
-    /// `WEBHOOK_MAX_RETRY`: delivery attempts in all.
-    pub attempts_max: u32,
-    /// `SIGNATURE_SECRET`; without it nothing is signed.
-    pub secret: Option<Secret>,
-    /// `SIGNATURE_VERSION`: the number after `v` in signatures of events.
-    pub signature_version: u32,
-    /// `SEND_TENANT_WEBHOOKS_TO_OPERATOR`: tell the operator what tenants are told.
-    pub copies_to_operator: bool,
-    /// `CARD_WEBHOOK_SERVICE_URL`: where the card service is told of card payments.
-    pub card_service_url: Option<Url>,
-    /// `POS_WEBHOOK_SERVICE_URL`: where the point-of-sale service is told of incoming payments that a card set
-    /// in motion.
-    pub point_of_sale_url: Option<Url>,
-}
-
-/// The Admin GraphQL API.
-#[derive(Clone, Debug)]
-pub struct AdminApi {
-    /// `ADMIN_API_SECRET` of the operator.
-    pub secret: Secret,
-    /// `ADMIN_API_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
-    pub signature_version: u32,
-    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how long a signature of a request is good.
-    pub signature_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long an idempotency key is remembered.
-    pub idempotency_lifetime: Duration,
-    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a process that died keeps others of the same key away.
-    pub idempotency_lock: Duration,
-}
-
 impl Backend {
     /// Reads and judges the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let section = Self::read(&mut reader);
-        let notices = reader.take_notices();
-        reader.finish(section.map(|section| Self { notices, ..section }))
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
     /// Every variable this section reads.
     pub fn variables() -> BTreeSet<String> {
-        let environment = Environment::default();
-        let mut reader = Reader::new(&environment);
-        let _ = Self::read(&mut reader);
-        reader.asked()
+        variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
@@ -297,7 +160,7 @@ impl Backend {
         let stream_secret = r.key32("STREAM_SECRET");
         let mode = r.mode();
         judge_keys(r);
-        read_not_built(r, mode);
+        read_without_effect(r, mode);
         if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
             r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
         }
@@ -308,7 +171,7 @@ impl Backend {
             None => beside,
         };
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
-        let accounting = read_accounting(r);
+        let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
         let ports = BackendPorts {
             open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
@@ -321,18 +184,11 @@ impl Backend {
             ("CONNECTOR_PORT", ports.connector),
         ]);
         // Asked for whatever else is missing, so that every name is known.
-        let wallet_addresses = read_wallet_addresses(r, open_payments_url.as_ref());
-        let payments = read_payments(r);
-        let workers = Workers {
-            outgoing_payments: r.number("OUTGOING_PAYMENT_WORKERS", 1, 0..=256),
-            incoming_payments: r.number("INCOMING_PAYMENT_WORKERS", 1, 0..=256),
-            wallet_addresses: r.number("WALLET_ADDRESS_WORKERS", 1, 0..=256),
-            webhooks: r.number("WEBHOOK_WORKERS", 1, 0..=256),
-        };
-        // In a test whoever tests moves the work on.
-        let workers = if mode == Mode::Test { Workers::NONE } else { workers };
-        let webhooks = read_webhooks(r);
-        let admin_api = read_admin_api(r);
+        let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
+        let payments = Payments::read(r);
+        let workers = Workers::read(r, mode);
+        let webhooks = Webhooks::read(r);
+        let admin_api = AdminApi::read(r);
         let trust_proxy = r.flag("TRUST_PROXY", false);
         Some(Self {
             mode,
@@ -369,235 +225,10 @@ impl Backend {
             workers,
             webhooks: webhooks?,
             admin_api: admin_api?,
-            packets: read_packets(r),
+            packets: Packets::read(r),
             notices: Vec::new(),
         })
     }
-}
-
-/// A burst is two seconds' worth of packets unless it is set.
-fn read_packets(r: &mut Reader<'_>) -> Packets {
-    let per_second = r.number("ILP_PACKETS_PER_SECOND", 10_000, 1..=1_000_000);
-    Packets { per_second, burst: r.number("ILP_PACKET_BURST", per_second * 2, 1..=10_000_000) }
-}
-
-/// Keys that are missing, or that others know.
-fn judge_keys(r: &mut Reader<'_>) {
-    for name in ["ADMIN_API_SECRET", "SIGNATURE_SECRET", "STREAM_SECRET"] {
-        r.judge_secret(name);
-    }
-    if r.text("STREAM_SECRET").is_none() {
-        let text = "is not set: payments under way do not survive a restart, and processes that share a database do \
-                    not understand each other; set it to the output of `openssl rand -base64 32`";
-        r.notice("STREAM_SECRET", text);
-    }
-    if r.text("PRIVATE_KEY_FILE").is_none() {
-        let text = "is not set: other institutions see another key after every restart; make one with `openssl genpkey \
-                    -algorithm ed25519 -out private-key.pem` and name the file";
-        r.notice("PRIVATE_KEY_FILE", text);
-    }
-    if r.text("SIGNATURE_SECRET").is_none() {
-        let text = "is not set: webhooks are not signed, and a wallet that checks signatures refuses them with 401; set \
-                    it to the secret the wallet checks with";
-        r.notice("SIGNATURE_SECRET", text);
-    }
-}
-
-/// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
-fn read_not_built(r: &mut Reader<'_>, mode: Mode) {
-    r.no_effect(
-        &["AUTH_SERVICE_API_URL"],
-        "tenants are not mirrored to the authorization server yet; make each there too",
-    );
-    r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
-    r.port("AUTO_PEERING_SERVER_PORT", 3005);
-    let telemetry = [
-        "ENABLE_TELEMETRY",
-        "OPEN_TELEMETRY_COLLECTOR_URLS",
-        "LIVENET",
-        "OPEN_TELEMETRY_EXPORT_INTERVAL",
-        "TELEMETRY_EXCHANGE_RATES_URL",
-        "TELEMETRY_EXCHANGE_RATES_LIFETIME",
-        "ENABLE_TELEMETRY_TRACES",
-        "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS",
-        "ENABLE_ILP_TIMING_TELEMETRY",
-    ];
-    r.no_effect(&telemetry, "nothing is sent to collectors yet; the numbers are at GET /metrics of the Admin listener");
-    let idle = [
-        "OUTGOING_PAYMENT_WORKER_IDLE",
-        "INCOMING_PAYMENT_WORKER_IDLE",
-        "WALLET_ADDRESS_WORKER_IDLE",
-        "WEBHOOK_WORKER_IDLE",
-    ];
-    r.no_effect(&idle, "workers are woken when there is work, and do not look for it at an interval");
-    let holds = "a hold lasts as long as its packet may be on its way, which no setting may shorten";
-    r.no_effect(&["TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS"], holds);
-    r.url("POS_SERVICE_URL");
-    r.no_effect(&["POS_SERVICE_URL"], "nothing asks the point-of-sale service; the original only reads it, too");
-    if mode == Mode::Test {
-        r.notice("NODE_ENV", "is test: no worker runs; the Admin API asks for signatures all the same");
-    }
-
-    r.key32("DB_ENCRYPTION_SECRET");
-    r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
-    r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
-    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
-    let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
-    not_to_be_ignored(
-        r,
-        mode,
-        ("DB_ENCRYPTION_SECRET", encrypts),
-        "data to transmit is stored as it is, not encrypted; remove the variable to accept that",
-    );
-    not_to_be_ignored(
-        r,
-        mode,
-        ("ENABLE_PARTIAL_PAYMENT_DECISION", decides),
-        "partial payments are taken without asking anybody; switch it off to accept that",
-    );
-}
-
-/// Ignoring it would lose protection or move money against the operator's word: said in development, and no start in
-/// production.
-fn not_to_be_ignored(r: &mut Reader<'_>, mode: Mode, (name, is_on): (&str, bool), why: &str) {
-    match mode {
-        _ if !is_on => {}
-        Mode::Production | Mode::Autopeer => r.problem(name, format!("has no effect yet: {why}")),
-        Mode::Development | Mode::Test => r.notice(name, format!("has no effect yet: {why}")),
-    }
-}
-
-/// `LOG_LEVEL` in the reference's words.
-pub(crate) fn read_log_level(r: &mut Reader<'_>) -> String {
-    let choices = [
-        ("trace", "trace"),
-        ("debug", "debug"),
-        ("info", "info"),
-        ("warn", "warn"),
-        ("error", "error"),
-        ("fatal", "error"),
-        ("silent", "off"),
-    ];
-    r.one_of("LOG_LEVEL", "info", &choices).to_owned()
-}
-
-fn read_accounting(r: &mut Reader<'_>) -> Accounting {
-    // The reference defaults to TigerBeetle; here it is used where its addresses are given.
-    let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
-    let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
-    if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {
-        return Accounting::Sql;
-    }
-    let replica_addresses: Vec<String> = addresses
-        .unwrap_or_else(|| "3004".to_owned())
-        .split(',')
-        .map(str::trim)
-        .filter(|a| !a.is_empty())
-        .map(str::to_owned)
-        .collect();
-    if replica_addresses.is_empty() {
-        r.problem("TIGERBEETLE_REPLICA_ADDRESSES", "must name at least one replica as port, ip:port or host:port");
-    }
-    Accounting::TigerBeetle { cluster_id, replica_addresses }
-}
-
-fn read_wallet_addresses(r: &mut Reader<'_>, open_payments_url: Option<&Url>) -> Option<WalletAddresses> {
-    let own_url = r.url("WALLET_ADDRESS_URL").or_else(|| {
-        let mut url = open_payments_url?.clone();
-        url.set_path("/.well-known/pay");
-        Some(url)
-    });
-    if let Some(own_url) = own_url.as_ref().filter(|url| url.scheme() != "https") {
-        r.problem("WALLET_ADDRESS_URL", format!("{own_url} must be an https URL that reaches this server"));
-    }
-    Some(WalletAddresses {
-        redirect_html_page: r.text("WALLET_ADDRESS_REDIRECT_HTML_PAGE"),
-        lookup_timeout: r.millis("WALLET_ADDRESS_LOOKUP_TIMEOUT_MS", 1_500),
-        polling_interval: r.millis("WALLET_ADDRESS_POLLING_FREQUENCY_MS", 100),
-        wait_for_document: r.flag("WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED", false),
-        deactivation_grace: r.millis("WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS", 86_400_000),
-        own_url: own_url?,
-    })
-}
-
-fn read_payments(r: &mut Reader<'_>) -> Payments {
-    // One hundredth, as the reference.
-    let usual: Option<Slippage> = "0.01".parse().ok();
-    let approval = IncomingApproval {
-        timeout: r.millis("INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS", 10_000),
-        interval: r.millis("INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS", 1_000),
-    };
-    Payments {
-        exchange_rates_url: r.url("EXCHANGE_RATES_URL"),
-        exchange_rates_lifetime: r.millis("EXCHANGE_RATES_LIFETIME", 15_000),
-        slippage: r.parsed("SLIPPAGE").or(usual).unwrap_or(Slippage::NONE),
-        quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
-        incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
-        outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
-        incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
-        web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
-    }
-}
-
-fn read_webhooks(r: &mut Reader<'_>) -> Option<Webhooks> {
-    let url = r.require_url("WEBHOOK_URL");
-    let timeout = r.millis("WEBHOOK_TIMEOUT", 2_000);
-    // The first attempt is made in any case, also with 0.
-    let attempts_max = r.number("WEBHOOK_MAX_RETRY", 10, 0..=1_000).max(1);
-    let signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
-    let copies_to_operator = r.flag("SEND_TENANT_WEBHOOKS_TO_OPERATOR", false);
-    let card_service_url = r.url("CARD_WEBHOOK_SERVICE_URL");
-    let point_of_sale_url = r.url("POS_WEBHOOK_SERVICE_URL");
-    let secret = r.secret("SIGNATURE_SECRET");
-    Some(Webhooks {
-        url: url?,
-        timeout,
-        attempts_max,
-        secret,
-        signature_version,
-        copies_to_operator,
-        card_service_url,
-        point_of_sale_url,
-    })
-}
-
-/// How signatures of Open Payments and GNAP requests are judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signatures {
-    /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.
-    pub max_age: Duration,
-    /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
-    pub clock_skew: Duration,
-    /// `SIGNATURE_PUBLIC_URL`: the origin clients call; without it `Host` and, if trusted, `X-Forwarded-*` tell.
-    pub public_url: Option<Url>,
-    /// `SIGNATURE_ANY_HOST`: with a public URL, take requests whose `Host` is another all the same.
-    pub any_host: bool,
-}
-
-impl Signatures {
-    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
-        Self {
-            max_age: Duration::from_secs(r.number("SIGNATURE_MAX_AGE_SECONDS", 300, 0..=86_400)),
-            clock_skew: Duration::from_secs(r.number("SIGNATURE_CLOCK_SKEW_SECONDS", 60, 0..=86_400)),
-            public_url: r.url("SIGNATURE_PUBLIC_URL"),
-            any_host: r.flag("SIGNATURE_ANY_HOST", false),
-        }
-    }
-}
-
-pub(crate) fn read_admin_api(r: &mut Reader<'_>) -> Option<AdminApi> {
-    let secret = r.require_secret("ADMIN_API_SECRET");
-    let signature_version = r.number("ADMIN_API_SIGNATURE_VERSION", 1, 0..=u32::MAX);
-    let lifetime_seconds = r.number("ADMIN_API_SIGNATURE_TTL_SECONDS", 30, 1..=86_400);
-    let idempotency_lifetime = r.millis("GRAPHQL_IDEMPOTENCY_KEY_TTL_MS", 86_400_000);
-    let idempotency_lock = r.millis("GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS", 2_000);
-    Some(AdminApi {
-        secret: secret?,
-        signature_version,
-        signature_lifetime: Duration::from_secs(lifetime_seconds),
-        idempotency_lifetime,
-        idempotency_lock,
-    })
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{Signatures, read_log_level};
 use crate::events::{Events, read_unsigned};
 use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
 use crate::reader::{Notice, Reader};
+use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
 /// Everything a card service needs to know.

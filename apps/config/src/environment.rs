@@ -98,7 +98,7 @@ pub enum Mode {
 
 impl Mode {
     /// Whether `https` identifiers are fetched over plain http.
-    pub fn carries_https_over_http(self) -> bool {
+    pub(crate) fn carries_https_over_http(self) -> bool {
         self == Self::Development
     }
 }

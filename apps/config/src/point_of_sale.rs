@@ -8,10 +8,11 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::{Signatures, read_log_level};
 use crate::events::{Events, plain_http, read_unsigned};
 use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
 use crate::reader::{Notice, Reader};
+use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
 /// How long an incoming payment lives at least beyond the time its tap may take: in it, the payment is closed.

@@ -50,7 +50,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Secrets anybody can read in published examples.
+/// Secrets from published examples.
 const PUBLISHED: [&str; 12] = [
     "secret",
     "password",
@@ -74,6 +74,26 @@ pub(crate) struct Reader<'a> {
     notices: Vec<Notice>,
     /// Every name asked for, whether it is set or not.
     asked: RefCell<BTreeSet<String>>,
+}
+
+/// Reads a section with `read` and reports all that is wrong with it. `with` puts in what is to be said at the start.
+pub(crate) fn read_section<T>(
+    environment: &Environment,
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    with: impl FnOnce(T, Vec<Notice>) -> T,
+) -> Result<T, ConfigError> {
+    let mut reader = Reader::new(environment);
+    let section = read(&mut reader);
+    let notices = reader.take_notices();
+    reader.finish(section.map(|section| with(section, notices)))
+}
+
+/// Every variable that `read` asks for.
+pub(crate) fn variables_read_by<T>(read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> BTreeSet<String> {
+    let environment = Environment::default();
+    let mut reader = Reader::new(&environment);
+    let _ = read(&mut reader);
+    reader.asked()
 }
 
 impl<'a> Reader<'a> {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::backend::read_log_level;
 use crate::listeners::Listeners;
-use crate::reader::{Notice, Reader};
+use crate::log_level::read_log_level;
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything the wallet needs to know.
@@ -99,18 +99,12 @@ pub enum FeePolicy {
 impl Wallet {
     /// Reads and judges the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let section = Self::read(&mut reader);
-        let notices = reader.take_notices();
-        reader.finish(section.map(|section| Self { notices, ..section }))
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
     /// Every variable this section reads.
     pub fn variables() -> BTreeSet<String> {
-        let environment = Environment::default();
-        let mut reader = Reader::new(&environment);
-        let _ = Self::read(&mut reader);
-        reader.asked()
+        variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {
@@ -186,7 +180,7 @@ fn read_not_built(r: &mut Reader<'_>) {
         "FRONTEND_PORT",
         "ENABLE_INSECURE_MESSAGE_COOKIE",
     ];
-    r.no_effect(&pages, "this wallet asks nobody for consent yet");
+    r.no_effect(&pages, "this wallet has no consent page yet");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
     if r.flag("IS_TENANT", false) {
         let reason = "cannot be true yet: this wallet would act as the operator instead of as a tenant; make the tenant \
@@ -227,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wallet_that_would_act_as_somebody_else_does_not_start() {
+    fn a_wallet_that_would_act_as_another_tenant_does_not_start() {
         let mut environment = Environment::of(REQUIRED);
         environment.set("IS_TENANT", "true");
         assert_eq!(Wallet::from_environment(&environment).unwrap_err().problems[0].name, "IS_TENANT");

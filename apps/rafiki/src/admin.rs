@@ -1,4 +1,4 @@
-//! `rafiki admin`: one signed request to the Admin API, for whoever wants to look or try.
+//! `rafiki admin`: sends one signed request to the Admin API.
 //!
 //! Not a client for programs: `docs/admin-api.md` shows how they sign.
 
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::say;
 use crate::pay::institutions;
 use crate::pay::{PayError, institutions::Institution};
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     if options.schema {
@@ -18,8 +18,8 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
         return Ok(());
     }
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
-    let ground = Ground::new(Mode::Development, &[])?;
-    let known = institutions::known(&options.known, &ground.http, &ground.clock)?;
+    let deps = SharedDeps::new(Mode::Development, &[])?;
+    let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
     let institution = chosen(&known, &options)?;
     let variables = match &options.variables {
         Some(text) => serde_json::from_str(text).map_err(|error| {

@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
     ///
-    /// Open Payments and the connector listen on LISTEN_ADDRESS (every address of the machine unless set), the Admin API
-    /// on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
+    /// Open Payments and the connector listen on LISTEN_ADDRESS (every address of the machine unless set), the Admin
+    /// API on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Backend,
     /// Run the authorization server. Configured by the environment.
     ///
@@ -249,7 +249,7 @@ pub(crate) enum TerminalCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct PaymentOptions {
-    /// The payment's id, as `pay` told it.
+    /// The payment's id, as `pay` printed it.
     pub(crate) id: Uuid,
     /// One JSON object on standard output.
     #[arg(long)]

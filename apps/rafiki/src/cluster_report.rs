@@ -1,6 +1,7 @@
 //! `rafiki ledger verify` on a TigerBeetle cluster: what can be checked from outside.
 //!
-//! Its journal is hash-chained and kept by the cluster's own replicas; here is shown that what was debited was credited.
+//! Its journal is hash-chained and kept by the cluster's own replicas; here is shown that what was debited was
+//! credited.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const ANSWER: Duration = Duration::from_secs(15);
 pub(crate) struct ClusterReport {
     /// Every ledger sums to zero. Also where balances moved while they were read, if they did so evenly.
     pub(crate) sound: bool,
-    /// Who keeps the journal.
+    /// The engine that keeps the journal.
     journal: &'static str,
     /// All accounts were seen as of one instant.
     of_one_instant: bool,
@@ -61,7 +62,7 @@ impl ClusterReport {
     pub(crate) async fn of(cluster: &Cluster) -> Result<Self, Failure> {
         let failed = |error: &dyn fmt::Display| Failure::Unreadable(error.to_string());
         let ledger = cluster.join().await.map_err(|error| failed(&error))?;
-        // Everything else takes as long as there are accounts; this tells whether anybody answers at all.
+        // Everything else takes longer the more accounts there are. This only finds out whether the cluster answers.
         let first = tokio::time::timeout(ANSWER, ledger.accounts(vec![AccountId::from_u128(1)])).await;
         if !matches!(first, Ok(Ok(_))) {
             let silent = "no replica of the TigerBeetle cluster answers; see that it runs, and that the addresses and the \

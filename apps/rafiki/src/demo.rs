@@ -103,9 +103,9 @@ async fn payments(
     happy: &Started,
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Receipt>, Failure> {
-    let ground = &playground.ground;
-    let institutions = of_playground(&folder.0, &ground.http, &ground.clock)?;
-    let payer = Payer::new(institutions, ground.http.clone(), Arc::clone(&ground.clock));
+    let deps = &playground.deps;
+    let institutions = of_playground(&folder.0, &deps.http, &deps.clock)?;
+    let payer = Payer::new(institutions, deps.http.clone(), Arc::clone(&deps.clock));
     let mut receipts = Vec::with_capacity(PAYMENTS.len());
     for (from, side, to, amount) in PAYMENTS {
         let base = |started: &Started| started.session().open_payments_url.as_str().trim_end_matches('/').to_owned();

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(cli.command));
-            // What is still running was told to stop and had its time.
+            // What still runs was asked to stop and had its time.
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
             result
         }

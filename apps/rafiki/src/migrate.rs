@@ -16,7 +16,7 @@ use crate::output::say;
 use crate::places::{Holds, Place};
 use crate::roles::waiting::{Patience, for_places};
 
-/// How long a database may take to come up: who migrates waits for the end.
+/// How long a database may take to come up. The operator waits for the command.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
 
 /// One role's databases, and the tables it wants there.
@@ -94,7 +94,7 @@ fn require_own_databases(plans: &[Plan]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Migrates a role's databases and tells what was done.
+/// Migrates a role's databases and prints what was done.
 async fn carry_out(plan: &Plan) -> Result<String, Failure> {
     let mut done = Vec::new();
     for place in &plan.places {

@@ -9,7 +9,7 @@ use std::io::Write as _;
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        tracing::debug!(%error, "nobody reads the output");
+        tracing::debug!(%error, "the output could not be written");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the resolvers work with: the services, the settings, and who is asking.
+//! What the resolvers work with: the services, the settings, and the caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::errors::Refusal;
 /// Settings of the Admin API (backend-config).
 #[derive(Clone, Debug)]
 pub struct AdminApiSettings {
-    /// `OPERATOR_TENANT_ID`: who may see every tenant's data.
+    /// `OPERATOR_TENANT_ID`: the tenant that may see every tenant's data.
     pub operator: TenantId,
     /// `ADMIN_API_SIGNATURE_VERSION`.
     pub signature_version: u32,
@@ -95,7 +95,7 @@ impl<'a> Call<'a> {
 
     /// What a list shows that may be narrowed to a tenant.
     pub(crate) fn list(&self, tenant: Option<&str>) -> Scope<'a, payments_store::Reader> {
-        // A text that is no id names a tenant nobody is.
+        // A text that is no id names no tenant.
         let named = tenant.map(|text| text.parse().unwrap_or(TenantId::from_uuid(uuid::Uuid::nil())));
         self.caller.list(self.store(), named)
     }

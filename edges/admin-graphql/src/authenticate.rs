@@ -1,4 +1,4 @@
-//! Who sends a request: the tenant whose secret signed it.
+//! The sender of a request: the tenant whose secret signed it.
 //!
 //! Every failure looks the same from outside, except that a missing header is named.
 

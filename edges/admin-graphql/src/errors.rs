@@ -1,4 +1,4 @@
-//! The one place where refusals become GraphQL errors: message and `extensions.code` (admin-graphql section 3).
+//! The one place where refusals become GraphQL errors: message and `extensions.code`.
 
 use async_graphql::{Error, ErrorExtensions};
 use payments::administration as a;
@@ -58,7 +58,7 @@ impl Refusal {
         Self::new(format!("{amount} is larger than 9223372036854775807"), Code::BadUserInput)
     }
 
-    /// A fault of ours: told in the log, not to the client.
+    /// A fault of ours: logged, and not shown to the client.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "an Admin API request failed");
         Self::new("Internal server error", Code::Internal)
@@ -109,7 +109,7 @@ impl From<PageError> for Refusal {
     }
 }
 
-/// Maps an operation's errors, `E` in the patterns, to codes; what did not answer is told in the log only.
+/// Maps an operation's errors, `E` in the patterns, to codes; a store that did not answer is only logged.
 macro_rules! codes {
     ($($error:path { $($variant:pat => $code:ident),* $(,)? })*) => {
         $(impl From<$error> for Refusal {

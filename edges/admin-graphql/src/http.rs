@@ -1,4 +1,4 @@
-//! The listener: one endpoint for signed GraphQL requests, and one that tells whether the process is well.
+//! The listener: one endpoint for signed GraphQL requests, and one that says whether the process is healthy.
 
 use axum::Router;
 use axum::body::Body;

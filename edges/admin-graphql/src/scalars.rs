@@ -1,4 +1,4 @@
-//! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject` (admin-graphql section 4).
+//! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`.
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use outside_text::METADATA_MAX;

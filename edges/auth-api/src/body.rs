@@ -1,4 +1,4 @@
-//! What every route requires of `Accept` and `Content-Type` before anything else is looked at (auth section 1.1).
+//! What every route requires of `Accept` and `Content-Type` before anything else is looked at.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};

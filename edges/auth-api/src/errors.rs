@@ -1,6 +1,6 @@
-//! Every refusal as HTTP: status, code, words (auth sections 4, 5 and 6). The one place where they meet.
+//! Every refusal as HTTP: status, code and message. This is the only place where they are mapped.
 //!
-//! A failing database is logged here and told to nobody.
+//! A failing database is logged here. Clients do not learn of it.
 
 use auth::{
     CancelError, ClientError, ContinueError, DecideError, DetailsError, FinishError, IntrospectError,
@@ -62,7 +62,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Somebody asks, or is wrong, too often.
+/// A client asks too often, or is wrong too often.
 impl From<TooMany> for ApiError {
     fn from(refused: TooMany) -> Self {
         let retry_after = Some(RetryAfter(refused.retry_after));

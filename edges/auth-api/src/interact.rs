@@ -1,4 +1,4 @@
-//! `/interact/{id}/{nonce}` and `…/finish`: the owner's browser (auth sections 5.7 and 5.8).
+//! `/interact/{id}/{nonce}` and `…/finish`: the owner's browser.
 //!
 //! A browser is redirected to the client's page only if it started the interaction; any other gets a page with a link.
 
@@ -17,7 +17,7 @@ use crate::pages::{discreet, page, reads_html, redirect};
 
 /// `GET /interact/{id}/{nonce}?clientName=…&clientUri=…`: on to the consent page.
 ///
-/// The two parameters must be there, but what the owner is told was read from the client's wallet address.
+/// The two parameters must be there, but what the owner sees was read from the client's wallet address.
 pub(crate) async fn start(
     State(api): State<Api>,
     Path((id, nonce)): Path<(String, String)>,

@@ -1,4 +1,4 @@
-//! `/grant/{id}/{nonce}` of the interaction listener, for identity providers (auth section 6).
+//! `/grant/{id}/{nonce}` of the interaction listener, for identity providers.
 
 use auth::{DecideError, DetailsError, InteractionDetails};
 use auth_model::Choice;
@@ -53,7 +53,7 @@ pub(crate) async fn details(
     headers: HeaderMap,
 ) -> Result<Json<Details>, ApiError> {
     check_accept(&headers)?;
-    let attempt = Attempt::begin(&api, from).await?;
+    let attempt = SecretTrial::begin(&api, from).await?;
     match api.auth.interaction_details(&id, &nonce, secret(&headers)).await {
         Ok(details) => {
             attempt.succeeded().await;
@@ -84,7 +84,7 @@ pub(crate) async fn decide(
             return Err(ApiError::bad_request(problem));
         }
     };
-    let attempt = Attempt::begin(&api, from).await?;
+    let attempt = SecretTrial::begin(&api, from).await?;
     match api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await {
         Ok(()) => {
             attempt.succeeded().await;
@@ -99,15 +99,15 @@ pub(crate) async fn decide(
     }
 }
 
-/// An identity provider's secret is being tried by somebody who has not been wrong too often.
-struct Attempt<'a> {
+/// A caller tries an identity provider's secret, and has not been wrong too often before.
+struct SecretTrial<'a> {
     limiter: &'a Limiter,
     source: String,
 }
 
 const SECRETS: Lockout = Lockout::of_secrets("idp-secret");
 
-impl<'a> Attempt<'a> {
+impl<'a> SecretTrial<'a> {
     async fn begin(api: &'a Api, from: ClientAddress) -> Result<Self, ApiError> {
         let attempt = Self { limiter: &api.limiter, source: from.source().to_string() };
         attempt.limiter.may_try(&SECRETS, &attempt.source).await?;

@@ -1,6 +1,6 @@
 //! The HTTP listeners of the authorization server: parse, call the service, render.
 //!
-//! One router per listener, because each is exposed to somebody else (auth section 1). What is decided, is decided
+//! One router per listener, because each is exposed to other clients. Decisions are made
 //! in `auth`.
 
 mod admin;
@@ -54,7 +54,7 @@ pub struct ApiSettings {
     pub cookie_same_site: SameSite,
     /// The Admin API.
     pub admin: AdminSettings,
-    /// Who may call introspection and the service API.
+    /// Which programs may call introspection and the service API.
     pub services: ServiceCallers,
     /// Counts what strangers do.
     pub limiter: Limiter,
@@ -64,12 +64,12 @@ pub struct ApiSettings {
     pub failures: Rate,
 }
 
-/// Who may call introspection and the service API.
+/// Which programs may call introspection and the service API.
 #[derive(Clone, Debug)]
 pub enum ServiceCallers {
-    /// Who shows the secret.
+    /// Those that show the secret.
     WithSecret(CallerSecret),
-    /// Whoever reaches the listeners.
+    /// All that reach the listeners.
     Anybody,
 }
 

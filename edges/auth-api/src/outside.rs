@@ -19,7 +19,8 @@ pub(crate) async fn check_target_of(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses a JSON body with texts, lists or nesting beyond their bounds. What is no JSON is told by whoever reads it.
+/// Refuses a JSON body with texts, lists or nesting beyond their bounds. A body that is no JSON is refused later,
+/// where it is read.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     match serde_json::from_slice(body) {
         Ok(document) => check_json("body", &document, Bounds::REQUEST).map_err(ApiError::bad_request),

@@ -1,4 +1,4 @@
-//! Paths as clients of the reference may write them: any letter case, one trailing slash too many.
+//! Paths as clients of Rafiki 2.4 may write them: in any letter case, with or without a trailing slash.
 //!
 //! The target as received is kept beside the request, because that is what was signed.
 

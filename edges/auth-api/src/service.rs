@@ -1,4 +1,4 @@
-//! `/tenant` of the service listener: the backend reports its tenants (auth section 12).
+//! `/tenant` of the service listener: the backend reports its tenants.
 
 use auth::{TenantChange, TenantData};
 use auth_model::{Change, TenantId};

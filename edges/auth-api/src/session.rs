@@ -55,7 +55,7 @@ impl Session {
         self.started.iter().any(|(started, expires_at)| started == nonce && *expires_at >= now)
     }
 
-    /// Remembers a nonce until the interaction's time is over, and a little longer: the owner who comes too late is
+    /// Remembers a nonce until the interaction's time is over, and a little longer: an owner who comes too late is
     /// still sent back to the application.
     pub(crate) fn start(&mut self, nonce: &str, expires_at: Timestamp, now: Timestamp) {
         let expires_at = expires_at + GRACE;
@@ -92,7 +92,7 @@ impl Sessions {
         Self { mac, attributes: format!("Path=/; HttpOnly; SameSite={same_site}{secure}") }
     }
 
-    /// The browser's session; an empty one if there is none, or somebody else wrote it.
+    /// The browser's session; an empty one if there is none, or if its signature is wrong.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Session {
         let cookie = |name| cookies(headers).find_map(|(found, value)| (found == name).then_some(value));
         let (Some(value), Some(signature)) = (cookie(VALUE), cookie(SIGNATURE)) else { return Session::default() };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_somebody_else_wrote_is_no_session() {
+    fn a_cookie_with_a_wrong_signature_is_no_session() {
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));
         let mut headers = HeaderMap::new();

@@ -42,7 +42,7 @@ impl Message {
     }
 }
 
-/// A message whose body is checked by whoever reads it: the GraphQL endpoint, which refuses in words of its own.
+/// A message whose body is checked later, by the GraphQL endpoint, which has messages of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct UncheckedMessage(pub(crate) Message);
 

@@ -8,10 +8,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use crate::connection::Deadlines;
+use crate::deadlines::Deadlines;
 
 /// Why a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) enum Overdue {
     Request,
 }
 
-/// The doings of one connection. Clones are the same connection.
+/// What one connection is doing. Clones are the same connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Activity(Arc<Mutex<State>>);
 
@@ -71,11 +72,11 @@ impl Activity {
     }
 
     /// A request's head was read. It is under way until the value returned is dropped.
-    pub(crate) fn request(&self, is_http2: bool) -> UnderWay {
+    pub(crate) fn request(&self, version: Version) -> UnderWay {
         let mut state = self.state();
         let place = (Instant::now(), state.next_number);
         state.next_number += 1;
-        state.is_http2 |= is_http2;
+        state.is_http2 |= version == Version::HTTP_2;
         state.under_way.insert(place);
         UnderWay { activity: self.clone(), place }
     }

@@ -1,6 +1,6 @@
 //! How many connections are open at once: in all, and from one source.
 //!
-//! A connection too many is closed at once; nothing is said on it, because saying costs more than the stranger paid.
+//! A connection too many is closed at once and without an answer, because an answer costs more than the connection.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::client_address::source_of;
 
-/// How often it is told that connections are refused.
+/// How often it is logged that connections are refused.
 const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// The most connections.
@@ -45,7 +45,7 @@ struct Open {
 }
 
 impl Admission {
-    /// Nobody yet.
+    /// No connection yet.
     pub fn new(limits: ConnectionLimits) -> Self {
         Self { limits, open: Arc::default() }
     }

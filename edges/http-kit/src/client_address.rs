@@ -1,6 +1,6 @@
-//! Who is calling: the address of the other end of the connection, or what a trusted proxy says of it.
+//! The client's address: the other end of the connection, or what a trusted proxy says of it.
 //!
-//! Used to count, never to allow: an address proves nobody's identity.
+//! Used to count, never to allow: an address proves no identity.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,10 +10,10 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 
-/// Who stands in front of the listener.
+/// Which proxies stand in front of the listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proxies {
-    /// Nobody: the connection comes from the client.
+    /// None: the connection comes from the client.
     #[default]
     None,
     /// So many proxies, each adding the address it was called from to the end of `X-Forwarded-For`.
@@ -23,7 +23,7 @@ pub enum Proxies {
     },
 }
 
-/// The address of whoever sent a request.
+/// The address of a request's sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use crate::activity::{Activity, Overdue, UnderWay, Watched};
 use crate::body::TimedBody;
 use crate::client_address::Proxies;
+use crate::deadlines::Deadlines;
 
 /// The largest request head, in octets.
 const HEAD_MAX: u32 = 64 * 1024;
@@ -31,31 +32,6 @@ const HEAD_MAX: u32 = 64 * 1024;
 const STREAMS_MAX: u32 = 256;
 /// How long a connection that was asked to end may take for its last octets.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// How long a client may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    /// From the first octet of a request to the end of its head.
-    pub head: Duration,
-    /// For the whole body.
-    pub body: Duration,
-    /// From the end of the head until the answer was handed over.
-    pub request: Duration,
-    /// Between two requests, and before the first.
-    pub idle: Duration,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            request: Duration::from_mins(2),
-            // Longer than our own client keeps a connection: the side that sends requests is the one to close.
-            idle: Duration::from_mins(2),
-        }
-    }
-}
 
 /// Where a connection comes from and what it is allowed.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +41,8 @@ pub(crate) struct Terms {
     pub(crate) deadlines: Deadlines,
 }
 
-/// Serves one connection until it ends, is overdue, or was told to stop and has answered what was under way.
+/// Serves one connection until it ends or is overdue, or until it was asked to stop and has answered what was under
+/// way.
 pub(crate) async fn serve_connection(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
@@ -76,7 +53,7 @@ pub(crate) async fn serve_connection(
     let activity = Activity::begin();
     let watched = activity.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let under_way = watched.request(request.version() == Version::HTTP_2);
+        let under_way = watched.request(request.version());
         let client = proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
         let request = request.map(|body| Body::new(TimedBody::new(Body::new(body), deadlines.body)));
@@ -137,15 +114,15 @@ fn builder() -> auto::Builder<TokioExecutor> {
 /// The answer, under way until its body was handed over.
 fn kept_under_way(answer: Result<Response<Body>, Infallible>, under_way: UnderWay) -> Response<Body> {
     let Ok(answer) = answer;
-    answer.map(|body| Body::new(Answer { body, _under_way: under_way }))
+    answer.map(|body| Body::new(AnswerBody { body, _under_way: under_way }))
 }
 
-struct Answer {
+struct AnswerBody {
     body: Body,
     _under_way: UnderWay,
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -272,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_nobody_takes_and_a_question_without_answer_end_with_their_time() {
+    async fn an_answer_that_is_not_taken_and_a_question_without_answer_end_with_their_time() {
         for (path, most) in [("/never", 120), ("/large", 130)] {
             let (mut client, served) = open();
             client.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.unwrap();

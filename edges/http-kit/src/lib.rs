@@ -1,5 +1,5 @@
 //! What every HTTP listener of the house shares: connections with deadlines, bodies with limits, CORS, health, GraphQL
-//! over HTTP, who is calling, and when to call again.
+//! over HTTP, the client's address, and when to call again.
 //!
 //! Knows no API: routes and their meaning belong to the edges built on it.
 
@@ -9,26 +9,31 @@ mod body;
 mod client_address;
 mod connection;
 mod cors;
+mod deadlines;
 mod event;
 mod gate;
 pub mod graphql;
 mod health;
+mod not_ready;
 mod private;
 mod retry_after;
 mod serve;
 mod signed;
 mod strangers;
+mod welcome;
 
 pub use admission::{Admission, ConnectionLimits};
 pub use body::{BodyError, TimedBody, read_body};
 pub use client_address::{ClientAddress, Proxies};
-pub use connection::Deadlines;
 pub use cors::open_to_every_origin;
+pub use deadlines::Deadlines;
 pub use event::{EventRefused, EventVerification, ReceivedEvent, Unsigned, read_event};
 pub use gate::{ShutdownGate, refuse_while_draining};
 pub use health::answers_in_time;
+pub use not_ready::not_ready;
 pub use private::{CallerSecret, refuse_browsers, require_secret};
-pub use retry_after::{RetryAfter, too_many_requests};
+pub use retry_after::RetryAfter;
 pub use serve::{Serving, serve};
 pub use signed::{SignedMessage, Unreadable};
 pub use strangers::{SourceLimit, WrongGuess, limit_guesses, limit_requests};
+pub use welcome::welcome_page;

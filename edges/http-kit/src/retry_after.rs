@@ -27,7 +27,7 @@ impl IntoResponseParts for RetryAfter {
 }
 
 /// 429 in plain text, for listeners without a form of their own.
-pub fn too_many_requests(retry_after: Duration) -> Response {
+pub(crate) fn too_many_requests(retry_after: Duration) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, RetryAfter(retry_after), "Too Many Requests").into_response()
 }
 

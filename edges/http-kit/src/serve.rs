@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::admission::Admission;
 use crate::client_address::Proxies;
-use crate::connection::{Deadlines, Terms, serve_connection};
+use crate::connection::{Terms, serve_connection};
+use crate::deadlines::Deadlines;
 
 /// How long the listener rests when the system gives it no connection, as when file descriptors have run out.
 const REST: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ pub struct Serving {
     pub deadlines: Deadlines,
     /// How many there may be.
     pub admission: Admission,
-    /// Who stands in front of public listeners.
+    /// Which proxies stand in front of public listeners.
     pub proxies: Proxies,
 }
 

@@ -1,6 +1,6 @@
 //! How often one source may ask, and how often it may be wrong.
 //!
-//! What is counted is set by whoever puts the router together; the counters are shared by all processes.
+//! The edge that builds the router chooses what is counted. All processes share the counters.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,7 +10,7 @@ use shared_cache::{Limiter, Rate, TooMany};
 
 use crate::client_address::ClientAddress;
 
-/// Marks an answer to somebody who showed what is not so: a token, a signature, the name of something secret.
+/// Marks an answer to a wrong guess: of a token, a signature, or the name of something secret.
 ///
 /// One wrong guess is a mistake, hundreds are a search.
 #[derive(Clone, Copy, Debug)]

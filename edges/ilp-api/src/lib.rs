@@ -1,6 +1,6 @@
 //! ILP over HTTP, the answering side: one Prepare in each request, its reply in the answer (RFC 35).
 //!
-//! Parses, asks the connector, renders. TLS ends in front of it, at a proxy or a load balancer.
+//! Parses, calls the connector, renders. TLS ends in front of it, at a proxy or a load balancer.
 
 mod bearer;
 mod packet;
@@ -12,7 +12,7 @@ use connector::Connector;
 /// The largest request body; the largest STREAM packet takes about half of it.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// `GET /healthz`, and packets on every other path: peers have been told all kinds of endpoints.
+/// `GET /healthz`, and packets on every other path, because peers are configured with all kinds of endpoints.
 pub fn router(connector: Connector) -> Router {
     Router::new().route("/healthz", get(|| async { "OK" })).fallback(packet::handle).with_state(connector)
 }

@@ -130,7 +130,7 @@ async fn packets_are_posted_and_health_is_asked_without_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outcome_nobody_knows_is_no_ilp_error_for_who_can_repeat_the_packet() {
+async fn an_unknown_outcome_is_no_ilp_error_for_a_sender_that_can_repeat_the_packet() {
     let usd = asset("USD");
     for peer_repeats in [true, false] {
         let network = Network::chain(1, "alice", &[(&usd, "bob"), (&usd, "carol")], 1000).await;

@@ -9,6 +9,7 @@ use payments::PaymentGrant;
 use payments_model::TenantId;
 use payments_model::grant_limits::GrantLimits;
 
+pub(crate) use crate::caller::{Caller, Reach};
 use crate::error::{ApiError, INACTIVE_TOKEN};
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
@@ -23,38 +24,6 @@ pub(crate) struct Needed<'a> {
     pub(crate) wallet_address: Option<&'a str>,
     /// The tenant the path names.
     pub(crate) tenant: Option<TenantId>,
-}
-
-/// A request whose token and signature are good.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    /// The client, as stored on what it creates: its wallet address, or a name made of its key.
-    pub(crate) client: String,
-    /// Whose resources it sees.
-    pub(crate) reach: Reach,
-    /// The grant behind the token.
-    pub(crate) grant: PaymentGrant,
-}
-
-/// Whose resources a caller sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Those it created.
-    Own,
-    /// All of the wallet address.
-    All,
-}
-
-impl Caller {
-    /// The client to restrict a list to.
-    pub(crate) fn client_filter(&self) -> Option<&str> {
-        (self.reach == Reach::Own).then_some(self.client.as_str())
-    }
-
-    /// Whether it sees what `creator` created.
-    pub(crate) fn sees(&self, creator: Option<&str>) -> bool {
-        self.client_filter().is_none_or(|client| creator == Some(client))
-    }
 }
 
 /// Introspects the token of `request`, then verifies its signature with the key of the token's client.

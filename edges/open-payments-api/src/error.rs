@@ -14,7 +14,7 @@ use payments::{
 use serde_json::Value;
 use shared_cache::TooMany;
 
-/// What the bearer of a token that is not good is told.
+/// The message for a token that is not active.
 pub(crate) const INACTIVE_TOKEN: &str = "Inactive Token";
 
 /// A source shows wrong tokens or signatures too often.
@@ -46,7 +46,7 @@ impl ApiError {
         Self::Told { status, description: description.into(), details: None, challenge: None }
     }
 
-    /// A fault of this side: told in the log, not to the client.
+    /// A fault of this side: logged, and not shown to the client.
     pub(crate) fn fault(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "an Open Payments request could not be answered");
         Self::Plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Status, description and details as a client is told them.
+    /// Status, description and details as a client gets them.
     fn told(error: impl Into<ApiError>) -> (u16, String, Option<Metadata>) {
         match error.into() {
             ApiError::Told { status, description, details, .. } => (status.as_u16(), description, details),

@@ -3,6 +3,7 @@
 //! Parses, authorises, calls one use case, renders. Which payments may exist is decided in the crate `payments`.
 
 mod access;
+mod caller;
 mod dispatch;
 mod error;
 mod incoming_payments;

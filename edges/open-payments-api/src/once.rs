@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use http_signatures::to_compact_json;
-use idempotency::{Api, Asked, KeysSettings, Once, OnceError, Patience};
+use idempotency::{Api, Asked, Once, OnceError, Patience};
 use payments_model::{Origin, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,15 +16,13 @@ use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 
-/// How long a key is known, and how long a dead process keeps it.
-pub(crate) const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 /// How long a repetition waits for the answer to the first.
 const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.
 const KEY_MAX: usize = 255;
 
-/// Runs `act`, or tells what it made before if the request names a key that was used for the same. `act` is told where
-/// what it makes comes from.
+/// Runs `act`, or returns what it made before if the request names a key that was used for the same. `act` gets the
+/// origin of what it makes.
 ///
 /// Keys belong to one client at one tenant.
 pub(crate) async fn once<T, I, E, F>(

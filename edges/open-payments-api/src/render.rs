@@ -20,7 +20,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Response
     Ok((status, [(CONTENT_TYPE, content_type)], body).into_response())
 }
 
-/// An incoming payment that has received `received`; `methods` only where they are told.
+/// An incoming payment that has received `received`; `methods` only where they are shown.
 pub(crate) fn incoming_payment(
     settings: &Settings,
     wallet_address: &str,

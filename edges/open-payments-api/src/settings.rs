@@ -1,17 +1,19 @@
 //! What the listener is given: its settings and the services it calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use http_signatures::{Freshness, Jwk, TargetOrigin};
-use idempotency::Keys;
+use idempotency::{Keys, KeysSettings};
 use open_payments_client::KeySets;
 use payments::{Payments, WalletAddressLookup};
 use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
-use crate::once::KEYS;
+/// How long an idempotency key is remembered, and how long a process that died keeps it.
+const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 
 /// What an operator decides about the listener.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ pub struct OpenPaymentsApiParts {
     pub cache: SharedCache,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness that tells claims of idempotency keys apart.
+    /// Randomness that makes claims of idempotency keys different.
     pub entropy: Arc<dyn Entropy>,
     /// How it is configured.
     pub settings: Settings,

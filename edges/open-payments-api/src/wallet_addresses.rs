@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use stream::ReceiptSetup;
 use web_url::{WalletAddressUrl, WebUrl};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::render::json;
 use crate::request::{ApiRequest, accept_names};
@@ -38,7 +38,7 @@ enum Lookup<'a> {
     Wait {
         /// The URL as the request spells it.
         as_written: &'a str,
-        /// Who asks: of what one source asks for, only so much is told.
+        /// The source of a request: only so many of its requests are answered.
         source: Source<'a>,
     },
 }
@@ -216,7 +216,7 @@ fn requested_url(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Opt
     Some(format!("https://{host}{path}"))
 }
 
-/// Somebody who has not told who they are.
+/// A caller that has not identified itself.
 fn source(request: &ApiRequest) -> Source<'_> {
     request.address.map_or(Source::Unknown, Source::Address)
 }

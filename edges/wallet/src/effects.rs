@@ -1,4 +1,4 @@
-//! What each event causes: movements in the book and calls to the instance (wallet section F.6).
+//! What each event causes: movements in the book and calls to the instance.
 //!
 //! Every step may be repeated: transfer ids and idempotency keys are derived from the event or its payment.
 
@@ -42,7 +42,7 @@ impl Effects {
         match event {
             Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
             Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, self.fee_policy).await,
-            // Who pays for what was not delivered as agreed pays no fee.
+            // A payer pays no fee for what was not delivered as agreed.
             Event::OutgoingFailed(payment) => self.settle(event_id, &payment, FeePolicy::Compat).await,
             Event::OutgoingCancelled(payment) => Ok(self.book.release(payment.id).await?),
             Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,
@@ -60,7 +60,8 @@ impl Effects {
             return self.cancel(payment, "No account has this wallet address.").await;
         };
         if self.book.is_settled_without_hold(payment.id).await? {
-            // The payment's end was told before its beginning; a hold made now would never be released.
+            // The event of the payment's end came before that of its beginning. A hold made now would never be
+            // released.
             return Ok(());
         }
         if let Some(card) = &payment.card_details

@@ -1,4 +1,4 @@
-//! Webhook bodies as this wallet reads them (webhooks sections 2, 5 and 6).
+//! Webhook bodies as this wallet reads them.
 //!
 //! Only what decides something is read; the rest of a body is kept as it came.
 

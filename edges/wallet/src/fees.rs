@@ -1,6 +1,6 @@
-//! What of a finished payment is the fee (wallet section F.6).
+//! What of a finished payment is the fee.
 //!
-//! The Admin API tells the debit and what was sent, not which of the two sides was fixed.
+//! The Admin API shows the debit and what was sent, not which of the two sides was fixed.
 
 use money::Ratio;
 
@@ -31,7 +31,8 @@ impl FeeRule {
         self.on(debit).min(debit)
     }
 
-    /// The fee on a payment whose delivery was fixed: `D − b` with the largest `b` for which `b + ceil(b × bp) + fixed ≤ D`.
+    /// The fee on a payment whose delivery was fixed: `D − b` with the largest `b` for which `b + ceil(b × bp) +
+    /// fixed ≤ D`.
     pub fn of_fixed_delivery(&self, debit: u64) -> u64 {
         let Some(variable) = debit.checked_sub(self.fixed) else { return debit };
         // `b × (1 + bp) ≤ D − fixed` is the same condition for whole `b`, so one division finds it.

@@ -40,7 +40,7 @@ async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Resp
     }
 }
 
-/// `GET /`: what this is, for whoever opens its address in a browser.
+/// `GET /`: a page for a person who opens the address in a browser.
 async fn page(State(wallet): State<Wallet>) -> Html<String> {
     let name = escaped(wallet.display_name());
     Html(format!(
@@ -107,7 +107,7 @@ async fn balances(State(wallet): State<Wallet>) -> Response {
             Json(documents).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "balances cannot be told");
+            tracing::error!(%error, "balances cannot be read");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

@@ -5,7 +5,8 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// A UUID of version 4 form told by `cause` and `step` alone: the Admin API refuses other versions as transfer ids.
+/// A UUID of version 4 form that follows from `cause` and `step` alone: the Admin API refuses other versions as
+/// transfer ids.
 pub(crate) fn derived_v4(cause: Uuid, step: &str) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(cause.as_bytes());

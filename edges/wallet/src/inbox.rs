@@ -1,6 +1,6 @@
 //! Receives events durably and works them off, one after the other for each payment.
 //!
-//! An event is acknowledged once it is written; from then on it is this wallet's to finish.
+//! An event is acknowledged after it is written. From then on this wallet has to finish it.
 
 use std::sync::Arc;
 use std::time::Duration;

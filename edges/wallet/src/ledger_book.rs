@@ -1,4 +1,4 @@
-//! The wallet's double entry: customers, settlement with the network, fee income and treasury (wallet section F.5).
+//! The wallet's double entry: customers, settlement with the network, fee income and treasury.
 //!
 //! Every movement has an id derived from what caused it, so a repetition moves nothing.
 
@@ -248,7 +248,7 @@ fn hold_id(payment: Uuid) -> TransferId {
     TransferId::derived(payment, "hold", 0)
 }
 
-/// An account of the house: its id is told by ledger and kind alone.
+/// An account of the wallet itself: its id follows from ledger and kind alone.
 fn house(ledger: u32, code: u16) -> AccountId {
     AccountId::from_u128((u128::from(ledger) << 16) | u128::from(code))
 }

@@ -1,6 +1,6 @@
 //! The built-in account-servicing entity: funds payments of its customers, credits what they receive, serves rates.
 //!
-//! No pages yet, and no private door: it knows the instance through the Admin API and webhooks only.
+//! No pages yet. It uses the instance through the Admin API and webhooks only.
 
 mod addresses;
 mod cards;
@@ -24,4 +24,4 @@ pub use fees::{FeePolicy, FeeRule, charged};
 pub use http_kit::{EventVerification, Unsigned};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
-pub use wallet::{Ports, Settings, Wallet, WalletError};
+pub use wallet::{Ports, Wallet, WalletError, WalletSettings};

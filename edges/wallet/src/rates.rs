@@ -1,4 +1,4 @@
-//! The rates this institution serves (wallet section B.6).
+//! The rates this institution serves.
 //!
 //! Decimal texts from the seed, passed on digit for digit.
 

@@ -1,6 +1,6 @@
-//! What an institution begins with: assets, fees, peers, accounts, rates (wallet section B.3, localenv section 4).
+//! What an institution begins with: assets, fees, peers, accounts, rates.
 //!
-//! Data only: `seed_file` reads it, `seeding` brings it about.
+//! Data only: `seed_file` reads it, `seeding` applies it.
 
 use money::{Asset, Rate};
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub struct SeedAsset {
     pub asset: Asset,
     /// Deposited when the asset is created.
     pub liquidity: u64,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: u64,
     /// The fee on outgoing payments.
     pub sending_fee: Option<FeeRule>,
@@ -49,7 +49,7 @@ pub struct SeedPeer {
     pub endpoint: String,
     /// Deposited when the peer is created.
     pub initial_liquidity: u64,
-    /// Below this an event tells that liquidity is low.
+    /// Below this an event reports that liquidity is low.
     pub liquidity_threshold: u64,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
@@ -83,7 +83,7 @@ pub struct SeedAccount {
 pub enum AddressCreation {
     /// While seeding.
     AtStart,
-    /// When somebody asks for it.
+    /// When it is asked for.
     OnDemand,
 }
 

@@ -1,4 +1,4 @@
-//! The seed file (YAML, wallet sections B.3 and F.13): what an operator writes down, read and judged as a whole.
+//! The seed file (YAML): what an operator writes down, read and judged as a whole.
 //!
 //! Keys that are not known are passed over, as files of the reference carry more than is used here.
 

@@ -1,6 +1,6 @@
-//! Brings the seed about, step by step, comparing first (wallet sections B.2 and F.13).
+//! Applies the seed, step by step. Each step compares first.
 //!
-//! May run any number of times and be broken off anywhere: what is there already is left as it is.
+//! It may run any number of times and stop anywhere: what is there already is left as it is.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The wallet's own rows: accounts, their wallet addresses, and the events it was told of.
+//! The wallet's own rows: accounts, their wallet addresses, and the events it received.
 //!
 //! No balances: those are in the ledger. Nothing outside this file speaks SQL.
 

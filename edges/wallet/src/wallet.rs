@@ -1,4 +1,4 @@
-//! The wallet put together from its parts.
+//! The wallet, assembled from its parts.
 //!
 //! Which ledger engine keeps its book is the caller's choice.
 
@@ -23,9 +23,9 @@ use crate::seed::Seed;
 use crate::seeding;
 use crate::store::{AccountRow, MIGRATIONS, Store};
 
-/// What a wallet is told.
+/// The settings of a wallet.
 #[derive(Clone)]
-pub struct Settings {
+pub struct WalletSettings {
     /// What it calls itself.
     pub display_name: String,
     /// Base of the wallet addresses.
@@ -76,10 +76,10 @@ pub enum WalletError {
 /// An account-servicing entity without pages. Cheap to clone.
 #[derive(Clone)]
 pub struct Wallet {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
-struct Inner {
+struct Shared {
     effects: Effects,
     inbox: Inbox,
     rates: Rates,
@@ -97,7 +97,7 @@ impl Wallet {
     }
 
     /// A wallet on a migrated database.
-    pub fn new(settings: Settings, seed: Seed, ports: Ports) -> Self {
+    pub fn new(settings: WalletSettings, seed: Seed, ports: Ports) -> Self {
         let effects = Effects {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
@@ -112,7 +112,7 @@ impl Wallet {
         let inbox = Inbox::new(effects.clone(), ports.entropy);
         let rates = Rates::from_seed(&seed.rates);
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(Shared {
                 effects,
                 inbox,
                 rates,
@@ -140,7 +140,7 @@ impl Wallet {
         self.inner.inbox.work(shutdown).await;
     }
 
-    /// Works off everything due now; for tests with a manual clock. Tells how many events ran.
+    /// Works off everything due now; for tests with a manual clock. Returns how many events ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
         Ok(self.inner.inbox.worker().run_due().await?)
     }

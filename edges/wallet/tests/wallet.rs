@@ -20,7 +20,7 @@ use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
-use wallet::{CardVerification, EventVerification, FeePolicy, NewCard, Ports, Settings, Unsigned, Wallet};
+use wallet::{CardVerification, EventVerification, FeePolicy, NewCard, Ports, Unsigned, Wallet, WalletSettings};
 
 const SECRET: &str = "shared";
 
@@ -155,7 +155,7 @@ impl Bench {
         let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
         let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
         Wallet::migrate(&database).await.unwrap();
-        let settings = Settings {
+        let settings = WalletSettings {
             display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             webhooks: EventVerification {
@@ -383,7 +383,7 @@ fn a_playground_whose_instance_does_not_sign_is_believed_but_a_wrong_signature_n
 }
 
 #[test]
-fn whoever_opens_the_wallet_in_a_browser_reads_what_it_is() {
+fn a_browser_that_opens_the_wallet_shows_what_it_is() {
     testkit::block_on(async {
         let bench = Bench::new().await;
         let request = Request::get("/").header("accept", "text/html").body(Body::empty()).unwrap();

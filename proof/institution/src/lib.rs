@@ -8,5 +8,5 @@ mod outside;
 mod process;
 mod setup;
 
-pub use process::{Institution, stored_ledger};
-pub use setup::{CacheIn, LedgerOf, OPERATOR, Setup};
+pub use process::Institution;
+pub use setup::{CacheIn, LedgerOf, OPERATOR, Setup, stored_ledger};

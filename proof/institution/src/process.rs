@@ -5,15 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::{Clock, Entropy, SystemEntropy};
+use clock::{Entropy, SystemEntropy};
 use connector::{Connector, ConnectorConfig, ConnectorPorts};
 use database::Dialect;
 use database::sea_orm::{ConnectionTrait, Statement};
 use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use jobs::{Handler, Worker};
-use ledger::Ledger;
-use ledger_sql::SqlLedger;
 use money::Asset;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use outbound_http::Outbound;
@@ -32,7 +30,7 @@ use url::Url;
 use webhooks::{Targets, Webhooks};
 
 use super::outside::{Deaf, FixedRates, rates_url};
-use super::setup::{CacheIn, LedgerOf, Setup};
+use super::setup::{CacheIn, LedgerOf, Setup, stored_ledger};
 
 /// How much of every asset of a test there is.
 const LIQUIDITY: u64 = 1_000_000_000;
@@ -170,15 +168,6 @@ impl Institution {
         let row = reader.query_one_raw(Statement::from_string(reader.get_database_backend(), sql)).await.unwrap();
         u64::try_from(row.unwrap().try_get::<i64>("", "n").unwrap()).unwrap()
     }
-}
-
-/// A ledger kept in the same kind of database as all the rest, beside it.
-pub async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
-    let url = match database.dialect() {
-        Dialect::Postgres => database.url().to_owned(),
-        Dialect::Sqlite => database.url().replace("test.sqlite", "ledger.sqlite"),
-    };
-    Arc::new(SqlLedger::open(&url, clock).await.unwrap())
 }
 
 async fn open_store(database: &database::Database) -> Store {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use clock::Clock;
 use connector::Uplink;
+use database::Dialect;
 use ledger::{Ledger, MemoryLedger};
+use ledger_sql::SqlLedger;
 use outbound_http::OutboundConfig;
 use payments_model::TenantId;
 use testkit::TestDatabase;
@@ -14,7 +16,6 @@ use url::Url;
 use uuid::Uuid;
 
 use super::outside::Nobody;
-use super::process::stored_ledger;
 
 /// The operator, unless a test wants another.
 pub const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
@@ -89,4 +90,13 @@ impl Setup {
     pub(crate) fn ilp_address(&self) -> String {
         format!("test.{}", self.name)
     }
+}
+
+/// A ledger kept in the same kind of database as all the rest, beside it.
+pub async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
+    let url = match database.dialect() {
+        Dialect::Postgres => database.url().to_owned(),
+        Dialect::Sqlite => database.url().replace("test.sqlite", "ledger.sqlite"),
+    };
+    Arc::new(SqlLedger::open(&url, clock).await.unwrap())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use ledger::{AccountId, CreateAccountResult, CreateTransferResult as R, Ledger, LedgerUnavailable, TransferId};
-use payments_model::accounting::{AccountKind, LedgerAsset, Movement, Side, TransferError};
+use payments_model::accounting::{AccountKind, LedgerAsset, Movement, Settling, Side, TransferError};
 use payments_model::{AssetId, Expectation, IncomingPaymentId};
 
 /// What each payer has, and what each credit moves.
@@ -51,7 +51,7 @@ pub async fn payers_at_once(
     let credit = |n: u128, round: u128, to: AccountId, of: Expectation| {
         let movement = TransferId::derived(id(10_000 + n * 1000 + round), "credit", 0);
         let source = Side { account: payer(n), asset, amount: PART };
-        let made = Movement::between(movement, source, Side { account: to, asset, amount: PART }, 0);
+        let made = Movement::between(movement, source, Side { account: to, asset, amount: PART }, Settling::AtOnce);
         made.map(|made| made.with_expectation(of.take(movement, 0, PART)))
     };
     let pay = |n: u128, to: AccountId, of: Expectation, first_round: u128| {

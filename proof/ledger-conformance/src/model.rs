@@ -81,7 +81,7 @@ impl Model {
     }
 
     /// Ids of all accounts.
-    pub fn account_ids(&self) -> Vec<AccountId> {
+    pub(crate) fn account_ids(&self) -> Vec<AccountId> {
         self.accounts.iter().map(|(account, _)| account.id).collect()
     }
 

@@ -8,7 +8,7 @@ use ledger_conformance::{
     Generator, Model, Scope, Step, callers_at_once, payers_at_once, same_answers, same_past, totals_of_two_ledgers,
 };
 use ledger_sql::SqlLedger;
-use ledger_verify::{ConservationMonitor, Limits};
+use ledger_verify::{ConservationMonitor, ScanLimits};
 use testkit::TestDatabase;
 
 const SCOPE: Scope = Scope { base: 1 << 64, time: true };
@@ -120,18 +120,18 @@ fn the_generator_meets_every_answer_but_the_end_of_time() {
     assert_eq!(met.len(), last, "met: {met:?}");
 }
 
-/// Watches a ledger meanwhile, with looks that never cover all of it, and finds nothing wrong.
+/// Watches a ledger meanwhile, with scans that never cover all of it, and finds nothing wrong.
 struct Watched(ConservationMonitor);
 
 impl Watched {
     fn new(url: &str) -> Self {
-        let few = Limits { new_entries: 50, old_entries: 100, accounts: 3 };
+        let few = ScanLimits { new_entries: 50, old_entries: 100, accounts: 3 };
         Self(ConservationMonitor::within(url, few).expect("the URL is a ledger's"))
     }
 
-    async fn look(&mut self) {
-        let look = self.0.look().await.expect("it can be read");
-        assert_eq!((look.faults, look.alarms), (0, vec![]));
+    async fn scan(&mut self) {
+        let scan = self.0.scan().await.expect("it can be read");
+        assert_eq!((scan.faults, scan.alarms), (0, vec![]));
     }
 }
 
@@ -144,7 +144,7 @@ async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
     let mut watched = Watched::new(url);
     for step in 0..600 {
         if step % 5 == 0 {
-            watched.look().await;
+            watched.scan().await;
         }
         match generator.step() {
             Step::Accounts(batch) => {

@@ -7,6 +7,7 @@
 mod audit;
 mod chance;
 mod life;
+mod links;
 mod network;
 mod node;
 mod payment;
@@ -17,7 +18,8 @@ mod uplink;
 
 pub use audit::Audit;
 pub use chance::Chance;
-pub use network::{Fate, Network, Weather};
+pub use links::{Fate, Weather};
+pub use network::Network;
 pub use node::{Node, NodeSetup};
 pub use payment::{Payment, Sent};
 pub use quoted::{QuotedPayment, account_for};

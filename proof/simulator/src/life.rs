@@ -4,13 +4,13 @@ use tokio::sync::watch;
 
 /// A running process, as it knows itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Life(watch::Receiver<bool>);
+pub(crate) struct ProcessLife(watch::Receiver<bool>);
 
 /// Ends a life, also when dropped.
 #[derive(Debug)]
 pub(crate) struct Killer(watch::Sender<bool>);
 
-impl Life {
+impl ProcessLife {
     /// A new process and what kills it.
     pub(crate) fn begin() -> (Self, Killer) {
         let (sender, receiver) = watch::channel(true);

@@ -1,73 +1,28 @@
-//! Nodes and the links between them.
+//! A network: nodes, peered with each other, and one time and one chance for all of them.
+//!
+//! What happens between two nodes is in `links`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use connector::AccountAsset;
 
 use crate::chance::Chance;
-use crate::node::{Node, SETTLED_AFTER};
+use crate::links::{Fate, Links, Weather};
+use crate::node::{Node, SETTLED_AFTER, Surroundings};
 use crate::time::VirtualClock;
-
-/// What happens to one exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Nothing unusual.
-    Deliver,
-    /// No connection.
-    Refuse,
-    /// The other end says it is busy.
-    Busy,
-    /// The request is lost in silence.
-    LoseRequest,
-    /// The reply is lost in silence.
-    LoseReply,
-    /// The connection breaks after the other end has decided.
-    BreakReply,
-    /// The request arrives twice at once.
-    Twice,
-    /// The reply is held back so long.
-    Late(Duration),
-    /// The reply becomes a Fulfill with another fulfillment.
-    ForgeFulfillment,
-    /// The answer is a page of a server that knows nothing of ILP.
-    Garbage,
-    /// The other end's server fails before it looks at the packet.
-    Fail,
-}
-
-/// How often what goes wrong, of a thousand exchanges.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Weather {
-    /// [`Fate::Refuse`] and [`Fate::Busy`].
-    pub refusals: u64,
-    /// [`Fate::LoseRequest`], [`Fate::LoseReply`] and [`Fate::BreakReply`].
-    pub losses: u64,
-    /// [`Fate::Twice`].
-    pub repetitions: u64,
-    /// [`Fate::Late`], by at most 35 seconds.
-    pub delays: u64,
-}
 
 /// A network; clones are the same one.
 #[derive(Clone)]
-pub struct Network(Arc<Inner>);
+pub struct Network(Arc<Shared>);
 
-struct Inner {
+struct Shared {
     clock: VirtualClock,
     chance: Chance,
     nodes: Mutex<BTreeMap<String, Arc<Node>>>,
-    links: Mutex<HashMap<(String, String), Link>>,
+    links: Links,
     peerings: Mutex<Vec<(String, String)>>,
-    weather: Mutex<Weather>,
-}
-
-#[derive(Debug, Default)]
-struct Link {
-    script: VecDeque<Fate>,
-    deliveries: u64,
 }
 
 impl fmt::Debug for Network {
@@ -78,14 +33,14 @@ impl fmt::Debug for Network {
 
 impl Network {
     /// An empty network whose choices come from `seed`.
-    pub fn with_seed(seed: u64) -> Self {
-        Self(Arc::new(Inner {
+    pub(crate) fn with_seed(seed: u64) -> Self {
+        let chance = Chance::new(seed);
+        Self(Arc::new(Shared {
             clock: VirtualClock::begin(),
-            chance: Chance::new(seed),
+            chance: chance.clone(),
             nodes: Mutex::default(),
-            links: Mutex::default(),
+            links: Links::new(chance),
             peerings: Mutex::default(),
-            weather: Mutex::default(),
         }))
     }
 
@@ -115,9 +70,13 @@ impl Network {
         network
     }
 
+    fn surroundings(&self) -> Surroundings {
+        Surroundings { clock: self.clock(), chance: self.chance(), links: self.0.links.clone() }
+    }
+
     fn add(&self, name: &str) -> Arc<Node> {
         let mut nodes = self.0.nodes.lock().unwrap();
-        let node = Node::new(self, name, nodes.len() as u128);
+        let node = Node::new(self.surroundings(), name, nodes.len() as u128);
         nodes.insert(name.to_owned(), node.clone());
         node
     }
@@ -138,12 +97,12 @@ impl Network {
 
     /// What happens to the next exchanges from one node to another; after these, what the weather brings.
     pub fn script(&self, from: &str, to: &str, fates: &[Fate]) {
-        self.with_link(from, to, |link| link.script.extend(fates));
+        self.0.links.script(from, to, fates);
     }
 
     /// Sets what goes wrong everywhere.
     pub fn set_weather(&self, weather: Weather) {
-        *self.0.weather.lock().unwrap() = weather;
+        self.0.links.set_weather(weather);
     }
 
     /// Sets how many of a thousand requests to any ledger stay without answer.
@@ -153,7 +112,7 @@ impl Network {
 
     /// How many exchanges from one node reached the other.
     pub fn deliveries(&self, from: &str, to: &str) -> u64 {
-        self.with_link(from, to, |link| link.deliveries)
+        self.0.links.deliveries(from, to)
     }
 
     /// The time.
@@ -169,37 +128,5 @@ impl Network {
     /// Waits until nothing is under way any more and every limited hold has run out.
     pub async fn settle(&self) {
         tokio::time::sleep(SETTLED_AFTER).await;
-    }
-
-    pub(crate) fn count_delivery(&self, from: &str, to: &str) {
-        self.with_link(from, to, |link| link.deliveries += 1);
-    }
-
-    pub(crate) async fn latency(&self, _from: &str, _to: &str) {
-        tokio::time::sleep(Duration::from_millis(1) + self.0.chance.millis_up_to(20)).await;
-    }
-
-    pub(crate) fn fate(&self, from: &str, to: &str) -> Fate {
-        if let Some(fate) = self.with_link(from, to, |link| link.script.pop_front()) {
-            return fate;
-        }
-        let weather = *self.0.weather.lock().unwrap();
-        let chance = &self.0.chance;
-        let one_of = |fates: &[Fate]| fates[usize::try_from(chance.below(fates.len() as u64)).unwrap()];
-        if chance.happens(weather.refusals) {
-            one_of(&[Fate::Refuse, Fate::Busy])
-        } else if chance.happens(weather.losses) {
-            one_of(&[Fate::LoseRequest, Fate::LoseReply, Fate::BreakReply])
-        } else if chance.happens(weather.repetitions) {
-            Fate::Twice
-        } else if chance.happens(weather.delays) {
-            Fate::Late(chance.millis_up_to(35_000))
-        } else {
-            Fate::Deliver
-        }
-    }
-
-    fn with_link<T>(&self, from: &str, to: &str, act: impl FnOnce(&mut Link) -> T) -> T {
-        act(self.0.links.lock().unwrap().entry((from.to_owned(), to.to_owned())).or_default())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Clock;
 use connector::{
@@ -19,9 +20,11 @@ use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{AssetDetails, ConnectionDetails, Credentials, ReceiverSecret, StreamReceiver};
 use uuid::Uuid;
 
-use crate::life::{Killer, Life};
-use crate::network::Network;
+use crate::chance::Chance;
+use crate::life::{Killer, ProcessLife};
+use crate::links::{Links, Listener};
 use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess, Served};
+use crate::time::VirtualClock;
 use crate::uplink::UplinkOfProcess;
 
 const TOKEN_KEY: [u8; 32] = [3; 32];
@@ -41,6 +44,14 @@ impl Default for NodeSetup {
     }
 }
 
+/// What a node shares with all others.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: VirtualClock,
+    pub(crate) chance: Chance,
+    pub(crate) links: Links,
+}
+
 /// A node of the network.
 pub struct Node {
     /// Its name, also the last segment of its address.
@@ -49,7 +60,7 @@ pub struct Node {
     pub ledger: Arc<MemoryLedger>,
     /// Its only tenant.
     pub tenant: TenantId,
-    pub(crate) network: Network,
+    surroundings: Surroundings,
     /// Its figures; see [`NodeSetup`].
     pub setup: Mutex<NodeSetup>,
     peers: Mutex<Vec<PeerRecord>>,
@@ -66,18 +77,18 @@ pub struct Node {
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) connector: Connector,
-    pub(crate) life: Life,
+    pub(crate) life: ProcessLife,
     killer: Arc<Killer>,
     repeatable: bool,
 }
 
 impl Node {
-    pub(crate) fn new(network: &Network, name: &str, number: u128) -> Arc<Self> {
+    pub(crate) fn new(surroundings: Surroundings, name: &str, number: u128) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
-            ledger: Arc::new(MemoryLedger::new(Arc::new(network.clock()))),
+            ledger: Arc::new(MemoryLedger::new(Arc::new(surroundings.clock))),
             tenant: TenantId::from_uuid(Uuid::from_u128(0x7e00 + number)),
-            network: network.clone(),
+            surroundings,
             setup: Mutex::default(),
             peers: Mutex::default(),
             receivers: Arc::default(),
@@ -108,15 +119,15 @@ impl Node {
 
     /// Starts the node's process.
     pub fn start(self: &Arc<Self>) {
-        let (life, killer) = Life::begin();
+        let (life, killer) = ProcessLife::begin();
         let setup = self.setup.lock().unwrap().clone();
-        let clock: Arc<dyn Clock> = Arc::new(self.network.clock());
+        let clock: Arc<dyn Clock> = Arc::new(self.clock());
         let mut config = ConnectorConfig::new(self.address(), self.secret(), TOKEN_KEY);
         (setup.configure)(&mut config);
         let ledger = LedgerOfProcess {
             ledger: self.ledger.clone(),
             life: life.clone(),
-            chance: self.network.chance(),
+            chance: self.chance(),
             silences: self.silences.clone(),
         };
         let receivers = ReceiversOfProcess {
@@ -125,7 +136,8 @@ impl Node {
             ledger: self.ledger.clone(),
             life: life.clone(),
         };
-        let uplink = UplinkOfProcess { network: self.network.clone(), from: self.name.clone(), life: life.clone() };
+        let uplink =
+            UplinkOfProcess { links: self.surroundings.links.clone(), from: self.name.clone(), life: life.clone() };
         let connector = Connector::new(
             config,
             ConnectorPorts {
@@ -136,17 +148,29 @@ impl Node {
                 rates: Rates::new(self.rates.clone(), clock.clone(), RatesSettings::default()),
                 cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
                 clock,
-                entropy: self.network.chance().entropy(),
+                entropy: self.chance().entropy(),
             },
         );
         connector.replace_directory(self.directory());
         let process = Process { connector, life, killer: Arc::new(killer), repeatable: setup.repeatable };
+        self.surroundings.links.listen(&self.name, Arc::new(process.clone()));
         *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// The time.
+    pub(crate) fn clock(&self) -> VirtualClock {
+        self.surroundings.clock
+    }
+
+    /// The choices.
+    pub(crate) fn chance(&self) -> Chance {
+        self.surroundings.chance.clone()
     }
 
     /// Kills the node's process: nothing it began goes on.
     pub fn kill(&self) {
         if let Some(process) = self.process.lock().unwrap().take() {
+            self.surroundings.links.close(&self.name);
             process.killer.kill();
         }
     }
@@ -244,7 +268,7 @@ impl Node {
     /// Deposits from settlement.
     pub async fn deposit(&self, asset: &AccountAsset, to: AccountId, amount: u64) {
         let mut id = [0; 16];
-        self.network.chance().entropy().fill(&mut id);
+        self.chance().entropy().fill(&mut id);
         let transfer = asset.ledger.deposit(TransferId::from_u128(u128::from_be_bytes(id)), to, amount);
         let results = self.ledger.submit(vec![transfer]).await.unwrap();
         assert!(results[0].is_ok(), "{results:?}");
@@ -258,7 +282,7 @@ impl Node {
 
     /// A new incoming payment and the credentials to pay it.
     pub async fn receive(&self, asset: &Arc<AccountAsset>, limit: Option<u64>) -> (IncomingPaymentId, Credentials) {
-        let entropy = self.network.chance().entropy();
+        let entropy = self.chance().entropy();
         let id = IncomingPaymentId::random(&*entropy);
         self.open(asset, id.into(), AccountKind::Incoming).await;
         let expectation = Expectation::new(asset.ledger, id);
@@ -281,9 +305,9 @@ impl Node {
     }
 }
 
-impl Process {
-    /// Takes a packet as the server of this process would; `None` if it dies meanwhile.
-    pub(crate) async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
+#[async_trait]
+impl Listener for Process {
+    async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
         let peer = self.connector.authenticate(token).expect("peers know their tokens");
         let packet = PrepareBuf::parse(octets).unwrap();
         // A node that knows nothing of repetitions cannot be told of one.
@@ -296,8 +320,12 @@ impl Process {
         }
     }
 
-    pub(crate) fn repeatable(&self) -> bool {
+    fn repeatable(&self) -> bool {
         self.repeatable
+    }
+
+    fn unresolved_reject(&self) -> Bytes {
+        self.connector.unresolved_reject()
     }
 }
 

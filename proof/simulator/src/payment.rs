@@ -85,7 +85,7 @@ impl Payment {
         total: u64,
         packet: u64,
     ) -> Arc<Self> {
-        let id = OutgoingPaymentId::random(&*node.network.chance().entropy());
+        let id = OutgoingPaymentId::random(&*node.chance().entropy());
         node.open(asset, id.into(), AccountKind::Outgoing).await;
         node.deposit(asset, id.into(), total).await;
         let (node, asset) = (node.clone(), asset.clone());
@@ -105,9 +105,9 @@ impl Payment {
 
     /// Sends until all is sent, over any number of lives of the node.
     pub async fn run(&self) {
-        let deadline = self.node.network.clock().elapsed() + PATIENCE;
+        let deadline = self.node.clock().elapsed() + PATIENCE;
         while !self.is_complete() {
-            assert!(self.node.network.clock().elapsed() < deadline, "payment gets nowhere: {:?}", self.sent());
+            assert!(self.node.clock().elapsed() < deadline, "payment gets nowhere: {:?}", self.sent());
             let Some(process) = self.node.process() else {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
@@ -177,10 +177,10 @@ impl Payment {
             source_amount: amount,
             min_destination_amount: 0,
             hashlock: Hashlock::Fulfillable,
-            expires_at: self.node.network.clock().now() + PACKET_LIFE,
+            expires_at: self.node.clock().now() + PACKET_LIFE,
             frames: &[],
         };
-        let packet = sender.make(&request, &*self.node.network.chance().entropy()).unwrap();
+        let packet = sender.make(&request, &*self.node.chance().entropy()).unwrap();
         Row { prepare: packet.prepare.into(), amount }
     }
 
@@ -218,7 +218,7 @@ impl Payment {
 
     async fn hand_over(&self, row: &Row, attempt: Attempt) -> Outcome {
         let mut packet = PrepareBuf::parse(row.prepare.clone()).unwrap();
-        packet.set_expires_at(self.node.network.clock().now() + PACKET_LIFE);
+        packet.set_expires_at(self.node.clock().now() + PACKET_LIFE);
         let source = PaymentSource { tenant: self.node.tenant, payment: self.id, asset: self.asset.clone() };
         self.node.connector().handle_prepare(Source::Payment(source), packet, attempt).await
     }

@@ -18,12 +18,12 @@ use rates::{FetchError, FetchRates};
 use url::Url;
 
 use crate::chance::Chance;
-use crate::life::Life;
+use crate::life::ProcessLife;
 
 /// A durable ledger as one process sees it: asking takes time, and the process may die before or after it took effect.
 pub(crate) struct LedgerOfProcess {
     pub(crate) ledger: Arc<MemoryLedger>,
-    pub(crate) life: Life,
+    pub(crate) life: ProcessLife,
     pub(crate) chance: Chance,
     /// How many of a thousand requests get no answer; half of these take effect.
     pub(crate) silences: Arc<Mutex<u64>>,
@@ -91,7 +91,7 @@ pub(crate) struct ReceiversOfProcess {
     pub(crate) tenant: TenantId,
     pub(crate) receivers: Arc<Receivers>,
     pub(crate) ledger: Arc<MemoryLedger>,
-    pub(crate) life: Life,
+    pub(crate) life: ProcessLife,
 }
 
 impl ReceiversOfProcess {

@@ -27,7 +27,7 @@ pub struct QuotedPayment {
 
 /// Opens an account of an outgoing payment with `amount` on it.
 pub async fn account_for(node: &Arc<Node>, asset: &Arc<AccountAsset>, amount: u64) -> OutgoingPaymentId {
-    let id = OutgoingPaymentId::random(&*node.network.chance().entropy());
+    let id = OutgoingPaymentId::random(&*node.chance().entropy());
     node.open(asset, id.into(), AccountKind::Outgoing).await;
     node.deposit(asset, id.into(), amount).await;
     id
@@ -65,7 +65,7 @@ impl QuotedPayment {
     }
 
     async fn drive<M: Machine>(&self, machine: &mut M, source: &Source) -> (M::Output, Duration) {
-        let (clock, entropy) = (self.node.network.clock(), self.node.network.chance().entropy());
+        let (clock, entropy) = (self.node.clock(), self.node.chance().entropy());
         let begin = clock.elapsed();
         let mut under_way = FuturesUnordered::new();
         loop {

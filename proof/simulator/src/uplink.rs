@@ -7,13 +7,13 @@ use bytes::Bytes;
 use connector::{Answer, Attempt, Outcome, PeerAccount, Uplink, UplinkError};
 use ilp_packet::Fulfill;
 
-use crate::life::Life;
-use crate::network::{Fate, Network};
+use crate::life::ProcessLife;
+use crate::links::{Fate, Links};
 
 pub(crate) struct UplinkOfProcess {
-    pub(crate) network: Network,
+    pub(crate) links: Links,
     pub(crate) from: String,
-    pub(crate) life: Life,
+    pub(crate) life: ProcessLife,
 }
 
 #[async_trait]
@@ -36,9 +36,9 @@ impl Uplink for UplinkOfProcess {
 
 impl UplinkOfProcess {
     async fn carry(&self, to: &str, token: &str, octets: Bytes, attempt: Attempt) -> Result<Answer, UplinkError> {
-        let fate = self.network.fate(&self.from, to);
-        self.network.latency(&self.from, to).await;
-        let process = self.network.node(to).process();
+        let fate = self.links.fate(&self.from, to);
+        self.links.latency().await;
+        let process = self.links.listener(to);
         let Some(process) = process.filter(|_| fate != Fate::Refuse) else {
             return Err(UplinkError::Unreachable("connection refused".into()));
         };
@@ -49,7 +49,7 @@ impl UplinkOfProcess {
             Fate::Fail => return Err(UplinkError::Broken("status 500".into())),
             _ => {}
         }
-        self.network.count_delivery(&self.from, to);
+        self.links.count_delivery(&self.from, to);
         let outcome = if fate == Fate::Twice {
             let (first, second) =
                 tokio::join!(process.take(token, octets.clone(), attempt), process.take(token, octets, Attempt::Again));
@@ -59,7 +59,7 @@ impl UplinkOfProcess {
         };
         let broken = || UplinkError::Broken("connection reset".into());
         let outcome = outcome.ok_or_else(broken)?;
-        self.network.latency(to, &self.from).await;
+        self.links.latency().await;
         match fate {
             Fate::LoseReply => std::future::pending().await,
             Fate::BreakReply => return Err(broken()),
@@ -75,9 +75,7 @@ impl UplinkOfProcess {
             }
             Outcome::Reply(octets) => Ok(Answer { octets, repeatable }),
             Outcome::Unresolved | Outcome::Paid if repeatable => Err(UplinkError::Broken("status 504".into())),
-            Outcome::Unresolved | Outcome::Paid => {
-                Ok(Answer { octets: process.connector.unresolved_reject(), repeatable })
-            }
+            Outcome::Unresolved | Outcome::Paid => Ok(Answer { octets: process.unresolved_reject(), repeatable }),
         }
     }
 }

@@ -283,7 +283,7 @@ async fn packets_that_wait_for_a_peer_leave_room_for_those_to_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_nobody_has_is_f02() {
+async fn an_unknown_address_is_f02() {
     let s = alice_to_carol(500).await;
     s.network.node("bob").change_peer("carol", |carol| carol.static_address = "test.elsewhere".parse().unwrap());
     s.assert_rejected(5, ErrorCode::F02Unreachable, "unknown destination account").await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use connector::AccountAsset;
 use ledger::{AccountId, Ledger, TransferId};
 use money::{AssetAmount, Rate};
-use payments_model::accounting::{Movement, Side};
+use payments_model::accounting::{Movement, Settling, Side};
 use payments_model::local_delivery::{LocalQuoteRefused, quote_local};
 use payments_model::quote::{FeeTerms, MethodAmounts, MethodTarget, QuotePlan, QuoteRequest, ReceiverAmounts};
 use simulator::{Audit, Network, QuotedPayment, account_for, asset, asset_of_scale};
@@ -186,7 +186,7 @@ impl Pair<'_> {
         let source = Side { account: account.into(), asset: self.from.1.ledger, amount: offer.available };
         let destination = Side { account: incoming, asset: self.to.1.ledger, amount: offer.receive };
         let id = TransferId::derived(account.as_uuid(), "local delivery", 0);
-        let movement = Movement::between(id, source, destination, 0).unwrap();
+        let movement = Movement::between(id, source, destination, Settling::AtOnce).unwrap();
         let results = node.ledger.submit(movement.legs.clone()).await.unwrap();
         movement.outcome(&results).unwrap();
     }

@@ -87,5 +87,5 @@ pub(crate) async fn transactions(database: Option<&str>) -> Outcome<i64> {
 
 /// The binary that was built for speed.
 pub(crate) fn binary() -> PathBuf {
-    PathBuf::from("target/release/rafiki")
+    PathBuf::from("target/dist/rafiki")
 }

@@ -1,6 +1,8 @@
-//! The header `signature: t=<milliseconds>, v<version>=<digest>`: HMAC-SHA-256 over a time and canonical JSON (RFC 8785).
+//! The header `signature: t=<milliseconds>, v<version>=<digest>`: HMAC-SHA-256 over a time and canonical JSON (RFC
+//! 8785).
 //!
-//! Used for Admin API requests and for webhooks alike. Which secret, which age and who remembers is the caller's.
+//! Used for Admin API requests and for webhooks alike. The caller chooses the secret and the age, and remembers what
+//! was used.
 
 #![warn(missing_docs)]
 

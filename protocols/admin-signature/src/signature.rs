@@ -1,7 +1,7 @@
 //! Making, reading and verifying the header: an HMAC with SHA-256 (RFC 2104) over the canonical body.
 //!
 //! Read strictly: one spelling for each signature, the one signers write. Else a captured header could come again in
-//! another spelling, and who remembers headers would take it for a new one.
+//! another spelling, and a memory of used headers would take it for a new one.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub fn sign(secret: &str, version: u32, now: Timestamp, canonical_body: &str) ->
     format!("t={}, v{version}={}", now.as_millis(), hex(&digest))
 }
 
-/// A header that was read; whether it is true is told by [`Signature::verify`].
+/// A header that was read. [`Signature::verify`] says whether it is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
     signed_at: Timestamp,

@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::parse::present;
 
 /// The most access items of one token.
-pub const ACCESS_ITEMS_MAX: usize = 3;
+pub(crate) const ACCESS_ITEMS_MAX: usize = 3;
 
 /// The kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Actions {
     }
 
     /// Whether the action is among them, or a wider one that includes it.
-    pub fn permit(&self, action: Action) -> bool {
+    pub(crate) fn permit(&self, action: Action) -> bool {
         self.contains(action) || action.widened().is_some_and(|wider| self.contains(wider))
     }
 
@@ -139,7 +139,7 @@ pub enum InvalidAccess {
         /// The action it does not have.
         action: Action,
     },
-    /// Outgoing payments are always somebody's.
+    /// An outgoing payment always belongs to a wallet address.
     #[error("must have required property 'identifier'")]
     NoIdentifier,
     /// Only outgoing payments have limits.
@@ -188,7 +188,7 @@ impl AccessItem {
         &self.actions
     }
 
-    /// Whose resources: a wallet address, or anybody's of the grant's tenant when absent.
+    /// The wallet address whose resources these are; if absent, all addresses of the grant's tenant.
     pub fn identifier(&self) -> Option<&WalletAddressUrl> {
         self.identifier.as_ref()
     }
@@ -261,7 +261,7 @@ impl RequiredAccess {
     }
 
     /// The granted item to answer with: of those that cover the requirement, one naming the owner before
-    /// one that names nobody, then one with the wider action before one without, then the first.
+    /// one without an identifier, then one with the wider action before one without, then the first.
     pub fn best_of<'a>(&self, granted: &'a [AccessItem]) -> Option<&'a AccessItem> {
         let rank = |item: &AccessItem| {
             let names_owner = self.identifier.is_some() && item.identifier == self.identifier;

@@ -1,4 +1,4 @@
-//! Who asks for a grant: a wallet address whose keys are published, or a bare public key (RFC 9635 section 2.3).
+//! The client of a grant: a wallet address whose keys are published, or a bare public key (RFC 9635 section 2.3).
 //!
 //! Fetching the published keys is the business of an adapter.
 
@@ -25,7 +25,7 @@ pub enum Client {
 }
 
 impl Client {
-    /// What tells this client from every other: the wallet address, or `jwk:` and the key's thumbprint.
+    /// What distinguishes this client from every other: the wallet address, or `jwk:` and the key's thumbprint.
     pub fn identity(&self) -> String {
         match self {
             Self::WalletAddress(url) => url.as_str().to_owned(),

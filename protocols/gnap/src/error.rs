@@ -24,7 +24,7 @@ pub enum ErrorCode {
     RequestDenied,
     /// No such interaction.
     UnknownInteraction,
-    /// The client asked again before the time it was told to wait.
+    /// The client asked again before the time it had to wait.
     TooFast,
 }
 

@@ -11,12 +11,12 @@ use crate::parse::{InvalidBody, parse, present};
 use crate::secret::TokenValue;
 
 /// The longest client nonce and subject id accepted, in octets.
-pub const TEXT_LENGTH_MAX: usize = 255;
+pub(crate) const TEXT_LENGTH_MAX: usize = 255;
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRequest {
-    /// Who asks.
+    /// The client.
     pub client: Client,
     /// The rights wanted.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The hash that tells a client its browser redirect came from the authorization server it asked.
+//! The hash that proves to a client that its browser redirect came from the authorization server it asked.
 //!
 //! RFC 9635 section 4.2.3, with one deviation every deployed client relies on: the result is
 //! standard base64 with padding instead of unpadded base64url.

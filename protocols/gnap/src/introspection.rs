@@ -1,4 +1,4 @@
-//! Token introspection: what a resource server asks about a token, and what it is told.
+//! Token introspection: what a resource server asks about a token, and the answer.
 //!
 //! After RFC 7662 in the profile of Open Payments.
 
@@ -15,7 +15,7 @@ use crate::secret::TokenValue;
 pub struct IntrospectionRequest {
     /// The token presented to the resource server.
     pub access_token: TokenValue,
-    /// The rights the request at hand needs.
+    /// The rights that this request needs.
     #[serde(default, deserialize_with = "required_items", skip_serializing_if = "Option::is_none")]
     pub access: Option<Vec<RequiredAccess>>,
 }
@@ -52,7 +52,7 @@ pub struct ActiveToken {
     pub grant: String,
     /// For each required item that is covered, in the order asked, the granted item covering it.
     pub access: Vec<AccessItem>,
-    /// Who may present the token.
+    /// The client that may present the token.
     pub client: Client,
     /// The tenant that issued it. Absent from servers that do not say.
     pub tenant_id: Option<String>,

@@ -1,7 +1,8 @@
-//! `Signature-Input` and `Signature` (RFC 9421 section 4): strict structured fields first, then the looser forms in the field.
+//! `Signature-Input` and `Signature` (RFC 9421 section 4): strict structured fields first, then the looser forms in
+//! the field.
 //!
-//! Clients choose the label (RFC 9421 section 4.1). Of several signatures the one called `sig1` counts, or else the only
-//! one that covers method and target. Its text is kept as received, because that text is what was signed.
+//! Clients choose the label (RFC 9421 section 4.1). Of several signatures the one called `sig1` counts, or else the
+//! only one that covers method and target. Its text is kept as received, because that text is what was signed.
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -64,7 +65,7 @@ impl SignatureInput {
         let mut ours = members.iter().filter_map(|member| read(member).ok()).filter(is_ours);
         match (ours.next(), ours.next(), usual, members.as_slice()) {
             (Some(only), None, ..) => Ok(only),
-            // What cannot be accepted is told about the one that was meant.
+            // The error is about the signature that was chosen.
             (None, _, Some(usual), _) => usual,
             (None, _, None, [sole]) => read(sole),
             _ => Err(InputError::Label),

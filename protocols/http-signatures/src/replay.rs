@@ -1,8 +1,9 @@
 //! Single use of nonces (RFC 9421 section 7.2.2): by which name a nonce is remembered, and for how long.
 //!
 //! Not the memory itself, which all processes of a server share. Signatures without a nonce are not refused when they
-//! come again: Ed25519 is deterministic and `created` counts seconds, so two honest equal requests within a second carry
-//! the same signature. They are two requests. Who wants a repetition to be recognised sends a nonce or an idempotency key.
+//! come again: Ed25519 is deterministic and `created` counts seconds, so two honest equal requests within a second
+//! carry the same signature. They are two requests. A client that wants a repetition to be recognised sends a nonce
+//! or an idempotency key.
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::verify::{Freshness, Verified};
 
 impl Verified {
-    /// The name of the nonce this key of `client` has used, if the signature has one: of fixed length, and equal for the
-    /// same nonce of the same key of the same client only. A second use within [`Freshness::memory`] is a replay.
+    /// The name of the nonce this key of `client` has used, if the signature has one: of fixed length, and equal for
+    /// the same nonce of the same key of the same client only. A second use within [`Freshness::memory`] is a replay.
     pub fn nonce_name(&self, client: &str) -> Option<String> {
         let nonce = self.nonce.as_deref()?;
         let mut digest = Sha256::new();

@@ -35,7 +35,7 @@ pub enum OtherHosts {
     Direct,
 }
 
-/// Why nobody can tell which URI was called.
+/// Why it is not known which URI was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// The request does not say which host it is for.

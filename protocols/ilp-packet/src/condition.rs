@@ -42,7 +42,7 @@ impl Fulfillment {
 
     /// Whether this is the preimage of `condition`.
     pub fn satisfies(&self, condition: &Condition) -> bool {
-        // Both sides are public once a fulfillment arrives, so timing tells nothing.
+        // Both sides are public once a fulfillment arrives, so timing reveals nothing.
         self.condition() == *condition
     }
 }

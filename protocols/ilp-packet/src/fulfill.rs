@@ -1,8 +1,8 @@
 //! The Fulfill packet (RFC 27).
 
 use crate::Fulfillment;
+use crate::envelope::{self, PacketType, ParseError};
 use crate::oer;
-use crate::packet::{self, PacketType, ParseError};
 
 /// The transfer happened; the preimage proves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +16,13 @@ pub struct Fulfill<'a> {
 impl<'a> Fulfill<'a> {
     /// Parses a Fulfill without copying. Trailing octets are ignored.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let mut contents = packet::open(octets, PacketType::Fulfill)?;
+        let mut contents = envelope::open(octets, PacketType::Fulfill)?;
         Ok(Self { fulfillment: Fulfillment::new(*contents.array()?), data: contents.var_octets()? })
     }
 
     /// The packet as octets.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = packet::start(PacketType::Fulfill, 32 + oer::var_octets_length(self.data.len()));
+        let mut out = envelope::start(PacketType::Fulfill, 32 + oer::var_octets_length(self.data.len()));
         out.extend_from_slice(self.fulfillment.as_bytes());
         oer::put_var_octets(&mut out, self.data);
         out

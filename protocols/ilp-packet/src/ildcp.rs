@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The destination of a request.
-pub const DESTINATION: &str = "peer.config";
+pub(crate) const DESTINATION: &str = "peer.config";
 /// The fulfillment of every peer protocol request: 32 zero octets.
 pub const FULFILLMENT: Fulfillment = Fulfillment::new([0; 32]);
 /// The condition of every peer protocol request: the digest of 32 zero octets.
@@ -19,7 +19,7 @@ pub const CONDITION: Condition = Condition::new([
     0x85, 0x6e, 0xe2, 0x33, 0xb3, 0x90, 0x2a, 0x59, 0x1d, 0x0d, 0x5f, 0x29, 0x25,
 ]);
 
-/// What a parent tells its client.
+/// What a parent node answers its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountDetails {
     /// The address of the client.
@@ -30,7 +30,7 @@ pub struct AccountDetails {
     pub asset_code: String,
 }
 
-/// Why a reply tells nothing.
+/// Why nothing can be learned from a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
     /// It is no Fulfill, or a field is malformed.

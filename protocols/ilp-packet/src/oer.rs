@@ -106,7 +106,7 @@ fn big_endian(octets: &[u8]) -> u64 {
 }
 
 /// Octets a length determinant takes.
-pub const fn length_of_length(length: usize) -> usize {
+pub(crate) const fn length_of_length(length: usize) -> usize {
     match length {
         0..=0x7f => 1,
         _ => 1 + significant_octets(length as u64),

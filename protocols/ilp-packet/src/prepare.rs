@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use clock::Timestamp;
 
 use crate::address::AddressRef;
-use crate::packet::{self, PacketType, ParseError};
+use crate::envelope::{self, PacketType, ParseError};
 use crate::{Condition, expiry, oer};
 
 /// amount (8), expiry (17) and condition (32) come first and have fixed sizes.
@@ -30,7 +30,7 @@ pub struct Prepare<'a> {
 impl<'a> Prepare<'a> {
     /// Parses a Prepare without copying. Trailing octets are ignored.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let mut contents = packet::open(octets, PacketType::Prepare)?;
+        let mut contents = envelope::open(octets, PacketType::Prepare)?;
         Ok(Self {
             amount: contents.u64()?,
             expires_at: expiry::decode(contents.array()?)?,
@@ -44,7 +44,7 @@ impl<'a> Prepare<'a> {
     pub fn encode(&self) -> Vec<u8> {
         let destination = self.destination.as_str().as_bytes();
         let length = FIXED + oer::var_octets_length(destination.len()) + oer::var_octets_length(self.data.len());
-        let mut out = packet::start(PacketType::Prepare, length);
+        let mut out = envelope::start(PacketType::Prepare, length);
         out.extend_from_slice(&self.amount.to_be_bytes());
         out.extend_from_slice(&expiry::encode(self.expires_at));
         out.extend_from_slice(self.execution_condition.as_bytes());

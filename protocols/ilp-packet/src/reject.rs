@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::packet::{self, PacketType, ParseError};
+use crate::envelope::{self, PacketType, ParseError};
 use crate::{AddressRef, ErrorCode, oer};
 
 /// The transfer did not happen, and why.
@@ -41,7 +41,7 @@ impl<'a> Reject<'a> {
 
     /// Parses a Reject without copying. Trailing octets are ignored.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let mut contents = packet::open(octets, PacketType::Reject)?;
+        let mut contents = envelope::open(octets, PacketType::Reject)?;
         let code = ErrorCode::from_octets(*contents.array()?)?;
         let triggered_by = match contents.var_octets()? {
             [] => None,
@@ -55,7 +55,7 @@ impl<'a> Reject<'a> {
         let triggered_by = self.triggered_by.map_or("", AddressRef::as_str).as_bytes();
         let parts = [triggered_by, self.message, self.data];
         let length = 3 + parts.iter().map(|part| oer::var_octets_length(part.len())).sum::<usize>();
-        let mut out = packet::start(PacketType::Reject, length);
+        let mut out = envelope::start(PacketType::Reject, length);
         out.extend_from_slice(&self.code.octets());
         for part in parts {
             oer::put_var_octets(&mut out, part);

@@ -1,4 +1,4 @@
-//! Amounts on the wire: `{"value":"1000","assetCode":"USD","assetScale":2}` (open-payments section 2).
+//! Amounts on the wire: `{"value":"1000","assetCode":"USD","assetScale":2}` (Open Payments resource server API).
 
 use money::{Asset, AssetAmount, AssetCode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

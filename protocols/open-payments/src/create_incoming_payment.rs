@@ -1,4 +1,4 @@
-//! `POST /incoming-payments` (open-payments section 8.2): the request.
+//! `POST /incoming-payments` (Open Payments resource server API): the request.
 
 use clock::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::validate::{InvalidRequest, Reader};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateIncomingPayment {
-    /// Whom to pay.
+    /// The wallet address to be paid.
     pub wallet_address: String,
     /// The amount expected; open-ended without.
     #[serde(skip_serializing_if = "Option::is_none")]

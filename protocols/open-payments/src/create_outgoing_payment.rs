@@ -1,4 +1,4 @@
-//! `POST /outgoing-payments` (open-payments section 10.2): the request.
+//! `POST /outgoing-payments` (Open Payments resource server API): the request.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::validate::{InvalidRequest, Reader};
 /// Asks for a payment to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateOutgoingPayment {
-    /// Who pays.
+    /// The wallet address that pays.
     pub wallet_address: String,
     /// What is paid.
     pub source: PaymentSource,

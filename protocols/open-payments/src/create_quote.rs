@@ -1,4 +1,4 @@
-//! `POST /quotes` (open-payments section 9.2): the request.
+//! `POST /quotes` (Open Payments resource server API): the request.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::validate::{InvalidRequest, Reader};
 /// Asks what a payment to an incoming payment would cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateQuote {
-    /// Who would pay.
+    /// The wallet address that would pay.
     pub wallet_address: String,
     /// The URL of the incoming payment.
     pub receiver: String,

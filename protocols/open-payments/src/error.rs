@@ -1,4 +1,4 @@
-//! Error answers: `{"error":{"code":"403","description":"…","details":{}}}` (open-payments section 3.1).
+//! Error answers: `{"error":{"code":"403","description":"…","details":{}}}` (Open Payments resource server API).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
-//! `GET /incoming-payments/{id}` and the answer to creating one (open-payments section 8.1).
+//! `GET /incoming-payments/{id}` and the answer to creating one (Open Payments resource server API).
 //!
-//! The public view, without a token, tells only what was received and whom to ask for a grant.
+//! The public view, without a token, tells only what was received and which server gives grants.
 
 use clock::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -31,7 +31,7 @@ pub struct IncomingPayment {
     /// Until when it can be paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// The ways to pay it; told on creation and to authorised readers.
+    /// The ways to pay it; shown on creation and to authorised readers.
     #[serde(default, deserialize_with = "known_methods", skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<PaymentMethod>>,
 }
@@ -44,7 +44,7 @@ pub enum PaymentMethod {
     Ilp(IlpPaymentMethod),
 }
 
-/// Credentials of a STREAM connection (stream section 6).
+/// Credentials of a STREAM connection.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IlpPaymentMethod {
@@ -60,7 +60,7 @@ impl std::fmt::Debug for IlpPaymentMethod {
     }
 }
 
-/// What anybody may know about an incoming payment.
+/// What is public of an incoming payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicIncomingPayment {

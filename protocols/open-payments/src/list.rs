@@ -1,4 +1,4 @@
-//! Listing (open-payments section 11): query parameters and pages.
+//! Listing (Open Payments resource server API): query parameters and pages.
 //!
 //! Lists are newest first; a cursor is the id of an item, and pages lie after or before it in that order.
 
@@ -10,7 +10,7 @@ use crate::validate::InvalidRequest;
 /// The page size without `first` and `last`.
 const PAGE_SIZE_DEFAULT: u8 = 20;
 
-/// The query of a list request, valid in shape; whether its members agree is told by [`ListQuery::page_request`].
+/// The query of a list request, valid in shape; [`ListQuery::page_request`] says whether its members agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
     /// Whose payments.

@@ -1,4 +1,4 @@
-//! `GET /outgoing-payments/{id}` and the answer to creating one (open-payments section 10.1).
+//! `GET /outgoing-payments/{id}` and the answer to creating one (Open Payments resource server API).
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};

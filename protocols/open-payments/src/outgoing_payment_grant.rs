@@ -1,4 +1,4 @@
-//! `GET /outgoing-payment-grant` (open-payments section 10.4): what a grant has spent.
+//! `GET /outgoing-payment-grant` (Open Payments resource server API): what a grant has spent.
 
 use serde::{Deserialize, Serialize};
 

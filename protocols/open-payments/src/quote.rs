@@ -1,4 +1,4 @@
-//! `GET /quotes/{id}` and the answer to creating one (open-payments section 9.1).
+//! `GET /quotes/{id}` and the answer to creating one (Open Payments resource server API).
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Quote {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuoteMethod {
-    /// Over Interledger; also told for delivery within one instance.
+    /// Over Interledger; also shown for delivery within one instance.
     #[default]
     Ilp,
 }

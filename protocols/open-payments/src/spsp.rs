@@ -1,4 +1,5 @@
-//! The answer of a wallet address to an SPSP client (RFC 9; stream section 18): credentials to pay straight to the address.
+//! The answer of a wallet address to an SPSP client (RFC 9): credentials to pay straight to the
+//! address.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -32,7 +33,7 @@ impl std::fmt::Debug for SpspCredentials {
 pub struct ReceiptRequest {
     /// Repeated in every receipt.
     pub nonce: [u8; 16],
-    /// Authenticates every receipt towards whoever knows it.
+    /// The key with which the holder of the secret verifies every receipt.
     pub secret: [u8; 32],
 }
 

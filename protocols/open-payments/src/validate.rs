@@ -1,7 +1,7 @@
 //! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators.
 //!
 //! The schemas are those of the published OpenAPI documents, section "requestBody" of each operation. Of several faults
-//! the first is told, in the order type, required, additional, then each member in schema order.
+//! the first is reported, in the order type, required, additional, then each member in schema order.
 
 use outside_text::METADATA_MAX;
 use serde_json::{Map, Value};

@@ -1,11 +1,11 @@
-//! `GET {wallet address}` (open-payments section 7.3): the public document of a wallet address.
+//! `GET {wallet address}` (Open Payments wallet address server API): the public document of a wallet address.
 
 use std::collections::BTreeMap;
 
 use money::AssetCode;
 use serde::{Deserialize, Serialize};
 
-/// What anybody may know about a wallet address.
+/// What is public of a wallet address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletAddress {

@@ -2,7 +2,7 @@
 //! 4.3.3).
 //!
 //! Two packets without amount go out at once: one as for a receiver that keeps no state, and one in the form a receiver
-//! answers that waits until it knows the sender's address. No money moves. Payments of Open Payments are told the asset
+//! answers that waits until it knows the sender's address. No money moves. Open Payments gives the asset
 //! with the credentials and need no probe.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -67,7 +67,7 @@ impl AssetProbe {
         }
     }
 
-    /// Takes the reply to packet `sequence`. Whether it is a Fulfill or any Reject does not matter, only who wrote it.
+    /// Takes the reply to packet `sequence`. A Fulfill and a Reject are equally good, if the receiver wrote them.
     pub fn handle_reply(&mut self, sequence: u64, octets: &[u8]) {
         if self.outstanding.remove(&sequence).is_none() {
             return;

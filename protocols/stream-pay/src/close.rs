@@ -1,4 +1,4 @@
-//! Closing a connection: one packet that tells the receiver nothing more will come (RFC 29, section 4.6).
+//! Closing a connection: one packet that says to the receiver that nothing more will come (RFC 29, section 4.6).
 
 use clock::{Entropy, Timestamp};
 use std::time::Duration;

@@ -19,7 +19,7 @@ use crate::window::Window;
 const PACKET_LIFE: Duration = Duration::from_secs(20);
 const FRAMES_MAX: usize = 8;
 
-/// Whom to pay: the receiver's credentials and asset.
+/// The receiver's credentials and asset.
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// From the payment method of the receiver.
@@ -43,7 +43,7 @@ pub(crate) struct InFlight {
 }
 
 /// One packet to be sent.
-pub(crate) struct Attempt<'a> {
+pub(crate) struct OutgoingPacket<'a> {
     pub(crate) source_amount: u64,
     pub(crate) min_destination_amount: u64,
     pub(crate) hashlock: Hashlock,
@@ -80,7 +80,8 @@ pub(crate) struct Exchange {
 }
 
 impl Settled {
-    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth nothing.
+    /// What arrived, or would have, with a different minimum: nothing where a node says that the amount is worth
+    /// nothing.
     pub(crate) fn arrived(&self) -> Option<u64> {
         self.is_worthless().then_some(0).or(self.destination_amount)
     }
@@ -132,7 +133,8 @@ impl Exchange {
         self.rates.source_enough_for(destination.saturating_add(self.rounding))
     }
 
-    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to cost.
+    /// What a packet may arrive short of the rate and still have kept it: one unit, or what roundings were seen to
+    /// cost.
     pub(crate) fn rounding_at_most(&self) -> u64 {
         self.rounding.saturating_add(1)
     }
@@ -157,7 +159,7 @@ impl Exchange {
     /// Numbers, encrypts and remembers a packet. Until the receiver has answered, each opens the connection.
     pub(crate) fn send(
         &mut self,
-        attempt: &Attempt<'_>,
+        attempt: &OutgoingPacket<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<OutgoingPrepare, PaymentError> {
@@ -245,7 +247,7 @@ impl Exchange {
     /// A packet of `source` arrived as `arrived`.
     ///
     /// Every node rounds down, so a small packet may arrive as much less than the rate says, or as nothing, while the
-    /// rate is as it was. Such a packet tells of the roundings; a large one tells of the rate.
+    /// rate is as it was. A small packet shows the roundings; a large one shows the rate.
     fn learn_rate(&mut self, source: u64, arrived: u64) {
         let short = self.rates.destination_at_least(source).saturating_sub(arrived);
         if short > 0 && (arrived == 0 || source < self.rate_from / 2) {

@@ -9,7 +9,7 @@ pub(crate) const PROBE_MAX: u64 = 1_000_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Maximum {
     Unknown,
-    /// Told by a node on the path.
+    /// TooLargeReply by a node on the path.
     Precise(u64),
     /// Concluded from a refusal that did not tell.
     Imprecise(u64),
@@ -20,12 +20,12 @@ enum Maximum {
 pub(crate) struct PacketLimit {
     maximum: Maximum,
     verified: u64,
-    told: Option<Told>,
+    told: Option<TooLargeReply>,
 }
 
-/// What a node told, and the amount to which it told so first.
+/// What a node replied, and the first amount to which it replied so.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct TooLargeReply {
     detail: AmountTooLarge,
     first_sent: u64,
 }
@@ -77,14 +77,15 @@ impl PacketLimit {
         Ok(true)
     }
 
-    /// The maximum by the share a node told, or less where the same node received the same of a greater amount before.
+    /// The maximum by the share a node gave, or less where the same node received the same of a greater amount before.
     ///
-    /// Then a coarse unit before that node hides the difference, and all amounts between the two are too large. The next
-    /// step down is as long as what is known of that unit. So it is left after a few steps, and the unit below is met.
+    /// Then a coarse unit before that node hides the difference, and all amounts between the two are too large. The
+    /// next step down is as long as what is known of that unit. So it is left after a few steps, and the unit below
+    /// is met.
     fn below_coarse_unit(&mut self, sent: u64, detail: AmountTooLarge, by_share: u64) -> u64 {
         let told = self.told.filter(|told| told.detail == detail && sent <= told.first_sent);
         let first_sent = told.map_or(sent, |told| told.first_sent);
-        self.told = Some(Told { detail, first_sent });
+        self.told = Some(TooLargeReply { detail, first_sent });
         // What has been acknowledged is not too large, unless the share says so.
         let at_least = self.verified.max(1).min(by_share);
         sent.saturating_sub(first_sent - sent).clamp(at_least, by_share)
@@ -119,7 +120,7 @@ impl PacketLimit {
         self.verified
     }
 
-    /// Whether a node told the maximum.
+    /// Whether a node gave the maximum.
     pub(crate) fn is_precise(&self) -> bool {
         matches!(self.maximum, Maximum::Precise(_))
     }
@@ -158,7 +159,8 @@ mod tests {
         assert!(limit.is_verified());
     }
 
-    /// A unit of 10^6 source units is worth 1000 at the node with the maximum, which is a little less than 5 such units.
+    /// A unit of 10^6 source units is worth 1000 at the node with the maximum, which is a little less than 5 such
+    /// units.
     #[test]
     fn a_told_maximum_behind_a_coarse_unit_is_met_in_a_few_steps_and_not_missed_by_a_unit() {
         let (mut limit, mut refusals) = (PacketLimit::unknown(), 0);

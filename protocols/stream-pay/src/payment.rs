@@ -1,13 +1,13 @@
-//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than its
-//! minimum rate.
+//! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than
+//! its minimum rate.
 //!
 //! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
 //! the whole payment is conceded to rounding, and what the quote has conceded beyond it. Errors do not undo what was
-//! sent: the outcome tells both.
+//! sent: the outcome shows both.
 //!
-//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets: the
-//! last one names all that is missing as its minimum, and takes more of the source when it is told that too little would
-//! arrive.
+//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets:
+//! the last one names all that is missing as its minimum, and takes more of the source when it is told that too
+//! little would arrive.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use stream::{Frame, Hashlock, Receipt, STREAM_ID, Verdict};
 
 use crate::close::Closer;
 use crate::error::PaymentError;
-use crate::exchange::{Attempt, Destination, Exchange, InFlight, Settled};
+use crate::exchange::{Destination, Exchange, InFlight, OutgoingPacket, Settled};
 use crate::packet_limit::PacketLimit;
 use crate::poll::{OutgoingPrepare, Poll};
 use crate::quote::{Quote, Target};
@@ -180,7 +180,7 @@ impl Payment {
     pub fn poll_prepare(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Outcome> {
         for packet in self.exchange.expire(now) {
             self.release(&packet);
-            // Nobody knows what became of it, so nothing more is sent.
+            // Its outcome is not known, so nothing more is sent.
             self.error = self.error.or(Some(PaymentError::ConnectorError));
         }
         if self.error.is_none() && !self.is_complete() {
@@ -322,7 +322,8 @@ impl Payment {
         if rest == 0 {
             return Purpose::AllThatIsLeft(available);
         }
-        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose more.
+        // A rest that would arrive as nothing goes half and half with the packet before it, unless the halves lose
+        // more.
         let (half, arrives) = (available.div_ceil(2), |source| self.exchange.destination_at_least(source));
         let halves = arrives(half).saturating_add(arrives(available - half));
         let is_halved = rest < limit && arrives(rest) == 0 && halves >= arrives(limit);
@@ -378,7 +379,7 @@ impl Payment {
             return Ok(Some(plan));
         }
         let roundings = self.exchange.rounding_at_most().saturating_add(self.allowance);
-        // Of the packet that ends the payment only the payment as a whole tells whether the rate is kept.
+        // For the last packet, only the payment as a whole shows whether the rate is kept.
         let keeps_rate = matches!(purpose, Purpose::AllThatIsLeft(_)) || by_rate - expected <= roundings;
         let Some(least) = least.filter(|_| keeps_rate) else { return Ok(None) };
         if plan.min_destination >= least {
@@ -453,7 +454,7 @@ impl Payment {
         let money = Frame::StreamMoney { stream_id: STREAM_ID, shares: 1 };
         let data = self.data.as_deref().unwrap_or_default();
         let frames = [Frame::StreamData { stream_id: STREAM_ID, offset: 0, data }, money];
-        let attempt = Attempt {
+        let attempt = OutgoingPacket {
             source_amount: plan.source,
             min_destination_amount: plan.min_destination,
             hashlock: Hashlock::Fulfillable,

@@ -1,7 +1,7 @@
 //! Finding out what a path delivers and how large its packets may be, without moving money: unfulfillable packets
 //! (RFC 29, section 6), answered with what arrived.
 //!
-//! One packet of 10^12 units settles it on a path without maximum. A maximum told by a node is probed next, together
+//! One packet of 10^12 units settles it on a path without maximum. A maximum given by a node is probed next, together
 //! with the greatest power of ten below it, whose rate shows most digits. Without either, smaller powers of ten are
 //! tried at once and the maximum is approached by halving. Where 10^12 units are worth nothing or next to nothing, the
 //! greatest amount a payment may have shows more of the rate.
@@ -14,7 +14,7 @@ use stream::Hashlock;
 
 use crate::close::Closer;
 use crate::error::PaymentError;
-use crate::exchange::{Attempt, Destination, Exchange};
+use crate::exchange::{Destination, Exchange, OutgoingPacket};
 use crate::packet_limit::{PROBE_MAX, PacketLimit};
 use crate::poll::{OutgoingPrepare, Poll};
 use crate::rate_bounds::RateBounds;
@@ -140,7 +140,7 @@ impl RateProbe {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<OutgoingPrepare, PaymentError> {
-        let attempt = Attempt {
+        let attempt = OutgoingPacket {
             source_amount: amount,
             min_destination_amount: 0,
             hashlock: Hashlock::Unfulfillable,

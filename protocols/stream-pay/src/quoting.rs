@@ -2,8 +2,8 @@
 //! unfulfillable packet is answered with what arrived).
 //!
 //! Every node rounds down, and a rate does not tell what that costs a small packet. Where the amounts by the rate alone
-//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. Not the
-//! rate itself, which is found by `probe`.
+//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. Not
+//! the rate itself, which is found by `probe`.
 
 use clock::{Entropy, Timestamp};
 use money::Ratio;
@@ -47,7 +47,7 @@ pub struct Quoting {
     barren_rounds: u32,
 }
 
-/// What an amount arrives as, or the amounts to ask for before that can be told.
+/// What an amount arrives as, or the amounts to probe before that is known.
 type Known<T> = Result<T, Vec<u64>>;
 
 impl Quoting {

@@ -3,7 +3,7 @@
 
 use money::Ratio;
 
-/// `low` ≤ rate < `high`, as far as replies have told.
+/// `low` ≤ rate < `high`, as far as replies have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateBounds {
     low: Ratio,

@@ -1,5 +1,5 @@
-//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the address,
-//! which RFC 29, section 4.1, leaves to the receiver.
+//! Stateless receiver credentials: everything the receiver has to know is encrypted into the last segment of the
+//! address, which RFC 29, section 4.1, leaves to the receiver.
 //!
 //! ```text
 //! token         = IV(12) ‖ tag(16) ‖ AES-256-GCM(token key, plaintext)
@@ -46,7 +46,7 @@ pub struct InvalidReceiverSecret;
 /// What a receiver wants to know again when a packet arrives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionDetails {
-    /// Whom the money is for, for example the id of an incoming payment. ASCII.
+    /// What the money is for, for example the id of an incoming payment. ASCII.
     pub payment_tag: Option<String>,
     /// Whether the sender's verifier wants receipts.
     pub receipts: Option<ReceiptSetup>,

@@ -56,46 +56,46 @@ close_codes! {
 /// One frame, borrowed from the packet it came in. Texts are octets: UTF-8 by convention, not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// 0x01, section 5.3.1: the connection ends.
+    /// 0x01, RFC 29 section 5.3.1: the connection ends.
     ConnectionClose {
         /// Why.
         code: CloseCode,
         /// For people, may be empty.
         message: &'a [u8],
     },
-    /// 0x02, section 5.3.2: the address of the peer, or empty.
+    /// 0x02, RFC 29 section 5.3.2: the address of the peer, or empty.
     ConnectionNewAddress {
         /// The ILP address the sender can be reached at; not checked.
         source_account: &'a [u8],
     },
-    /// 0x03, section 5.3.3: how much data the peer may send on all streams.
+    /// 0x03, RFC 29 section 5.3.3: how much data the peer may send on all streams.
     ConnectionMaxData {
         /// Octets on all streams together.
         max_offset: u64,
     },
-    /// 0x04, section 5.3.4: the peer would send more data.
+    /// 0x04, RFC 29 section 5.3.4: the peer would send more data.
     ConnectionDataBlocked {
         /// Octets it would send on all streams together.
         max_offset: u64,
     },
-    /// 0x05, section 5.3.5: the highest stream the peer may open.
+    /// 0x05, RFC 29 section 5.3.5: the highest stream the peer may open.
     ConnectionMaxStreamId {
         /// The highest id.
         max_stream_id: u64,
     },
-    /// 0x06, section 5.3.6: the peer would open more streams.
+    /// 0x06, RFC 29 section 5.3.6: the peer would open more streams.
     ConnectionStreamIdBlocked {
         /// The highest id it may open.
         max_stream_id: u64,
     },
-    /// 0x07, section 5.3.14: the asset of the one who sends this frame.
+    /// 0x07, RFC 29 section 5.3.14: the asset of the sender of this frame.
     ConnectionAssetDetails {
         /// Usually an ISO 4217 code.
         asset_code: &'a [u8],
         /// Decimal places of the smallest unit.
         asset_scale: u8,
     },
-    /// 0x10, section 5.3.7: a stream ends.
+    /// 0x10, RFC 29 section 5.3.7: a stream ends.
     StreamClose {
         /// The stream.
         stream_id: u64,
@@ -104,14 +104,14 @@ pub enum Frame<'a> {
         /// For people, may be empty.
         message: &'a [u8],
     },
-    /// 0x11, section 5.3.8: the share of the packet's amount that goes to a stream.
+    /// 0x11, RFC 29 section 5.3.8: the share of the packet's amount that goes to a stream.
     StreamMoney {
         /// The stream.
         stream_id: u64,
         /// Its part in the sum of the shares of all StreamMoney frames of the packet.
         shares: u64,
     },
-    /// 0x12, section 5.3.9: how much a stream takes in total, and how much it took.
+    /// 0x12, RFC 29 section 5.3.9: how much a stream takes in total, and how much it took.
     StreamMaxMoney {
         /// The stream.
         stream_id: u64,
@@ -120,7 +120,7 @@ pub enum Frame<'a> {
         /// What it has taken.
         total_received: u64,
     },
-    /// 0x13, section 5.3.10: how much the peer would send, and how much it sent.
+    /// 0x13, RFC 29 section 5.3.10: how much the peer would send, and how much it sent.
     StreamMoneyBlocked {
         /// The stream.
         stream_id: u64,
@@ -129,7 +129,7 @@ pub enum Frame<'a> {
         /// What it has sent.
         total_sent: u64,
     },
-    /// 0x14, section 5.3.11: application data.
+    /// 0x14, RFC 29 section 5.3.11: application data.
     StreamData {
         /// The stream.
         stream_id: u64,
@@ -138,21 +138,21 @@ pub enum Frame<'a> {
         /// The octets.
         data: &'a [u8],
     },
-    /// 0x15, section 5.3.12: how much data the peer may send on a stream.
+    /// 0x15, RFC 29 section 5.3.12: how much data the peer may send on a stream.
     StreamMaxData {
         /// The stream.
         stream_id: u64,
         /// Octets on this stream.
         max_offset: u64,
     },
-    /// 0x16, section 5.3.13: the peer would send more data on a stream.
+    /// 0x16, RFC 29 section 5.3.13: the peer would send more data on a stream.
     StreamDataBlocked {
         /// The stream.
         stream_id: u64,
         /// Octets it would send on this stream.
         max_offset: u64,
     },
-    /// 0x17, section 5.3.15: a receipt for a stream; see [`crate::Receipt`].
+    /// 0x17, RFC 29 section 5.3.15: a receipt for a stream; see [`crate::Receipt`].
     StreamReceipt {
         /// The stream.
         stream_id: u64,

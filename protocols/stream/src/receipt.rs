@@ -48,7 +48,7 @@ impl Receipt {
         octets
     }
 
-    /// Reads a receipt without checking who made it.
+    /// Reads a receipt without verifying it.
     pub fn parse(octets: &[u8]) -> Result<Self, ReceiptError> {
         let octets: &[u8; LENGTH] = octets.try_into().map_err(|_| ReceiptError::Length)?;
         if octets[0] != VERSION {

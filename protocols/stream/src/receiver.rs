@@ -1,5 +1,5 @@
-//! The receiving end (RFC 29, sections 4.2 and 6): credentials out, and for each Prepare either the reply or the question
-//! whether to take the money.
+//! The receiving end (RFC 29, sections 4.2 and 6): credentials out, and for each Prepare either the reply or the
+//! question whether to take the money.
 //!
 //! Stateless. Nothing is counted and no expiry is kept here: what has been received, and what may still be received, is
 //! known to the ledger, and the caller says it where it matters.
@@ -157,7 +157,7 @@ impl Connection {
         &self.0.details
     }
 
-    /// Whom the money is for.
+    /// What the money is for, for example an incoming payment.
     pub fn payment_tag(&self) -> Option<&str> {
         self.0.details.payment_tag.as_deref()
     }
@@ -165,7 +165,7 @@ impl Connection {
     /// Decides about a Prepare to this connection, its amount already in the receiver's asset.
     ///
     /// The checks and their order are those of the published receivers, with one more at the end: money whose packet
-    /// has expired is not taken (R00), because nobody upstream would pay for it.
+    /// has expired is refused (R00), because the previous node would not pay for it.
     pub fn evaluate(&self, prepare: &Prepare<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decision {
         let state = &*self.0;
         let bare = |code| Decision::Reply(Reject::new(code, state.receiver.as_ref()).encode());
@@ -259,7 +259,7 @@ impl Money {
         self.minimum
     }
 
-    /// Whom the money is for.
+    /// What the money is for, for example an incoming payment.
     pub fn payment_tag(&self) -> Option<&str> {
         self.reply.connection.payment_tag()
     }
@@ -269,14 +269,7 @@ impl Money {
         &self.stream_data
     }
 
-    /// The data the sender attached to the payment: that of stream 1 if there is any, else the first; never empty.
-    pub fn additional_data(&self) -> Option<&[u8]> {
-        let of_payment = self.stream_data.iter().find(|(stream_id, _)| *stream_id == STREAM_ID);
-        let (_, data) = of_payment.or(self.stream_data.first())?;
-        (!data.is_empty()).then_some(data)
-    }
-
-    /// Tells the sender the limit in the reply (StreamMaxMoney).
+    /// Puts the limit into the reply (StreamMaxMoney).
     ///
     /// Published senders end a payment whose target is above the maximum, so announce only what is really meant.
     pub fn announcing(self, limit: ReceiveLimit) -> Self {

@@ -1,6 +1,6 @@
 //! A grant: what a client was given, or has asked for, at one tenant.
 //!
-//! Transitions take the grant and return what it becomes, or refuse. Whoever keeps grants sees to it that
+//! Transitions take the grant and return what it becomes, or refuse. The store of grants sees to it that
 //! two transitions of one grant never start from the same state.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Grant {
     pub id: GrantId,
     /// The tenant whose endpoint was asked.
     pub tenant: TenantId,
-    /// Who holds it.
+    /// The client that holds it.
     pub client: Client,
     /// The rights.
     pub access: Vec<AccessItem>,
@@ -85,7 +85,7 @@ pub struct Terms {
 pub struct Opened {
     /// The grant.
     pub grant: Grant,
-    /// What the client is told for continuing.
+    /// What the client needs for continuing.
     pub continue_token: TokenValue,
     /// The access token, unless the owner has to be asked first.
     pub issued: Option<Issued>,
@@ -118,7 +118,7 @@ pub enum ContinueRefusal {
     /// The owner has not consented, or the token was fetched before.
     #[error("grant interaction not approved")]
     NotApproved,
-    /// The client will be told by redirect, so it has to bring the reference.
+    /// The client gets the reference by redirect, and has to send it.
     #[error("grant cannot be polled")]
     NotPollable,
     /// Nothing can come of it any more.
@@ -127,7 +127,7 @@ pub enum ContinueRefusal {
 }
 
 impl Grant {
-    /// A grant nobody has to be asked for, with its token.
+    /// A grant that needs no consent, with its token.
     pub fn approve_at_once(
         tenant: TenantId,
         client: Client,

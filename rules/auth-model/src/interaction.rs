@@ -1,4 +1,4 @@
-//! The question to the resource owner: who asks, until when, and what was answered.
+//! The question to the resource owner: which client asks, until when, and what was answered.
 //!
 //! Part of a grant that needs consent. It ends with a choice; the grant learns of it when the browser finishes.
 
@@ -20,13 +20,13 @@ pub struct Interaction {
     pub expires_at: Timestamp,
     /// The owner's answer.
     pub choice: Choice,
-    /// Who asks.
+    /// The client.
     pub client: ClientDisplay,
     /// Where the browser goes afterwards; without it the client polls.
     pub finish: Option<Finish>,
 }
 
-/// Who asks, in words for the owner. Read from the client's wallet address when the grant was requested.
+/// The client in words for the owner. Read from the client's wallet address when the grant was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDisplay {
     /// The public name of the client's wallet address.

@@ -1,6 +1,6 @@
 //! What follows from a grant request: a grant at once, a question to the owner, or a refusal.
 //!
-//! Nothing is known of the client yet but what it says; who it is has been checked by its signature.
+//! Of the client only its identity is certain: its signature was verified. The rest is what it says of itself.
 
 use gnap::{AccessItem, Client, GrantRequest, Subject, WebUrl};
 use url::Url;
@@ -16,16 +16,16 @@ pub enum RequestRefusal {
     /// Neither rights nor a statement about a person is asked for.
     #[error("subject or access_token required")]
     NothingRequested,
-    /// The owner has to be asked, but nobody is named.
+    /// The owner has to be asked, but the request names no owner.
     #[error("access identifier required")]
     IdentifierRequired,
     /// The owner has to be asked, but the client offers no way to.
     #[error("missing required request field 'interact'")]
     InteractRequired,
-    /// The owner has to be asked, but the tenant has nobody who could.
+    /// The owner has to be asked, but the tenant has no consent page.
     #[error("invalid tenant")]
     NoIdentityProvider,
-    /// The owner has to be told who asks, but a bare key has no name.
+    /// The owner has to see the client's name, but a bare key has none.
     #[error("JWK client identifier cannot be used for interactive grants")]
     NamelessClient,
     /// The subject is not a URL.
@@ -39,7 +39,7 @@ pub enum RequestRefusal {
 /// What has to be put to the owner before anything is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Who asks: its wallet address tells its name.
+    /// The client: its wallet address tells its name.
     pub client: WebUrl,
     /// Where the browser goes afterwards, if anywhere.
     pub finish: Option<Finish>,

@@ -13,7 +13,7 @@ use crate::secret::SecretHash;
 pub struct Tenant {
     /// Its id, the same as in the backend.
     pub id: TenantId,
-    /// Who asks its users for consent; without it only grants that need no consent can be issued.
+    /// The page that asks its users for consent. Without it only grants that need no consent can be issued.
     pub identity_provider: Option<IdentityProvider>,
     /// Signs its Admin API requests.
     pub api_secret: String,

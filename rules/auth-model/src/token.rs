@@ -28,7 +28,7 @@ pub struct AccessToken {
 pub struct Issued {
     /// What is kept.
     pub token: AccessToken,
-    /// What the client is told.
+    /// The answer to the client.
     pub value: TokenValue,
 }
 

@@ -1,6 +1,6 @@
 //! Accounts and the results of creating them.
 //!
-//! Not their owners: which payment or peer an account belongs to is told by the caller's mapping.
+//! Not their owners: the caller knows which payment or peer an account belongs to.
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Batches and linked chains: how single requests become one answer each, and chains stand or fall together.
 //!
-//! Knows nothing of accounts and transfers; what a single request does is its `Law`.
+//! Independent of accounts and transfers: its `Law` says what a single request does.
 
 use clock::Timestamp;
 

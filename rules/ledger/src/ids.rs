@@ -1,6 +1,6 @@
 //! Identifiers of accounts and transfers: 128 bits, never zero and never all ones.
 //!
-//! Not random by themselves: whoever creates a transfer derives its id from what caused it.
+//! Not random: the creator of a transfer derives its id from what caused it.
 
 use std::fmt;
 

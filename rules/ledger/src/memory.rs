@@ -28,7 +28,7 @@ pub(crate) struct State {
 }
 
 impl MemoryLedger {
-    /// An empty ledger that tells time by `clock`.
+    /// An empty ledger whose time is `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, state: Mutex::default() }
     }
@@ -167,7 +167,7 @@ impl LedgerQueries for MemoryLedger {
     fn totals(&self) -> LedgerFuture<'_, Totals> {
         Box::pin(async move {
             let (state, _) = self.at_present();
-            let mut totals = Totals::new(true);
+            let mut totals = Totals::at_one_instant();
             state.set.accounts().for_each(|found| totals.add(&found.account));
             Ok(totals)
         })

@@ -18,7 +18,7 @@ pub struct TransferPage {
     pub next: Option<u64>,
 }
 
-/// What a ledger tells for reports.
+/// What a ledger answers for reports.
 pub trait LedgerQueries: Send + Sync {
     /// The account's transfers, newest first: at most `limit` (no more than [`PAGE_MAX`]), from the `next` of the
     /// page before, or from the newest. Of an unknown account: none.

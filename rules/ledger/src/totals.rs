@@ -27,9 +27,14 @@ pub struct LedgerTotals {
 }
 
 impl Totals {
-    /// Nothing summed yet.
-    pub fn new(of_one_instant: bool) -> Self {
-        Self { ledgers: Vec::new(), of_one_instant }
+    /// Nothing summed yet, of a ledger that does not change meanwhile.
+    pub fn at_one_instant() -> Self {
+        Self { ledgers: Vec::new(), of_one_instant: true }
+    }
+
+    /// Nothing summed yet, of a ledger that may change meanwhile.
+    pub fn over_some_time() -> Self {
+        Self { ledgers: Vec::new(), of_one_instant: false }
     }
 
     /// Adds an account.

@@ -271,6 +271,25 @@ impl CreateTransferResult {
         matches!(self, Self::Created | Self::Exists)
     }
 
+    /// Whether the transfer's id is taken, by the same transfer or by another.
+    pub fn is_id_taken(self) -> bool {
+        matches!(
+            self,
+            Self::Exists
+                | Self::ExistsWithDifferentFlags
+                | Self::ExistsWithDifferentPendingId
+                | Self::ExistsWithDifferentTimeout
+                | Self::ExistsWithDifferentDebitAccountId
+                | Self::ExistsWithDifferentCreditAccountId
+                | Self::ExistsWithDifferentAmount
+                | Self::ExistsWithDifferentUserData128
+                | Self::ExistsWithDifferentUserData64
+                | Self::ExistsWithDifferentUserData32
+                | Self::ExistsWithDifferentLedger
+                | Self::ExistsWithDifferentCode
+        )
+    }
+
     /// Whether the refusal depended on the state of the ledger. The id is spent: try again with another.
     pub fn is_transient(self) -> bool {
         matches!(

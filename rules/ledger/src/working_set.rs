@@ -1,6 +1,6 @@
 //! The part of a ledger that a batch touches, and the entries the batch adds to the journal.
 //!
-//! Whoever fills it loads every account and transfer the batch names, and the reservations those name with
+//! The engine loads every account and transfer that the batch names, and the reservations that those name with
 //! their accounts; what is absent here does not exist. Storage and locks are the engine's.
 
 use std::collections::HashMap;
@@ -107,8 +107,8 @@ impl WorkingSet {
 
     /// Lets a reservation run out if it is still undecided and its time has come. Returns whether it did.
     ///
-    /// The entry bears the instant at which it ran out, so that the past is told exactly even if nobody asked then.
-    /// Due reservations are to be expired earliest first.
+    /// The entry bears the instant at which it ran out, so that the past is exact even if the ledger was not asked at
+    /// that instant. Due reservations are to be expired earliest first.
     pub fn expire(&mut self, now: Timestamp, id: TransferId) -> bool {
         let Some(Recorded::Made { seq, transfer }) = self.transfers.get(&id).copied() else { return false };
         let Some(due) = transfer.expires_at().filter(|at| *at <= now) else { return false };

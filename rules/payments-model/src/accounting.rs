@@ -3,6 +3,8 @@
 //! Pure: it builds transfers and reads results; submitting them is the caller's.
 //! The mapping is the reference's TigerBeetle mapping; what is expected of incoming payments is in `expectation`.
 
+use std::num::NonZeroU32;
+
 use ledger::{AccountFlags, AccountId, CreateTransferResult, NewAccount, NewTransfer, TransferId};
 
 use crate::AssetId;
@@ -59,7 +61,7 @@ impl LedgerAsset {
     }
 
     /// The account all expectations of the asset come from.
-    pub fn expectations_account(&self) -> AccountId {
+    pub(crate) fn expectations_account(&self) -> AccountId {
         AccountId::derived(self.id.as_uuid(), "expectations", 0)
     }
 
@@ -192,17 +194,23 @@ pub enum TransferError {
     UnknownError,
 }
 
+/// When a movement becomes final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// With its legs.
+    AtOnce,
+    /// By [`Movement::post`] or [`Movement::void`]; its legs are pending until then.
+    Later {
+        /// The seconds after which the ledger gives the money back; never without.
+        timeout: Option<NonZeroU32>,
+    },
+}
+
 impl Movement {
     /// The legs that take `source.amount` and give `destination.amount`.
     ///
-    /// Ids are derived from `id`: leg `n` is `derived(id, "leg", n)`. With `timeout_seconds` above 0 the
-    /// legs are pending and are later settled by [`Movement::post`] or [`Movement::void`].
-    pub fn between(
-        id: TransferId,
-        source: Side,
-        destination: Side,
-        timeout_seconds: u32,
-    ) -> Result<Self, TransferError> {
+    /// Ids are derived from `id`: leg `n` is `derived(id, "leg", n)`.
+    pub fn between(id: TransferId, source: Side, destination: Side, settling: Settling) -> Result<Self, TransferError> {
         if source.account == destination.account {
             return Err(TransferError::SameAccounts);
         }
@@ -216,7 +224,10 @@ impl Movement {
         let mut leg = |from: AccountId, to: AccountId, amount: u64, ledger: u32| {
             let leg_id = leg_id(id, legs.len());
             let transfer = NewTransfer::single(leg_id, from, to, amount.into(), ledger, TRANSFER);
-            legs.push(if timeout_seconds == 0 { transfer } else { transfer.into_pending(timeout_seconds) });
+            legs.push(match settling {
+                Settling::AtOnce => transfer,
+                Settling::Later { timeout } => transfer.into_pending(timeout.map_or(0, NonZeroU32::get)),
+            });
         };
         let mut liquidity_leg = None;
         if source.asset.ledger == destination.asset.ledger {
@@ -319,7 +330,7 @@ fn link(chain: &mut [NewTransfer]) {
 
 /// Reads the ledger's answer to one transfer: made now or made before is well, everything else is an error.
 ///
-/// Callers for whom a repetition is a mistake look for `Exists` themselves.
+/// A caller for which a repetition is a mistake looks for `Exists` itself.
 pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
     use CreateTransferResult as R;
     Err(match result {
@@ -336,18 +347,8 @@ pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
         R::CreditAccountNotFound => TransferError::UnknownDestinationAccount,
         R::IdMustNotBeZero | R::IdMustNotBeIntMax => TransferError::InvalidId,
         R::OverflowsTimeout => TransferError::InvalidTimeout,
-        R::ExistsWithDifferentFlags
-        | R::ExistsWithDifferentPendingId
-        | R::ExistsWithDifferentTimeout
-        | R::ExistsWithDifferentDebitAccountId
-        | R::ExistsWithDifferentCreditAccountId
-        | R::ExistsWithDifferentAmount
-        | R::ExistsWithDifferentUserData128
-        | R::ExistsWithDifferentUserData64
-        | R::ExistsWithDifferentUserData32
-        | R::ExistsWithDifferentLedger
-        | R::ExistsWithDifferentCode
-        | R::IdAlreadyFailed => TransferError::TransferExists,
+        R::IdAlreadyFailed => TransferError::TransferExists,
+        taken if taken.is_id_taken() => TransferError::TransferExists,
         _ => TransferError::UnknownError,
     })
 }
@@ -365,8 +366,12 @@ mod tests {
         Side { account: AccountId::from_u128(account), asset: asset(ledger), amount }
     }
 
+    fn held() -> Settling {
+        Settling::Later { timeout: NonZeroU32::new(5) }
+    }
+
     fn movement(source: Side, destination: Side) -> Vec<(u128, u128, u128)> {
-        let made = Movement::between(TransferId::from_u128(9), source, destination, 5).unwrap();
+        let made = Movement::between(TransferId::from_u128(9), source, destination, held()).unwrap();
         made.legs.iter().map(|l| (l.debit_account_id.as_u128(), l.credit_account_id.as_u128(), l.amount)).collect()
     }
 
@@ -392,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_shortage_names_the_account_that_is_short() {
-        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), held()).unwrap();
         use CreateTransferResult as R;
         assert_eq!(made.outcome(&[R::Created, R::Created]), Ok(()));
         assert_eq!(made.outcome(&[R::LinkedEventFailed, R::ExceedsCredits]), Err(TransferError::InsufficientLiquidity));
@@ -404,7 +409,8 @@ mod tests {
         use CreateTransferResult as R;
         let (expected, control) = (AccountId::from_u128(3), AccountId::from_u128(4));
         let taking = NewTransfer::single(TransferId::from_u128(10), expected, control, 40, 1, EXPECTATION);
-        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 1, 40), 0).unwrap();
+        let made =
+            Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 1, 40), Settling::AtOnce).unwrap();
         let made = made.with_expectation(taking);
         assert_eq!(made.legs.iter().map(|leg| leg.flags.linked).collect::<Vec<_>>(), [true, true, false]);
         for refused in [R::ExceedsCredits, R::IdAlreadyFailed] {
@@ -417,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_repeated_movement_stands() {
-        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), held()).unwrap();
         use CreateTransferResult as R;
         assert_eq!(made.outcome(&[R::Exists, R::LinkedEventFailed]), Ok(()));
         assert_eq!(made.outcome(&[R::LinkedEventFailed, R::LinkedEventFailed]), Err(TransferError::UnknownError));
@@ -425,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_repeated_post_has_the_same_ids() {
-        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), 5).unwrap();
+        let made = Movement::between(TransferId::from_u128(9), side(1, 1, 50), side(2, 2, 40), held()).unwrap();
         assert_eq!(made.post(), made.post());
         assert_ne!(made.post()[0].id, made.void()[0].id);
     }

@@ -7,7 +7,7 @@ use clock::Timestamp;
 use crate::accounting::LedgerAsset;
 use crate::{AssetId, TenantId};
 
-/// An asset of a tenant (data-model section 2.1).
+/// An asset of a tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TenantAsset {
     /// Its id, which is also the id of its liquidity account.
@@ -20,7 +20,7 @@ pub struct TenantAsset {
     pub asset: money::Asset,
     /// Web-monetization money is announced from this amount on; `None` never.
     pub withdrawal_threshold: Option<u64>,
-    /// An event tells when its liquidity falls to this amount; `None` never.
+    /// An event reports when its liquidity falls to this amount; `None`: never.
     pub liquidity_threshold: Option<u64>,
     /// When it was created.
     pub created_at: Timestamp,

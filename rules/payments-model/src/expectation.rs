@@ -53,7 +53,7 @@ impl Expectation {
         self.filled_with(expected.unwrap_or(OPEN_ENDED).saturating_sub(received))
     }
 
-    /// Fills the account with nothing. Whoever comes to fill it later finds that this was done.
+    /// Fills the account with nothing. A later attempt to fill it finds that it was filled.
     pub fn never_open(&self) -> NewTransfer {
         self.filled_with(0)
     }

@@ -12,7 +12,7 @@ use crate::{AssetId, FeeId};
 /// The largest share, in 1/10000.
 pub const LARGEST_BASIS_POINTS: u16 = 10_000;
 
-/// A version of an asset's fee (data-model section 2.2).
+/// A version of an asset's fee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fee {
     /// Its id; quotes refer to it.

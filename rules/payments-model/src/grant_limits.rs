@@ -10,7 +10,7 @@ use web_url::WebUrl;
 use crate::quote::Quote;
 use crate::repeating_interval::{InvalidInterval, Period, period_containing};
 
-/// The limits of a grant's outgoing-payment access, as introspection told them.
+/// The limits of a grant's outgoing-payment access, as introspection returned them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantLimits {
     /// The only receiver that may be paid.

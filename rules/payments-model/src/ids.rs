@@ -111,7 +111,7 @@ entity_id!(
     GrantId
 );
 entity_id!(
-    /// Something that happened, told to account-servicing entities; also the id of the transfer that answers it.
+    /// An event sent to account-servicing entities; also the id of the transfer that answers it.
     WebhookEventId
 );
 entity_id!(
@@ -119,7 +119,7 @@ entity_id!(
     WebhookDeliveryId
 );
 
-// The ledger account of an entity carries the entity's own id (data-model section 8.4).
+// The ledger account of an entity carries the entity's own id.
 account_holder!(AssetId, PeerId, WalletAddressId, IncomingPaymentId, OutgoingPaymentId);
 
 impl From<QuoteId> for OutgoingPaymentId {

@@ -3,7 +3,6 @@
 //! The received amount is not here: it is the posted credit total of the payment's ledger account.
 
 use clock::Timestamp;
-use money::AssetAmount;
 use serde_json::{Map, Value};
 
 use crate::expectation::Expectation;
@@ -31,15 +30,15 @@ pub struct IncomingPayment {
     pub client: Option<String>,
     /// What the client attached.
     pub metadata: Option<Metadata>,
-    /// Who set it in motion.
+    /// The client or person that set it in motion.
     pub initiated_by: InitiatedBy,
-    /// The payer's wallet address as told by a card flow; informational.
+    /// The payer's wallet address as given by a card flow; informational.
     pub sender_wallet_address: Option<String>,
     /// What the account-servicing entity decided about it, if it did.
     pub decision: Option<Decision>,
     /// Where it stands.
     pub state: IncomingState,
-    /// What account-servicing entities were told they may withdraw, once it ended.
+    /// What the event of its end offered for withdrawal.
     pub announced_amount: u64,
     /// When it was created.
     pub created_at: Timestamp,
@@ -119,7 +118,7 @@ pub enum CreditRefused {
     /// It is completed or expired.
     #[error("destination account is in an incorrect state")]
     Ended,
-    /// Its time is over, although nobody noted it yet.
+    /// Its time is over, although that is not written yet.
     #[error("the incoming payment has expired")]
     PastExpiry,
     /// The account-servicing entity cancelled it.
@@ -136,7 +135,7 @@ impl IncomingPayment {
         self.state == IncomingState::Completed
     }
 
-    /// Whether money may still arrive as far as the state tells.
+    /// Whether the state allows that money still arrives.
     pub fn is_open(&self) -> bool {
         matches!(self.state, IncomingState::Pending | IncomingState::Processing)
     }
@@ -149,12 +148,7 @@ impl IncomingPayment {
         }
     }
 
-    /// The expected amount with its asset.
-    pub fn incoming_asset_amount(&self) -> Option<AssetAmount> {
-        self.incoming_amount.map(|value| AssetAmount { value, asset: self.asset.asset.clone() })
-    }
-
-    /// Whether it takes money as far as its row tells; how much more, the ledger knows.
+    /// Whether its row allows that it takes money. The ledger knows how much more.
     pub fn takes_money(&self, approval: Approval, now: Timestamp) -> Result<(), CreditRefused> {
         if !self.is_open() {
             return Err(CreditRefused::Ended);

@@ -1,4 +1,4 @@
-//! Who set a payment in motion.
+//! The client or person that set a payment in motion.
 //!
 //! Not the client's identity: that is recorded beside it, where there is one.
 
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Who set a payment in motion (data-model section 4).
+/// The client or person that set a payment in motion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum InitiatedBy {

@@ -1,6 +1,6 @@
 //! States and transitions of payments, quotes, peers and wallet addresses.
 //!
-//! Pure: rows, requests and packets are somebody else's; here is what may follow from what.
+//! Pure: knows no rows, requests or packets. It says which state may follow from which.
 
 pub mod accounting;
 pub mod asset;

@@ -21,7 +21,7 @@ pub enum LocalQuoteRefused {
 }
 
 /// Converts with `rate` (destination per source, scales included): deliveries round down, debits round up
-/// (payments section 6.1).
+///.
 pub fn quote_local(target: MethodTarget, rate: Ratio) -> Result<MethodAmounts, LocalQuoteRefused> {
     let amounts = match target {
         MethodTarget::Send(debit) => rate.checked_mul_floor(debit).map(|receive| MethodAmounts { debit, receive }),
@@ -36,7 +36,7 @@ pub fn quote_local(target: MethodTarget, rate: Ratio) -> Result<MethodAmounts, L
 
 /// What of the quoted debit pays for `receive` of the quoted delivery, rounded up; never more than quoted.
 ///
-/// Somebody else may have paid part of the incoming payment since the quote: the payer then pays a share,
+/// Another payer may have paid part of the incoming payment since the quote. Then this payer pays a share,
 /// and the rest stays on the payment's account for withdrawal.
 pub fn debit_for_part_ceil(quoted: MethodAmounts, receive: u64) -> u64 {
     match Ratio::new(quoted.debit.into(), quoted.receive.into()) {

@@ -24,7 +24,7 @@ pub struct OutgoingPayment {
     pub grant_id: Option<String>,
     /// What the client attached; cancellation adds its reasons.
     pub metadata: Option<Metadata>,
-    /// Who set it in motion.
+    /// The client or person that set it in motion.
     pub initiated_by: InitiatedBy,
     /// The card flow it belongs to.
     pub card: Option<CardDetails>,
@@ -124,11 +124,6 @@ impl OutgoingState {
             Self::Cancelled => "CANCELLED",
         }
     }
-
-    /// Whether nothing more will happen.
-    pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled)
-    }
 }
 
 /// Why a transition of an outgoing payment was refused.
@@ -177,7 +172,7 @@ impl From<LifecycleError> for AttemptFailure {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptFailure {
-    /// What is told about it.
+    /// What is known about it.
     pub description: String,
     /// Whether another attempt may succeed.
     pub retryable: bool,
@@ -294,7 +289,7 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// Nobody put money in before its quote expired.
+    /// It was not funded before its quote expired.
     pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
         if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
             return Err(OutgoingRefused::WrongState);

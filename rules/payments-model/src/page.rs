@@ -1,13 +1,13 @@
 //! Which part of a list is asked for, and the part that is answered.
 //!
-//! Lists are ordered by creation time and id; a cursor is a row's id (admin-graphql section 7).
+//! Lists are ordered by creation time and id; a cursor is a row's id.
 
 use uuid::Uuid;
 
-/// How many items a page has if nobody says.
-pub const DEFAULT_PAGE_SIZE: u16 = 20;
+/// How many items a page has if the request does not say.
+pub(crate) const DEFAULT_PAGE_SIZE: u16 = 20;
 /// How many items a page has at most.
-pub const LARGEST_PAGE_SIZE: u16 = 100;
+pub(crate) const LARGEST_PAGE_SIZE: u16 = 100;
 
 /// In which direction a list runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,7 +51,7 @@ impl Default for PageRequest {
 /// Why a page cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
-    /// A size below 0 or above [`LARGEST_PAGE_SIZE`].
+    /// A size below 0 or above `LARGEST_PAGE_SIZE`.
     #[error("Pagination index error")]
     Size,
     /// `last` without `before`.
@@ -75,7 +75,7 @@ pub struct PageArguments {
 }
 
 impl PageArguments {
-    /// The page meant; `after` wins over `before`. A cursor that is no id is one nobody has: its page is empty.
+    /// The page meant; `after` wins over `before`. A cursor that is no id matches nothing: its page is empty.
     pub fn request(&self) -> Result<PageRequest, PageError> {
         let (first, last) = (size(self.first)?, size(self.last)?);
         let cursor = |text: &str| Uuid::try_parse(text).unwrap_or(Uuid::nil());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_goes_backwards_from_the_start() {
+    fn there_is_no_page_before_the_start() {
         let last = PageArguments { last: Some(3), ..PageArguments::default() };
         assert_eq!(last.request(), Err(PageError::BackwardsFromStart));
         let after = PageArguments { after: Some(String::new()), ..last.clone() };

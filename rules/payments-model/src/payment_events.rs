@@ -1,4 +1,4 @@
-//! What account-servicing entities are told about payments: the `data` of payment events (webhooks section 6).
+//! The `data` of payment events, as account-servicing entities receive it.
 //!
 //! Not the event types, recipients or delivery.
 
@@ -17,7 +17,7 @@ fn asset_amount(of: &AssetAmount) -> Value {
     amount(of.value, &of.asset)
 }
 
-/// The data of an incoming payment event, with the posted total (webhooks section 6.1).
+/// The data of an incoming payment event, with the posted total.
 pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
     let mut data = Map::new();
     let mut put = |key: &str, value: Value| data.insert(key.to_owned(), value);
@@ -45,7 +45,7 @@ pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
     Value::Object(data)
 }
 
-/// The data of an outgoing payment event, with what was debited and what is left (webhooks section 6.2).
+/// The data of an outgoing payment event, with what was debited and what is left.
 pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> Value {
     let quote = &payment.quote;
     let mut data = Map::new();

@@ -9,7 +9,7 @@ use crate::asset::TenantAsset;
 use crate::tenant::Secret;
 use crate::{PeerId, TenantId};
 
-/// A peer (data-model section 5.1).
+/// A peer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Peer {
     /// Its id, which is also the id of its ledger account.
@@ -26,7 +26,7 @@ pub struct Peer {
     pub max_packet_amount: Option<u64>,
     /// What people call it.
     pub name: Option<String>,
-    /// An event tells when its liquidity falls to this amount; `None` never.
+    /// An event reports when its liquidity falls to this amount; `None`: never.
     pub liquidity_threshold: Option<u64>,
     /// Address prefixes reached through it; the first is its own address.
     pub routes: Vec<String>,

@@ -13,14 +13,14 @@ pub const LARGEST_AMOUNT: u64 = i64::MAX as u64;
 
 const BASIS: u128 = 10_000;
 
-/// A quote: immutable, and good for one outgoing payment (payments section 5).
+/// A quote: immutable, and good for one outgoing payment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
     /// Its id, which becomes the id of the outgoing payment.
     pub id: QuoteId,
     /// Whose books it is in.
     pub tenant_id: TenantId,
-    /// Who would pay.
+    /// The wallet address that would pay.
     pub wallet_address_id: WalletAddressId,
     /// The asset the payer pays in.
     pub asset: TenantAsset,
@@ -55,7 +55,7 @@ pub enum QuoteMethod {
     Ilp(IlpQuoteDetails),
 }
 
-/// What the probe found (data-model section 4.3).
+/// What the probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IlpQuoteDetails {
     /// The largest packet the path takes, at most [`LARGEST_AMOUNT`].
@@ -174,7 +174,7 @@ pub struct QuotePlan {
 }
 
 impl QuotePlan {
-    /// Checks the amounts of a request (payments section 5.1, steps 1, 2 and 5).
+    /// Checks the amounts of a request.
     pub fn new(
         request: &QuoteRequest,
         payer_asset: &money::Asset,
@@ -231,16 +231,6 @@ impl QuotePlan {
 }
 
 impl Quote {
-    /// What the payer pays, with its asset.
-    pub fn debit_asset_amount(&self) -> AssetAmount {
-        AssetAmount { value: self.debit_amount, asset: self.asset.asset.clone() }
-    }
-
-    /// The fee in the payer's asset.
-    pub fn fee_amount(&self) -> u64 {
-        self.debit_amount.saturating_sub(self.debit_amount_minus_fees)
-    }
-
     /// Whether it is too old to make a payment of.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at

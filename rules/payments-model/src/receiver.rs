@@ -1,4 +1,4 @@
-//! Whom a payment goes to: the URL of an incoming payment, and what is known of it once resolved.
+//! The receiver of a payment: the URL of an incoming payment, and what is known of it once resolved.
 //!
 //! Not the resolution: that asks the database or another server.
 
@@ -88,7 +88,7 @@ fn hyphenated(segment: &str) -> Option<Uuid> {
     (segment.len() == 36).then(|| Uuid::try_parse(segment).ok()).flatten()
 }
 
-/// A way to pay an incoming payment over Interledger, as its server told it.
+/// A way to pay an incoming payment over Interledger, as its server gave it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IlpMethod {
     /// The address, not yet validated.
@@ -137,7 +137,7 @@ impl Receiver {
     }
 
     /// Whether its time is over.
-    pub fn is_past_expiry(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_past_expiry(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expiry| expiry <= now)
     }
 

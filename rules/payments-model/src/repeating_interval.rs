@@ -1,4 +1,4 @@
-//! Repeating intervals of grant limits: which period an instant falls into (payments section 7.7).
+//! Repeating intervals of grant limits: which period an instant falls into.
 //!
 //! Not a general ISO 8601 calendar: the forms `R[n]/start/end`, `R[n]/start/duration` and `R[n]/duration/end`.
 
@@ -6,7 +6,7 @@ use clock::Timestamp;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span};
 
-/// Calendar periods are found by stepping from one to the next; nobody pays so many periods after a start.
+/// Calendar periods are found by stepping from one to the next; no payment comes so many periods after a start.
 const MOST_STEPS: u32 = 50_000;
 
 /// A period: from `start` until just before `end`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_secs(10);
 const LONGEST_IN_STEPS: u32 = 6;
 
-/// The pause after `attempts` failed attempts: 10, 20, 30, 40, 50, then always 60 seconds (payments section 7.4).
+/// The pause after `attempts` failed attempts: 10, 20, 30, 40, 50, then always 60 seconds.
 pub fn pause_after(attempts: u32) -> Duration {
     STEP * attempts.min(LONGEST_IN_STEPS)
 }

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_delivered_is_no_success_whoever_closed_the_receiver() {
+    fn nothing_delivered_is_no_success_also_when_the_receiver_was_closed() {
         let payment = fresh();
         let mut done = receiver(&payment, 40);
         done.completed = true;

@@ -31,14 +31,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A tenant (data-model section 1.1).
+/// A tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Its id, the same at the authorization server.
     pub id: TenantId,
     /// Signs its requests to the Admin API.
     pub api_secret: Secret,
-    /// Whom to write to.
+    /// The address for messages.
     pub email: Option<String>,
     /// What people call it.
     pub public_name: Option<String>,
@@ -54,7 +54,7 @@ pub struct Tenant {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// What a tenant can set (data-model section 1.2).
+/// What a tenant can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SettingKey {
     /// Where exchange rates come from.

@@ -7,7 +7,7 @@ use clock::Timestamp;
 use crate::asset::TenantAsset;
 use crate::{TenantId, WalletAddressId, WalletAddressKeyId};
 
-/// A wallet address (data-model section 3.1).
+/// A wallet address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WalletAddress {
     /// Its id.
@@ -39,7 +39,7 @@ impl WalletAddress {
     }
 }
 
-/// A public key of a wallet address, Ed25519 (data-model section 3.2).
+/// A public key of a wallet address, Ed25519.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletAddressKey {
     /// Its id.
@@ -56,7 +56,7 @@ pub struct WalletAddressKey {
     pub created_at: Timestamp,
 }
 
-/// A property of a wallet address beyond the standard ones (data-model section 3.3).
+/// A property of a wallet address beyond the standard ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdditionalProperty {
     /// Its name.

@@ -1,4 +1,4 @@
-//! What happened, and who is told.
+//! An event, and its recipients.
 //!
 //! Not the telling: deliveries are made by the webhooks service.
 
@@ -14,7 +14,7 @@ use crate::{
 
 macro_rules! event_types {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal ),* $(,)?) => {
-        /// What kind of event it is (webhooks section 5).
+        /// What kind of event it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EventType {
             $( $(#[$doc])* $variant ),*
@@ -51,7 +51,7 @@ event_types! {
     OutgoingPaymentFunded = "outgoing_payment.funded",
     /// A card payment was cancelled.
     OutgoingPaymentCancelled = "outgoing_payment.cancelled",
-    /// Somebody asked for a wallet address that does not exist.
+    /// A wallet address that does not exist was asked for.
     WalletAddressNotFound = "wallet_address.not_found",
     /// Web-monetization money is due for withdrawal.
     WalletAddressWebMonetization = "wallet_address.web_monetization",
@@ -103,16 +103,16 @@ pub struct EventWithdrawal {
     pub amount: u64,
 }
 
-/// Something that happened (data-model section 7.1).
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookEvent {
     /// Its id, constant over retries and recipients; also the id of the transfer that answers it.
     pub id: WebhookEventId,
     /// What kind of event it is.
     pub event_type: EventType,
-    /// Who owns the subject.
+    /// The tenant that owns the subject.
     pub tenant_id: TenantId,
-    /// What is told, members in order.
+    /// The content, members in order.
     pub data: Value,
     /// What it is about.
     pub subject: Subject,
@@ -133,14 +133,14 @@ pub enum Recipient {
     PointOfSaleService,
 }
 
-/// One event on its way to one recipient (data-model section 7.2).
+/// One event on its way to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// Its id.
     pub id: WebhookDeliveryId,
     /// What is delivered.
     pub event_id: WebhookEventId,
-    /// To whom.
+    /// The recipient.
     pub recipient: Recipient,
     /// How often it was tried.
     pub attempts: u32,

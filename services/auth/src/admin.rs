@@ -1,4 +1,4 @@
-//! Grants as operators and tenants see them (auth-admin-graphql sections 2 to 4).
+//! Grants as operators and tenants see them.
 //!
 //! Everything here takes a [`Scope`]: a tenant never sees another's grants.
 
@@ -26,7 +26,7 @@ impl Auth {
 
     /// What an authenticated tenant may see: the operator everything, others their own.
     ///
-    /// Who the operator is, is a matter of its id: a secret may be given to two tenants by mistake.
+    /// The operator is known by its id, not by its secret: a secret may be given to two tenants by mistake.
     pub fn scope_of(&self, tenant: &Tenant) -> Scope {
         if tenant.id == self.inner.settings.operator.id { Scope::All } else { Scope::Tenant(tenant.id) }
     }

@@ -1,4 +1,4 @@
-//! Who signed a request: the client it claims to be, or a refusal.
+//! Which client signed a request: the one it claims to be, or a refusal.
 //!
 //! Keys of wallet addresses are found through a [`ClientDirectory`], which fetches and remembers them.
 

@@ -1,4 +1,4 @@
-//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up (auth sections 5.3, 5.4).
+//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up.
 
 use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
 use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};
@@ -68,7 +68,7 @@ impl From<Unidentified> for CancelError {
 }
 
 impl Auth {
-    /// Hands out the token when the owner has consented, or tells the client to wait.
+    /// Hands out the token when the owner has consented, or asks the client to wait.
     #[tracing::instrument(name = "auth.grant.continue", skip_all, fields(continue.id = id))]
     pub async fn continue_grant(
         &self,

@@ -1,4 +1,4 @@
-//! Asking the owner: the browser's way through the identity provider and back (auth sections 5.7, 5.8 and 6).
+//! Asking the owner: the browser's way through the identity provider and back.
 
 use auth_model::{Choice, ChoiceRefusal, FinishOutcome, Grant, GrantId, GrantState, Interaction, TenantId};
 use clock::Timestamp;
@@ -27,13 +27,13 @@ pub enum StartError {
     /// The interaction is decided or expired, or its grant taken back.
     #[error("invalid interaction")]
     Over {
-        /// The client's page, told so.
+        /// The client's page, with that result.
         back: Option<Url>,
     },
     /// The tenant has no consent page any more.
     #[error("internal server error")]
     NoIdentityProvider {
-        /// The client's page, told so.
+        /// The client's page, with that result.
         back: Option<Url>,
     },
     /// The database failed.
@@ -59,7 +59,7 @@ pub enum FinishError {
     /// The owner took too long.
     #[error("interaction expired")]
     Expired {
-        /// The client's page, told so.
+        /// The client's page, with that result.
         back: Option<Url>,
     },
     /// The browser did not start this interaction.
@@ -73,7 +73,7 @@ pub enum FinishError {
     Store(#[from] StoreError),
 }
 
-/// What the identity provider is told about an interaction.
+/// What the identity provider gets about an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InteractionDetails {
     /// The grant.
@@ -88,7 +88,7 @@ pub struct InteractionDetails {
     pub interaction: Interaction,
 }
 
-/// Why an identity provider is told nothing.
+/// Why an identity provider gets nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum DetailsError {
     /// No interaction has this id and nonce, or its grant was taken back.

@@ -1,4 +1,4 @@
-//! Token introspection: what a resource server is told about a token (token-introspection section 1).
+//! Token introspection (RFC 7662): what a resource server learns about a token.
 //!
 //! One query. Nothing is cached, so a revocation takes effect at once.
 

@@ -29,19 +29,19 @@ pub use continue_grant::{CancelError, ContinueError};
 pub use interactions::{DecideError, DetailsError, FinishError, Finished, InteractionDetails, StartError, Started};
 pub use introspection::IntrospectError;
 pub use request_grant::RequestGrantError;
-pub use settings::Settings;
+pub use settings::AuthSettings;
 pub use tenants::TenantError;
 pub use tokens::TokenError;
 
 /// The authorization server. Cheap to clone; every clone is the same server.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    settings: Settings,
+struct Shared {
+    settings: AuthSettings,
     store: AuthStore,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -56,7 +56,7 @@ pub type StoreError = auth_store::Error;
 /// Why the server does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The operator's tenant was deleted, so nobody could administer the server.
+    /// The operator's tenant was deleted, so the server could not be administered.
     #[error("the tenant named by OPERATOR_TENANT_ID was deleted; name another one")]
     OperatorDeleted,
     /// The database failed.
@@ -69,7 +69,7 @@ impl Auth {
     /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server,
     /// `limiter` counts what clients do.
     pub async fn open(
-        settings: Settings,
+        settings: AuthSettings,
         store: AuthStore,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -79,11 +79,11 @@ impl Auth {
     ) -> Result<Self, OpenError> {
         store.ensure_tenant(&settings.operator, clock.now()).await?;
         store.get_tenant(settings.operator.id).await?.ok_or(OpenError::OperatorDeleted)?;
-        Ok(Self { inner: Arc::new(Inner { settings, store, clock, entropy, clients, cache, limiter }) })
+        Ok(Self { inner: Arc::new(Shared { settings, store, clock, entropy, clients, cache, limiter }) })
     }
 
     /// The settings.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &AuthSettings {
         &self.inner.settings
     }
 
@@ -92,7 +92,7 @@ impl Auth {
         &*self.inner.clock
     }
 
-    /// The clock, for those who keep it.
+    /// The clock.
     pub fn shared_clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.inner.clock)
     }

@@ -1,4 +1,4 @@
-//! `POST /{tenant}`: a client asks for a grant (RFC 9635 section 2, auth section 5.2).
+//! `POST /{tenant}`: a client asks for a grant (RFC 9635 section 2).
 
 use auth_model::{ClientDisplay, Grant, Opened, Question, RequestRefusal, TenantId, examine};
 use gnap::redirect::set_query;
@@ -31,7 +31,7 @@ pub enum RequestGrantError {
     /// What is asked for cannot be given.
     #[error(transparent)]
     Refused(#[from] RequestRefusal),
-    /// The owner has to be told who asks, but the client's wallet address gives no name.
+    /// The owner has to see the client's name, but the client's wallet address gives none.
     #[error("missing required request field 'client'")]
     NamelessClient,
     /// The database failed.
@@ -40,7 +40,7 @@ pub enum RequestGrantError {
 }
 
 impl Auth {
-    /// Gives a grant at once, or tells the client how to have the owner asked.
+    /// Gives a grant at once, or says to the client how the owner can be asked.
     #[tracing::instrument(name = "auth.grant.request", skip_all, fields(tenant.id = tenant, grant.id))]
     pub async fn request_grant(
         &self,
@@ -49,7 +49,7 @@ impl Auth {
     ) -> Result<GrantResponse, RequestGrantError> {
         let body = GrantRequest::parse(request.body)?;
         self.authenticate(&check_headers(request)?, &body.client).await?;
-        // Counted once the client is known to ask, so that nobody uses up what is another's.
+        // Counted after the client is verified, so that no other client can use up its count.
         let (limit, client) = (&self.inner.settings.grant_requests_per_client, body.client.identity());
         self.inner.limiter.take(limit, &client).await?;
         let tenant: TenantId = tenant.parse().map_err(|_| RequestGrantError::NoTenant)?;

@@ -10,7 +10,7 @@ use url::Url;
 
 /// The settings of an authorization server.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct AuthSettings {
     /// `AUTH_SERVER_URL`: the public base of continue, manage and interact URLs and of the interaction hash.
     pub server_url: Url,
     /// The operator's own tenant, made at start.
@@ -29,7 +29,7 @@ pub struct Settings {
     pub retention: Retention,
 }
 
-impl Settings {
+impl AuthSettings {
     /// A URL below the public base; `path` has no leading slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.server_url.as_str().trim_end_matches('/'))

@@ -1,4 +1,4 @@
-//! Tenants, as the backend reports them (auth section 12).
+//! Tenants, as the backend reports them.
 
 use auth_model::TenantId;
 use auth_store::{TenantChange, TenantData};

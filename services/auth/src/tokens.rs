@@ -1,4 +1,4 @@
-//! `POST` and `DELETE /token/{id}`: a client rotates or revokes an access token (auth sections 5.5, 5.6).
+//! `POST` and `DELETE /token/{id}`: a client rotates or revokes an access token.
 
 use auth_model::{AccessToken, Grant, RotateRefusal};
 use gnap::{TokenResponse, TokenValue};

@@ -1,4 +1,4 @@
-//! Who packets come from and go to: peers, own payments and quotes, local receivers.
+//! Where packets come from and go to: peers, own payments and quotes, local receivers.
 //!
 //! Plain data; balances are the ledger's and states the payments service's.
 
@@ -23,7 +23,7 @@ pub struct AccountAsset {
     pub asset: Asset,
     /// Its ledger number and liquidity account.
     pub ledger: LedgerAsset,
-    /// The asset's liquidity is low at or below this balance; `None`: nobody wants to know.
+    /// The asset's liquidity is low at or below this balance; `None`: low liquidity is not reported.
     pub liquidity_threshold: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub struct PeerRecord {
     pub incoming_tokens: Vec<TokenHash>,
     /// The largest packet accepted from it; `None` or 0: no limit.
     pub max_packet_amount: Option<u64>,
-    /// Its liquidity is low at or below this balance; `None`: nobody wants to know.
+    /// Its liquidity is low at or below this balance; `None`: low liquidity is not reported.
     pub liquidity_threshold: Option<u64>,
 }
 

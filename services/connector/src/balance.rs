@@ -3,6 +3,7 @@
 //! Every transfer's id follows from the packet itself, so that neither an unsure ledger asked again nor a packet
 //! sent again moves anything twice.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +11,20 @@ use clock::{Clock, Timestamp};
 use ilp_packet::ErrorCode;
 use ledger::{AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewTransfer, TransferId};
 use payments_model::Expectation;
-use payments_model::accounting::{Movement, Side, TransferError};
+use payments_model::accounting::{Movement, Settling, Side, TransferError};
 
 use crate::accounts::AccountAsset;
+use crate::arrived::Arrived;
 use crate::outcome::Stop;
-use crate::packet_transfer::PacketIdentity;
 use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
 
 /// The pause before an unsure ledger is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// One end of a packet's transfer.
+/// One side of a packet's transfer: an account, and what it gives or gets in its own asset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct End<'a> {
+pub(crate) struct TransferSide<'a> {
     pub(crate) account: AccountId,
     pub(crate) asset: &'a AccountAsset,
     pub(crate) amount: u64,
@@ -38,13 +39,13 @@ pub(crate) struct Taking {
     pub(crate) attempt: u64,
 }
 
-/// How long a hold lasts if nobody settles it.
+/// When a hold that was not settled is given back by the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// For ever: an own payment settles it when it is resumed.
-    UntilSettled,
-    /// So long: nobody here remembers a peer's packet after a crash.
-    Limited(Duration),
+pub(crate) enum HoldTimeout {
+    /// Never: an own payment settles it when it is resumed.
+    Never,
+    /// After this time: nothing here remembers a peer's packet after a crash.
+    After(Duration),
 }
 
 /// Money reserved for a packet under way.
@@ -86,22 +87,22 @@ impl Hold {
 }
 
 impl Balance {
-    /// Holds a packet's money until it is posted or voided, or its life is over.
+    /// Holds a packet's money until it is posted or voided, or its time is over.
     pub(crate) async fn hold(
         &self,
         id: TransferId,
-        from: End<'_>,
-        to: End<'_>,
-        life: Life,
+        from: TransferSide<'_>,
+        to: TransferSide<'_>,
+        timeout: HoldTimeout,
     ) -> Result<Hold, BalanceError> {
-        let seconds = match life {
-            Life::UntilSettled => 0,
-            Life::Limited(life) => u32::try_from(life.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1),
+        let timeout = match timeout {
+            HoldTimeout::Never => None,
+            HoldTimeout::After(time) => {
+                let seconds = u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+                Some(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN))
+            }
         };
-        let mut movement = Movement::between(id, side(from), side(to), seconds)?;
-        for leg in &mut movement.legs {
-            leg.flags.pending = true;
-        }
+        let movement = Movement::between(id, side(from), side(to), Settling::Later { timeout })?;
         self.make(&movement, self.clock.now()).await?;
         Ok(Hold(movement))
     }
@@ -111,12 +112,12 @@ impl Balance {
     pub(crate) async fn credit(
         &self,
         id: TransferId,
-        from: End<'_>,
-        to: End<'_>,
+        from: TransferSide<'_>,
+        to: TransferSide<'_>,
         taking: Option<Taking>,
         until: Timestamp,
     ) -> Result<(), BalanceError> {
-        let mut movement = Movement::between(id, side(from), side(to), 0)?;
+        let mut movement = Movement::between(id, side(from), side(to), Settling::AtOnce)?;
         if let Some(Taking { expectation, amount, attempt }) = taking {
             movement = movement.with_expectation(expectation.take(id, attempt, amount));
         }
@@ -142,10 +143,15 @@ impl Balance {
     }
 
     /// What the ledger knows of a packet: its last hold, or its credit.
-    pub(crate) async fn recorded(&self, packet: PacketIdentity) -> Result<Option<Recorded>, LedgerUnavailable> {
+    pub(crate) async fn recorded(&self, packet: Arrived) -> Result<Option<Recorded>, Stop> {
+        let Some(identity) = packet.identity else { return Ok(None) };
         let mut last = None;
         for generation in 0.. {
-            let legs = self.ledger.transfers(Movement::leg_ids(packet.transfer_id(generation)).to_vec()).await?;
+            let legs = self.ledger.transfers(Movement::leg_ids(identity.transfer_id(generation)).to_vec()).await;
+            let legs = legs.map_err(|error| {
+                tracing::warn!(%error, "packet not looked up");
+                Stop::Unresolved
+            })?;
             let Some(found) = Recorded::of(generation, legs.into_iter().flatten().collect()) else { break };
             let lapsed = found.standing() == Standing::Lapsed;
             last = Some(found);
@@ -158,7 +164,7 @@ impl Balance {
 
     async fn make(&self, movement: &Movement, until: Timestamp) -> Result<(), BalanceError> {
         let results = self.submit(movement.legs.clone(), until).await?;
-        if results.iter().any(|result| exists(*result)) {
+        if results.iter().any(|result| result.is_id_taken()) {
             return Err(BalanceError::Repeated);
         }
         match movement.outcome(&results).map_err(BalanceError::from) {
@@ -187,28 +193,8 @@ impl Balance {
     }
 }
 
-fn side(end: End<'_>) -> Side {
-    Side { account: end.account, asset: end.asset.ledger, amount: end.amount }
-}
-
-/// Whether the transfer's id is taken, by the same transfer or by another.
-fn exists(result: CreateTransferResult) -> bool {
-    use CreateTransferResult as R;
-    matches!(
-        result,
-        R::Exists
-            | R::ExistsWithDifferentFlags
-            | R::ExistsWithDifferentPendingId
-            | R::ExistsWithDifferentTimeout
-            | R::ExistsWithDifferentDebitAccountId
-            | R::ExistsWithDifferentCreditAccountId
-            | R::ExistsWithDifferentAmount
-            | R::ExistsWithDifferentUserData128
-            | R::ExistsWithDifferentUserData64
-            | R::ExistsWithDifferentUserData32
-            | R::ExistsWithDifferentLedger
-            | R::ExistsWithDifferentCode
-    )
+fn side(side: TransferSide<'_>) -> Side {
+    Side { account: side.account, asset: side.asset.ledger, amount: side.amount }
 }
 
 impl From<TransferError> for BalanceError {

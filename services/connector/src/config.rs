@@ -1,4 +1,4 @@
-//! What the connector is told at its start.
+//! The connector's settings.
 
 use std::fmt;
 use std::time::Duration;

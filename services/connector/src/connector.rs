@@ -14,6 +14,7 @@ use shared_cache::SharedCache;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::{PeerAccount, Source};
+use crate::arrived::Arrived;
 use crate::balance::Balance;
 use crate::config::ConnectorConfig;
 use crate::counts::PacketCounts;
@@ -21,11 +22,11 @@ use crate::directory::{Directory, DirectorySnapshot};
 use crate::in_flight::{InFlight, Leader, Role};
 use crate::limits;
 use crate::liquidity::LiquidityWatch;
+use crate::local_delivery::LocalDelivery;
 use crate::outcome::{Attempt, Outcome, Stop};
 use crate::peer_state::{PeerFailure, Repeats};
-use crate::pipeline::Arrived;
+use crate::pipeline::Pipeline;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
-use crate::recorded::Recorded;
 use crate::refusal::Refusal;
 use crate::routing::Hop;
 use crate::tokens::{TokenHash, TokenHasher};
@@ -37,7 +38,7 @@ pub struct ConnectorPorts {
     pub ledger: Arc<dyn Ledger>,
     /// The payments service's receivers.
     pub local_accounts: Arc<dyn LocalAccounts>,
-    /// Who hears of low liquidity.
+    /// Where low liquidity is reported.
     pub alerts: Arc<dyn LiquidityAlerts>,
     /// The way to peers.
     pub uplink: Arc<dyn Uplink>,
@@ -53,19 +54,11 @@ pub struct ConnectorPorts {
 
 /// The ILP connector. Clones are one connector.
 #[derive(Clone)]
-pub struct Connector(Arc<Inner>);
+pub struct Connector(Arc<Shared>);
 
-pub(crate) struct Inner {
-    pub(crate) config: ConnectorConfig,
-    pub(crate) directory: ArcSwap<Directory>,
-    pub(crate) balance: Balance,
-    pub(crate) liquidity: Arc<LiquidityWatch>,
-    pub(crate) local_accounts: Arc<dyn LocalAccounts>,
-    pub(crate) uplink: Arc<dyn Uplink>,
-    pub(crate) rates: Rates,
-    pub(crate) cache: SharedCache,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
+struct Shared {
+    pipeline: Pipeline,
+    directory: ArcSwap<Directory>,
     in_flight: InFlight,
     tokens: TokenHasher,
     counts: PacketCounts,
@@ -73,21 +66,25 @@ pub(crate) struct Inner {
 }
 
 impl Connector {
-    /// A connector that knows nobody yet; see [`Connector::replace_directory`].
+    /// A connector without peers yet; see [`Connector::replace_directory`].
     pub fn new(config: ConnectorConfig, ports: ConnectorPorts) -> Self {
         let tokens = TokenHasher::new(&config.token_key);
         let ConnectorPorts { ledger, local_accounts, alerts, uplink, rates, cache, clock, entropy } = ports;
-        Self(Arc::new(Inner {
-            config,
-            directory: ArcSwap::default(),
-            balance: Balance { ledger: ledger.clone(), clock: clock.clone() },
-            liquidity: Arc::new(LiquidityWatch::new(ledger, clock.clone(), alerts)),
-            local_accounts,
-            uplink,
-            rates,
+        let balance = Arc::new(Balance { ledger: ledger.clone(), clock: clock.clone() });
+        let liquidity = Arc::new(LiquidityWatch::new(ledger, clock.clone(), alerts));
+        let local_delivery = LocalDelivery {
+            balance: balance.clone(),
+            liquidity: liquidity.clone(),
+            local_accounts: local_accounts.clone(),
             cache,
-            clock,
+            clock: clock.clone(),
             entropy,
+        };
+        let pipeline = Pipeline { config, balance, liquidity, local_accounts, local_delivery, uplink, rates, clock };
+
+        Self(Arc::new(Shared {
+            pipeline,
+            directory: ArcSwap::default(),
             in_flight: InFlight::default(),
             tokens,
             counts: PacketCounts::default(),
@@ -104,7 +101,7 @@ impl Connector {
     ///
     /// Packets under way go on with what they began with.
     pub fn replace_directory(&self, snapshot: DirectorySnapshot) {
-        let next = Directory::build(snapshot, &self.0.directory.load(), &self.0.config);
+        let next = Directory::build(snapshot, &self.0.directory.load(), &self.0.pipeline.config);
         self.0.directory.store(Arc::new(next));
     }
 
@@ -147,9 +144,9 @@ impl Connector {
             Some(Role::Lead(leader)) => Some(leader),
             Some(Role::Follow(follower)) => return follower.outcome().await,
         };
-        let inner = self.0.clone();
+        let shared = self.0.clone();
         let answer =
-            self.0.under_way.spawn(async move { inner.answer(&source, arrived, packet, attempt, leader).await });
+            self.0.under_way.spawn(async move { shared.answer(&source, arrived, packet, attempt, leader).await });
         answer.await.unwrap_or_else(|error| {
             tracing::error!(%error, "ALERT a packet was given up in the middle");
             Outcome::Unresolved
@@ -159,7 +156,7 @@ impl Connector {
     /// The Reject for a peer that does not repeat a packet whose outcome is not known.
     pub fn unresolved_reject(&self) -> Bytes {
         let refusal = Refusal::new(ErrorCode::T01PeerUnreachable, "peer is unreachable.");
-        refusal.encode(self.0.config.operator_address.as_ref())
+        refusal.encode(self.0.pipeline.config.operator_address.as_ref())
     }
 
     /// Takes no more packets and waits for those under way, at the longest until the last of them has expired and
@@ -170,7 +167,7 @@ impl Connector {
         if packets == 0 {
             return;
         }
-        let longest = self.0.config.longest_stop();
+        let longest = self.0.pipeline.config.longest_stop();
         tracing::info!(packets, at_most = ?longest, "waiting for packets under way; a second signal ends at once");
         if tokio::time::timeout(longest, self.0.under_way.wait()).await.is_err() {
             tracing::error!(packets = self.0.under_way.len(), "stopped with packets under way; their holds run out");
@@ -179,7 +176,7 @@ impl Connector {
 
     /// How long [`Connector::stop`] may take.
     pub fn longest_stop(&self) -> Duration {
-        self.0.config.longest_stop()
+        self.0.pipeline.config.longest_stop()
     }
 
     /// What is known here of exchanges with a peer; `None` if there is no such peer in the directory.
@@ -199,7 +196,7 @@ pub struct PeerReport {
     pub last_failure: Option<PeerFailure>,
 }
 
-impl Inner {
+impl Shared {
     async fn answer(
         &self,
         source: &Source,
@@ -211,7 +208,7 @@ impl Inner {
         let (outcome, to_followers) = match self.first_or_again(source, arrived, packet, attempt).await {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
-            // Nobody but the one who says it is the first can take this for a refusal of the packet.
+            // Only a sender that never sent the packet before may take this for a refusal of it.
             Err(Stop::Limited(refusal)) if attempt == Attempt::First => (self.refuse(&refusal), Outcome::Unresolved),
             Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
             Err(Stop::Paid) => same(Outcome::Paid),
@@ -225,7 +222,7 @@ impl Inner {
 
     /// Looks into the ledger for a packet that says it may have been here, or turns out to have been.
     ///
-    /// The ledger speaks before the rate: a peer that sends too much is still told what became of its packets.
+    /// The ledger speaks before the rate: a peer that sends too much still learns what became of its packets.
     async fn first_or_again(
         &self,
         source: &Source,
@@ -233,31 +230,23 @@ impl Inner {
         mut packet: PrepareBuf,
         attempt: Attempt,
     ) -> Result<Bytes, Stop> {
+        let Pipeline { config, clock, balance, .. } = &self.pipeline;
         let directory = self.directory.load_full();
-        let _under_way = limits::enter(source, &self.config)?;
-        let pace = limits::keep_pace(source, &self.config, self.clock.now());
-        let mut known = None;
+        let _under_way = limits::enter(source, config)?;
+        let pace = limits::keep_pace(source, config, clock.now());
+        let mut recorded = None;
         if attempt == Attempt::Again || pace.is_err() {
-            known = self.recorded(arrived).await?;
+            recorded = balance.recorded(arrived).await?;
         }
-        if known.is_none() {
+        if recorded.is_none() {
             pace?;
-            match self.run(&directory, source, arrived, &mut packet).await {
-                Err(Stop::Repeated) => known = self.recorded(arrived).await?,
+            match self.pipeline.run(&directory, source, arrived, &mut packet).await {
+                Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,
                 answered => return answered,
             }
         }
-        let recorded = known.ok_or(Stop::Unresolved)?;
-        self.repeat(&directory, source, arrived, &mut packet, recorded).await
-    }
-
-    /// What the ledger knows of the packet.
-    pub(crate) async fn recorded(&self, arrived: Arrived) -> Result<Option<Recorded>, Stop> {
-        let Some(identity) = arrived.identity else { return Ok(None) };
-        self.balance.recorded(identity).await.map_err(|error| {
-            tracing::warn!(%error, "packet not looked up");
-            Stop::Unresolved
-        })
+        let recorded = recorded.ok_or(Stop::Unresolved)?;
+        self.pipeline.repeat(&directory, source, arrived, &mut packet, recorded).await
     }
 
     /// Refuses a packet before it sets out.
@@ -267,10 +256,10 @@ impl Inner {
         outcome
     }
 
-    /// Every Reject made here names the operator's address, whoever's packet it was.
+    /// Every Reject made here names the operator's address, whichever tenant the packet belongs to.
     fn refuse(&self, refusal: &Refusal) -> Outcome {
         tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
-        Outcome::Reply(refusal.encode(self.config.operator_address.as_ref()))
+        Outcome::Reply(refusal.encode(self.pipeline.config.operator_address.as_ref()))
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn convert(
         // Already logged where the rates are fetched; temporary, so that the sender tries again.
         ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
     })?;
-    // Packets carry 64 bits, so of a much smaller unit one packet carries less: the sender is told how much.
+    // Packets carry 64 bits, so one packet carries less of a much smaller unit. The Reject says how much.
     convert_source_floor(amount, conversion)
         .ok_or_else(|| Refusal::too_large(amount, conversion.ratio().mul_floor_amount_max()))
 }

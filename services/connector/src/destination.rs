@@ -1,4 +1,4 @@
-//! Whom a packet is for: a local receiver named by its address, or the next peer on the way.
+//! The destination of a packet: a local receiver named by its address, or the next peer on the way.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a peer may take to say whether it recognises repetitions.
-pub(crate) const QUESTION_LIFE: Duration = Duration::from_secs(5);
+pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a peer that did not say is left alone with that question, as long as no reply of it is missing.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ impl Forwarder<'_> {
     /// The answer is in a header of any reply, so after the first packet to a peer there is nothing to ask. The only
     /// error is that there is no connection: then no packet would reach the peer either.
     pub(crate) async fn get_to_know(&self, peer: &PeerAccount) -> Result<(), UplinkError> {
-        self.ask(peer, QUESTION_LIFE, ASK_AGAIN_AFTER).await
+        self.ask(peer, QUESTION_TIMEOUT, ASK_AGAIN_AFTER).await
     }
 
     /// The same where a reply is missing and the answer decides what becomes of it, so that it is worth a question
@@ -72,10 +72,10 @@ impl Forwarder<'_> {
         if lately || peer.state.repeats() != Repeats::Unknown {
             return Ok(());
         }
-        let life = at_most.min(QUESTION_LIFE);
-        let question = ildcp::request(self.clock.now() + life);
+        let timeout = at_most.min(QUESTION_TIMEOUT);
+        let question = ildcp::request(self.clock.now() + timeout);
         let question = question.map_err(|error| UplinkError::Refused(error.to_string()))?;
-        match self.exchange(peer, question.into(), Attempt::First, life).await {
+        match self.exchange(peer, question.into(), Attempt::First, timeout).await {
             Err(error @ UplinkError::Unreachable(_)) => return Err(error),
             Err(error) => {
                 *asked_in_vain = Some(self.clock.now());
@@ -94,7 +94,11 @@ impl Forwarder<'_> {
         let octets = packet.to_bytes();
         let left = (packet.expires_at() + self.grace).saturating_since(self.clock.now());
         let reply = self.exchange(peer, octets, Attempt::First, left).await.map_err(|error| no_reply(&error))?;
-        judge(peer, reply, packet).map_err(|error| no_reply(&error))?
+        match judge(peer, reply, packet) {
+            Judged::Decision(decision) => Ok(decision),
+            Judged::WrongFulfillment => Err(wrong_fulfillment()),
+            Judged::NoPacket(error) => Err(no_reply(&error)),
+        }
     }
 
     /// Sends `packet` and gives the peer's decision.
@@ -117,8 +121,9 @@ impl Forwarder<'_> {
                 let attempt = if may_have_left { Attempt::Again } else { Attempt::First };
                 last = match self.exchange(peer, octets.clone(), attempt, left).await {
                     Ok(reply) => match judge(peer, reply, packet) {
-                        Ok(decision) => return Ok(decision?),
-                        Err(error) => error,
+                        Judged::Decision(decision) => return Ok(decision),
+                        Judged::WrongFulfillment => return Err(wrong_fulfillment().into()),
+                        Judged::NoPacket(error) => error,
                     },
                     Err(error) => error,
                 };
@@ -175,19 +180,31 @@ impl Forwarder<'_> {
     }
 }
 
-/// Reads a reply. An inner refusal is final, an error means that there is no reply yet.
-fn judge(peer: &PeerAccount, reply: Bytes, packet: &PrepareBuf) -> Result<Result<Decision, Refusal>, UplinkError> {
+/// What the octets of a reply are.
+enum Judged {
+    Decision(Decision),
+    /// A Fulfill that does not prove the payment: the packet is refused for good.
+    WrongFulfillment,
+    /// Not a reply, so there is none yet.
+    NoPacket(UplinkError),
+}
+
+fn judge(peer: &PeerAccount, reply: Bytes, packet: &PrepareBuf) -> Judged {
     match Reply::parse(&reply) {
         Ok(Reply::Fulfill(fulfill)) if fulfill.fulfillment.satisfies(&packet.execution_condition()) => {
-            Ok(Ok(Decision::Fulfilled(reply)))
+            Judged::Decision(Decision::Fulfilled(reply))
         }
         Ok(Reply::Fulfill(_)) => {
             tracing::warn!(peer.id = %peer.id(), "peer answered with a wrong fulfillment");
-            Ok(Err(Refusal::new(ErrorCode::F05WrongCondition, "fulfillment did not match expected value.")))
+            Judged::WrongFulfillment
         }
-        Ok(Reply::Reject(_)) => Ok(Ok(Decision::Rejected(reply))),
-        Err(error) => Err(UplinkError::Broken(error.to_string())),
+        Ok(Reply::Reject(_)) => Judged::Decision(Decision::Rejected(reply)),
+        Err(error) => Judged::NoPacket(UplinkError::Broken(error.to_string())),
     }
+}
+
+fn wrong_fulfillment() -> Refusal {
+    Refusal::new(ErrorCode::F05WrongCondition, "fulfillment did not match expected value.")
 }
 
 /// Temporary in every case: the sender may try again, and another packet may find the peer recovered.

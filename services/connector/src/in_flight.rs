@@ -16,7 +16,7 @@ pub(crate) struct InFlight(Arc<Mutex<HashMap<TransferId, watch::Receiver<Option<
 /// What to do with a packet.
 #[derive(Debug)]
 pub(crate) enum Role {
-    /// Nobody else is at it: do it, and tell.
+    /// No other task works on it: do it, and tell the outcome.
     Lead(Leader),
     /// It is under way: wait.
     Follow(Follower),
@@ -53,7 +53,7 @@ impl InFlight {
 }
 
 impl Leader {
-    /// Tells the followers.
+    /// Gives the outcome to the followers.
     pub(crate) fn tell(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }

@@ -1,8 +1,9 @@
 //! The ILP connector: takes a packet, gives its reply, and moves the money in between.
 //!
-//! No sockets to listen on, no SQL, no payments: those who own these hand them in through the ports.
+//! No sockets to listen on, no SQL, no payments: their owners hand them in through the ports.
 
 mod accounts;
+mod arrived;
 mod balance;
 mod config;
 mod connector;

@@ -1,6 +1,6 @@
-//! Watches the balances packets draw on, and tells when one has come down to its threshold.
+//! Watches the balances that packets draw on, and reports when one has fallen to its threshold.
 //!
-//! Told once per crossing and looked at once per interval, away from the packet: a low balance under load must not
+//! A crossing is reported once, and balances are read once per interval, apart from packets: a low balance must not
 //! cost every packet a look at the ledger or become a flood of events.
 
 use std::collections::HashMap;

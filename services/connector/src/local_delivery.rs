@@ -2,26 +2,28 @@
 //!
 //! How much an account still takes is not decided here: the ledger does, in the chain that credits it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Entropy;
+use clock::{Clock, Entropy};
 use ilp_packet::PrepareBuf;
 use ledger::TransferId;
 use payments_model::expectation::Arrival;
+use shared_cache::SharedCache;
 use stream::{ConnectionId, Decision, Money, ReceiveLimit};
 
 use crate::accounts::{Bound, Source};
-use crate::balance::{BalanceError, End, Taking};
-use crate::connector::Inner;
+use crate::arrived::Arrived;
+use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
+use crate::liquidity::LiquidityWatch;
 use crate::outcome::Stop;
-use crate::pipeline::Arrived;
-use crate::ports::Credit;
+use crate::ports::{Credit, LocalAccounts};
 use crate::refusal::Refusal;
 
 /// How long a connection's running total is kept after its last packet.
-const RUNNING_TOTAL_LIFE: Duration = Duration::from_mins(10);
+const RUNNING_TOTAL_KEPT: Duration = Duration::from_mins(10);
 
 /// Why an account was not credited.
 enum NotCredited {
@@ -31,92 +33,152 @@ enum NotCredited {
     Stopped(Stop),
 }
 
-/// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
-pub(crate) async fn deliver(
-    connector: &Inner,
-    source: &Source,
-    arrived: Arrived,
-    packet: &PrepareBuf,
-    receiver: &LocalReceiver,
-) -> Result<Bytes, Stop> {
-    let LocalReceiver { account, connection } = receiver;
-    let money = match connection.evaluate(&packet.as_prepare(), connector.clock.now(), entropy(connector)) {
-        Decision::Reply(reply) => return Ok(reply.into()),
-        Decision::Money(money) => money,
-    };
-    let Some(identity) = arrived.identity else {
-        tracing::error!("a quote sent a packet that could be fulfilled; declined");
-        return Ok(money.decline_temporarily().into());
-    };
-    let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-    match credit(connector, identity.transfer_id(0), from, packet, receiver, &money).await {
-        Ok(()) => {}
-        Err(NotCredited::Stopped(stop)) => return Err(stop),
-        Err(NotCredited::TooMuch { left }) => return decline(connector, arrived, receiver, money, left).await,
-    }
-    connector.liquidity.moved(source, &account.asset);
-    let received = tell(connector, packet, receiver, money.amount()).await;
-    // Counted after the credit, so that a failed packet has nothing to take back.
-    let total = running_total(connector, packet, receiver, money.amount()).await;
-    Ok(announcing(money, account.bound, received).accept(total).into())
+/// What a delivery uses.
+pub(crate) struct LocalDelivery {
+    pub(crate) balance: Arc<Balance>,
+    pub(crate) liquidity: Arc<LiquidityWatch>,
+    pub(crate) local_accounts: Arc<dyn LocalAccounts>,
+    pub(crate) cache: SharedCache,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
-/// Answers a packet whose money, `packet`'s amount, was credited before. Expiry and state matter no more.
-pub(crate) async fn deliver_again(
-    connector: &Inner,
-    packet: &PrepareBuf,
-    receiver: &LocalReceiver,
-) -> Result<Bytes, Stop> {
-    let prepare = packet.as_prepare();
-    match receiver.connection.evaluate(&prepare, prepare.expires_at, entropy(connector)) {
-        Decision::Reply(reply) => Ok(reply.into()),
-        Decision::Money(money) => {
-            // The process may have died before telling the first time.
-            let received = tell(connector, packet, receiver, money.amount()).await;
-            let total = running_total(connector, packet, receiver, 0).await;
-            Ok(announcing(money, receiver.account.bound, received).accept(total).into())
+impl LocalDelivery {
+    /// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
+    pub(crate) async fn deliver(
+        &self,
+        source: &Source,
+        arrived: Arrived,
+        packet: &PrepareBuf,
+        receiver: &LocalReceiver,
+    ) -> Result<Bytes, Stop> {
+        let LocalReceiver { account, connection } = receiver;
+        let money = match connection.evaluate(&packet.as_prepare(), self.clock.now(), &*self.entropy) {
+            Decision::Reply(reply) => return Ok(reply.into()),
+            Decision::Money(money) => money,
+        };
+        let Some(identity) = arrived.identity else {
+            tracing::error!("a quote sent a packet that could be fulfilled; declined");
+            return Ok(money.decline_temporarily().into());
+        };
+        let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
+        match self.credit(identity.transfer_id(0), from, packet, receiver, &money).await {
+            Ok(()) => {}
+            Err(NotCredited::Stopped(stop)) => return Err(stop),
+            Err(NotCredited::TooMuch { left }) => return self.decline(arrived, receiver, money, left).await,
+        }
+        self.liquidity.moved(source, &account.asset);
+        let received = self.tell(packet, receiver, money.amount()).await;
+        // Counted after the credit, so that a failed packet has nothing to take back.
+        let total = self.running_total(packet, receiver, money.amount()).await;
+        Ok(announcing(money, account.bound, received).accept(total).into())
+    }
+
+    /// Answers a packet whose money, `packet`'s amount, was credited before. Expiry and state matter no more.
+    pub(crate) async fn deliver_again(&self, packet: &PrepareBuf, receiver: &LocalReceiver) -> Result<Bytes, Stop> {
+        let prepare = packet.as_prepare();
+        match receiver.connection.evaluate(&prepare, prepare.expires_at, &*self.entropy) {
+            Decision::Reply(reply) => Ok(reply.into()),
+            Decision::Money(money) => {
+                // The process may have died before telling the first time.
+                let received = self.tell(packet, receiver, money.amount()).await;
+                let total = self.running_total(packet, receiver, 0).await;
+                Ok(announcing(money, receiver.account.bound, received).accept(total).into())
+            }
+        }
+    }
+
+    /// Credits the account, in one transfer at once: between hold and post nothing would happen that could still
+    /// refuse.
+    ///
+    /// What is left for it is learned from the ledger's refusal, so a packet costs no question before.
+    async fn credit(
+        &self,
+        id: TransferId,
+        from: TransferSide<'_>,
+        packet: &PrepareBuf,
+        receiver: &LocalReceiver,
+        money: &Money,
+    ) -> Result<(), NotCredited> {
+        let account = &receiver.account;
+        let to = TransferSide { account: account.id.into(), asset: &account.asset, amount: money.amount() };
+        let until = packet.expires_at();
+        let Some(bound) = account.bound else {
+            return Ok(self.balance.credit(id, from, to, None, until).await?);
+        };
+        let converted = from.asset.asset != to.asset.asset;
+        let arrival = Arrival {
+            amount: money.amount(),
+            minimum: money.minimum(),
+            source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
+        };
+        let (mut left, mut attempt) = (bound.left, 0);
+        // What is left only ever falls, so this ends; and what was refused once for good stays refused.
+        while let Some(amount) = arrival.takes(bound.expected, left) {
+            let taking = Taking { expectation: bound.expectation, amount, attempt };
+            match self.balance.credit(id, from, to, Some(taking), until).await {
+                Err(BalanceError::NotExpected) => left = self.balance.left(bound.expectation).await?,
+                credited => return Ok(credited?),
+            }
+            attempt += 1;
+        }
+        Err(NotCredited::TooMuch { left })
+    }
+
+    /// Answers a packet that brings more than the `left` its account still expects: with nothing left for good,
+    /// otherwise for now, telling the sender how much is.
+    async fn decline(
+        &self,
+        arrived: Arrived,
+        receiver: &LocalReceiver,
+        money: Money,
+        left: u64,
+    ) -> Result<Bytes, Stop> {
+        // Perhaps it is this very packet that took what was left, and only its reply was lost.
+        if self.balance.recorded(arrived).await?.is_some() {
+            return Err(Stop::Repeated);
+        }
+        if left == 0 {
+            return Err(Refusal::takes_no_money().into());
+        }
+        let bound = receiver.account.bound;
+        let received = bound.and_then(|bound| bound.expected).map(|expected| expected.saturating_sub(left));
+        Ok(announcing(money, bound, received).decline_temporarily().into())
+    }
+
+    async fn tell(&self, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
+        let account = &receiver.account;
+        let credit = Credit { tenant: account.tenant, account: account.id, amount, until: packet.expires_at() };
+        self.local_accounts.credited(credit).await
+    }
+
+    /// What the connection has received with `amount` more, if its sender wants receipts.
+    ///
+    /// Without an answer of the cache the packet has no receipt.
+    async fn running_total(&self, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
+        receiver.connection.details().receipts.as_ref()?;
+        let key = format!("stream_received:{}", ConnectionId::of(packet.destination()));
+        let amount = i64::try_from(amount).ok()?;
+        match self.cache.add(&key, amount, RUNNING_TOTAL_KEPT).await {
+            Ok(total) => u64::try_from(total).ok(),
+            Err(error) => {
+                tracing::warn!(%error, "packet accepted without receipt");
+                None
+            }
         }
     }
 }
 
-fn entropy(connector: &Inner) -> &dyn Entropy {
-    &*connector.entropy
-}
-
-/// Credits the account, in one transfer at once: between hold and post nothing would happen that could still refuse.
-///
-/// What is left for it is learned from the ledger's refusal, so a packet costs no question before.
-async fn credit(
-    connector: &Inner,
-    id: TransferId,
-    from: End<'_>,
-    packet: &PrepareBuf,
-    receiver: &LocalReceiver,
-    money: &Money,
-) -> Result<(), NotCredited> {
-    let account = &receiver.account;
-    let to = End { account: account.id.into(), asset: &account.asset, amount: money.amount() };
-    let until = packet.expires_at();
-    let Some(bound) = account.bound else {
-        return Ok(connector.balance.credit(id, from, to, None, until).await?);
-    };
-    let converted = from.asset.asset != to.asset.asset;
-    let arrival = Arrival {
-        amount: money.amount(),
-        minimum: money.minimum(),
-        source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
-    };
-    let (mut left, mut attempt) = (bound.left, 0);
-    // What is left only ever falls, so this ends; and what was refused once for good stays refused.
-    while let Some(amount) = arrival.takes(bound.expected, left) {
-        let taking = Taking { expectation: bound.expectation, amount, attempt };
-        match connector.balance.credit(id, from, to, Some(taking), until).await {
-            Err(BalanceError::NotExpected) => left = connector.balance.left(bound.expectation).await?,
-            credited => return Ok(credited?),
+/// Puts into the reply the most that the account takes, and what it has taken.
+fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Money {
+    let expected = bound.and_then(|bound| bound.expected);
+    match expected.zip(received) {
+        // The last packet may have brought a little more.
+        Some((expected, total_received)) => {
+            money.announcing(ReceiveLimit { maximum: expected.max(total_received), total_received })
         }
-        attempt += 1;
+        None => money,
     }
-    Err(NotCredited::TooMuch { left })
 }
 
 impl From<BalanceError> for NotCredited {
@@ -130,60 +192,5 @@ impl From<ledger::LedgerUnavailable> for NotCredited {
     fn from(error: ledger::LedgerUnavailable) -> Self {
         tracing::warn!(%error, "what an account still expects was not looked up");
         Self::Stopped(Stop::Unresolved)
-    }
-}
-
-/// Answers a packet that brings more than the `left` its account still expects: with nothing left for good, otherwise
-/// for now, telling the sender how much is.
-async fn decline(
-    connector: &Inner,
-    arrived: Arrived,
-    receiver: &LocalReceiver,
-    money: Money,
-    left: u64,
-) -> Result<Bytes, Stop> {
-    // Perhaps it is this very packet that took what was left, and only its reply was lost.
-    if connector.recorded(arrived).await?.is_some() {
-        return Err(Stop::Repeated);
-    }
-    if left == 0 {
-        return Err(Refusal::takes_no_money().into());
-    }
-    let bound = receiver.account.bound;
-    let received = bound.and_then(|bound| bound.expected).map(|expected| expected.saturating_sub(left));
-    Ok(announcing(money, bound, received).decline_temporarily().into())
-}
-
-/// Tells the sender the most the account takes, and what it has taken.
-fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Money {
-    let expected = bound.and_then(|bound| bound.expected);
-    match expected.zip(received) {
-        // The last packet may have brought a little more.
-        Some((expected, total_received)) => {
-            money.announcing(ReceiveLimit { maximum: expected.max(total_received), total_received })
-        }
-        None => money,
-    }
-}
-
-async fn tell(connector: &Inner, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
-    let account = &receiver.account;
-    let credit = Credit { tenant: account.tenant, account: account.id, amount, until: packet.expires_at() };
-    connector.local_accounts.credited(credit).await
-}
-
-/// What the connection has received with `amount` more, if its sender wants receipts.
-///
-/// Without an answer of the cache the packet has no receipt.
-async fn running_total(connector: &Inner, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
-    receiver.connection.details().receipts.as_ref()?;
-    let key = format!("stream_received:{}", ConnectionId::of(packet.destination()));
-    let amount = i64::try_from(amount).ok()?;
-    match connector.cache.add(&key, amount, RUNNING_TOTAL_LIFE).await {
-        Ok(total) => u64::try_from(total).ok(),
-        Err(error) => {
-            tracing::warn!(%error, "packet accepted without receipt");
-            None
-        }
     }
 }

@@ -21,7 +21,7 @@ pub enum Attempt {
 pub enum Outcome {
     /// A Fulfill or Reject. A Reject means that nothing moved here and that nothing is held.
     Reply(Bytes),
-    /// Nobody knows yet whether the packet was paid. Its money stays held; the same packet sent
+    /// It is not known yet whether the packet was paid. Its money stays held; the same packet sent
     /// [again](Attempt::Again) finds out.
     Unresolved,
     /// The packet was paid by an earlier attempt, but its reply is lost: the peer does not recognise repetitions.

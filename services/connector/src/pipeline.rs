@@ -3,39 +3,40 @@
 //! Whatever can refuse without an effect comes before whatever has one. The order of refusals a sender can see is
 //! the reference's except where a comment says why not. How much a peer may send is looked at before this way begins.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use clock::Timestamp;
+use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf};
-use ledger::AccountId;
+use rates::Rates;
 
 use crate::accounts::{PeerAccount, Source};
-use crate::balance::{End, Hold, Life};
-use crate::connector::Inner;
+use crate::arrived::Arrived;
+use crate::balance::{Balance, Hold, HoldTimeout, TransferSide};
+use crate::config::ConnectorConfig;
 use crate::destination::Destination;
 use crate::directory::Directory;
 use crate::forward::{Decision, Forwarder, no_reply};
+use crate::liquidity::LiquidityWatch;
+use crate::local_delivery::LocalDelivery;
 use crate::outcome::{Attempt, Stop};
-use crate::packet_transfer::PacketIdentity;
+use crate::ports::{LocalAccounts, Uplink};
 use crate::refusal::Refusal;
-use crate::{conversion, destination, expiry, limits, local_delivery, peer_protocol};
+use crate::{conversion, destination, expiry, limits, peer_protocol};
 
-/// What a packet came with, before it was rewritten for the next account.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrived {
-    pub(crate) amount: u64,
-    pub(crate) expires_at: Timestamp,
-    /// `None` for packets that move no money here.
-    pub(crate) identity: Option<PacketIdentity>,
+/// Everything the layers use.
+pub(crate) struct Pipeline {
+    pub(crate) config: ConnectorConfig,
+    pub(crate) balance: Arc<Balance>,
+    pub(crate) liquidity: Arc<LiquidityWatch>,
+    pub(crate) local_accounts: Arc<dyn LocalAccounts>,
+    pub(crate) local_delivery: LocalDelivery,
+    pub(crate) uplink: Arc<dyn Uplink>,
+    pub(crate) rates: Rates,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl Arrived {
-    /// What `packet` comes with from `source`.
-    pub(crate) fn with(source: &Source, packet: &PrepareBuf) -> Self {
-        Self { amount: packet.amount(), expires_at: packet.expires_at(), identity: source.identify(packet) }
-    }
-}
-
-impl Inner {
+impl Pipeline {
     /// Takes a packet that was never here before from `source` through all layers to its reply.
     pub(crate) async fn run(
         &self,
@@ -66,7 +67,7 @@ impl Inner {
         packet.set_amount(amount);
 
         match destination {
-            Destination::Local(receiver) => local_delivery::deliver(self, source, arrived, packet, &receiver).await,
+            Destination::Local(receiver) => self.local_delivery.deliver(source, arrived, packet, &receiver).await,
             Destination::Peer(peer) => self.to_peer(source, arrived, packet, &peer).await,
         }
     }
@@ -95,10 +96,10 @@ impl Inner {
         let forwarder = self.forwarder();
         forwarder.get_to_know(peer).await.map_err(|error| no_reply(&error))?;
 
-        let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
-        let life = self.life(source, packet, now);
-        let hold = self.balance.hold(identity.transfer_id(0), from, to, life).await?;
+        let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
+        let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
+        let timeout = self.hold_timeout(source, packet, now);
+        let hold = self.balance.hold(identity.transfer_id(0), from, to, timeout).await?;
 
         // Below the hold: only what is held is forwarded, and every way out of here settles it or keeps it.
         let decision = forwarder.forward(peer, packet, Attempt::First).await;
@@ -127,7 +128,7 @@ impl Inner {
         match decision {
             Ok(Decision::Fulfilled(reply)) => {
                 if let Err(error) = self.balance.post(hold, until).await {
-                    // The peer is owed money that nobody here has paid for yet: the fulfillment stays here until a
+                    // The peer is owed money that the sender has not paid for yet: the fulfillment stays here until a
                     // repetition posts the hold, or a new one if this has run out meanwhile.
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
                     return Err(Stop::Unresolved);
@@ -140,7 +141,7 @@ impl Inner {
                 self.give_back(source, hold).await?;
                 Err(refusal.into())
             }
-            // Nobody knows: the money stays held.
+            // The outcome is not known: the money stays held.
             Err(stop) => Err(stop),
         }
     }
@@ -161,12 +162,12 @@ impl Inner {
     }
 
     /// Longer than the packet can be under way, so that a Fulfill always finds its hold.
-    pub(crate) fn life(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> Life {
+    pub(crate) fn hold_timeout(&self, source: &Source, packet: &PrepareBuf, now: Timestamp) -> HoldTimeout {
         match source {
-            Source::Payment(_) => Life::UntilSettled,
+            Source::Payment(_) => HoldTimeout::Never,
             Source::Peer(_) | Source::Quote(_) => {
                 let longest = packet.expires_at().saturating_since(now) + self.config.late_reply_grace;
-                Life::Limited(longest + self.config.hold_margin)
+                HoldTimeout::After(longest + self.config.hold_margin)
             }
         }
     }
@@ -174,9 +175,4 @@ impl Inner {
     pub(crate) fn forwarder(&self) -> Forwarder<'_> {
         Forwarder { uplink: &*self.uplink, clock: &*self.clock, grace: self.config.late_reply_grace }
     }
-}
-
-/// An account id as the peer it may belong to.
-pub(crate) fn peer_of(directory: &Directory, account: AccountId) -> Option<&std::sync::Arc<PeerAccount>> {
-    directory.peer(account.as_uuid().into())
 }

@@ -22,10 +22,10 @@ pub trait LocalAccounts: Send + Sync {
     async fn resolve(&self, tenant: TenantId, tag: &str)
     -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable>;
 
-    /// Told after money was credited for good, before the sender learns of it. Gives what the account has received in
+    /// Called after money was credited for good, before the sender learns of it. Gives what the account has received in
     /// all, if that is known by the time the sender has to be answered.
     ///
-    /// May be told twice of one credit, or not at all when the process dies in between: the ledger's total is the
+    /// May be called twice for one credit, or not at all when the process dies in between: the ledger's total is the
     /// truth, this is a nudge to look.
     async fn credited(&self, credit: Credit) -> Option<u64>;
 }
@@ -54,7 +54,7 @@ pub struct Credit {
 /// Hears of low liquidity.
 #[async_trait]
 pub trait LiquidityAlerts: Send + Sync {
-    /// Told when a balance has come down to its threshold; not again before it has been above.
+    /// Called when a balance has fallen to its threshold; not again before it has been above.
     async fn low(&self, alert: LowLiquidity);
 }
 
@@ -83,7 +83,8 @@ pub enum LiquidityHolder {
 pub trait Uplink: Send + Sync {
     /// Hands `prepare` to `peer` once and gives its answer, within `at_most`.
     ///
-    /// `attempt` tells the peer whether it may have seen the packet before. Dropping the future abandons the exchange.
+    /// `attempt` says to the peer whether it may have seen the packet before. Dropping the future abandons the
+    /// exchange.
     async fn exchange(
         &self,
         peer: &PeerAccount,

@@ -21,12 +21,12 @@ impl Refusal {
         Self { code, message: message.into(), detail: None }
     }
 
-    /// T00: something failed here that is nobody else's business. The cause belongs in the log.
+    /// T00: something failed here. The cause is logged and not disclosed.
     pub(crate) fn internal() -> Self {
         Self::new(ErrorCode::T00InternalError, "unexpected internal error")
     }
 
-    /// F02: nobody here or beyond has this address.
+    /// F02: no account here and no route has this address.
     pub(crate) fn unknown_destination() -> Self {
         Self::new(ErrorCode::F02Unreachable, "unknown destination account")
     }

@@ -1,27 +1,28 @@
 //! Packets that were here before: what the ledger says of them comes before every limit and every route.
 //!
 //! A repetition is answered as the first was or would have been. It is never refused while the first may have been
-//! paid, for whoever repeats takes a Reject as proof that nothing was.
+//! paid, because the sender takes a Reject as proof that nothing was paid.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ilp_packet::PrepareBuf;
+use ledger::AccountId;
 
 use crate::accounts::{PeerAccount, Source};
-use crate::balance::{End, Hold};
-use crate::connector::Inner;
+use crate::arrived::Arrived;
+use crate::balance::{Hold, TransferSide};
 use crate::directory::Directory;
-use crate::forward::{Decision, QUESTION_LIFE};
+use crate::forward::{Decision, QUESTION_TIMEOUT};
 use crate::outcome::{Attempt, Stop};
 use crate::peer_state::Repeats;
-use crate::pipeline::{Arrived, peer_of};
+use crate::pipeline::Pipeline;
 use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
-use crate::{destination, expiry, local_delivery};
+use crate::{destination, expiry};
 
-impl Inner {
+impl Pipeline {
     /// Answers a packet that the ledger knows.
     pub(crate) async fn repeat(
         &self,
@@ -60,7 +61,7 @@ impl Inner {
             return Err(Stop::Paid);
         }
         packet.set_amount(amount);
-        local_delivery::deliver_again(self, packet, &receiver).await
+        self.local_delivery.deliver_again(packet, &receiver).await
     }
 
     async fn held_before(
@@ -74,11 +75,11 @@ impl Inner {
         let standing = recorded.standing();
         let posted = standing == Standing::Posted;
         let Some((peer, amount)) = next_peer(directory, &recorded) else {
-            // Nobody can be asked any more. Another process may know a peer that this one does not know yet.
+            // The peer is unknown here, so it cannot be asked. Another process may know it already.
             return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
         };
         let forwarder = self.forwarder();
-        forwarder.find_out(&peer, QUESTION_LIFE).await;
+        forwarder.find_out(&peer, QUESTION_TIMEOUT).await;
         match peer.state.repeats() {
             Repeats::Never => return self.settle_unasked(source, &peer, arrived, recorded).await,
             // It may have said so to a process before this one, and only be down now.
@@ -126,7 +127,8 @@ impl Inner {
     /// Ends the wait for a peer's word on a packet of an own payment when it has lasted for `patience`.
     ///
     /// A payment must end even if a peer never answers again. The packet has expired by then, so the peer has no
-    /// claim to what is held for it: who is late with a Fulfill bears the loss. Peers' packets have holds that run out.
+    /// claim to what is held for it: a peer that is late with a Fulfill bears the loss. Peers' packets have holds
+    /// that run out.
     async fn stop_waiting(&self, source: &Source, recorded: Recorded, patience: Duration) -> Result<Bytes, Stop> {
         let now = self.clock.now();
         let waited = recorded.since().map_or(Duration::ZERO, |since| now.saturating_since(since));
@@ -143,9 +145,7 @@ impl Inner {
             Standing::Credited | Standing::GivenBack | Standing::Lapsed => Err(Stop::Unresolved),
         }
     }
-}
 
-impl Inner {
     /// Holds the money of a packet anew whose hold ran out; short of money, its outcome stays unknown.
     async fn hold_again(
         &self,
@@ -157,10 +157,10 @@ impl Inner {
     ) -> Result<Hold, Stop> {
         let identity = arrived.identity.ok_or(Stop::Unresolved)?;
         let id = identity.transfer_id(generation);
-        let from = End { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        let to = End { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
-        let life = self.life(source, packet, self.clock.now());
-        self.balance.hold(id, from, to, life).await.map_err(|error| {
+        let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
+        let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
+        let timeout = self.hold_timeout(source, packet, self.clock.now());
+        self.balance.hold(id, from, to, timeout).await.map_err(|error| {
             tracing::warn!(%error, peer.id = %peer.id(), "money of a repeated packet not held again");
             Stop::Unresolved
         })
@@ -172,4 +172,9 @@ fn next_peer(directory: &Directory, recorded: &Recorded) -> Option<(Arc<PeerAcco
     let account = recorded.receivers().find(|account| peer_of(directory, *account).is_some())?;
     let amount = u64::try_from(recorded.given_to(account)).ok()?;
     Some((peer_of(directory, account)?.clone(), amount))
+}
+
+/// An account id as the peer it may belong to.
+fn peer_of(directory: &Directory, account: AccountId) -> Option<&Arc<PeerAccount>> {
+    directory.peer(account.as_uuid().into())
 }

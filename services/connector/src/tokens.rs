@@ -1,7 +1,7 @@
 //! Peers' tokens, kept as keyed hashes only.
 //!
-//! Without the key a stolen table of hashes cannot be searched for guessable tokens, and since nobody outside can
-//! compute a hash, looking one up tells nothing by the time it takes.
+//! Without the key a stolen table of hashes cannot be searched for guessable tokens, and since no outsider can
+//! compute a hash, the time of a lookup reveals nothing.
 
 use std::fmt;
 

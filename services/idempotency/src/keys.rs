@@ -1,4 +1,5 @@
-//! Idempotency keys: the same key with the same content acts once and is answered alike, with other content it is refused.
+//! Idempotency keys: the same key with the same content acts once and is answered alike, with other content it is
+//! refused.
 //!
 //! What is remembered is the identity of the result. A request that failed made nothing and may come again under its
 //! key. While a request is under way its claim is renewed, so that it outlives a slow action but not a dead process. What
@@ -106,7 +107,7 @@ pub struct Keys {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Entry {
-    /// Somebody is at it.
+    /// Another request works on it.
     Taken { content: String, by: Uuid },
     /// It was done.
     Done { content: String, result: Value },
@@ -155,7 +156,7 @@ impl Keys {
                 Turn::Act(claim) => break claim,
                 Turn::Answer(result) => match serde_json::from_value(result.clone()) {
                     Ok(identity) => return Ok(Once::Before(identity)),
-                    // Written by another version of this program: nobody can answer with it.
+                    // Written by another version of this program, so it cannot be used as an answer.
                     Err(_) => self.forget(&name, &Entry::Done { content: content.clone(), result }).await?,
                 },
             }
@@ -184,7 +185,7 @@ impl Keys {
         }
     }
 
-    /// What stands under `name` once nobody is at it; `None` if that takes too long.
+    /// What is stored under `name` once no request works on it any more; `None` if that takes too long.
     async fn settled(&self, name: &str, patience: Patience) -> Result<Option<Option<Bytes>>, CacheError> {
         let settled = |found: &Option<Bytes>| {
             let entry = found.as_deref().map(serde_json::from_slice::<Entry>);

@@ -1,6 +1,6 @@
 //! A signed Admin API request is accepted once: verified first, then remembered for as long as it stays fresh.
 //!
-//! Verified first, so that nobody without a secret fills the memory.
+//! Verified first, so that only a tenant with a secret can fill the memory.
 
 use std::sync::Arc;
 use std::time::Duration;

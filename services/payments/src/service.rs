@@ -21,7 +21,7 @@ use crate::counts::OutgoingCounts;
 use crate::incoming::live_receivers::LiveReceivers;
 use crate::outgoing::at_hand::AtHand;
 use crate::outgoing::packet_log::PacketLog;
-use crate::receivers::held_grants::HeldGrants;
+use crate::receivers::grant_slots::GrantSlots;
 use crate::receivers::receiver_memory::ReceiverMemory;
 use crate::settings::PaymentsSettings;
 use crate::unavailable::Unavailable;
@@ -61,7 +61,7 @@ pub struct Payments(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) parts: PaymentsParts,
-    pub(crate) grants: HeldGrants,
+    pub(crate) grants: GrantSlots,
     pub(crate) packets: PacketLog,
     pub(crate) receivers: ReceiverMemory,
     pub(crate) at_hand: AtHand,
@@ -72,7 +72,7 @@ impl Payments {
     /// The service made of `parts`.
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
-        let (grants, receivers, at_hand) = (HeldGrants::default(), ReceiverMemory::default(), AtHand::default());
+        let (grants, receivers, at_hand) = (GrantSlots::default(), ReceiverMemory::default(), AtHand::default());
         let counts = OutgoingCounts::default();
         Self(Arc::new(Inner { parts, grants, packets, receivers, at_hand, counts }))
     }

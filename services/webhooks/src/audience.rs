@@ -1,4 +1,4 @@
-//! Who is told of an event (webhooks section 3).
+//! Who is told of an event.
 //!
 //! Not where they are reached: that is looked up at each attempt, so a changed URL takes effect at once.
 

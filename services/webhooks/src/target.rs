@@ -1,4 +1,4 @@
-//! Where a recipient is reached, how long it may take, and how often it is tried (webhooks section 3).
+//! Where a recipient is reached, how long it may take, and how often it is tried.
 //!
 //! A tenant's own settings come before the instance's.
 

@@ -141,13 +141,13 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Tells the time. Passed to whatever needs it; nothing else reads a system clock.
+/// The time. Passed to all code that needs it; nothing else reads a system clock.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present instant.
     fn now(&self) -> Timestamp;
 }
 
-/// A clock that moves only when told to, for tests and simulations.
+/// A clock that a test or simulation moves.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 

@@ -109,7 +109,7 @@ impl Walk {
     }
 
     fn unfit(&self, problem: impl Into<Problem>) -> Unfit {
-        // Names are a stranger's too: what is told of them is short.
+        // Names come from strangers too, so only a short part of them is shown.
         let short = |name: &String| name.chars().filter(|c| !c.is_control()).take(40).collect::<String>();
         let at = self.path.iter().take(8).map(short).collect::<Vec<_>>().join(".");
         Unfit { at, problem: problem.into() }

@@ -1,4 +1,4 @@
-//! One path segment: percent-encoding (RFC 3986 section 2.1) and the characters nobody can see.
+//! One path segment: percent-encoding (RFC 3986 section 2.1) and invisible characters.
 //!
 //! Segments are taken after a URL parser has removed dot segments, so decoding cannot make new ones of `%2e`.
 

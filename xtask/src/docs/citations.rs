@@ -1,4 +1,4 @@
-//! Comments that cite a section of a document nobody can read here.
+//! Comments that cite a section of a document that is not in the repository.
 //!
 //! RFCs and published pages may be cited. The rest is counted, and its number may only go down.
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_nobody_has_are_counted_also_across_lines() {
+    fn citations_of_documents_not_in_the_repository_are_counted_also_across_lines() {
         assert_eq!(citations("//! Payments (payments section 2.3).").len(), 1);
         assert_eq!(citations("let x = 1; // wallet sections B.3 and F.13").len(), 1);
         assert_eq!(citations("/// As told (webhooks\n/// section 3).\n/// More.").len(), 1);

@@ -64,18 +64,30 @@ pub(super) fn chapter() -> Result<String, String> {
     let mut files = Vec::new();
     for path in tracked("apps/config/src/*.rs")? {
         let text = read(&path)?;
-        files.push(text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned());
+        let text = text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned();
+        files.push((path, text));
     }
     render(&files)
 }
 
-fn render(files: &[String]) -> Result<String, String> {
+/// The role whose file, or folder of files, this is.
+fn owner(path: &str) -> Option<&'static str> {
+    let inside = path.rsplit_once("/src/").map_or(path, |(_, inside)| inside);
+    let first = inside.split(['/', '.']).next().unwrap_or(inside);
+    ROLES.into_iter().map(|(role, _)| role).find(|role| role.to_lowercase() == first.replace('_', ""))
+}
+
+fn render(files: &[(String, String)]) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     for (role, command) in ROLES {
-        // A role's own file comes last, so that what it says of a name comes before what others say of the same name.
-        let (own, shared): (Vec<_>, Vec<_>) =
-            files.iter().partition(|text| text.contains(&format!("pub struct {role} {{")));
-        let files: Vec<_> = shared.into_iter().chain(own).collect();
+        // The files of other roles come first and the role's own last, because the last meaning of a name counts.
+        let mut files: Vec<_> = files.iter().collect();
+        files.sort_by_key(|(path, _)| match owner(path) {
+            Some(owner) if owner == role => 2,
+            None => 1,
+            Some(_) => 0,
+        });
+        let files: Vec<&String> = files.into_iter().map(|(_, text)| text).collect();
         let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
         let mut used = BTreeSet::new();
         reach(&format!("{role}::read"), &functions, &mut used);
@@ -286,7 +298,7 @@ fn not_called(r: &mut Reader<'_>) {
     r.text(\"NOBODY\");
 }
 ";
-        let page = render(&[source.to_owned()]).unwrap();
+        let page = render(&[("auth.rs".to_owned(), source.to_owned())]).unwrap();
         let auth = page.split("## rafiki auth").nth(1).unwrap().split("## ").next().unwrap();
         let rows: Vec<_> = auth.lines().filter(|line| line.starts_with("| `")).collect();
         assert_eq!(
@@ -298,6 +310,6 @@ fn not_called(r: &mut Reader<'_>) {
             ]
         );
         assert!(auth.contains("without effect here: `IDLE_TIME`."), "{auth}");
-        assert!(render(&[source.replace(": GNAP", "")]).unwrap_err().contains("AUTH_PORT"));
+        assert!(render(&[("auth.rs".to_owned(), source.replace(": GNAP", ""))]).unwrap_err().contains("AUTH_PORT"));
     }
 }

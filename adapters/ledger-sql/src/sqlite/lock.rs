@@ -13,7 +13,7 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock beside the database file, or says who else may have it.
+    /// Takes the lock beside the database file, or says which process may have it.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenLedgerError> {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");

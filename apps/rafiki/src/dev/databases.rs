@@ -12,7 +12,7 @@ use super::institution::{Databases, Institution};
 use crate::failure::Failure;
 use crate::roles::waiting::{Patience, Tried, until_done};
 
-/// How long the server may take to come up: somebody waits in front of the screen.
+/// How long the server may take to come up, while a person waits in front of the screen.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_secs(30));
 
 /// SQLite files in the institution's folder.

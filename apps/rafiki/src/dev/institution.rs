@@ -172,7 +172,7 @@ impl Institution {
             ("INTERACTION_PORT", &ports.interaction.to_string()),
             ("INTROSPECTION_PORT", &ports.introspection.to_string()),
             ("SERVICE_API_PORT", &ports.service.to_string()),
-            // Whoever tries loads out here is no stranger.
+            // Load tests are run against the playground, so its limits are high.
             ("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),
         ]);

@@ -16,8 +16,8 @@ use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::private_file;
-use crate::roles::ground::Ground;
 use crate::roles::running::Running;
+use crate::roles::shared_deps::SharedDeps;
 use crate::roles::{auth, backend, card_service, point_of_sale, wallet as wallet_role};
 
 /// Where databases are.
@@ -36,10 +36,10 @@ pub(crate) struct Playground<'a> {
     redis: Option<&'a str>,
     /// Variables of the caller's environment that hold for the playground too.
     handed_on: Vec<(&'static str, String)>,
-    pub(crate) ground: Ground,
+    pub(crate) deps: SharedDeps,
 }
 
-/// What tells how clients reach the listeners, for example through a proxy that speaks TLS.
+/// The settings that say how clients reach the listeners, for example through a proxy that speaks TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
 
 /// An institution at work.
@@ -54,8 +54,8 @@ impl<'a> Playground<'a> {
     pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
         let environment = Environment::load()?;
         let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
-        let (handed_on, ground) = (given.collect(), Ground::new(Mode::Development, &[])?);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, ground })
+        let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, deps })
     }
 
     /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle
@@ -93,7 +93,7 @@ impl<'a> Playground<'a> {
 
         let mut seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
         let base = backend_config.open_payments_url.as_str();
-        let cards = Cards::ensure(&folder, base, &seed, &*self.ground.entropy)?;
+        let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
         seed.cards = cards.issued()?;
         let session = session(institution, &ports, &databases, &backend_config, &seed, &folder)?;
         let Listeners {
@@ -112,13 +112,13 @@ impl<'a> Playground<'a> {
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
         // The wallet serves rates and the auth server introspection as soon as the backend may ask for them.
-        let auth = auth::start(&auth_config, auth_listeners, &self.ground).await?;
-        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.ground).await?;
-        let backend = backend::start(&backend_config, backend_listeners, &self.ground).await?;
-        let card_service = card_service::start(&card_config, card_service, &self.ground).await?;
-        let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.ground).await?;
+        let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
+        let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
+        let backend = backend::start(&backend_config, backend_listeners, &self.deps).await?;
+        let card_service = card_service::start(&card_config, card_service, &self.deps).await?;
+        let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.deps).await?;
         for terminal in cards.registered()? {
-            let added = PointOfSale::add_terminal(&terminals, &terminal, self.ground.clock.now()).await;
+            let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;
             added.map_err(|error| Failure::start("the terminals", error))?;
         }
         let roles = vec![point_of_sale, card_service, wallet_running, backend, auth];
@@ -141,12 +141,12 @@ impl Started {
         self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// Tells other commands where it is.
+    /// Writes down for other commands where it is.
     pub(crate) fn write_session(&self, data_dir: &Path) -> Result<(), Failure> {
         self.session.write(&Session::path(data_dir, self.institution.slug))
     }
 
-    /// Tells other commands that it is gone.
+    /// Removes what was written down for other commands.
     pub(crate) fn forget_session(&self, data_dir: &Path) {
         let path = Session::path(data_dir, self.institution.slug);
         if let Err(error) = std::fs::remove_file(&path) {
@@ -154,7 +154,7 @@ impl Started {
         }
     }
 
-    /// Stops its roles: who causes work first, who answers last.
+    /// Stops its roles. Those that cause work stop first, those that answer stop last.
     pub(crate) async fn stop(self) {
         for role in self.roles {
             role.stop().await;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::InstitutionName;
 use crate::failure::Failure;
-use crate::roles::ground::bind;
+use crate::roles::shared_deps::bind;
 
 /// The ports of one institution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

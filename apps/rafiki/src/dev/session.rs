@@ -1,4 +1,4 @@
-//! What a running playground tells other commands about itself: one file per institution in its data folder.
+//! What a running playground writes down for other commands: one file per institution in its data folder.
 //!
 //! Carries the Admin API's secret, so only its owner may read it.
 

@@ -19,8 +19,8 @@ use crate::cli::ImportOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::roles::ground::Ground;
 use crate::roles::open_ledger;
+use crate::roles::shared_deps::SharedDeps;
 use telling::Telling;
 
 pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
@@ -108,8 +108,8 @@ async fn target(backend: &config::Backend, auth: &config::Auth) -> Result<Target
     let ours = opened.map_err(|error| Failure::start("the backend's database", error))?;
     let opened = Database::connect(auth.database.expose(), &options).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server's database", error))?;
-    let ground = Ground::new(Mode::Development, &[])?;
-    let ledger = open_ledger(backend, &ground).await?;
+    let deps = SharedDeps::new(Mode::Development, &[])?;
+    let ledger = open_ledger(backend, &deps).await?;
     Target::open(ours, auth, ledger, Arc::new(SystemClock)).await.map_err(failure)
 }
 

@@ -1,4 +1,4 @@
-//! Why a payment was not made, in words for the person who wanted it, with one exit code for each kind.
+//! Why a payment was not made: a message for the payer, and an exit code for each kind of reason.
 
 use admin_client::{AdminError, Amount, ErrorCode};
 use outbound_http::OutboundError;

@@ -13,10 +13,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::PayError;
-use super::ledger_view::AccountView;
 use crate::cli::KnownOptions;
 use crate::dev::session::Session;
 use crate::failure::Failure;
+use operator_api::AccountView;
 
 /// The signature version of the playground and of every default installation.
 const SIGNATURE_VERSION: u32 = 1;
@@ -74,7 +74,7 @@ impl Institution {
         }
     }
 
-    /// Whether a person who says `name` means it.
+    /// Whether `name` is a name of it.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name.to_lowercase().contains(&name.to_lowercase())
     }
@@ -94,7 +94,7 @@ impl Institution {
     }
 }
 
-/// Who can be asked.
+/// The institutions that can be asked.
 pub(crate) fn known(
     options: &KnownOptions,
     http: &Outbound,

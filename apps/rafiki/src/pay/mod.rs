@@ -1,8 +1,8 @@
 //! `rafiki pay`: send money and show what moved.
 
+mod account_changes;
 pub(crate) mod error;
 pub(crate) mod institutions;
-pub(crate) mod ledger_view;
 pub(crate) mod payer;
 mod pointer;
 mod progress;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::cli::{KnownOptions, PayAmount, PayOptions, PaymentOptions};
 use crate::failure::Failure;
 use crate::output::say;
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) use error::PayError;
 use payer::{Order, OrderAmount, Payer};
@@ -43,9 +43,9 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     let (from, to) = (wallet_address(&options.from)?, wallet_address(&options.to)?);
     // Identifiers on this machine are carried over plain http, all others are not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
-    let ground = Ground::new(mode, &[])?;
-    let institutions = institutions::known(&options.known, &ground.http, &ground.clock)?;
-    let payer = Payer::new(institutions, ground.http, ground.clock);
+    let deps = SharedDeps::new(mode, &[])?;
+    let institutions = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let payer = Payer::new(institutions, deps.http, deps.clock);
 
     let again = lookup_options(&options.known);
     let order = Order { from, to, amount: order_amount(options.amount) };
@@ -105,8 +105,8 @@ fn lookup_options(known: &KnownOptions) -> String {
 /// `rafiki payment`: how a payment stands.
 pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(Mode::Development, &[])?;
-    for institution in institutions::known(&options.known, &ground.http, &ground.clock)? {
+    let deps = SharedDeps::new(Mode::Development, &[])?;
+    for institution in institutions::known(&options.known, &deps.http, &deps.clock)? {
         let payment = match institution.admin.outgoing_payment(options.id).await {
             Ok(payment) => payment,
             Err(error) if error.is(&ErrorCode::NotFound) => continue,

@@ -1,6 +1,6 @@
 //! One payment from wish to receipt: receiver, quote, payment, end.
 //!
-//! Speaks to the Admin API and to public wallet addresses only; asks nobody and prints nothing.
+//! Speaks to the Admin API and to public wallet addresses only. Asks no questions and prints nothing.
 
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use uuid::Uuid;
 use wallet::FeeRule;
 
 use super::PayError;
+use super::account_changes::{Moved, moved};
 use super::institutions::{Institution, of_payer};
-use super::ledger_view::{AccountView, Moved, moved};
+use operator_api::AccountView;
 
 /// How often a running payment is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
@@ -96,7 +97,7 @@ pub(crate) struct Receipt {
     pub(crate) moved: Vec<Moved>,
 }
 
-/// How far a payment is, told while it runs.
+/// How far a payment is, shown while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct ProgressNow {
     pub(crate) state: OutgoingPaymentState,
@@ -122,7 +123,7 @@ struct WalletAddressDocument {
     asset_scale: u8,
 }
 
-/// Makes payments on behalf of whoever has the operator's word.
+/// Makes payments with the operator's secret.
 pub(crate) struct Payer {
     institutions: Vec<Institution>,
     http: Outbound,

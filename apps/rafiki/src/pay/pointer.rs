@@ -1,4 +1,4 @@
-//! How people write wallet addresses: URLs and payment pointers (wallet section F.4).
+//! How people write wallet addresses: URLs and payment pointers.
 
 use url::Url;
 

@@ -13,7 +13,7 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// A bar towards `goal`; hidden when nobody looks.
+    /// A bar towards `goal`; hidden when the output is not a terminal.
     pub(crate) fn towards(goal: &Amount) -> Self {
         let bar = ProgressBar::with_draw_target(Some(goal.value), ProgressDrawTarget::stderr_with_hz(20));
         if let Ok(style) = ProgressStyle::with_template("  {bar:40} {msg}") {

@@ -4,7 +4,7 @@ use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymen
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ledger_view::balances;
+use super::account_changes::balances;
 use super::payer::{Kind, Offer, OrderAmount, Receipt};
 use crate::output::Table;
 
@@ -60,11 +60,11 @@ struct ConservationDocument {
 
 /// A payment of fewer units of the payer's currency than this is rounded noticeably.
 const COARSE: u64 = 10;
-/// What a settlement account is, for who reads the table.
+/// What a settlement account is, for readers of the table.
 const SETTLEMENT: &str =
     "  A settlement account stands for the world outside: what came in from there counts below zero.\n";
 
-/// What a payment comes to for who pays, as the wallets here settle it: the fee is kept, the rest is given back.
+/// What a payment costs the payer, as the wallets here settle it: the fee is kept, the rest is given back.
 struct Payer {
     reserved: Amount,
     given_back: Amount,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth::{Auth, PublishedClients, Retention, Settings, TenantData};
+use auth::{Auth, AuthSettings, PublishedClients, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
@@ -14,15 +14,15 @@ use shared_cache::{Limiter, Rate, SharedCache};
 use tokio::net::TcpListener;
 
 use super::cache::{self, for_cache, limiter, open_cache};
-use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
 use super::service_secret::service_secret;
+use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
-use crate::roles::{signatures, welcome};
+use crate::roles::signatures;
 
 /// Where to go on from the authorization server's listener.
 const AUTH_HINTS: &[&str] = &[
@@ -45,7 +45,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Auth::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode, &config.outbound_allowed_hosts)?;
+    let deps = SharedDeps::new(config.mode, &config.outbound_allowed_hosts)?;
     let ports = config.ports;
     let public = Exposure::Public.address(&config.listeners);
     let private = Exposure::Private.address(&config.listeners);
@@ -70,7 +70,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         for_cache(config.redis.as_ref(), Patience::Endless).await
     };
     meanwhile(&[auth, admin, interaction, introspection, service], stores_are_up).await?;
-    let running = start(&config, listeners, &ground).await?;
+    let running = start(&config, listeners, &deps).await?;
     tracing::info!(?ports, "authorization server ready");
     say("ready\n");
     stop_signal().await;
@@ -82,7 +82,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 pub(crate) async fn start(
     config: &config::Auth,
     listeners: AuthListeners,
-    ground: &Ground,
+    deps: &SharedDeps,
 ) -> Result<Running, Failure> {
     let database = open(&Place::of_auth(config)).await?;
     let store = AuthStore::new(database.clone());
@@ -93,11 +93,11 @@ pub(crate) async fn start(
         store.migrate().await.map_err(failed)?;
         cache::migrate(&database).await.map_err(failed)?;
     }
-    let clock = Arc::clone(&ground.clock);
-    let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
+    let clock = Arc::clone(&deps.clock);
+    let public = PublicResources::new(deps.http.clone(), RetryPolicy::default(), Arc::clone(&clock));
     let clients = Arc::new(PublishedClients::new(public, Arc::clone(&clock)));
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, Arc::clone(&clock)).await?;
-    let entropy = Arc::clone(&ground.entropy);
+    let entropy = Arc::clone(&deps.entropy);
     let limiter = limiter(&cache, Arc::clone(&clock));
     let opened = Auth::open(settings(config), store, clock, entropy, clients, cache.clone(), limiter.clone()).await;
     let auth = opened.map_err(|error| Failure::start("the authorization server", error))?;
@@ -106,7 +106,7 @@ pub(crate) async fn start(
 
     let mut running = Running::new("auth", serving(&config.listeners));
     let welcome =
-        welcome::page(config.server_url.as_str(), "The authorization server of this institution.", AUTH_HINTS);
+        http_kit::welcome_page(config.server_url.as_str(), "The authorization server of this institution.", AUTH_HINTS);
     running.serve(listeners.auth, welcome.merge(public));
     running.serve(listeners.interaction, interaction);
     running.serve(listeners.introspection, introspection);
@@ -124,9 +124,9 @@ pub(crate) async fn start(
     Ok(running)
 }
 
-fn settings(config: &config::Auth) -> Settings {
+fn settings(config: &config::Auth) -> AuthSettings {
     let never_issued = config.access_token_retention.min(std::time::Duration::from_hours(24));
-    Settings {
+    AuthSettings {
         server_url: config.server_url.clone(),
         operator: TenantData {
             id: TenantId::from(config.operator_tenant_id),

@@ -80,7 +80,7 @@ fn needs_a_person(reason: &str) -> bool {
 }
 
 /// For what strangers cause and may be lost without harm: Redis where the role has it, else the memory of this process,
-/// so that nobody outside makes a database write.
+/// so that no request from outside causes a write to the database.
 pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache {
     match shared {
         SharedCache::Redis(_) => shared.clone(),
@@ -98,8 +98,8 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> 
     }
 }
 
-/// A file of its own, so that nobody waits for the one writer of the role's file, and without waiting for the disk: what
-/// is remembered here outlives the process, and a loss of power takes its last moments along.
+/// A file of its own, so that it does not share the one writer of the role's file, and without waiting for the disk:
+/// what is remembered here outlives the process, and a loss of power takes its last moments along.
 async fn open_file(url: &DatabaseUrl) -> Result<Database, Failure> {
     let failed = |error| Failure::start("the shared values", format!("{error} ({url})"));
     let options = Options { durability: Durability::ProcessEnd, sqlite_readers: 1, ..Options::default() };

@@ -10,9 +10,9 @@ use shared_cache::Rate;
 use tokio::net::TcpListener;
 
 use super::cache::memory_limiter;
-use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
@@ -24,12 +24,12 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::CardService::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode, &config.outbound_allowed_hosts)?;
+    let deps = SharedDeps::new(config.mode, &config.outbound_allowed_hosts)?;
     let listener = bind("the card service", Exposure::Public.address(&config.listeners), config.port).await?;
     announce(&[("card service", Exposure::Public, &listener)]);
     tell(&config.notices, &environment);
     meanwhile(&[&listener], for_places(&Place::of_card_service(&config), Patience::Endless)).await?;
-    let running = start(&config, listener, &ground).await?;
+    let running = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "card service ready");
     say("ready\n");
     stop_signal().await;
@@ -41,18 +41,18 @@ pub(crate) async fn run() -> Result<(), Failure> {
 pub(crate) async fn start(
     config: &config::CardService,
     listener: TcpListener,
-    ground: &Ground,
+    deps: &SharedDeps,
 ) -> Result<Running, Failure> {
     let database = open(&Place::of_card_service(config)).await?;
     CardService::migrate(&database).await.map_err(|e| Failure::start("the card service's database", e))?;
     let ports = Ports {
         database: database.clone(),
-        tenants: tenants(config, ground)?,
-        limiter: memory_limiter(Arc::clone(&ground.clock)),
-        clock: Arc::clone(&ground.clock),
-        entropy: Arc::clone(&ground.entropy),
+        tenants: tenants(config, deps)?,
+        limiter: memory_limiter(Arc::clone(&deps.clock)),
+        clock: Arc::clone(&deps.clock),
+        entropy: Arc::clone(&deps.entropy),
     };
-    let service = CardService::new(settings(config, ground), ports);
+    let service = CardService::new(settings(config, deps), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("card-service", serving(&config.listeners));
     running.serve(listener, card_service::http::router(service.clone(), gate.clone()));
@@ -64,14 +64,14 @@ pub(crate) async fn start(
     Ok(running)
 }
 
-fn tenants(config: &config::CardService, ground: &Ground) -> Result<Tenants, Failure> {
+fn tenants(config: &config::CardService, deps: &SharedDeps) -> Result<Tenants, Failure> {
     let client = |tenant_id, secret: &config::Secret| {
         let credentials = Credentials {
             tenant_id,
             secret: secret.expose().to_owned(),
             signature_version: config.tenant_signature_version,
         };
-        AdminClient::new(config.graphql_url.clone(), credentials, ground.http.clone(), Arc::clone(&ground.clock))
+        AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&deps.clock))
     };
     let mut tenants = Tenants::one(client(config.tenant_id, &config.tenant_secret));
     for tenant in &config.tenants {
@@ -83,10 +83,10 @@ fn tenants(config: &config::CardService, ground: &Ground) -> Result<Tenants, Fai
     Ok(tenants)
 }
 
-fn settings(config: &config::CardService, ground: &Ground) -> Settings {
-    let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&ground.clock));
+fn settings(config: &config::CardService, deps: &SharedDeps) -> Settings {
+    let public = PublicResources::new(deps.http.clone(), RetryPolicy::default(), Arc::clone(&deps.clock));
     let keys = PointOfSaleKeys {
-        keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), Arc::clone(&ground.clock))),
+        keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), Arc::clone(&deps.clock))),
         freshness: signatures::freshness(&config.signatures),
         origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
     };

@@ -1,4 +1,4 @@
-//! What the configuration says of listeners, put into practice: what clients may, and what the operator is told.
+//! How listeners are served by the configuration: limits for clients, and what is logged for the operator.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::output::{Table, say};
 
-/// Who is to reach a listener.
+/// Who should be able to reach a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exposure {
     /// Clients, browsers, peers.
@@ -47,7 +47,7 @@ pub(crate) fn serving(listeners: &Listeners) -> Serving {
     }
 }
 
-/// Tells where a role listens and who is meant to reach it; warns if others can.
+/// Logs where a role listens and for whom; warns if others can reach it too.
 pub(crate) fn announce(listeners: &[(&str, Exposure, &TcpListener)]) {
     let mut table = Table::new();
     for (name, exposure, listener) in listeners {

@@ -6,15 +6,14 @@ pub(crate) mod auth;
 pub(crate) mod backend;
 pub(crate) mod cache;
 pub(crate) mod card_service;
-pub(crate) mod ground;
 pub(crate) mod listening;
 pub(crate) mod point_of_sale;
 pub(crate) mod running;
 mod service_secret;
+pub(crate) mod shared_deps;
 mod signatures;
 pub(crate) mod waiting;
 pub(crate) mod wallet;
-mod welcome;
 
 pub(crate) use auth::run as run_auth;
 pub(crate) use backend::{open_ledger, run as run_backend};

@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 
 use super::cache::memory_limiter;
 use super::card_service::verification;
-use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
@@ -27,12 +27,12 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let config = config::PointOfSale::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let mode = if config.plain_http { Mode::Development } else { config.mode };
-    let ground = Ground::new(mode, &config.outbound_allowed_hosts)?;
+    let deps = SharedDeps::new(mode, &config.outbound_allowed_hosts)?;
     let listener = bind("the point of sale", Exposure::Public.address(&config.listeners), config.port).await?;
     announce(&[("point of sale", Exposure::Public, &listener)]);
     tell(&config.notices, &environment);
     meanwhile(&[&listener], for_places(&Place::of_point_of_sale(&config), Patience::Endless)).await?;
-    let (running, _) = start(&config, listener, &ground).await?;
+    let (running, _) = start(&config, listener, &deps).await?;
     tracing::info!(port = config.port, "point of sale ready");
     say("ready\n");
     stop_signal().await;
@@ -44,7 +44,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
 pub(crate) async fn start(
     config: &config::PointOfSale,
     listener: TcpListener,
-    ground: &Ground,
+    deps: &SharedDeps,
 ) -> Result<(Running, database::Database), Failure> {
     let database = open(&Place::of_point_of_sale(config)).await?;
     PointOfSale::migrate(&database).await.map_err(|e| Failure::start("the point of sale's database", e))?;
@@ -53,15 +53,15 @@ pub(crate) async fn start(
         secret: config.tenant_secret.expose().to_owned(),
         signature_version: config.tenant_signature_version,
     };
-    let clock = Arc::clone(&ground.clock);
+    let clock = Arc::clone(&deps.clock);
     let ports = Ports {
         database: database.clone(),
-        admin: AdminClient::new(config.graphql_url.clone(), credentials, ground.http.clone(), Arc::clone(&clock)),
-        http: ground.http.clone(),
+        admin: AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock)),
+        http: deps.http.clone(),
         signer: signer(config)?.map(Arc::new),
         limiter: memory_limiter(Arc::clone(&clock)),
         clock,
-        entropy: Arc::clone(&ground.entropy),
+        entropy: Arc::clone(&deps.entropy),
     };
     let service = PointOfSale::new(settings(config), ports);
     let gate = ShutdownGate::default();

@@ -1,13 +1,10 @@
-//! A role whose stores are not up yet waits for them, a line for every try, and meanwhile says so to who asks.
+//! A role whose stores are not up yet waits for them. Each try is a line in the log. Meanwhile every request gets 503.
 //!
 //! What waiting cannot help - a wrong password, a database of another program - ends the start at once.
 
 use std::future::Future;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use clock::Stopwatch;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,9 +19,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long something is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// As long as it takes: somebody watches the role's readiness.
+    /// As long as it takes: the operator watches the role's readiness.
     Endless,
-    /// So long: somebody waits for the command.
+    /// Only so long: a person waits for the command.
     AtMost(Duration),
 }
 
@@ -91,7 +88,7 @@ pub(crate) async fn meanwhile<T>(
                 // The sender lives until the work is done.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            let served = axum::serve(listener, Router::new().fallback(not_ready)).with_graceful_shutdown(told);
+            let served = axum::serve(listener, http_kit::not_ready()).with_graceful_shutdown(told);
             if let Err(error) = served.await {
                 tracing::warn!(%error, "a listener could not say that the role is not ready");
             }
@@ -99,7 +96,7 @@ pub(crate) async fn meanwhile<T>(
     }
     let result = work.await;
     stop.send_replace(true);
-    // Nobody is owed more than the answer that it is not ready.
+    // Requests are answered with 503 at most, so a short wait is enough.
     let _ = tokio::time::timeout(Duration::from_millis(100), async { while answering.join_next().await.is_some() {} })
         .await;
     answering.shutdown().await;
@@ -110,11 +107,6 @@ pub(crate) async fn meanwhile<T>(
 fn again(listener: &TcpListener) -> std::io::Result<TcpListener> {
     use std::os::fd::AsFd;
     TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into())
-}
-
-async fn not_ready() -> Response {
-    let headers = [(header::RETRY_AFTER, "1"), (header::CONNECTION, "close")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "not ready: waiting for a database or cache").into_response()
 }
 
 #[cfg(test)]
@@ -150,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_meanwhile_is_told_that_it_is_not_ready_and_afterwards_the_listener_is_free() {
+    async fn requests_meanwhile_are_answered_not_ready_and_afterwards_the_listener_is_free() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -9,11 +9,11 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
-use wallet::{EventVerification, Ports, Settings, Wallet};
+use wallet::{EventVerification, Ports, Wallet, WalletSettings};
 
-use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
 use super::running::{Running, stop_signal};
+use super::shared_deps::{SharedDeps, bind, open, tell};
 use super::waiting::{Patience, for_places, meanwhile};
 use crate::failure::Failure;
 use crate::output::say;
@@ -24,13 +24,13 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Wallet::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
-    let ground = Ground::new(config.mode, &[])?;
+    let deps = SharedDeps::new(config.mode, &[])?;
     let listener = bind("the wallet", Exposure::Private.address(&config.listeners), config.port).await?;
     announce(&[("wallet", Exposure::Private, &listener)]);
     let seed = seed(&config)?;
     tell(&config.notices, &environment);
     meanwhile(&[&listener], for_places(&Place::of_wallet(&config), Patience::Endless)).await?;
-    let (mut running, wallet) = start(&config, seed, listener, &ground).await?;
+    let (mut running, wallet) = start(&config, seed, listener, &deps).await?;
     running.work(|stop| async move {
         tokio::select! {
             () = wallet.seed_until_done() => tracing::info!("seeded"),
@@ -57,7 +57,7 @@ pub(crate) async fn start(
     config: &config::Wallet,
     seed: Seed,
     listener: TcpListener,
-    ground: &Ground,
+    deps: &SharedDeps,
 ) -> Result<(Running, Wallet), Failure> {
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -65,7 +65,7 @@ pub(crate) async fn start(
     };
     let database = open(&Place::of_wallet(config)).await?;
     Wallet::migrate(&database).await.map_err(|e| failed("the wallet's database")(&e))?;
-    let book = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&ground.clock))
+    let book = SqlLedger::open(config.database.sibling("ledger").expose(), Arc::clone(&deps.clock))
         .await
         .map_err(|e| failed("the wallet's ledger")(&e))?;
     let credentials = Credentials {
@@ -73,13 +73,13 @@ pub(crate) async fn start(
         secret: config.admin_secret.expose().to_owned(),
         signature_version: config.admin_signature_version,
     };
-    let clock = Arc::clone(&ground.clock);
+    let clock = Arc::clone(&deps.clock);
     let ports = Ports {
         database: database.clone(),
         ledger: Arc::new(book),
-        admin: AdminClient::new(config.graphql_url.clone(), credentials, ground.http.clone(), Arc::clone(&clock)),
+        admin: AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock)),
         clock,
-        entropy: Arc::clone(&ground.entropy),
+        entropy: Arc::clone(&deps.entropy),
     };
     let wallet = Wallet::new(settings(config)?, seed, ports);
 
@@ -91,8 +91,8 @@ pub(crate) async fn start(
     Ok((running, wallet))
 }
 
-fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
-    Ok(Settings {
+fn settings(config: &config::Wallet) -> Result<WalletSettings, Failure> {
+    Ok(WalletSettings {
         display_name: config.display_name.clone(),
         open_payments_url: config.open_payments_url.clone(),
         webhooks: EventVerification {

@@ -25,7 +25,7 @@ use crate::dev::session::Session;
 use crate::failure::Failure;
 use crate::output::{Table, say};
 use crate::pay::{PayError, wallet_address};
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) use error::TapError;
 
@@ -48,7 +48,7 @@ pub(crate) async fn run(options: TapOptions) -> Result<(), Failure> {
 async fn tap(options: TapOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let (from, at) = (wallet_address(&options.from)?, wallet_address(&options.at)?);
-    let ground = Ground::new(Mode::Development, &[])?;
+    let deps = SharedDeps::new(Mode::Development, &[])?;
     let sessions = Session::read_all(&options.data_dir)?;
     let of = |url: &Url| {
         let found = sessions.iter().find(|session| session.owns(url));
@@ -59,12 +59,12 @@ async fn tap(options: TapOptions) -> Result<(), Failure> {
     let amount = asset.parse_decimal(&options.amount).filter(|amount| *amount > 0);
     let amount = amount.ok_or_else(|| TapError::Amount(options.amount.clone(), asset.code.to_string()))?;
 
-    let terminal = Terminal::of(merchant, &at, ground.http.clone())?;
+    let terminal = Terminal::of(merchant, &at, deps.http.clone())?;
     let watch = Stopwatch::start();
     let (id, answer) = match options.request_id {
         Some(id) => (id, terminal.ask(id).await?),
         None => {
-            let (id, body) = presented(&options, payer, &from, &at, &asset, amount, &ground)?;
+            let (id, body) = presented(&options, payer, &from, &at, &asset, amount, &deps)?;
             (id, terminal.send(id, &body).await?)
         }
     };
@@ -88,7 +88,7 @@ fn presented(
     at: &Url,
     asset: &Asset,
     amount: u64,
-    ground: &Ground,
+    deps: &SharedDeps,
 ) -> Result<(Uuid, Value), Failure> {
     let path = Path::new(&payer.cards_file);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -101,18 +101,18 @@ fn presented(
         amount,
         currency,
         exponent: asset.scale,
-        unpredictable: ground.entropy.bytes(),
+        unpredictable: deps.entropy.bytes(),
         counter: cards::next_count(folder, &record.number)?,
-        pin: pin.as_ref().map(|pin| (pin, ground.entropy.bytes())),
+        pin: pin.as_ref().map(|pin| (pin, deps.entropy.bytes())),
     };
     let signed = record.chip()?.sign(&tap).map_err(|error| Failure::start("the card", error))?;
     let signature: String = signed.cryptogram.as_bytes().iter().map(|octet| format!("{octet:02X}")).collect();
-    let id = ground.entropy.uuid();
+    let id = deps.entropy.uuid();
     let body = json!({
         "requestId": id, "signature": signature,
         "payload": signed.to_hex(), "senderWalletAddress": from.as_str(), "receiverWalletAddress": at.as_str(),
         "amount": {"value": amount.to_string(), "assetCode": asset.code.as_str(), "assetScale": asset.scale},
-        "timestamp": ground.clock.now().as_millis(),
+        "timestamp": deps.clock.now().as_millis(),
     });
     Ok((id, body))
 }

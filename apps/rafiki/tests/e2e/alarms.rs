@@ -1,4 +1,4 @@
-//! A backend whose stored ledger is damaged while it runs: who notices, and who is told.
+//! A backend whose stored ledger is damaged while it runs: the alarm, and its recipients.
 //!
 //! One octet on disk is changed with ordinary file access, as a failing disk or a careless hand would.
 

@@ -30,8 +30,9 @@ pub(crate) fn await_quiet(facts: &Value) {
     });
 }
 
-/// Demands that the books of both stopped institutions add up, each by itself and with each other: hash chain, balances,
-/// every asset zero in sum, nothing held; rows, events, jobs and wallet as the ledger; peers' accounts mirrored.
+/// Demands that the books of both stopped institutions add up, each by itself and with each other: hash chain,
+/// balances, every asset zero in sum, nothing held; rows, events, jobs and wallet as the ledger; peers' accounts
+/// mirrored.
 pub(crate) fn assert_books(facts: &[Value; 2]) {
     let mut moved = 0;
     for facts in facts {
@@ -41,7 +42,7 @@ pub(crate) fn assert_books(facts: &[Value; 2]) {
         assert_eq!(verified.json["sound"], true, "{name}: {}", verified.json);
         assert!(holds_nothing(&verified.json), "{name} still holds money: {}", verified.json);
         moved += peer_movement(&verified.json);
-        // It came from somebody who is neither of the two, by way of a peer's account.
+        // It came from a third party, through a peer's account.
         moved += i128::try_from(assert_sound(facts).streamed).unwrap();
     }
     assert_eq!(moved, 0, "the institutions disagree about what passed between them");

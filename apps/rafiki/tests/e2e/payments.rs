@@ -86,7 +86,7 @@ fn an_amount_that_fees_eat_up_is_refused_with_the_smallest_that_would_do() {
 }
 
 #[test]
-fn a_receiver_nobody_knows_is_refused_and_nothing_is_debited() {
+fn an_unknown_receiver_is_refused_and_nothing_is_debited() {
     on_both(|two| {
         let from = two.address(Side::CloudNine, "gfranklin");
         let to = two.address(Side::HappyLife, "nobody-of-this-name");

@@ -1,4 +1,4 @@
-//! What somebody new reads on the screen: quotes, receipts, refusals, pages.
+//! What a new user reads on the screen: quotes, receipts, refusals, pages.
 //!
 //! Not what moves: that stands in `payments`.
 

@@ -1,4 +1,4 @@
-//! Deposits and withdrawals (admin-graphql section 9.10).
+//! Deposits and withdrawals.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::administration::{Holder, PaymentToWithdraw};
@@ -225,7 +225,7 @@ impl LiquidityMutation {
     }
 }
 
-/// An id that is no UUID is an id nobody has.
+/// An id that is no UUID finds nothing.
 pub(crate) fn id<T: std::str::FromStr>(text: &str, unknown: &str) -> Result<T, Refusal> {
     text.parse().map_err(|_| Refusal::new(unknown, Code::NotFound))
 }

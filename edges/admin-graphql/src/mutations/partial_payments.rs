@@ -1,4 +1,4 @@
-//! Decisions on packets that carry the sender's data (admin-graphql section 9.5).
+//! Decisions on packets that carry the sender's data.
 //!
 //! The packet waits in the connector, perhaps of another process; the decision reaches it through the shared cache.
 
@@ -83,7 +83,7 @@ async fn decide(call: &Call<'_>, payment: &str, partial: &str, decision: &serde_
     let key = format!("partial_payment_decision:{payment}:{partial}");
     let told = call.parts.cache.publish(&key, Bytes::from(decision.to_string()), DECISION_LIFE).await;
     if let Err(error) = &told {
-        tracing::error!(error = error as &dyn std::error::Error, "a decision was not told");
+        tracing::error!(error = error as &dyn std::error::Error, "a decision was not recorded");
     }
     Ok(told.is_ok())
 }

@@ -1,4 +1,4 @@
-//! Peers (admin-graphql section 9.3).
+//! Peers.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewPeer, PeerChange};

@@ -1,4 +1,4 @@
-//! Settings of tenants (admin-graphql section 9.1).
+//! Settings of tenants.
 
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use payments_model::tenant::Setting;

@@ -1,4 +1,4 @@
-//! Wallet addresses and their keys (admin-graphql section 9.4).
+//! Wallet addresses and their keys.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewKey, NewWalletAddress, WalletAddressChange};

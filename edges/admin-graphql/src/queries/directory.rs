@@ -1,6 +1,6 @@
 //! Tenants, assets, peers and wallet addresses.
 //!
-//! An id that is no UUID is an id nobody has.
+//! An id that is no UUID finds nothing.
 
 use async_graphql::{Context, ID, Object, Result};
 use money::Asset;

@@ -39,7 +39,7 @@ pub(crate) struct IncomingPaymentFilter {
 }
 
 impl IncomingPaymentFilter {
-    /// Which payments are meant; a name nobody has selects nothing and excludes nothing.
+    /// Which payments are meant; an unknown name selects nothing and excludes nothing.
     pub(crate) fn read(self) -> payments_store::IncomingPaymentFilter {
         const ALL: [InitiatedBy; 3] = [InitiatedBy::Card, InitiatedBy::OpenPayments, InitiatedBy::Admin];
         let (only, not) = FilterString::both(self.initiated_by);

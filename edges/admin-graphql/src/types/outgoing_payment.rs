@@ -60,7 +60,7 @@ impl OutgoingPaymentFilter {
     }
 }
 
-/// A text that is no id names an address nobody has.
+/// A text that is no id finds no address.
 fn ids(texts: Vec<String>) -> Vec<WalletAddressId> {
     texts.iter().map(|text| text.parse().unwrap_or(WalletAddressId::from_uuid(Uuid::nil()))).collect()
 }

@@ -1,4 +1,4 @@
-//! Pages of lists: arguments, page info, and connections (admin-graphql section 7).
+//! Pages of lists: arguments, page info, and connections.
 
 use async_graphql::{Enum, InputObject, SimpleObject};
 use payments_model::page::{PageArguments, PageError, PageRequest};

@@ -32,7 +32,7 @@ impl TenantNode {
 
 connection!(TenantsConnection as "TenantsConnection", TenantEdge as "TenantEdge", TenantNode of Tenant);
 
-/// The secrets are shown: whoever reaches a tenant is that tenant or the operator.
+/// The secrets are shown, because only the tenant itself and the operator can read a tenant.
 #[Object(name = "Tenant")]
 impl TenantNode {
     async fn id(&self) -> ID {

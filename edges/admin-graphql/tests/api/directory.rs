@@ -123,7 +123,7 @@ on_each_database! {
         assert_eq!(assigned, ("Assignment to the specified tenant is not permitted".into(), "BAD_USER_INPUT".into()));
     }
 
-    async fn an_id_that_is_none_is_an_id_nobody_has(database) {
+    async fn an_id_that_is_none_finds_nothing(database) {
         let bench = Bench::open(database).await;
         let query = "{ asset(id: \"x\") { id } peer(id: \"x\") { id } walletAddress(id: \"x\") { id } quote(id: \"x\") { id }
             incomingPayment(id: \"x\") { id } outgoingPayment(id: \"x\") { id } receiver(id: \"x\") { id } }";

@@ -1,4 +1,4 @@
-//! Who gets in: signatures, replays, malformed and oversized requests.
+//! Which requests are accepted: signatures, replays, malformed and oversized requests.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -293,7 +293,7 @@ async fn ask(bench: &Bench, tenant: TenantId, query: &str, variables: &Value) ->
     bench.post(tenant, &json!({ "query": query, "variables": variables })).await
 }
 
-/// Sends `body` as it is. Its signature is of no matter: such a body is refused before anybody looks at that.
+/// Sends `body` as it is. Its signature is of no matter: such a body is refused before the signature is checked.
 async fn send_raw(bench: &Bench, body: String) -> StatusCode {
     let mut raw: Request<Body> = request(OPERATOR, "t=1, v1=00", &Value::Null);
     *raw.body_mut() = Body::from(body);

@@ -1,4 +1,4 @@
-//! The Admin API over a real store: who may ask, what is refused, and whole flows.
+//! The Admin API over a real store: permissions, refusals and whole flows.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

@@ -1,4 +1,4 @@
-//! The queries and the mutation (auth-admin-graphql sections 3 and 4).
+//! The queries and the mutation.
 
 use async_graphql::{Context, Error, ErrorExtensions, ID, Object, Result};
 use auth::{Auth, Page, RevokeGrantError, Scope, StoreError};
@@ -22,7 +22,7 @@ fn failed(error: &StoreError) -> Error {
     refuse("Internal server error", "INTERNAL_SERVER_ERROR")
 }
 
-/// Who asks, and whom to ask. Put there when the request was authenticated.
+/// The caller and the service. Put there when the request was authenticated.
 fn caller<'a>(context: &'a Context<'_>) -> Result<(Scope, &'a Auth)> {
     Ok((*context.data::<Scope>()?, context.data::<Auth>()?))
 }

@@ -1,6 +1,6 @@
-//! The Admin GraphQL API: grants as operators and tenants see them (auth section 11).
+//! The Admin GraphQL API: grants as operators and tenants see them.
 //!
-//! Requests are signed by a tenant. Who is authenticated is told to the resolvers as a scope; they cannot reach
+//! Requests are signed by a tenant. The resolvers get the authenticated tenant as a scope; they cannot reach
 //! beyond it.
 
 mod authentication;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth::{Auth, ClientDirectory, NoSuchClient, Retention, Settings, TenantData};
+use auth::{Auth, AuthSettings, ClientDirectory, NoSuchClient, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
 use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
 use auth_store::AuthStore;
@@ -53,7 +53,7 @@ impl ClientDirectory for Published {
     }
 }
 
-/// A server and those who call it.
+/// A server and its clients.
 pub(crate) struct Server {
     pub(crate) auth: Auth,
     pub(crate) routers: Routers,
@@ -98,11 +98,14 @@ impl Server {
         Self::with(database, |_| {}).await
     }
 
-    pub(crate) async fn with(database: TestDatabase, adjust: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> Self {
         Self::with_api(database, |settings, _| adjust(settings)).await
     }
 
-    pub(crate) async fn with_api(database: TestDatabase, adjust: impl FnOnce(&mut Settings, &mut ApiSettings)) -> Self {
+    pub(crate) async fn with_api(
+        database: TestDatabase,
+        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
+    ) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
         let stranger = Signer::new(SigningKey::from_seed(&[2; 32]), "stranger-key").unwrap();
@@ -379,8 +382,8 @@ pub(crate) fn polled() -> Value {
     body
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> AuthSettings {
+    AuthSettings {
         server_url: "http://auth.example".parse().unwrap(),
         operator: TenantData {
             id: OPERATOR.parse::<TenantId>().unwrap(),

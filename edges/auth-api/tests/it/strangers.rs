@@ -30,7 +30,7 @@ fn retry_after(answer: &Answer) -> (u16, &str) {
 }
 
 on_each_database! {
-    async fn introspection_and_the_service_api_answer_who_shows_the_secret(database) {
+    async fn introspection_and_the_service_api_answer_only_callers_with_the_secret(database) {
         let server = closed(database).await;
         let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
         let token = json!({"access_token": "x"}).to_string();
@@ -46,7 +46,7 @@ on_each_database! {
         }
     }
 
-    async fn whoever_tries_secrets_waits_longer_each_time(database) {
+    async fn a_caller_that_guesses_secrets_waits_longer_each_time(database) {
         let server = closed(database).await;
         let attempt = async |secret: &str| {
             let sent = headers(&[("content-type", "application/json"), ("authorization", &format!("Bearer {secret}"))]);
@@ -115,7 +115,7 @@ on_each_database! {
         assert_eq!(server.request(&incoming()).await.status, 200);
     }
 
-    async fn a_client_asks_for_no_more_grants_than_it_may_and_uses_up_nobody_elses(database) {
+    async fn a_client_asks_for_no_more_grants_than_it_may_and_does_not_use_up_the_count_of_others(database) {
         let server = Server::with(database, |settings| {
             settings.grant_requests_per_client = Rate::per_minute("grants-of-client", 2);
         }).await;
@@ -177,7 +177,7 @@ on_each_database! {
         }
     }
 
-    async fn the_operator_is_who_has_its_id_whatever_secret_others_have(database) {
+    async fn the_operator_is_known_by_its_id_whatever_secret_others_have(database) {
         let server = Server::on(database).await;
         let sent = || headers(&[("content-type", "application/json")]);
         let tell = async |method: &str, path: &str, body: Value| {

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: one POST, one answer, one set of limits for every schema.
 //!
-//! Who sent a request is found out by the edge, between reading the body and answering it.
+//! The edge finds out which caller sent a request, between reading the body and answering it.
 
 mod limits;
 mod outside;
@@ -30,18 +30,18 @@ pub enum Introspection {
     Refused,
 }
 
-/// What somebody who begins needs to know.
+/// What a beginner needs to know.
 const HOW_TO_SIGN: &str = "Every request carries two headers:\n\
     \u{20} tenant-id: <the tenant's UUID>\n\
     \u{20} signature: t=<milliseconds since 1970>, v1=<HMAC-SHA256 of \"<t>.<body as canonical JSON>\", in hex>\n\
     docs/admin-api.md has the recipe for a shell, JavaScript and Python, and says where the schema is.";
 
-/// Why nobody in particular sent a request. From outside every reason looks the same.
+/// Why the caller of a request is not known. From outside every reason looks the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthenticated {
     /// It is not signed by a tenant, or not for the first time.
     Unauthorized,
-    /// It lacks a header every request has, which is no secret to who sent it.
+    /// It lacks a header every request has, which is no secret to its sender.
     Header(&'static str),
     /// It could not be found out; nothing is wrong with the request.
     Unavailable,
@@ -93,7 +93,7 @@ impl<E: Executor> Endpoint<E> {
         Self { schema, introspection }
     }
 
-    /// Answers `body`, sent by `caller`, whom resolvers find in their context.
+    /// Answers `body`, sent by `caller`. Resolvers find the caller in their context.
     ///
     /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under its
     /// idempotency key, for when the client asks again.

@@ -1,7 +1,7 @@
 //! What strangers may write in a GraphQL request: texts, lists and nesting of variables and of literals alike.
 //!
-//! One check over the whole request, so that a new argument is bounded without a thought. How large a document may be
-//! as a whole is judged in `limits.rs`.
+//! One check over the whole request, so that a new argument is bounded without further code. How large a document may
+//! be as a whole is judged in `limits.rs`.
 
 use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Positioned};

@@ -35,7 +35,7 @@ pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request,
     let asks_for_schema = limits::check(&document).map_err(|error| malformed(error, VALIDATION_FAILED))?;
     outside::check_document(&document).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
     if asks_for_schema && introspection == Introspection::Refused {
-        // The library would answer with `null`; clients expect to be told.
+        // The library would answer with `null`; clients expect an error.
         let message = "GraphQL introspection is not allowed, but the query contained __schema or __type.";
         return Err(malformed(message, VALIDATION_FAILED));
     }

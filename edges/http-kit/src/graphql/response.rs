@@ -1,4 +1,4 @@
-//! From a result to an answer: status, media type, and errors that give nothing away.
+//! From a result to an answer: status, media type, and errors without internal details.
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;
@@ -13,33 +13,42 @@ const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
 /// `errors` before `data`; errors that stopped the whole document answer with 400.
 pub(super) fn render(response: GraphqlResponse) -> (StatusCode, Value) {
-    let stopped = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+    let before_all = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+    let reached = if before_all { Reached::NoResolver } else { Reached::Resolvers };
     let mut answer = Map::new();
     if !response.errors.is_empty() {
-        let shown = response.errors.iter().map(|error| shown(error, stopped)).collect();
+        let shown = response.errors.iter().map(|error| shown(error, reached)).collect();
         answer.insert("errors".to_owned(), Value::Array(shown));
     }
-    if stopped {
+    if reached == Reached::NoResolver {
         return (StatusCode::BAD_REQUEST, Value::Object(answer));
     }
     answer.insert("data".to_owned(), response.data.into_json().unwrap_or_default());
     (StatusCode::OK, Value::Object(answer))
 }
 
-fn shown(error: &ServerError, stopped: bool) -> Value {
+/// How far a request came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// It was refused as a whole.
+    NoResolver,
+    Resolvers,
+}
+
+fn shown(error: &ServerError, reached: Reached) -> Value {
     let own_code = error.extensions.as_ref().and_then(|extensions| extensions.get("code")).is_some();
     let mut extensions = match serde_json::to_value(&error.extensions) {
         Ok(Value::Object(extensions)) => extensions,
         _ => Map::new(),
     };
-    let message = if own_code || stopped || is_input_error(&error.message) {
+    let message = if own_code || reached == Reached::NoResolver || is_input_error(&error.message) {
         without_suggestions(&error.message)
     } else {
         tracing::error!(message = error.message, "an Admin API request failed");
         "Internal server error".to_owned()
     };
     if !own_code {
-        extensions.insert("code".to_owned(), json!(code(&error.message, stopped)));
+        extensions.insert("code".to_owned(), json!(code(&error.message, reached)));
     }
     json!({
         "message": message,
@@ -50,12 +59,12 @@ fn shown(error: &ServerError, stopped: bool) -> Value {
 }
 
 /// The code of an error the GraphQL library raised itself.
-fn code(message: &str, stopped: bool) -> &'static str {
+fn code(message: &str, reached: Reached) -> &'static str {
     if message.starts_with("Unknown operation named") || message.starts_with("Operation name required") {
         "OPERATION_RESOLUTION_FAILURE"
     } else if is_input_error(message) {
         "BAD_USER_INPUT"
-    } else if stopped {
+    } else if reached == Reached::NoResolver {
         VALIDATION_FAILED
     } else {
         "INTERNAL_SERVER_ERROR"

@@ -150,7 +150,7 @@ async fn who_created_it_is_served_with_just_the_action() {
 }
 
 #[tokio::test]
-async fn what_others_created_does_not_exist_for_who_may_not_see_all() {
+async fn what_others_created_does_not_exist_for_a_client_that_may_not_see_all() {
     for creator in [Creator::AnotherClient, Creator::TheAdminApi] {
         for operation in operations().into_iter().filter(|operation| operation.about == About::One) {
             let there = there(creator).await;

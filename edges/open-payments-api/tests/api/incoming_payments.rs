@@ -111,7 +111,7 @@ async fn an_unknown_or_inactive_wallet_address_is_a_bad_request_and_the_unknown_
 }
 
 #[tokio::test]
-async fn anybody_may_see_what_arrived_and_whom_to_ask() {
+async fn without_a_token_is_shown_what_arrived_and_which_server_gives_grants() {
     let (world, id) = world_with(Action::Read).await;
     world.pay(id, 1234).await;
     let answer = world.send(read(id)).await;

@@ -28,7 +28,7 @@ async fn health_tells_of_the_backend() {
 }
 
 #[tokio::test]
-async fn anybody_may_read_any_answer_and_ask_before() {
+async fn every_origin_may_read_answers_and_send_preflight_requests() {
     let world = World::new().await;
     let answer = world.send(Call::get("/accounts/nobody")).await;
     assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("*", "origin"));

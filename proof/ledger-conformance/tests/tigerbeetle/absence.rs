@@ -146,7 +146,7 @@ async fn a_client_the_cluster_has_forgotten_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_does_not_answer_makes_nobody_wait_for_ever() {
+async fn a_cluster_that_does_not_answer_makes_no_caller_wait_for_ever() {
     // Nothing listens on the discard port.
     let deadline = Duration::from_millis(20);
     let ledger = TigerBeetleLedger::join(0, "127.0.0.1:9", deadline).await.expect("a client can be made");

@@ -1,5 +1,5 @@
-//! `Pair`: a sender and a receiver on virtual time, joined by a path that delays, loses, reorders, duplicates, forges and
-//! tampers, whose rate moves and whose packet limit shrinks. No test sleeps, and a seed repeats a run.
+//! `Pair`: a sender and a receiver on virtual time, joined by a path that delays, loses, reorders, duplicates, forges
+//! and tampers, whose rate moves and whose packet limit shrinks. No test sleeps, and a seed repeats a run.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -317,7 +317,7 @@ impl Pair {
         }
     }
 
-    /// What somebody on the path without the shared secret might send instead of the reply.
+    /// What a node on the path, without the shared secret, might send instead of the reply.
     fn forge(&self, packet: &[u8]) -> Vec<u8> {
         let prepare = Prepare::parse(packet).unwrap();
         let mut data = prepare.data.to_vec();

@@ -110,7 +110,7 @@ fn quotes_agree_with_the_reference() {
 }
 
 /// Every probe sent is one the reference sends too, with the same outcome, or one it would have sent had it not been
-/// done before: a power of ten. Halving towards a maximum that nobody tells meets other amounts.
+/// done before: a power of ten. Halving towards an unknown maximum meets other amounts.
 fn assert_probes(probes: &[Probe], case: &Value, id: &str) {
     // Left out of the vectors where there are many.
     let Some(theirs) = case["probes"].as_array() else { return };

@@ -33,7 +33,7 @@ impl Caller {
     }
 
     /// The tenant a new entity is assigned to: the named one, which only the operator may choose freely.
-    pub fn assign(self, named: Option<TenantId>) -> Result<TenantId, ForeignTenant> {
+    pub(crate) fn assign(self, named: Option<TenantId>) -> Result<TenantId, ForeignTenant> {
         match named {
             Some(named) if named != self.tenant && !self.is_operator => Err(ForeignTenant),
             Some(named) => Ok(named),

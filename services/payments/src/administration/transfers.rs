@@ -1,4 +1,4 @@
-//! The transfers of a ledger account, for showing (admin-graphql section 9.13).
+//! The transfers of a ledger account, for showing.
 
 use ledger::{AccountId, Transfer, TransferState};
 use payments_model::AssetId;

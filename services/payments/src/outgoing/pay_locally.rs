@@ -6,7 +6,7 @@
 use clock::Timestamp;
 use connector::LocalAccountId;
 use ledger::{CreateTransferResult, NewTransfer, TransferId};
-use payments_model::accounting::{Movement, Side, TransferError};
+use payments_model::accounting::{Movement, Settling, Side, TransferError};
 use payments_model::local_delivery::debit_for_part_ceil;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::{MethodAmounts, QuoteMethod};
@@ -111,7 +111,7 @@ impl Payments {
         let source = Side { account: payment.id().into(), asset: from, amount: amounts.debit };
         let destination = Side { account: incoming.id.into(), asset: to, amount: amounts.receive };
         let id = movement_id(payment);
-        let movement = match Movement::between(id, source, destination, 0) {
+        let movement = match Movement::between(id, source, destination, Settling::AtOnce) {
             Ok(movement) => movement.with_expectation(incoming.expectation().take(id, attempt, amounts.receive)),
             Err(error) => return Ok(Moved::Refused(error)),
         };

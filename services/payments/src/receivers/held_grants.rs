@@ -1,7 +1,6 @@
 //! Grants held at other authorization servers: found, rotated or requested, once at a time.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gnap::{AccessType, Action};
@@ -14,25 +13,6 @@ use crate::unavailable::Unavailable;
 
 /// A token is renewed that long before it runs out, so that it does not run out on its way.
 const RENEW_BEFORE: Duration = Duration::from_secs(10);
-
-/// Servers whose grants are kept at hand; beyond it they are read from the database again.
-const KEPT_MOST: usize = 4096;
-
-type Key = (String, &'static str);
-
-/// One entry per server and kind of access: held while a grant is looked for, so that nobody asks twice.
-#[derive(Default)]
-pub(crate) struct HeldGrants(Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Option<HeldGrant>>>>>);
-
-impl HeldGrants {
-    fn slot(&self, auth_server: &str, kind: &'static str) -> Arc<tokio::sync::Mutex<Option<HeldGrant>>> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= KEPT_MOST {
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-        }
-        slots.entry((auth_server.to_owned(), kind)).or_default().clone()
-    }
-}
 
 /// Why there is no grant.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Tells account-servicing entities that liquidity is low (webhooks section 6.4).
+//! Sends account-servicing entities the event that liquidity is low.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 use webhooks::{Audience, Webhooks};
 
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) struct Alerts {
     store: Store,
@@ -22,8 +22,8 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
-    pub(crate) fn new(store: Store, webhooks: Webhooks, ground: &Ground) -> Self {
-        Self { store, webhooks, clock: Arc::clone(&ground.clock), entropy: Arc::clone(&ground.entropy) }
+    pub(crate) fn new(store: Store, webhooks: Webhooks, deps: &SharedDeps) -> Self {
+        Self { store, webhooks, clock: Arc::clone(&deps.clock), entropy: Arc::clone(&deps.entropy) }
     }
 
     async fn record(&self, alert: LowLiquidity) -> Result<(), Error> {
@@ -84,7 +84,7 @@ impl Low {
 impl LiquidityAlerts for Alerts {
     async fn low(&self, alert: LowLiquidity) {
         if let Err(error) = self.record(alert).await {
-            tracing::error!(%error, ?alert, "nobody was told that liquidity is low");
+            tracing::error!(%error, ?alert, "the event that liquidity is low was not recorded");
         }
     }
 }

@@ -7,13 +7,13 @@ use ledger_sql::SqlLedger;
 
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
 /// Opens the ledger. A cluster need not answer yet: until it does, health checks say so.
-pub(crate) async fn open(config: &config::Backend, ground: &Ground) -> Result<Arc<dyn Ledger>, Failure> {
+pub(crate) async fn open(config: &config::Backend, deps: &SharedDeps) -> Result<Arc<dyn Ledger>, Failure> {
     match LedgerPlace::of(config) {
         LedgerPlace::Database(url) => {
-            let ledger = SqlLedger::open(&url, Arc::clone(&ground.clock)).await;
+            let ledger = SqlLedger::open(&url, Arc::clone(&deps.clock)).await;
             Ok(Arc::new(ledger.map_err(|error| Failure::start("the ledger", error))?))
         }
         LedgerPlace::Cluster(cluster) => {

@@ -1,4 +1,4 @@
-//! Watches the stored ledger while the backend runs, and tells the operator what is not as it was written.
+//! Watches the stored ledger while the backend runs, and reports to the operator what is not as it was written.
 //!
 //! An alarm is a line in the log, a number, a line in the health document and an event. It stops nothing: whether
 //! payments go on is the operator's decision.
@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Stopwatch, Timestamp};
-use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Look, TotalsMonitor, VerifyError};
+use ledger_verify::{Alarm, AlarmKind, ConservationMonitor, Scan, TotalsMonitor, VerifyError};
 use metrics::{Counter, Gauge};
+use operator_api::{LedgerHealth, Watching};
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
 use payments_model::{TenantId, WebhookEventId};
 use payments_store::{Error, Store};
@@ -16,17 +17,16 @@ use serde_json::json;
 use telemetry::metrics as names;
 use webhooks::{Audience, Webhooks};
 
-use super::health::{LedgerHealth, Watching};
 use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
-use crate::roles::ground::Ground;
+use crate::roles::shared_deps::SharedDeps;
 
-/// The share of one processor that looking may take when there is always more to look at: one part in so many.
+/// The share of one processor that scanning may take when there is always more to look at: one part in so many.
 const SHARE: u32 = 5;
 /// Events that could not be recorded are tried again this soon at the latest.
 const RECORD_AGAIN: Duration = Duration::from_secs(10);
 
-/// Looks at the ledger and tells.
+/// Scans the ledger and reports what it finds.
 pub(crate) struct LedgerWatch {
     monitor: Monitor,
     period: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Outbox {
     pub(crate) operator: TenantId,
 }
 
-/// Who looks at the engine that is configured.
+/// The monitor for the engine that is configured.
 #[derive(Debug)]
 pub(crate) enum Monitor {
     /// The stored journal of a SQL engine.
@@ -71,29 +71,29 @@ impl Monitor {
         }
     }
 
-    async fn look(&mut self) -> Result<Look, VerifyError> {
+    async fn scan(&mut self) -> Result<Scan, VerifyError> {
         match self {
-            Self::Journal(monitor) => monitor.look().await,
-            Self::Totals(monitor) => monitor.look().await,
+            Self::Journal(monitor) => monitor.scan().await,
+            Self::Totals(monitor) => monitor.scan().await,
         }
     }
 }
 
 impl LedgerWatch {
-    /// A watch that looks with `monitor`, if the configuration wants one.
+    /// A watch that scans with `monitor`, if the configuration wants one.
     pub(crate) fn new(
         config: &config::Backend,
         monitor: Option<Monitor>,
         outbox: Outbox,
         health: LedgerHealth,
-        ground: &Ground,
+        deps: &SharedDeps,
     ) -> Option<Self> {
         let (period, monitor) = config.ledger_monitor_interval.zip(monitor)?;
-        let (counts, clock) = (Counts::default(), Arc::clone(&ground.clock));
+        let (counts, clock) = (Counts::default(), Arc::clone(&deps.clock));
         Some(Self { monitor, period, health, counts, outbox, clock })
     }
 
-    /// Looks until `stop` resolves.
+    /// Scans until `stop` resolves.
     pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::select! {
             () = stop => {}
@@ -105,10 +105,10 @@ impl LedgerWatch {
         let mut untold = Vec::new();
         loop {
             let stopwatch = Stopwatch::start();
-            let looked = self.monitor.look().await;
+            let scanned = self.monitor.scan().await;
             let took = stopwatch.elapsed();
-            let behind = looked.as_ref().is_ok_and(|look| look.behind);
-            untold.extend(self.note(looked, took));
+            let behind = scanned.as_ref().is_ok_and(|scan| scan.behind);
+            untold.extend(self.note(scanned, took));
             self.tell(&mut untold).await;
             let period = if untold.is_empty() { self.period } else { self.period.min(RECORD_AGAIN) };
             let rest = took * (SHARE - 1);
@@ -116,27 +116,27 @@ impl LedgerWatch {
         }
     }
 
-    /// Counts a look and puts it into the health document; returns what is to be told.
-    fn note(&self, looked: Result<Look, VerifyError>, took: Duration) -> Vec<(Timestamp, Alarm)> {
+    /// Counts a scan and puts it into the health document; returns the alarms to be reported.
+    fn note(&self, scanned: Result<Scan, VerifyError>, took: Duration) -> Vec<(Timestamp, Alarm)> {
         let now = self.clock.now();
-        let look = match looked {
-            Ok(look) => look,
+        let scan = match scanned {
+            Ok(scan) => scan,
             Err(error) => {
-                tracing::warn!(%error, "the ledger could not be looked at");
+                tracing::warn!(%error, "the ledger could not be scanned");
                 self.counts.looks_failed.increment(1);
-                self.health.looked(Watching::Failing { reason: error.to_string() }, now, &[]);
+                self.health.scanned(Watching::Failing { reason: error.to_string() }, now, &[]);
                 return Vec::new();
             }
         };
-        let watching = if look.watched_elsewhere { Watching::Elsewhere } else { Watching::Here };
-        self.counts.count(&look, now, took);
-        for alarm in &look.alarms {
+        let watching = if scan.watched_elsewhere { Watching::Elsewhere } else { Watching::Here };
+        self.counts.count(&scan, now, took);
+        for alarm in &scan.alarms {
             tracing::error!(alarm.id = %alarm.id, alarm.kind = alarm.kind.as_str(), reason = alarm.reason,
                 "ALERT the stored ledger is not as it was written; run `rafiki ledger verify`");
         }
-        let known = self.health.looked(watching, now, &look.alarms);
+        let known = self.health.scanned(watching, now, &scan.alarms);
         self.counts.faults.set(f64::from(u32::try_from(known).unwrap_or(u32::MAX)));
-        look.alarms.into_iter().map(|alarm| (now, alarm)).collect()
+        scan.alarms.into_iter().map(|alarm| (now, alarm)).collect()
     }
 
     /// Records an event for each alarm; what fails stays in the list.
@@ -147,7 +147,7 @@ impl LedgerWatch {
                     untold.pop();
                 }
                 Err(error) => {
-                    tracing::error!(%error, alarm.id = %alarm.id, "nobody was told of a ledger alarm yet; tried again");
+                    tracing::error!(%error, alarm.id = %alarm.id, "the event of a ledger alarm was not recorded; it is tried again");
                     return;
                 }
             }
@@ -156,7 +156,7 @@ impl LedgerWatch {
 }
 
 impl Outbox {
-    /// The event has the fault's id: a fault found again, by whomever, is not told again.
+    /// The event has the fault's id. So a fault that is found again, by any process, makes no second event.
     pub(crate) async fn record(&self, alarm: &Alarm, found_at: Timestamp) -> Result<(), Error> {
         let event = WebhookEvent {
             id: WebhookEventId::from_uuid(alarm.id),
@@ -210,16 +210,16 @@ impl Default for Counts {
 }
 
 impl Counts {
-    fn count(&self, look: &Look, now: Timestamp, took: Duration) {
-        self.watching.set(if look.watched_elsewhere { 0.0 } else { 1.0 });
-        if !look.watched_elsewhere {
+    fn count(&self, scan: &Scan, now: Timestamp, took: Duration) {
+        self.watching.set(if scan.watched_elsewhere { 0.0 } else { 1.0 });
+        if !scan.watched_elsewhere {
             self.last_look.set(Duration::from_millis(now.as_millis().unsigned_abs()).as_secs_f64());
             self.look_duration.set(took.as_secs_f64());
         }
-        self.new_entries.increment(look.new_entries);
-        self.past_entries.increment(look.old_entries);
-        self.accounts.increment(look.accounts);
-        for alarm in &look.alarms {
+        self.new_entries.increment(scan.new_entries);
+        self.past_entries.increment(scan.old_entries);
+        self.accounts.increment(scan.accounts);
+        for alarm in &scan.alarms {
             if let Some((_, counter)) = self.alarms.iter().find(|(kind, _)| *kind == alarm.kind) {
                 counter.increment(1);
             }

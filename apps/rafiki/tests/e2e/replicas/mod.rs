@@ -153,7 +153,8 @@ enum Mix {
     Both,
 }
 
-/// Each of `payers` pays the whole amount at the same time. The payment gets it once; who failed keeps the rest.
+/// Each of `payers` pays the whole amount at the same time. The payment gets it once; the payers that failed keep
+/// their money.
 fn share_one(replicated: &Replicated, payers: usize, mix: Mix) {
     let payee = replicated.addresses[Side::HappyLife as usize].1.clone();
     let asked = Amount { value: 1000, asset_code: "USD".into(), asset_scale: 2 };

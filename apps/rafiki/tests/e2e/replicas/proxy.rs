@@ -1,4 +1,4 @@
-//! A dumb proxy: each request goes to the next of several processes, whoever it is from.
+//! A dumb proxy: each request goes to the next of several processes.
 //!
 //! It keeps nothing and understands nothing. A process that takes no connection is passed over, as any proxy does.
 

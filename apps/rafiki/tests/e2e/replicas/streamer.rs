@@ -1,4 +1,4 @@
-//! Somebody who pays a wallet address directly, packet by packet, as a browser with web monetization does.
+//! A payer that pays a wallet address directly, packet by packet, as a browser with web monetization does.
 //!
 //! A peer of the institution with a token of its own; it keeps no books.
 

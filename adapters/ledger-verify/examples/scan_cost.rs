@@ -1,4 +1,4 @@
-//! What one look of the monitor costs on a large ledger: `cargo run --release --example look_cost -- [url] [entries]`.
+//! What one scan of the monitor costs on a large ledger: `cargo run --profile dist --example scan_cost -- [url] [entries]`.
 //!
 //! Fills a fresh ledger (by default a temporary file) with 10,000 accounts and single-phase transfers between them.
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 use clock::{Clock, Stopwatch, SystemClock};
 use ledger::{AccountFlags, AccountId, Ledger, NewAccount, NewTransfer, TransferId};
 use ledger_sql::SqlLedger;
-use ledger_verify::{ConservationMonitor, Look};
+use ledger_verify::{ConservationMonitor, Scan};
 
 const ACCOUNTS: u64 = 10_000;
 const BATCH: u64 = 8_000;
-const LOOKS: u32 = 20;
+const SCANS: u32 = 20;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -36,19 +36,19 @@ async fn main() -> Result<(), Failure> {
 
     let mut monitor = ConservationMonitor::new(&url)?;
     let (mut total, mut longest) = (Duration::ZERO, Duration::ZERO);
-    for _ in 0..LOOKS {
+    for _ in 0..SCANS {
         let watch = Stopwatch::start();
-        let look = monitor.look().await?;
-        assert_eq!(look.faults, 0);
+        let scan = monitor.scan().await?;
+        assert_eq!(scan.faults, 0);
         total += watch.elapsed();
         longest = longest.max(watch.elapsed());
     }
-    println!("a look at the past and the accounts: {:?} on average, {longest:?} at most", total / LOOKS);
+    println!("a scan of the past and the accounts: {:?} on average, {longest:?} at most", total / SCANS);
 
     ledger.submit((made..made + BATCH).map(transfer).collect()).await?;
     let watch = Stopwatch::start();
-    let look: Look = monitor.look().await?;
-    println!("a look with {} new entries as well: {:?}", look.new_entries, watch.elapsed());
+    let scan: Scan = monitor.scan().await?;
+    println!("a scan with {} new entries as well: {:?}", scan.new_entries, watch.elapsed());
     ledger.close().await;
     Ok(())
 }

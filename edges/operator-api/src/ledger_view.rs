@@ -1,10 +1,11 @@
-//! `POST /ledger/accounts` beside the Admin API: the operator looks at balances, to check what a payment moved.
+//! `POST /ledger/accounts`: the operator reads balances, to check what a payment moved.
 //!
-//! Not part of the reference. Signed as the Admin API is, for the operator only; shows balances and moves nothing. With
-//! a peer's account it shows why the peer last did not answer.
+//! Rafiki 2.4 has no such route. A request is signed as for the Admin API, by the operator only. A peer's account also
+//! shows why the peer last did not answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin_signature::Audience;
 use axum::extract::State;
@@ -12,21 +13,51 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use clock::Clock;
 use connector::PeerFailure;
 use idempotency::{NotAccepted, SignedRequests};
 use ledger::{Account, AccountId, Ledger};
-use payments_model::{PeerId, TenantAsset};
+use payments_model::{PeerId, Secret, TenantAsset, TenantId};
 use payments_store::Store;
 use serde::Deserialize;
 use serde_json::Value;
 use shared_cache::SharedCache;
 use uuid::Uuid;
 
-use crate::pay::ledger_view::AccountView;
-use crate::roles::ground::Ground;
+use crate::account_view::AccountView;
 
 /// The last exchange of this process with a peer that brought no answer.
-pub(crate) type LastFailure = Arc<dyn Fn(PeerId) -> Option<PeerFailure> + Send + Sync>;
+pub type LastFailure = Arc<dyn Fn(PeerId) -> Option<PeerFailure> + Send + Sync>;
+
+/// How questions are signed, and with which tenant's secret.
+#[derive(Clone, Debug)]
+pub struct LedgerViewSettings {
+    /// The tenant that is the operator.
+    pub operator: TenantId,
+    /// Its secret.
+    pub secret: Secret,
+    /// The number after `v` in signatures.
+    pub signature_version: u32,
+    /// How long a signature is good.
+    pub signature_lifetime: Duration,
+}
+
+/// What the view reads.
+#[derive(Clone)]
+pub struct LedgerView {
+    /// Assets and peers.
+    pub store: Store,
+    /// Balances.
+    pub ledger: Arc<dyn Ledger>,
+    /// Why a peer last did not answer.
+    pub last_failure: LastFailure,
+    /// Where used signatures are remembered.
+    pub cache: SharedCache,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How questions are signed.
+    pub settings: LedgerViewSettings,
+}
 
 #[derive(Clone)]
 struct View {
@@ -34,7 +65,7 @@ struct View {
     ledger: Arc<dyn Ledger>,
     last_failure: LastFailure,
     operator: Uuid,
-    secret: config::Secret,
+    secret: Secret,
     requests: SignedRequests,
 }
 
@@ -45,25 +76,21 @@ struct Question {
     payments: Vec<Uuid>,
 }
 
-/// The route, to be merged into the Admin listener.
-pub(crate) fn router(
-    store: Store,
-    ledger: Arc<dyn Ledger>,
-    last_failure: LastFailure,
-    cache: SharedCache,
-    config: &config::Backend,
-    ground: &Ground,
-) -> Router {
-    let requests = SignedRequests {
-        audience: Audience::LedgerView,
-        version: config.admin_api.signature_version,
-        lifetime: config.admin_api.signature_lifetime,
-        cache,
-        clock: Arc::clone(&ground.clock),
-    };
-    let secret = config.admin_api.secret.clone();
-    let view = View { store, ledger, last_failure, operator: config.operator_tenant_id, secret, requests };
-    Router::new().route("/ledger/accounts", post(accounts)).with_state(view)
+impl LedgerView {
+    /// The route, to be merged into the Admin listener.
+    pub fn router(self) -> Router {
+        let Self { store, ledger, last_failure, cache, clock, settings } = self;
+        let requests = SignedRequests {
+            audience: Audience::LedgerView,
+            version: settings.signature_version,
+            lifetime: settings.signature_lifetime,
+            cache,
+            clock,
+        };
+        let (operator, secret) = (settings.operator.as_uuid(), settings.secret);
+        let view = View { store, ledger, last_failure, operator, secret, requests };
+        Router::new().route("/ledger/accounts", post(accounts)).with_state(view)
+    }
 }
 
 async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
@@ -78,10 +105,10 @@ async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json
     let Ok(question) = serde_json::from_value::<Question>(body) else {
         return (StatusCode::BAD_REQUEST, "payments must be a list of ids").into_response();
     };
-    match view.look(&question.payments).await {
+    match view.read(&question.payments).await {
         Ok(accounts) => Json(accounts).into_response(),
         Err(error) => {
-            tracing::warn!(error, "the ledger could not be looked at");
+            tracing::warn!(error, "the ledger could not be read");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
@@ -101,7 +128,7 @@ impl View {
     }
 
     /// Every asset's own accounts, every peer's, and those of the named payments.
-    async fn look(&self, payments: &[Uuid]) -> Result<Vec<AccountView>, String> {
+    async fn read(&self, payments: &[Uuid]) -> Result<Vec<AccountView>, String> {
         let text = |error: database::Error| error.to_string();
         let all = self.store.every_tenant();
         let assets = all.all_assets().await.map_err(text)?;
@@ -164,15 +191,13 @@ mod tests {
     use admin_signature::{canonical, sign};
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
-    use clock::{Clock, Timestamp};
-    use config::Environment;
+    use clock::Timestamp;
     use ledger::{MemoryLedger, TransferId};
     use money::Asset;
     use payments_model::accounting::AccountKind;
-    use payments_model::{AssetId, Peer, Secret, TenantId};
+    use payments_model::{AssetId, Peer};
     use serde_json::json;
     use shared_cache::{InProcessCache, InProcessLimits};
-    use std::time::Duration;
     use testkit::{TestDatabase, block_on};
     use tower::ServiceExt;
 
@@ -231,30 +256,18 @@ mod tests {
         ledger.create_accounts(vec![in_ledger.account(PEER.into(), AccountKind::Peer)]).await.unwrap();
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
-        let ground = Ground { clock: Arc::clone(&clock), ..Ground::new(config::Mode::Test, &[]).unwrap() };
         let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), InProcessLimits::default()));
         let failure = PeerFailure { at: clock.now(), reason: "status 500".to_owned(), answered_since: false };
         let last_failure: LastFailure = Arc::new(move |_| Some(failure.clone()));
-        let api = router(store, ledger, last_failure, cache, &backend(), &ground);
+        let settings = LedgerViewSettings {
+            operator,
+            secret: Secret::new(SECRET),
+            signature_version: 1,
+            signature_lifetime: Duration::from_secs(30),
+        };
+        let view = LedgerView { store, ledger, last_failure, cache, clock: Arc::clone(&clock), settings };
+        let api = view.router();
         Scene { api, clock, _database: database }
-    }
-
-    fn backend() -> config::Backend {
-        let url = "http://localhost:1";
-        let mut environment = Environment::of([
-            ("ILP_ADDRESS", "test.bank"),
-            ("INSTANCE_NAME", "bank"),
-            ("KEY_ID", "key"),
-            ("ADMIN_API_SECRET", SECRET),
-            ("OPEN_PAYMENTS_URL", "https://bank.example"),
-            ("OPERATOR_TENANT_ID", &OPERATOR.to_string()),
-        ]);
-        for name in ["AUTH_SERVER_GRANT_URL", "AUTH_SERVER_INTROSPECTION_URL", "AUTH_SERVICE_API_URL"] {
-            environment.set(name, url);
-        }
-        environment.set("ILP_CONNECTOR_URL", url);
-        environment.set("WEBHOOK_URL", url);
-        config::Backend::from_environment(&environment).unwrap()
     }
 
     impl Scene {
@@ -321,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_the_operator_or_signs_wrongly_sees_nothing() {
+    fn a_caller_that_is_not_the_operator_or_signs_wrongly_sees_nothing() {
         block_on(async {
             let scene = scene().await;
             let (body, now) = (json!({}), scene.clock.now());

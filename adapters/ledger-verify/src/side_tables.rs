@@ -21,7 +21,7 @@ const EXPIRED: i64 = 3;
 
 /// What must be found.
 #[derive(Debug, Default)]
-pub(crate) struct Footprints {
+pub(crate) struct SideTables {
     accounts: Vec<(u64, Timestamp, NewAccount)>,
     ids: Vec<(TransferId, u64)>,
     decisions: Vec<(u64, i64)>,
@@ -30,7 +30,7 @@ pub(crate) struct Footprints {
     waypoints: Vec<(Waypoint, (u64, Timestamp))>,
 }
 
-impl Footprints {
+impl SideTables {
     /// Notes what `entry` must have left.
     pub(crate) fn expect(&mut self, entry: &Entry) {
         match &entry.event {

@@ -1,66 +1,11 @@
-//! The accounts of an institution's ledger as its backend shows them to its operator, and what moved between two looks.
-//!
-//! The wire type is shared with the role that serves it; see `roles::ledger_view`.
+//! What moved in an institution's ledger between two questions for its accounts.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use operator_api::AccountView;
 use uuid::Uuid;
 
-/// One account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AccountView {
-    /// Its id.
-    pub(crate) id: Uuid,
-    /// The number of its ledger.
-    pub(crate) ledger: u32,
-    /// The ledger's asset.
-    pub(crate) asset_code: String,
-    /// Decimal places.
-    pub(crate) asset_scale: u8,
-    /// What it is, for people: `settlement`, `peer Happy Life Bank`, `outgoing payment`, …
-    pub(crate) name: String,
-    /// Debited for good.
-    #[serde(with = "text")]
-    pub(crate) debits: u128,
-    /// Credited for good.
-    #[serde(with = "text")]
-    pub(crate) credits: u128,
-    /// Reserved by pending transfers, either way.
-    #[serde(with = "text")]
-    pub(crate) pending: u128,
-    /// Of a peer: when and why it last did not answer the process that was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) last_failure: Option<String>,
-}
-
-mod text {
-    use std::fmt::Display;
-    use std::str::FromStr;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<T, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl AccountView {
-    /// Posted credits less posted debits.
-    pub(crate) fn balance(&self) -> i128 {
-        let signed = |amount: u128| i128::try_from(amount).unwrap_or(i128::MAX);
-        signed(self.credits).saturating_sub(signed(self.debits))
-    }
-}
-
-/// An account that moved between two looks, even if it came back to where it was.
+/// An account that moved between two questions, even if it came back to where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) institution: String,
@@ -70,7 +15,7 @@ pub(crate) struct Moved {
     pub(crate) credited: u128,
 }
 
-/// What moved between two looks at one institution.
+/// What moved at one institution between two questions.
 pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountView]) -> Vec<Moved> {
     let earlier: BTreeMap<Uuid, &AccountView> = before.iter().map(|account| (account.id, account)).collect();
     let change = |account: &AccountView| {

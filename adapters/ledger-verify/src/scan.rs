@@ -1,59 +1,64 @@
-//! One look at a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
+//! One scan of a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
 //!
-//! Everything is read as of one instant and within fixed limits, so a look costs the same however long the journal
-//! is and however many accounts there are. What one look does not cover, later ones do in turns.
+//! Everything is read as of one instant and within fixed limits, so a scan costs the same however long the journal
+//! is and however many accounts there are. What one scan does not cover, later ones do.
 
 use std::collections::HashMap;
 
-use ledger::{AccountId, AccountState, Balances, Entry, Event};
+use ledger::{AccountId, AccountState, Balances, Entry};
 
 use crate::VerifyError;
 use crate::alarm::{Alarm, AlarmKind};
-use crate::footprints::Footprints;
+use crate::law::standing;
 use crate::movements::Movements;
 use crate::rows::{JournalRow, Rows};
+use crate::side_tables::SideTables;
 use crate::stretch::Stretch;
 use crate::sums::Sums;
 
-/// How much one look reads at most.
+/// How much one scan reads at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Entries that are new since the look before.
+pub struct ScanLimits {
+    /// Entries that are new since the scan before.
     pub new_entries: u32,
-    /// Entries of the past, from the first to the last in turns.
+    /// Entries of the past; the next scan goes on where this one ends.
     pub old_entries: u32,
-    /// Accounts held against their last entries and summed, in turns.
+    /// Accounts compared with their last entries and summed; the next scan goes on where this one ends.
     pub accounts: u32,
 }
 
-impl Default for Limits {
+impl Default for ScanLimits {
     fn default() -> Self {
         Self { new_entries: 8192, old_entries: 8192, accounts: 2048 }
     }
 }
 
-/// What is remembered from look to look.
+/// What is remembered from scan to scan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// Ends with the newest entry seen. Begins where the first look finds the journal's end.
+    /// Ends with the newest entry seen. Begins where the first scan finds the journal's end.
     newest: Option<Stretch>,
     past: Stretch,
     sums: Sums,
 }
 
-/// What a look has read and found.
+/// What a scan has read and found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) new_entries: u64,
     pub(crate) old_entries: u64,
     pub(crate) accounts: u64,
-    /// More is new than one look takes.
+    /// More is new than one scan takes.
     pub(crate) behind: bool,
 }
 
-/// Takes one look.
-pub(crate) async fn look<R: Rows>(rows: &mut R, state: &mut State, limits: Limits) -> Result<Findings, VerifyError> {
+/// Scans once.
+pub(crate) async fn scan<R: Rows>(
+    rows: &mut R,
+    state: &mut State,
+    limits: ScanLimits,
+) -> Result<Findings, VerifyError> {
     let mut findings = Findings::default();
     let last = rows.last().await?;
     head(rows, last.as_ref(), &mut findings).await?;
@@ -77,7 +82,7 @@ async fn head<R: Rows>(rows: &mut R, last: Option<&JournalRow>, findings: &mut F
     Ok(())
 }
 
-/// What was written since the last look: chained to what was seen then, and lawful.
+/// What was written since the last scan: chained to what was seen then, and lawful.
 async fn newest<R: Rows>(
     rows: &mut R,
     last: Option<&JournalRow>,
@@ -111,7 +116,7 @@ async fn newest<R: Rows>(
     findings.behind = stretch.end() < end_now;
     state.newest = Some(stretch);
     let movements = Movements::of(entries);
-    let records = rows.records(&movements.looked_up()).await?;
+    let records = rows.records(&movements.older_entries()).await?;
     movements.judge(&records, &mut state.sums, &mut findings.alarms);
     if findings.alarms.len() > raised {
         // What these entries did to the sums is not certain.
@@ -154,13 +159,13 @@ async fn past<R: Rows>(
     findings: &mut Findings,
 ) -> Result<(), VerifyError> {
     let found = rows.journal(state.past.end() + 1, limit).await?;
-    let mut footprints = Footprints::default();
+    let mut side_tables = SideTables::default();
     for row in &found {
         if let Some(entry) = state.past.follow(row, &mut findings.alarms) {
-            footprints.expect(&entry);
+            side_tables.expect(&entry);
         }
     }
-    footprints.check(rows, &mut findings.alarms).await?;
+    side_tables.check(rows, &mut findings.alarms).await?;
     findings.old_entries = found.len() as u64;
     if found.len() < limit as usize {
         state.past = Stretch::default();
@@ -205,13 +210,4 @@ fn is_as_its_last_entry_left_it(id: AccountId, state: &AccountState, records: &H
     let record = records.get(&state.last_entry).map(Vec::as_slice).unwrap_or_default();
     let told = Entry::decode(state.last_entry, record).ok().and_then(|entry| standing(&entry, id));
     state.account.created.id == id && told == Some((state.movements, state.account.balances()))
-}
-
-/// How many movements an account has had and its totals, after an entry it takes part in.
-pub(crate) fn standing(entry: &Entry, account: AccountId) -> Option<(u64, Balances)> {
-    match &entry.event {
-        Event::Moved(movement) => movement.posting_of(account).map(|posting| (posting.ordinal, posting.balances)),
-        Event::AccountCreated(created) => (created.id == account).then(|| (0, Balances::default())),
-        Event::IdSpent(_) => None,
-    }
 }

@@ -1,13 +1,13 @@
-//! What somebody reads who opens the address of a listener in a browser.
+//! The page at `/`, for a person who opens the address of a listener in a browser.
 //!
-//! Not a part of any API: programs do not ask for `/`.
+//! Not part of any API: programs do not ask for `/`.
 
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 
 /// A page at `/` that says what listens here and where to go on.
-pub(crate) fn page(instance: &str, what: &'static str, hints: &'static [&'static str]) -> Router {
+pub fn welcome_page(instance: &str, what: &'static str, hints: &'static [&'static str]) -> Router {
     let instance = escaped(instance);
     let hints: Vec<String> = hints.iter().map(|hint| format!("<li>{}</li>", escaped(hint))).collect();
     let hints = hints.concat();
@@ -33,7 +33,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_signs_of_the_language_of_pages_is_shown_as_it_is() {
-        let page = page("A & <B>", "Something.", &["GET /x"]);
+        let page = welcome_page("A & <B>", "Something.", &["GET /x"]);
         let answer = page.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
         let text = String::from_utf8(to_bytes(answer.into_body(), 4096).await.unwrap().to_vec()).unwrap();

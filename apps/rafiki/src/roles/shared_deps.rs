@@ -16,14 +16,14 @@ use crate::places::Place;
 
 /// Shared by the roles of one process.
 #[derive(Clone)]
-pub(crate) struct Ground {
+pub(crate) struct SharedDeps {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) http: Outbound,
 }
 
-impl Ground {
-    /// The ground of an installation of this kind.
+impl SharedDeps {
+    /// The deps of an installation of this kind.
     ///
     /// Strangers' URLs may name `allowed_hosts` although they are private.
     pub(crate) fn new(mode: Mode, allowed_hosts: &[String]) -> Result<Self, Failure> {

@@ -1,6 +1,6 @@
-//! Keeps the connector's picture of tenants, peers and routes in line with the directory.
+//! Keeps the connector's snapshot of tenants, peers and routes in line with the directory.
 //!
-//! Painted whole at the start and again after every change, by whichever process made it.
+//! The snapshot is made whole at the start, and again after every change in any process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,20 +16,21 @@ use url::Url;
 
 use crate::roles::running::Stop;
 
-/// However little the picture may age, it is not painted more often without a change.
+/// Without a change the snapshot is made anew no more often than this, whatever the configuration says.
 const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
-pub(crate) struct Painter {
+pub(crate) struct DirectorySync {
     directory: Directory,
     connector: Connector,
     operator: TenantId,
     operator_address: Address,
     operator_rates_url: Option<Url>,
-    /// Another program may have changed the database without telling, so everything is also read now and then.
+    /// Another program may have changed the database without a notification, so everything is also read at this
+    /// interval.
     look_again: Duration,
 }
 
-impl Painter {
+impl DirectorySync {
     pub(crate) fn new(directory: Directory, connector: Connector, config: &config::Backend) -> Self {
         Self {
             directory,
@@ -41,7 +42,7 @@ impl Painter {
         }
     }
 
-    /// Follows changes until told to stop.
+    /// Follows changes until `stop` resolves.
     pub(crate) async fn follow(&self, mut stop: Stop) {
         let mut changes = self.directory.changes();
         loop {
@@ -50,14 +51,14 @@ impl Painter {
                 () = changes.notified() => {}
                 () = tokio::time::sleep(self.look_again) => self.directory.forget(),
             }
-            if let Err(error) = self.paint().await {
+            if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "the connector's directory is not up to date; it is read again");
             }
         }
     }
 
-    /// Paints the picture anew.
-    pub(crate) async fn paint(&self) -> Result<(), database::Error> {
+    /// Makes the snapshot anew.
+    pub(crate) async fn refresh(&self) -> Result<(), database::Error> {
         let facts = self.directory.facts().await?;
         let tenants = facts.every_tenant().map(|known| self.tenant(known)).collect();
         self.connector.replace_directory(DirectorySnapshot { tenants, peers: self.peers(&facts) });
@@ -80,7 +81,7 @@ impl Painter {
         // One value per asset, shared by its peers.
         let mut assets: HashMap<AssetId, Arc<AccountAsset>> = HashMap::new();
         let mut all: Vec<&KnownPeer> = facts.every_tenant().flat_map(|known| known.peers()).collect();
-        // Of two routes with one prefix the older peer's counts, so the order matters.
+        // Of two routes with one prefix the older peer's is used, so the order matters.
         all.sort_unstable_by_key(|known| (known.peer.created_at, known.peer.id));
         let mut records = Vec::new();
         for KnownPeer { peer, incoming_tokens } in all {

@@ -1,7 +1,7 @@
 //! `GET /metrics` and `GET /health` on the Admin listener, for the operator's own machines.
 //!
-//! Not `/healthz`, which tells load balancers whether to send requests here: a ledger alarm does not change that.
-//! `/health` answers 503 while something needs a person.
+//! `/health` answers 503 while something needs a person. Load balancers ask `/healthz`, which a ledger alarm does not
+//! change.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 use telemetry::Metrics;
 use url::Url;
 
-/// Alarms shown; the number of all is told beside them.
+/// The most alarms shown; the number of all is shown too.
 const SHOWN: usize = 20;
 
-/// Who watches the ledger.
+/// Which process watches the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Watching {
-    /// Nobody: it is switched off, or the ledger lives in this process only.
+pub enum Watching {
+    /// None: it is switched off, or the ledger lives in this process only.
     #[default]
-    Nobody,
+    Off,
     /// This process.
     Here,
     /// Another process that shares the ledger.
@@ -36,69 +36,73 @@ pub(crate) enum Watching {
     },
 }
 
-/// Whose health it is.
+/// The instance whose health is shown.
 #[derive(Debug)]
-pub(crate) struct Instance {
-    pub(crate) name: String,
-    pub(crate) ilp_address: String,
-    pub(crate) connector_url: Url,
+pub struct Instance {
+    /// `INSTANCE_NAME`.
+    pub name: String,
+    /// Its ILP address.
+    pub ilp_address: String,
+    /// Where peers reach its connector.
+    pub connector_url: Url,
 }
 
 /// What is known of the stored ledger. Clones are one state.
 #[derive(Clone, Debug)]
-pub(crate) struct LedgerHealth {
+pub struct LedgerHealth {
     instance: Arc<Instance>,
-    known: Arc<Mutex<Known>>,
+    state: Arc<Mutex<LedgerState>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct LedgerState {
     watching: Watching,
-    last_look: Option<Timestamp>,
+    last_scan: Option<Timestamp>,
     /// The first ones found.
     alarms: Vec<(Timestamp, Alarm)>,
     count: u64,
 }
 
 impl LedgerHealth {
-    pub(crate) fn of(instance: Instance) -> Self {
-        Self { instance: Arc::new(instance), known: Arc::default() }
+    /// The state of an instance whose ledger was not scanned yet.
+    pub fn of(instance: Instance) -> Self {
+        Self { instance: Arc::new(instance), state: Arc::default() }
     }
 
-    /// A look ended at `now` and found these alarms for the first time. Returns how many are known in all.
+    /// A scan ended at `now` and found these alarms for the first time. Returns how many are known in all.
     ///
     /// An alarm stays until the process ends: that a fault is not seen again does not mean that it was repaired.
-    pub(crate) fn looked(&self, watching: Watching, now: Timestamp, alarms: &[Alarm]) -> u64 {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn scanned(&self, watching: Watching, now: Timestamp, alarms: &[Alarm]) -> u64 {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if watching == Watching::Here {
-            known.last_look = Some(now);
+            state.last_scan = Some(now);
         }
-        known.watching = watching;
-        known.count += alarms.len() as u64;
-        let room = SHOWN.saturating_sub(known.alarms.len());
-        known.alarms.extend(alarms.iter().take(room).map(|alarm| (now, alarm.clone())));
-        known.count
+        state.watching = watching;
+        state.count += alarms.len() as u64;
+        let room = SHOWN.saturating_sub(state.alarms.len());
+        state.alarms.extend(alarms.iter().take(room).map(|alarm| (now, alarm.clone())));
+        state.count
     }
 
     fn document(&self) -> (StatusCode, Value) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (watching, reason) = match &known.watching {
-            Watching::Nobody => ("off", None),
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (watching, reason) = match &state.watching {
+            Watching::Off => ("off", None),
             Watching::Here => ("here", None),
             Watching::Elsewhere => ("elsewhere", None),
             Watching::Failing { reason } => ("failing", Some(reason)),
         };
-        let alarms = known.alarms.iter().map(|(found_at, alarm)| {
+        let alarms = state.alarms.iter().map(|(found_at, alarm)| {
             json!({ "id": alarm.id, "kind": alarm.kind.as_str(), "reason": alarm.reason, "detectedAt": found_at })
         });
         let ledger = json!({
             "monitor": watching,
             "reason": reason,
-            "lastLookAt": known.last_look,
-            "alarmCount": known.count,
+            "lastLookAt": state.last_scan,
+            "alarmCount": state.count,
             "alarms": alarms.collect::<Vec<_>>(),
         });
-        let (status, word) = match (known.count, reason) {
+        let (status, word) = match (state.count, reason) {
             (0, None) => (StatusCode::OK, "ok"),
             (0, Some(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "alarm"),
@@ -109,8 +113,8 @@ impl LedgerHealth {
     }
 }
 
-/// The routes, to be merged into the Admin listener.
-pub(crate) fn router(metrics: Metrics, ledger: LedgerHealth) -> Router {
+/// `GET /metrics` and `GET /health`, to be merged into the Admin listener.
+pub fn health_routes(metrics: Metrics, ledger: LedgerHealth) -> Router {
     Router::new()
         .route("/metrics", get(numbers))
         .with_state(metrics)

@@ -1,0 +1,38 @@
+//! How requests to the Admin API are signed and repeated.
+
+use std::time::Duration;
+
+use crate::Secret;
+use crate::reader::Reader;
+
+/// The Admin GraphQL API.
+#[derive(Clone, Debug)]
+pub struct AdminApi {
+    /// `ADMIN_API_SECRET` of the operator.
+    pub secret: Secret,
+    /// `ADMIN_API_SIGNATURE_VERSION`: the number after `v` in signatures of requests.
+    pub signature_version: u32,
+    /// `ADMIN_API_SIGNATURE_TTL_SECONDS`: how long a signature of a request is good.
+    pub signature_lifetime: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_TTL_MS`: how long an idempotency key is remembered.
+    pub idempotency_lifetime: Duration,
+    /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a process that died keeps others of the same key away.
+    pub idempotency_lock: Duration,
+}
+
+impl AdminApi {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let secret = r.require_secret("ADMIN_API_SECRET");
+        let signature_version = r.number("ADMIN_API_SIGNATURE_VERSION", 1, 0..=u32::MAX);
+        let lifetime_seconds = r.number("ADMIN_API_SIGNATURE_TTL_SECONDS", 30, 1..=86_400);
+        let idempotency_lifetime = r.millis("GRAPHQL_IDEMPOTENCY_KEY_TTL_MS", 86_400_000);
+        let idempotency_lock = r.millis("GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS", 2_000);
+        Some(Self {
+            secret: secret?,
+            signature_version,
+            signature_lifetime: Duration::from_secs(lifetime_seconds),
+            idempotency_lifetime,
+            idempotency_lock,
+        })
+    }
+}

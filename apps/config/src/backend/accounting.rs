@@ -1,0 +1,39 @@
+//! Which engine keeps the ledger.
+
+use crate::reader::Reader;
+
+/// The engine that keeps the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accounting {
+    /// The SQL engine, in the ledger database.
+    Sql,
+    /// `USE_TIGERBEETLE`: a TigerBeetle cluster. By default where its replica addresses are given.
+    TigerBeetle {
+        /// `TIGERBEETLE_CLUSTER_ID`: which cluster.
+        cluster_id: u128,
+        /// `TIGERBEETLE_REPLICA_ADDRESSES`: its replicas as port, ip:port or host:port, comma separated.
+        replica_addresses: Vec<String>,
+    },
+}
+
+impl Accounting {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        // The reference defaults to TigerBeetle; here it is used where its addresses are given.
+        let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
+        let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
+        if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {
+            return Self::Sql;
+        }
+        let replica_addresses: Vec<String> = addresses
+            .unwrap_or_else(|| "3004".to_owned())
+            .split(',')
+            .map(str::trim)
+            .filter(|a| !a.is_empty())
+            .map(str::to_owned)
+            .collect();
+        if replica_addresses.is_empty() {
+            r.problem("TIGERBEETLE_REPLICA_ADDRESSES", "must name at least one replica as port, ip:port or host:port");
+        }
+        Self::TigerBeetle { cluster_id, replica_addresses }
+    }
+}

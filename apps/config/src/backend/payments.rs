@@ -1,0 +1,59 @@
+//! Quotes and payments, and the rates they use.
+
+use std::time::Duration;
+
+use stream_pay::Slippage;
+use url::Url;
+
+use crate::reader::Reader;
+
+/// Quotes, payments and the rates they use.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    /// `EXCHANGE_RATES_URL`: where rates come from. Unset: payments within one asset code only.
+    pub exchange_rates_url: Option<Url>,
+    /// `EXCHANGE_RATES_LIFETIME`: how long a rate is used before it is asked for again.
+    pub exchange_rates_lifetime: Duration,
+    /// `SLIPPAGE`: the share of the rate that a path may take, 0 to 1. By default 0.01.
+    pub slippage: Slippage,
+    /// `QUOTE_LIFESPAN`: how long a quote is good.
+    pub quote_lifespan: Duration,
+    /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`: the longest life of an incoming payment, and its life if nothing is said.
+    pub incoming_payment_expiry_max: Duration,
+    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: how often an outgoing payment is tried in all.
+    pub outgoing_payment_attempts_max: u32,
+    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
+    pub incoming_approval: Option<IncomingApproval>,
+    /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected.
+    pub web_monetization_delay: Option<Duration>,
+}
+
+/// Incoming payments wait for the operator's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncomingApproval {
+    /// `INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS`: how long a new incoming payment waits for that word.
+    pub timeout: Duration,
+    /// `INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS`: how often it looks, should its wake-up be lost.
+    pub interval: Duration,
+}
+
+impl Payments {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        // One hundredth, as the reference.
+        let usual: Option<Slippage> = "0.01".parse().ok();
+        let approval = IncomingApproval {
+            timeout: r.millis("INCOMING_PAYMENT_CREATED_POLL_TIMEOUT_MS", 10_000),
+            interval: r.millis("INCOMING_PAYMENT_CREATED_POLL_FREQUENCY_MS", 1_000),
+        };
+        Self {
+            exchange_rates_url: r.url("EXCHANGE_RATES_URL"),
+            exchange_rates_lifetime: r.millis("EXCHANGE_RATES_LIFETIME", 15_000),
+            slippage: r.parsed("SLIPPAGE").or(usual).unwrap_or(Slippage::NONE),
+            quote_lifespan: r.millis("QUOTE_LIFESPAN", 300_000),
+            incoming_payment_expiry_max: r.millis("INCOMING_PAYMENT_EXPIRY_MAX_MS", 2_592_000_000),
+            outgoing_payment_attempts_max: r.number("MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS", 5, 1..=1_000),
+            incoming_approval: r.flag("POLL_INCOMING_PAYMENT_CREATED_WEBHOOK", false).then_some(approval),
+            web_monetization_delay: Some(r.millis("WITHDRAWAL_THROTTLE_DELAY", 0)).filter(|delay| !delay.is_zero()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Variables of Rafiki 2.4 that have no effect here, and the reason that is reported for each.
+
+use crate::Mode;
+use crate::reader::Reader;
+
+/// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
+pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
+    r.no_effect(
+        &["AUTH_SERVICE_API_URL"],
+        "tenants are not mirrored to the authorization server yet; make each there too",
+    );
+    r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
+    r.port("AUTO_PEERING_SERVER_PORT", 3005);
+    let telemetry = [
+        "ENABLE_TELEMETRY",
+        "OPEN_TELEMETRY_COLLECTOR_URLS",
+        "LIVENET",
+        "OPEN_TELEMETRY_EXPORT_INTERVAL",
+        "TELEMETRY_EXCHANGE_RATES_URL",
+        "TELEMETRY_EXCHANGE_RATES_LIFETIME",
+        "ENABLE_TELEMETRY_TRACES",
+        "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS",
+        "ENABLE_ILP_TIMING_TELEMETRY",
+    ];
+    r.no_effect(&telemetry, "nothing is sent to collectors yet; the numbers are at GET /metrics of the Admin listener");
+    let idle = [
+        "OUTGOING_PAYMENT_WORKER_IDLE",
+        "INCOMING_PAYMENT_WORKER_IDLE",
+        "WALLET_ADDRESS_WORKER_IDLE",
+        "WEBHOOK_WORKER_IDLE",
+    ];
+    r.no_effect(&idle, "workers are woken when there is work, and do not look for it at an interval");
+    let holds = "a hold lasts as long as its packet may be on its way, which no setting may shorten";
+    r.no_effect(&["TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS"], holds);
+    r.url("POS_SERVICE_URL");
+    r.no_effect(&["POS_SERVICE_URL"], "nothing asks the point-of-sale service; the original only reads it, too");
+    if mode == Mode::Test {
+        r.notice("NODE_ENV", "is test: no worker runs; the Admin API asks for signatures all the same");
+    }
+
+    r.key32("DB_ENCRYPTION_SECRET");
+    r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
+    r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
+    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
+    let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
+    not_to_be_ignored(
+        r,
+        mode,
+        ("DB_ENCRYPTION_SECRET", encrypts),
+        "data to transmit is stored as it is, not encrypted; remove the variable to accept that",
+    );
+    not_to_be_ignored(
+        r,
+        mode,
+        ("ENABLE_PARTIAL_PAYMENT_DECISION", decides),
+        "partial payments are taken without asking anybody; switch it off to accept that",
+    );
+}
+
+/// Ignoring it would lose protection or move money against the operator's word: said in development, and no start in
+/// production.
+fn not_to_be_ignored(r: &mut Reader<'_>, mode: Mode, (name, is_on): (&str, bool), why: &str) {
+    match mode {
+        _ if !is_on => {}
+        Mode::Production | Mode::Autopeer => r.problem(name, format!("has no effect yet: {why}")),
+        Mode::Development | Mode::Test => r.notice(name, format!("has no effect yet: {why}")),
+    }
+}

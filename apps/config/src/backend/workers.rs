@@ -1,0 +1,32 @@
+//! How many jobs a process works on at once.
+
+use crate::Mode;
+use crate::reader::Reader;
+
+/// How many workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// `OUTGOING_PAYMENT_WORKERS`: places for outgoing payments in this process; 0 leaves them to others.
+    pub outgoing_payments: u16,
+    /// `INCOMING_PAYMENT_WORKERS`: the same for ends of incoming payments.
+    pub incoming_payments: u16,
+    /// `WALLET_ADDRESS_WORKERS`: the same for money paid straight to wallet addresses.
+    pub wallet_addresses: u16,
+    /// `WEBHOOK_WORKERS`: the same for deliveries.
+    pub webhooks: u16,
+}
+
+impl Workers {
+    pub(crate) const NONE: Self = Self { outgoing_payments: 0, incoming_payments: 0, wallet_addresses: 0, webhooks: 0 };
+
+    pub(crate) fn read(r: &mut Reader<'_>, mode: Mode) -> Self {
+        let workers = Self {
+            outgoing_payments: r.number("OUTGOING_PAYMENT_WORKERS", 1, 0..=256),
+            incoming_payments: r.number("INCOMING_PAYMENT_WORKERS", 1, 0..=256),
+            wallet_addresses: r.number("WALLET_ADDRESS_WORKERS", 1, 0..=256),
+            webhooks: r.number("WEBHOOK_WORKERS", 1, 0..=256),
+        };
+        // In test mode no work is done unless the test asks for it.
+        if mode == Mode::Test { Self::NONE } else { workers }
+    }
+}

@@ -1,0 +1,31 @@
+//! How signatures of requests from clients are checked.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::reader::Reader;
+
+/// How signatures of Open Payments and GNAP requests are judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signatures {
+    /// `SIGNATURE_MAX_AGE_SECONDS`; zero switches every check of time off, as the reference has none.
+    pub max_age: Duration,
+    /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
+    pub clock_skew: Duration,
+    /// `SIGNATURE_PUBLIC_URL`: the origin clients call; without it `Host` and, if trusted, `X-Forwarded-*` tell.
+    pub public_url: Option<Url>,
+    /// `SIGNATURE_ANY_HOST`: with a public URL, take requests whose `Host` is another all the same.
+    pub any_host: bool,
+}
+
+impl Signatures {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        Self {
+            max_age: Duration::from_secs(r.number("SIGNATURE_MAX_AGE_SECONDS", 300, 0..=86_400)),
+            clock_skew: Duration::from_secs(r.number("SIGNATURE_CLOCK_SKEW_SECONDS", 60, 0..=86_400)),
+            public_url: r.url("SIGNATURE_PUBLIC_URL"),
+            any_host: r.flag("SIGNATURE_ANY_HOST", false),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the backend's listeners answer: Open Payments, the Admin API with the operator's routes, and packets.
+
+use std::sync::Arc;
+
+use admin_graphql::{AdminApiParts, AdminApiSettings};
+use axum::Router;
+use config::Mode;
+use http_kit::{ShutdownGate, welcome_page};
+use http_signatures::Signer;
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, WrongGuesses};
+use open_payments_client::{KeySets, KeySetsConfig};
+use operator_api::{LedgerHealth, LedgerView, LedgerViewSettings, health_routes};
+use payments::WalletAddressLookup;
+use payments_model::{Secret, TenantId};
+use shared_cache::Rate;
+use token_introspection::IntrospectionClient;
+
+use super::services::Services;
+use super::stores::Stores;
+use crate::roles::cache::{limiter, lossy};
+use crate::roles::service_secret::service_secret;
+use crate::roles::shared_deps::SharedDeps;
+use crate::roles::signatures;
+
+/// Where to go on from the Open Payments listener.
+const OPEN_PAYMENTS_HINTS: &[&str] = &[
+    "A wallet address answers GET with its document, for example /accounts/alice",
+    "GET /healthz says whether it is well",
+    "What clients do here is described at openpayments.dev",
+];
+
+/// One router per listener.
+pub(super) struct Routers {
+    pub(super) open_payments: Router,
+    pub(super) admin: Router,
+    pub(super) connector: Router,
+}
+
+impl Routers {
+    /// The routers over these services. `gate` ends requests that wait when the role stops.
+    pub(super) fn over(
+        stores: &Stores,
+        services: &Services,
+        config: &config::Backend,
+        deps: &SharedDeps,
+        health: LedgerHealth,
+        gate: ShutdownGate,
+    ) -> Self {
+        let metrics = services.metrics.clone();
+        Self {
+            open_payments: open_payments(stores, services, config, deps, gate),
+            admin: admin(stores, services, config, deps).merge(health_routes(metrics, health)),
+            connector: ilp_api::router(services.connector.clone()),
+        }
+    }
+}
+
+fn open_payments(
+    stores: &Stores,
+    services: &Services,
+    config: &config::Backend,
+    deps: &SharedDeps,
+    gate: ShutdownGate,
+) -> Router {
+    let Stores { store, cache, operator, .. } = stores;
+    let addresses = WalletAddressLookup {
+        store: store.clone(),
+        directory: services.directory.clone(),
+        webhooks: services.webhooks.clone(),
+        cache: lossy(cache, deps.clock.clone()),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+        operator_tenant: *operator,
+        patience: config.wallet_addresses.lookup_timeout,
+        look_again: config.wallet_addresses.polling_interval,
+    };
+    let introspection = IntrospectionClient::new(deps.http.clone(), config.auth_server_introspection_url.clone())
+        .secret(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret));
+    let client_keys = KeySets::new(services.published.clone(), KeySetsConfig::default(), deps.clock.clone());
+    let guesses = WrongGuesses {
+        limiter: limiter(cache, deps.clock.clone()),
+        rate: Rate::per_minute("failed-tokens", config.failed_tokens_per_minute),
+    };
+
+    let api = OpenPaymentsApi::new(OpenPaymentsApiParts {
+        payments: services.payments.clone(),
+        addresses,
+        introspection,
+        client_keys: Arc::new(client_keys),
+        cache: cache.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+        settings: open_payments_settings(config, &services.signer),
+    });
+    let what = "The Open Payments API of this institution.";
+    welcome_page(&config.instance_name, what, OPEN_PAYMENTS_HINTS).merge(open_payments_api::router(api, guesses, gate))
+}
+
+fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &SharedDeps) -> Router {
+    let Stores { store, ledger, cache, operator, .. } = stores;
+    let graphql = admin_graphql::router(AdminApiParts {
+        administration: services.administration.clone(),
+        directory: services.directory.clone(),
+        payments: services.payments.clone(),
+        cache: cache.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+        settings: admin_settings(config, *operator),
+    });
+    let connector = services.connector.clone();
+    let view = LedgerView {
+        store: store.clone(),
+        ledger: ledger.clone(),
+        last_failure: Arc::new(move |peer| connector.peer_report(peer)?.last_failure),
+        cache: cache.clone(),
+        clock: deps.clock.clone(),
+        settings: LedgerViewSettings {
+            operator: *operator,
+            secret: Secret::new(config.admin_api.secret.expose()),
+            signature_version: config.admin_api.signature_version,
+            signature_lifetime: config.admin_api.signature_lifetime,
+        },
+    };
+    graphql.merge(view.router())
+}
+
+fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSettings {
+    AdminApiSettings {
+        signature_version: config.admin_api.signature_version,
+        signature_ttl: config.admin_api.signature_lifetime,
+        idempotency_ttl: config.admin_api.idempotency_lifetime,
+        idempotency_lock: config.admin_api.idempotency_lock,
+        introspection: config.mode != Mode::Production,
+        ..AdminApiSettings::new(operator)
+    }
+}
+
+fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
+    open_payments_api::Settings {
+        open_payments_url: config.open_payments_url.to_string(),
+        auth_server_grant_url: config.auth_server_grant_url.clone(),
+        card_service_url: config.card_service_url.as_ref().map(ToString::to_string),
+        own_wallet_address: config.wallet_addresses.own_url.to_string(),
+        own_key: signer.jwk().clone(),
+        target: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
+        freshness: signatures::freshness(&config.signatures),
+        spsp: config.spsp,
+        wait_for_document: config.wallet_addresses.wait_for_document,
+        redirect_html_page: config.wallet_addresses.redirect_html_page.clone(),
+    }
+}

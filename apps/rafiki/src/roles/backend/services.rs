@@ -1,0 +1,193 @@
+//! The backend's services: connector, payments, webhooks and what they are configured with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Entropy;
+use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
+use directory::Directory;
+use http_signatures::{Signer, SigningKey};
+use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
+use payments::administration::{Administration, AdministrationSettings};
+use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
+use payments_model::TenantId;
+use rates::{HttpRates, Rates, RatesSettings};
+use sha2::{Digest, Sha256};
+use stream::{ReceiverSecret, RejectStyle};
+use telemetry::Metrics;
+use webhooks::{Targets, Webhooks};
+
+use super::alerts::Alerts;
+use super::directory_sync::DirectorySync;
+use super::stores::{Stores, failed};
+use crate::failure::Failure;
+use crate::roles::shared_deps::SharedDeps;
+
+/// The services of one backend. Their numbers are gathered in one place.
+pub(super) struct Services {
+    pub(super) metrics: Metrics,
+    pub(super) webhooks: Webhooks,
+    pub(super) targets: Targets,
+    pub(super) receivers: LiveReceivers,
+    pub(super) connector: Connector,
+    /// What rarely changes, kept in memory.
+    pub(super) directory: Directory,
+    /// Keeps the connector's snapshot of peers and tenants up to date.
+    pub(super) directory_sync: DirectorySync,
+    /// Documents and keys that others publish.
+    pub(super) published: PublicResources,
+    pub(super) signer: Arc<Signer>,
+    pub(super) payments: Payments,
+    pub(super) administration: Administration,
+}
+
+impl Services {
+    /// Puts them together over open stores.
+    pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
+        let Stores { store, ledger, cache, operator, .. } = stores;
+        let metrics = Metrics::new();
+        let targets = targets(config, *operator);
+        let copies = config.webhooks.copies_to_operator.then_some(*operator);
+        let webhooks = Webhooks::new(&targets, copies, deps.entropy.clone());
+        let rates = rates(config, deps);
+        let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
+        let payment_settings = payments_settings(config, *operator, &stream_secret);
+
+        let receivers = metrics.gather(|| {
+            let settings = ReceiverSettings {
+                web_monetization_delay: config.payments.web_monetization_delay,
+                approval: payment_settings.approval(),
+            };
+            let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
+            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
+        });
+        let connector = metrics.gather(|| {
+            Connector::new(
+                connector_config(config, &stream_secret),
+                ConnectorPorts {
+                    ledger: ledger.clone(),
+                    local_accounts: Arc::new(receivers.clone()),
+                    alerts: Arc::new(Alerts::new(store.clone(), webhooks.clone(), deps)),
+                    uplink: Arc::new(HttpUplink::new(deps.http.clone(), *operator)),
+                    rates: rates.clone(),
+                    cache: cache.clone(),
+                    clock: deps.clock.clone(),
+                    entropy: deps.entropy.clone(),
+                },
+            )
+        });
+        let directory = Directory::new(store.clone());
+        let directory_sync = DirectorySync::new(directory.clone(), connector.clone(), config);
+        directory_sync.refresh().await.map_err(failed)?;
+
+        let signer = Arc::new(signer(config, &*deps.entropy)?);
+        let published = PublicResources::new(deps.http.clone(), RetryPolicy::default(), deps.clock.clone());
+        let own_url = config.wallet_addresses.own_url.as_str();
+        let client = OpenPaymentsClient::new(published.clone(), own_url, Arc::clone(&signer));
+        let payments = metrics.gather(|| {
+            Payments::new(PaymentsParts {
+                store: store.clone(),
+                directory: directory.clone(),
+                ledger: ledger.clone(),
+                connector: connector.clone(),
+                receivers: receivers.clone(),
+                webhooks: webhooks.clone(),
+                client,
+                rates,
+                cache: cache.clone(),
+                clock: deps.clock.clone(),
+                entropy: deps.entropy.clone(),
+                settings: payment_settings,
+            })
+        });
+        let administration = Administration::new(
+            store.clone(),
+            ledger.clone(),
+            deps.clock.clone(),
+            deps.entropy.clone(),
+            AdministrationSettings {
+                open_payments_url: config.open_payments_url.clone(),
+                own_wallet_address: config.wallet_addresses.own_url.clone(),
+                deactivation_grace: config.wallet_addresses.deactivation_grace,
+            },
+        );
+        Ok(Self {
+            metrics,
+            webhooks,
+            targets,
+            receivers,
+            connector,
+            directory,
+            directory_sync,
+            published,
+            signer,
+            payments,
+            administration,
+        })
+    }
+}
+
+fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {
+    let lifetime = config.payments.exchange_rates_lifetime;
+    let service = HttpRates::new(deps.http.clone(), config.payments.exchange_rates_url.clone());
+    Rates::new(Arc::new(service), deps.clock.clone(), RatesSettings { lifetime, ..RatesSettings::default() })
+}
+
+fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> ConnectorConfig {
+    // Tokens are hashed in memory only, so any secret of this installation serves as the key.
+    let token_key: [u8; 32] = Sha256::new()
+        .chain_update(b"peer tokens")
+        .chain_update(config.admin_api.secret.expose().as_bytes())
+        .finalize()
+        .into();
+    let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
+    let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key);
+    let packet_rate =
+        PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
+    ConnectorConfig { reject_style, packet_rate, ..defaults }
+}
+
+fn payments_settings(config: &config::Backend, operator: TenantId, stream_secret: &[u8; 32]) -> PaymentsSettings {
+    let (payments, workers) = (&config.payments, &config.workers);
+    let defaults = PaymentsSettings::new(
+        config.open_payments_url.clone(),
+        operator,
+        config.ilp_address.clone(),
+        ReceiverSecret::new(stream_secret),
+        payments.slippage,
+    );
+    PaymentsSettings {
+        exchange_rates_url: payments.exchange_rates_url.clone(),
+        quote_lifespan: payments.quote_lifespan,
+        incoming_payment_expiry_max: payments.incoming_payment_expiry_max,
+        outgoing_attempts_max: payments.outgoing_payment_attempts_max,
+        incoming_approval: payments.incoming_approval.map(|incoming_approval| IncomingApproval {
+            timeout: incoming_approval.timeout,
+            interval: incoming_approval.interval,
+        }),
+        at_once: AtOnce::of_workers(workers.outgoing_payments, workers.incoming_payments, workers.wallet_addresses),
+        ..defaults
+    }
+}
+
+fn targets(config: &config::Backend, operator: TenantId) -> Targets {
+    Targets {
+        default_url: config.webhooks.url.clone(),
+        timeout: config.webhooks.timeout,
+        attempts_max: config.webhooks.attempts_max,
+        operator,
+        card_service: config.webhooks.card_service_url.clone(),
+        point_of_sale: config.webhooks.point_of_sale_url.clone(),
+    }
+}
+
+/// The instance's key as a client of other institutions.
+pub(crate) fn signer(config: &config::Backend, entropy: &dyn Entropy) -> Result<Signer, Failure> {
+    let key = if let Some(pem) = &config.private_key_pem {
+        SigningKey::from_text(pem.expose())
+            .map_err(|error| Failure::start("the backend", format!("PRIVATE_KEY_FILE: {error}")))?
+    } else {
+        SigningKey::random(entropy)
+    };
+    Signer::new(key, &config.key_id).map_err(|error| Failure::start("the backend", format!("KEY_ID: {error}")))
+}
