@@ -65,7 +65,9 @@ impl Filters {
         let Some(file) = &self.file else { return };
         if self.next.is_none() && self.used.room().is_some_and(|room| self.ids > room) {
             let next = IdFilter::new(self.ids.saturating_mul(2));
-            waiting.for_each(|id| next.put(id));
+            for id in waiting {
+                next.put(id);
+            }
             next.fill(file.clone());
             self.next = Some(next);
         }
@@ -99,7 +101,9 @@ impl IdIndex {
                 Event::AccountCreated(_) => {}
             }
         }
-        fresh.keys().for_each(|id| filters.put(*id));
+        for id in fresh.keys() {
+            filters.put(*id);
+        }
         Ok(Self { filters, fresh, draining: Vec::new(), written: 0 })
     }
 
@@ -141,7 +145,9 @@ impl IdIndex {
         self.filters.keep_room(waiting);
         self.written = drained.0;
         self.fresh.extend(new.iter().copied());
-        new.iter().for_each(|(id, _)| self.filters.put(*id));
+        for (id, _) in new {
+            self.filters.put(*id);
+        }
         if self.written == self.draining.len() {
             self.draining = Vec::new();
             self.written = 0;
