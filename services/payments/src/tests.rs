@@ -2,11 +2,13 @@
 //!
 //! [`testing`] makes the service they run on.
 
+mod away;
 mod crash;
 mod expectation;
 mod flow;
 mod foreign_receiver;
 pub(crate) mod held_grant;
+mod institution;
 mod life;
 mod tenant;
 pub(crate) mod testing;

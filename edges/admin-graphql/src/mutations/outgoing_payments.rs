@@ -6,8 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use payments::{NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
-use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{OutgoingPayment, OutgoingPaymentId, TenantId, WalletAddressId};
+use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use serde::Serialize;
 
 use super::liquidity::{Success, done_once, id};
@@ -157,13 +156,10 @@ impl OutgoingPaymentMutation {
         nullable(async {
             let call = Call::of(context)?;
             let act = async {
-                let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
-                let tenant = call.caller.tenant;
-                let created = [EventType::OutgoingPaymentCreated];
-                let events = call.store().tenant(tenant);
-                let asked = events.latest_event(Subject::OutgoingPayment(payment), &created).await?;
-                asked.ok_or_else(invalid_transfer_id)?;
-                fund(&call, tenant, payment, input.data_to_transmit.clone()).await
+                let payment = id(&input.outgoing_payment_id, "unknown payment")?;
+                let data = input.data_to_transmit.clone();
+                call.payments().fund_as_asked(call.caller.tenant, payment, data).await?;
+                Ok(())
             };
             done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -176,13 +172,8 @@ impl OutgoingPaymentMutation {
             let call = Call::of(context)?;
             let act = async {
                 let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
-                let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
-                match (event.event_type, event.subject) {
-                    (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                        fund(&call, event.tenant_id, payment, None).await
-                    }
-                    _ => Err(invalid_transfer_id()),
-                }
+                call.payments().fund_event(call.caller, event).await?;
+                Ok(())
             };
             done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -211,19 +202,6 @@ async fn answer(call: &Call<'_>, once: Once<OutgoingPayment, OutgoingPaymentId>)
         Once::Before(id) => call.reach().outgoing_payment(id).await.map_err(Refusal::from)?,
     };
     Ok(OutgoingPaymentResponse { payment: payment.map(OutgoingPaymentNode) })
-}
-
-/// Deposits the whole debit amount.
-async fn fund(
-    call: &Call<'_>,
-    tenant: TenantId,
-    payment: OutgoingPaymentId,
-    data: Option<String>,
-) -> Result<(), Refusal> {
-    let found = call.store().tenant(tenant).outgoing_payment(payment).await?;
-    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    call.payments().fund_outgoing_payment(tenant, payment, found.quote.debit_amount, data).await?;
-    Ok(())
 }
 
 fn invalid_transfer_id() -> Refusal {

@@ -13,11 +13,12 @@ use payments_model::grant_limits::PaymentEnd;
 use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingRefused, OutgoingState};
 use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
 use url::Url;
 use webhooks::Audience;
 
+use crate::administration::Caller;
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
@@ -80,6 +81,33 @@ enum Deposit {
 }
 
 impl Payments {
+    /// Deposits what the payment waits for. Nobody asked for a deposit into a payment that the tenant does not have.
+    pub async fn fund_as_asked(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        let found = self.store().tenant(tenant).outgoing_payment(id).await?;
+        let amount = found.ok_or(TransferError::InvalidId)?.quote.debit_amount;
+        self.fund_outgoing_payment(tenant, id, amount, data_to_transmit).await
+    }
+
+    /// Deposits what the event `event` within the caller's reach asks for.
+    pub async fn fund_event(
+        &self,
+        caller: Caller,
+        event: WebhookEventId,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        let event = caller.reach(self.store()).webhook_event(event).await?.ok_or(TransferError::InvalidId)?;
+        match (event.event_type, event.subject) {
+            (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
+                self.fund_as_asked(event.tenant_id, payment, None).await
+            }
+            _ => Err(TransferError::InvalidId.into()),
+        }
+    }
+
     /// Deposits the payment's debit amount, and lets it be sent.
     ///
     /// A deposit that was made before, but not noted, is a success: repeating the call is harmless until it is noted.
