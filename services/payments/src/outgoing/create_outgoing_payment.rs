@@ -133,7 +133,8 @@ impl Payments {
         let quote = self.quote_to_pay(tenant, &new).await?;
         match self.write_payment(quote, new, origin).await {
             // Used by another request, or by a repetition of this one that was faster.
-            Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await? {
+            Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
+            {
                 Made::Before(created) => Ok(created),
                 Made::NotYet(_) => Err(CreateOutgoingPaymentError::InvalidQuote),
             },
@@ -148,7 +149,8 @@ impl Payments {
     ) -> Result<Made<CreatedOutgoingPayment>, Unavailable> {
         let Some(id) = origin.known_id(STEP) else { return Ok(Made::NotYet(origin)) };
         let scope = self.store().tenant(tenant);
-        let Some(WebhookEvent { subject: Subject::OutgoingPayment(id), .. }) = scope.webhook_event(id.into()).await? else {
+        let Some(WebhookEvent { subject: Subject::OutgoingPayment(id), .. }) = scope.webhook_event(id.into()).await?
+        else {
             return Ok(Made::NotYet(origin));
         };
         let created = match scope.outgoing_payment(id).await? {

@@ -93,7 +93,7 @@ impl World {
         let mut receiver = far.receiver_of(far.incoming(None).await).await;
         receiver.url = format!("{}{PATH}", server.url);
         let method = &receiver.methods[0];
-        let secret = stream::SharedSecret::new(method.shared_secret.clone().try_into().unwrap()).to_base64();
+        let secret = stream::SharedSecret::new(method.shared_secret.clone().try_into().unwrap()).to_base64url();
         let ilp = json!({ "type": "ilp", "ilpAddress": method.ilp_address, "sharedSecret": secret });
         *server.payment.lock().unwrap() = json!({
             "id": receiver.url, "walletAddress": format!("{}/bob", server.url), "completed": false,
