@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 26] = [
+const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -28,17 +28,23 @@ const SAME_FLOOR: [(&str, &[&str]); 26] = [
     ("admin-client", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
+    ("moving", &["payments", "webhooks"]),
+    ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
     ("auth-api", &["http-kit"]),
     ("wallet", &["http-kit"]),
+    ("card-service", &["http-kit"]),
+    ("point-of-sale", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),
+    ("payments-bench", &["testkit"]),
     ("simulator", &["testkit"]),
     ("speed", &["ledger-bench", "testkit"]),
     ("interop", &["testkit"]),
+    ("rafiki-fixture", &["testkit"]),
     ("institution", &["testkit"]),
 ];
 
@@ -52,7 +58,8 @@ const WALLS: [(&str, &[&str]); 5] = [
 ];
 
 /// Crates a wall does not stop, with the reason in ARCHITECTURE.md.
-const DOORS: [(&str, &str); 2] = [("wallet", "sea-orm"), ("wallet", "sea-orm-migration")];
+const DOORS: [(&str, &str); 4] =
+    [("wallet", "sea-orm"), ("wallet", "sea-orm-migration"), ("card-service", "sea-orm"), ("point-of-sale", "sea-orm")];
 
 #[derive(Debug)]
 struct Package {

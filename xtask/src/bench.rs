@@ -19,6 +19,12 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
     let command: &[&str] = match name {
         "protocols" => &["bench", "--package", "ilp-packet", "--package", "stream", "--package", "stream-pay"],
         "ledger" => &["run", "--release", "--package", "ledger-bench"],
+        "payments" => {
+            if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
+                return Ok(false);
+            }
+            &["run", "--release", "--package", "payments-bench"]
+        }
         "apis" => {
             // The program that is measured, and the one that measures.
             if !run_named(&["build", "--release", "--package", "rafiki"], &[]) {
@@ -28,7 +34,11 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
         }
         "connector" => return Ok(run_measuring("connector", rest)),
         "dev" => return crate::bench_dev::measure(),
-        other => return Err(format!("no benchmark {other:?}; there are protocols, ledger, connector, apis and dev")),
+        other => {
+            return Err(format!(
+                "no benchmark {other:?}; there are protocols, ledger, connector, apis, payments and dev"
+            ));
+        }
     };
     Ok(run_named(command, rest))
 }

@@ -27,7 +27,7 @@ const USAGE: &str = "cargo xtask <verb>
   wasm               the pure floors built for wasm32, and their imports
   interop            the published packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
-  bench <name>       protocols | ledger | dev";
+  bench <name>       protocols | ledger | connector | apis | payments | dev";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -111,8 +111,40 @@ documents! {
     }
   }
 }";
+    PAY_INCOMING_PAYMENT = "mutation PayIncomingPayment($input: CreateOutgoingPaymentFromIncomingPaymentInput!) {
+  createOutgoingPaymentFromIncomingPayment(input: $input) {
+    payment {
+      id walletAddressId state error stateAttempts receiver liquidity metadata
+      debitAmount { value assetCode assetScale }
+      receiveAmount { value assetCode assetScale }
+      sentAmount { value assetCode assetScale }
+    }
+  }
+}";
     CANCEL_OUTGOING_PAYMENT = "mutation CancelOutgoingPayment($input: CancelOutgoingPaymentInput!) {
   cancelOutgoingPayment(input: $input) { payment { id } }
+}";
+    CREATE_INCOMING_PAYMENT = "mutation CreateIncomingPayment($input: CreateIncomingPaymentInput!) {
+  createIncomingPayment(input: $input) { payment { id url } }
+}";
+    CARD_INCOMING_PAYMENTS = "query CardIncomingPayments(
+  $url: String!, $after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder
+) {
+  walletAddressByUrl(url: $url) {
+    incomingPayments(
+      after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder,
+      filter: { initiatedBy: { in: [\"CARD\"] } }
+    ) {
+      edges {
+        node {
+          id url walletAddressId senderWalletAddress state metadata expiresAt createdAt
+          incomingAmount { value assetCode assetScale }
+          receivedAmount { value assetCode assetScale }
+        }
+      }
+      pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
+    }
+  }
 }";
     INCOMING_PAYMENT = "query IncomingPayment($id: String!) {
   incomingPayment(id: $id) {

@@ -2,12 +2,16 @@
 //!
 //! Not a GraphQL library: the documents are fixed texts, checked against the schema by a test.
 
+mod cards;
 mod client;
 mod documents;
 mod error;
 mod operations;
 mod types;
 
+pub use cards::{
+    CardDetails, CardFailure, CardPaymentPage, CardPaymentRecord, CreatedIncomingPayment, PageInfo, PageRequest,
+};
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};

@@ -314,7 +314,12 @@ impl AdminClient {
         self.run(d::ACCOUNTING_TRANSFERS, variables, "/accountingTransfers").await
     }
 
-    async fn mutate<T: DeserializeOwned>(&self, document: &str, input: Value, path: &str) -> Result<T, AdminError> {
+    pub(crate) async fn mutate<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        input: Value,
+        path: &str,
+    ) -> Result<T, AdminError> {
         self.run(document, json!({"input": without_nulls(input)}), path).await
     }
 
@@ -358,7 +363,7 @@ fn set(input: &mut Value, name: &str, value: Option<Value>) {
 }
 
 /// An explicit `null` clears a field, so what is not given is left out.
-fn without_nulls(mut input: Value) -> Value {
+pub(crate) fn without_nulls(mut input: Value) -> Value {
     if let Some(members) = input.as_object_mut() {
         members.retain(|_, value| !value.is_null());
     }

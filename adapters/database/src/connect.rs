@@ -10,6 +10,8 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolO
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
+use crate::shared::Shared;
+use crate::sqlite_line::SqliteLine;
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
 
@@ -24,6 +26,8 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Er
 
 /// An idle connection costs a thread on SQLite and a process on Postgres.
 const IDLE: Duration = Duration::from_mins(2);
+/// Statements a connection keeps prepared. Writes that are sent together make more different ones.
+const STATEMENTS: usize = 400;
 
 async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     let in_memory = url.contains(":memory:");
@@ -42,6 +46,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         .pragma("cache_size", "-1024")
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "16777216")
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .acquire_timeout(options.acquire_timeout)
@@ -50,17 +55,22 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         .max_lifetime(None);
     if in_memory {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
-        let both = DatabaseConnection::from(both.map_err(failed)?);
-        return Ok(database(Dialect::Sqlite, both.clone(), both, Wakeups::local()));
+        let both = both.map_err(failed)?;
+        // Readers need the only connection, so it is given back whenever nothing is open.
+        let line = SqliteLine::new(both.clone(), false);
+        let both = DatabaseConnection::from(both);
+        return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
     }
     create_folder(connection.get_filename())?;
     connection = connection.journal_mode(SqliteJournalMode::Wal);
     // The writer comes first: it creates the file that the readers open read-only.
     let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
-    let writer = DatabaseConnection::from(writer.map_err(failed)?);
+    let writer = writer.map_err(failed)?;
+    let line = SqliteLine::new(writer.clone(), true);
+    let writer = DatabaseConnection::from(writer);
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
     let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
-    Ok(database(Dialect::Sqlite, reader, writer, Wakeups::local()))
+    Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
 }
 
 fn create_folder(file: &Path) -> Result<(), Error> {
@@ -74,6 +84,7 @@ fn create_folder(file: &Path) -> Result<(), Error> {
 async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
     // The pool repeats its first attempt in silence until its time is over; here the reason is known at once.
     let (first, connection) = server_connection(url).await?;
+    let connection = connection.statement_cache_capacity(STATEMENTS);
     let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(options.postgres_connections.max(2))
@@ -94,9 +105,16 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
         .map_err(|error| Unreachable::postgres(&connection, &error))?;
     let wakeups = Wakeups::across_processes(pool.clone(), connection);
     let both = DatabaseConnection::from(pool);
-    Ok(database(Dialect::Postgres, both.clone(), both, wakeups))
+    Ok(database(Dialect::Postgres, both.clone(), both, None, wakeups))
 }
 
-fn database(dialect: Dialect, reader: DatabaseConnection, writer: DatabaseConnection, wakeups: Wakeups) -> Database {
-    Database { inner: Arc::new(Inner { dialect, reader, writer, wakeups: Arc::new(wakeups) }) }
+fn database(
+    dialect: Dialect,
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    line: Option<Arc<SqliteLine>>,
+    wakeups: Wakeups,
+) -> Database {
+    let inner = Inner { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
+    Database { inner: Arc::new(inner) }
 }

@@ -58,7 +58,8 @@ impl fmt::Display for NotOurs {
         match self {
             Self::Original => f.write_str(
                 "it holds the tables of the original Rafiki, which this program cannot use as they are; name an empty \
-                 database. Nothing was changed",
+                 database, and bring them over with `rafiki import --backend <this URL> --auth <URL of its auth \
+                 database>`. Nothing was changed",
             ),
             Self::Foreign { tables } => {
                 const SHOWN: usize = 5;

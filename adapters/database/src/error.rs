@@ -53,6 +53,12 @@ pub enum Error {
         /// The row's key.
         row: String,
     },
+    /// Somebody else has changed meanwhile what this transaction goes out from: nothing of it happens.
+    #[error("somebody else was faster: {what}")]
+    Overtaken {
+        /// What has changed.
+        what: String,
+    },
     /// A value does not fit its column.
     #[error("{what} does not fit the database")]
     OutOfRange {
@@ -73,9 +79,22 @@ impl Error {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
 
+    /// For signatures of the library, which know nothing else.
+    pub(crate) fn into_db_err(self) -> DbErr {
+        match self {
+            Self::Retriable(error) | Self::Unavailable(error) | Self::Other(error) => error,
+            other => DbErr::Custom(other.to_string()),
+        }
+    }
+
     /// Whether a row with the same unique values was in the way.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::UniqueViolation { .. })
+    }
+
+    /// Whether something was not any more as the transaction went out from.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
     }
 
     /// Whether the same transaction may succeed when repeated.
@@ -89,7 +108,13 @@ impl Error {
 
     /// Whether one row was in the way of the others that were to be written with it.
     pub(crate) fn is_of_one_row(&self) -> bool {
-        matches!(self, Self::UniqueViolation { .. } | Self::ForeignKeyViolation { .. } | Self::Inconsistent { .. })
+        match self {
+            Self::UniqueViolation { .. }
+            | Self::ForeignKeyViolation { .. }
+            | Self::Inconsistent { .. }
+            | Self::Overtaken { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -2,19 +2,27 @@
 //!
 //! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
 
+mod batch;
+mod bulk;
 mod connect;
 mod contents;
 mod error;
 mod gather;
 mod locked;
 mod migrate;
+mod postgres_unit;
+mod shared;
+mod sqlite_line;
+mod sqlite_unit;
 mod transaction;
 mod unreachable;
 mod wake;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bulk::BulkTable;
 pub use contents::{Contents, NotOurs};
 pub use error::Error;
 pub use gather::Gather;
@@ -24,10 +32,14 @@ pub use sea_orm;
 pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
+pub use write::{Met, Write};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
+use shared::Shared;
+use sqlite_line::SqliteLine;
 use wake::Wakeups;
 
 /// Which SQL is spoken.
@@ -86,7 +98,10 @@ struct Inner {
     dialect: Dialect,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Where units of work on SQLite wait for the one write connection.
+    line: Option<Arc<SqliteLine>>,
     wakeups: Arc<Wakeups>,
+    shared: Shared,
 }
 
 impl Database {
@@ -108,23 +123,44 @@ impl Database {
 
     /// Begins a transaction that may write; dropped without [`WriteTransaction::commit`] it is rolled back.
     ///
-    /// On SQLite it holds the one write connection (`BEGIN IMMEDIATE`), so it never fails half-way for want of
-    /// the lock. On Postgres it is read-committed: rows that decide something are locked when they are read.
+    /// On SQLite it holds the one write connection from its first statement on, so it never fails half-way for want of
+    /// the lock, and shares its commit with those that follow at once. So it waits for nobody but the database. On
+    /// Postgres it is read-committed: rows that decide something are locked when they are read.
+    // A caller's place to wait is here, whichever database it is.
+    #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
+        Ok(WriteTransaction::new(Arc::clone(&self.inner)))
+    }
+
+    /// A transaction of the library's own kind, for what only knows those.
+    async fn begin_plain(&self) -> Result<DatabaseTransaction, Error> {
+        if let Some(line) = &self.inner.line {
+            line.rest().await;
+        }
         let options = TransactionOptions {
             sqlite_transaction_mode: (self.inner.dialect == Dialect::Sqlite)
                 .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = self.inner.writer.begin_with_options(options).await?;
-        Ok(WriteTransaction::new(transaction, self.inner.dialect, Arc::clone(&self.inner.wakeups)))
+        Ok(self.inner.writer.begin_with_options(options).await?)
     }
 
     /// Runs one statement that is a transaction of its own. How many rows it changed.
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
-        Ok(writer.execute_raw(statement).await?.rows_affected())
+        if self.inner.line.is_none() {
+            return Ok(writer.execute_raw(statement).await?.rows_affected());
+        }
+        let transaction = self.begin().await?;
+        let done = transaction.execute_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// What a crate above keeps once per open database: the value of this type, made at its first use.
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.inner.shared.get()
     }
 
     /// Runs one statement that is a transaction of its own and gives rows.
@@ -135,7 +171,13 @@ impl Database {
     ) -> Result<Vec<sea_orm::QueryResult>, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
-        Ok(writer.query_all_raw(statement).await?)
+        if self.inner.line.is_none() {
+            return Ok(writer.query_all_raw(statement).await?);
+        }
+        let transaction = self.begin().await?;
+        let rows = transaction.query_all_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// Wakes the subscribers of `topic` after a change made by [`Database::execute`].
@@ -160,6 +202,9 @@ impl Database {
     /// Closes every connection. Later use fails.
     pub async fn close(&self) {
         self.inner.wakeups.stop();
+        if let Some(line) = &self.inner.line {
+            line.rest().await;
+        }
         for pool in [&self.inner.reader, &self.inner.writer] {
             // Closing a pool cannot fail; SeaORM's signature allows for other backends.
             let _ = pool.close_by_ref().await;

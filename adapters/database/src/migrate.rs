@@ -32,7 +32,7 @@ pub struct Step {
 impl Database {
     /// Applies the steps of `migrations` that were not applied yet, and tells their names.
     pub async fn migrate(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
-        let transaction = self.begin().await?;
+        let transaction = self.begin_plain().await?;
         if self.dialect() == Dialect::Postgres {
             let lock = "SELECT pg_advisory_xact_lock(hashtext($1))";
             let name = format!("migrate {}", migrations.store);
@@ -41,7 +41,7 @@ impl Database {
         }
         let pending = migrations.pending(&transaction).await?;
         if !pending.is_empty() {
-            migrations.up(transaction.inner(), None).await?;
+            migrations.up(&transaction, None).await?;
         }
         transaction.commit().await?;
         Ok(pending)

@@ -1,37 +1,85 @@
 //! A transaction that may write, and what happens when it has been committed.
+//!
+//! Not how it crosses to the database: that is `sqlite_unit` and `postgres_unit`.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+use crate::postgres_unit::PostgresUnit;
+use crate::sqlite_unit::SqliteUnit;
 use crate::wake::{CHANNEL, Wakeups};
-use crate::{Dialect, Error};
+use crate::write::Write;
+use crate::{Dialect, Error, Inner};
 
 /// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
-#[derive(Debug)]
+///
+/// Whose result matters is sent at once, through [`ConnectionTrait`]. Other writes are better given to
+/// [`WriteTransaction::write`]: they cross to the database together, with the commit if nothing is read after them.
 pub struct WriteTransaction {
-    inner: DatabaseTransaction,
-    dialect: Dialect,
-    wakeups: Arc<Wakeups>,
-    topics: Mutex<BTreeSet<String>>,
-    announced: Mutex<BTreeSet<&'static str>>,
+    unit: UnitOf,
+    database: Arc<Inner>,
+    plans: Mutex<Plans>,
+}
+
+#[derive(Debug)]
+enum UnitOf {
+    Sqlite(SqliteUnit),
+    Postgres(PostgresUnit),
+}
+
+/// What is still to be done.
+#[derive(Default)]
+struct Plans {
+    writes: Vec<Write>,
+    topics: BTreeSet<String>,
+    topics_elsewhere: BTreeSet<String>,
+    announced: BTreeSet<&'static str>,
+    afterwards: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl WriteTransaction {
-    pub(crate) fn new(inner: DatabaseTransaction, dialect: Dialect, wakeups: Arc<Wakeups>) -> Self {
-        Self { inner, dialect, wakeups, topics: Mutex::default(), announced: Mutex::default() }
+    pub(crate) fn new(database: Arc<Inner>) -> Self {
+        let unit = match &database.line {
+            Some(line) => UnitOf::Sqlite(SqliteUnit::new(Arc::clone(line))),
+            None => UnitOf::Postgres(PostgresUnit::new(database.writer.clone())),
+        };
+        Self { unit, database, plans: Mutex::default() }
     }
 
     /// Which SQL is spoken.
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.database.dialect
+    }
+
+    /// Does a write with others: before anything is read through this transaction, and with its commit at the latest.
+    ///
+    /// What is wrong with it is told by then.
+    pub fn write(&self, write: Write) {
+        self.plans().writes.push(write);
+    }
+
+    /// Runs `then` once the transaction is committed; drops it if it never is.
+    pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
+        self.plans().afterwards.push(Box::new(then));
+    }
+
+    /// What the crates above keep once per open database; see [`crate::Database::shared`].
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.database.shared.get()
     }
 
     /// Wakes the subscribers of `topic` once the transaction is committed, and not if it never is.
     pub fn wake_on_commit(&self, topic: &str) {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned());
+        self.plans().topics.insert(topic.to_owned());
+    }
+
+    /// Wakes the subscribers of `topic` in other processes once the transaction is committed.
+    pub fn wake_elsewhere_on_commit(&self, topic: &str) {
+        self.plans().topics_elsewhere.insert(topic.to_owned());
     }
 
     /// Tells every process with the commit that copies of what belongs to `topic` are out of date.
@@ -39,57 +87,114 @@ impl WriteTransaction {
     /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
     /// the server. For what changes seldom.
     pub fn announce_on_commit(&self, topic: &'static str) {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).insert(topic);
+        self.plans().announced.insert(topic);
+    }
+
+    /// The rows of several questions, asked at once where the database allows it.
+    pub async fn query_together(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, Error> {
+        self.send_writes().await?;
+        Ok(match &self.unit {
+            UnitOf::Sqlite(unit) => unit.query(statements).await?,
+            UnitOf::Postgres(unit) => unit.query(statements).await?,
+        })
     }
 
     /// Makes the changes durable and visible, then wakes who waits for them.
     pub async fn commit(self) -> Result<(), Error> {
-        let topics = self.topics.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let announced = self.announced.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for payload in announced.iter().filter_map(|topic| self.wakeups.notification(topic)) {
+        let announced = std::mem::take(&mut self.plans().announced);
+        for payload in announced.iter().filter_map(|topic| self.database.wakeups.notification(topic)) {
             let sql = "SELECT pg_notify($1, $2)";
             let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, [CHANNEL.into(), payload.into()]);
-            self.inner.execute_raw(notify).await?;
+            self.execute_raw(notify).await?;
         }
-        self.inner.commit().await?;
+        let Self { unit, database, plans } = self;
+        let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match unit {
+            UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
+            UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
+        }
         for topic in announced {
-            self.wakeups.wake_here(topic);
+            database.wakeups.wake_here(topic);
         }
-        for topic in topics {
-            self.wakeups.wake(topic);
+        for then in plans.afterwards {
+            then();
         }
+        wake(&database.wakeups, plans.topics, plans.topics_elsewhere);
         Ok(())
     }
 
     /// Undoes everything now. Dropping the transaction does the same a little later.
     pub async fn rollback(self) -> Result<(), Error> {
-        Ok(self.inner.rollback().await?)
+        match self.unit {
+            UnitOf::Sqlite(unit) => unit.rollback().await,
+            UnitOf::Postgres(unit) => unit.rollback().await?,
+        }
+        Ok(())
     }
 
-    pub(crate) fn inner(&self) -> &DatabaseTransaction {
-        &self.inner
+    async fn send_writes(&self) -> Result<(), Error> {
+        let writes = std::mem::take(&mut self.plans().writes);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.write(writes).await,
+            UnitOf::Postgres(unit) => unit.write(writes).await,
+        }
+    }
+
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(wakeups: &Wakeups, topics: BTreeSet<String>, elsewhere: BTreeSet<String>) {
+    for topic in elsewhere.difference(&topics) {
+        wakeups.wake_elsewhere(topic.clone());
+    }
+    for topic in topics {
+        wakeups.wake(topic);
+    }
+}
+
+impl fmt::Debug for WriteTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").field("unit", &self.unit).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl ConnectionTrait for WriteTransaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.inner.get_database_backend()
+        match self.unit {
+            UnitOf::Sqlite(_) => DbBackend::Sqlite,
+            UnitOf::Postgres(_) => DbBackend::Postgres,
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(statement).await
+        self.send_writes().await.map_err(Error::into_db_err)?;
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.execute(statement).await,
+            UnitOf::Postgres(unit) => unit.begun().await?.execute_raw(statement).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.inner.execute_unprepared(sql).await
+        self.send_writes().await.map_err(Error::into_db_err)?;
+        match &self.unit {
+            UnitOf::Sqlite(unit) => unit.execute(Statement::from_string(DbBackend::Sqlite, sql)).await,
+            UnitOf::Postgres(unit) => unit.begun().await?.execute_unprepared(sql).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(statement).await
+        let mut rows = self.query_all_raw(statement).await?;
+        Ok(if rows.is_empty() { None } else { Some(rows.swap_remove(0)) })
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(statement).await
+        let answers = self.query_together(vec![statement]).await.map_err(Error::into_db_err)?;
+        Ok(answers.into_iter().next().unwrap_or_default())
     }
 }

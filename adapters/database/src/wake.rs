@@ -112,6 +112,10 @@ impl Wakeups {
 
     pub(crate) fn wake(&self, topic: String) {
         self.wake_here(&topic);
+        self.wake_elsewhere(topic);
+    }
+
+    pub(crate) fn wake_elsewhere(&self, topic: String) {
         if let Some(bridge) = &self.bridge {
             let outbox = bridge.outbox.get_or_init(|| {
                 let (sender, receiver) = mpsc::unbounded_channel();

@@ -1,14 +1,21 @@
 //! A leased job, and what may become of it.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use clock::Timestamp;
-use database::{Error, WriteTransaction};
+use database::{Error, Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::queue::topic;
+use crate::desk::Desk;
+use crate::queue::{TABLE, row_key, topic};
 
 /// A job this worker holds the lease of.
+///
+/// How it ends is written with the handler's own transaction. If the lease was lost, because somebody else has the job,
+/// that transaction fails as [`Error::Overtaken`] and nothing of it happens.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) queue: String,
@@ -17,18 +24,18 @@ pub struct Job {
     pub(crate) payload: String,
     pub(crate) attempt: u32,
     pub(crate) lease: Uuid,
+    /// When the lease ends, unless it is renewed.
+    pub(crate) until: Timestamp,
+    /// The worker that does it; `None` where jobs are done one after the other.
+    pub(crate) desk: Option<Arc<Desk>>,
+    /// What the transaction that made it left for the first attempt.
+    pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// Why a leased job could not be settled.
-#[derive(Debug, thiserror::Error)]
-pub enum LeaseError {
-    /// The lease ran out and somebody else has the job: whatever this transaction did must be rolled back.
-    #[error("the lease of job {0} was lost; another worker does it")]
-    Lost(String),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] Error),
-}
+const COMPLETE: &str = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
+const RUN_ONCE_MORE: &str = "UPDATE jobs
+    SET due_at = again_at, again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
+    WHERE queue = $1 AND key = $2 AND lease = $3";
 
 impl Job {
     /// The name of the job in its queue.
@@ -51,62 +58,76 @@ impl Job {
         serde_json::from_str(&self.payload)
     }
 
-    /// Ends the job in the handler's own transaction, together with what it did.
-    pub async fn complete(&self, transaction: &WriteTransaction) -> Result<(), LeaseError> {
-        let ended = "DELETE FROM jobs WHERE queue = $1 AND key = $2 AND lease = $3 AND again_at IS NULL";
-        if self.execute(transaction, ended, []).await? {
-            return Ok(());
-        }
-        let again = "UPDATE jobs SET due_at = again_at, again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
-            WHERE queue = $1 AND key = $2 AND lease = $3";
-        self.must(self.execute(transaction, again, []).await?)?;
-        transaction.wake_on_commit(&topic(&self.queue));
-        Ok(())
+    /// What [`crate::NewJob::carrying`] left for it; `None` if it was not born in this process, or for another attempt.
+    pub fn carried<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.carried.clone()?.downcast().ok()
     }
 
-    /// Lets the job run again at `at`, as a fresh job, in the handler's own transaction.
-    pub async fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) -> Result<(), LeaseError> {
+    /// Ends the job with the handler's own transaction, together with what it did.
+    pub fn complete(&self, transaction: &WriteTransaction) {
+        let again = self.statement(transaction, RUN_ONCE_MORE, []);
+        let mut complete = self.written(transaction, COMPLETE, []).otherwise(again);
+        let completed = complete.met();
+        transaction.write(complete);
+        if let Some(desk) = self.desk.clone() {
+            transaction.on_commit(move || {
+                if !completed.get() {
+                    // When it is to run once more is known to the database alone.
+                    desk.look_now();
+                }
+            });
+        }
+    }
+
+    /// Lets the job run again at `at`, as a fresh job, with the handler's own transaction.
+    pub fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
             WHERE queue = $1 AND key = $2 AND lease = $3";
-        self.must(self.execute(transaction, sql, [at.as_millis().into()]).await?)?;
-        transaction.wake_on_commit(&topic(&self.queue));
-        Ok(())
+        transaction.write(self.written(transaction, sql, [at.as_millis().into()]));
+        self.waits(transaction, at);
     }
 
     /// Lets the job be tried again at `at`; attempts go on counting.
-    pub async fn retry(&self, transaction: &WriteTransaction, at: Timestamp, error: &str) -> Result<(), LeaseError> {
+    pub fn retry(&self, transaction: &WriteTransaction, at: Timestamp, error: &str) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, last_error = $5
             WHERE queue = $1 AND key = $2 AND lease = $3";
         let values = [at.as_millis().into(), error.chars().take(2000).collect::<String>().into()];
-        self.must(self.execute(transaction, sql, values).await?)?;
-        transaction.wake_on_commit(&topic(&self.queue));
-        Ok(())
+        transaction.write(self.written(transaction, sql, values));
+        self.waits(transaction, at);
     }
 
-    pub(crate) async fn renew(&self, transaction: &WriteTransaction, until: Timestamp) -> Result<(), LeaseError> {
+    pub(crate) fn renew(&self, transaction: &WriteTransaction, until: Timestamp) {
         let sql = "UPDATE jobs SET due_at = $4 WHERE queue = $1 AND key = $2 AND lease = $3";
-        let renewed = self.execute(transaction, sql, [until.as_millis().into()]).await?;
-        self.must(renewed)
+        transaction.write(self.written(transaction, sql, [until.as_millis().into()]));
     }
 
-    fn must(&self, done: bool) -> Result<(), LeaseError> {
-        if done { Ok(()) } else { Err(LeaseError::Lost(format!("{}/{}", self.queue, self.key))) }
+    /// Who does this job learns when it waits again.
+    fn waits(&self, transaction: &WriteTransaction, at: Timestamp) {
+        match self.desk.clone() {
+            Some(desk) => transaction.on_commit(move || desk.look_for(at)),
+            None => transaction.wake_on_commit(&topic(&self.queue)),
+        }
     }
 
-    async fn execute<const N: usize>(
-        &self,
-        transaction: &WriteTransaction,
-        sql: &str,
-        more: [Value; N],
-    ) -> Result<bool, Error> {
+    /// Adds a write that touches nothing if the lease was lost.
+    pub(crate) fn write<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) {
+        let statement = self.statement(transaction, sql, more);
+        transaction.write(Write::new(TABLE, row_key(&self.queue, &self.key), statement));
+    }
+
+    /// A write that fails if the lease was lost.
+    fn written<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) -> Write {
+        let statement = self.statement(transaction, sql, more);
+        let row = row_key(&self.queue, &self.key);
+        let lost = Error::Overtaken { what: format!("the lease of job {row} was lost; another worker does it") };
+        Write::new(TABLE, row, statement).must(lost)
+    }
+
+    fn statement<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) -> Statement {
         let own = [self.queue.as_str().into(), self.key.as_str().into(), self.lease.into()];
-        let statement = Statement::from_sql_and_values(
-            transaction.get_database_backend(),
-            sql,
-            own.into_iter().chain(more).collect::<Vec<Value>>(),
-        );
-        Ok(transaction.execute_raw(statement).await.map_err(Error::from)?.rows_affected() > 0)
+        let values: Vec<Value> = own.into_iter().chain(more).collect();
+        Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)
     }
 }

@@ -4,11 +4,14 @@
 //! outside has ids derived from its cause, and what it does inside is committed together with its completion.
 
 mod claim;
+mod desk;
+mod ends;
 mod job;
 mod queue;
+mod room;
 mod worker;
 
-pub use job::{Job, LeaseError};
+pub use job::Job;
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
 

@@ -1,9 +1,15 @@
 //! Putting jobs into a queue.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use clock::Timestamp;
-use database::{Database, Error, WriteTransaction};
-use sea_orm::{ConnectionTrait, Statement};
+use database::{Database, Error, Write, WriteTransaction};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::Serialize;
+
+use crate::Job;
+use crate::desk::{Desk, Desks, Reserved};
 
 /// A job to be done.
 #[derive(Clone, Debug)]
@@ -19,12 +25,14 @@ pub struct NewJob<'a, P> {
     pub payload: P,
     /// Not before.
     pub run_at: Timestamp,
+    /// What a handler in this process finds with the job if it is done where it is born. Not stored.
+    pub carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<'a> NewJob<'a, ()> {
     /// A job whose key says everything.
     pub fn new(queue: &'a str, key: impl ToString, run_at: Timestamp) -> Self {
-        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at }
+        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at, carried: None }
     }
 }
 
@@ -37,38 +45,108 @@ impl<'a, P> NewJob<'a, P> {
 
     /// The same job with a payload.
     pub fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
-        NewJob { queue: self.queue, key: self.key, lane: self.lane, payload, run_at: self.run_at }
+        let Self { queue, key, lane, run_at, carried, .. } = self;
+        NewJob { queue, key, lane, payload, run_at, carried }
+    }
+
+    /// The same job with what its first attempt needs, so that it need not read what was just written.
+    pub fn carrying(mut self, value: Arc<dyn Any + Send + Sync>) -> Self {
+        self.carried = Some(value);
+        self
     }
 }
 
-/// Enqueues a job in the caller's transaction and wakes the workers of its queue once that is committed.
+const INSERT: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (queue, key) DO UPDATE SET
+        payload = excluded.payload,
+        due_at = CASE WHEN jobs.lease IS NULL AND excluded.due_at < jobs.due_at
+            THEN excluded.due_at ELSE jobs.due_at END,
+        again_at = CASE WHEN jobs.lease IS NULL THEN NULL
+            WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
+/// Meets no row if a job of this key is running, or has failed and goes on counting its attempts.
+const INSERT_LEASED: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at, lease, attempts)
+    VALUES ($1, $2, $3, $4, $5, $6, 1)
+    ON CONFLICT (queue, key) DO UPDATE SET
+        payload = excluded.payload, due_at = excluded.due_at, lease = excluded.lease, attempts = 1
+    WHERE jobs.lease IS NULL AND jobs.attempts = 0 AND jobs.lane = excluded.lane";
+
+/// Enqueues a job with the caller's transaction and has it done once that is committed: by the worker of its queue in
+/// this process if it is due and there is room, else by whoever finds it first.
 ///
 /// A waiting job of the same key is brought forward if this one is due earlier, and gets this payload. A job of
 /// the same key that is running right now will run once more: nothing that is enqueued goes unseen.
-pub async fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
+pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
     let payload = serde_json::to_string(&job.payload).map_err(|_| Error::OutOfRange { what: "a job's payload" })?;
-    let sql = "INSERT INTO jobs (queue, key, lane, payload, due_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (queue, key) DO UPDATE SET
-            payload = excluded.payload,
-            due_at = CASE WHEN jobs.lease IS NULL AND excluded.due_at < jobs.due_at
-                THEN excluded.due_at ELSE jobs.due_at END,
-            again_at = CASE WHEN jobs.lease IS NULL THEN NULL
-                WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
-    let values = [job.queue.into(), job.key.into(), job.lane.into(), payload.into(), job.run_at.as_millis().into()];
     let backend = transaction.get_database_backend();
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    transaction.wake_on_commit(&topic(job.queue));
+    let row = row_key(job.queue, &job.key);
+    let insert = |sql: &str, due_at: Timestamp, more: Option<Value>| {
+        let values: [Value; 5] = [
+            job.queue.into(),
+            job.key.as_str().into(),
+            job.lane.as_str().into(),
+            payload.as_str().into(),
+            due_at.as_millis().into(),
+        ];
+        Statement::from_sql_and_values(backend, sql, values.into_iter().chain(more))
+    };
+    let waiting = insert(INSERT, job.run_at, None);
+
+    let desks = transaction.shared::<Desks>().of(job.queue);
+    let reserved = desks.iter().find_map(|desk| desk.reserve(&job.lane, job.run_at));
+    let Some(Reserved { lease, until, place }) = reserved else {
+        transaction.write(Write::new(TABLE, row, waiting));
+        tell_of_waiting(transaction, desks, &job);
+        return Ok(());
+    };
+    let mut leased = Write::new(TABLE, row, insert(INSERT_LEASED, until, Some(lease.into()))).otherwise(waiting);
+    let is_leased = leased.met();
+    transaction.write(leased);
+    let born = Job {
+        queue: job.queue.to_owned(),
+        key: job.key,
+        lane: job.lane,
+        payload,
+        attempt: 1,
+        lease,
+        until,
+        desk: Some(Arc::clone(place.desk())),
+        carried: job.carried,
+    };
+    let run_at = job.run_at;
+    transaction.on_commit(move || {
+        let desk = Arc::clone(place.desk());
+        if is_leased.get() {
+            desk.hand_over(born, place);
+        } else {
+            drop(place);
+            desk.waits(&born.lane, run_at);
+        }
+    });
     Ok(())
 }
 
-/// Takes a job out of its queue in the caller's transaction: what it waited for will not come. One that is running
+/// The worker here learns of it at once. Others do if it is due and finds no room here, or if there is no worker here;
+/// of what is due later they learn when they look, if the worker here is gone by then.
+fn tell_of_waiting<P>(transaction: &WriteTransaction, desks: Vec<Arc<Desk>>, job: &NewJob<'_, P>) {
+    if desks.iter().all(|desk| desk.is_due(job.run_at)) {
+        transaction.wake_elsewhere_on_commit(&topic(job.queue));
+    }
+    let (lane, run_at) = (job.lane.clone(), job.run_at);
+    transaction.on_commit(move || {
+        for desk in desks {
+            desk.waits(&lane, run_at);
+        }
+    });
+}
+
+/// Takes a job out of its queue with the caller's transaction: what it waited for will not come. One that is running
 /// right now finds its lease lost, so what it does in a transaction of its own does not happen.
-pub async fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) -> Result<(), Error> {
+pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     let sql = "DELETE FROM jobs WHERE queue = $1 AND key = $2";
-    let backend = transaction.get_database_backend();
-    let values = [queue.into(), key.to_string().into()];
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
+    let key = key.to_string();
+    let row = row_key(queue, &key);
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, [queue.into(), key.into()]);
+    transaction.write(Write::new(TABLE, row, statement));
 }
 
 /// When a job that waits will run; `None` if there is none, or it is running right now.
@@ -83,4 +161,12 @@ pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString)
 /// The wake-up topic of a queue.
 pub(crate) fn topic(queue: &str) -> String {
     format!("jobs {queue}")
+}
+
+/// The table of jobs.
+pub(crate) const TABLE: &str = "jobs";
+
+/// The name of a job among all jobs.
+pub(crate) fn row_key(queue: &str, key: &str) -> String {
+    format!("{queue}/{key}")
 }

@@ -1,4 +1,5 @@
-//! The worker of one queue: leases what is due, runs it, renews leases, and sleeps until the next due time.
+//! The worker of one queue: runs what is born here, leases what is due, renews leases, and sleeps until the next due
+//! time.
 //!
 //! No transaction is open while a handler runs. A handler whose lease is lost is dropped where it stands.
 
@@ -11,11 +12,15 @@ use clock::{Clock, Entropy, Timestamp};
 use database::{Database, Error};
 use metrics::Counter;
 use telemetry::metrics::JOBS;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::claim::{Room, claim, next_due};
+use crate::Job;
+use crate::claim::{Claimed, claim, give_back};
+use crate::desk::{Desk, Desks, Look, Place};
+use crate::ends::Ends;
 use crate::queue::topic;
-use crate::{Job, LeaseError};
+use crate::room::Room;
 
 /// Does the jobs of one queue.
 #[async_trait]
@@ -95,6 +100,7 @@ pub struct Worker {
     queue: String,
     handler: Arc<dyn Handler>,
     settings: Settings,
+    ends: Ends,
     counts: Counts,
 }
 
@@ -124,41 +130,40 @@ impl Worker {
         settings: Settings,
     ) -> Self {
         let queue = queue.into();
-        let counts = Counts::of(&queue);
-        Self { database, clock, entropy, queue, handler, settings, counts }
+        let (counts, ends) = (Counts::of(&queue), Ends::new(database.clone()));
+        Self { database, clock, entropy, queue, handler, settings, ends, counts }
     }
 
     /// Works until `shutdown` resolves, then lets the running jobs end. Aborting it instead is as safe as a crash.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut wakeups = self.database.subscribe(&topic(&self.queue));
-        let mut running = Running::default();
+        let (desk, mut born) = self.open_desk();
+        let mut running = JoinSet::new();
+        let mut looking = Looking::default();
         loop {
-            let wait = match self.start_due(&mut running).await {
-                Ok(wait) => wait,
-                Err(error) => {
-                    tracing::warn!(queue = self.queue, error = &error as &dyn std::error::Error, "cannot take jobs");
-                    AFTER_DATABASE_ERROR
-                }
-            };
+            let wait = if looking.is_under_way() { LOOK_AGAIN } else { self.look(&desk, &mut looking) };
             tokio::select! {
                 () = &mut shutdown => break,
-                () = wakeups.notified() => {}
-                () = running.one_ended() => {}
-                () = tokio::time::sleep(wait) => {}
+                Some((job, place)) = born.recv() => self.start(&mut running, job, place),
+                (look, claimed) = looking.answer() => self.looked(&desk, &look, claimed, &mut running).await,
+                Some(ended) = running.join_next() => tell_of_panic(ended),
+                () = wakeups.notified() => desk.look_now(),
+                () = desk.changed() => {}
+                () = tokio::time::sleep(wait) => if !looking.is_under_way() { desk.look_now() },
             }
         }
-        running.all_ended().await;
+        self.finish(&desk, born, running, looking).await;
     }
 
     /// Runs everything that is due now, one job after another, until nothing is; returns how many ran.
     ///
     /// For tests with a manual clock and for command line tools.
     pub async fn run_due(&self) -> Result<usize, Error> {
-        let room = Room { without_lane: 1, per_lane: 1, in_lanes: 1, running: HashMap::new(), at_most: 1 };
+        let room = Room { without_lane: 1, per_lane: 1, in_lanes: 1, running: HashMap::new() };
         let mut count = 0;
         loop {
-            let jobs = self.claim(room.clone()).await?;
+            let jobs = self.claim(&room).await?.jobs;
             if jobs.is_empty() {
                 return Ok(count);
             }
@@ -169,58 +174,118 @@ impl Worker {
         }
     }
 
-    /// Starts what is due and there is room for; returns how long nothing more will be due.
-    async fn start_due(&self, running: &mut Running) -> Result<Duration, Error> {
-        loop {
-            let room = Room {
-                without_lane: self.settings.concurrency,
-                per_lane: self.settings.lane_concurrency.max(1),
-                in_lanes: self.settings.places_in_lanes,
-                running: running.lanes.clone(),
-                at_most: usize::MAX,
-            };
-            if room.jobs() == 0 {
-                return Ok(LOOK_AGAIN);
+    fn open_desk(&self) -> (Arc<Desk>, mpsc::UnboundedReceiver<(Job, Place)>) {
+        let room = Room {
+            without_lane: self.settings.concurrency,
+            per_lane: self.settings.lane_concurrency.max(1),
+            in_lanes: self.settings.places_in_lanes,
+            running: HashMap::new(),
+        };
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        let (desk, born) = Desk::new(&self.queue, clock, entropy, self.settings.lease, room);
+        self.database.shared::<Desks>().open(&desk);
+        (desk, born)
+    }
+
+    /// Asks the database for what is due, if there is a reason to; returns how long there is none.
+    fn look(&self, desk: &Arc<Desk>, looking: &mut Looking) -> Duration {
+        match desk.look() {
+            Ok(look) => {
+                let worker = self.clone();
+                looking.begin(tokio::spawn(async move {
+                    let claimed = worker.claim(&look.room).await;
+                    (look, claimed)
+                }));
+                LOOK_AGAIN
             }
-            // Looking costs no write; only what is due is worth a transaction.
-            match next_due(&self.database, &self.queue, &room).await? {
-                None => return Ok(LOOK_AGAIN),
-                Some(due) if due > self.clock.now() => {
-                    return Ok(due.saturating_since(self.clock.now()).min(LOOK_AGAIN));
-                }
-                Some(_) => {}
-            }
-            let jobs = self.claim(room).await?;
-            if jobs.is_empty() {
-                // Another worker was faster.
-                return Ok(Duration::from_millis(50));
-            }
-            for job in jobs {
-                running.start(self.clone(), job);
-            }
+            Err(wait) => wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN),
         }
     }
 
-    async fn claim(&self, room: Room) -> Result<Vec<Job>, Error> {
-        claim(&self.database, &*self.entropy, &self.queue, room, self.clock.now(), self.settings.lease).await
+    async fn looked(&self, desk: &Arc<Desk>, look: &Look, claimed: Result<Claimed, Error>, running: &mut JoinSet<()>) {
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(queue = self.queue, error = &error as &dyn std::error::Error, "cannot take jobs");
+                return desk.look_for(self.clock.now() + AFTER_DATABASE_ERROR);
+            }
+        };
+        let started = desk.claimed(look, claimed);
+        for (job, place) in started.jobs {
+            self.start(running, job, place);
+        }
+        if !started.surplus.is_empty()
+            && let Err(error) = give_back(&self.database, &started.surplus, self.clock.now()).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "jobs without a place wait for their lease to end"
+            );
+        }
+    }
+
+    fn start(&self, running: &mut JoinSet<()>, job: Job, place: Place) {
+        let worker = self.clone();
+        running.spawn(async move {
+            let unfinished = LookWhenLeaseEnds { desk: Arc::clone(place.desk()), until: job.until, finished: false };
+            if worker.run_one(job).await == Held::NotAnyMore {
+                unfinished.finished();
+            }
+            drop(place);
+        });
+    }
+
+    /// Lets the jobs end that run or were promised to run here.
+    async fn finish(
+        &self,
+        desk: &Arc<Desk>,
+        mut born: mpsc::UnboundedReceiver<(Job, Place)>,
+        mut running: JoinSet<()>,
+        mut looking: Looking,
+    ) {
+        desk.close();
+        if looking.is_under_way() {
+            let (look, claimed) = looking.answer().await;
+            self.looked(desk, &look, claimed, &mut running).await;
+        }
+        // A transaction that is given up, or ends without a worker to hear of it, gives its place back.
+        while !desk.is_idle() {
+            tokio::select! {
+                Some((job, place)) = born.recv() => self.start(&mut running, job, place),
+                Some(ended) = running.join_next() => tell_of_panic(ended),
+                () = desk.changed() => {}
+            }
+        }
+        while let Some(ended) = running.join_next().await {
+            tell_of_panic(ended);
+        }
+    }
+
+    async fn claim(&self, room: &Room) -> Result<Claimed, Error> {
+        let now = self.clock.now();
+        claim(&self.database, &self.queue, room, self.entropy.uuid(), now, now + self.settings.lease).await
     }
 
     #[tracing::instrument(name = "jobs.job.run", skip_all, fields(queue = self.queue, job.key = job.key, attempt = job.attempt))]
-    async fn run_one(&self, job: Job) {
+    async fn run_one(&self, job: Job) -> Held {
         let result = tokio::select! {
             result = self.handler.run(&job) => result,
             () = self.keep_lease(&job) => {
                 tracing::warn!("the lease was lost; stopped");
                 self.counts.lost.increment(1);
-                return;
+                return Held::NotAnyMore;
             }
         };
         let ended = if result.is_ok() { &self.counts.done } else { &self.counts.failed };
         match self.settle(&job, result).await {
-            Ok(()) => ended.increment(1),
+            Ok(()) => {
+                ended.increment(1);
+                Held::NotAnyMore
+            }
             Err(error) => {
                 self.counts.lost.increment(1);
                 tracing::warn!(error = &error as &dyn std::error::Error, "not settled; it will run again");
+                Held::UntilTheLeaseEnds
             }
         }
     }
@@ -233,8 +298,8 @@ impl Worker {
             let now = self.clock.now();
             match self.renew(job, now + self.settings.lease).await {
                 Ok(()) => until = now + self.settings.lease,
-                Err(LeaseError::Lost(_)) => return,
-                Err(LeaseError::Database(error)) => {
+                Err(Error::Overtaken { .. }) => return,
+                Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not renewed");
                     if self.clock.now() + self.settings.lease / 3 > until {
                         return;
@@ -244,79 +309,90 @@ impl Worker {
         }
     }
 
-    async fn renew(&self, job: &Job, until: Timestamp) -> Result<(), LeaseError> {
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
-        job.renew(&transaction, until).await?;
-        Ok(transaction.commit().await?)
+        job.renew(&transaction, until);
+        transaction.commit().await
     }
 
-    async fn settle(&self, job: &Job, result: Result<Done, Failure>) -> Result<(), LeaseError> {
-        if matches!(result, Ok(Done::Settled)) {
-            return Ok(());
+    async fn settle(&self, job: &Job, result: Result<Done, Failure>) -> Result<(), Error> {
+        match result {
+            Ok(Done::Settled) => return Ok(()),
+            Ok(Done::Complete) => return self.ends.complete(job).await,
+            Ok(Done::RunAgain(_)) | Err(_) => {}
         }
         let transaction = self.database.begin().await?;
         match result {
-            Ok(Done::RunAgain(at)) => job.run_again(&transaction, at).await?,
-            Ok(_) => job.complete(&transaction).await?,
+            Ok(Done::RunAgain(at)) => job.run_again(&transaction, at),
+            Ok(Done::Complete | Done::Settled) => {}
             Err(failure) => {
                 tracing::warn!(error = &*failure as &dyn std::error::Error, "failed; it will be tried again");
                 let at = self.clock.now() + self.settings.backoff.after(job.attempt);
-                job.retry(&transaction, at, &failure.to_string()).await?;
+                job.retry(&transaction, at, &failure.to_string());
             }
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 }
 
-/// The jobs under way, and how many of them each lane has.
+/// The question to the database that is under way, if one is.
 #[derive(Default)]
-struct Running {
-    tasks: JoinSet<String>,
-    lanes: HashMap<String, usize>,
-}
+struct Looking(Option<JoinHandle<(Look, Result<Claimed, Error>)>>);
 
-impl Running {
-    fn start(&mut self, worker: Worker, job: Job) {
-        let lane = job.lane.clone();
-        *self.lanes.entry(lane.clone()).or_default() += 1;
-        self.tasks.spawn(async move {
-            // A panic in a handler must not take its lane with it: the lane is given back by this task's value.
-            let run = tokio::spawn(async move { worker.run_one(job).await });
-            let mut run = AbortOnDrop(run);
-            if let Err(error) = (&mut run.0).await {
-                tracing::error!(%error, "a job's handler panicked; the job will run again when its lease ends");
-            }
-            lane
-        });
+impl Looking {
+    fn is_under_way(&self) -> bool {
+        self.0.is_some()
     }
 
-    /// Waits for ever if nothing runs.
-    async fn one_ended(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(lane)) => self.give_back(&lane),
-            Some(Err(error)) => tracing::error!(%error, "a job's task was stopped"),
-            None => std::future::pending().await,
-        }
+    fn begin(&mut self, looking: JoinHandle<(Look, Result<Claimed, Error>)>) {
+        self.0 = Some(looking);
     }
 
-    async fn all_ended(mut self) {
-        while self.tasks.join_next().await.is_some() {}
-    }
-
-    fn give_back(&mut self, lane: &str) {
-        if let Some(count) = self.lanes.get_mut(lane) {
-            *count -= 1;
-            if *count == 0 {
-                self.lanes.remove(lane);
+    /// Waits for ever if nothing was asked.
+    async fn answer(&mut self) -> (Look, Result<Claimed, Error>) {
+        let Some(looking) = &mut self.0 else { return std::future::pending().await };
+        let answer = looking.await;
+        self.0 = None;
+        match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "a look for jobs was stopped");
+                std::future::pending().await
             }
         }
     }
 }
 
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
+/// What became of the lease of a job that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    NotAnyMore,
+    UntilTheLeaseEnds,
+}
 
-impl Drop for AbortOnDrop {
+/// Has the worker look for a job again when the lease ends that was left behind.
+struct LookWhenLeaseEnds {
+    desk: Arc<Desk>,
+    until: Timestamp,
+    finished: bool,
+}
+
+impl LookWhenLeaseEnds {
+    fn finished(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for LookWhenLeaseEnds {
     fn drop(&mut self) {
-        self.0.abort();
+        if !self.finished {
+            self.desk.look_for(self.until);
+        }
+    }
+}
+
+fn tell_of_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a job's handler panicked; the job will run again when its lease ends");
     }
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clock::{Clock, ManualClock};
-use jobs::{Done, Failure, Handler, Job, LeaseError, NewJob, Settings, Worker, enqueue};
+use database::Error;
+use database::sea_orm::{ConnectionTrait, Statement};
+use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
 use testkit::{TestDatabase, on_each_database};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Does what it is told and remembers what it did.
 #[derive(Default)]
@@ -55,7 +57,7 @@ impl Bench {
 
     async fn enqueue(&self, key: &str, after: Duration) {
         let transaction = self.database.begin().await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", key, self.clock.now() + after)).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", key, self.clock.now() + after)).unwrap();
         transaction.commit().await.unwrap();
     }
 
@@ -70,7 +72,7 @@ on_each_database! {
     async fn a_job_of_a_rolled_back_transaction_never_runs(database) {
         let bench = Bench::new(database).await;
         let transaction = bench.database.begin().await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", "a", bench.clock.now())).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "a", bench.clock.now())).unwrap();
         drop(transaction);
         assert_eq!(bench.run_due().await, 0);
     }
@@ -127,7 +129,8 @@ on_each_database! {
         bench.clock.advance(Settings::default().lease);
         assert_eq!(bench.run_due().await, 1);
         let transaction = bench.database.begin().await.unwrap();
-        assert!(matches!(job.complete(&transaction).await, Err(LeaseError::Lost(_))));
+        job.complete(&transaction);
+        assert!(matches!(transaction.commit().await, Err(Error::Overtaken { .. })));
     }
 
     async fn a_running_worker_is_woken_by_the_commit(database) {
@@ -161,11 +164,11 @@ impl Handler for Reentrant {
         };
         if first {
             let transaction = self.database.begin().await?;
-            enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now())).await?;
+            enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now()))?;
             transaction.commit().await?;
         }
         let transaction = self.database.begin().await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(Done::Settled)
     }
@@ -206,12 +209,12 @@ on_each_database! {
             for n in 0..20 {
                 let key = format!("slow {lane} {n}");
                 let slow = NewJob::new("letters", key, bench.clock.now()).in_lane(format!("slow {lane}"));
-                enqueue(&transaction, slow).await.unwrap();
+                enqueue(&transaction, slow).unwrap();
             }
         }
         bench.clock.advance(Duration::from_secs(1));
-        enqueue(&transaction, NewJob::new("letters", "fast", bench.clock.now()).in_lane("fast")).await.unwrap();
-        enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "fast", bench.clock.now()).in_lane("fast")).unwrap();
+        enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).unwrap();
         transaction.commit().await.unwrap();
         let lanes = Arc::new(Lanes::default());
         // As two processes do.
@@ -243,6 +246,198 @@ impl Handler for Lanes {
                 std::future::pending::<()>().await;
             }
         }
+        Ok(Done::Complete)
+    }
+}
+
+on_each_database! {
+    async fn a_job_born_here_is_leased_with_its_transaction_and_done_here(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 4).await;
+        bench.enqueue("b", NOW).await;
+        assert!(bench.leases("b").await, "nobody else may take it");
+        assert_eq!(office.handler.next().await, ("b".to_owned(), 1));
+        office.handler.let_all_end();
+        testkit::eventually("it is over", async || bench.waiting().await == 0).await;
+    }
+
+    async fn a_transaction_that_is_given_up_gives_the_place_back_that_its_job_was_to_have(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 2).await;
+        for _ in 0..3 {
+            let transaction = bench.database.begin().await.unwrap();
+            enqueue(&transaction, NewJob::new("letters", "given up", bench.clock.now())).unwrap();
+            drop(transaction);
+        }
+        bench.enqueue("b", NOW).await;
+        assert!(bench.leases("b").await);
+        assert_eq!(office.handler.next().await, ("b".to_owned(), 1));
+    }
+
+    async fn a_job_without_a_place_here_is_free_for_others_and_overtaken_by_none_of_its_lane(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 1).await;
+        for (key, lane) in [("a1", "a"), ("a2", "a"), ("b1", "b")] {
+            bench.clock.advance(Duration::from_millis(1));
+            bench.enqueue_in(key, lane).await;
+        }
+        assert!(bench.leases("a1").await && bench.leases("b1").await);
+        assert!(!bench.leases("a2").await, "its lane is full");
+        assert_eq!(office.handler.next().await.0, "a1");
+        assert_eq!(office.handler.next().await.0, "b1");
+        office.handler.let_one_end("a1");
+        assert_eq!(office.handler.next().await.0, "a2");
+        bench.clock.advance(Duration::from_millis(1));
+        bench.enqueue_in("a3", "a").await;
+        office.handler.let_one_end("a2");
+        assert_eq!(office.handler.next().await.0, "a3");
+    }
+
+    async fn a_job_born_here_is_taken_over_when_this_process_dies(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 4).await;
+        bench.enqueue("b", NOW).await;
+        assert_eq!(office.handler.next().await.0, "b");
+        office.die().await;
+        assert_eq!(bench.run_due().await, 0, "the lease still holds");
+        bench.clock.advance(Settings::default().lease);
+        assert_eq!(bench.run_due().await, 1);
+        assert_eq!(bench.ran(), [("b".to_owned(), 2)], "the first attempt counts");
+    }
+
+    async fn a_job_enqueued_again_while_it_runs_where_it_was_born_runs_once_more(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 4).await;
+        bench.enqueue("b", NOW).await;
+        assert_eq!(office.handler.next().await.0, "b");
+        bench.enqueue("b", NOW).await;
+        office.handler.let_one_end("b");
+        assert_eq!(office.handler.next().await, ("b".to_owned(), 1));
+        office.handler.let_all_end();
+        testkit::eventually("it is over", async || bench.waiting().await == 0).await;
+    }
+
+    async fn jobs_that_end_together_are_all_gone(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 64).await;
+        let transaction = bench.database.begin().await.unwrap();
+        for n in 0..60 {
+            enqueue(&transaction, NewJob::new("letters", format!("n{n}"), bench.clock.now())).unwrap();
+        }
+        transaction.commit().await.unwrap();
+        for _ in 0..60 {
+            office.handler.next().await;
+        }
+        office.handler.let_all_end();
+        testkit::eventually("all are over", async || bench.waiting().await == 0).await;
+    }
+
+    async fn a_worker_that_is_told_to_stop_does_what_it_was_promised_first(database) {
+        let bench = Bench::new(database).await;
+        let office = Office::open(&bench, 4).await;
+        let transaction = bench.database.begin().await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", "b", bench.clock.now())).unwrap();
+        office.stop.notify_one();
+        transaction.commit().await.unwrap();
+        office.handler.let_all_end();
+        office.running.await.unwrap();
+        assert_eq!(bench.waiting().await, 0);
+    }
+}
+
+impl Bench {
+    async fn enqueue_in(&self, key: &str, lane: &str) {
+        let transaction = self.database.begin().await.unwrap();
+        enqueue(&transaction, NewJob::new("letters", key, self.clock.now()).in_lane(lane)).unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    /// Whether the job is leased; one that is over is not.
+    async fn leases(&self, key: &str) -> bool {
+        self.count(&format!("SELECT count(*) FROM jobs WHERE key = '{key}' AND lease IS NOT NULL")).await > 0
+    }
+
+    async fn waiting(&self) -> i64 {
+        self.count("SELECT count(*) FROM jobs").await
+    }
+
+    async fn count(&self, sql: &str) -> i64 {
+        let reader = self.database.reader();
+        let statement = Statement::from_string(reader.get_database_backend(), sql);
+        reader.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+}
+
+/// A worker at work, whose handler has shown that it takes what is born here.
+struct Office {
+    handler: Arc<Patient>,
+    stop: Arc<Notify>,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Office {
+    async fn open(bench: &Bench, places: usize) -> Self {
+        let (begun, begins) = mpsc::unbounded_channel();
+        let handler =
+            Arc::new(Patient { begun, begins: tokio::sync::Mutex::new(begins), may_end: watch::channel(Vec::new()).0 });
+        let settings = Settings { concurrency: places, lane_concurrency: 1, places_in_lanes: 8, ..Settings::default() };
+        let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
+        let (database, entropy) = ((*bench.database).clone(), testkit::entropy(2));
+        let worker = Worker::new(database, clock, entropy, "letters", Arc::clone(&handler) as _, settings);
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let running = tokio::spawn(worker.run(async move { stopped.notified().await }));
+        let office = Self { handler, stop, running };
+        // After its first look a worker takes what is born.
+        testkit::eventually("the worker takes what is born", async || {
+            bench.enqueue("first", NOW).await;
+            let leased = bench.leases("first").await;
+            office.handler.next().await;
+            office.handler.let_one_end("first");
+            testkit::eventually("it is over", async || bench.waiting().await == 0).await;
+            leased
+        })
+        .await;
+        office
+    }
+
+    /// As `kill -9` does.
+    async fn die(self) {
+        self.running.abort();
+        assert!(self.running.await.unwrap_err().is_cancelled());
+    }
+}
+
+/// Tells what has begun, and ends when it is told to.
+struct Patient {
+    begun: mpsc::UnboundedSender<(String, u32)>,
+    begins: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, u32)>>,
+    may_end: watch::Sender<Vec<String>>,
+}
+
+const ALL: &str = "*";
+
+impl Patient {
+    async fn next(&self) -> (String, u32) {
+        self.begins.lock().await.recv().await.unwrap()
+    }
+
+    fn let_one_end(&self, key: &str) {
+        self.may_end.send_modify(|keys| keys.push(key.to_owned()));
+    }
+
+    fn let_all_end(&self) {
+        self.let_one_end(ALL);
+    }
+}
+
+#[async_trait]
+impl Handler for Patient {
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        let mut may_end = self.may_end.subscribe();
+        self.begun.send((job.key().to_owned(), job.attempt()))?;
+        may_end.wait_for(|keys| keys.iter().any(|key| key == job.key() || key == ALL)).await?;
+        self.may_end.send_modify(|keys| keys.retain(|key| key != job.key()));
         Ok(Done::Complete)
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bounded::Bounded;
 use clock::{Clock, Stopwatch, Timestamp};
 use ledger::{
     AccountId, AccountState, Balances, Cause, Event, PAGE_MAX, Recorded, TransferId, TransferPage, TransferState,
@@ -13,7 +14,6 @@ use ledger::{
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use crate::cache::Cache;
 use crate::changes::{Changes, StoredHead, WAYPOINT_EVERY};
 use crate::request::{Answer, Request};
 use crate::store::{Store, StoreError, entry_before, recorded};
@@ -39,8 +39,8 @@ const CACHED_RESERVATIONS: usize = 16_384;
 pub(crate) struct Leader<S> {
     store: S,
     clock: Arc<dyn Clock>,
-    accounts: Cache<AccountId, AccountState>,
-    reservations: Cache<TransferId, Recorded>,
+    accounts: Bounded<AccountId, AccountState>,
+    reservations: Bounded<TransferId, Recorded>,
     /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
     known: Option<Known>,
     /// Rounds for which the lock is still taken first.
@@ -57,7 +57,7 @@ struct Known {
 
 impl<S: Store> Leader<S> {
     pub(crate) fn new(store: S, clock: Arc<dyn Clock>) -> Self {
-        let (accounts, reservations) = (Cache::new(CACHED_ACCOUNTS), Cache::new(CACHED_RESERVATIONS));
+        let (accounts, reservations) = (Bounded::new(CACHED_ACCOUNTS), Bounded::new(CACHED_RESERVATIONS));
         Self { store, clock, accounts, reservations, known: None, contended: 0, callers: 0 }
     }
 
@@ -196,7 +196,7 @@ impl<S: Store> Leader<S> {
         self.store.begin().await?;
         let mut absent = Vec::new();
         for id in unique(&named.transfers) {
-            match self.reservations.get(id) {
+            match self.reservations.get(&id) {
                 Some(recorded) => set.load_transfer(id, recorded),
                 None => absent.push(id),
             }
@@ -212,7 +212,7 @@ impl<S: Store> Leader<S> {
         }
         let mut absent = Vec::new();
         for id in unique(&accounts.accounts) {
-            match self.accounts.get(id) {
+            match self.accounts.get(&id) {
                 Some(state) => set.load_account(state),
                 None => absent.push(id),
             }
@@ -248,7 +248,7 @@ impl<S: Store> Leader<S> {
                     Some(recorded @ Recorded::Made { transfer, .. }) if transfer.state == TransferState::Pending => {
                         self.reservations.put(id, *recorded);
                     }
-                    _ => self.reservations.remove(id),
+                    _ => self.reservations.remove(&id),
                 }
             }
         }
@@ -260,7 +260,7 @@ impl<S: Store> Leader<S> {
 
 impl<S: Store> Leader<S> {
     async fn stored(&mut self, account: AccountId) -> Result<Option<AccountState>, StoreError> {
-        match self.accounts.get(account) {
+        match self.accounts.get(&account) {
             Some(state) => Ok(Some(state)),
             None => Ok(self.store.accounts(&[account]).await?.pop()),
         }

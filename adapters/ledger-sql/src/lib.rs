@@ -2,7 +2,6 @@
 //!
 //! Callers that arrive while a commit is under way share the next one. No rule of the ledger is here.
 
-mod cache;
 mod changes;
 mod leader;
 mod postgres;

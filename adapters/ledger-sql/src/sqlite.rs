@@ -2,6 +2,7 @@
 //!
 //! A write-ahead log with a full sync per commit: what is answered survives loss of power.
 
+mod id_filter;
 mod ids;
 mod lock;
 
@@ -67,7 +68,8 @@ impl SqliteStore {
         connection.set_prepared_statement_cache_capacity(32);
         connection.execute_batch(SETTINGS).map_err(unavailable)?;
         connection.execute_batch(SCHEMA).map_err(unavailable)?;
-        let ids = IdIndex::load(&connection).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
+        let file = (path != ":memory:").then(|| Path::new(path));
+        let ids = IdIndex::load(&connection, file).map_err(|error| OpenLedgerError::Unavailable(error.to_string()))?;
         Ok(Self { connection, ids, tainted: false, last_sync: Duration::ZERO, _lock: lock })
     }
 

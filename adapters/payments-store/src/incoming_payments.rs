@@ -14,7 +14,9 @@ use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::rows::incoming_payment::{ActiveModel, Column, Entity, Model};
 use crate::rows::{self};
-use crate::scope::{Scope, must_be_one};
+use crate::scope::Scope;
+
+const TABLE: &str = "incoming_payments";
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -80,6 +82,39 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
+    /// Stores state and announced amount of an incoming payment if they, its expiry and the decision about it are still
+    /// as `before`; otherwise nothing of the unit happens ([`Error::Overtaken`]).
+    pub fn replace_incoming_payment(&self, before: &IncomingPayment, after: &IncomingPayment) -> Result<(), Error> {
+        let decided = |column: Column, at: Option<Timestamp>| match at {
+            Some(at) => column.eq(at.as_millis()),
+            None => column.is_null(),
+        };
+        let (approved, cancelled) = match &before.decision {
+            None => (None, None),
+            Some(Decision::Approved { at }) => (Some(*at), None),
+            Some(Decision::Cancelled { at, .. }) => (None, Some(*at)),
+        };
+        let unchanged = Condition::all()
+            .add(self.within(Column::TenantId))
+            .add(Column::Id.eq(after.id.as_uuid()))
+            .add(Column::State.eq(before.state.as_str()))
+            .add(Column::ExpiresAt.eq(before.expires_at.as_millis()))
+            .add(Column::AnnouncedAmount.eq(stored_amount("the announced amount", before.announced_amount)?))
+            .add(decided(Column::ApprovedAt, approved))
+            .add(decided(Column::CancelledAt, cancelled));
+        let whole = changes(after)?;
+        let changed = ActiveModel {
+            state: whole.state,
+            announced_amount: whole.announced_amount,
+            updated_at: whole.updated_at,
+            deleted_at: whole.deleted_at,
+            ..Default::default()
+        };
+        let update = Entity::update_many().set(changed).filter(unchanged);
+        self.write_or_fail(TABLE, after.id, &update);
+        Ok(())
+    }
+
     /// The incoming payment with this id, even if it expired unpaid; nobody else changes it until this unit ends.
     pub async fn locked_incoming_payment(
         &self,
@@ -92,9 +127,9 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 
     /// Stores a new incoming payment.
-    pub async fn insert_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
+    pub fn insert_incoming_payment(&self, payment: &IncomingPayment) -> Result<(), Error> {
         self.must_reach(payment.tenant_id)?;
-        Entity::insert(active(payment)?).exec_without_returning(self.connection).await?;
+        self.write(TABLE, payment.id, &Entity::insert(active(payment)?));
         Ok(())
     }
 
@@ -120,23 +155,27 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 
     /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.
-    pub async fn update_incoming_payment(&self, payment: &Locked<'_, IncomingPayment>) -> Result<(), Error> {
-        let whole = active(payment)?;
-        let changed = ActiveModel {
-            state: whole.state,
-            metadata: whole.metadata,
-            approved_at: whole.approved_at,
-            cancelled_at: whole.cancelled_at,
-            cancellation_reason: whole.cancellation_reason,
-            announced_amount: whole.announced_amount,
-            updated_at: whole.updated_at,
-            deleted_at: whole.deleted_at,
-            ..Default::default()
-        };
-        let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(payment.row())).exec(self.connection).await?;
-        must_be_one(done.rows_affected, "incoming_payments", payment.row())
+    pub fn update_incoming_payment(&self, payment: &Locked<'_, IncomingPayment>) -> Result<(), Error> {
+        let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
+        self.write_or_fail(TABLE, payment.id, &update.filter(Column::Id.eq(payment.row())));
+        Ok(())
     }
+}
+
+/// What may change of an incoming payment.
+fn changes(payment: &IncomingPayment) -> Result<ActiveModel, Error> {
+    let whole = active(payment)?;
+    Ok(ActiveModel {
+        state: whole.state,
+        metadata: whole.metadata,
+        approved_at: whole.approved_at,
+        cancelled_at: whole.cancelled_at,
+        cancellation_reason: whole.cancellation_reason,
+        announced_amount: whole.announced_amount,
+        updated_at: whole.updated_at,
+        deleted_at: whole.deleted_at,
+        ..Default::default()
+    })
 }
 
 fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> Result<IncomingPayment, Error> {

@@ -9,7 +9,7 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
-use sea_orm::{QuerySelect, Set};
+use sea_orm::{Condition, NotSet, QuerySelect, Set};
 
 use crate::convert::{Place, stored_amount, stored_json};
 use crate::embedded::assets_of;
@@ -18,7 +18,9 @@ use crate::quotes::quote;
 use crate::rows;
 use crate::rows::outgoing_payment::{ActiveModel, Column, Entity, Model};
 use crate::rows::outgoing_payment_card_detail as card;
-use crate::scope::{Scope, must_be_one};
+use crate::scope::Scope;
+
+const TABLE: &str = "outgoing_payments";
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -80,9 +82,9 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 
     /// Stores a new outgoing payment. A second one of the same quote is a unique violation.
-    pub async fn insert_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
+    pub fn insert_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
         self.must_reach(payment.quote.tenant_id)?;
-        Entity::insert(active(payment)?).exec_without_returning(self.connection).await?;
+        self.write(TABLE, payment.id(), &Entity::insert(active(payment)?));
         if let Some(details) = &payment.card {
             let row = card::ActiveModel {
                 outgoing_payment_id: Set(payment.id().as_uuid()),
@@ -90,29 +92,53 @@ impl<'t> Scope<'t, WriteTransaction> {
                 data: Set(stored_json(&details.data)),
                 initiated_at: Set(details.initiated_at.as_millis()),
             };
-            card::Entity::insert(row).exec_without_returning(self.connection).await?;
+            self.write("outgoing_payment_card_details", payment.id(), &card::Entity::insert(row));
         }
         Ok(())
     }
 
     /// Stores what may change of an outgoing payment: state and metadata.
-    pub async fn update_outgoing_payment(&self, payment: &Locked<'_, OutgoingPayment>) -> Result<(), Error> {
-        let whole = active(payment)?;
-        let changed = ActiveModel {
-            state: whole.state,
-            error: whole.error,
-            attempts: whole.attempts,
-            metadata: whole.metadata,
-            data_to_transmit: whole.data_to_transmit,
-            progress_debited: whole.progress_debited,
-            progress_delivered: whole.progress_delivered,
-            updated_at: whole.updated_at,
-            ..Default::default()
-        };
-        let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
-        let done = update.filter(Column::Id.eq(payment.row())).exec(self.connection).await?;
-        must_be_one(done.rows_affected, "outgoing_payments", payment.row())
+    pub fn update_outgoing_payment(&self, payment: &Locked<'_, OutgoingPayment>) -> Result<(), Error> {
+        let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
+        self.write_or_fail(TABLE, payment.id(), &update.filter(Column::Id.eq(payment.row())));
+        Ok(())
     }
+
+    /// Stores what may change of an outgoing payment if its row is still as `before`; otherwise nothing of the unit
+    /// happens ([`Error::Overtaken`]).
+    ///
+    /// Every change of a payment under way changes its state, its attempts or its progress.
+    pub fn replace_outgoing_payment(&self, before: &OutgoingPayment, after: &OutgoingPayment) -> Result<(), Error> {
+        let was = Figures::of(before)?;
+        let unchanged = Condition::all()
+            .add(self.within(Column::TenantId))
+            .add(Column::Id.eq(after.id().as_uuid()))
+            .add(Column::State.eq(before.state.as_str()))
+            .add(Column::Attempts.eq(was.attempts))
+            .add(Column::ProgressDebited.eq(was.debited))
+            .add(Column::ProgressDelivered.eq(was.delivered));
+        // What is attached changes with a cancellation only, which is final.
+        let changed = ActiveModel { metadata: NotSet, ..changes(after)? };
+        let update = Entity::update_many().set(changed).filter(unchanged);
+        self.write_or_fail(TABLE, after.id(), &update);
+        Ok(())
+    }
+}
+
+/// What may change of an outgoing payment.
+fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
+    let whole = active(payment)?;
+    Ok(ActiveModel {
+        state: whole.state,
+        error: whole.error,
+        attempts: whole.attempts,
+        metadata: whole.metadata,
+        data_to_transmit: whole.data_to_transmit,
+        progress_debited: whole.progress_debited,
+        progress_delivered: whole.progress_delivered,
+        updated_at: whole.updated_at,
+        ..Default::default()
+    })
 }
 
 fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Select<Entity> {
@@ -215,13 +241,33 @@ fn card_details(row: card::Model, place: Place) -> Result<CardDetails, Error> {
     })
 }
 
+/// How far a payment has come, as stored.
+struct Figures {
+    attempts: i64,
+    debited: i64,
+    delivered: i64,
+}
+
+impl Figures {
+    fn of(payment: &OutgoingPayment) -> Result<Self, Error> {
+        let (attempts, progress) = match &payment.state {
+            OutgoingState::Sending(sending) => (sending.attempts, sending.progress),
+            // The same column keeps what was debited in the end.
+            _ => (0, Progress { debited: payment.sent().unwrap_or(0), delivered: 0 }),
+        };
+        Ok(Self {
+            attempts: i64::from(attempts),
+            debited: stored_amount("the debited amount", progress.debited)?,
+            delivered: stored_amount("the delivered amount", progress.delivered)?,
+        })
+    }
+}
+
 fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
-    let sending = match &payment.state {
-        OutgoingState::Sending(sending) => sending.clone(),
-        // The same column keeps what was debited in the end.
-        _ => {
-            Sending { progress: Progress { debited: payment.sent().unwrap_or(0), delivered: 0 }, ..Sending::default() }
-        }
+    let figures = Figures::of(payment)?;
+    let data_to_transmit = match &payment.state {
+        OutgoingState::Sending(sending) => sending.data_to_transmit.clone(),
+        _ => None,
     };
     Ok(ActiveModel {
         id: Set(payment.id().as_uuid()),
@@ -229,14 +275,14 @@ fn active(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
         wallet_address_id: Set(payment.quote.wallet_address_id.as_uuid()),
         state: Set(payment.state.as_str().to_owned()),
         error: Set(payment.error().map(str::to_owned)),
-        attempts: Set(i64::from(sending.attempts)),
+        attempts: Set(figures.attempts),
         client: Set(payment.client.clone()),
         grant_id: Set(payment.grant_id.clone()),
         metadata: Set(payment.metadata.clone().map(|metadata| stored_json(&metadata.into()))),
         initiated_by: Set(payment.initiated_by.as_str().to_owned()),
-        data_to_transmit: Set(sending.data_to_transmit),
-        progress_debited: Set(stored_amount("the debited amount", sending.progress.debited)?),
-        progress_delivered: Set(stored_amount("the delivered amount", sending.progress.delivered)?),
+        data_to_transmit: Set(data_to_transmit),
+        progress_debited: Set(figures.debited),
+        progress_delivered: Set(figures.delivered),
         created_at: Set(payment.created_at.as_millis()),
         updated_at: Set(payment.updated_at.as_millis()),
     })

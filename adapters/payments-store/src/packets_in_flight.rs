@@ -51,22 +51,20 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
+const TABLE: &str = "packets_in_flight";
+
 impl Scope<'_, WriteTransaction> {
     /// Stores packets before they leave.
-    pub async fn insert_packets_in_flight(&self, packets: &[PacketInFlight]) -> Result<(), Error> {
-        if packets.is_empty() {
-            return Ok(());
-        }
+    pub fn insert_packets_in_flight(&self, packets: &[PacketInFlight]) -> Result<(), Error> {
+        let Some(first) = packets.first() else { return Ok(()) };
         let rows = packets.iter().map(active).collect::<Result<Vec<_>, _>>()?;
-        Entity::insert_many(rows).exec_without_returning(self.connection).await?;
+        self.write(TABLE, first.payment, &Entity::insert_many(rows));
         Ok(())
     }
 
     /// Removes what is left of a payment that has ended: packets whose commit was not answered, so that they never left.
-    pub async fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) -> Result<(), Error> {
-        let rows = Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid()));
-        rows.exec(self.connection).await?;
-        Ok(())
+    pub fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) {
+        self.write(TABLE, payment, &Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid())));
     }
 
     /// Removes settled packets of one attempt and adds what they moved to the payment's progress.

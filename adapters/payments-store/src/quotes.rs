@@ -47,9 +47,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
 impl Scope<'_, WriteTransaction> {
     /// Stores a new quote.
-    pub async fn insert_quote(&self, quote: &Quote) -> Result<(), Error> {
+    pub fn insert_quote(&self, quote: &Quote) -> Result<(), Error> {
         self.must_reach(quote.tenant_id)?;
-        Entity::insert(active(quote)?).exec_without_returning(self.connection).await?;
+        self.write("quotes", quote.id, &Entity::insert(active(quote)?));
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Every query of this crate goes through a scope; methods for each entity stand in that entity's file.
 
-use database::{Error, WriteTransaction};
+use database::{Error, Write, WriteTransaction};
 use payments_model::TenantId;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, ConnectionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryTrait};
 
 /// The topic of tenants, their settings, assets, fees and peers: who keeps copies of them watches it.
 pub(crate) const DIRECTORY: &str = "directory";
@@ -54,6 +54,22 @@ impl<'c, C: ConnectionTrait> Scope<'c, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
+    /// Makes a change of what belongs to `row` with the unit's next question or its commit.
+    pub(crate) fn write(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) {
+        self.connection.write(self.change(table, row, change));
+    }
+
+    /// The same for a change without which nothing of the unit happens: the row is to be as the change expects.
+    pub(crate) fn write_or_fail(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) {
+        let row = row.to_string();
+        let overtaken = Error::Overtaken { what: format!("row {row} of {table} is not as it was read") };
+        self.connection.write(self.change(table, row, change).must(overtaken));
+    }
+
+    fn change(&self, table: &'static str, row: impl ToString, change: &impl QueryTrait) -> Write {
+        Write::new(table, row, change.build(self.connection.get_database_backend()))
+    }
+
     /// Those who keep copies of the directory learn of the change with its commit.
     pub(crate) fn directory_changed(&self) {
         self.connection.announce_on_commit(DIRECTORY);

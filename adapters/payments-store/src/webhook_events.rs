@@ -17,7 +17,7 @@ use crate::convert::{Place, stored_amount, stored_json};
 use crate::paging::Paging;
 use crate::rows::webhook_delivery as delivery_row;
 use crate::rows::webhook_event::{ActiveModel, Column, Entity, Model};
-use crate::scope::{Scope, must_be_one};
+use crate::scope::Scope;
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -164,7 +164,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
 impl Scope<'_, WriteTransaction> {
     /// Records an event.
-    pub async fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
+    pub fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
         self.must_reach(event.tenant_id)?;
         let mut row = ActiveModel {
             id: Set(event.id.as_uuid()),
@@ -187,12 +187,12 @@ impl Scope<'_, WriteTransaction> {
             row.withdrawal_asset_id = Set(Some(withdrawal.asset_id.as_uuid()));
             row.withdrawal_amount = Set(Some(stored_amount("the withdrawal", withdrawal.amount)?));
         }
-        Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.write("webhook_events", event.id, &Entity::insert(row));
         Ok(())
     }
 
     /// Records that an event is to be delivered.
-    pub async fn insert_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
+    pub fn insert_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
         let (recipient, tenant) = match delivery.recipient {
             Recipient::Tenant(tenant) => (TENANT, Some(tenant.as_uuid())),
             Recipient::CardService => (CARD_SERVICE, None),
@@ -209,14 +209,14 @@ impl Scope<'_, WriteTransaction> {
             created_at: Set(now.as_millis()),
             updated_at: Set(now.as_millis()),
         };
-        delivery_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.write("webhook_deliveries", delivery.id, &delivery_row::Entity::insert(row));
         Ok(())
     }
 
     /// Records the one attempt that took a pending delivery to `delivery`.
     ///
-    /// It is an error if another attempt was recorded meanwhile.
-    pub async fn note_delivery_attempt(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
+    /// Nothing of the unit happens if another attempt was recorded meanwhile ([`Error::Overtaken`]).
+    pub fn note_delivery_attempt(&self, delivery: &WebhookDelivery, now: Timestamp) {
         let row = delivery_row::ActiveModel {
             attempts: Set(i64::from(delivery.attempts)),
             status_code: Set(delivery.status_code.map(i32::from)),
@@ -230,6 +230,6 @@ impl Scope<'_, WriteTransaction> {
             .filter(delivery_row::Column::Id.eq(delivery.id.as_uuid()))
             .filter(delivery_row::Column::State.eq(DeliveryState::Pending.as_str()))
             .filter(delivery_row::Column::Attempts.eq(i64::from(delivery.attempts) - 1));
-        must_be_one(update.exec(self.connection).await?.rows_affected, "webhook_deliveries", delivery.id)
+        self.write_or_fail("webhook_deliveries", delivery.id, &update);
     }
 }

@@ -79,7 +79,8 @@ pub struct Backend {
     pub redis: Option<RedisSettings>,
     /// Which engine keeps the ledger.
     pub accounting: Accounting,
-    /// `LOCAL_CACHE_DURATION_MS`: how old the connector's picture of tenants and peers may become.
+    /// `LOCAL_CACHE_DURATION_MS`: how long what is kept in memory of tenants, assets, fees, peers and wallet addresses is
+    /// used after a change that was made past this program; its own changes end it at once.
     pub local_cache_lifetime: Duration,
     /// Wallet addresses.
     pub wallet_addresses: WalletAddresses,

@@ -6,10 +6,13 @@
 mod agreement;
 mod auth;
 mod backend;
+mod card_service;
 mod database_url;
 mod dotenv;
 mod environment;
+mod events;
 mod listeners;
+mod point_of_sale;
 mod reader;
 mod secret;
 mod spelling;
@@ -21,10 +24,13 @@ pub use backend::{
     Accounting, AdminApi, Backend, BackendPorts, IncomingApproval, Packets, Payments, RedisSettings, Signatures,
     WalletAddresses, Webhooks, Workers,
 };
+pub use card_service::{CardService, CardTenant};
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
+pub use events::Events;
 pub use listeners::Listeners;
+pub use point_of_sale::PointOfSale;
 pub use reader::{ConfigError, Notice, Problem};
 pub use secret::Secret;
 pub use spelling::{Scope, unknown_names};
-pub use wallet::{FeePolicy, UnsignedWebhooks, Wallet};
+pub use wallet::{CardVerification, FeePolicy, UnsignedWebhooks, Wallet};

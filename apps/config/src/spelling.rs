@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::reader::Notice;
-use crate::{Auth, Backend, Environment, Wallet};
+use crate::{Auth, Backend, CardService, Environment, PointOfSale, Wallet};
 
 /// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged,
 /// twice.
@@ -25,7 +25,13 @@ pub enum Scope {
 
 /// The names in `environment` that no role reads. Of those of the process only such that are nearly ours.
 pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
-    let sections = [Backend::variables(), Auth::variables(), Wallet::variables()];
+    let sections = [
+        Backend::variables(),
+        Auth::variables(),
+        Wallet::variables(),
+        CardService::variables(),
+        PointOfSale::variables(),
+    ];
     let mut known: BTreeSet<String> = sections.into_iter().flatten().collect();
     known.extend(OTHERS.map(str::to_owned));
     let unknown = environment.names().filter(|(name, _)| !known.contains(*name));

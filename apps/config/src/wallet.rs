@@ -56,6 +56,9 @@ pub struct Wallet {
     pub fee_policy: FeePolicy,
     /// `AUTO_CREATE_ADDRESS`: create the address of an account when it is asked for.
     pub auto_create_address: bool,
+    /// `CARD_VERIFICATION`: what is thought of payments by card: `chip` (default) checks cryptogram, counter and PIN,
+    /// `off` believes any card data.
+    pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
     /// What is to be said at the start.
@@ -70,6 +73,15 @@ pub enum UnsignedWebhooks {
     /// It is believed, with a warning: in development, where the published playground has an instance that does not
     /// sign, unless `WEBHOOK_SIGNATURE_SECRET` says that it does.
     Believed,
+}
+
+/// What is thought of payments by card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardVerification {
+    /// The chip's cryptogram, counter and PIN are checked.
+    Chip,
+    /// Any card data are believed, as by the original's mock.
+    Off,
 }
 
 /// What a customer pays for a completed payment beyond what was sent.
@@ -122,6 +134,12 @@ impl Wallet {
         for name in ["SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET"] {
             r.judge_secret(name);
         }
+        let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
+        let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
+        if card_verification == CardVerification::Off {
+            let told = "is off: whoever names a customer's wallet address pays by its card; leave it out to have chips checked";
+            r.notice("CARD_VERIFICATION", told);
+        }
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
@@ -141,6 +159,7 @@ impl Wallet {
             key_pem: r.private_key("KEY_FILE"),
             fee_policy: r.one_of("FEE_POLICY", FeePolicy::default(), &policies),
             auto_create_address: r.flag("AUTO_CREATE_ADDRESS", true),
+            card_verification,
             liquidity_topup: r.number("LIQUIDITY_TOPUP", 1_000_000, 0..=u64::MAX),
             open_payments_url: open_payments_url?,
             graphql_url: graphql_url?,

@@ -7,10 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sections and how the binary calls a value of them.
-const SECTIONS: [(&str, &str); 3] = [("Backend", "config"), ("Auth", "config"), ("Wallet", "config")];
+const SECTIONS: [(&str, &str); 5] = [
+    ("Backend", "config"),
+    ("Auth", "config"),
+    ("Wallet", "config"),
+    ("CardService", "config"),
+    ("PointOfSale", "config"),
+];
 
-/// Structures whose fields are no settings.
-const NO_SETTINGS: [&str; 4] = ["Problem", "Notice", "Roles", "ConfigError"];
+/// Structures whose fields are no settings, or the content of a file that a setting names.
+const NO_SETTINGS: [&str; 5] = ["Problem", "Notice", "Roles", "ConfigError", "CardTenant"];
 
 struct Field {
     structure: String,

@@ -28,6 +28,14 @@ pub(crate) enum Command {
     /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment goes on,
     /// 2 something is written wrongly, 1 anything else.
     Pay(Box<PayOptions>),
+    /// Present a virtual card of the playground at a merchant's virtual terminal, and show the receipt.
+    ///
+    /// Ends with 0 when it is paid; 2 something is written wrongly, 3 no such card or terminal, 4 declined, 5 an
+    /// institution does not answer, 8 not known yet (asked again with the same --request-id, it is paid once or not at
+    /// all), 1 anything else.
+    Tap(Box<TapOptions>),
+    /// Register the terminals of merchants at the point of sale configured by the environment.
+    Terminal(TerminalOptions),
     /// Show how an outgoing payment stands.
     ///
     /// Ends with 0 when it is found, 3 when no institution known here has it, 5 when one does not answer.
@@ -51,8 +59,23 @@ pub(crate) enum Command {
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Wallet,
+    /// Run the card service: points of sale of other institutions have customers' cards pay. Configured by the
+    /// environment.
+    ///
+    /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
+    CardService,
+    /// Run the point of sale: terminals of merchants send it presented cards. Configured by the environment.
+    ///
+    /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
+    PointOfSale,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
+    /// Take over a running Rafiki 2.4: its two databases become ours, as the environment configures them.
+    ///
+    /// Shows a plan, carries everything, and compares both. May be repeated: a second run carries what changed since.
+    /// Ends with 0 when every total is equal, 1 when not or when rows cannot be carried, 3 when the old one cannot be
+    /// read. docs/moving-in.md has the whole way.
+    Import(Box<ImportOptions>),
     /// Look at the configuration.
     Config(ConfigOptions),
     /// Look at a ledger.
@@ -64,7 +87,7 @@ impl Command {
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
             Self::Dev(_) | Self::Demo(_) => 2,
-            Self::Backend | Self::Auth | Self::Wallet => {
+            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale => {
                 std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
             }
             _ => 1,
@@ -174,6 +197,57 @@ pub(crate) struct PayOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TapOptions {
+    /// The card holder's wallet address.
+    #[arg(long)]
+    pub(crate) from: String,
+    /// The merchant's wallet address.
+    #[arg(long)]
+    pub(crate) at: String,
+    /// How much, in the merchant's currency.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) amount: String,
+    /// The PIN, which amounts from 50.00 on need; every card of the playground has 1234.
+    #[arg(long)]
+    pub(crate) pin: Option<String>,
+    /// The id of a tap whose end was not known: it is asked about, and paid once or not at all.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<Uuid>,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where a running `rafiki dev` keeps its data.
+    #[arg(long, default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TerminalOptions {
+    #[command(subcommand)]
+    pub(crate) command: TerminalCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TerminalCommand {
+    /// Register a terminal, and show its id and private key once, as JSON.
+    Add {
+        /// The merchant's wallet address, the only one it may speak for.
+        #[arg(long)]
+        merchant: String,
+        /// A name for people.
+        #[arg(long)]
+        name: String,
+    },
+    /// Believe a terminal no more.
+    Revoke {
+        /// Its id.
+        id: String,
+    },
+    /// Show every terminal.
+    List,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PaymentOptions {
     /// The payment's id, as `pay` told it.
     pub(crate) id: Uuid,
@@ -242,25 +316,30 @@ pub(crate) struct DemoOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct RoleOptions {
-    /// Which roles; by default all.
+    /// Which roles; by default backend, auth and wallet.
     #[arg(value_enum)]
     pub(crate) roles: Vec<RoleName>,
 }
 
 impl RoleOptions {
-    /// The chosen roles, or all.
+    /// The chosen roles, or those every installation has.
     pub(crate) fn chosen(&self) -> Vec<RoleName> {
-        if self.roles.is_empty() { RoleName::value_variants().to_vec() } else { self.roles.clone() }
+        if self.roles.is_empty() { RoleName::USUAL.to_vec() } else { self.roles.clone() }
     }
 }
 
 impl RoleName {
+    /// The roles that every installation has.
+    pub(crate) const USUAL: [Self; 3] = [Self::Backend, Self::Auth, Self::Wallet];
+
     /// The word on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Backend => "backend",
             Self::Auth => "auth",
             Self::Wallet => "wallet",
+            Self::CardService => "card-service",
+            Self::PointOfSale => "point-of-sale",
         }
     }
 }
@@ -282,7 +361,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth or wallet, and =FILE behind it if its variables are in a file"
+                "{role:?} is no role; write backend, auth, wallet, card-service or point-of-sale, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -297,6 +376,38 @@ pub(crate) enum RoleName {
     Auth,
     /// The account-servicing entity.
     Wallet,
+    /// The card service.
+    CardService,
+    /// The point of sale.
+    PointOfSale,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    /// The database of the old backend, as postgres://user@host/database. Nothing is written there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) backend: String,
+    /// The database of the old auth service.
+    #[arg(long, value_name = "URL")]
+    pub(crate) auth: String,
+    /// Show the plan and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Carry every transfer of the past, in order, instead of the totals of each account.
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
+    #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
+    pub(crate) old_encryption_secret: Option<String>,
+    /// WEBHOOK_MAX_RETRY of the old backend, if it is another here.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) old_webhook_retries: Option<u32>,
+    /// Minutes that the quotes of unfinished payments stay good at least, counted from now: the move takes time.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub(crate) quotes_good_for: u32,
+    /// Read the databases although they have migrations that Rafiki 2.4 does not have.
+    #[arg(long)]
+    pub(crate) accept_unknown_version: bool,
 }
 
 #[derive(Debug, Args)]
@@ -311,7 +422,7 @@ pub(crate) enum ConfigCommand {
     ///
     /// Looks into the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
     Check {
-        /// Which roles, by default all, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
+        /// Which roles, by default backend, auth and wallet, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
         /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
         /// file alone. Several backends of one installation may be named.
         roles: Vec<RoleFile>,

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use clock::SystemEntropy;
-use config::{Auth, Backend, ConfigError, Disagreement, Environment, Notice, Roles, Scope, Wallet, unknown_names};
+use config::{
+    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Roles, Scope, Wallet,
+    unknown_names,
+};
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
 use crate::failure::Failure;
@@ -71,7 +74,7 @@ impl Findings {
 
 pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     let ConfigCommand::Check { roles: chosen, offline } = &options.command;
-    let all = [RoleName::Backend, RoleName::Auth, RoleName::Wallet].map(|role| RoleFile { role, file: None });
+    let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
     let mut together = Roles::default();
     let mut problems = 0;
@@ -136,6 +139,24 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
                     findings.places(&Place::of_wallet(&config)).await;
                 }
                 together.wallets.push((name.to_owned(), config));
+            }
+            Err(error) => findings.config(error),
+        },
+        RoleName::CardService => match CardService::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if !offline {
+                    findings.places(&Place::of_card_service(&config)).await;
+                }
+            }
+            Err(error) => findings.config(error),
+        },
+        RoleName::PointOfSale => match PointOfSale::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if !offline {
+                    findings.places(&Place::of_point_of_sale(&config)).await;
+                }
             }
             Err(error) => findings.config(error),
         },

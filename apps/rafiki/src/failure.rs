@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use config::{ConfigError, EnvironmentError};
 
 use crate::pay::error::PayError;
+use crate::tap::TapError;
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Pay(#[from] PayError),
+    #[error(transparent)]
+    Tap(#[from] TapError),
     /// What was to be checked cannot be read, so nothing is known of it.
     #[error("{0}")]
     Unreadable(String),
@@ -44,6 +47,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Pay(error) => ExitCode::from(error.exit_code()),
+            Self::Tap(error) => ExitCode::from(error.exit_code()),
             Self::Unreadable(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

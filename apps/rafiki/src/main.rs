@@ -9,6 +9,7 @@ mod config_check;
 mod demo;
 mod dev;
 mod failure;
+mod import;
 mod ledger_place;
 mod migrate;
 mod output;
@@ -16,6 +17,8 @@ mod pay;
 mod places;
 mod private_file;
 mod roles;
+mod tap;
+mod terminal;
 mod verification;
 
 use std::process::ExitCode;
@@ -60,7 +63,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Backend => roles::run_backend().await,
         Command::Auth => roles::run_auth().await,
         Command::Wallet => roles::run_wallet().await,
+        Command::CardService => roles::run_card_service().await,
+        Command::PointOfSale => roles::run_point_of_sale().await,
+        Command::Tap(options) => tap::run(*options).await,
+        Command::Terminal(options) => terminal::run(options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Import(options) => import::run(*options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

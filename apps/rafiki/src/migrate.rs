@@ -31,10 +31,18 @@ impl Plan {
         const BACKEND: &[Migrations] = &[payments_store::MIGRATIONS, jobs::MIGRATIONS, shared_cache::MIGRATIONS];
         const AUTH: &[Migrations] = &[auth_store::MIGRATIONS, shared_cache::MIGRATIONS];
         const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
+        const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
+        const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
         let (places, migrations) = match role {
             RoleName::Backend => (Place::of_backend(&config::Backend::from_environment(environment)?), BACKEND),
             RoleName::Auth => (Place::of_auth(&config::Auth::from_environment(environment)?), AUTH),
             RoleName::Wallet => (Place::of_wallet(&config::Wallet::from_environment(environment)?), WALLET),
+            RoleName::CardService => {
+                (Place::of_card_service(&config::CardService::from_environment(environment)?), CARD_SERVICE)
+            }
+            RoleName::PointOfSale => {
+                (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
+            }
         };
         Ok(Self { role: role.word(), places, migrations })
     }

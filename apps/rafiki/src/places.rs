@@ -36,8 +36,10 @@ pub(crate) enum Unusable {
     NotOurs(database::NotOurs),
 }
 
-const BACKEND: &[&str] = &["payments", "jobs", "shared_cache"];
+const BACKEND: &[&str] = &["payments", "jobs", "shared_cache", "moving"];
 const AUTH: &[&str] = &["auth", "shared_cache"];
+const CARD_SERVICE: &[&str] = &["card_service", "jobs"];
+const POINT_OF_SALE: &[&str] = &["point_of_sale", "jobs"];
 const WALLET: &[&str] = &["wallet", "jobs"];
 
 impl Place {
@@ -69,6 +71,18 @@ impl Place {
             Self { what, variable: "DATABASE_URL", url: config.database.clone(), holds },
             Self { what: "the wallet's ledger", variable: "DATABASE_URL", url: ledger, holds: Holds::Ledger },
         ]
+    }
+
+    pub(crate) fn of_card_service(config: &config::CardService) -> Vec<Self> {
+        let what = "the card service's database";
+        let holds = Holds::Stores(CARD_SERVICE);
+        vec![Self { what, variable: "CARD_DATABASE_URL", url: config.database.clone(), holds }]
+    }
+
+    pub(crate) fn of_point_of_sale(config: &config::PointOfSale) -> Vec<Self> {
+        let what = "the point of sale's database";
+        let holds = Holds::Stores(POINT_OF_SALE);
+        vec![Self { what, variable: "POS_DATABASE_URL", url: config.database.clone(), holds }]
     }
 
     /// What is there, if the role may use it. Changes nothing.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use clock::{Clock, Entropy};
+use directory::Directory;
 use payments::Payments;
 use payments::administration::{Administration, Caller};
 use payments_model::TenantId;
@@ -49,6 +50,8 @@ impl AdminApiSettings {
 pub struct AdminApiParts {
     /// Assets, fees, peers, wallet addresses, liquidity.
     pub administration: Administration,
+    /// The tenants that may ask.
+    pub directory: Directory,
     /// Payments, receivers, quotes.
     pub payments: Payments,
     /// Replay windows and idempotency keys.

@@ -66,10 +66,8 @@ pub(crate) async fn authenticate(
 ) -> Result<Caller, Unauthenticated> {
     let signed = text(headers, "signature")?;
     let tenant: TenantId = text(headers, "tenant-id")?.parse().map_err(|_| Unauthenticated::Header("tenant-id"))?;
-    let store = parts.administration.store();
-    let found = store.tenant(tenant).find_tenant(tenant).await?;
-    let found = found.filter(|tenant| tenant.deleted_at.is_none()).ok_or(Unauthenticated::UnknownTenant)?;
-    let secret = found.api_secret.expose();
+    let facts = parts.directory.facts().await?;
+    let secret = facts.tenant(tenant).ok_or(Unauthenticated::UnknownTenant)?.tenant.api_secret.expose();
     if secret.is_empty() {
         return Err(Unauthenticated::UnknownTenant);
     }

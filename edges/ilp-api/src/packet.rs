@@ -37,7 +37,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
         // Too large, too slow, or shorter than announced; the refusal says which.
         Err(error) => return error.into_response(),
     };
-    let packet = match PrepareBuf::parse(body.into()) {
+    let packet = match PrepareBuf::parse(body) {
         Ok(packet) => packet,
         Err(error) => {
             tracing::debug!(peer.id = %peer.id(), %error, "body is no Prepare");

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin_client::{AdminClient, ErrorCode, OutgoingPaymentState};
+use admin_client::{AdminClient, AdminError, CardFailure, ErrorCode, OutgoingPaymentState};
 use clock::Clock;
 use money::Asset;
 use uuid::Uuid;
 
 use crate::addresses::Addresses;
+use crate::cards::{Cards, Refused};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
@@ -28,6 +29,7 @@ pub(crate) struct Effects {
     pub(crate) book: Book,
     pub(crate) admin: AdminClient,
     pub(crate) addresses: Addresses,
+    pub(crate) cards: Cards,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fee_policy: FeePolicy,
     pub(crate) auto_create_address: bool,
@@ -55,16 +57,22 @@ impl Effects {
 
     async fn fund_or_cancel(&self, event_id: Uuid, payment: &OutgoingPaymentData) -> Result<(), EffectError> {
         let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
-            return self.cancel(payment.id, "No account has this wallet address.").await;
+            return self.cancel(payment, "No account has this wallet address.").await;
         };
         if self.book.is_settled_without_hold(payment.id).await? {
             // The payment's end was told before its beginning; a hold made now would never be released.
             return Ok(());
         }
+        if let Some(card) = &payment.card_details
+            && let Err(refused) = self.cards.judge(payment.id, account.id, card, &payment.receive_amount).await?
+        {
+            tracing::warn!(payment.id = %payment.id, reason = refused.reason, "a payment by card is refused");
+            return self.refuse_card(payment.id, &refused).await;
+        }
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
             Ok(()) => {}
             Err(BookError::NotEnough) => {
-                return self.cancel(payment.id, "Account does not have enough balance.").await;
+                return self.cancel(payment, "Account does not have enough balance.").await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -88,12 +96,16 @@ impl Effects {
         }
     }
 
-    async fn cancel(&self, payment: Uuid, reason: &str) -> Result<(), EffectError> {
-        match self.admin.cancel_outgoing_payment(payment, reason).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::NotFound) => Ok(()),
-            Err(error) => Err(error.into()),
+    async fn cancel(&self, payment: &OutgoingPaymentData, reason: &str) -> Result<(), EffectError> {
+        if payment.card_details.is_some() {
+            let refused = Refused { reason: reason.to_owned(), failure: CardFailure::InvalidRequest };
+            return self.refuse_card(payment.id, &refused).await;
         }
+        cancelled_or_ended(self.admin.cancel_outgoing_payment(payment.id, reason).await)
+    }
+
+    async fn refuse_card(&self, payment: Uuid, refused: &Refused) -> Result<(), EffectError> {
+        cancelled_or_ended(self.admin.cancel_card_payment(payment, &refused.reason, refused.failure).await)
     }
 
     async fn settle(
@@ -208,6 +220,14 @@ impl Effects {
     async fn require_account(&self, wallet_address: Uuid) -> Result<AccountRow, EffectError> {
         let account = self.store.account_by_wallet_address(wallet_address).await?;
         account.ok_or(EffectError::UnknownWalletAddress(wallet_address))
+    }
+}
+
+fn cancelled_or_ended(result: Result<(), AdminError>) -> Result<(), EffectError> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

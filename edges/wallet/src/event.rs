@@ -12,6 +12,10 @@ use uuid::Uuid;
 pub(crate) struct EventAmount {
     #[serde(deserialize_with = "decimal")]
     pub(crate) value: u64,
+    #[serde(default)]
+    pub(crate) asset_code: String,
+    #[serde(default)]
+    pub(crate) asset_scale: u8,
 }
 
 /// `data` of the outgoing-payment events.
@@ -21,9 +25,25 @@ pub(crate) struct OutgoingPaymentData {
     pub(crate) id: Uuid,
     pub(crate) wallet_address_id: Uuid,
     pub(crate) debit_amount: EventAmount,
+    pub(crate) receive_amount: EventAmount,
     pub(crate) sent_amount: EventAmount,
     #[serde(deserialize_with = "decimal")]
     pub(crate) balance: u64,
+    pub(crate) card_details: Option<CardData>,
+}
+
+/// The card that was presented for a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct CardData {
+    pub(crate) data: SignedData,
+}
+
+/// What the chip signed, and its signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct SignedData {
+    pub(crate) signature: String,
+    pub(crate) payload: String,
 }
 
 /// `data` of the incoming-payment events.

@@ -2,24 +2,15 @@
 //!
 //! No login: balances are served in the playground only.
 
-use admin_signature::{Signature, canonical};
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use outside_text::{Bounds, check_json, check_line};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::inbox::ReceivedEvent;
-use crate::wallet::{Unsigned, Wallet, WebhookVerification};
-
-const BODY_MAX: usize = 1024 * 1024;
-
-/// The longest name of a type of event.
-const KIND_MAX: usize = 255;
+use crate::wallet::Wallet;
 
 /// The HTTP surface of `wallet`.
 pub fn router(wallet: Wallet) -> Router {
@@ -36,27 +27,9 @@ pub fn router(wallet: Wallet) -> Router {
 /// 503 if it cannot be written down (the instance then repeats it).
 async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match http_kit::read_body(body, BODY_MAX).await {
-        Ok(body) => body,
-        Err(error) => return error.into_response(),
-    };
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is not JSON").into_response();
-    };
-    let signature = head.headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
-    if let Err(reason) = verify(&wallet, signature, &body) {
-        tracing::warn!(
-            reason,
-            "webhook refused with 401; SIGNATURE_SECRET and SIGNATURE_VERSION of the backend must be \
-             WEBHOOK_SIGNATURE_SECRET (without it SIGNATURE_SECRET) and WEBHOOK_SIGNATURE_VERSION here"
-        );
-        return (StatusCode::UNAUTHORIZED, reason).into_response();
-    }
-    if let Err(unfit) = check_json("body", &body, Bounds::EVENT) {
-        return (StatusCode::BAD_REQUEST, unfit.to_string()).into_response();
-    }
-    let Some(event) = read(body) else {
-        return (StatusCode::BAD_REQUEST, "an event has an id (UUID), a type and data").into_response();
+    let event = match http_kit::read_event(wallet.verification(), &head.headers, body, wallet.clock().now()).await {
+        Ok(event) => event,
+        Err(refused) => return refused.into_response(),
     };
     match wallet.inbox().receive(event).await {
         Ok(()) => StatusCode::OK.into_response(),
@@ -65,39 +38,6 @@ async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Resp
             (StatusCode::SERVICE_UNAVAILABLE, "not written down; send it again").into_response()
         }
     }
-}
-
-fn verify(wallet: &Wallet, signature: Option<&str>, body: &Value) -> Result<(), String> {
-    let WebhookVerification { secret, version, tolerance, unsigned } = wallet.verification();
-    let header = match (signature, unsigned) {
-        (Some(header), _) => header,
-        (None, Unsigned::Refused) => return Err("the header Rafiki-Signature is missing".to_owned()),
-        (None, Unsigned::Believed) => {
-            tracing::warn!(
-                "a webhook without a signature is believed, because this is development; set SIGNATURE_SECRET at the \
-                 backend, and WEBHOOK_SIGNATURE_SECRET here, to the same value"
-            );
-            return Ok(());
-        }
-    };
-    // Only the three members of an event are signed, whatever else a body carries.
-    let mut signed = serde_json::Map::new();
-    for name in ["data", "id", "type"] {
-        if let Some(value) = body.get(name) {
-            signed.insert(name.to_owned(), value.clone());
-        }
-    }
-    let canonical = canonical(&Value::Object(signed));
-    Signature::parse(header, *version)
-        .and_then(|signature| signature.verify(secret, wallet.clock().now(), *tolerance, &canonical))
-        .map_err(|error| error.to_string())
-}
-
-fn read(body: Value) -> Option<ReceivedEvent> {
-    let id = Uuid::try_parse(body.get("id")?.as_str()?).ok()?;
-    let kind = body.get("type")?.as_str().filter(|kind| check_line(kind, KIND_MAX).is_ok())?.to_owned();
-    body.get("data")?.as_object()?;
-    Some(ReceivedEvent { id, kind, body })
 }
 
 /// `GET /`: what this is, for whoever opens its address in a browser.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::Entropy;
 use database::Error;
+use http_kit::ReceivedEvent;
 use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings, Worker};
 use serde_json::Value;
 use uuid::Uuid;
@@ -27,14 +28,6 @@ const SETTINGS: Settings = Settings {
     backoff: Backoff { step: Duration::from_millis(250), most_steps: 40 },
 };
 
-/// The body of an event with what identifies it.
-#[derive(Clone, Debug)]
-pub(crate) struct ReceivedEvent {
-    pub(crate) id: Uuid,
-    pub(crate) kind: String,
-    pub(crate) body: Value,
-}
-
 #[derive(Clone)]
 pub(crate) struct Inbox {
     effects: Effects,
@@ -53,7 +46,7 @@ impl Inbox {
         let transaction = self.effects.store.database().begin().await?;
         if store::receive_event(&transaction, &row, now).await? {
             let job = NewJob::new(QUEUE, row.id, now).in_lane(subject(&event.body["data"]));
-            jobs::enqueue(&transaction, job).await?;
+            jobs::enqueue(&transaction, job)?;
         }
         transaction.commit().await
     }
@@ -105,7 +98,7 @@ impl Handler for Inbox {
         let state = self.outcome(&row, job.attempt()).await?;
         let transaction = self.effects.store.database().begin().await?;
         store::settle_event(&transaction, row.id, &state, self.effects.clock.now()).await?;
-        job.complete(&transaction).await?;
+        job.complete(&transaction);
         transaction.commit().await?;
         Ok(Done::Settled)
     }

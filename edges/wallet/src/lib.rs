@@ -3,6 +3,7 @@
 //! No pages yet, and no private door: it knows the instance through the Admin API and webhooks only.
 
 mod addresses;
+mod cards;
 mod effect_error;
 mod effects;
 mod event;
@@ -18,7 +19,9 @@ mod seeding;
 mod store;
 mod wallet;
 
+pub use cards::{CardVerification, NewCard};
 pub use fees::{FeePolicy, FeeRule, charged};
+pub use http_kit::{EventVerification, Unsigned};
 pub use seed_file::SeedFileError;
 pub use store::MIGRATIONS;
-pub use wallet::{Ports, Settings, Unsigned, Wallet, WalletError, WebhookVerification};
+pub use wallet::{Ports, Settings, Wallet, WalletError};

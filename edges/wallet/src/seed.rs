@@ -5,6 +5,7 @@
 use money::{Asset, Rate};
 use uuid::Uuid;
 
+use crate::cards::NewCard;
 use crate::fees::FeeRule;
 
 /// An institution's beginning.
@@ -16,6 +17,8 @@ pub struct Seed {
     pub peers: Vec<SeedPeer>,
     /// Customers.
     pub accounts: Vec<SeedAccount>,
+    /// Cards of customers.
+    pub cards: Vec<NewCard>,
     /// Exchange rates served.
     pub rates: Vec<SeedRate>,
 }

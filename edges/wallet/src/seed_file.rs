@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use card::{CardKey, PinKey, PinRule};
 use money::{Asset, Rate};
 use serde::Deserialize;
 use serde::de::Error as _;
 use uuid::Uuid;
 
+use crate::cards::NewCard;
 use crate::fees::FeeRule;
 use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedRate};
 
@@ -36,6 +38,14 @@ pub enum SeedFileError {
         /// How many assets have the code.
         found: usize,
     },
+    /// A card that lacks something.
+    #[error("cards: {number:?} needs {what}")]
+    NoCard {
+        /// As written.
+        number: String,
+        /// What it needs.
+        what: &'static str,
+    },
     /// A rate that is no positive decimal.
     #[error("rates: {text:?} for {base} in {quote} is no positive decimal")]
     NoRate {
@@ -60,6 +70,8 @@ struct SeedFile {
     accounts: Vec<AccountEntry>,
     #[serde(default)]
     fees: Vec<FeeEntry>,
+    #[serde(default)]
+    cards: Vec<CardEntry>,
     #[serde(default)]
     rates: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -123,6 +135,49 @@ struct FeeEntry {
     basis_points: u16,
 }
 
+/// A card; keys are written in hexadecimal digits.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CardEntry {
+    number: String,
+    /// The account it pays from, by its path.
+    account: String,
+    /// The AES-128 key it shares with us.
+    cmac_key: Option<String>,
+    /// Or the public half of its P-256 key, in SEC 1 form.
+    public_key: Option<String>,
+    pin: String,
+    pin_key: String,
+    /// Amounts from this one on need the PIN.
+    #[serde(default, deserialize_with = "amount")]
+    pin_from: u64,
+}
+
+impl CardEntry {
+    fn read(self) -> Result<NewCard, SeedFileError> {
+        let number = self.number.clone();
+        let wrong = |what: &'static str| SeedFileError::NoCard { number: number.clone(), what };
+        let octets = |text: &str| hex::decode(text).ok();
+        let key = match (&self.cmac_key, &self.public_key) {
+            (Some(key), None) => octets(key).and_then(|key| key.try_into().ok()).map(CardKey::Cmac),
+            (None, Some(key)) => octets(key).and_then(|key| CardKey::ecdsa(&key).ok()),
+            _ => None,
+        };
+        let key = key.ok_or_else(|| wrong("either a cmacKey of 32 digits or a publicKey"))?;
+        let pin_key = octets(&self.pin_key).and_then(|key| key.try_into().ok()).map(PinKey::new);
+        Ok(NewCard {
+            number: self.number.parse().map_err(|_| wrong("a number of 12 to 19 digits"))?,
+            account: self.account,
+            key,
+            pin: PinRule {
+                pin: self.pin.parse().map_err(|_| wrong("a pin of 4 to 12 digits"))?,
+                key: pin_key.ok_or_else(|| wrong("a pinKey of 32 digits"))?,
+                from: self.pin_from,
+            },
+        })
+    }
+}
+
 /// A number or its text; both are read digit by digit.
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -163,6 +218,7 @@ impl Seed {
         Ok(Self {
             peers: peers.collect::<Result<_, _>>()?,
             accounts: accounts.collect::<Result<_, _>>()?,
+            cards: file.cards.into_iter().map(CardEntry::read).collect::<Result<_, _>>()?,
             rates: read_rates(file.rates)?,
             assets,
         })

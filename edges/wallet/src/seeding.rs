@@ -40,6 +40,9 @@ pub(crate) async fn run(effects: &Effects, seed: &Seed) -> Result<(), EffectErro
     for account in &seed.accounts {
         ensure_account(effects, account).await?;
     }
+    for card in &seed.cards {
+        effects.cards.ensure(card).await?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,10 @@ use uuid::Uuid;
 /// The tables of the wallet.
 pub const MIGRATIONS: Migrations = Migrations {
     store: "wallet",
-    steps: &[Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") }],
+    steps: &[
+        Step { name: "0001_wallet", sql: include_str!("migrations/0001_wallet.sql") },
+        Step { name: "0002_cards", sql: include_str!("migrations/0002_cards.sql") },
+    ],
 };
 
 /// A customer's account.

@@ -3,15 +3,16 @@
 //! Which ledger engine keeps its book is the caller's choice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use admin_client::AdminClient;
 use clock::{Clock, Entropy};
 use database::Database;
+use http_kit::EventVerification;
 use ledger::Ledger;
 use url::Url;
 
 use crate::addresses::Addresses;
+use crate::cards::{CardVerification, Cards};
 use crate::effect_error::EffectError;
 use crate::effects::Effects;
 use crate::fees::FeePolicy;
@@ -30,37 +31,17 @@ pub struct Settings {
     /// Base of the wallet addresses.
     pub open_payments_url: Url,
     /// How webhooks are verified.
-    pub webhooks: WebhookVerification,
+    pub webhooks: EventVerification,
     /// What customers pay.
     pub fee_policy: FeePolicy,
     /// Whether an account's address is created when it is asked for.
     pub auto_create_address: bool,
     /// Deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
+    /// What is thought of payments by card.
+    pub cards: CardVerification,
     /// Public key (Ed25519, base64url) published on created addresses.
     pub key_x: Option<String>,
-}
-
-/// How webhooks are verified.
-#[derive(Clone)]
-pub struct WebhookVerification {
-    /// The shared secret.
-    pub secret: String,
-    /// The version agreed on.
-    pub version: u32,
-    /// The greatest distance of a signature's time from now.
-    pub tolerance: Duration,
-    /// What is thought of a webhook that has no signature at all.
-    pub unsigned: Unsigned,
-}
-
-/// What is thought of a webhook that has no signature at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsigned {
-    /// It is refused.
-    Refused,
-    /// It is believed, with a warning: for playgrounds whose instance does not sign.
-    Believed,
 }
 
 /// What the wallet works with.
@@ -103,7 +84,7 @@ struct Inner {
     inbox: Inbox,
     rates: Rates,
     seed: Seed,
-    verification: WebhookVerification,
+    verification: EventVerification,
     display_name: String,
 }
 
@@ -118,6 +99,7 @@ impl Wallet {
     /// A wallet on a migrated database.
     pub fn new(settings: Settings, seed: Seed, ports: Ports) -> Self {
         let effects = Effects {
+            cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
             store: Store::new(ports.database),
             book: Book::new(ports.ledger),
             admin: ports.admin,
@@ -187,7 +169,7 @@ impl Wallet {
         &self.inner.display_name
     }
 
-    pub(crate) fn verification(&self) -> &WebhookVerification {
+    pub(crate) fn verification(&self) -> &EventVerification {
         &self.inner.verification
     }
 

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::{Json, Router, routing::post};
+use card::{Chip, ChipKey, PinKey, PinRule, Tap};
 use clock::{Clock, ManualClock};
 use ledger::MemoryLedger;
 use outbound_http::{Outbound, OutboundConfig};
@@ -19,7 +20,7 @@ use testkit::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wallet::seed::{CLOUD_NINE, Seed};
-use wallet::{FeePolicy, Ports, Settings, Unsigned, Wallet, WebhookVerification};
+use wallet::{CardVerification, EventVerification, FeePolicy, NewCard, Ports, Settings, Unsigned, Wallet};
 
 const SECRET: &str = "shared";
 
@@ -157,8 +158,8 @@ impl Bench {
         let settings = Settings {
             display_name: "Bank & <Sons>".to_owned(),
             open_payments_url: "https://localhost:3000".parse().unwrap(),
-            webhooks: WebhookVerification {
-                secret: SECRET.to_owned(),
+            webhooks: EventVerification {
+                secrets: vec![SECRET.to_owned()],
                 version: 1,
                 tolerance: Duration::from_mins(5),
                 unsigned,
@@ -166,6 +167,7 @@ impl Bench {
             fee_policy: FeePolicy::FeePlusSent,
             auto_create_address: true,
             liquidity_topup: 1_000_000,
+            cards: CardVerification::Required,
             key_x: Some("Tk8WHUFjv9XUxXzv2OxMjoF9alvTVB1D1dcFMT47ThQ".to_owned()),
         };
         let ports = Ports {
@@ -175,7 +177,9 @@ impl Bench {
             clock: dyn_clock(),
             entropy: testkit::entropy(1),
         };
-        let wallet = Wallet::new(settings, Seed::from_yaml(CLOUD_NINE).unwrap(), ports);
+        let mut seed = Seed::from_yaml(CLOUD_NINE).unwrap();
+        seed.cards.push(issued(&chip()));
+        let wallet = Wallet::new(settings, seed, ports);
         Self { instance, wallet, clock, _database: database }
     }
 
@@ -240,6 +244,81 @@ impl Bench {
         json!({"id": Uuid::from_u128(event), "type": "wallet_address.web_monetization", "data": {"walletAddress": {
             "id": self.address_id(slug), "createdAt": "2026-03-01T10:00:00.000Z",
             "receivedAmount": {"value": received.to_string(), "assetCode": "USD", "assetScale": 2}}}})
+    }
+}
+
+/// The chip of Grace Franklin.
+fn chip() -> Chip {
+    Chip {
+        number: "4000123412341234".parse().unwrap(),
+        wallet_address: "https://localhost:3000/accounts/gfranklin".to_owned(),
+        key: ChipKey::ecdsa(&[9; 32]).unwrap(),
+        pin_key: PinKey::new([5; 16]),
+    }
+}
+
+fn issued(chip: &Chip) -> NewCard {
+    let pin = PinRule { pin: "1234".parse().unwrap(), key: chip.pin_key.clone(), from: 5000 };
+    NewCard { number: chip.number.clone(), account: "accounts/gfranklin".to_owned(), key: chip.key.for_issuer(), pin }
+}
+
+/// The event of a payment of 5.00 USD that `chip` signed.
+fn tapped(bench: &Bench, event: u128, slug: &str, chip: &Chip, counter: u16) -> Value {
+    let unpredictable = [counter.to_be_bytes(), counter.to_be_bytes()].concat().try_into().unwrap();
+    let tap = Tap { amount: 500, currency: 840, exponent: 2, unpredictable, counter, pin: None };
+    let signed = chip.sign(&tap).unwrap();
+    let signature: String = signed.cryptogram.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut created = bench.outgoing(event, "created", slug, 617, 0);
+    created["data"]["id"] = json!(Uuid::from_u128(event + 1000));
+    created["data"]["cardDetails"] = json!({"requestId": Uuid::from_u128(event), "initiatedAt": "2026-03-01T10:00:00.000Z",
+        "data": {"signature": signature, "payload": signed.to_hex()}});
+    created
+}
+
+testkit::on_each_database! {
+    async fn a_card_pays_once_for_each_purchase_whatever_is_repeated(database) {
+        let bench = Bench::on(database).await;
+        bench.wallet.seed().await.unwrap();
+        let tap = tapped(&bench, 1, "gfranklin", &chip(), 1);
+        bench.tell(&tap).await;
+        assert_eq!(bench.instance.calls_of("DepositOutgoingPayment").len(), 1);
+        assert_eq!(bench.balance("gfranklin").await, (40_000_000, 617));
+
+        // The same event under another id, as after a crash between verdict and deposit: the verdict stands.
+        let mut again = tap.clone();
+        again["id"] = json!(Uuid::from_u128(77));
+        bench.tell(&again).await;
+        assert_eq!(bench.instance.calls_of("CancelOutgoingPayment").len(), 0);
+
+        // The same card data for another payment are a replay.
+        let mut replayed = tap.clone();
+        (replayed["id"], replayed["data"]["id"]) = (json!(Uuid::from_u128(78)), json!(Uuid::from_u128(79)));
+        bench.tell(&replayed).await;
+        let cancelled = bench.instance.calls_of("CancelOutgoingPayment");
+        assert_eq!((cancelled.len(), &cancelled[0]["cardPaymentFailureReason"]), (1, &json!("invalid_request")));
+        assert_eq!(bench.balance("gfranklin").await, (40_000_000, 617), "nothing more is held");
+    }
+
+    async fn a_chip_that_lies_is_refused_and_uses_nothing_up(database) {
+        let bench = Bench::on(database).await;
+        bench.wallet.seed().await.unwrap();
+        let forged = Chip { key: ChipKey::ecdsa(&[8; 32]).unwrap(), ..chip() };
+        bench.tell(&tapped(&bench, 1, "gfranklin", &forged, 9)).await;
+        let foreign = tapped(&bench, 2, "bhamchest", &chip(), 9);
+        bench.tell(&foreign).await;
+        let mut dummy = tapped(&bench, 3, "gfranklin", &chip(), 9);
+        dummy["data"]["cardDetails"]["data"] = json!({"signature": "signature", "payload": "payload"});
+        bench.tell(&dummy).await;
+        let mut other_amount = tapped(&bench, 4, "gfranklin", &chip(), 5);
+        other_amount["data"]["receiveAmount"]["value"] = json!("501");
+        bench.tell(&other_amount).await;
+        let reasons: Vec<Value> = bench.instance.calls_of("CancelOutgoingPayment").iter()
+            .map(|input| input["cardPaymentFailureReason"].clone()).collect();
+        assert_eq!(reasons, ["invalid_signature", "invalid_request", "invalid_request", "invalid_request"]);
+        assert_eq!(bench.instance.calls_of("DepositOutgoingPayment").len(), 0);
+
+        bench.tell(&tapped(&bench, 5, "gfranklin", &chip(), 6)).await;
+        assert_eq!(bench.instance.calls_of("DepositOutgoingPayment").len(), 1, "the true card pays all the same");
     }
 }
 

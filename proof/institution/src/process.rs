@@ -234,7 +234,21 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
     let mut settings = PaymentsSettings::new(setup.base_url(), setup.operator, address, secret, slippage);
     settings.exchange_rates_url = Some(rates_url());
     let client = client(setup, &*entropy);
-    PaymentsParts { store, ledger, connector, receivers, webhooks, client, rates, cache, clock, entropy, settings }
+    let directory = Directory::new(store.clone());
+    PaymentsParts {
+        store,
+        directory,
+        ledger,
+        connector,
+        receivers,
+        webhooks,
+        client,
+        rates,
+        cache,
+        clock,
+        entropy,
+        settings,
+    }
 }
 
 fn client(setup: &Setup, entropy: &dyn Entropy) -> OpenPaymentsClient {

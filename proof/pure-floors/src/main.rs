@@ -28,12 +28,31 @@ fn main() {
     black_box(ledger());
     black_box(payments_model());
     black_box(auth_model());
+    black_box(rafiki_tables());
+    black_box(card());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
         all(feature = "offence-import", target_arch = "wasm32")
     ))]
     black_box(offence::commit());
+}
+
+fn card() -> impl Sized {
+    use card::{CardKey, Chip, ChipKey, PinKey, SignedPayload, currency_number, judge};
+    linked![
+        CardKey::ecdsa,
+        CardKey::to_bytes,
+        Chip::sign,
+        ChipKey::ecdsa,
+        ChipKey::for_issuer,
+        PinKey::encipher,
+        PinKey::holds,
+        SignedPayload::from_hex,
+        SignedPayload::to_hex,
+        currency_number,
+        judge,
+    ]
 }
 
 fn ilp_packet() -> impl Sized {
@@ -44,7 +63,7 @@ fn ilp_packet() -> impl Sized {
         Fulfillment::satisfies,
         Packet::parse,
         PrepareBuf::as_prepare,
-        PrepareBuf::parse,
+        PrepareBuf::parse::<Vec<u8>>,
         PrepareBuf::set_amount,
         PrepareBuf::set_expires_at,
         Reject::encode,
@@ -237,5 +256,17 @@ fn auth_model() -> impl Sized {
         Interaction::is_open,
         SecretHash::matches,
         examine,
+    ]
+}
+
+fn rafiki_tables() -> impl Sized {
+    use rafiki_tables::books::{OldAccount, OldTransfer};
+    linked![
+        OldAccount::open_credits,
+        OldAccount::read,
+        OldTransfer::read,
+        rafiki_tables::carry::carry,
+        rafiki_tables::sealed::open,
+        rafiki_tables::version::recognise,
     ]
 }

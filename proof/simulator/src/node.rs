@@ -285,7 +285,7 @@ impl Process {
     /// Takes a packet as the server of this process would; `None` if it dies meanwhile.
     pub(crate) async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
         let peer = self.connector.authenticate(token).expect("peers know their tokens");
-        let packet = PrepareBuf::parse(octets.into()).unwrap();
+        let packet = PrepareBuf::parse(octets).unwrap();
         // A node that knows nothing of repetitions cannot be told of one.
         let attempt = if self.repeatable { attempt } else { Attempt::First };
         let answer = self.connector.handle_prepare(Source::Peer(peer), packet, attempt);

@@ -217,7 +217,7 @@ impl Payment {
     }
 
     async fn hand_over(&self, row: &Row, attempt: Attempt) -> Outcome {
-        let mut packet = PrepareBuf::parse(row.prepare.clone().into()).unwrap();
+        let mut packet = PrepareBuf::parse(row.prepare.clone()).unwrap();
         packet.set_expires_at(self.node.network.clock().now() + PACKET_LIFE);
         let source = PaymentSource { tenant: self.node.tenant, payment: self.id, asset: self.asset.clone() };
         self.node.connector().handle_prepare(Source::Payment(source), packet, attempt).await

@@ -13,7 +13,7 @@ use crate::Outcome;
 pub(crate) const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
 pub(crate) const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
 pub(crate) const SERVICE_SECRET: &str = "8Rn2ax0OUmgwl9OPXKD0MtpcyTTsqGdL1hLKsvE3rBk=";
-const KEY_ID: &str = "7097F83B-CB84-469E-96C6-2141C72E22C0";
+const KEY_ID: &str = "keyid-742ab7cd-1624-4d2e-af6e-e15a71638669";
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEICxfM9mUurUGnwlMMQEDclDEQnX7c49BoGKOB48URBxO\n\
     -----END PRIVATE KEY-----\n";

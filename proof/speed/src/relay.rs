@@ -73,10 +73,10 @@ async fn connect(port: u16) -> Outcome<Sender> {
 
 async fn relay(sender: Arc<Mutex<Sender>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
-    let Ok(mut packet) = PrepareBuf::parse(body.into()) else { return Ok(octets(Bytes::new())) };
+    let Ok(mut packet) = PrepareBuf::parse(body) else { return Ok(octets(Bytes::new())) };
     packet.set_amount(packet.amount());
     packet.set_expires_at(Timestamp::from_millis(packet.expires_at().as_millis() - 1000));
-    let mut onward = Request::post("/").body(Full::new(Bytes::from(packet.into_bytes()))).unwrap_or_default();
+    let mut onward = Request::post("/").body(Full::new(packet.into_bytes())).unwrap_or_default();
     onward.headers_mut().insert("host", http::HeaderValue::from_static("localhost"));
     let reply = sender.lock().await.send_request(onward).await?;
     let reply = reply.into_body().collect().await?.to_bytes();

@@ -5,10 +5,12 @@
 
 mod cluster;
 mod database;
+mod postgres_server;
 mod tigerbeetle;
 mod waiting;
 
 pub use database::{TestDatabase, block_on};
+pub use postgres_server::PostgresServer;
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};
 // The macro below names it for crates that do not depend on it themselves.

@@ -1,5 +1,6 @@
 //! The Prepare packet (RFC 27): parsed in place, built, and patched for forwarding.
 
+use bytes::{Bytes, BytesMut};
 use clock::Timestamp;
 
 use crate::address::AddressRef;
@@ -56,9 +57,10 @@ impl<'a> Prepare<'a> {
 /// A parsed Prepare together with its octets, for a node that forwards it.
 ///
 /// Parsing happens once; amount and expiry are patched in place and no other octet ever changes, trailing octets included.
+/// The octets are copied only if somebody else holds them when they are patched first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrepareBuf {
-    octets: Vec<u8>,
+    octets: Bytes,
     /// Where the contents start.
     header: usize,
     amount: u64,
@@ -69,7 +71,8 @@ pub struct PrepareBuf {
 
 impl PrepareBuf {
     /// Parses `octets` and keeps them.
-    pub fn parse(octets: Vec<u8>) -> Result<Self, ParseError> {
+    pub fn parse<O: Into<Bytes>>(octets: O) -> Result<Self, ParseError> {
+        let octets = octets.into();
         let prepare = Prepare::parse(&octets)?;
         let span = |part: &[u8]| {
             let start = part.as_ptr().addr() - octets.as_ptr().addr();
@@ -123,14 +126,22 @@ impl PrepareBuf {
     /// Replaces the amount, in place.
     pub fn set_amount(&mut self, amount: u64) {
         self.amount = amount;
-        self.octets[self.header..self.header + EXPIRY_OFFSET].copy_from_slice(&amount.to_be_bytes());
+        self.patch(0, &amount.to_be_bytes());
     }
 
     /// Replaces the expiry, in place. Instants outside the years 0 to 9999 are written as the nearer end.
     pub fn set_expires_at(&mut self, expires_at: Timestamp) {
         self.expires_at = expires_at;
         let digits = expiry::encode(expires_at);
-        self.octets[self.header + EXPIRY_OFFSET..self.header + EXPIRY_END].copy_from_slice(&digits);
+        self.patch(EXPIRY_OFFSET, &digits);
+    }
+
+    fn patch(&mut self, at: usize, part: &[u8]) {
+        let octets = std::mem::take(&mut self.octets);
+        let mut octets = octets.try_into_mut().unwrap_or_else(|held| BytesMut::from(&*held));
+        let from = self.header + at;
+        octets[from..from + part.len()].copy_from_slice(part);
+        self.octets = octets.freeze();
     }
 
     /// The octets to send.
@@ -138,8 +149,13 @@ impl PrepareBuf {
         &self.octets
     }
 
+    /// The octets to send, shared.
+    pub fn to_bytes(&self) -> Bytes {
+        self.octets.clone()
+    }
+
     /// The octets to send, given away.
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Bytes {
         self.octets
     }
 }

@@ -122,7 +122,7 @@ impl Connector {
 
     /// What becomes of the Prepare in `octets`. Octets that are none get F01.
     pub async fn handle(&self, source: Source, octets: Bytes, attempt: Attempt) -> Outcome {
-        match PrepareBuf::parse(octets.into()) {
+        match PrepareBuf::parse(octets) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
             Err(error) => self.0.turn_away(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
         }

@@ -60,9 +60,7 @@ pub(crate) async fn local(
     tenant: &Tenant,
     destination: AddressRef<'_>,
 ) -> Result<Option<LocalReceiver>, Refusal> {
-    let Some(connection) = tenant.receiver().and_then(|receiver| receiver.connection(destination).ok()) else {
-        return Ok(None);
-    };
+    let Some(connection) = tenant.connection(destination) else { return Ok(None) };
     let Some(tag) = connection.payment_tag() else { return Ok(None) };
     let found = local_accounts.resolve(tenant.id(), tag).await.map_err(|error| {
         tracing::error!(%error, "local account not looked up");

@@ -4,11 +4,12 @@
 //! the packet path reads no database and never sees half a change.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bounded::Bounded;
 use ilp_packet::{Address, AddressPrefix, AddressRef};
 use payments_model::{PeerId, TenantId};
-use stream::StreamReceiver;
+use stream::{Connection, StreamReceiver};
 use url::Url;
 
 use crate::accounts::{PeerAccount, PeerRecord};
@@ -44,12 +45,17 @@ pub(crate) struct Directory {
     by_token: HashMap<TokenHash, Arc<PeerAccount>>,
 }
 
+/// How many STREAM connections of a tenant are surely remembered; at most twice as many are.
+const CONNECTIONS: usize = 2048;
+
 /// A tenant in use.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     record: TenantRecord,
     receiver: Option<StreamReceiver>,
     routes: RoutingTable,
+    /// By the addresses they are paid at, so that a connection's keys are derived once and not for every packet.
+    connections: Mutex<Bounded<Box<str>, Connection>>,
 }
 
 impl Directory {
@@ -62,7 +68,8 @@ impl Directory {
             let receiver = record.ilp_address.clone().map(|address| {
                 StreamReceiver::new(config.stream_secret.clone(), address).with_reject_style(config.reject_style)
             });
-            directory.tenants.insert(record.id, Tenant { record, receiver, routes: RoutingTable::default() });
+            let (routes, connections) = (RoutingTable::default(), Mutex::new(Bounded::new(CONNECTIONS)));
+            directory.tenants.insert(record.id, Tenant { record, receiver, routes, connections });
         }
         for record in snapshot.peers {
             let state = previous.peers.get(&record.id).map(|peer| peer.state.clone()).unwrap_or_default();
@@ -115,9 +122,18 @@ impl Tenant {
         self.record.rates_url.as_ref()
     }
 
-    /// What receives at the tenant's address, if it has one.
-    pub(crate) fn receiver(&self) -> Option<&StreamReceiver> {
-        self.receiver.as_ref()
+    /// The STREAM connection that is paid at `destination`, if it is one of the tenant's.
+    pub(crate) fn connection(&self, destination: AddressRef<'_>) -> Option<Connection> {
+        let receiver = self.receiver.as_ref()?;
+        // Most packets are for others; these cost no look into the memory.
+        destination.below(receiver.address().as_str())?;
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = connections.get(destination.as_str()) {
+            return Some(known);
+        }
+        let connection = receiver.connection(destination).ok()?;
+        connections.put(destination.as_str().into(), connection.clone());
+        Some(connection)
     }
 
     /// The tenant's peer that is next on the way to `destination`.

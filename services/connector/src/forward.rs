@@ -91,7 +91,7 @@ impl Forwarder<'_> {
 
     /// Sends a packet that moves no money once: whatever becomes of it, a sender may make another.
     pub(crate) async fn forward_once(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Decision, Refusal> {
-        let octets = Bytes::copy_from_slice(packet.as_bytes());
+        let octets = packet.to_bytes();
         let left = (packet.expires_at() + self.grace).saturating_since(self.clock.now());
         let reply = self.exchange(peer, octets, Attempt::First, left).await.map_err(|error| no_reply(&error))?;
         judge(peer, reply, packet).map_err(|error| no_reply(&error))?
@@ -106,7 +106,7 @@ impl Forwarder<'_> {
         packet: &PrepareBuf,
         attempt: Attempt,
     ) -> Result<Decision, Stop> {
-        let octets = Bytes::copy_from_slice(packet.as_bytes());
+        let octets = packet.to_bytes();
         let until = packet.expires_at() + self.grace;
         let mut may_have_left = attempt == Attempt::Again;
         let mut pause = SHORTEST_PAUSE;

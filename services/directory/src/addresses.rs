@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bounded::Bounded;
 use database::Error;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{TenantId, WalletAddress, WalletAddressId, WalletAddressKey};
@@ -13,7 +14,6 @@ use payments_store::Store;
 use tokio::sync::OnceCell;
 use web_url::WalletAddressUrl;
 
-use crate::bounded::Bounded;
 use crate::{AddressMark, Directory};
 
 /// How many wallet addresses are surely remembered, in each of two maps; at most twice as many are.

@@ -4,7 +4,6 @@
 //! changed what it was made of; while the changes of other processes cannot be heard, the database is asked each time.
 
 mod addresses;
-mod bounded;
 mod facts;
 mod facts_in_use;
 
@@ -15,6 +14,7 @@ use database::{Error, Mark, Subscription, Watch};
 use payments_store::Store;
 
 pub use addresses::KnownAddress;
+pub use bounded::Bounded;
 pub use facts::{Facts, KnownPeer, KnownTenant};
 
 use crate::addresses::Addresses;

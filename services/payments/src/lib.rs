@@ -10,7 +10,7 @@ mod ledger_totals;
 mod list_payments;
 mod made_before;
 mod outgoing;
-mod queues;
+pub mod queues;
 mod quotes;
 mod receivers;
 mod service;

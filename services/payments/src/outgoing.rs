@@ -2,6 +2,7 @@
 //!
 //! Not their price; that is `quotes`.
 
+pub(crate) mod at_hand;
 pub(crate) mod create_outgoing_payment;
 pub(crate) mod fund_outgoing_payment;
 pub(crate) mod grant_spending;

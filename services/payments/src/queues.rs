@@ -3,13 +3,13 @@
 //! What is done with their jobs stands with each use case; how often, in `workers`.
 
 /// The queue of payments under way.
-pub(crate) const SENDING_QUEUE: &str = "outgoing payments";
+pub const SENDING_QUEUE: &str = "outgoing payments";
 
 /// The queue of payments that wait for money.
-pub(crate) const FUNDING_QUEUE: &str = "unfunded outgoing payments";
+pub const FUNDING_QUEUE: &str = "unfunded outgoing payments";
 
 /// The queue of incoming payments whose time will be over.
-pub(crate) const EXPIRY_QUEUE: &str = "incoming payments";
+pub const EXPIRY_QUEUE: &str = "incoming payments";
 
 /// The queue of wallet addresses with money to announce.
-pub(crate) const WEB_MONETIZATION_QUEUE: &str = "web monetization";
+pub const WEB_MONETIZATION_QUEUE: &str = "web monetization";

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use clock::{Clock, Entropy, Timestamp};
 use connector::Connector;
+use directory::{Directory, KnownAddress};
 use ilp_packet::Address;
 use ledger::{Account, AccountId, Ledger};
 use open_payments_client::OpenPaymentsClient;
 use payments_model::tenant::SettingKey;
-use payments_model::{TenantId, WalletAddress, WalletAddressId};
+use payments_model::{TenantId, WalletAddressId};
 use payments_store::{Store, Unit};
 use rates::Rates;
 use shared_cache::SharedCache;
@@ -18,6 +19,7 @@ use webhooks::Webhooks;
 
 use crate::counts::OutgoingCounts;
 use crate::incoming::live_receivers::LiveReceivers;
+use crate::outgoing::at_hand::AtHand;
 use crate::outgoing::packet_log::PacketLog;
 use crate::receivers::held_grants::HeldGrants;
 use crate::receivers::receiver_memory::ReceiverMemory;
@@ -29,6 +31,8 @@ use crate::unavailable::Unavailable;
 pub struct PaymentsParts {
     /// The backend database.
     pub store: Store,
+    /// What rarely changes of it, in memory.
+    pub directory: Directory,
     /// Where the money is.
     pub ledger: Arc<dyn Ledger>,
     /// The way for packets of own payments.
@@ -60,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) grants: HeldGrants,
     pub(crate) packets: PacketLog,
     pub(crate) receivers: ReceiverMemory,
+    pub(crate) at_hand: AtHand,
     pub(crate) counts: OutgoingCounts,
 }
 
@@ -67,8 +72,9 @@ impl Payments {
     /// The service made of `parts`.
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
-        let (grants, receivers, counts) = (HeldGrants::default(), ReceiverMemory::default(), OutgoingCounts::default());
-        Self(Arc::new(Inner { parts, grants, packets, receivers, counts }))
+        let (grants, receivers, at_hand) = (HeldGrants::default(), ReceiverMemory::default(), AtHand::default());
+        let counts = OutgoingCounts::default();
+        Self(Arc::new(Inner { parts, grants, packets, receivers, at_hand, counts }))
     }
 
     /// How it is configured.
@@ -106,13 +112,19 @@ impl Payments {
         &self,
         tenant: TenantId,
         id: WalletAddressId,
-    ) -> Result<Option<WalletAddress>, Unavailable> {
-        Ok(self.store().tenant(tenant).wallet_address(id).await?)
+    ) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
+        Ok(self.0.parts.directory.wallet_address(tenant, id).await?)
+    }
+
+    /// What is in force for a tenant, unless it was deleted.
+    pub(crate) async fn setting_of(&self, tenant: TenantId, key: SettingKey) -> Result<Option<String>, Unavailable> {
+        let facts = self.0.parts.directory.facts().await?;
+        Ok(facts.tenant(tenant).and_then(|tenant| tenant.setting(key)).map(str::to_owned))
     }
 
     /// Where the rates of a tenant come from.
     pub(crate) async fn rates_url(&self, tenant: TenantId) -> Result<Option<Url>, Unavailable> {
-        let own = self.store().tenant(tenant).setting(tenant, SettingKey::ExchangeRatesUrl).await?;
+        let own = self.setting_of(tenant, SettingKey::ExchangeRatesUrl).await?;
         let own = own.and_then(|text| text.parse().ok());
         Ok(own.or_else(|| self.settings().exchange_rates_url.clone()))
     }
@@ -123,7 +135,7 @@ impl Payments {
         let address = if tenant == settings.operator_tenant {
             Some(settings.operator_ilp_address.clone())
         } else {
-            let own = self.store().tenant(tenant).setting(tenant, SettingKey::IlpAddress).await?;
+            let own = self.setting_of(tenant, SettingKey::IlpAddress).await?;
             own.and_then(|text| text.parse::<Address>().ok())
         };
         Ok(address.map(|address| StreamReceiver::new(settings.stream_secret.clone(), address)))

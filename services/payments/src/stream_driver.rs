@@ -17,11 +17,12 @@ pub(crate) trait Machine {
 }
 
 /// Runs `machine` to its end. `send` gives the octets of the reply, or `None` if the outcome is unknown: the machine
-/// then gives the packet up at its expiry.
+/// then gives the packet up at its expiry. What it wanted sent before leaves `ahead` of the rest.
 pub(crate) async fn drive<M, F>(
     machine: &mut M,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
+    ahead: Option<OutgoingPrepare>,
     mut send: impl FnMut(OutgoingPrepare) -> F,
     mut replied: impl FnMut(&mut M, u64),
 ) -> M::Outcome
@@ -29,7 +30,7 @@ where
     M: Machine,
     F: Future<Output = (u64, Option<Vec<u8>>)>,
 {
-    let mut under_way = FuturesUnordered::new();
+    let mut under_way: FuturesUnordered<F> = ahead.into_iter().map(&mut send).collect();
     loop {
         let until = match machine.poll(clock.now(), entropy) {
             Poll::Send(packet) => {

@@ -199,7 +199,7 @@ impl WalletAddressLookup {
             created_at: now,
         };
         let unit = self.store.begin().await?;
-        self.webhooks.record(&unit, &event, &Audience::tenants(recipients)).await?;
+        self.webhooks.record(&unit, &event, &Audience::tenants(recipients))?;
         unit.commit().await?;
         Ok(self.patience)
     }

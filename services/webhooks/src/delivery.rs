@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Entropy};
+use directory::Directory;
 use jobs::{Backoff, Done, Failure, Handler, Job, Settings};
 use metrics::Counter;
 use outbound_http::{Outbound, Request};
@@ -16,6 +17,8 @@ use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 use uuid::Uuid;
 
+use crate::delivery_ends::{Again, Attempt, DeliveryEnds};
+use crate::record::ToTell;
 use crate::signature::{Signing, signature_header};
 use crate::target::{Target, Targets};
 
@@ -27,14 +30,17 @@ const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 
 /// Room for the longest time-out a tenant may set, and then some.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How the worker of [`QUEUE`] works. Every delivery is in the lane of its recipient: a quarter of `at_once` go to one
-/// recipient at most, and four times as many to all, so that a dozen recipients that hang hold up nobody else.
+/// How many recipients may hang, each with all its places taken, before others get fewer.
+const LANES_AT_FULL_WIDTH: usize = 16;
+
+/// How the worker of [`QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
+/// most, and many times as many to all, so that a dozen recipients that hang hold up nobody else.
 pub fn worker_settings(at_once: usize) -> Settings {
     let concurrency = at_once.max(4);
     Settings {
         concurrency,
-        lane_concurrency: (concurrency / 4).max(1),
-        places_in_lanes: concurrency * 4,
+        lane_concurrency: concurrency,
+        places_in_lanes: concurrency * LANES_AT_FULL_WIDTH,
         lease: LEASE,
         backoff: BACKOFF,
     }
@@ -45,6 +51,8 @@ pub fn worker_settings(at_once: usize) -> Settings {
 pub struct Deliverer {
     /// Where deliveries are recorded.
     pub store: Store,
+    /// What tenants have set.
+    pub directory: Directory,
     /// Who is reached where.
     pub targets: Arc<Targets>,
     /// How bodies are signed; unset means not at all.
@@ -57,6 +65,8 @@ pub struct Deliverer {
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
+    /// Records attempts.
+    pub ends: DeliveryEnds,
 }
 
 /// How many attempts to deliver ended how.
@@ -97,20 +107,30 @@ enum Outcome {
 
 impl Deliverer {
     async fn deliver(&self, job: &Job) -> Result<Done, Failure> {
-        let id = WebhookDeliveryId::from_uuid(Uuid::parse_str(job.key())?);
-        let everything = self.store.every_tenant();
-        let Some(delivery) = everything.webhook_delivery(id).await? else { return Ok(Done::Complete) };
-        if delivery.state != DeliveryState::Pending {
-            return Ok(Done::Complete);
-        }
-        let Some(event) = everything.webhook_event(delivery.event_id).await? else { return Ok(Done::Complete) };
+        let Some(told) = self.to_tell(job).await? else { return Ok(Done::Complete) };
+        let ToTell { event, delivery } = &*told;
         let attempt = delivery.attempts + 1;
-        let (outcome, attempts_max) = match self.targets.find(&self.store, delivery.recipient).await? {
-            Some(target) => (self.send(&event, &target, attempt).await, target.attempts_max),
+        let (outcome, attempts_max) = match self.targets.find(&self.directory, delivery.recipient).await? {
+            Some(target) => (self.send(event, &target, attempt).await, target.attempts_max),
             None => (Outcome::Unanswered("the service has no URL any more".to_owned()), 0),
         };
-        self.settle(job, delivery, outcome, attempts_max).await?;
+        self.settle(job, delivery.clone(), outcome, attempts_max).await?;
         Ok(Done::Settled)
+    }
+
+    /// What the job is about: from its maker, or from the database; `None` if there is nothing to tell any more.
+    async fn to_tell(&self, job: &Job) -> Result<Option<Arc<ToTell>>, Failure> {
+        if let Some(carried) = job.carried() {
+            return Ok(Some(carried));
+        }
+        let id = WebhookDeliveryId::from_uuid(Uuid::parse_str(job.key())?);
+        let everything = self.store.every_tenant();
+        let delivery = everything.webhook_delivery(id).await?;
+        let Some(delivery) = delivery.filter(|delivery| delivery.state == DeliveryState::Pending) else {
+            return Ok(None);
+        };
+        let event = everything.webhook_event(delivery.event_id).await?;
+        Ok(event.map(|event| Arc::new(ToTell { event, delivery })))
     }
 
     async fn send(&self, event: &WebhookEvent, target: &Target, attempt: u32) -> Outcome {
@@ -141,7 +161,7 @@ impl Deliverer {
         Ok(request)
     }
 
-    /// Records how it went and decides whether it is tried again, in one transaction with the job.
+    /// Decides whether it is tried again, and records how it went in one transaction with the end of the job.
     async fn settle(
         &self,
         job: &Job,
@@ -173,17 +193,12 @@ impl Deliverer {
         } else if !told {
             tracing::warn!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "not told yet");
         }
-        let now = self.clock.now();
-        let unit = self.store.begin().await?;
-        unit.every_tenant().note_delivery_attempt(&delivery, now).await?;
-        if delivery.state == DeliveryState::Pending {
-            let wait = self.spread(BACKOFF.after(delivery.attempts));
-            job.retry(unit.transaction(), now + wait, &reason).await?;
-        } else {
-            job.complete(unit.transaction()).await?;
-        }
-        unit.commit().await?;
-        self.counts.count(delivery.state);
+        let state = delivery.state;
+        let at = self.clock.now();
+        let again = (state == DeliveryState::Pending)
+            .then(|| Again { at: at + self.spread(BACKOFF.after(delivery.attempts)), reason });
+        self.ends.note(Attempt { job: job.clone(), delivery, at, again }).await?;
+        self.counts.count(state);
         Ok(())
     }
 

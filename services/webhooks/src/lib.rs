@@ -4,12 +4,14 @@
 
 mod audience;
 mod delivery;
+mod delivery_ends;
 mod record;
 mod signature;
 mod target;
 
 pub use audience::Audience;
 pub use delivery::{Deliverer, DeliveryCounts, QUEUE, worker_settings};
-pub use record::Webhooks;
+pub use delivery_ends::DeliveryEnds;
+pub use record::{Webhooks, lane};
 pub use signature::{Signing, signature_header};
 pub use target::Targets;

@@ -12,6 +12,13 @@ use payments_store::{Error, Unit};
 
 use crate::{Audience, QUEUE, Targets};
 
+/// What is told, as the transaction has written it that recorded it.
+#[derive(Debug)]
+pub(crate) struct ToTell {
+    pub(crate) event: WebhookEvent,
+    pub(crate) delivery: WebhookDelivery,
+}
+
 /// Records events. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
@@ -34,9 +41,9 @@ impl Webhooks {
     }
 
     /// Writes the event and one delivery for each recipient; with the unit's commit they are on their way.
-    pub async fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
+    pub fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
         let scope = unit.every_tenant();
-        scope.insert_webhook_event(event).await?;
+        scope.insert_webhook_event(event)?;
         for recipient in audience.recipients(self.operator_copy) {
             if !self.is_reachable(recipient) {
                 tracing::warn!(event.id = %event.id, ?recipient, "the service has no URL; it is not told");
@@ -50,9 +57,10 @@ impl Webhooks {
                 status_code: None,
                 state: DeliveryState::Pending,
             };
-            scope.insert_webhook_delivery(&delivery, event.created_at).await?;
+            scope.insert_webhook_delivery(&delivery, event.created_at)?;
             let job = NewJob::new(QUEUE, delivery.id, event.created_at).in_lane(lane(recipient));
-            jobs::enqueue(unit.transaction(), job).await?;
+            let to_tell = Arc::new(ToTell { event: event.clone(), delivery });
+            jobs::enqueue(unit.transaction(), job.carrying(to_tell))?;
         }
         Ok(())
     }
@@ -62,7 +70,7 @@ impl Webhooks {
         if unit.every_tenant().webhook_event(event.id).await?.is_some() {
             return Ok(false);
         }
-        self.record(unit, event, audience).await?;
+        self.record(unit, event, audience)?;
         Ok(true)
     }
 
@@ -76,7 +84,7 @@ impl Webhooks {
 }
 
 /// One lane for each recipient, so that a slow one does not hold up the others.
-fn lane(recipient: Recipient) -> String {
+pub fn lane(recipient: Recipient) -> String {
     match recipient {
         Recipient::Tenant(tenant) => tenant.to_string(),
         Recipient::CardService => "card service".to_owned(),

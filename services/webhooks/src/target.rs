@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use directory::Directory;
 use payments_model::TenantId;
-use payments_model::tenant::{Setting, SettingKey};
+use payments_model::tenant::SettingKey;
 use payments_model::webhook_event::Recipient;
-use payments_store::{Error, Store};
+use payments_store::Error;
 use url::Url;
 
 /// The instance's own settings.
@@ -39,17 +40,19 @@ pub(crate) struct Target {
 
 impl Targets {
     /// The recipient's present target; `None` for a service that has no URL any more.
-    pub(crate) async fn find(&self, store: &Store, recipient: Recipient) -> Result<Option<Target>, Error> {
+    pub(crate) async fn find(&self, directory: &Directory, recipient: Recipient) -> Result<Option<Target>, Error> {
         let own = match recipient {
             Recipient::Tenant(tenant) => tenant,
             Recipient::CardService | Recipient::PointOfSaleService => self.operator,
         };
-        let settings = store.tenant(own).settings(own).await?;
-        Ok(self.target(recipient, &settings))
+        let facts = directory.facts().await?;
+        let known = facts.tenant(own);
+        Ok(self.target(recipient, |key| known?.setting(key)))
     }
 
-    fn target(&self, recipient: Recipient, settings: &[Setting]) -> Option<Target> {
-        let attempts_max = number(settings, SettingKey::WebhookMaxRetry).unwrap_or(self.attempts_max);
+    fn target<'s>(&self, recipient: Recipient, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Target> {
+        let number = |key| setting(key)?.parse::<u32>().ok();
+        let attempts_max = number(SettingKey::WebhookMaxRetry).unwrap_or(self.attempts_max);
         let service = |url: &Option<Url>| {
             let url = url.clone()?;
             Some(Target { url, chosen_by_tenant: false, timeout: self.timeout, attempts_max })
@@ -58,9 +61,9 @@ impl Targets {
             Recipient::CardService => service(&self.card_service),
             Recipient::PointOfSaleService => service(&self.point_of_sale),
             Recipient::Tenant(tenant) => {
-                let own_url = text(settings, SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok());
-                let timeout = number(settings, SettingKey::WebhookTimeout)
-                    .map_or(self.timeout, |millis: u32| Duration::from_millis(u64::from(millis)));
+                let own_url = setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok());
+                let timeout = number(SettingKey::WebhookTimeout)
+                    .map_or(self.timeout, |millis| Duration::from_millis(u64::from(millis)));
                 Some(Target {
                     chosen_by_tenant: own_url.is_some() && tenant != self.operator,
                     url: own_url.unwrap_or_else(|| self.default_url.clone()),
@@ -70,14 +73,6 @@ impl Targets {
             }
         }
     }
-}
-
-fn text(settings: &[Setting], key: SettingKey) -> Option<&str> {
-    settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.as_str())
-}
-
-fn number(settings: &[Setting], key: SettingKey) -> Option<u32> {
-    text(settings, key)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -100,13 +95,9 @@ mod tests {
         }
     }
 
-    fn setting(key: SettingKey, value: &str) -> Setting {
-        Setting { key, value: value.to_owned() }
-    }
-
     #[test]
     fn a_tenant_without_settings_is_reached_where_the_instance_says() {
-        let target = targets().target(Recipient::Tenant(tenant(2)), &[]).unwrap();
+        let target = targets().target(Recipient::Tenant(tenant(2)), |_| None).unwrap();
         assert_eq!(target.url.as_str(), "https://operator.example/webhooks");
         assert!(!target.chosen_by_tenant);
         assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), 10));
@@ -114,12 +105,13 @@ mod tests {
 
     #[test]
     fn a_tenant_s_own_settings_come_first_and_its_url_is_a_stranger_s() {
-        let settings = [
-            setting(SettingKey::WebhookUrl, "https://tenant.example/hooks"),
-            setting(SettingKey::WebhookTimeout, "500"),
-            setting(SettingKey::WebhookMaxRetry, "3"),
-        ];
-        let target = targets().target(Recipient::Tenant(tenant(2)), &settings).unwrap();
+        let setting = |key| match key {
+            SettingKey::WebhookUrl => Some("https://tenant.example/hooks"),
+            SettingKey::WebhookTimeout => Some("500"),
+            SettingKey::WebhookMaxRetry => Some("3"),
+            _ => None,
+        };
+        let target = targets().target(Recipient::Tenant(tenant(2)), setting).unwrap();
         assert_eq!(target.url.as_str(), "https://tenant.example/hooks");
         assert!(target.chosen_by_tenant);
         assert_eq!((target.timeout, target.attempts_max), (Duration::from_millis(500), 3));
@@ -127,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_service_without_url_has_no_target() {
-        assert_eq!(targets().target(Recipient::CardService, &[]), None);
-        assert!(targets().target(Recipient::PointOfSaleService, &[]).is_some());
+        assert_eq!(targets().target(Recipient::CardService, |_| None), None);
+        assert!(targets().target(Recipient::PointOfSaleService, |_| None).is_some());
     }
 }

@@ -6,18 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use clock::{ManualClock, Timestamp};
+use directory::Directory;
 use jobs::Worker;
 use outbound_http::{Outbound, OutboundConfig};
+use payments_model::tenant::{Setting, SettingKey};
 use payments_model::webhook_event::{DeliveryState, EventType, Subject, WebhookEvent};
-use payments_model::{Secret, TenantId, WebhookEventId};
+use payments_model::{Secret, Tenant, TenantId, WebhookEventId};
 use payments_store::Store;
 use serde_json::json;
 use testkit::{TestDatabase, on_each_database};
+use tokio::sync::Notify;
 use url::Url;
 use uuid::Uuid;
-use webhooks::{Audience, Deliverer, DeliveryCounts, QUEUE, Signing, Targets, Webhooks, worker_settings};
+use webhooks::{Audience, Deliverer, DeliveryCounts, DeliveryEnds, QUEUE, Signing, Targets, Webhooks, worker_settings};
 
 const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
@@ -27,15 +30,24 @@ const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
 struct Receiver {
     answers: Arc<Mutex<Vec<u16>>>,
     heard: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+    hung: Arc<Notify>,
 }
 
-async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
+/// Where nobody ever answers.
+const HANGING: &str = "/hanging";
+
+async fn hear(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, body: String) -> StatusCode {
+    if uri.path() == HANGING {
+        receiver.hung.notify_one();
+        return std::future::pending().await;
+    }
     receiver.heard.lock().unwrap().push((headers, body));
     let status = receiver.answers.lock().unwrap().pop().unwrap_or(200);
     StatusCode::from_u16(status).unwrap()
 }
 
 struct Scene {
+    url: String,
     store: Store,
     webhooks: Webhooks,
     worker: Worker,
@@ -44,8 +56,11 @@ struct Scene {
 }
 
 async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> Scene {
-    let receiver =
-        Receiver { answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())), heard: Arc::default() };
+    let receiver = Receiver {
+        answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())),
+        heard: Arc::default(),
+        hung: Arc::default(),
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
     let app = axum::Router::new().fallback(hear).with_state(receiver.clone());
@@ -74,10 +89,12 @@ async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> S
         clock: clock.clone(),
         entropy: entropy.clone(),
         counts: DeliveryCounts::default(),
+        directory: Directory::new(store.clone()),
+        ends: DeliveryEnds::new(&store),
     };
     let handler = Arc::new(deliverer);
     let worker = Worker::new((**database).clone(), clock.clone(), entropy, QUEUE, handler, worker_settings(8));
-    Scene { store, webhooks, worker, receiver, clock }
+    Scene { url, store, webhooks, worker, receiver, clock }
 }
 
 fn now(clock: &Arc<ManualClock>) -> Timestamp {
@@ -86,8 +103,12 @@ fn now(clock: &Arc<ManualClock>) -> Timestamp {
 
 impl Scene {
     async fn record(&self, audience: &Audience) {
+        self.record_event(EVENT, audience).await;
+    }
+
+    async fn record_event(&self, id: WebhookEventId, audience: &Audience) {
         let event = WebhookEvent {
-            id: EVENT,
+            id,
             event_type: EventType::WalletAddressNotFound,
             tenant_id: OPERATOR,
             data: json!({"walletAddressUrl": "https://wallet.example/Alice"}),
@@ -96,7 +117,18 @@ impl Scene {
             created_at: now(&self.clock),
         };
         let unit = self.store.begin().await.unwrap();
-        self.webhooks.record(&unit, &event, audience).await.unwrap();
+        self.webhooks.record(&unit, &event, audience).unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    /// A tenant with an endpoint of its own.
+    async fn tenant_at(&self, id: TenantId, url: &str) {
+        let unit = self.store.begin().await.unwrap();
+        let scope = unit.every_tenant();
+        let operator = scope.find_tenant(OPERATOR).await.unwrap().unwrap();
+        scope.insert_tenant(&Tenant { id, ..operator }).await.unwrap();
+        let setting = Setting { key: SettingKey::WebhookUrl, value: url.to_owned() };
+        scope.put_settings(id, &[setting], now(&self.clock)).await.unwrap();
         unit.commit().await.unwrap();
     }
 
@@ -169,7 +201,7 @@ on_each_database! {
             withdrawal: None,
             created_at: now(&scene.clock),
         };
-        scene.webhooks.record(&unit, &event, &Audience::tenant(OPERATOR)).await.unwrap();
+        scene.webhooks.record(&unit, &event, &Audience::tenant(OPERATOR)).unwrap();
         drop(unit);
         assert_eq!(scene.worker.run_due().await.unwrap(), 0);
         assert_eq!(scene.heard(), 0);
@@ -199,5 +231,54 @@ on_each_database! {
         assert_eq!(scene.delivery().await, (DeliveryState::Delivered, 2, Some(200)));
         let (_, body) = scene.receiver.heard.lock().unwrap().remove(1);
         assert_eq!(body, r#"{"id":"00000000-0000-0000-0000-000000000005","type":"ledger.alarm","data":{"kind":"entry_changed"}}"#);
+    }
+
+    async fn what_is_recorded_while_the_worker_works_is_told_at_once(database) {
+        let scene = scene(&database, &[500, 200], 10).await;
+        let running = tokio::spawn(scene.worker.clone().run(std::future::pending()));
+        scene.record(&Audience::tenant(OPERATOR)).await;
+        let pending = (DeliveryState::Pending, 1, Some(500));
+        testkit::eventually("it was tried", async || scene.delivery().await == pending).await;
+        scene.clock.advance(Duration::from_secs(12));
+        scene.worker.run_due().await.unwrap();
+        let delivered = (DeliveryState::Delivered, 2, Some(200));
+        testkit::eventually("it was told", async || scene.delivery().await == delivered).await;
+        let heard = scene.receiver.heard.lock().unwrap().clone();
+        assert_eq!(heard[0].1, heard[1].1, "what was carried and what was stored read the same");
+        running.abort();
+    }
+
+    async fn a_recipient_that_hangs_holds_up_no_other(database) {
+        let scene = scene(&database, &[], 10).await;
+        let slow = TenantId::from_uuid(Uuid::from_u128(2));
+        scene.tenant_at(slow, &scene.url.replace("/webhooks", HANGING)).await;
+        let running = tokio::spawn(scene.worker.clone().run(std::future::pending()));
+        for number in 100..160 {
+            let event = WebhookEventId::from_uuid(Uuid::from_u128(number));
+            scene.record_event(event, &Audience::tenant(slow)).await;
+        }
+        scene.receiver.hung.notified().await;
+        scene.record(&Audience::tenant(OPERATOR)).await;
+        let delivered = (DeliveryState::Delivered, 1, Some(200));
+        testkit::eventually("the other is told", async || scene.delivery().await == delivered).await;
+        running.abort();
+    }
+
+    async fn events_that_are_told_at_the_same_time_are_each_recorded(database) {
+        let scene = scene(&database, &[], 10).await;
+        let running = tokio::spawn(scene.worker.clone().run(std::future::pending()));
+        let events = (100..140).map(|number| WebhookEventId::from_uuid(Uuid::from_u128(number)));
+        for event in events.clone() {
+            scene.record_event(event, &Audience::tenant(OPERATOR)).await;
+        }
+        for event in events {
+            testkit::eventually("it is told", async || {
+                let deliveries = scene.store.every_tenant().webhook_deliveries(event).await.unwrap();
+                deliveries[0].state == DeliveryState::Delivered && deliveries[0].attempts == 1
+            })
+            .await;
+        }
+        assert_eq!(scene.heard(), 40);
+        running.abort();
     }
 }

@@ -11,11 +11,18 @@ use super::{read, tracked};
 /// Where the chapter is.
 pub(super) const PAGE: &str = "docs/settings.md";
 
-const ROLES: [&str; 3] = ["Backend", "Auth", "Wallet"];
+/// The sections, each with the role's name on the command line.
+const ROLES: [(&str, &str); 5] = [
+    ("Backend", "backend"),
+    ("Auth", "auth"),
+    ("Wallet", "wallet"),
+    ("CardService", "card-service"),
+    ("PointOfSale", "point-of-sale"),
+];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the three roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
+Every environment variable of the five roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";
@@ -64,7 +71,7 @@ pub(super) fn chapter() -> Result<String, String> {
 
 fn render(files: &[String]) -> Result<String, String> {
     let mut page = OPENING.to_owned();
-    for role in ROLES {
+    for (role, command) in ROLES {
         // A role's own file comes last, so that what it says of a name comes before what others say of the same name.
         let (own, shared): (Vec<_>, Vec<_>) =
             files.iter().partition(|text| text.contains(&format!("pub struct {role} {{")));
@@ -85,7 +92,7 @@ fn render(files: &[String]) -> Result<String, String> {
             }
         }
 
-        let _ = write!(page, "\n## rafiki {}\n\n", role.to_lowercase());
+        let _ = write!(page, "\n## rafiki {command}\n\n");
         page.push_str("| variable | default | meaning |\n|---|---|---|\n");
         let mut without_effect = Vec::new();
         for (name, absent) in &variables {

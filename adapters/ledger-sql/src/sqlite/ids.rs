@@ -1,37 +1,89 @@
 //! The index from transfer ids to journal entries, kept a little behind the journal.
 //!
 //! Ids are random, so each would dirty a page of its own. New ids therefore wait in memory, and are written in
-//! key order, a stretch per commit. After a restart the ids of the journal's tail are read again.
+//! key order, a stretch per commit. After a restart the ids of the journal's tail are read again. A filter spares most
+//! look-ups of ids that were never used.
 
 use std::collections::HashMap;
 use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ledger::{Cause, Event, TransferId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::sqlite::id_filter::IdFilter;
 use crate::store::{StoreError, decode};
 
 /// Ids that wait before a stretch-by-stretch write of them begins.
 const WAITING: usize = 262_144;
 
-#[derive(Default)]
 pub(crate) struct IdIndex {
+    filters: Filters,
     fresh: HashMap<TransferId, u64>,
     /// In key order; those before `written` are in the table.
     draining: Vec<(TransferId, u64)>,
     written: usize,
 }
 
+/// The filter in use, and a larger one that is being filled when it has no more room.
+struct Filters {
+    used: Arc<IdFilter>,
+    next: Option<Arc<IdFilter>>,
+    ids: u64,
+    file: Option<PathBuf>,
+}
+
+impl Filters {
+    /// For a table with at most so many `ids`.
+    fn begin(ids: u64, file: Option<&Path>) -> Self {
+        let used = IdFilter::new(ids.saturating_mul(2));
+        match file {
+            Some(file) => used.fill(file.to_owned()),
+            None => used.declare_complete(),
+        }
+        Self { used, next: None, ids, file: file.map(Path::to_owned) }
+    }
+
+    fn may_hold(&self, id: TransferId) -> bool {
+        self.used.may_hold(id)
+    }
+
+    fn put(&mut self, id: TransferId) {
+        self.ids += 1;
+        self.used.put(id);
+        if let Some(next) = &self.next {
+            next.put(id);
+        }
+    }
+
+    /// Takes the larger filter into use, or begins to fill one, when it is time.
+    fn keep_room(&mut self, waiting: impl Iterator<Item = TransferId>) {
+        if let Some(next) = self.next.take_if(|next| next.is_complete()) {
+            self.used = next;
+        }
+        let Some(file) = &self.file else { return };
+        if self.next.is_none() && self.used.room().is_some_and(|room| self.ids > room) {
+            let next = IdFilter::new(self.ids.saturating_mul(2));
+            waiting.for_each(|id| next.put(id));
+            next.fill(file.clone());
+            self.next = Some(next);
+        }
+    }
+}
+
 /// How far a transaction has drained.
 pub(crate) struct Drained(usize);
 
 impl IdIndex {
-    /// Reads the ids of the entries that the table may lack.
-    pub(crate) fn load(connection: &Connection) -> Result<Self, StoreError> {
+    /// Reads the ids of the entries that the table may lack. `file` is where the table is, unless it is in memory only.
+    pub(crate) fn load(connection: &Connection, file: Option<&Path>) -> Result<Self, StoreError> {
+        let entries = connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get::<_, Option<u64>>(0))?;
+        let mut filters = Filters::begin(entries.unwrap_or(0), file);
         let mut statement = connection
             .prepare("SELECT seq, record FROM journal WHERE seq > (SELECT through FROM indexed) ORDER BY seq")?;
         let mut rows = statement.query([])?;
-        let mut index = Self::default();
+        let mut fresh = HashMap::new();
         while let Some(row) = rows.next()? {
             let seq = row.get(0)?;
             let entry = decode(seq, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
@@ -39,15 +91,16 @@ impl IdIndex {
                 // An expiry names the transfer that expired, whose own entry came before.
                 Event::Moved(movement) if matches!(movement.cause, Cause::Expired { .. }) => {}
                 Event::Moved(movement) => {
-                    index.fresh.insert(movement.transfer.id, seq);
+                    fresh.insert(movement.transfer.id, seq);
                 }
                 Event::IdSpent(id) => {
-                    index.fresh.insert(id, seq);
+                    fresh.insert(id, seq);
                 }
                 Event::AccountCreated(_) => {}
             }
         }
-        Ok(index)
+        fresh.keys().for_each(|id| filters.put(*id));
+        Ok(Self { filters, fresh, draining: Vec::new(), written: 0 })
     }
 
     /// The entries of those of the ids that were used.
@@ -59,7 +112,7 @@ impl IdIndex {
                 found.push(*seq);
             } else if let Ok(at) = self.draining.binary_search_by_key(id, |(id, _)| *id) {
                 found.push(self.draining[at].1);
-            } else {
+            } else if self.filters.may_hold(*id) {
                 let stored = statement.query_row([id.as_u128().to_be_bytes()], |row| row.get::<_, u64>(0));
                 found.extend(stored.optional()?);
             }
@@ -84,8 +137,11 @@ impl IdIndex {
 
     /// The transaction that drained is durable, and so are these new ids.
     pub(crate) fn committed(&mut self, drained: Drained, new: &[(TransferId, u64)]) {
+        let waiting = self.fresh.keys().chain(self.draining.iter().map(|(id, _)| id)).copied();
+        self.filters.keep_room(waiting);
         self.written = drained.0;
         self.fresh.extend(new.iter().copied());
+        new.iter().for_each(|(id, _)| self.filters.put(*id));
         if self.written == self.draining.len() {
             self.draining = Vec::new();
             self.written = 0;

@@ -19,13 +19,20 @@ const ROUNDS: u64 = 20;
 /// Changes the row that `$read` locks, by `$change`, and stores it by `$update`.
 macro_rules! changed {
     ($store:expr, $read:ident($id:expr), $update:ident, |$row:ident| $change:expr) => {
+        changed!($store, $read($id), |$row| $change, |scope| scope.$update(&$row).await)
+    };
+    // What is written with the commit is not waited for.
+    ($store:expr, $read:ident($id:expr), with commit $update:ident, |$row:ident| $change:expr) => {
+        changed!($store, $read($id), |$row| $change, |scope| scope.$update(&$row))
+    };
+    ($store:expr, $read:ident($id:expr), |$row:ident| $change:expr, |$scope:ident| $update:expr) => {
         async {
             let unit = $store.begin().await.unwrap();
-            let scope = unit.tenant(OPERATOR);
-            let mut $row = scope.$read($id).await.unwrap().unwrap();
+            let $scope = unit.tenant(OPERATOR);
+            let mut $row = $scope.$read($id).await.unwrap().unwrap();
             tokio::task::yield_now().await;
             $change;
-            scope.$update(&$row).await.unwrap();
+            $update.unwrap();
             drop($row);
             unit.commit().await.unwrap();
         }
@@ -221,16 +228,16 @@ on_each_database! {
         let (expected, sent) = (incoming(&asset), outgoing(&asset));
         let unit = store.begin().await.unwrap();
         let scope = unit.tenant(OPERATOR);
-        scope.insert_incoming_payment(&expected).await.unwrap();
-        scope.insert_quote(&sent.quote).await.unwrap();
-        scope.insert_outgoing_payment(&sent).await.unwrap();
+        scope.insert_incoming_payment(&expected).unwrap();
+        scope.insert_quote(&sent.quote).unwrap();
+        scope.insert_outgoing_payment(&sent).unwrap();
         unit.commit().await.unwrap();
         for round in 0..ROUNDS {
             let note = serde_json::Map::from_iter([("round".to_owned(), round.into())]);
             let id = expected.id;
             tokio::join!(
-                changed!(store, locked_incoming_payment(id), update_incoming_payment, |row| row.announced_amount = round),
-                changed!(store, locked_incoming_payment(id), update_incoming_payment, |row| {
+                changed!(store, locked_incoming_payment(id), with commit update_incoming_payment, |row| row.announced_amount = round),
+                changed!(store, locked_incoming_payment(id), with commit update_incoming_payment, |row| {
                     row.metadata = Some(note.clone());
                 }),
             );
@@ -239,10 +246,10 @@ on_each_database! {
 
             let failed = OutgoingState::Failed { error: "x".into(), sent: round };
             tokio::join!(
-                changed!(store, locked_outgoing_payment(sent.id()), update_outgoing_payment, |row| {
+                changed!(store, locked_outgoing_payment(sent.id()), with commit update_outgoing_payment, |row| {
                     row.state = failed.clone();
                 }),
-                changed!(store, locked_outgoing_payment(sent.id()), update_outgoing_payment, |row| {
+                changed!(store, locked_outgoing_payment(sent.id()), with commit update_outgoing_payment, |row| {
                     row.metadata = Some(note.clone());
                 }),
             );

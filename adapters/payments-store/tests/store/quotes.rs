@@ -38,7 +38,7 @@ on_each_database! {
         };
         let unit = store.begin().await.unwrap();
         unit.tenant(OPERATOR).insert_wallet_address(&ann).await.unwrap();
-        unit.tenant(OPERATOR).insert_quote(&quote).await.unwrap();
+        unit.tenant(OPERATOR).insert_quote(&quote).unwrap();
         unit.commit().await.unwrap();
         assert_eq!(store.tenant(OPERATOR).quote(quote.id).await.unwrap(), Some(quote));
     }

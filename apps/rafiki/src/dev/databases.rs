@@ -23,6 +23,8 @@ pub(crate) fn files(institution: &Institution, data_dir: &Path) -> Databases {
         auth: file("auth.db"),
         wallet: file("wallet.db"),
         ledger: file("ledger.db"),
+        card_service: file("card-service.db"),
+        point_of_sale: file("point-of-sale.db"),
     }
 }
 
@@ -46,7 +48,7 @@ pub(crate) async fn on_server(
     })
     .await?;
     let name = |part: &str| format!("{prefix}_{}_{part}", institution.short);
-    for part in ["backend", "auth", "wallet", "ledger"] {
+    for part in ["backend", "auth", "wallet", "ledger", "card_service", "point_of_sale"] {
         ensure(&admin, &name(part), fresh).await.map_err(failed)?;
     }
     admin.close().await;
@@ -55,7 +57,14 @@ pub(crate) async fn on_server(
         url.set_path(&format!("/{}", name(part)));
         url.as_str().parse::<DatabaseUrl>().map_err(|error| Failure::start("the databases", error))
     };
-    Ok(Databases { backend: url("backend")?, auth: url("auth")?, wallet: url("wallet")?, ledger: url("ledger")? })
+    Ok(Databases {
+        backend: url("backend")?,
+        auth: url("auth")?,
+        wallet: url("wallet")?,
+        ledger: url("ledger")?,
+        card_service: url("card_service")?,
+        point_of_sale: url("point_of_sale")?,
+    })
 }
 
 fn may_pass(error: &database::Error) -> bool {

@@ -71,6 +71,8 @@ pub(crate) struct Databases {
     pub(crate) auth: DatabaseUrl,
     pub(crate) wallet: DatabaseUrl,
     pub(crate) ledger: DatabaseUrl,
+    pub(crate) card_service: DatabaseUrl,
+    pub(crate) point_of_sale: DatabaseUrl,
 }
 
 /// Every role's environment.
@@ -79,6 +81,8 @@ pub(crate) struct Environments {
     pub(crate) backend: Environment,
     pub(crate) auth: Environment,
     pub(crate) wallet: Environment,
+    pub(crate) card_service: Environment,
+    pub(crate) point_of_sale: Environment,
 }
 
 impl Institution {
@@ -143,6 +147,9 @@ impl Institution {
             ("ILP_CONNECTOR_URL", &local(ports.connector, "")),
             ("WEBHOOK_URL", &local(ports.wallet, "/webhooks")),
             ("EXCHANGE_RATES_URL", &local(ports.wallet, "/rates")),
+            ("CARD_SERVICE_URL", &local(ports.card_service, "")),
+            ("CARD_WEBHOOK_SERVICE_URL", &local(ports.card_service, "/webhook")),
+            ("POS_WEBHOOK_SERVICE_URL", &local(ports.point_of_sale, "/webhook")),
             ("DATABASE_URL", databases.backend.expose()),
             ("LEDGER_DATABASE_URL", databases.ledger.expose()),
             (
@@ -181,14 +188,40 @@ impl Institution {
             ("PORT", &ports.wallet.to_string()),
         ]);
         common(&mut wallet);
-        Environments { backend, auth, wallet }
+        let cards = |more: [(&str, &str); 4]| {
+            let mut environment = Environment::of([
+                ("NODE_ENV", "development"),
+                ("LISTEN_ADDRESS", "127.0.0.1"),
+                ("GRAPHQL_URL", local(ports.admin, "/graphql").as_str()),
+                ("TENANT_ID", &tenant),
+                ("TENANT_SECRET", ADMIN_SECRET),
+                ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
+            ]);
+            more.into_iter().for_each(|(name, value)| environment.set(name, value));
+            environment
+        };
+        let card_service = cards([
+            ("CARD_SERVICE_PORT", &ports.card_service.to_string()),
+            ("CARD_DATABASE_URL", databases.card_service.expose()),
+            // Whoever tries loads out here is no stranger.
+            ("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
+            ("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", "0"),
+        ]);
+        let mut point_of_sale = cards([
+            ("PORT", &ports.point_of_sale.to_string()),
+            ("POS_DATABASE_URL", databases.point_of_sale.expose()),
+            ("KEY_ID", self.key_id),
+            ("PRIVATE_KEY_FILE", &key_file),
+        ]);
+        point_of_sale.set("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", "0");
+        Environments { backend, auth, wallet, card_service, point_of_sale }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::{Auth, Backend, Wallet};
+    use config::{Auth, Backend, CardService, PointOfSale, Wallet};
 
     #[test]
     fn the_environments_of_both_institutions_are_good() {
@@ -197,8 +230,14 @@ mod tests {
             let key_file = folder.path().join("key.pem");
             std::fs::write(&key_file, institution.key_pem()).unwrap();
             let file = |name: &str| DatabaseUrl::sqlite(&folder.path().join(name));
-            let databases =
-                Databases { backend: file("b.db"), auth: file("a.db"), wallet: file("w.db"), ledger: file("l.db") };
+            let databases = Databases {
+                backend: file("b.db"),
+                auth: file("a.db"),
+                wallet: file("w.db"),
+                ledger: file("l.db"),
+                card_service: file("c.db"),
+                point_of_sale: file("p.db"),
+            };
             let ports = Ports::localenv(institution.which);
             let environments = institution.environments(&ports, &databases, &key_file, None);
             let backend = Backend::from_environment(&environments.backend).unwrap();
@@ -206,6 +245,8 @@ mod tests {
             assert_eq!(backend.ledger_database, databases.ledger);
             Auth::from_environment(&environments.auth).unwrap();
             Wallet::from_environment(&environments.wallet).unwrap();
+            CardService::from_environment(&environments.card_service).unwrap();
+            PointOfSale::from_environment(&environments.point_of_sale).unwrap();
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each is put together by the same functions as a single role, from an environment of the reference's variables.
 
+pub(crate) mod cards;
 pub(crate) mod databases;
 pub(crate) mod institution;
 pub(crate) mod playground;
@@ -132,9 +133,11 @@ fn is_own(name: &str) -> bool {
         "wallet.db",
         "wallet-ledger.db",
         "ledger.db",
+        "card-service.db",
+        "point-of-sale.db",
     ];
     let environments = playground::ROLES.map(playground::environment_file);
-    name == playground::KEY_FILE
+    [playground::KEY_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
         || environments.iter().any(|file| file == name)
         || databases.into_iter().any(of_database)
 }

@@ -1,12 +1,14 @@
-//! Starting and stopping one institution of the playground: its three roles, its seed, its session file.
+//! Starting and stopping one institution of the playground: its roles, its seed, its session file.
 
 use std::path::{Path, PathBuf};
 
+use ::point_of_sale::PointOfSale;
 use config::{Environment, Mode};
 use url::Url;
 use wallet::Wallet;
 use wallet::seed::{AddressCreation, Seed};
 
+use super::cards::{self, Cards};
 use super::databases;
 use super::institution::{Databases, Environments, Institution};
 use super::ports::{Listeners, Ports};
@@ -16,7 +18,7 @@ use crate::ledger_place::LedgerPlace;
 use crate::private_file;
 use crate::roles::ground::Ground;
 use crate::roles::running::Running;
-use crate::roles::{auth, backend, wallet as wallet_role};
+use crate::roles::{auth, backend, card_service, point_of_sale, wallet as wallet_role};
 
 /// Where databases are.
 #[derive(Clone, Copy)]
@@ -86,8 +88,14 @@ impl<'a> Playground<'a> {
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
 
-        let seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
-        let session = session(institution, &ports, &databases, &backend_config, &seed)?;
+        let card_config = config::CardService::from_environment(&environments.card_service)?;
+        let pos_config = config::PointOfSale::from_environment(&environments.point_of_sale)?;
+
+        let mut seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
+        let base = backend_config.open_payments_url.as_str();
+        let cards = Cards::ensure(&folder, base, &seed, &*self.ground.entropy)?;
+        seed.cards = cards.issued()?;
+        let session = session(institution, &ports, &databases, &backend_config, &seed, &folder)?;
         let Listeners {
             open_payments,
             admin,
@@ -98,6 +106,8 @@ impl<'a> Playground<'a> {
             interaction,
             service,
             wallet,
+            card_service,
+            point_of_sale,
         } = listeners;
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
@@ -105,7 +115,14 @@ impl<'a> Playground<'a> {
         let auth = auth::start(&auth_config, auth_listeners, &self.ground).await?;
         let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.ground).await?;
         let backend = backend::start(&backend_config, backend_listeners, &self.ground).await?;
-        Ok(Started { institution, session, wallet, roles: vec![wallet_running, backend, auth] })
+        let card_service = card_service::start(&card_config, card_service, &self.ground).await?;
+        let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.ground).await?;
+        for terminal in cards.registered()? {
+            let added = PointOfSale::add_terminal(&terminals, &terminal, self.ground.clock.now()).await;
+            added.map_err(|error| Failure::start("the terminals", error))?;
+        }
+        let roles = vec![point_of_sale, card_service, wallet_running, backend, auth];
+        Ok(Started { institution, session, wallet, roles })
     }
 }
 
@@ -146,7 +163,7 @@ impl Started {
 }
 
 /// The roles of an institution, by name.
-pub(crate) const ROLES: [&str; 3] = ["backend", "auth", "wallet"];
+pub(crate) const ROLES: [&str; 5] = ["backend", "auth", "wallet", "card-service", "point-of-sale"];
 
 /// Where an institution of the playground keeps its key.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
@@ -175,8 +192,8 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
 
 /// Each role's environment as a file for `ENV_FILE`, so that the roles can also be run one by one.
 fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
-    let Environments { backend, auth, wallet } = environments;
-    for (role, environment) in ROLES.into_iter().zip([backend, auth, wallet]) {
+    let Environments { backend, auth, wallet, card_service, point_of_sale } = environments;
+    for (role, environment) in ROLES.into_iter().zip([backend, auth, wallet, card_service, point_of_sale]) {
         private_file::write(&folder.join(environment_file(role)), &environment.to_dotenv())?;
     }
     Ok(())
@@ -193,6 +210,7 @@ fn session(
     databases: &Databases,
     backend: &config::Backend,
     seed: &Seed,
+    folder: &Path,
 ) -> Result<Session, Failure> {
     let local = |port: u16, path: &str| {
         Url::parse(&format!("http://localhost:{port}{path}")).map_err(|e| Failure::start(institution.name, e))
@@ -217,11 +235,16 @@ fn session(
         connector_url: local(ports.connector, "")?,
         auth_url: local(ports.auth, "")?,
         wallet_url: local(ports.wallet, "")?,
+        card_service_url: local(ports.card_service, "")?,
+        point_of_sale_url: local(ports.point_of_sale, "")?,
+        cards_file: folder.join(cards::FILE).display().to_string(),
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),
         database_url: databases.backend.expose().to_owned(),
         auth_database_url: databases.auth.expose().to_owned(),
         wallet_database_url: databases.wallet.expose().to_owned(),
+        card_database_url: databases.card_service.expose().to_owned(),
+        pos_database_url: databases.point_of_sale.expose().to_owned(),
         ledger_url: LedgerPlace::of(backend).to_string(),
         wallet_addresses,
     })

@@ -22,6 +22,8 @@ pub(crate) struct Ports {
     pub(crate) interaction: u16,
     pub(crate) service: u16,
     pub(crate) wallet: u16,
+    pub(crate) card_service: u16,
+    pub(crate) point_of_sale: u16,
 }
 
 /// Where one institution ends and the next begins, counted from a port base.
@@ -44,6 +46,8 @@ impl Ports {
             interaction: base + 9,
             service: base + 11,
             wallet,
+            card_service: base + 12,
+            point_of_sale: base + 8,
         }
     }
 
@@ -69,6 +73,8 @@ impl Ports {
             interaction: port(6)?,
             service: port(7)?,
             wallet: port(8)?,
+            card_service: port(9)?,
+            point_of_sale: port(10)?,
         })
     }
 
@@ -83,6 +89,8 @@ impl Ports {
         interaction: 0,
         service: 0,
         wallet: 0,
+        card_service: 0,
+        point_of_sale: 0,
     };
 }
 
@@ -97,6 +105,8 @@ pub(crate) struct Listeners {
     pub(crate) interaction: TcpListener,
     pub(crate) service: TcpListener,
     pub(crate) wallet: TcpListener,
+    pub(crate) card_service: TcpListener,
+    pub(crate) point_of_sale: TcpListener,
 }
 
 impl Listeners {
@@ -112,6 +122,8 @@ impl Listeners {
             interaction: bind("the interaction API", here, ports.interaction).await?,
             service: bind("the auth service API", here, ports.service).await?,
             wallet: bind("the wallet", here, ports.wallet).await?,
+            card_service: bind("the card service", here, ports.card_service).await?,
+            point_of_sale: bind("the point of sale", here, ports.point_of_sale).await?,
         })
     }
 
@@ -130,6 +142,8 @@ impl Listeners {
             interaction: port(&self.interaction)?,
             service: port(&self.service)?,
             wallet: port(&self.wallet)?,
+            card_service: port(&self.card_service)?,
+            point_of_sale: port(&self.point_of_sale)?,
         })
     }
 }

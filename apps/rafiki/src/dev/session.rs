@@ -30,6 +30,12 @@ pub(crate) struct Session {
     pub(crate) auth_url: Url,
     /// The wallet.
     pub(crate) wallet_url: Url,
+    /// The card service.
+    pub(crate) card_service_url: Url,
+    /// The point of sale.
+    pub(crate) point_of_sale_url: Url,
+    /// Where its virtual cards and terminals are kept.
+    pub(crate) cards_file: String,
     /// The operator tenant.
     pub(crate) tenant_id: Uuid,
     /// The operator's API secret.
@@ -40,6 +46,10 @@ pub(crate) struct Session {
     pub(crate) auth_database_url: String,
     /// The wallet's database.
     pub(crate) wallet_database_url: String,
+    /// The card service's database.
+    pub(crate) card_database_url: String,
+    /// The point of sale's database.
+    pub(crate) pos_database_url: String,
     /// The backend's ledger.
     pub(crate) ledger_url: String,
     /// The seeded wallet addresses.
@@ -109,11 +119,16 @@ mod tests {
             connector_url: url("http://localhost:3002"),
             auth_url: url("http://localhost:3006"),
             wallet_url: url("http://localhost:3030"),
+            card_service_url: url("http://localhost:3012"),
+            point_of_sale_url: url("http://localhost:3008"),
+            cards_file: "cards.json".to_owned(),
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),
             database_url: "sqlite:a".to_owned(),
             auth_database_url: "sqlite:b".to_owned(),
             wallet_database_url: "sqlite:c".to_owned(),
+            card_database_url: "sqlite:e".to_owned(),
+            pos_database_url: "sqlite:f".to_owned(),
             ledger_url: "sqlite:d".to_owned(),
             wallet_addresses: Vec::new(),
         }

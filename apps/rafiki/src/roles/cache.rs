@@ -25,6 +25,11 @@ pub(crate) fn limiter(cache: &SharedCache, clock: Arc<dyn Clock>) -> Limiter {
     Limiter::new(lossy(cache, Arc::clone(&clock)), clock)
 }
 
+/// Counts what strangers do in this process alone.
+pub(crate) fn memory_limiter(clock: Arc<dyn Clock>) -> Limiter {
+    Limiter::new(SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), LOSSY)), clock)
+}
+
 /// Redis if it is configured, else a table in the role's database at `url`; beside it, if that is a file.
 pub(crate) async fn open_cache(
     redis: Option<&RedisSettings>,

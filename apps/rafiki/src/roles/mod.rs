@@ -5,8 +5,10 @@
 pub(crate) mod auth;
 pub(crate) mod backend;
 pub(crate) mod cache;
+pub(crate) mod card_service;
 pub(crate) mod ground;
 pub(crate) mod listening;
+pub(crate) mod point_of_sale;
 pub(crate) mod running;
 mod service_secret;
 mod signatures;
@@ -15,5 +17,7 @@ pub(crate) mod wallet;
 mod welcome;
 
 pub(crate) use auth::run as run_auth;
-pub(crate) use backend::run as run_backend;
+pub(crate) use backend::{open_ledger, run as run_backend};
+pub(crate) use card_service::run as run_card_service;
+pub(crate) use point_of_sale::run as run_point_of_sale;
 pub(crate) use wallet::run as run_wallet;

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ledger_sql::SqlLedger;
 use tokio::net::TcpListener;
 use wallet::seed::Seed;
-use wallet::{Ports, Settings, Wallet, WebhookVerification};
+use wallet::{EventVerification, Ports, Settings, Wallet};
 
 use super::ground::{Ground, bind, open, tell};
 use super::listening::{Exposure, announce, serving};
@@ -95,12 +95,12 @@ fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
     Ok(Settings {
         display_name: config.display_name.clone(),
         open_payments_url: config.open_payments_url.clone(),
-        webhooks: WebhookVerification {
+        webhooks: EventVerification {
             unsigned: match config.unsigned_webhooks {
                 config::UnsignedWebhooks::Refused => wallet::Unsigned::Refused,
                 config::UnsignedWebhooks::Believed => wallet::Unsigned::Believed,
             },
-            secret: config.webhook_secret.expose().to_owned(),
+            secrets: vec![config.webhook_secret.expose().to_owned()],
             version: config.webhook_signature_version,
             tolerance: config.webhook_tolerance,
         },
@@ -110,6 +110,10 @@ fn settings(config: &config::Wallet) -> Result<Settings, Failure> {
             FeePolicy::Compat => wallet::FeePolicy::Compat,
         },
         auto_create_address: config.auto_create_address,
+        cards: match config.card_verification {
+            config::CardVerification::Chip => wallet::CardVerification::Required,
+            config::CardVerification::Off => wallet::CardVerification::Off,
+        },
         liquidity_topup: config.liquidity_topup,
         key_x: config.key_pem.as_ref().map(public_key_x).transpose()?,
     })

@@ -148,6 +148,11 @@ impl Institutions {
         &mut self.clusters.as_mut().unwrap()[side as usize]
     }
 
+    /// Where both keep their data.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     /// What a side has written to its log so far.
     pub(crate) fn log(&self, side: Side) -> String {
         std::fs::read_to_string(self.log_path(side)).unwrap_or_default()
@@ -338,6 +343,11 @@ pub(crate) fn run_role(role: &str, variables: &[(&str, &str)]) -> Run {
 /// The Postgres server tests may create databases on.
 pub(crate) fn postgres_url() -> Option<String> {
     variable("TEST_POSTGRES_URL")
+}
+
+/// The Redis server of the tests, if there is one.
+pub(crate) fn redis_url() -> Option<String> {
+    variable("TEST_REDIS_URL").map(|server| format!("{server}/0"))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -7,8 +7,10 @@
 mod alarms;
 mod asking;
 mod books;
+mod cards;
 mod crashes;
 mod institutions;
+mod moved;
 mod numbers;
 mod paying;
 mod payments;
@@ -16,6 +18,7 @@ mod recipes;
 mod replicas;
 mod roles;
 mod starting;
+mod statements;
 mod strangers;
 mod tigerbeetle;
 mod words;

@@ -156,6 +156,7 @@ fn every_role_leaves_the_database_of_the_original_alone_and_says_what_it_is() {
         for refused in [run_role(role, &borrowed(variables)), command(&["migrate", role], variables)] {
             assert_eq!(refused.code, Some(1), "{role}");
             assert!(refused.stderr.contains("the tables of the original Rafiki"), "{role}: {}", refused.stderr);
+            assert!(refused.stderr.contains("rafiki import --backend"), "{role}: {}", refused.stderr);
         }
     }
     assert_eq!(std::fs::read(&file).unwrap(), before);

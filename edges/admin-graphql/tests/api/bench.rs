@@ -102,6 +102,7 @@ impl Bench {
 fn api(process: &Institution) -> Router {
     admin_graphql::router(AdminApiParts {
         administration: process.administration.clone(),
+        directory: process.parts.directory.clone(),
         payments: process.payments.clone(),
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),

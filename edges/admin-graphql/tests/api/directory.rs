@@ -189,11 +189,11 @@ on_each_database! {
 
     async fn a_failing_database_is_not_described_to_the_client(database) {
         let bench = Bench::open(database).await;
-        let id = asset(&bench, TENANT).await;
         let unit = bench.institution.database.begin().await.unwrap();
-        ConnectionTrait::execute_unprepared(&unit, "ALTER TABLE assets RENAME TO gone").await.unwrap();
+        ConnectionTrait::execute_unprepared(&unit, "ALTER TABLE incoming_payments RENAME TO gone").await.unwrap();
         unit.commit().await.unwrap();
-        let answer = bench.run(TENANT, "query($id: String!) { asset(id: $id) { code } }", json!({ "id": id })).await;
+        let query = "query($id: String!) { incomingPayment(id: $id) { id } }";
+        let answer = bench.run(TENANT, query, json!({ "id": bench.uuid() })).await;
         let error = &answer["errors"][0];
         assert_eq!(error["message"], "Internal server error");
         assert_eq!(error["extensions"], json!({ "code": "INTERNAL_SERVER_ERROR" }));

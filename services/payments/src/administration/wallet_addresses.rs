@@ -161,7 +161,7 @@ impl Administration {
         let latest = now + self.settings.deactivation_grace;
         let scope = unit.tenant(address.tenant_id);
         for payment in scope.shorten_incoming_payments(address.id, latest, now).await? {
-            jobs::enqueue(unit.transaction(), NewJob::new(EXPIRY_QUEUE, payment, latest)).await?;
+            jobs::enqueue(unit.transaction(), NewJob::new(EXPIRY_QUEUE, payment, latest))?;
         }
         Ok(())
     }

@@ -156,12 +156,16 @@ impl Payments {
 
     async fn write_new(&self, payment: &IncomingPayment) -> Result<(), Unavailable> {
         let unit = self.begin().await?;
-        unit.tenant(payment.tenant_id).insert_incoming_payment(payment).await?;
+        unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id))?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
-        jobs::enqueue(unit.transaction(), expiry).await?;
-        Ok(unit.commit().await?)
+        jobs::enqueue(unit.transaction(), expiry)?;
+        unit.commit().await?;
+        if self.settings().incoming_approval.is_none() {
+            self.0.parts.receivers.remember_created(payment);
+        }
+        Ok(())
     }
 }
 

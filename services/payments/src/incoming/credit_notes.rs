@@ -10,7 +10,8 @@ use std::time::Duration;
 use clock::Timestamp;
 use connector::LocalAccountId;
 use jobs::NewJob;
-use payments_model::{IncomingPaymentId, WalletAddress, WalletAddressId};
+use payments_model::incoming_payment::IncomingState;
+use payments_model::{IncomingPayment, IncomingPaymentId, WalletAddress, WalletAddressId};
 
 use crate::incoming::expectations::{self, InLedger};
 use crate::incoming::incoming_events::announce;
@@ -92,10 +93,21 @@ impl LiveReceivers {
     pub async fn note_credit(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
         let live = self.known(id.as_uuid());
         let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
-        let mut processing = noting.lock().await;
+        let mut written = noting.lock().await;
         let mut found = expectations::look(&*self.0.ledger, id).await?;
-        let completes = live.is_none_or(|live| live.expected.is_some_and(|expected| expected <= found.received));
-        if found.received == 0 || (*processing && !completes) {
+        let expected = live.as_ref().map(|live| live.expected());
+        let completes = expected.is_none_or(|expected| expected.is_some_and(|expected| expected <= found.received));
+        let is_processing = written.as_ref().is_some_and(|payment| payment.state == IncomingState::Processing);
+        if found.received == 0 || (is_processing && !completes) {
+            return Ok(found.received);
+        }
+        // What was written last or read since. If the row is another meanwhile, nothing is written from it.
+        let read = live.and_then(|live| live.payment.clone()).or_else(|| self.just_created(id));
+        let known = written.take().into_iter().chain(read).max_by_key(|payment| payment.updated_at);
+        if let Some(before) = known
+            && let Some(noted) = self.note_credit_of_known(&before, &mut found).await?
+        {
+            *written = Some(noted);
             return Ok(found.received);
         }
         loop {
@@ -112,13 +124,13 @@ impl LiveReceivers {
                 continue;
             }
             let mut payment = locked.map(|payment| payment.credited(found.received, now));
-            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
+            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
             let ended = before.is_open() && !payment.is_open();
             if ended {
-                jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
+                jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
             }
             if *payment != before {
-                unit.every_tenant().update_incoming_payment(&payment).await?;
+                unit.every_tenant().update_incoming_payment(&payment)?;
             }
             let payment = payment.into_inner();
             if payment != before {
@@ -127,12 +139,46 @@ impl LiveReceivers {
             if ended {
                 self.count_end(&payment, found.received);
             }
-            *processing = payment.is_open();
             if !payment.is_open() {
                 self.forget(id);
             }
+            *written = Some(payment);
             return Ok(found.received);
         }
+    }
+
+    /// As [`LiveReceivers::note_credit`], of an open payment whose row is still as `before`: the row as it is then. `None`,
+    /// and nothing is written, if it is another.
+    async fn note_credit_of_known(
+        &self,
+        before: &IncomingPayment,
+        found: &mut InLedger,
+    ) -> Result<Option<IncomingPayment>, Unavailable> {
+        if !before.is_open() {
+            return Ok(None);
+        }
+        if before.is_paid_by(found.received) && !found.is_closed() {
+            // Its end is told with a total that is final, so first nothing more may come.
+            *found = InLedger { received: expectations::close(&*self.0.ledger, before).await?, left: Some(0) };
+        }
+        let now = self.0.clock.now();
+        let unit = self.0.store.begin().await?;
+        let mut payment = before.clone().credited(found.received, now);
+        announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
+        if !payment.is_open() {
+            jobs::cancel(unit.transaction(), EXPIRY_QUEUE, payment.id);
+        }
+        unit.every_tenant().replace_incoming_payment(before, &payment)?;
+        match unit.commit().await {
+            Ok(()) => {}
+            Err(error) if error.is_overtaken() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        if !payment.is_open() {
+            self.count_end(&payment, found.received);
+            self.forget(payment.id);
+        }
+        Ok(Some(payment))
     }
 
     /// Sees to it that money paid straight to a wallet address is announced, and gives what was paid in all.
@@ -166,7 +212,7 @@ impl LiveReceivers {
             return Ok(());
         }
         let unit = self.0.store.begin().await?;
-        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, address.id, at)).await?;
+        jobs::enqueue(unit.transaction(), NewJob::new(WEB_MONETIZATION_QUEUE, address.id, at))?;
         Ok(unit.commit().await?)
     }
 

@@ -79,14 +79,14 @@ impl Payments {
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?.ok_or(Refused::UnknownPayment)?;
         if total > 0 {
             let completed = locked.try_map(|payment| payment.complete(self.now()))?;
-            jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
-            let completed = self.write_end(&unit, completed, total).await?;
+            jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
+            let completed = self.write_end(&unit, completed, total)?;
             unit.commit().await?;
             self.tell_end(&completed, total);
             return Err(Refused::WrongState);
         }
         let cancelled = locked.try_map(|payment| payment.cancel(reason, self.now()))?;
-        unit.tenant(tenant).update_incoming_payment(&cancelled).await?;
+        unit.tenant(tenant).update_incoming_payment(&cancelled)?;
         unit.transaction().wake_on_commit(DECISIONS);
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
@@ -119,7 +119,7 @@ impl Payments {
         let found = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let found = found.filter(|payment| payment.deleted_at().is_none());
         let changed = found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?.try_map(change)?;
-        unit.tenant(tenant).update_incoming_payment(&changed).await?;
+        unit.tenant(tenant).update_incoming_payment(&changed)?;
         unit.transaction().wake_on_commit(DECISIONS);
         let changed = changed.into_inner();
         unit.commit().await?;

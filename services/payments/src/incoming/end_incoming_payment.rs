@@ -61,8 +61,8 @@ impl Payments {
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?;
         let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
         let completed = locked.try_map(|payment| payment.complete(self.now()))?;
-        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id).await?;
-        let completed = self.write_end(&unit, completed, total).await?;
+        jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
+        let completed = self.write_end(&unit, completed, total)?;
         unit.commit().await?;
         self.tell_end(&completed, total);
         Ok(completed)
@@ -74,14 +74,14 @@ impl Payments {
     }
 
     /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
-    pub(crate) async fn write_end(
+    pub(crate) fn write_end(
         &self,
         unit: &Unit,
         mut ended: Locked<'_, IncomingPayment>,
         total: u64,
     ) -> Result<IncomingPayment, payments_store::Error> {
-        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy()).await?;
-        unit.every_tenant().update_incoming_payment(&ended).await?;
+        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy())?;
+        unit.every_tenant().update_incoming_payment(&ended)?;
         Ok(ended.into_inner())
     }
 
@@ -103,8 +103,8 @@ impl Payments {
         let locked = unit.every_tenant().locked_incoming_payment(id).await?;
         let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
         let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
-        job.complete(unit.transaction()).await?;
-        let expired = self.write_end(&unit, expired, total).await?;
+        job.complete(unit.transaction());
+        let expired = self.write_end(&unit, expired, total)?;
         unit.commit().await?;
         self.tell_end(&expired, total);
         Ok(Done::Settled)

@@ -5,7 +5,7 @@
 //! What follows from a credit is in `credit_notes`.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use clock::{Clock, Entropy, Timestamp};
 use connector::{
     AccountAsset, Bound, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState,
 };
+use directory::Bounded;
 use ledger::Ledger;
 use payments_model::accounting::AccountKind;
 use payments_model::incoming_payment::Approval;
@@ -30,6 +31,8 @@ use crate::unavailable::Unavailable;
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// Payments kept; beyond it those not asked for lately are forgotten.
 const KEPT_MOST: usize = 20_000;
+/// So many payments just created are surely kept.
+const CREATED_KEPT: usize = 8192;
 /// A payment not asked for that long may be forgotten.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
@@ -57,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) counts: IncomingCounts,
     pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
+    /// Payments just created here that nobody has paid yet, and when that was.
+    created: Mutex<Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
 }
 
@@ -67,6 +72,15 @@ pub(crate) struct Unnoted {
     pub(crate) somebody_is_at_it: bool,
 }
 
+/// What may have happened to a payment before it is read.
+#[derive(Clone, Copy)]
+enum Before {
+    /// It was created here and not read yet: another process at most has credited it.
+    Nothing,
+    /// Anything.
+    Unknown,
+}
+
 /// A receiver as it was read.
 #[derive(Clone)]
 pub(crate) struct Live {
@@ -74,11 +88,17 @@ pub(crate) struct Live {
     closed: Arc<LocalAccount>,
     expires_at: Option<Timestamp>,
     read_at: Timestamp,
+    /// The row, if it is a payment.
+    pub(crate) payment: Option<IncomingPayment>,
+    /// Held while a credit is noted: the row as this process wrote it last.
+    pub(crate) noting: Arc<tokio::sync::Mutex<Option<IncomingPayment>>>,
+}
+
+impl Live {
     /// What is expected of a payment in all.
-    pub(crate) expected: Option<u64>,
-    /// Held while a credit is noted; `true` once the payment is known to be `PROCESSING`, so that nothing has to be
-    /// written for the next credit.
-    pub(crate) noting: Arc<tokio::sync::Mutex<bool>>,
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.payment.as_ref().and_then(|payment| payment.incoming_amount)
+    }
 }
 
 impl LiveReceivers {
@@ -92,8 +112,20 @@ impl LiveReceivers {
         settings: ReceiverSettings,
     ) -> Self {
         let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let counts = IncomingCounts::default();
-        Self(Arc::new(Inner { store, ledger, webhooks, clock, entropy, settings, counts, unnoted, live, assets }))
+        let (counts, created) = (IncomingCounts::default(), Mutex::new(Bounded::new(CREATED_KEPT)));
+        Self(Arc::new(Inner {
+            store,
+            ledger,
+            webhooks,
+            clock,
+            entropy,
+            settings,
+            counts,
+            unnoted,
+            live,
+            created,
+            assets,
+        }))
     }
 
     /// A payment ended with `received` credited to it.
@@ -103,6 +135,7 @@ impl LiveReceivers {
 
     /// What is known of a payment has changed; it is read again before its next packet.
     pub(crate) fn forget(&self, id: IncomingPaymentId) {
+        self.lock_created().take(&id);
         if let Some(live) = self.lock().get_mut(&id.as_uuid()) {
             *live = Arc::new(Live { read_at: Timestamp::EPOCH, ..Live::clone(live) });
         }
@@ -113,10 +146,46 @@ impl LiveReceivers {
         self.lock().get(&id).cloned()
     }
 
+    /// Remembers a payment as it was created a moment ago.
+    pub(crate) fn remember_created(&self, payment: &IncomingPayment) {
+        self.lock_created().put(payment.id, (payment.clone(), self.0.clock.now()));
+    }
+
+    /// A payment of `tenant` as it was a moment ago, if that is known here.
+    pub(crate) fn recent_payment(&self, tenant: TenantId, id: IncomingPaymentId) -> Option<IncomingPayment> {
+        let now = self.0.clock.now();
+        let is_recent = |at: Timestamp| now.saturating_since(at) < BELIEVED_FOR;
+        let live = self.known(id.as_uuid()).filter(|live| is_recent(live.read_at));
+        let known = live.and_then(|live| live.payment.clone());
+        let known = known.or_else(|| self.created(id).filter(|(_, at)| is_recent(*at)).map(|(payment, _)| payment));
+        known.filter(|payment| payment.tenant_id == tenant)
+    }
+
+    /// A payment that was created here not long ago, as it was then.
+    pub(crate) fn just_created(&self, id: IncomingPaymentId) -> Option<IncomingPayment> {
+        self.created(id).map(|(payment, _)| payment)
+    }
+
+    fn created(&self, id: IncomingPaymentId) -> Option<(IncomingPayment, Timestamp)> {
+        self.lock_created().get(&id)
+    }
+
+    fn lock_created(&self) -> MutexGuard<'_, Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>> {
+        self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn read(&self, tenant: TenantId, tag: Uuid) -> Result<Option<Arc<Live>>, Unavailable> {
         let scope = self.0.store.tenant(tenant);
-        let live = match scope.incoming_payment(IncomingPaymentId::from_uuid(tag)).await? {
-            Some(payment) => self.live_payment(&payment).await?,
+        let id = IncomingPaymentId::from_uuid(tag);
+        let created = self.lock_created().take(&id);
+        let is_recent = |at: Timestamp| self.0.clock.now().saturating_since(at) < BELIEVED_FOR;
+        let created = created.filter(|(payment, at)| payment.tenant_id == tenant && is_recent(*at));
+        let found = match created {
+            Some((payment, _)) => Some((payment, Before::Nothing)),
+            None => scope.incoming_payment(id).await?.map(|payment| (payment, Before::Unknown)),
+        };
+        let live = match found {
+            Some((payment, before)) => self.live_payment(payment, before).await?,
             None => match scope.wallet_address(tag.into()).await? {
                 Some(address) if address.is_active(self.0.clock.now()) => self.live_address(&address).await?,
                 _ => return Ok(None),
@@ -132,10 +201,15 @@ impl LiveReceivers {
         Ok(Some(live))
     }
 
-    async fn live_payment(&self, payment: &IncomingPayment) -> Result<Live, Unavailable> {
+    async fn live_payment(&self, payment: IncomingPayment, before: Before) -> Result<Live, Unavailable> {
         let now = self.0.clock.now();
         let takes_money = payment.takes_money(self.0.settings.approval, now).is_ok();
-        let left = if takes_money { expectations::open(&*self.0.ledger, payment).await?.left } else { None };
+        let ledger = &*self.0.ledger;
+        let left = match before {
+            _ if !takes_money => None,
+            Before::Nothing => expectations::open_new(ledger, &payment).await?.left,
+            Before::Unknown => expectations::open(ledger, &payment).await?.left,
+        };
         let left = left.unwrap_or(0);
         let account = LocalAccount {
             id: LocalAccountId::IncomingPayment(payment.id),
@@ -148,9 +222,9 @@ impl LiveReceivers {
             closed: Arc::new(LocalAccount { state: LocalState::Closed, ..account.clone() }),
             account: Arc::new(account),
             expires_at: Some(payment.expires_at),
-            expected: payment.incoming_amount,
             read_at: now,
             noting: self.known(payment.id.as_uuid()).map(|known| known.noting.clone()).unwrap_or_default(),
+            payment: Some(payment),
         })
     }
 
@@ -172,7 +246,7 @@ impl LiveReceivers {
             closed: account.clone(),
             account,
             expires_at: None,
-            expected: None,
+            payment: None,
             read_at: self.0.clock.now(),
             noting: Arc::default(),
         })
@@ -189,7 +263,7 @@ impl LiveReceivers {
         known.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Live>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Live>>> {
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

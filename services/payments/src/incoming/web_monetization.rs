@@ -53,8 +53,8 @@ impl Payments {
             return Ok(Done::RunAgain(now));
         }
         let event = self.web_monetization_event(&address, due);
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id)).await?;
-        job.complete(unit.transaction()).await?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id))?;
+        job.complete(unit.transaction());
         unit.commit().await?;
         Ok(Done::Settled)
     }

@@ -13,6 +13,7 @@ use payments_model::{InitiatedBy, Origin, OutgoingPayment, Quote, QuoteId, Tenan
 use webhooks::Audience;
 
 use crate::made_before::Made;
+use crate::outgoing::at_hand::Unfunded;
 use crate::outgoing::grant_spending::{PaymentGrant, ReserveError, reserve};
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::queues::FUNDING_QUEUE;
@@ -96,7 +97,8 @@ pub enum CreateOutgoingPaymentError {
 
 impl From<payments_store::Error> for CreateOutgoingPaymentError {
     fn from(error: payments_store::Error) -> Self {
-        Self::Unavailable(error.into())
+        // The quote has its payment, or the request its event: nothing else of a payment is unique.
+        if error.is_unique_violation() { Self::InvalidQuote } else { Self::Unavailable(error.into()) }
     }
 }
 
@@ -184,7 +186,10 @@ impl Payments {
         if !address.is_active(self.now()) {
             return Err(Refused::InactiveWalletAddress);
         }
-        let quote = self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?;
+        let quote = match self.0.at_hand.take_quote(tenant, quote_id) {
+            Some(quote) => quote,
+            None => self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?,
+        };
         if quote.wallet_address_id != address.id || quote.is_expired(self.now()) {
             return Err(Refused::InvalidQuote);
         }
@@ -232,22 +237,20 @@ impl Payments {
         if let Some(grant) = &new.grant {
             scope.ensure_payment_grant(&grant.id, payment.quote.tenant_id, now).await?;
         }
-        scope.insert_outgoing_payment(&payment).await.map_err(used)?;
+        scope.insert_outgoing_payment(&payment)?;
         let spent_before = match &new.grant {
             Some(grant) => reserve(&unit, grant, &payment, now).await?,
             None => Spent::default(),
         };
         let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
         let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await.map_err(used)?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
-        jobs::enqueue(unit.transaction(), unfunded).await?;
+        jobs::enqueue(unit.transaction(), unfunded)?;
+        // Before anybody is told. If the commit fails there is no row to write to from what is at hand.
+        let deposit = event.id.as_uuid().into();
+        self.0.at_hand.keep_unfunded(Unfunded { payment: payment.clone(), deposit });
         unit.commit().await?;
         Ok(CreatedOutgoingPayment { payment, spent_before })
     }
-}
-
-/// The quote has its payment, or the request its event.
-fn used(error: payments_store::Error) -> CreateOutgoingPaymentError {
-    if error.is_unique_violation() { CreateOutgoingPaymentError::InvalidQuote } else { error.into() }
 }

@@ -19,8 +19,10 @@ use url::Url;
 use webhooks::Audience;
 
 use crate::administration::Caller;
+use crate::outgoing::at_hand::{Funded, Unfunded};
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
+use crate::outgoing::pay_over_ilp::Begun;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
@@ -88,9 +90,10 @@ impl Payments {
         id: OutgoingPaymentId,
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        let found = self.store().tenant(tenant).outgoing_payment(id).await?;
-        let amount = found.ok_or(TransferError::InvalidId)?.quote.debit_amount;
-        self.fund_outgoing_payment(tenant, id, amount, data_to_transmit).await
+        match self.fund_outgoing_payment_in_full(tenant, id, data_to_transmit).await {
+            Err(FundOutgoingPaymentError::UnknownPayment) => Err(TransferError::InvalidId.into()),
+            funded => funded,
+        }
     }
 
     /// Deposits what the event `event` within the caller's reach asks for.
@@ -118,14 +121,72 @@ impl Payments {
         amount: u64,
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
-        if data_to_transmit.as_ref().is_some_and(|data| data.len() > LONGEST_DATA) {
-            return Err(FundOutgoingPaymentError::DataTooLong);
+        must_fit_a_packet(data_to_transmit.as_deref())?;
+        let unfunded = self.unfunded(tenant, id).await?;
+        self.fund(unfunded, amount, data_to_transmit).await
+    }
+
+    /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
+    pub async fn fund_outgoing_payment_in_full(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        must_fit_a_packet(data_to_transmit.as_deref())?;
+        let unfunded = self.unfunded(tenant, id).await?;
+        let amount = unfunded.payment.quote.debit_amount;
+        self.fund(unfunded, amount, data_to_transmit).await
+    }
+
+    async fn fund(
+        &self,
+        Unfunded { payment, deposit }: Unfunded,
+        amount: u64,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        payment.require_fundable(amount)?;
+        self.deposit(&payment, deposit).await?;
+        match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
+            Some(funded) => Ok(funded),
+            None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
+        }
+    }
+
+    async fn unfunded(&self, tenant: TenantId, id: OutgoingPaymentId) -> Result<Unfunded, FundOutgoingPaymentError> {
+        if let Some(unfunded) = self.0.at_hand.take_unfunded(tenant, id) {
+            return Ok(unfunded);
         }
         let found = self.store().tenant(tenant).outgoing_payment(id).await?;
-        let found = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
-        found.require_fundable(amount)?;
-        self.deposit(&found).await?;
-        self.note_funds(tenant, id, amount, data_to_transmit).await
+        let payment = found.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
+        payment.require_fundable(payment.quote.debit_amount)?;
+        let deposit = self.deposit_id(&payment).await?;
+        Ok(Unfunded { payment, deposit })
+    }
+
+    /// Notes the funds of a payment whose row is still as `before`, and with them the first packet, if it can be made
+    /// now. `None`, and nothing is written, if the row is another.
+    async fn note_funds_of(
+        &self,
+        before: &OutgoingPayment,
+        amount: u64,
+        data_to_transmit: Option<String>,
+    ) -> Result<Option<OutgoingPayment>, FundOutgoingPaymentError> {
+        let funded = before.clone().fund(amount, data_to_transmit, self.now())?;
+        let begun = self.begin_sending(&funded);
+        let unit = self.begin().await?;
+        let scope = unit.tenant(funded.quote.tenant_id);
+        scope.replace_outgoing_payment(before, &funded)?;
+        let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
+        scope.insert_packets_in_flight(&first)?;
+        self.write_what_follows_funds(&unit, &funded, amount)?;
+        // Before the job can run.
+        self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
+        if let Err(error) = unit.commit().await {
+            drop(self.0.at_hand.take_funded(funded.id()));
+            return if error.is_overtaken() { Ok(None) } else { Err(error.into()) };
+        }
+        Ok(Some(funded))
     }
 
     async fn note_funds(
@@ -140,23 +201,34 @@ impl Payments {
         let scope = unit.tenant(tenant);
         let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
-        scope.update_outgoing_payment(&funded).await?;
-        if funded.initiated_by == InitiatedBy::Card {
-            let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
-            let event = outgoing_event(&funded, event_type, 0, amount, Some(amount), now, self.entropy());
-            self.0.parts.webhooks.record(&unit, &event, &audience).await?;
-        }
-        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
-        let sending = NewJob::new(SENDING_QUEUE, id, now).in_lane(lane(&funded));
-        jobs::enqueue(unit.transaction(), sending).await?;
+        scope.update_outgoing_payment(&funded)?;
+        self.write_what_follows_funds(&unit, &funded, amount)?;
         let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
     }
 
-    async fn deposit(&self, payment: &OutgoingPayment) -> Result<(), FundOutgoingPaymentError> {
+    /// The payment waits for money no longer, and is to be sent.
+    fn write_what_follows_funds(
+        &self,
+        unit: &Unit,
+        funded: &OutgoingPayment,
+        amount: u64,
+    ) -> Result<(), FundOutgoingPaymentError> {
+        let now = self.now();
+        if funded.initiated_by == InitiatedBy::Card {
+            let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
+            let event = outgoing_event(funded, event_type, 0, amount, Some(amount), now, self.entropy());
+            self.0.parts.webhooks.record(unit, &event, &audience)?;
+        }
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, funded.id());
+        let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(lane(funded));
+        Ok(jobs::enqueue(unit.transaction(), sending)?)
+    }
+
+    async fn deposit(&self, payment: &OutgoingPayment, id: TransferId) -> Result<(), FundOutgoingPaymentError> {
         let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
-        let deposit = asset.deposit(self.deposit_id(payment).await?, account, payment.quote.debit_amount);
+        let deposit = asset.deposit(id, account, payment.quote.debit_amount);
         match self.submit_to(payment, deposit).await? {
             // The id was used up when the payment was given up.
             CreateTransferResult::ExistsWithDifferentAmount => Err(FundOutgoingPaymentError::WrongState),
@@ -181,9 +253,15 @@ impl Payments {
         transfer: NewTransfer,
     ) -> Result<CreateTransferResult, Unavailable> {
         let account = payment.quote.asset.in_ledger().account(payment.id().into(), AccountKind::Outgoing);
-        self.ledger().create_accounts(vec![account]).await?;
-        let results = self.ledger().submit(vec![transfer]).await?;
-        Ok(results.into_iter().next().unwrap_or(CreateTransferResult::LinkedEventFailed))
+        // Asked for together, both are one commit of the ledger. Should it take the transfer first, that is repeated.
+        let (accounts, results) =
+            tokio::join!(self.ledger().create_accounts(vec![account]), self.ledger().submit(vec![transfer]));
+        accounts?;
+        let mut result = results?.pop();
+        if let Some(CreateTransferResult::CreditAccountNotFound | CreateTransferResult::DebitAccountNotFound) = result {
+            result = self.ledger().submit(vec![transfer]).await?.pop();
+        }
+        Ok(result.unwrap_or(CreateTransferResult::LinkedEventFailed))
     }
 
     /// The id of the event that asks for the deposit.
@@ -213,21 +291,21 @@ impl Payments {
         let scope = unit.tenant(tenant);
         let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         let cancelled = locked.try_map(|payment| payment.cancel(reason, card_failure, now))?;
-        scope.update_outgoing_payment(&cancelled).await?;
+        scope.update_outgoing_payment(&cancelled)?;
         grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
-        self.tell_card_service_of_the_end(&unit, &cancelled).await?;
-        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id).await?;
+        self.tell_card_service_of_the_end(&unit, &cancelled)?;
+        jobs::cancel(unit.transaction(), FUNDING_QUEUE, id);
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
         Ok(cancelled)
     }
 
     /// Tells the card service, if it waits for the payment, that the payment will not be made.
-    async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
+    fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
             let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
-            self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
+            self.0.parts.webhooks.record(unit, &event, &Audience::card_service())?;
         }
         Ok(())
     }
@@ -264,12 +342,12 @@ impl Payments {
         }
         let given_up = locked.clone().cancel(Some(UNFUNDED.to_owned()), None, now)?;
         let failed = locked.try_map(|payment| payment.expire_unfunded(now))?;
-        scope.update_outgoing_payment(&failed).await?;
+        scope.update_outgoing_payment(&failed)?;
         grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
         let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
-        self.tell_card_service_of_the_end(&unit, &given_up).await?;
-        job.complete(unit.transaction()).await?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id))?;
+        self.tell_card_service_of_the_end(&unit, &given_up)?;
+        job.complete(unit.transaction());
         let failed = failed.into_inner();
         unit.commit().await?;
         self.0.counts.ended(&failed.state);
@@ -280,6 +358,11 @@ impl Payments {
     pub fn unfunded_handler(&self) -> Arc<dyn Handler> {
         Arc::new(UnfundedHandler(self.clone()))
     }
+}
+
+fn must_fit_a_packet(data: Option<&str>) -> Result<(), FundOutgoingPaymentError> {
+    let is_too_long = data.is_some_and(|data| data.len() > LONGEST_DATA);
+    if is_too_long { Err(FundOutgoingPaymentError::DataTooLong) } else { Ok(()) }
 }
 
 /// Whom sending the payment may have to wait for: the institution of the receiver, and what lies on the way to it.

@@ -77,7 +77,7 @@ impl PacketLog {
     async fn commit(&self, packets: &[PacketInFlight], settled: &[Settled]) -> Result<(), Error> {
         let unit = self.store.begin().await?;
         let scope = unit.every_tenant();
-        scope.insert_packets_in_flight(packets).await?;
+        scope.insert_packets_in_flight(packets)?;
         for known in settled {
             scope.count_packets(known.payment, known.attempt, &known.sequences, known.moved).await?;
         }

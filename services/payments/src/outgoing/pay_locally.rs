@@ -46,9 +46,7 @@ impl Payments {
         amounts: MethodAmounts,
     ) -> Result<Result<Progress, AttemptFailure>, Unavailable> {
         let found = match receiver.location {
-            ReceiverLocation::Local { tenant: Some(tenant), id } => {
-                self.store().tenant(tenant).incoming_payment(id).await?
-            }
+            ReceiverLocation::Local { tenant: Some(tenant), id } => self.own_incoming_payment(tenant, id).await?,
             ReceiverLocation::Local { tenant: None, .. } | ReceiverLocation::Remote(_) => None,
         };
         let Some(incoming) = found else {

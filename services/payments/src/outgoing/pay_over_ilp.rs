@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use clock::Timestamp;
 use connector::{Attempt, Outcome, PaymentSource, Source};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
@@ -16,11 +18,11 @@ use payments_model::quote::IlpQuoteDetails;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::PacketInFlight;
 use stream::{SharedSecret, StreamPacket, Verdict};
-use stream_pay::{OutgoingPrepare, Payment, PaymentError, Quote, RateBounds, Target, rounding_allowance};
+use stream_pay::{OutgoingPrepare, Payment, PaymentError, Poll, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
 
 use crate::incoming::live_receivers::account_asset;
-use crate::outgoing::packet_log::Settled;
+use crate::outgoing::packet_log::{NotWritten, Settled};
 use crate::quotes::quote_methods::ilp_destination;
 use crate::service::Payments;
 use crate::stream_driver::drive;
@@ -35,6 +37,35 @@ pub(crate) struct Counted {
     pub(crate) progress: Progress,
     /// Packets are out whose outcome is unknown.
     pub(crate) unresolved: bool,
+    /// The payment's row was told of progress meanwhile.
+    pub(crate) row_has_changed: bool,
+}
+
+/// What a payment may spend, must deliver, and what its quote found out.
+pub(crate) type Limits = (u64, u64, IlpQuoteDetails);
+
+/// An attempt whose first packet was made and has not left. It may leave once its row is written.
+pub(crate) struct Begun {
+    machine: Payment,
+    list: PacketList,
+    first: OutgoingPrepare,
+    with_data: bool,
+    at: Timestamp,
+}
+
+/// How long what was begun may wait for its attempt. Later the packet is one of those that may have left.
+const BEGUN_FOR: Duration = Duration::from_secs(2);
+
+impl Begun {
+    pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
+        now.saturating_since(self.at) < BEGUN_FOR
+    }
+
+    /// The row of the first packet; `None` if it cannot be read.
+    pub(crate) fn row(&self) -> Option<PacketInFlight> {
+        let prepare = PrepareBuf::parse(self.first.packet.clone()).ok()?;
+        Some(self.list.row(self.first.sequence, &prepare, self.at))
+    }
 }
 
 /// What became of packets left behind by an attempt that was interrupted.
@@ -104,28 +135,50 @@ impl Payments {
         payment: &OutgoingPayment,
         receiver: &Receiver,
         attempt: Uuid,
-        (max_source, min_delivery, details): (u64, u64, IlpQuoteDetails),
+        limits: Limits,
         counted: &mut Counted,
-    ) -> Result<Result<(), AttemptFailure>, Unavailable> {
-        let destination = match ilp_destination(receiver) {
-            Ok(destination) => destination,
-            Err(message) => return Ok(Err(AttemptFailure::fatal(message))),
-        };
-        let quote = Quote {
-            target: Target::Deliver(min_delivery),
-            max_source_amount: max_source,
-            min_delivery_amount: min_delivery,
-            max_packet_amount: details.max_packet_amount,
-            min_exchange_rate: details.min_rate,
-            rates: RateBounds::new(details.low_rate, details.high_rate),
-            rounding_allowance: allowance_left(payment, details.min_rate),
-        };
-        let data = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.clone());
-        let with_data = data.is_some();
-        let Ok(mut machine) = Payment::new(&destination, &quote, data.map(String::into_bytes)) else {
-            return Ok(Err(AttemptFailure::fatal(PaymentError::InvalidQuote.to_string())));
-        };
-        let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
+    ) -> Result<(), AttemptFailure> {
+        let (machine, list, with_data) = machine_of(payment, receiver, attempt, limits)?;
+        self.drive_payment(payment, machine, list, None, with_data, counted).await
+    }
+
+    /// Makes the first packet of a payment's first attempt; `None` if it has to wait for anything.
+    pub(crate) fn begin_over_ilp(
+        &self,
+        payment: &OutgoingPayment,
+        receiver: &Receiver,
+        attempt: Uuid,
+        limits: Limits,
+    ) -> Option<Begun> {
+        let (mut machine, list, with_data) = machine_of(payment, receiver, attempt, limits).ok()?;
+        let at = self.now();
+        match machine.poll_prepare(at, self.entropy()) {
+            Poll::Send(first) => Some(Begun { machine, list, first, with_data, at }),
+            Poll::WaitUntil(_) | Poll::Done(_) => None,
+        }
+    }
+
+    /// Goes on with an attempt whose first packet is written down.
+    pub(crate) async fn go_on_over_ilp(
+        &self,
+        payment: &OutgoingPayment,
+        begun: Begun,
+        counted: &mut Counted,
+    ) -> Result<(), AttemptFailure> {
+        let Begun { machine, list, first, with_data, .. } = begun;
+        list.written(first.sequence);
+        self.drive_payment(payment, machine, list, Some(first), with_data, counted).await
+    }
+
+    async fn drive_payment(
+        &self,
+        payment: &OutgoingPayment,
+        mut machine: Payment,
+        list: PacketList,
+        first: Option<OutgoingPrepare>,
+        with_data: bool,
+        counted: &mut Counted,
+    ) -> Result<(), AttemptFailure> {
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: OutgoingPrepare| self.send_packet(payment, &list, packet);
         let mut before = Progress::default();
@@ -134,14 +187,15 @@ impl Payments {
             list.answered(sequence, before, now);
             before = now;
         };
-        let outcome = drive(&mut machine, clock, entropy, send, replied).await;
+        let outcome = drive(&mut machine, clock, entropy, first, send, replied).await;
         counted.unresolved |= list.has_unanswered();
+        counted.row_has_changed |= list.has_told_the_row();
         counted.settled.push(list.take_settled());
         self.close_in_background(machine.close(), source(payment));
-        Ok(match outcome.error {
+        match outcome.error {
             None => Ok(()),
             Some(error) => Err(failure(error, outcome.application_data.filter(|_| with_data))),
-        })
+        }
     }
 
     async fn send_packet(
@@ -152,28 +206,52 @@ impl Payments {
     ) -> (u64, Option<Vec<u8>>) {
         let sequence = packet.sequence;
         let Ok(prepare) = PrepareBuf::parse(packet.packet) else { return (sequence, None) };
-        let row = PacketInFlight {
-            payment: payment.id(),
-            attempt: list.attempt,
-            sequence,
-            source_amount: prepare.amount(),
-            prepare: prepare.as_bytes().to_vec(),
-            shared_secret: list.shared_secret.clone(),
-            created_at: self.now(),
-        };
-        let settled = list.take_settled();
-        if self.0.packets.write(row, settled.clone()).await.is_err() {
-            list.put_back(settled);
+        if !list.is_written(sequence) && self.write_down(list, sequence, &prepare).await.is_err() {
             let never_left = Reject::new(ErrorCode::T00InternalError, self.settings().operator_ilp_address.as_ref());
             return (sequence, Some(never_left.encode()));
         }
-        list.written(sequence);
         let connector = &self.0.parts.connector;
         match connector.handle_prepare(source(payment), prepare, Attempt::First).await {
             Outcome::Reply(reply) => (sequence, Some(reply.into())),
             Outcome::Unresolved | Outcome::Paid => (sequence, None),
         }
     }
+
+    /// Writes a packet down before it leaves, and with it what became of others.
+    async fn write_down(&self, list: &PacketList, sequence: u64, prepare: &PrepareBuf) -> Result<(), NotWritten> {
+        let settled = list.take_settled();
+        let written = self.0.packets.write(list.row(sequence, prepare, self.now()), settled.clone()).await;
+        match written {
+            Ok(()) => list.written(sequence),
+            Err(NotWritten) => list.put_back(settled),
+        }
+        written
+    }
+}
+
+/// The state of an attempt before its first packet: what sends, what is written down, and whether it carries data.
+fn machine_of(
+    payment: &OutgoingPayment,
+    receiver: &Receiver,
+    attempt: Uuid,
+    (max_source, min_delivery, details): Limits,
+) -> Result<(Payment, PacketList, bool), AttemptFailure> {
+    let destination = ilp_destination(receiver).map_err(AttemptFailure::fatal)?;
+    let quote = Quote {
+        target: Target::Deliver(min_delivery),
+        max_source_amount: max_source,
+        min_delivery_amount: min_delivery,
+        max_packet_amount: details.max_packet_amount,
+        min_exchange_rate: details.min_rate,
+        rates: RateBounds::new(details.low_rate, details.high_rate),
+        rounding_allowance: allowance_left(payment, details.min_rate),
+    };
+    let data = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.clone());
+    let with_data = data.is_some();
+    let machine = Payment::new(&destination, &quote, data.map(String::into_bytes))
+        .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
+    let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
+    Ok((machine, list, with_data))
 }
 
 /// The packets of an attempt that are written down: those without reply, and those to be taken off the list.
@@ -189,6 +267,8 @@ struct Known {
     unanswered: BTreeSet<u64>,
     settled: Vec<u64>,
     moved: Progress,
+    /// What packets have moved was written to the payment's row before the attempt has ended.
+    told_the_row: bool,
 }
 
 impl PacketList {
@@ -200,8 +280,25 @@ impl PacketList {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The row of a packet.
+    fn row(&self, sequence: u64, prepare: &PrepareBuf, created_at: Timestamp) -> PacketInFlight {
+        PacketInFlight {
+            payment: self.payment,
+            attempt: self.attempt,
+            sequence,
+            source_amount: prepare.amount(),
+            prepare: prepare.as_bytes().to_vec(),
+            shared_secret: self.shared_secret.clone(),
+            created_at,
+        }
+    }
+
     fn written(&self, sequence: u64) {
         self.lock().unanswered.insert(sequence);
+    }
+
+    fn is_written(&self, sequence: u64) -> bool {
+        self.lock().unanswered.contains(&sequence)
     }
 
     /// The reply took the attempt from `before` to `now`. A packet that never left is not on the list.
@@ -214,6 +311,10 @@ impl PacketList {
         }
     }
 
+    fn has_told_the_row(&self) -> bool {
+        self.lock().told_the_row
+    }
+
     fn has_unanswered(&self) -> bool {
         !self.lock().unanswered.is_empty()
     }
@@ -221,6 +322,7 @@ impl PacketList {
     fn take_settled(&self) -> Settled {
         let mut known = self.lock();
         let (sequences, moved) = (mem::take(&mut known.settled), mem::take(&mut known.moved));
+        known.told_the_row |= moved != Progress::default();
         Settled { payment: self.payment, attempt: self.attempt, sequences, moved }
     }
 
@@ -233,7 +335,7 @@ impl PacketList {
 }
 
 /// How long a packet sent once more may travel.
-const PACKET_LIFE: std::time::Duration = std::time::Duration::from_secs(20);
+const PACKET_LIFE: Duration = Duration::from_secs(20);
 
 fn source(payment: &OutgoingPayment) -> Source {
     let asset = Arc::new(account_asset(&payment.quote.asset));

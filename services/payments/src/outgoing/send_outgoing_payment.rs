@@ -6,20 +6,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use clock::Timestamp;
 use jobs::{Done, Failure, Handler, Job};
 use ledger::TransferId;
 use payments_model::grant_limits::PaymentEnd;
 use payments_model::outgoing_payment::{AttemptFailure, LifecycleError, OutgoingState, Progress};
+use payments_model::quote::QuoteMethod;
 use payments_model::sending::{NextStep, next_step};
 use payments_model::webhook_event::EventType;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
+use payments_store::Unit;
 use uuid::Uuid;
 use webhooks::Audience;
 
 use crate::ledger_totals::amount_of;
+use crate::outgoing::at_hand::Funded;
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
-use crate::outgoing::pay_over_ilp::{Counted, Resumed};
+use crate::outgoing::pay_over_ilp::{Begun, Counted, Resumed};
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
@@ -34,43 +38,133 @@ enum Attempt {
     Unresolved,
 }
 
+/// What is known of the time before an attempt.
+enum BeforeIt {
+    /// Packets, or a local delivery, may have been made.
+    Unknown,
+    /// Nothing was sent.
+    Nothing,
+    /// Nothing was sent, and the first packet is written down.
+    FirstPacketMade(Box<Begun>),
+}
+
+/// The money of a payment at its end, and when that was.
+#[derive(Clone, Copy)]
+struct Ended {
+    sent: u64,
+    balance: u64,
+    delivered: u64,
+    at: Timestamp,
+}
+
+/// The number of a job's first attempt.
+const FIRST: u32 = 1;
+
+/// Names an attempt in the rows of its packets.
+fn attempt_id(id: OutgoingPaymentId, attempt: u32) -> Uuid {
+    TransferId::derived(id.as_uuid(), "sending attempt", attempt.into()).as_uuid()
+}
+
+fn over_ilp(paid: Result<(), AttemptFailure>, counted: &Counted) -> Attempt {
+    match paid {
+        Ok(()) => Attempt::Delivered,
+        Err(_) if counted.unresolved => Attempt::Unresolved,
+        Err(failure) => Attempt::Failed(failure),
+    }
+}
+
 impl Payments {
     async fn send(&self, job: &Job) -> Result<Done, Failure> {
         let id: OutgoingPaymentId = job.key().parse()?;
-        let Some(payment) = self.store().every_tenant().outgoing_payment(id).await? else { return Ok(Done::Complete) };
+        // What was funded here a moment ago is known, unless somebody else has taken the job meanwhile.
+        let at_hand = if job.attempt() == FIRST { self.0.at_hand.take_funded(id) } else { None };
+        let (payment, before_it, is_known) = match at_hand {
+            Some(Funded { payment, begun: Some(begun) }) if begun.is_recent(self.now()) => {
+                (payment, BeforeIt::FirstPacketMade(Box::new(begun)), true)
+            }
+            Some(Funded { payment, begun: Some(_) }) => (payment, BeforeIt::Unknown, true),
+            Some(Funded { payment, begun: None }) => (payment, BeforeIt::Nothing, true),
+            None => {
+                let found = self.store().every_tenant().outgoing_payment(id).await?;
+                let Some(payment) = found else { return Ok(Done::Complete) };
+                (payment, BeforeIt::Unknown, false)
+            }
+        };
         if !matches!(payment.state, OutgoingState::Sending(_)) {
             return Ok(Done::Complete);
         }
-        let attempt = TransferId::derived(id.as_uuid(), "sending attempt", job.attempt().into()).as_uuid();
         let mut counted = Counted::default();
-        let ended = self.attempt(&payment, attempt, &mut counted).await?;
+        let ended = match before_it {
+            BeforeIt::FirstPacketMade(begun) => {
+                let paid = self.go_on_over_ilp(&payment, *begun, &mut counted).await;
+                over_ilp(paid, &counted)
+            }
+            BeforeIt::Nothing => self.attempt(&payment, attempt_id(id, job.attempt()), Some(0), &mut counted).await?,
+            BeforeIt::Unknown => match self.settle_what_was_before(&payment, &mut counted).await? {
+                Some(ended) => ended,
+                None => self.attempt(&payment, attempt_id(id, job.attempt()), None, &mut counted).await?,
+            },
+        };
+        self.0.receivers.forget(&payment.quote.receiver);
+        if is_known
+            && !counted.row_has_changed
+            && let Some(done) = self.note_end_of_known(job, &payment, &ended, &counted).await?
+        {
+            return Ok(done);
+        }
         self.note(job, &payment, ended, counted).await
     }
 
+    /// Finds out what earlier attempts have moved; `Some` if that is the end of this one.
+    async fn settle_what_was_before(
+        &self,
+        payment: &OutgoingPayment,
+        counted: &mut Counted,
+    ) -> Result<Option<Attempt>, Unavailable> {
+        if self.resume_packets(payment, counted).await? == Resumed::Unresolved {
+            return Ok(Some(Attempt::Unresolved));
+        }
+        let Some(moved) = self.local_delivery_made(payment).await? else { return Ok(None) };
+        counted.progress = moved;
+        Ok(Some(Attempt::Delivered))
+    }
+
+    /// Makes the first packet of a payment just funded, if nothing has to be asked or waited for.
+    pub(crate) fn begin_sending(&self, funded: &OutgoingPayment) -> Option<Begun> {
+        if funded.quote.method == QuoteMethod::Local {
+            return None;
+        }
+        let receiver = self.0.receivers.get(&funded.quote.receiver, self.now())?;
+        match next_step(funded, &funded.quote.asset.asset, Some(0), Some(&receiver), self.now()) {
+            Ok(NextStep::PayOverIlp { max_source, min_delivery, details }) => {
+                let attempt = attempt_id(funded.id(), FIRST);
+                self.begin_over_ilp(funded, &receiver, attempt, (max_source, min_delivery, details))
+            }
+            Ok(NextStep::Complete | NextStep::PayLocally(_)) | Err(_) => None,
+        }
+    }
+
+    /// One attempt, when all that was before it is settled. `debited` is what the payment's account has been debited, if
+    /// that is known.
     async fn attempt(
         &self,
         payment: &OutgoingPayment,
         attempt: Uuid,
+        debited: Option<u64>,
         counted: &mut Counted,
     ) -> Result<Attempt, Unavailable> {
-        if self.resume_packets(payment, counted).await? == Resumed::Unresolved {
-            return Ok(Attempt::Unresolved);
-        }
-        if let Some(moved) = self.local_delivery_made(payment).await? {
-            counted.progress = moved;
-            return Ok(Attempt::Delivered);
-        }
         let receiver = match self.receiver_now(payment).await? {
             Ok(receiver) => receiver,
             Err(failure) => return Ok(Attempt::Failed(failure)),
         };
         let with_progress = payment.clone().with_progress(counted.total(payment));
         let Ok(payment) = with_progress else { return Ok(Attempt::Failed(LifecycleError::BadState.into())) };
-        let address = self.wallet_address_of(payment.quote.tenant_id, payment.quote.wallet_address_id).await?;
-        let Some(address) = address else { return Ok(Attempt::Failed(LifecycleError::BadState.into())) };
-        let account = self.account(payment.id()).await?;
-        let debited = account.map(|account| amount_of(account.debits_posted));
-        let step = next_step(&payment, &address.asset.asset, debited, receiver.as_ref(), self.now());
+        let debited = match debited {
+            Some(debited) => Some(debited),
+            None => self.account(payment.id()).await?.map(|account| amount_of(account.debits_posted)),
+        };
+        // A wallet address keeps its asset, so the quote's is its.
+        let step = next_step(&payment, &payment.quote.asset.asset, debited, receiver.as_ref(), self.now());
         match (step, receiver) {
             (Ok(NextStep::Complete), _) => Ok(Attempt::Delivered),
             (Ok(NextStep::PayLocally(amounts)), Some(receiver)) => {
@@ -84,12 +178,8 @@ impl Payments {
             }
             (Ok(NextStep::PayOverIlp { max_source, min_delivery, details }), Some(receiver)) => {
                 let limits = (max_source, min_delivery, details);
-                let paid = self.pay_over_ilp(&payment, &receiver, attempt, limits, counted).await?;
-                Ok(match paid {
-                    Ok(()) => Attempt::Delivered,
-                    Err(_) if counted.unresolved => Attempt::Unresolved,
-                    Err(failure) => Attempt::Failed(failure),
-                })
+                let paid = self.pay_over_ilp(&payment, &receiver, attempt, limits, counted).await;
+                Ok(over_ilp(paid, counted))
             }
             (Ok(_), None) => Ok(Attempt::Failed(LifecycleError::ReceiverUnavailable.into())),
             (Err(error), _) => Ok(Attempt::Failed(error.into())),
@@ -116,6 +206,65 @@ impl Payments {
         }
     }
 
+    /// Writes the end of a payment whose row is still as `before`, and settles the job. `None`, and nothing is written, if
+    /// it has not ended or somebody else has changed it.
+    async fn note_end_of_known(
+        &self,
+        job: &Job,
+        before: &OutgoingPayment,
+        ended: &Attempt,
+        counted: &Counted,
+    ) -> Result<Option<Done>, Failure> {
+        let (account, now) = (self.account(before.id()).await?, self.now());
+        let (sent, balance) =
+            account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
+        let progress = counted.total(before);
+        let moved = before.clone().with_progress(progress)?;
+        let after = match ended {
+            Attempt::Delivered => moved.complete(sent, now)?,
+            Attempt::Failed(failure) => {
+                moved.attempt_failed(failure.clone(), self.settings().outgoing_attempts_max, sent, now)?
+            }
+            Attempt::Unresolved => return Ok(None),
+        };
+        if after.next_attempt_at().is_some() {
+            return Ok(None);
+        }
+        let unit = self.begin().await?;
+        unit.tenant(after.quote.tenant_id).replace_outgoing_payment(before, &after)?;
+        let delivered = progress.delivered.max(counted.progress.delivered);
+        self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
+        match unit.commit().await {
+            Ok(()) => {}
+            Err(error) if error.is_overtaken() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        self.0.counts.ended(&after.state);
+        Ok(Some(Done::Settled))
+    }
+
+    /// Writes what follows from the end of a payment.
+    async fn write_end_of_outgoing(
+        &self,
+        unit: &Unit,
+        job: &Job,
+        after: &OutgoingPayment,
+        ended: Ended,
+    ) -> Result<(), Failure> {
+        let Ended { sent, balance, delivered, at } = ended;
+        let (end, event_type) = if matches!(after.state, OutgoingState::Completed { .. }) {
+            (PaymentEnd::Completed { delivered }, EventType::OutgoingPaymentCompleted)
+        } else {
+            (PaymentEnd::Failed { sent, delivered }, EventType::OutgoingPaymentFailed)
+        };
+        grant_spending::settle(unit, after, end, at).await?;
+        let event = outgoing_event(after, event_type, sent, balance, Some(balance), at, self.entropy());
+        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id))?;
+        unit.tenant(after.quote.tenant_id).forget_packets_in_flight(after.id());
+        job.complete(unit.transaction());
+        Ok(())
+    }
+
     /// Writes how an attempt ended, with its event, and settles the job.
     async fn note(
         &self,
@@ -124,7 +273,6 @@ impl Payments {
         ended: Attempt,
         counted: Counted,
     ) -> Result<Done, Failure> {
-        self.0.receivers.forget(&before.quote.receiver);
         let account = self.account(before.id()).await?;
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
@@ -148,27 +296,17 @@ impl Payments {
             }
             Attempt::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
-                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown").await?;
+                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }
         };
         if let Some(at) = after.next_attempt_at() {
-            job.retry(unit.transaction(), at, "the attempt failed").await?;
+            job.retry(unit.transaction(), at, "the attempt failed");
         } else {
-            let completed = matches!(after.state, OutgoingState::Completed { .. });
-            let (end, event_type) = if completed {
-                (PaymentEnd::Completed { delivered }, EventType::OutgoingPaymentCompleted)
-            } else {
-                (PaymentEnd::Failed { sent, delivered }, EventType::OutgoingPaymentFailed)
-            };
-            grant_spending::settle(&unit, &after, end, now).await?;
-            let event = outgoing_event(&after, event_type, sent, balance, Some(balance), now, self.entropy());
-            self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
-            scope.forget_packets_in_flight(before.id()).await?;
-            job.complete(unit.transaction()).await?;
+            self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
-        scope.update_outgoing_payment(&after).await?;
+        scope.update_outgoing_payment(&after)?;
         let state = after.into_inner().state;
         unit.commit().await?;
         self.0.counts.ended(&state);

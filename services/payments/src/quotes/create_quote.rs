@@ -137,9 +137,10 @@ impl Payments {
         };
         let quote = self.work_out(tenant, new, origin).await?;
         let unit = self.begin().await?;
-        match unit.tenant(tenant).insert_quote(&quote).await {
+        unit.tenant(tenant).insert_quote(&quote)?;
+        match unit.commit().await {
             Ok(()) => {
-                unit.commit().await?;
+                self.0.at_hand.keep_quote(quote.clone());
                 Ok(quote)
             }
             // A repetition was faster.
@@ -181,8 +182,9 @@ impl Payments {
         if !receiver.is_active(self.now()) {
             return Err(Refused::InvalidReceiver);
         }
-        let fee = self.store().tenant(tenant).newest_fee(address.asset.id, FeeKind::Sending).await?;
-        let terms = fee.as_ref().map_or_else(FeeTerms::default, |fee| fee.terms);
+        let facts = self.0.parts.directory.facts().await?;
+        let fee = facts.tenant(tenant).and_then(|tenant| tenant.fee(address.asset.id, FeeKind::Sending));
+        let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
         // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
         // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
@@ -193,7 +195,7 @@ impl Payments {
         };
         let offered = offered.map_err(|error| refusal(error, &plan, &address))?;
         let id = origin.id(STEP, self.entropy()).into();
-        Ok(self.quote_of(id, &address, &receiver, &plan, offered, new, fee.as_ref())?)
+        Ok(self.quote_of(id, &address, &receiver, &plan, offered, new, fee)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything a quote consists of, met once")]

@@ -97,7 +97,7 @@ impl Payments {
             let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
             async move { (packet.sequence, octets(reply.await)) }
         };
-        let quoted = drive(&mut quoting, clock, entropy, send, |_, _| {}).await;
+        let quoted = drive(&mut quoting, clock, entropy, None, send, |_, _| {}).await;
         self.close_in_background(quoting.close(), source.clone());
         quoted
     }
@@ -111,7 +111,7 @@ impl Payments {
                 let reply = connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
                 async move { (packet.sequence, octets(reply.await)) }
             };
-            drive(&mut closer, &*service.0.parts.clock, service.entropy(), send, |_, _| {}).await;
+            drive(&mut closer, &*service.0.parts.clock, service.entropy(), None, send, |_, _| {}).await;
         });
     }
 }

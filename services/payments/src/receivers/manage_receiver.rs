@@ -2,7 +2,10 @@
 //!
 //! Not the making of a local incoming payment: that is its own use case.
 
+use std::sync::Arc;
+
 use clock::Timestamp;
+use directory::KnownAddress;
 use gnap::Action;
 use money::AssetAmount;
 use open_payments::{CreateIncomingPayment, IncomingPayment as RemotePayment, WalletAddress as RemoteAddress};
@@ -117,9 +120,9 @@ impl Payments {
     }
 
     /// The wallet address of this instance that `url` spells.
-    async fn own_wallet_address(&self, url: &str) -> Result<Option<WalletAddress>, Unavailable> {
+    async fn own_wallet_address(&self, url: &str) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
         let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
-        Ok(self.store().every_tenant().wallet_address_by_url(&url).await?)
+        Ok(self.0.parts.directory.wallet_address_by_url(&url).await?)
     }
 
     /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
@@ -150,7 +153,8 @@ impl Payments {
             if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
         })?;
         // Asked for under a name that is not known here, and yet one of ours.
-        if let Some(own) = self.own_wallet_address(&address.id).await? {
+        let names_itself_otherwise = address.id.parse::<WebUrl>().ok().as_ref() != Some(&url);
+        if names_itself_otherwise && let Some(own) = self.own_wallet_address(&address.id).await? {
             return self.create_locally(&own, new, origin).await;
         }
         let request = CreateIncomingPayment {

@@ -94,11 +94,23 @@ impl Payments {
         id: IncomingPaymentId,
     ) -> Result<Receiver, ResolveReceiverError> {
         let found = match tenant {
-            Some(tenant) => self.store().tenant(tenant).incoming_payment(id).await?,
+            Some(tenant) => self.own_incoming_payment(tenant, id).await?,
             None => self.store().every_tenant().incoming_payment(id).await?,
         };
         let payment = found.ok_or(ResolveReceiverError::NotFound)?;
         Ok(self.local_receiver(&payment).await?)
+    }
+
+    /// An incoming payment of this instance as it was a moment ago: the ledger decides what it takes.
+    pub(crate) async fn own_incoming_payment(
+        &self,
+        tenant: TenantId,
+        id: IncomingPaymentId,
+    ) -> Result<Option<IncomingPayment>, Unavailable> {
+        match self.0.parts.receivers.recent_payment(tenant, id) {
+            Some(payment) => Ok(Some(payment)),
+            None => Ok(self.store().tenant(tenant).incoming_payment(id).await?),
+        }
     }
 
     /// An own incoming payment as a receiver.
@@ -108,7 +120,7 @@ impl Payments {
         Ok(Receiver {
             url: self.settings().resource_url(tenant, "incoming-payments", payment.id),
             location: ReceiverLocation::Local { tenant: Some(tenant), id: payment.id },
-            wallet_address_url: address.map(|address| address.address).unwrap_or_default(),
+            wallet_address_url: address.map(|address| address.address.clone()).unwrap_or_default(),
             asset: payment.asset.asset.clone(),
             incoming_amount: payment.incoming_amount,
             received_amount: self.received(payment.id).await?,

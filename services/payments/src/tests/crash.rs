@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::ManualClock;
+use clock::{ManualClock, SystemClock};
 use payments_model::outgoing_payment::Progress;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_store::PacketInFlight;
 use testkit::{TestDatabase, on_each_database};
 
-use crate::tests::testing::{LEASE, Node, Weather};
+use crate::outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
+use crate::tests::testing::{LEASE, Node, OPERATOR, Weather};
 
 /// Everything about a payment of `amount` is as if nothing had ever gone wrong.
 async fn all_is_well(
@@ -76,6 +77,41 @@ on_each_database! {
         all_is_well(&near, &far, incoming, id, 1000).await;
     }
 
+    async fn a_sender_that_dies_between_the_funds_and_the_first_packet_pays_once(database) {
+        let (mut near, far, incoming, id) = ready(database, testkit::manual_clock()).await;
+        assert_eq!(near.store.every_tenant().packets_in_flight(id).await.unwrap().len(), 1, "written with the funds");
+        assert_eq!(far.payments.received(incoming).await.unwrap(), 0);
+        near.restart(&far);
+        send_on(&near, &far, incoming).await;
+        all_is_well(&near, &far, incoming, id, 1000).await;
+    }
+
+    async fn what_another_process_has_changed_is_not_overwritten_from_what_is_at_hand(database) {
+        let near = Node::stored(database, "cloudnine", Arc::new(SystemClock)).await;
+        let far = Node::open(TestDatabase::sqlite().await, "happylife", "USD").await;
+        near.connect(&far).await;
+        let receiver = far.receiver_of(far.incoming(Some(1000)).await).await;
+        let other = near.another_process().await;
+        let amount = async |id| near.outgoing_payment(id).await.payment.quote.debit_amount;
+
+        let cancelled = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        other.payments.cancel_outgoing_payment(OPERATOR.tenant, cancelled, None, None).await.unwrap();
+        let refused = near.payments.fund_outgoing_payment(OPERATOR.tenant, cancelled, amount(cancelled).await, None);
+        assert!(matches!(refused.await, Err(FundOutgoingPaymentError::WrongState)));
+        let found = near.outgoing_payment(cancelled).await;
+        assert_eq!((found.payment.state.as_str(), found.balance), ("CANCELLED", 0));
+
+        let funded = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
+        let amount = amount(funded).await;
+        other.payments.fund_outgoing_payment(OPERATOR.tenant, funded, amount, Some("first".into())).await.unwrap();
+        let again = near.payments.fund_outgoing_payment(OPERATOR.tenant, funded, amount, Some("second".into()));
+        assert!(matches!(again.await, Err(FundOutgoingPaymentError::WrongState)));
+        let found = near.outgoing_payment(funded).await;
+        assert_eq!(found.balance, amount, "one deposit");
+        assert_eq!(found.payment.require_sending().unwrap().data_to_transmit.as_deref(), Some("first"));
+        assert_eq!(near.store.every_tenant().packets_in_flight(funded).await.unwrap(), [], "nothing of the second");
+    }
+
     async fn a_reply_lost_on_the_wire_is_asked_for_again(database) {
         let (near, far, incoming, id) = ready(database, testkit::manual_clock()).await;
         *near.wire.weather.lock().unwrap() = Weather::RepliesLost;
@@ -115,7 +151,9 @@ on_each_database! {
         let moved = |amount| Progress { debited: amount, delivered: amount };
         let unit = near.store.begin().await.unwrap();
         let scope = unit.every_tenant();
-        scope.insert_packets_in_flight(&[packet(0), packet(1), packet(2)]).await.unwrap();
+        // The first packet is written down with the funds.
+        scope.forget_packets_in_flight(id);
+        scope.insert_packets_in_flight(&[packet(0), packet(1), packet(2)]).unwrap();
         assert!(scope.count_packets(id, attempt, &[0], moved(10)).await.unwrap());
         assert!(!scope.count_packets(id, attempt, &[0, 1], moved(20)).await.unwrap());
         assert!(scope.count_packets(id, attempt, &[1, 2], moved(20)).await.unwrap());
@@ -126,8 +164,8 @@ on_each_database! {
         // A commit nobody answered left a row of a packet that never left; the end of the payment removes it.
         let unit = near.store.begin().await.unwrap();
         let scope = unit.every_tenant();
-        scope.insert_packets_in_flight(&[packet(3)]).await.unwrap();
-        scope.forget_packets_in_flight(id).await.unwrap();
+        scope.insert_packets_in_flight(&[packet(3)]).unwrap();
+        scope.forget_packets_in_flight(id);
         unit.commit().await.unwrap();
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
         assert_eq!(near.outgoing_payment(id).await.payment.require_sending().unwrap().progress, moved(30));

@@ -34,7 +34,7 @@ use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use token_introspection::IntrospectionClient;
 use tokio::net::TcpListener;
-use webhooks::{Deliverer, DeliveryCounts, Signing, Targets, Webhooks};
+use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Signing, Targets, Webhooks};
 
 use super::cache::{self, for_cache, limiter, lossy, open_cache};
 use super::ground::{Ground, bind, open, tell};
@@ -46,6 +46,8 @@ use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
 use crate::roles::{signatures, welcome};
+
+pub(crate) use engine::open as open_ledger;
 
 /// Where to go on from the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
@@ -112,9 +114,12 @@ pub(crate) async fn start(
         cache::migrate(&database).await.map_err(failed)?;
         Store::open(database.clone()).await.map_err(failed)?
     };
+    // What a move has begun it must end first; after this start no further pass may write here.
+    let usable = moving::mark_in_use(&database, ground.clock.now()).await.map_err(failed)?;
+    usable.map_err(|reason| Failure::start("the backend", reason))?;
     let operator = TenantId::from_uuid(config.operator_tenant_id);
     ensure_operator(&store, config, operator, ground).await.map_err(failed)?;
-    let ledger = engine::open(config, ground).await?;
+    let ledger = open_ledger(config, ground).await?;
     let cache = open_cache(config.redis.as_ref(), &config.database, &database, ground.clock.clone()).await?;
     let rates_settings =
         RatesSettings { lifetime: config.payments.exchange_rates_lifetime, ..RatesSettings::default() };
@@ -154,6 +159,7 @@ pub(crate) async fn start(
         )
     });
     let directory = Directory::new(store.clone());
+    let of_webhooks = directory.clone();
     let painter = painter::Painter::new(directory.clone(), connector.clone(), config);
     painter.paint().await.map_err(failed)?;
 
@@ -163,6 +169,7 @@ pub(crate) async fn start(
     let payments = metrics.gather(|| {
         Payments::new(PaymentsParts {
             store: store.clone(),
+            directory: directory.clone(),
             ledger: ledger.clone(),
             connector: connector.clone(),
             receivers: receivers.clone(),
@@ -200,7 +207,7 @@ pub(crate) async fn start(
     let gate = ShutdownGate::default();
     let addresses = WalletAddressLookup {
         store: store.clone(),
-        directory,
+        directory: directory.clone(),
         webhooks,
         cache: lossy(&cache, ground.clock.clone()),
         clock: ground.clock.clone(),
@@ -228,6 +235,7 @@ pub(crate) async fn start(
     });
     let admin = admin_graphql::router(AdminApiParts {
         administration,
+        directory: directory.clone(),
         payments: payments.clone(),
         cache: cache.clone(),
         clock: ground.clock.clone(),
@@ -249,7 +257,7 @@ pub(crate) async fn start(
         running.work(|stop| worker.run(stop));
     }
     if config.workers.webhooks > 0 {
-        let deliverer = metrics.gather(|| deliverer(config, &store, targets, ground));
+        let deliverer = metrics.gather(|| deliverer(config, &store, of_webhooks, targets, ground));
         running.work(|stop| deliverer.run(stop));
     }
     if let Some(watch) = watch {
@@ -353,7 +361,13 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
     }
 }
 
-fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: &Ground) -> Worker {
+fn deliverer(
+    config: &config::Backend,
+    store: &Store,
+    directory: Directory,
+    targets: Targets,
+    ground: &Ground,
+) -> Worker {
     let signing = config
         .webhooks
         .secret
@@ -361,12 +375,14 @@ fn deliverer(config: &config::Backend, store: &Store, targets: Targets, ground: 
         .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
     let deliverer = Deliverer {
         store: store.clone(),
+        directory,
         targets: Arc::new(targets),
         signing,
         http: ground.http.clone(),
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
         counts: DeliveryCounts::default(),
+        ends: DeliveryEnds::new(store),
     };
     // The reference counts loops of one delivery each; here a worker makes many at once.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);

@@ -7,22 +7,25 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// A bounded memory.
 #[derive(Debug)]
-pub(crate) struct Bounded<K, V> {
+pub struct Bounded<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half: usize,
 }
 
-impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
+impl<K: Eq + Hash, V> Bounded<K, V> {
     /// Remembers at most twice as many entries as `half`, and at least so many of those used last.
-    pub(crate) fn new(half: usize) -> Self {
+    pub fn new(half: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half }
     }
 
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    /// The value under `key`, which counts as used now.
+    pub fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
+        V: Clone,
     {
         if let Some(value) = self.young.get(key) {
             return Some(value.clone());
@@ -32,11 +35,37 @@ impl<K: Eq + Hash, V: Clone> Bounded<K, V> {
         Some(value)
     }
 
-    pub(crate) fn put(&mut self, key: K, value: V) {
+    /// Takes the value under `key` out of the memory.
+    pub fn take<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (young, old) = (self.young.remove(key), self.old.remove(key));
+        young.or(old)
+    }
+
+    /// Remembers `value` under `key`.
+    pub fn put(&mut self, key: K, value: V) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
+        self.old.remove(&key);
         self.young.insert(key, value);
+    }
+
+    /// Forgets what is under `key`.
+    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.young = HashMap::new();
+        self.old = HashMap::new();
     }
 }
 
@@ -57,5 +86,19 @@ mod tests {
         }
         assert_eq!(map.get(&1), None);
         assert_eq!(map.get(&1_000_000), Some("once"));
+    }
+
+    #[test]
+    fn a_value_put_again_is_never_seen_in_its_old_form() {
+        let mut map = Bounded::new(1);
+        map.put(1, "old");
+        map.put(2, "other");
+        map.put(1, "new");
+        map.put(2, "other");
+        assert_eq!(map.get(&1), Some("new"));
+        map.remove(&1);
+        assert_eq!(map.get(&1), None);
+        map.clear();
+        assert_eq!(map.get(&2), None);
     }
 }

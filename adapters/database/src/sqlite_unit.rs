@@ -1,0 +1,158 @@
+//! A unit of work on SQLite: its turn at the write connection begins with its first statement.
+//!
+//! Not the connection: `sqlite_line` shares that, and the commits, between units.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
+use tokio::sync::Mutex;
+
+use crate::Error;
+use crate::sqlite_line::{Answer, Ended, SqliteLine, Step, Turn};
+use crate::write::Write;
+
+#[derive(Debug)]
+pub(crate) struct SqliteUnit {
+    line: Arc<SqliteLine>,
+    stage: Mutex<Stage>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was sent yet.
+    Before,
+    At(Turn),
+    /// A write that nobody waited for has failed, or the database has ended the transaction: so the whole unit has.
+    Failed,
+}
+
+impl SqliteUnit {
+    pub(crate) fn new(line: Arc<SqliteLine>) -> Self {
+        Self { line, stage: Mutex::new(Stage::Before) }
+    }
+
+    pub(crate) async fn query(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, DbErr> {
+        Ok(self.ask(statements).await?.into_iter().map(|answer| answer.rows).collect())
+    }
+
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let answer = self.ask(vec![statement]).await?.pop();
+        answer.map(|answer| answer.done).ok_or_else(|| DbErr::Custom("a statement without an answer".to_owned()))
+    }
+
+    async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbErr> {
+        let mut stage = self.stage.lock().await;
+        let turn = self.turn(&mut stage).await?;
+        match turn.send(statements.into_iter().map(Step::Given).collect()).await {
+            (answers, None) => Ok(answers),
+            (_, Some(error)) => {
+                if !turn.is_open() {
+                    // What the unit had done is gone with the transaction.
+                    *stage = Stage::Failed;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), Error> {
+        let mut stage = self.stage.lock().await;
+        let mut left = VecDeque::from(writes);
+        while !left.is_empty() {
+            let turn = self.turn(&mut stage).await?;
+            let (answers, error) = turn.send(steps(&left)).await;
+            let Some(error) = error else {
+                left.iter().for_each(Write::note_met);
+                return Ok(());
+            };
+            if let Err(error) = after_failure(&mut left, answers.len(), error) {
+                *stage = Stage::Failed;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self, writes: Vec<Write>) -> Result<(), Error> {
+        let mut left = VecDeque::from(writes);
+        let mut turn = match self.stage.into_inner() {
+            Stage::Failed => return Err(failed().into()),
+            Stage::Before if left.is_empty() => return Ok(()),
+            Stage::Before => self.line.turn().await?,
+            Stage::At(turn) => turn,
+        };
+        loop {
+            match turn.send_and_commit(steps(&left)).await {
+                Ended::Committed => {
+                    left.iter().for_each(Write::note_met);
+                    return Ok(());
+                }
+                Ended::Waits(commit) => {
+                    commit.made().await?;
+                    left.iter().for_each(Write::note_met);
+                    return Ok(());
+                }
+                Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
+                    after_failure(&mut left, answers.len(), error)?;
+                    turn = own;
+                }
+                Ended::Failed { .. } => return Err(failed().into()),
+            }
+        }
+    }
+
+    pub(crate) async fn rollback(self) {
+        if let Stage::At(turn) = self.stage.into_inner() {
+            turn.roll_back().await;
+        }
+    }
+
+    async fn turn<'s>(&self, stage: &'s mut Stage) -> Result<&'s mut Turn, DbErr> {
+        if let Stage::Before = stage {
+            *stage = Stage::At(self.line.turn().await?);
+        }
+        match stage {
+            Stage::At(turn) => Ok(turn),
+            Stage::Before | Stage::Failed => Err(failed()),
+        }
+    }
+}
+
+fn failed() -> DbErr {
+    DbErr::Custom("a part of this transaction has failed; nothing of it happens".to_owned())
+}
+
+fn steps(writes: &VecDeque<Write>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(writes.len() * 2);
+    for write in writes {
+        steps.push(Step::Given(write.statement.clone()));
+        if write.counts() {
+            steps.push(Step::MustHaveChanged);
+        }
+    }
+    steps
+}
+
+/// Leaves in `writes` what is to be sent after `answered` steps went well and the next one failed.
+fn after_failure(writes: &mut VecDeque<Write>, answered: usize, error: DbErr) -> Result<(), Error> {
+    let mut before = answered;
+    while let Some(write) = writes.pop_front() {
+        let own = if write.counts() { 2 } else { 1 };
+        if before >= own {
+            before -= own;
+            write.note_met();
+            continue;
+        }
+        if before == 0 {
+            return Err(error.into());
+        }
+        // The statement went well and met no row.
+        if let Some(other) = write.next()? {
+            writes.push_front(other);
+        }
+        return Ok(());
+    }
+    // Every write went well: what failed is the commit.
+    Err(error.into())
+}

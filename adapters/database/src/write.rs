@@ -1,0 +1,93 @@
+//! A write whose result its author does not wait for.
+//!
+//! Not when it happens: the transaction keeps it until somebody reads or the end, and sends it with others.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::Statement;
+
+use crate::Error;
+
+/// A statement that changes rows, to be sent with others of its transaction.
+///
+/// Other writes of the transaction may be sent in the same breath, so a statement must not depend on what another write
+/// that touches other rows has done. Those that touch the same row, as told by table and key, are sent one after the
+/// other. It has no `RETURNING`.
+#[derive(Debug)]
+pub struct Write {
+    pub(crate) table: &'static str,
+    pub(crate) key: String,
+    pub(crate) statement: Statement,
+    /// What is done instead where the statement meets no row.
+    pub(crate) otherwise: VecDeque<Statement>,
+    /// Why it is a fault that no row was met.
+    pub(crate) missed: Option<Error>,
+    pub(crate) first_met: Option<Met>,
+}
+
+/// Whether a write's own statement met a row. Told once its transaction is committed.
+#[derive(Clone, Debug, Default)]
+pub struct Met(Arc<AtomicBool>);
+
+impl Met {
+    /// Whether it did; `false` as long as nothing is committed.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Write {
+    /// `statement` touches the row of `table` named `key`, or all rows that belong to `key`.
+    pub fn new(table: &'static str, key: impl ToString, statement: Statement) -> Self {
+        Self { table, key: key.to_string(), statement, otherwise: VecDeque::new(), missed: None, first_met: None }
+    }
+
+    /// If the statement changes no row, this one is done instead.
+    pub fn otherwise(mut self, statement: Statement) -> Self {
+        self.otherwise.push_back(statement);
+        self
+    }
+
+    /// If no statement changes a row, the transaction fails with this error and nothing of it happens.
+    pub fn must(mut self, missed: Error) -> Self {
+        self.missed = Some(missed);
+        self
+    }
+
+    /// Tells whether the first statement changed a row.
+    pub fn met(&mut self) -> Met {
+        self.first_met.get_or_insert_default().clone()
+    }
+
+    /// Whether anything depends on how many rows are changed.
+    pub(crate) fn counts(&self) -> bool {
+        !self.otherwise.is_empty() || self.missed.is_some() || self.first_met.is_some()
+    }
+
+    /// Whether it matters that no row is changed.
+    pub(crate) fn must_meet(&self) -> bool {
+        !self.otherwise.is_empty() || self.missed.is_some()
+    }
+
+    pub(crate) fn touches_row_of(&self, other: &Self) -> bool {
+        self.table == other.table && self.key == other.key
+    }
+
+    pub(crate) fn note_met(&self) {
+        if let Some(met) = &self.first_met {
+            met.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// The write without its first statement, which met no row; the error if there is nothing else to do.
+    pub(crate) fn next(mut self) -> Result<Option<Self>, Error> {
+        self.first_met = None;
+        match (self.otherwise.pop_front(), self.missed) {
+            (Some(statement), missed) => Ok(Some(Self { statement, missed, ..self })),
+            (None, Some(missed)) => Err(missed),
+            (None, None) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! How units of work cross to the database, on both dialects.
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+use database::sea_orm::{ConnectionTrait, Statement, Value};
+use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
+use futures::future::join_all;
+use testkit::{TestDatabase, on_each_database};
+
+const NOTES: Migrations = Migrations {
+    store: "notes",
+    steps: &[Step {
+        name: "0001_notes",
+        sql: "CREATE TABLE notes (id bigint PRIMARY KEY, note text NOT NULL UNIQUE, of bigint REFERENCES notes (id));",
+    }],
+};
+
+fn statement<const N: usize>(transaction: &WriteTransaction, sql: &str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)
+}
+
+fn insert(transaction: &WriteTransaction, id: i64, note: &str) -> Write {
+    let sql = "INSERT INTO notes (id, note) VALUES ($1, $2)";
+    Write::new("notes", id, statement(transaction, sql, [id.into(), note.into()]))
+}
+
+fn rename(transaction: &WriteTransaction, id: i64, note: &str) -> Write {
+    let sql = "UPDATE notes SET note = $2 WHERE id = $1";
+    Write::new("notes", id, statement(transaction, sql, [id.into(), note.into()]))
+}
+
+async fn notes(database: &Database) -> Vec<String> {
+    let reader = database.reader();
+    let all = Statement::from_string(reader.get_database_backend(), "SELECT note FROM notes ORDER BY id");
+    let rows = reader.query_all_raw(all).await.unwrap();
+    rows.into_iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+async fn begin(database: &TestDatabase) -> WriteTransaction {
+    database.migrate(&NOTES).await.unwrap();
+    database.begin().await.unwrap()
+}
+
+on_each_database! {
+    async fn what_was_written_is_read_in_the_same_transaction_and_nowhere_else(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "one"));
+        let both = ["SELECT note FROM notes", "SELECT count(*) FROM notes"];
+        let both = both.map(|sql| statement(&transaction, sql, [])).to_vec();
+        let answers = transaction.query_together(both).await.unwrap();
+        assert_eq!(answers[0][0].try_get_by_index::<String>(0).unwrap(), "one");
+        assert_eq!(answers[1][0].try_get_by_index::<i64>(0).unwrap(), 1);
+        assert!(notes(&database).await.is_empty());
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&database).await, ["one"]);
+    }
+
+    async fn writes_to_one_row_happen_one_after_the_other(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "one"));
+        transaction.write(insert(&transaction, 2, "two"));
+        transaction.write(rename(&transaction, 1, "uno"));
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&database).await, ["uno", "two"]);
+    }
+
+    async fn a_write_may_refer_to_a_row_that_is_written_with_it(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "one"));
+        let sql = "INSERT INTO notes (id, note, of) VALUES (2, 'of one', 1)";
+        transaction.write(Write::new("notes", 2, statement(&transaction, sql, [])));
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&database).await, ["one", "of one"]);
+    }
+
+    async fn a_write_that_meets_no_row_does_something_else_instead(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "one"));
+        let (mut there, mut missing) = (rename(&transaction, 1, "uno"), rename(&transaction, 2, "due"));
+        let (found, not_found) = (there.met(), missing.met());
+        let sql = "INSERT INTO notes (id, note) VALUES (2, 'two')";
+        transaction.write(there);
+        transaction.write(missing.otherwise(statement(&transaction, sql, [])));
+        transaction.write(insert(&transaction, 3, "three"));
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&database).await, ["uno", "two", "three"]);
+        assert_eq!((found.get(), not_found.get()), (true, false));
+    }
+
+    async fn a_write_that_must_meet_a_row_and_does_not_undoes_everything(database) {
+        for read_first in [false, true] {
+            let transaction = begin(&database).await;
+            if read_first {
+                transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap();
+            }
+            transaction.write(insert(&transaction, 1, "one"));
+            let gone = Error::Overtaken { what: "note 2".to_owned() };
+            transaction.write(rename(&transaction, 2, "due").must(gone));
+            transaction.write(insert(&transaction, 3, "three"));
+            transaction.on_commit(|| panic!("nothing was committed"));
+            let refused = transaction.commit().await.unwrap_err();
+            assert!(matches!(refused, Error::Overtaken { .. }), "{refused:?}");
+            assert!(notes(&database).await.is_empty());
+        }
+    }
+
+    async fn a_failed_write_is_told_as_what_it_is_and_undoes_everything(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "same"));
+        transaction.write(insert(&transaction, 2, "same"));
+        transaction.write(insert(&transaction, 3, "three"));
+        let refused = transaction.commit().await.unwrap_err();
+        assert!(refused.is_unique_violation(), "{refused:?}");
+        assert!(notes(&database).await.is_empty());
+    }
+
+    async fn after_a_failed_write_nothing_of_the_transaction_can_be_committed(database) {
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 1, "same"));
+        transaction.write(insert(&transaction, 2, "same"));
+        transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap_err();
+        transaction.write(insert(&transaction, 3, "three"));
+        // Postgres answers the end of a transaction that has failed with its rollback.
+        let _ = transaction.commit().await;
+        assert!(notes(&database).await.is_empty());
+    }
+
+    async fn what_follows_a_commit_runs_after_it_and_only_then(database) {
+        let transaction = begin(&database).await;
+        transaction.on_commit(|| panic!("nothing was committed"));
+        drop(transaction);
+        let transaction = begin(&database).await;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        transaction.on_commit(move || sender.send("then").unwrap());
+        transaction.write(insert(&transaction, 1, "one"));
+        transaction.commit().await.unwrap();
+        assert_eq!(receiver.try_recv(), Ok("then"));
+    }
+
+    async fn a_unit_that_fails_among_others_takes_none_of_them_with_it(database) {
+        database.migrate(&NOTES).await.unwrap();
+        let units = (0..40).map(|id| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let transaction = database.begin().await.unwrap();
+                transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap();
+                transaction.write(insert(&transaction, id, &format!("{id:02}")));
+                match id % 4 {
+                    0 => transaction.commit().await.unwrap(),
+                    1 => drop(transaction),
+                    2 => transaction.rollback().await.unwrap(),
+                    _ => {
+                        transaction.write(rename(&transaction, 1000, "nobody").must(Error::OutOfRange { what: "it" }));
+                        transaction.commit().await.unwrap_err();
+                    }
+                }
+            })
+        });
+        join_all(units).await.into_iter().for_each(|unit| unit.unwrap());
+        let kept: Vec<String> = (0..40).step_by(4).map(|id| format!("{id:02}")).collect();
+        assert_eq!(notes(&database).await, kept);
+    }
+
+    async fn a_caller_who_stops_waiting_in_the_middle_leaves_nothing_and_holds_nobody_up(database) {
+        for statements in 0..3 {
+            let transaction = begin(&database).await;
+            for _ in 0..statements {
+                transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap();
+            }
+            {
+                let given_up = transaction.execute_unprepared("INSERT INTO notes (id, note) VALUES (1, 'given up')");
+                let mut given_up = Box::pin(given_up);
+                // Whether it was answered at once or never is heard of, the transaction ends here.
+                let _ = futures::poll!(&mut given_up);
+            }
+            drop(transaction);
+        }
+        let transaction = begin(&database).await;
+        transaction.write(insert(&transaction, 2, "kept"));
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&database).await, ["kept"]);
+    }
+}
+
+#[test]
+fn units_that_end_together_share_one_wait_for_the_disk() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&NOTES).await.unwrap();
+        let file = database.url().trim_start_matches("sqlite:").to_owned();
+        let before = commits_in_log(&file);
+        let units = (0..64).map(|id| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let transaction = database.begin().await.unwrap();
+                transaction.write(insert(&transaction, id, &id.to_string()));
+                transaction.commit().await.unwrap();
+            })
+        });
+        join_all(units).await.into_iter().for_each(|unit| unit.unwrap());
+        assert_eq!(notes(&database).await.len(), 64);
+        let commits = commits_in_log(&file) - before;
+        assert!(commits <= 16, "64 units took {commits} commits");
+    });
+}
+
+/// Frames that end a transaction (<https://sqlite.org/fileformat2.html#walformat>): their second word is not zero.
+fn commits_in_log(file: &str) -> usize {
+    let log = std::fs::read(format!("{file}-wal")).unwrap();
+    let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+    let page_size = usize::try_from(word(8)).unwrap();
+    (32..log.len()).step_by(24 + page_size).filter(|frame| word(frame + 4) != 0).count()
+}

@@ -1,0 +1,280 @@
+//! What the worker of a queue in this process knows without asking the database: what runs, what is due next, and which
+//! lanes have jobs that wait for a place.
+//!
+//! A job that is born in this process is taken here at once, if there is room: it is written as leased already, and
+//! handed over when its transaction is committed. If the process dies before, the lease runs out like any other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use clock::{Clock, Entropy, Timestamp};
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+use crate::Job;
+use crate::claim::Claimed;
+use crate::room::Room;
+
+/// How long somebody else takes to change jobs.
+const OTHERS_AT_WORK: Duration = Duration::from_millis(10);
+
+/// The desks of one open database, by queue. A queue may have several: tests run two workers as two processes do.
+#[derive(Debug, Default)]
+pub(crate) struct Desks(Mutex<HashMap<String, Vec<Weak<Desk>>>>);
+
+impl Desks {
+    pub(crate) fn of(&self, queue: &str) -> Vec<Arc<Desk>> {
+        lock(&self.0).get(queue).map(|desks| desks.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn open(&self, desk: &Arc<Desk>) {
+        let mut desks = lock(&self.0);
+        let of_queue = desks.entry(desk.queue.clone()).or_default();
+        of_queue.retain(|desk| desk.strong_count() > 0);
+        of_queue.push(Arc::downgrade(desk));
+    }
+}
+
+/// Where jobs of one queue are handed to a worker.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    queue: String,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    lease: Duration,
+    known: Mutex<Known>,
+    changed: Notify,
+    born: mpsc::UnboundedSender<(Job, Place)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    room: Room,
+    is_open: bool,
+    /// What an earlier process has left is not known before the first look; nothing overtakes it.
+    is_first_look: bool,
+    /// Not before does the database have to be asked; `None` if nothing is known to wait.
+    look_at: Option<Timestamp>,
+    /// Lanes with jobs that are due and found no place, each with the number of the last one.
+    behind: HashMap<String, u64>,
+    /// How many have found no place so far.
+    refused: u64,
+}
+
+/// One place for a running job, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    desk: Arc<Desk>,
+    lane: String,
+}
+
+/// A lease to be written with a new job.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) lease: Uuid,
+    pub(crate) until: Timestamp,
+    pub(crate) place: Place,
+}
+
+/// What follows from a look.
+#[derive(Debug, Default)]
+pub(crate) struct Started {
+    pub(crate) jobs: Vec<(Job, Place)>,
+    pub(crate) surplus: Vec<Job>,
+}
+
+/// What is known before the database is asked.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) room: Room,
+    refused: u64,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        queue: &str,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        lease: Duration,
+        room: Room,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<(Job, Place)>) {
+        let (born, inbox) = mpsc::unbounded_channel();
+        let look_at = Some(clock.now());
+        let known = Known { room, is_open: false, is_first_look: true, look_at, behind: HashMap::new(), refused: 0 };
+        let desk = Self {
+            queue: queue.to_owned(),
+            clock,
+            entropy,
+            lease,
+            known: Mutex::new(known),
+            changed: Notify::new(),
+            born,
+        };
+        (Arc::new(desk), inbox)
+    }
+
+    /// A place and a lease for a new job that is due; `None` if its lane is full, or others of it wait already.
+    pub(crate) fn reserve(self: &Arc<Self>, lane: &str, run_at: Timestamp) -> Option<Reserved> {
+        let now = self.clock.now();
+        let mut known = self.known();
+        if run_at > now || !known.is_open || known.behind.contains_key(lane) || !known.room.has_place(lane) {
+            return None;
+        }
+        known.room.take(lane);
+        drop(known);
+        let place = Place { desk: Arc::clone(self), lane: lane.to_owned() };
+        Some(Reserved { lease: self.entropy.uuid(), until: now + self.lease, place })
+    }
+
+    /// Whether a job for `at` could run now.
+    pub(crate) fn is_due(&self, at: Timestamp) -> bool {
+        at <= self.clock.now()
+    }
+
+    /// Hands over a job whose transaction was committed.
+    pub(crate) fn hand_over(&self, job: Job, place: Place) {
+        // Without a worker the place is dropped, and the lease runs out.
+        let _ = self.born.send((job, place));
+    }
+
+    /// A new job of `lane` was written that waits: until `at`, or for a place.
+    pub(crate) fn waits(&self, lane: &str, at: Timestamp) {
+        let mut known = self.known();
+        if at <= self.clock.now() {
+            known.refused += 1;
+            let refused = known.refused;
+            known.behind.insert(lane.to_owned(), refused);
+            if !known.room.has_place(lane) {
+                // It is looked for when a place is given back.
+                return;
+            }
+        }
+        drop(known);
+        self.look_for(at);
+    }
+
+    /// A job will be due at `at`.
+    pub(crate) fn look_for(&self, at: Timestamp) {
+        let mut known = self.known();
+        if known.look_at.is_none_or(|look_at| at < look_at) {
+            known.look_at = Some(at);
+            drop(known);
+            self.changed.notify_one();
+        }
+    }
+
+    /// A job may be due that is known to the database alone.
+    pub(crate) fn look_now(&self) {
+        self.look_for(self.clock.now());
+    }
+
+    /// Waits for a reason to look before the known time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What the database is to be asked now; the time to wait if it need not be asked yet.
+    pub(crate) fn look(&self) -> Result<Look, Option<Duration>> {
+        let mut known = self.known();
+        let now = self.clock.now();
+        match known.look_at {
+            _ if !known.room.has_any() => Err(None),
+            None => Err(None),
+            Some(at) if at > now => Err(Some(at.saturating_since(now))),
+            Some(_) => {
+                // Whatever becomes known from now on counts beside the answer.
+                known.look_at = None;
+                Ok(Look { room: known.room.clone(), refused: known.refused })
+            }
+        }
+    }
+
+    /// Takes places for what was claimed after `look`, and notes what the database has told. What has lost its place to
+    /// a job born meanwhile is to be given back to the database.
+    pub(crate) fn claimed(self: &Arc<Self>, look: &Look, claimed: Claimed) -> Started {
+        let mut known = self.known();
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        let (mut in_lanes, mut started) = (0, Started::default());
+        for job in claimed.jobs {
+            *taken.entry(job.lane.clone()).or_default() += 1;
+            in_lanes += usize::from(!job.lane.is_empty());
+            if known.room.has_place(&job.lane) {
+                known.room.take(&job.lane);
+                let place = Place { desk: Arc::clone(self), lane: job.lane.clone() };
+                started.jobs.push((Job { desk: Some(Arc::clone(self)), ..job }, place));
+            } else {
+                known.refused += 1;
+                let refused = known.refused;
+                known.behind.insert(job.lane.clone(), refused);
+                started.surplus.push(job);
+            }
+        }
+
+        let room = &look.room;
+        let might_be_more = in_lanes > 0 && in_lanes >= room.in_new_lanes_at_once();
+        let took_all = |lane: &str| taken.get(lane).copied().unwrap_or_default() >= room.places(lane);
+        // A lane that took less than it might has nothing more that is due, if nothing was written meanwhile.
+        known
+            .behind
+            .retain(|lane, refused| *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty()));
+        let full = taken.keys().chain(room.running.keys()).map(String::as_str).chain([Room::ANY_LANE]);
+        for lane in full.filter(|lane| took_all(lane)) {
+            known.behind.entry(lane.to_owned()).or_insert(0);
+        }
+
+        let look_again = might_be_more || taken.keys().any(|lane| took_all(lane)) || known.refused > look.refused;
+        known.look_at = if look_again {
+            Some(self.clock.now())
+        } else {
+            let others_done = claimed.others_at_work.then(|| self.clock.now() + OTHERS_AT_WORK);
+            [known.look_at, claimed.next_due, others_done].into_iter().flatten().min()
+        };
+        known.is_open |= known.is_first_look;
+        known.is_first_look = false;
+        started
+    }
+
+    /// Reserves nothing any more.
+    pub(crate) fn close(&self) {
+        let mut known = self.known();
+        known.is_open = false;
+        known.is_first_look = false;
+    }
+
+    /// Whether no place is taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.known().room.running.is_empty()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        lock(&self.known)
+    }
+}
+
+impl Place {
+    pub(crate) fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = self.desk.clock.now();
+        let mut known = self.desk.known();
+        known.room.give_back(&self.lane);
+        let room = &known.room;
+        if known.behind.keys().any(|lane| room.has_place(lane)) {
+            known.look_at = Some(now);
+        }
+        let worth_a_look = known.look_at.is_some_and(|at| at <= now) || !known.is_open;
+        drop(known);
+        if worth_a_look {
+            self.desk.changed.notify_one();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

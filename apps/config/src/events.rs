@@ -1,0 +1,53 @@
+//! How events of the backend are verified, for the services that receive them.
+//!
+//! The wallet's section has names of its own for the same, as the original's has.
+
+use std::time::Duration;
+
+use crate::reader::Reader;
+use crate::{Mode, Secret, UnsignedWebhooks};
+
+/// How events are verified.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// `WEBHOOK_SIGNATURE_SECRET`: the `SIGNATURE_SECRET` of the backend.
+    pub secret: Secret,
+    /// `WEBHOOK_SIGNATURE_SECRET_PREVIOUS`: the secret before it, good as well while the backend is given the new one.
+    pub previous_secret: Option<Secret>,
+    /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events.
+    pub version: u32,
+    /// `WEBHOOK_TOLERANCE_MS`: greatest age of an event's signature.
+    pub tolerance: Duration,
+    /// `UNSIGNED_WEBHOOKS`: `refused` (default) or `believed`: what is thought of an event without any signature.
+    pub unsigned: UnsignedWebhooks,
+}
+
+impl Events {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let secret = r.require_secret("WEBHOOK_SIGNATURE_SECRET");
+        r.judge_secret("WEBHOOK_SIGNATURE_SECRET");
+        let unsigned = read_unsigned(r, "UNSIGNED_WEBHOOKS", "whoever reaches /webhook can tell what did not happen");
+        Some(Self {
+            previous_secret: r.secret("WEBHOOK_SIGNATURE_SECRET_PREVIOUS"),
+            version: r.number("WEBHOOK_SIGNATURE_VERSION", 1, 0..=u32::MAX),
+            tolerance: r.millis("WEBHOOK_TOLERANCE_MS", 300_000),
+            unsigned,
+            secret: secret?,
+        })
+    }
+}
+
+/// A switch that opens a link, and is told of at every start.
+pub(crate) fn read_unsigned(r: &mut Reader<'_>, name: &str, danger: &str) -> UnsignedWebhooks {
+    let choices = [("refused", UnsignedWebhooks::Refused), ("believed", UnsignedWebhooks::Believed)];
+    let unsigned = r.one_of(name, UnsignedWebhooks::Refused, &choices);
+    if unsigned == UnsignedWebhooks::Believed {
+        r.notice(name, format!("is believed: {danger}; leave it out to have what is not signed refused"));
+    }
+    unsigned
+}
+
+/// `NODE_ENV`, and whether `https` is carried over plain http although it is not development.
+pub(crate) fn plain_http(r: &mut Reader<'_>, mode: Mode) -> bool {
+    r.flag("USE_HTTP", false) || mode.carries_https_over_http()
+}

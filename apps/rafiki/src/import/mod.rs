@@ -1,0 +1,121 @@
+//! `rafiki import`: a running Rafiki 2.4 becomes this one's, in passes that may be repeated.
+//!
+//! First a plan, then the pass, then both installations side by side. What is done stands in the service `moving`.
+
+mod report;
+mod telling;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::SystemClock;
+use config::{Environment, Mode};
+use database::{Contents, Database, Options};
+use moving::{History, MoveError, OldInstallation, Settings, Since, Target, carry_over, examine, since_of};
+use rafiki_database::UnknownAllowed;
+use rafiki_tables::sealed::ColumnSecret;
+
+use crate::cli::ImportOptions;
+use crate::failure::Failure;
+use crate::output::say;
+use crate::places::Place;
+use crate::roles::ground::Ground;
+use crate::roles::open_ledger;
+use telling::Telling;
+
+pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
+    telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
+    let environment = Environment::load()?;
+    let backend = config::Backend::from_environment(&environment)?;
+    let auth = config::Auth::from_environment(&environment)?;
+    for place in Place::of_backend(&backend).iter().chain(&Place::of_auth(&auth)) {
+        place.look().await.map_err(|reason| place.failure(&reason))?;
+    }
+
+    let since = carried_before(&backend).await?;
+    let telling = Telling::start();
+    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let settings = settings(&options, &backend)?;
+    let mut old = OldInstallation::open(&options.backend, &options.auth, settings).await.map_err(failure)?;
+    let plan = examine(&mut old, &since, &listen).await.map_err(failure)?;
+    telling.end();
+    say(&report::plan(&plan, &options));
+    if !plan.refusals.is_empty() {
+        return Err(Failure::Check(format!(
+            "{} rows cannot be carried as they are; nothing was written. Mend them in the old installation and come again",
+            plan.refusals.len()
+        )));
+    }
+    if plan.tigerbeetle {
+        return Err(Failure::Check(
+            "the money of the old installation is in a TigerBeetle cluster, and this command reads it from Postgres \
+             only; nothing was written"
+                .to_owned(),
+        ));
+    }
+    if options.dry_run {
+        say("This was the plan. Nothing was written; leave out --dry-run to do it.\n");
+        return Ok(());
+    }
+
+    let target = target(&backend, &auth).await?;
+    let telling = Telling::start();
+    let listen = |step: moving::Step<'_>| telling.hear(step);
+    let report = carry_over(&mut old, &plan, &target, &listen).await.map_err(failure)?;
+    old.close().await;
+    telling.end();
+    say(&report::comparison(&report, plan.packets));
+    if report.comparison.is_equal() {
+        Ok(())
+    } else {
+        Err(Failure::Check("not every total is equal; do not start on these databases".to_owned()))
+    }
+}
+
+fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settings, Failure> {
+    let secret = match &options.old_encryption_secret {
+        None => None,
+        Some(text) => Some(ColumnSecret::from_base64(text).ok_or_else(|| {
+            Failure::Check("--old-encryption-secret is 32 octets in base64, as DB_ENCRYPTION_SECRET was".to_owned())
+        })?),
+    };
+    Ok(Settings {
+        secret,
+        webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
+        grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
+        history: if options.history { History::Replayed } else { History::Totals },
+        unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },
+    })
+}
+
+/// What an earlier pass has carried. Makes nothing.
+async fn carried_before(backend: &config::Backend) -> Result<Since, Failure> {
+    let url = backend.database.expose();
+    if !matches!(Contents::of(url).await, Ok(Contents::Ours { .. })) {
+        return Ok(Since::default());
+    }
+    let failed = |error: database::Error| Failure::start("the backend's database", error);
+    let ours = Database::connect(url, &Options::default()).await.map_err(failed)?;
+    let since = since_of(&ours).await.map_err(failed)?;
+    ours.close().await;
+    Ok(since)
+}
+
+/// Our databases and ledger, as the roles would open them.
+async fn target(backend: &config::Backend, auth: &config::Auth) -> Result<Target, Failure> {
+    let options = Options::default();
+    let opened = Database::connect(backend.database.expose(), &options).await;
+    let ours = opened.map_err(|error| Failure::start("the backend's database", error))?;
+    let opened = Database::connect(auth.database.expose(), &options).await;
+    let auth = opened.map_err(|error| Failure::start("the authorization server's database", error))?;
+    let ground = Ground::new(Mode::Development, &[])?;
+    let ledger = open_ledger(backend, &ground).await?;
+    Target::open(ours, auth, ledger, Arc::new(SystemClock)).await.map_err(failure)
+}
+
+fn failure(error: MoveError) -> Failure {
+    match error {
+        MoveError::Source(error) => Failure::Unreadable(error.to_string()),
+        other => Failure::Check(other.to_string()),
+    }
+}

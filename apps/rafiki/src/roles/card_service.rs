@@ -1,0 +1,118 @@
+//! The card service as a role.
+
+use std::sync::Arc;
+
+use admin_client::{AdminClient, Credentials};
+use card_service::{Callers, CardService, PointOfSaleKeys, Ports, Settings, Tenants};
+use http_kit::{EventVerification, ShutdownGate, Unsigned};
+use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
+use shared_cache::Rate;
+use tokio::net::TcpListener;
+
+use super::cache::memory_limiter;
+use super::ground::{Ground, bind, open, tell};
+use super::listening::{Exposure, announce, serving};
+use super::running::{Running, stop_signal};
+use super::waiting::{Patience, for_places, meanwhile};
+use crate::failure::Failure;
+use crate::output::say;
+use crate::places::Place;
+use crate::roles::signatures;
+
+/// `rafiki card-service`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::CardService::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let ground = Ground::new(config.mode, &config.outbound_allowed_hosts)?;
+    let listener = bind("the card service", Exposure::Public.address(&config.listeners), config.port).await?;
+    announce(&[("card service", Exposure::Public, &listener)]);
+    tell(&config.notices, &environment);
+    meanwhile(&[&listener], for_places(&Place::of_card_service(&config), Patience::Endless)).await?;
+    let running = start(&config, listener, &ground).await?;
+    tracing::info!(port = config.port, "card service ready");
+    say("ready\n");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts the card service.
+pub(crate) async fn start(
+    config: &config::CardService,
+    listener: TcpListener,
+    ground: &Ground,
+) -> Result<Running, Failure> {
+    let database = open(&Place::of_card_service(config)).await?;
+    CardService::migrate(&database).await.map_err(|e| Failure::start("the card service's database", e))?;
+    let ports = Ports {
+        database: database.clone(),
+        tenants: tenants(config, ground)?,
+        limiter: memory_limiter(Arc::clone(&ground.clock)),
+        clock: Arc::clone(&ground.clock),
+        entropy: Arc::clone(&ground.entropy),
+    };
+    let service = CardService::new(settings(config, ground), ports);
+    let gate = ShutdownGate::default();
+    let mut running = Running::new("card-service", serving(&config.listeners));
+    running.serve(listener, card_service::http::router(service.clone(), gate.clone()));
+    running.work(|stop| async move {
+        service.work(stop).await;
+        gate.close();
+    });
+    running.on_close(async move { database.close().await });
+    Ok(running)
+}
+
+fn tenants(config: &config::CardService, ground: &Ground) -> Result<Tenants, Failure> {
+    let client = |tenant_id, secret: &config::Secret| {
+        let credentials = Credentials {
+            tenant_id,
+            secret: secret.expose().to_owned(),
+            signature_version: config.tenant_signature_version,
+        };
+        AdminClient::new(config.graphql_url.clone(), credentials, ground.http.clone(), Arc::clone(&ground.clock))
+    };
+    let mut tenants = Tenants::one(client(config.tenant_id, &config.tenant_secret));
+    for tenant in &config.tenants {
+        let prefix = tenant.wallet_address_prefix.as_str().parse();
+        let prefix =
+            prefix.map_err(|error| Failure::start("the card service", format!("CARD_TENANTS_FILE: {error}")))?;
+        tenants = tenants.with(prefix, client(tenant.tenant_id, &tenant.tenant_secret));
+    }
+    Ok(tenants)
+}
+
+fn settings(config: &config::CardService, ground: &Ground) -> Settings {
+    let public = PublicResources::new(ground.http.clone(), RetryPolicy::default(), Arc::clone(&ground.clock));
+    let keys = PointOfSaleKeys {
+        keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), Arc::clone(&ground.clock))),
+        freshness: signatures::freshness(&config.signatures),
+        origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
+    };
+    Settings {
+        timeout: config.payment_timeout,
+        timestamp_tolerance: config.timestamp_tolerance,
+        events: verification(&config.events),
+        callers: match config.unsigned_requests {
+            config::UnsignedWebhooks::Refused => Callers::Signed(keys),
+            config::UnsignedWebhooks::Believed => Callers::Anybody(keys),
+        },
+        per_source: Rate::per_minute("card-requests", config.requests_per_minute),
+        per_wallet_address: Rate::per_minute("card-requests-of-payer", config.requests_per_minute_per_payer),
+    }
+}
+
+/// How events are verified, from the section both services have.
+pub(crate) fn verification(events: &config::Events) -> EventVerification {
+    let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
+    EventVerification {
+        secrets: secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect(),
+        version: events.version,
+        tolerance: events.tolerance,
+        unsigned: match events.unsigned {
+            config::UnsignedWebhooks::Refused => Unsigned::Refused,
+            config::UnsignedWebhooks::Believed => Unsigned::Believed,
+        },
+    }
+}

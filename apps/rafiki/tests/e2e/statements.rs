@@ -1,0 +1,73 @@
+//! How many statements and transactions a payment costs each institution, as the database server itself wrote them down.
+//!
+//! The figures do not depend on the machine. They are ceilings that are lowered with each improvement.
+
+use std::path::Path;
+
+use payments_bench::{Counted, Entity, Institutions, Payer, StatementLog, Storage, Way};
+use testkit::PostgresServer;
+
+use crate::institutions::{BINARY, redis_url};
+
+const PAYMENTS: u32 = 10;
+
+/// What one payment may cost an institution.
+struct Ceiling {
+    statements: f64,
+    transactions: f64,
+}
+
+impl Ceiling {
+    fn assert(&self, who: &str, counted: &Counted) {
+        let (statements, transactions) = counted.per_payment(PAYMENTS);
+        println!("{who}: {statements:.1} statements, {transactions:.1} transactions");
+        let told = || format!("{who}: {statements} statements, {transactions} transactions\n{}", texts(counted));
+        assert!(statements <= self.statements && transactions <= self.transactions, "more than before: {}", told());
+        // So that what was gained is not lost again unnoticed.
+        assert!(statements > self.statements - 3.0, "less than before, lower the ceiling: {}", told());
+    }
+}
+
+fn texts(counted: &Counted) -> String {
+    let mut texts: Vec<_> = counted.texts.iter().collect();
+    texts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    texts.iter().map(|(text, count)| format!("{count:>5}  {}\n", text.chars().take(150).collect::<String>())).collect()
+}
+
+/// Payments one after the other, after some that fill what is kept in memory; what they cost both.
+async fn counted(way: Way) -> [Counted; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let server = PostgresServer::start_in(folder.path(), &["fsync=off", "max_connections=200"]).unwrap();
+    let entity = Entity::start().await.unwrap();
+    let storage = Storage::Postgres(server.url());
+    let redis = redis_url();
+    let started = Institutions::start(Path::new(BINARY), folder.path(), &storage, redis.as_deref(), entity.url());
+    let institutions = started.unwrap();
+    entity.serve(&institutions).unwrap();
+    let payer = Payer::new(&institutions, &entity, way).await.unwrap();
+    for _ in 0..PAYMENTS {
+        payer.pay().await.unwrap();
+    }
+    let log = StatementLog::start(&server).await.unwrap();
+    for _ in 0..PAYMENTS {
+        payer.pay().await.unwrap();
+    }
+    let mut counted = log.stop().await.unwrap();
+    let of = |which: usize, counted: &mut std::collections::HashMap<String, Counted>| {
+        counted.remove(&institutions.backend_database(which)).unwrap_or_default()
+    };
+    [of(0, &mut counted), of(1, &mut counted)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() {
+    let [payer, payee] = counted(Way::Remote).await;
+    Ceiling { statements: 60.0, transactions: 9.0 }.assert("payer", &payer);
+    Ceiling { statements: 30.0, transactions: 6.0 }.assert("payee", &payee);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_payment_costs_no_more_statements_than_this() {
+    let [own, _] = counted(Way::Local).await;
+    Ceiling { statements: 60.0, transactions: 9.0 }.assert("institution", &own);
+}

@@ -1,0 +1,122 @@
+//! How a payment request ended, and how that is said.
+//!
+//! Status codes are the original's wherever its points of sale could tell them apart; bodies have one shape.
+
+use admin_client::{AdminError, ErrorCode};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http_kit::RetryAfter;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use axum::http::StatusCode;
+
+/// How a request ended, for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// The customer's money was deposited into the payment.
+    Approved,
+    /// The chip's signature does not hold.
+    InvalidSignature,
+    /// The customer's institution will not pay.
+    Declined { code: Declined, description: String },
+    /// Nobody decided in time; the payment was given up and will not be made.
+    TimedOut,
+}
+
+/// Why an institution will not pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Declined {
+    /// The account-servicing entity refused.
+    InvalidRequest,
+    /// There is no such wallet address here.
+    UnknownWalletAddress,
+    /// The wallet address makes no payments.
+    InactiveWalletAddress,
+    /// There is no such incoming payment, or it takes no money.
+    InvalidReceiver,
+    /// The incoming payment asks for another amount.
+    AmountMismatch,
+    /// The instance made no payment, for a reason of its own.
+    CreationFailed,
+    /// The payment was made and failed on its way.
+    PaymentFailed,
+}
+
+impl Declined {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::UnknownWalletAddress => StatusCode::NOT_FOUND,
+            Self::CreationFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InvalidRequest
+            | Self::InactiveWalletAddress
+            | Self::InvalidReceiver
+            | Self::AmountMismatch
+            | Self::PaymentFailed => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn declined(code: Declined, description: impl Into<String>) -> Self {
+        Self::Declined { code, description: description.into() }
+    }
+
+    /// What a refusal of the Admin API means for the card.
+    pub(crate) fn of_refusal(error: &AdminError) -> Self {
+        let code = match error {
+            AdminError::Refused { code: ErrorCode::Inactive, .. } => Declined::InactiveWalletAddress,
+            AdminError::Refused { code: ErrorCode::BadUserInput | ErrorCode::NotFound, .. } => {
+                Declined::InvalidReceiver
+            }
+            _ => Declined::CreationFailed,
+        };
+        Self::declined(code, error.to_string())
+    }
+
+    /// The answer to the point of sale.
+    pub(crate) fn answer(&self, request_id: Uuid) -> Response {
+        match self {
+            Self::Approved => {
+                let body = json!({"requestId": request_id, "result": {"code": "approved"}});
+                (StatusCode::CREATED, Json(body)).into_response()
+            }
+            Self::InvalidSignature => {
+                let result = json!({"code": "invalid_signature", "description": "Invalid card signature"});
+                (StatusCode::CREATED, Json(json!({"requestId": request_id, "result": result}))).into_response()
+            }
+            Self::Declined { code, description } => refusal(code.status(), &json!(code), description, Retry::Never),
+            Self::TimedOut => {
+                let told = "nobody decided in time; the payment was given up and will not be made";
+                refusal(StatusCode::GATEWAY_TIMEOUT, &json!("timed_out"), told, Retry::Never)
+            }
+        }
+    }
+}
+
+/// Whether the same request may go better later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It ends the same way.
+    Never,
+    /// It may be sent again as it is.
+    Later,
+}
+
+/// A refusal in the one shape they have.
+pub(crate) fn refusal(
+    status: StatusCode,
+    code: &serde_json::Value,
+    description: impl std::fmt::Display,
+    retry: Retry,
+) -> Response {
+    let retryable = retry == Retry::Later;
+    let body = json!({"error": {"code": code, "description": description.to_string(), "retryable": retryable}});
+    if retryable {
+        return (status, RetryAfter(std::time::Duration::from_secs(1)), Json(body)).into_response();
+    }
+    (status, Json(body)).into_response()
+}

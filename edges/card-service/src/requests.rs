@@ -1,0 +1,184 @@
+//! The card service put together, and the life of a request as its caller sees it: written down, waited for, answered.
+//!
+//! What is done about it is the worker's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Entropy, Timestamp};
+use database::{Database, Error};
+use http_kit::EventVerification;
+use jobs::{NewJob, Worker};
+use shared_cache::{Limiter, Rate, TooMany};
+use uuid::Uuid;
+
+use crate::callers::Callers;
+use crate::outcome::Outcome;
+use crate::store::{self, MIGRATIONS, Store};
+use crate::tenants::Tenants;
+use crate::wire::PaymentRequest;
+use crate::work::{Work, worker};
+
+pub(crate) const QUEUE: &str = "card requests";
+/// How long a request waits for its own end beyond its deadline: what runs out is cancelled first.
+const GRACE: Duration = Duration::from_secs(5);
+/// Waiting requests look for themselves now and then, should a wake-up be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the end of a request is known.
+const KEPT: Duration = Duration::from_hours(24 * 30);
+
+/// What a card service is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// How long the account-servicing entity may take to decide.
+    pub timeout: Duration,
+    /// The greatest distance of a request's time from now.
+    pub timestamp_tolerance: Duration,
+    /// How webhooks are verified.
+    pub events: EventVerification,
+    /// Which points of sale may ask.
+    pub callers: Callers,
+    /// How many requests one source may send.
+    pub per_source: Rate,
+    /// How many requests may name one wallet address.
+    pub per_wallet_address: Rate,
+}
+
+/// What a card service works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Its own rows.
+    pub database: Database,
+    /// The instance, as each of its tenants.
+    pub tenants: Tenants,
+    /// Counts what strangers do.
+    pub limiter: Limiter,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A card service. Cheap to clone.
+#[derive(Clone)]
+pub struct CardService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    store: Store,
+    worker: Worker,
+    limiter: Limiter,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a request that was received.
+pub(crate) enum Received {
+    /// It is being dealt with, now or since an earlier time.
+    Accepted,
+    /// Its id was used for another request.
+    OtherContent,
+}
+
+impl CardService {
+    /// Brings the tables up to date; done once before [`CardService::new`].
+    pub async fn migrate(database: &Database) -> Result<(), Error> {
+        database.migrate(&jobs::MIGRATIONS).await?;
+        database.migrate(&MIGRATIONS).await?;
+        Ok(())
+    }
+
+    /// A card service on a migrated database.
+    pub fn new(settings: Settings, ports: Ports) -> Self {
+        let store = Store::new(ports.database);
+        let work = Work { store: store.clone(), tenants: ports.tenants, clock: Arc::clone(&ports.clock) };
+        let worker = worker(work, ports.entropy);
+        Self { inner: Arc::new(Inner { settings, store, worker, limiter: ports.limiter, clock: ports.clock }) }
+    }
+
+    /// Works off requests until `shutdown` resolves, then lets those under way end.
+    pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
+        match self.inner.store.forget(self.now().saturating_sub(KEPT)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "forgot old card requests"),
+            Err(error) => tracing::warn!(%error, "old card requests were not forgotten"),
+        }
+        self.inner.worker.clone().run(shutdown).await;
+    }
+
+    /// Works off everything due now; for tests with a manual clock. Tells how many jobs ran.
+    pub async fn work_due(&self) -> Result<usize, Error> {
+        self.inner.worker.run_due().await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.inner.store.find(Uuid::nil()).await.map(drop)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Counts a request of `source` for its wallet address.
+    pub(crate) async fn count(&self, source: &str, request: &PaymentRequest) -> Result<(), TooMany> {
+        let Settings { per_source, per_wallet_address, .. } = &self.inner.settings;
+        self.inner.limiter.take(per_source, source).await?;
+        self.inner.limiter.take(per_wallet_address, &request.sender_wallet_address).await
+    }
+
+    /// Writes a request down with the job that deals with it. A repetition changes nothing.
+    pub(crate) async fn receive(&self, request: &PaymentRequest, asked: Option<Timestamp>) -> Result<Received, Error> {
+        let now = self.now();
+        let usual = now + self.inner.settings.timeout;
+        let deadline = asked.map_or(usual, |asked| asked.min(usual).max(now));
+        let transaction = self.inner.store.database().begin().await?;
+        if store::insert(&transaction, request, now, deadline).await? {
+            jobs::enqueue(&transaction, NewJob::new(QUEUE, request.request_id, now))?;
+            transaction.commit().await?;
+            return Ok(Received::Accepted);
+        }
+        transaction.rollback().await?;
+        let kept = self.inner.store.find(request.request_id).await?;
+        let same = kept.is_none_or(|kept| kept.digest == request.digest());
+        Ok(if same { Received::Accepted } else { Received::OtherContent })
+    }
+
+    /// Has the worker look at a request now.
+    pub(crate) async fn look(&self, request_id: Uuid) -> Result<(), Error> {
+        let Some(kept) = self.inner.store.find(request_id).await? else { return Ok(()) };
+        if kept.outcome().is_some() {
+            return Ok(());
+        }
+        let transaction = self.inner.store.database().begin().await?;
+        jobs::enqueue(&transaction, NewJob::new(QUEUE, request_id, self.now()))?;
+        transaction.commit().await
+    }
+
+    /// Waits for the end of a request, until a little after its deadline.
+    pub(crate) async fn wait(&self, request_id: Uuid) -> Result<Option<Outcome>, Error> {
+        let mut ends = self.inner.store.ends(request_id);
+        loop {
+            let Some(kept) = self.inner.store.find(request_id).await? else { return Ok(None) };
+            if let Some(outcome) = kept.outcome() {
+                return Ok(Some(outcome.clone()));
+            }
+            if self.now() > kept.deadline + GRACE {
+                return Ok(None);
+            }
+            tokio::select! {
+                () = ends.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The rows of the card service: what it was asked, and how far each request has come.
+//!
+//! Nothing outside this file speaks SQL.
+
+use clock::Timestamp;
+use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::outcome::Outcome;
+use crate::wire::PaymentRequest;
+
+/// The tables of the card service.
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "card_service",
+    steps: &[Step { name: "0001_card_service", sql: include_str!("migrations/0001_card_service.sql") }],
+};
+
+/// How far a request has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// It was written down, and nothing was done.
+    Received,
+    /// The payment is being created; whether it exists is told by creating it again.
+    Creating,
+    /// The payment waits for the word of the account-servicing entity.
+    Paying { payment: Uuid },
+    /// It ended.
+    Settled { outcome: Outcome },
+}
+
+/// A request as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) request: PaymentRequest,
+    pub(crate) digest: String,
+    pub(crate) state: State,
+    pub(crate) deadline: Timestamp,
+}
+
+impl Kept {
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Settled { outcome } => Some(outcome),
+            State::Received | State::Creating | State::Paying { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) async fn find(&self, request_id: Uuid) -> Result<Option<Kept>, Error> {
+        let sql = "SELECT body, digest, state, deadline FROM card_requests WHERE request_id = $1";
+        let reader = self.database.reader();
+        let backend = reader.get_database_backend();
+        let row = reader.query_one_raw(Statement::from_sql_and_values(backend, sql, [request_id.into()])).await?;
+        row.map(|row| read(&row, request_id)).transpose()
+    }
+
+    /// Notes how far a request has come. One that ended stays as it ended.
+    pub(crate) async fn advance(&self, request_id: Uuid, state: &State) -> Result<(), Error> {
+        let sql = "UPDATE card_requests SET state = $2 WHERE request_id = $1 AND settled_at IS NULL";
+        self.database.execute(sql, [request_id.into(), json(state).into()]).await.map(drop)
+    }
+
+    /// Tells when something may have ended among the requests that share a shard with this one.
+    pub(crate) fn ends(&self, request_id: Uuid) -> Subscription {
+        self.database.subscribe(&topic(request_id))
+    }
+
+    /// Forgets requests that ended before `before`.
+    pub(crate) async fn forget(&self, before: Timestamp) -> Result<u64, Error> {
+        let sql = "DELETE FROM card_requests WHERE settled_at < $1";
+        self.database.execute(sql, [before.as_millis().into()]).await
+    }
+}
+
+/// Writes a request down; `false` if one of its id is there.
+pub(crate) async fn insert(
+    transaction: &WriteTransaction,
+    request: &PaymentRequest,
+    now: Timestamp,
+    deadline: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO card_requests (request_id, digest, body, state, received_at, deadline)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (request_id) DO NOTHING";
+    let values = [
+        request.request_id.into(),
+        request.digest().into(),
+        json(request).into(),
+        json(&State::Received).into(),
+        now.as_millis().into(),
+        deadline.as_millis().into(),
+    ];
+    Ok(execute(transaction, sql, values).await? > 0)
+}
+
+/// Writes the end of a request, and wakes who waits for it. The first end stands.
+pub(crate) async fn settle(
+    transaction: &WriteTransaction,
+    request_id: Uuid,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE card_requests SET state = $2, settled_at = $3 WHERE request_id = $1 AND settled_at IS NULL";
+    let state = json(&State::Settled { outcome });
+    execute(transaction, sql, [request_id.into(), state.into(), now.as_millis().into()]).await?;
+    transaction.wake_on_commit(&topic(request_id));
+    Ok(())
+}
+
+/// Requests share few topics, because a topic is never forgotten.
+fn topic(request_id: Uuid) -> String {
+    format!("card requests {:x}", request_id.as_bytes()[15] & 0x3f)
+}
+
+fn read(row: &QueryResult, request_id: Uuid) -> Result<Kept, Error> {
+    let (body, state): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+    let wrong = |column| Error::inconsistent("card_requests", column, request_id);
+    Ok(Kept {
+        request: serde_json::from_str(&body).map_err(|_| wrong("body"))?,
+        digest: row.try_get_by_index(1)?,
+        state: serde_json::from_str(&state).map_err(|_| wrong("state"))?,
+        deadline: Timestamp::from_millis(row.try_get_by_index(3)?),
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Only texts, numbers and names are in it.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+async fn execute<const N: usize>(transaction: &WriteTransaction, sql: &str, values: [Value; N]) -> Result<u64, Error> {
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    Ok(transaction.execute_raw(statement).await?.rows_affected())
+}

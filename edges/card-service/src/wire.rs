@@ -1,0 +1,158 @@
+//! A payment request as a point of sale sends it, read and judged as a whole.
+//!
+//! Members that are not known are passed over.
+
+use std::time::Duration;
+
+use admin_client::Amount;
+use clock::Timestamp;
+use outside_text::{Bounds, check_json, check_text};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use web_url::{WalletAddressUrl, WebUrl};
+
+/// The longest signature, and the longest payload: far beyond any chip's.
+const CHIP_TEXT_MAX: usize = 8192;
+
+/// What a point of sale asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PaymentRequest {
+    pub(crate) request_id: Uuid,
+    pub(crate) signature: String,
+    pub(crate) payload: String,
+    pub(crate) amount: AskedAmount,
+    pub(crate) sender_wallet_address: String,
+    pub(crate) incoming_payment_url: String,
+    /// When the card was presented, in milliseconds.
+    pub(crate) timestamp: i64,
+}
+
+/// The amount asked for. Points of sale may leave members out; what they say must be so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AskedAmount {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asset_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asset_scale: Option<u8>,
+}
+
+impl AskedAmount {
+    /// Whether nothing said here differs from `amount`.
+    pub(crate) fn agrees_with(&self, amount: &Amount) -> bool {
+        let value = self.value.as_deref().is_none_or(|value| value.parse() == Ok(amount.value));
+        let code = self.asset_code.as_deref().is_none_or(|code| code == amount.asset_code);
+        value && code && self.asset_scale.is_none_or(|scale| scale == amount.asset_scale)
+    }
+}
+
+impl PaymentRequest {
+    /// Reads a body; the reason is for whoever sent it.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
+        let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+        check_json("body", &body, Bounds::EVENT).map_err(|unfit| unfit.to_string())?;
+        let request: Self = serde_json::from_value(body).map_err(|error| format!("body {error}"))?;
+        for (name, text) in [("signature", &request.signature), ("payload", &request.payload)] {
+            check_text(text, CHIP_TEXT_MAX).map_err(|error| format!("body.{name} {error}"))?;
+        }
+        let sender = request.sender_wallet_address.parse::<WalletAddressUrl>();
+        sender.map_err(|error| format!("body.senderWalletAddress {error}"))?;
+        let incoming = request.incoming_payment_url.parse::<WebUrl>();
+        incoming.map_err(|error| format!("body.incomingPaymentUrl {error}"))?;
+        Ok(request)
+    }
+
+    /// When the card was presented.
+    pub(crate) fn presented_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.timestamp)
+    }
+
+    /// Whether the card was presented about now.
+    pub(crate) fn is_fresh(&self, now: Timestamp, tolerance: Duration) -> bool {
+        let presented = self.presented_at();
+        now.saturating_since(presented).max(presented.saturating_since(now)) <= tolerance
+    }
+
+    /// Equal for equal requests only.
+    pub(crate) fn digest(&self) -> String {
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(canonical).iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// The wallet address of the institution where the incoming payment is, which publishes the institution's key: the
+    /// URL of the payment without tenant, collection and id, with the well-known path of payment pointers.
+    pub(crate) fn payee_institution(&self) -> Option<String> {
+        let url: WebUrl = self.incoming_payment_url.parse().ok()?;
+        let mut parts = url.as_str().rsplitn(4, '/');
+        let (_id, collection) = (parts.next()?, parts.next()?);
+        let (_tenant, base) = (parts.next()?, parts.next()?);
+        (collection == "incoming-payments" && base.contains("://")).then(|| format!("{base}/.well-known/pay"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body() -> Value {
+        json!({
+            "requestId": "5b6ad3f2-0e4e-4d6b-9d3b-0f1f5a3f6f4e", "signature": "aa", "payload": "77",
+            "amount": {"value": "1000", "assetCode": "USD", "assetScale": 2},
+            "senderWalletAddress": "https://cloud-nine-wallet-backend/accounts/gfranklin",
+            "incomingPaymentUrl": "https://happy-life-bank-backend/cf5fd7d3/incoming-payments/b3",
+            "timestamp": 1_767_225_600_000_i64, "new": true
+        })
+    }
+
+    #[test]
+    fn the_shape_of_the_originals_point_of_sale_is_understood() {
+        let request = PaymentRequest::parse(body().to_string().as_bytes()).unwrap();
+        assert_eq!(request.payee_institution().unwrap(), "https://happy-life-bank-backend/.well-known/pay");
+        let usd = Amount { value: 1000, asset_code: "USD".to_owned(), asset_scale: 2 };
+        assert!(request.amount.agrees_with(&usd));
+        assert!(!request.amount.agrees_with(&Amount { value: 1001, ..usd.clone() }));
+        assert!(!request.amount.agrees_with(&Amount { asset_scale: 3, ..usd.clone() }));
+        let silent = AskedAmount { value: None, asset_code: None, asset_scale: None };
+        assert!(silent.agrees_with(&usd), "the original's schema lets the members out");
+    }
+
+    #[test]
+    fn every_missing_or_wrong_member_is_named() {
+        for (name, wrong) in [
+            ("requestId", json!("x")),
+            ("signature", json!(1)),
+            ("payload", json!("a\0b")),
+            ("amount", json!("5")),
+            ("senderWalletAddress", json!("alice")),
+            ("incomingPaymentUrl", json!("ftp://x/y")),
+            ("timestamp", json!("now")),
+        ] {
+            for value in [Some(wrong), None] {
+                let mut body = body();
+                match value {
+                    Some(value) => body[name] = value,
+                    None => drop(body.as_object_mut().unwrap().remove(name)),
+                }
+                assert!(PaymentRequest::parse(body.to_string().as_bytes()).is_err(), "{name}: {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_institution_is_told_by_the_urls_of_its_incoming_payments_only() {
+        let base = |url: &str| {
+            let mut body = body();
+            body["incomingPaymentUrl"] = json!(url);
+            PaymentRequest::parse(body.to_string().as_bytes()).unwrap().payee_institution()
+        };
+        assert_eq!(base("https://a.example/op/t/incoming-payments/1").unwrap(), "https://a.example/op/.well-known/pay");
+        assert_eq!(base("https://a.example/incoming-payments/1"), None);
+        assert_eq!(base("https://a.example/t/quotes/1"), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! Dealing with one request, step by step: create the payment, see what becomes of it, give it up when time is over.
+//!
+//! Every step may be repeated and broken off anywhere. What decides is the payment's state at the instance; a webhook
+//! only says that it is worth a look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin_client::{AdminClient, AdminError, CardDetails, ErrorCode, OutgoingPayment, OutgoingPaymentState};
+use async_trait::async_trait;
+use clock::{Clock, Entropy};
+use jobs::{Backoff, Done, Failure, Handler, Job, Settings, Worker};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::outcome::{Declined, Outcome};
+use crate::requests::QUEUE;
+use crate::store::{self, Kept, State, Store};
+use crate::tenants::Tenants;
+
+/// Looked again so often, should the webhook be late or lost.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const SETTINGS: Settings = Settings {
+    concurrency: 64,
+    lane_concurrency: 1,
+    places_in_lanes: 0,
+    lease: Duration::from_secs(5),
+    backoff: Backoff { step: Duration::from_millis(250), most_steps: 8 },
+};
+/// How often the instance may refuse for a reason of its own.
+const REFUSALS_MAX: u32 = 3;
+const TOO_LATE: &str = "The card service waited in vain for a decision.";
+
+pub(crate) fn worker(work: Work, entropy: Arc<dyn Entropy>) -> Worker {
+    let (database, clock) = (work.store.database().clone(), Arc::clone(&work.clock));
+    Worker::new(database, clock, entropy, QUEUE, Arc::new(work), SETTINGS)
+}
+
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) store: Store,
+    pub(crate) tenants: Tenants,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What follows from a look at a request.
+enum Next {
+    /// It has come further; look at once again.
+    Go(State),
+    /// Nothing to do before the next look.
+    Wait,
+    /// It ended.
+    End(Outcome),
+}
+
+#[async_trait]
+impl Handler for Work {
+    #[tracing::instrument(name = "card.request.advance", skip_all, fields(request.id = job.key()))]
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        let request_id = Uuid::try_parse(job.key())?;
+        let Some(mut kept) = self.store.find(request_id).await? else { return Ok(Done::Complete) };
+        loop {
+            match self.next(&kept, job.attempt()).await? {
+                Next::Go(state) => {
+                    self.store.advance(request_id, &state).await?;
+                    kept.state = state;
+                }
+                Next::Wait => {
+                    let now = self.clock.now();
+                    return Ok(Done::RunAgain((now + LOOK_EVERY).min(kept.deadline.max(now))));
+                }
+                Next::End(outcome) => {
+                    self.settle(job, request_id, outcome).await?;
+                    return Ok(Done::Settled);
+                }
+            }
+        }
+    }
+}
+
+impl Work {
+    async fn settle(&self, job: &Job, request_id: Uuid, outcome: Outcome) -> Result<(), Failure> {
+        tracing::info!(request.id = %request_id, ?outcome, "card request ended");
+        let transaction = self.store.database().begin().await?;
+        store::settle(&transaction, request_id, outcome, self.clock.now()).await?;
+        job.complete(&transaction);
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn next(&self, kept: &Kept, attempt: u32) -> Result<Next, AdminError> {
+        let admin = self.tenants.of(&kept.request.sender_wallet_address);
+        match &kept.state {
+            State::Received if self.is_late(kept) => Ok(Next::End(Outcome::TimedOut)),
+            State::Received => match self.refused_before(admin, kept).await? {
+                Some(outcome) => Ok(Next::End(outcome)),
+                None => Ok(Next::Go(State::Creating)),
+            },
+            State::Creating => self.create(admin, kept, attempt).await,
+            State::Paying { payment } => self.look(admin, kept, *payment).await,
+            State::Settled { outcome } => Ok(Next::End(outcome.clone())),
+        }
+    }
+
+    fn is_late(&self, kept: &Kept) -> bool {
+        self.clock.now() >= kept.deadline
+    }
+
+    /// Everything that can be refused before a payment exists.
+    async fn refused_before(&self, admin: &AdminClient, kept: &Kept) -> Result<Option<Outcome>, AdminError> {
+        let request = &kept.request;
+        if admin.wallet_address_by_url(&request.sender_wallet_address).await?.is_none() {
+            return Ok(Some(Outcome::declined(
+                Declined::UnknownWalletAddress,
+                format!("there is no wallet address {} here", request.sender_wallet_address),
+            )));
+        }
+        let receiver = match admin.receiver(&request.incoming_payment_url).await {
+            Ok(receiver) => receiver,
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => return Ok(Some(Outcome::declined(Declined::InvalidReceiver, error.to_string()))),
+        };
+        if receiver.completed || receiver.expires_at.is_some_and(|end| end <= self.clock.now()) {
+            let told = "the incoming payment takes no more money";
+            return Ok(Some(Outcome::declined(Declined::InvalidReceiver, told)));
+        }
+        let agrees = receiver.incoming_amount.as_ref().is_some_and(|asked| request.amount.agrees_with(asked));
+        let told = "the amount is not what the incoming payment asks for";
+        Ok((!agrees).then(|| Outcome::declined(Declined::AmountMismatch, told)))
+    }
+
+    /// Creates the payment, or finds the one that an earlier attempt created under the same key.
+    async fn create(&self, admin: &AdminClient, kept: &Kept, attempt: u32) -> Result<Next, AdminError> {
+        let request = &kept.request;
+        let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
+            return Ok(Next::End(Outcome::declined(Declined::UnknownWalletAddress, "the wallet address is gone")));
+        };
+        let card = CardDetails {
+            request_id: request.request_id,
+            initiated_at: request.presented_at(),
+            data: json!({"signature": request.signature, "payload": request.payload}),
+        };
+        // Merchant and card holder may be of one institution, where the point of sale has a key of this name, too.
+        let (url, key) = (&request.incoming_payment_url, format!("card {}", request.request_id));
+        match admin.pay_incoming_payment(address.id, url, None, Some(&card), &key).await {
+            Ok(payment) => Ok(Next::Go(State::Paying { payment: payment.id })),
+            Err(error) if error.is_temporary() && !is_hopeless(&error, attempt) => Err(error),
+            Err(error) => Ok(Next::End(Outcome::of_refusal(&error))),
+        }
+    }
+
+    async fn look(&self, admin: &AdminClient, kept: &Kept, id: Uuid) -> Result<Next, AdminError> {
+        let payment = admin.outgoing_payment(id).await?;
+        Ok(match payment.state {
+            OutgoingPaymentState::Funding if self.is_late(kept) => {
+                match admin.cancel_outgoing_payment(id, TOO_LATE).await {
+                    Ok(()) => Next::End(Outcome::TimedOut),
+                    // Funded or cancelled in this moment: the payment itself says which.
+                    Err(error) if error.is(&ErrorCode::Conflict) => Next::Go(State::Paying { payment: id }),
+                    Err(error) => return Err(error),
+                }
+            }
+            OutgoingPaymentState::Funding => Next::Wait,
+            OutgoingPaymentState::Sending | OutgoingPaymentState::Completed => Next::End(Outcome::Approved),
+            OutgoingPaymentState::Failed => {
+                let reason = payment.error.as_deref().unwrap_or("unknown");
+                let told = format!("outgoing payment {id} of request {} failed: {reason}", kept.request.request_id);
+                Next::End(Outcome::declined(Declined::PaymentFailed, told))
+            }
+            OutgoingPaymentState::Cancelled => Next::End(cancelled(&payment, kept)),
+        })
+    }
+}
+
+/// An instance that refused for a reason of its own, several times, will go on refusing. Not so while an earlier attempt
+/// is under way there: what that one makes is to be found.
+fn is_hopeless(error: &AdminError, attempt: u32) -> bool {
+    let AdminError::Refused { message, .. } = error else { return false };
+    attempt >= REFUSALS_MAX && !message.starts_with("Concurrent request")
+}
+
+fn cancelled(payment: &OutgoingPayment, kept: &Kept) -> Outcome {
+    let told = |name: &str| payment.metadata.as_ref()?.get(name)?.as_str();
+    if told("cardPaymentFailureReason") == Some("invalid_signature") {
+        return Outcome::InvalidSignature;
+    }
+    let reason = told("cardPaymentFailureReason").unwrap_or("unknown");
+    let words = told("cancellationReason").map(|words| format!(" ({words})")).unwrap_or_default();
+    let (id, request_id) = (payment.id, kept.request.request_id);
+    let told = format!("outgoing payment {id} of request {request_id} was cancelled: {reason}{words}");
+    Outcome::declined(Declined::InvalidRequest, told)
+}

@@ -1,0 +1,419 @@
+//! The card service against an instance that is played by the test: recorded requests in, recorded answers out, and
+//! every payment once.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use admin_client::{AdminClient, Credentials};
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use card_service::{Callers, CardService, PointOfSaleKeys, Ports, Settings, Tenants};
+use clock::{Clock, ManualClock};
+use http_kit::{EventVerification, ShutdownGate, Unsigned};
+use http_signatures::{Freshness, Jwk, JwkSet, Signer, SigningKey, TargetOrigin};
+use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
+use outbound_http::{Outbound, OutboundConfig};
+use serde_json::{Value, json};
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
+use testkit::TestDatabase;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+const SECRET: &str = "a secret of both";
+const REQUEST: &str = "5b6ad3f2-0e4e-4d6b-9d3b-0f1f5a3f6f4e";
+const PAYMENT: &str = "0c5f2c33-98a4-4cb6-8b7e-53a4d1c1f6a4";
+
+/// The backend of the card holder, and the key set of the merchant's institution.
+struct Instance {
+    calls: Mutex<Vec<(String, Value)>>,
+    /// The payment's state, metadata, and whether a cancellation comes too late.
+    state: Mutex<(&'static str, Value)>,
+    cancel_conflicts: Mutex<bool>,
+    errors: Mutex<Vec<(&'static str, &'static str)>>,
+    knows_address: Mutex<bool>,
+    key: Jwk,
+}
+
+impl Instance {
+    fn set(&self, state: &'static str, metadata: Value) {
+        *self.state.lock().unwrap() = (state, metadata);
+    }
+
+    fn calls_of(&self, operation: &str) -> Vec<Value> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(name, _)| name == operation).map(|(_, input)| input.clone()).collect()
+    }
+
+    fn answer(&self, operation: &str, variables: &Value) -> Value {
+        self.calls.lock().unwrap().push((operation.to_owned(), variables["input"].clone()));
+        if let Some((_, code)) = self.errors.lock().unwrap().iter().find(|(name, _)| *name == operation) {
+            return json!({"errors": [{"message": code, "extensions": {"code": code}}], "data": null});
+        }
+        let usd = |value: &str| json!({"value": value, "assetCode": "USD", "assetScale": 2});
+        let data = match operation {
+            "WalletAddressByUrl" if !*self.knows_address.lock().unwrap() => json!({"walletAddressByUrl": null}),
+            "WalletAddressByUrl" => {
+                json!({"walletAddressByUrl": {"id": Uuid::from_u128(1), "address": variables["url"],
+                "publicName": null, "asset": {"id": Uuid::from_u128(2), "code": "USD", "scale": 2}}})
+            }
+            "Receiver" => json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://hl.example/pfry",
+                "completed": false, "expiresAt": null, "incomingAmount": usd("1000"), "receivedAmount": usd("0")}}),
+            "PayIncomingPayment" => {
+                json!({"createOutgoingPaymentFromIncomingPayment": {"payment": self.payment()}})
+            }
+            "OutgoingPayment" => json!({"outgoingPayment": self.payment()}),
+            "CancelOutgoingPayment" if *self.cancel_conflicts.lock().unwrap() => {
+                self.set("SENDING", Value::Null);
+                return json!({"errors": [{"message": "wrong state", "extensions": {"code": "CONFLICT"}}], "data": null});
+            }
+            "CancelOutgoingPayment" => {
+                self.set("CANCELLED", Value::Null);
+                json!({"cancelOutgoingPayment": {"payment": {"id": PAYMENT}}})
+            }
+            other => panic!("{other} is not expected"),
+        };
+        json!({"data": data})
+    }
+
+    fn payment(&self) -> Value {
+        let (state, metadata) = self.state.lock().unwrap().clone();
+        let usd = json!({"value": "1000", "assetCode": "USD", "assetScale": 2});
+        json!({"id": PAYMENT, "walletAddressId": Uuid::from_u128(1), "state": state, "error": null, "stateAttempts": 0,
+            "debitAmount": usd, "receiveAmount": usd, "sentAmount": usd, "receiver": "", "metadata": metadata})
+    }
+}
+
+async fn graphql(State(instance): State<Arc<Instance>>, Json(body): Json<Value>) -> Json<Value> {
+    let document = body["query"].as_str().unwrap();
+    Json(instance.answer(document.split([' ', '(']).nth(1).unwrap(), &body["variables"]))
+}
+
+async fn keys(State(instance): State<Arc<Instance>>) -> Json<JwkSet> {
+    Json(JwkSet { keys: vec![instance.key.clone()] })
+}
+
+struct Bench {
+    instance: Arc<Instance>,
+    service: CardService,
+    gate: ShutdownGate,
+    clock: Arc<ManualClock>,
+    merchants_institution: String,
+    database: TestDatabase,
+}
+
+/// Whether points of sale have to sign.
+#[derive(Clone, Copy)]
+enum Links {
+    Open,
+    Closed,
+}
+
+fn signer(seed: u8) -> Signer {
+    Signer::new(SigningKey::from_seed(&[seed; 32]), "key-of-happy-life").unwrap()
+}
+
+impl Bench {
+    async fn new(database: TestDatabase, links: Links) -> Self {
+        let instance = Arc::new(Instance {
+            calls: Mutex::default(),
+            state: Mutex::new(("FUNDING", Value::Null)),
+            cancel_conflicts: Mutex::new(false),
+            errors: Mutex::default(),
+            knows_address: Mutex::new(true),
+            key: signer(1).jwk().clone(),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new()
+            .route("/graphql", post(graphql))
+            .route("/.well-known/pay/jwks.json", get(keys))
+            .with_state(Arc::clone(&instance));
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        CardService::migrate(&database).await.unwrap();
+        let clock = testkit::manual_clock();
+        let service = service(&database, &clock, &base, links);
+        Self { instance, service, gate: ShutdownGate::default(), clock, merchants_institution: base, database }
+    }
+
+    /// Another process on the same database.
+    fn another_process(&self) -> CardService {
+        service(&self.database, &self.clock, &self.merchants_institution, Links::Open)
+    }
+
+    /// The request as it was recorded from the original's point of sale.
+    fn recorded(&self) -> Value {
+        json!({
+            "requestId": REQUEST, "signature": "signature", "payload": "payload",
+            "amount": {"value": "1000", "assetScale": 2, "assetCode": "USD"},
+            "senderWalletAddress": "https://cloud-nine-wallet-backend/accounts/gfranklin",
+            "incomingPaymentUrl": format!("{}/cf5f/incoming-payments/b3", self.merchants_institution),
+            "timestamp": self.clock.now().as_millis(),
+        })
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = card_service::http::router(self.service.clone(), self.gate.clone()).oneshot(request).await;
+        let response = response.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())))
+    }
+
+    async fn pay(&self, body: &Value, headers: HeaderMap) -> (StatusCode, Value) {
+        let mut request =
+            Request::post("/payment").header("content-type", "application/json").header("host", "card.example");
+        request.headers_mut().unwrap().extend(headers);
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Sends a request and works until it is answered.
+    async fn paid(&self, body: &Value) -> (StatusCode, Value) {
+        let answered = self.pay(body, HeaderMap::new());
+        tokio::pin!(answered);
+        loop {
+            tokio::select! {
+                answer = &mut answered => return answer,
+                ran = self.service.work_due() => {
+                    if ran.unwrap() == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn event(&self, body: &Value, secret: Option<&str>) -> StatusCode {
+        let mut request = Request::post("/webhook").header("content-type", "application/json");
+        if let Some(secret) = secret {
+            let header = admin_signature::sign(secret, 1, self.clock.now(), &admin_signature::canonical(body));
+            request = request.header("rafiki-signature", header);
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await.0
+    }
+}
+
+fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links: Links) -> CardService {
+    let dyn_clock = || Arc::clone(clock) as Arc<dyn Clock>;
+    let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
+    let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
+    let admin = AdminClient::new(format!("{base}/graphql").parse().unwrap(), credentials, http.clone(), dyn_clock());
+    let public = PublicResources::new(http, RetryPolicy::default(), dyn_clock());
+    let keys = PointOfSaleKeys {
+        keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), dyn_clock())),
+        freshness: Freshness::default(),
+        origin: TargetOrigin::Host,
+    };
+    let limits = InProcessLimits { entries: 100, bytes: 100_000 };
+    let settings = Settings {
+        timeout: Duration::from_secs(30),
+        timestamp_tolerance: Duration::from_mins(5),
+        events: EventVerification {
+            secrets: vec![SECRET.to_owned()],
+            version: 1,
+            tolerance: Duration::from_mins(5),
+            unsigned: Unsigned::Refused,
+        },
+        callers: match links {
+            Links::Open => Callers::Anybody(keys),
+            Links::Closed => Callers::Signed(keys),
+        },
+        per_source: Rate::per_minute("card-requests", 0),
+        per_wallet_address: Rate::per_minute("card-requests-of-payer", 20),
+    };
+    let ports = Ports {
+        database: (**database).clone(),
+        tenants: Tenants::one(admin),
+        limiter: Limiter::new(SharedCache::InProcess(InProcessCache::new(dyn_clock(), limits)), dyn_clock()),
+        clock: dyn_clock(),
+        entropy: testkit::entropy(1),
+    };
+    CardService::new(settings, ports)
+}
+
+testkit::on_each_database! {
+    async fn the_recorded_request_is_answered_as_recorded_and_paid_once_however_often_it_comes(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.set("SENDING", Value::Null);
+        let body = bench.recorded();
+        let approved = (StatusCode::CREATED, json!({"requestId": REQUEST, "result": {"code": "approved"}}));
+        assert_eq!(bench.paid(&body).await, approved);
+        assert_eq!(bench.paid(&body).await, approved);
+
+        let payments = bench.instance.calls_of("PayIncomingPayment");
+        assert_eq!(payments.len(), 1);
+        assert_eq!(payments[0]["incomingPayment"], body["incomingPaymentUrl"]);
+        assert_eq!(payments[0]["idempotencyKey"], format!("card {REQUEST}"));
+        assert_eq!(payments[0]["cardDetails"]["requestId"], REQUEST);
+        assert_eq!(payments[0]["cardDetails"]["data"], json!({"signature": "signature", "payload": "payload"}));
+        assert!(payments[0].get("debitAmount").is_none());
+
+        let mut other = body.clone();
+        other["payload"] = json!("another");
+        let (status, told) = bench.paid(&other).await;
+        assert_eq!((status, &told["error"]["code"]), (StatusCode::CONFLICT, &json!("request_id_reused")));
+    }
+
+    async fn refusals_of_the_account_servicing_entity_are_told_as_recorded(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.set("CANCELLED", json!({"cardPaymentFailureReason": "invalid_signature"}));
+        let expected = json!({"requestId": REQUEST,
+            "result": {"code": "invalid_signature", "description": "Invalid card signature"}});
+        assert_eq!(bench.paid(&bench.recorded()).await, (StatusCode::CREATED, expected));
+
+        bench.instance.set("CANCELLED", json!({"cancellationReason": "No money."}));
+        let mut body = bench.recorded();
+        body["requestId"] = json!(Uuid::from_u128(8));
+        let (status, told) = bench.paid(&body).await;
+        assert_eq!((status, &told["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
+        let words = told["error"]["description"].as_str().unwrap();
+        assert!(words.contains("unknown") && words.contains("No money.") && words.contains(PAYMENT), "{words}");
+    }
+
+    async fn a_decision_that_does_not_come_gives_the_payment_up_before_it_is_said(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let body = bench.recorded();
+        let answered = bench.paid(&body);
+        let late = async {
+            testkit::until(Duration::from_secs(20), || async {
+                (!bench.instance.calls_of("OutgoingPayment").is_empty()).then_some(())
+            }).await.unwrap();
+            bench.clock.advance(Duration::from_secs(31));
+        };
+        let ((status, told), ()) = tokio::join!(answered, late);
+        assert_eq!((status, &told["error"]["code"]), (StatusCode::GATEWAY_TIMEOUT, &json!("timed_out")));
+        assert_eq!(bench.instance.calls_of("CancelOutgoingPayment").len(), 1);
+    }
+
+    async fn a_payment_funded_in_the_last_moment_is_approved(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        *bench.instance.cancel_conflicts.lock().unwrap() = true;
+        let body = bench.recorded();
+        let answered = bench.paid(&body);
+        let late = async {
+            testkit::until(Duration::from_secs(20), || async {
+                (!bench.instance.calls_of("OutgoingPayment").is_empty()).then_some(())
+            }).await.unwrap();
+            bench.clock.advance(Duration::from_secs(31));
+        };
+        let ((status, told), ()) = tokio::join!(answered, late);
+        assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
+    }
+
+    async fn what_one_process_began_another_ends(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let body = bench.recorded();
+        let waiting = bench.pay(&body, HeaderMap::new());
+        tokio::pin!(waiting);
+        let other = bench.another_process();
+        bench.instance.set("SENDING", Value::Null);
+        let worked = async {
+            while other.work_due().await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let ((status, told), ()) = tokio::join!(&mut waiting, worked);
+        assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
+    }
+
+    async fn whatever_can_be_refused_is_refused_before_a_payment_exists(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let case = |number: u128, change: &dyn Fn(&mut Value)| {
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number));
+            change(&mut body);
+            body
+        };
+        for (body, status, code) in [
+            (case(1, &|body| body["amount"]["value"] = json!("999")), 400, "amount_mismatch"),
+            (case(2, &|body| body["amount"]["assetCode"] = json!("EUR")), 400, "amount_mismatch"),
+            (case(3, &|body| body["timestamp"] = json!(1)), 400, "stale_request"),
+            (case(4, &|body| body["senderWalletAddress"] = json!("alice")), 400, "invalid_request"),
+        ] {
+            let (told, answer) = bench.paid(&body).await;
+            assert_eq!((told.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{body}");
+        }
+        bench.instance.errors.lock().unwrap().push(("Receiver", "NOT_FOUND"));
+        let (told, answer) = bench.paid(&case(5, &|_| {})).await;
+        assert_eq!((told.as_u16(), &answer["error"]["code"]), (400, &json!("invalid_receiver")));
+        *bench.instance.knows_address.lock().unwrap() = false;
+        let (told, answer) = bench.paid(&case(6, &|_| {})).await;
+        assert_eq!((told.as_u16(), &answer["error"]["code"]), (404, &json!("unknown_wallet_address")));
+        assert_eq!(bench.instance.calls_of("PayIncomingPayment").len(), 0);
+    }
+
+    async fn an_instance_that_makes_no_payment_is_told_of_with_its_reason(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        bench.instance.errors.lock().unwrap().push(("PayIncomingPayment", "INACTIVE"));
+        let (told, answer) = bench.paid(&bench.recorded()).await;
+        assert_eq!((told.as_u16(), &answer["error"]["code"]), (400, &json!("inactive_wallet_address")));
+    }
+
+    async fn events_are_believed_with_their_signature_only_and_nobody_need_wait_for_them(database) {
+        let bench = Bench::new(database, Links::Open).await;
+        let event = |kind: &str, request: &str| json!({"id": Uuid::from_u128(5), "type": kind,
+            "data": {"id": PAYMENT, "cardDetails": {"requestId": request}}});
+        let funded = event("outgoing_payment.funded", REQUEST);
+        assert_eq!(bench.event(&funded, None).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(bench.event(&funded, Some("another")).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(bench.event(&funded, Some(SECRET)).await, StatusCode::OK, "a request nobody knows");
+        assert_eq!(bench.event(&event("outgoing_payment.completed", REQUEST), Some(SECRET)).await, StatusCode::BAD_REQUEST);
+        assert_eq!(bench.event(&event("outgoing_payment.funded", "x"), Some(SECRET)).await, StatusCode::BAD_REQUEST);
+        assert_eq!(bench.service.work_due().await.unwrap(), 0);
+    }
+
+    async fn a_point_of_sale_signs_with_the_key_of_the_payees_institution(database) {
+        let bench = Bench::new(database, Links::Closed).await;
+        bench.instance.set("SENDING", Value::Null);
+        let body = bench.recorded();
+        let signed = |seed: u8| {
+            let mut headers = HeaderMap::new();
+            let text = body.to_string();
+            signer(seed).sign("POST", "http://card.example/payment", &mut headers, text.as_bytes(), bench.clock.now()).unwrap();
+            headers.remove("content-type");
+            headers
+        };
+        let (unsigned, told) = bench.paid(&body).await;
+        assert_eq!(unsigned, StatusCode::UNAUTHORIZED, "{told}");
+        let (foreign, told) = bench.pay(&body, signed(2)).await;
+        assert_eq!(foreign, StatusCode::UNAUTHORIZED, "{told}");
+        assert_eq!(bench.instance.calls_of("WalletAddressByUrl").len(), 0, "nothing was done");
+        let worked = async {
+            while bench.service.work_due().await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let ((status, told), ()) = tokio::join!(bench.pay(&body, signed(1)), worked);
+        assert_eq!(status, StatusCode::CREATED, "{told}");
+    }
+}
+
+#[test]
+fn while_the_process_ends_requests_are_sent_elsewhere() {
+    testkit::block_on(async {
+        let bench = Bench::new(TestDatabase::sqlite().await, Links::Open).await;
+        bench.gate.close();
+        let (status, told) = bench.pay(&bench.recorded(), HeaderMap::new()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(told, "Server is in the process of restarting");
+    });
+}
+
+#[test]
+fn one_payer_is_asked_for_no_more_often_than_allowed() {
+    testkit::block_on(async {
+        let bench = Bench::new(TestDatabase::sqlite().await, Links::Open).await;
+        bench.instance.set("SENDING", Value::Null);
+        let mut last = StatusCode::CREATED;
+        for number in 0..21 {
+            let mut body = bench.recorded();
+            body["requestId"] = json!(Uuid::from_u128(number));
+            last = bench.paid(&body).await.0;
+        }
+        assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    });
+}

@@ -1,0 +1,188 @@
+//! Receiving the instance's events (webhooks): a body of bounded size, its signature, its three members.
+//!
+//! What an event causes is its receiver's matter. A repetition is no fault here: receivers know events by their ids.
+
+use std::time::Duration;
+
+use admin_signature::{Signature, canonical};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use clock::Timestamp;
+use http::{HeaderMap, StatusCode};
+use outside_text::{Bounds, check_json, check_line};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::body::{BodyError, read_body};
+
+const BODY_MAX: usize = 1024 * 1024;
+/// The longest name of a type of event.
+const KIND_MAX: usize = 255;
+
+/// How events are verified.
+#[derive(Clone)]
+pub struct EventVerification {
+    /// The shared secrets, any of which may have signed: two while one replaces the other.
+    pub secrets: Vec<String>,
+    /// The version agreed on.
+    pub version: u32,
+    /// The greatest distance of a signature's time from now.
+    pub tolerance: Duration,
+    /// What is thought of an event that has no signature at all.
+    pub unsigned: Unsigned,
+}
+
+/// What is thought of an event that has no signature at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It is refused.
+    Refused,
+    /// It is believed, with a warning: for playgrounds whose instance does not sign.
+    Believed,
+}
+
+/// The body of an event with what identifies it.
+#[derive(Clone, Debug)]
+pub struct ReceivedEvent {
+    /// Its id, the same over all deliveries.
+    pub id: Uuid,
+    /// Its type.
+    pub kind: String,
+    /// All of it.
+    pub body: Value,
+}
+
+/// Why a request is no event to be believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventRefused {
+    /// The body could not be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The body is no event.
+    #[error("{0}")]
+    Malformed(String),
+    /// Nobody who knows the secret sent it.
+    #[error("{0}")]
+    Signature(String),
+}
+
+impl IntoResponse for EventRefused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Body(error) => error.into_response(),
+            Self::Malformed(reason) => (StatusCode::BAD_REQUEST, reason).into_response(),
+            Self::Signature(reason) => (StatusCode::UNAUTHORIZED, reason).into_response(),
+        }
+    }
+}
+
+/// The event in `body`, if somebody signed it who may.
+pub async fn read_event(
+    verification: &EventVerification,
+    headers: &HeaderMap,
+    body: Body,
+    now: Timestamp,
+) -> Result<ReceivedEvent, EventRefused> {
+    let body = read_body(body, BODY_MAX).await?;
+    let malformed = |reason: &str| EventRefused::Malformed(reason.to_owned());
+    let body: Value = serde_json::from_slice(&body).map_err(|_| malformed("the body is not JSON"))?;
+    let signature = headers.get("rafiki-signature").and_then(|value| value.to_str().ok());
+    if let Err(reason) = verification.verify(signature, &body, now) {
+        tracing::warn!(
+            reason,
+            "an event is refused with 401; SIGNATURE_SECRET and SIGNATURE_VERSION of the backend must be \
+             WEBHOOK_SIGNATURE_SECRET (without it SIGNATURE_SECRET) and WEBHOOK_SIGNATURE_VERSION here"
+        );
+        return Err(EventRefused::Signature(reason));
+    }
+    check_json("body", &body, Bounds::EVENT).map_err(|unfit| EventRefused::Malformed(unfit.to_string()))?;
+    read(body).ok_or_else(|| malformed("an event has an id (UUID), a type and data"))
+}
+
+impl EventVerification {
+    fn verify(&self, signature: Option<&str>, body: &Value, now: Timestamp) -> Result<(), String> {
+        let header = match (signature, self.unsigned) {
+            (Some(header), _) => header,
+            (None, Unsigned::Refused) => return Err("the header Rafiki-Signature is missing".to_owned()),
+            (None, Unsigned::Believed) => {
+                tracing::warn!(
+                    "an event without a signature is believed, because this is development; set SIGNATURE_SECRET at the \
+                     backend, and WEBHOOK_SIGNATURE_SECRET here, to the same value"
+                );
+                return Ok(());
+            }
+        };
+        let signature = Signature::parse(header, self.version).map_err(|error| error.to_string())?;
+        let canonical = canonical(&signed_members(body));
+        let mut verdict = Err("there is no secret to check signatures with".to_owned());
+        for secret in &self.secrets {
+            verdict = signature.verify(secret, now, self.tolerance, &canonical).map_err(|error| error.to_string());
+            if verdict.is_ok() {
+                break;
+            }
+        }
+        verdict
+    }
+}
+
+/// Only the three members of an event are signed, whatever else a body carries.
+fn signed_members(body: &Value) -> Value {
+    let named = ["data", "id", "type"].into_iter().filter_map(|name| Some((name.to_owned(), body.get(name)?.clone())));
+    Value::Object(named.collect::<Map<_, _>>())
+}
+
+fn read(body: Value) -> Option<ReceivedEvent> {
+    let id = Uuid::try_parse(body.get("id")?.as_str()?).ok()?;
+    let kind = body.get("type")?.as_str().filter(|kind| check_line(kind, KIND_MAX).is_ok())?.to_owned();
+    body.get("data")?.as_object()?;
+    Some(ReceivedEvent { id, kind, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use admin_signature::sign;
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    fn verification(secrets: &[&str], unsigned: Unsigned) -> EventVerification {
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        EventVerification { secrets, version: 1, tolerance: Duration::from_mins(5), unsigned }
+    }
+
+    async fn received(verification: &EventVerification, header: Option<String>) -> Result<ReceivedEvent, EventRefused> {
+        let headers = header.map(|header| (http::HeaderName::from_static("rafiki-signature"), header.parse().unwrap()));
+        read_event(verification, &headers.into_iter().collect(), Body::from(event().to_string()), NOW).await
+    }
+
+    fn event() -> Value {
+        json!({"id": Uuid::nil(), "type": "x.y", "data": {"a": 1}, "more": 2})
+    }
+
+    fn signed(secret: &str) -> String {
+        sign(secret, 1, NOW, &canonical(&signed_members(&event())))
+    }
+
+    #[tokio::test]
+    async fn while_a_secret_is_replaced_both_are_good_and_no_other() {
+        let both = verification(&["new", "old"], Unsigned::Refused);
+        for secret in ["new", "old"] {
+            assert_eq!(received(&both, Some(signed(secret))).await.unwrap().kind, "x.y");
+        }
+        assert!(matches!(received(&both, Some(signed("other"))).await, Err(EventRefused::Signature(_))));
+        let one = verification(&["new"], Unsigned::Refused);
+        assert!(matches!(received(&one, Some(signed("old"))).await, Err(EventRefused::Signature(_))));
+    }
+
+    #[tokio::test]
+    async fn a_missing_signature_is_believed_only_where_that_was_said_and_a_wrong_one_never() {
+        let believing = verification(&["new"], Unsigned::Believed);
+        assert!(received(&believing, None).await.is_ok());
+        assert!(received(&verification(&["new"], Unsigned::Refused), None).await.is_err());
+        assert!(received(&believing, Some(signed("old"))).await.is_err());
+        let other_version = signed("new").replace("v1=", "v2=");
+        assert!(received(&believing, Some(other_version)).await.is_err());
+    }
+}

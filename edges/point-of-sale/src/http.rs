@@ -1,0 +1,270 @@
+//! The paths of the point of sale: presented cards, what became of them, lists, refunds, webhooks, health.
+//!
+//! Terminals sign; nothing of the tenant is ever in an answer.
+
+use admin_client::{AdminError, PageRequest};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use clock::Timestamp;
+use http_kit::{
+    ClientAddress, RetryAfter, ShutdownGate, SignedMessage, answers_in_time, open_to_every_origin,
+    refuse_while_draining,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+use web_url::WalletAddressUrl;
+
+use crate::outcome::{answer, not_known_yet, refusal};
+use crate::service::{PointOfSale, Received, RefundAsked};
+use crate::store::Kept;
+use crate::terminals::{Caller, NotBelieved};
+use crate::wire::TapRequest;
+
+const BODY_MAX: usize = 64 * 1024;
+/// The longest page of a list.
+const PAGE_MAX: u32 = 100;
+
+/// The HTTP surface of `service`, closed by `gate` while the process ends.
+pub fn router(service: PointOfSale, gate: ShutdownGate) -> Router {
+    let router = Router::new()
+        .route("/payment", post(pay))
+        .route("/payments", get(list))
+        .route("/payments/{id}", get(status))
+        .route("/payments/{id}/refund", post(refund))
+        .route("/totals", get(totals))
+        .route("/webhook", post(receive_event))
+        .route("/healthz", get(health))
+        .layer(from_fn_with_state(gate, refuse_while_draining))
+        .with_state(service);
+    open_to_every_origin(router)
+}
+
+/// `POST /payment`: answered when it is known for good whether the money has arrived.
+async fn pay(State(service): State<PointOfSale>, from: ClientAddress, request: Request) -> Response {
+    let source = from.source().to_string();
+    if let Err(refused) = service.limiter().take(&service.settings().per_source, &source).await {
+        let told = refusal(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", refused);
+        return (RetryAfter(refused.retry_after), told).into_response();
+    }
+    let (message, caller) = match believed(&service, request).await {
+        Ok(believed) => believed,
+        Err(response) => return response,
+    };
+    let asked = match TapRequest::parse(&message.body) {
+        Ok(asked) => asked,
+        Err(reason) => return refusal(StatusCode::BAD_REQUEST, "invalid_request", reason),
+    };
+    if !caller.speaks_for(&asked.merchant()) {
+        return foreign_merchant();
+    }
+    match service.receive(&asked, caller.terminal()).await {
+        Ok(Received::Accepted) => {}
+        Ok(Received::OtherContent) => {
+            return refusal(StatusCode::CONFLICT, "request_id_reused", "requestId was used for another request");
+        }
+        Err(error) => return unavailable(&error),
+    }
+    match service.wait(asked.id()).await {
+        Ok(Some(kept)) => match kept.outcome() {
+            Some(outcome) => answer(outcome, kept.names()),
+            None => not_known_yet(kept.names()),
+        },
+        Ok(None) => refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "send the same request again"),
+        Err(error) => unavailable(&error),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListQuery {
+    receiver_wallet_address: Option<String>,
+    sort_order: Option<String>,
+    first: Option<u32>,
+    last: Option<u32>,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// `GET /payments`: the payments by card to a wallet address, page by page.
+async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>, request: Request) -> Response {
+    let caller = match believed(&service, request).await {
+        Ok((_, caller)) => caller,
+        Err(response) => return response,
+    };
+    let Some(address) = query.receiver_wallet_address.as_deref().and_then(normal) else {
+        return refusal(StatusCode::BAD_REQUEST, "invalid_request", "receiverWalletAddress must be a wallet address");
+    };
+    if !caller.speaks_for(&address) {
+        return foreign_merchant();
+    }
+    let is_order = query.sort_order.as_deref().is_none_or(|order| matches!(order, "ASC" | "DESC"));
+    if !is_order || query.first.max(query.last).is_some_and(|size| size > PAGE_MAX) {
+        let told = format!("sortOrder is ASC or DESC, first and last are at most {PAGE_MAX}");
+        return refusal(StatusCode::BAD_REQUEST, "invalid_request", told);
+    }
+    let page = PageRequest {
+        first: query.first,
+        last: query.last,
+        after: query.after,
+        before: query.before,
+        sort_order: query.sort_order,
+    };
+    match service.admin().card_incoming_payments(&address, &page).await {
+        Ok(page) => Json(json!({"result": page.payments, "pagination": page.page_info})).into_response(),
+        Err(error @ AdminError::Refused { .. }) if !error.is_temporary() => {
+            refusal(StatusCode::BAD_REQUEST, "invalid_request", error)
+        }
+        Err(error) => {
+            tracing::error!(%error, "payments by card cannot be listed");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the backend does not answer; ask again")
+        }
+    }
+}
+
+/// `GET /payments/{id}`: how a tap ended, asked by its own name or that of its incoming payment.
+async fn status(State(service): State<PointOfSale>, Path(id): Path<String>, request: Request) -> Response {
+    match own_tap(&service, &id, request).await {
+        Ok(kept) => described(&kept),
+        Err(response) => response,
+    }
+}
+
+/// `POST /payments/{id}/refund`: what was received goes back to the payer. Repeated, it says how far that has come.
+async fn refund(State(service): State<PointOfSale>, Path(id): Path<String>, request: Request) -> Response {
+    let kept = match own_tap(&service, &id, request).await {
+        Ok(kept) => kept,
+        Err(response) => return response,
+    };
+    match service.ask_refund(&kept).await {
+        Ok(RefundAsked::Accepted) => match service.store().find(kept.id).await {
+            Ok(Some(kept)) => (StatusCode::ACCEPTED, described(&kept)).into_response(),
+            Ok(None) => unknown_tap(),
+            Err(error) => unavailable(&error),
+        },
+        Ok(RefundAsked::NotPaid) => {
+            refusal(StatusCode::CONFLICT, "not_paid", "only a payment that was approved can be refunded")
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TotalsQuery {
+    receiver_wallet_address: String,
+    from: Timestamp,
+    to: Option<Timestamp>,
+}
+
+/// `GET /totals`: what a merchant took between two instants, by asset and result; a day if no end is given.
+async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQuery>, request: Request) -> Response {
+    let caller = match believed(&service, request).await {
+        Ok((_, caller)) => caller,
+        Err(response) => return response,
+    };
+    let Some(merchant) = normal(&query.receiver_wallet_address) else {
+        return refusal(StatusCode::BAD_REQUEST, "invalid_request", "receiverWalletAddress must be a wallet address");
+    };
+    if !caller.speaks_for(&merchant) {
+        return foreign_merchant();
+    }
+    let to = query.to.unwrap_or(query.from + Duration::from_hours(24));
+    match service.store().totals(&merchant, query.from, to).await {
+        Ok(totals) => {
+            let body = json!({"receiverWalletAddress": merchant, "from": query.from, "to": to, "totals": totals});
+            Json(body).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /webhook`: an incoming payment ended, so its tap is worth a look. Events nobody waits for are taken, too.
+async fn receive_event(State(service): State<PointOfSale>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let event = match http_kit::read_event(&service.settings().events, &head.headers, body, service.now()).await {
+        Ok(event) => event,
+        Err(refused) => return refused.into_response(),
+    };
+    let incoming = event.body["data"]["id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+    let looked = match incoming.filter(|_| event.kind.starts_with("incoming_payment.")) {
+        Some(incoming) => service.look(incoming).await,
+        None => Ok(()),
+    };
+    match looked {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `GET /healthz`
+async fn health(State(service): State<PointOfSale>) -> Response {
+    answers_in_time(service.ping()).await
+}
+
+/// The request, and who sent it.
+async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMessage, Caller), Response> {
+    let terminals = &service.settings().terminals;
+    let message = SignedMessage::read(request, terminals.origin(), BODY_MAX).await;
+    let message = message.map_err(IntoResponse::into_response)?;
+    match terminals.caller(service.store().database(), &message, service.now()).await {
+        Ok(caller) => Ok((message, caller)),
+        Err(NotBelieved::Store(error)) => Err(unavailable(&error)),
+        Err(error) => Err(refusal(StatusCode::UNAUTHORIZED, "invalid_terminal_signature", error)),
+    }
+}
+
+/// The tap of this name, if the caller may see it.
+async fn own_tap(service: &PointOfSale, id: &str, request: Request) -> Result<Kept, Response> {
+    let (_, caller) = believed(service, request).await?;
+    let Ok(id) = Uuid::try_parse(id) else { return Err(unknown_tap()) };
+    let store = service.store();
+    let found = match store.find(id).await {
+        Ok(Some(kept)) => Ok(Some(kept)),
+        Ok(None) => store.find_by_incoming_payment(id).await,
+        Err(error) => Err(error),
+    };
+    let found = found.map_err(|error| unavailable(&error))?;
+    found.filter(|kept| caller.speaks_for(&kept.merchant)).ok_or_else(unknown_tap)
+}
+
+fn described(kept: &Kept) -> Response {
+    let mut body = json!({
+        "requestId": kept.id, "incomingPaymentId": kept.incoming_payment, "amount": kept.request.amount,
+        "senderWalletAddress": kept.request.sender_wallet_address, "receiverWalletAddress": kept.merchant,
+        "state": kept.outcome().map_or("pending", crate::outcome::Outcome::name),
+    });
+    if let Some(crate::outcome::Outcome::Failed { code, description }) = kept.outcome() {
+        body["error"] = json!({"code": code, "description": description});
+    }
+    if let Some(refund) = &kept.refund {
+        body["refund"] = json!({"state": refund.name()});
+        if let crate::store::Refund::Failed { reason } = refund {
+            body["refund"]["reason"] = Value::from(reason.as_str());
+        }
+    }
+    Json(body).into_response()
+}
+
+fn normal(address: &str) -> Option<String> {
+    address.parse::<WalletAddressUrl>().ok().map(|address| address.as_str().to_owned())
+}
+
+fn unknown_tap() -> Response {
+    refusal(StatusCode::NOT_FOUND, "unknown_payment", "there is no such payment")
+}
+
+fn foreign_merchant() -> Response {
+    refusal(StatusCode::FORBIDDEN, "foreign_merchant", "this terminal is registered for another wallet address")
+}
+
+fn unavailable(error: &database::Error) -> Response {
+    tracing::error!(error = error as &dyn std::error::Error, "a terminal was not served");
+    let told = "the point of sale cannot reach its database; send the same request again";
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", told)
+}

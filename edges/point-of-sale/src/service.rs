@@ -1,0 +1,241 @@
+//! The point of sale put together, and the life of a tap as its terminal sees it: written down, waited for, answered.
+//!
+//! What is done about it is the workers'.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin_client::AdminClient;
+use clock::{Clock, Entropy, Timestamp};
+use database::{Database, Error};
+use http_kit::EventVerification;
+use http_signatures::Signer;
+use jobs::{NewJob, Worker};
+use outbound_http::Outbound;
+use shared_cache::{Limiter, Rate};
+use uuid::Uuid;
+
+use crate::asked_card::PayerSide;
+use crate::refund::{self, RefundWork};
+use crate::store::{self, Kept, MIGRATIONS, Store};
+use crate::tap::{self, QUEUE, Work};
+use crate::terminals::{self, NewTerminal, TerminalRecord, Terminals};
+use crate::wire::TapRequest;
+
+/// How long a terminal waits beyond the deadline: what runs out is closed first.
+const GRACE: Duration = Duration::from_secs(5);
+/// Waiting requests look for themselves now and then, should a wake-up be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a point of sale is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// How long a tap may take, from its receipt until the money has arrived.
+    pub timeout: Duration,
+    /// How long an incoming payment lives beyond that.
+    pub margin: Duration,
+    /// How webhooks are verified.
+    pub events: EventVerification,
+    /// Which terminals are believed.
+    pub terminals: Terminals,
+    /// How many requests one source may send.
+    pub per_source: Rate,
+}
+
+/// What a point of sale works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Its own rows.
+    pub database: Database,
+    /// The instance, as the operator.
+    pub admin: AdminClient,
+    /// What calls other institutions.
+    pub http: Outbound,
+    /// Signs requests to card services with the key of the instance.
+    pub signer: Option<Arc<Signer>>,
+    /// Counts what strangers do.
+    pub limiter: Limiter,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A point-of-sale service. Cheap to clone.
+#[derive(Clone)]
+pub struct PointOfSale {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    store: Store,
+    admin: AdminClient,
+    taps: Worker,
+    refunds: Worker,
+    limiter: Limiter,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a tap that was received.
+pub(crate) enum Received {
+    /// It is being dealt with, now or since an earlier time.
+    Accepted,
+    /// Its name was used for another one.
+    OtherContent,
+}
+
+/// What became of the wish for a refund.
+pub(crate) enum RefundAsked {
+    /// It is on its way, or was made before.
+    Accepted,
+    /// There is nothing to give back.
+    NotPaid,
+}
+
+impl PointOfSale {
+    /// Brings the tables up to date; done once before [`PointOfSale::new`].
+    pub async fn migrate(database: &Database) -> Result<(), Error> {
+        database.migrate(&jobs::MIGRATIONS).await?;
+        database.migrate(&MIGRATIONS).await?;
+        Ok(())
+    }
+
+    /// A point of sale on a migrated database.
+    pub fn new(settings: Settings, ports: Ports) -> Self {
+        let (store, clock) = (Store::new(ports.database), ports.clock);
+        let work = Work {
+            store: store.clone(),
+            admin: ports.admin.clone(),
+            payer_side: PayerSide { http: ports.http, signer: ports.signer },
+            clock: Arc::clone(&clock),
+            margin: settings.margin,
+            settlement_reserve: (settings.timeout / 3).min(Duration::from_secs(10)),
+        };
+        let refunds = RefundWork { store: store.clone(), admin: ports.admin.clone(), clock: Arc::clone(&clock) };
+        let inner = Inner {
+            settings,
+            store,
+            admin: ports.admin,
+            taps: tap::worker(work, Arc::clone(&ports.entropy)),
+            refunds: refund::worker(refunds, ports.entropy),
+            limiter: ports.limiter,
+            clock,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Works off taps until `shutdown` resolves, then lets those under way end.
+    pub async fn work_taps(&self, shutdown: impl Future<Output = ()> + Send) {
+        self.inner.taps.clone().run(shutdown).await;
+    }
+
+    /// Works off refunds until `shutdown` resolves, then lets those under way end.
+    pub async fn work_refunds(&self, shutdown: impl Future<Output = ()> + Send) {
+        self.inner.refunds.clone().run(shutdown).await;
+    }
+
+    /// Works off everything due now; for tests with a manual clock. Tells how many jobs ran.
+    pub async fn work_due(&self) -> Result<usize, Error> {
+        Ok(self.inner.taps.run_due().await? + self.inner.refunds.run_due().await?)
+    }
+
+    /// Registers a terminal unless one of its name is registered; `false` if one is.
+    pub async fn add_terminal(database: &Database, new: &NewTerminal, now: Timestamp) -> Result<bool, Error> {
+        terminals::add(database, new, now).await
+    }
+
+    /// Believes a terminal no more; `false` if none of its name was believed.
+    pub async fn revoke_terminal(database: &Database, id: &str, now: Timestamp) -> Result<bool, Error> {
+        terminals::revoke(database, id, now).await
+    }
+
+    /// Every terminal.
+    pub async fn list_terminals(database: &Database) -> Result<Vec<TerminalRecord>, Error> {
+        terminals::list(database).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.inner.store.find(Uuid::nil()).await.map(drop)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn admin(&self) -> &AdminClient {
+        &self.inner.admin
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.inner.limiter
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Writes a tap down with the job that deals with it. A repetition changes nothing.
+    pub(crate) async fn receive(&self, request: &TapRequest, terminal: Option<&str>) -> Result<Received, Error> {
+        let (id, now) = (request.id(), self.now());
+        let transaction = self.inner.store.database().begin().await?;
+        let deadline = now + self.inner.settings.timeout;
+        if store::insert(&transaction, id, request, terminal, now, deadline).await? {
+            let lane = request.sender_wallet_address.split('/').nth(2).unwrap_or_default();
+            jobs::enqueue(&transaction, NewJob::new(QUEUE, id, now).in_lane(lane))?;
+            transaction.commit().await?;
+            return Ok(Received::Accepted);
+        }
+        transaction.rollback().await?;
+        let kept = self.inner.store.find(id).await?;
+        let same = kept.is_none_or(|kept| kept.digest == request.digest());
+        Ok(if same { Received::Accepted } else { Received::OtherContent })
+    }
+
+    /// Has the worker look at the tap of an incoming payment now.
+    pub(crate) async fn look(&self, incoming_payment: Uuid) -> Result<(), Error> {
+        let Some(kept) = self.inner.store.find_by_incoming_payment(incoming_payment).await? else { return Ok(()) };
+        if kept.outcome().is_some() {
+            return Ok(());
+        }
+        let transaction = self.inner.store.database().begin().await?;
+        jobs::enqueue(&transaction, NewJob::new(QUEUE, kept.id, self.now()))?;
+        transaction.commit().await
+    }
+
+    /// Waits for the end of a tap, until a little after its deadline; then it is told as it is.
+    pub(crate) async fn wait(&self, id: Uuid) -> Result<Option<Kept>, Error> {
+        let mut ends = self.inner.store.ends(id);
+        loop {
+            let Some(kept) = self.inner.store.find(id).await? else { return Ok(None) };
+            if kept.outcome().is_some() || self.now() > kept.deadline + GRACE {
+                return Ok(Some(kept));
+            }
+            tokio::select! {
+                () = ends.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Has what was received for a tap go back to its payer, once.
+    pub(crate) async fn ask_refund(&self, kept: &Kept) -> Result<RefundAsked, Error> {
+        if kept.refund.is_some() {
+            return Ok(RefundAsked::Accepted);
+        }
+        if kept.outcome() != Some(&crate::outcome::Outcome::Approved) {
+            return Ok(RefundAsked::NotPaid);
+        }
+        let transaction = self.inner.store.database().begin().await?;
+        if store::ask_refund(&transaction, kept.id).await? {
+            jobs::enqueue(&transaction, NewJob::new(refund::QUEUE, kept.id, self.now()))?;
+        }
+        transaction.commit().await?;
+        Ok(RefundAsked::Accepted)
+    }
+}

@@ -1,0 +1,278 @@
+//! The rows of the point of sale: what terminals sent, how far each has come, what goes back to the payer.
+//!
+//! Nothing outside this file and `terminals` speaks SQL.
+
+use admin_client::CreatedIncomingPayment;
+use clock::Timestamp;
+use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::outcome::{Names, Outcome};
+use crate::wire::TapRequest;
+
+/// The tables of the point of sale.
+pub const MIGRATIONS: Migrations = Migrations {
+    store: "point_of_sale",
+    steps: &[Step { name: "0001_point_of_sale", sql: include_str!("migrations/0001_point_of_sale.sql") }],
+};
+
+/// How far a presented card has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// It was written down, and nothing was done.
+    Received,
+    /// Both sides are known; the incoming payment is to be created.
+    Creating { card_service: String, receiver: Uuid },
+    /// The payer's card service is asked.
+    Asking { card_service: String, incoming: CreatedIncomingPayment },
+    /// The card service approved; the money is on its way.
+    Awaiting { incoming: CreatedIncomingPayment },
+    /// It fails for this reason, unless the whole amount has arrived when the incoming payment is closed.
+    Closing { incoming: CreatedIncomingPayment, because: Outcome },
+    /// It ended.
+    Settled { outcome: Outcome },
+}
+
+/// How far the way back of the money has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Refund {
+    /// It was asked for, by the merchant or because only a part arrived.
+    Asked,
+    /// The payer's institution expects it.
+    Expected { receiver: String },
+    /// It is on its way.
+    Paying { payment: Uuid },
+    /// It arrived.
+    Done { payment: Uuid },
+    /// It did not go; a person has to look.
+    Failed { reason: String },
+}
+
+impl Refund {
+    /// The name under which it is told and counted.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Asked | Self::Expected { .. } | Self::Paying { .. } => "pending",
+            Self::Done { .. } => "refunded",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// A presented card as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) id: Uuid,
+    pub(crate) request: TapRequest,
+    pub(crate) digest: String,
+    pub(crate) merchant: String,
+    pub(crate) state: State,
+    pub(crate) incoming_payment: Option<Uuid>,
+    pub(crate) deadline: Timestamp,
+    pub(crate) refund: Option<Refund>,
+}
+
+impl Kept {
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Settled { outcome } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        let given_by_terminal = self.request.request_id.is_some();
+        Names { id: self.id, incoming_payment: self.incoming_payment, given_by_terminal }
+    }
+}
+
+/// What a merchant took in one asset with one result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Total {
+    pub(crate) asset_code: String,
+    pub(crate) asset_scale: i64,
+    pub(crate) result: String,
+    pub(crate) refund: Option<String>,
+    pub(crate) count: i64,
+    /// In the asset's smallest unit.
+    pub(crate) value: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+const TAP: &str = "SELECT id, body, digest, merchant, state, incoming_payment_id, deadline, refund FROM pos_taps";
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<Kept>, Error> {
+        self.find_where("id = $1", id).await
+    }
+
+    pub(crate) async fn find_by_incoming_payment(&self, incoming: Uuid) -> Result<Option<Kept>, Error> {
+        self.find_where("incoming_payment_id = $1", incoming).await
+    }
+
+    async fn find_where(&self, condition: &str, id: Uuid) -> Result<Option<Kept>, Error> {
+        let sql = format!("{TAP} WHERE {condition}");
+        self.rows(&sql, [id.into()]).await?.first().map(read).transpose()
+    }
+
+    /// Notes how far a tap has come. One that ended stays as it ended.
+    pub(crate) async fn advance(&self, id: Uuid, state: &State) -> Result<(), Error> {
+        let sql = "UPDATE pos_taps SET state = $2, incoming_payment_id = COALESCE($3, incoming_payment_id)
+            WHERE id = $1 AND settled_at IS NULL";
+        let incoming = match state {
+            State::Asking { incoming, .. } | State::Awaiting { incoming } | State::Closing { incoming, .. } => {
+                Some(incoming.id)
+            }
+            State::Received | State::Creating { .. } | State::Settled { .. } => None,
+        };
+        self.database.execute(sql, [id.into(), json(state).into(), incoming.into()]).await.map(drop)
+    }
+
+    /// Notes how far a refund has come.
+    pub(crate) async fn advance_refund(&self, id: Uuid, refund: &Refund) -> Result<(), Error> {
+        let sql = "UPDATE pos_taps SET refund = $2 WHERE id = $1 AND refunded_at IS NULL";
+        self.database.execute(sql, [id.into(), json(refund).into()]).await.map(drop)
+    }
+
+    /// What the merchant took between two instants, by asset and result.
+    pub(crate) async fn totals(&self, merchant: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Total>, Error> {
+        let sql = "SELECT asset_code, asset_scale, result, refund_result, COUNT(*), CAST(SUM(amount) AS text) FROM (
+                SELECT asset_code, asset_scale, COALESCE(result, 'pending') AS result, amount,
+                    CASE WHEN refund IS NULL THEN NULL WHEN refunded_at IS NULL THEN 'pending'
+                        WHEN refund LIKE '{\"done\"%' THEN 'refunded' ELSE 'failed' END AS refund_result
+                FROM pos_taps WHERE merchant = $1 AND received_at >= $2 AND received_at < $3) AS taps
+            GROUP BY asset_code, asset_scale, result, refund_result ORDER BY asset_code, asset_scale, result";
+        let rows = self.rows(sql, [merchant.into(), from.as_millis().into(), to.as_millis().into()]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Total {
+                    asset_code: row.try_get_by_index(0)?,
+                    asset_scale: row.try_get_by_index(1)?,
+                    result: row.try_get_by_index(2)?,
+                    refund: row.try_get_by_index(3)?,
+                    count: row.try_get_by_index(4)?,
+                    value: row.try_get_by_index(5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Tells when something may have ended among the taps that share a shard with this one.
+    pub(crate) fn ends(&self, id: Uuid) -> Subscription {
+        self.database.subscribe(&topic(id))
+    }
+
+    async fn rows<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<Vec<QueryResult>, Error> {
+        let reader = self.database.reader();
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
+        Ok(reader.query_all_raw(statement).await?)
+    }
+}
+
+/// Writes a tap down; `false` if one of its id is there.
+pub(crate) async fn insert(
+    transaction: &WriteTransaction,
+    id: Uuid,
+    request: &TapRequest,
+    terminal: Option<&str>,
+    now: Timestamp,
+    deadline: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO pos_taps (id, digest, body, terminal, merchant, asset_code, asset_scale, amount, state,
+            received_at, deadline) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
+    let values = [
+        id.into(),
+        request.digest().into(),
+        json(request).into(),
+        terminal.into(),
+        request.merchant().into(),
+        request.amount.asset_code.as_str().into(),
+        i64::from(request.amount.asset_scale).into(),
+        i64::try_from(request.amount.value).unwrap_or(i64::MAX).into(),
+        json(&State::Received).into(),
+        now.as_millis().into(),
+        deadline.as_millis().into(),
+    ];
+    Ok(execute(transaction, sql, values).await? > 0)
+}
+
+/// Writes the end of a tap, and wakes who waits for it. The first end stands; `false` if it was there.
+pub(crate) async fn settle(
+    transaction: &WriteTransaction,
+    id: Uuid,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "UPDATE pos_taps SET state = $2, result = $3, settled_at = $4 WHERE id = $1 AND settled_at IS NULL";
+    let state = json(&State::Settled { outcome: outcome.clone() });
+    let settled =
+        execute(transaction, sql, [id.into(), state.into(), outcome.name().into(), now.as_millis().into()]).await?;
+    transaction.wake_on_commit(&topic(id));
+    Ok(settled > 0)
+}
+
+/// Asks for a refund; `false` if one was asked for before.
+pub(crate) async fn ask_refund(transaction: &WriteTransaction, id: Uuid) -> Result<bool, Error> {
+    let sql = "UPDATE pos_taps SET refund = $2 WHERE id = $1 AND refund IS NULL";
+    Ok(execute(transaction, sql, [id.into(), json(&Refund::Asked).into()]).await? > 0)
+}
+
+/// Writes the end of a refund.
+pub(crate) async fn settle_refund(
+    transaction: &WriteTransaction,
+    id: Uuid,
+    refund: &Refund,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE pos_taps SET refund = $2, refunded_at = $3 WHERE id = $1 AND refunded_at IS NULL";
+    execute(transaction, sql, [id.into(), json(refund).into(), now.as_millis().into()]).await.map(drop)
+}
+
+/// Taps share few topics, because a topic is never forgotten.
+fn topic(id: Uuid) -> String {
+    format!("taps {:x}", id.as_bytes()[15] & 0x3f)
+}
+
+fn read(row: &QueryResult) -> Result<Kept, Error> {
+    let id: Uuid = row.try_get_by_index(0)?;
+    let (body, state, refund): (String, String, Option<String>) =
+        (row.try_get_by_index(1)?, row.try_get_by_index(4)?, row.try_get_by_index(7)?);
+    let wrong = |column| Error::inconsistent("pos_taps", column, id);
+    Ok(Kept {
+        id,
+        request: serde_json::from_str(&body).map_err(|_| wrong("body"))?,
+        digest: row.try_get_by_index(2)?,
+        merchant: row.try_get_by_index(3)?,
+        state: serde_json::from_str(&state).map_err(|_| wrong("state"))?,
+        incoming_payment: row.try_get_by_index(5)?,
+        deadline: Timestamp::from_millis(row.try_get_by_index(6)?),
+        refund: refund.map(|refund| serde_json::from_str(&refund).map_err(|_| wrong("refund"))).transpose()?,
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Only texts, numbers and names are in it.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+async fn execute<const N: usize>(transaction: &WriteTransaction, sql: &str, values: [Value; N]) -> Result<u64, Error> {
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    Ok(transaction.execute_raw(statement).await?.rows_affected())
+}

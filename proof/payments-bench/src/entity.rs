@@ -1,0 +1,124 @@
+//! The account-servicing entity of both institutions: it funds every payment it is told of, and tells who waits when a
+//! payment has ended.
+//!
+//! It keeps no books: what is measured is the institutions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use admin_client::{AdminClient, Credentials};
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use clock::SystemClock;
+use outbound_http::{Outbound, OutboundConfig};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use url::Url;
+use uuid::Uuid;
+
+use crate::{Institutions, Outcome};
+
+/// How a payment ended: the type of its last event.
+type End = String;
+
+/// Listens on a port of its own. Clones are one.
+#[derive(Clone)]
+pub struct Entity(Arc<Inner>);
+
+struct Inner {
+    url: String,
+    waiting: Mutex<HashMap<Uuid, oneshot::Sender<End>>>,
+    /// Of payments that ended before anybody waited for them.
+    ended: Mutex<HashMap<Uuid, End>>,
+    /// Of the institution whose customers pay.
+    payers: OnceLock<AdminClient>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    kind: String,
+    data: Value,
+}
+
+impl Entity {
+    /// Starts to listen.
+    pub async fn start() -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let (waiting, ended, payers) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        let entity = Self(Arc::new(Inner { url, waiting, ended, payers }));
+        let router =
+            Router::new().route("/webhooks", post(event)).route("/rates", get(rates)).with_state(entity.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(entity)
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Learns how to reach the first institution, whose customers pay.
+    pub fn serve(&self, institutions: &Institutions) -> Outcome<()> {
+        let client = client(&institutions.facts()[0])?;
+        self.0.payers.set(client).map_err(|_| "it serves others already".into())
+    }
+
+    /// How the payment ends.
+    pub async fn end_of(&self, payment: Uuid) -> Outcome<End> {
+        let end = {
+            // Both at once, in the order of who tells: an end is never between the two.
+            let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(&payment);
+            if let Some(end) = ended {
+                return Ok(end);
+            }
+            let (sender, end) = oneshot::channel();
+            waiting.insert(payment, sender);
+            end
+        };
+        Ok(end.await?)
+    }
+
+    fn tell(&self, payment: Uuid, end: End) {
+        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.remove(&payment) {
+            // Whoever waited may have given up.
+            Some(sender) => drop(sender.send(end)),
+            None => drop(self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(payment, end)),
+        }
+    }
+}
+
+/// A client of an institution's Admin API, as its operator.
+pub(crate) fn client(facts: &Value) -> Outcome<AdminClient> {
+    let text = |name: &str| facts[name].as_str().ok_or_else(|| format!("no {name} in {facts}")).map(str::to_owned);
+    let credentials =
+        Credentials { tenant_id: text("tenantId")?.parse()?, secret: text("adminSecret")?, signature_version: 1 };
+    let clock = Arc::new(SystemClock);
+    let http = Outbound::new(OutboundConfig::development(), clock.clone())?;
+    Ok(AdminClient::new(Url::parse(&text("adminUrl")?)?, credentials, http, clock))
+}
+
+async fn event(State(entity): State<Entity>, Json(event): Json<Event>) {
+    let id = event.data["id"].as_str().and_then(|id| id.parse::<Uuid>().ok());
+    let Some(id) = id.filter(|_| event.kind.starts_with("outgoing_payment.")) else { return };
+    if event.kind != "outgoing_payment.created" {
+        return entity.tell(id, event.kind);
+    }
+    let Some(client) = entity.0.payers.get().cloned() else { return };
+    tokio::spawn(async move {
+        if let Err(error) = client.deposit_outgoing_payment_liquidity(id, &format!("fund {id}")).await {
+            entity.tell(id, format!("not funded: {error}"));
+        }
+    });
+}
+
+/// All payments here are in one currency.
+async fn rates() -> Json<Value> {
+    Json(json!({"base": "USD", "rates": {"EUR": 0.91}}))
+}

@@ -1,0 +1,5 @@
+ALTER TABLE "accessTokens" ADD FOREIGN KEY ("grantId") REFERENCES grants(id) ON DELETE CASCADE;
+ALTER TABLE "accesses" ADD FOREIGN KEY ("grantId") REFERENCES grants(id) ON DELETE CASCADE;
+ALTER TABLE "grants" ADD FOREIGN KEY ("tenantId") REFERENCES tenants(id);
+ALTER TABLE "interactions" ADD FOREIGN KEY ("grantId") REFERENCES grants(id) ON DELETE CASCADE;
+ALTER TABLE "subjects" ADD FOREIGN KEY ("grantId") REFERENCES grants(id) ON DELETE CASCADE;

@@ -1,0 +1,301 @@
+//! The money: accounts, deposits and withdrawals by their ids, and openings for what moved between accounts.
+//!
+//! Our ledger refuses what would overdraw an account, so everything that comes in is booked before what goes out. What
+//! is missing is told by our ledger itself, so a repetition books nothing twice.
+
+use std::collections::BTreeMap;
+
+use clock::Timestamp;
+use futures::TryStreamExt;
+use ledger::{CreateTransferResult, NewAccount, NewTransfer, Transfer, TransferId, TransferState};
+use payments_model::accounting::{AccountKind, DEPOSIT, LedgerAsset};
+use rafiki_database::Transfers;
+use rafiki_tables::books::{OldAccount, OldState, OldTransfer, asset_accounts};
+use rafiki_tables::row::Row;
+
+use crate::source::{History, OldInstallation};
+use crate::target::Target;
+use crate::{Listener, MoveError, Step};
+
+/// How many accounts or transfers are submitted at once.
+const BATCH: usize = 4_000;
+
+/// Carries the accounts and the money.
+///
+/// `since` is the instant since when transfers may have changed; `None` if none was carried before.
+pub(crate) async fn carry_over(
+    old: &mut OldInstallation,
+    target: &Target,
+    since: Option<Timestamp>,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    create_accounts(old, target, listen).await?;
+    match old.history {
+        History::Totals => named(old, target, Wanted::In, since, listen).await?,
+        History::Replayed => replay(old, target, since, listen).await?,
+    }
+    open(old, target, Direction::In, listen).await?;
+    named(old, target, Wanted::Out, since, listen).await?;
+    open(old, target, Direction::Out, listen).await?;
+    named(old, target, Wanted::Held, since, listen).await
+}
+
+fn read_account(json: &str) -> Result<OldAccount, MoveError> {
+    let read = Row::read("ledgerAccounts", json).and_then(|row| OldAccount::read(&row));
+    read.map_err(|refusal| MoveError::Refused(vec![refusal]))
+}
+
+async fn create_accounts(old: &mut OldInstallation, target: &Target, listen: Listener<'_>) -> Result<(), MoveError> {
+    // The asset's own accounts are made together and first: they are few.
+    let mut assets: BTreeMap<u32, LedgerAsset> = BTreeMap::new();
+    let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
+    let mut accounts = old.backend.accounts();
+    while let Some(json) = accounts.try_next().await? {
+        let account = read_account(&json)?;
+        if assets.insert(account.asset.ledger, account.asset).is_none() {
+            create(target, asset_accounts(&account.asset)).await?;
+        }
+        if !matches!(account.kind, AccountKind::Settlement | AccountKind::Asset) {
+            batch.push(account.account());
+        }
+        if batch.len() >= BATCH {
+            count += batch.len() as u64;
+            create(target, std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await?;
+            listen(Step::Booked("accounts", count));
+        }
+    }
+    count += batch.len() as u64;
+    create(target, batch).await?;
+    listen(Step::Booked("accounts", count));
+    Ok(())
+}
+
+async fn create(target: &Target, accounts: Vec<NewAccount>) -> Result<(), MoveError> {
+    use ledger::CreateAccountResult as R;
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
+    let results = target.ledger.create_accounts(accounts).await?;
+    // A pair made before is answered `Exists` for its first and `LinkedEventFailed` for its second.
+    let refused = |result: &R| !matches!(result, R::Created | R::Exists | R::LinkedEventFailed);
+    match results.iter().zip(ids).find(|(result, _)| refused(result)) {
+        Some((result, id)) => Err(MoveError::Account(id.to_string(), *result)),
+        None => Ok(()),
+    }
+}
+
+/// Which side of accounts is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// Books what is missing of the accounts' totals.
+async fn open(
+    old: &mut OldInstallation,
+    target: &Target,
+    direction: Direction,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    let mut accounts = old.backend.accounts();
+    let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
+    loop {
+        let json = accounts.try_next().await?;
+        if let Some(json) = &json {
+            batch.push(read_account(json)?);
+        }
+        if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
+            count += batch.len() as u64;
+            open_some(target, &std::mem::take(&mut batch), direction).await?;
+            let what = if direction == Direction::In { "openings in" } else { "openings out" };
+            listen(Step::Booked(what, count));
+        }
+        if json.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn open_some(target: &Target, accounts: &[OldAccount], direction: Direction) -> Result<(), MoveError> {
+    let here = target.ledger.accounts(accounts.iter().map(OldAccount::id).collect()).await?;
+    let mut openings = Vec::with_capacity(accounts.len());
+    for (account, here) in accounts.iter().zip(here) {
+        let (debits, credits) = here.map_or((0, 0), |here| (here.debits_posted, here.credits_posted));
+        if debits > account.debits || credits > account.credits {
+            return Err(MoveError::Ahead(account.id().to_string()));
+        }
+        // What a settlement account gave came into the others.
+        let gives = account.kind == AccountKind::Settlement;
+        let opening = match direction {
+            Direction::In if gives => account.open_debits(debits),
+            Direction::In => account.open_credits(credits),
+            Direction::Out if gives => account.open_credits(credits),
+            Direction::Out => account.open_debits(debits),
+        };
+        openings.extend(opening);
+    }
+    submit(target, openings).await
+}
+
+async fn submit(target: &Target, transfers: Vec<NewTransfer>) -> Result<(), MoveError> {
+    if transfers.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<TransferId> = transfers.iter().map(|transfer| transfer.id).collect();
+    let results = target.ledger.submit(transfers).await?;
+    match results.iter().zip(ids).find(|(result, _)| !result.is_ok()) {
+        Some((result, id)) => Err(MoveError::Booking(id, *result)),
+        None => Ok(()),
+    }
+}
+
+/// Which of the transfers with names are booked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Deposits.
+    In,
+    /// Withdrawals that were made, and holds that are over.
+    Out,
+    /// Holds that are not.
+    Held,
+}
+
+impl Wanted {
+    fn takes(self, transfer: &OldTransfer) -> bool {
+        let deposit = transfer.transfer.code == DEPOSIT;
+        match transfer.state {
+            OldState::Held { .. } => self == Self::Held,
+            OldState::GivenBack => self == Self::Out,
+            OldState::Single | OldState::Posted if deposit => self == Self::In,
+            OldState::Single | OldState::Posted => self == Self::Out,
+        }
+    }
+}
+
+async fn named(
+    old: &mut OldInstallation,
+    target: &Target,
+    wanted: Wanted,
+    since: Option<Timestamp>,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    stream(old, target, Transfers::Named, since, |transfer| wanted.takes(transfer), listen).await
+}
+
+/// Everything that was made, in order; holds that are not over come last.
+async fn replay(
+    old: &mut OldInstallation,
+    target: &Target,
+    since: Option<Timestamp>,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    let over = |transfer: &OldTransfer| !Wanted::Held.takes(transfer);
+    stream(old, target, Transfers::All, since, over, listen).await
+}
+
+async fn stream(
+    old: &mut OldInstallation,
+    target: &Target,
+    which: Transfers,
+    since: Option<Timestamp>,
+    wanted: impl Fn(&OldTransfer) -> bool,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    let at = old.at();
+    let mut rows = old.backend.transfers(which, since);
+    let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
+    loop {
+        let json = rows.try_next().await?;
+        if let Some(json) = &json {
+            let read = Row::read("ledgerTransfers", json).and_then(|row| OldTransfer::read(&row, at));
+            let transfer = read.map_err(|refusal| MoveError::Refused(vec![refusal]))?;
+            if wanted(&transfer) {
+                batch.push(transfer);
+            }
+        }
+        if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
+            count += batch.len() as u64;
+            book(target, &std::mem::take(&mut batch), at).await?;
+            listen(Step::Booked("transfers", count));
+        }
+        if json.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Books transfers under their own ids; those held before are settled as they were there.
+async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Result<(), MoveError> {
+    let two_phase: Vec<TransferId> = transfers
+        .iter()
+        .filter(|transfer| transfer.state != OldState::Single)
+        .map(|transfer| transfer.transfer.id)
+        .collect();
+    let mut here: BTreeMap<TransferId, Transfer> = BTreeMap::new();
+    if !two_phase.is_empty() {
+        let found = target.ledger.transfers(two_phase).await?;
+        here.extend(found.into_iter().flatten().map(|transfer| (transfer.created.id, transfer)));
+    }
+    let passed = target.clock.now().saturating_since(at).as_secs();
+    let mut submitted = Vec::with_capacity(transfers.len() * 2);
+    for transfer in transfers {
+        add(&mut submitted, transfer, here.get(&transfer.transfer.id), passed);
+    }
+    let ids: Vec<TransferId> = submitted.iter().map(|transfer| transfer.id).collect();
+    if submitted.is_empty() {
+        return Ok(());
+    }
+    let results = target.ledger.submit(submitted).await?;
+    match results.iter().zip(ids).find(|(result, _)| !is_booked(**result)) {
+        Some((result, id)) => Err(MoveError::Booking(id, *result)),
+        None => Ok(()),
+    }
+}
+
+/// An id is used up either way: by a transfer, or by one that our ledger refused because there was not enough. Then the
+/// account's totals get what is missing by an opening.
+fn is_booked(result: CreateTransferResult) -> bool {
+    use CreateTransferResult as R;
+    result.is_ok()
+        || result.is_transient()
+        || matches!(
+            result,
+            R::IdAlreadyFailed
+                | R::PendingTransferAlreadyPosted
+                | R::PendingTransferAlreadyVoided
+                | R::PendingTransferExpired
+                | R::LinkedEventFailed
+        )
+}
+
+fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transfer>, passed: u64) {
+    let transfer = old.transfer;
+    match (old.state, here.map(|here| here.state)) {
+        (OldState::Single, _) => submitted.push(transfer),
+        (OldState::Posted, None) => {
+            submitted.push(transfer.into_pending(0));
+            submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
+        }
+        (OldState::Posted, Some(TransferState::Pending)) => {
+            submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
+        }
+        // It ran out here while it was posted there.
+        (OldState::Posted, Some(TransferState::Expired | TransferState::Voided)) => {
+            submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
+        }
+        (OldState::GivenBack, None) => {
+            submitted.push(transfer.into_pending(0));
+            submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
+        }
+        (OldState::GivenBack, Some(TransferState::Pending)) => {
+            submitted.push(NewTransfer::void(old.settling("given back by the move"), transfer.id));
+        }
+        (OldState::Held { seconds }, None) => {
+            let left = u64::from(seconds).saturating_sub(passed).max(1);
+            submitted.push(transfer.into_pending(u32::try_from(left).unwrap_or(u32::MAX)));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,435 @@
+//! The original and ours, side by side: rows, states, accounts, money.
+
+use std::collections::BTreeMap;
+
+use database::{Dialect, Error};
+use futures::TryStreamExt;
+use payments_model::accounting::AccountKind;
+use rafiki_tables::books::OldAccount;
+use rafiki_tables::carry::Source;
+use rafiki_tables::row::Row;
+use rafiki_tables::version::Side;
+
+use crate::source::OldInstallation;
+use crate::target::Target;
+use crate::{Listener, MoveError, Step};
+
+/// How many accounts are asked for at once.
+const BATCH: usize = 4_000;
+/// How many accounts that differ are named.
+const NAMED: usize = 20;
+
+/// One value there and here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What is compared.
+    pub what: String,
+    /// There.
+    pub old: String,
+    /// Here.
+    pub ours: String,
+}
+
+impl Line {
+    /// Whether both are equal.
+    pub fn is_equal(&self) -> bool {
+        self.old == self.ours
+    }
+}
+
+/// Everything that was compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Rows of each table, and of each of its states.
+    pub tables: Vec<Line>,
+    /// Accounts and money of each ledger and kind of account.
+    pub ledgers: Vec<Line>,
+    /// Accounts that differ, some of them.
+    pub accounts: Vec<Line>,
+    /// How many accounts were compared.
+    pub compared: u64,
+    /// How many of them differ.
+    pub differing: u64,
+}
+
+impl Comparison {
+    /// Whether every total is equal.
+    pub fn is_equal(&self) -> bool {
+        self.differing == 0 && self.tables.iter().chain(&self.ledgers).all(Line::is_equal)
+    }
+}
+
+/// Compares everything.
+pub async fn compare(
+    old: &mut OldInstallation,
+    target: &Target,
+    listen: Listener<'_>,
+) -> Result<Comparison, MoveError> {
+    let mut comparison = Comparison::default();
+    compare_tables(old, target, &mut comparison).await?;
+    compare_accounts(old, target, &mut comparison, listen).await?;
+    Ok(comparison)
+}
+
+/// A count of the original and the same of ours. Rows that the move itself adds or leaves out are counted so.
+struct Count {
+    side: Side,
+    what: &'static str,
+    old: &'static str,
+    ours: &'static str,
+}
+
+const fn same(side: Side, what: &'static str, old: &'static str, ours: &'static str) -> Count {
+    Count { side, what, old, ours }
+}
+
+const COUNTS: &[Count] = &[
+    same(Side::Backend, "tenants", "SELECT count(*) FROM tenants", "SELECT count(*) FROM tenants"),
+    same(
+        Side::Backend,
+        "tenants deleted",
+        r#"SELECT count(*) FROM tenants WHERE "deletedAt" IS NOT NULL"#,
+        "SELECT count(*) FROM tenants WHERE deleted_at IS NOT NULL",
+    ),
+    same(
+        Side::Backend,
+        "tenant settings",
+        r#"SELECT count(*) FROM "tenantSettings" t WHERE NOT (t.key = 'WALLET_ADDRESS_URL' AND t."deletedAt" IS NOT NULL
+            AND EXISTS (SELECT 1 FROM "tenantSettings" o WHERE o.key = t.key AND o.value = t.value AND o.id <> t.id
+            AND (o."deletedAt" IS NULL OR o.id < t.id)))"#,
+        "SELECT count(*) FROM tenant_settings",
+    ),
+    same(Side::Backend, "assets", "SELECT count(*) FROM assets", "SELECT count(*) FROM assets"),
+    same(
+        Side::Backend,
+        "assets deleted",
+        r#"SELECT count(*) FROM assets WHERE "deletedAt" IS NOT NULL"#,
+        "SELECT count(*) FROM assets WHERE deleted_at IS NOT NULL",
+    ),
+    same(Side::Backend, "fees", "SELECT count(*) FROM fees", "SELECT count(*) FROM fees"),
+    same(
+        Side::Backend,
+        "fees in all",
+        r#"SELECT coalesce(sum("fixedFee"), 0) + coalesce(sum("basisPointFee"), 0) FROM fees"#,
+        "SELECT coalesce(sum(fixed_fee), 0) + coalesce(sum(basis_point_fee), 0) FROM fees",
+    ),
+    same(
+        Side::Backend,
+        "wallet addresses",
+        r#"SELECT count(*) FROM "walletAddresses""#,
+        "SELECT count(*) FROM wallet_addresses",
+    ),
+    same(
+        Side::Backend,
+        "wallet addresses: announced",
+        r#"SELECT coalesce(sum("totalEventsAmount"), 0) FROM "walletAddresses""#,
+        "SELECT coalesce(sum(total_events_amount), 0) FROM wallet_addresses",
+    ),
+    same(
+        Side::Backend,
+        "wallet address keys",
+        r#"SELECT count(*) FROM "walletAddressKeys""#,
+        "SELECT count(*) FROM wallet_address_keys",
+    ),
+    same(
+        Side::Backend,
+        "wallet address keys revoked",
+        r#"SELECT count(*) FROM "walletAddressKeys" WHERE revoked"#,
+        "SELECT count(*) FROM wallet_address_keys WHERE revoked",
+    ),
+    same(
+        Side::Backend,
+        "wallet address properties",
+        r#"SELECT count(*) FROM "walletAddressAdditionalProperties""#,
+        "SELECT count(*) FROM wallet_address_properties",
+    ),
+    same(Side::Backend, "peers", "SELECT count(*) FROM peers", "SELECT count(*) FROM peers"),
+    same(
+        Side::Backend,
+        "tokens of peers",
+        r#"SELECT count(*) FROM "httpTokens""#,
+        "SELECT count(*) FROM peer_http_tokens",
+    ),
+    same(Side::Backend, "auth servers", r#"SELECT count(*) FROM "authServers""#, "SELECT count(*) FROM auth_servers"),
+    same(Side::Backend, "grants held elsewhere", "SELECT count(*) FROM grants", "SELECT count(*) FROM held_grants"),
+    same(Side::Backend, "quotes", "SELECT count(*) FROM quotes", "SELECT count(*) FROM quotes"),
+    same(
+        Side::Backend,
+        "quotes: debit",
+        r#"SELECT coalesce(sum("debitAmountValue"), 0) FROM quotes"#,
+        "SELECT coalesce(sum(debit_amount), 0) FROM quotes",
+    ),
+    same(
+        Side::Backend,
+        "quotes: receive",
+        r#"SELECT coalesce(sum("receiveAmountValue"), 0) FROM quotes"#,
+        "SELECT coalesce(sum(receive_amount), 0) FROM quotes",
+    ),
+    same(
+        Side::Backend,
+        "quotes over Interledger",
+        r#"SELECT count(*) FROM quotes q JOIN "ilpQuoteDetails" d ON d."quoteId" = q.id"#,
+        "SELECT count(*) FROM quotes WHERE ilp_max_packet_amount IS NOT NULL",
+    ),
+    same(
+        Side::Backend,
+        "grants of payments",
+        r#"SELECT count(DISTINCT "grantId") FROM "outgoingPayments""#,
+        "SELECT count(*) FROM outgoing_payment_grants",
+    ),
+    same(
+        Side::Backend,
+        "spent of grants: debit",
+        r#"SELECT coalesce(sum("grantTotalDebitAmountValue"), 0) FROM (
+            SELECT DISTINCT ON ("grantId") * FROM "outgoingPaymentGrantSpentAmounts"
+            ORDER BY "grantId", "createdAt" DESC, id DESC) r"#,
+        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start = -1 AND side = 'DEBIT'
+            AND grant_id IN (SELECT grant_id FROM outgoing_payment_grant_spendings)",
+    ),
+    same(
+        Side::Backend,
+        "spent of grants: receive",
+        r#"SELECT coalesce(sum("grantTotalReceiveAmountValue"), 0) FROM (
+            SELECT DISTINCT ON ("grantId") * FROM "outgoingPaymentGrantSpentAmounts"
+            ORDER BY "grantId", "createdAt" DESC, id DESC) r"#,
+        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start = -1 AND side = 'RECEIVE'
+            AND grant_id IN (SELECT grant_id FROM outgoing_payment_grant_spendings)",
+    ),
+    same(
+        Side::Backend,
+        "spent in periods: debit",
+        r#"SELECT coalesce(sum("intervalDebitAmountValue"), 0) FROM (
+            SELECT DISTINCT ON ("grantId", "intervalStart") * FROM "outgoingPaymentGrantSpentAmounts"
+            WHERE "intervalStart" IS NOT NULL ORDER BY "grantId", "intervalStart", "createdAt" DESC, id DESC) r"#,
+        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start <> -1 AND side = 'DEBIT'",
+    ),
+    same(
+        Side::Backend,
+        "card payments",
+        r#"SELECT count(DISTINCT "outgoingPaymentId") FROM "outgoingPaymentCardDetails""#,
+        "SELECT count(*) FROM outgoing_payment_card_details",
+    ),
+    same(
+        Side::Backend,
+        "incoming payments deleted",
+        r#"SELECT count(*) FROM "incomingPayments" WHERE "deletedAt" IS NOT NULL"#,
+        "SELECT count(*) FROM incoming_payments WHERE deleted_at IS NOT NULL",
+    ),
+    same(
+        Side::Backend,
+        "incoming payments: expected",
+        r#"SELECT coalesce(sum("incomingAmountValue"), 0) FROM "incomingPayments""#,
+        "SELECT coalesce(sum(incoming_amount), 0) FROM incoming_payments",
+    ),
+    same(
+        Side::Backend,
+        "outgoing payments: sent",
+        "SELECT coalesce(sum(sent), 0) FROM pg_temp.moving_sums WHERE type = 'LIQUIDITY_OUTGOING'",
+        "SELECT coalesce(sum(progress_debited), 0) FROM outgoing_payments",
+    ),
+    same(
+        Side::Backend,
+        "events told or to be told",
+        r#"SELECT count(*) FROM "webhookEvents""#,
+        "SELECT count(*) FROM webhook_events",
+    ),
+    same(
+        Side::Backend,
+        "events: withdrawals",
+        r#"SELECT coalesce(sum("withdrawalAmount"), 0) FROM "webhookEvents""#,
+        "SELECT coalesce(sum(withdrawal_amount), 0) FROM webhook_events",
+    ),
+    same(Side::Backend, "deliveries", "SELECT count(*) FROM webhooks", "SELECT count(*) FROM webhook_deliveries"),
+    same(
+        Side::Backend,
+        "deliveries made",
+        r#"SELECT count(*) FROM webhooks WHERE "processAt" IS NULL"#,
+        "SELECT count(*) FROM webhook_deliveries WHERE state = 'DELIVERED'",
+    ),
+    same(Side::Auth, "auth tenants", "SELECT count(*) FROM tenants", "SELECT count(*) FROM tenants"),
+    same(
+        Side::Auth,
+        "rights of grants",
+        r#"SELECT count(DISTINCT ("grantId", identifier)) FROM accesses WHERE identifier IS NOT NULL"#,
+        "SELECT count(*) FROM grant_identifiers",
+    ),
+    same(
+        Side::Auth,
+        "grants about a person",
+        r#"SELECT count(DISTINCT "grantId") FROM subjects"#,
+        "SELECT count(*) FROM grants WHERE subject IS NOT NULL",
+    ),
+    same(
+        Side::Auth,
+        "questions to owners",
+        "SELECT count(*) FROM interactions",
+        "SELECT count(*) FROM grants WHERE interaction_id IS NOT NULL",
+    ),
+    same(
+        Side::Auth,
+        "questions open",
+        "SELECT count(*) FROM interactions WHERE state = 'PENDING'",
+        "SELECT count(*) FROM grants WHERE choice = 'PENDING'",
+    ),
+    same(Side::Auth, "access tokens", r#"SELECT count(*) FROM "accessTokens""#, "SELECT count(*) FROM access_tokens"),
+    same(
+        Side::Auth,
+        "access tokens revoked",
+        r#"SELECT count(*) FROM "accessTokens" WHERE "revokedAt" IS NOT NULL"#,
+        "SELECT count(*) FROM access_tokens WHERE revoked_at IS NOT NULL",
+    ),
+];
+
+async fn compare_tables(
+    old: &mut OldInstallation,
+    target: &Target,
+    comparison: &mut Comparison,
+) -> Result<(), MoveError> {
+    let dialect = target.backend.dialect();
+    let made = number(target, Side::Backend, &made_sql(dialect, "count(*)")).await?;
+    let made_amount = number(target, Side::Backend, &made_sql(dialect, "sum(withdrawal_amount)")).await?;
+    for count in COUNTS {
+        let there = old.of(count.side).0.number(count.what, count.old).await?;
+        let mut here = number(target, count.side, count.ours).await?;
+        // Ends that the original had not told yet were told by the move itself.
+        if matches!(count.what, "events told or to be told" | "deliveries") {
+            here -= made;
+        } else if count.what == "events: withdrawals" {
+            here -= made_amount;
+        }
+        let line = Line { what: count.what.to_owned(), old: there.to_string(), ours: here.to_string() };
+        comparison.tables.push(line);
+    }
+    for (source, table) in [
+        (Source::IncomingPayments, "incoming_payments"),
+        (Source::OutgoingPayments, "outgoing_payments"),
+        (Source::AuthGrants, "grants"),
+    ] {
+        let there = old.of(source.side()).0.count(source.table()).await?;
+        let state = match source {
+            Source::AuthGrants => "state || coalesce(' ' || finalization_reason, '')",
+            _ => "state",
+        };
+        let sql = format!("SELECT {state}, count(*) FROM {table} GROUP BY 1");
+        let mut states: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for (state, rows) in there.states {
+            // Named by the original's code, and the same to its clients.
+            let state =
+                if state == "PROCESSING" && source == Source::AuthGrants { "PENDING".to_owned() } else { state };
+            states.entry(state).or_default().0 += rows;
+        }
+        for row in target.database(source.side()).bulk_query(&sql, []).await? {
+            let (state, rows): (String, i64) =
+                (row.try_get_by_index(0).map_err(Error::from)?, row.try_get_by_index(1).map_err(Error::from)?);
+            states.entry(state).or_default().1 += rows.unsigned_abs();
+        }
+        for (state, (old, ours)) in states {
+            let what = format!("{} {state}", table.replace('_', " "));
+            comparison.tables.push(Line { what, old: old.to_string(), ours: ours.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Events the move made because the original had not yet: their ids are derived, those of the original are random.
+fn made_sql(dialect: Dialect, what: &str) -> String {
+    let version = match dialect {
+        Dialect::Sqlite => "substr(hex(id), 13, 1)",
+        Dialect::Postgres => "substr(id::text, 15, 1)",
+    };
+    format!("SELECT coalesce({what}, 0) FROM webhook_events WHERE {version} = '8'")
+}
+
+/// A number of ours; sums may exceed 64 bits.
+async fn number(target: &Target, side: Side, sql: &str) -> Result<i128, MoveError> {
+    let rows = target.database(side).bulk_query(&format!("SELECT CAST(({sql}) AS text)"), []).await?;
+    let text: Option<String> = rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(Error::from)?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Money of a kind of account.
+#[derive(Clone, Copy, Default)]
+struct Money {
+    accounts: u64,
+    debits: u128,
+    credits: u128,
+    held: u128,
+}
+
+const fn title(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::Settlement => "settlement",
+        AccountKind::Asset => "asset",
+        AccountKind::Peer => "peers",
+        AccountKind::Incoming => "incoming payments",
+        AccountKind::Outgoing => "outgoing payments",
+        AccountKind::WebMonetization => "wallet addresses",
+        AccountKind::Expected | AccountKind::Expectations => "expectations",
+    }
+}
+
+async fn compare_accounts(
+    old: &mut OldInstallation,
+    target: &Target,
+    comparison: &mut Comparison,
+    listen: Listener<'_>,
+) -> Result<(), MoveError> {
+    let mut sums: BTreeMap<(u32, &'static str), (Money, Money)> = BTreeMap::new();
+    let mut rows = old.backend.accounts();
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let json = rows.try_next().await?;
+        if let Some(json) = &json {
+            let read = Row::read("ledgerAccounts", json).and_then(|row| OldAccount::read(&row));
+            batch.push(read.map_err(|refusal| MoveError::Refused(vec![refusal]))?);
+        }
+        if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
+            let accounts = std::mem::take(&mut batch);
+            let here = target.ledger.accounts(accounts.iter().map(OldAccount::id).collect()).await?;
+            for (account, here) in accounts.iter().zip(here) {
+                let here = here.map_or(Money::default(), |here| Money {
+                    accounts: 1,
+                    debits: here.debits_posted,
+                    credits: here.credits_posted,
+                    held: here.debits_pending + here.credits_pending,
+                });
+                let held = account.held_debits + account.held_credits;
+                let there = Money { accounts: 1, debits: account.debits, credits: account.credits, held };
+                let (sum_there, sum_here) = sums.entry((account.asset.ledger, title(account.kind))).or_default();
+                sum_there.add(there);
+                sum_here.add(here);
+                comparison.compared += 1;
+                if there.told() != here.told() {
+                    comparison.differing += 1;
+                    if comparison.accounts.len() < NAMED {
+                        let what = format!("{} {}", title(account.kind), account.id());
+                        comparison.accounts.push(Line { what, old: there.told(), ours: here.told() });
+                    }
+                }
+            }
+            listen(Step::Compared(comparison.compared));
+        }
+        if json.is_none() {
+            break;
+        }
+    }
+    for ((ledger, kind), (there, here)) in sums {
+        let what = format!("ledger {ledger} {kind}");
+        comparison.ledgers.push(Line { what, old: there.told(), ours: here.told() });
+    }
+    Ok(())
+}
+
+impl Money {
+    fn add(&mut self, other: Self) {
+        self.accounts += other.accounts;
+        self.debits += other.debits;
+        self.credits += other.credits;
+        self.held += other.held;
+    }
+
+    fn told(self) -> String {
+        let Self { accounts, debits, credits, held } = self;
+        format!("{accounts}: debits {debits}, credits {credits}, held {held}")
+    }
+}

@@ -1,0 +1,66 @@
+//! What is left to do about carried rows, as jobs of the services that do it.
+
+use database::{BulkTable, Database, Error, WriteTransaction};
+use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
+use payments_model::TenantId;
+use payments_model::webhook_event;
+use rafiki_tables::carry::Source;
+use rafiki_tables::work::{Recipient, Work};
+use serde_json::json;
+
+use crate::progress::texts_of;
+
+/// The table of jobs.
+pub(crate) async fn table(database: &Database) -> Result<BulkTable, Error> {
+    database.bulk_table("jobs", &["queue", "key"]).await
+}
+
+/// The queues that hold work about rows of a source.
+pub(crate) fn queues_of(source: Source) -> &'static [&'static str] {
+    match source {
+        Source::IncomingPayments => &[EXPIRY_QUEUE],
+        Source::OutgoingPayments => &[SENDING_QUEUE, FUNDING_QUEUE],
+        Source::WalletAddresses => &[WEB_MONETIZATION_QUEUE],
+        Source::Webhooks => &[webhooks::QUEUE],
+        _ => &[],
+    }
+}
+
+/// The row of a job.
+pub(crate) fn job(work: &Work) -> String {
+    let (queue, key, lane, due, attempts) = match work {
+        Work::Expire { payment, at } => (EXPIRY_QUEUE, payment, String::new(), at, 0),
+        Work::Send { payment, at, host } => (SENDING_QUEUE, payment, host.clone().unwrap_or_default(), at, 0),
+        Work::GiveUp { payment, at } => (FUNDING_QUEUE, payment, String::new(), at, 0),
+        Work::Announce { address, at } => (WEB_MONETIZATION_QUEUE, address, String::new(), at, 0),
+        Work::Deliver { delivery, at, attempts, recipient } => {
+            (webhooks::QUEUE, delivery, webhooks::lane(ours(*recipient)), at, *attempts)
+        }
+    };
+    let row = json!({
+        "queue": queue, "key": key, "lane": lane, "payload": "null", "due_at": due.as_millis(), "attempts": attempts,
+    });
+    row.to_string()
+}
+
+fn ours(recipient: Recipient) -> webhook_event::Recipient {
+    match recipient {
+        Recipient::Tenant(tenant) => webhook_event::Recipient::Tenant(TenantId::from_uuid(tenant)),
+        Recipient::CardService => webhook_event::Recipient::CardService,
+        Recipient::PointOfSaleService => webhook_event::Recipient::PointOfSaleService,
+    }
+}
+
+/// Takes away the jobs of an earlier pass about rows with these ids: what they waited for may be over.
+pub(crate) async fn forget(transaction: &WriteTransaction, queues: &[&str], ids: &[String]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let list = serde_json::to_string(ids).unwrap_or_default();
+    let these = texts_of(transaction.dialect(), "$2");
+    for queue in queues {
+        let sql = format!("DELETE FROM jobs WHERE queue = $1 AND key IN ({these})");
+        transaction.bulk_execute(&sql, [(*queue).into(), list.as_str().into()]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Rows an earlier pass carried that the original has deleted since.
+
+use std::collections::HashMap;
+
+use database::BulkTable;
+use rafiki_tables::carry::Source;
+use rafiki_tables::table::Table;
+
+use crate::MoveError;
+use crate::progress::texts_of;
+use crate::source::OldInstallation;
+use crate::target::Target;
+
+/// How many rows are compared at once.
+const PAGE: u32 = 5_000;
+
+/// Before rows are written: peers, whose addresses may have been given to new ones.
+pub(crate) async fn remove_before(
+    old: &mut OldInstallation,
+    source: Source,
+    tables: &HashMap<Table, BulkTable>,
+    target: &Target,
+) -> Result<(), MoveError> {
+    match source {
+        Source::Peers => remove(old, source, Table::Peers, "id", tables, target).await,
+        _ => Ok(()),
+    }
+}
+
+/// After rows were written: tables from which the original deletes, if there are more rows here.
+pub(crate) async fn remove_after(
+    old: &mut OldInstallation,
+    source: Source,
+    tables: &HashMap<Table, BulkTable>,
+    target: &Target,
+) -> Result<(), MoveError> {
+    let (table, key) = match source {
+        Source::HeldGrants => (Table::HeldGrants, "id"),
+        Source::WebhookEvents => (Table::WebhookEvents, "id"),
+        Source::Webhooks => (Table::WebhookDeliveries, "id"),
+        Source::AuthGrants => (Table::AuthGrants, "id"),
+        Source::AccessTokens => (Table::AccessTokens, "managementId"),
+        _ => return Ok(()),
+    };
+    let there = old.of(source.side()).0.count(source.table()).await?.rows;
+    let sql = format!("SELECT count(*) FROM {}", table.name());
+    let rows = target.database(table.side()).bulk_query(&sql, []).await?;
+    let here: i64 =
+        rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(database::Error::from)?.unwrap_or(0);
+    if here.unsigned_abs() > there {
+        remove(old, source, table, key, tables, target).await?;
+    }
+    Ok(())
+}
+
+async fn remove(
+    old: &mut OldInstallation,
+    source: Source,
+    table: Table,
+    key: &'static str,
+    tables: &HashMap<Table, BulkTable>,
+    target: &Target,
+) -> Result<(), MoveError> {
+    let (ours, bulk) = (target.database(table.side()), &tables[&table]);
+    let column = table.key()[0];
+    let mut after: Option<String> = None;
+    loop {
+        let page = ours.bulk_page(bulk, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last().cloned() else { return Ok(()) };
+        let ids: Vec<String> = page.iter().filter_map(|row| id_of(row, column)).collect();
+        let gone = old.of(source.side()).0.missing(source.table(), key, &ids).await?;
+        if !gone.is_empty() {
+            let list = serde_json::to_string(&gone).unwrap_or_default();
+            let transaction = ours.begin().await?;
+            let these = texts_of(transaction.dialect(), "$1");
+            let id = match transaction.dialect() {
+                database::Dialect::Sqlite => format!("SELECT unhex(replace(value, '-', '')) FROM ({these})"),
+                database::Dialect::Postgres => format!("SELECT t::uuid FROM ({these}) AS x (t)"),
+            };
+            let sql = format!("DELETE FROM {} WHERE {column} IN ({id})", table.name());
+            transaction.bulk_execute(&sql, [list.into()]).await?;
+            transaction.commit().await?;
+        }
+        after = Some(last);
+    }
+}
+
+fn id_of(row: &str, column: &str) -> Option<String> {
+    let row: serde_json::Value = serde_json::from_str(row).ok()?;
+    row.get(column)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,115 @@
+//! The original installation: its two databases, each read as of one instant, and what is the same for all its rows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clock::Timestamp;
+use futures::TryStreamExt;
+use rafiki_database::{Old, UnknownAllowed};
+use rafiki_tables::carry::{ConsentPlace, Context, Source};
+use rafiki_tables::row::Row;
+use rafiki_tables::sealed::ColumnSecret;
+use rafiki_tables::version::Side;
+
+use crate::MoveError;
+
+/// How a move is made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `DB_ENCRYPTION_SECRET` of the old backend.
+    pub secret: Option<ColumnSecret>,
+    /// `WEBHOOK_MAX_RETRY` of the old backend.
+    pub webhook_retries: u32,
+    /// How long quotes of unfinished payments stay good at least.
+    pub grace: Duration,
+    /// Whether old transfers are replayed.
+    pub history: History,
+    /// Whether a database with unknown migrations is read.
+    pub unknown: UnknownAllowed,
+}
+
+/// How the money is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// As totals of each account; deposits and withdrawals by their own ids.
+    Totals,
+    /// Every transfer, in order.
+    Replayed,
+}
+
+/// The original installation, as of one instant.
+#[derive(Debug)]
+pub struct OldInstallation {
+    pub(crate) backend: Old,
+    pub(crate) auth: Old,
+    pub(crate) context: Context,
+    pub(crate) history: History,
+    /// Tells one installation from every other.
+    pub(crate) fingerprint: String,
+}
+
+/// Two installations of one minute differ in the moments at which their migrations ran.
+const FINGERPRINT: &str =
+    "SELECT md5(string_agg(name || extract(epoch FROM migration_time)::text, ',' ORDER BY id)) FROM knex_migrations";
+
+impl OldInstallation {
+    /// Opens both databases, the backend's first: what it says of grants the auth database then has.
+    pub async fn open(backend: &str, auth: &str, settings: Settings) -> Result<Self, MoveError> {
+        let mut backend = Old::open(Side::Backend, backend, settings.unknown).await?;
+        let mut auth = Old::open(Side::Auth, auth, settings.unknown).await?;
+        let retries = retries(&mut backend).await?;
+        let consent = consent_places(&mut auth).await?;
+        let fingerprint = backend.value("the migrations", FINGERPRINT).await?.unwrap_or_default();
+        let at = backend.at();
+        let (grace, default_retries, secret) = (settings.grace, settings.webhook_retries, settings.secret);
+        let context = Context { at, grace, default_retries, retries, consent, secret };
+        Ok(Self { backend, auth, context, history: settings.history, fingerprint })
+    }
+
+    /// The instant as of which it is read.
+    pub fn at(&self) -> Timestamp {
+        self.context.at
+    }
+
+    /// Ends both snapshots.
+    pub async fn close(self) {
+        self.backend.close().await;
+        self.auth.close().await;
+    }
+
+    pub(crate) fn of(&mut self, side: Side) -> (&mut Old, &Context) {
+        match side {
+            Side::Backend => (&mut self.backend, &self.context),
+            Side::Auth => (&mut self.auth, &self.context),
+        }
+    }
+}
+
+async fn retries(backend: &mut Old) -> Result<HashMap<uuid::Uuid, u32>, MoveError> {
+    let mut retries = HashMap::new();
+    let mut rows = backend.rows(Source::TenantSettings, None);
+    while let Some(json) = rows.try_next().await? {
+        let setting = || {
+            let row = Row::read("tenantSettings", &json).ok()?;
+            let of_retries = row.text("key").ok()? == "WEBHOOK_MAX_RETRY";
+            of_retries.then_some((row.uuid("tenantId").ok()?, row.text("value").ok()?.parse().ok()?))
+        };
+        // A setting that is no number is refused when it is carried, or the default holds.
+        retries.extend(setting());
+    }
+    Ok(retries)
+}
+
+async fn consent_places(auth: &mut Old) -> Result<HashMap<uuid::Uuid, ConsentPlace>, MoveError> {
+    let mut places = HashMap::new();
+    let mut rows = auth.rows(Source::AuthTenants, None);
+    while let Some(json) = rows.try_next().await? {
+        let place = || {
+            let row = Row::read("tenants", &json).ok()?;
+            let (url, secret) = (row.optional_text("idpConsentUrl").ok()?, row.optional_text("idpSecret").ok()?);
+            Some((row.uuid("id").ok()?, ConsentPlace { url, secret }))
+        };
+        places.extend(place());
+    }
+    Ok(places)
+}

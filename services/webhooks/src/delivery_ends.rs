@@ -1,0 +1,58 @@
+//! How attempts to deliver went, written together with others that end at the same time.
+//!
+//! Not what follows from an attempt: that is decided before.
+
+use clock::Timestamp;
+use database::{Error, Gather};
+use jobs::Job;
+use payments_model::webhook_event::WebhookDelivery;
+use payments_store::Store;
+
+/// One attempt, and what becomes of its job.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) job: Job,
+    /// The delivery after it.
+    pub(crate) delivery: WebhookDelivery,
+    pub(crate) at: Timestamp,
+    /// If there is to be another.
+    pub(crate) again: Option<Again>,
+}
+
+/// Another attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Again {
+    pub(crate) at: Timestamp,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// Where attempts are recorded. Clones record together.
+#[derive(Clone, Debug)]
+pub struct DeliveryEnds(Gather<Attempt, ()>);
+
+impl DeliveryEnds {
+    /// Records in `store`.
+    pub fn new(store: &Store) -> Self {
+        let store = store.clone();
+        Self(Gather::new(move |attempts| record(store.clone(), attempts)))
+    }
+
+    /// Records an attempt with the end of its job, in one transaction.
+    pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
+        self.0.ask(attempt).await
+    }
+}
+
+async fn record(store: Store, attempts: Vec<Attempt>) -> Result<Vec<()>, Error> {
+    let unit = store.begin().await?;
+    for Attempt { job, delivery, at, again } in &attempts {
+        unit.every_tenant().note_delivery_attempt(delivery, *at);
+        match again {
+            Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
+            None => job.complete(unit.transaction()),
+        }
+    }
+    unit.commit().await?;
+    Ok(vec![(); attempts.len()])
+}
