@@ -315,6 +315,10 @@ on_each_database! {
         };
         let again = create(PaymentOf::Quote(id.into())).await;
         assert!(matches!(again, Err(CreateOutgoingPaymentError::InvalidQuote)));
+        node.fund(id).await;
+        deposit_unnoted(&node, id).await;
+        let funds = node.payments.account(id).await.unwrap().unwrap().credits_posted;
+        assert_eq!(funds, 1000, "the refused one leaves the deposit's id what it was");
         let unknown = create(PaymentOf::Quote(Uuid::from_u128(5).into())).await;
         assert!(matches!(unknown, Err(CreateOutgoingPaymentError::UnknownQuote)));
         let expired = quote(&node, 10).await;
