@@ -62,12 +62,12 @@ async fn counted(way: Way) -> [Counted; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() {
     let [payer, payee] = counted(Way::Remote).await;
-    Ceiling { statements: 60.0, transactions: 9.0 }.assert("payer", &payer);
-    Ceiling { statements: 30.0, transactions: 6.0 }.assert("payee", &payee);
+    Ceiling { statements: 12.0, transactions: 6.0 }.assert("payer", &payer);
+    Ceiling { statements: 7.0, transactions: 4.0 }.assert("payee", &payee);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_local_payment_costs_no_more_statements_than_this() {
     let [own, _] = counted(Way::Local).await;
-    Ceiling { statements: 60.0, transactions: 9.0 }.assert("institution", &own);
+    Ceiling { statements: 15.0, transactions: 10.0 }.assert("institution", &own);
 }
