@@ -58,6 +58,11 @@ impl Refusal {
         Self::new(format!("{amount} is larger than 9223372036854775807"), Code::BadUserInput)
     }
 
+    /// Nobody knows now: another institution does not answer.
+    pub(crate) fn away() -> Self {
+        Self::new(p::CreateReceiverError::Away.to_string(), Code::Internal)
+    }
+
     /// A fault of ours: logged, and not shown to the client.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "an Admin API request failed");
@@ -188,7 +193,7 @@ impl From<p::CreateReceiverError> for Refusal {
         use p::CreateReceiverError as E;
         match error {
             E::Unavailable(cause) => Self::internal(&cause),
-            E::Away => Self::new(error.to_string(), Code::Internal),
+            E::Away => Self::away(),
             E::UnknownWalletAddress => Self::new("unknown wallet address", Code::NotFound),
             E::Local(error) => error.into(),
             E::Remote(error) => remote(error),
@@ -215,7 +220,7 @@ fn remote(error: p::ResolveReceiverError) -> Refusal {
     tracing::info!(error = &error as &dyn std::error::Error, "another institution refused");
     match error {
         E::Unavailable(cause) => Refusal::internal(&cause),
-        _ if error.is_transient() => Refusal::new(p::CreateReceiverError::Away.to_string(), Code::Internal),
+        _ if error.is_transient() => Refusal::away(),
         E::NotFound => Refusal::new("unknown incoming payment", Code::NotFound),
         E::Grant(_) => Refusal::new("invalid grant for remote incoming payment", Code::Forbidden),
         E::Remote(_) => Refusal::new("invalid remote incoming payment request", Code::BadUserInput),

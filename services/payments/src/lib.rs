@@ -39,5 +39,8 @@ pub use settings::{AtOnce, IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
 pub use wallet_address_lookup::{Source, WalletAddressLookup};
 
+// The institution of the tests names this crate as others do.
+#[cfg(test)]
+extern crate self as payments;
 #[cfg(test)]
 mod tests;

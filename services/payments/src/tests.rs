@@ -2,11 +2,14 @@
 //!
 //! [`testing`] makes the service they run on.
 
+mod away;
 mod crash;
 mod expectation;
 mod flow;
 mod foreign_receiver;
 pub(crate) mod held_grant;
+#[expect(unreachable_pub, dead_code, reason = "it is written for other crates, which use all of it")]
+mod institution;
 mod life;
 mod tenant;
 pub(crate) mod testing;

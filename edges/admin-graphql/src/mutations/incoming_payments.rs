@@ -105,10 +105,7 @@ impl IncomingPaymentMutation {
     ) -> Result<IncomingPaymentResponse> {
         let call = Call::of(context)?;
         let id: IncomingPaymentId = id(&input.id, "unknown payment")?;
-        // The operator may change a payment of any tenant, and it stays that tenant's.
-        let found = call.reach().incoming_payment(id).await.map_err(Refusal::from)?;
-        let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-        let changed = call.payments().update_incoming_payment_metadata(found.tenant_id, id, Some(input.metadata.0));
+        let changed = call.payments().update_incoming_payment_metadata(call.caller, id, Some(input.metadata.0));
         let payment = changed.await.map_err(Refusal::from)?;
         Ok(IncomingPaymentResponse { payment: Some(IncomingPaymentNode(payment)) })
     }

@@ -3,10 +3,9 @@
 //! Not the rules for them: those are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::{FundOutgoingPaymentError, NewOutgoingPayment, PaymentOf};
+use payments::{NewOutgoingPayment, PaymentOf};
 use payments_model::outgoing_payment::CardDetails;
 use payments_model::quote::QuoteRequest;
-use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, WalletAddressId};
 use serde::Serialize;
 
@@ -157,13 +156,10 @@ impl OutgoingPaymentMutation {
         nullable(async {
             let call = Call::of(context)?;
             let act = async {
-                let payment: OutgoingPaymentId = id(&input.outgoing_payment_id, "unknown payment")?;
+                let payment = id(&input.outgoing_payment_id, "unknown payment")?;
                 let data = input.data_to_transmit.clone();
-                match call.payments().fund_outgoing_payment_in_full(call.caller.tenant, payment, data).await {
-                    // What is asked for here is named by the event that asked for it, and there is none.
-                    Err(FundOutgoingPaymentError::UnknownPayment) => Err(invalid_transfer_id()),
-                    funded => Ok(funded.map(drop)?),
-                }
+                call.payments().fund_as_asked(call.caller.tenant, payment, data).await?;
+                Ok(())
             };
             done_once(&call, "depositOutgoingPaymentLiquidity", &input.idempotency_key, &input, act).await
         })
@@ -176,14 +172,8 @@ impl OutgoingPaymentMutation {
             let call = Call::of(context)?;
             let act = async {
                 let event = input.event_id.parse().map_err(|_| invalid_transfer_id())?;
-                let event = call.reach().webhook_event(event).await?.ok_or_else(invalid_transfer_id)?;
-                match (event.event_type, event.subject) {
-                    (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
-                        call.payments().fund_outgoing_payment_in_full(event.tenant_id, payment, None).await?;
-                        Ok(())
-                    }
-                    _ => Err(invalid_transfer_id()),
-                }
+                call.payments().fund_event(call.caller, event).await?;
+                Ok(())
             };
             done_once(&call, "depositEventLiquidity", &input.idempotency_key, &input, act).await
         })

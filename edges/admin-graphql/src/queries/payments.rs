@@ -26,6 +26,7 @@ impl PaymentsQuery {
             match Call::of(context)?.payments().resolve_receiver(&id).await {
                 Ok(receiver) => Ok(Some(ReceiverNode(receiver))),
                 Err(ResolveReceiverError::Unavailable(error)) => Err(Refusal::from(error).into()),
+                Err(error) if error.is_transient() => Err(Refusal::away().into()),
                 Err(error) => {
                     tracing::debug!(
                         error = &error as &dyn std::error::Error,

@@ -5,6 +5,7 @@
 use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
 
+use crate::administration::Caller;
 use crate::incoming::expectations;
 use crate::queues::EXPIRY_QUEUE;
 use crate::service::Payments;
@@ -93,15 +94,18 @@ impl Payments {
         Ok(cancelled)
     }
 
-    /// Replaces what is attached to the payment.
+    /// Replaces what is attached to the payment. The operator may do so for every tenant, and the payment stays that
+    /// tenant's.
     pub async fn update_incoming_payment_metadata(
         &self,
-        tenant: TenantId,
+        caller: Caller,
         id: IncomingPaymentId,
         metadata: Option<Metadata>,
     ) -> Result<IncomingPayment, ChangeIncomingPaymentError> {
+        let found = caller.reach(self.store()).incoming_payment(id).await?;
+        let owner = found.ok_or(ChangeIncomingPaymentError::UnknownPayment)?.tenant_id;
         let now = self.now();
-        self.change_incoming_payment(tenant, id, |payment| Ok(IncomingPayment { metadata, updated_at: now, ..payment }))
+        self.change_incoming_payment(owner, id, |payment| Ok(IncomingPayment { metadata, updated_at: now, ..payment }))
             .await
     }
 

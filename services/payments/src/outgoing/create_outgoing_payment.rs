@@ -247,10 +247,10 @@ impl Payments {
         self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
-        // Before anybody is told. If the commit fails there is no row to write to from what is at hand.
+        unit.commit().await?;
+        // Not before: another payment of the quote may be there, whose deposit bears the id of its own event.
         let deposit = event.id.as_uuid().into();
         self.0.at_hand.keep_unfunded(Unfunded { payment: payment.clone(), deposit });
-        unit.commit().await?;
         Ok(CreatedOutgoingPayment { payment, spent_before })
     }
 }

@@ -13,11 +13,12 @@ use payments_model::grant_limits::PaymentEnd;
 use payments_model::outgoing_payment::{CardPaymentFailure, OutgoingRefused, OutgoingState};
 use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
-use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId};
+use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
 use url::Url;
 use webhooks::Audience;
 
+use crate::administration::Caller;
 use crate::outgoing::at_hand::{Funded, Unfunded};
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
@@ -82,6 +83,34 @@ enum Deposit {
 }
 
 impl Payments {
+    /// Deposits what the payment waits for. Nobody asked for a deposit into a payment that the tenant does not have.
+    pub async fn fund_as_asked(
+        &self,
+        tenant: TenantId,
+        id: OutgoingPaymentId,
+        data_to_transmit: Option<String>,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        match self.fund_outgoing_payment_in_full(tenant, id, data_to_transmit).await {
+            Err(FundOutgoingPaymentError::UnknownPayment) => Err(TransferError::InvalidId.into()),
+            funded => funded,
+        }
+    }
+
+    /// Deposits what the event `event` within the caller's reach asks for.
+    pub async fn fund_event(
+        &self,
+        caller: Caller,
+        event: WebhookEventId,
+    ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
+        let event = caller.reach(self.store()).webhook_event(event).await?.ok_or(TransferError::InvalidId)?;
+        match (event.event_type, event.subject) {
+            (EventType::OutgoingPaymentCreated, Subject::OutgoingPayment(payment)) => {
+                self.fund_as_asked(event.tenant_id, payment, None).await
+            }
+            _ => Err(TransferError::InvalidId.into()),
+        }
+    }
+
     /// Deposits the payment's debit amount, and lets it be sent.
     ///
     /// A deposit that was made before, but not noted, is a success: repeating the call is harmless until it is noted.

@@ -16,6 +16,7 @@ use payments_model::{InitiatedBy, Origin, Receiver, TenantId, WalletAddress};
 use payments_store::HeldGrant;
 use web_url::{WalletAddressUrl, WebUrl};
 
+use crate::administration::Caller;
 use crate::incoming::create_incoming_payment::{CreateIncomingPaymentError, NewIncomingPayment};
 use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
@@ -82,6 +83,12 @@ pub enum CompleteReceiverError {
     /// Something here did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl From<payments_store::Error> for CompleteReceiverError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
 }
 
 impl Payments {
@@ -191,8 +198,15 @@ impl Payments {
         Ok(refused)
     }
 
-    /// Tells the receiver's side that nothing more will be paid.
-    pub async fn complete_receiver(&self, url: &str) -> Result<Receiver, CompleteReceiverError> {
+    /// Tells the receiver's side that nothing more will be paid. An incoming payment of this instance is completed by its
+    /// own tenant or the operator only; what is completed elsewhere is decided there.
+    pub async fn complete_receiver(&self, caller: Caller, url: &str) -> Result<Receiver, CompleteReceiverError> {
+        let location = ReceiverLocation::parse(url, &self.settings().open_payments_url);
+        if let Ok(ReceiverLocation::Local { id, .. }) = location
+            && caller.reach(self.store()).incoming_payment(id).await?.is_none()
+        {
+            return Err(CompleteReceiverError::UnknownPayment);
+        }
         let receiver = match self.resolve_receiver(url).await {
             Ok(receiver) => receiver,
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use payments_model::outgoing_payment::Progress;
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
@@ -11,7 +11,7 @@ use payments_store::PacketInFlight;
 use testkit::{TestDatabase, on_each_database};
 
 use crate::outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
-use crate::tests::testing::{Node, OPERATOR, Weather};
+use crate::tests::testing::{LEASE, Node, OPERATOR, Weather};
 
 /// Everything about a payment of `amount` is as if nothing had ever gone wrong.
 async fn all_is_well(
@@ -37,9 +37,10 @@ async fn all_is_well(
 
 async fn ready(
     database: TestDatabase,
+    clock: Arc<ManualClock>,
 ) -> (Node, Node, payments_model::IncomingPaymentId, payments_model::OutgoingPaymentId) {
-    let near = Node::open(database, "cloudnine", "USD").await;
-    let far = Node::open(TestDatabase::sqlite().await, "happylife", "USD").await;
+    let near = Node::at(database, "cloudnine", "USD", clock.clone()).await;
+    let far = Node::at(TestDatabase::sqlite().await, "happylife", "USD", clock).await;
     near.connect(&far).await;
     let incoming = far.incoming(Some(1000)).await;
     let receiver = far.receiver_of(incoming).await;
@@ -56,21 +57,28 @@ async fn send_on(near: &Node, far: &Node, incoming: payments_model::IncomingPaym
 
 on_each_database! {
     async fn a_sender_that_dies_after_the_receiver_was_paid_pays_once(database) {
-        let (mut near, far, incoming, id) = ready(database).await;
+        let clock = testkit::manual_clock();
+        let (mut near, far, incoming, id) = ready(database, clock.clone()).await;
         *near.wire.weather.lock().unwrap() = Weather::RepliesLate;
-        assert!(tokio::time::timeout(Duration::from_secs(1), near.send_due()).await.is_err());
-        assert_eq!(far.payments.received(incoming).await.unwrap(), 1000);
+        let is_paid = testkit::until(Duration::from_secs(30), async || {
+            (far.payments.received(incoming).await.unwrap() == 1000).then_some(())
+        });
+        // The process dies as soon as the money is there.
+        tokio::select! {
+            _ = near.send_due() => panic!("its reply never comes"),
+            paid = is_paid => assert!(paid.is_some()),
+        }
         assert_eq!(near.outgoing_payment(id).await.sent, 0);
 
         *near.wire.weather.lock().unwrap() = Weather::Fine;
         near.restart(&far);
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        clock.advance(LEASE);
         send_on(&near, &far, incoming).await;
         all_is_well(&near, &far, incoming, id, 1000).await;
     }
 
     async fn a_sender_that_dies_between_the_funds_and_the_first_packet_pays_once(database) {
-        let (mut near, far, incoming, id) = ready(database).await;
+        let (mut near, far, incoming, id) = ready(database, testkit::manual_clock()).await;
         assert_eq!(near.store.every_tenant().packets_in_flight(id).await.unwrap().len(), 1, "written with the funds");
         assert_eq!(far.payments.received(incoming).await.unwrap(), 0);
         near.restart(&far);
@@ -105,10 +113,10 @@ on_each_database! {
     }
 
     async fn a_reply_lost_on_the_wire_is_asked_for_again(database) {
-        let (near, far, incoming, id) = ready(database).await;
+        let (near, far, incoming, id) = ready(database, testkit::manual_clock()).await;
         *near.wire.weather.lock().unwrap() = Weather::RepliesLost;
         let clear_up = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            near.wire.has_lost(2).await;
             *near.wire.weather.lock().unwrap() = Weather::Fine;
         };
         tokio::join!(near.send_due(), clear_up);
@@ -129,7 +137,7 @@ on_each_database! {
     }
 
     async fn packets_are_counted_together_or_not_at_all(database) {
-        let (near, _far, _, id) = ready(database).await;
+        let (near, _far, _, id) = ready(database, testkit::manual_clock()).await;
         let attempt = uuid::Uuid::from_u128(7);
         let packet = |sequence| PacketInFlight {
             payment: id,

@@ -24,7 +24,7 @@ use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::incoming::expectations;
 use crate::service::Payments;
 use crate::settings::IncomingApproval;
-use crate::tests::testing::{Node, OPERATOR, Process, worker_of};
+use crate::tests::testing::{Node, OPERATOR, Process};
 
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -55,9 +55,9 @@ async fn payers(node: &Node, incoming: IncomingPaymentId, many: usize) -> Vec<Ou
 /// Sends everything that is due, all at once and in both processes.
 async fn send_in_both(node: &Node, other: &Process, many: usize) {
     let workers = (0..many).map(|n| async move {
-        let parts = if n % 2 == 0 { &node.parts } else { &other.parts };
-        let handler = if n % 2 == 0 { node.payments.sending_handler() } else { other.payments.sending_handler() };
-        worker_of(parts, "outgoing payments", handler, LEASE).run_due().await.unwrap()
+        let process = if n % 2 == 0 { &node.institution } else { other };
+        let handler = process.payments.sending_handler();
+        process.worker("outgoing payments", handler, LEASE).run_due().await.unwrap()
     });
     join_all(workers).await;
 }
@@ -253,7 +253,7 @@ on_each_database! {
             join_all(payers.iter().map(|id| near.fund(*id))).await;
             near.knows(&receiver);
             let workers = (0..many).map(|_| async {
-                worker_of(&near.parts, "outgoing payments", near.payments.sending_handler(), LEASE).run_due().await
+                near.institution.worker("outgoing payments", near.payments.sending_handler(), LEASE).run_due().await
             });
             join_all(workers).await;
             let mut sent = 0;
@@ -435,7 +435,7 @@ on_each_database! {
     async fn a_payment_nobody_approves_in_time_is_cancelled_and_takes_no_money(database) {
         let (node, _) = institution(database).await;
         let mut parts = node.parts.clone();
-        let approval = IncomingApproval { timeout: Duration::from_millis(30), interval: Duration::from_millis(10) };
+        let approval = IncomingApproval { timeout: Duration::ZERO, interval: Duration::ZERO };
         parts.settings.incoming_approval = Some(approval);
         let payments = Payments::new(parts);
         let new = NewIncomingPayment {
@@ -534,12 +534,10 @@ on_each_database! {
         assert_eq!(tokio::time::timeout(Duration::from_secs(5), paid).await, Ok(None));
         assert_eq!(state(&node, incoming).await, ("PENDING", 100));
         drop(busy);
-        let noted = async {
-            while state(&node, incoming).await.0 != "COMPLETED" {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        let noted = async || {
+            (state(&node, incoming).await.0 == "COMPLETED").then_some(())
         };
-        tokio::time::timeout(Duration::from_secs(30), noted).await.expect("noted when the database is back");
+        testkit::until(Duration::from_secs(30), noted).await.expect("noted when the database is back");
         exactly_was_paid(&node, incoming, 100).await;
     }
 

@@ -13,6 +13,7 @@ use testkit::on_each_database;
 use crate::receivers::manage_receiver::CompleteReceiverError;
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::tests::held_grant::payments;
+use crate::tests::testing::OPERATOR;
 
 const ID: &str = "a1b2c3d4-0000-4000-8000-000000000001";
 
@@ -55,7 +56,7 @@ on_each_database! {
         let spelled = format!("{}/./incoming-payments/{ID}/", server.replace("https", "HTTPS"));
         let receiver = payments.resolve_receiver(&spelled).await.unwrap();
         assert_eq!(receiver.url, format!("{server}/incoming-payments/{ID}"));
-        assert!(payments.complete_receiver(&spelled).await.is_ok());
+        assert!(payments.complete_receiver(OPERATOR, &spelled).await.is_ok());
     }
 
     async fn a_payment_that_names_itself_otherwise_is_not_believed(database) {
@@ -70,7 +71,7 @@ on_each_database! {
                 matches!(resolved, Err(ResolveReceiverError::Remote(_) | ResolveReceiverError::NotFound)),
                 "{resolved:?}"
             );
-            let completed = payments.complete_receiver(&url).await;
+            let completed = payments.complete_receiver(OPERATOR, &url).await;
             assert!(matches!(completed, Err(CompleteReceiverError::UnknownPayment)), "{completed:?}");
         }
     }

@@ -9,13 +9,12 @@ use axum::routing::post;
 use axum::{Json, Router};
 use clock::{Clock, ManualClock};
 use gnap::Action;
-use http_signatures::{Signer, SigningKey};
-use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
-use outbound_http::{Outbound, OutboundConfig};
+use outbound_http::OutboundConfig;
 use serde_json::{Value, json};
 use testkit::{TestDatabase, on_each_database};
 
 use crate::service::Payments;
+use crate::tests::institution::Setup;
 use crate::tests::testing::Node;
 
 /// What the server was asked for.
@@ -69,14 +68,9 @@ async fn serve(asked: Arc<Asked>, managed: Managed) -> String {
 
 pub(crate) async fn payments(database: TestDatabase) -> (Payments, Arc<ManualClock>, Node) {
     let clock = testkit::manual_clock();
-    let node = Node::at(database, "cloudnine", "USD", clock.clone()).await;
-    let time: Arc<dyn Clock> = clock.clone();
-    let outbound = Outbound::new(OutboundConfig::development(), time.clone()).unwrap();
-    let public = PublicResources::new(outbound, RetryPolicy::default(), time);
-    let signer = Arc::new(Signer::new(SigningKey::from_seed(&[3; 32]), "key").unwrap());
-    let mut parts = node.parts.clone();
-    parts.client = OpenPaymentsClient::new(public, &node.address.address, signer);
-    (Payments::new(parts), clock, node)
+    let setup = Setup { http: OutboundConfig::development(), ..Setup::new("cloudnine", clock.clone()) };
+    let node = Node::of(database, setup, "USD").await;
+    (node.payments.clone(), clock, node)
 }
 
 const ACTIONS: [Action; 2] = [Action::Create, Action::ReadAll];

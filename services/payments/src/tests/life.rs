@@ -26,7 +26,7 @@ use crate::quotes::create_quote::CreateQuoteError;
 use crate::quotes::create_quote::NewQuote;
 use crate::service::Payments;
 use crate::settings::IncomingApproval;
-use crate::tests::testing::{Node, OPERATOR, new_address, new_asset, usd};
+use crate::tests::testing::{Node, OPERATOR, usd};
 
 const TENANT: TenantId = OPERATOR.tenant;
 
@@ -315,6 +315,10 @@ on_each_database! {
         };
         let again = create(PaymentOf::Quote(id.into())).await;
         assert!(matches!(again, Err(CreateOutgoingPaymentError::InvalidQuote)));
+        node.fund(id).await;
+        deposit_unnoted(&node, id).await;
+        let funds = node.payments.account(id).await.unwrap().unwrap().credits_posted;
+        assert_eq!(funds, 1000, "the refused one leaves the deposit's id what it was");
         let unknown = create(PaymentOf::Quote(Uuid::from_u128(5).into())).await;
         assert!(matches!(unknown, Err(CreateOutgoingPaymentError::UnknownQuote)));
         let expired = quote(&node, 10).await;
@@ -418,8 +422,8 @@ on_each_database! {
 
     async fn amounts_of_different_assets_spent_under_one_grant_are_not_added(database) {
         let (node, clock) = node(database).await;
-        let euro = new_asset(&node.administration, "EUR").await;
-        let bob = new_address(&node.administration, &euro, "https://cloudnine.example/bob").await;
+        let euro = node.institution.asset("EUR").await;
+        let bob = node.institution.wallet_address(&euro, "/bob").await;
         let to_bob = NewIncomingPayment { wallet_address_id: bob.id, incoming_amount: None, ..new_incoming(&node) };
         let to_bob = node.payments.create_incoming_payment(TENANT, to_bob).await.unwrap();
         let to_bob = own_receiver(&node, to_bob.id).await.url;

@@ -6,74 +6,39 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use clock::{Clock, SystemClock};
 use connector::{
-    Answer, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LiquidityAlerts, LowLiquidity,
-    Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink, UplinkError,
+    Answer, Attempt, Connector, DirectorySnapshot, Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink,
+    UplinkError,
 };
-use database::Dialect;
-use directory::Directory;
-use http_signatures::{Signer, SigningKey};
-use jobs::{Settings, Worker};
-use ledger::{Ledger, MemoryLedger};
-use ledger_sql::SqlLedger;
+use jobs::Worker;
+use ledger::Ledger;
 use money::{Asset, AssetAmount};
-use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
-use outbound_http::{Outbound, OutboundConfig};
 use payments_model::accounting::AccountKind;
-use payments_model::incoming_payment::Approval;
 use payments_model::quote::QuoteRequest;
 use payments_model::receiver::ReceiverLocation;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
 use payments_model::{
-    IncomingPaymentId, InitiatedBy, OutgoingPaymentId, Peer, Receiver, Secret, Tenant, TenantAsset, TenantId,
-    WalletAddress,
+    IncomingPaymentId, InitiatedBy, OutgoingPaymentId, Peer, Receiver, Secret, TenantAsset, WalletAddress,
 };
 use payments_store::Store;
-use rates::{FetchError, FetchRates, Rates, RatesSettings};
-use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
-use stream::ReceiverSecret;
 use testkit::TestDatabase;
-use url::Url;
-use uuid::Uuid;
-use webhooks::{Targets, Webhooks};
 
-use crate::administration::{
-    Administration, AdministrationSettings, Caller, Holder, NewAsset, NewPeer, NewWalletAddress, Thresholds,
-};
+use super::institution::{Institution, Setup};
+use crate::administration::{Administration, Caller, NewPeer};
 use crate::incoming::create_incoming_payment::NewIncomingPayment;
-use crate::incoming::live_receivers::LiveReceivers;
-use crate::incoming::live_receivers::ReceiverSettings;
 use crate::list_payments::SentPayment;
-use crate::outgoing::create_outgoing_payment::NewOutgoingPayment;
-use crate::outgoing::create_outgoing_payment::PaymentOf;
+use crate::outgoing::create_outgoing_payment::{NewOutgoingPayment, PaymentOf};
 use crate::quotes::create_quote::NewQuote;
-use crate::service::Payments;
-use crate::service::PaymentsParts;
-use crate::settings::PaymentsSettings;
+use crate::service::{Payments, PaymentsParts};
 
-pub(crate) const OPERATOR: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(1)), is_operator: true };
+pub(crate) const OPERATOR: Caller = Caller { tenant: super::institution::OPERATOR, is_operator: true };
 
-/// One dollar is 0.9 euro, wherever it is asked.
-struct FixedRates;
+/// After this a job of a dead process is taken up by another.
+pub(crate) const LEASE: Duration = Duration::from_millis(200);
 
-#[async_trait]
-impl FetchRates for FixedRates {
-    async fn fetch(&self, url: Url) -> Result<Bytes, FetchError> {
-        Ok(if url.as_str().contains("EUR") {
-            Bytes::from_static(br#"{"base":"EUR","rates":{"USD":1.1111}}"#)
-        } else {
-            Bytes::from_static(br#"{"base":"USD","rates":{"EUR":0.9}}"#)
-        })
-    }
-}
-
-struct Deaf;
-
-#[async_trait]
-impl LiquidityAlerts for Deaf {
-    async fn low(&self, _: LowLiquidity) {}
-}
+/// How long a test waits for what must happen, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What becomes of the next packets on a wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +62,8 @@ pub(crate) struct Wire {
     far_ends: Mutex<VecDeque<(Connector, String)>>,
     pub(crate) weather: Mutex<Weather>,
     pub(crate) fulfilled: Mutex<u32>,
+    refused: Mutex<u32>,
+    lost: Mutex<u32>,
 }
 
 #[async_trait]
@@ -127,16 +94,22 @@ impl Uplink for Wire {
         if octets.first() == Some(&13) {
             *self.fulfilled.lock().unwrap() += 1;
             match weather {
-                Weather::RepliesLost => return Err(UplinkError::Broken("the reply was lost".into())),
+                Weather::RepliesLost => {
+                    *self.lost.lock().unwrap() += 1;
+                    return Err(UplinkError::Broken("the reply was lost".into()));
+                }
                 Weather::RepliesLate => std::future::pending().await,
                 Weather::Fine | Weather::Unreachable | Weather::Silent => {}
             }
+        }
+        if octets.first() == Some(&14) {
+            *self.refused.lock().unwrap() += 1;
         }
         Ok(Answer { octets, repeatable: true })
     }
 }
 
-/// An institution.
+/// An institution with one asset, one account, and a wire.
 pub(crate) struct Node {
     pub(crate) payments: Payments,
     pub(crate) administration: Administration,
@@ -147,95 +120,30 @@ pub(crate) struct Node {
     pub(crate) wire: Arc<Wire>,
     pub(crate) connector: Connector,
     pub(crate) clock: Arc<dyn Clock>,
-    ilp_address: String,
     pub(crate) parts: PaymentsParts,
-    ground: Ground,
+    pub(crate) institution: Institution,
+    ilp_address: String,
     peers: Mutex<Vec<Peer>>,
-    database: TestDatabase,
 }
 
 /// Another process of an institution: on the same databases, with a memory and connections of its own.
-pub(crate) struct Process {
-    pub(crate) payments: Payments,
-    pub(crate) parts: PaymentsParts,
-}
+pub(crate) type Process = Institution;
 
 impl Wire {
     fn reach(&self, far: &Node, near: &Node) {
         *self.far_ends.lock().unwrap() = VecDeque::from([(far.connector.clone(), near.token())]);
     }
-}
 
-/// What outlives a process.
-struct Ground {
-    name: String,
-    store: Store,
-    ledger: Arc<dyn Ledger>,
-    wire: Arc<Wire>,
-    clock: Arc<dyn Clock>,
-}
+    /// Waits until it has carried that many rejections.
+    pub(crate) async fn has_refused(&self, times: u32) {
+        let enough = async || (*self.refused.lock().unwrap() >= times).then_some(());
+        testkit::until(PATIENCE, enough).await.expect("packets are refused");
+    }
 
-impl Ground {
-    /// A process on this ground.
-    fn build(&self, address: &WalletAddress) -> PaymentsParts {
-        let (store, clock, name) = (self.store.clone(), self.clock.clone(), &self.name);
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let shared = self.ledger.clone();
-        let url: Url = format!("https://{name}.example").parse().unwrap();
-        let operator_address: ilp_packet::Address = format!("test.{name}").parse().unwrap();
-        let secret = ReceiverSecret::new(&[name.as_bytes()[0]; 32]);
-        let targets = Targets {
-            default_url: url.clone(),
-            timeout: Duration::from_secs(1),
-            attempts_max: 1,
-            operator: OPERATOR.tenant,
-            card_service: None,
-            point_of_sale: None,
-        };
-        let webhooks = Webhooks::new(&targets, None, entropy.clone());
-        let receivers = LiveReceivers::new(
-            store.clone(),
-            shared.clone(),
-            webhooks.clone(),
-            clock.clone(),
-            entropy.clone(),
-            ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
-        );
-        let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
-        let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-        let config = ConnectorConfig::new(operator_address.clone(), secret.clone(), [0; 32]);
-        let ports = ConnectorPorts {
-            ledger: shared.clone(),
-            local_accounts: Arc::new(receivers.clone()),
-            alerts: Arc::new(Deaf),
-            uplink: self.wire.clone(),
-            rates: rates.clone(),
-            cache: cache.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
-        let connector = Connector::new(config, ports);
-        let outbound = Outbound::new(OutboundConfig::default(), clock.clone()).unwrap();
-        let signer = Arc::new(Signer::new(SigningKey::random(&*entropy), "key").unwrap());
-        let public = PublicResources::new(outbound, RetryPolicy::default(), clock.clone());
-        let mut settings =
-            PaymentsSettings::new(url, OPERATOR.tenant, operator_address, secret, "0.01".parse().unwrap());
-        settings.exchange_rates_url = Some("https://rates.example/".parse().unwrap());
-        let client = OpenPaymentsClient::new(public, &address.address, signer);
-        PaymentsParts {
-            directory: Directory::new(store.clone()),
-            store,
-            ledger: shared,
-            connector,
-            receivers,
-            webhooks,
-            client,
-            rates,
-            cache,
-            clock,
-            entropy,
-            settings,
-        }
+    /// Waits until it has lost that many replies.
+    pub(crate) async fn has_lost(&self, times: u32) {
+        let enough = async || (*self.lost.lock().unwrap() >= times).then_some(());
+        testkit::until(PATIENCE, enough).await.expect("replies are lost");
     }
 }
 
@@ -245,84 +153,43 @@ impl Node {
     }
 
     pub(crate) async fn at(database: TestDatabase, name: &str, code: &str, clock: Arc<dyn Clock>) -> Self {
-        let ledger = Arc::new(MemoryLedger::new(clock.clone()));
-        Self::on(database, ledger, name, code, clock).await
+        Self::of(database, Setup::new(name, clock), code).await
     }
 
     /// An institution whose ledger is stored in the same kind of database as all the rest.
     pub(crate) async fn stored(database: TestDatabase, name: &str, clock: Arc<dyn Clock>) -> Self {
-        let ledger = stored_ledger(&database, clock.clone()).await;
-        Self::on(database, ledger, name, "USD", clock).await
+        let setup = Setup::new(name, clock).with_stored_ledger(&database).await;
+        Self::of(database, setup, "USD").await
     }
 
-    async fn on(
-        database: TestDatabase,
-        ledger: Arc<dyn Ledger>,
-        name: &str,
-        code: &str,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let entropy: Arc<dyn Entropy> = testkit::entropy(name.len() as u64);
-        let store = Store::open((*database).clone()).await.unwrap();
-        let shared = ledger.clone();
-        let url: Url = format!("https://{name}.example").parse().unwrap();
-        let administration_settings = AdministrationSettings {
-            open_payments_url: url.clone(),
-            own_wallet_address: url.join("/.well-known/pay").unwrap(),
-            deactivation_grace: Duration::from_hours(24),
-        };
-        let administration =
-            Administration::new(store.clone(), shared.clone(), clock.clone(), entropy.clone(), administration_settings);
-        insert_operator(&store, &*clock).await;
-        let asset = new_asset(&administration, code).await;
-        let address = new_address(&administration, &asset, &format!("https://{name}.example/alice")).await;
-
+    pub(crate) async fn of(database: TestDatabase, setup: Setup, code: &str) -> Self {
         let wire = Arc::new(Wire::default());
-        let ground = Ground {
-            name: name.to_owned(),
-            store: store.clone(),
-            ledger: ledger.clone(),
-            wire: wire.clone(),
-            clock: clock.clone(),
-        };
-        let parts = ground.build(&address);
-        let connector = parts.connector.clone();
-        let payments = Payments::new(parts.clone());
-        let ilp_address = format!("test.{name}");
+        let clock = setup.clock.clone();
+        let institution = Institution::open(database, Setup { uplink: wire.clone(), ..setup }).await;
+        let asset = institution.asset(code).await;
+        let address = institution.wallet_address(&asset, "/alice").await;
         Self {
-            payments,
-            administration,
-            store,
-            ledger,
+            payments: institution.payments.clone(),
+            administration: institution.administration.clone(),
+            store: institution.parts.store.clone(),
+            ledger: institution.parts.ledger.clone(),
             asset,
             address,
             wire,
-            connector,
+            connector: institution.parts.connector.clone(),
             clock,
-            ilp_address,
-            parts,
-            ground,
+            parts: institution.parts.clone(),
+            ilp_address: institution.ilp_address(),
+            institution,
             peers: Mutex::default(),
-            database,
         }
     }
 
     /// Starts another process. A SQLite ledger is one process's, so there both share the ledger's one writer.
     pub(crate) async fn another_process(&self) -> Process {
-        let ledger = match self.database.dialect() {
-            Dialect::Postgres => stored_ledger(&self.database, self.clock.clone()).await,
-            Dialect::Sqlite => self.ledger.clone(),
-        };
-        let ground = Ground {
-            name: self.ground.name.clone(),
-            store: Store::open(self.database.connect_again().await).await.unwrap(),
-            ledger,
-            wire: self.wire.clone(),
-            clock: self.clock.clone(),
-        };
-        let parts = ground.build(&self.address);
-        parts.connector.replace_directory(self.directory(&[], ""));
-        Process { payments: Payments::new(parts.clone()), parts }
+        let process = self.institution.another_process().await;
+        process.parts.connector.replace_directory(self.directory(&[], ""));
+        process
     }
 
     /// Lets packets of `near` go to this node's own process and to `process` in turns.
@@ -337,9 +204,10 @@ impl Node {
 
     /// Ends the process and starts it again: what was only in memory is gone, packets under way included.
     pub(crate) fn restart(&mut self, other: &Self) {
-        self.parts = self.ground.build(&self.address);
+        self.institution = self.institution.restarted();
+        self.parts = self.institution.parts.clone();
         self.connector = self.parts.connector.clone();
-        self.payments = Payments::new(self.parts.clone());
+        self.payments = self.institution.payments.clone();
         let peers = self.peers.lock().unwrap().clone();
         self.replace_directory(peers, other);
         other.wire.reach(self, other);
@@ -464,8 +332,7 @@ impl Node {
     }
 
     pub(crate) fn worker(&self, queue: &str, handler: Arc<dyn jobs::Handler>) -> Worker {
-        // A lease that has run out as soon as its holder is gone.
-        worker_of(&self.parts, queue, handler, Duration::from_millis(200))
+        self.institution.worker(queue, handler, LEASE)
     }
 
     /// Lets the wire lead back to this node, where its packets come in with `token`.
@@ -501,63 +368,6 @@ impl Node {
     }
 }
 
-/// A worker of one process.
-pub(crate) fn worker_of(
-    parts: &PaymentsParts,
-    queue: &str,
-    handler: Arc<dyn jobs::Handler>,
-    lease: Duration,
-) -> Worker {
-    let settings = Settings { lease, ..Settings::default() };
-    let database = parts.store.database().clone();
-    Worker::new(database, parts.clock.clone(), parts.entropy.clone(), queue, handler, settings)
-}
-
-async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
-    let url = match database.dialect() {
-        Dialect::Postgres => database.url().to_owned(),
-        Dialect::Sqlite => database.url().replace("test.sqlite", "ledger.sqlite"),
-    };
-    Arc::new(SqlLedger::open(&url, clock).await.unwrap())
-}
-
 pub(crate) fn usd(value: u64) -> AssetAmount {
     AssetAmount { value, asset: Asset::new("USD", 2).unwrap() }
-}
-
-async fn insert_operator(store: &Store, clock: &dyn Clock) {
-    let tenant = Tenant {
-        id: OPERATOR.tenant,
-        api_secret: Secret::new("operator"),
-        email: None,
-        public_name: None,
-        idp_consent_url: None,
-        idp_secret: None,
-        created_at: clock.now(),
-        updated_at: clock.now(),
-        deleted_at: None,
-    };
-    let unit = store.begin().await.unwrap();
-    unit.every_tenant().insert_tenant(&tenant).await.unwrap();
-    unit.commit().await.unwrap();
-}
-
-pub(crate) async fn new_asset(administration: &Administration, code: &str) -> TenantAsset {
-    let asset = Asset::new(code, 2).unwrap();
-    let new = NewAsset { asset, thresholds: Thresholds::default(), tenant: None };
-    let asset = administration.create_asset(OPERATOR, new).await.unwrap();
-    let id = testkit::entropy(u64::from(asset.ledger)).uuid().to_string();
-    administration.deposit(OPERATOR, Holder::Asset(asset.id), 1_000_000_000, &id).await.unwrap();
-    asset
-}
-
-pub(crate) async fn new_address(administration: &Administration, asset: &TenantAsset, url: &str) -> WalletAddress {
-    let new = NewWalletAddress {
-        asset_id: asset.id,
-        address: url.to_owned(),
-        public_name: None,
-        additional_properties: Vec::new(),
-        tenant: None,
-    };
-    administration.create_wallet_address(OPERATOR, new).await.unwrap()
 }
