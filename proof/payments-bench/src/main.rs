@@ -43,7 +43,7 @@ struct Options {
     #[arg(long, default_value_t = 100_000)]
     history: u64,
     /// The program that is measured.
-    #[arg(long, default_value = "target/release/rafiki")]
+    #[arg(long, default_value = "target/dist/rafiki")]
     binary: PathBuf,
     /// A Redis server for what processes of an institution decide together.
     #[arg(long)]
