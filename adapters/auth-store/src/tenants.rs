@@ -52,8 +52,11 @@ const TENANTS: &str = "tenants";
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTenants {
     watch: Watch,
-    known: Arc<Mutex<(Option<Mark>, HashMap<TenantId, Tenant>)>>,
+    known: Arc<Mutex<Known>>,
 }
+
+/// Since which change they are known.
+type Known = (Option<Mark>, HashMap<TenantId, Tenant>);
 
 impl KnownTenants {
     pub(crate) fn new(database: &Database) -> Self {

@@ -108,13 +108,13 @@ impl Error {
 
     /// Whether one row was in the way of the others that were to be written with it.
     pub(crate) fn is_of_one_row(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::UniqueViolation { .. }
-            | Self::ForeignKeyViolation { .. }
-            | Self::Inconsistent { .. }
-            | Self::Overtaken { .. } => true,
-            _ => false,
-        }
+                | Self::ForeignKeyViolation { .. }
+                | Self::Inconsistent { .. }
+                | Self::Overtaken { .. }
+        )
     }
 }
 

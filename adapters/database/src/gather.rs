@@ -147,10 +147,10 @@ mod tests {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
                 tokio::task::yield_now().await;
-                match numbers.contains(&13) {
-                    true => Err(Error::UniqueViolation { detail: "13".into() }),
-                    false => Ok(numbers.into_iter().map(|number| number * 2).collect()),
+                if numbers.contains(&13) {
+                    return Err(Error::UniqueViolation { detail: "13".into() });
                 }
+                Ok(numbers.into_iter().map(|number| number * 2).collect())
             }
         });
         (gather, calls)

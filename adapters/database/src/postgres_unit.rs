@@ -49,7 +49,7 @@ impl PostgresUnit {
     pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), Error> {
         let transaction = self.begun().await?;
         for some in in_turns(writes) {
-            write_at_once(&*transaction, some).await?;
+            write_at_once(&transaction, some).await?;
         }
         Ok(())
     }
