@@ -81,7 +81,7 @@ impl PaymentRequest {
     /// Equal for equal requests only.
     pub(crate) fn digest(&self) -> String {
         let canonical = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(canonical).iter().map(|octet| format!("{octet:02x}")).collect()
+        hex::encode(Sha256::digest(canonical))
     }
 
     /// The wallet address of the institution where the incoming payment is, which publishes the institution's key: the

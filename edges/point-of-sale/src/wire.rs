@@ -68,7 +68,7 @@ impl TapRequest {
 
     /// Equal for equal requests only.
     pub(crate) fn digest(&self) -> String {
-        self.hash().iter().map(|octet| format!("{octet:02x}")).collect()
+        hex::encode(self.hash())
     }
 
     fn hash(&self) -> [u8; 32] {

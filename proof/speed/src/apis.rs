@@ -67,7 +67,7 @@ struct Serving<'s> {
 pub(crate) async fn run(options: Options) -> Outcome<()> {
     let mut measured = Measured { options: &options, rows: Rows::begin("apis") };
     let bare_answer = bare::serve(Bare::Answers).await?;
-    let bare_verify = bare::serve(Bare::Verifies(signer()?.jwk().clone())).await?;
+    let bare_verify = bare::serve(Bare::Verifies(Box::new(signer()?.jwk().clone()))).await?;
     let nothing = Serving::default();
     measured.measure("bare: answers", "none", nothing, Arc::new(same_get(bare_answer, "/x"))).await?;
     measured
@@ -146,9 +146,9 @@ impl Measured<'_> {
             // What is made once is made.
             load::run(&requests, *connections, 1, Pace::Full).await?;
             let ended = transactions(serving.database).await?;
-            let busy = busy(serving)?;
+            let busy = busy(serving);
             let figures = load::run(&requests, *connections, self.options.seconds, Pace::Full).await?;
-            let processor = self::busy(serving)?;
+            let processor = self::busy(serving);
             let ended = transactions(serving.database).await? - ended;
             let each = |part: usize| (processor[part] - busy[part]) / figures.count as f64;
             self.rows.add(&Row {
@@ -165,11 +165,11 @@ impl Measured<'_> {
 }
 
 /// Processor time so far: of the program, of its database, of the load.
-fn busy(serving: Serving<'_>) -> Outcome<[f64; 3]> {
+fn busy(serving: Serving<'_>) -> [f64; 3] {
     let program = serving.program.map_or(Ok(0.0), processor::busy_of);
     let database = serving.server.map_or(Ok(0.0), processor::busy_of_children);
     let own = processor::busy_of(std::process::id());
-    Ok([program, database, own].map(|busy| busy.unwrap_or(0.0)))
+    [program, database, own].map(|busy| busy.unwrap_or(0.0))
 }
 
 fn same_get(port: u16, path: &str) -> Same {

@@ -22,7 +22,7 @@ use crate::Outcome;
 pub(crate) enum Bare {
     Answers,
     /// Checks the signature with this key.
-    Verifies(Jwk),
+    Verifies(Box<Jwk>),
 }
 
 /// Serves on a free port, for as long as the process lives.
@@ -46,7 +46,7 @@ pub(crate) async fn serve(bare: Bare) -> Outcome<u16> {
 async fn answer(bare: Arc<Bare>, port: u16, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     const BODY: &[u8] = &[b' '; 300];
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let good = match &*bare {
         Bare::Answers => true,
         Bare::Verifies(key) => {

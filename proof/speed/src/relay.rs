@@ -30,7 +30,8 @@ pub(crate) async fn peer() -> Outcome<u16> {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
             let service = service_fn(|request: Request<Incoming>| async {
-                let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                let body =
+                    request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
                 Ok::<_, Infallible>(octets(fulfilled(&body)))
             });
             tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), service));

@@ -176,7 +176,7 @@ fn decimal<const N: usize>(mut number: u64) -> [u8; N] {
     let mut octets = [0; N];
     for octet in octets.iter_mut().rev() {
         let pair = u8::try_from(number % 100).unwrap_or(0);
-        *octet = pair / 10 << 4 | pair % 10;
+        *octet = ((pair / 10) << 4) | (pair % 10);
         number /= 100;
     }
     octets

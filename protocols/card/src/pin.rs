@@ -32,7 +32,7 @@ impl CardNumber {
     }
 
     pub(crate) fn from_octets(octets: &[u8]) -> Result<Self, InvalidCardNumber> {
-        let mut digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        let mut digits = hex::encode(octets);
         if digits.ends_with('f') {
             digits.pop();
         }

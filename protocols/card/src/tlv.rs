@@ -39,8 +39,7 @@ fn read_one(octets: &[u8]) -> Result<(Element<'_>, &[u8]), Malformed> {
         _ => return Err(Malformed),
     };
     let (length, after_length) = match after_tag {
-        [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
-        [0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
+        [length @ 0..=0x7f, rest @ ..] | [0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
         [0x82, high @ 1..=0xff, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
         _ => return Err(Malformed),
     };
