@@ -62,9 +62,6 @@ struct Remembered {
     tenants: HashMap<TenantId, Tenant>,
 }
 
-/// Since which change they are known.
-type Remembered = (Option<Mark>, HashMap<TenantId, Tenant>);
-
 impl KnownTenants {
     pub(crate) fn new(database: &Database) -> Self {
         Self { watch: database.watch(TENANTS), known: Arc::default() }

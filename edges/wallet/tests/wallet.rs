@@ -267,7 +267,7 @@ fn tapped(bench: &Bench, event: u128, slug: &str, chip: &Chip, counter: u16) -> 
     let unpredictable = [counter.to_be_bytes(), counter.to_be_bytes()].concat().try_into().unwrap();
     let tap = Tap { amount: 500, currency: 840, exponent: 2, unpredictable, counter, pin: None };
     let signed = chip.sign(&tap).unwrap();
-    let signature: String = signed.cryptogram.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let signature = hex::encode(signed.cryptogram.as_bytes());
     let mut created = bench.outgoing(event, "created", slug, 617, 0);
     created["data"]["id"] = json!(Uuid::from_u128(event + 1000));
     created["data"]["cardDetails"] = json!({"requestId": Uuid::from_u128(event), "initiatedAt": "2026-03-01T10:00:00.000Z",

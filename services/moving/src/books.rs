@@ -167,9 +167,8 @@ impl Wanted {
         let deposit = transfer.transfer.code == DEPOSIT;
         match transfer.state {
             OldState::Held { .. } => self == Self::Held,
-            OldState::GivenBack => self == Self::Out,
             OldState::Single | OldState::Posted if deposit => self == Self::In,
-            OldState::Single | OldState::Posted => self == Self::Out,
+            OldState::GivenBack | OldState::Single | OldState::Posted => self == Self::Out,
         }
     }
 }

@@ -134,13 +134,12 @@ impl Rows<'_> {
             }
             if batch.ids.len() >= BATCH || (json.is_none() && !batch.ids.is_empty()) {
                 let full = std::mem::take(&mut batch);
-                match &whole {
-                    Some(transaction) => self.write(transaction, full).await?,
-                    None => {
-                        let transaction = ours.begin().await?;
-                        self.write(&transaction, full).await?;
-                        transaction.commit().await?;
-                    }
+                if let Some(transaction) = &whole {
+                    self.write(transaction, full).await?;
+                } else {
+                    let transaction = ours.begin().await?;
+                    self.write(&transaction, full).await?;
+                    transaction.commit().await?;
                 }
                 listen(Step::Carried(self.source.table(), count));
             }
