@@ -76,9 +76,9 @@ impl Cards {
             let kind = if place % 2 == 0 { ChipKind::Cmac } else { ChipKind::Ecdsa };
             let digits = u128::from_be_bytes(entropy.bytes()) % 1_000_000_000_000_000;
             let key = match kind {
-                ChipKind::Cmac => hex(&entropy.bytes::<16>()),
+                ChipKind::Cmac => hex::encode(entropy.bytes::<16>()),
                 // Nearly every number of 32 octets is a key; a high first octet would be none.
-                ChipKind::Ecdsa => format!("7f{}", hex(&entropy.bytes::<31>())),
+                ChipKind::Ecdsa => format!("7f{}", hex::encode(entropy.bytes::<31>())),
             };
             cards.chips.push(ChipRecord {
                 number: format!("9{digits:015}"),
@@ -86,13 +86,13 @@ impl Cards {
                 wallet_address: wallet_address.clone(),
                 kind,
                 key,
-                pin_key: hex(&entropy.bytes::<16>()),
+                pin_key: hex::encode(entropy.bytes::<16>()),
             });
             cards.terminals.push(TerminalRecord {
                 id: format!("terminal-{}", account.id),
                 merchant: wallet_address,
                 name: format!("Terminal of {}", account.name),
-                seed: hex(&entropy.bytes::<32>()),
+                seed: hex::encode(entropy.bytes::<32>()),
             });
         }
         if cards.chips.len() != before {
@@ -142,12 +142,12 @@ impl ChipRecord {
     /// The chip itself.
     pub(crate) fn chip(&self) -> Result<Chip, Failure> {
         let broken = || Failure::start("the cards", format!("{FILE} is broken; remove it to have new cards"));
-        let key = unhex(&self.key).ok_or_else(broken)?;
+        let key = hex::decode(&self.key).ok().ok_or_else(broken)?;
         let key = match self.kind {
             ChipKind::Cmac => key.try_into().ok().map(ChipKey::Cmac),
             ChipKind::Ecdsa => ChipKey::ecdsa(&key).ok(),
         };
-        let pin_key = unhex(&self.pin_key).and_then(|key| key.try_into().ok()).map(PinKey::new);
+        let pin_key = hex::decode(&self.pin_key).ok().and_then(|key| key.try_into().ok()).map(PinKey::new);
         Ok(Chip {
             number: self.number.parse().map_err(|_| broken())?,
             wallet_address: self.wallet_address.clone(),
@@ -160,7 +160,7 @@ impl ChipRecord {
 impl TerminalRecord {
     /// The key it signs with.
     pub(crate) fn key(&self) -> Result<SigningKey, Failure> {
-        let seed = unhex(&self.seed).and_then(|seed| seed.try_into().ok());
+        let seed = hex::decode(&self.seed).ok().and_then(|seed| seed.try_into().ok());
         let broken = || Failure::start("the terminals", format!("{FILE} is broken; remove it to have new terminals"));
         Ok(SigningKey::from_seed(&seed.ok_or_else(broken)?))
     }
@@ -187,15 +187,6 @@ pub(crate) fn next_count(folder: &Path, number: &str) -> Result<u16, Failure> {
 
 fn open(path: &PathBuf) -> std::io::Result<std::fs::File> {
     std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    pairs.map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
 }
 
 #[cfg(test)]

@@ -197,7 +197,9 @@ impl Institution {
                 ("TENANT_SECRET", ADMIN_SECRET),
                 ("WEBHOOK_SIGNATURE_SECRET", ADMIN_SECRET),
             ]);
-            more.into_iter().for_each(|(name, value)| environment.set(name, value));
+            for (name, value) in more {
+                environment.set(name, value);
+            }
             environment
         };
         let card_service = cards([

@@ -61,12 +61,11 @@ async fn tap(options: TapOptions) -> Result<(), Failure> {
 
     let terminal = Terminal::of(merchant, &at, deps.http.clone())?;
     let watch = Stopwatch::start();
-    let (id, answer) = match options.request_id {
-        Some(id) => (id, terminal.ask(id).await?),
-        None => {
-            let (id, body) = presented(&options, payer, &from, &at, &asset, amount, &deps)?;
-            (id, terminal.send(id, &body).await?)
-        }
+    let (id, answer) = if let Some(id) = options.request_id {
+        (id, terminal.ask(id).await?)
+    } else {
+        let (id, body) = presented(&options, payer, &from, &at, &asset, amount, &deps)?;
+        (id, terminal.send(id, &body).await?)
     };
     let receipt = Receipt {
         id: id.to_string(),
@@ -106,7 +105,7 @@ fn presented(
         pin: pin.as_ref().map(|pin| (pin, deps.entropy.bytes())),
     };
     let signed = record.chip()?.sign(&tap).map_err(|error| Failure::start("the card", error))?;
-    let signature: String = signed.cryptogram.as_bytes().iter().map(|octet| format!("{octet:02X}")).collect();
+    let signature = hex::encode_upper(signed.cryptogram.as_bytes());
     let id = deps.entropy.uuid();
     let body = json!({
         "requestId": id, "signature": signature,

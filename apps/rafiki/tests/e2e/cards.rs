@@ -153,7 +153,7 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
     };
     let runtime = runtime();
     let wait = |time: Duration| {
-        runtime.block_on(async { drop(tokio::time::timeout(time, std::future::pending::<()>()).await) })
+        runtime.block_on(async { drop(tokio::time::timeout(time, std::future::pending::<()>()).await) });
     };
 
     let mut ended: Vec<Run> = Vec::new();

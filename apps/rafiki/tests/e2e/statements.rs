@@ -31,7 +31,9 @@ impl Ceiling {
 fn texts(counted: &Counted) -> String {
     let mut texts: Vec<_> = counted.texts.iter().collect();
     texts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    texts.iter().map(|(text, count)| format!("{count:>5}  {}\n", text.chars().take(150).collect::<String>())).collect()
+    let line =
+        |(text, count): &(&String, &usize)| format!("{count:>5}  {}", text.chars().take(150).collect::<String>());
+    texts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Payments one after the other, after some that fill what is kept in memory; what they cost both.
