@@ -138,7 +138,10 @@ impl Turn {
     /// Sends `steps` at once; what was answered before the first that failed, and its error.
     pub(crate) async fn send(&mut self, steps: Vec<Step>) -> (Vec<Answer>, Option<DbErr>) {
         match self.connected() {
-            Ok(connected) => connected.send_in_unit(steps, &[]).await,
+            Ok(connected) => {
+                connected.commit_others().await;
+                connected.send_in_unit(steps, &[]).await
+            }
             Err(error) => (Vec::new(), Some(error)),
         }
     }
@@ -331,6 +334,15 @@ impl Connected {
         drop(results);
         self.sending = Sending::Nothing;
         (answers, error)
+    }
+
+    /// Commits what ended units wait for, before anything is read.
+    ///
+    /// The caller may tell others what it reads here, so that must not vanish with the process.
+    async fn commit_others(&mut self) {
+        if !self.ended.is_empty() {
+            self.settle().await;
+        }
     }
 
     /// After a caller that stopped waiting in the middle.

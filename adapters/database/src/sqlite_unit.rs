@@ -94,7 +94,11 @@ impl SqliteUnit {
                     return Ok(());
                 }
                 Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
-                    after_failure(&mut left, answers.len(), error)?;
+                    if let Err(error) = after_failure(&mut left, answers.len(), error) {
+                        // What it failed on may be another unit's change: that is committed before this is told.
+                        own.roll_back().await;
+                        return Err(error);
+                    }
                     turn = own;
                 }
                 Ended::Failed { .. } => return Err(failed().into()),

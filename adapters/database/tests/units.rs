@@ -181,6 +181,60 @@ on_each_database! {
     }
 }
 
+/// Lets `first` and `second` wait for the write connection in this order, and then have it.
+async fn in_this_order<A, B>(
+    database: &TestDatabase,
+    first: impl Future<Output = A> + Send + 'static,
+    second: impl Future<Output = B> + Send + 'static,
+) -> (A, B)
+where
+    A: Send + 'static,
+    B: Send + 'static,
+{
+    let holds_it = database.begin().await.unwrap();
+    holds_it.query_all_raw(statement(&holds_it, "SELECT 1", [])).await.unwrap();
+    let first = tokio::spawn(first);
+    tokio::task::yield_now().await;
+    let second = tokio::spawn(second);
+    tokio::task::yield_now().await;
+    holds_it.rollback().await.unwrap();
+    (first.await.unwrap(), second.await.unwrap())
+}
+
+#[test]
+fn what_a_unit_reads_or_fails_on_is_durable_by_then() {
+    testkit::block_on(async {
+        let database = TestDatabase::sqlite().await;
+        database.migrate(&NOTES).await.unwrap();
+        let write = |id: i64, note: &'static str| {
+            let database = database.clone();
+            async move {
+                let transaction = database.begin().await.unwrap();
+                transaction.write(insert(&transaction, id, note));
+                transaction.commit().await
+            }
+        };
+
+        let (reads, sees) = (database.clone(), database.clone());
+        let reader = async move {
+            let transaction = reads.begin().await.unwrap();
+            let rows = transaction.query_all_raw(statement(&transaction, "SELECT note FROM notes", [])).await.unwrap();
+            (rows.len(), notes(&sees).await.len())
+        };
+        let (written, (read, durable)) = in_this_order(&database, write(1, "one"), reader).await;
+        written.unwrap();
+        assert!(read <= durable, "{read} rows were read and {durable} are durable");
+
+        let writer = |id| {
+            let (write, sees) = (write(id, "two"), database.clone());
+            async move { (write.await.is_ok(), notes(&sees).await.contains(&"two".to_owned())) }
+        };
+        let (first, second) = in_this_order(&database, writer(2), writer(3)).await;
+        assert_ne!(first.0, second.0, "one of two equal notes is refused");
+        assert!(first.1 && second.1, "the note is durable when the other is refused because of it");
+    });
+}
+
 #[test]
 fn units_that_end_together_share_one_wait_for_the_disk() {
     testkit::block_on(async {

@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::desk::Desk;
-use crate::queue::{TABLE, row_key, topic};
 
 /// A job this worker holds the lease of.
 ///
@@ -80,7 +79,7 @@ impl Job {
     }
 
     /// Lets the job run again at `at`, as a fresh job, with the handler's own transaction.
-    pub fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
+    pub(crate) fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
             WHERE queue = $1 AND key = $2 AND lease = $3";
@@ -130,4 +129,17 @@ impl Job {
         let values: Vec<Value> = own.into_iter().chain(more).collect();
         Statement::from_sql_and_values(transaction.get_database_backend(), sql, values)
     }
+}
+
+/// The wake-up topic of a queue.
+pub(crate) fn topic(queue: &str) -> String {
+    format!("jobs {queue}")
+}
+
+/// The table of jobs.
+pub(crate) const TABLE: &str = "jobs";
+
+/// The name of a job among all jobs.
+pub(crate) fn row_key(queue: &str, key: &str) -> String {
+    format!("{queue}/{key}")
 }

@@ -8,8 +8,8 @@ use database::{Database, Error, Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::Serialize;
 
-use crate::Job;
 use crate::desk::{Desk, Desks, Reserved};
+use crate::job::{Job, TABLE, row_key, topic};
 
 /// A job to be done.
 #[derive(Clone, Debug)]
@@ -41,12 +41,6 @@ impl<'a, P> NewJob<'a, P> {
     pub fn in_lane(mut self, lane: impl ToString) -> Self {
         self.lane = lane.to_string();
         self
-    }
-
-    /// The same job with a payload.
-    pub fn with_payload<Q>(self, payload: Q) -> NewJob<'a, Q> {
-        let Self { queue, key, lane, run_at, carried, .. } = self;
-        NewJob { queue, key, lane, payload, run_at, carried }
     }
 
     /// The same job with what its first attempt needs, so that it need not read what was just written.
@@ -156,17 +150,4 @@ pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString)
     let values = [queue.into(), key.to_string().into()];
     let row = reader.query_one_raw(Statement::from_sql_and_values(reader.get_database_backend(), sql, values)).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.map(Timestamp::from_millis))
-}
-
-/// The wake-up topic of a queue.
-pub(crate) fn topic(queue: &str) -> String {
-    format!("jobs {queue}")
-}
-
-/// The table of jobs.
-pub(crate) const TABLE: &str = "jobs";
-
-/// The name of a job among all jobs.
-pub(crate) fn row_key(queue: &str, key: &str) -> String {
-    format!("{queue}/{key}")
 }

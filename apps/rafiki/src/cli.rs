@@ -446,7 +446,7 @@ pub(crate) enum LedgerCommand {
     /// Reads only, and writes nothing beside the ledger. Ends with 0 when it is sound, 1 when it is not, 3 when it
     /// cannot be read or is no ledger. Amounts are in the smallest unit of their asset.
     Verify {
-        /// The ledger: sqlite:<file>, postgres://… or tigerbeetle://<addresses>/<cluster id>; by default that of the
+        /// The ledger: `sqlite:<file>`, `postgres://…` or `tigerbeetle://<addresses>/<cluster id>`; by default that of the
         /// backend configured by the environment.
         url: Option<LedgerPlace>,
         /// One JSON object on standard output.

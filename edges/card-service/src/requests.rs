@@ -17,9 +17,8 @@ use crate::outcome::Outcome;
 use crate::store::{self, MIGRATIONS, Store};
 use crate::tenants::Tenants;
 use crate::wire::PaymentRequest;
-use crate::work::{Work, worker};
+use crate::work::{QUEUE, Work, worker};
 
-pub(crate) const QUEUE: &str = "card requests";
 /// How long a request waits for its own end beyond its deadline: what runs out is cancelled first.
 const GRACE: Duration = Duration::from_secs(5);
 /// Waiting requests look for themselves now and then, should a wake-up be lost.

@@ -14,9 +14,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::outcome::{Declined, Outcome};
-use crate::requests::QUEUE;
 use crate::store::{self, Kept, State, Store};
 use crate::tenants::Tenants;
+
+pub(crate) const QUEUE: &str = "card requests";
 
 /// Looked again so often, should the webhook be late or lost.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

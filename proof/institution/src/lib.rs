@@ -9,4 +9,4 @@ mod process;
 mod setup;
 
 pub use process::Institution;
-pub use setup::{CacheIn, LedgerOf, OPERATOR, Setup, stored_ledger};
+pub use setup::{CacheIn, LedgerOf, OPERATOR, Setup};

@@ -93,7 +93,7 @@ impl Setup {
 }
 
 /// A ledger kept in the same kind of database as all the rest, beside it.
-pub async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
+pub(crate) async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
     let url = match database.dialect() {
         Dialect::Postgres => database.url().to_owned(),
         Dialect::Sqlite => database.url().replace("test.sqlite", "ledger.sqlite"),

@@ -1,5 +1,5 @@
-//! The header `signature: t=<milliseconds>, v<version>=<digest>`: HMAC-SHA-256 over a time and canonical JSON (RFC
-//! 8785).
+//! The header `signature: t=<milliseconds>, v<version>=<digest>`: HMAC-SHA-256 over a time and canonical JSON
+//! (RFC 8785).
 //!
 //! Used for Admin API requests and for webhooks alike. The caller chooses the secret and the age, and remembers what
 //! was used.

@@ -1,6 +1,7 @@
 //! The other side: a chip that signs purchases. For virtual cards, and for tests.
 //!
 //! It counts for itself; who keeps a chip keeps its counter.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use std::fmt;
 

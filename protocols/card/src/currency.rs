@@ -1,6 +1,7 @@
 //! Numbers of currencies (ISO 4217), which cards sign instead of codes.
 //!
 //! Only of those a card has been issued in; another currency cannot be paid by card.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 /// The number of a currency code, for example 978 for `EUR`.
 pub fn currency_number(code: &str) -> Option<u16> {

@@ -2,6 +2,7 @@
 //!
 //! No reader, no network, no memory: octets and what is remembered of a card go in, a verdict and what is to be
 //! remembered come out.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 #![warn(missing_docs)]
 
@@ -18,4 +19,4 @@ pub use cryptogram::{CardKey, Cryptogram, InvalidKey};
 pub use currency::currency_number;
 pub use payload::{InvalidPayload, Payload, SignedPayload};
 pub use pin::{CardNumber, InvalidCardNumber, InvalidPin, Pin, PinKey};
-pub use rules::{Card, Memory, PinRule, Purchase, Refusal, Verdict, WRONG_PINS_MAX, judge};
+pub use rules::{Card, Memory, PinRule, Purchase, Refusal, Verdict, judge};

@@ -1,6 +1,7 @@
 //! The data a chip signs: a hex text of a template (tag 77) of EMV data elements, the cryptogram last.
 //!
 //! Whether it is true is told by `rules`; here only whether it can be read.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use crate::cryptogram::Cryptogram;
 use crate::pin::CardNumber;

@@ -1,6 +1,7 @@
 //! Card numbers, PINs, and the enciphered PIN block (ISO 9564-1 format 4).
 //!
 //! A PIN is never shown; a block says nothing of it without the card's PIN key.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use std::fmt;
 use std::str::FromStr;

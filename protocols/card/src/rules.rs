@@ -1,6 +1,7 @@
 //! Whether a presented card may pay: the issuer's rules, as one ordered list of checks.
 //!
 //! Not whether there is money: that is the account's. What must be remembered of a card goes in and comes out.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use crate::cryptogram::CardKey;
 use crate::currency::currency_number;
@@ -8,7 +9,7 @@ use crate::payload::SignedPayload;
 use crate::pin::{CardNumber, Pin, PinKey};
 
 /// So many wrong PINs in a row block payments that need one.
-pub const WRONG_PINS_MAX: u8 = 3;
+pub(crate) const WRONG_PINS_MAX: u8 = 3;
 
 /// What the issuer knows of a card.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! BER-TLV data objects as EMV Book 3, annex B, writes them: tags of one or two octets, definite lengths.
 //!
 //! Not the meaning of a tag: that is the payload's.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 /// One data object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 
 /// Code of an account that holds what came before the move.
-pub const OPENING_ACCOUNT: u16 = 103;
+pub(crate) const OPENING_ACCOUNT: u16 = 103;
 /// Code of a transfer that opens an account with its history's totals.
 pub const OPENING: u16 = 5;
 
@@ -125,7 +125,7 @@ pub fn asset_accounts(asset: &LedgerAsset) -> Vec<NewAccount> {
 }
 
 /// The account that holds what came before the move: it has no limit, and ends with as much in as out.
-pub fn opening_account(asset: &LedgerAsset) -> NewAccount {
+pub(crate) fn opening_account(asset: &LedgerAsset) -> NewAccount {
     NewAccount {
         id: AccountId::derived(asset.id.as_uuid(), "opening", 0),
         ledger: asset.ledger,

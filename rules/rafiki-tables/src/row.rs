@@ -79,7 +79,7 @@ impl<'a> Row<'a> {
     }
 
     /// An id.
-    pub fn optional_uuid(&self, column: &'static str) -> Result<Option<Uuid>, Refusal> {
+    pub(crate) fn optional_uuid(&self, column: &'static str) -> Result<Option<Uuid>, Refusal> {
         let Some(text) = self.optional_text(column)? else { return Ok(None) };
         Uuid::try_parse(&text).map(Some).map_err(|_| self.malformed(column, &text, "UUID"))
     }
@@ -90,7 +90,7 @@ impl<'a> Row<'a> {
     }
 
     /// A whole number.
-    pub fn optional_integer(&self, column: &'static str) -> Result<Option<i128>, Refusal> {
+    pub(crate) fn optional_integer(&self, column: &'static str) -> Result<Option<i128>, Refusal> {
         let Some(raw) = self.raw(column) else { return Ok(None) };
         raw.trim_matches('"').parse().map(Some).map_err(|_| self.malformed(column, raw, "whole number"))
     }
@@ -132,7 +132,7 @@ impl<'a> Row<'a> {
     }
 
     /// An instant, truncated to milliseconds.
-    pub fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Refusal> {
+    pub(crate) fn optional_instant(&self, column: &'static str) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.optional_text(column)? else { return Ok(None) };
         let instant = text.parse::<jiff::Timestamp>().map_err(|_| self.malformed(column, &text, "instant"))?;
         // `from_jiff` counts whole milliseconds; what is finer is cut off.

@@ -35,7 +35,7 @@ pub enum InUse {
 }
 
 /// What is known of a move into this database; `None` if there was none.
-pub async fn mark_of(database: &Database) -> Result<Option<Mark>, Error> {
+pub(crate) async fn mark_of(database: &Database) -> Result<Option<Mark>, Error> {
     if database.pending(&MIGRATIONS).await? == ["0001_moving"] {
         return Ok(None);
     }

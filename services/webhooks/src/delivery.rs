@@ -22,9 +22,6 @@ use crate::record::ToTell;
 use crate::signature::{Signing, signature_header};
 use crate::target::{Target, Targets};
 
-/// The queue of deliveries.
-pub const QUEUE: &str = "webhook deliveries";
-
 /// Retries come after 10, 20, 30, 40, 50, 60, 60 … seconds.
 const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 };
 /// Room for the longest time-out a tenant may set, and then some.
@@ -33,7 +30,7 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How many recipients may hang, each with all its places taken, before others get fewer.
 const LANES_AT_FULL_WIDTH: usize = 16;
 
-/// How the worker of [`QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
+/// How the worker of [`crate::QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
 /// most, and many times as many to all, so that a dozen recipients that hang hold up nobody else.
 pub fn worker_settings(at_once: usize) -> Settings {
     let concurrency = at_once.max(4);
@@ -46,7 +43,7 @@ pub fn worker_settings(at_once: usize) -> Settings {
     }
 }
 
-/// Delivers what is due; the handler of [`QUEUE`].
+/// Delivers what is due; the handler of [`crate::QUEUE`].
 #[derive(Clone, Debug)]
 pub struct Deliverer {
     /// Where deliveries are recorded.

@@ -10,8 +10,8 @@ mod signature;
 mod target;
 
 pub use audience::Audience;
-pub use delivery::{Deliverer, DeliveryCounts, QUEUE, worker_settings};
+pub use delivery::{Deliverer, DeliveryCounts, worker_settings};
 pub use delivery_ends::DeliveryEnds;
-pub use record::{Webhooks, lane};
+pub use record::{QUEUE, Webhooks, lane};
 pub use signature::{Signing, signature_header};
 pub use target::Targets;

@@ -10,7 +10,10 @@ use payments_model::webhook_event::{DeliveryState, Recipient, WebhookDelivery, W
 use payments_model::{TenantId, WebhookDeliveryId};
 use payments_store::{Error, Unit};
 
-use crate::{Audience, QUEUE, Targets};
+use crate::{Audience, Targets};
+
+/// The queue of deliveries.
+pub const QUEUE: &str = "webhook deliveries";
 
 /// What is told, as the transaction has written it that recorded it.
 #[derive(Debug)]

@@ -127,7 +127,7 @@ impl Payments {
     }
 
     /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
-    pub async fn fund_outgoing_payment_in_full(
+    pub(crate) async fn fund_outgoing_payment_in_full(
         &self,
         tenant: TenantId,
         id: OutgoingPaymentId,
