@@ -36,7 +36,7 @@ impl<'a> NewJob<'a, ()> {
     }
 }
 
-impl<'a, P> NewJob<'a, P> {
+impl<P> NewJob<'_, P> {
     /// The same job in a lane.
     pub fn in_lane(mut self, lane: impl ToString) -> Self {
         self.lane = lane.to_string();
