@@ -21,7 +21,7 @@ use rafiki_tables::refusal::Refusal;
 pub use comparison::{Comparison, Line, compare};
 pub use examination::{Plan, examine};
 pub use pass::{Report, carry_over};
-pub use progress::{InUse, MIGRATIONS, Mark, Since, mark_in_use, mark_of, since_of};
+pub use progress::{InUse, MIGRATIONS, Mark, Since, mark_in_use, since_of};
 pub use source::{History, OldInstallation, Settings};
 pub use target::Target;
 
