@@ -115,8 +115,9 @@ fn a_missing_database_a_stranger_and_refused_encryption_are_told_apart() {
     block_on(async {
         let Some(database) = TestDatabase::postgres().await else { return };
         let at = |path: &str| {
-            let (server, _) = database.url().rsplit_once('/').unwrap();
-            let parameters = database.url().split_once('?').map(|(_, parameters)| parameters).unwrap_or_default();
+            // Parameters may hold a path, so they come off first.
+            let (address, parameters) = database.url().split_once('?').unwrap_or((database.url(), ""));
+            let (server, _) = address.rsplit_once('/').unwrap();
             format!("{server}/{path}?{parameters}")
         };
         let missing = reason(&at("no_such_database")).await;

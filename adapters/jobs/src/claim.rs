@@ -133,7 +133,7 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
         attempt: u32::try_from(attempts).unwrap_or(0),
         lease,
         until,
-        desk: None,
+        worker: None,
         carried: None,
     })
 }

@@ -12,8 +12,8 @@ use clock::{Clock, Entropy, Timestamp};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use crate::Job;
 use crate::claim::Claimed;
+use crate::job::{Job, ToldOfDueJobs};
 use crate::room::Room;
 
 /// How long somebody else takes to change jobs.
@@ -154,21 +154,6 @@ impl Desk {
         self.look_for(at);
     }
 
-    /// A job will be due at `at`.
-    pub(crate) fn look_for(&self, at: Timestamp) {
-        let mut known = self.known();
-        if known.look_at.is_none_or(|look_at| at < look_at) {
-            known.look_at = Some(at);
-            drop(known);
-            self.changed.notify_one();
-        }
-    }
-
-    /// A job may be due that is known to the database alone.
-    pub(crate) fn look_now(&self) {
-        self.look_for(self.clock.now());
-    }
-
     /// Waits for a reason to look before the known time.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
@@ -202,7 +187,7 @@ impl Desk {
             if known.room.has_place(&job.lane) {
                 known.room.take(&job.lane);
                 let place = Place { desk: Arc::clone(self), lane: job.lane.clone() };
-                started.jobs.push((Job { desk: Some(Arc::clone(self)), ..job }, place));
+                started.jobs.push((Job { worker: Some(Arc::clone(self) as Arc<dyn ToldOfDueJobs>), ..job }, place));
             } else {
                 known.refused += 1;
                 let refused = known.refused;
@@ -249,6 +234,21 @@ impl Desk {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
+    }
+}
+
+impl ToldOfDueJobs for Desk {
+    fn look_for(&self, at: Timestamp) {
+        let mut known = self.known();
+        if known.look_at.is_none_or(|look_at| at < look_at) {
+            known.look_at = Some(at);
+            drop(known);
+            self.changed.notify_one();
+        }
+    }
+
+    fn look_now(&self) {
+        self.look_for(self.clock.now());
     }
 }
 

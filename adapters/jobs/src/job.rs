@@ -1,6 +1,7 @@
 //! A leased job, and what may become of it.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use clock::Timestamp;
@@ -9,7 +10,14 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::desk::Desk;
+/// The worker of a queue in this process, as a job sees it.
+pub(crate) trait ToldOfDueJobs: fmt::Debug + Send + Sync {
+    /// A job will be due at `at`.
+    fn look_for(&self, at: Timestamp);
+
+    /// A job may be due that is known to the database alone.
+    fn look_now(&self);
+}
 
 /// A job this worker holds the lease of.
 ///
@@ -26,7 +34,7 @@ pub struct Job {
     /// When the lease ends, unless it is renewed.
     pub(crate) until: Timestamp,
     /// The worker that does it; `None` where jobs are done one after the other.
-    pub(crate) desk: Option<Arc<Desk>>,
+    pub(crate) worker: Option<Arc<dyn ToldOfDueJobs>>,
     /// What the transaction that made it left for the first attempt.
     pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -68,11 +76,11 @@ impl Job {
         let mut complete = self.written(transaction, COMPLETE, []).otherwise(again);
         let completed = complete.met();
         transaction.write(complete);
-        if let Some(desk) = self.desk.clone() {
+        if let Some(worker) = self.worker.clone() {
             transaction.on_commit(move || {
                 if !completed.get() {
                     // When it is to run once more is known to the database alone.
-                    desk.look_now();
+                    worker.look_now();
                 }
             });
         }
@@ -104,8 +112,8 @@ impl Job {
 
     /// Who does this job learns when it waits again.
     fn waits(&self, transaction: &WriteTransaction, at: Timestamp) {
-        match self.desk.clone() {
-            Some(desk) => transaction.on_commit(move || desk.look_for(at)),
+        match self.worker.clone() {
+            Some(worker) => transaction.on_commit(move || worker.look_for(at)),
             None => transaction.wake_on_commit(&topic(&self.queue)),
         }
     }

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::Serialize;
 
 use crate::desk::{Desk, Desks, Reserved};
-use crate::job::{Job, TABLE, row_key, topic};
+use crate::job::{Job, TABLE, ToldOfDueJobs, row_key, topic};
 
 /// A job to be done.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         attempt: 1,
         lease,
         until,
-        desk: Some(Arc::clone(place.desk())),
+        worker: Some(Arc::clone(place.desk()) as Arc<dyn ToldOfDueJobs>),
         carried: job.carried,
     };
     let run_at = job.run_at;

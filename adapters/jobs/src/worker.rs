@@ -19,7 +19,7 @@ use crate::Job;
 use crate::claim::{Claimed, claim, give_back};
 use crate::desk::{Desk, Desks, Look, Place};
 use crate::ends::Ends;
-use crate::job::topic;
+use crate::job::{ToldOfDueJobs, topic};
 use crate::room::Room;
 
 /// Does the jobs of one queue.

@@ -9,7 +9,15 @@ use rafiki_tables::version::{Side, UnknownVersion, recognise};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
-use crate::{checks, queries, sums};
+use crate::{checks, queries};
+
+/// Made before the snapshot begins, which only reads; a temporary table may still be filled.
+const TEMPORARY_SUMS: &str = "
+CREATE TEMPORARY TABLE moving_sums (
+    id uuid PRIMARY KEY, ref uuid NOT NULL, ledger integer NOT NULL, type text NOT NULL, debits numeric NOT NULL,
+    credits numeric NOT NULL, held_debits numeric NOT NULL, held_credits numeric NOT NULL, sent numeric NOT NULL
+);
+CREATE INDEX ON moving_sums (ref, type);";
 
 /// Why the original cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +81,7 @@ impl Old {
         let mut old = Self { side, connection, at: Timestamp::from_millis(0) };
         old.recognise(unknown).await?;
         if side == Side::Backend {
-            old.run("the ledger", sums::TEMPORARY).await?;
+            old.run("the ledger", TEMPORARY_SUMS).await?;
         }
         old.run("the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let millis = "SELECT floor(extract(epoch FROM now()) * 1000)::bigint";

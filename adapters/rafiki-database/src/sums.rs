@@ -7,14 +7,6 @@ use sqlx::AssertSqlSafe;
 
 use crate::snapshot::{Old, SourceError, dated, failed};
 
-/// Made before the snapshot begins, which only reads; a temporary table may still be filled.
-pub(crate) const TEMPORARY: &str = "
-CREATE TEMPORARY TABLE moving_sums (
-    id uuid PRIMARY KEY, ref uuid NOT NULL, ledger integer NOT NULL, type text NOT NULL, debits numeric NOT NULL,
-    credits numeric NOT NULL, held_debits numeric NOT NULL, held_credits numeric NOT NULL, sent numeric NOT NULL
-);
-CREATE INDEX ON moving_sums (ref, type);";
-
 /// `$1` is the instant of the snapshot.
 const FILL: &str = r#"
 INSERT INTO pg_temp.moving_sums

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::events::{Events, read_unsigned};
 use crate::listeners::Listeners;
 use crate::log_level::read_log_level;
-use crate::reader::{Notice, Reader};
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
 use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret, UnsignedWebhooks};
 
@@ -84,18 +84,12 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D
 impl CardService {
     /// Reads and judges the section.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(environment);
-        let section = Self::read(&mut reader);
-        let notices = reader.take_notices();
-        reader.finish(section.map(|section| Self { notices, ..section }))
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
     }
 
     /// Every variable this section reads.
     pub fn variables() -> BTreeSet<String> {
-        let environment = Environment::default();
-        let mut reader = Reader::new(&environment);
-        let _ = Self::read(&mut reader);
-        reader.asked()
+        variables_read_by(Self::read)
     }
 
     fn read(r: &mut Reader<'_>) -> Option<Self> {

@@ -298,7 +298,7 @@ fn credentials_agree_with_the_reference() {
     }
 }
 
-/// The credentials printed in the Open Payments specification, section 8.1.
+/// The credentials printed in the Open Payments specification, where it describes payment methods.
 #[test]
 fn credentials_are_those_other_servers_make_with_the_same_secret() {
     let secret = SharedSecret::from_base64("2/PxuRFV9PAp0yJlnAifJ+1OxujjjI16lN+DBnLNRLA=").unwrap();

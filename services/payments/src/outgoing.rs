@@ -7,6 +7,7 @@ pub(crate) mod create_outgoing_payment;
 pub(crate) mod fund_outgoing_payment;
 pub(crate) mod grant_spending;
 pub(crate) mod outgoing_events;
+pub(crate) mod packet_list;
 pub(crate) mod packet_log;
 pub(crate) mod pay_locally;
 pub(crate) mod pay_over_ilp;

@@ -35,13 +35,18 @@ fn texts(counted: &Counted) -> String {
 }
 
 /// Payments one after the other, after some that fill what is kept in memory; what they cost both.
-async fn counted(way: Way) -> [Counted; 2] {
+///
+/// `None` without a Redis: then what processes share is in the database, and costs statements there.
+async fn counted(way: Way) -> Option<[Counted; 2]> {
+    let Some(redis) = redis_url() else {
+        println!("SKIPPED: statements of a payment (set TEST_REDIS_URL, or run `cargo xtask test`)");
+        return None;
+    };
     let folder = tempfile::tempdir().unwrap();
     let server = PostgresServer::start_in(folder.path(), &["fsync=off", "max_connections=200"]).unwrap();
     let entity = Entity::start().await.unwrap();
     let storage = Storage::Postgres(server.url());
-    let redis = redis_url();
-    let started = Institutions::start(Path::new(BINARY), folder.path(), &storage, redis.as_deref(), entity.url());
+    let started = Institutions::start(Path::new(BINARY), folder.path(), &storage, Some(&redis), entity.url());
     let institutions = started.unwrap();
     entity.serve(&institutions).unwrap();
     let payer = Payer::new(&institutions, &entity, way).await.unwrap();
@@ -56,18 +61,18 @@ async fn counted(way: Way) -> [Counted; 2] {
     let of = |which: usize, counted: &mut std::collections::HashMap<String, Counted>| {
         counted.remove(&institutions.backend_database(which)).unwrap_or_default()
     };
-    [of(0, &mut counted), of(1, &mut counted)]
+    Some([of(0, &mut counted), of(1, &mut counted)])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_payment_costs_each_institution_no_more_statements_than_this() {
-    let [payer, payee] = counted(Way::Remote).await;
+    let Some([payer, payee]) = counted(Way::Remote).await else { return };
     Ceiling { statements: 9.0, transactions: 6.0 }.assert("payer", &payer);
     Ceiling { statements: 7.0, transactions: 4.0 }.assert("payee", &payee);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_local_payment_costs_no_more_statements_than_this() {
-    let [own, _] = counted(Way::Local).await;
+    let Some([own, _]) = counted(Way::Local).await else { return };
     Ceiling { statements: 12.0, transactions: 10.0 }.assert("institution", &own);
 }

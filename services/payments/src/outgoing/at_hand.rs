@@ -10,7 +10,7 @@ use directory::Bounded;
 use ledger::TransferId;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Quote, QuoteId, TenantId};
 
-use crate::outgoing::pay_over_ilp::Begun;
+use crate::outgoing::packet_list::Begun;
 
 /// So many of each are surely kept.
 const KEPT: usize = 8192;

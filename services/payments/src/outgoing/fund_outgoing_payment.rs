@@ -22,7 +22,7 @@ use crate::administration::Caller;
 use crate::outgoing::at_hand::{Funded, Unfunded};
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
-use crate::outgoing::pay_over_ilp::Begun;
+use crate::outgoing::packet_list::Begun;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
 use crate::service::Payments;
 use crate::unavailable::Unavailable;

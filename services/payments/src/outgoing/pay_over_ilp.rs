@@ -3,25 +3,23 @@
 //! A packet is written down before it leaves and taken off the list when its outcome is counted, so that after a
 //! crash exactly the packets whose outcome is unknown are sent again: the same octets, which move money once.
 
-use std::collections::BTreeSet;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use clock::Timestamp;
 use connector::{Attempt, Outcome, PaymentSource, Source};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
 use money::Ratio;
 use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
-use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
+use payments_model::{OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
 use stream::{SharedSecret, StreamPacket, Verdict};
 use stream_pay::{OutgoingPrepare, Payment, PaymentError, Poll, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
 
 use crate::incoming::live_receivers::account_asset;
+use crate::outgoing::packet_list::{Begun, PacketList};
 use crate::outgoing::packet_log::{NotWritten, Settled};
 use crate::quotes::quote_methods::ilp_destination;
 use crate::service::Payments;
@@ -43,30 +41,6 @@ pub(crate) struct Counted {
 
 /// What a payment may spend, must deliver, and what its quote found out.
 pub(crate) type Limits = (u64, u64, IlpQuoteDetails);
-
-/// An attempt whose first packet was made and has not left. It may leave once its row is written.
-pub(crate) struct Begun {
-    machine: Payment,
-    list: PacketList,
-    first: OutgoingPrepare,
-    with_data: bool,
-    at: Timestamp,
-}
-
-/// How long what was begun may wait for its attempt. Later the packet is one of those that may have left.
-const BEGUN_FOR: Duration = Duration::from_secs(2);
-
-impl Begun {
-    pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
-        now.saturating_since(self.at) < BEGUN_FOR
-    }
-
-    /// The row of the first packet; `None` if it cannot be read.
-    pub(crate) fn row(&self) -> Option<PacketInFlight> {
-        let prepare = PrepareBuf::parse(self.first.packet.clone()).ok()?;
-        Some(self.list.row(self.first.sequence, &prepare, self.at))
-    }
-}
 
 /// What became of packets left behind by an attempt that was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,86 +226,6 @@ fn machine_of(
         .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
     let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
     Ok((machine, list, with_data))
-}
-
-/// The packets of an attempt that are written down: those without reply, and those to be taken off the list.
-struct PacketList {
-    payment: OutgoingPaymentId,
-    attempt: Uuid,
-    shared_secret: Vec<u8>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    unanswered: BTreeSet<u64>,
-    settled: Vec<u64>,
-    moved: Progress,
-    /// What packets have moved was written to the payment's row before the attempt has ended.
-    told_the_row: bool,
-}
-
-impl PacketList {
-    fn new(payment: OutgoingPaymentId, attempt: Uuid, shared_secret: Vec<u8>) -> Self {
-        Self { payment, attempt, shared_secret, known: Mutex::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The row of a packet.
-    fn row(&self, sequence: u64, prepare: &PrepareBuf, created_at: Timestamp) -> PacketInFlight {
-        PacketInFlight {
-            payment: self.payment,
-            attempt: self.attempt,
-            sequence,
-            source_amount: prepare.amount(),
-            prepare: prepare.as_bytes().to_vec(),
-            shared_secret: self.shared_secret.clone(),
-            created_at,
-        }
-    }
-
-    fn written(&self, sequence: u64) {
-        self.lock().unanswered.insert(sequence);
-    }
-
-    fn is_written(&self, sequence: u64) -> bool {
-        self.lock().unanswered.contains(&sequence)
-    }
-
-    /// The reply took the attempt from `before` to `now`. A packet that never left is not on the list.
-    fn answered(&self, sequence: u64, before: Progress, now: Progress) {
-        let mut known = self.lock();
-        if known.unanswered.remove(&sequence) {
-            known.settled.push(sequence);
-            known.moved.debited += now.debited - before.debited;
-            known.moved.delivered += now.delivered - before.delivered;
-        }
-    }
-
-    fn has_told_the_row(&self) -> bool {
-        self.lock().told_the_row
-    }
-
-    fn has_unanswered(&self) -> bool {
-        !self.lock().unanswered.is_empty()
-    }
-
-    fn take_settled(&self) -> Settled {
-        let mut known = self.lock();
-        let (sequences, moved) = (mem::take(&mut known.settled), mem::take(&mut known.moved));
-        known.told_the_row |= moved != Progress::default();
-        Settled { payment: self.payment, attempt: self.attempt, sequences, moved }
-    }
-
-    fn put_back(&self, settled: Settled) {
-        let mut known = self.lock();
-        known.settled.extend(settled.sequences);
-        known.moved.debited += settled.moved.debited;
-        known.moved.delivered += settled.moved.delivered;
-    }
 }
 
 /// How long a packet sent once more may travel.

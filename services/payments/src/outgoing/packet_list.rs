@@ -1,0 +1,122 @@
+//! The packets of one attempt to pay: those written down, those answered, and the first, made before the attempt.
+//!
+//! Not how they are written; that is `packet_log`. Not how they are sent; that is `pay_over_ilp`.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clock::Timestamp;
+use ilp_packet::PrepareBuf;
+use payments_model::OutgoingPaymentId;
+use payments_model::outgoing_payment::Progress;
+use payments_store::PacketInFlight;
+use stream_pay::{OutgoingPrepare, Payment};
+use uuid::Uuid;
+
+use crate::outgoing::packet_log::Settled;
+
+/// An attempt whose first packet was made and has not left. It may leave once its row is written.
+pub(crate) struct Begun {
+    pub(crate) machine: Payment,
+    pub(crate) list: PacketList,
+    pub(crate) first: OutgoingPrepare,
+    pub(crate) with_data: bool,
+    pub(crate) at: Timestamp,
+}
+
+/// How long what was begun may wait for its attempt. Later the packet is one of those that may have left.
+const BEGUN_FOR: Duration = Duration::from_secs(2);
+
+impl Begun {
+    pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
+        now.saturating_since(self.at) < BEGUN_FOR
+    }
+
+    /// The row of the first packet; `None` if it cannot be read.
+    pub(crate) fn row(&self) -> Option<PacketInFlight> {
+        let prepare = PrepareBuf::parse(self.first.packet.clone()).ok()?;
+        Some(self.list.row(self.first.sequence, &prepare, self.at))
+    }
+}
+
+/// The packets of an attempt that are written down: those without reply, and those to be taken off the list.
+pub(crate) struct PacketList {
+    payment: OutgoingPaymentId,
+    attempt: Uuid,
+    shared_secret: Vec<u8>,
+    packets: Mutex<Packets>,
+}
+
+#[derive(Default)]
+struct Packets {
+    unanswered: BTreeSet<u64>,
+    settled: Vec<u64>,
+    moved: Progress,
+    /// What packets have moved was written to the payment's row before the attempt has ended.
+    told_the_row: bool,
+}
+
+impl PacketList {
+    pub(crate) fn new(payment: OutgoingPaymentId, attempt: Uuid, shared_secret: Vec<u8>) -> Self {
+        Self { payment, attempt, shared_secret, packets: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Packets> {
+        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The row of a packet.
+    pub(crate) fn row(&self, sequence: u64, prepare: &PrepareBuf, created_at: Timestamp) -> PacketInFlight {
+        PacketInFlight {
+            payment: self.payment,
+            attempt: self.attempt,
+            sequence,
+            source_amount: prepare.amount(),
+            prepare: prepare.as_bytes().to_vec(),
+            shared_secret: self.shared_secret.clone(),
+            created_at,
+        }
+    }
+
+    pub(crate) fn written(&self, sequence: u64) {
+        self.lock().unanswered.insert(sequence);
+    }
+
+    pub(crate) fn is_written(&self, sequence: u64) -> bool {
+        self.lock().unanswered.contains(&sequence)
+    }
+
+    /// The reply took the attempt from `before` to `now`. A packet that never left is not on the list.
+    pub(crate) fn answered(&self, sequence: u64, before: Progress, now: Progress) {
+        let mut packets = self.lock();
+        if packets.unanswered.remove(&sequence) {
+            packets.settled.push(sequence);
+            packets.moved.debited += now.debited - before.debited;
+            packets.moved.delivered += now.delivered - before.delivered;
+        }
+    }
+
+    pub(crate) fn has_told_the_row(&self) -> bool {
+        self.lock().told_the_row
+    }
+
+    pub(crate) fn has_unanswered(&self) -> bool {
+        !self.lock().unanswered.is_empty()
+    }
+
+    pub(crate) fn take_settled(&self) -> Settled {
+        let mut packets = self.lock();
+        let (sequences, moved) = (mem::take(&mut packets.settled), mem::take(&mut packets.moved));
+        packets.told_the_row |= moved != Progress::default();
+        Settled { payment: self.payment, attempt: self.attempt, sequences, moved }
+    }
+
+    pub(crate) fn put_back(&self, settled: Settled) {
+        let mut packets = self.lock();
+        packets.settled.extend(settled.sequences);
+        packets.moved.debited += settled.moved.debited;
+        packets.moved.delivered += settled.moved.delivered;
+    }
+}
