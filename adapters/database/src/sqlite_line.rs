@@ -370,7 +370,7 @@ impl Connected {
             return;
         }
         if self.ended.is_empty() {
-            return self.undo_all("nobody waits for it").await;
+            return self.undo_all("no caller waits for it").await;
         }
         let commit = [Step::Words(RELEASE), Step::Words(COMMIT)];
         match self.send(&commit, Sending::BeyondTheUnit).await.1 {

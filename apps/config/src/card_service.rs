@@ -100,7 +100,7 @@ impl CardService {
         let tenant_secret = r.require_secret("TENANT_SECRET");
         r.judge_secret("TENANT_SECRET");
         let events = Events::read(r);
-        let danger = "whoever reaches this service can ask for payments of cards whose data they have";
+        let danger = "every caller that reaches this service can ask for payments with any card data that it has";
         let unsigned_requests = read_unsigned(r, "CARD_UNSIGNED_REQUESTS", danger);
         r.no_effect(&["INSTANCE_NAME", "REDIS_URL"], "the original's card service ignores it, too");
         Some(Self {

@@ -26,7 +26,11 @@ impl Events {
     pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
         let secret = r.require_secret("WEBHOOK_SIGNATURE_SECRET");
         r.judge_secret("WEBHOOK_SIGNATURE_SECRET");
-        let unsigned = read_unsigned(r, "UNSIGNED_WEBHOOKS", "whoever reaches /webhook can tell what did not happen");
+        let unsigned = read_unsigned(
+            r,
+            "UNSIGNED_WEBHOOKS",
+            "every caller that reaches /webhook can report events that did not happen",
+        );
         Some(Self {
             previous_secret: r.secret("WEBHOOK_SIGNATURE_SECRET_PREVIOUS"),
             version: r.number("WEBHOOK_SIGNATURE_VERSION", 1, 0..=u32::MAX),

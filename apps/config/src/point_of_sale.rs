@@ -88,7 +88,7 @@ impl PointOfSale {
         let tenant_secret = r.require_secret("TENANT_SECRET");
         r.judge_secret("TENANT_SECRET");
         let events = Events::read(r);
-        let danger = "whoever reaches this service can ask for payments to any merchant, and see what merchants took";
+        let danger = "every caller that reaches this service can ask for payments to any merchant, and read what merchants received";
         let unsigned_terminals = read_unsigned(r, "POS_UNSIGNED_TERMINALS", danger);
         let timeout = r.millis("WEBHOOK_TIMEOUT_MS", 30_000);
         let life = r.millis("INCOMING_PAYMENT_EXPIRY_MS", 10_000);

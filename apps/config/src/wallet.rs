@@ -131,7 +131,7 @@ impl Wallet {
         let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
         let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
         if card_verification == CardVerification::Off {
-            let told = "is off: whoever names a customer's wallet address pays by its card; leave it out to have chips checked";
+            let told = "is off: a caller that names a customer's wallet address pays with its card; remove it to have chips checked";
             r.notice("CARD_VERIFICATION", told);
         }
         read_not_built(r);

@@ -90,7 +90,7 @@ impl Outcome {
             }
             Self::Declined { code, description } => refusal(code.status(), &json!(code), description, Retry::Never),
             Self::TimedOut => {
-                let told = "nobody decided in time; the payment was given up and will not be made";
+                let told = "no decision came in time; the payment was cancelled and will not be made";
                 refusal(StatusCode::GATEWAY_TIMEOUT, &json!("timed_out"), told, Retry::Never)
             }
         }

@@ -110,7 +110,7 @@ fn read(response: &Response) -> Result<CardAnswer, Undecided> {
         },
         StatusCode::GATEWAY_TIMEOUT if code == Some("unknown") => Err(Undecided::AskAgain(told())),
         StatusCode::GATEWAY_TIMEOUT => {
-            Ok(CardAnswer::Refused(Outcome::failed(Failed::IssuerTimeout, "nobody decided about the card in time")))
+            Ok(CardAnswer::Refused(Outcome::failed(Failed::IssuerTimeout, "the card service did not decide in time")))
         }
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             Err(Undecided::AskAgain(format!("{} {}", response.status, told())))

@@ -153,13 +153,13 @@ impl WalletAddressLookup {
         let stretch = now.as_secs() / SOURCE_STRETCH.as_secs().cast_signed();
         let own = format!("wallet_address_not_found_source:{}:{stretch}", source.name());
         if self.cache.add(&own, 1, SOURCE_STRETCH * 2).await? > EVENTS_PER_SOURCE {
-            tracing::debug!(?source, "one source asks for too many unknown wallet addresses; nobody is told of some");
+            tracing::debug!(?source, "one source asks for too many unknown wallet addresses; some are not reported");
             return Ok(false);
         }
         let second = format!("wallet_address_not_found_events:{}", now.as_secs());
         let all = self.cache.add(&second, 1, Duration::from_secs(2)).await?;
         if all > EVENTS_PER_SECOND {
-            tracing::warn!("too many requests for unknown wallet addresses; nobody is told of some");
+            tracing::warn!("too many requests for unknown wallet addresses; some are not reported");
         }
         Ok(all <= EVENTS_PER_SECOND)
     }

@@ -186,7 +186,7 @@ impl Deliverer {
         let told = delivery.state == DeliveryState::Delivered;
         if !told && delivery.attempts >= attempts_max {
             delivery.state = DeliveryState::Exhausted;
-            tracing::error!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "given up; nobody was told");
+            tracing::error!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "given up; the event was not delivered");
         } else if !told {
             tracing::warn!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "not told yet");
         }
