@@ -36,12 +36,12 @@ impl Services {
         Ok(services)
     }
 
-    /// Tells a test run where the services are.
+    /// Passes the addresses of the services to a test run.
     pub(crate) fn export(&self, command: &mut Command) {
         command.env("TEST_POSTGRES_URL", &self.postgres_url).env("TEST_REDIS_URL", &self.redis_url);
     }
 
-    /// Whether a TigerBeetle server is to be had.
+    /// Whether there is a TigerBeetle server.
     #[expect(clippy::unused_self, reason = "read beside the other services")]
     pub(crate) fn tigerbeetle(&self) -> bool {
         std::env::var_os("TIGERBEETLE_ADDRESSES").is_some() || find("tigerbeetle", &[]).is_some()

@@ -41,7 +41,7 @@ fn offences(path: &str, text: &str) -> Vec<String> {
         if text.contains("todo!(") || text.contains("unimplemented!(") {
             say("holds an unfinished mark");
         }
-        // Under a paused clock sleeping takes no time: there it is how virtual time is told to pass.
+        // Under a paused clock sleeping takes no time: it advances the virtual time.
         if text.contains("sleep(Duration") && path.contains("/tests/") && !text.contains("start_paused = true") {
             say("sleeps in a test; time is a parameter, or wait for the event itself");
         }

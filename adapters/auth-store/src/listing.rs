@@ -112,7 +112,7 @@ pub enum Page {
     },
 }
 
-/// A page of grants, in the order asked for.
+/// A page of grants, in the requested order.
 #[derive(Clone, Debug)]
 pub struct GrantPage {
     /// The grants.

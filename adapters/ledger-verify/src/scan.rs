@@ -21,9 +21,9 @@ use crate::sums::Sums;
 pub struct ScanLimits {
     /// Entries that are new since the scan before.
     pub new_entries: u32,
-    /// Entries of the past; the next scan goes on where this one ends.
+    /// Old entries. The next scan continues where this one ends.
     pub old_entries: u32,
-    /// Accounts compared with their last entries and summed; the next scan goes on where this one ends.
+    /// Accounts compared with their last entries and summed. The next scan continues where this one ends.
     pub accounts: u32,
 }
 

@@ -24,17 +24,17 @@ use crate::render::json;
 use crate::request::{ApiRequest, accept_names};
 use crate::settings::OpenPaymentsApi;
 
-/// How long a document may be kept by whoever reads it.
+/// How long a reader may keep a document.
 const DOCUMENT_CACHE: &str = "public, max-age=60";
-/// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
+/// A revoked key must be refused at once. So readers that keep the set must ask each time whether it has changed.
 const KEYS_CACHE: &str = "public, no-cache";
 
-/// What to do about a wallet address nobody knows.
+/// What to do about an unknown wallet address.
 #[derive(Clone, Copy)]
 enum Lookup<'a> {
     /// Nothing.
     Now,
-    /// Tell the account-servicing entity and wait a little for it to create one.
+    /// Send the event about it, and wait a moment until the account-servicing entity creates it.
     Wait {
         /// The URL as the request spells it.
         as_written: &'a str,
@@ -170,10 +170,10 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
 }
 
-/// The keys of a client whose wallet address is served by this instance under its own host, as they are now; `None` for
-/// clients of elsewhere.
+/// The current keys of a client whose wallet address is served by this instance under its own host; `None` for other
+/// clients.
 ///
-/// Tenants may name other hosts for their addresses. Whether such a host is theirs is known to who calls it.
+/// Tenants may use other hosts for their addresses. The caller knows whether such a host is theirs.
 pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
     if is_own(api, url) {
         return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));

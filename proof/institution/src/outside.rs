@@ -1,6 +1,6 @@
-//! What an institution of a test meets outside: rates that never change, and nobody else.
+//! The outside of an institution in a test: rates that never change, and no peers.
 //!
-//! Not a network: a test that needs one gives its own uplink.
+//! A test that needs a network gives its own uplink.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use connector::{Answer, Attempt, LiquidityAlerts, LowLiquidity, PeerAccount, Upl
 use rates::{FetchError, FetchRates};
 use url::Url;
 
-/// Where rates are asked for.
+/// The URL of the rates.
 pub(crate) fn rates_url() -> Url {
     "https://rates.example/".parse().unwrap()
 }
@@ -29,7 +29,7 @@ impl FetchRates for FixedRates {
     }
 }
 
-/// Nobody is told that liquidity runs low.
+/// Ignores reports of low liquidity.
 pub(crate) struct Deaf;
 
 #[async_trait]

@@ -99,7 +99,7 @@ impl Institution {
         Self { payments: Payments::new(parts.clone()), administration, addresses, parts, database, setup }
     }
 
-    /// The operator, as who asks.
+    /// The operator as a caller.
     pub fn operator(&self) -> Caller {
         Caller { tenant: self.setup.operator, is_operator: true }
     }

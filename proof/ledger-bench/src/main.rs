@@ -53,7 +53,7 @@ struct Options {
     /// Folder for database files; its disk is what is measured.
     #[arg(long, default_value = "target")]
     folder: String,
-    /// Verifies the ledger with history afterwards and tells how long that took.
+    /// Verifies the ledger with history afterwards and reports how long that took.
     #[arg(long)]
     verify: bool,
 }
@@ -191,7 +191,7 @@ impl Table {
         let busy = (processor::busy_us(self.server)? - busy) / pairs;
         let fsync = f64::midpoint(before, self.disk.sync_us()?);
         let accounts = spread.accounts();
-        // Of one caller, who waits for one commit after the other.
+        // One caller, which waits for each commit.
         let commit = if callers == 1 { format!("{:.0}", 1e6 / per_second / 2.0) } else { String::new() };
         println!(
             "| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} | {commit} | {fsync:.0} | {busy:.0} |"

@@ -1,6 +1,6 @@
-//! The links between nodes: what happens to an exchange, and who listens at the other end.
+//! The links between nodes: what happens to an exchange, and the listener at the other end.
 //!
-//! Knows processes only as listeners. Nodes and the network are built on it.
+//! It knows processes only as listeners. Nodes and the network are built on it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! A sender of money, imitating the payments service: what it must not forget is durable, and after a crash it first
-//! finds out what became of the packets that were under way.
+//! A sender of money that imitates the payments service. Its progress is durable. After a crash it first finds out the
+//! outcome of the packets that were under way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -69,7 +69,7 @@ pub struct Sent {
     pub without_reply: u64,
 }
 
-/// What became of one packet.
+/// The outcome of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Settled,
@@ -146,7 +146,7 @@ impl Payment {
         }
     }
 
-    /// Finds out what became of the packets left behind; whether all are settled.
+    /// Finds out the outcome of the remaining packets. Returns whether all are settled.
     pub async fn resume(&self) -> bool {
         let rows = self.durable.lock().unwrap().rows.clone();
         let mut settled = true;
@@ -198,7 +198,7 @@ impl Payment {
         (reject.code, reject.message_text().into_owned())
     }
 
-    /// Sends one packet of `amount` and gives the maximum and the total its reply tells, if it does.
+    /// Sends one packet of `amount`, and returns the maximum and the total in its reply, if any.
     pub async fn told_maximum(&self, amount: u64) -> Option<(u64, u64)> {
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
         let row = self.make(&mut sender, amount);

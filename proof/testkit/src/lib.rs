@@ -25,7 +25,7 @@ pub fn manual_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)))
 }
 
-/// [`manual_clock`] for those who only read it.
+/// [`manual_clock`] for code that only reads it.
 pub fn fixed_clock() -> Arc<dyn Clock> {
     manual_clock()
 }

@@ -287,7 +287,7 @@ impl Exchange {
             Verdict::Fulfilled => self.window.succeeded(),
             // An unfulfillable packet that reached the receiver did what it was sent for.
             _ if settled.authentic && settled.packet.fulfillment.is_none() => self.window.succeeded(),
-            // Neither did one that is worth nothing there fail to tell so.
+            // A refusal of an amount as worth nothing also shows the rate.
             Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. }
                 if settled.packet.fulfillment.is_none() => {}
             _ if limit_changed => {}

@@ -25,8 +25,8 @@ use crate::quote::{Quote, Target};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refusals for want of liquidity after which smaller packets are tried.
 const LIQUIDITY_REFUSALS_MAX: u32 = 3;
-/// Refusals of the same amount as worth nothing after which it is believed. With the pauses of the window between them
-/// this takes less than a second.
+/// After this many refusals of the same amount as worth nothing, the amount counts as worth nothing. With the pauses of
+/// the window between them this takes less than a second.
 const WORTHLESS_REFUSALS_MAX: u32 = 5;
 
 /// The quote cannot be paid: an amount is zero.

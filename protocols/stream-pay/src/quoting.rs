@@ -1,9 +1,9 @@
-//! A quote that can be kept: the path is asked what the very amounts of the payment arrive as (RFC 29, section 6: an
+//! A quote that can be kept: probes show what the exact amounts of the payment arrive as (RFC 29, section 6: an
 //! unfulfillable packet is answered with what arrived).
 //!
-//! Every node rounds down, and a rate does not tell what that costs a small packet. Where the amounts by the rate alone
-//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. Not
-//! the rate itself, which is found by `probe`.
+//! Every node rounds down, and a rate does not show what this costs a small packet. If the amounts by the rate alone
+//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. The
+//! rate itself is found by `probe`.
 
 use clock::{Entropy, Timestamp};
 use money::Ratio;
@@ -16,7 +16,7 @@ use crate::probe::{LARGEST, PathEstimate, RateProbe};
 use crate::quote::{Quote, QuoteTerms, Target};
 use crate::rate_bounds::RateBounds;
 
-/// Amounts asked for at once.
+/// Amounts probed at the same time.
 const AT_ONCE: u64 = 15;
 /// Rounds in which nothing is learned, after which the quote by the rate alone is given.
 const BARREN_ROUNDS_MAX: u32 = 3;

@@ -276,10 +276,10 @@ impl Money {
         Self { receive_max: Some(limit), ..self }
     }
 
-    /// The Fulfill. Send it only once the money is posted.
+    /// The Fulfill. Send it only after the money is posted.
     ///
-    /// `total_received` is what the connection has received, this packet included; it becomes a receipt if the sender
-    /// asked for receipts when it got its credentials, and has no effect otherwise.
+    /// `total_received` is what the connection has received, including this packet. It becomes a receipt if the sender
+    /// requested receipts with its credentials, and has no effect otherwise.
     pub fn accept(self, total_received: Option<u64>) -> Vec<u8> {
         let receipt = total_received.and_then(|total| self.receipt(total));
         let frames =

@@ -13,7 +13,7 @@ use crate::tenant::Tenant;
 /// Why a grant request is refused. One variant per fact the client can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestRefusal {
-    /// Neither rights nor a statement about a person is asked for.
+    /// The request has neither rights nor a statement about a person.
     #[error("subject or access_token required")]
     NothingRequested,
     /// The owner has to be asked, but the request names no owner.
@@ -39,7 +39,7 @@ pub enum RequestRefusal {
 /// What has to be put to the owner before anything is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The client: its wallet address tells its name.
+    /// The client. Its wallet address has its name.
     pub client: WebUrl,
     /// Where the browser goes afterwards, if anywhere.
     pub finish: Option<Finish>,

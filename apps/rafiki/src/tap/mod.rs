@@ -31,7 +31,7 @@ pub(crate) use error::TapError;
 
 /// Longer than a point of sale may take.
 const WAIT: Duration = Duration::from_secs(100);
-/// How often a broken or undecided answer is asked for again.
+/// How often the result is requested again after an error or an undecided answer.
 const TRIES: u32 = 30;
 
 pub(crate) async fn run(options: TapOptions) -> Result<(), Failure> {

@@ -266,7 +266,7 @@ impl World {
         url_of("incoming-payments", created.id)
     }
 
-    /// A quote that `client` asked for: 10.30 dollars of Alice's, of which 9 euro reach Carol.
+    /// A quote of `client`: 10.30 dollars of Alice's, of which 9 euro reach Carol.
     pub(crate) async fn quote(&self, client: Option<&str>) -> QuoteId {
         self.quote_to(self.receiver().await, QuoteRequest::DebitAmount(usd(1000 + FEE)), client).await
     }
@@ -321,7 +321,7 @@ impl World {
         administration.update_wallet_address(operator, self.alice.id, change).await.unwrap();
     }
 
-    /// How often anybody was told that an address is not known.
+    /// The number of events about unknown addresses.
     pub(crate) async fn told_of_unknown_addresses(&self) -> u64 {
         self.institution.count("webhook_events", "event_type = 'wallet_address.not_found'").await
     }
