@@ -11,6 +11,7 @@ mod dependencies;
 mod differences;
 mod docs;
 mod interop;
+mod postgres_tools;
 mod rust_files;
 mod services;
 mod suite;

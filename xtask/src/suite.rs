@@ -74,6 +74,7 @@ fn lints(tally: &mut Tally) {
     tally.check("circles of files", circles::check());
     tally.check("unused public items", unused::check());
     tally.check("licences and releases of outside crates", dependencies::check_outside());
+    dependencies::check_advisories(tally);
     tally.check("unused dependencies", dependencies::check_unused());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());

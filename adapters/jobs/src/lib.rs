@@ -13,7 +13,7 @@ mod worker;
 
 pub use job::Job;
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
-pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
+pub use worker::{Backoff, Done, Failure, Handler, Worker, WorkerSettings};
 
 use database::{Migrations, Step};
 

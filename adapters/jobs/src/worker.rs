@@ -62,7 +62,7 @@ impl Backoff {
 
 /// Settings of a worker.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct WorkerSettings {
     /// How many jobs without a lane run at the same time.
     pub concurrency: usize,
     /// How many jobs of one lane run at the same time.
@@ -76,7 +76,7 @@ pub struct Settings {
     pub backoff: Backoff,
 }
 
-impl Default for Settings {
+impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
             concurrency: 16,
@@ -100,7 +100,7 @@ pub struct Worker {
     entropy: Arc<dyn Entropy>,
     queue: String,
     handler: Arc<dyn Handler>,
-    settings: Settings,
+    settings: WorkerSettings,
     ends: Ends,
     counts: Counts,
 }
@@ -128,7 +128,7 @@ impl Worker {
         entropy: Arc<dyn Entropy>,
         queue: impl Into<String>,
         handler: Arc<dyn Handler>,
-        settings: Settings,
+        settings: WorkerSettings,
     ) -> Self {
         let queue = queue.into();
         let (counts, ends) = (Counts::of(&queue), Ends::new(database.clone()));

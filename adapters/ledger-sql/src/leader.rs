@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::changes::{Changes, StoredHead, WAYPOINT_EVERY};
-use crate::request::{Answer, Request};
+use crate::request::{CallResult, Request};
 use crate::store::{Store, StoreError, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
@@ -99,7 +99,7 @@ impl<S: Store> Leader<S> {
         }
     }
 
-    async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+    async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<CallResult>, StoreError> {
         // A database that refuses ids used twice spares the look-up of new ones.
         let mut lookup = if S::SHARED { IdLookup::Spared } else { IdLookup::Made };
         for _ in 0..ATTEMPTS {
@@ -131,7 +131,7 @@ impl<S: Store> Leader<S> {
 
     /// Decides the round and commits it. If the lookup of ids is spared and an id turns out to be used before, the
     /// answer is `Repeated`.
-    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<Answer>, StoreError> {
+    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<CallResult>, StoreError> {
         let mut end = self.journal_end().await?;
         let now = end.head.head.instant(self.clock.now());
         while end.next_expiry.is_some_and(|at| at <= now) {
@@ -140,7 +140,7 @@ impl<S: Store> Leader<S> {
         let mut set = WorkingSet::new(end.head.head);
         self.load(&mut set, &Named::by(round, lookup)).await?;
         let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
-        if lookup == IdLookup::Spared && !answers.iter().all(Answer::spends_its_ids) {
+        if lookup == IdLookup::Spared && !answers.iter().all(CallResult::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
         self.commit(end, set).await?;
@@ -148,10 +148,10 @@ impl<S: Store> Leader<S> {
         for (request, answer) in round.iter().zip(&mut answers) {
             match request {
                 Request::History(account, from, limit, _) => {
-                    *answer = Answer::History(self.page(*account, *from, *limit).await?);
+                    *answer = CallResult::History(self.page(*account, *from, *limit).await?);
                 }
                 Request::BalancesAt(account, at, _) => {
-                    *answer = Answer::BalancesAt(self.balances_at(*account, *at).await?);
+                    *answer = CallResult::BalancesAt(self.balances_at(*account, *at).await?);
                 }
                 _ => {}
             }
@@ -318,7 +318,7 @@ impl<S: Store> Leader<S> {
     }
 }
 
-fn reply(round: Vec<Request>, answers: Result<Vec<Answer>, StoreError>) {
+fn reply(round: Vec<Request>, answers: Result<Vec<CallResult>, StoreError>) {
     match answers {
         Ok(answers) => {
             for (request, answer) in round.into_iter().zip(answers) {
@@ -336,14 +336,14 @@ fn reply(round: Vec<Request>, answers: Result<Vec<Answer>, StoreError>) {
 }
 
 /// Decides one request on the set.
-fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
+fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> CallResult {
     match request {
-        Request::CreateAccounts(accounts, _) => Answer::CreateAccounts(set.create_accounts(now, accounts)),
-        Request::Submit(transfers, _) => Answer::Submit(set.create_transfers(now, transfers)),
+        Request::CreateAccounts(accounts, _) => CallResult::CreateAccounts(set.create_accounts(now, accounts)),
+        Request::Submit(transfers, _) => CallResult::Submit(set.create_transfers(now, transfers)),
         Request::Accounts(ids, _) => {
-            Answer::Accounts(ids.iter().map(|id| set.account(*id).map(|state| state.account)).collect())
+            CallResult::Accounts(ids.iter().map(|id| set.account(*id).map(|state| state.account)).collect())
         }
-        Request::Transfers(ids, _) => Answer::Transfers(
+        Request::Transfers(ids, _) => CallResult::Transfers(
             ids.iter()
                 .map(|id| match set.transfer(*id) {
                     Some(Recorded::Made { transfer, .. }) => Some(*transfer),
@@ -351,8 +351,8 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
                 })
                 .collect(),
         ),
-        Request::History(..) => Answer::History(TransferPage::default()),
-        Request::BalancesAt(..) => Answer::BalancesAt(None),
+        Request::History(..) => CallResult::History(TransferPage::default()),
+        Request::BalancesAt(..) => CallResult::BalancesAt(None),
     }
 }
 

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use card_service::{Callers, CardService, PointOfSaleKeys, Ports, Settings, Tenants};
+use card_service::{Callers, CardService, CardServicePorts, CardServiceSettings, PointOfSaleKeys, Tenants};
 use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Jwk, JwkSet, Signer, SigningKey, TargetOrigin};
@@ -209,7 +209,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         origin: TargetOrigin::Host,
     };
     let limits = InProcessLimits { entries: 100, bytes: 100_000 };
-    let settings = Settings {
+    let settings = CardServiceSettings {
         timeout: Duration::from_secs(30),
         timestamp_tolerance: Duration::from_mins(5),
         events: EventVerification {
@@ -225,7 +225,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         per_source: Rate::per_minute("card-requests", 0),
         per_wallet_address: Rate::per_minute("card-requests-of-payer", 20),
     };
-    let ports = Ports {
+    let ports = CardServicePorts {
         database: (**database).clone(),
         tenants: Tenants::one(admin),
         limiter: Limiter::new(SharedCache::InProcess(InProcessCache::new(dyn_clock(), limits)), dyn_clock()),

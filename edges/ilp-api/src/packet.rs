@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use connector::{Attempt, Connector, Outcome, REPEATABLE, REPEATED, Source};
+use connector::{Connector, Outcome, REPEATABLE, REPEATED, Source, Transmission};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_kit::read_body;
@@ -30,7 +30,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
     if !is_octets(request.headers()) {
         return bad_request("Expected Content-Type of application/octet-stream");
     }
-    let attempt = if request.headers().contains_key(REPEATED) { Attempt::Again } else { Attempt::First };
+    let attempt = if request.headers().contains_key(REPEATED) { Transmission::Again } else { Transmission::First };
     let peer_repeats = request.headers().contains_key(REPEATABLE);
     let body = match read_body(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,

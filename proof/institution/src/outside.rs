@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Answer, Attempt, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink, UplinkError};
+use connector::{LiquidityAlerts, LowLiquidity, PeerAccount, PeerAnswer, Transmission, Uplink, UplinkError};
 use rates::{FetchError, FetchRates};
 use url::Url;
 
@@ -42,7 +42,13 @@ pub(crate) struct Nobody;
 
 #[async_trait]
 impl Uplink for Nobody {
-    async fn exchange(&self, _: &PeerAccount, _: Bytes, _: Attempt, _: Duration) -> Result<Answer, UplinkError> {
+    async fn exchange(
+        &self,
+        _: &PeerAccount,
+        _: Bytes,
+        _: Transmission,
+        _: Duration,
+    ) -> Result<PeerAnswer, UplinkError> {
         Err(UplinkError::Unreachable("no peer in this test".into()))
     }
 }

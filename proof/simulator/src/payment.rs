@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock::Clock;
-use connector::{AccountAsset, Attempt, Outcome, PaymentSource, Source};
+use connector::{AccountAsset, Outcome, PaymentSource, Source, Transmission};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf};
 use ledger::Ledger;
@@ -136,7 +136,8 @@ impl Payment {
                 return;
             }
             let before = self.sent();
-            let steps = join_all(rows.into_iter().map(|(number, row)| self.send(number, row, Attempt::First))).await;
+            let steps =
+                join_all(rows.into_iter().map(|(number, row)| self.send(number, row, Transmission::First))).await;
             if steps.contains(&Step::Unresolved) {
                 return;
             }
@@ -151,7 +152,7 @@ impl Payment {
         let rows = self.durable.lock().unwrap().rows.clone();
         let mut settled = true;
         for (number, row) in rows {
-            settled &= self.send(number, row, Attempt::Again).await == Step::Settled;
+            settled &= self.send(number, row, Transmission::Again).await == Step::Settled;
         }
         settled
     }
@@ -188,7 +189,7 @@ impl Payment {
     pub async fn send_one(&self, amount: u64) -> Outcome {
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
         let row = self.make(&mut sender, amount);
-        self.hand_over(&row, Attempt::First).await
+        self.hand_over(&row, Transmission::First).await
     }
 
     /// [`Payment::send_one`], and what the Reject says.
@@ -202,7 +203,7 @@ impl Payment {
     pub async fn told_maximum(&self, amount: u64) -> Option<(u64, u64)> {
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
         let row = self.make(&mut sender, amount);
-        let Outcome::Reply(reply) = self.hand_over(&row, Attempt::First).await else { panic!("no reply") };
+        let Outcome::Reply(reply) = self.hand_over(&row, Transmission::First).await else { panic!("no reply") };
         let keys = self.credentials.shared_secret.keys();
         let data = match ilp_packet::Reply::parse(&reply).unwrap() {
             ilp_packet::Reply::Fulfill(fulfill) => fulfill.data,
@@ -216,14 +217,14 @@ impl Payment {
         })
     }
 
-    async fn hand_over(&self, row: &Row, attempt: Attempt) -> Outcome {
+    async fn hand_over(&self, row: &Row, attempt: Transmission) -> Outcome {
         let mut packet = PrepareBuf::parse(row.prepare.clone()).unwrap();
         packet.set_expires_at(self.node.clock().now() + PACKET_LIFE);
         let source = PaymentSource { tenant: self.node.tenant, payment: self.id, asset: self.asset.clone() };
         self.node.connector().handle_prepare(Source::Payment(source), packet, attempt).await
     }
 
-    async fn send(&self, number: u64, row: Row, attempt: Attempt) -> Step {
+    async fn send(&self, number: u64, row: Row, attempt: Transmission) -> Step {
         let outcome = self.hand_over(&row, attempt).await;
         let mut durable = self.durable.lock().unwrap();
         match outcome {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock::{Clock, Entropy, Timestamp};
-use connector::{AccountAsset, Attempt, Outcome, PaymentSource, QuoteSource, Source};
+use connector::{AccountAsset, Outcome, PaymentSource, QuoteSource, Source, Transmission};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use payments_model::OutgoingPaymentId;
@@ -85,7 +85,7 @@ impl QuotedPayment {
     fn send(&self, source: Source, packet: OutgoingPrepare) -> impl Future<Output = (u64, Vec<u8>)> {
         let connector = self.node.connector();
         async move {
-            match connector.handle(source, Bytes::from(packet.packet), Attempt::First).await {
+            match connector.handle(source, Bytes::from(packet.packet), Transmission::First).await {
                 Outcome::Reply(reply) => (packet.sequence, reply.into()),
                 other => panic!("nothing is lost here: {other:?}"),
             }

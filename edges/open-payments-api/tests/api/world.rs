@@ -14,7 +14,7 @@ use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use institution::{Institution, Setup};
 use money::{Asset, AssetAmount};
-use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, Settings, WrongGuesses, router};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings, WrongGuesses, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use payments::administration::{NewWalletAddress, WalletAddressChange, WalletAddressStatus};
@@ -194,7 +194,7 @@ impl World {
         let public = PublicResources::new(outbound.clone(), RetryPolicy::default(), clock.clone());
         let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), clock.clone()));
         let url = format!("http://{address}/introspect").parse().unwrap();
-        let settings = Settings {
+        let settings = OpenPaymentsSettings {
             open_payments_url: "https://wallet.example/".into(),
             auth_server_grant_url: "https://auth.example".into(),
             card_service_url: None,

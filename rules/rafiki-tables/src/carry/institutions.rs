@@ -7,7 +7,7 @@ use crate::record::Record;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 use crate::table::Table;
-use crate::work::Work;
+use crate::work::DueJob;
 
 pub(super) fn tenant(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let id = row.uuid("id")?;
@@ -118,7 +118,7 @@ pub(super) fn wallet_address(row: &Row<'_>) -> Result<Carried, Refusal> {
     );
     let carried = Carried::one(record);
     Ok(match process_at {
-        Some(at) => carried.with_work(Work::Announce { address: id, at }),
+        Some(at) => carried.with_work(DueJob::Announce { address: id, at }),
         None => carried,
     })
 }
