@@ -94,13 +94,13 @@ impl IntrospectionClient {
     /// What the token grants of `access`. An inactive token is an answer, not an error.
     pub async fn introspect(&self, token: &str, access: Vec<RequiredAccess>) -> Result<TokenInfo, IntrospectionError> {
         let question = IntrospectionRequest { access_token: TokenValue::from(token), access: Some(access) };
-        let memory = self.memory.as_ref().and_then(|memory| Some((memory, Memory::name(&question)?)));
-        if let Some(answer) = memory.as_ref().and_then(|(memory, name)| memory.find(name)) {
+        let memory = self.memory.as_ref().and_then(|memory| Some((memory, Memory::key(&question)?)));
+        if let Some(answer) = memory.as_ref().and_then(|(memory, key)| memory.find(key)) {
             return Ok(answer);
         }
         let answer = self.ask(&question).await?;
-        if let Some((memory, name)) = memory {
-            memory.remember(name, &answer);
+        if let Some((memory, key)) = memory {
+            memory.remember(key, &answer);
         }
         Ok(answer)
     }

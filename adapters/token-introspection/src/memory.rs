@@ -17,12 +17,18 @@ const INACTIVE_MAX: Duration = Duration::from_secs(2);
 /// The most answers remembered.
 const ANSWERS_MAX: usize = 10_000;
 
+/// The digest of a question.
+type Key = [u8; 32];
+
+/// Each answer with the instant at which it is forgotten.
+type Answers = HashMap<Key, (Timestamp, TokenInfo)>;
+
 /// Recent answers. Clones share one memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
     at_most: Duration,
     clock: Arc<dyn Clock>,
-    answers: Arc<Mutex<HashMap<[u8; 32], (Timestamp, TokenInfo)>>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Memory {
@@ -31,7 +37,7 @@ impl Memory {
     }
 
     /// The key of a question; `None` if its answer must be fresh.
-    pub(crate) fn name(question: &IntrospectionRequest) -> Option<[u8; 32]> {
+    pub(crate) fn key(question: &IntrospectionRequest) -> Option<Key> {
         let access = question.access.as_deref().unwrap_or_default();
         let reads = |action: &Action| !matches!(action, Action::Create | Action::Complete);
         let only_reads = access.iter().all(|item| item.actions.as_slice().iter().all(reads));
@@ -39,12 +45,12 @@ impl Memory {
         (only_reads && !access.is_empty()).then(|| Sha256::digest(text).into())
     }
 
-    pub(crate) fn find(&self, name: &[u8; 32]) -> Option<TokenInfo> {
+    pub(crate) fn find(&self, key: &Key) -> Option<TokenInfo> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.get(name).filter(|(until, _)| self.clock.now() < *until).map(|(_, answer)| answer.clone())
+        answers.get(key).filter(|(until, _)| self.clock.now() < *until).map(|(_, answer)| answer.clone())
     }
 
-    pub(crate) fn remember(&self, name: [u8; 32], answer: &TokenInfo) {
+    pub(crate) fn remember(&self, key: Key, answer: &TokenInfo) {
         let now = self.clock.now();
         let time = match answer {
             TokenInfo::Active(_) => self.at_most,
@@ -55,7 +61,7 @@ impl Memory {
             answers.retain(|_, (until, _)| now < *until);
         }
         if answers.len() < ANSWERS_MAX {
-            answers.insert(name, (now + time, answer.clone()));
+            answers.insert(key, (now + time, answer.clone()));
         }
     }
 }
