@@ -179,6 +179,7 @@ pub(crate) fn check_unused() -> Result<(), String> {
             }
         }
     }
+
     let text = std::fs::read_to_string(root().join("Cargo.toml")).map_err(|error| error.to_string())?;
     let table = text.split("[workspace.dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
     let entries = table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));

@@ -137,12 +137,14 @@ impl<S: Store> Leader<S> {
         while end.next_expiry.is_some_and(|at| at <= now) {
             end = self.expire(end, now).await?;
         }
+
         let mut set = WorkingSet::new(end.head.head);
         self.load(&mut set, &Named::by(round, lookup)).await?;
         let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
         if lookup == IdLookup::Spared && !answers.iter().all(CallResult::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
+
         self.commit(end, set).await?;
         // The past is read from the database, which now holds this round's entries too.
         for (request, answer) in round.iter().zip(&mut answers) {
@@ -156,6 +158,7 @@ impl<S: Store> Leader<S> {
                 _ => {}
             }
         }
+
         Ok(answers)
     }
 
@@ -209,11 +212,13 @@ impl<S: Store> Leader<S> {
                 None => absent.push(id),
             }
         }
+
         if !absent.is_empty() {
             for (id, recorded) in self.store.transfers(&absent).await? {
                 set.load_transfer(id, recorded);
             }
         }
+
         let mut accounts = Named { accounts: named.accounts.clone(), transfers: Vec::new() };
         for (_, recorded) in set.transfers() {
             accounts.accounts_of(recorded);
@@ -225,6 +230,7 @@ impl<S: Store> Leader<S> {
                 None => absent.push(id),
             }
         }
+
         if !absent.is_empty() {
             for state in self.store.accounts(&absent).await? {
                 self.accounts.put(state.account.created.id, state);
@@ -243,11 +249,13 @@ impl<S: Store> Leader<S> {
             self.store.release().await?;
             return if stale { Err(StoreError::Moved) } else { Ok(end.head) };
         }
+
         let changes = Changes::of(end.head, &set, &entries);
         self.store.commit(&changes).await?;
         for state in &changes.accounts {
             self.accounts.put(state.account.created.id, *state);
         }
+
         for entry in &entries {
             if let Event::Moved(movement) = &entry.event {
                 let id =
@@ -260,6 +268,7 @@ impl<S: Store> Leader<S> {
                 }
             }
         }
+
         let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(end.next_expiry).min();
         self.remembered_end = Some(JournalEnd { head: changes.after, next_expiry: soonest });
         Ok(changes.after)

@@ -212,6 +212,7 @@ fn bound(changes: &Changes) -> PgQuery<'_> {
         state.encode(&mut octets);
         octets
     });
+
     let instant = |at: Timestamp| at.as_millis();
     sqlx::query(COMMIT)
         .bind(before.head.seq.cast_signed())

@@ -168,6 +168,7 @@ impl Auth {
             let text = "is test: nothing is removed from the database; the Admin API asks for signatures all the same";
             r.notice("NODE_ENV", text);
         }
+
         let cleanup = match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
             0 => Cleanup::Elsewhere,
             _ if mode == Mode::Test => Cleanup::Elsewhere,

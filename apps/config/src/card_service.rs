@@ -103,6 +103,7 @@ impl CardService {
         let danger = "every caller that reaches this service can ask for payments with any card data that it has";
         let unsigned_requests = read_unsigned(r, "CARD_UNSIGNED_REQUESTS", danger);
         r.no_effect(&["INSTANCE_NAME", "REDIS_URL"], "the original's card service ignores it, too");
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

@@ -24,12 +24,14 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
     let Some(token) = bearer::token(request.headers()) else {
         return unauthorized("Bearer token required in Authorization header");
     };
+
     let Some(peer) = connector.authenticate(token) else {
         return unauthorized("Access Denied - Invalid Token");
     };
     if !is_octets(request.headers()) {
         return bad_request("Expected Content-Type of application/octet-stream");
     }
+
     let attempt = if request.headers().contains_key(REPEATED) { Transmission::Again } else { Transmission::First };
     let peer_repeats = request.headers().contains_key(REPEATABLE);
     let body = match read_body(request.into_body(), BODY_LIMIT).await {
@@ -37,6 +39,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
         // Too large, too slow, or shorter than announced; the refusal says which.
         Err(error) => return error.into_response(),
     };
+
     let packet = match PrepareBuf::parse(body) {
         Ok(packet) => packet,
         Err(error) => {
@@ -44,6 +47,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
             return bad_request("the body is not an ILP Prepare packet");
         }
     };
+
     match connector.handle_prepare(Source::Peer(peer), packet, attempt).await {
         Outcome::Reply(reply) => octets(reply),
         // No ILP reply: a Reject would be taken for proof that nothing was paid.

@@ -98,6 +98,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     {
         return Ok(redirect(template, &url));
     }
+
     if api.settings.spsp && accept_names(&request.headers, SPSP_CONTENT_TYPE) {
         return spsp(api, request, &url).await;
     }
@@ -106,6 +107,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     if is_own(api, &url) {
         return Err(not_found());
     }
+
     let wait = Lookup::Wait { as_written: &url, source: source(request) };
     let lookup = if api.settings.wait_for_document { wait } else { Lookup::Now };
     let address = find_active(api, &url, lookup).await?;
@@ -122,6 +124,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
         card_service: settings.card_service_url.as_ref().map(|url| format!("{}/", url.trim_end_matches('/'))),
         additional_properties: properties.into_iter().map(|property| (property.key, property.value)).collect(),
     };
+
     cacheable(json(StatusCode::OK, &document)?, request, DOCUMENT_CACHE).await
 }
 
@@ -140,6 +143,7 @@ async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<
             }
         }
     })?;
+
     let receipts_enabled = receipts.is_some();
     let receipts = receipts.map(|ReceiptRequest { nonce, secret }| ReceiptSetup { nonce, secret });
     let issued = api.payments.spsp_credentials(&address, receipts).await?.ok_or_else(not_found)?;
@@ -148,6 +152,7 @@ async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<
         shared_secret: URL_SAFE_NO_PAD.encode(issued.shared_secret.as_bytes()),
         receipts_enabled,
     };
+
     let mut response = json(StatusCode::OK, &credentials)?;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SPSP_CONTENT_TYPE));
     Ok(response)

@@ -169,6 +169,7 @@ impl Exchange {
             frames.push(Frame::ConnectionMaxStreamId { max_stream_id: STREAM_ID });
             frames.push(Frame::ConnectionMaxData { max_offset: 0 });
         }
+
         frames.extend_from_slice(attempt.frames);
         let request = Request {
             source_amount: attempt.source_amount,
@@ -177,6 +178,7 @@ impl Exchange {
             expires_at,
             frames: &frames,
         };
+
         let packet = self.sender.make(&request, entropy).map_err(|_| PaymentError::MaxSafeEncryptionLimit)?;
         let in_flight = InFlight {
             source_amount: attempt.source_amount,
@@ -187,6 +189,7 @@ impl Exchange {
             timed_out: false,
         };
         self.in_flight.insert(packet.sequence, in_flight);
+
         Ok(OutgoingPrepare { sequence: packet.sequence, packet: packet.prepare, expires_at })
     }
 
@@ -217,6 +220,7 @@ impl Exchange {
             error: None,
             application_data: None,
         };
+
         self.established |= authentic;
         let (mut closed, mut conflict) = (false, false);
         for frame in stream.iter().flat_map(stream::StreamPacket::frames) {
@@ -233,6 +237,7 @@ impl Exchange {
                 _ => {}
             }
         }
+
         let limit_change = self.learn_limit(&settled);
         settled.error = failure(&reading, closed)
             .or(limit_change.err())
@@ -241,6 +246,7 @@ impl Exchange {
         if let Some(arrived) = settled.destination_amount.filter(|_| settled.packet.source_amount > 0) {
             self.learn_rate(settled.packet.source_amount, arrived);
         }
+
         Some(settled)
     }
 

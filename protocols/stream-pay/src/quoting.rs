@@ -88,6 +88,7 @@ impl Quoting {
                 Poll::Done(Ok(_)) => self.path_known = true,
             }
         }
+
         self.probe.exchange.expire(now);
         if let Some(error) = self.probe.failure {
             return Poll::Done(Err(error.into()));
@@ -102,6 +103,7 @@ impl Quoting {
                 return Poll::Done(self.terms.quote(&self.path()).map_err(NoQuote::from));
             }
         }
+
         match self.ask(now, entropy) {
             Ok(step) => step,
             Err(error) => Poll::Done(Err(error.into())),

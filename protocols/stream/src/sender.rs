@@ -126,6 +126,7 @@ impl Sender {
             Hashlock::Fulfillable => Some(self.keys.fulfillment(&data)),
             Hashlock::Unfulfillable => None,
         };
+
         let execution_condition =
             fulfillment.map_or_else(|| Condition::new(entropy.bytes()), |fulfillment| fulfillment.condition());
         let prepare = Prepare {
@@ -135,6 +136,7 @@ impl Sender {
             destination,
             data: &data,
         };
+
         Ok(OutgoingPacket { sequence, prepare: prepare.encode(), fulfillment })
     }
 

@@ -59,6 +59,7 @@ pub fn examine(
     if asks.is_empty() && request.subject.is_none() {
         return Ok(None);
     }
+
     asks.retain(|item| item.identifier().is_none());
     if !asks.is_empty() {
         return Err(RequestRefusal::IdentifierRequired);
@@ -67,12 +68,14 @@ pub fn examine(
     if tenant.identity_provider.is_none() {
         return Err(RequestRefusal::NoIdentityProvider);
     }
+
     let Client::WalletAddress(client) = &request.client else {
         return Err(RequestRefusal::NamelessClient);
     };
     if request.subject.as_ref().is_some_and(|subject| !names_urls(subject)) {
         return Err(RequestRefusal::SubjectId);
     }
+
     let finish = match &interact.finish {
         Some(finish) => Some(Finish { uri: FinishUri::new(&finish.uri, finish_uris)?, nonce: finish.nonce.clone() }),
         None => None,

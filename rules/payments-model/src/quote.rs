@@ -204,6 +204,7 @@ impl QuotePlan {
                 _ => return Err(QuoteRefused::InvalidAmount),
             },
         };
+
         Ok(Self { target, fee, requested_debit, receiver_remaining: remaining })
     }
 

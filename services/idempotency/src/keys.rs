@@ -161,6 +161,7 @@ impl Keys {
                 },
             }
         };
+
         let made = tokio::select! {
             made = act => made,
             never = self.keep(&name, &claim) => match never {},

@@ -59,6 +59,7 @@ pub(super) fn asset(row: &Row<'_>) -> Result<Carried, Refusal> {
     if !usable {
         return Err(row.refuse(Reason::Malformed { column: "code", found: code, wanted: "asset code" }));
     }
+
     let ledger = row.count("ledger")?;
     if ledger == 0 {
         return Err(row.refuse(Reason::Malformed { column: "ledger", found: "0".to_owned(), wanted: "ledger number" }));
