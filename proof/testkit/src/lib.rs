@@ -5,11 +5,13 @@
 
 mod cluster;
 mod database;
+mod hostile;
 mod postgres_server;
 mod tigerbeetle;
 mod waiting;
 
 pub use database::{TestDatabase, block_on};
+pub use hostile::hostile_segments;
 pub use postgres_server::PostgresServer;
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};

@@ -2,21 +2,19 @@
 //! says about the path (RFC 29, section 4.2; the error classes of RFC 27).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clock::{Entropy, Timestamp};
 use ilp_packet::{Address, ErrorClass, ErrorCode};
 use money::Asset;
 use stream::{Frame, Hashlock, Reading, Request, STREAM_ID, Sender, SharedSecret, Verdict};
 
+use crate::control::PACKET_LIFE;
 use crate::error::PaymentError;
 use crate::packet_limit::PacketLimit;
 use crate::poll::OutgoingPrepare;
 use crate::rate_bounds::RateBounds;
 use crate::window::Window;
 
-/// How long a packet may travel.
-const PACKET_LIFE: Duration = Duration::from_secs(20);
 const FRAMES_MAX: usize = 8;
 
 /// The receiver's credentials and asset.
