@@ -1,7 +1,7 @@
 //! The wallet's machine paths: webhooks, balances, health; and one page that says what this is. Rates are served by
 //! `rates-service`.
 //!
-//! No login: balances are served in the playground only.
+//! There is no login. Balances are served in the playground only.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::wallet::Wallet;
 
-/// The HTTP surface of `wallet`.
+/// The routes of `wallet`.
 pub fn router(wallet: Wallet) -> Router {
     let rates = rates_service::http::router(wallet.rates().clone());
     Router::new()
@@ -25,8 +25,8 @@ pub fn router(wallet: Wallet) -> Router {
         .merge(rates)
 }
 
-/// `POST /webhooks`: 200 once the event is written down, 401 for a bad signature, 400 for a body that is no event,
-/// 503 if it cannot be written down (the instance then repeats it).
+/// `POST /webhooks`: 200 once the event is stored, 401 for a wrong signature, 400 for an invalid body, 503 if it cannot
+/// be stored (the instance then repeats it).
 async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let event = match http_kit::read_event(wallet.verification(), &head.headers, body, wallet.clock().now()).await {
@@ -55,7 +55,7 @@ async fn page(State(wallet): State<Wallet>) -> Html<String> {
     ))
 }
 
-/// Text as it may stand in a page.
+/// Escapes text for a page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

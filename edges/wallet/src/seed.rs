@@ -1,4 +1,4 @@
-//! What an institution begins with: assets, fees, peers, accounts, rates.
+//! The initial data of an institution: assets, fees, peers, accounts, rates.
 //!
 //! Data only: `seed_file` reads it, `seeding` applies it.
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
 
-/// An institution's beginning.
+/// The initial data of an institution.
 #[derive(Clone, Debug, Default)]
 pub struct Seed {
     /// Assets with their liquidity and fees.
@@ -31,7 +31,7 @@ pub struct SeedAsset {
     pub asset: Asset,
     /// Deposited when the asset is created.
     pub liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// The fee on outgoing payments.
     pub sending_fee: Option<FeeRule>,
@@ -42,7 +42,7 @@ pub struct SeedAsset {
 pub struct SeedPeer {
     /// Its name.
     pub name: String,
-    /// What is settled in.
+    /// The asset of the exchange.
     pub asset: Asset,
     /// Its ILP address.
     pub ilp_address: String,
@@ -50,15 +50,15 @@ pub struct SeedPeer {
     pub endpoint: String,
     /// Deposited when the peer is created.
     pub initial_liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Accepted from it.
+    /// Tokens that it may present.
     pub incoming_tokens: Vec<String>,
-    /// Shown to it.
+    /// The token presented to it.
     pub outgoing_token: String,
-    /// Prefixes reached through it, besides its own address.
+    /// Address prefixes routed to it, besides its own address.
     pub routes: Vec<String>,
 }
 
@@ -71,11 +71,11 @@ pub struct SeedAccount {
     pub name: String,
     /// Path of the wallet address.
     pub path: String,
-    /// What the account holds.
+    /// The asset of the account.
     pub asset: Asset,
     /// Credited once.
     pub initial_balance: u64,
-    /// Whether the wallet address exists from the start, or is created when it is asked for.
+    /// When its wallet address is created.
     pub wallet_address: AddressCreation,
 }
 
@@ -84,7 +84,7 @@ pub struct SeedAccount {
 pub enum AddressCreation {
     /// While seeding.
     AtStart,
-    /// When it is asked for.
+    /// When the first request for it arrives.
     OnDemand,
 }
 

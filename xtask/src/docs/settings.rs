@@ -109,7 +109,9 @@ fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, Stri
         let _ = write!(page, "\n## rafiki {command}\n\n");
         page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
         let mut reasons = BTreeMap::new();
-        used.iter().for_each(|name| reasons_of(&functions[name], &mut reasons));
+        for name in &used {
+            reasons_of(&functions[name], &mut reasons);
+        }
         let tests = |name: &str| {
             let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
             tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()

@@ -30,7 +30,9 @@ fn parse(list: &str, sources: &[(String, String)]) -> Result<ShownBy, String> {
             continue;
         };
         let tests: Vec<String> = tests.split(", ").map(str::to_owned).collect();
-        tests.iter().filter(|test| !exists(test, sources)).for_each(|test| say(format!("there is no test {test}")));
+        for test in tests.iter().filter(|test| !exists(test, sources)) {
+            say(format!("there is no test {test}"));
+        }
         found.insert((role.to_owned(), name.to_owned()), tests);
     }
     if problems.is_empty() { Ok(found) } else { Err(problems.join("\n")) }
