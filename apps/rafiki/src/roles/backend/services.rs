@@ -53,14 +53,11 @@ impl Services {
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
 
-        let receivers = metrics.gather(|| {
-            let settings = ReceiverSettings {
-                web_monetization_delay: config.payments.web_monetization_delay,
-                approval: payment_settings.approval(),
-            };
-            let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
-            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
-        });
+        let receiver_settings = ReceiverSettings {
+            web_monetization_delay: config.payments.web_monetization_delay,
+            approval: payment_settings.approval(),
+        };
+        let receivers = metrics.gather(|| receivers(stores, &webhooks, deps, receiver_settings));
         let connector = metrics.gather(|| {
             let ports = connector_ports(stores, &receivers, &webhooks, rates.clone(), deps);
             Connector::new(connector_config(config, &stream_secret), ports)
@@ -106,6 +103,11 @@ impl Services {
             administration,
         })
     }
+}
+
+fn receivers(stores: &Stores, webhooks: &Webhooks, deps: &SharedDeps, settings: ReceiverSettings) -> LiveReceivers {
+    let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
+    LiveReceivers::new(stores.store.clone(), stores.ledger.clone(), webhooks.clone(), clock, entropy, settings)
 }
 
 fn connector_ports(
