@@ -172,7 +172,7 @@ async fn bob_behind(network: &Network, router: Router) -> Arc<PeerAccount> {
 /// An uplink that calls any address.
 fn uplink() -> HttpUplink {
     let outbound = Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap();
-    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()))
+    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()), Arc::new(SystemClock))
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn only_the_operators_peers_may_be_on_private_addresses() {
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
     let exchange = async |operator| {
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-        HttpUplink::new(outbound, operator).exchange(&bob, question().into(), Attempt::First, AT_MOST).await
+        HttpUplink::new(outbound, operator, Arc::new(SystemClock)).exchange(&bob, question().into(), Attempt::First, AT_MOST).await
     };
     assert!(exchange(bob.record().tenant).await.is_ok());
     let refused = exchange(TenantId::from_uuid(Uuid::nil())).await;

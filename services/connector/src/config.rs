@@ -20,8 +20,6 @@ pub struct ConnectorConfig {
     pub stream_secret: ReceiverSecret,
     /// How receivers refuse what cannot be fulfilled; senders up to Rafiki 2.3 need another way than later ones.
     pub reject_style: RejectStyle,
-    /// The key under which peers' tokens are hashed.
-    pub token_key: [u8; 32],
     /// Packets accepted from each peer.
     pub packet_rate: PacketRate,
     /// Packets of one peer under way at once.
@@ -46,12 +44,11 @@ pub struct ConnectorConfig {
 
 impl ConnectorConfig {
     /// The reference's figures.
-    pub fn new(operator_address: Address, stream_secret: ReceiverSecret, token_key: [u8; 32]) -> Self {
+    pub fn new(operator_address: Address, stream_secret: ReceiverSecret) -> Self {
         Self {
             operator_address,
             stream_secret,
             reject_style: RejectStyle::default(),
-            token_key,
             packet_rate: PacketRate::default(),
             packets_under_way: 10_000,
             packets_waiting: 5_000,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use database::Error;
 use payments_model::peer::Peer;
+use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
-use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
+use payments_model::{AssetId, Fee, FeeKind, PeerId, Tenant, TenantAsset, TenantId};
 use payments_store::Store;
 
 /// What is known of all tenants.
@@ -33,8 +34,8 @@ pub struct KnownTenant {
 pub struct KnownPeer {
     /// Itself.
     pub peer: Peer,
-    /// Any of these.
-    pub incoming_tokens: Vec<Secret>,
+    /// Any of these, as long as it is good.
+    pub incoming_tokens: Vec<IncomingToken>,
 }
 
 impl Facts {
@@ -71,7 +72,7 @@ impl Facts {
             }
         }
 
-        let mut tokens: HashMap<PeerId, Vec<Secret>> = HashMap::new();
+        let mut tokens: HashMap<PeerId, Vec<IncomingToken>> = HashMap::new();
         for (token, peer) in all.all_peer_tokens().await? {
             tokens.entry(peer).or_default().push(token);
         }

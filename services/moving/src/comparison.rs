@@ -148,7 +148,7 @@ const COUNTS: &[Count] = &[
         Side::Backend,
         "tokens of peers",
         r#"SELECT count(*) FROM "httpTokens""#,
-        "SELECT count(*) FROM peer_http_tokens",
+        "SELECT count(*) FROM peer_incoming_tokens",
     ),
     same(Side::Backend, "auth servers", r#"SELECT count(*) FROM "authServers""#, "SELECT count(*) FROM auth_servers"),
     same(Side::Backend, "grants held elsewhere", "SELECT count(*) FROM grants", "SELECT count(*) FROM held_grants"),

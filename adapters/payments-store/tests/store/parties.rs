@@ -1,7 +1,7 @@
 //! Wallet addresses and peers.
 
 use payments_model::page::PageRequest;
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
 use testkit::on_each_database;
@@ -16,6 +16,7 @@ fn peer(asset: &TenantAsset, address: &str, n: u128) -> Peer {
         asset: asset.clone(),
         static_ilp_address: address.to_owned(),
         outgoing: Some(OutgoingHttp { endpoint: "http://peer.example/ilp".into(), token: Secret::new("out") }),
+        history: PeerHistory::default(),
         max_packet_amount: Some(1000),
         name: Some("Peer".into()),
         liquidity_threshold: None,

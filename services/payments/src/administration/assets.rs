@@ -180,7 +180,7 @@ impl Administration {
 }
 
 /// Accounts created now or before stand; anything else is a fault.
-pub(crate) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
+pub fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
     let stand =
         |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);
     if results.iter().all(stand) {
