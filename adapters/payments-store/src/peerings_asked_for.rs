@@ -5,9 +5,9 @@
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
 use payments_model::{AssetId, Secret, TenantAsset};
+use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::Set;
 
 use crate::rows::peering_asked_for::{ActiveModel, Column, Entity};
 use crate::scope::Scope;

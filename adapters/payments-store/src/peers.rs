@@ -112,7 +112,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.all(self.connection).await?.iter().map(incoming_token).collect()
     }
 
-
     /// Whether any peer is in this asset.
     pub async fn has_peer_in(&self, asset: AssetId) -> Result<bool, Error> {
         let some = self.peer_rows().filter(Column::AssetId.eq(asset.as_uuid()));
@@ -188,24 +187,24 @@ impl<'t> Scope<'t, WriteTransaction> {
         others_end: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let others = || token_row::Entity::update_many().filter(token_row::Column::PeerId.eq(peer.row()));
+        let tokens = || token_row::Entity::update_many().filter(token_row::Column::PeerId.eq(peer.row()));
         let later = Condition::any()
             .add(token_row::Column::ExpiresAt.is_null())
             .add(token_row::Column::ExpiresAt.gt(others_end.as_millis()));
         let ending = token_row::ActiveModel { expires_at: Set(Some(others_end.as_millis())), ..Default::default() };
-        others().set(ending).filter(later).exec(self.connection).await?;
+        tokens().set(ending).filter(later).exec(self.connection).await?;
 
-        let of_peer = self.peer_tokens(peer.id).await?;
-        let good = of_peer.iter().filter(|token| token.is_good(now)).take(REPLACED_KEPT - 1);
-        let good: Vec<_> = good.map(|token| token.digest).collect();
-        let useless = of_peer.iter().filter(|token| !good.contains(&token.digest)).map(|token| token.digest.to_string());
+        let digest = TokenDigest::of(token.expose());
+        let (same, others) =
+            self.peer_tokens(peer.id).await?.into_iter().partition::<Vec<_>, _>(|t| t.digest == digest);
+        let (good, ended) = others.into_iter().partition::<Vec<_>, _>(|token| token.is_good(now));
+        let useless = good.iter().skip(REPLACED_KEPT - 1).chain(&ended).map(|token| token.digest.to_string());
         let useless = token_row::Entity::delete_many().filter(token_row::Column::Digest.is_in(useless));
         useless.exec(self.connection).await?;
 
-        let digest = TokenDigest::of(token.expose());
-        if good.contains(&digest) {
+        if !same.is_empty() {
             // Asked again with the same token: it does not end.
-            let same = others().filter(token_row::Column::Digest.eq(digest.to_string()));
+            let same = tokens().filter(token_row::Column::Digest.eq(digest.to_string()));
             let lasting = token_row::ActiveModel { expires_at: Set(None), ..Default::default() };
             same.set(lasting).exec(self.connection).await?;
             self.directory_changed();

@@ -275,7 +275,10 @@ mod tests {
     #[test]
     fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
         let backend = Backend::from_environment(&Environment::of(REQUIRED)).unwrap();
-        assert_eq!(backend.ports, BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: 3005 });
+        assert_eq!(
+            backend.ports,
+            BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: 3005 }
+        );
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);

@@ -29,7 +29,6 @@ use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOf
 use crate::time::VirtualClock;
 use crate::uplink::UplinkOfProcess;
 
-
 /// What a test may change about a node before or while it runs; taken over at its next start.
 #[derive(Clone, Debug)]
 pub struct NodeSetup {

@@ -22,7 +22,9 @@ mod tests {
             assert!(is_endpoint(good), "{good}");
         }
         let long = format!("https://peer.example/{}", "x".repeat(URL_MAX));
-        for bad in ["", "peer.example", "ftp://peer.example", "http://a..b/", "http://", "https://u:p@peer.example", &long] {
+        for bad in
+            ["", "peer.example", "ftp://peer.example", "http://a..b/", "http://", "https://u:p@peer.example", &long]
+        {
             assert!(!is_endpoint(bad), "{bad}");
         }
     }

@@ -297,4 +297,3 @@ fn is_ilp_address(text: &str) -> bool {
 fn is_route(text: &str) -> bool {
     text.parse::<ilp_packet::AddressPrefix>().is_ok()
 }
-
