@@ -1,6 +1,6 @@
 //! `rafiki admin`: sends one signed request to the Admin API.
 //!
-//! Not a client for programs: `docs/admin-api.md` shows how they sign.
+//! For a person at a terminal. `docs/admin-api.md` shows how programs sign.
 
 use config::Mode;
 use serde_json::Value;

@@ -39,6 +39,8 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     r.key32("DB_ENCRYPTION_SECRET");
     r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
     r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
+    let times = ["PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", "PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS"];
+    r.no_effect(&times, "nobody is asked about partial payments yet");
     let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
     let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
     not_to_be_ignored(
