@@ -15,8 +15,11 @@ fn peer(two: &Institutions, side: Side, more: &[&str]) -> Run {
 }
 
 fn ways(two: &Institutions) -> [(String, String); 2] {
-    let (nine, life) = (two.address(Side::CloudNine, "gfranklin"), two.address(Side::HappyLife, "pfry"));
-    [(nine.clone(), life.clone()), (life, nine)]
+    let address = |side, name| two.address(side, name);
+    [
+        (address(Side::CloudNine, "gfranklin"), address(Side::HappyLife, "pfry")),
+        (address(Side::HappyLife, "planex"), address(Side::CloudNine, "bhamchest")),
+    ]
 }
 
 fn assert_paid(paid: &Run) {
