@@ -12,6 +12,7 @@ mod room;
 mod worker;
 
 pub use job::Job;
+pub use claim::{DueJob, due_jobs};
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Job;
-use crate::claim::{Claimed, claim, give_back};
+use crate::claim::{Claimed, claim, claim_one, give_back};
 use crate::desk::{Desk, Desks, Look, Place};
 use crate::ends::Ends;
 use crate::job::{ToldOfDueJobs, topic};
@@ -172,6 +172,19 @@ impl Worker {
                 count += 1;
             }
         }
+    }
+
+    /// Runs the job of this key here and now if it is due and nobody is at it; whether it ran.
+    ///
+    /// For who does not want to wait until a worker comes to it. The result of the job is noted as ever.
+    pub async fn run_if_due(&self, key: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let (lease, until) = (self.entropy.uuid(), now + self.settings.lease);
+        let Some(job) = claim_one(&self.database, &self.queue, key, lease, now, until).await? else {
+            return Ok(false);
+        };
+        self.run_one(job).await;
+        Ok(true)
     }
 
     fn open_desk(&self) -> (Arc<Desk>, mpsc::UnboundedReceiver<(Job, Place)>) {

@@ -13,6 +13,7 @@ mod incoming_payments;
 mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
+mod payments;
 mod peers;
 mod quotes;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
@@ -30,6 +31,7 @@ pub use held_grants::HeldGrant;
 pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
+pub use payments::{AnyPayment, PaymentFilter, PaymentKind};
 pub use scope::Scope;
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;

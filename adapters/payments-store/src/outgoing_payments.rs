@@ -22,7 +22,7 @@ use crate::scope::Scope;
 
 const TABLE: &str = "outgoing_payments";
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
 /// Which outgoing payments a list is of. An empty filter is of all.
@@ -64,7 +64,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(Page { items, has_next: page.has_next, has_previous: page.has_previous })
     }
 
-    fn all_outgoing(&self) -> Select<Entity> {
+    pub(crate) fn all_outgoing(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::TenantId))
     }
 }
@@ -176,7 +176,7 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
 }
 
 /// The payments of rows, with their quotes, assets and card details, each kind read at once.
-async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
+pub(crate) async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
     }

@@ -21,7 +21,8 @@ struct Api {
 /// The Admin API: `POST /graphql` and `/healthz`.
 pub fn router(parts: AdminApiParts) -> Router {
     let introspection = if parts.settings.introspection { Introspection::Allowed } else { Introspection::Refused };
-    let endpoint = Endpoint::new(crate::schema::schema(&parts), introspection);
+    let inputs = graphql::Inputs::of(&crate::schema::sdl(), crate::scalars::refusal);
+    let endpoint = Endpoint::new(crate::schema::schema(&parts), inputs, introspection);
     let router = Router::new()
         .route("/graphql", post(answer).fallback(graphql::only_post))
         .route("/healthz", any(healthz))

@@ -102,7 +102,9 @@ struct Api {
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
     let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
-    let endpoint = Endpoint::new(admin::build(auth.clone()), settings.admin.introspection);
+    // No input of this schema has a scalar of its own.
+    let inputs = graphql::Inputs::of(&schema_definition(), |_, _| None);
+    let endpoint = Endpoint::new(admin::build(auth.clone()), inputs, settings.admin.introspection);
     let api = Api {
         auth,
         origin: settings.target_origin,

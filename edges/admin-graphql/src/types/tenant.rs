@@ -35,7 +35,7 @@ connection!(TenantsConnection as "TenantsConnection", TenantEdge as "TenantEdge"
 /// The secrets are shown, because only the tenant itself and the operator can read a tenant.
 #[Object(name = "Tenant")]
 impl TenantNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -59,7 +59,7 @@ impl TenantNode {
         self.0.public_name.as_deref()
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 
