@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 32] = [
+const SAME_FLOOR: [(&str, &[&str]); 33] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -25,6 +25,7 @@ const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("rates", &["outbound-http"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
+    ("auth-service", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),

@@ -173,7 +173,7 @@ pub async fn due_jobs(
         .collect()
 }
 
-/// Leases one job by its key, if its time has come and nobody is at it.
+/// Leases one job by its key, unless somebody is at it.
 pub(crate) async fn claim_one(
     database: &Database,
     queue: &str,
@@ -183,7 +183,7 @@ pub(crate) async fn claim_one(
     until: Timestamp,
 ) -> Result<Option<Job>, Error> {
     let sql = "UPDATE jobs SET lease = $3, due_at = $5, attempts = attempts + 1
-        WHERE queue = $1 AND key = $2 AND due_at <= $4 RETURNING key, lane, payload, attempts";
+        WHERE queue = $1 AND key = $2 AND (lease IS NULL OR due_at <= $4) RETURNING key, lane, payload, attempts";
     let values: [Value; 5] =
         [queue.into(), key.into(), lease.into(), now.as_millis().into(), until.as_millis().into()];
     let transaction = database.begin().await?;

@@ -174,10 +174,10 @@ impl Worker {
         }
     }
 
-    /// Runs the job of this key here and now if it is due and nobody is at it; whether it ran.
+    /// Runs the job of this key here and now, due or not, unless somebody is at it; whether it ran.
     ///
     /// For who does not want to wait until a worker comes to it. The result of the job is noted as ever.
-    pub async fn run_if_due(&self, key: &str) -> Result<bool, Error> {
+    pub async fn run_now(&self, key: &str) -> Result<bool, Error> {
         let now = self.clock.now();
         let (lease, until) = (self.entropy.uuid(), now + self.settings.lease);
         let Some(job) = claim_one(&self.database, &self.queue, key, lease, now, until).await? else {

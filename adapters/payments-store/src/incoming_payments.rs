@@ -151,10 +151,28 @@ impl<'t> Scope<'t, WriteTransaction> {
         latest: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<IncomingPaymentId>, Error> {
+        self.shorten(Condition::all().add(Column::WalletAddressId.eq(address.as_uuid())), latest, now).await
+    }
+
+    /// Lets every open payment of this scope expire at `latest`, those that would later; gives their ids.
+    pub async fn shorten_every_incoming_payment(
+        &self,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<IncomingPaymentId>, Error> {
+        self.shorten(Condition::all(), latest, now).await
+    }
+
+    async fn shorten(
+        &self,
+        of: Condition,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<IncomingPaymentId>, Error> {
         let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
         let later = Condition::all()
             .add(self.within(Column::TenantId))
-            .add(Column::WalletAddressId.eq(address.as_uuid()))
+            .add(of)
             .add(Column::State.is_in(open))
             .add(Column::ExpiresAt.gt(latest.as_millis()));
         let ids = Entity::find().filter(later.clone()).select_only().column(Column::Id).lock_exclusive();

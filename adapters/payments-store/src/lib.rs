@@ -36,4 +36,5 @@ pub use scope::Scope;
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{MIGRATIONS, Store, Unit};
+pub use tenants::OldSecret;
 pub use webhook_events::EventFilter;

@@ -132,6 +132,15 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(done.rows_affected > 0)
     }
 
+    /// Takes the tokens of every peer of this scope back.
+    pub async fn delete_every_peer_token(&self) -> Result<(), Error> {
+        let own = Query::select().column(Column::Id).from(Entity).cond_where(self.within(Column::TenantId)).to_owned();
+        let delete = token_row::Entity::delete_many().filter(token_row::Column::PeerId.in_subquery(own));
+        delete.exec(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
     /// Replaces the tokens a peer of this scope may present. A token that another peer has, of whichever tenant, is a
     /// unique violation.
     pub async fn replace_peer_tokens(&self, id: PeerId, tokens: &[Secret], now: Timestamp) -> Result<(), Error> {

@@ -15,6 +15,7 @@ pub(crate) mod peer;
 pub(crate) mod peer_http_token;
 pub(crate) mod quote;
 pub(crate) mod tenant;
+pub(crate) mod tenant_old_secret;
 pub(crate) mod tenant_setting;
 pub(crate) mod wallet_address;
 pub(crate) mod wallet_address_key;

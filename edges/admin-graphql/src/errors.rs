@@ -170,7 +170,20 @@ codes! {
     }
     a::RevokeKeyError { E::Unknown => NotFound }
     a::AccountTransfersError { E::InvalidId => Internal }
-    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl | E::DuplicateIlpAddress => BadUserInput }
+    a::CreateTenantError {
+        E::NotOperator => Forbidden,
+        E::InvalidId | E::Unfit(_) | E::Settings(_) => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::UpdateTenantError {
+        E::Foreign | E::Failed => NotFound,
+        E::SecretByOperator | E::Unfit(_) => BadUserInput,
+    }
+    a::DeleteTenantError {
+        E::NotOperator | E::IsOperator => Forbidden,
+        E::Failed => NotFound,
+    }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,
         E::UnknownWalletAddress => NotFound,

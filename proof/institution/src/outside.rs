@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auth_service::{MirrorError, TenantMirror};
 use bytes::Bytes;
 use connector::{Answer, Attempt, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink, UplinkError};
+use payments_model::Tenant;
 use rates::{FetchError, FetchRates};
 use url::Url;
 
@@ -44,5 +46,16 @@ pub(crate) struct Nobody;
 impl Uplink for Nobody {
     async fn exchange(&self, _: &PeerAccount, _: Bytes, _: Attempt, _: Duration) -> Result<Answer, UplinkError> {
         Err(UplinkError::Unreachable("no peer in this test".into()))
+    }
+}
+
+/// There is no authorization server.
+#[derive(Debug)]
+pub(crate) struct NoMirror;
+
+#[async_trait]
+impl TenantMirror for NoMirror {
+    async fn bring_in_line(&self, _: &Tenant) -> Result<(), MirrorError> {
+        Ok(())
     }
 }

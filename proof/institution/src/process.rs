@@ -84,6 +84,7 @@ impl Institution {
             setup.clock.clone(),
             entropy.clone(),
             administration_settings(&setup),
+            setup.mirror.clone(),
         );
         let addresses = WalletAddressLookup {
             directory: Directory::new(store.clone()),
@@ -182,6 +183,9 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
         own_wallet_address: url.join("/.well-known/pay").unwrap(),
         open_payments_url: url,
         deactivation_grace: Duration::from_hours(24),
+        operator: setup.operator,
+        ilp_address: setup.ilp_address().parse().unwrap(),
+        secret_overlap: Duration::from_mins(10),
     }
 }
 

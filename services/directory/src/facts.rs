@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use clock::Timestamp;
 use database::Error;
 use payments_model::peer::Peer;
 use payments_model::tenant::SettingKey;
 use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
-use payments_store::Store;
+use payments_store::{OldSecret, Store};
 
 /// What is known of all tenants.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub struct Facts {
 pub struct KnownTenant {
     /// Itself.
     pub tenant: Tenant,
+    old_secret: Option<OldSecret>,
     settings: BTreeMap<SettingKey, String>,
     assets: BTreeMap<u32, TenantAsset>,
     fees: HashMap<(AssetId, FeeKind), Fee>,
@@ -58,6 +60,12 @@ impl Facts {
             }
         }
 
+        for (tenant, old) in all.all_old_secrets().await? {
+            if let Some(known) = tenants.get_mut(&tenant) {
+                known.old_secret = Some(old);
+            }
+        }
+
         let mut owners = HashMap::new();
         for asset in all.all_assets().await? {
             if let Some(known) = tenants.get_mut(&asset.tenant_id) {
@@ -87,7 +95,20 @@ impl Facts {
 
 impl KnownTenant {
     fn new(tenant: Tenant) -> Self {
-        Self { tenant, settings: BTreeMap::new(), assets: BTreeMap::new(), fees: HashMap::new(), peers: HashMap::new() }
+        Self {
+            tenant,
+            old_secret: None,
+            settings: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            fees: HashMap::new(),
+            peers: HashMap::new(),
+        }
+    }
+
+    /// The secrets it may sign with now: its own, and for a while the one before.
+    pub fn api_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let before = self.old_secret.iter().filter(move |old| now < old.until).map(|old| &old.secret);
+        std::iter::once(&self.tenant.api_secret).chain(before)
     }
 
     /// The tenant's own value of a setting.

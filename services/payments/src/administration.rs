@@ -10,6 +10,8 @@ mod liquidity;
 mod payment_withdrawals;
 mod peers;
 mod settlement;
+mod tenant_life;
+mod tenant_mirror;
 mod tenants;
 mod transfers;
 mod wallet_address_keys;
@@ -19,7 +21,9 @@ mod wallet_addresses;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::TenantMirror;
 use clock::{Clock, Entropy, Timestamp};
+use ilp_packet::Address;
 use ledger::{AccountId, Ledger};
 use payments_model::TenantId;
 use payments_store::Store;
@@ -34,6 +38,9 @@ pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
 pub use settlement::SettleError;
+pub use tenant_life::{
+    CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError,
+};
 pub use tenants::PutSettingsError;
 pub use transfers::{AccountTransfers, AccountTransfersError};
 pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};
@@ -54,6 +61,12 @@ pub struct AdministrationSettings {
     pub deactivation_grace: Duration,
     /// `WALLET_ADDRESS_URL`: the instance's own identity as a client, which is nobody's wallet address.
     pub own_wallet_address: Url,
+    /// `OPERATOR_TENANT_ID`.
+    pub operator: TenantId,
+    /// `ILP_ADDRESS`: the addresses of tenants are below it.
+    pub ilp_address: Address,
+    /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a secret that was replaced is accepted beside its successor.
+    pub secret_overlap: Duration,
 }
 
 impl AdministrationSettings {
@@ -76,18 +89,20 @@ pub struct Administration {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<AdministrationSettings>,
+    mirror: Arc<dyn TenantMirror>,
 }
 
 impl Administration {
-    /// The administration of what is in `store` and `ledger`.
+    /// The administration of what is in `store` and `ledger`; its tenants are mirrored to `mirror`.
     pub fn new(
         store: Store,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: AdministrationSettings,
+        mirror: Arc<dyn TenantMirror>,
     ) -> Self {
-        Self { store, ledger, clock, entropy, settings: Arc::new(settings) }
+        Self { store, ledger, clock, entropy, settings: Arc::new(settings), mirror }
     }
 
     /// The store, for plain reading within a caller's reach ([`Caller::reach`]).

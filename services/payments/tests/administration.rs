@@ -61,6 +61,9 @@ impl Office {
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             own_wallet_address: "https://localhost:3000/me".parse().unwrap(),
             deactivation_grace: Duration::from_hours(24),
+            operator: OPERATOR_ID,
+            ilp_address: "test.bank".parse().unwrap(),
+            secret_overlap: Duration::from_mins(10),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
         let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings);

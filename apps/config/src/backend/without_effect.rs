@@ -5,10 +5,6 @@ use crate::reader::Reader;
 
 /// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
 pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
-    r.no_effect(
-        &["AUTH_SERVICE_API_URL"],
-        "tenants are not mirrored to the authorization server yet; make each there too",
-    );
     r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
     r.port("AUTO_PEERING_SERVER_PORT", 3005);
     let telemetry = [

@@ -8,4 +8,7 @@ mod flows;
 mod gate;
 mod hostile;
 mod interrupted;
+mod matrix;
+mod payments;
 mod schema;
+mod tenants;

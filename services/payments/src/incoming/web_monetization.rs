@@ -79,7 +79,7 @@ impl Payments {
             for job in &due {
                 let Ok(id) = job.key.parse() else { continue };
                 let is_reached = caller.reach(store).wallet_address(id).await?.is_some();
-                if handled < limit && is_reached && worker.run_if_due(&job.key).await? {
+                if handled < limit && is_reached && worker.run_now(&job.key).await? {
                     handled += 1;
                 }
             }

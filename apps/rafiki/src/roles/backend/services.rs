@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::AuthService;
 use clock::Entropy;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use directory::Directory;
@@ -10,7 +11,7 @@ use http_signatures::{Signer, SigningKey};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
-use payments_model::TenantId;
+use payments_model::{Secret, TenantId};
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
 use stream::{ReceiverSecret, RejectStyle};
@@ -21,6 +22,7 @@ use super::alerts::Alerts;
 use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use crate::failure::Failure;
+use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
 
 /// The services of one backend. Their numbers are gathered in one place.
@@ -109,7 +111,16 @@ impl Services {
                 open_payments_url: config.open_payments_url.clone(),
                 own_wallet_address: config.wallet_addresses.own_url.clone(),
                 deactivation_grace: config.wallet_addresses.deactivation_grace,
+                operator: *operator,
+                ilp_address: config.ilp_address.clone(),
+                secret_overlap: config.admin_api.secret_overlap,
             },
+            Arc::new(AuthService::new(
+                deps.http.clone(),
+                &config.auth_service_api_url,
+                Secret::new(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
+                *operator,
+            )),
         );
         Ok(Self {
             metrics,

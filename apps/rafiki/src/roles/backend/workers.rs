@@ -23,10 +23,12 @@ pub(super) fn start(
     config: &config::Backend,
     deps: &SharedDeps,
 ) {
-    let Services { metrics, payments, targets, directory, directory_sync, receivers, .. } = services;
+    let Services { metrics, payments, administration, targets, directory, directory_sync, receivers, .. } = services;
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
+    let mirroring = metrics.gather(|| administration.tenant_mirror_worker());
+    running.work(|stop| mirroring.run(stop));
     if config.workers.webhooks > 0 {
         let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
