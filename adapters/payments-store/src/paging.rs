@@ -6,7 +6,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
-/// What orders a row in its list.
+/// The sort key of a row in its list.
 pub(crate) type Key = (i64, Uuid);
 
 /// How to page through `E`.
@@ -17,8 +17,8 @@ pub(crate) struct Paging<E: EntityTrait> {
 }
 
 impl<E: EntityTrait> Paging<E> {
-    /// The page of `select`, which carries every restriction of the list. A cursor outside of the list is unknown,
-    /// and the page of an unknown cursor is empty.
+    /// The page of `select`, which has all conditions of the list. A cursor that is not in the list gives an empty
+    /// page.
     pub(crate) async fn page<C: ConnectionTrait>(
         &self,
         connection: &C,

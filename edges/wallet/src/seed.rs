@@ -1,14 +1,15 @@
-//! What an institution begins with: assets, fees, peers, accounts, rates.
+//! The initial data of an institution: assets, fees, peers, accounts, rates.
 //!
 //! Data only: `seed_file` reads it, `seeding` applies it.
 
-use money::{Asset, Rate};
+use money::Asset;
+use rates_service::RateBook;
 use uuid::Uuid;
 
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
 
-/// An institution's beginning.
+/// The initial data of an institution.
 #[derive(Clone, Debug, Default)]
 pub struct Seed {
     /// Assets with their liquidity and fees.
@@ -20,7 +21,7 @@ pub struct Seed {
     /// Cards of customers.
     pub cards: Vec<NewCard>,
     /// Exchange rates served.
-    pub rates: Vec<SeedRate>,
+    pub rates: RateBook,
 }
 
 /// An asset.
@@ -30,7 +31,7 @@ pub struct SeedAsset {
     pub asset: Asset,
     /// Deposited when the asset is created.
     pub liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// The fee on outgoing payments.
     pub sending_fee: Option<FeeRule>,
@@ -41,7 +42,7 @@ pub struct SeedAsset {
 pub struct SeedPeer {
     /// Its name.
     pub name: String,
-    /// What is settled in.
+    /// The asset of the exchange.
     pub asset: Asset,
     /// Its ILP address.
     pub ilp_address: String,
@@ -49,15 +50,15 @@ pub struct SeedPeer {
     pub endpoint: String,
     /// Deposited when the peer is created.
     pub initial_liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Accepted from it.
+    /// Tokens that it may present.
     pub incoming_tokens: Vec<String>,
-    /// Shown to it.
+    /// The token presented to it.
     pub outgoing_token: String,
-    /// Prefixes reached through it, besides its own address.
+    /// Address prefixes routed to it, besides its own address.
     pub routes: Vec<String>,
 }
 
@@ -70,11 +71,11 @@ pub struct SeedAccount {
     pub name: String,
     /// Path of the wallet address.
     pub path: String,
-    /// What the account holds.
+    /// The asset of the account.
     pub asset: Asset,
     /// Credited once.
     pub initial_balance: u64,
-    /// Whether the wallet address exists from the start, or is created when it is asked for.
+    /// When its wallet address is created.
     pub wallet_address: AddressCreation,
 }
 
@@ -83,19 +84,8 @@ pub struct SeedAccount {
 pub enum AddressCreation {
     /// While seeding.
     AtStart,
-    /// When it is asked for.
+    /// When the first request for it arrives.
     OnDemand,
-}
-
-/// What one unit of `base` is worth in `quote`.
-#[derive(Clone, Debug)]
-pub struct SeedRate {
-    /// Code of the base.
-    pub base: String,
-    /// Code of the other.
-    pub quote: String,
-    /// Units of `quote` for one of `base`.
-    pub rate: Rate,
 }
 
 /// The seed of Cloud Nine Wallet in the playground.
@@ -111,14 +101,15 @@ mod tests {
     #[test]
     fn the_playground_is_complete() {
         let [nine, happy] = [CLOUD_NINE, HAPPY_LIFE].map(|text| Seed::from_yaml(text).unwrap());
-        assert_eq!((nine.assets.len(), nine.peers.len(), nine.accounts.len(), nine.rates.len()), (2, 1, 5, 12));
-        assert_eq!((happy.assets.len(), happy.peers.len(), happy.accounts.len(), happy.rates.len()), (4, 1, 5, 12));
+        assert_eq!((nine.assets.len(), nine.peers.len(), nine.accounts.len()), (2, 1, 5));
+        assert_eq!((happy.assets.len(), happy.peers.len(), happy.accounts.len()), (4, 1, 5));
         assert_eq!(nine.accounts[0].id.to_string(), "742ab7cd-1624-4d2e-af6e-e15a71638669");
         assert_eq!(happy.assets[3].sending_fee, Some(FeeRule { fixed: 1, basis_points: 200 }));
         assert_eq!([&nine.peers[0].outgoing_token], *happy.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!([&happy.peers[0].outgoing_token], *nine.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!(happy.accounts[2].wallet_address, AddressCreation::OnDemand);
         for seed in [nine, happy] {
+            assert_ne!(seed.rates, RateBook::default(), "payments between currencies work");
             assert!(
                 seed.assets.iter().all(|asset| asset.liquidity_threshold < asset.liquidity),
                 "a first payment alarms"

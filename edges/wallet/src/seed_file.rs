@@ -1,18 +1,17 @@
-//! The seed file (YAML): what an operator writes down, read and judged as a whole.
+//! The seed file (YAML) of an operator, parsed and checked as a whole.
 //!
-//! Keys that are not known are passed over, as files of the reference carry more than is used here.
-
-use std::collections::BTreeMap;
+//! Unknown keys are ignored, because files of the reference have more than is used here.
 
 use card::{CardKey, PinKey, PinRule};
-use money::{Asset, Rate};
+use money::Asset;
+use rates_service::{RateBook, RatesFileError, Rows};
 use serde::Deserialize;
 use serde::de::Error as _;
 use uuid::Uuid;
 
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
-use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedRate};
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
 
 /// Why a seed file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +19,7 @@ pub enum SeedFileError {
     /// Not YAML, or not of this shape.
     #[error("{0}")]
     Unreadable(String),
-    /// An asset code or scale that cannot be.
+    /// An invalid asset code or scale.
     #[error("assets: {code:?} with scale {scale} is no asset")]
     NoAsset {
         /// As written.
@@ -28,7 +27,7 @@ pub enum SeedFileError {
         /// As written.
         scale: u8,
     },
-    /// Something is in an asset that is not listed, or listed with several scales.
+    /// An asset that is not listed, or listed with several scales.
     #[error("{place}: name one of the listed assets, {code:?} is {found} of them")]
     UnknownAsset {
         /// The section.
@@ -38,24 +37,17 @@ pub enum SeedFileError {
         /// How many assets have the code.
         found: usize,
     },
-    /// A card that lacks something.
+    /// A card without a required value.
     #[error("cards: {number:?} needs {what}")]
     NoCard {
         /// As written.
         number: String,
-        /// What it needs.
+        /// The missing value.
         what: &'static str,
     },
-    /// A rate that is no positive decimal.
-    #[error("rates: {text:?} for {base} in {quote} is no positive decimal")]
-    NoRate {
-        /// Code of the base.
-        base: String,
-        /// Code of the other.
-        quote: String,
-        /// As written.
-        text: String,
-    },
+    /// Rates that cannot be served.
+    #[error("{0}")]
+    NoRates(RatesFileError),
 }
 
 #[derive(Deserialize)]
@@ -73,7 +65,7 @@ struct SeedFile {
     #[serde(default)]
     cards: Vec<CardEntry>,
     #[serde(default)]
-    rates: BTreeMap<String, BTreeMap<String, String>>,
+    rates: Rows,
 }
 
 #[derive(Deserialize)]
@@ -135,14 +127,14 @@ struct FeeEntry {
     basis_points: u16,
 }
 
-/// A card; keys are written in hexadecimal digits.
+/// A card. Keys are written in hexadecimal.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CardEntry {
     number: String,
-    /// The account it pays from, by its path.
+    /// The account that it pays from, by its path.
     account: String,
-    /// The AES-128 key it shares with us.
+    /// The AES-128 key shared with the card.
     cmac_key: Option<String>,
     /// Or the public half of its P-256 key, in SEC 1 form.
     public_key: Option<String>,
@@ -178,7 +170,7 @@ impl CardEntry {
     }
 }
 
-/// A number or its text; both are read digit by digit.
+/// A number or its text. Both are read digit by digit.
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.replace('_', "").parse().map_err(|_| D::Error::custom(format!("{text:?} is no amount in smallest units")))
@@ -189,8 +181,7 @@ fn some_amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 impl Seed {
-    /// The seed in `text`. Fees without their asset and rates are taken as they are; money in an asset that is not
-    /// listed is refused.
+    /// The seed in `text`. Money in an asset that is not listed is refused. Fees and rates are not checked for this.
     pub fn from_yaml(text: &str) -> Result<Self, SeedFileError> {
         let file: SeedFile =
             serde_saphyr::from_str(text).map_err(|error| SeedFileError::Unreadable(error.to_string()))?;
@@ -219,7 +210,7 @@ impl Seed {
             peers: peers.collect::<Result<_, _>>()?,
             accounts: accounts.collect::<Result<_, _>>()?,
             cards: file.cards.into_iter().map(CardEntry::read).collect::<Result<_, _>>()?,
-            rates: read_rates(file.rates)?,
+            rates: RateBook::of(file.rates).map_err(SeedFileError::NoRates)?,
             assets,
         })
     }
@@ -271,17 +262,6 @@ impl AccountEntry {
     }
 }
 
-fn read_rates(rates: BTreeMap<String, BTreeMap<String, String>>) -> Result<Vec<SeedRate>, SeedFileError> {
-    let mut read = Vec::new();
-    for (base, row) in rates {
-        for (quote, text) in row {
-            let Ok(rate) = text.parse::<Rate>() else { return Err(SeedFileError::NoRate { base, quote, text }) };
-            read.push(SeedRate { base: base.clone(), quote, rate });
-        }
-    }
-    Ok(read)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,7 +288,7 @@ tenants: [{publicName: someone}]
         assert_eq!(seed.assets[0].sending_fee, Some(FeeRule { fixed: 100, basis_points: 200 }));
         assert_eq!(seed.peers[0].incoming_tokens, ["a", "b"]);
         assert_eq!((seed.peers[0].max_packet_amount, seed.peers[0].routes.len()), (None, 1));
-        assert_eq!(seed.rates[0].rate, "0.10".parse().unwrap());
+        assert_eq!(seed.rates, RateBook::from_yaml("rates: {USD: {EUR: 0.1}}\n").unwrap());
         assert_eq!(seed.accounts[0].wallet_address, AddressCreation::AtStart);
     }
 
@@ -323,7 +303,7 @@ tenants: [{publicName: someone}]
             "accounts: name one of the listed assets, \"EUR\" is 0 of them"
         );
         assert_eq!(refused("peeringAsset: USD", ""), "peers: name one of the listed assets, \"\" is 0 of them");
-        assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for USD in EUR is no positive decimal"));
+        assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for one USD in EUR cannot be a rate"));
         assert!(refused("initialBalance: 5", "initialBalance: -5").contains("no amount in smallest units"));
         assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("no amount in smallest units"));
         assert!(refused("scale: 2, liq", "scale: 256, liq").contains("scale"), "a scale is below 256");

@@ -1,4 +1,4 @@
-//! From a JSON body to a request that is well-formed and not too large.
+//! Converts a JSON body to a request that is well-formed and not too large.
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, OperationDefinition};
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::response::error;
 use super::{BAD_REQUEST, BAD_USER_INPUT, Inputs, Introspection, VALIDATION_FAILED, limits, outside};
 
-/// A request that is refused as a whole.
+/// Why a request is refused.
 pub(super) struct Malformed {
     pub(super) status: StatusCode,
     pub(super) errors: Vec<Value>,
@@ -126,7 +126,7 @@ fn operation_name(member: Option<Value>) -> Result<Option<String>, Malformed> {
     }
 }
 
-/// What a browser sends without asking first.
+/// Whether a browser sends this without a pre-flight request.
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let preflighted = ["x-apollo-operation-name", "apollo-require-preflight"];
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

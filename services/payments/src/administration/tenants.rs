@@ -1,4 +1,4 @@
-//! Settings of tenants: which values are acceptable, and whose addresses begin with what.
+//! Settings of tenants: which values are accepted, and which base URL belongs to which tenant.
 
 use outside_text::check_line;
 use payments_model::tenant::{Setting, SettingKey};
@@ -10,19 +10,19 @@ use super::assets::from_store;
 use super::{Administration, Caller};
 use crate::unavailable::Unavailable;
 
-/// Why settings were not made.
+/// Why settings were not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutSettingsError {
     /// A value is not acceptable for its key.
     #[error("Invalid value for one or more tenant settings")]
     Invalid,
-    /// Another tenant has this wallet address URL, or had it, or one above or below it.
+    /// Another tenant has or had this wallet address URL, or one above or below it.
     #[error("Wallet Address Url already exists")]
     DuplicateWalletAddressUrl,
     /// Another tenant has this ILP address, or had it, or one above or below it.
     #[error("Ilp address already exists")]
     DuplicateIlpAddress,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -30,7 +30,7 @@ pub enum PutSettingsError {
 from_store!(PutSettingsError);
 
 impl Administration {
-    /// Makes or changes settings of the caller's own; of a key given twice the last counts.
+    /// Creates or changes settings of the caller. If a key is given twice, the last value counts.
     pub async fn put_settings(&self, caller: Caller, settings: Vec<Setting>) -> Result<Vec<Setting>, PutSettingsError> {
         let unit = self.store.begin().await?;
         let kept = self.put_settings_in(&unit, caller, settings).await?;
@@ -83,8 +83,8 @@ impl Administration {
         Ok(())
     }
 
-    /// Refuses a base that another tenant's addresses begin with, have begun with, or could begin with, in whatever
-    /// spelling. What the operator's begin with is its own to set.
+    /// Refuses a base URL that overlaps the present or a former base of another tenant, in any spelling. The operator
+    /// may choose its own base freely.
     async fn require_free_base(&self, unit: &Unit, caller: Caller, base: &str) -> Result<(), PutSettingsError> {
         let base: WalletAddressUrl = base.parse().map_err(|_| PutSettingsError::Invalid)?;
         let operators = self.settings.operator_base();
@@ -94,7 +94,7 @@ impl Administration {
         }
         let others = unit.every_tenant().locked_values(SettingKey::WalletAddressUrl).await?;
         let taken = others.iter().filter(|(tenant, _)| *tenant != caller.tenant).any(|(_, other)| {
-            // One that cannot be read was stored before this rule; nothing lies below it.
+            // A base that cannot be parsed was stored before this rule existed. No address lies below it.
             other.parse::<WalletAddressUrl>().is_ok_and(|other| other.overlaps(&base))
         });
         if taken { Err(PutSettingsError::DuplicateWalletAddressUrl) } else { Ok(()) }
@@ -106,7 +106,7 @@ fn is_below(address: &str, above: &str) -> bool {
     address.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The setting in the form in which it is kept.
+/// The setting in the form in which it is stored.
 fn acceptable(setting: Setting) -> Option<Setting> {
     match setting.key {
         SettingKey::WalletAddressUrl => {
