@@ -29,6 +29,17 @@ pub struct AdminApiSettings {
     pub idempotency_lock: Duration,
     /// Whether the schema may be asked for; not in production.
     pub introspection: bool,
+    /// Whether `GET /explorer` answers with a page that shows the schema and signs; in development only.
+    pub explorer: Explorer,
+}
+
+/// Whether there is a page for people who develop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explorer {
+    /// There is.
+    Offered,
+    /// There is none.
+    Absent,
 }
 
 impl AdminApiSettings {
@@ -41,6 +52,7 @@ impl AdminApiSettings {
             idempotency_ttl: Duration::from_hours(24),
             idempotency_lock: Duration::from_secs(2),
             introspection: true,
+            explorer: Explorer::Absent,
         }
     }
 }

@@ -37,6 +37,7 @@ use shared_cache::{Limiter, Rate};
 use crate::admin::AdminSchema;
 pub use crate::admin::{AdminSettings, schema_definition};
 use crate::errors::{ApiError, not_found};
+pub use crate::service::ServiceOperation;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
 
@@ -134,10 +135,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
     let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
-    let service = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/tenant", post(service::create))
-        .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
+    let service = service::routes().route("/healthz", get(healthz));
     let admin = Router::new()
         .route("/healthz", get(healthz))
         .route("/graphql", post(admin::execute).fallback(graphql::only_post));

@@ -100,6 +100,10 @@ impl Bench {
 }
 
 fn api(process: &Institution) -> Router {
+    api_with(process, AdminApiSettings::new(OPERATOR))
+}
+
+pub(crate) fn api_with(process: &Institution, settings: AdminApiSettings) -> Router {
     admin_graphql::router(AdminApiParts {
         administration: process.administration.clone(),
         directory: process.parts.directory.clone(),
@@ -107,7 +111,7 @@ fn api(process: &Institution) -> Router {
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),
-        settings: AdminApiSettings::new(OPERATOR),
+        settings,
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod directory;
+mod explorer;
 mod flows;
 mod gate;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_graphql::{AdminApiParts, AdminApiSettings};
+use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use axum::Router;
 use config::Mode;
 use http_kit::{ShutdownGate, welcome_page};
@@ -131,6 +131,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
         idempotency_ttl: config.admin_api.idempotency_lifetime,
         idempotency_lock: config.admin_api.idempotency_lock,
         introspection: config.mode != Mode::Production,
+        explorer: if config.mode == Mode::Development { Explorer::Offered } else { Explorer::Absent },
         ..AdminApiSettings::new(operator)
     }
 }
