@@ -5,7 +5,10 @@ use testkit::{TestDatabase, block_on};
 
 use super::bench::{Bench, OPERATOR};
 
-/// The one mutation that is not here yet, and the types only it needs.
+/// The one operation of the published schema that is not here yet.
+const NOT_YET: &str = "Mutation.createOrUpdatePeerByUrl";
+
+/// That operation in the published text, and the types only it needs.
 const LATER: [(&str, &str); 3] = [
     (
         "  createOrUpdatePeerByUrl(input: CreateOrUpdatePeerByUrlInput!): CreateOrUpdatePeerByUrlMutationResponse!\n",
@@ -17,7 +20,7 @@ const LATER: [(&str, &str); 3] = [
 
 fn published() -> String {
     let mut text = include_str!("../../../../adapters/admin-client/schema/backend.graphql").to_owned();
-    if admin_graphql::sdl().contains("createOrUpdatePeerByUrl") {
+    if admin_graphql::sdl().contains(NOT_YET.trim_start_matches("Mutation.")) {
         return text;
     }
     for (start, end) in LATER {
