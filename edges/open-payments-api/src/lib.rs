@@ -24,7 +24,7 @@ use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, r
 use shared_cache::{Limiter, Rate};
 
 pub use routes::{OPERATIONS, Operation};
-pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, Settings};
+pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings};
 
 /// How often one source may show a wrong token or signature.
 #[derive(Clone, Debug)]

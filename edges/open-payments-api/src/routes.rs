@@ -95,6 +95,7 @@ impl Route {
             _ if get => Self::WalletAddress(path.to_owned()),
             _ => return None,
         };
+
         Some(route)
     }
 }
