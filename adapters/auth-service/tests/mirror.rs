@@ -64,7 +64,9 @@ fn somebody() -> TenantId {
 
 #[tokio::test]
 async fn a_tenant_that_is_there_is_changed_and_one_that_is_not_is_made() {
-    let changed = format!(r#"PATCH /base/tenant/{ID} {{"apiSecret":"s","idpConsentUrl":"https://idp.example/","idpSecret":null}}"#);
+    let changed = format!(
+        r#"PATCH /base/tenant/{ID} {{"apiSecret":"s","idpConsentUrl":"https://idp.example/","idpSecret":null}}"#
+    );
     let (result, asked) = bring(&tenant(), somebody(), &[204]).await;
     result.unwrap();
     assert_eq!(asked, [changed.clone()]);
@@ -74,8 +76,10 @@ async fn a_tenant_that_is_there_is_changed_and_one_that_is_not_is_made() {
         r#"POST /base/tenant {{"apiSecret":"s","id":"{ID}","idpConsentUrl":"https://idp.example/","idpSecret":null}}"#
     );
     assert_eq!(asked[0], changed);
-    assert_eq!(serde_json::from_str::<serde_json::Value>(asked[1].strip_prefix("POST /base/tenant ").unwrap()).unwrap(),
-        serde_json::from_str::<serde_json::Value>(made.strip_prefix("POST /base/tenant ").unwrap()).unwrap());
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(asked[1].strip_prefix("POST /base/tenant ").unwrap()).unwrap(),
+        serde_json::from_str::<serde_json::Value>(made.strip_prefix("POST /base/tenant ").unwrap()).unwrap()
+    );
 }
 
 #[tokio::test]

@@ -184,8 +184,7 @@ pub(crate) async fn claim_one(
 ) -> Result<Option<Job>, Error> {
     let sql = "UPDATE jobs SET lease = $3, due_at = $5, attempts = attempts + 1
         WHERE queue = $1 AND key = $2 AND (lease IS NULL OR due_at <= $4) RETURNING key, lane, payload, attempts";
-    let values: [Value; 5] =
-        [queue.into(), key.into(), lease.into(), now.as_millis().into(), until.as_millis().into()];
+    let values: [Value; 5] = [queue.into(), key.into(), lease.into(), now.as_millis().into(), until.as_millis().into()];
     let transaction = database.begin().await?;
     let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
     let row = transaction.query_one_raw(statement).await?;

@@ -163,12 +163,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         self.shorten(Condition::all(), latest, now).await
     }
 
-    async fn shorten(
-        &self,
-        of: Condition,
-        latest: Timestamp,
-        now: Timestamp,
-    ) -> Result<Vec<IncomingPaymentId>, Error> {
+    async fn shorten(&self, of: Condition, latest: Timestamp, now: Timestamp) -> Result<Vec<IncomingPaymentId>, Error> {
         let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
         let later = Condition::all()
             .add(self.within(Column::TenantId))

@@ -176,7 +176,10 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
 }
 
 /// The payments of rows, with their quotes, assets and card details, each kind read at once.
-pub(crate) async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
+pub(crate) async fn payments<C: ConnectionTrait>(
+    connection: &C,
+    found: Vec<Model>,
+) -> Result<Vec<OutgoingPayment>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
     }

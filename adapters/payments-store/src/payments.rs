@@ -69,9 +69,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// A page of the payments of both kinds, incoming ones that expired unpaid left out.
     pub async fn payments(&self, filter: &PaymentFilter, request: PageRequest) -> Result<Page<AnyPayment>, Error> {
         let wanted = |kind| filter.kinds.contains(&kind);
-        let received = wanted(PaymentKind::Incoming).then(|| {
-            filter.restrict(self.live_incoming_payments(), rows::incoming_payment::Column::WalletAddressId)
-        });
+        let received = wanted(PaymentKind::Incoming)
+            .then(|| filter.restrict(self.live_incoming_payments(), rows::incoming_payment::Column::WalletAddressId));
         let sent = wanted(PaymentKind::Outgoing)
             .then(|| filter.restrict(self.all_outgoing(), rows::outgoing_payment::Column::WalletAddressId));
 

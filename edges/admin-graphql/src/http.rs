@@ -8,9 +8,9 @@ use axum::routing::{any, post};
 use http_kit::graphql::{self, Endpoint, Introspection};
 use payments::Unavailable;
 
-use crate::{AdminApiParts, Explorer};
 use crate::authenticate::authenticate;
 use crate::schema::AdminSchema;
+use crate::{AdminApiParts, Explorer};
 
 #[derive(Clone)]
 struct Api {

@@ -29,12 +29,15 @@ fn members(text: &str, name: &str) -> BTreeSet<String> {
         match definition {
             ExtendedType::Object(object) => {
                 members.insert(format!("type {name}"));
-                members.extend(object.implements_interfaces.iter().map(|one| format!("{name} implements {}", one.name)));
+                members
+                    .extend(object.implements_interfaces.iter().map(|one| format!("{name} implements {}", one.name)));
                 members.extend(object.fields.values().map(|one| format!("{name}.{}", field(one))));
             }
             ExtendedType::Interface(interface) => {
                 members.insert(format!("interface {name}"));
-                members.extend(interface.implements_interfaces.iter().map(|one| format!("{name} implements {}", one.name)));
+                members.extend(
+                    interface.implements_interfaces.iter().map(|one| format!("{name} implements {}", one.name)),
+                );
                 members.extend(interface.fields.values().map(|one| format!("{name}.{}", field(one))));
             }
             ExtendedType::InputObject(input) => {
@@ -43,7 +46,10 @@ fn members(text: &str, name: &str) -> BTreeSet<String> {
             }
             ExtendedType::Enum(values) => {
                 members.insert(format!("enum {name}"));
-                let shown = values.values.values().map(|one| format!("enum {name}.{}{}", one.value, deprecated(&one.directives)));
+                let shown = values
+                    .values
+                    .values()
+                    .map(|one| format!("enum {name}.{}{}", one.value, deprecated(&one.directives)));
                 members.extend(shown);
             }
             ExtendedType::Union(union) => {
@@ -107,7 +113,10 @@ mod tests {
             ("Query implements Model", "Query"),
             ("ASC DESC", "ASC DESC NONE"),
             ("[String!]", "[String]"),
-            ("id: ID! }\n        enum", "id: ID!, more: Int }\n        type More implements Model { id: ID!, more: Int }\n enum"),
+            (
+                "id: ID! }\n        enum",
+                "id: ID!, more: Int }\n        type More implements Model { id: ID!, more: Int }\n enum",
+            ),
         ] {
             let changed = ONE.replacen(was, is, 1);
             assert_ne!(changed, ONE, "{was}");

@@ -38,9 +38,7 @@ pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
 pub use settlement::SettleError;
-pub use tenant_life::{
-    CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError,
-};
+pub use tenant_life::{CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError};
 pub use tenants::PutSettingsError;
 pub use transfers::{AccountTransfers, AccountTransfersError};
 pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};

@@ -77,7 +77,8 @@ impl Office {
             secret_overlap: Duration::from_mins(10),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
-        let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings, Arc::new(NoMirror));
+        let administration =
+            Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings, Arc::new(NoMirror));
         Self { administration, store, ledger, entropy, _database: database }
     }
 

@@ -46,7 +46,8 @@ pub(crate) struct PaymentFilter {
 impl PaymentFilter {
     /// Which payments are meant; an unknown name selects nothing and excludes nothing.
     pub(crate) fn read(self) -> payments_store::PaymentFilter {
-        const ALL: [(PaymentKind, &str); 2] = [(PaymentKind::Incoming, "INCOMING"), (PaymentKind::Outgoing, "OUTGOING")];
+        const ALL: [(PaymentKind, &str); 2] =
+            [(PaymentKind::Incoming, "INCOMING"), (PaymentKind::Outgoing, "OUTGOING")];
         let (only, not) = FilterString::both(self.kind);
         let (addresses, not_addresses) = FilterString::both(self.wallet_address_id);
         let selected = ALL.into_iter().filter(|(_, name)| {

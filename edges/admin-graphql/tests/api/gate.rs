@@ -214,11 +214,7 @@ fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
                 "Unknown argument \"idd\" on field \"Query.asset\". [Suggestion hidden]?",
                 validation,
             ),
-            (
-                json!({ "query": two }),
-                "Must provide operation name if query contains multiple operations.",
-                operation,
-            ),
+            (json!({ "query": two }), "Must provide operation name if query contains multiple operations.", operation),
             (json!({ "query": two, "operationName": "Z" }), "Unknown operation named \"Z\".", operation),
             (
                 json!({ "query": "query($id: String!) { asset(id: $id) { id } }" }),
@@ -253,10 +249,12 @@ fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
 fn a_persisted_query_that_nobody_knows_is_to_be_sent_in_full() {
     with_bench(async |bench| {
         let hash = "e63c4dae69ca5d7c8b05f03b3d9e5d0b2e6dd8a3c7a3bb1e9d5e3b3f2a9c8d71";
-        let by_hash = |version: u8| json!({ "extensions": { "persistedQuery": { "version": version, "sha256Hash": hash } } });
+        let by_hash =
+            |version: u8| json!({ "extensions": { "persistedQuery": { "version": version, "sha256Hash": hash } } });
         let (status, answer) = bench.post(TENANT, &by_hash(1)).await;
         assert_eq!(status, StatusCode::OK);
-        let error = json!({ "message": "PersistedQueryNotFound", "extensions": { "code": "PERSISTED_QUERY_NOT_FOUND" } });
+        let error =
+            json!({ "message": "PersistedQueryNotFound", "extensions": { "code": "PERSISTED_QUERY_NOT_FOUND" } });
         assert_eq!(answer, json!({ "errors": [error] }));
         let (status, answer) = bench.post(TENANT, &by_hash(2)).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -267,7 +265,8 @@ fn a_persisted_query_that_nobody_knows_is_to_be_sent_in_full() {
         let (status, answer) = bench.post(TENANT, &full).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(answer["errors"][0]["message"], "provided sha does not match query");
-        full["extensions"]["persistedQuery"]["sha256Hash"] = json!("3a589828200d95db09c0478f230f77b46e9e9a8a2ceb19ad029551392602755d");
+        full["extensions"]["persistedQuery"]["sha256Hash"] =
+            json!("3a589828200d95db09c0478f230f77b46e9e9a8a2ceb19ad029551392602755d");
         let (status, answer) = bench.post(TENANT, &full).await;
         assert_eq!((status, &answer["data"]["whoami"]["id"]), (StatusCode::OK, &json!(TENANT)), "{answer}");
     });

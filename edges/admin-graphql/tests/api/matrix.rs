@@ -57,7 +57,12 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
     ("walletAddresses", "(tenantId: \"{owner}\") { edges { node { id } } }", Empty, Done),
     ("quote", "(id: \"{quote}\") { id }", NOT_FOUND, NOT_FOUND),
     ("outgoingPayment", "(id: \"{outgoing}\") { id }", NOT_FOUND, Done),
-    ("outgoingPayments", "(tenantId: \"{owner}\", filter: { walletAddressId: { in: [\"{address}\"] } }) { edges { node { id } } }", Empty, Done),
+    (
+        "outgoingPayments",
+        "(tenantId: \"{owner}\", filter: { walletAddressId: { in: [\"{address}\"] } }) { edges { node { id } } }",
+        Empty,
+        Done,
+    ),
     ("incomingPayment", "(id: \"{incoming}\") { id }", NOT_FOUND, Done),
     ("incomingPayments", "(tenantId: \"{owner}\") { edges { node { id } } }", Empty, Done),
     ("webhookEvents", "(tenantId: \"{owner}\") { edges { node { id data } } }", Empty, Done),
@@ -68,7 +73,12 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
     ("createAsset", "(input: { code: \"EUR\", scale: 2, tenantId: \"{owner}\" }) { asset { id } }", BAD_INPUT, Done),
     ("updateAsset", "(input: { id: \"{asset}\", liquidityThreshold: 5 }) { asset { id } }", NOT_FOUND, NOT_FOUND),
     ("deleteAsset", "(input: { id: \"{asset}\" }) { asset { id } }", NOT_FOUND, NOT_FOUND),
-    ("setFee", "(input: { assetId: \"{asset}\", type: SENDING, fee: { fixed: 1, basisPoints: 1 } }) { fee { id } }", NOT_FOUND, NOT_FOUND),
+    (
+        "setFee",
+        "(input: { assetId: \"{asset}\", type: SENDING, fee: { fixed: 1, basisPoints: 1 } }) { fee { id } }",
+        NOT_FOUND,
+        NOT_FOUND,
+    ),
     (
         "createPeer",
         "(input: { assetId: \"{asset}\", staticIlpAddress: \"test.eve\", http: { outgoing: { authToken: \"t\", endpoint: \"http://eve.example\" } } }) { peer { tenant { id apiSecret } } }",
@@ -89,7 +99,12 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
         BAD_INPUT,
         Done,
     ),
-    ("updateWalletAddress", "(input: { id: \"{address}\", status: INACTIVE }) { walletAddress { id } }", NOT_FOUND, NOT_FOUND),
+    (
+        "updateWalletAddress",
+        "(input: { id: \"{address}\", status: INACTIVE }) { walletAddress { id } }",
+        NOT_FOUND,
+        NOT_FOUND,
+    ),
     (
         "createWalletAddressKey",
         "(input: { walletAddressId: \"{address}\", jwk: { kid: \"eve\", x: \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\", alg: EdDSA, kty: OKP, crv: Ed25519 } }) { walletAddressKey { id } }",
@@ -99,7 +114,12 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
     ("revokeWalletAddressKey", "(input: { id: \"{key}\" }) { walletAddressKey { id } }", NOT_FOUND, Done),
     ("triggerWalletAddressEvents", "(input: { limit: 10 }) { count }", Done, Done),
     ("createIncomingPayment", "(input: { walletAddressId: \"{address}\" }) { payment { id } }", NOT_FOUND, NOT_FOUND),
-    ("updateIncomingPayment", "(input: { id: \"{other_incoming}\", metadata: { eve: 1 } }) { payment { id } }", NOT_FOUND, Done),
+    (
+        "updateIncomingPayment",
+        "(input: { id: \"{other_incoming}\", metadata: { eve: 1 } }) { payment { id } }",
+        NOT_FOUND,
+        Done,
+    ),
     ("approveIncomingPayment", "(input: { id: \"{incoming}\" }) { payment { id } }", NOT_FOUND, NOT_FOUND),
     ("cancelIncomingPayment", "(input: { id: \"{incoming}\" }) { payment { id } }", NOT_FOUND, NOT_FOUND),
     (
@@ -116,9 +136,24 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
     ),
     // Anybody may ask to be allowed to pay somebody, as over Open Payments.
     ("createReceiver", "(input: { walletAddressUrl: \"https://owner.example/bob\" }) { receiver { id } }", Done, Done),
-    ("completeReceiver", "(input: { incomingPaymentUrl: \"{other_incoming_url}\" }) { receiver { id } }", NOT_FOUND, Done),
-    ("createQuote", "(input: { walletAddressId: \"{address}\", receiver: \"{incoming_url}\" }) { quote { id } }", NOT_FOUND, NOT_FOUND),
-    ("createOutgoingPayment", "(input: { walletAddressId: \"{address}\", quoteId: \"{quote}\" }) { payment { id } }", NOT_FOUND, NOT_FOUND),
+    (
+        "completeReceiver",
+        "(input: { incomingPaymentUrl: \"{other_incoming_url}\" }) { receiver { id } }",
+        NOT_FOUND,
+        Done,
+    ),
+    (
+        "createQuote",
+        "(input: { walletAddressId: \"{address}\", receiver: \"{incoming_url}\" }) { quote { id } }",
+        NOT_FOUND,
+        NOT_FOUND,
+    ),
+    (
+        "createOutgoingPayment",
+        "(input: { walletAddressId: \"{address}\", quoteId: \"{quote}\" }) { payment { id } }",
+        NOT_FOUND,
+        NOT_FOUND,
+    ),
     (
         "createOutgoingPaymentFromIncomingPayment",
         "(input: { walletAddressId: \"{address}\", incomingPayment: \"{incoming_url}\" }) { payment { id } }",
@@ -126,8 +161,18 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
         NOT_FOUND,
     ),
     ("cancelOutgoingPayment", "(input: { id: \"{outgoing}\" }) { payment { id } }", NOT_FOUND, NOT_FOUND),
-    ("depositAssetLiquidity", "(input: { assetId: \"{asset}\", amount: 5, id: \"{fresh1}\", idempotencyKey: \"1\" }) { success }", NOT_FOUND, Done),
-    ("depositPeerLiquidity", "(input: { peerId: \"{peer}\", amount: 5, id: \"{fresh2}\", idempotencyKey: \"2\" }) { success }", NOT_FOUND, Done),
+    (
+        "depositAssetLiquidity",
+        "(input: { assetId: \"{asset}\", amount: 5, id: \"{fresh1}\", idempotencyKey: \"1\" }) { success }",
+        NOT_FOUND,
+        Done,
+    ),
+    (
+        "depositPeerLiquidity",
+        "(input: { peerId: \"{peer}\", amount: 5, id: \"{fresh2}\", idempotencyKey: \"2\" }) { success }",
+        NOT_FOUND,
+        Done,
+    ),
     (
         "createAssetLiquidityWithdrawal",
         "(input: { assetId: \"{asset}\", amount: 5, id: \"{fresh3}\", timeoutSeconds: 0, idempotencyKey: \"3\" }) { success }",
@@ -159,10 +204,25 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
         NOT_FOUND,
         NOT_FOUND,
     ),
-    ("postLiquidityWithdrawal", "(input: { withdrawalId: \"{withdrawal1}\", idempotencyKey: \"8\" }) { success }", NOT_FOUND, Done),
-    ("voidLiquidityWithdrawal", "(input: { withdrawalId: \"{withdrawal2}\", idempotencyKey: \"9\" }) { success }", NOT_FOUND, Done),
+    (
+        "postLiquidityWithdrawal",
+        "(input: { withdrawalId: \"{withdrawal1}\", idempotencyKey: \"8\" }) { success }",
+        NOT_FOUND,
+        Done,
+    ),
+    (
+        "voidLiquidityWithdrawal",
+        "(input: { withdrawalId: \"{withdrawal2}\", idempotencyKey: \"9\" }) { success }",
+        NOT_FOUND,
+        Done,
+    ),
     ("depositEventLiquidity", "(input: { eventId: \"{event}\", idempotencyKey: \"10\" }) { success }", BAD_INPUT, Done),
-    ("withdrawEventLiquidity", "(input: { eventId: \"{event}\", idempotencyKey: \"11\" }) { success }", BAD_INPUT, BAD_INPUT),
+    (
+        "withdrawEventLiquidity",
+        "(input: { eventId: \"{event}\", idempotencyKey: \"11\" }) { success }",
+        BAD_INPUT,
+        BAD_INPUT,
+    ),
     (
         "depositOutgoingPaymentLiquidity",
         "(input: { outgoingPaymentId: \"{outgoing}\", idempotencyKey: \"12\" }) { success }",
@@ -170,10 +230,20 @@ const CASES: [(&str, &str, Expect, Expect); 62] = [
         BAD_INPUT,
     ),
     ("createTenant", "(input: { id: \"{fresh6}\", apiSecret: \"s\" }) { tenant { id } }", FORBIDDEN, Done),
-    ("updateTenant", "(input: { id: \"{owner}\", email: \"eve@example.com\" }) { tenant { id apiSecret idpSecret } }", NOT_FOUND, Done),
+    (
+        "updateTenant",
+        "(input: { id: \"{owner}\", email: \"eve@example.com\" }) { tenant { id apiSecret idpSecret } }",
+        NOT_FOUND,
+        Done,
+    ),
     ("deleteTenant", "(id: \"{doomed}\") { success }", FORBIDDEN, Done),
     // There is no way to name another tenant; what is written is the caller's own.
-    ("createTenantSettings", "(input: { settings: [{ key: WEBHOOK_TIMEOUT, value: \"77\" }] }) { settings { value } }", Done, Done),
+    (
+        "createTenantSettings",
+        "(input: { settings: [{ key: WEBHOOK_TIMEOUT, value: \"77\" }] }) { settings { value } }",
+        Done,
+        Done,
+    ),
 ];
 
 /// What belongs to the owner, by name.
@@ -193,8 +263,14 @@ impl Things {
             { "key": "ILP_ADDRESS", "value": "test.bank.owner" },
         ] });
         made("createTenantSettings: CreateTenantSettingsInput { settings { key } }", settings).await;
-        made("updateTenant: UpdateTenantInput { tenant { id } }", json!({ "id": OWNER, "idpSecret": "idp secret of owner" })).await;
-        let asset = id(&made("createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 })).await["asset"]);
+        made(
+            "updateTenant: UpdateTenantInput { tenant { id } }",
+            json!({ "id": OWNER, "idpSecret": "idp secret of owner" }),
+        )
+        .await;
+        let asset = id(
+            &made("createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 })).await["asset"]
+        );
         let peer = json!({ "assetId": asset, "staticIlpAddress": "test.friend", "initialLiquidity": 500,
             "http": { "outgoing": { "authToken": "token of owner", "endpoint": "http://friend.example" } } });
         let peer = id(&made("createPeer: CreatePeerInput { peer { id } }", peer).await["peer"]);
@@ -203,11 +279,14 @@ impl Things {
         let ann = id(&made(create, json!({ "assetId": asset, "address": "ann" })).await["walletAddress"]);
         let jwk = json!({ "kid": "k", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519" });
         let key = json!({ "walletAddressId": address, "jwk": jwk });
-        let key = id(&made("createWalletAddressKey: CreateWalletAddressKeyInput { walletAddressKey { id } }", key).await["walletAddressKey"]);
+        let key = id(
+            &made("createWalletAddressKey: CreateWalletAddressKeyInput { walletAddressKey { id } }", key).await["walletAddressKey"]
+        );
         let expect = async |address: &str| {
             let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
             let create = "createIncomingPayment: CreateIncomingPaymentInput { payment { id url } }";
-            let payment = made(create, json!({ "walletAddressId": address, "incomingAmount": amount })).await["payment"].clone();
+            let payment =
+                made(create, json!({ "walletAddressId": address, "incomingAmount": amount })).await["payment"].clone();
             (id(&payment), payment["url"].as_str().unwrap().to_owned())
         };
         let (incoming, incoming_url) = expect(&ann).await;
@@ -215,8 +294,11 @@ impl Things {
         let quote = json!({ "walletAddressId": address, "receiver": incoming_url });
         let quote = id(&made("createQuote: CreateQuoteInput { quote { id } }", quote).await["quote"]);
         let outgoing = json!({ "walletAddressId": address, "quoteId": quote });
-        let outgoing = id(&made("createOutgoingPayment: CreateOutgoingPaymentInput { payment { id } }", outgoing).await["payment"]);
-        let events = "{ webhookEvents(filter: { type: { in: [\"outgoing_payment.created\"] } }) { edges { node { id } } } }";
+        let outgoing = id(
+            &made("createOutgoingPayment: CreateOutgoingPaymentInput { payment { id } }", outgoing).await["payment"]
+        );
+        let events =
+            "{ webhookEvents(filter: { type: { in: [\"outgoing_payment.created\"] } }) { edges { node { id } } } }";
         let events = bench.run(OWNER, events, json!({})).await;
         let event = id(&events["data"]["webhookEvents"]["edges"][0]["node"]);
         let deposit = json!({ "assetId": asset, "amount": 500, "id": bench.uuid(), "idempotencyKey": "d" });
@@ -289,7 +371,12 @@ fn must_hold(before: &Value, after: &Value, who: &str) {
 }
 
 /// Asks every operation at once as `tenant`; what was not answered as expected.
-async fn ask_all(bench: &Bench, tenant: TenantId, things: &Things, expected: impl Fn(&(&str, &str, Expect, Expect)) -> Expect) -> Vec<String> {
+async fn ask_all(
+    bench: &Bench,
+    tenant: TenantId,
+    things: &Things,
+    expected: impl Fn(&(&str, &str, Expect, Expect)) -> Expect,
+) -> Vec<String> {
     let operations = operations(bench).await;
     let fresh: Vec<String> = (0..6).map(|_| bench.uuid()).collect();
     let mut asked = Vec::new();

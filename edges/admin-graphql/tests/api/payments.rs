@@ -21,14 +21,20 @@ async fn address(bench: &Bench, asset: &Value, name: &str) -> Value {
 
 /// Ann pays Bob three times; the payments of both kinds, oldest first.
 async fn paid(bench: &Bench) -> (Vec<Value>, Value, Value) {
-    let asset = bench.mutate(OPERATOR, "createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 })).await["asset"]["id"].clone();
+    let asset = bench
+        .mutate(OPERATOR, "createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 }))
+        .await["asset"]["id"]
+        .clone();
     let (ann, bob) = (address(bench, &asset, "ann").await, address(bench, &asset, "bob").await);
     let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
     let mut made = Vec::new();
     for number in 0..3 {
         bench.clock.advance(Duration::from_secs(1));
         let input = json!({ "walletAddressId": bob, "incomingAmount": amount, "metadata": { "number": number } });
-        let incoming = bench.mutate(OPERATOR, "createIncomingPayment: CreateIncomingPaymentInput { payment { id url } }", input).await["payment"].clone();
+        let incoming = bench
+            .mutate(OPERATOR, "createIncomingPayment: CreateIncomingPaymentInput { payment { id url } }", input)
+            .await["payment"]
+            .clone();
         let input = json!({ "walletAddressId": ann, "incomingPayment": incoming["url"] });
         bench.clock.advance(Duration::from_secs(1));
         let create = "createOutgoingPaymentFromIncomingPayment: CreateOutgoingPaymentFromIncomingPaymentInput { payment { id } }";

@@ -44,13 +44,17 @@ fn tools_that_ask_for_the_schema_get_all_of_it() {
         let answer = bench.run(OPERATOR, query, json!({})).await;
         let types = answer["data"]["__schema"]["types"].as_array().unwrap();
         let named = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
-        let possible: Vec<_> = named("BasePayment")["possibleTypes"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+        let possible: Vec<_> =
+            named("BasePayment")["possibleTypes"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
         assert_eq!(possible, ["IncomingPayment", "OutgoingPayment", "Payment"]);
         let values = named("LiquidityError")["enumValues"].as_array().unwrap();
         assert_eq!((values.len(), &values[0]["name"]), (13, &json!("AlreadyPosted")));
         let mutations = named("Mutation")["fields"].as_array().unwrap();
         let old = mutations.iter().find(|field| field["name"] == "depositEventLiquidity").unwrap();
-        assert_eq!((&old["isDeprecated"], &old["deprecationReason"]), (&json!(true), &json!("Use `depositOutgoingPaymentLiquidity`")));
+        assert_eq!(
+            (&old["isDeprecated"], &old["deprecationReason"]),
+            (&json!(true), &json!("Use `depositOutgoingPaymentLiquidity`"))
+        );
         let where_specified: &Value = &named("JSONObject")["specifiedByURL"];
         assert!(where_specified.as_str().unwrap().ends_with("ECMA-404.pdf"), "{where_specified}");
     });

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::bench::{Bench, OPERATOR, TENANT, request};
 
 const CREATE: &str = "createTenant: CreateTenantInput { tenant { id email publicName apiSecret idpConsentUrl idpSecret deletedAt settings { key value } } }";
-const UPDATE: &str = "updateTenant: UpdateTenantInput { tenant { email publicName apiSecret idpConsentUrl idpSecret } }";
+const UPDATE: &str =
+    "updateTenant: UpdateTenantInput { tenant { email publicName apiSecret idpConsentUrl idpSecret } }";
 const NEW: TenantId = TenantId::from_uuid(Uuid::from_u128(0x4ba2_3a9f_94c6_4f8d_9388_8b03_b19e_3155));
 
 fn whoami() -> Value {
@@ -26,7 +27,8 @@ async fn may_ask(bench: &Bench, tenant: TenantId, secret: &str) -> bool {
 }
 
 async fn delete(bench: &Bench, caller: TenantId, id: &str) -> (Value, Value) {
-    let answer = bench.run(caller, "mutation($id: String!) { deleteTenant(id: $id) { success } }", json!({ "id": id })).await;
+    let answer =
+        bench.run(caller, "mutation($id: String!) { deleteTenant(id: $id) { success } }", json!({ "id": id })).await;
     let error = &answer["errors"][0];
     (answer["data"]["deleteTenant"]["success"].clone(), json!([error["message"], error["extensions"]["code"]]))
 }

@@ -65,7 +65,9 @@ fn admin_operations() -> Vec<String> {
     let mut names = Vec::new();
     for definition in parse_schema(auth_api::schema_definition()).unwrap().definitions {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
-        if let ("Query" | "Mutation", TypeKind::Object(object)) = (definition.node.name.node.as_str(), definition.node.kind) {
+        if let ("Query" | "Mutation", TypeKind::Object(object)) =
+            (definition.node.name.node.as_str(), definition.node.kind)
+        {
             names.extend(object.fields.into_iter().map(|field| field.node.name.node.to_string()));
         }
     }
@@ -74,14 +76,16 @@ fn admin_operations() -> Vec<String> {
 
 async fn closed(database: testkit::TestDatabase) -> Server {
     Server::with_api(database, |_, api| {
-        api.services = ServiceCallers::WithSecret(CallerSecret::new(SERVICE_SECRET, "service-secret", api.limiter.clone()));
+        api.services =
+            ServiceCallers::WithSecret(CallerSecret::new(SERVICE_SECRET, "service-secret", api.limiter.clone()));
     })
     .await
 }
 
 async fn add(server: &Server, id: &str) {
     let body = json!({"id": id, "apiSecret": format!("secret of {id}")}).to_string();
-    let told = call(&server.routers.service, "POST", "/tenant", headers(&format!("Bearer {SERVICE_SECRET}")), body).await;
+    let told =
+        call(&server.routers.service, "POST", "/tenant", headers(&format!("Bearer {SERVICE_SECRET}")), body).await;
     assert_eq!(told.status, 204);
 }
 

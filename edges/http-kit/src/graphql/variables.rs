@@ -133,7 +133,9 @@ impl Inputs {
     fn named(&self, name: &Name, value: &Value, path: &mut String, found: &mut Vec<Found>) {
         match self.types.get(name.as_str()) {
             None => found.extend(self.scalar(name, value).map(|why| Found::new(path, value, why))),
-            Some(Kind::Enum(values)) => found.extend(not_of(name, values, value).map(|why| Found::new(path, value, why))),
+            Some(Kind::Enum(values)) => {
+                found.extend(not_of(name, values, value).map(|why| Found::new(path, value, why)))
+            }
             Some(Kind::Object(members)) => self.object(name, members, value, path, found),
         }
     }
@@ -274,7 +276,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_null_is_told_by_the_name_of_its_variable() {
-        assert_eq!(told("$id: String!", json!({})), ["Variable \"$id\" of required type \"String!\" was not provided."]);
+        assert_eq!(
+            told("$id: String!", json!({})),
+            ["Variable \"$id\" of required type \"String!\" was not provided."]
+        );
         assert_eq!(
             told("$id: String!", json!({ "id": null })),
             ["Variable \"$id\" of non-null type \"String!\" must not be null."]

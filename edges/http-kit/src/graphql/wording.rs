@@ -88,7 +88,9 @@ fn in_other_words(skeleton: &str, names: &[&str]) -> Option<String> {
             )
         }
         ("Field * argument * of type * is required but not provided", [field, argument, kind]) => {
-            format!("Field \"{field}\" argument \"{argument}\" of type \"{kind}\" is required, but it was not provided.")
+            format!(
+                "Field \"{field}\" argument \"{argument}\" of type \"{kind}\" is required, but it was not provided."
+            )
         }
         ("Field * must not have a selection since type * has no subfields", [field, kind]) => {
             format!("Field \"{field}\" must not have a selection since type \"{kind}\" has no subfields.")

@@ -173,9 +173,10 @@ impl Administration {
         };
 
         let unit = self.store.begin().await?;
-        unit.every_tenant().insert_tenant(&tenant).await.map_err(|error| {
-            if error.is_unique_violation() { CreateTenantError::Duplicate } else { error.into() }
-        })?;
+        unit.every_tenant()
+            .insert_tenant(&tenant)
+            .await
+            .map_err(|error| if error.is_unique_violation() { CreateTenantError::Duplicate } else { error.into() })?;
         let mut settings = self.usual_settings(id);
         // Of a key given twice the last counts.
         settings.extend(new.settings);
