@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_service::TenantMirror;
-use jobs::{Done, Failure, Handler, Job, Settings, Worker};
+use jobs::{Done, Failure, Handler, Job, Worker, WorkerSettings};
 use payments_model::TenantId;
 use payments_store::Store;
 
@@ -19,7 +19,7 @@ impl Administration {
         let handler = Arc::new(Mirroring { store: self.store.clone(), mirror: Arc::clone(&self.mirror) });
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         let database = self.store.database().clone();
-        Worker::new(database, clock, entropy, TENANT_MIRROR_QUEUE, handler, Settings::default())
+        Worker::new(database, clock, entropy, TENANT_MIRROR_QUEUE, handler, WorkerSettings::default())
     }
 }
 
