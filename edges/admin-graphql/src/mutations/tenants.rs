@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use payments::administration::{NewTenant, TenantChange};
-use payments_model::Secret;
 use payments_model::tenant::Setting;
+use payments_model::{Secret, TenantId};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
@@ -58,7 +58,11 @@ pub(crate) struct TenantMutation;
 impl TenantMutation {
     async fn create_tenant(&self, context: &Context<'_>, input: CreateTenantInput) -> Result<TenantMutationResponse> {
         let call = Call::of(context)?;
-        let id = input.id.map(|id| id.parse()).transpose();
+        if [Some(&input.api_secret), input.idp_secret.as_ref()].into_iter().flatten().any(|secret| secret == HIDDEN) {
+            let message = format!("{HIDDEN} stands for a secret and is none; give the secret itself");
+            return Err(Refusal::new(message, Code::BadUserInput).into());
+        }
+        let id = input.id.map(|id| id.parse::<TenantId>()).transpose();
         let new = NewTenant {
             id: id.map_err(|_| Refusal::new("Invalid Tenant ID", Code::BadUserInput)).or_else(|refusal| {
                 // Who may not make tenants learns nothing else.
@@ -81,18 +85,18 @@ impl TenantMutation {
             let message = if call.caller.is_operator { "failed to update tenant" } else { "tenant does not exist" };
             Refusal::new(message, Code::NotFound)
         })?;
-        let seen = match (input.api_secret.is_value(), input.idp_secret.is_value()) {
-            (true, true) => Seen::BothSecrets,
-            (true, false) => Seen::ApiSecret,
-            (false, true) => Seen::IdpSecret,
-            (false, false) => Seen::NoSecret,
-        };
         let change = TenantChange {
             api_secret: secret(input.api_secret),
             email: given(input.email, Name::into_string),
             public_name: given(input.public_name, Name::into_string),
             idp_consent_url: given(input.idp_consent_url, UrlText::into_string),
             idp_secret: secret(input.idp_secret),
+        };
+        let seen = match (is_given(change.api_secret.as_ref()), is_given(change.idp_secret.as_ref())) {
+            (true, true) => Seen::BothSecrets,
+            (true, false) => Seen::ApiSecret,
+            (false, true) => Seen::IdpSecret,
+            (false, false) => Seen::NoSecret,
         };
         let tenant = call.administration().update_tenant(call.caller, id, change).await.map_err(Refusal::from)?;
         Ok(TenantMutationResponse { tenant: TenantNode::seen(tenant, seen) })
@@ -136,4 +140,9 @@ fn given<T, U>(member: MaybeUndefined<T>, read: impl FnOnce(T) -> U) -> Option<O
 /// The same of a secret. What is shown instead of one changes nothing, so that a form may send back what it was shown.
 fn secret(member: MaybeUndefined<String>) -> Option<Option<Secret>> {
     given(member, Secret::new).filter(|change| change.as_ref().is_none_or(|secret| secret.expose() != HIDDEN))
+}
+
+/// Whether a secret is set. What is kept or cleared was not given with the question.
+fn is_given(change: Option<&Option<Secret>>) -> bool {
+    matches!(change, Some(Some(_)))
 }

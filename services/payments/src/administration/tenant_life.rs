@@ -291,10 +291,12 @@ impl Administration {
         let operator = self.settings.operator;
         let owner = self.store.tenant(operator).find_tenant(operator).await?;
         let is_operators = id != operator && owner.is_some_and(|owner| owner.api_secret == *secret);
-        Ok(match is_line(secret) {
-            false => Err(UnfitTenant::ApiSecret),
-            true if is_operators => Err(UnfitTenant::OperatorSecret),
-            true => Ok(()),
+        Ok(if !is_line(secret) {
+            Err(UnfitTenant::ApiSecret)
+        } else if is_operators {
+            Err(UnfitTenant::OperatorSecret)
+        } else {
+            Ok(())
         })
     }
 }
