@@ -205,13 +205,13 @@ fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
         let asked = [
             (
                 json!({ "query": "{ whoami { idd } }" }),
-                "Cannot query field \"idd\" on type \"WhoamiResponse\". [Suggestion hidden]?",
+                "Cannot query field \"idd\" on type \"WhoamiResponse\".",
                 validation,
             ),
             (json!({ "query": "{ zzzzz }" }), "Cannot query field \"zzzzz\" on type \"Query\".", validation),
             (
                 json!({ "query": "{ asset(idd: 1) { id } }" }),
-                "Unknown argument \"idd\" on field \"Query.asset\". [Suggestion hidden]?",
+                "Unknown argument \"idd\" on field \"Query.asset\".",
                 validation,
             ),
             (json!({ "query": two }), "Must provide operation name if query contains multiple operations.", operation),

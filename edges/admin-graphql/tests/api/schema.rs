@@ -10,10 +10,7 @@ const NOT_YET: &str = "Mutation.createOrUpdatePeerByUrl";
 
 /// That operation in the published text, and the types only it needs.
 const LATER: [(&str, &str); 3] = [
-    (
-        "  createOrUpdatePeerByUrl(input: CreateOrUpdatePeerByUrlInput!): CreateOrUpdatePeerByUrlMutationResponse!\n",
-        "\n",
-    ),
+    ("  \"\"\"Makes or changes a peer by asking its auto-peering server.\"\"\"\n", "MutationResponse!\n"),
     ("type CreateOrUpdatePeerByUrlMutationResponse ", "}\n"),
     ("input CreateOrUpdatePeerByUrlInput ", "}\n"),
 ];
@@ -44,11 +41,6 @@ fn tools_that_ask_for_the_schema_get_all_of_it() {
         let answer = bench.run(OPERATOR, query, json!({})).await;
         let types = answer["data"]["__schema"]["types"].as_array().unwrap();
         let named = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
-        let possible: Vec<_> =
-            named("BasePayment")["possibleTypes"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
-        assert_eq!(possible, ["IncomingPayment", "OutgoingPayment", "Payment"]);
-        let values = named("LiquidityError")["enumValues"].as_array().unwrap();
-        assert_eq!((values.len(), &values[0]["name"]), (13, &json!("AlreadyPosted")));
         let mutations = named("Mutation")["fields"].as_array().unwrap();
         let old = mutations.iter().find(|field| field["name"] == "depositEventLiquidity").unwrap();
         assert_eq!(
