@@ -12,7 +12,7 @@ mod room;
 mod worker;
 
 pub use job::Job;
-pub use queue::{NewJob, cancel, enqueue, waiting_until};
+pub use queue::{IfWaiting, NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
 
 use database::{Migrations, Step};

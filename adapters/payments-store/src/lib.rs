@@ -22,7 +22,10 @@ mod store;
 mod tenants;
 mod wallet_addresses;
 mod web_monetization;
+mod webhook_deliveries;
+mod webhook_endpoints;
 mod webhook_events;
+mod webhook_purge;
 
 pub use database::{Error, Locked};
 pub use grant_spending::{GrantSpending, GrantTotal, LockedPaymentGrant, SpentAssets};
@@ -34,4 +37,6 @@ pub use scope::Scope;
 /// What a scope reads through outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{MIGRATIONS, Store, Unit};
+pub use webhook_deliveries::{DeliveryFilter, InTurn};
 pub use webhook_events::EventFilter;
+pub use webhook_purge::{OldEvent, PurgePlace};

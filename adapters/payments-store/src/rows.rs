@@ -19,5 +19,7 @@ pub(crate) mod tenant_setting;
 pub(crate) mod wallet_address;
 pub(crate) mod wallet_address_key;
 pub(crate) mod wallet_address_property;
+pub(crate) mod webhook_attempt;
 pub(crate) mod webhook_delivery;
+pub(crate) mod webhook_endpoint;
 pub(crate) mod webhook_event;

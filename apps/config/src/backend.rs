@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(backend.ports, BackendPorts { open_payments: 3003, admin: 3001, connector: 3002 });
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
-        assert_eq!(backend.webhooks.attempts_max, 10);
+        assert_eq!(backend.webhooks.attempts_max, None);
+        assert!(backend.webhooks.ladder.total() > std::time::Duration::from_hours(72));
         let minutes = Duration::from_mins;
         let signatures = Signatures { max_age: minutes(5), clock_skew: minutes(1), public_url: None, any_host: false };
         assert_eq!(backend.signatures, signatures);
@@ -409,9 +410,10 @@ mod tests {
     }
 
     #[test]
-    fn no_retry_is_one_attempt_and_in_a_test_nothing_works_by_itself() {
+    fn no_retry_is_no_attempt_and_is_told_and_in_a_test_nothing_works_by_itself() {
         let backend = Backend::from_environment(&with(&[("WEBHOOK_MAX_RETRY", "0"), ("NODE_ENV", "test")])).unwrap();
-        assert_eq!(backend.webhooks.attempts_max, 1);
+        assert_eq!(backend.webhooks.attempts_max, Some(0));
+        assert!(backend.notices.iter().any(|notice| notice.name == "WEBHOOK_MAX_RETRY"));
         assert_eq!(backend.workers, Workers::NONE);
     }
 

@@ -19,6 +19,7 @@ use payments::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewWalletAddress, Thresholds,
 };
 use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::incoming_payment::Approval;
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
@@ -27,7 +28,7 @@ use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimit
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
 use url::Url;
-use webhooks::{Targets, Webhooks};
+use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::outside::{Deaf, FixedRates, rates_url};
 use super::setup::{CacheIn, LedgerOf, Setup, stored_ledger};
@@ -97,6 +98,18 @@ impl Institution {
             look_again: Duration::from_secs(1),
         };
         Self { payments: Payments::new(parts.clone()), administration, addresses, parts, database, setup }
+    }
+
+    /// What people do about its webhooks.
+    pub fn webhook_administration(&self) -> WebhookAdministration {
+        WebhookAdministration {
+            store: self.parts.store.clone(),
+            directory: self.parts.directory.clone(),
+            targets: Arc::new(targets(&self.setup)),
+            http: Outbound::new(self.setup.http.clone(), self.setup.clock.clone()).unwrap(),
+            clock: self.parts.clock.clone(),
+            entropy: self.parts.entropy.clone(),
+        }
     }
 
     /// The operator, as who asks.
@@ -187,7 +200,8 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
 
 fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> PaymentsParts {
     let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
-    let webhooks = Webhooks::new(&targets(setup), None, entropy.clone());
+    let directory = Directory::new(store.clone());
+    let webhooks = Webhooks::new(&targets(setup), None, directory.clone(), entropy.clone());
     let receivers = LiveReceivers::new(
         store.clone(),
         ledger.clone(),
@@ -223,7 +237,6 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
     let mut settings = PaymentsSettings::new(setup.base_url(), setup.operator, address, secret, slippage);
     settings.exchange_rates_url = Some(rates_url());
     let client = client(setup, &*entropy);
-    let directory = Directory::new(store.clone());
     PaymentsParts {
         store,
         directory,
@@ -253,7 +266,10 @@ fn targets(setup: &Setup) -> Targets {
     Targets {
         default_url,
         timeout: Duration::from_secs(1),
-        attempts_max: 1,
+        attempts_max: AttemptsMax::Exactly(1),
+        ladder: RetryLadder::default(),
+        secret: None,
+        signature_version: 1,
         operator: setup.operator,
         card_service: None,
         point_of_sale: None,

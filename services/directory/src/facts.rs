@@ -1,4 +1,4 @@
-//! Tenants with their settings, assets, fees and peers, as one immutable picture.
+//! Tenants with their settings, assets, fees, peers and webhook endpoints, as one immutable picture.
 //!
 //! A tenant's part is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use database::Error;
 use payments_model::peer::Peer;
 use payments_model::tenant::SettingKey;
-use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
+use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId, WebhookEndpoint};
 use payments_store::Store;
 
 /// What is known of all tenants.
@@ -26,6 +26,7 @@ pub struct KnownTenant {
     assets: BTreeMap<u32, TenantAsset>,
     fees: HashMap<(AssetId, FeeKind), Fee>,
     peers: HashMap<PeerId, KnownPeer>,
+    webhook_endpoints: Vec<WebhookEndpoint>,
 }
 
 /// A peer, and what it authenticates with here.
@@ -81,13 +82,25 @@ impl Facts {
                 known.peers.insert(peer.id, KnownPeer { peer, incoming_tokens });
             }
         }
+        for endpoint in all.webhook_endpoints().await? {
+            if let Some(known) = tenants.get_mut(&endpoint.tenant_id) {
+                known.webhook_endpoints.push(endpoint);
+            }
+        }
         Ok(Self { tenants: tenants.into_iter().map(|(id, known)| (id, Arc::new(known))).collect() })
     }
 }
 
 impl KnownTenant {
     fn new(tenant: Tenant) -> Self {
-        Self { tenant, settings: BTreeMap::new(), assets: BTreeMap::new(), fees: HashMap::new(), peers: HashMap::new() }
+        Self {
+            tenant,
+            settings: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            fees: HashMap::new(),
+            peers: HashMap::new(),
+            webhook_endpoints: Vec::new(),
+        }
     }
 
     /// The tenant's own value of a setting.
@@ -113,6 +126,11 @@ impl KnownTenant {
     /// The peer with this id.
     pub fn peer(&self, id: PeerId) -> Option<&KnownPeer> {
         self.peers.get(&id)
+    }
+
+    /// Where it has events sent, oldest first; its default endpoint only if something was said about it.
+    pub fn webhook_endpoints(&self) -> &[WebhookEndpoint] {
+        &self.webhook_endpoints
     }
 
     /// Every peer.

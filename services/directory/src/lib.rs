@@ -74,6 +74,13 @@ impl Directory {
         facts.current(store, freshness).await
     }
 
+    /// The same, but only from memory: `None` if it is to be read. For who is inside a unit of work, which must not
+    /// wait for another connection.
+    pub fn facts_at_hand(&self) -> Option<Arc<Facts>> {
+        let Inner { freshness, facts, .. } = &*self.0;
+        facts.if_fresh(freshness)
+    }
+
     /// Tells when tenants, settings, assets, fees or peers have changed.
     pub fn changes(&self) -> Subscription {
         self.0.store.directory_changes()

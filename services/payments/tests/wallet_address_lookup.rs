@@ -8,6 +8,7 @@ use std::time::Duration;
 use clock::{Clock, ManualClock};
 use directory::Directory;
 use payments::{Source, WalletAddressLookup};
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::page::PageRequest;
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::webhook_event::{EventType, Recipient};
@@ -57,15 +58,18 @@ impl World {
         let targets = Targets {
             default_url: "https://operator.example/webhooks".parse().unwrap(),
             timeout: Duration::from_secs(2),
-            attempts_max: 10,
+            attempts_max: AttemptsMax::Ladder,
+            ladder: RetryLadder::default(),
+            secret: None,
+            signature_version: 1,
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
         };
         let lookup = WalletAddressLookup {
+            webhooks: Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(3)),
             directory: Directory::new(store.clone()),
             store,
-            webhooks: Webhooks::new(&targets, None, testkit::entropy(3)),
             cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
             clock: clock.clone(),
             entropy: testkit::entropy(4),

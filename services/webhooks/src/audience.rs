@@ -3,7 +3,7 @@
 //! Not where they are reached: that is looked up at each attempt, so a changed URL takes effect at once.
 
 use payments_model::TenantId;
-use payments_model::webhook_event::Recipient;
+use payments_model::webhook_delivery::Recipient;
 
 /// The recipients an event names, before the operator's copy and the services' presence are considered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

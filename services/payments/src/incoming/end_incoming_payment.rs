@@ -80,7 +80,7 @@ impl Payments {
         mut ended: Locked<'_, IncomingPayment>,
         total: u64,
     ) -> Result<IncomingPayment, payments_store::Error> {
-        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy())?;
+        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy()).await?;
         unit.every_tenant().update_incoming_payment(&ended)?;
         Ok(ended.into_inner())
     }

@@ -53,7 +53,7 @@ impl Payments {
             return Ok(Done::RunAgain(now));
         }
         let event = self.web_monetization_event(&address, due);
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id)).await?;
         job.complete(unit.transaction());
         unit.commit().await?;
         Ok(Done::Settled)

@@ -244,7 +244,7 @@ impl Payments {
         };
         let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
         let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
         unit.commit().await?;

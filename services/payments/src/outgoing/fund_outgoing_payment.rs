@@ -179,7 +179,7 @@ impl Payments {
         scope.replace_outgoing_payment(before, &funded)?;
         let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
         scope.insert_packets_in_flight(&first)?;
-        self.write_what_follows_funds(&unit, &funded, amount)?;
+        self.write_what_follows_funds(&unit, &funded, amount).await?;
         // Before the job can run.
         self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
         if let Err(error) = unit.commit().await {
@@ -202,14 +202,14 @@ impl Payments {
         let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
         scope.update_outgoing_payment(&funded)?;
-        self.write_what_follows_funds(&unit, &funded, amount)?;
+        self.write_what_follows_funds(&unit, &funded, amount).await?;
         let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
     }
 
     /// The payment waits for money no longer, and is to be sent.
-    fn write_what_follows_funds(
+    async fn write_what_follows_funds(
         &self,
         unit: &Unit,
         funded: &OutgoingPayment,
@@ -219,7 +219,7 @@ impl Payments {
         if funded.initiated_by == InitiatedBy::Card {
             let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
             let event = outgoing_event(funded, event_type, 0, amount, Some(amount), now, self.entropy());
-            self.0.parts.webhooks.record(unit, &event, &audience)?;
+            self.0.parts.webhooks.record(unit, &event, &audience).await?;
         }
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, funded.id());
         let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(lane(funded));
@@ -293,7 +293,7 @@ impl Payments {
         let cancelled = locked.try_map(|payment| payment.cancel(reason, card_failure, now))?;
         scope.update_outgoing_payment(&cancelled)?;
         grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
-        self.tell_card_service_of_the_end(&unit, &cancelled)?;
+        self.tell_card_service_of_the_end(&unit, &cancelled).await?;
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, id);
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
@@ -301,11 +301,11 @@ impl Payments {
     }
 
     /// Tells the card service, if it waits for the payment, that the payment will not be made.
-    fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
+    async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
             let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
-            self.0.parts.webhooks.record(unit, &event, &Audience::card_service())?;
+            self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
         }
         Ok(())
     }
@@ -345,8 +345,8 @@ impl Payments {
         scope.update_outgoing_payment(&failed)?;
         grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
         let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id))?;
-        self.tell_card_service_of_the_end(&unit, &given_up)?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
+        self.tell_card_service_of_the_end(&unit, &given_up).await?;
         job.complete(unit.transaction());
         let failed = failed.into_inner();
         unit.commit().await?;

@@ -260,7 +260,7 @@ impl Payments {
         };
         grant_spending::settle(unit, after, end, at).await?;
         let event = outgoing_event(after, event_type, sent, balance, Some(balance), at, self.entropy());
-        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id))?;
+        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
         unit.tenant(after.quote.tenant_id).forget_packets_in_flight(after.id());
         job.complete(unit.transaction());
         Ok(())

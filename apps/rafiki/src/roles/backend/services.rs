@@ -10,12 +10,13 @@ use http_signatures::{Signer, SigningKey};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
-use payments_model::TenantId;
+use payments_model::webhook_ladder::AttemptsMax;
+use payments_model::{Secret, TenantId};
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
-use webhooks::{Targets, Webhooks};
+use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::alerts::Alerts;
 use super::directory_sync::DirectorySync;
@@ -27,7 +28,8 @@ use crate::roles::shared_deps::SharedDeps;
 pub(super) struct Services {
     pub(super) metrics: Metrics,
     pub(super) webhooks: Webhooks,
-    pub(super) targets: Targets,
+    pub(super) targets: Arc<Targets>,
+    pub(super) webhook_administration: WebhookAdministration,
     pub(super) receivers: LiveReceivers,
     pub(super) connector: Connector,
     /// What rarely changes, kept in memory.
@@ -48,7 +50,17 @@ impl Services {
         let metrics = Metrics::new();
         let targets = targets(config, *operator);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
-        let webhooks = Webhooks::new(&targets, copies, deps.entropy.clone());
+        let directory = Directory::new(store.clone());
+        let webhooks = Webhooks::new(&targets, copies, directory.clone(), deps.entropy.clone());
+        let targets = Arc::new(targets);
+        let webhook_administration = WebhookAdministration {
+            store: store.clone(),
+            directory: directory.clone(),
+            targets: Arc::clone(&targets),
+            http: deps.http.clone(),
+            clock: deps.clock.clone(),
+            entropy: deps.entropy.clone(),
+        };
         let rates = rates(config, deps);
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
@@ -76,7 +88,6 @@ impl Services {
                 },
             )
         });
-        let directory = Directory::new(store.clone());
         let directory_sync = DirectorySync::new(directory.clone(), connector.clone(), config);
         directory_sync.refresh().await.map_err(failed)?;
 
@@ -115,6 +126,7 @@ impl Services {
             metrics,
             webhooks,
             targets,
+            webhook_administration,
             receivers,
             connector,
             directory,
@@ -174,7 +186,10 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
     Targets {
         default_url: config.webhooks.url.clone(),
         timeout: config.webhooks.timeout,
-        attempts_max: config.webhooks.attempts_max,
+        attempts_max: config.webhooks.attempts_max.map_or(AttemptsMax::Ladder, AttemptsMax::Exactly),
+        ladder: config.webhooks.ladder.clone(),
+        secret: config.webhooks.secret.as_ref().map(|secret| Secret::new(secret.expose())),
+        signature_version: config.webhooks.signature_version,
         operator,
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),

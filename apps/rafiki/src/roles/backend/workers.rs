@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use directory::Directory;
-use jobs::Worker;
-use payments_model::Secret;
+use jobs::{Handler, Worker};
+use ledger::Ledger;
 use payments_store::Store;
-use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Signing, Targets};
+use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Kept, PURGE_QUEUE, Purger, Targets};
 
 use super::ledger_watch::LedgerWatch;
 use super::services::Services;
@@ -30,6 +30,8 @@ pub(super) fn start(
     if config.workers.webhooks > 0 {
         let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
+        let (webhooks, stores, deps) = (config.webhooks.clone(), (stores.store.clone(), stores.ledger.clone()), deps.clone());
+        running.work(|stop| purge(webhooks, stores, deps, stop));
     }
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
@@ -45,19 +47,13 @@ fn deliverer(
     config: &config::Backend,
     store: &Store,
     directory: Directory,
-    targets: Targets,
+    targets: Arc<Targets>,
     deps: &SharedDeps,
 ) -> Worker {
-    let signing = config
-        .webhooks
-        .secret
-        .as_ref()
-        .map(|secret| Signing { secret: Secret::new(secret.expose()), version: config.webhooks.signature_version });
     let deliverer = Deliverer {
         store: store.clone(),
         directory,
-        targets: Arc::new(targets),
-        signing,
+        targets,
         http: deps.http.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
@@ -66,12 +62,33 @@ fn deliverer(
     };
     // The reference counts loops of one delivery each; here a worker makes many at once.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);
-    Worker::new(
-        store.database().clone(),
-        deps.clock.clone(),
-        deps.entropy.clone(),
-        webhooks::QUEUE,
-        Arc::new(deliverer),
-        webhooks::worker_settings(at_once),
-    )
+    let settings = webhooks::worker_settings(at_once);
+    worker(store, deps, webhooks::QUEUE, Arc::new(deliverer), settings)
+}
+
+/// What removes old events, and begins with it once the stores are open.
+async fn purge(
+    config: config::Webhooks,
+    stores: (Store, Arc<dyn Ledger>),
+    deps: SharedDeps,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let (store, ledger) = stores;
+    let kept = Kept { events: config.events_kept, attempts: config.attempts_kept };
+    let purger = Purger { store: store.clone(), ledger, clock: deps.clock.clone(), kept };
+    if let Err(error) = purger.begin().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old events are purged after the next start");
+    }
+    let worker = worker(&store, &deps, PURGE_QUEUE, Arc::new(purger), webhooks::purge_settings());
+    worker.run(stop).await;
+}
+
+fn worker(
+    store: &Store,
+    deps: &SharedDeps,
+    queue: &str,
+    handler: Arc<dyn Handler>,
+    settings: jobs::Settings,
+) -> Worker {
+    Worker::new(store.database().clone(), deps.clock.clone(), deps.entropy.clone(), queue, handler, settings)
 }
