@@ -45,7 +45,15 @@ pub enum IfWaiting {
 impl<'a> NewJob<'a, ()> {
     /// A job whose key says everything.
     pub fn new(queue: &'a str, key: impl ToString, run_at: Timestamp) -> Self {
-        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at, carried: None, if_waiting: IfWaiting::default() }
+        NewJob {
+            queue,
+            key: key.to_string(),
+            lane: String::new(),
+            payload: (),
+            run_at,
+            carried: None,
+            if_waiting: IfWaiting::default(),
+        }
     }
 }
 

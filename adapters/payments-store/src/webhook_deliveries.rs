@@ -43,8 +43,8 @@ const INSERT: &str = "INSERT INTO webhook_deliveries (id, event_id, recipient, r
 pub struct DeliveryFilter {
     /// Only these.
     pub ids: Vec<WebhookDeliveryId>,
-    /// Only those of this event.
-    pub event: Option<WebhookEventId>,
+    /// Only those of these events.
+    pub events: Vec<WebhookEventId>,
     /// Only those in one of these states.
     pub states: Vec<DeliveryState>,
     /// Only those of events of these types.
@@ -63,8 +63,8 @@ impl DeliveryFilter {
         if !self.ids.is_empty() {
             condition = condition.add(Column::Id.is_in(self.ids.iter().map(|id| id.as_uuid())));
         }
-        if let Some(event) = self.event {
-            condition = condition.add(Column::EventId.eq(event.as_uuid()));
+        if !self.events.is_empty() {
+            condition = condition.add(Column::EventId.is_in(self.events.iter().map(|id| id.as_uuid())));
         }
         if !self.states.is_empty() {
             condition = condition.add(Column::State.is_in(self.states.iter().map(|state| state.as_str())));
@@ -216,8 +216,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .order_by_asc(Column::CreatedAt)
             .order_by_asc(Column::Id)
             .limit(LOOKED_AT);
-        let states: Vec<String> =
-            later.select_only().column(Column::State).into_tuple().all(self.connection).await?;
+        let states: Vec<String> = later.select_only().column(Column::State).into_tuple().all(self.connection).await?;
         Ok(states.iter().any(|state| state == DeliveryState::Delivered.as_str()))
     }
 
@@ -312,11 +311,7 @@ impl Scope<'_, WriteTransaction> {
     }
 
     /// At most `limit` of the deliveries meant, oldest first; nobody else changes them until this unit ends.
-    pub async fn locked_deliveries(
-        &self,
-        filter: &DeliveryFilter,
-        limit: u64,
-    ) -> Result<Vec<WebhookDelivery>, Error> {
+    pub async fn locked_deliveries(&self, filter: &DeliveryFilter, limit: u64) -> Result<Vec<WebhookDelivery>, Error> {
         let rows = self
             .delivery_rows()
             .filter(filter.condition())

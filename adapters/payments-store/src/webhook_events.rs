@@ -7,7 +7,9 @@ use database::{Error, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
-use payments_model::{AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookEventId};
+use payments_model::{
+    AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookEventId,
+};
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, Set};
 

@@ -106,10 +106,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             )
             .and_where(incoming_payment::Column::State.is_in(["PENDING", "PROCESSING"]))
             .to_owned();
-        let open = Condition::any()
-            .add(Column::Id.in_subquery(told))
-            .add(Expr::exists(sent))
-            .add(Expr::exists(received));
+        let open =
+            Condition::any().add(Column::Id.in_subquery(told)).add(Expr::exists(sent)).add(Expr::exists(received));
         let found = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).filter(open);
         Ok(found.select_only().column(Column::Id).into_tuple().all(self.connection).await?)
     }

@@ -11,6 +11,7 @@ use payments::administration::{Administration, Caller};
 use payments_model::TenantId;
 use payments_store::{Scope, Store};
 use shared_cache::SharedCache;
+use webhooks::WebhookAdministration;
 
 use crate::errors::Refusal;
 
@@ -54,6 +55,8 @@ pub struct AdminApiParts {
     pub directory: Directory,
     /// Payments, receivers, quotes.
     pub payments: Payments,
+    /// Endpoints of events, and sending events again.
+    pub webhooks: WebhookAdministration,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
     /// The time.

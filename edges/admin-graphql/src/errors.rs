@@ -7,6 +7,7 @@ use payments_model::accounting::TransferError;
 use payments_model::grant_limits::GrantRefused;
 use payments_model::page::PageError;
 use serde_json::{Value, json};
+use webhooks as w;
 
 /// The codes clients act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +172,23 @@ codes! {
     a::RevokeKeyError { E::Unknown => NotFound }
     a::AccountTransfersError { E::InvalidId => Internal }
     a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    w::CreateEndpointError {
+        E::Url | E::EventType(_) | E::Secret | E::UnknownTenant => BadUserInput,
+        E::TooMany => Conflict,
+    }
+    w::UpdateEndpointError {
+        E::Unknown => NotFound,
+        E::Url | E::EventType(_) | E::Default => BadUserInput,
+    }
+    w::DeleteEndpointError {
+        E::Unknown => NotFound,
+        E::Default => BadUserInput,
+    }
+    w::RotateSecretError {
+        E::Unknown => NotFound,
+        E::Secret | E::Overlap => BadUserInput,
+    }
+    w::PingError { E::Unknown => NotFound }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,
         E::UnknownWalletAddress => NotFound,

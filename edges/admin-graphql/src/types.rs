@@ -11,4 +11,6 @@ pub(crate) mod quote;
 pub(crate) mod receiver;
 pub(crate) mod tenant;
 pub(crate) mod wallet_address;
+pub(crate) mod webhook_delivery;
+pub(crate) mod webhook_endpoint;
 pub(crate) mod webhook_event;

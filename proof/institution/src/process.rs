@@ -19,8 +19,8 @@ use payments::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewWalletAddress, Thresholds,
 };
 use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
-use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::incoming_payment::Approval;
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use rates::{Rates, RatesSettings};

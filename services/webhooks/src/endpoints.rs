@@ -74,7 +74,9 @@ pub enum UpdateEndpointError {
     #[error("the URL of an endpoint must be an http or https URL without user name, password and fragment")]
     Url,
     /// The URL of the default endpoint is a setting.
-    #[error("the default endpoint is where the tenant's setting WEBHOOK_URL says; change that with createTenantSettings")]
+    #[error(
+        "the default endpoint is where the tenant's setting WEBHOOK_URL says; change that with createTenantSettings"
+    )]
     Default,
     /// There is no such type of event.
     #[error("there is no event type {0}; the types are listed in the chapter on webhooks")]
@@ -251,7 +253,8 @@ impl WebhookAdministration {
                 }
             }
             None if id.as_uuid() == tenant.as_uuid() => {
-                let default = WebhookEndpoint { updated_at: now, ..WebhookEndpoint::default_of(tenant, owner.created_at) };
+                let default =
+                    WebhookEndpoint { updated_at: now, ..WebhookEndpoint::default_of(tenant, owner.created_at) };
                 match change(default) {
                     Ok(changed) => {
                         scope.insert_webhook_endpoint(&changed).await?;
@@ -316,7 +319,8 @@ mod tests {
         for good in ["https://shop.example/hooks?a=b", "http://localhost:4000/"] {
             assert!(callable(good).is_some(), "{good}");
         }
-        for bad in ["", "shop.example", "ftp://shop.example", "https://", "https://u:p@shop.example", "https://x.example#a"]
+        for bad in
+            ["", "shop.example", "ftp://shop.example", "https://", "https://u:p@shop.example", "https://x.example#a"]
         {
             assert!(callable(bad).is_none(), "{bad}");
         }

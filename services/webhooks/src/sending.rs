@@ -63,7 +63,12 @@ impl Sender<'_> {
         attempt
     }
 
-    fn request(&self, letter: Letter<'_>, target: &Target, now: Timestamp) -> Result<Request, Box<dyn Error + Send + Sync>> {
+    fn request(
+        &self,
+        letter: Letter<'_>,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Request, Box<dyn Error + Send + Sync>> {
         let mut request = Request::post_json(target.url.clone(), letter.body)?
             .deadline(target.timeout)
             .beginning_of_answer(BODY_KEPT);

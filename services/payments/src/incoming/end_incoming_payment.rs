@@ -62,7 +62,7 @@ impl Payments {
         let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
         let completed = locked.try_map(|payment| payment.complete(self.now()))?;
         jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
-        let completed = self.write_end(&unit, completed, total)?;
+        let completed = self.write_end(&unit, completed, total).await?;
         unit.commit().await?;
         self.tell_end(&completed, total);
         Ok(completed)
@@ -74,7 +74,7 @@ impl Payments {
     }
 
     /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
-    pub(crate) fn write_end(
+    pub(crate) async fn write_end(
         &self,
         unit: &Unit,
         mut ended: Locked<'_, IncomingPayment>,
@@ -104,7 +104,7 @@ impl Payments {
         let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
         let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
         job.complete(unit.transaction());
-        let expired = self.write_end(&unit, expired, total)?;
+        let expired = self.write_end(&unit, expired, total).await?;
         unit.commit().await?;
         self.tell_end(&expired, total);
         Ok(Done::Settled)

@@ -102,6 +102,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         administration: services.administration.clone(),
         directory: services.directory.clone(),
         payments: services.payments.clone(),
+        webhooks: services.webhook_administration.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),

@@ -30,7 +30,8 @@ pub(super) fn start(
     if config.workers.webhooks > 0 {
         let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
-        let (webhooks, stores, deps) = (config.webhooks.clone(), (stores.store.clone(), stores.ledger.clone()), deps.clone());
+        let (webhooks, stores, deps) =
+            (config.webhooks.clone(), (stores.store.clone(), stores.ledger.clone()), deps.clone());
         running.work(|stop| purge(webhooks, stores, deps, stop));
     }
     if let Some(watch) = watch {
