@@ -1,4 +1,4 @@
-//! The promises of the job queue, on both dialects.
+//! What the job queue promises, on both dialects.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -14,7 +14,7 @@ use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
 use testkit::{TestDatabase, on_each_database};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// Does what it is told and remembers what it did.
+/// A handler with prescribed results. It records its calls.
 #[derive(Default)]
 struct Script {
     ran: Mutex<Vec<(String, u32)>>,
@@ -31,6 +31,30 @@ impl Handler for Script {
         }
         *failures -= 1;
         Err("not today".into())
+    }
+}
+
+/// Is asked for once more while it runs, and is then put off for half a minute, once.
+struct PutsOff {
+    database: database::Database,
+    clock: Arc<ManualClock>,
+    runs: Mutex<u32>,
+}
+
+#[async_trait]
+impl Handler for PutsOff {
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        *self.runs.lock().unwrap() += 1;
+        if *self.runs.lock().unwrap() > 1 {
+            return Ok(Done::Complete);
+        }
+        let transaction = self.database.begin().await?;
+        enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now()))?;
+        transaction.commit().await?;
+        let transaction = self.database.begin().await?;
+        job.put_off(&transaction, self.clock.now() + Duration::from_secs(30), "later");
+        transaction.commit().await?;
+        Ok(Done::Settled)
     }
 }
 
@@ -94,6 +118,36 @@ on_each_database! {
         assert_eq!(bench.run_due().await, 1);
         bench.clock.advance(Duration::from_secs(100));
         assert_eq!(bench.run_due().await, 0);
+    }
+
+    async fn a_job_that_does_things_in_turn_is_not_brought_forward_by_what_comes_later(database) {
+        let bench = Bench::new(database).await;
+        let enqueue_behind = async || {
+            let transaction = bench.database.begin().await.unwrap();
+            let job = NewJob::new("letters", "a", bench.clock.now()).behind_one_that_waits();
+            enqueue(&transaction, job).unwrap();
+            transaction.commit().await.unwrap();
+        };
+        *bench.script.failures.lock().unwrap() = 1;
+        enqueue_behind().await;
+        assert_eq!(bench.run_due().await, 1);
+        enqueue_behind().await;
+        assert_eq!(bench.run_due().await, 0, "it waits for its back-off");
+        bench.clock.advance(Duration::from_secs(10));
+        assert_eq!(bench.run_due().await, 1);
+        assert_eq!(bench.run_due().await, 0, "it is one job");
+    }
+
+    async fn a_job_that_is_put_off_waits_although_it_was_asked_for_meanwhile(database) {
+        let bench = Bench::new(database).await;
+        let handler = Arc::new(PutsOff { database: (*bench.database).clone(), clock: Arc::clone(&bench.clock), runs: Mutex::new(0) });
+        bench.enqueue("a", NOW).await;
+        let worker = bench.worker(Arc::clone(&handler) as Arc<dyn Handler>);
+        assert_eq!(worker.run_due().await.unwrap(), 1);
+        bench.clock.advance(Duration::from_secs(29));
+        assert_eq!(worker.run_due().await.unwrap(), 0);
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(worker.run_due().await.unwrap(), 1);
     }
 
     async fn a_failed_job_comes_back_after_its_back_off_and_counts_attempts(database) {
@@ -174,7 +228,7 @@ impl Handler for Reentrant {
     }
 }
 
-/// Hands out its job and never ends.
+/// Publishes its job and never ends.
 struct Stuck {
     held: Mutex<Option<oneshot::Sender<Job>>>,
 }
@@ -217,7 +271,7 @@ on_each_database! {
         enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).unwrap();
         transaction.commit().await.unwrap();
         let lanes = Arc::new(Lanes::default());
-        // As two processes do.
+        // Two workers, as in two processes.
         let workers = [(); 2].map(|()| bench.worker(Arc::clone(&lanes) as Arc<dyn Handler>));
         let running = workers.map(|worker| tokio::spawn(worker.run(std::future::pending())));
         tokio::join!(lanes.fast.notified(), lanes.own.notified());
@@ -368,7 +422,7 @@ impl Bench {
     }
 }
 
-/// A worker at work, whose handler has shown that it takes what is born here.
+/// A running worker. Its handler has shown that it takes new jobs of this process.
 struct Office {
     handler: Arc<Patient>,
     stop: Arc<Notify>,
@@ -388,7 +442,7 @@ impl Office {
         let stopped = Arc::clone(&stop);
         let running = tokio::spawn(worker.run(async move { stopped.notified().await }));
         let office = Self { handler, stop, running };
-        // After its first look a worker takes what is born.
+        // A worker takes new jobs after it has asked the database once.
         testkit::eventually("the worker takes what is born", async || {
             bench.enqueue("first", NOW).await;
             let leased = bench.leases("first").await;
@@ -401,14 +455,14 @@ impl Office {
         office
     }
 
-    /// As `kill -9` does.
+    /// Ends like a process after `kill -9`.
     async fn die(self) {
         self.running.abort();
         assert!(self.running.await.unwrap_err().is_cancelled());
     }
 }
 
-/// Tells what has begun, and ends when it is told to.
+/// Reports that it has begun, and ends on a signal.
 struct Patient {
     begun: mpsc::UnboundedSender<(String, u32)>,
     begins: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, u32)>>,

@@ -1,6 +1,6 @@
 //! Events.
 //!
-//! Not their deliveries.
+//! Deliveries are in `webhook_deliveries`.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -21,7 +21,7 @@ use crate::scope::Scope;
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// Which events a list holds. Empty lists restrict nothing.
+/// The events that a list shows. Empty lists restrict nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Only these types.
@@ -112,7 +112,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Records an event.
+    /// Stores an event.
     pub fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
         self.must_reach(event.tenant_id)?;
         let mut row = ActiveModel {

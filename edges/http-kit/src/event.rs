@@ -1,6 +1,6 @@
-//! Receiving the instance's events (webhooks): a body of bounded size, its signature, its three members.
+//! Receiving webhooks: a body of limited size, its signature, its three members.
 //!
-//! What an event causes is its receiver's matter. A repetition is no fault here: receivers know events by their ids.
+//! The effects of an event are its receiver's. Receivers recognise a repeated event by its id.
 
 use std::time::Duration;
 
@@ -16,52 +16,54 @@ use uuid::Uuid;
 use crate::body::{BodyError, read_body};
 
 const BODY_MAX: usize = 1024 * 1024;
+/// The most digests of one signature: of a secret and of the one before it.
+const DIGESTS_MAX: usize = 2;
 /// The longest name of a type of event.
 const KIND_MAX: usize = 255;
 
 /// How events are verified.
 #[derive(Clone)]
 pub struct EventVerification {
-    /// The shared secrets, any of which may have signed: two while one replaces the other.
+    /// The shared secrets. Any of them may have signed, so that one can replace the other.
     pub secrets: Vec<String>,
-    /// The version agreed on.
+    /// The expected version.
     pub version: u32,
-    /// The greatest distance of a signature's time from now.
+    /// The greatest difference between a signature's time and the present.
     pub tolerance: Duration,
-    /// What is thought of an event that has no signature at all.
+    /// Whether an event without signature is accepted.
     pub unsigned: Unsigned,
 }
 
-/// What is thought of an event that has no signature at all.
+/// Whether an event without signature is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     /// It is refused.
     Refused,
-    /// It is believed, with a warning: for playgrounds whose instance does not sign.
+    /// It is accepted with a warning, for playgrounds whose instance does not sign.
     Believed,
 }
 
-/// The body of an event with what identifies it.
+/// The body of an event, with its id and type.
 #[derive(Clone, Debug)]
 pub struct ReceivedEvent {
-    /// Its id, the same over all deliveries.
+    /// Its id, the same in all deliveries.
     pub id: Uuid,
     /// Its type.
     pub kind: String,
-    /// All of it.
+    /// The whole body.
     pub body: Value,
 }
 
-/// Why a request is no event to be believed.
+/// Why a request is not accepted as an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventRefused {
     /// The body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// The body is no event.
+    /// The body is not an event.
     #[error("{0}")]
     Malformed(String),
-    /// Nobody who knows the secret sent it.
+    /// The signature is missing or wrong.
     #[error("{0}")]
     Signature(String),
 }
@@ -76,7 +78,7 @@ impl IntoResponse for EventRefused {
     }
 }
 
-/// The event in `body`, if somebody signed it who may.
+/// The event in `body`, if its signature is valid.
 pub async fn read_event(
     verification: &EventVerification,
     headers: &HeaderMap,
@@ -112,20 +114,37 @@ impl EventVerification {
                 return Ok(());
             }
         };
-        let signature = Signature::parse(header, self.version).map_err(|error| error.to_string())?;
         let canonical = canonical(&signed_members(body));
         let mut verdict = Err("there is no secret to check signatures with".to_owned());
-        for secret in &self.secrets {
-            verdict = signature.verify(secret, now, self.tolerance, &canonical).map_err(|error| error.to_string());
-            if verdict.is_ok() {
-                break;
+        for signature in self.signatures(header)? {
+            for secret in &self.secrets {
+                verdict = signature.verify(secret, now, self.tolerance, &canonical).map_err(|error| error.to_string());
+                if verdict.is_ok() {
+                    return verdict;
+                }
             }
         }
         verdict
     }
+
+    /// Every signature in the header: while an endpoint's secret is replaced there is a digest made with each.
+    fn signatures(&self, header: &str) -> Result<Vec<Signature>, String> {
+        let mut parts = header.split(", ");
+        let time = parts.next().unwrap_or_default();
+        let digests: Vec<&str> = parts.take(DIGESTS_MAX + 1).collect();
+        if digests.len() > DIGESTS_MAX {
+            return Err(format!("a signature has {DIGESTS_MAX} digests at most"));
+        }
+        let one = |digest: &&str| Signature::parse(&format!("{time}, {digest}"), self.version);
+        match digests.as_slice() {
+            [] => Signature::parse(header, self.version).map(|signature| vec![signature]),
+            digests => digests.iter().map(one).collect(),
+        }
+        .map_err(|error| error.to_string())
+    }
 }
 
-/// Only the three members of an event are signed, whatever else a body carries.
+/// Only the three members of an event are signed. Other members of a body are not.
 fn signed_members(body: &Value) -> Value {
     let named = ["data", "id", "type"].into_iter().filter_map(|name| Some((name.to_owned(), body.get(name)?.clone())));
     Value::Object(named.collect::<Map<_, _>>())
@@ -174,6 +193,22 @@ mod tests {
         assert!(matches!(received(&both, Some(signed("other"))).await, Err(EventRefused::Signature(_))));
         let one = verification(&["new"], Unsigned::Refused);
         assert!(matches!(received(&one, Some(signed("old"))).await, Err(EventRefused::Signature(_))));
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_knows_one_of_two_secrets_believes_what_is_signed_with_both() {
+        let [new, old] = ["new", "old"].map(signed);
+        let both = format!("{new}, {}", old.split_once(", ").unwrap().1);
+        for known in ["new", "old"] {
+            assert!(received(&verification(&[known], Unsigned::Refused), Some(both.clone())).await.is_ok(), "{known}");
+        }
+        let other = verification(&["other"], Unsigned::Refused);
+        assert!(received(&other, Some(both.clone())).await.is_err());
+        let three = format!("{both}, {}", old.split_once(", ").unwrap().1);
+        let knows_new = verification(&["new"], Unsigned::Refused);
+        for bad in [three, format!("{new}, "), format!("{new},"), new.split_once(", ").unwrap().0.to_owned()] {
+            assert!(received(&knows_new, Some(bad.clone())).await.is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]

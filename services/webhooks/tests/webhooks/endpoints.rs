@@ -20,8 +20,7 @@ impl Scene {
             event_types: types.iter().map(ToString::to_string).collect(),
             secret: None,
         };
-        let (endpoint, secret) =
-            self.process.administration.create_endpoint(tenant, new, Origin::Alone).await.unwrap();
+        let (endpoint, secret) = self.process.administration.create_endpoint(tenant, new, Origin::Alone).await.unwrap();
         (endpoint, secret.unwrap())
     }
 
