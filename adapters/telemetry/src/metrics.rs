@@ -38,7 +38,7 @@ metrics_table! {
     INCOMING_PAYMENTS = counter "rafiki_incoming_payments_total":
         "Incoming payments that ended with money received. state: completed, expired.";
     WEBHOOK_DELIVERIES = counter "rafiki_webhook_deliveries_total":
-        "Attempts to deliver an event. result: delivered, failed (tried again), exhausted (given up).";
+        "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside, tried on), exhausted (given up).";
     JOBS = counter "rafiki_jobs_total":
         "Jobs run, by queue. result: done, failed (tried again), lost (the lease ran out, or it could not be settled).";
     LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":

@@ -9,3 +9,4 @@ mod gate;
 mod hostile;
 mod interrupted;
 mod schema;
+mod webhooks;

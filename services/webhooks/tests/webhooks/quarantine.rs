@@ -7,7 +7,7 @@ use payments_model::webhook_delivery::DeliveryState;
 use testkit::on_each_database;
 use webhooks::Audience;
 
-use super::scene::{OPERATOR, scene};
+use super::scene::{EVENT, OPERATOR, scene};
 
 on_each_database! {
     async fn an_event_that_is_refused_while_others_are_taken_is_set_aside_and_still_tried(database) {
@@ -85,6 +85,6 @@ on_each_database! {
         scene.pass(Duration::from_mins(1), Duration::from_secs(10)).await;
         assert_eq!(scene.numbers_heard(&payments), [vec![1]]);
         assert_eq!(scene.count("webhook_deliveries", "state = 'QUARANTINED'").await, 1);
-        scene.process.record(&scene.event(super::scene::EVENT), &Audience::tenant(OPERATOR)).await;
+        scene.process.record(&scene.event(EVENT), &Audience::tenant(OPERATOR)).await;
     }
 }

@@ -10,7 +10,7 @@ use payments_store::DeliveryFilter;
 use testkit::on_each_database;
 use webhooks::{Reach, Resent};
 
-use super::scene::{OPERATOR, TENANT, scene, scene_with};
+use super::scene::{EVENT, Heard, OPERATOR, TENANT, scene, scene_with};
 
 on_each_database! {
     async fn dead_letters_are_listed_and_sent_again_in_order_by_type_and_time(database) {
@@ -44,7 +44,7 @@ on_each_database! {
         scene.run_due().await;
         let told: Vec<_> = scene.receiver.heard().split_off(heard_before);
         let of = |payment: &payments_model::IncomingPaymentId| -> Vec<_> {
-            let own = told.iter().map(super::scene::Heard::event);
+            let own = told.iter().map(Heard::event);
             own.filter(|event| event["data"]["id"] == payment.to_string()).map(|it| it["data"]["number"].clone()).collect()
         };
         assert_eq!((of(&payments[0]), of(&payments[1])), (vec![1.into(), 2.into()], vec![1.into(), 2.into()]));
@@ -95,7 +95,7 @@ on_each_database! {
         let refused = poison.to_string();
         scene.receiver.answers(move |heard| (if heard.id() == refused { 400 } else { 200 }, String::new()));
         scene.record_of(payments[0], 0).await;
-        scene.process.record(&scene.event(super::scene::EVENT), &webhooks::Audience::tenant(OPERATOR)).await;
+        scene.process.record(&scene.event(EVENT), &webhooks::Audience::tenant(OPERATOR)).await;
         scene.pass(Duration::from_mins(10), Duration::from_secs(5)).await;
         assert_eq!(scene.delivery_of(poison).await.state, DeliveryState::Quarantined);
         scene.receiver.says(200);
