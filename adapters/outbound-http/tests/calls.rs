@@ -90,18 +90,9 @@ async fn an_answer_beyond_the_limit_is_not_read_whether_announced_or_streamed() 
 async fn only_the_beginning_of_an_answer_is_read_if_only_its_status_counts() {
     let chunks = || (0..10).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![0; 100])));
     let streamed = move || async move { Body::from_stream(futures::stream::iter(chunks())) };
-    let broken = move || async move {
-        let cut = chunks().take(2).chain([Err(std::io::Error::other("gone"))]);
-        Body::from_stream(futures::stream::iter(cut))
-    };
-    let router = Router::new()
-        .route("/known", get(|| async { vec![0_u8; 1000] }))
-        .route("/streamed", get(streamed))
-        .route("/broken", get(broken));
+    let router = Router::new().route("/known", get(|| async { vec![0_u8; 1000] })).route("/streamed", get(streamed));
     let address = serve(router).await;
-    for (path, limit, read) in
-        [("/known", 150, 150), ("/streamed", 150, 150), ("/streamed", 5000, 1000), ("/broken", 5000, 200)]
-    {
+    for (path, limit, read) in [("/known", 150, 150), ("/streamed", 150, 150), ("/streamed", 5000, 1000)] {
         let request = Request::get(url(address, path)).beginning_of_answer(limit);
         let response = development().send(request).await.unwrap();
         assert_eq!((response.status, response.body.len()), (StatusCode::OK, read), "{path} {limit}");

@@ -10,7 +10,7 @@ use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt, WebhookDelivery};
 use payments_model::{TenantId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Condition, Query};
+use sea_orm::sea_query::{Condition, OnConflict, Query};
 use sea_orm::{QueryOrder, QuerySelect, Set, Statement, Value};
 
 use crate::convert::{Place, instant, stored_instant};
@@ -279,7 +279,9 @@ impl Scope<'_, WriteTransaction> {
             error: Set(attempt.error.clone()),
         };
         let key = format!("{}/{}", after.id, attempt.number);
-        self.write("webhook_attempts", key, &attempt_row::Entity::insert(row));
+        // One that is there already was written by who has overtaken this unit, which then fails by the delivery.
+        let insert = attempt_row::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+        self.write("webhook_attempts", key, &insert);
     }
 
     /// Records that a delivery is given up before anything was tried.

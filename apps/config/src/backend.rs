@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, None);
-        assert!(backend.webhooks.ladder.total() > std::time::Duration::from_hours(72));
+        assert!(backend.webhooks.ladder.total() > Duration::from_hours(72));
         let minutes = Duration::from_mins;
         let signatures = Signatures { max_age: minutes(5), clock_skew: minutes(1), public_url: None, any_host: false };
         assert_eq!(backend.signatures, signatures);

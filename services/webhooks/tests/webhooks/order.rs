@@ -42,12 +42,12 @@ on_each_database! {
         scene.receiver.says(500);
         scene.record_of(payments[0], 0).await;
         scene.record_of(payments[0], 1).await;
-        scene.pass(Duration::from_hours(90), Duration::from_hours(1)).await;
+        scene.pass(Duration::from_hours(90), Duration::from_mins(10)).await;
         let given_up = scene.delivery_of(scene.event_of(payments[0], 0).id).await;
         assert_eq!(given_up.state, DeliveryState::Exhausted);
         assert!(given_up.updated_at.saturating_since(given_up.created_at) > Duration::from_hours(72), "{given_up:?}");
         scene.receiver.says(200);
-        scene.pass(Duration::from_hours(7), Duration::from_hours(1)).await;
+        scene.pass(Duration::from_hours(7), Duration::from_mins(10)).await;
         assert_eq!(scene.numbers_heard(&payments), [vec![0, 1]]);
     }
 

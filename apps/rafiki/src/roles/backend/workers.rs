@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use directory::Directory;
 use jobs::{Handler, Worker};
-use ledger::Ledger;
 use payments_store::Store;
 use webhooks::{Deliverer, DeliveryCounts, DeliveryEnds, Kept, PURGE_QUEUE, Purger, Targets};
 
@@ -30,9 +29,11 @@ pub(super) fn start(
     if config.workers.webhooks > 0 {
         let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
-        let (webhooks, stores, deps) =
-            (config.webhooks.clone(), (stores.store.clone(), stores.ledger.clone()), deps.clone());
-        running.work(|stop| purge(webhooks, stores, deps, stop));
+        let kept = Kept { events: config.webhooks.events_kept, attempts: config.webhooks.attempts_kept };
+        let (store, ledger) = (stores.store.clone(), Arc::clone(&stores.ledger));
+        let purger = Purger { store, ledger, clock: deps.clock.clone(), kept };
+        let purging = worker(&stores.store, deps, PURGE_QUEUE, Arc::new(purger.clone()), webhooks::purge_settings());
+        running.work(|stop| purge(purger, purging, stop));
     }
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
@@ -67,20 +68,11 @@ fn deliverer(
     worker(store, deps, webhooks::QUEUE, Arc::new(deliverer), settings)
 }
 
-/// What removes old events, and begins with it once the stores are open.
-async fn purge(
-    config: config::Webhooks,
-    stores: (Store, Arc<dyn Ledger>),
-    deps: SharedDeps,
-    stop: impl Future<Output = ()> + Send,
-) {
-    let (store, ledger) = stores;
-    let kept = Kept { events: config.events_kept, attempts: config.attempts_kept };
-    let purger = Purger { store: store.clone(), ledger, clock: deps.clock.clone(), kept };
+/// Removes old events until the role stops.
+async fn purge(purger: Purger, worker: Worker, stop: impl Future<Output = ()> + Send) {
     if let Err(error) = purger.begin().await {
         tracing::warn!(error = &error as &dyn std::error::Error, "old events are purged after the next start");
     }
-    let worker = worker(&store, &deps, PURGE_QUEUE, Arc::new(purger), webhooks::purge_settings());
     worker.run(stop).await;
 }
 
