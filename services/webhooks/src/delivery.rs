@@ -97,7 +97,7 @@ enum Found {
     /// This.
     ToTell(Arc<ToTell>, Followers),
     /// Something whose event cannot be read any more, and why.
-    Unreadable(WebhookDelivery, Error, Followers),
+    Unreadable(Box<WebhookDelivery>, Error, Followers),
 }
 
 impl Deliverer {
@@ -115,7 +115,7 @@ impl Deliverer {
                     body: None,
                     error: Some(format!("the event cannot be read: {error}")),
                 };
-                self.settle(job, delivery, attempt, AttemptsMax::Ladder, followers, Fault::OfEvent).await
+                self.settle(job, *delivery, attempt, AttemptsMax::Ladder, followers, Fault::OfEvent).await
             }
         }
     }
@@ -149,7 +149,7 @@ impl Deliverer {
         match everything.webhook_event(delivery.event_id).await {
             Ok(Some(event)) => Ok(Found::ToTell(Arc::new(ToTell { event, delivery }), followers)),
             Ok(None) => Ok(Found::Nothing),
-            Err(error @ Error::Inconsistent { .. }) => Ok(Found::Unreadable(delivery, error, followers)),
+            Err(error @ Error::Inconsistent { .. }) => Ok(Found::Unreadable(Box::new(delivery), error, followers)),
             Err(error) => Err(error.into()),
         }
     }
@@ -171,9 +171,8 @@ impl Deliverer {
     async fn tell(&self, job: &Job, told: &ToTell, followers: Followers) -> Result<Done, Failure> {
         let ToTell { event, delivery } = told;
         let target = self.targets.find(&self.directory, delivery.recipient, self.clock.now()).await?;
-        let target = match target {
-            Some(target) => target,
-            None => return self.give_up(job, delivery, "the recipient has no URL any more", followers).await,
+        let Some(target) = target else {
+            return self.give_up(job, delivery, "the recipient has no URL any more", followers).await;
         };
         // Who asks for it to be sent again wants it to be sent.
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
@@ -247,7 +246,8 @@ impl Deliverer {
                 let newly = before.state == DeliveryState::Pending;
                 if newly && (fault == Fault::OfEvent || self.is_suspect(&after, failed).await?) {
                     after.state = DeliveryState::Quarantined;
-                    self.aside(&after, at, followers)
+                    // One that has a job of its own already stays in it.
+                    if after.subject.is_some() { Then::Aside(at, followers) } else { Then::Again(at) }
                 } else {
                     Then::Again(at)
                 }
@@ -257,11 +257,6 @@ impl Deliverer {
         self.ends.note(Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
         self.report(&after, newly_quarantined);
         Ok(Done::Settled)
-    }
-
-    /// One that has a job of its own already stays in it.
-    fn aside(&self, delivery: &WebhookDelivery, at: clock::Timestamp, followers: Followers) -> Then {
-        if delivery.subject.is_some() { Then::Aside(at, followers) } else { Then::Again(at) }
     }
 
     /// Whether it seems to be the event's fault: it fails again and again, and the recipient takes what came later.

@@ -271,21 +271,17 @@ impl WebhookAdministration {
 
     /// The given secret if it is a good one, or a new one.
     fn secret(&self, given: Option<Secret>) -> Option<Secret> {
-        match given {
-            Some(secret) => {
-                let text = secret.expose();
-                let fits = text.chars().count() >= SECRET_MIN && check_line(text, SECRET_MAX).is_ok();
-                fits.then_some(secret)
-            }
-            None => {
-                let mut hex = String::with_capacity(64);
-                for byte in self.entropy.bytes::<32>() {
-                    // Writing to a string cannot fail.
-                    let _ = write!(hex, "{byte:02x}");
-                }
-                Some(Secret::new(hex))
-            }
+        if let Some(secret) = given {
+            let text = secret.expose();
+            let fits = text.chars().count() >= SECRET_MIN && check_line(text, SECRET_MAX).is_ok();
+            return fits.then_some(secret);
         }
+        let mut hex = String::with_capacity(64);
+        for byte in self.entropy.bytes::<32>() {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Some(Secret::new(hex))
     }
 }
 

@@ -66,8 +66,8 @@ impl Targets {
         let setting = |key| known?.setting(key);
         let endpoint = |id: WebhookEndpointId| known?.webhook_endpoints().iter().find(|endpoint| endpoint.id == id);
         match recipient {
-            Recipient::CardService => self.service(self.card_service.as_ref()?, setting),
-            Recipient::PointOfSaleService => self.service(self.point_of_sale.as_ref()?, setting),
+            Recipient::CardService => Some(self.service(self.card_service.as_ref()?, setting)),
+            Recipient::PointOfSaleService => Some(self.service(self.point_of_sale.as_ref()?, setting)),
             Recipient::Tenant(tenant) => {
                 let default = endpoint(WebhookEndpointId::from_uuid(tenant.as_uuid()));
                 Some(self.tenant(tenant, default, setting, now))
@@ -76,14 +76,14 @@ impl Targets {
         }
     }
 
-    fn service<'s>(&self, url: &Url, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Target> {
-        Some(Target {
+    fn service<'s>(&self, url: &Url, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Target {
+        Target {
             url: url.clone(),
             chosen_by_tenant: false,
             timeout: self.timeout,
             attempts_max: self.attempts_max(setting),
             secrets: self.secret.iter().cloned().collect(),
-        })
+        }
     }
 
     fn tenant<'s>(
@@ -95,7 +95,7 @@ impl Targets {
     ) -> Target {
         let own_url = match endpoint.map(|endpoint| &endpoint.address) {
             Some(EndpointAddress::Own(url)) => Some(url.clone()),
-            Some(EndpointAddress::Default) | None => self.url_set_by(&setting),
+            Some(EndpointAddress::Default) | None => url_set_by(&setting),
         };
         let millis = setting(SettingKey::WebhookTimeout).and_then(|millis| millis.parse::<u32>().ok());
         let instance = self.secret.as_ref();
@@ -116,9 +116,9 @@ impl Targets {
         let own = setting(SettingKey::WebhookMaxRetry).and_then(|number| number.parse().ok());
         own.map_or(self.attempts_max, AttemptsMax::Exactly)
     }
+}
 
-    /// The URL in a tenant's settings.
-    fn url_set_by<'s>(&self, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url> {
-        setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok())
-    }
+/// The URL in a tenant's settings.
+fn url_set_by<'s>(setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url> {
+    setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok())
 }
