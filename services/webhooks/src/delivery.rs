@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use directory::Directory;
-use jobs::{Backoff, Done, Failure, Handler, Job, Settings};
+use jobs::{Backoff, Done, Failure, Handler, Job, WorkerSettings};
 use metrics::Counter;
 use outbound_http::Outbound;
 use payments_model::WebhookDeliveryId;
@@ -37,9 +37,9 @@ const SUSPECTED_AFTER: u32 = 10;
 
 /// How the worker of [`crate::QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
 /// most, and many times as many to all, so that a dozen recipients that hang hold up nobody else.
-pub fn worker_settings(at_once: usize) -> Settings {
+pub fn worker_settings(at_once: usize) -> WorkerSettings {
     let concurrency = at_once.max(4);
-    Settings {
+    WorkerSettings {
         concurrency,
         lane_concurrency: concurrency,
         places_in_lanes: concurrency * LANES_AT_FULL_WIDTH,

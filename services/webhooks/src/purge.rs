@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
-use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings};
+use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, WorkerSettings};
 use ledger::{AccountId, Ledger};
 use payments_model::WebhookEventId;
 use payments_store::{Error, OldEvent, PurgePlace, Store};
@@ -50,9 +50,9 @@ struct Walk {
 }
 
 /// How the worker of [`PURGE_QUEUE`] works.
-pub fn purge_settings() -> Settings {
+pub fn purge_settings() -> WorkerSettings {
     let backoff = Backoff { step: Duration::from_mins(1), most_steps: 10 };
-    Settings { concurrency: 1, backoff, ..Settings::default() }
+    WorkerSettings { concurrency: 1, backoff, ..WorkerSettings::default() }
 }
 
 impl Purger {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clock::SystemClock;
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
-use moving::{History, MoveError, OldInstallation, Settings, Since, Target, carry_over, examine, since_of};
+use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::sealed::ColumnSecret;
 
@@ -75,14 +75,14 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
 /// How often Rafiki 2.4 tries to deliver an event if it is not told otherwise.
 const RETRIES_OF_THE_ORIGINAL: u32 = 10;
 
-fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settings, Failure> {
+fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
     let secret = match &options.old_encryption_secret {
         None => None,
         Some(text) => Some(ColumnSecret::from_base64(text).ok_or_else(|| {
             Failure::Check("--old-encryption-secret is 32 octets in base64, as DB_ENCRYPTION_SECRET was".to_owned())
         })?),
     };
-    Ok(Settings {
+    Ok(MoveSettings {
         secret,
         webhook_retries: options
             .old_webhook_retries

@@ -81,7 +81,7 @@ fn worker(
     deps: &SharedDeps,
     queue: &str,
     handler: Arc<dyn Handler>,
-    settings: jobs::Settings,
+    settings: jobs::WorkerSettings,
 ) -> Worker {
     Worker::new(store.database().clone(), deps.clock.clone(), deps.entropy.clone(), queue, handler, settings)
 }
