@@ -122,3 +122,46 @@ impl Targets {
 fn url_set_by<'s>(setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url> {
     setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn tenant(n: u128) -> TenantId {
+        TenantId::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn targets() -> Targets {
+        Targets {
+            default_url: Url::parse("https://operator.example/webhooks").unwrap(),
+            timeout: Duration::from_secs(2),
+            attempts_max: AttemptsMax::Exactly(10),
+            ladder: RetryLadder::default(),
+            secret: Some(Secret::new("secret")),
+            signature_version: 1,
+            operator: tenant(1),
+            card_service: None,
+            point_of_sale: Some(Url::parse("http://pos.internal/webhook").unwrap()),
+        }
+    }
+
+    fn target(recipient: Recipient) -> Option<Target> {
+        targets().target(recipient, None, Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn a_tenant_without_settings_is_reached_where_the_instance_says() {
+        let target = target(Recipient::Tenant(tenant(2))).unwrap();
+        assert_eq!(target.url.as_str(), "https://operator.example/webhooks");
+        assert!(!target.chosen_by_tenant);
+        assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), AttemptsMax::Exactly(10)));
+        assert_eq!(target.secrets, [Secret::new("secret")]);
+    }
+
+    #[test]
+    fn a_service_without_url_has_no_target() {
+        assert_eq!(target(Recipient::CardService), None);
+        assert!(target(Recipient::PointOfSaleService).is_some());
+    }
+}

@@ -58,6 +58,22 @@ on_each_database! {
         assert_eq!(scene.delivery().await, (DeliveryState::Exhausted, 2, Some(500)));
     }
 
+    async fn a_tenant_s_own_time_out_and_number_of_attempts_count(database) {
+        let scene = scene(database).await;
+        let url = scene.url.replace("/webhooks", HANGING);
+        let settings = [
+            (SettingKey::WebhookUrl, url.as_str()),
+            (SettingKey::WebhookTimeout, "50"),
+            (SettingKey::WebhookMaxRetry, "1"),
+        ];
+        scene.tenant_with(TENANT, &settings).await;
+        scene.record(&Audience::tenant(TENANT)).await;
+        scene.run_due().await;
+        assert_eq!(scene.delivery().await, (DeliveryState::Exhausted, 1, None));
+        let reason = scene.delivery_of(EVENT).await.reason.unwrap();
+        assert!(reason.contains("50"), "{reason}");
+    }
+
     async fn a_service_without_url_is_not_told(database) {
         let scene = scene(database).await;
         scene.record(&Audience::card_service()).await;
