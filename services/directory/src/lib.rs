@@ -83,7 +83,7 @@ impl Directory {
     /// The same, but only from memory: `None` if it is to be read. For who is inside a unit of work, which must not
     /// wait for another connection.
     pub fn facts_at_hand(&self) -> Option<Arc<Facts>> {
-        let Inner { freshness, facts, .. } = &*self.0;
+        let DirectoryMemory { freshness, facts, .. } = &*self.0;
         facts.if_fresh(freshness)
     }
 
