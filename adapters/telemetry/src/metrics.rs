@@ -5,8 +5,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::collector::{CollectorError, meters};
+use crate::exported::{Amounts, Both, Exported, PacketTimes};
 
 macro_rules! metrics_table {
     ($( $constant:ident = $kind:ident $name:literal: $meaning:literal; )*) => {
@@ -64,6 +68,21 @@ metrics_table! {
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    /// What collectors are told besides.
+    exported: Option<Arc<Exported>>,
+}
+
+/// Which collectors are told the numbers of a role, and how often.
+#[derive(Clone, Debug)]
+pub struct Collectors {
+    /// Whose numbers they are.
+    pub instance: String,
+    /// Addresses of collectors.
+    pub urls: Vec<String>,
+    /// How often they are told.
+    pub interval: Duration,
+    /// Whether they are told how long packets take.
+    pub packet_times: PacketTimes,
 }
 
 impl Metrics {
@@ -71,14 +90,34 @@ impl Metrics {
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let gathered = Self { recorder: Arc::new(recorder), handle };
+        let gathered = Self { recorder: Arc::new(recorder), handle, exported: None };
         gathered.gather(describe);
         gathered
     }
 
+    /// The same, and these collectors are told what Rafiki 2.4 tells. Needs a runtime.
+    pub fn told_to(collectors: &Collectors) -> Result<(Self, Amounts), CollectorError> {
+        let provider = meters(&collectors.instance, &collectors.urls, collectors.interval)?;
+        let (exported, amounts) = Exported::new(provider, &collectors.instance, collectors.packet_times);
+        Ok((Self { exported: Some(Arc::new(exported)), ..Self::new() }, amounts))
+    }
+
+    /// Tells collectors what they were not told yet. Blocks.
+    pub fn flush(&self) {
+        if let Some(exported) = &self.exported {
+            exported.flush();
+        }
+    }
+
     /// Everything that asks for a handle while `build` runs counts here.
     pub fn gather<T>(&self, build: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(&*self.recorder, build)
+        match &self.exported {
+            None => metrics::with_local_recorder(&*self.recorder, build),
+            Some(exported) => {
+                let both = Both { own: &self.recorder, exported };
+                exported.probes.during(|| metrics::with_local_recorder(&both, build))
+            }
+        }
     }
 
     /// All numbers in the text format of Prometheus.

@@ -1,11 +1,12 @@
 //! The backend's section: Open Payments, connector, Admin API and workers.
 //!
-//! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
+//! Nothing is sent to collectors unless they are named.
 
 mod accounting;
 mod keys;
 mod packets;
 mod payments;
+mod telemetry;
 mod wallet_addresses;
 mod webhooks;
 mod without_effect;
@@ -31,6 +32,7 @@ pub use self::accounting::Accounting;
 use self::keys::judge_keys;
 pub use self::packets::Packets;
 pub use self::payments::{IncomingApproval, Payments};
+pub use self::telemetry::Telemetry;
 pub use self::wallet_addresses::WalletAddresses;
 pub use self::webhooks::Webhooks;
 use self::without_effect::read_without_effect;
@@ -115,6 +117,8 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
+    /// What collectors are told.
+    pub telemetry: Telemetry,
     /// What is to be said at the start.
     pub notices: Vec<Notice>,
 }
@@ -226,6 +230,7 @@ impl Backend {
             webhooks: webhooks?,
             admin_api: admin_api?,
             packets: Packets::read(r),
+            telemetry: Telemetry::read(r),
             notices: Vec::new(),
         })
     }
@@ -379,7 +384,7 @@ mod tests {
     fn what_has_no_effect_is_said_with_the_reason() {
         let set = [
             ("ENABLE_AUTO_PEERING", "true"),
-            ("ENABLE_TELEMETRY", "true"),
+            ("LIVENET", "true"),
             ("WEBHOOK_WORKER_IDLE", "200"),
             ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
             ("POS_SERVICE_URL", "http://localhost:3014"),

@@ -102,7 +102,8 @@ impl Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "TRUST_PROXY, SIGNATURE_PUBLIC_URL and SIGNATURE_ANY_HOST in the environment hold for both \
-                        institutions, so that clients that insist on https can reach them through a proxy.")]
+                        institutions, so that clients that insist on https can reach them through a proxy. So do ENABLE_TELEMETRY, \
+                        ENABLE_TELEMETRY_TRACES and the collectors that go with them.")]
 pub(crate) struct DevOptions {
     /// Where databases and keys are kept.
     #[arg(long, default_value = "./data")]

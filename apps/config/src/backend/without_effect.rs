@@ -12,18 +12,6 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
     r.port("AUTO_PEERING_SERVER_PORT", 3005);
     r.no_effect(&["AUTO_PEERING_SERVER_PORT"], "there is no auto-peering server yet; make peers with createPeer");
-    let telemetry = [
-        "ENABLE_TELEMETRY",
-        "OPEN_TELEMETRY_COLLECTOR_URLS",
-        "LIVENET",
-        "OPEN_TELEMETRY_EXPORT_INTERVAL",
-        "TELEMETRY_EXCHANGE_RATES_URL",
-        "TELEMETRY_EXCHANGE_RATES_LIFETIME",
-        "ENABLE_TELEMETRY_TRACES",
-        "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS",
-        "ENABLE_ILP_TIMING_TELEMETRY",
-    ];
-    r.no_effect(&telemetry, "nothing is sent to collectors yet; the numbers are at GET /metrics of the Admin listener");
     let idle = [
         "OUTGOING_PAYMENT_WORKER_IDLE",
         "INCOMING_PAYMENT_WORKER_IDLE",

@@ -17,6 +17,7 @@ use clock::Stopwatch;
 use crate::cli::{DevOptions, InstitutionName};
 use crate::failure::Failure;
 use crate::output::{Table, say};
+use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
 use playground::{Playground, Storage};
@@ -25,7 +26,8 @@ use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
-    telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let told = config::Telemetry::from_environment(&config::Environment::load()?)?;
+    let traces = start_logging(&options.log, "rafiki dev", &told)?;
     let chosen: Vec<InstitutionName> =
         options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
     let ports = |institution: InstitutionName| match options.ports {
@@ -79,6 +81,9 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         institution.forget_session(&options.data_dir);
     }
     futures::future::join_all(running.into_iter().map(playground::Started::stop)).await;
+    if let Some(traces) = traces {
+        flush(traces).await;
+    }
     Ok(())
 }
 

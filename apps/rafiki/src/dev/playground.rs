@@ -41,6 +41,13 @@ pub(crate) struct Playground<'a> {
 
 /// The settings about the way from clients to the listeners, for example through a proxy with TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
+/// The settings of backends that name collectors of numbers.
+const TO_BACKENDS: [&str; 4] = [
+    "ENABLE_TELEMETRY",
+    "OPEN_TELEMETRY_COLLECTOR_URLS",
+    "OPEN_TELEMETRY_EXPORT_INTERVAL",
+    "ENABLE_ILP_TIMING_TELEMETRY",
+];
 
 /// A running institution.
 pub(crate) struct Started {
@@ -53,7 +60,8 @@ pub(crate) struct Started {
 impl<'a> Playground<'a> {
     pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
         let environment = Environment::load()?;
-        let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
+        let given =
+            HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, deps })
     }
@@ -77,7 +85,9 @@ impl<'a> Playground<'a> {
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
         for (name, value) in &self.handed_on {
             environments.backend.set(*name, value);
-            environments.auth.set(*name, value);
+            if !TO_BACKENDS.contains(name) {
+                environments.auth.set(*name, value);
+            }
         }
         if let Some(replicas) = cluster {
             environments.backend.set("USE_TIGERBEETLE", "true");

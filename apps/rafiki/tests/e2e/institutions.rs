@@ -81,11 +81,17 @@ pub(crate) struct Institutions {
     database_name: String,
     children: [Option<Child>; 2],
     clusters: Option<[TigerBeetle; 2]>,
+    variables: Vec<(String, String)>,
 }
 
 impl Institutions {
     /// Starts both; `None`, said loudly, if there is no Postgres or TigerBeetle to be had.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
+        Self::start_with(storage, &[])
+    }
+
+    /// The same, with these variables in the environment of both.
+    pub(crate) fn start_with(storage: Storage, variables: &[(&str, &str)]) -> Option<Self> {
         if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
@@ -102,6 +108,7 @@ impl Institutions {
             database_name: format!("e2e_{}_{ports}", std::process::id()),
             children: [None, None],
             clusters,
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         institutions.launch(Side::CloudNine);
         institutions.launch(Side::HappyLife);
@@ -121,6 +128,7 @@ impl Institutions {
             .args(["dev", "--only", side.slug(), "--ports", &self.ports.to_string(), "--data-dir"])
             .arg(self.data.path())
             .env("LOG_LEVEL", "warn")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);

@@ -8,6 +8,7 @@ mod alarms;
 mod asking;
 mod books;
 mod cards;
+mod collectors;
 mod crashes;
 mod institutions;
 mod moved;

@@ -15,6 +15,8 @@ use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
+use telemetry::payment_span;
+use tracing::Instrument;
 use url::Url;
 use webhooks::Audience;
 
@@ -124,7 +126,7 @@ impl Payments {
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
-        self.fund(unfunded, amount, data_to_transmit).await
+        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
@@ -137,7 +139,7 @@ impl Payments {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
         let amount = unfunded.payment.quote.debit_amount;
-        self.fund(unfunded, amount, data_to_transmit).await
+        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     async fn fund(
@@ -353,7 +355,7 @@ impl Payments {
         job.complete(unit.transaction());
         let failed = failed.into_inner();
         unit.commit().await?;
-        self.0.counts.ended(&failed.state);
+        self.0.counts.ended(&failed);
         Ok(Done::Settled)
     }
 

@@ -16,6 +16,8 @@ use payments_model::sending::{NextStep, next_step};
 use payments_model::webhook_event::EventType;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::Unit;
+use telemetry::payment_span;
+use tracing::Instrument;
 use uuid::Uuid;
 use webhooks::Audience;
 
@@ -75,8 +77,7 @@ fn over_ilp(paid: Result<(), AttemptFailure>, counted: &Counted) -> Attempt {
 }
 
 impl Payments {
-    async fn send(&self, job: &Job) -> Result<Done, Failure> {
-        let id: OutgoingPaymentId = job.key().parse()?;
+    async fn send(&self, id: OutgoingPaymentId, job: &Job) -> Result<Done, Failure> {
         // If this process funded the payment a moment ago, its copy is used, unless another process has taken the job.
         let at_hand = if job.attempt() == FIRST { self.0.at_hand.take_funded(id) } else { None };
         let (payment, before_it, is_known) = match at_hand {
@@ -240,7 +241,7 @@ impl Payments {
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        self.0.counts.ended(&after.state);
+        self.0.counts.ended(&after);
         Ok(Some(Done::Settled))
     }
 
@@ -308,9 +309,9 @@ impl Payments {
             self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
         scope.update_outgoing_payment(&after)?;
-        let state = after.into_inner().state;
+        let after = after.into_inner();
         unit.commit().await?;
-        self.0.counts.ended(&state);
+        self.0.counts.ended(&after);
         Ok(Done::Settled)
     }
 
@@ -336,6 +337,7 @@ struct SendingHandler(Payments);
 #[async_trait]
 impl Handler for SendingHandler {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
-        self.0.send(job).await
+        let payment: OutgoingPaymentId = job.key().parse()?;
+        self.0.send(payment, job).instrument(payment_span("payment.send", payment.as_uuid())).await
     }
 }

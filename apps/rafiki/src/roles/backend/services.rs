@@ -14,10 +14,11 @@ use payments_model::TenantId;
 use rates::{HttpRates, Rates, RatesSettings};
 use sha2::{Digest, Sha256};
 use stream::{ReceiverSecret, RejectStyle};
-use telemetry::Metrics;
+use telemetry::{Amounts, Metrics};
 use webhooks::{Targets, Webhooks};
 
 use super::alerts::Alerts;
+use super::collectors::{self, Dollars};
 use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use crate::failure::Failure;
@@ -27,6 +28,8 @@ use crate::roles::shared_deps::SharedDeps;
 pub(super) struct Services {
     pub(super) metrics: Metrics,
     pub(super) webhooks: Webhooks,
+    /// Amounts that collectors are told, if there are any.
+    pub(super) amounts: Option<(Amounts, Dollars)>,
     pub(super) targets: Targets,
     pub(super) receivers: LiveReceivers,
     pub(super) connector: Connector,
@@ -45,11 +48,12 @@ impl Services {
     /// Makes the services over open stores.
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
-        let metrics = Metrics::new();
+        let (metrics, amounts) = collectors::metrics(config)?;
         let targets = targets(config, *operator);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
         let webhooks = Webhooks::new(&targets, copies, deps.entropy.clone());
         let rates = rates(config, deps);
+        let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
 
@@ -113,6 +117,7 @@ impl Services {
         );
         Ok(Self {
             metrics,
+            amounts,
             webhooks,
             targets,
             receivers,
