@@ -1,6 +1,6 @@
-//! Logs: the one place where a subscriber is installed. And metrics: what is counted, and where.
+//! Logs: the one place where a subscriber is installed. And metrics: their names, and where they are kept.
 //!
-//! Logs go to standard error, and numbers wait to be asked for. Nothing leaves the machine unless a collector is named.
+//! Nothing leaves the machine unless a collector is named: logs go to standard error, metrics are served on request.
 
 mod collector;
 mod exported;
@@ -11,7 +11,7 @@ mod traces;
 pub use crate::collector::CollectorError;
 pub use crate::exported::{Amounts, PacketTimer, PacketTimes, Probes, Worth};
 pub use crate::metrics::Metrics;
-pub use crate::traces::{PACKETS, PAYMENTS, Traces, payment_span};
+pub use crate::traces::{PACKETS, Traces, payment_span};
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -69,7 +69,7 @@ pub fn start_with_traces(level: &str, format: LogFormat, traces: &Traces) -> Res
 
 /// The directives of `level`; libraries are quieter than the house unless a directive names them.
 fn filter(level: &str) -> Result<EnvFilter, StartError> {
-    let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn,reqwest=warn";
+    let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,reqwest=warn";
     let directives = if level.contains('=') || matches!(level, "off" | "error" | "warn") {
         level.to_owned()
     } else {

@@ -17,7 +17,7 @@ use crate::collector::{CollectorError, tracers};
 /// The target of spans of packets. They are finer than anything that is logged.
 pub const PACKETS: &str = "ilp";
 /// The target of spans of payments.
-pub const PAYMENTS: &str = "payment";
+const PAYMENTS: &str = "payment";
 
 /// Outside crates whose spans would be told too; those of the exporter would even tell of themselves.
 const OUTSIDE: [&str; 9] = ["h2", "hyper", "hyper_util", "tonic", "tower", "sqlx", "sea_orm", "reqwest", "rustls"];

@@ -12,8 +12,9 @@ use crate::{ConfigError, Environment};
 /// What collectors are told.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
-    /// `OPEN_TELEMETRY_COLLECTOR_URLS`: collectors of numbers, which speak OTLP over gRPC, comma separated. Told while
-    /// `ENABLE_TELEMETRY` is on.
+    /// `ENABLE_TELEMETRY`: tell numbers to the collectors that are named.
+    pub numbers: bool,
+    /// `OPEN_TELEMETRY_COLLECTOR_URLS`: collectors of numbers, which speak OTLP over gRPC, comma separated.
     pub collectors: Vec<String>,
     /// `OPEN_TELEMETRY_EXPORT_INTERVAL`: how often they are told.
     pub interval: Duration,
@@ -23,8 +24,9 @@ pub struct Telemetry {
     pub exchange_rates_url: Option<Url>,
     /// `TELEMETRY_EXCHANGE_RATES_LIFETIME`: how long such a rate is used.
     pub exchange_rates_lifetime: Duration,
-    /// `OPEN_TELEMETRY_TRACE_COLLECTOR_URLS`: collectors of traces, which speak OTLP over gRPC, comma separated. Told while
-    /// `ENABLE_TELEMETRY_TRACES` is on.
+    /// `ENABLE_TELEMETRY_TRACES`: tell traces to the collectors that are named for them.
+    pub traces: bool,
+    /// `OPEN_TELEMETRY_TRACE_COLLECTOR_URLS`: collectors of traces, which speak OTLP over gRPC, comma separated.
     pub trace_collectors: Vec<String>,
 }
 
@@ -35,25 +37,32 @@ impl Telemetry {
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        let collectors = switched(r, "ENABLE_TELEMETRY", "OPEN_TELEMETRY_COLLECTOR_URLS");
-        let trace_collectors = switched(r, "ENABLE_TELEMETRY_TRACES", "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
-        r.no_effect_when_on("LIVENET", "no collector is told that OPEN_TELEMETRY_COLLECTOR_URLS does not name");
+        let numbers = r.flag("ENABLE_TELEMETRY", false);
+        let collectors = r.text("OPEN_TELEMETRY_COLLECTOR_URLS");
+        let traces = r.flag("ENABLE_TELEMETRY_TRACES", false);
+        let trace_collectors = r.text("OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
+        if r.flag("LIVENET", false) {
+            r.no_effect(&["LIVENET"], "no collector is told that is not named");
+        }
+        let names = ("ENABLE_TELEMETRY", "OPEN_TELEMETRY_COLLECTOR_URLS");
+        let trace_names = ("ENABLE_TELEMETRY_TRACES", "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
         Self {
-            collectors,
+            numbers,
+            collectors: named(r, names, numbers, collectors),
             interval: Duration::from_millis(r.number("OPEN_TELEMETRY_EXPORT_INTERVAL", 15_000, 1..=86_400_000)),
             packet_times: r.flag("ENABLE_ILP_TIMING_TELEMETRY", true),
             exchange_rates_url: r.url("TELEMETRY_EXCHANGE_RATES_URL"),
             exchange_rates_lifetime: r.millis("TELEMETRY_EXCHANGE_RATES_LIFETIME", 86_400_000),
-            trace_collectors,
+            traces,
+            trace_collectors: named(r, trace_names, traces, trace_collectors),
         }
     }
 }
 
-/// The collectors that `urls` names if `switch` is on. What is set in vain is said.
-fn switched(r: &mut Reader<'_>, switch: &str, urls: &str) -> Vec<String> {
-    let is_on = r.flag(switch, false);
-    let named = r.text(urls).unwrap_or_default();
-    let named: Vec<String> = named.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect();
+/// The collectors in `text`. What is set in vain is said.
+fn named(r: &mut Reader<'_>, (switch, urls): (&str, &str), is_on: bool, text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    let named: Vec<String> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect();
     for url in &named {
         let usable = Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host());
         if !usable {
@@ -63,16 +72,11 @@ fn switched(r: &mut Reader<'_>, switch: &str, urls: &str) -> Vec<String> {
         }
     }
     match (is_on, named.is_empty()) {
-        (true, true) => {
-            r.notice(switch, format!("is on, but nothing is sent: name the collectors with {urls}"));
-            named
-        }
-        (false, false) => {
-            r.notice(urls, format!("has no effect while {switch} is off"));
-            Vec::new()
-        }
-        _ => named,
+        (true, true) => r.notice(switch, format!("is on, but nothing is sent: name the collectors with {urls}")),
+        (false, false) => r.notice(urls, format!("has no effect while {switch} is off")),
+        _ => {}
     }
+    named
 }
 
 #[cfg(test)]
@@ -92,13 +96,14 @@ mod tests {
     fn only_collectors_that_are_named_are_told_and_only_while_it_is_on() {
         let urls = ("OPEN_TELEMETRY_COLLECTOR_URLS", "http://one:4317, http://two:4317");
         let (on, told) = read(&[("ENABLE_TELEMETRY", "true"), urls]).unwrap();
-        assert_eq!((on.collectors.len(), on.trace_collectors.len(), told.len()), (2, 0, 0));
+        assert_eq!((on.numbers, on.collectors.len(), on.traces, told.len()), (true, 2, false, 0));
         let (off, told) = read(&[urls]).unwrap();
-        assert_eq!((off.collectors.len(), told.len()), (0, 1));
+        assert_eq!((off.numbers, told.len()), (false, 1));
         let (unnamed, told) = read(&[("ENABLE_TELEMETRY", "true"), ("LIVENET", "true")]).unwrap();
         assert_eq!((unnamed.collectors.len(), told.len()), (0, 2), "there is no collector of a foundation");
         let traces = [("ENABLE_TELEMETRY_TRACES", "true"), ("OPEN_TELEMETRY_TRACE_COLLECTOR_URLS", "http://one:4317")];
-        assert_eq!(read(&traces).unwrap().0.trace_collectors, ["http://one:4317"]);
+        let traces = read(&traces).unwrap().0;
+        assert_eq!((traces.traces, traces.trace_collectors), (true, vec!["http://one:4317".to_owned()]));
     }
 
     #[test]

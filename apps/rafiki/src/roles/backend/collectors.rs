@@ -20,7 +20,7 @@ const FLUSH_MAX: Duration = Duration::from_secs(3);
 
 /// The numbers of the backend; the amounts are to be converted by [`tell_amounts`].
 pub(super) fn metrics(config: &config::Backend) -> Result<(Metrics, Option<Amounts>), Failure> {
-    if config.telemetry.collectors.is_empty() {
+    if !config.telemetry.numbers || config.telemetry.collectors.is_empty() {
         return Ok((Metrics::new(), None));
     }
     let told = Metrics::told_to(&Collectors {
@@ -34,13 +34,17 @@ pub(super) fn metrics(config: &config::Backend) -> Result<(Metrics, Option<Amoun
 }
 
 /// Starts logging, and tells spans to the collectors that are configured.
-pub(crate) fn start_logging(level: &str, instance: &str, told: &config::Telemetry) -> Result<Option<Traces>, Failure> {
+pub(crate) fn start_logging(
+    level: &str,
+    instance: &str,
+    telemetry: &config::Telemetry,
+) -> Result<Option<Traces>, Failure> {
     let failed = |error: telemetry::StartError| Failure::start("logging", error);
-    if told.trace_collectors.is_empty() {
+    if !telemetry.traces || telemetry.trace_collectors.is_empty() {
         telemetry::start(level, LogFormat::Text).map_err(failed)?;
         return Ok(None);
     }
-    let traces = Traces::to(instance, &told.trace_collectors);
+    let traces = Traces::to(instance, &telemetry.trace_collectors);
     let traces = traces.map_err(|error| Failure::start("telemetry", error))?;
     telemetry::start_with_traces(level, LogFormat::Text, &traces).map_err(failed)?;
     Ok(Some(traces))
