@@ -14,19 +14,13 @@ use opentelemetry::metrics::{Counter as ToldCounter, Histogram as ToldHistogram,
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use tokio::sync::mpsc;
 
-use crate::metrics::{OUTGOING_PAYMENTS, PACKETS_FULFILLED, PACKETS_PREPARED, PACKETS_REJECTED};
 use crate::privacy;
 
 /// How many amounts wait for their conversion. More are not told; nothing waits for a collector.
 const WAITING_MAX: usize = 4096;
 
-/// Our counts that Rafiki 2.4 has too: our name, the label that selects, and its name.
-const COUNTS: [(&str, (&str, &str), &str); 4] = [
-    (PACKETS_PREPARED, ("direction", "outgoing"), "packet_count_prepare"),
-    (PACKETS_FULFILLED, ("direction", "outgoing"), "packet_count_fulfill"),
-    (PACKETS_REJECTED, ("direction", "outgoing"), "packet_count_reject"),
-    (OUTGOING_PAYMENTS, ("state", "completed"), "transactions_total"),
-];
+/// A count of ours that Rafiki 2.4 has too: our name, the label that selects, and its name.
+pub(crate) type Renamed = (&'static str, (&'static str, &'static str), &'static str);
 
 /// Everything that one instance tells.
 pub(crate) struct Exported {
@@ -34,12 +28,18 @@ pub(crate) struct Exported {
     meter: Meter,
     /// Every number carries it.
     source: KeyValue,
+    counts: &'static [Renamed],
     pub(crate) probes: Probes,
 }
 
 impl Exported {
-    /// The numbers of `instance`, and the amounts that wait for their conversion.
-    pub(crate) fn new(provider: SdkMeterProvider, instance: &str, times: PacketTimes) -> (Self, Amounts) {
+    /// The numbers of `instance`, `counts` among them, and the amounts that wait for their conversion.
+    pub(crate) fn new(
+        provider: SdkMeterProvider,
+        instance: &str,
+        counts: &'static [Renamed],
+        times: PacketTimes,
+    ) -> (Self, Amounts) {
         let meter = provider.meter("Rafiki");
         let source = KeyValue::new("source", instance.to_owned());
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
@@ -54,7 +54,7 @@ impl Exported {
             PacketTimes::Untold => None,
         };
         let probes = Probes(Some(Arc::new(Told { sender, times, source: source.clone() })));
-        (Self { provider, meter, source, probes }, amounts)
+        (Self { provider, meter, source, counts, probes }, amounts)
     }
 
     /// Tells what was not told yet. Blocks.
@@ -66,7 +66,7 @@ impl Exported {
 
     fn told(&self, key: &Key) -> Option<ToldCounter<u64>> {
         let has = |(name, value): (&str, &str)| key.labels().any(|label| label.key() == name && label.value() == value);
-        let (_, _, name) = COUNTS.iter().find(|(name, label, _)| *name == key.name() && has(*label))?;
+        let (_, _, name) = self.counts.iter().find(|(name, label, _)| *name == key.name() && has(*label))?;
         Some(self.meter.u64_counter(*name).build())
     }
 }

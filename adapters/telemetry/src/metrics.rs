@@ -10,7 +10,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::collector::{CollectorError, meters};
-use crate::exported::{Amounts, Both, Exported, PacketTimes};
+use crate::exported::{Amounts, Both, Exported, PacketTimes, Renamed};
 
 macro_rules! metrics_table {
     ($( $constant:ident = $kind:ident $name:literal: $meaning:literal; )*) => {
@@ -63,6 +63,14 @@ metrics_table! {
         "Accounts held against their last journal entries and summed, in turns.";
 }
 
+/// Our counts that Rafiki 2.4 has too, and their names there.
+const RENAMED: [Renamed; 4] = [
+    (PACKETS_PREPARED, ("direction", "outgoing"), "packet_count_prepare"),
+    (PACKETS_FULFILLED, ("direction", "outgoing"), "packet_count_fulfill"),
+    (PACKETS_REJECTED, ("direction", "outgoing"), "packet_count_reject"),
+    (OUTGOING_PAYMENTS, ("state", "completed"), "transactions_total"),
+];
+
 /// The numbers of one role. Clones are the same numbers.
 #[derive(Clone)]
 pub struct Metrics {
@@ -98,7 +106,7 @@ impl Metrics {
     /// The same, and these collectors are told what Rafiki 2.4 tells. Needs a runtime.
     pub fn told_to(collectors: &Collectors) -> Result<(Self, Amounts), CollectorError> {
         let provider = meters(&collectors.instance, &collectors.urls, collectors.interval)?;
-        let (exported, amounts) = Exported::new(provider, &collectors.instance, collectors.packet_times);
+        let (exported, amounts) = Exported::new(provider, &collectors.instance, &RENAMED, collectors.packet_times);
         Ok((Self { exported: Some(Arc::new(exported)), ..Self::new() }, amounts))
     }
 
