@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 32] = [
+const SAME_FLOOR: [(&str, &[&str]); 33] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -37,6 +37,7 @@ const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("wallet", &["http-kit"]),
     ("card-service", &["http-kit"]),
     ("point-of-sale", &["http-kit"]),
+    ("console", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),

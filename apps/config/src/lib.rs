@@ -8,6 +8,7 @@ mod agreement;
 mod auth;
 mod backend;
 mod card_service;
+mod console;
 mod database_url;
 mod dotenv;
 mod environment;
@@ -29,6 +30,7 @@ pub use backend::{
     Accounting, Backend, BackendPorts, IncomingApproval, Packets, Payments, WalletAddresses, Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
+pub use console::Console;
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
 pub use events::Events;

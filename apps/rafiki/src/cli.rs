@@ -68,6 +68,10 @@ pub(crate) enum Command {
     ///
     /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
     PointOfSale,
+    /// Run the operators' web console. Configured by the environment.
+    ///
+    /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
+    Console,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
     /// Take over a running Rafiki 2.4: its two databases become ours, as the environment configures them.
@@ -87,7 +91,7 @@ impl Command {
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
             Self::Dev(_) | Self::Demo(_) => 2,
-            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale => {
+            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale | Self::Console => {
                 std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
             }
             _ => 1,
@@ -340,6 +344,7 @@ impl RoleName {
             Self::Wallet => "wallet",
             Self::CardService => "card-service",
             Self::PointOfSale => "point-of-sale",
+            Self::Console => "console",
         }
     }
 }
@@ -361,7 +366,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service or point-of-sale, and =FILE behind it if its variables are in a file"
+                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale or console, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -380,6 +385,8 @@ pub(crate) enum RoleName {
     CardService,
     /// The point of sale.
     PointOfSale,
+    /// The console.
+    Console,
 }
 
 #[derive(Debug, Args)]

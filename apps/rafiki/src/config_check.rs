@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Roles, Scope, Wallet,
+    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Roles, Scope, Wallet,
     unknown_names,
 };
 
@@ -158,6 +158,10 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
                     findings.places(&Place::of_point_of_sale(&config)).await;
                 }
             }
+            Err(error) => findings.config(error),
+        },
+        RoleName::Console => match Console::from_environment(environment) {
+            Ok(config) => findings.notices(config.notices.clone()),
             Err(error) => findings.config(error),
         },
     }

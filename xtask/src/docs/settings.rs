@@ -12,17 +12,18 @@ use super::{read, tracked};
 pub(super) const PAGE: &str = "docs/settings.md";
 
 /// The sections, each with the role's name on the command line.
-const ROLES: [(&str, &str); 5] = [
+const ROLES: [(&str, &str); 6] = [
     ("Backend", "backend"),
     ("Auth", "auth"),
     ("Wallet", "wallet"),
     ("CardService", "card-service"),
     ("PointOfSale", "point-of-sale"),
+    ("Console", "console"),
 ];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the five roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
+Every environment variable of the six roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";
