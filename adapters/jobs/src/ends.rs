@@ -1,6 +1,6 @@
-//! Ends of jobs that carry nothing else, written together.
+//! Completions of jobs that come without other changes. They are written together.
 //!
-//! Not the ends that are part of a handler's own transaction.
+//! Completions in a handler's own transaction are not here.
 
 use database::{Database, Dialect, Error, Gather};
 use sea_orm::{ConnectionTrait, Statement};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::Job;
 
-/// What ends while others are written is written next.
+/// Jobs that end during a write are written with the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct Ends {
     database: Database,
@@ -26,14 +26,15 @@ impl Ends {
         if self.deleted.ask(job.clone()).await? {
             return Ok(());
         }
-        // It is wanted once more, or its lease was lost: by itself it tells which.
+        // The job is to run once more, or its lease was lost. A transaction of its own finds out which.
         let transaction = self.database.begin().await?;
         job.complete(&transaction);
         transaction.commit().await
     }
 }
 
-/// Which of `jobs`, all of one queue, were still leased, wanted once only, and are gone now.
+/// Deletes those of `jobs`, all of one queue, that are still leased and are not to run again. Returns which were
+/// deleted.
 async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> {
     let Some(queue) = jobs.first().map(|job| job.queue.clone()) else { return Ok(Vec::new()) };
     let leases: Vec<[String; 2]> = jobs.iter().map(|job| [job.key.clone(), lease(&database, job)]).collect();
@@ -62,7 +63,7 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> 
     Ok(jobs.iter().map(|job| gone.contains(&job.key)).collect())
 }
 
-/// A lease as the dialect writes it: SQLite keeps its octets.
+/// A lease in the SQL of the dialect. SQLite stores it as octets.
 fn lease(database: &Database, job: &Job) -> String {
     match database.dialect() {
         Dialect::Postgres => job.lease.to_string(),

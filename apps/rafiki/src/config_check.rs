@@ -1,6 +1,6 @@
-//! `rafiki config check`: everything that would keep the roles from starting or working, at once.
+//! `rafiki config check`: reports every error that would keep the roles from starting or working.
 //!
-//! Looks into databases and changes nothing there; opens no port.
+//! It reads databases and changes nothing there. It opens no port.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::roles;
 /// How long a cache may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What was found about one role.
+/// The findings about one role.
 #[derive(Debug, Default)]
 struct Findings {
     problems: Vec<String>,
@@ -100,7 +100,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     }
 }
 
-/// Reads a role's section, puts it to the others if it can be read, and looks at what it names.
+/// Parses a role's section, adds it to the others, and checks the places that it names.
 async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
     let mut findings = Findings::default();
     match role {
@@ -168,7 +168,7 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
     findings
 }
 
-/// Says in what the roles do not fit together; returns how much of it keeps something from working.
+/// Reports conflicts between roles. Returns the number of errors.
 fn compare(together: &Roles) -> usize {
     let mut findings = Findings::default();
     for disagreement in together.disagreements() {

@@ -1,4 +1,4 @@
-//! `rafiki demo`: both institutions in a temporary folder, three payments, and proof that no money was made or lost.
+//! `rafiki demo`: both institutions in a temporary folder, three payments, and a check that no money was made or lost.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::{DemoOptions, InstitutionName};
 use crate::dev::institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
+use crate::dev::peer;
 use crate::dev::playground::{Playground, Started, Storage};
 use crate::dev::ports::{Listeners, Ports};
 use crate::failure::Failure;
@@ -37,7 +38,7 @@ struct DemoDocument {
     conservation: Conservation,
 }
 
-/// What was checked over both ledgers after both institutions had stopped.
+/// The checks of both ledgers after both institutions have stopped.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Conservation {
@@ -128,7 +129,7 @@ async fn payments(
     Ok(receipts)
 }
 
-/// A temporary folder that is gone when the demonstration is over.
+/// A temporary folder that is deleted when the demonstration ends.
 struct Folder(std::path::PathBuf);
 
 impl Folder {

@@ -1,6 +1,6 @@
-//! How attempts to deliver went, written together with others that end at the same time.
+//! Results of attempts to deliver, written together with others of the same time.
 //!
-//! Not what follows from an attempt: that is decided before.
+//! What follows from a result is decided in `delivery`.
 
 use clock::Timestamp;
 use database::{Error, Gather};
@@ -8,37 +8,37 @@ use jobs::Job;
 use payments_model::webhook_event::WebhookDelivery;
 use payments_store::Store;
 
-/// One attempt, and what becomes of its job.
+/// One attempt, and what happens to its job.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) job: Job,
     /// The delivery after it.
     pub(crate) delivery: WebhookDelivery,
     pub(crate) at: Timestamp,
-    /// If there is to be another.
+    /// The next attempt, if there is one.
     pub(crate) again: Option<Again>,
 }
 
-/// Another attempt.
+/// The next attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Again {
     pub(crate) at: Timestamp,
-    /// Why.
+    /// Why it is needed.
     pub(crate) reason: String,
 }
 
-/// Where attempts are recorded. Clones record together.
+/// Stores the results of attempts. Clones write together.
 #[derive(Clone, Debug)]
 pub struct DeliveryEnds(Gather<Attempt, ()>);
 
 impl DeliveryEnds {
-    /// Records in `store`.
+    /// Stores results in `store`.
     pub fn new(store: &Store) -> Self {
         let store = store.clone();
         Self(Gather::new(move |attempts| record(store.clone(), attempts)))
     }
 
-    /// Records an attempt with the end of its job, in one transaction.
+    /// Stores the result of an attempt and the end of its job in one transaction.
     pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
         self.0.ask(attempt).await
     }

@@ -1,6 +1,6 @@
 //! The roles this binary can take, each put together from its configuration section.
 //!
-//! `dev` uses the same functions with sections of its own making.
+//! `dev` uses the same functions with sections that it makes itself.
 
 pub(crate) mod auth;
 pub(crate) mod backend;
