@@ -33,8 +33,6 @@ impl Plan {
         const WALLET: &[Migrations] = &[jobs::MIGRATIONS, wallet::MIGRATIONS];
         const CARD_SERVICE: &[Migrations] = &[jobs::MIGRATIONS, card_service::MIGRATIONS];
         const POINT_OF_SALE: &[Migrations] = &[jobs::MIGRATIONS, point_of_sale::MIGRATIONS];
-        /// The console has no database.
-        const NOTHING: &[Migrations] = &[];
         let (places, migrations) = match role {
             RoleName::Backend => (Place::of_backend(&config::Backend::from_environment(environment)?), BACKEND),
             RoleName::Auth => (Place::of_auth(&config::Auth::from_environment(environment)?), AUTH),
@@ -45,7 +43,8 @@ impl Plan {
             RoleName::PointOfSale => {
                 (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
             }
-            RoleName::Console => (Vec::new(), NOTHING),
+            // They have no database.
+            RoleName::Console | RoleName::Rates => (Vec::new(), &[][..]),
         };
         Ok(Self { role: role.word(), places, migrations })
     }

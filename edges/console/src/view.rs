@@ -122,8 +122,12 @@ impl Cell {
 }
 
 /// The first eight digits, enough to tell one from another at a glance.
+///
+/// Accounts of the instance itself have ids that begin with zeros; of those the last eight.
 pub(crate) fn short(id: Uuid) -> String {
-    id.to_string().chars().take(8).collect()
+    let text = id.simple().to_string();
+    let part = if text.starts_with("00000000") { &text[24..] } else { &text[..8] };
+    part.to_owned()
 }
 
 /// A named value.

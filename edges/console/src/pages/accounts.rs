@@ -138,11 +138,10 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
 pub(crate) fn block(id: Uuid, account: &AccountView, code: &str, scale: u8) -> Block {
     let side = |caption, transfers: &[TransferView], other: fn(&TransferView) -> Uuid| {
         let empty = Empty { title: "Nothing yet.", text: "Movements on this side appear here.", action: None };
-        Table::new(caption, ["With account", "Kind", "When", "Amount>"], empty).rows(transfers.iter().map(|transfer| {
+        Table::new(caption, ["With account", "When", "Amount>"], empty).rows(transfers.iter().map(|transfer| {
             let counter = other(transfer);
             vec![
-                if counter == id { Cell::Absent("–") } else { Cell::link(format!("/ledger/{counter}"), short(counter)) },
-                kind(transfer),
+                Cell::Lines(vec![Cell::link(format!("/ledger/{counter}"), short(counter)), kind(transfer)]),
                 Cell::Time(transfer.created_at),
                 Cell::money(transfer.amount, code, scale),
             ]
