@@ -8,7 +8,8 @@ use crate::command::{find, program, root, run as carry_out};
 use crate::services::install;
 use crate::tally::Tally;
 
-const SKIPPED: &str = "SKIPPED: the console in a browser (install Node.js 20 or later and Chromium, Debian's nodejs, npm and chromium)";
+const SKIPPED: &str =
+    "SKIPPED: the console in a browser (install Node.js 20 or later and Chromium, Debian's nodejs, npm and chromium)";
 
 /// Opens every page and does what operators do.
 pub(crate) fn run(tally: &mut Tally) {

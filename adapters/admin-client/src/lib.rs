@@ -22,8 +22,8 @@ pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerChange, QuoteAmount};
 pub use operator::{
     AccountView, AdditionalProperty, AssetView, Direction, FeeView, IncomingPaymentView, Jwk, KeyView, Listed,
-    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView, TransferView,
-    WalletAddressView, WebhookEventView,
+    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
+    TransferView, WalletAddressView, WebhookEventView,
 };
 pub use operator_documents::ALL as OPERATOR_DOCUMENTS;
 pub use types::{

@@ -14,9 +14,16 @@ macro_rules! documents {
 macro_rules! list {
     ($name:literal, $field:literal, $more:literal, $given:literal, $node:literal) => {
         concat!(
-            "query ", $name, "($after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder", $more,
-            ") {\n  ", $field, "(after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder", $given,
-            ") {\n    edges { node { ", $node,
+            "query ",
+            $name,
+            "($after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder",
+            $more,
+            ") {\n  ",
+            $field,
+            "(after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder",
+            $given,
+            ") {\n    edges { node { ",
+            $node,
             " } }\n    pageInfo { startCursor endCursor hasNextPage hasPreviousPage }\n  }\n}"
         )
     };

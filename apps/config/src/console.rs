@@ -77,7 +77,10 @@ impl Console {
             r.notice("COOKIE_SECRET", "is not set: everybody is signed out when the console starts again");
         }
         let why = "people sign in with the id and the API secret of a tenant";
-        r.no_effect(&["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"], why);
+        r.no_effect(
+            &["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"],
+            why,
+        );
         r.no_effect(&["ENABLE_INSECURE_MESSAGE_COOKIE"], "NODE_ENV decides for all cookies");
         let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);

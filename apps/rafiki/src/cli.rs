@@ -102,9 +102,7 @@ impl Command {
             | Self::CardService
             | Self::PointOfSale
             | Self::Console
-            | Self::Rates => {
-                std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-            }
+            | Self::Rates => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }
     }

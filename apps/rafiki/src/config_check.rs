@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
-    Wallet, unknown_names,
+    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
+    Scope, Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};

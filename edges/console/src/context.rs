@@ -35,7 +35,10 @@ pub(crate) enum Answer {
     /// The page with a form that could not be carried out.
     Refused(Box<Page>),
     /// Another page, which says what was done.
-    Go { to: String, said: Option<(Tone, String)> },
+    Go {
+        to: String,
+        said: Option<(Tone, String)>,
+    },
     /// Anything else, such as a file.
     Raw(Response),
 }
@@ -147,9 +150,8 @@ impl FromRequestParts<Console> for Ctx {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
         let Ok(reader) = Reader::from_request_parts(parts, console).await;
         let sealed = cookie(&parts.headers, &console.cookie("session"));
-        let session = sealed.and_then(|sealed| {
-            Session::open(console.seal(), sealed, console.settings().lifetimes, console.now())
-        });
+        let session = sealed
+            .and_then(|sealed| Session::open(console.seal(), sealed, console.settings().lifetimes, console.now()));
         let Some(session) = session else {
             let asked = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
@@ -198,8 +200,8 @@ impl Reader {
 
     /// A page as an answer. A message that was shown is forgotten.
     pub(crate) fn html(&self, status: StatusCode, html: String) -> Response {
-        let mut response = (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], html)
-            .into_response();
+        let mut response =
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], html).into_response();
         if self.flash.is_some() {
             let name = self.console.cookie("flash");
             response.headers_mut().extend(self.set_cookie(&name, "", None).map(|value| (SET_COOKIE, value)));
@@ -353,14 +355,8 @@ impl Ctx {
             }
             Err(error) => (Stage::Refused, Some(error.to_string())),
         };
-        let told = Entry {
-            at: self.reader.console.now(),
-            stage,
-            outcome,
-            input: Value::Null,
-            before: Value::Null,
-            ..entry
-        };
+        let told =
+            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
         if let Err(error) = audit.add(told).await {
             tracing::error!(%error, "an outcome is missing in the audit log");
         }

@@ -10,9 +10,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use http::header::{
-    CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
+use http::header::{CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_kit::{ShutdownGate, SourceLimit, limit_guesses, read_body, refuse_while_draining};
 use shared_cache::TooMany;
@@ -32,11 +30,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// Everything the console serves.
 pub fn router(console: Console, gate: ShutdownGate) -> Router {
-    let limit = SourceLimit {
-        limiter: console.limiter().clone(),
-        rate: console.settings().sign_ins.clone(),
-        refuse: too_many,
-    };
+    let limit =
+        SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins.clone(), refuse: too_many };
     let signing_in = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-in/one-click", post(sign_in::one_click));

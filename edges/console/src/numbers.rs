@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(parse("1.15", 2, English), Ok(115));
         assert_eq!(parse("1,15", 2, German), Ok(115));
         assert_eq!(parse(" 10 ", 2, English), Ok(1000));
-        for (text, words) in [("1,000", English), ("1.000", German), ("1.155", English), ("-1", English), ("1e3", English)]
+        for (text, words) in
+            [("1,000", English), ("1.000", German), ("1.155", English), ("-1", English), ("1e3", English)]
         {
             assert!(parse(text, 2, words).is_err(), "{text}");
         }

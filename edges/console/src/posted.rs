@@ -170,9 +170,10 @@ impl Posted {
             Field { error: self.wrong.get(field.name).copied(), value, ..field }
         };
         form.fields = form.fields.into_iter().map(fill).collect();
-        form.error = self.problem.clone().or_else(|| {
-            (!self.wrong.is_empty()).then(|| "Correct what is marked below and send it again.".to_owned())
-        });
+        form.error = self
+            .problem
+            .clone()
+            .or_else(|| (!self.wrong.is_empty()).then(|| "Correct what is marked below and send it again.".to_owned()));
         form
     }
 }

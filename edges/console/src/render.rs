@@ -118,7 +118,7 @@ fn money(w: Words, money: &Money) -> String {
 }
 
 /// `26 Nov 2026, 16:13:05 UTC`
-fn instant(at: &Timestamp) -> String {
+fn instant(at: Timestamp) -> String {
     match at.to_civil() {
         Some(civil) => civil.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
         None => at.to_string(),
@@ -130,8 +130,8 @@ fn is_right(column: &Column) -> bool {
 }
 
 /// The column of the cell at this place.
-fn column<'a>(table: &'a Table, place: &usize) -> Option<&'a Column> {
-    table.columns.get(*place)
+fn column(table: &Table, place: usize) -> Option<&Column> {
+    table.columns.get(place)
 }
 
 fn same(one: &str, other: &str) -> bool {
@@ -179,11 +179,19 @@ fn icon(place: &str) -> &'static str {
         "wallet-addresses" => r#"<path d="M4 4h12v12H4zM7 8h6M7 12h3"/>"#,
         "ledger" => r#"<path d="M10 4v12M4 4h12M5 8h3M12 8h3M5 12h3M12 12h3"/>"#,
         "liquidity" => r#"<path d="M10 3c3 4 5 6 5 9a5 5 0 0 1-10 0c0-3 2-5 5-9z"/>"#,
-        "peers" => r#"<circle cx="5" cy="10" r="2.5"/><circle cx="15" cy="5" r="2.5"/><circle cx="15" cy="15" r="2.5"/><path d="m7.3 9 5.4-3M7.3 11l5.4 3"/>"#,
-        "assets" => r#"<ellipse cx="10" cy="5.5" rx="6" ry="2.5"/><path d="M4 5.5v9C4 16 7 17 10 17s6-1 6-2.5v-9M4 10c0 1.5 3 2.5 6 2.5s6-1 6-2.5"/>"#,
+        "peers" => {
+            r#"<circle cx="5" cy="10" r="2.5"/><circle cx="15" cy="5" r="2.5"/><circle cx="15" cy="15" r="2.5"/><path d="m7.3 9 5.4-3M7.3 11l5.4 3"/>"#
+        }
+        "assets" => {
+            r#"<ellipse cx="10" cy="5.5" rx="6" ry="2.5"/><path d="M4 5.5v9C4 16 7 17 10 17s6-1 6-2.5v-9M4 10c0 1.5 3 2.5 6 2.5s6-1 6-2.5"/>"#
+        }
         "webhook-events" => r#"<path d="M6 4v6a4 4 0 0 0 8 0V8M14 8l-2 2m2-2 2 2M4 16h12"/>"#,
-        "tenants" => r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#,
+        "tenants" => {
+            r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#
+        }
         "audit" => r#"<path d="M5 3h8l3 3v11H5zM8 9h5M8 12h5M8 15h3"/>"#,
-        _ => r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#,
+        _ => {
+            r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#
+        }
     }
 }

@@ -102,9 +102,8 @@ mod tests {
             signed_in_at: begin,
             seen_at: begin,
         };
-        let alive = |session: &Session, at: Timestamp| {
-            Session::open(&seal, &session.sealed(&seal), lifetimes, at).is_some()
-        };
+        let alive =
+            |session: &Session, at: Timestamp| Session::open(&seal, &session.sealed(&seal), lifetimes, at).is_some();
         assert!(alive(&session, begin + Duration::from_mins(29)));
         assert!(!alive(&session, begin + Duration::from_mins(30)));
         let busy = session.seen(begin + Duration::from_mins(479));

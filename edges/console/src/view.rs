@@ -359,29 +359,66 @@ pub(crate) struct Figure {
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub(crate) enum Block {
-    Facts { title: &'static str, facts: Vec<Fact>, actions: Vec<Action> },
-    Table { title: Option<&'static str>, table: Table },
+    Facts {
+        title: &'static str,
+        facts: Vec<Fact>,
+        actions: Vec<Action>,
+    },
+    Table {
+        title: Option<&'static str>,
+        table: Table,
+    },
     Form(Form),
     Story(Vec<Step>),
     /// Data as it is, folded.
-    Data { title: &'static str, text: String },
+    Data {
+        title: &'static str,
+        text: String,
+    },
     /// Data as it is.
-    Plain { title: &'static str, text: String },
-    Note { tone: Tone, text: String },
+    Plain {
+        title: &'static str,
+        text: String,
+    },
+    Note {
+        tone: Tone,
+        text: String,
+    },
     Figures(Vec<Figure>),
     /// A picture drawn by us, with what it shows as a table.
-    Chart { title: &'static str, note: &'static str, svg: String, table: Table },
+    Chart {
+        title: &'static str,
+        note: &'static str,
+        svg: String,
+        table: Table,
+    },
     /// Links that narrow a list: label, address, whether chosen.
     Filters(Vec<(&'static str, String, bool)>),
     /// Debits left, credits right.
-    Account { debits: Table, credits: Table, debit_sum: Cell, credit_sum: Cell },
+    Account {
+        debits: Table,
+        credits: Table,
+        debit_sum: Cell,
+        credit_sum: Cell,
+    },
     Actions(Vec<Action>),
     /// A button that signs in.
-    Enter { action: String, name: String },
+    Enter {
+        action: String,
+        name: String,
+    },
     /// A console elsewhere.
-    Elsewhere { name: String, url: String },
+    Elsewhere {
+        name: String,
+        url: String,
+    },
     /// A list's search field: name, label, value.
-    Find { name: &'static str, label: &'static str, value: String, hidden: Vec<(String, String)> },
+    Find {
+        name: &'static str,
+        label: &'static str,
+        value: String,
+        hidden: Vec<(String, String)>,
+    },
 }
 
 /// A page.

@@ -106,8 +106,12 @@ impl Institution {
             secret: secret.clone(),
             signature_version: backend.admin_api.signature_version,
         };
-        let operator =
-            OneClick { name: format!("{} (operator)", self.name), tenant_id: self.operator_tenant_id, secret, creator: None };
+        let operator = OneClick {
+            name: format!("{} (operator)", self.name),
+            tenant_id: self.operator_tenant_id,
+            secret,
+            creator: None,
+        };
         let tenant = OneClick {
             name: format!("Corner Shop, a tenant of {}", self.name),
             tenant_id: Uuid::from_u128(self.operator_tenant_id.as_u128() ^ 1),

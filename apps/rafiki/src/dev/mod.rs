@@ -152,7 +152,8 @@ const IDENTIFIERS: &str =
     "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
 
 /// How to come into the consoles.
-const CONSOLES: &str = "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
+const CONSOLES: &str =
+    "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
 /// The introduction for a newcomer.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {

@@ -25,7 +25,12 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let of_assets = Table::new(
         "Accounts of assets",
         ["Asset", "Liquidity>", "Tenant"],
-        empty("No assets found.", "The account of an asset holds what peers and payments are converted with.", "/assets/create", "Add asset"),
+        empty(
+            "No assets found.",
+            "The account of an asset holds what peers and payments are converted with.",
+            "/assets/create",
+            "Add asset",
+        ),
     )
     .rows(assets.iter().map(|asset| {
         vec![
@@ -37,7 +42,12 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let of_peers = Table::new(
         "Accounts of peers",
         ["Peer", "Liquidity>", "Tenant"],
-        empty("No peers found.", "The account of a peer holds what may still be sent to it.", "/peers/create", "Create peer"),
+        empty(
+            "No peers found.",
+            "The account of a peer holds what may still be sent to it.",
+            "/peers/create",
+            "Create peer",
+        ),
     )
     .rows(peers.nodes.iter().map(|peer| {
         vec![
@@ -50,7 +60,12 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         ]
     }))
     .paged(ctx.paging(&peers.page_info));
-    let find = Block::Find { name: "id", label: "Account of any asset, peer, wallet address or payment", value: String::new(), hidden: Vec::new() };
+    let find = Block::Find {
+        name: "id",
+        label: "Account of any asset, peer, wallet address or payment",
+        value: String::new(),
+        hidden: Vec::new(),
+    };
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
@@ -110,7 +125,8 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
         admin.incoming_payment_view(id),
         admin.outgoing_payment_view(id),
     );
-    let of = |name: String, href: String, code: &str, scale, held| Owner { name, href, code: code.to_owned(), scale, held };
+    let of =
+        |name: String, href: String, code: &str, scale, held| Owner { name, href, code: code.to_owned(), scale, held };
     if let Some(found) = asset? {
         let name = format!("{} / {}", found.code, found.scale);
         return Ok(Some(of(name, format!("/assets/{id}"), &found.code, found.scale, found.liquidity)));

@@ -160,7 +160,9 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
         ("Liquidity", Cell::money_or(asset.liquidity, &asset.code, asset.scale)),
         (
             "Liquidity threshold",
-            asset.liquidity_threshold.map_or(Cell::Absent("None"), |value| Cell::money(value, &asset.code, asset.scale)),
+            asset
+                .liquidity_threshold
+                .map_or(Cell::Absent("None"), |value| Cell::money(value, &asset.code, asset.scale)),
         ),
     ]);
     if tone == Tone::Failed {

@@ -32,13 +32,13 @@ fn difference(entry: &Entry) -> Cell {
         Value::String(text) => text.clone(),
         value => value.to_string(),
     };
-    let lines = input.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "idempotencyKey")).filter_map(|(name, after)| {
-        match entry.before.get(name) {
+    let lines = input.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "idempotencyKey")).filter_map(
+        |(name, after)| match entry.before.get(name) {
             Some(before) if before == after => None,
             Some(before) => Some(Cell::text(format!("{name}: {} → {}", shown(before), shown(after)))),
             None => Some(Cell::text(format!("{name}: {}", shown(after)))),
-        }
-    });
+        },
+    );
     Cell::Lines(lines.collect())
 }
 
@@ -71,7 +71,10 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
             },
             Chain::Broken { line } => Block::Note {
                 tone: Tone::Failed,
-                text: ctx.words().with("The chain is broken at line {}: it was changed, or one before it was taken away.", &line.to_string()),
+                text: ctx.words().with(
+                    "The chain is broken at line {}: it was changed, or one before it was taken away.",
+                    &line.to_string(),
+                ),
             },
         });
     }

@@ -44,9 +44,15 @@ impl List {
     fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Payments => &["id", "type", "state", "walletAddressId", "createdAt", "tenantId", "metadata"],
-            Self::Assets => &["id", "code", "scale", "liquidity", "withdrawalThreshold", "liquidityThreshold", "tenantId"],
-            Self::Peers => &["id", "name", "staticIlpAddress", "assetCode", "assetScale", "liquidity", "endpoint", "tenantId"],
-            Self::WalletAddresses => &["id", "address", "publicName", "status", "assetCode", "assetScale", "createdAt", "tenantId"],
+            Self::Assets => {
+                &["id", "code", "scale", "liquidity", "withdrawalThreshold", "liquidityThreshold", "tenantId"]
+            }
+            Self::Peers => {
+                &["id", "name", "staticIlpAddress", "assetCode", "assetScale", "liquidity", "endpoint", "tenantId"]
+            }
+            Self::WalletAddresses => {
+                &["id", "address", "publicName", "status", "assetCode", "assetScale", "createdAt", "tenantId"]
+            }
             Self::WebhookEvents => &["id", "type", "createdAt", "tenantId", "data"],
             Self::Tenants => &["id", "publicName", "email", "createdAt", "deletedAt"],
         }
@@ -85,8 +91,11 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
         lines,
         more: true,
     };
-    let (kind, file) =
-        if csv { ("text/csv; charset=utf-8", format!("{name}.csv")) } else { ("application/x-ndjson", format!("{name}.jsonl")) };
+    let (kind, file) = if csv {
+        ("text/csv; charset=utf-8", format!("{name}.csv"))
+    } else {
+        ("application/x-ndjson", format!("{name}.jsonl"))
+    };
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{file}\""))
         .unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     let body = Body::from_stream(stream::try_unfold(reading, next));
@@ -159,9 +168,7 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
         }
         List::WebhookEvents => {
             let found = admin.webhook_events_page(page, &reading.kinds, None).await?;
-            let row = |e: &admin_client::WebhookEventView| {
-                json!({"id": e.id, "type": e.kind, "createdAt": e.created_at, "tenantId": tenant(&e.tenant), "data": e.data})
-            };
+            let row = |e: &admin_client::WebhookEventView| json!({"id": e.id, "type": e.kind, "createdAt": e.created_at, "tenantId": tenant(&e.tenant), "data": e.data});
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
         List::Tenants => {

@@ -41,17 +41,17 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     let at = format!("/assets/{}", asset.id);
     let words = ctx.words();
     let now = asset.sending_fee;
-    let kinds = vec![
-        ("SENDING".to_owned(), "Sending fee".to_owned()),
-        ("RECEIVING".to_owned(), "Receiving fee".to_owned()),
-    ];
+    let kinds =
+        vec![("SENDING".to_owned(), "Sending fee".to_owned()), ("RECEIVING".to_owned(), "Receiving fee".to_owned())];
     let form = Form::new("Set a fee", format!("{at}/fee"), "Set fee")
         .intro("It holds for quotes made from now on. Earlier ones stay in the history.")
         .fields([
             Field::new("type", "Kind", Input::Choice(kinds)).required(),
-            Field::new("fixed", "Fixed fee", Input::Amount(asset.code.clone()))
-                .required()
-                .value(numbers::input(now.map_or(0, |fee| fee.fixed), asset.scale, words)),
+            Field::new("fixed", "Fixed fee", Input::Amount(asset.code.clone())).required().value(numbers::input(
+                now.map_or(0, |fee| fee.fixed),
+                asset.scale,
+                words,
+            )),
             Field::new("basisPoints", "Basis points", Input::Number)
                 .required()
                 .value(now.map_or(0, |fee| fee.basis_points).to_string())
@@ -116,7 +116,8 @@ pub(crate) async fn history(ctx: Ctx) -> Result<Answer, Problem> {
     let asset = assets::load(&ctx).await?;
     let found = ctx.admin().fees_page(asset.id, &ctx.page_request()?).await?;
     let found = found.ok_or(Problem::NotFound("Asset not found."))?;
-    let empty = Empty { title: "No fees found.", text: "Fees that were set appear here, the newest first.", action: None };
+    let empty =
+        Empty { title: "No fees found.", text: "Fees that were set appear here, the newest first.", action: None };
     let rows = found.nodes.iter().map(|fee| {
         vec![
             Cell::text(fee.id.to_string()),

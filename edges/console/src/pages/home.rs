@@ -14,7 +14,7 @@ use crate::view::{Action, Block, Cell, Empty, Figure, Page, Table, Tone};
 
 /// A payment that waits this long is worth a look.
 const STUCK: Duration = Duration::from_mins(10);
-const HOURS: u64 = 24;
+const HOURS: usize = 24;
 
 /// `GET /`
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
@@ -42,24 +42,36 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         ended => format!("{} %", numbers::decimal(done * 1000 / ended, 1, words)),
     };
     let stuck: Vec<&PaymentView> = latest.iter().filter(|payment| is_stuck(payment, now)).collect();
-    let low_assets = assets.iter().filter(|asset| assets::liquidity_tone(asset.liquidity, asset.liquidity_threshold) == Tone::Failed).count();
-    let low_peers = peers.iter().filter(|peer| assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed).count();
+    let low_assets = assets
+        .iter()
+        .filter(|asset| assets::liquidity_tone(asset.liquidity, asset.liquidity_threshold) == Tone::Failed)
+        .count();
+    let low_peers = peers
+        .iter()
+        .filter(|peer| assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed)
+        .count();
     let low = (low_assets + low_peers) as u64;
-    let told = events.iter().filter(|event| now.saturating_since(event.created_at) < Duration::from_hours(HOURS)).count();
+    let told = events.iter().filter(|event| now.saturating_since(event.created_at) < Duration::from_hours(24)).count();
     let told_text = if told == 100 { "100+".to_owned() } else { told.to_string() };
     let of_hundred = Some(words.t("of the latest 100 payments").to_owned());
     let count = |value: u64| numbers::count(value, words);
     let on_their_way = of_state("SENDING") + of_state("FUNDING") + of_state("PROCESSING");
     let figure = |label, value, note, tone, href: &str| Figure { label, value, note, tone, href: href.to_owned() };
     let figures = vec![
-        figure("Outgoing payments that succeed", rate, of_hundred.clone(), if failed > 0 { Tone::Waiting } else { Tone::Done }, "/payments?type=OUTGOING"),
+        figure(
+            "Outgoing payments that succeed",
+            rate,
+            of_hundred.clone(),
+            if failed > 0 { Tone::Waiting } else { Tone::Done },
+            "/payments?type=OUTGOING",
+        ),
         figure("On their way", count(on_their_way), of_hundred, Tone::Info, "/payments"),
         figure(
             "Waiting for long",
             count(stuck.len() as u64),
             Some(words.t("funding or sending for ten minutes").to_owned()),
             if stuck.is_empty() { Tone::Done } else { Tone::Failed },
-            "#waiting",
+            "/payments?type=OUTGOING",
         ),
         figure(
             "Liquidity below threshold",
@@ -68,7 +80,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
             if low == 0 { Tone::Done } else { Tone::Failed },
             "/liquidity",
         ),
-        figure("Events told", told_text, Some(words.t("in the last 24 hours").to_owned()), Tone::Quiet, "/webhook-events"),
+        figure(
+            "Events told",
+            told_text,
+            Some(words.t("in the last 24 hours").to_owned()),
+            Tone::Quiet,
+            "/webhook-events",
+        ),
         figure("Peers", count(peers.len() as u64), None, Tone::Quiet, "/peers"),
     ];
 
@@ -97,10 +115,11 @@ fn is_stuck(payment: &PaymentView, now: Timestamp) -> bool {
 
 /// Payments by hour, the current one last.
 fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
-    let mut counts = vec![(0, 0); HOURS as usize];
+    let hour_of = |at: Timestamp| at.as_secs().div_euclid(3600);
+    let mut counts = vec![(0, 0); HOURS];
     for payment in latest {
-        let hours = now.as_secs().div_euclid(3600) - payment.created_at.as_secs().div_euclid(3600);
-        let place = u64::try_from(hours).ok().filter(|hours| *hours < HOURS).map(|hours| (HOURS - 1 - hours) as usize);
+        let ago = usize::try_from(hour_of(now) - hour_of(payment.created_at)).ok();
+        let place = ago.and_then(|ago| (HOURS - 1).checked_sub(ago));
         if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
             if matches!(payment.state.as_str(), "FAILED" | "CANCELLED") {
                 count.1 += 1;
@@ -110,12 +129,14 @@ fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
         }
     }
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
-    let begin = now.as_secs().div_euclid(3600) - (HOURS as i64 - 1);
-    let rows = counts.iter().enumerate().filter(|(_, (good, bad))| good + bad > 0).map(|(at, (good, bad))| {
-        let hour = Timestamp::from_millis((begin + at as i64) * 3_600_000);
+    let current = Timestamp::from_millis(hour_of(now) * 3_600_000);
+    let hours = (0..).zip(&counts).filter(|(_, (good, bad))| good + bad > 0);
+    let rows = hours.map(|(at, (good, bad))| {
+        let hour = current - Duration::from_hours(23 - at);
         vec![Cell::Time(hour), Cell::text(good.to_string()), Cell::text(bad.to_string())]
     });
-    let table = Table::new("Payments by hour", ["Hour", "Payments>", "Failed or cancelled>"], empty).rows(rows.collect::<Vec<_>>());
+    let table = Table::new("Payments by hour", ["Hour", "Payments>", "Failed or cancelled>"], empty)
+        .rows(rows.collect::<Vec<_>>());
     Block::Chart {
         title: "Payments by hour",
         note: "The last 24 hours of the latest 100 payments; failed and cancelled on top.",

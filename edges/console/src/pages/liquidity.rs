@@ -213,13 +213,21 @@ pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answe
     Ok(Answer::refused(wallet_address_form(&ctx, Some(&posted)).await?))
 }
 
-/// A withdrawal that waits for its second step.
-struct Waiting {
-    transfer: TransferView,
-    of: String,
+/// What an asset or a peer holds.
+struct Account {
+    id: Uuid,
+    name: String,
     href: String,
     code: String,
     scale: u8,
+    held: Option<u64>,
+    threshold: Option<u64>,
+}
+
+/// A withdrawal that waits for its second step.
+struct Waiting<'a> {
+    transfer: TransferView,
+    account: &'a Account,
 }
 
 /// `GET /liquidity`
@@ -228,23 +236,31 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let (assets, peers) = futures::join!(admin.assets_page(&all, None), admin.peers_page(&all, None));
     let (assets, peers) = (assets?.nodes, peers?.nodes);
-    let mut accounts: Vec<(Uuid, String, String, String, u8, Option<u64>, Option<u64>)> = Vec::new();
-    for asset in &assets {
-        let at = format!("/assets/{}", asset.id);
-        accounts.push((asset.id, asset.code.clone(), at, asset.code.clone(), asset.scale, asset.liquidity, asset.liquidity_threshold));
-    }
-    for peer in &peers {
-        let at = format!("/peers/{}", peer.id);
-        let name = peer.name.clone().unwrap_or_else(|| peer.static_ilp_address.clone());
-        accounts.push((peer.id, name, at, peer.asset.code.clone(), peer.asset.scale, peer.liquidity, peer.liquidity_threshold));
-    }
-    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.0, 50))).await;
+    let of_assets = assets.into_iter().map(|asset| Account {
+        id: asset.id,
+        name: asset.code.clone(),
+        href: format!("/assets/{}", asset.id),
+        code: asset.code,
+        scale: asset.scale,
+        held: asset.liquidity,
+        threshold: asset.liquidity_threshold,
+    });
+    let of_peers = peers.into_iter().map(|peer| Account {
+        id: peer.id,
+        name: peer.name.unwrap_or(peer.static_ilp_address),
+        href: format!("/peers/{}", peer.id),
+        code: peer.asset.code,
+        scale: peer.asset.scale,
+        held: peer.liquidity,
+        threshold: peer.liquidity_threshold,
+    });
+    let accounts: Vec<Account> = of_assets.chain(of_peers).collect();
+    let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, 50))).await;
     let mut waiting = Vec::new();
     for (account, view) in accounts.iter().zip(views) {
         let pending = |transfer: &TransferView| transfer.state == "PENDING" && transfer.transfer_type == "WITHDRAWAL";
         for transfer in view?.debits.into_iter().filter(pending) {
-            let (of, href) = (account.1.clone(), account.2.clone());
-            waiting.push(Waiting { transfer, of, href, code: account.3.clone(), scale: account.4 });
+            waiting.push(Waiting { transfer, account });
         }
     }
     let empty = Empty {
@@ -252,7 +268,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
         text: "Assets and peers hold money that payments pass through.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
-    let rows = accounts.iter().map(|(_, name, href, code, scale, held, threshold)| {
+    let rows = accounts.iter().map(|Account { name, href, code, scale, held, threshold, .. }| {
         let tone = assets::liquidity_tone(*held, *threshold);
         let state = match tone {
             Tone::Failed => Cell::state("Low", Tone::Failed),
@@ -278,18 +294,19 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
         text: "Withdrawals in two steps appear here until they are posted, voided or given up.",
         action: None,
     };
-    let pending = Table::new("Withdrawals that wait", ["Withdrawal", "Of", "Amount>", "Asked", "Given up", "Change"], nothing)
-        .rows(waiting.iter().map(|waiting| {
-            let transfer = &waiting.transfer;
-            vec![
-                Cell::text(short(transfer.id)),
-                Cell::link(waiting.href.clone(), waiting.of.clone()),
-                Cell::money(transfer.amount, &waiting.code, waiting.scale),
-                Cell::Time(transfer.created_at),
-                transfer.expires_at.map_or(Cell::Absent("–"), Cell::Time),
-                Cell::WordLink { href: format!("/liquidity/pending/{}", transfer.id), word: "Post or void" },
-            ]
-        }));
+    let pending =
+        Table::new("Withdrawals that wait", ["Withdrawal", "Of", "Amount>", "Asked", "Given up", "Change"], nothing)
+            .rows(waiting.iter().map(|waiting| {
+                let transfer = &waiting.transfer;
+                vec![
+                    Cell::text(short(transfer.id)),
+                    Cell::link(waiting.account.href.clone(), waiting.account.name.clone()),
+                    Cell::money(transfer.amount, &waiting.account.code, waiting.account.scale),
+                    Cell::Time(transfer.created_at),
+                    transfer.expires_at.map_or(Cell::Absent("–"), Cell::Time),
+                    Cell::WordLink { href: format!("/liquidity/pending/{}", transfer.id), word: "Post or void" },
+                ]
+            }));
     Ok(Page {
         place: "liquidity",
         kind: "Liquidity",

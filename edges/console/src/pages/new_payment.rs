@@ -68,8 +68,13 @@ fn quote_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
                 .required()
                 .help("A wallet address anywhere, or the URL of an incoming payment."),
             Field::new("kind", "Which amount", Input::Choice(kinds)).required(),
-            Field::new("amount", "Amount", Input::Amount(String::new())).help("In units of the asset, for example 10.50."),
-            Field::new("atOnce", "Pay at once what an incoming payment asks for, without a quote to look at", Input::Switch),
+            Field::new("amount", "Amount", Input::Amount(String::new()))
+                .help("In units of the asset, for example 10.50."),
+            Field::new(
+                "atOnce",
+                "Pay at once what an incoming payment asks for, without a quote to look at",
+                Input::Switch,
+            ),
         ])
         .cancel("/payments")
         .calls(Mutation::CreateQuote);
@@ -189,7 +194,10 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
             ("To", Cell::code(quote.receiver.clone())),
             (
                 "From",
-                Cell::link(format!("/wallet-addresses/{}", quote.wallet_address_id), quote.wallet_address_id.to_string()),
+                Cell::link(
+                    format!("/wallet-addresses/{}", quote.wallet_address_id),
+                    quote.wallet_address_id.to_string(),
+                ),
             ),
             ("Good until", Cell::Time(quote.expires_at)),
         ]),
@@ -242,7 +250,8 @@ fn incoming_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
                 .required()
                 .help("Of this instance: its URL, pointer or id."),
             Field::new("amount", "Amount", Input::Amount(String::new())).help("Leave empty to take any amount."),
-            Field::new("hours", "Hours until it expires", Input::Number).help("Leave empty for the instance's usual time."),
+            Field::new("hours", "Hours until it expires", Input::Number)
+                .help("Leave empty for the instance's usual time."),
             Field::new("note", "Note", Input::Text).help("Kept with the payment as its description."),
         ])
         .cancel("/payments")
@@ -297,7 +306,8 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
             Field::new("url", "URL", Input::Text)
                 .required()
                 .help("Of the wallet address to create it at, or of the incoming payment to complete."),
-            Field::new("amount", "Amount", Input::Text).help("Only when one is created. Leave empty to take any amount."),
+            Field::new("amount", "Amount", Input::Text)
+                .help("Only when one is created. Leave empty to take any amount."),
             Field::new("assetCode", "Asset code", Input::Text).help("Of that wallet address, for example USD."),
             Field::new("assetScale", "Asset scale", Input::Number),
         ])
@@ -307,7 +317,9 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
     if let Some(url) = ctx.asked("url") {
         match ctx.admin().receiver(url).await {
             Ok(found) => {
-                let amount = |amount: Option<&Amount>| amount.map_or(Cell::Absent("None"), |amount| Cell::Money(Money::from(amount)));
+                let amount = |amount: Option<&Amount>| {
+                    amount.map_or(Cell::Absent("None"), |amount| Cell::Money(Money::from(amount)))
+                };
                 let about = facts([
                     ("Receiver", Cell::code(found.id.clone())),
                     ("Incoming amount", amount(found.incoming_amount.as_ref())),
@@ -319,7 +331,12 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
             Err(error) => side.push(Block::Note { tone: crate::view::Tone::Failed, text: error.to_string() }),
         }
     }
-    side.push(Block::Find { name: "url", label: "Look at a receiver", value: ctx.asked("url").unwrap_or_default().to_owned(), hidden: Vec::new() });
+    side.push(Block::Find {
+        name: "url",
+        label: "Look at a receiver",
+        value: ctx.asked("url").unwrap_or_default().to_owned(),
+        hidden: Vec::new(),
+    });
     Ok(Page {
         place: "payments",
         kind: "Receiver elsewhere",

@@ -244,7 +244,11 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
         ),
         Act::Cancel => {
             posted.confirm("cancel payment");
-            (Mutation::CancelOutgoingPayment, json!({"id": id, "reason": posted.or_null("reason")}), "Payment was cancelled.")
+            (
+                Mutation::CancelOutgoingPayment,
+                json!({"id": id, "reason": posted.or_null("reason")}),
+                "Payment was cancelled.",
+            )
         }
     };
     let before = json!({"state": payment.state, "liquidity": payment.liquidity.map(|value| value.to_string())});

@@ -2,7 +2,9 @@
 //!
 //! Not a payment itself: `incoming` and `outgoing` are.
 
-use admin_client::{AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView};
+use admin_client::{
+    AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -73,8 +75,8 @@ pub(crate) fn table(payments: &[PaymentView]) -> Table {
         text: "Payments that customers make and receive appear here.",
         action: Some(Action::other("/payments/create", "New payment")),
     };
-    Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(payments.iter().map(
-        |payment| {
+    Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(
+        payments.iter().map(|payment| {
             let word = match payment.direction {
                 Direction::Incoming => "Incoming",
                 Direction::Outgoing => "Outgoing",
@@ -90,8 +92,8 @@ pub(crate) fn table(payments: &[PaymentView]) -> Table {
                 Cell::Time(payment.created_at),
                 Cell::tenant(payment.tenant.as_ref()),
             ]
-        },
-    ))
+        }),
+    )
 }
 
 pub(crate) fn address(direction: Direction, id: Uuid) -> String {
@@ -129,7 +131,11 @@ pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
 }
 
 /// The events about a payment, the oldest first, of the latest hundred of these kinds.
-pub(crate) async fn events(admin: &AdminClient, payment: Uuid, kinds: &[&str]) -> Result<Vec<WebhookEventView>, AdminError> {
+pub(crate) async fn events(
+    admin: &AdminClient,
+    payment: Uuid,
+    kinds: &[&str],
+) -> Result<Vec<WebhookEventView>, AdminError> {
     let page = PageRequest { first: Some(100), ..PageRequest::default() };
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let found = admin.webhook_events_page(&page, &kinds, None).await?;

@@ -106,7 +106,8 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
                 .help("Below it an event tells that liquidity is low."),
             Field::new("initialLiquidity", "Initial liquidity", Input::Amount(String::new()))
                 .help("Deposited at once: how much may be sent to the peer before it settles."),
-            Field::new("routes", "More routes", Input::Text).help("Other ILP prefixes reached through it, between commas."),
+            Field::new("routes", "More routes", Input::Text)
+                .help("Other ILP prefixes reached through it, between commas."),
         ])
         .cancel("/peers")
         .calls(Mutation::CreatePeer);
@@ -254,8 +255,7 @@ fn keyword(peer: &PeerView) -> String {
 fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     let at = format!("/peers/{}", peer.id);
     let (code, scale) = (&peer.asset.code, peer.asset.scale);
-    let amount =
-        |value: Option<u64>| value.map(|value| numbers::input(value, scale, ctx.words())).unwrap_or_default();
+    let amount = |value: Option<u64>| value.map(|value| numbers::input(value, scale, ctx.words())).unwrap_or_default();
     let unit = || Input::Amount(code.clone());
     let own = peer.static_ilp_address.as_str();
     let routes: Vec<&str> = peer.routes.iter().map(String::as_str).filter(|route| *route != own).collect();

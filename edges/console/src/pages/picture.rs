@@ -27,7 +27,10 @@ pub(crate) fn block(payment: &OutgoingPaymentView) -> Block {
     let (code, scale) = (&payment.debit_amount.asset_code, payment.debit_amount.asset_scale);
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
     let table = Table::new("Where the debit amount is", ["Part", "Amount>"], empty).rows(
-        parts.iter().filter(|part| part.value > 0).map(|part| vec![Cell::Word(part.label), Cell::money(part.value, code, scale)]),
+        parts
+            .iter()
+            .filter(|part| part.value > 0)
+            .map(|part| vec![Cell::Word(part.label), Cell::money(part.value, code, scale)]),
     );
     Block::Chart {
         title: "Where the debit amount is",

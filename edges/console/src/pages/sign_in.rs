@@ -98,8 +98,16 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
     };
     let now = console.now();
     let role = if who.is_operator { Role::Operator } else { Role::Tenant };
-    let session =
-        Session { id: console.new_id(), tenant_id: who.id, secret, name, role, rights, signed_in_at: now, seen_at: now };
+    let session = Session {
+        id: console.new_id(),
+        tenant_id: who.id,
+        secret,
+        name,
+        role,
+        rights,
+        signed_in_at: now,
+        seen_at: now,
+    };
     if let Err(error) = console.audit().add(entry(reader, &session, "signIn", now)).await {
         posted.problem = Some(error.to_string());
         return draw(reader, StatusCode::SERVICE_UNAVAILABLE, posted);
@@ -165,6 +173,7 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
     for (name, url) in &settings.neighbours {
         main.push(Block::Elsewhere { name: name.clone(), url: url.to_string() });
     }
-    let page = Page { kind: "Sign in", lead: Some("Payments, peers and ledger of this instance."), main, ..Page::default() };
+    let page =
+        Page { kind: "Sign in", lead: Some("Payments, peers and ledger of this instance."), main, ..Page::default() };
     reader.html(status, render::page(&reader.frame(), None, &page))
 }

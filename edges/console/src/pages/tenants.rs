@@ -65,7 +65,11 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         vec![
             Cell::Link {
                 href: format!("/tenants/{}", tenant.id),
-                text: tenant.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| ctx.words().t("No public name").to_owned()),
+                text: tenant
+                    .public_name
+                    .clone()
+                    .filter(|name| !name.is_empty())
+                    .unwrap_or_else(|| ctx.words().t("No public name").to_owned()),
                 note: Some(tenant.id.to_string()),
             },
             Cell::text_or(tenant.email.as_deref(), "No email"),
@@ -97,14 +101,18 @@ pub(crate) async fn create_page(ctx: Ctx) -> Result<Answer, Problem> {
 }
 
 fn setting_fields(values: &TenantView) -> impl Iterator<Item = Field> {
-    let value = |key: &str| values.settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone());
-    SETTINGS.into_iter().map(move |(key, label, input)| Field::new(key, label, input).value(value(key).unwrap_or_default()))
+    let value =
+        |key: &str| values.settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone());
+    SETTINGS
+        .into_iter()
+        .map(move |(key, label, input)| Field::new(key, label, input).value(value(key).unwrap_or_default()))
 }
 
 fn general_fields(tenant: Option<&TenantView>) -> [Field; 2] {
     let value = |text: Option<&String>| text.cloned().unwrap_or_default();
     [
-        Field::new("publicName", "Public name", Input::Text).value(value(tenant.and_then(|tenant| tenant.public_name.as_ref()))),
+        Field::new("publicName", "Public name", Input::Text)
+            .value(value(tenant.and_then(|tenant| tenant.public_name.as_ref()))),
         Field::new("email", "Email", Input::Email).value(value(tenant.and_then(|tenant| tenant.email.as_ref()))),
     ]
 }
@@ -128,7 +136,10 @@ fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     fields.push(Field::new("idpConsentUrl", "Consent URL", Input::Url).help("Where its customers give consent."));
     fields.push(Field::new("idpSecret", "Secret of the identity provider", Input::Password));
     fields.extend(setting_fields(&nothing));
-    let form = Form::new("", "/tenants/create", "Create tenant").fields(fields).cancel("/tenants").calls(Mutation::CreateTenant);
+    let form = Form::new("", "/tenants/create", "Create tenant")
+        .fields(fields)
+        .cancel("/tenants")
+        .calls(Mutation::CreateTenant);
     Page {
         place: "tenants",
         kind: "Create tenant",
@@ -212,10 +223,12 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
         let text = ctx.words().t("This tenant was deleted. It can only be looked at.").to_owned();
         main.push(Block::Note { tone: Tone::Failed, text });
     } else {
-        let general = Form::new("General", at.clone(), "Save").fields(general_fields(Some(tenant))).calls(Mutation::UpdateTenant);
+        let general =
+            Form::new("General", at.clone(), "Save").fields(general_fields(Some(tenant))).calls(Mutation::UpdateTenant);
         let provider = Form::new("Identity provider", format!("{at}/identity-provider"), "Save")
             .fields([
-                Field::new("idpConsentUrl", "Consent URL", Input::Url).value(tenant.idp_consent_url.clone().unwrap_or_default()),
+                Field::new("idpConsentUrl", "Consent URL", Input::Url)
+                    .value(tenant.idp_consent_url.clone().unwrap_or_default()),
                 Field::new("idpSecret", "Secret of the identity provider", Input::Password)
                     .help("Leave empty to keep the one there is."),
             ])
@@ -240,7 +253,10 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
             main.push(Block::Form(ctx.form(remove, posted)));
         }
     }
-    let mut about = facts([("Created", Cell::Time(tenant.created_at)), ("Email", Cell::text_or(tenant.email.as_deref(), "No email"))]);
+    let mut about = facts([
+        ("Created", Cell::Time(tenant.created_at)),
+        ("Email", Cell::text_or(tenant.email.as_deref(), "No email")),
+    ]);
     about.extend(tenant.deleted_at.map(|at| facts([("Deleted", Cell::Time(at))])).into_iter().flatten());
     let mut side = vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }];
     if !own {

@@ -69,7 +69,10 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
     let assets = choices::assets(ctx).await?;
     let mut main = Vec::new();
     if assets.is_empty() {
-        main.push(Block::Note { tone: Tone::Info, text: "You need an asset first: a wallet address holds one.".to_owned() });
+        main.push(Block::Note {
+            tone: Tone::Info,
+            text: "You need an asset first: a wallet address holds one.".to_owned(),
+        });
         main.push(Block::Actions(vec![Action::main("/assets/create", "Create Asset")]));
     } else {
         let form = Form::new("", "/wallet-addresses/create", "Create wallet address")
@@ -180,7 +183,13 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     };
     let about = facts([
         ("URL", Cell::code(address.address.clone())),
-        ("Asset", Cell::link(format!("/assets/{}", address.asset.id), format!("{} / {}", address.asset.code, address.asset.scale))),
+        (
+            "Asset",
+            Cell::link(
+                format!("/assets/{}", address.asset.id),
+                format!("{} / {}", address.asset.code, address.asset.scale),
+            ),
+        ),
         ("Created", Cell::Time(address.created_at)),
         ("Tenant", Cell::tenant(address.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", address.id), word: "Open in the ledger" }),
@@ -188,7 +197,9 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     Page {
         place: "wallet-addresses",
         kind: "Wallet address",
-        name: Some(address.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| address.address.clone())),
+        name: Some(
+            address.public_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| address.address.clone()),
+        ),
         back: Some(("Wallet addresses", "/wallet-addresses".to_owned())),
         state: Some(status(&address.status)),
         id: Some(address.id.to_string()),
@@ -213,7 +224,8 @@ fn document(address: &WalletAddressView) -> String {
         "id": address.address, "publicName": address.public_name,
         "assetCode": address.asset.code, "assetScale": address.asset.scale,
     });
-    for property in address.additional_properties.iter().flatten().filter(|property| property.visible_in_open_payments) {
+    for property in address.additional_properties.iter().flatten().filter(|property| property.visible_in_open_payments)
+    {
         document["additionalProperties"][&property.key] = json!(property.value);
     }
     serde_json::to_string_pretty(&document).unwrap_or_default()

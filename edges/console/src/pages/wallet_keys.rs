@@ -32,9 +32,17 @@ pub(crate) fn block(address: &WalletAddressView) -> Block {
         })
         .collect();
     if !rows.is_empty() {
-        rows.push(vec![Cell::WordLink { href: add.href, word: "Add key" }, Cell::text(""), Cell::text(""), Cell::text("")]);
+        rows.push(vec![
+            Cell::WordLink { href: add.href, word: "Add key" },
+            Cell::text(""),
+            Cell::text(""),
+            Cell::text(""),
+        ]);
     }
-    Block::Table { title: Some("Keys"), table: Table::new("Keys", ["Key ID", "State", "Created", "Change"], empty).rows(rows) }
+    Block::Table {
+        title: Some("Keys"),
+        table: Table::new("Keys", ["Key ID", "State", "Created", "Change"], empty).rows(rows),
+    }
 }
 
 /// `GET /wallet-addresses/{id}/keys/create`

@@ -31,9 +31,10 @@ pub(crate) const KINDS: [&str; 14] = [
 pub(crate) fn kinds(ctx: &Ctx) -> Result<Vec<String>, Problem> {
     let asked = ctx.asked("type").unwrap_or_default().split(',').filter(|kind| !kind.is_empty());
     let kinds: Vec<String> = asked.map(str::to_owned).collect();
-    match kinds.iter().all(|kind| KINDS.contains(&kind.as_str())) {
-        true => Ok(kinds),
-        false => Err(Problem::Invalid("Invalid result.")),
+    if kinds.iter().all(|kind| KINDS.contains(&kind.as_str())) {
+        Ok(kinds)
+    } else {
+        Err(Problem::Invalid("Invalid result."))
     }
 }
 

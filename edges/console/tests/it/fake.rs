@@ -108,9 +108,11 @@ impl Fake {
     }
 
     fn asset(&self, n: u128) -> Value {
-        let (code, scale, held, threshold) =
-            [("USD", 2, "1234567850", Some("100000")), ("EUR", 2, "48211", Some("50000")), ("BTC", 8, "210000000", None)]
-                [usize::try_from(n).unwrap() % 3];
+        let (code, scale, held, threshold) = [
+            ("USD", 2, "1234567850", Some("100000")),
+            ("EUR", 2, "48211", Some("50000")),
+            ("BTC", 8, "210000000", None),
+        ][usize::try_from(n).unwrap() % 3];
         json!({"id": Uuid::from_u128(ASSET.as_u128() + n), "code": code, "scale": scale, "liquidity": held,
                "withdrawalThreshold": null, "liquidityThreshold": threshold, "createdAt": self.at(50_000),
                "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"},
@@ -118,8 +120,9 @@ impl Fake {
     }
 
     fn peer(&self, n: u128) -> Value {
-        let (name, address, held) = [("Happy Life Bank", "test.happy-life-bank", "9000000"), ("Global Bank", "test.global", "120")]
-            [usize::try_from(n).unwrap() % 2];
+        let (name, address, held) =
+            [("Happy Life Bank", "test.happy-life-bank", "9000000"), ("Global Bank", "test.global", "120")]
+                [usize::try_from(n).unwrap() % 2];
         json!({"id": Uuid::from_u128(PEER.as_u128() + n), "name": name, "staticIlpAddress": address,
                "maxPacketAmount": "1000000", "liquidity": held, "liquidityThreshold": "10000", "routes": [address],
                "http": {"outgoing": {"endpoint": "https://connector.happy-life.example", "authToken": "the token of the peer"}},
@@ -128,8 +131,9 @@ impl Fake {
     }
 
     fn address(&self, n: u128) -> Value {
-        let (path, name) = [("gfranklin", "Grace Franklin"), ("bhamchest", "Bert Hamchest"), ("wbdc", "World's Best Donut Company")]
-            [usize::try_from(n).unwrap() % 3];
+        let (path, name) =
+            [("gfranklin", "Grace Franklin"), ("bhamchest", "Bert Hamchest"), ("wbdc", "World's Best Donut Company")]
+                [usize::try_from(n).unwrap() % 3];
         json!({"id": Uuid::from_u128(ADDRESS.as_u128() + n), "address": format!("https://cloud-nine.example/accounts/{path}"),
                "publicName": name, "status": if n == 1 { "INACTIVE" } else { "ACTIVE" }, "liquidity": if n == 0 { "250" } else { "0" },
                "asset": self.asset(0), "createdAt": self.at(30_000), "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"},
@@ -234,7 +238,9 @@ impl Fake {
                 let known = [OPERATOR, TENANT].into_iter().find(|id| variables["id"] == json!(id));
                 json!({"tenant": known.map(|id| self.tenant(id))})
             }
-            "ConsoleTenants" => json!({"tenants": self.listed(vec![self.tenant(OPERATOR), self.tenant(TENANT)], variables)}),
+            "ConsoleTenants" => {
+                json!({"tenants": self.listed(vec![self.tenant(OPERATOR), self.tenant(TENANT)], variables)})
+            }
             "ConsoleAssets" => json!({"assets": self.listed((0..3).map(|n| self.asset(n)).collect(), variables)}),
             "ConsoleAsset" => json!({"asset": self.one(variables, ASSET, 3, |n| self.asset(n))}),
             "ConsoleFees" => {
@@ -243,7 +249,9 @@ impl Fake {
             }
             "ConsolePeers" => json!({"peers": self.listed((0..2).map(|n| self.peer(n)).collect(), variables)}),
             "ConsolePeer" | "PeerOutgoingToken" => json!({"peer": self.one(variables, PEER, 2, |n| self.peer(n))}),
-            "ConsoleWalletAddresses" => json!({"walletAddresses": self.listed((0..3).map(|n| self.address(n)).collect(), variables)}),
+            "ConsoleWalletAddresses" => {
+                json!({"walletAddresses": self.listed((0..3).map(|n| self.address(n)).collect(), variables)})
+            }
             "ConsoleWalletAddress" => json!({"walletAddress": self.one(variables, ADDRESS, 3, |n| self.address(n))}),
             "WalletAddressByUrl" => {
                 let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
@@ -266,10 +274,14 @@ impl Fake {
                     "receiver": "https://happy-life.example/incoming-payments/1", "debitAmount": usd(106_567), "receiveAmount": usd(104_000),
                     "createdAt": self.at(1), "expiresAt": (self.now + std::time::Duration::from_secs(300)).to_string()}))})
             }
-            "ConsoleWebhookEvents" => json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).collect(), variables)}),
+            "ConsoleWebhookEvents" => {
+                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).collect(), variables)})
+            }
             "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
-            "Receiver" => json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://happy-life.example/pfry", "completed": false,
-                "expiresAt": null, "incomingAmount": null, "receivedAmount": {"value": "0", "assetCode": "USD", "assetScale": 2}}}),
+            "Receiver" => {
+                json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://happy-life.example/pfry", "completed": false,
+                "expiresAt": null, "incomingAmount": null, "receivedAmount": {"value": "0", "assetCode": "USD", "assetScale": 2}}})
+            }
             other => panic!("the fake does not know {other}"),
         }
     }
@@ -290,7 +302,8 @@ async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): J
     }
     let mood = std::mem::take(&mut *fake.mood.lock().unwrap());
     if let Mood::Refuse(code, message) = mood {
-        return Json(json!({"data": null, "errors": [{"message": message, "extensions": {"code": code}}]})).into_response();
+        return Json(json!({"data": null, "errors": [{"message": message, "extensions": {"code": code}}]}))
+            .into_response();
     }
     let key = input["idempotencyKey"].as_str().map_or_else(|| format!("{name} {input}"), str::to_owned);
     fake.done.lock().unwrap().insert(key, name.clone());

@@ -7,10 +7,28 @@ use crate::fake::{ADDRESS, ASSET, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
 
 fn pages() -> Vec<String> {
     let fixed = [
-        "/", "/payments", "/payments/create", "/payments/incoming/create", "/payments/receivers/create", "/assets",
-        "/assets/create", "/peers", "/peers/create", "/peers/by-url", "/wallet-addresses", "/wallet-addresses/create",
-        "/wallet-addresses/trigger-events", "/liquidity", "/ledger", "/webhook-events", "/tenants", "/tenants/create",
-        "/audit", "/preferences", "/search?q=invoice", "/payments/quotes/00000000-0000-0000-0000-000000009007",
+        "/",
+        "/payments",
+        "/payments/create",
+        "/payments/incoming/create",
+        "/payments/receivers/create",
+        "/assets",
+        "/assets/create",
+        "/peers",
+        "/peers/create",
+        "/peers/by-url",
+        "/wallet-addresses",
+        "/wallet-addresses/create",
+        "/wallet-addresses/trigger-events",
+        "/liquidity",
+        "/ledger",
+        "/webhook-events",
+        "/tenants",
+        "/tenants/create",
+        "/audit",
+        "/preferences",
+        "/search?q=invoice",
+        "/payments/quotes/00000000-0000-0000-0000-000000009007",
     ];
     let mut pages: Vec<String> = fixed.map(str::to_owned).to_vec();
     for act in ["", "/deposit-liquidity", "/withdraw-liquidity", "/cancel"] {

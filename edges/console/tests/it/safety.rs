@@ -112,8 +112,15 @@ async fn the_audit_log_tells_every_change_with_what_was_before_and_no_secret() {
     let log = world.log();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let asked = lines.iter().find(|line| line["action"] == "updateAsset" && line["stage"] == "asked").unwrap();
-    assert_eq!((&asked["before"]["liquidityThreshold"], &asked["input"]["liquidityThreshold"]), (&"100000".into(), &"500".into()));
-    assert!(lines.iter().any(|line| line["action"] == "updateAsset" && line["stage"] == "done" && line["key"] == asked["key"]));
+    assert_eq!(
+        (&asked["before"]["liquidityThreshold"], &asked["input"]["liquidityThreshold"]),
+        (&"100000".into(), &"500".into())
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["action"] == "updateAsset" && line["stage"] == "done" && line["key"] == asked["key"])
+    );
     assert!(!log.contains("a very secret text") && !log.contains(OPERATOR_SECRET));
     let shown = browser.get("/audit").await;
     assert!(shown.html.contains("liquidityThreshold: 100000 → 500") && shown.html.contains("lines are chained"));

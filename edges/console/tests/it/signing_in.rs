@@ -13,7 +13,10 @@ async fn a_page_leads_to_signing_in_and_back() {
     let world = World::new().await;
     let mut browser = world.stranger();
     let shown = browser.get("/payments?type=INCOMING").await;
-    assert_eq!((shown.status, shown.location.as_deref()), (StatusCode::SEE_OTHER, Some("/sign-in?next=%2Fpayments%3Ftype%3DINCOMING")));
+    assert_eq!(
+        (shown.status, shown.location.as_deref()),
+        (StatusCode::SEE_OTHER, Some("/sign-in?next=%2Fpayments%3Ftype%3DINCOMING"))
+    );
     let fields = [("tenantId", &*OPERATOR.to_string()), ("apiSecret", OPERATOR_SECRET)];
     let shown = browser.post("/sign-in?next=%2Fpayments%3Ftype%3DINCOMING", &fields, &[]).await;
     assert_eq!(shown.location.as_deref(), Some("/payments?type=INCOMING"));

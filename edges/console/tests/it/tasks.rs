@@ -18,7 +18,8 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     let mut operator = world.operator().await;
     let b = &mut operator;
     let asset = format!("/assets/{ASSET}");
-    does(b, "/assets/create", "/assets/create", &[("code", "USD"), ("scale", "2"), ("withdrawalThreshold", "1.15")]).await;
+    does(b, "/assets/create", "/assets/create", &[("code", "USD"), ("scale", "2"), ("withdrawalThreshold", "1.15")])
+        .await;
     does(b, &asset, &asset, &[("withdrawalThreshold", "")]).await;
     does(b, &format!("{asset}/fee"), &format!("{asset}/fee"), &[("fixed", "0.25"), ("basisPoints", "100")]).await;
     does(b, &asset, &format!("{asset}/delete"), &[("keyword", "delete asset")]).await;
@@ -28,7 +29,12 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
         let path = format!("/peers/{PEER}/{way}");
         does(b, &path, &path, &[("amount", "10")]).await;
     }
-    let peer = [("staticIlpAddress", "test.other"), ("outgoingEndpoint", "https://c.example"), ("outgoingAuthToken", "t"), ("initialLiquidity", "5")];
+    let peer = [
+        ("staticIlpAddress", "test.other"),
+        ("outgoingEndpoint", "https://c.example"),
+        ("outgoingAuthToken", "t"),
+        ("initialLiquidity", "5"),
+    ];
     does(b, "/peers/create", "/peers/create", &peer).await;
     does(b, "/peers/by-url", "/peers/by-url", &[("peerUrl", "https://peer.example")]).await;
     let peer = format!("/peers/{PEER}");
@@ -68,7 +74,10 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
         ("approve", vec![]),
         ("cancel", vec![("keyword", "cancel payment"), ("reason", "asked for")]),
         ("metadata", vec![("metadata", "{\"invoice\": 7}")]),
-        ("partial", vec![("partialIncomingPaymentId", "11111111-1111-4111-8111-111111111111"), ("decision", "confirm")]),
+        (
+            "partial",
+            vec![("partialIncomingPaymentId", "11111111-1111-4111-8111-111111111111"), ("decision", "confirm")],
+        ),
         ("partial", vec![("partialIncomingPaymentId", "11111111-1111-4111-8111-111111111111"), ("decision", "reject")]),
     ] {
         does(b, &format!("{incoming}/{act}"), &format!("{incoming}/{act}"), &fields).await;
@@ -79,7 +88,8 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     {
         does(b, &format!("{outgoing}/{act}"), &format!("{outgoing}/{act}"), &fields).await;
     }
-    does(b, "/tenants/create", "/tenants/create", &[("apiSecret", "a long enough secret"), ("email", "a@b.example")]).await;
+    does(b, "/tenants/create", "/tenants/create", &[("apiSecret", "a long enough secret"), ("email", "a@b.example")])
+        .await;
     let tenant = format!("/tenants/{TENANT}");
     does(b, &tenant, &tenant, &[("publicName", "Corner")]).await;
     does(b, &tenant, &format!("{tenant}/secret"), &[("apiSecret", "another long secret")]).await;
@@ -88,8 +98,11 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
     does(&mut of_tenant, &tenant, &format!("{tenant}/settings"), &[("WEBHOOK_MAX_RETRY", "0")]).await;
 
     let log = world.log();
-    let untold: Vec<&str> =
-        Mutation::ALL.iter().map(|mutation| mutation.field()).filter(|name| !log.contains(&format!("\"action\":\"{name}\""))).collect();
+    let untold: Vec<&str> = Mutation::ALL
+        .iter()
+        .map(|mutation| mutation.field())
+        .filter(|name| !log.contains(&format!("\"action\":\"{name}\"")))
+        .collect();
     assert_eq!(untold, Vec::<&str>::new());
 }
 
@@ -97,7 +110,13 @@ async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_
 async fn amounts_and_clearings_reach_the_admin_api_exactly() {
     let world = World::new().await;
     let mut b = world.operator().await;
-    does(&mut b, "/assets/create", "/assets/create", &[("code", "usd"), ("scale", "2"), ("withdrawalThreshold", "1.15")]).await;
+    does(
+        &mut b,
+        "/assets/create",
+        "/assets/create",
+        &[("code", "usd"), ("scale", "2"), ("withdrawalThreshold", "1.15")],
+    )
+    .await;
     assert_eq!(world.fake.calls_of("CreateAsset")[0]["withdrawalThreshold"], "115");
     let asset = format!("/assets/{ASSET}");
     does(&mut b, &asset, &asset, &[("liquidityThreshold", "")]).await;
@@ -125,9 +144,19 @@ async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
     for (page, action, fields, said) in [
         ("/assets/create", "/assets/create", [("code", "U1"), ("scale", "2")], "at least 3 characters"),
         ("/assets/create", "/assets/create", [("code", "USD"), ("scale", "256")], "from 0 to 255"),
-        ("/peers/create", "/peers/create", [("staticIlpAddress", "nowhere"), ("outgoingEndpoint", "x")], "ILP Address is not valid"),
+        (
+            "/peers/create",
+            "/peers/create",
+            [("staticIlpAddress", "nowhere"), ("outgoingEndpoint", "x")],
+            "ILP Address is not valid",
+        ),
         ("/tenants/create", "/tenants/create", [("apiSecret", "short"), ("email", "x")], "10 to 255 characters"),
-        ("/wallet-addresses/create", "/wallet-addresses/create", [("name", ""), ("publicName", "x")], "This is needed."),
+        (
+            "/wallet-addresses/create",
+            "/wallet-addresses/create",
+            [("name", ""), ("publicName", "x")],
+            "This is needed.",
+        ),
     ] {
         let shown = b.fill(page, action, &fields).await;
         assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
