@@ -76,11 +76,11 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::ForeignForm | Self::LooksOnly => StatusCode::FORBIDDEN,
             Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => StatusCode::FORBIDDEN,
-            Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
+            Self::ForeignForm | Self::LooksOnly | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
             Self::Api(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -169,7 +169,7 @@ impl FromRequestParts<Console> for Ctx {
 }
 
 impl Reader {
-    pub(crate) fn frame<'a>(&'a self) -> Frame<'a> {
+    pub(crate) fn frame(&self) -> Frame<'_> {
         let settings = self.console.settings();
         Frame {
             words: self.words,

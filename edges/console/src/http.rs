@@ -30,8 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// Everything the console serves.
 pub fn router(console: Console, gate: ShutdownGate) -> Router {
-    let limit =
-        SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins.clone(), refuse: too_many };
+    let limit = SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins, refuse: too_many };
     let signing_in = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-in/one-click", post(sign_in::one_click));

@@ -34,7 +34,7 @@ pub(crate) fn basis_points(value: u16, words: Words) -> String {
 fn grouped(whole: &str, group: char) -> String {
     let mut text = String::with_capacity(whole.len() + whole.len() / 3);
     for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
             text.push(group);
         }
         text.push(digit);

@@ -76,7 +76,7 @@ fn of_octets(key: &[u8]) -> Hmac<Sha256> {
     match Hmac::<Sha256>::new_from_slice(key) {
         Ok(mac) => mac,
         // HMAC takes keys of any length.
-        Err(_) => Hmac::<Sha256>::new(&Default::default()),
+        Err(_) => Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()),
     }
 }
 

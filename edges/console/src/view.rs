@@ -356,6 +356,15 @@ pub(crate) struct Figure {
     pub(crate) href: String,
 }
 
+/// The two sides of an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Sides {
+    pub(crate) debits: Table,
+    pub(crate) credits: Table,
+    pub(crate) debit_sum: Cell,
+    pub(crate) credit_sum: Cell,
+}
+
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub(crate) enum Block {
@@ -395,12 +404,7 @@ pub(crate) enum Block {
     /// Links that narrow a list: label, address, whether chosen.
     Filters(Vec<(&'static str, String, bool)>),
     /// Debits left, credits right.
-    Account {
-        debits: Table,
-        credits: Table,
-        debit_sum: Cell,
-        credit_sum: Cell,
-    },
+    Account(Box<Sides>),
     Actions(Vec<Action>),
     /// A button that signs in.
     Enter {

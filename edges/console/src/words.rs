@@ -39,7 +39,7 @@ impl Words {
     }
 
     /// In this language; English where the catalogue has no entry.
-    pub(crate) fn t<'a>(self, english: &'a str) -> &'a str {
+    pub(crate) fn t(self, english: &str) -> &str {
         match self {
             Self::English => english,
             Self::German => GERMAN.get(english).copied().unwrap_or(english),

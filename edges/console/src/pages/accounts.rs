@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
-use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone, short};
+use crate::view::{Action, Block, Cell, Empty, Page, Sides, Table, Tone, short};
 
 /// `GET /ledger`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
@@ -92,7 +92,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         let text = "What this account belongs to is not known here, so amounts are in its smallest unit.";
         main.push(Block::Note { tone: Tone::Info, text: ctx.words().t(text).to_owned() });
     }
-    main.push(block(id, &account, code, scale));
+    main.push(block(&account, code, scale));
     Ok(Page {
         place: "ledger",
         kind: "Account",
@@ -151,7 +151,7 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
 }
 
 /// The account as a T: debits left, credits right.
-pub(crate) fn block(id: Uuid, account: &AccountView, code: &str, scale: u8) -> Block {
+pub(crate) fn block(account: &AccountView, code: &str, scale: u8) -> Block {
     let side = |caption, transfers: &[TransferView], other: fn(&TransferView) -> Uuid| {
         let empty = Empty { title: "Nothing yet.", text: "Movements on this side appear here.", action: None };
         Table::new(caption, ["With account", "When", "Amount>"], empty).rows(transfers.iter().map(|transfer| {
@@ -168,12 +168,12 @@ pub(crate) fn block(id: Uuid, account: &AccountView, code: &str, scale: u8) -> B
         let sum = counted.map(|transfer| u128::from(transfer.amount)).sum::<u128>();
         Cell::money_or(u64::try_from(sum).ok(), code, scale)
     };
-    Block::Account {
+    Block::Account(Box::new(Sides {
         debits: side("Debits", &account.debits, |transfer| transfer.credit_account_id),
         credits: side("Credits", &account.credits, |transfer| transfer.debit_account_id),
         debit_sum: sum(&account.debits),
         credit_sum: sum(&account.credits),
-    }
+    }))
 }
 
 fn kind(transfer: &TransferView) -> Cell {

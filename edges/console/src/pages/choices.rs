@@ -48,7 +48,7 @@ pub(crate) fn asset_field(ctx: &Ctx, assets: &[AssetView]) -> Field {
 }
 
 /// The asset that was chosen.
-pub(crate) fn chosen<'a>(assets: &'a [AssetView], id: Option<Uuid>) -> Option<&'a AssetView> {
+pub(crate) fn chosen(assets: &[AssetView], id: Option<Uuid>) -> Option<&AssetView> {
     assets.iter().find(|asset| Some(asset.id) == id)
 }
 

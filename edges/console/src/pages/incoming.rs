@@ -65,7 +65,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     actions.push(Action::other(format!("{at}/metadata"), "Change metadata"));
 
     let mut main = vec![Block::Story(story(&payment, &events))];
-    main.push(accounts::block(payment.id, &account, &received.code, received.scale));
+    main.push(accounts::block(&account, &received.code, received.scale));
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([

@@ -63,7 +63,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     }
 
     let mut main = vec![picture::block(&payment), Block::Story(story(&payment, &events))];
-    main.push(accounts::block(payment.id, &account, &debit.code, debit.scale));
+    main.push(accounts::block(&account, &debit.code, debit.scale));
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([

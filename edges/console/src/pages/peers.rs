@@ -142,13 +142,11 @@ fn endpoint(posted: &mut Posted) -> Option<String> {
 pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
     let known = choices::assets(&ctx).await?;
     let chosen = posted.id("assetId");
-    let scale = match choices::chosen(&known, chosen) {
-        Some(asset) => asset.scale,
-        None => {
-            posted.refuse("assetId", "Invalid asset.");
-            0
-        }
-    };
+    let scale = choices::chosen(&known, chosen).map(|asset| asset.scale);
+    if scale.is_none() {
+        posted.refuse("assetId", "Invalid asset.");
+    }
+    let scale = scale.unwrap_or(0);
     let address = ilp_address(&mut posted, "staticIlpAddress");
     let endpoint = endpoint(&mut posted);
     let token = posted.required("outgoingAuthToken");
