@@ -71,13 +71,10 @@ impl Seal {
     }
 }
 
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn of_octets(key: &[u8]) -> Hmac<Sha256> {
     use hmac::KeyInit as _;
-    match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mac) => mac,
-        // HMAC takes keys of any length.
-        Err(_) => Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()),
-    }
+    Hmac::<Sha256>::new_from_slice(key).expect("a key of any length")
 }
 
 #[cfg(test)]
