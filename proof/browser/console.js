@@ -25,7 +25,8 @@ export async function start(command, options, wanted) {
 
 /** The pages over a played Admin API: the address they are at. */
 export async function startPages() {
-  const run = ['run', '--quiet', '--package', 'console', '--example', 'pages', '--', '127.0.0.1:0']
+  // The name of the package is that of another crate as well, so it is named by its place.
+  const run = ['run', '--quiet', '--manifest-path', 'edges/console/Cargo.toml', '--example', 'pages', '--', '127.0.0.1:0']
   const { line, stop } = await start('cargo', run, (line) => line.startsWith('http'))
   return { address: line.trim(), stop }
 }

@@ -1,4 +1,4 @@
-//! Serves every page over an Admin API that is played, for work on templates and styles: `cargo run -p console --example pages`.
+//! Serves every page over an Admin API that is played, for work on templates and styles: `cargo run --manifest-path edges/console/Cargo.toml --example pages`.
 //!
 //! No instance is needed and nothing is kept.
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use clock::{ManualClock, SeededEntropy, Timestamp};
 use console::{Accent, Console, Cookies, Lifetimes, OneClick, Ports, Settings};
 use http_kit::ShutdownGate;
@@ -16,28 +16,28 @@ use tower::ServiceExt;
 
 use crate::fake::{Fake, OPERATOR, OPERATOR_SECRET, TENANT, TENANT_SECRET};
 
-pub struct World {
-    pub fake: Arc<Fake>,
-    pub clock: Arc<ManualClock>,
-    pub folder: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) folder: tempfile::TempDir,
     router: Router,
 }
 
-pub struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     world: &'a World,
     cookies: BTreeMap<String, String>,
-    pub language: &'static str,
+    pub(crate) language: &'static str,
 }
 
-pub struct Shown {
-    pub status: StatusCode,
-    pub location: Option<String>,
-    pub headers: axum::http::HeaderMap,
-    pub html: String,
+pub(crate) struct Shown {
+    pub(crate) status: StatusCode,
+    pub(crate) location: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::at(now));
         let fake = Fake::new(now);
@@ -76,46 +76,46 @@ impl World {
         Self { fake, clock, folder, router }
     }
 
-    pub fn stranger(&self) -> Browser<'_> {
+    pub(crate) fn stranger(&self) -> Browser<'_> {
         Browser { world: self, cookies: BTreeMap::new(), language: "en" }
     }
 
-    pub async fn operator(&self) -> Browser<'_> {
+    pub(crate) async fn operator(&self) -> Browser<'_> {
         let mut browser = self.stranger();
         browser.sign_in(&OPERATOR.to_string(), OPERATOR_SECRET, &[]).await;
         browser
     }
 
-    pub async fn tenant(&self) -> Browser<'_> {
+    pub(crate) async fn tenant(&self) -> Browser<'_> {
         let mut browser = self.stranger();
         browser.sign_in(&TENANT.to_string(), TENANT_SECRET, &[]).await;
         browser
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap()
     }
 }
 
 impl Browser<'_> {
-    pub async fn sign_in(&mut self, tenant: &str, secret: &str, more: &[(&str, &str)]) -> Shown {
+    pub(crate) async fn sign_in(&mut self, tenant: &str, secret: &str, more: &[(&str, &str)]) -> Shown {
         let mut fields = vec![("tenantId", tenant), ("apiSecret", secret)];
         fields.extend(more);
         self.post("/sign-in", &fields, &[]).await
     }
 
-    pub async fn get(&mut self, path: &str) -> Shown {
+    pub(crate) async fn get(&mut self, path: &str) -> Shown {
         self.ask("GET", path, String::new(), &[]).await
     }
 
-    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Shown {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Shown {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         self.ask("POST", path, body.finish(), headers).await
     }
 
     /// Opens `page`, fills in the form that goes to `action`, and sends it.
-    pub async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Shown {
+    pub(crate) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Shown {
         let shown = self.get(page).await;
         assert_eq!(shown.status, StatusCode::OK, "{page}: {}", shown.html);
         let mut all: Vec<(String, String)> = shown.fields_of(action);
@@ -127,11 +127,11 @@ impl Browser<'_> {
         self.post(action, &all, &[]).await
     }
 
-    pub fn cookie(&self, part: &str) -> Option<&str> {
+    pub(crate) fn cookie(&self, part: &str) -> Option<&str> {
         self.cookies.iter().find(|(name, _)| name.contains(part)).map(|(_, value)| value.as_str())
     }
 
-    pub fn set_cookie(&mut self, part: &str, value: &str) {
+    pub(crate) fn set_cookie(&mut self, part: &str, value: &str) {
         let name = self.cookies.keys().find(|name| name.contains(part)).unwrap().clone();
         self.cookies.insert(name, value.to_owned());
     }
@@ -163,7 +163,7 @@ impl Browser<'_> {
 
 impl Shown {
     /// Names and values of the form that goes to `action`, as a browser would send them.
-    pub fn fields_of(&self, action: &str) -> Vec<(String, String)> {
+    pub(crate) fn fields_of(&self, action: &str) -> Vec<(String, String)> {
         let begin = self.html.find(&format!("action=\"{action}\"")).unwrap_or_else(|| panic!("no form to {action}"));
         let form = &self.html[begin..begin + self.html[begin..].find("</form>").unwrap()];
         let mut fields = Vec::new();

@@ -15,24 +15,24 @@ use clock::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub const OPERATOR: Uuid = Uuid::from_u128(0x438f_a74a_fa7d_4317_9ced_dde3_2ece_1787);
-pub const TENANT: Uuid = Uuid::from_u128(0x7e11_a74a_fa7d_4317_9ced_dde3_2ece_1001);
-pub const OPERATOR_SECRET: &str = "the operator's secret of this test";
-pub const TENANT_SECRET: &str = "the tenant's secret of this test";
-pub const ASSET: Uuid = Uuid::from_u128(0xa55e_7000_0000_4000_8000_0000_0000_0001);
-pub const PEER: Uuid = Uuid::from_u128(0x9ee7_0000_0000_4000_8000_0000_0000_0001);
-pub const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_0001);
-pub const OUTGOING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0000);
-pub const INCOMING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const OPERATOR: Uuid = Uuid::from_u128(0x438f_a74a_fa7d_4317_9ced_dde3_2ece_1787);
+pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7e11_a74a_fa7d_4317_9ced_dde3_2ece_1001);
+pub(crate) const OPERATOR_SECRET: &str = "the operator's secret of this test";
+pub(crate) const TENANT_SECRET: &str = "the tenant's secret of this test";
+pub(crate) const ASSET: Uuid = Uuid::from_u128(0xa55e_7000_0000_4000_8000_0000_0000_0001);
+pub(crate) const PEER: Uuid = Uuid::from_u128(0x9ee7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const OUTGOING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0000);
+pub(crate) const INCOMING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0001);
 
 /// How many payments there are.
-pub const PAYMENTS: u128 = 60;
+pub(crate) const PAYMENTS: u128 = 60;
 const STATES_OUT: [&str; 6] = ["FUNDING", "COMPLETED", "COMPLETED", "SENDING", "FAILED", "COMPLETED"];
 const STATES_IN: [&str; 4] = ["COMPLETED", "PENDING", "COMPLETED", "EXPIRED"];
 
 /// What the fake does with the next mutation.
 #[derive(Clone, Debug, Default)]
-pub enum Mood {
+pub(crate) enum Mood {
     #[default]
     Good,
     Refuse(&'static str, &'static str),
@@ -41,10 +41,10 @@ pub enum Mood {
 }
 
 /// The fake itself.
-pub struct Fake {
-    pub now: Timestamp,
-    pub mood: Mutex<Mood>,
-    pub empty: Mutex<bool>,
+pub(crate) struct Fake {
+    pub(crate) now: Timestamp,
+    pub(crate) mood: Mutex<Mood>,
+    pub(crate) empty: Mutex<bool>,
     calls: Mutex<Vec<(String, Value)>>,
     /// Mutations that took effect, by key.
     done: Mutex<BTreeMap<String, String>>,
@@ -52,7 +52,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    pub fn new(now: Timestamp) -> Arc<Self> {
+    pub(crate) fn new(now: Timestamp) -> Arc<Self> {
         let secrets = [(OPERATOR.to_string(), OPERATOR_SECRET), (TENANT.to_string(), TENANT_SECRET)];
         Arc::new(Self {
             now,
@@ -65,22 +65,22 @@ impl Fake {
     }
 
     /// The inputs of the calls of an operation.
-    pub fn calls_of(&self, operation: &str) -> Vec<Value> {
+    pub(crate) fn calls_of(&self, operation: &str) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|(name, _)| name == operation).map(|(_, input)| input.clone()).collect()
     }
 
     /// How many mutations took effect.
-    pub fn effects(&self) -> usize {
+    pub(crate) fn effects(&self) -> usize {
         self.done.lock().unwrap().len()
     }
 
     /// From now on the operator signs with another secret.
-    pub fn change_secret(&self, secret: &str) {
+    pub(crate) fn change_secret(&self, secret: &str) {
         self.secrets.lock().unwrap().insert(OPERATOR.to_string(), secret.to_owned());
     }
 
-    pub fn router(self: &Arc<Self>) -> Router {
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
         Router::new().route("/graphql", post(answer)).with_state(Arc::clone(self))
     }
 
