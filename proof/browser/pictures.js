@@ -6,7 +6,7 @@ import { PAGES, launch, root, signedIn, startPages } from './console.js'
 
 const all = process.argv[2] === '--all'
 const folder = all ? process.argv[3] : join(root, 'docs/pictures')
-const book = ['home', 'payments', 'payment-completed', 'account', 'liquidity']
+const book = ['home', 'payment-completed', 'liquidity']
 await mkdir(folder, { recursive: true })
 const { address, stop } = await startPages()
 const browser = await launch()
