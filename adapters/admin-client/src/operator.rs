@@ -493,7 +493,43 @@ impl AdminClient {
         if let Some(address) = filter.wallet_address {
             wanted.insert("walletAddressId".to_owned(), json!({"in": [address]}));
         }
-        self.listed(d::PAYMENTS, page, json!({"filter": wanted, "tenantId": tenant}), "/payments").await
+        match self.listed(d::PAYMENTS, page, json!({"filter": wanted, "tenantId": tenant}), "/payments").await {
+            Err(AdminError::Refused { message, .. }) if message.contains("Unknown type") => {
+                self.payments_by_direction(page, filter, tenant).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// The same of an instance whose API lists each direction by itself. Of both together it is the first page only.
+    async fn payments_by_direction(
+        &self,
+        page: &PageRequest,
+        filter: &PaymentFilter,
+        tenant: Option<Uuid>,
+    ) -> Result<Listed<PaymentView>, AdminError> {
+        let wants = |kind: &str| filter.directions.is_empty() || filter.directions.iter().any(|wanted| wanted == kind);
+        let first = PageRequest { first: page.first.or(page.last), ..PageRequest::default() };
+        let page = if filter.directions.len() == 1 { page } else { &first };
+        let kinds = [
+            ("INCOMING", d::INCOMING_PAYMENTS, "/incomingPayments"),
+            ("OUTGOING", d::OUTGOING_PAYMENTS, "/outgoingPayments"),
+        ];
+        let mut found = Listed { nodes: Vec::new(), page_info: PageInfo::default() };
+        for (kind, document, path) in kinds.into_iter().filter(|(kind, ..)| wants(kind)) {
+            let listed: Listed<Value> = self.listed(document, page, json!({"tenantId": tenant}), path).await?;
+            for mut node in listed.nodes {
+                node["type"] = json!(kind);
+                let read = serde_json::from_value::<PaymentView>(node);
+                found.nodes.push(read.map_err(|error| AdminError::Unexpected(format!("{path}: {error}")))?);
+            }
+            if filter.directions.len() == 1 {
+                found.page_info = listed.page_info;
+            }
+        }
+        found.nodes.retain(|payment| filter.wallet_address.is_none_or(|address| payment.wallet_address_id == address));
+        found.nodes.sort_by_key(|payment| std::cmp::Reverse(payment.created_at));
+        Ok(found)
     }
 
     /// An incoming payment; `None` if there is none.

@@ -80,6 +80,14 @@ documents! {
         "ConsolePayments", "payments", ", $filter: PaymentFilter, $tenantId: String", ", filter: $filter, tenantId: $tenantId",
         "id type state walletAddressId liquidity metadata createdAt tenant { id publicName }"
     );
+    INCOMING_PAYMENTS = list!(
+        "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
+        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+    );
+    OUTGOING_PAYMENTS = list!(
+        "ConsoleOutgoingPayments", "outgoingPayments", ", $tenantId: String", ", tenantId: $tenantId",
+        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+    );
     INCOMING_PAYMENT = "query ConsoleIncomingPayment($id: String!) {
   incomingPayment(id: $id) {
     id url walletAddressId client state liquidity expiresAt metadata createdAt senderWalletAddress
