@@ -11,6 +11,7 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
 use crate::shared::Shared;
+use crate::soon::WaitingForACommit;
 use crate::sqlite_line::SqliteLine;
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
@@ -115,6 +116,7 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let inner = Inner { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
+    let (wakeups, shared, waiting) = (Arc::new(wakeups), Shared::default(), WaitingForACommit::default());
+    let inner = Inner { dialect, reader, writer, line, wakeups, shared, waiting };
     Database { inner: Arc::new(inner) }
 }

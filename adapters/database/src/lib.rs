@@ -12,6 +12,7 @@ mod locked;
 mod migrate;
 mod postgres_unit;
 mod shared;
+mod soon;
 mod sqlite_line;
 mod sqlite_unit;
 mod transaction;
@@ -29,6 +30,7 @@ pub use gather::Gather;
 pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
+pub use soon::Soon;
 pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
@@ -39,7 +41,9 @@ use sea_orm::{
     TransactionTrait,
 };
 use shared::Shared;
+use soon::WaitingForACommit;
 use sqlite_line::SqliteLine;
+use sqlite_unit::SqliteUnit;
 use wake::Wakeups;
 
 /// Which SQL is spoken.
@@ -102,6 +106,8 @@ struct Inner {
     line: Option<Arc<SqliteLine>>,
     wakeups: Arc<Wakeups>,
     shared: Shared,
+    /// Writes that can wait for another's commit.
+    waiting: WaitingForACommit,
 }
 
 impl Database {
@@ -130,6 +136,14 @@ impl Database {
     #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
         Ok(WriteTransaction::new(Arc::clone(&self.inner)))
+    }
+
+    /// All writes as a transaction of their own, or none of them.
+    async fn write_at_once(&self, writes: &[Write]) -> Result<(), Error> {
+        match &self.inner.line {
+            Some(line) => SqliteUnit::at_once(line, writes).await,
+            None => Ok(postgres_unit::at_once(&self.inner.writer, writes.iter()).await?),
+        }
     }
 
     /// A transaction of the library's own kind, for what only knows those.

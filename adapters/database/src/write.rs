@@ -24,6 +24,8 @@ pub struct Write {
     pub(crate) otherwise: VecDeque<Statement>,
     /// Why it is a fault that no row was met.
     pub(crate) missed: Option<Error>,
+    /// How many rows are to be met.
+    pub(crate) rows: i64,
     pub(crate) first_met: Option<Met>,
 }
 
@@ -41,7 +43,7 @@ impl Met {
 impl Write {
     /// `statement` touches the row of `table` named `key`, or all rows that belong to `key`.
     pub fn new(table: &'static str, key: impl ToString, statement: Statement) -> Self {
-        Self { table, key: key.to_string(), statement, otherwise: VecDeque::new(), missed: None, first_met: None }
+        Self { table, key: key.to_string(), statement, otherwise: VecDeque::new(), missed: None, rows: 1, first_met: None }
     }
 
     /// If the statement changes no row, this one is done instead.
@@ -53,6 +55,12 @@ impl Write {
     /// If no statement changes a row, the transaction fails with this error and nothing of it happens.
     pub fn must(mut self, missed: Error) -> Self {
         self.missed = Some(missed);
+        self
+    }
+
+    /// The statement is for so many rows, and has met none unless it has met them all.
+    pub fn for_rows(mut self, rows: usize) -> Self {
+        self.rows = i64::try_from(rows).unwrap_or(i64::MAX);
         self
     }
 
@@ -85,7 +93,7 @@ impl Write {
     pub(crate) fn next(mut self) -> Result<Option<Self>, Error> {
         self.first_met = None;
         match (self.otherwise.pop_front(), self.missed) {
-            (Some(statement), missed) => Ok(Some(Self { statement, missed, ..self })),
+            (Some(statement), missed) => Ok(Some(Self { statement, missed, rows: 1, ..self })),
             (None, Some(missed)) => Err(missed),
             (None, None) => Ok(None),
         }

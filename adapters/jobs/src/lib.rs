@@ -11,6 +11,7 @@ mod queue;
 mod room;
 mod worker;
 
+pub use ends::completed;
 pub use job::Job;
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};

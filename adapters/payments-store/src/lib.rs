@@ -16,6 +16,7 @@ mod paging;
 mod peers;
 mod quotes;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
+mod readable;
 mod rows;
 mod scope;
 mod store;

@@ -1,5 +1,7 @@
 //! Peers and the tokens they present.
 
+use std::collections::HashMap;
+
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
@@ -14,6 +16,7 @@ use crate::assets::asset;
 use crate::convert::{Place, stored_json, stored_optional};
 use crate::embedded::assets_of;
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::peer::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, peer_http_token as token_row};
 use crate::scope::{Scope, must_be_one};
@@ -70,15 +73,22 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// Every peer, oldest first; for the connector's directory.
     pub async fn all_peers(&self) -> Result<Vec<Peer>, Error> {
+        let of_peers = Query::select().column(Column::AssetId).from(Entity).to_owned();
+        let assets = asset_row::Entity::find().filter(asset_row::Column::Id.in_subquery(of_peers));
+        let assets = readable(self.connection, &assets, asset).await?;
+        let assets: HashMap<Uuid, TenantAsset> = assets.into_iter().map(|asset| (asset.id.as_uuid(), asset)).collect();
         let select = self.peer_rows().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
-        let rows = select.find_also_related(asset_row::Entity).all(self.connection).await?;
-        rows.into_iter().map(joined).collect()
+        let read = |row: Model| {
+            let of = assets.get(&row.asset_id).ok_or_else(|| place(&row).inconsistent("asset_id"))?.clone();
+            peer(row, of)
+        };
+        readable(self.connection, &select, read).await
     }
 
     /// Every token a peer may present, with whose it is; for the connector's directory.
     pub async fn all_peer_tokens(&self) -> Result<Vec<(Secret, PeerId)>, Error> {
-        let rows = self.token_rows().all(self.connection).await?;
-        Ok(rows.into_iter().map(|row| (Secret::new(row.token), PeerId::from_uuid(row.peer_id))).collect())
+        let read = |row: token_row::Model| Ok((Secret::new(row.token), PeerId::from_uuid(row.peer_id)));
+        readable(self.connection, &self.token_rows(), read).await
     }
 
     /// Whether any peer is in this asset.

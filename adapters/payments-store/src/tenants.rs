@@ -11,6 +11,7 @@ use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::tenant::{ActiveModel, Column, Entity, Model};
 use crate::rows::tenant_setting as setting_row;
 use crate::scope::{Scope, must_be_one};
@@ -62,7 +63,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// Every tenant that is not deleted; for directories kept in memory.
     pub async fn all_tenants(&self) -> Result<Vec<Tenant>, Error> {
         let live = Entity::find().filter(self.within(Column::Id)).filter(Column::DeletedAt.is_null());
-        Ok(live.all(self.connection).await?.into_iter().map(tenant).collect())
+        readable(self.connection, &live, |row| Ok(tenant(row))).await
     }
 
     /// The settings `tenant` has made, in the order of their keys.
@@ -91,10 +92,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     pub async fn all_settings(&self) -> Result<Vec<(TenantId, Setting)>, Error> {
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
-            .filter(setting_row::Column::DeletedAt.is_null())
-            .all(self.connection)
-            .await?;
-        rows.into_iter().map(|row| Ok((TenantId::from_uuid(row.tenant_id), setting(row)?))).collect()
+            .filter(setting_row::Column::DeletedAt.is_null());
+        readable(self.connection, &rows, |row| Ok((TenantId::from_uuid(row.tenant_id), setting(row)?))).await
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A tenant's part is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use database::Error;
@@ -17,6 +17,10 @@ pub struct Facts {
     tenants: HashMap<TenantId, Arc<KnownTenant>>,
 }
 
+/// A fee of the asset is stored that cannot be read, so nobody knows what a payment costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadableFee;
+
 /// What is known of one tenant.
 #[derive(Debug)]
 pub struct KnownTenant {
@@ -25,6 +29,8 @@ pub struct KnownTenant {
     settings: BTreeMap<SettingKey, String>,
     assets: BTreeMap<u32, TenantAsset>,
     fees: HashMap<(AssetId, FeeKind), Fee>,
+    /// Assets with a fee that cannot be read.
+    unreadable_fees: HashSet<AssetId>,
     peers: HashMap<PeerId, KnownPeer>,
 }
 
@@ -65,9 +71,11 @@ impl Facts {
                 known.assets.insert(asset.ledger, asset);
             }
         }
-        for fee in all.all_newest_fees().await? {
-            if let Some(known) = owners.get(&fee.asset_id).and_then(|owner| tenants.get_mut(owner)) {
-                known.fees.insert((fee.asset_id, fee.kind), fee);
+        for (asset, fee) in all.all_newest_fees().await? {
+            let Some(known) = owners.get(&asset).and_then(|owner| tenants.get_mut(owner)) else { continue };
+            match fee {
+                Some(fee) => drop(known.fees.insert((asset, fee.kind), fee)),
+                None => drop(known.unreadable_fees.insert(asset)),
             }
         }
 
@@ -87,7 +95,14 @@ impl Facts {
 
 impl KnownTenant {
     fn new(tenant: Tenant) -> Self {
-        Self { tenant, settings: BTreeMap::new(), assets: BTreeMap::new(), fees: HashMap::new(), peers: HashMap::new() }
+        Self {
+            tenant,
+            settings: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            fees: HashMap::new(),
+            unreadable_fees: HashSet::new(),
+            peers: HashMap::new(),
+        }
     }
 
     /// The tenant's own value of a setting.
@@ -106,8 +121,8 @@ impl KnownTenant {
     }
 
     /// The fee in force.
-    pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Option<&Fee> {
-        self.fees.get(&(asset, kind))
+    pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Result<Option<&Fee>, UnreadableFee> {
+        if self.unreadable_fees.contains(&asset) { Err(UnreadableFee) } else { Ok(self.fees.get(&(asset, kind))) }
     }
 
     /// The peer with this id.

@@ -15,7 +15,7 @@ use payments_store::Store;
 
 pub use addresses::KnownAddress;
 pub use bounded::Bounded;
-pub use facts::{Facts, KnownPeer, KnownTenant};
+pub use facts::{Facts, KnownPeer, KnownTenant, UnreadableFee};
 
 use crate::addresses::Addresses;
 use crate::facts_in_use::FactsInUse;

@@ -17,6 +17,9 @@ pub enum Unavailable {
     /// The shared cache failed.
     #[error(transparent)]
     Cache(#[from] shared_cache::CacheError),
+    /// What the payment costs is not known.
+    #[error("a fee of the asset cannot be read; correct its row")]
+    UnreadableFee,
     /// The ledger refused what only a fault of this program can make it refuse.
     #[error("the ledger refused {what}: {error}")]
     Refused {

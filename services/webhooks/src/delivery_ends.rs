@@ -1,9 +1,11 @@
-//! How attempts to deliver went, written together with others that end at the same time.
+//! How attempts to deliver went.
 //!
-//! Not what follows from an attempt: that is decided before.
+//! The last attempt of a delivery is recorded a moment later, with other things. A crash in that moment repeats the
+//! delivery with the same id, which receivers have to take anyway. Not what follows from an attempt: that is decided
+//! before.
 
 use clock::Timestamp;
-use database::{Error, Gather};
+use database::{Error, Soon};
 use jobs::Job;
 use payments_model::webhook_event::WebhookDelivery;
 use payments_store::Store;
@@ -29,30 +31,40 @@ pub(crate) struct Again {
 
 /// Where attempts are recorded. Clones record together.
 #[derive(Clone, Debug)]
-pub struct DeliveryEnds(Gather<Attempt, ()>);
+pub struct DeliveryEnds {
+    store: Store,
+    last: Soon<Attempt>,
+}
 
 impl DeliveryEnds {
     /// Records in `store`.
     pub fn new(store: &Store) -> Self {
-        let store = store.clone();
-        Self(Gather::new(move |attempts| record(store.clone(), attempts)))
+        let (of_all, of_one) = (store.clone(), store.clone());
+        let together = move |attempts: &[Attempt]| {
+            let deliveries: Vec<_> = attempts.iter().map(|attempt| (attempt.delivery.clone(), attempt.at)).collect();
+            let jobs = attempts.iter().map(|attempt| &attempt.job);
+            vec![of_all.last_delivery_attempts(&deliveries), jobs::completed(of_all.database(), jobs)]
+        };
+        let last = Soon::new(store.database(), together, move |attempt| record(of_one.clone(), attempt));
+        Self { store: store.clone(), last }
     }
 
     /// Records an attempt with the end of its job, in one transaction.
     pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
-        self.0.ask(attempt).await
+        match attempt.again {
+            Some(_) => record(self.store.clone(), attempt).await,
+            None => self.last.write(attempt).await,
+        }
     }
 }
 
-async fn record(store: Store, attempts: Vec<Attempt>) -> Result<Vec<()>, Error> {
+async fn record(store: Store, attempt: Attempt) -> Result<(), Error> {
+    let Attempt { job, delivery, at, again } = &attempt;
     let unit = store.begin().await?;
-    for Attempt { job, delivery, at, again } in &attempts {
-        unit.every_tenant().note_delivery_attempt(delivery, *at);
-        match again {
-            Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
-            None => job.complete(unit.transaction()),
-        }
+    unit.every_tenant().note_delivery_attempt(delivery, *at);
+    match again {
+        Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
+        None => job.complete(unit.transaction()),
     }
-    unit.commit().await?;
-    Ok(vec![(); attempts.len()])
+    unit.commit().await
 }
