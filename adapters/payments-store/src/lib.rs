@@ -15,8 +15,8 @@ mod packets_in_flight;
 mod paging;
 mod peers;
 mod quotes;
-#[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod readable;
+#[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod rows;
 mod scope;
 mod store;

@@ -111,6 +111,13 @@ impl Connector {
         self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
     }
 
+    /// The peer that packets of `tenant`'s own, in the asset of this ledger, go to on their way to `destination`.
+    pub fn next_peer(&self, tenant: TenantId, destination: AddressRef<'_>, ledger: u32) -> Option<PeerId> {
+        let directory = self.0.directory.load();
+        let peer = directory.tenant(tenant)?.next_hop(destination, Hop { peer: None, ledger })?;
+        Some(peer.id())
+    }
+
     /// The peer that owns `token`.
     pub fn authenticate(&self, token: &str) -> Option<Arc<PeerAccount>> {
         let hash = self.hash_token(token);

@@ -24,6 +24,7 @@ use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::outgoing::packet_list::Begun;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
+use crate::quotes::quote_methods::ilp_destination;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
@@ -222,8 +223,26 @@ impl Payments {
             self.0.parts.webhooks.record(unit, &event, &audience)?;
         }
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, funded.id());
-        let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(lane(funded));
+        let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(self.lane(funded));
         Ok(jobs::enqueue(unit.transaction(), sending)?)
+    }
+
+    /// Whom sending the payment may have to wait for: the peer that is next on the way to the receiver. If the receiver
+    /// is not at hand, its institution, which is asked first. Nobody, if that is this one.
+    fn lane(&self, payment: &OutgoingPayment) -> String {
+        let quote = &payment.quote;
+        if quote.method == QuoteMethod::Local {
+            return String::new();
+        }
+        let destination = self.0.receivers.get(&quote.receiver, self.now());
+        let destination = destination.and_then(|receiver| ilp_destination(&receiver).ok());
+        let peer = destination.and_then(|destination| {
+            let (connector, ledger) = (&self.0.parts.connector, quote.asset.in_ledger().ledger);
+            connector.next_peer(quote.tenant_id, destination.address.as_ref(), ledger)
+        });
+        // A receiver that is no URL fails without waiting for anybody.
+        let host = || Url::parse(&quote.receiver).ok()?.host_str().map(str::to_owned);
+        peer.map(|peer| peer.to_string()).or_else(host).unwrap_or_default()
     }
 
     async fn deposit(&self, payment: &OutgoingPayment, id: TransferId) -> Result<(), FundOutgoingPaymentError> {
@@ -363,17 +382,6 @@ impl Payments {
 fn must_fit_a_packet(data: Option<&str>) -> Result<(), FundOutgoingPaymentError> {
     let is_too_long = data.is_some_and(|data| data.len() > LONGEST_DATA);
     if is_too_long { Err(FundOutgoingPaymentError::DataTooLong) } else { Ok(()) }
-}
-
-/// Whom sending the payment may have to wait for: the institution of the receiver, and what lies on the way to it.
-/// Nobody, if it is this one.
-fn lane(payment: &OutgoingPayment) -> String {
-    if payment.quote.method == QuoteMethod::Local {
-        return String::new();
-    }
-    // A receiver that is no URL fails without waiting for anybody.
-    let receiver = Url::parse(&payment.quote.receiver).ok();
-    receiver.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 struct UnfundedHandler(Payments);
