@@ -1,12 +1,12 @@
 //! Several statements as one text with one list of values.
 //!
-//! Not what they do: only their placeholders are numbered anew.
+//! The statements stay the same, except that their placeholders get new numbers.
 
 use std::fmt::Write;
 
 use sea_orm::{Statement, Value};
 
-/// What is sent at once.
+/// The statements that are sent together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) sql: String,
@@ -14,7 +14,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Appends a statement, without anything between it and the last.
+    /// Appends a statement.
     pub(crate) fn push(&mut self, statement: &Statement) {
         numbered_from(self.values.len(), &statement.sql, &mut self.sql);
         if let Some(values) = &statement.values {
@@ -22,13 +22,13 @@ impl Batch {
         }
     }
 
-    /// Appends words without values.
+    /// Appends SQL without values.
     pub(crate) fn push_words(&mut self, words: &str) {
         self.sql.push_str(words);
     }
 }
 
-/// Appends `sql` to `to`; its placeholders, `?` or `$1`, become `$n` with n after the `before` values that come first.
+/// Appends `sql` to `to`. Its placeholders, `?` or `$1`, become `$n`, counted on after the `before` earlier values.
 fn numbered_from(before: usize, sql: &str, to: &mut String) {
     let mut rest = sql;
     let mut unnumbered = before;
@@ -37,7 +37,7 @@ fn numbered_from(before: usize, sql: &str, to: &mut String) {
         to.push_str(plain);
         let (mark, after) = special.split_at(1);
         if mark == "'" || mark == "\"" {
-            // A quote inside a quoted text is written twice, which reads as two texts side by side.
+            // A quote inside a quoted text is written twice. This code reads it as two adjacent texts.
             let end = after.find(mark).map_or(special.len(), |end| end + 2);
             to.push_str(&special[..end]);
             rest = &special[end..];

@@ -1,25 +1,25 @@
-//! Many rows at once, as JSON objects: for moves of whole tables between databases.
+//! Many rows at once, as JSON objects, for moving whole tables between databases.
 //!
-//! Not for single entities: those are read and written by the stores that own the tables. The columns and their types
-//! are asked of the database. Ids are written as text, octets as hexadecimal.
+//! Single entities are read and written by the stores that own the tables. The database describes its columns and their
+//! types. Ids are written as text, octets as hexadecimal.
 
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use crate::{Database, Dialect, Error, WriteTransaction};
 
-/// How a column's values are written in JSON.
+/// How the values of a column are written in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Uuid,
     Octets,
-    /// Everything whose JSON is its own.
+    /// As they are.
     Plain,
 }
 
 #[derive(Clone, Debug)]
 struct Column {
     name: String,
-    /// The type, as Postgres names it.
+    /// The name of the type in Postgres.
     declared: String,
     kind: Kind,
 }
@@ -34,7 +34,7 @@ pub struct BulkTable {
 }
 
 impl Database {
-    /// Describes a table whose rows are told apart by `key`.
+    /// Describes a table whose rows are identified by `key`.
     pub async fn bulk_table(&self, name: &str, key: &[&str]) -> Result<BulkTable, Error> {
         let sql = match self.dialect() {
             Dialect::Sqlite => "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
@@ -72,7 +72,7 @@ impl Database {
         Ok(reader.query_all_raw(statement).await?)
     }
 
-    /// At most `limit` rows of the table as JSON objects, in the order of its key, behind those with `after`.
+    /// At most `limit` rows of the table as JSON objects, ordered by key, beginning after the key values in `after`.
     pub async fn bulk_page(&self, table: &BulkTable, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
         let sql = table.page_sql(after.is_some());
         let values = after.map(Value::from).into_iter().chain([i64::from(limit).into()]);
@@ -82,8 +82,8 @@ impl Database {
 }
 
 impl WriteTransaction {
-    /// Writes the rows: those whose key is not there are added, the others replaced. Columns that a row does not have
-    /// are null.
+    /// Writes the rows. Rows with a new key are added, the others replaced. Columns that a row does not have become
+    /// null.
     pub async fn bulk_upsert(&self, table: &BulkTable, rows: &[String]) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
@@ -92,7 +92,7 @@ impl WriteTransaction {
         self.bulk_execute(&table.upsert_sql(), [list.into()]).await.map(drop)
     }
 
-    /// Runs a statement in this transaction. How many rows it changed.
+    /// Runs a statement in this transaction. Returns how many rows it changed.
     pub async fn bulk_execute(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Error> {
         let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
         Ok(self.execute_raw(statement).await?.rows_affected())
@@ -148,7 +148,7 @@ impl BulkTable {
         }
     }
 
-    /// A row's key is written as one text, so that the next page can begin behind it.
+    /// The key of a row is written as one text, so that the next page can begin after it.
     fn page_sql(&self, after: bool) -> String {
         let written = |column: &Column| {
             let name = quoted(&column.name);
@@ -177,7 +177,7 @@ impl BulkTable {
             self.key.iter().filter_map(|name| self.columns.iter().find(|column| column.name == *name)).collect();
         let order = key.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
         let (behind, limit) = if after {
-            // The row before is given as its JSON object; its key is read from there.
+            // The last row is given as its JSON object. Its key is read from there.
             let parts = key.iter().map(|column| self.key_part(column)).collect::<Vec<_>>().join(", ");
             (format!("WHERE ({order}) > ({parts})"), "$2")
         } else {

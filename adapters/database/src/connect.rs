@@ -1,4 +1,4 @@
-//! From a URL to the pools behind a `Database`.
+//! Opening the pools behind a `Database`, from its URL.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Er
 
 /// An idle connection costs a thread on SQLite and a process on Postgres.
 const IDLE: Duration = Duration::from_mins(2);
-/// Statements a connection keeps prepared. Writes that are sent together make more different ones.
+/// How many statements a connection keeps prepared. Combined writes make many different statements.
 const STATEMENTS: usize = 400;
 
 async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
@@ -57,14 +57,14 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
     if in_memory {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
         let both = both.map_err(failed)?;
-        // Readers need the only connection, so it is given back whenever nothing is open.
+        // Readers need this only connection too, so it is given back whenever no transaction is open.
         let line = SqliteLine::new(both.clone(), false);
         let both = DatabaseConnection::from(both);
         return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
     }
     create_folder(connection.get_filename())?;
     connection = connection.journal_mode(SqliteJournalMode::Wal);
-    // The writer comes first: it creates the file that the readers open read-only.
+    // The writer is opened first. It creates the file that the readers open read-only.
     let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
     let writer = writer.map_err(failed)?;
     let line = SqliteLine::new(writer.clone(), true);
@@ -83,7 +83,7 @@ fn create_folder(file: &Path) -> Result<(), Error> {
 }
 
 async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
-    // The pool repeats its first attempt in silence until its time is over; here the reason is known at once.
+    // The pool repeats a failed first attempt until its time is over. This single attempt gives the reason at once.
     let (first, connection) = server_connection(url).await?;
     let connection = connection.statement_cache_capacity(STATEMENTS);
     let _ = first.close().await;
@@ -91,7 +91,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
         .max_connections(options.postgres_connections.max(2))
         .acquire_timeout(options.acquire_timeout)
         .idle_timeout(IDLE)
-        // A ping before every use would double the round trips; only a rested connection is asked.
+        // A ping before every use would double the round trips. Only a connection that was idle is checked.
         .test_before_acquire(false)
         .before_acquire(|connection, rest| {
             Box::pin(async move {

@@ -1,7 +1,6 @@
-//! What a database holds, read without changing anything: nothing yet, tables of this program, or tables of another
-//! one.
+//! What a database contains: nothing, tables of this program, or tables of another one. It is only read.
 //!
-//! Looked at before the first migration, so that a database of another program is left exactly as it was.
+//! This is checked before the first migration, so that a database of another program stays exactly as it is.
 
 use std::fmt;
 use std::path::Path;
@@ -16,16 +15,16 @@ use crate::Unreachable;
 /// How long a server may take to answer one attempt.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What a database holds.
+/// The contents of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// No table; a SQLite file may not even exist.
+    /// No table. A SQLite file may not exist.
     Empty,
     /// Tables of this program.
     Ours {
-        /// The stores that keep a book of migrations there, sorted.
+        /// The stores with a table of migrations there, sorted.
         stores: Vec<String>,
-        /// Whether the tables of a ledger are there.
+        /// Whether the tables of a ledger exist.
         ledger: bool,
     },
     /// The database of the original Rafiki.
@@ -37,19 +36,19 @@ pub enum Contents {
     },
 }
 
-/// Why a database is not to be used, in words for its operator.
+/// Why a database cannot be used. The message is for its operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotOurs {
-    /// It is the original Rafiki's.
+    /// It belongs to the original Rafiki.
     Original,
-    /// It is another program's.
+    /// It belongs to another program.
     Foreign {
         /// Its tables, sorted.
         tables: Vec<String>,
     },
-    /// It is that of another role.
+    /// It belongs to another role.
     OtherRole {
-        /// The stores found there that do not belong to the role.
+        /// The stores there that do not belong to this role.
         stores: Vec<String>,
     },
 }
@@ -82,7 +81,7 @@ impl fmt::Display for NotOurs {
 }
 
 impl Contents {
-    /// Looks into the database at `url`. Reads only, and does not create a file that is missing.
+    /// Reads the database at `url`. It creates no file.
     pub async fn of(url: &str) -> Result<Self, Unreachable> {
         match url.split(':').next().unwrap_or_default() {
             "sqlite" => of_file(url).await,
@@ -91,7 +90,7 @@ impl Contents {
         }
     }
 
-    /// Whether a role that keeps these `stores` may use it.
+    /// Whether a role with these `stores` may use it.
     pub fn require(&self, stores: &[&str]) -> Result<(), NotOurs> {
         match self {
             Self::Empty => Ok(()),
@@ -105,7 +104,7 @@ impl Contents {
         }
     }
 
-    /// Whether a ledger may be kept there: beside the tables of any role, but not beside another program's.
+    /// Whether a ledger may be kept there. It may share a database with any role, but not with another program.
     pub fn require_ledger(&self) -> Result<(), NotOurs> {
         match self {
             Self::Empty | Self::Ours { .. } => Ok(()),
@@ -125,7 +124,7 @@ impl Contents {
             .iter()
             .filter(|table| has(table, "version") && has(table, "applied_at"))
             .filter_map(|table| table.strip_suffix("_migrations"))
-            // The name SeaORM gives to the book of any other program.
+            // SeaORM uses this name for the migrations of any other program.
             .filter(|store| *store != "seaql")
             .map(str::to_owned)
             .collect();
@@ -144,8 +143,7 @@ impl Contents {
     }
 }
 
-/// Every table of the schemas this user works in and its columns, but no views and nothing that belongs to an
-/// extension.
+/// Every table and its columns in the schemas of this user. Views and tables of extensions are left out.
 const SERVER_COLUMNS: &str = "
 SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))
@@ -158,12 +156,12 @@ async fn of_server(url: &str) -> Result<Contents, Unreachable> {
         Ok(columns) => columns.map_err(|error| Unreachable::postgres(&options, &error))?,
         Err(_) => return Err(silent(&options)),
     };
-    // Whatever the server says to a farewell, nothing depends on it.
+    // The result of closing does not matter.
     let _ = connection.close().await;
     Ok(Contents::told_by(columns))
 }
 
-/// One connection, or the reason why there is none, without the pool's silent repetitions.
+/// One connection, or the reason why there is none. It does not repeat the attempt as the pool does.
 pub(crate) async fn server_connection(url: &str) -> Result<(PgConnection, PgConnectOptions), Unreachable> {
     let options: PgConnectOptions =
         url.parse().map_err(|error: sqlx::Error| Unreachable::Url { reason: error.to_string() })?;
@@ -198,7 +196,7 @@ async fn of_file(url: &str) -> Result<Contents, Unreachable> {
     Ok(Contents::told_by(columns))
 }
 
-/// Whether there is a file with anything in it.
+/// Whether the file exists and is not empty.
 fn has_content(path: &Path) -> Result<bool, Unreachable> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {

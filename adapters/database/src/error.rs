@@ -1,4 +1,4 @@
-//! What can go wrong with a database, sorted by what a caller can do about it.
+//! Errors of a database, by what a caller can do about them.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ pub enum Error {
     /// A row with these unique values exists. `detail` names the constraint (Postgres) or the columns (SQLite).
     #[error("a row with the same unique values exists ({detail})")]
     UniqueViolation {
-        /// The constraint or columns, in the database's words.
+        /// The name that the database gives.
         detail: String,
     },
-    /// A row refers to another that does not exist, or is referred to by one that does.
+    /// A row refers to a row that does not exist, or a row that is referred to was deleted.
     #[error("a referenced row is missing, or a row is still referred to ({detail})")]
     ForeignKeyViolation {
-        /// The constraint, in the database's words.
+        /// The name that the database gives.
         detail: String,
     },
-    /// Another transaction was in the way: nothing was written, repeat the whole transaction.
+    /// Another transaction was in the way. Nothing was written. Repeat the whole transaction.
     #[error("another transaction was in the way; repeat this one")]
     Retriable(#[source] DbErr),
-    /// The database cannot be reached or has no free connection. Whether a commit took effect is unknown.
+    /// The database does not answer, or has no free connection. Whether a commit took effect is unknown.
     #[error("the database does not answer any more: {0}")]
     Unavailable(#[source] DbErr),
-    /// There is no connection to begin with.
+    /// The first connection could not be opened.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// The tables of another version of this program, or of another role, are in the way.
+    /// The database has tables of another version of this program, or of another role.
     #[error("{0}")]
     OtherTables(String),
     /// The folder of the database file cannot be created.
@@ -39,11 +39,11 @@ pub enum Error {
     Folder {
         /// The folder.
         folder: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
-    /// A stored row says something that cannot be.
+    /// A stored row has an impossible value.
     #[error("inconsistent row {row} in {table}.{column}; restore it from a backup or correct it by hand")]
     Inconsistent {
         /// The table.
@@ -53,7 +53,7 @@ pub enum Error {
         /// The row's key.
         row: String,
     },
-    /// Somebody else has changed meanwhile what this transaction goes out from: nothing of it happens.
+    /// Something that this transaction was based on has changed meanwhile. Nothing of the transaction happens.
     #[error("somebody else was faster: {what}")]
     Overtaken {
         /// What has changed.
@@ -62,24 +62,24 @@ pub enum Error {
     /// A value does not fit its column.
     #[error("{what} does not fit the database")]
     OutOfRange {
-        /// What was to be stored.
+        /// The name of the value.
         what: &'static str,
     },
-    /// What several asked for together failed for all of them.
+    /// Several requests were sent together, and failed together.
     #[error("{0}")]
     Together(Arc<Error>),
-    /// Anything else: a fault of this program or of the database.
+    /// Any other error: a fault of this program or of the database.
     #[error("the database refused: {0}")]
     Other(#[source] DbErr),
 }
 
 impl Error {
-    /// A stored row that says something that cannot be.
+    /// A stored row with an impossible value.
     pub fn inconsistent(table: &'static str, column: &'static str, row: impl ToString) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
 
-    /// For signatures of the library, which know nothing else.
+    /// For signatures of the library that require its own error type.
     pub(crate) fn into_db_err(self) -> DbErr {
         match self {
             Self::Retriable(error) | Self::Unavailable(error) | Self::Other(error) => error,
@@ -87,12 +87,12 @@ impl Error {
         }
     }
 
-    /// Whether a row with the same unique values was in the way.
+    /// Whether a row with the same unique values exists.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::UniqueViolation { .. })
     }
 
-    /// Whether something was not any more as the transaction went out from.
+    /// Whether something that the transaction was based on has changed.
     pub fn is_overtaken(&self) -> bool {
         matches!(self, Self::Overtaken { .. })
     }
@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// Whether one row was in the way of the others that were to be written with it.
+    /// Whether the failure of one request made the others fail that were sent with it.
     pub(crate) fn is_of_one_row(&self) -> bool {
         matches!(
             self,

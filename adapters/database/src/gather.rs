@@ -1,7 +1,7 @@
-//! Requests made at the same time go to the database together: in one statement, or in one transaction.
+//! Sends requests that are made at the same time to the database together, in one statement or transaction.
 //!
-//! A request never waits for others to join: if none is under way, it is sent alone and at once. Requests made
-//! meanwhile go together next. An answer is never older than its question.
+//! A request never waits for others. If no request is under way, it is sent alone at once. Requests made meanwhile are
+//! sent together next. An answer is never older than its question.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// The most that go together.
+/// The most requests that are sent together.
 const MOST: usize = 64;
-/// How many statements are under way: while one waits for the server, the next is prepared.
+/// How many statements are under way. While one waits for the server, the next is prepared.
 const AT_ONCE: usize = 2;
 
-/// What answers all questions of a list, in their order.
+/// Answers all questions of a list, in their order.
 type Serve<Q, A> = dyn Fn(Vec<Q>) -> Pin<Box<dyn Future<Output = Result<Vec<A>, Error>> + Send>> + Send + Sync;
 
-/// Gathers questions. Clones gather together.
+/// Collects questions. Clones collect together.
 pub struct Gather<Q, A>(Arc<Inner<Q, A>>);
 
 struct Inner<Q, A> {
@@ -38,7 +38,7 @@ struct Waiting<Q, A> {
 }
 
 impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
-    /// Serves with `serve`. What it does must be safe to do for each question alone.
+    /// Answers questions with `serve`. It must be safe to repeat `serve` with each question alone.
     pub fn new<F>(serve: impl Fn(Vec<Q>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Vec<A>, Error>> + Send + 'static,
@@ -50,7 +50,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
 
     /// The answer to `question`.
     ///
-    /// What was asked is done even if the caller stops waiting.
+    /// The request is completed even if the caller stops waiting.
     pub async fn ask(&self, question: Q) -> Result<A, Error> {
         let (answer, answered) = oneshot::channel();
         let free = {
@@ -72,10 +72,10 @@ impl<Q: Clone, A> Inner<Q, A> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves until nobody waits.
+    /// Answers until no question is left.
     async fn work(self: Arc<Self>) {
         loop {
-            // Who is about to ask does so first.
+            // Tasks that are about to ask run first.
             tokio::task::yield_now().await;
             let together = {
                 let mut line = self.line();
@@ -99,7 +99,8 @@ impl<Q: Clone, A> Inner<Q, A> {
                     let _ = waiting.answer.send(Ok(answer));
                 }
             }
-            // One of them was in the way of all, and nothing was done: each hears what is true of it.
+            // One request made all fail, and nothing was done. Each is repeated alone, so that each caller gets its own
+            // result.
             Err(error) if count > 1 && error.is_of_one_row() => {
                 for waiting in together {
                     let alone = (self.serve)(vec![waiting.question]).await;
@@ -139,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// Doubles numbers and counts how often it was called; 13 is in the way of all that go with it.
+    /// Doubles numbers and counts its calls. The number 13 makes all numbers fail that are sent with it.
     fn doubling() -> (Gather<u32, u32>, Arc<AtomicUsize>) {
         let calls = Arc::new(AtomicUsize::default());
         let counted = Arc::clone(&calls);

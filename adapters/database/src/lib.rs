@@ -1,6 +1,6 @@
 //! Connections to SQLite and Postgres, write transactions, migrations and wake-ups.
 //!
-//! Not a store: tables and rows belong to the crates that own them. Everything here is the same for all of them.
+//! Tables and rows belong to the crates above. Everything here is the same for all of them.
 
 mod batch;
 mod bulk;
@@ -46,21 +46,21 @@ use sqlite_line::SqliteLine;
 use sqlite_unit::SqliteUnit;
 use wake::Wakeups;
 
-/// Which SQL is spoken.
+/// The SQL dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// One file, one writer at a time.
+    /// SQLite: one file, one writer at a time.
     Sqlite,
-    /// A server; writers meet at row locks.
+    /// Postgres: a server, with row locks.
     Postgres,
 }
 
-/// What a committed SQLite transaction outlives. Postgres is configured at the server.
+/// The faults that a committed SQLite transaction survives. On Postgres this is configured at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process and the loss of power.
+    /// The end of the process, and loss of power.
     PowerLoss,
-    /// The end of the process only. For tests and throw-away data.
+    /// The end of the process only. For tests and temporary data.
     ProcessEnd,
 }
 
@@ -69,13 +69,13 @@ pub enum Durability {
 pub struct Options {
     /// Connections of the Postgres pool.
     pub postgres_connections: u32,
-    /// Connections for reading of the SQLite pool; there is always exactly one for writing.
+    /// Connections of the SQLite pool for reading. There is always exactly one for writing.
     pub sqlite_readers: u32,
-    /// How long to wait for a free connection before giving up.
+    /// The longest wait for a free connection.
     pub acquire_timeout: Duration,
     /// How long SQLite waits for another process that is writing.
     pub busy_timeout: Duration,
-    /// What a committed SQLite transaction outlives.
+    /// The faults that a committed SQLite transaction survives.
     pub durability: Durability,
 }
 
@@ -91,7 +91,7 @@ impl Default for Options {
     }
 }
 
-/// An open database. Cheap to clone; every clone is the same database.
+/// An open database. It is cheap to clone, and every clone is the same database.
 #[derive(Clone, Debug)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -102,7 +102,7 @@ struct Inner {
     dialect: Dialect,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// Where units of work on SQLite wait for the one write connection.
+    /// The queue of units of work for the one write connection of SQLite.
     line: Option<Arc<SqliteLine>>,
     wakeups: Arc<Wakeups>,
     shared: Shared,
@@ -117,7 +117,7 @@ impl Database {
         connect::connect(url, options).await
     }
 
-    /// Which SQL is spoken.
+    /// The SQL dialect.
     pub fn dialect(&self) -> Dialect {
         self.inner.dialect
     }
@@ -127,12 +127,12 @@ impl Database {
         &self.inner.reader
     }
 
-    /// Begins a transaction that may write; dropped without [`WriteTransaction::commit`] it is rolled back.
+    /// Begins a transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
     ///
-    /// On SQLite it holds the one write connection from its first statement on, so it never fails half-way for want of
-    /// the lock, and shares its commit with those that follow at once. So it waits for nobody but the database. On
-    /// Postgres it is read-committed: rows that decide something are locked when they are read.
-    // A caller's place to wait is here, whichever database it is.
+    /// On SQLite it holds the one write connection from its first statement on, so it never fails half-way for lack of
+    /// the lock. It shares its commit with transactions that follow at once. So it must wait for nothing but the
+    /// database. On Postgres it is read-committed: rows that a decision depends on are locked when they are read.
+    // The one place where a caller can wait for either database.
     #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
         Ok(WriteTransaction::new(Arc::clone(&self.inner)))
@@ -146,7 +146,7 @@ impl Database {
         }
     }
 
-    /// A transaction of the library's own kind, for what only knows those.
+    /// A transaction of the library's own type, for code that needs that type.
     async fn begin_plain(&self) -> Result<DatabaseTransaction, Error> {
         if let Some(line) = &self.inner.line {
             line.rest().await;
@@ -159,7 +159,7 @@ impl Database {
         Ok(self.inner.writer.begin_with_options(options).await?)
     }
 
-    /// Runs one statement that is a transaction of its own. How many rows it changed.
+    /// Runs one statement as its own transaction. Returns how many rows it changed.
     pub async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> Result<u64, Error> {
         let writer = &self.inner.writer;
         let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
@@ -172,12 +172,12 @@ impl Database {
         Ok(done.rows_affected())
     }
 
-    /// What a crate above keeps once per open database: the value of this type, made at its first use.
+    /// The one value of this type for this open database, created at its first use. For crates above.
     pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.inner.shared.get()
     }
 
-    /// Runs one statement that is a transaction of its own and gives rows.
+    /// Runs one statement as its own transaction, and returns its rows.
     pub async fn query(
         &self,
         sql: impl Into<String>,
@@ -199,16 +199,16 @@ impl Database {
         self.inner.wakeups.wake(topic.to_owned());
     }
 
-    /// Waits for [`WriteTransaction::wake_on_commit`] of `topic`, in this process and, on Postgres, in any other.
+    /// Waits for [`WriteTransaction::wake_on_commit`] of `topic`, in this process and, on Postgres, in others.
     ///
-    /// A wake-up between two waits is not lost. One of another process may be, when its connection breaks:
-    /// subscribers look for themselves now and then.
+    /// A wake-up between two waits is not lost. A wake-up of another process may be lost if the connection breaks, so
+    /// subscribers also check from time to time.
     pub fn subscribe(&self, topic: &str) -> Subscription {
         Wakeups::subscribe(&self.inner.wakeups, topic)
     }
 
-    /// Tells whether copies of what belongs to `topic` are still up to date: no transaction has announced a change
-    /// ([`WriteTransaction::announce_on_commit`]), in this process or, on Postgres, in any other.
+    /// Says whether copies of data of `topic` are up to date: whether no transaction has announced a change
+    /// ([`WriteTransaction::announce_on_commit`]), in this process or, on Postgres, in another.
     pub fn watch(&self, topic: &str) -> Watch {
         Wakeups::watch(&self.inner.wakeups, topic)
     }
@@ -220,7 +220,7 @@ impl Database {
             line.rest().await;
         }
         for pool in [&self.inner.reader, &self.inner.writer] {
-            // Closing a pool cannot fail; SeaORM's signature allows for other backends.
+            // Closing a pool cannot fail. SeaORM's signature is for all its backends.
             let _ = pool.close_by_ref().await;
         }
     }

@@ -1,6 +1,6 @@
 //! A locked row. A whole row is written only from a value that was read under its lock.
 //!
-//! Not the lock itself: the database holds that until the transaction ends.
+//! The database holds the lock until the transaction ends.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -11,7 +11,7 @@ use crate::WriteTransaction;
 
 /// A row as it was read under its lock.
 ///
-/// It lives no longer than the transaction that holds the lock. So what is written from it overwrites no other change.
+/// It cannot outlive the transaction that holds the lock. So a write from it overwrites no other change.
 #[derive(Debug)]
 pub struct Locked<'t, T> {
     row: Uuid,
@@ -20,7 +20,7 @@ pub struct Locked<'t, T> {
 }
 
 impl<'t, T> Locked<'t, T> {
-    /// For stores: `value` was read from `row` by a statement of `transaction` that locks the row.
+    /// For stores: a statement of `transaction` has locked `row` and read `value` from it.
     pub fn read_under_lock(_: &'t WriteTransaction, row: Uuid, value: T) -> Self {
         Self { row, value, transaction: PhantomData }
     }
@@ -30,17 +30,17 @@ impl<'t, T> Locked<'t, T> {
         self.row
     }
 
-    /// The row after a transition.
+    /// The row after a change.
     pub fn map(self, transition: impl FnOnce(T) -> T) -> Self {
         Self { value: transition(self.value), ..self }
     }
 
-    /// The row after a transition that may be refused.
+    /// The row after a change that may be refused.
     pub fn try_map<E>(self, transition: impl FnOnce(T) -> Result<T, E>) -> Result<Self, E> {
         Ok(Self { row: self.row, value: transition(self.value)?, transaction: PhantomData })
     }
 
-    /// The value alone, from which nothing can be written any more.
+    /// The value without the right to write it.
     pub fn into_inner(self) -> T {
         self.value
     }

@@ -1,6 +1,6 @@
-//! The migrations runner: each store brings its own list and keeps its own book of what was applied.
+//! Runs migrations. Each store has its own list of steps, and its own table of applied steps.
 //!
-//! Forward only. All steps of a run are one transaction; two processes that start together take turns.
+//! Forward only. All steps of a run are one transaction. If two processes start together, one waits for the other.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Alias, IntoIden};
@@ -13,9 +13,9 @@ use crate::{Database, Dialect, Error};
 /// The migrations of one store, oldest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations {
-    /// Names the book of applied steps, `{store}_migrations`; several stores may share a database.
+    /// Names the table of applied steps, `{store}_migrations`. Several stores may share a database.
     pub store: &'static str,
-    /// The steps, oldest first. A step that was released is never changed.
+    /// The steps, oldest first. A released step never changes.
     pub steps: &'static [Step],
 }
 
@@ -24,13 +24,13 @@ pub struct Migrations {
 pub struct Step {
     /// Its name, unique in the store, for example `0001_payments`.
     pub name: &'static str,
-    /// Statements both dialects understand. SQLite takes any type name, so Postgres's are used: `uuid`, `bigint`,
+    /// Statements for both dialects. SQLite accepts any type name, so those of Postgres are used: `uuid`, `bigint`,
     /// `text`, `boolean`.
     pub sql: &'static str,
 }
 
 impl Database {
-    /// Applies the steps of `migrations` that were not applied yet, and returns their names.
+    /// Applies the steps of `migrations` that are missing, and returns their names.
     pub async fn migrate(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
         let transaction = self.begin_plain().await?;
         if self.dialect() == Dialect::Postgres {
@@ -47,12 +47,12 @@ impl Database {
         Ok(pending)
     }
 
-    /// The steps of `migrations` that were not applied yet. Changes nothing.
+    /// The steps of `migrations` that are missing. Changes nothing.
     pub async fn pending(&self, migrations: &Migrations) -> Result<Vec<&'static str>, Error> {
         migrations.pending(self.reader()).await
     }
 
-    /// An error that names the missing steps, for an operator who applies them by hand.
+    /// Fails with the names of the missing steps, for an operator who applies them by hand.
     pub async fn require_migrated(&self, migrations: &Migrations) -> Result<(), Error> {
         let pending = self.pending(migrations).await?;
         if pending.is_empty() {
@@ -68,8 +68,8 @@ impl Migrations {
         format!("{}_migrations", self.store)
     }
 
-    /// The steps that were not applied yet. An applied step that this program does not know is an error: the
-    /// tables are those of a later version.
+    /// The steps that are missing. An applied step that this program does not know is an error, because the tables are
+    /// those of a later version.
     async fn pending(&self, connection: &impl ConnectionTrait) -> Result<Vec<&'static str>, Error> {
         let backend = connection.get_database_backend();
         let mut steps: Vec<&'static str> = self.steps.iter().map(|step| step.name).collect();

@@ -1,7 +1,7 @@
-//! A unit of work on Postgres: as few round trips as its reads allow.
+//! A unit of work on Postgres, with as few round trips as possible.
 //!
-//! Writes that touch different rows are parts of one statement. A unit that only writes is that one statement, without
-//! a transaction around it.
+//! Writes to different rows become parts of one statement. A unit that only writes is this one statement, without a
+//! transaction around it.
 
 use std::mem;
 
@@ -17,7 +17,7 @@ use crate::batch::Batch;
 use crate::soon::Company;
 use crate::write::Write;
 
-/// The transaction begins with the first statement that is read from.
+/// The transaction begins with the first statement that returns rows.
 #[derive(Debug)]
 pub(crate) struct PostgresUnit {
     pool: DatabaseConnection,
@@ -29,7 +29,7 @@ impl PostgresUnit {
         Self { pool, begun: Mutex::default() }
     }
 
-    /// The transaction for statements whose results are looked at.
+    /// The transaction, for statements whose results are needed.
     pub(crate) async fn begun(&self) -> Result<MappedMutexGuard<'_, DatabaseTransaction>, DbErr> {
         let mut begun = self.begun.lock().await;
         if begun.is_none() {
@@ -92,7 +92,7 @@ impl PostgresUnit {
     }
 }
 
-/// Those that may be sent at once: parts of one statement do not see each other's changes.
+/// Groups of writes that may be sent together. The parts of one statement do not see each other's changes.
 fn in_turns(writes: Vec<Write>) -> Vec<Vec<Write>> {
     let mut turns = Vec::new();
     let mut turn: Vec<Write> = Vec::new();
@@ -108,19 +108,19 @@ fn in_turns(writes: Vec<Write>) -> Vec<Vec<Write>> {
     turns
 }
 
-/// What is asked of one statement with several parts.
+/// The result wanted from a combined statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    /// How many rows each part has met.
+    /// How many rows each part changed.
     Counts,
-    /// The same, and to fail where one that must meet a row has met none.
+    /// The same, and an error if a part that must change a row changed none.
     CountsOrFailure,
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const DIVISION_BY_ZERO: &str = "22012";
 
-/// One statement that does what all `writes` do.
+/// One statement that does all `writes`.
 fn combined<'w>(writes: impl Iterator<Item = &'w Write> + Clone, ask: Ask) -> Statement {
     let mut batch = Batch::default();
     for (number, write) in writes.clone().enumerate() {
@@ -163,7 +163,8 @@ pub(crate) async fn at_once<'w>(
     Ok(())
 }
 
-/// All writes as one statement that is a transaction of its own; in a transaction where one of them meets no row.
+/// Sends all writes as one statement without a transaction. If one of them must change a row and changes none, a
+/// transaction is used.
 async fn write_alone(pool: &DatabaseConnection, writes: Vec<Write>) -> Result<(), Error> {
     if let [only] = writes.as_slice()
         && !only.counts()
@@ -197,7 +198,7 @@ async fn write_in_company(pool: &DatabaseConnection, writes: Vec<Write>, company
     }
 }
 
-/// All writes as one statement of a transaction; those that meet no row do then what they do otherwise.
+/// Sends all writes as one statement of a transaction. Writes that change no row are followed by their alternatives.
 async fn write_at_once(transaction: &DatabaseTransaction, writes: Vec<Write>) -> Result<(), Error> {
     let mut met = Vec::with_capacity(writes.len());
     if let [only] = writes.as_slice() {

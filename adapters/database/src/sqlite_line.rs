@@ -1,7 +1,7 @@
-//! The one write connection of a SQLite file, which units of work use one after the other and whose commits they share.
+//! The one write connection of a SQLite file. Units of work use it one after the other, and share commits.
 //!
-//! One transaction is open as long as units follow each other; each unit is a savepoint in it. So one wait for the disk
-//! serves many units, and what a unit asks or writes at once is one crossing to the connection's thread.
+//! While units follow each other, one transaction stays open, and each unit is a savepoint in it. So one wait for the
+//! disk serves many units. Statements that a unit sends together are one crossing to the connection's thread.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use crate::Error;
 use crate::batch::Batch;
 
-/// So many units share a commit at most.
+/// The most units that share a commit.
 const UNITS_MAX: usize = 64;
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -26,26 +26,26 @@ const RELEASE: &str = "RELEASE unit";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 const ROLLBACK_UNIT: &str = "ROLLBACK TO unit";
-/// Fails where the statement before it has changed fewer rows than this many.
+/// Fails if the statement before it has changed fewer rows than this.
 const MUST_HAVE_CHANGED: &str = "SELECT json(CASE WHEN changes() < $1 THEN 'too few' ELSE '0' END)";
 
-/// One piece of what is sent at once.
+/// One statement of those that are sent together.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Of a unit of work.
+    /// A statement of the unit.
     Given(Statement),
-    /// Fails unless the last piece has changed so many rows.
+    /// Fails unless the statement before it has changed so many rows.
     MustHaveChanged(i64),
     Words(&'static str),
 }
 
-/// What one piece has given.
+/// The result of one step.
 pub(crate) struct Answer {
     pub(crate) rows: Vec<QueryResult>,
     pub(crate) done: ExecResult,
 }
 
-/// Where units queue for the connection.
+/// The queue of units for the connection.
 #[derive(Debug)]
 pub(crate) struct SqliteLine {
     at_it: Arc<Mutex<Connected>>,
@@ -56,27 +56,27 @@ pub(crate) struct SqliteLine {
 #[derive(Debug)]
 pub(crate) struct Connected {
     pool: SqlitePool,
-    /// Whether the connection is kept while nothing is open: readers have others.
+    /// Whether the connection is kept when no transaction is open. It is, if readers have other connections.
     kept: bool,
     connection: Option<PoolConnection<Sqlite>>,
-    /// A transaction is open, and in it a savepoint that is this unit's, or the next one's.
+    /// Whether a transaction is open, with a savepoint for this unit or the next one.
     open: bool,
     sending: Sending,
     /// Units that wait for the commit.
     ended: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
-/// What is being sent: if nobody waits for the answer any more, it is not known how far that came.
+/// What is being sent. If the sender is dropped meanwhile, it is unknown how many of these steps were done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     Nothing,
-    /// Statements of a unit.
+    /// Statements of the unit.
     WithinTheUnit,
-    /// The begin or the end of the transaction too.
+    /// Also the begin or the end of the transaction.
     BeyondTheUnit,
 }
 
-/// The turn of one unit.
+/// A unit's use of the connection.
 #[derive(Debug)]
 pub(crate) struct Turn {
     line: Arc<SqliteLine>,
@@ -108,12 +108,12 @@ impl SqliteLine {
         if let Some(connection) = connected.connection.take()
             && connected.kept
         {
-            // What is closed is not needed any more, however that goes.
+            // The connection is not needed any more, so the result does not matter.
             let _ = connection.close().await;
         }
     }
 
-    /// Commits what ended units wait for, unless somebody else has.
+    /// Commits ended units, unless that was done meanwhile.
     async fn settle(&self) {
         self.at_it.lock().await.settle().await;
     }
@@ -135,7 +135,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Turn {
-    /// Sends `steps` at once; what was answered before the first that failed, and its error.
+    /// Sends `steps` together. Returns the results before the first failure, and the error.
     pub(crate) async fn send(&mut self, steps: Vec<Step>) -> (Vec<Answer>, Option<DbErr>) {
         match self.connected() {
             Ok(connected) => {
@@ -146,7 +146,7 @@ impl Turn {
         }
     }
 
-    /// As [`Turn::send`]; then the unit is ended, and committed together with those that wait for it.
+    /// As [`Turn::send`], then ends the unit and commits it together with those that wait.
     pub(crate) async fn send_and_commit(mut self, steps: Vec<Step>) -> Ended {
         let Some(at_it) = &mut self.at_it else { return Ended::failed(None) };
         let is_last = self.line.waiting.load(Ordering::Acquire) == 0 || at_it.ended.len() >= UNITS_MAX;
@@ -161,7 +161,7 @@ impl Turn {
         if at_it.ended.is_empty() {
             return self.commit_now(steps).await;
         }
-        // Others wait for this commit, so it does not depend on whether this caller goes on waiting.
+        // Other units wait for this commit, so it continues if this caller stops waiting.
         let committing = tokio::spawn(self.commit_now(steps));
         committing.await.unwrap_or_else(|_| Ended::failed(None))
     }
@@ -176,7 +176,7 @@ impl Turn {
         Ended::Committed
     }
 
-    /// Leaves the connection to the next unit and waits for the commit that a later one makes, or this one in the end.
+    /// Leaves the connection to the next unit, and waits for the commit that a later unit makes.
     fn wait_for_commit(mut self) -> CommitOfAnother {
         let (sender, answer) = oneshot::channel();
         if let Some(mut at_it) = self.at_it.take() {
@@ -185,12 +185,12 @@ impl Turn {
         CommitOfAnother { line: Arc::clone(&self.line), answer, answered: false }
     }
 
-    /// Whether what the unit did is still to be committed.
+    /// Whether changes of the unit are not committed yet.
     pub(crate) fn is_open(&self) -> bool {
         self.at_it.as_ref().is_some_and(|at_it| at_it.open)
     }
 
-    /// Undoes what the unit did.
+    /// Undoes the changes of the unit.
     pub(crate) async fn roll_back(mut self) {
         if let Some(mut at_it) = self.at_it.take() {
             at_it.leave().await;
@@ -210,19 +210,19 @@ impl Drop for Turn {
         }
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move { at_it.leave().await })),
-            // Nobody can ask the connection any more; closing it undoes everything.
+            // The connection cannot be used any more. Closing it undoes everything.
             Err(_) => at_it.give_up("the program ends"),
         }
     }
 }
 
-/// How [`Turn::send_and_commit`] went.
+/// The result of [`Turn::send_and_commit`].
 pub(crate) enum Ended {
-    /// It is durable.
+    /// The changes are durable.
     Committed,
-    /// It will be, or not, when another unit ends.
+    /// The commit of a later unit decides.
     Waits(CommitOfAnother),
-    /// A step failed after so many answers; the unit is still the caller's.
+    /// A step failed after these answers. The unit is still the caller's.
     Failed { turn: Option<Turn>, answers: Vec<Answer>, error: Option<DbErr> },
 }
 
@@ -246,7 +246,7 @@ impl CommitOfAnother {
             biased;
             answer = &mut self.answer => answer,
             connected = Arc::clone(&line.at_it).lock_owned() => {
-                // Everybody who waited for the connection has had it: this unit commits for all.
+                // No other unit waits for the connection, so this one commits for all.
                 let mut connected = connected;
                 let settling = tokio::spawn(async move { connected.settle().await });
                 drop(settling.await);
@@ -264,7 +264,7 @@ impl CommitOfAnother {
 
 impl Drop for CommitOfAnother {
     fn drop(&mut self) {
-        // Nobody may be left to commit; then this does, although its caller does not wait any more.
+        // If no other unit is left to commit, this one does, although its caller no longer waits.
         if !self.answered
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -283,7 +283,7 @@ impl Connected {
         Ok(())
     }
 
-    /// Sends `steps` and then `end` within the unit, whose transaction is begun if it is not.
+    /// Sends `steps` and then `end` within the unit. Begins the transaction if needed.
     async fn send_in_unit(&mut self, steps: Vec<Step>, end: &[&'static str]) -> (Vec<Answer>, Option<DbErr>) {
         let begin: &[&'static str] = if self.open { &[] } else { &[BEGIN, SAVEPOINT] };
         let beyond = !begin.is_empty() || end.contains(&COMMIT);
@@ -339,16 +339,16 @@ impl Connected {
         (answers, error)
     }
 
-    /// Commits what ended units wait for, before anything is read.
+    /// Commits ended units before anything is read.
     ///
-    /// The caller may tell others what it reads here, so that must not vanish with the process.
+    /// The caller may act on what it reads here. So these rows must survive the end of the process.
     async fn commit_others(&mut self) {
         if !self.ended.is_empty() {
             self.settle().await;
         }
     }
 
-    /// After a caller that stopped waiting in the middle.
+    /// Cleans up after a caller that stopped waiting half-way.
     async fn recover(&mut self) {
         match mem::replace(&mut self.sending, Sending::Nothing) {
             Sending::Nothing => {}
@@ -357,7 +357,7 @@ impl Connected {
         }
     }
 
-    /// After a unit that did not end well: undoes it, and commits the others.
+    /// Cleans up after a unit that failed: undoes it, and commits the others.
     async fn leave(&mut self) {
         self.recover().await;
         if self.open && !self.ended.is_empty() {
@@ -366,7 +366,7 @@ impl Connected {
         self.settle().await;
     }
 
-    /// Commits what ended units wait for; without any, nothing that is open is worth keeping.
+    /// Commits ended units. If there are none, the open transaction is not needed.
     async fn settle(&mut self) {
         self.recover().await;
         if !self.open {
@@ -391,7 +391,7 @@ impl Connected {
     /// Undoes the transaction with all units that wait for its commit.
     async fn undo_all(&mut self, reason: &str) {
         let error = self.send(&[Step::Words(ROLLBACK)], Sending::BeyondTheUnit).await.1;
-        // Some errors have ended the transaction by themselves: then there is nothing to roll back.
+        // After some errors SQLite has already ended the transaction. Then there is nothing to roll back.
         match error {
             None | Some(sqlx::Error::Database(_)) => self.closed(&Err(reason.to_owned())),
             Some(_) => self.give_up(reason),
@@ -401,7 +401,7 @@ impl Connected {
     fn closed(&mut self, how: &Result<(), String>) {
         self.open = false;
         for unit in self.ended.drain(..) {
-            // A caller who does not wait any more needs no answer.
+            // A caller that no longer waits needs no answer.
             let _ = unit.send(how.clone());
         }
         if !self.kept {
@@ -409,7 +409,7 @@ impl Connected {
         }
     }
 
-    /// Closes a connection that cannot be used any more; whatever is open on it does not happen.
+    /// Closes a connection that cannot be used any more. Everything open on it is undone.
     fn give_up(&mut self, reason: &str) {
         if let Some(mut connection) = self.connection.take() {
             connection.close_on_drop();
@@ -419,8 +419,9 @@ impl Connected {
     }
 }
 
-/// Whether SQLite ends the whole transaction at such an error, or may (<https://sqlite.org/lang_transaction.html>).
-/// Errors of a statement itself do not: a wrong statement, a constraint, a value that does not fit.
+/// Whether SQLite ends, or may end, the whole transaction after this error
+/// (<https://sqlite.org/lang_transaction.html>). It does not after errors of a single statement: a wrong statement, a
+/// constraint, a value that does not fit.
 fn ends_the_transaction(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return true };
     let code = error.code().unwrap_or_default().parse::<i32>().map(|code| code & 0xff);

@@ -1,6 +1,6 @@
-//! A unit of work on SQLite: its turn at the write connection begins with its first statement.
+//! A unit of work on SQLite. It takes the write connection with its first statement.
 //!
-//! Not the connection: `sqlite_line` shares that, and the commits, between units.
+//! The connection and its shared commits are in `sqlite_line`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ enum Stage {
     /// Nothing was sent yet.
     Before,
     At(Turn),
-    /// A write that nobody waited for has failed, or the database has ended the transaction: so the whole unit has.
+    /// A collected write has failed, or the database has ended the transaction. The whole unit has failed.
     Failed,
 }
 
@@ -48,7 +48,7 @@ impl SqliteUnit {
             (answers, None) => Ok(answers),
             (_, Some(error)) => {
                 if !turn.is_open() {
-                    // What the unit had done is gone with the transaction.
+                    // The unit's changes are gone with the transaction.
                     *stage = Stage::Failed;
                 }
                 Err(error)
@@ -95,7 +95,8 @@ impl SqliteUnit {
                 }
                 Ended::Failed { turn: Some(own), answers, error: Some(error) } => {
                     if let Err(error) = after_failure(&mut left, answers.len(), error) {
-                        // What it failed on may be another unit's change: that is committed before this is told.
+                        // The failure may be caused by another unit's change. That is committed before this error is
+                        // returned.
                         own.roll_back().await;
                         return Err(error);
                     }
@@ -154,7 +155,7 @@ fn steps<'w>(writes: impl IntoIterator<Item = &'w Write>) -> Vec<Step> {
     steps
 }
 
-/// Leaves in `writes` what is to be sent after `answered` steps went well and the next one failed.
+/// Leaves the writes in `writes` that are still to be sent, after `answered` steps succeeded and the next one failed.
 fn after_failure(writes: &mut VecDeque<Write>, answered: usize, error: DbErr) -> Result<(), Error> {
     let mut before = answered;
     while let Some(write) = writes.pop_front() {
@@ -167,12 +168,12 @@ fn after_failure(writes: &mut VecDeque<Write>, answered: usize, error: DbErr) ->
         if before == 0 {
             return Err(error.into());
         }
-        // The statement went well and met no row.
+        // The statement succeeded and changed no row.
         if let Some(other) = write.next()? {
             writes.push_front(other);
         }
         return Ok(());
     }
-    // Every write went well: what failed is the commit.
+    // Every write succeeded, so the commit has failed.
     Err(error.into())
 }

@@ -1,6 +1,6 @@
-//! A transaction that may write, and what happens when it has been committed.
+//! A transaction that may write, and what happens after its commit.
 //!
-//! Not how it crosses to the database: that is `sqlite_unit` and `postgres_unit`.
+//! How it crosses to the database is in `sqlite_unit` and `postgres_unit`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,10 +15,10 @@ use crate::wake::{CHANNEL, Wakeups};
 use crate::write::Write;
 use crate::{Dialect, Error, Inner};
 
-/// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
+/// A transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
 ///
-/// Whose result matters is sent at once, through [`ConnectionTrait`]. Other writes are better given to
-/// [`WriteTransaction::write`]: they cross to the database together, with the commit if nothing is read after them.
+/// A statement whose result is needed is sent at once, through [`ConnectionTrait`]. Other writes are better given to
+/// [`WriteTransaction::write`]. They are sent together, with the commit if nothing is read after them.
 pub struct WriteTransaction {
     unit: UnitOf,
     database: Arc<Inner>,
@@ -31,7 +31,7 @@ enum UnitOf {
     Postgres(PostgresUnit),
 }
 
-/// What is still to be done.
+/// What is still to do.
 #[derive(Default)]
 struct Plans {
     writes: Vec<Write>,
@@ -50,47 +50,47 @@ impl WriteTransaction {
         Self { unit, database, plans: Mutex::default() }
     }
 
-    /// Which SQL is spoken.
+    /// The SQL dialect.
     pub fn dialect(&self) -> Dialect {
         self.database.dialect
     }
 
-    /// Does a write with others: before anything is read through this transaction, and with its commit at the latest.
+    /// Adds a write. It is sent with others before the next read of this transaction, or with its commit.
     ///
-    /// What is wrong with it is told by then.
+    /// Its error is returned then.
     pub fn write(&self, write: Write) {
         self.plans().writes.push(write);
     }
 
-    /// Runs `then` once the transaction is committed; drops it if it never is.
+    /// Runs `then` after the commit. Drops it if there is no commit.
     pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.plans().afterwards.push(Box::new(then));
     }
 
-    /// What the crates above keep once per open database; see [`crate::Database::shared`].
+    /// The one value of this type for this open database; see [`crate::Database::shared`].
     pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.database.shared.get()
     }
 
-    /// Wakes the subscribers of `topic` once the transaction is committed, and not if it never is.
+    /// Wakes the subscribers of `topic` after the commit.
     pub fn wake_on_commit(&self, topic: &str) {
         self.plans().topics.insert(topic.to_owned());
     }
 
-    /// Wakes the subscribers of `topic` in other processes once the transaction is committed.
+    /// Wakes the subscribers of `topic` in other processes after the commit.
     pub fn wake_elsewhere_on_commit(&self, topic: &str) {
         self.plans().topics_elsewhere.insert(topic.to_owned());
     }
 
-    /// Announces to every process, with the commit, that copies of what belongs to `topic` are out of date.
+    /// Announces with the commit, to every process, that copies of data of `topic` are out of date.
     ///
-    /// As sure as the commit, where a wake-up can be lost with the process; in return such commits queue at one lock of
-    /// the server. For what changes seldom.
+    /// The announcement is as durable as the commit, while a wake-up can be lost with the process. In return such
+    /// commits wait for one lock of the server, so this is for rare changes.
     pub fn announce_on_commit(&self, topic: &'static str) {
         self.plans().announced.insert(topic);
     }
 
-    /// The rows of several questions, asked at once where the database allows it.
+    /// The rows of several queries, sent together if the database allows it.
     pub async fn query_together(&self, statements: Vec<Statement>) -> Result<Vec<Vec<QueryResult>>, Error> {
         self.send_writes().await?;
         Ok(match &self.unit {

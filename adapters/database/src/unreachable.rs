@@ -1,16 +1,16 @@
-//! Why a database cannot be used at all, each reason with what to do about it.
+//! Why a database cannot be used at all. Each reason says what to do about it.
 //!
-//! Not what goes wrong with a database that answers: that is [`Error`](crate::Error).
+//! Errors of a database that answers are in [`Error`](crate::Error).
 
 use std::io::ErrorKind;
 
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 
-/// Why there is no connection. The words are for the operator; they never hold the password.
+/// Why there is no connection. The messages are for the operator. They never contain the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// The URL names no database this program can use.
+    /// The URL names a kind of database that this program cannot use.
     #[error("a database URL starts with `sqlite:` or `postgres://`")]
     UnknownScheme,
     /// The URL cannot be read.
@@ -25,13 +25,13 @@ pub enum Unreachable {
         /// The host.
         host: String,
     },
-    /// Nothing listens there.
+    /// The connection was refused.
     #[error("no Postgres server listens at {server}; start it, or correct host and port in the database URL")]
     NobodyListens {
         /// Host and port, or the socket.
         server: String,
     },
-    /// Something listens there, but does not answer as Postgres does.
+    /// A server answers, but not as Postgres does.
     #[error("{server} does not answer: {reason}")]
     Silent {
         /// Host and port, or the socket.
@@ -39,19 +39,19 @@ pub enum Unreachable {
         /// What happened instead.
         reason: String,
     },
-    /// The server is there and not yet, or no longer, ready.
+    /// The server is starting or stopping.
     #[error("the Postgres server at {server} is starting up, recovering or shutting down")]
     NotReady {
         /// Host and port, or the socket.
         server: String,
     },
-    /// Every connection the server allows is taken.
+    /// All connections that the server allows are in use.
     #[error("the Postgres server at {server} has no connection left; raise its max_connections or stop other clients")]
     Full {
         /// Host and port, or the socket.
         server: String,
     },
-    /// The connection cannot be encrypted as the URL demands.
+    /// The connection cannot be encrypted as the URL requires.
     #[error(
         "no encrypted connection to {server}: {reason}; switch TLS on at the server, or set sslmode in the database \
          URL to what it offers"
@@ -59,17 +59,17 @@ pub enum Unreachable {
     Tls {
         /// Host and port.
         server: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// User or password is wrong, or the server lets this user not in from here.
+    /// The user or the password is wrong, or the server does not accept this user from this address.
     #[error("{server} does not let user {user} in: {reason}; correct user and password in the database URL")]
     Refused {
         /// Host and port, or the socket.
         server: String,
         /// The user.
         user: String,
-        /// The server's words.
+        /// The server's message.
         reason: String,
     },
     /// The server has no such database.
@@ -80,12 +80,12 @@ pub enum Unreachable {
         /// The database.
         database: String,
     },
-    /// The file is no SQLite database, or damaged.
+    /// The file is not a SQLite database, or is damaged.
     #[error("the file {file} is damaged or no SQLite database ({reason}); restore it from a backup, or name another")]
     Damaged {
         /// The file.
         file: String,
-        /// What SQLite says.
+        /// SQLite's message.
         reason: String,
     },
     /// The file cannot be opened.
@@ -93,21 +93,21 @@ pub enum Unreachable {
     File {
         /// The file.
         file: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Anything else the server said.
+    /// Any other error.
     #[error("{server} refuses: {reason}")]
     Other {
         /// Host and port, or the file.
         server: String,
-        /// The reason in its words.
+        /// The message of the server or of SQLite.
         reason: String,
     },
 }
 
 impl Unreachable {
-    /// Whether the same attempt may succeed later although nothing is changed here.
+    /// Whether the same attempt may succeed later without a change here.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::UnknownHost { .. }
@@ -126,7 +126,7 @@ impl Unreachable {
         }
     }
 
-    /// What a failed attempt to connect to Postgres means.
+    /// The meaning of a failed attempt to connect to Postgres.
     pub(crate) fn postgres(options: &PgConnectOptions, error: &sqlx::Error) -> Self {
         let server = server(options);
         match error {
@@ -155,7 +155,7 @@ impl Unreachable {
     fn io(options: &PgConnectOptions, server: String, error: &std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::NotFound => Self::NobodyListens { server },
-            // The name service's own errors have no kind; its words are the same on every system Rust runs on.
+            // Errors of the name service have no kind. Their text is the same on every system that Rust runs on.
             _ if error.to_string().contains("lookup address") => {
                 Self::UnknownHost { host: options.get_host().to_owned() }
             }
@@ -163,11 +163,11 @@ impl Unreachable {
         }
     }
 
-    /// What a failed attempt to open a SQLite file means.
+    /// The meaning of a failed attempt to open a SQLite file.
     pub(crate) fn sqlite(file: &str, error: &sqlx::Error) -> Self {
         let (file, reason) = (file.to_owned(), error.to_string());
         let sqlx::Error::Database(database) = error else { return Self::File { file, reason } };
-        // The primary result code is the low octet: 11 is corrupt, 26 is no database.
+        // The primary result code is the low octet: 11 is corrupt, 26 is not a database.
         match database.code().unwrap_or_default().parse::<i32>().map(|code| code & 0xff) {
             Ok(11 | 26) => Self::Damaged { file, reason: database.message().to_owned() },
             _ => Self::File { file, reason: database.message().to_owned() },
@@ -175,7 +175,7 @@ impl Unreachable {
     }
 }
 
-/// Where a server is: host and port, or the folder of its socket.
+/// The address of a server: host and port, or the folder of its socket.
 pub(crate) fn server(options: &PgConnectOptions) -> String {
     match options.get_socket() {
         Some(folder) => folder.display().to_string(),

@@ -1,9 +1,10 @@
-//! Wake-ups: a waiting worker is woken when the transaction that made its work is committed.
+//! Wake-ups: a waiting worker is woken when a transaction that made work for it is committed.
 //!
-//! In process by a counter per topic; between processes by Postgres's LISTEN and NOTIFY. A notification inside
-//! the committing transaction would make all commits of the server queue at one lock, so it follows the commit,
-//! gathered with its neighbours. If a process dies in between, the subscribers' own timers find the work. What others
-//! keep copies of changes seldom, so that change is announced inside its transaction: with the commit, or not at all.
+//! Within a process this is a counter per topic, between processes Postgres's LISTEN and NOTIFY. A notification inside
+//! the committing transaction would make all commits of the server wait for one lock. So it follows the commit,
+//! together with others of the same time. If a process ends in between, the subscribers' own timers find the work.
+//! Changes of data that others keep copies of are rare. They are announced inside the transaction, so the announcement
+//! is as durable as the commit.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,39 +20,39 @@ use tokio::task::AbortHandle;
 pub(crate) const CHANNEL: &str = "rafiki_wake";
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Wakes when something was committed to a topic.
+/// Signals commits to a topic.
 #[derive(Debug)]
 pub struct Subscription(watch::Receiver<u64>);
 
 impl Subscription {
-    /// Returns at the first wake-up since the last return, at once if there was one meanwhile.
+    /// Returns at the first wake-up since the last return. Returns at once if there was one meanwhile.
     pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
-            // The database is closed: nothing will be committed to it any more.
+            // The database is closed, so there will be no more commits.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Whether what was read from the database may still be used.
+/// Says whether a copy of rows may still be used.
 ///
-/// Take a mark, read, and keep what was read beside the mark. It may be used while [`Watch::mark`] gives that same
-/// mark.
+/// Take a mark, read the rows, and keep the mark with the copy. The copy may be used while [`Watch::mark`] returns the
+/// same mark.
 #[derive(Clone, Debug)]
 pub struct Watch {
     changes: watch::Receiver<u64>,
     heard: Arc<AtomicBool>,
 }
 
-/// An instant between two changes.
+/// A time between two changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(u64);
 
 impl Watch {
-    /// The present mark; `None` while changes made by other processes cannot be heard. What is read then is for one
-    /// use.
+    /// The present mark; `None` while the connection for changes of other processes is lost. What is read then may not
+    /// be kept.
     pub fn mark(&self) -> Option<Mark> {
-        // In this order: whoever stops hearing and hears again has counted a change in between.
+        // The order matters: when the connection is lost and restored, the change counter is raised in between.
         let heard = self.heard.load(Ordering::SeqCst);
         heard.then(|| Mark(*self.changes.borrow()))
     }
@@ -60,17 +61,17 @@ impl Watch {
 #[derive(Debug)]
 pub(crate) struct Wakeups {
     topics: Mutex<HashMap<String, watch::Sender<u64>>>,
-    /// Whether changes made by every process are heard.
+    /// Whether changes of every process are received.
     heard: Arc<AtomicBool>,
     bridge: Option<Bridge>,
 }
 
-/// The way to other processes on the same Postgres database.
+/// The connection to other processes on the same Postgres database.
 #[derive(Debug)]
 struct Bridge {
     pool: PgPool,
     connection: PgConnectOptions,
-    /// Separates our own notifications from others'.
+    /// Distinguishes our own notifications from those of others.
     instance: String,
     outbox: OnceLock<mpsc::UnboundedSender<String>>,
     listening: OnceLock<()>,
@@ -124,7 +125,7 @@ impl Wakeups {
                 bridge.run(notify(bridge.pool.clone(), bridge.instance.clone(), receiver));
                 sender
             });
-            // It only fails when the database has been closed.
+            // This fails only after the database was closed.
             let _ = outbox.send(topic);
         }
     }
@@ -184,7 +185,8 @@ async fn notify(pool: PgPool, instance: String, mut inbox: mpsc::UnboundedReceiv
     }
 }
 
-/// Listens until the database is dropped. After a lost connection everybody is woken: something may have been missed.
+/// Listens until the database is dropped. After a lost connection all subscribers are woken, because a notification may
+/// be lost.
 async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
     let pool = pool.connect_lazy_with(connection);
@@ -203,7 +205,7 @@ async fn listen(wakeups: Weak<Wakeups>, connection: PgConnectOptions) {
 /// Listens until the connection is lost or the database is dropped.
 async fn listen_once(wakeups: &Weak<Wakeups>, pool: &PgPool) -> Result<(), sea_orm::sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    // A lost connection is reported at once, not when the next one is made.
+    // A lost connection is reported at once, not when the next one is opened.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     let Some(here) = wakeups.upgrade() else { return Ok(()) };

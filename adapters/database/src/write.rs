@@ -1,6 +1,6 @@
-//! A write whose result its author does not wait for.
+//! A write whose result is not needed at once.
 //!
-//! Not when it happens: the transaction keeps it until somebody reads or the end, and sends it with others.
+//! The transaction keeps it until its next read or its end, and sends it together with others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,38 +12,45 @@ use crate::Error;
 
 /// A statement that changes rows, to be sent with others of its transaction.
 ///
-/// Other writes of the transaction may be sent in the same breath, so a statement must not depend on what another write
-/// that touches other rows has done. Those that touch the same row, as told by table and key, are sent one after the
-/// other. It has no `RETURNING`.
+/// Other writes of the transaction may be parts of the same statement. So a write must not depend on another write to
+/// other rows. Writes with the same table and key are sent one after the other. A write has no `RETURNING`.
 #[derive(Debug)]
 pub struct Write {
     pub(crate) table: &'static str,
     pub(crate) key: String,
     pub(crate) statement: Statement,
-    /// What is done instead where the statement meets no row.
+    /// What is done instead if the statement changes no row.
     pub(crate) otherwise: VecDeque<Statement>,
-    /// Why it is a fault that no row was met.
+    /// The error if no row is changed.
     pub(crate) missed: Option<Error>,
-    /// How many rows are to be met.
+    /// How many rows the statement has to change.
     pub(crate) rows: i64,
     pub(crate) first_met: Option<Met>,
 }
 
-/// Whether a write's own statement met a row. Told once its transaction is committed.
+/// Whether a write's own statement changed a row. It is known after the commit.
 #[derive(Clone, Debug, Default)]
 pub struct Met(Arc<AtomicBool>);
 
 impl Met {
-    /// Whether it did; `false` as long as nothing is committed.
+    /// Whether it did; `false` before the commit.
     pub fn get(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
 impl Write {
-    /// `statement` touches the row of `table` named `key`, or all rows that belong to `key`.
+    /// `statement` changes the row of `table` named `key`, or all rows that belong to `key`.
     pub fn new(table: &'static str, key: impl ToString, statement: Statement) -> Self {
-        Self { table, key: key.to_string(), statement, otherwise: VecDeque::new(), missed: None, rows: 1, first_met: None }
+        Self {
+            table,
+            key: key.to_string(),
+            statement,
+            otherwise: VecDeque::new(),
+            missed: None,
+            rows: 1,
+            first_met: None,
+        }
     }
 
     /// If the statement changes no row, this one is done instead.
@@ -52,29 +59,29 @@ impl Write {
         self
     }
 
-    /// If no statement changes a row, the transaction fails with this error and nothing of it happens.
+    /// If no statement changes a row, the transaction fails with this error, and nothing of it happens.
     pub fn must(mut self, missed: Error) -> Self {
         self.missed = Some(missed);
         self
     }
 
-    /// The statement is for so many rows, and has met none unless it has met them all.
+    /// The statement has to change so many rows. If it changes fewer, that counts as none.
     pub fn for_rows(mut self, rows: usize) -> Self {
         self.rows = i64::try_from(rows).unwrap_or(i64::MAX);
         self
     }
 
-    /// Tells whether the first statement changed a row.
+    /// Returns whether the first statement changed a row, once that is known.
     pub fn met(&mut self) -> Met {
         self.first_met.get_or_insert_default().clone()
     }
 
-    /// Whether anything depends on how many rows are changed.
+    /// Whether anything depends on the number of changed rows.
     pub(crate) fn counts(&self) -> bool {
         !self.otherwise.is_empty() || self.missed.is_some() || self.first_met.is_some()
     }
 
-    /// Whether it matters that no row is changed.
+    /// Whether changing no row is an error.
     pub(crate) fn must_meet(&self) -> bool {
         !self.otherwise.is_empty() || self.missed.is_some()
     }
@@ -89,7 +96,7 @@ impl Write {
         }
     }
 
-    /// The write without its first statement, which met no row; the error if there is nothing else to do.
+    /// The write without its first statement, which changed no row. Returns the error if no statement is left.
     pub(crate) fn next(mut self) -> Result<Option<Self>, Error> {
         self.first_met = None;
         match (self.otherwise.pop_front(), self.missed) {

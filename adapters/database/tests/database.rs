@@ -1,4 +1,4 @@
-//! The promises of a database, on both dialects.
+//! What a database promises, on both dialects.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use database::sea_orm::{ConnectionTrait, Statement, TryGetable};
@@ -116,7 +116,7 @@ fn a_commit_wakes_the_subscribers_in_another_process_on_postgres() {
         let Some(database) = testkit::TestDatabase::postgres().await else { return };
         let other = database.connect_again().await;
         let mut subscription = other.subscribe("letters");
-        // The first wake-up tells that the listener stands.
+        // The first wake-up shows that the listener is connected.
         subscription.notified().await;
         let transaction = database.begin().await.unwrap();
         transaction.wake_on_commit("letters");

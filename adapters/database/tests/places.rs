@@ -1,4 +1,5 @@
-//! What is told of a place that is no database of this program, or no database at all: each its own reason, at once.
+//! The error for a place that is not a database of this program, or no database at all. Each reason has its own error,
+//! at once.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::net::TcpListener;
@@ -115,7 +116,7 @@ fn a_missing_database_a_stranger_and_refused_encryption_are_told_apart() {
     block_on(async {
         let Some(database) = TestDatabase::postgres().await else { return };
         let at = |path: &str| {
-            // Parameters may hold a path, so they come off first.
+            // Parameters may contain a path, so they are removed first.
             let (address, parameters) = database.url().split_once('?').unwrap_or((database.url(), ""));
             let (server, _) = address.rsplit_once('/').unwrap();
             format!("{server}/{path}?{parameters}")

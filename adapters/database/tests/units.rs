@@ -140,7 +140,7 @@ on_each_database! {
         transaction.write(insert(&transaction, 2, "same"));
         transaction.query_all_raw(statement(&transaction, "SELECT 1", [])).await.unwrap_err();
         transaction.write(insert(&transaction, 3, "three"));
-        // Postgres answers the end of a transaction that has failed with its rollback.
+        // Postgres answers the commit of a failed transaction with a rollback.
         let _ = transaction.commit().await;
         assert!(notes(&database).await.is_empty());
     }
@@ -190,7 +190,7 @@ on_each_database! {
             {
                 let given_up = transaction.execute_unprepared("INSERT INTO notes (id, note) VALUES (1, 'given up')");
                 let mut given_up = Box::pin(given_up);
-                // Whether it was answered at once or never is heard of, the transaction ends here.
+                // The transaction ends here, whether the answer came at once or not at all.
                 let _ = futures::poll!(&mut given_up);
             }
             drop(transaction);

@@ -1,7 +1,7 @@
-//! Leasing what is due, as much as there is room for, and learning when more will be. Two workers never lease the same
-//! job at once.
+//! Leases due jobs, as many as there is room for, and finds out when the next will be due. Two workers never lease the
+//! same job at once.
 //!
-//! One statement on Postgres and one crossing on SQLite, however many jobs there are.
+//! This is one statement on Postgres and one crossing on SQLite, however many jobs there are.
 
 use clock::Timestamp;
 use database::{Database, Dialect, Error};
@@ -11,19 +11,19 @@ use uuid::Uuid;
 use crate::Job;
 use crate::room::Room;
 
-/// What a look into a queue has given.
+/// The result of asking the database for due jobs.
 #[derive(Debug)]
 pub(crate) struct Claimed {
-    /// Leased for this worker.
+    /// The jobs that this worker has leased.
     pub(crate) jobs: Vec<Job>,
-    /// When the next job for which there is room will be due, as far as the database knows.
+    /// When the next job for which there is room will be due, according to the database.
     pub(crate) next_due: Option<Timestamp>,
-    /// Others were changing jobs that looked due, so there may be more.
+    /// Whether due jobs were skipped because other transactions had locked them. There may then be more.
     pub(crate) others_at_work: bool,
 }
 
-/// The due jobs there is room for, oldest first: `places` says how many each lane may have, `$7` how many any other.
-/// A lane's own jobs are counted off so that no lane takes more than its places at once.
+/// The due jobs for which there is room, oldest first. `places` has the free places of each lane, `$7` those of any
+/// other lane. The jobs of a lane are counted, so that no lane takes more than its places.
 const DUE: &str = "SELECT key FROM (
         SELECT key, row_number() OVER (PARTITION BY lane = '' ORDER BY due_at) AS of_kind,
             CASE lane WHEN '' THEN $4 ELSE $5 END AS room
@@ -38,12 +38,12 @@ const DUE: &str = "SELECT key FROM (
         ) AS counted WHERE of_lane <= places
     ) AS fitting WHERE of_kind <= room";
 
-/// When the next job will be due in a lane with room. Leases of other workers end then, too.
+/// When the next job will be due in a lane with room. The end of another worker's lease counts as due, too.
 const NEXT: &str = "SELECT j.due_at FROM jobs j LEFT JOIN places p ON p.lane = j.lane
     WHERE j.queue = $1 AND j.due_at > $2 AND COALESCE(p.places, $7) > 0 AND (j.lease IS NULL OR j.lease <> $8)
     ORDER BY j.due_at LIMIT 1";
 
-/// Leases the due jobs there is room for.
+/// Leases the due jobs for which there is room.
 pub(crate) async fn claim(
     database: &Database,
     queue: &str,
@@ -74,7 +74,7 @@ pub(crate) async fn claim(
 struct Rows {
     jobs: Vec<QueryResult>,
     next_due: Option<i64>,
-    /// How many looked due.
+    /// How many jobs were due.
     due: usize,
 }
 
@@ -139,11 +139,11 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
 }
 
 fn count(places: usize) -> i64 {
-    // More than any number of jobs, and little enough to be added to another.
+    // More than any number of jobs, and small enough that a sum of two does not overflow.
     i64::try_from(places).unwrap_or(i64::MAX).min(1 << 30)
 }
 
-/// Gives back what was leased and not begun.
+/// Gives back jobs that were leased but not started.
 pub(crate) async fn give_back(database: &Database, jobs: &[Job], now: Timestamp) -> Result<(), Error> {
     let transaction = database.begin().await?;
     let sql = "UPDATE jobs SET lease = NULL, due_at = $4, attempts = attempts - 1

@@ -1,8 +1,8 @@
-//! What the worker of a queue in this process knows without asking the database: what runs, what is due next, and which
-//! lanes have jobs that wait for a place.
+//! What the worker of a queue knows without asking the database: which jobs run, when the next is due, and which lanes
+//! have due jobs that wait for a place.
 //!
-//! A job that is born in this process is taken here at once, if there is room: it is written as leased already, and
-//! handed over when its transaction is committed. If the process dies before, the lease runs out like any other.
+//! A new job of this process gets a place at once, if there is room. Its row is written with a lease, and the worker
+//! starts it after the commit. If the process ends before that, the lease runs out like any other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,10 +16,10 @@ use crate::claim::Claimed;
 use crate::job::{Job, ToldOfDueJobs};
 use crate::room::Room;
 
-/// How long somebody else takes to change jobs.
+/// How long another transaction usually keeps a job locked.
 const OTHERS_AT_WORK: Duration = Duration::from_millis(10);
 
-/// The desks of one open database, by queue. A queue may have several: tests run two workers as two processes do.
+/// The desks of one open database, by queue. A queue may have several: some tests run two workers, as in two processes.
 #[derive(Debug, Default)]
 pub(crate) struct Desks(Mutex<HashMap<String, Vec<Weak<Desk>>>>);
 
@@ -36,7 +36,7 @@ impl Desks {
     }
 }
 
-/// Where jobs of one queue are handed to a worker.
+/// Hands jobs of one queue to a worker.
 #[derive(Debug)]
 pub(crate) struct Desk {
     queue: String,
@@ -52,24 +52,25 @@ pub(crate) struct Desk {
 struct Known {
     room: Room,
     is_open: bool,
-    /// What an earlier process has left is not known before the first look; nothing overtakes it.
+    /// Whether the database was never asked. Until then jobs of earlier processes are unknown, and no new job goes
+    /// first.
     is_first_look: bool,
-    /// Not before does the database have to be asked; `None` if nothing is known to wait.
+    /// When the database has to be asked next; `None` if no job is known to wait.
     look_at: Option<Timestamp>,
-    /// Lanes with jobs that are due and found no place, each with the number of the last one.
+    /// Lanes with due jobs that found no place, each with the number of the last such job.
     behind: HashMap<String, u64>,
-    /// How many have found no place so far.
+    /// How many jobs have found no place so far.
     refused: u64,
 }
 
-/// One place for a running job, given back when it is dropped.
+/// The place of a running job. Dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Place {
     desk: Arc<Desk>,
     lane: String,
 }
 
-/// A lease to be written with a new job.
+/// A place and a lease for a new job.
 #[derive(Debug)]
 pub(crate) struct Reserved {
     pub(crate) lease: Uuid,
@@ -77,7 +78,7 @@ pub(crate) struct Reserved {
     pub(crate) place: Place,
 }
 
-/// What follows from a look.
+/// What the worker does after the database has answered.
 #[derive(Debug, Default)]
 pub(crate) struct Started {
     pub(crate) jobs: Vec<(Job, Place)>,
@@ -114,7 +115,8 @@ impl Desk {
         (Arc::new(desk), inbox)
     }
 
-    /// A place and a lease for a new job that is due; `None` if its lane is full, or others of it wait already.
+    /// A place and a lease for a new job that is due; `None` if its lane is full, or other jobs of the lane wait
+    /// already.
     pub(crate) fn reserve(self: &Arc<Self>, lane: &str, run_at: Timestamp) -> Option<Reserved> {
         let now = self.clock.now();
         let mut known = self.known();
@@ -127,18 +129,18 @@ impl Desk {
         Some(Reserved { lease: self.entropy.uuid(), until: now + self.lease, place })
     }
 
-    /// Whether a job for `at` could run now.
+    /// Whether a job that is due at `at` could run now.
     pub(crate) fn is_due(&self, at: Timestamp) -> bool {
         at <= self.clock.now()
     }
 
-    /// Hands over a job whose transaction was committed.
+    /// Hands over a job whose transaction is committed.
     pub(crate) fn hand_over(&self, job: Job, place: Place) {
-        // Without a worker the place is dropped, and the lease runs out.
+        // If the worker has ended, the place is dropped and the lease runs out.
         let _ = self.born.send((job, place));
     }
 
-    /// A new job of `lane` was written that waits: until `at`, or for a place.
+    /// A new job of `lane` was written that waits until `at`, or for a place.
     pub(crate) fn waits(&self, lane: &str, at: Timestamp) {
         let mut known = self.known();
         if at <= self.clock.now() {
@@ -146,7 +148,7 @@ impl Desk {
             let refused = known.refused;
             known.behind.insert(lane.to_owned(), refused);
             if !known.room.has_place(lane) {
-                // It is looked for when a place is given back.
+                // The database is asked when a place is given back.
                 return;
             }
         }
@@ -154,12 +156,12 @@ impl Desk {
         self.look_for(at);
     }
 
-    /// Waits for a reason to look before the known time.
+    /// Waits until the database has to be asked earlier than planned.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// What the database is to be asked now; the time to wait if it need not be asked yet.
+    /// What to ask the database now. If it need not be asked yet, the time to wait.
     pub(crate) fn look(&self) -> Result<Look, Option<Duration>> {
         let mut known = self.known();
         let now = self.clock.now();
@@ -168,15 +170,15 @@ impl Desk {
             None => Err(None),
             Some(at) if at > now => Err(Some(at.saturating_since(now))),
             Some(_) => {
-                // Whatever becomes known from now on counts beside the answer.
+                // Anything that becomes known from now on is added to the answer.
                 known.look_at = None;
                 Ok(Look { room: known.room.clone(), refused: known.refused })
             }
         }
     }
 
-    /// Takes places for what was claimed after `look`, and notes what the database has told. What has lost its place to
-    /// a job born meanwhile is to be given back to the database.
+    /// Takes places for the jobs that were leased after `look`, and notes what the database has answered. Jobs whose
+    /// place was taken by a new job meanwhile must be given back to the database.
     pub(crate) fn claimed(self: &Arc<Self>, look: &Look, claimed: Claimed) -> Started {
         let mut known = self.known();
         let mut taken: HashMap<String, usize> = HashMap::new();
@@ -199,7 +201,7 @@ impl Desk {
         let room = &look.room;
         let might_be_more = in_lanes > 0 && in_lanes >= room.in_new_lanes_at_once();
         let took_all = |lane: &str| taken.get(lane).copied().unwrap_or_default() >= room.places(lane);
-        // A lane that took less than it might has nothing more that is due, if nothing was written meanwhile.
+        // If a lane used fewer places than it had, it has no more due jobs, unless one was written meanwhile.
         known
             .behind
             .retain(|lane, refused| *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty()));
@@ -220,7 +222,7 @@ impl Desk {
         started
     }
 
-    /// Reserves nothing any more.
+    /// Stops reserving places.
     pub(crate) fn close(&self) {
         let mut known = self.known();
         known.is_open = false;

@@ -1,6 +1,6 @@
-//! Ends of jobs that carry nothing else, written together.
+//! Completions of jobs that come without other changes. They are written together.
 //!
-//! Not the ends that are part of a handler's own transaction.
+//! Completions in a handler's own transaction are not here.
 
 use database::{Database, Dialect, Error, Gather, Write};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Job;
 use crate::job::TABLE;
 
-/// What ends while others are written is written next.
+/// Jobs that end during a write are written with the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct Ends {
     database: Database,
@@ -27,14 +27,15 @@ impl Ends {
         if self.deleted.ask(job.clone()).await? {
             return Ok(());
         }
-        // It is wanted once more, or its lease was lost: by itself it tells which.
+        // The job is to run once more, or its lease was lost. A transaction of its own finds out which.
         let transaction = self.database.begin().await?;
         job.complete(&transaction);
         transaction.commit().await
     }
 }
 
-/// Which of `jobs`, all of one queue, were still leased, wanted once only, and are gone now.
+/// Deletes those of `jobs`, all of one queue, that are still leased and are not to run again. Returns which were
+/// deleted.
 async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> {
     let Some(queue) = jobs.first().map(|job| job.queue.clone()) else { return Ok(Vec::new()) };
     let leases: Vec<[String; 2]> = jobs.iter().map(|job| [job.key.clone(), lease(&database, job)]).collect();
@@ -63,12 +64,11 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> 
     Ok(jobs.iter().map(|job| gone.contains(&job.key)).collect())
 }
 
-/// A write that completes jobs. It meets a row for each that is still leased and wanted once only.
+/// A write that completes jobs. It changes a row for each that is still leased and was not enqueued again meanwhile.
 ///
-/// For what is written with their ends when all of them end so; else each is completed by itself.
+/// If it changes fewer, complete each job by itself with [`Job::complete`].
 pub fn completed<'j>(database: &Database, jobs: impl Iterator<Item = &'j Job>) -> Write {
-    let list: Vec<[String; 3]> =
-        jobs.map(|job| [job.queue.clone(), job.key.clone(), lease(database, job)]).collect();
+    let list: Vec<[String; 3]> = jobs.map(|job| [job.queue.clone(), job.key.clone(), lease(database, job)]).collect();
     let (backend, sql) = match database.dialect() {
         Dialect::Postgres => (
             DbBackend::Postgres,
@@ -88,7 +88,7 @@ pub fn completed<'j>(database: &Database, jobs: impl Iterator<Item = &'j Job>) -
     Write::new(TABLE, "completed", statement).must(lost).for_rows(list.len())
 }
 
-/// A lease as the dialect writes it: SQLite keeps its octets.
+/// A lease in the SQL of the dialect. SQLite stores it as octets.
 fn lease(database: &Database, job: &Job) -> String {
     match database.dialect() {
         Dialect::Postgres => job.lease.to_string(),

@@ -1,4 +1,4 @@
-//! A leased job, and what may become of it.
+//! A leased job, and the ways in which it ends.
 
 use std::any::Any;
 use std::fmt;
@@ -10,19 +10,19 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-/// The worker of a queue in this process, as a job sees it.
+/// The worker of a queue in this process, as its jobs use it.
 pub(crate) trait ToldOfDueJobs: fmt::Debug + Send + Sync {
     /// A job will be due at `at`.
     fn look_for(&self, at: Timestamp);
 
-    /// A job may be due that is known to the database alone.
+    /// A job may be due that only the database knows.
     fn look_now(&self);
 }
 
-/// A job this worker holds the lease of.
+/// A job that this worker has leased.
 ///
-/// How it ends is written with the handler's own transaction. If the lease was lost, because somebody else has the job,
-/// that transaction fails as [`Error::Overtaken`] and nothing of it happens.
+/// Its end is written in the handler's own transaction. If the lease was lost, because another worker has the job, that
+/// transaction fails with [`Error::Overtaken`] and changes nothing.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) queue: String,
@@ -33,9 +33,9 @@ pub struct Job {
     pub(crate) lease: Uuid,
     /// When the lease ends, unless it is renewed.
     pub(crate) until: Timestamp,
-    /// The worker that does it; `None` where jobs are done one after the other.
+    /// The worker that runs it; `None` if jobs are run one after the other.
     pub(crate) worker: Option<Arc<dyn ToldOfDueJobs>>,
-    /// What the transaction that made it left for the first attempt.
+    /// What the transaction that created it left for the first attempt.
     pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -50,27 +50,27 @@ impl Job {
         &self.key
     }
 
-    /// Whom it may have to wait for; see [`crate::NewJob::lane`].
+    /// The party that it may have to wait for; see [`crate::NewJob::lane`].
     pub fn lane(&self) -> &str {
         &self.lane
     }
 
-    /// Which attempt this is, from 1. Starts over when the job is completed or run again on purpose.
+    /// The number of this attempt, from 1. It starts again when the job is completed or run again on purpose.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// What was enqueued with it.
+    /// The payload that was enqueued with it.
     pub fn payload<P: DeserializeOwned>(&self) -> Result<P, serde_json::Error> {
         serde_json::from_str(&self.payload)
     }
 
-    /// What [`crate::NewJob::carrying`] left for it; `None` if it was not born in this process, or for another attempt.
+    /// What [`crate::NewJob::carrying`] left for it; `None` if another process created it, or this is a later attempt.
     pub fn carried<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.carried.clone()?.downcast().ok()
     }
 
-    /// Ends the job with the handler's own transaction, together with what it did.
+    /// Completes the job in the handler's own transaction.
     pub fn complete(&self, transaction: &WriteTransaction) {
         let again = self.statement(transaction, RUN_ONCE_MORE, []);
         let mut complete = self.written(transaction, COMPLETE, []).otherwise(again);
@@ -79,14 +79,14 @@ impl Job {
         if let Some(worker) = self.worker.clone() {
             transaction.on_commit(move || {
                 if !completed.get() {
-                    // When it is to run once more is known to the database alone.
+                    // Only the database knows when it is to run once more.
                     worker.look_now();
                 }
             });
         }
     }
 
-    /// Lets the job run again at `at`, as a fresh job, with the handler's own transaction.
+    /// Lets the job run again at `at`, as a new job, in the handler's own transaction.
     pub(crate) fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
@@ -95,7 +95,7 @@ impl Job {
         self.waits(transaction, at);
     }
 
-    /// Lets the job be tried again at `at`; attempts go on counting.
+    /// Lets the job be tried again at `at`. Its attempts are counted on.
     pub fn retry(&self, transaction: &WriteTransaction, at: Timestamp, error: &str) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, last_error = $5
@@ -110,7 +110,7 @@ impl Job {
         transaction.write(self.written(transaction, sql, [until.as_millis().into()]));
     }
 
-    /// Who does this job learns when it waits again.
+    /// Informs the worker when the job is due again.
     fn waits(&self, transaction: &WriteTransaction, at: Timestamp) {
         match self.worker.clone() {
             Some(worker) => transaction.on_commit(move || worker.look_for(at)),
@@ -118,7 +118,7 @@ impl Job {
         }
     }
 
-    /// Adds a write that touches nothing if the lease was lost.
+    /// Adds a write that changes nothing if the lease was lost.
     pub(crate) fn write<const N: usize>(&self, transaction: &WriteTransaction, sql: &str, more: [Value; N]) {
         let statement = self.statement(transaction, sql, more);
         transaction.write(Write::new(TABLE, row_key(&self.queue, &self.key), statement));
@@ -147,7 +147,7 @@ pub(crate) fn topic(queue: &str) -> String {
 /// The table of jobs.
 pub(crate) const TABLE: &str = "jobs";
 
-/// The name of a job among all jobs.
+/// The key of a job's row.
 pub(crate) fn row_key(queue: &str, key: &str) -> String {
     format!("{queue}/{key}")
 }

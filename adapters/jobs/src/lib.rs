@@ -1,7 +1,7 @@
-//! Work that survives the process: enqueued in the transaction that causes it, leased, repeated until it is done.
+//! Work that survives the end of the process: enqueued in a transaction, leased, and repeated until it is done.
 //!
-//! Not a scheduler of recurring tasks, and not exactly once: a job may run again after a crash, so what it does
-//! outside has ids derived from its cause, and what it does inside is committed together with its completion.
+//! This is no scheduler of recurring tasks. A job may run again after a crash. So its effects outside have ids derived
+//! from its cause, and its effects in the database are committed together with its completion.
 
 mod claim;
 mod desk;

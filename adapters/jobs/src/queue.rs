@@ -14,23 +14,23 @@ use crate::job::{Job, TABLE, ToldOfDueJobs, row_key, topic};
 /// A job to be done.
 #[derive(Clone, Debug)]
 pub struct NewJob<'a, P> {
-    /// What kind of work it is; one worker serves one queue.
+    /// The queue. One worker serves one queue.
     pub queue: &'a str,
-    /// Names the job in its queue. A second job of the same name is the same job.
+    /// The key of the job in its queue. A second job of the same key is the same job.
     pub key: String,
-    /// Whom it may have to wait for. A worker bounds how many jobs of one lane run at once, so that one that hangs does
-    /// not hold up the others. Empty if it waits for nobody outside: then no lane holds it up, however many hang.
+    /// The party that it may have to wait for. A worker limits how many jobs of one lane run at the same time, so that
+    /// a slow party does not delay jobs for others. Empty if it waits for no party; then no lane delays it.
     pub lane: String,
-    /// What the handler needs to know, stored as JSON.
+    /// The data that the handler needs, stored as JSON.
     pub payload: P,
-    /// Not before.
+    /// The earliest time at which it runs.
     pub run_at: Timestamp,
-    /// What a handler in this process finds with the job if it is done where it is born. Not stored.
+    /// Data for a handler in this process, if the job runs where it was created. It is not stored.
     pub carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<'a> NewJob<'a, ()> {
-    /// A job whose key says everything.
+    /// A job without payload, whose key is all that the handler needs.
     pub fn new(queue: &'a str, key: impl ToString, run_at: Timestamp) -> Self {
         NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at, carried: None }
     }
@@ -43,7 +43,7 @@ impl<P> NewJob<'_, P> {
         self
     }
 
-    /// The same job with what its first attempt needs, so that it need not read what was just written.
+    /// The same job with data for its first attempt, so that the data need not be read from the database.
     pub fn carrying(mut self, value: Arc<dyn Any + Send + Sync>) -> Self {
         self.carried = Some(value);
         self
@@ -57,18 +57,18 @@ const INSERT: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at) VALUE
             THEN excluded.due_at ELSE jobs.due_at END,
         again_at = CASE WHEN jobs.lease IS NULL THEN NULL
             WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
-/// Meets no row if a job of this key is running, or has failed and goes on counting its attempts.
+/// Meets no row if a job of this key is running, or has failed and continues to count its attempts.
 const INSERT_LEASED: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at, lease, attempts)
     VALUES ($1, $2, $3, $4, $5, $6, 1)
     ON CONFLICT (queue, key) DO UPDATE SET
         payload = excluded.payload, due_at = excluded.due_at, lease = excluded.lease, attempts = 1
     WHERE jobs.lease IS NULL AND jobs.attempts = 0 AND jobs.lane = excluded.lane";
 
-/// Enqueues a job with the caller's transaction and has it done once that is committed: by the worker of its queue in
-/// this process if it is due and there is room, else by whoever finds it first.
+/// Enqueues a job in the caller's transaction. After the commit the worker of its queue in this process runs it, if it
+/// is due and there is room. Otherwise the first worker that finds it runs it.
 ///
-/// A waiting job of the same key is brought forward if this one is due earlier, and gets this payload. A job of
-/// the same key that is running right now will run once more: nothing that is enqueued goes unseen.
+/// A waiting job of the same key gets this payload, and the earlier of the two due times. If a job of the same key is
+/// running right now, it runs once more afterwards.
 pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
     let payload = serde_json::to_string(&job.payload).map_err(|_| Error::OutOfRange { what: "a job's payload" })?;
     let backend = transaction.get_database_backend();
@@ -119,8 +119,8 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
     Ok(())
 }
 
-/// The worker here learns of it at once. Others do if it is due and finds no room here, or if there is no worker here;
-/// of what is due later they learn when they look, if the worker here is gone by then.
+/// Informs the worker in this process at once. Informs other processes if the job is due and there is no room or no
+/// worker here. A job that is due later is found by other workers when they next ask the database.
 fn tell_of_waiting<P>(transaction: &WriteTransaction, desks: Vec<Arc<Desk>>, job: &NewJob<'_, P>) {
     if desks.iter().all(|desk| desk.is_due(job.run_at)) {
         transaction.wake_elsewhere_on_commit(&topic(job.queue));
@@ -133,8 +133,8 @@ fn tell_of_waiting<P>(transaction: &WriteTransaction, desks: Vec<Arc<Desk>>, job
     });
 }
 
-/// Takes a job out of its queue with the caller's transaction: what it waited for will not come. One that is running
-/// right now finds its lease lost, so what it does in a transaction of its own does not happen.
+/// Removes a job from its queue in the caller's transaction. A job that is running right now loses its lease, so its
+/// own transaction fails.
 pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     let sql = "DELETE FROM jobs WHERE queue = $1 AND key = $2";
     let key = key.to_string();
@@ -143,7 +143,7 @@ pub fn cancel(transaction: &WriteTransaction, queue: &str, key: impl ToString) {
     transaction.write(Write::new(TABLE, row, statement));
 }
 
-/// When a job that waits will run; `None` if there is none, or it is running right now.
+/// When a waiting job will run; `None` if there is none, or it is running right now.
 pub async fn waiting_until(database: &Database, queue: &str, key: impl ToString) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT due_at FROM jobs WHERE queue = $1 AND key = $2 AND lease IS NULL";
     let reader = database.reader();

@@ -1,34 +1,34 @@
-//! What a worker has room for, beside what it runs.
+//! How many more jobs a worker may run.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// Jobs in lanes wait for somebody outside, perhaps for long. They have places of their own, so that they never keep
-/// a job without lane from running, and a lane gets at most half of the places that the others leave, so that there
-/// is always one for a lane that has none yet.
+/// Jobs in lanes wait for other parties, perhaps for long. They have places of their own, so they never delay jobs
+/// without a lane. A lane gets at most half of the places that other lanes leave, so there is always a place for a lane
+/// that has none yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
-    /// Jobs without lane at once.
+    /// Places for jobs without a lane.
     pub(crate) without_lane: usize,
-    /// Jobs of one lane at once.
+    /// Places for jobs of one lane.
     pub(crate) per_lane: usize,
-    /// Jobs of all lanes at once.
+    /// Places for jobs of all lanes together.
     pub(crate) in_lanes: usize,
-    /// The jobs that run, by lane.
+    /// The running jobs, by lane.
     pub(crate) running: HashMap<String, usize>,
 }
 
 impl Room {
-    /// Stands for every lane that has no job yet. No lane bears this name: they are called after hosts and ids.
+    /// Stands for every lane that has no job yet. No lane has this name, because lanes are named after hosts and ids.
     pub(crate) const ANY_LANE: &str = "\0";
 
-    /// Whether a job of `lane` may run beside the others.
+    /// Whether one more job of `lane` may run.
     pub(crate) fn has_place(&self, lane: &str) -> bool {
         self.places(lane) > 0
     }
 
-    /// How many jobs of `lane` may be taken, as if no other lane took any.
+    /// How many more jobs of `lane` may run if no other lane takes places.
     pub(crate) fn places(&self, lane: &str) -> usize {
         let own = self.running.get(lane).copied().unwrap_or_default();
         if lane.is_empty() {
@@ -39,28 +39,28 @@ impl Room {
         at_most.saturating_sub(own)
     }
 
-    /// How many jobs without lane may be taken.
+    /// How many more jobs without a lane may run.
     pub(crate) fn without_lane(&self) -> usize {
         self.places("")
     }
 
-    /// How many jobs of a lane that has none yet may be taken.
+    /// How many jobs of a new lane may run.
     pub(crate) fn places_of_a_new_lane(&self) -> usize {
         self.places(Self::ANY_LANE)
     }
 
-    /// How many jobs in lanes may be taken at once: half of what is free, so that lanes that come later find some.
+    /// How many jobs of new lanes may be taken at once: half of the free places, so that later lanes find some.
     pub(crate) fn in_new_lanes_at_once(&self) -> usize {
         let free = self.in_lanes.saturating_sub(self.all_in_lanes());
         free.div_ceil(2)
     }
 
-    /// Whether any job could be taken.
+    /// Whether any job may run.
     pub(crate) fn has_any(&self) -> bool {
         self.without_lane() > 0 || self.in_new_lanes_at_once() > 0
     }
 
-    /// The places of every lane that has jobs, and of those without, as `{"lane": places}`.
+    /// The places of every lane that has jobs, and of jobs without a lane, as `{"lane": places}`.
     pub(crate) fn places_as_json(&self) -> String {
         let lanes = self.running.keys().map(String::as_str).chain([""]);
         let places = lanes.map(|lane| (lane.to_owned(), Value::from(self.places(lane))));
@@ -89,7 +89,7 @@ impl Room {
 mod tests {
     use super::*;
 
-    /// Takes jobs of `lane` until there is no place for one more; how many.
+    /// Takes places for jobs of `lane` until there is none left, and returns their number.
     fn fill(room: &mut Room, lane: &str) -> usize {
         let mut taken = 0;
         while room.has_place(lane) {

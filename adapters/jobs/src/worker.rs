@@ -1,7 +1,7 @@
-//! The worker of one queue: runs what is born here, leases what is due, renews leases, and sleeps until the next due
-//! time.
+//! The worker of one queue. It runs new jobs of this process, leases due jobs, renews leases, and sleeps until the next
+//! job is due.
 //!
-//! No transaction is open while a handler runs. A handler whose lease is lost is dropped where it stands.
+//! No transaction is open while a handler runs. A handler whose lease is lost is dropped at its next await.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,25 +22,26 @@ use crate::ends::Ends;
 use crate::job::{ToldOfDueJobs, topic};
 use crate::room::Room;
 
-/// Does the jobs of one queue.
+/// Handles the jobs of one queue.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Does one job. May be dropped at any await when the lease is lost, and may be run again with the same job.
+    /// Handles one job. The future may be dropped at any await when the lease is lost, and the same job may be handled
+    /// again.
     async fn run(&self, job: &Job) -> Result<Done, Failure>;
 }
 
-/// How a job went well.
+/// The result of a job that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It is over; the worker completes it.
+    /// The job is done; the worker completes it.
     Complete,
-    /// It is to run again at this time, as a fresh job.
+    /// The job is to run again at this time, as a new job.
     RunAgain(Timestamp),
-    /// The handler settled it in a transaction of its own.
+    /// The handler has completed the job in its own transaction.
     Settled,
 }
 
-/// Why a job did not go well. It is tried again after the worker's back-off.
+/// Why a job failed. It is tried again after the worker's back-off.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long to wait before the next attempt: `min(attempt, most_steps) × step`.
@@ -48,7 +49,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub struct Backoff {
     /// The wait after the first attempt.
     pub step: Duration,
-    /// The wait grows up to so many steps.
+    /// The most steps that a wait has.
     pub most_steps: u32,
 }
 
@@ -59,19 +60,19 @@ impl Backoff {
     }
 }
 
-/// How a worker works.
+/// Settings of a worker.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Jobs without lane at once.
+    /// How many jobs without a lane run at the same time.
     pub concurrency: usize,
-    /// Jobs of one lane at once.
+    /// How many jobs of one lane run at the same time.
     pub lane_concurrency: usize,
-    /// Jobs of all lanes at once. Most of them only wait, so many cost little; the fewer of one lane may run, the more
-    /// lanes may hang before others have to wait.
+    /// How many jobs of all lanes run at the same time. Most of them only wait, so many of them cost little. If this is
+    /// much more than the limit of one lane, many lanes can be slow before others are delayed.
     pub places_in_lanes: usize,
-    /// How long a job is held without renewal; after a crash it is taken up again when this has passed.
+    /// How long a lease lasts without renewal. After a crash another worker takes the job when this time has passed.
     pub lease: Duration,
-    /// How long to wait after a failure.
+    /// The wait after a failure.
     pub backoff: Backoff,
 }
 
@@ -87,11 +88,11 @@ impl Default for Settings {
     }
 }
 
-/// Even without a wake-up or a due job a worker looks again after this time.
+/// The worker asks the database at least this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(20);
 const AFTER_DATABASE_ERROR: Duration = Duration::from_secs(1);
 
-/// Works off one queue. Any number of workers, in any number of processes, may share it.
+/// Runs the jobs of one queue. Any number of workers, in any number of processes, may share a queue.
 #[derive(Clone)]
 pub struct Worker {
     database: Database,
@@ -104,7 +105,7 @@ pub struct Worker {
     counts: Counts,
 }
 
-/// How many jobs ended how.
+/// Counts of finished jobs, by their result.
 #[derive(Clone)]
 struct Counts {
     done: Counter,
@@ -134,7 +135,7 @@ impl Worker {
         Self { database, clock, entropy, queue, handler, settings, ends, counts }
     }
 
-    /// Works until `shutdown` resolves, then lets the running jobs end. Aborting it instead is as safe as a crash.
+    /// Runs until `shutdown` resolves, then waits for the running jobs. Aborting this future is as safe as a crash.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut wakeups = self.database.subscribe(&topic(&self.queue));
@@ -156,7 +157,7 @@ impl Worker {
         self.finish(&desk, born, running, looking).await;
     }
 
-    /// Runs everything that is due now, one job after another, until nothing is; returns how many ran.
+    /// Runs all due jobs, one after another, until none is due. Returns how many ran.
     ///
     /// For tests with a manual clock and for command line tools.
     pub async fn run_due(&self) -> Result<usize, Error> {
@@ -187,7 +188,7 @@ impl Worker {
         (desk, born)
     }
 
-    /// Asks the database for what is due, if there is a reason to; returns how long there is none.
+    /// Asks the database for due jobs if there is a reason. Returns how long there is no reason.
     fn look(&self, desk: &Arc<Desk>, looking: &mut Looking) -> Duration {
         match desk.look() {
             Ok(look) => {
@@ -235,7 +236,7 @@ impl Worker {
         });
     }
 
-    /// Lets the jobs end that run or were promised to run here.
+    /// Waits for the jobs that run or have a place here.
     async fn finish(
         &self,
         desk: &Arc<Desk>,
@@ -248,7 +249,7 @@ impl Worker {
             let (look, claimed) = looking.answer().await;
             self.looked(desk, &look, claimed, &mut running).await;
         }
-        // A transaction that is given up, or ends without a worker to hear of it, gives its place back.
+        // A transaction that fails, or commits after the worker has ended, gives its place back.
         while !desk.is_idle() {
             tokio::select! {
                 Some((job, place)) = born.recv() => self.start(&mut running, job, place),
@@ -290,7 +291,7 @@ impl Worker {
         }
     }
 
-    /// Renews the lease as long as it can; returns when it is lost.
+    /// Renews the lease as long as possible. Returns when it is lost.
     async fn keep_lease(&self, job: &Job) {
         let mut until = self.clock.now() + self.settings.lease;
         loop {
@@ -335,7 +336,7 @@ impl Worker {
     }
 }
 
-/// The question to the database that is under way, if one is.
+/// The query to the database that is under way, if there is one.
 #[derive(Default)]
 struct Looking(Option<JoinHandle<(Look, Result<Claimed, Error>)>>);
 
@@ -348,7 +349,7 @@ impl Looking {
         self.0 = Some(looking);
     }
 
-    /// Waits for ever if nothing was asked.
+    /// Waits for ever if there is no query.
     async fn answer(&mut self) -> (Look, Result<Claimed, Error>) {
         let Some(looking) = &mut self.0 else { return std::future::pending().await };
         let answer = looking.await;
@@ -363,14 +364,14 @@ impl Looking {
     }
 }
 
-/// What became of the lease of a job that was run.
+/// What happened to the lease of a job that was run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
     NotAnyMore,
     UntilTheLeaseEnds,
 }
 
-/// Has the worker look for a job again when the lease ends that was left behind.
+/// Makes the worker ask the database again when the lease of an abandoned job ends.
 struct LookWhenLeaseEnds {
     desk: Arc<Desk>,
     until: Timestamp,

@@ -1,4 +1,4 @@
-//! The promises of the job queue, on both dialects.
+//! What the job queue promises, on both dialects.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -14,7 +14,7 @@ use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
 use testkit::{TestDatabase, on_each_database};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// Does what it is told and remembers what it did.
+/// A handler with prescribed results. It records its calls.
 #[derive(Default)]
 struct Script {
     ran: Mutex<Vec<(String, u32)>>,
@@ -174,7 +174,7 @@ impl Handler for Reentrant {
     }
 }
 
-/// Hands out its job and never ends.
+/// Publishes its job and never ends.
 struct Stuck {
     held: Mutex<Option<oneshot::Sender<Job>>>,
 }
@@ -217,7 +217,7 @@ on_each_database! {
         enqueue(&transaction, NewJob::new("letters", "own", bench.clock.now())).unwrap();
         transaction.commit().await.unwrap();
         let lanes = Arc::new(Lanes::default());
-        // As two processes do.
+        // Two workers, as in two processes.
         let workers = [(); 2].map(|()| bench.worker(Arc::clone(&lanes) as Arc<dyn Handler>));
         let running = workers.map(|worker| tokio::spawn(worker.run(std::future::pending())));
         tokio::join!(lanes.fast.notified(), lanes.own.notified());
@@ -368,7 +368,7 @@ impl Bench {
     }
 }
 
-/// A worker at work, whose handler has shown that it takes what is born here.
+/// A running worker. Its handler has shown that it takes new jobs of this process.
 struct Office {
     handler: Arc<Patient>,
     stop: Arc<Notify>,
@@ -388,7 +388,7 @@ impl Office {
         let stopped = Arc::clone(&stop);
         let running = tokio::spawn(worker.run(async move { stopped.notified().await }));
         let office = Self { handler, stop, running };
-        // After its first look a worker takes what is born.
+        // A worker takes new jobs after it has asked the database once.
         testkit::eventually("the worker takes what is born", async || {
             bench.enqueue("first", NOW).await;
             let leased = bench.leases("first").await;
@@ -401,14 +401,14 @@ impl Office {
         office
     }
 
-    /// As `kill -9` does.
+    /// Ends like a process after `kill -9`.
     async fn die(self) {
         self.running.abort();
         assert!(self.running.await.unwrap_err().is_cancelled());
     }
 }
 
-/// Tells what has begun, and ends when it is told to.
+/// Reports that it has begun, and ends on a signal.
 struct Patient {
     begun: mpsc::UnboundedSender<(String, u32)>,
     begins: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, u32)>>,

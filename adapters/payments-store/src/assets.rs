@@ -16,7 +16,7 @@ use crate::scope::{Scope, must_be_one};
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// The asset of a row; other entities embed it.
+/// The asset of a row. Other entities embed it.
 pub(crate) fn asset(row: Model) -> Result<TenantAsset, Error> {
     let place = Place { table: "assets", row: row.id };
     Ok(TenantAsset {
@@ -33,13 +33,13 @@ pub(crate) fn asset(row: Model) -> Result<TenantAsset, Error> {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// The live asset with this id.
+    /// The asset with this id, unless it was deleted.
     pub async fn asset(&self, id: AssetId) -> Result<Option<TenantAsset>, Error> {
         let found = self.live_assets().filter(Column::Id.eq(id.as_uuid())).one(self.connection).await?;
         found.map(asset).transpose()
     }
 
-    /// The asset with this id, deleted or not: payments and ledger accounts outlive it.
+    /// The asset with this id, deleted or not. Payments and ledger accounts still refer to deleted assets.
     pub async fn asset_even_deleted(&self, id: AssetId) -> Result<Option<TenantAsset>, Error> {
         let found = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId));
         found.one(self.connection).await?.map(asset).transpose()
@@ -61,12 +61,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         found.map(asset).transpose()
     }
 
-    /// A page of the live assets.
+    /// A page of the assets that are not deleted.
     pub async fn assets(&self, request: PageRequest) -> Result<Page<TenantAsset>, Error> {
         PAGING.page(self.connection, self.live_assets(), request).await?.try_map(asset)
     }
 
-    /// Every live asset, oldest first; for directories kept in memory.
+    /// Every asset that is not deleted, oldest first, for directories kept in memory.
     pub async fn all_assets(&self) -> Result<Vec<TenantAsset>, Error> {
         readable(self.connection, &self.live_assets().order_by_asc(Column::Ledger), asset).await
     }
@@ -77,16 +77,16 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The asset with this id, deleted or not; nobody else changes it until this unit ends.
+    /// The asset with this id, deleted or not, locked until this unit ends.
     ///
-    /// Who makes something count in an asset holds this lock, and so does who deletes the asset.
+    /// Creating a peer or wallet address of an asset takes this lock. Deleting the asset takes it too.
     pub async fn locked_asset(&self, id: AssetId) -> Result<Option<Locked<'t, TenantAsset>>, Error> {
         let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::TenantId)).lock_exclusive();
         let found = select.one(self.connection).await?.map(asset).transpose()?;
         Ok(found.map(|found| Locked::read_under_lock(self.connection, id.as_uuid(), found)))
     }
 
-    /// Takes the next ledger number. The number is free again if the unit of work is not committed.
+    /// Takes the next ledger number. It is free again if the unit is not committed.
     pub async fn take_ledger_number(&self) -> Result<u32, Error> {
         let sql = "UPDATE ledger_numbers SET next = next + 1 WHERE id = 1 RETURNING next - 1";
         let statement = Statement::from_string(self.connection.get_database_backend(), sql);
@@ -96,7 +96,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         u32::try_from(number).map_err(|_| Error::OutOfRange { what: "another ledger number" })
     }
 
-    /// Stores a new asset. A second one of the same tenant, code and scale is a unique violation.
+    /// Stores a new asset. A second asset of the same tenant, code and scale is a unique violation.
     pub async fn insert_asset(&self, asset: &TenantAsset) -> Result<(), Error> {
         self.must_reach(asset.tenant_id)?;
         Entity::insert(active(asset)?).exec_without_returning(self.connection).await?;
@@ -104,7 +104,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what may change of an asset: thresholds and deletion.
+    /// Stores the thresholds and the deletion of an asset.
     pub async fn update_asset(&self, asset: &Locked<'_, TenantAsset>) -> Result<(), Error> {
         let changed = ActiveModel {
             withdrawal_threshold: Set(stored_optional("the withdrawal threshold", asset.withdrawal_threshold)?),

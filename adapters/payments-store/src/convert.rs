@@ -1,4 +1,4 @@
-//! Between the values of the model and the types of the columns. Nothing is rounded or cut.
+//! Conversion between values of the model and column types. Nothing is rounded or cut.
 
 use clock::Timestamp;
 use database::Error;
@@ -6,7 +6,7 @@ use money::{Asset, Ratio};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A row's place in messages about it.
+/// The place of a row, for error messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) table: &'static str,
@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    /// A name from a closed list, read from `column`.
+    /// A name from a fixed list, read from `column`.
     pub(crate) fn name<T: std::str::FromStr>(self, column: &'static str, stored: &str) -> Result<T, Error> {
         stored.parse().map_err(|_| self.inconsistent(column))
     }
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-/// An amount for a column; columns are signed.
+/// An amount for a column. Columns are signed.
 pub(crate) fn stored_amount(what: &'static str, amount: u64) -> Result<i64, Error> {
     i64::try_from(amount).map_err(|_| Error::OutOfRange { what })
 }
@@ -71,7 +71,7 @@ pub(crate) fn stored_ratio(ratio: Ratio) -> String {
     format!("{}/{}", ratio.numerator(), ratio.denominator())
 }
 
-/// JSON for a column, members in their order.
+/// JSON for a column, with its members in order.
 pub(crate) fn stored_json(value: &Value) -> String {
     value.to_string()
 }

@@ -1,4 +1,4 @@
-//! Rows that other rows embed, read together for a whole page.
+//! Rows that other rows embed. They are read with one query for a whole page.
 
 use std::collections::HashMap;
 

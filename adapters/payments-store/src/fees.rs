@@ -1,4 +1,4 @@
-//! Fees: a history per asset and kind, of which the newest is in force.
+//! Fees: a history for each asset and kind. The newest fee applies.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -34,19 +34,19 @@ fn fee(row: Model) -> Result<Fee, Error> {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// The fee with this id, in force or not.
+    /// The fee with this id, whether it still applies or not.
     pub async fn fee(&self, id: FeeId) -> Result<Option<Fee>, Error> {
         self.fee_rows().filter(Column::Id.eq(id.as_uuid())).one(self.connection).await?.map(fee).transpose()
     }
 
-    /// The fee in force.
+    /// The fee that applies.
     pub async fn newest_fee(&self, asset: AssetId, kind: FeeKind) -> Result<Option<Fee>, Error> {
         let newest = self.fees_of(asset).filter(Column::Kind.eq(kind.as_str()));
         let newest = newest.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
         newest.one(self.connection).await?.map(fee).transpose()
     }
 
-    /// The fees in force of all assets, `None` for one that cannot be read; for directories kept in memory.
+    /// The fees that apply, of all assets, for directories kept in memory. `None` for a fee that cannot be read.
     pub async fn all_newest_fees(&self) -> Result<Vec<(AssetId, Option<Fee>)>, Error> {
         let newer = Alias::new("newer");
         let of_newer = |column: Column| Expr::col((newer.clone(), column));
@@ -95,7 +95,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Puts a fee in force. Its asset must be within this scope, which the caller has found out by reading it.
+    /// Stores a new fee. The caller has read its asset within this scope.
     pub async fn insert_fee(&self, fee: &Fee) -> Result<(), Error> {
         let row = ActiveModel {
             id: Set(fee.id.as_uuid()),

@@ -1,7 +1,7 @@
-//! What was spent of the grants that payments are made under.
+//! What payments have spent under their grants.
 //!
-//! One row for each grant, period, side and asset, changed under the grant's lock, and a journal of what each payment
-//! reserved and really spent. Amounts of different assets are never added.
+//! One row for each grant, period, side and asset, changed under the grant's lock. Another table has what each payment
+//! reserved and what it spent. Amounts of different assets are never added.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -20,31 +20,31 @@ use crate::rows::{
 };
 use crate::scope::Scope;
 
-/// The start of the one period that is the grant's whole life.
+/// The start of the period of a grant without interval.
 const WHOLE_LIFE: i64 = -1;
 
-/// In which assets a payment is debited and received.
+/// The two assets of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpentAssets {
-    /// The payer's.
+    /// The payer's asset.
     pub debit: Asset,
-    /// The receiver's.
+    /// The receiver's asset.
     pub receive: Asset,
 }
 
 impl SpentAssets {
-    /// Those of a payment made of `quote`.
+    /// The assets of a payment made from `quote`.
     pub fn of_quote(quote: &Quote) -> Self {
         Self { debit: quote.asset.asset.clone(), receive: quote.receive_amount.asset.clone() }
     }
 }
 
-/// What was spent of a grant in a period, or in its life, in one asset on each side.
+/// What was spent under a grant, in a period or in all, in one asset on each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantTotal {
-    /// In the payer's asset.
+    /// The amount in the payer's asset.
     pub debit: AssetAmount,
-    /// In the receiver's asset.
+    /// The amount in the receiver's asset.
     pub receive: AssetAmount,
 }
 
@@ -57,13 +57,13 @@ impl GrantTotal {
         }
     }
 
-    /// The amounts alone.
+    /// The amounts without their assets.
     pub fn spent(&self) -> Spent {
         Spent { debit: self.debit.value, receive: self.receive.value }
     }
 }
 
-/// A side of a payment, as it is named in the table.
+/// A side of a payment, under its name in the table.
 #[derive(Clone, Copy)]
 enum Side {
     Debit,
@@ -79,29 +79,29 @@ impl Side {
     }
 }
 
-/// What a payment reserved of its grant.
+/// What a payment reserved under its grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantSpending {
-    /// Which payment.
+    /// The payment.
     pub payment: OutgoingPaymentId,
-    /// Of which grant.
+    /// The grant.
     pub grant_id: String,
-    /// In which period, if the limit renews.
+    /// The period, if the limit renews.
     pub period: Option<Period>,
-    /// What it reserved.
+    /// The reserved amounts.
     pub reserved: Spent,
-    /// What it really spent, once it ended.
+    /// The amounts spent, once the payment has ended.
     pub actual: Option<Spent>,
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// What a payment reserved of its grant, if that is counted.
+    /// What a payment reserved under its grant, if the grant is counted.
     pub async fn grant_spending(&self, payment: OutgoingPaymentId) -> Result<Option<GrantSpending>, Error> {
         let row = spending_row::Entity::find_by_id(payment.as_uuid()).one(self.connection).await?;
         row.map(spending).transpose()
     }
 
-    /// What was spent of a grant in `period`, or in its life, by payments in these assets.
+    /// What was spent under a grant in `period`, or in all, by payments in these assets.
     pub async fn grant_spent(
         &self,
         grant_id: &str,
@@ -111,7 +111,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         read_spent(self.connection, grant_id, period, assets).await
     }
 
-    /// The assets of the newest payment that was counted under a grant; `None` if nothing ever was.
+    /// The assets of the newest counted payment under a grant; `None` if none was counted.
     pub async fn newest_grant_assets(&self, grant_id: &str) -> Result<Option<SpentAssets>, Error> {
         let newest = spending_row::Entity::find()
             .filter(spending_row::Column::GrantId.eq(grant_id))
@@ -156,7 +156,7 @@ async fn read_side(
     u64::try_from(row.amount).map_err(|_| Error::inconsistent("outgoing_payment_grant_spent", "amount", grant_id))
 }
 
-/// A grant whose spending nobody else counts until the unit of work ends: the only way to change what was spent of it.
+/// A grant locked until the unit ends. What was spent under a grant changes only through this value.
 #[derive(Debug)]
 pub struct LockedPaymentGrant<'t> {
     connection: &'t WriteTransaction,
@@ -164,12 +164,12 @@ pub struct LockedPaymentGrant<'t> {
 }
 
 impl LockedPaymentGrant<'_> {
-    /// What was spent in `period`, or in the grant's life, by payments in these assets.
+    /// What was spent in `period`, or in all, by payments in these assets.
     pub async fn spent(&self, period: Option<Period>, assets: &SpentAssets) -> Result<Spent, Error> {
         read_spent(self.connection, &self.id, period, assets).await
     }
 
-    /// Stores what was spent in `period`, or in the grant's life, by payments in these assets.
+    /// Stores what was spent in `period`, or in all, by payments in these assets.
     pub async fn put_spent(
         &self,
         period: Option<Period>,
@@ -209,7 +209,7 @@ impl LockedPaymentGrant<'_> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// Makes sure the grant's row exists.
+    /// Creates the grant's row if it does not exist.
     pub async fn ensure_payment_grant(&self, id: &str, tenant: TenantId, now: Timestamp) -> Result<(), Error> {
         self.must_reach(tenant)?;
         let row = grant_row::ActiveModel {
@@ -229,7 +229,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(LockedPaymentGrant { connection: self.connection, id: id.to_owned() })
     }
 
-    /// Notes what a payment reserves of its grant.
+    /// Stores what a payment reserves under its grant.
     pub async fn insert_grant_spending(&self, spending: &GrantSpending, now: Timestamp) -> Result<(), Error> {
         let row = spending_row::ActiveModel {
             outgoing_payment_id: Set(spending.payment.as_uuid()),
@@ -247,7 +247,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Notes what a payment really spent; `false` if that was noted before.
+    /// Stores what a payment spent; `false` if that was stored before.
     pub async fn settle_grant_spending(
         &self,
         payment: OutgoingPaymentId,

@@ -1,6 +1,6 @@
-//! Grants this instance holds at other authorization servers.
+//! Grants that this instance holds at other authorization servers.
 //!
-//! Not their use: which one is renewed or asked for is decided by the payments service.
+//! The payments service decides which grant is renewed or requested.
 
 use std::collections::BTreeSet;
 
@@ -18,19 +18,19 @@ use crate::scope::Scope;
 /// A grant held at another authorization server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeldGrant {
-    /// Its id here.
+    /// Its id in this database.
     pub id: GrantId,
     /// The authorization server's grant URL.
     pub auth_server: String,
-    /// The type of access, in practice `incoming-payment`.
+    /// The type of access; always `incoming-payment` so far.
     pub access_type: String,
-    /// What may be done, implied actions included.
+    /// The allowed actions, implied actions included.
     pub actions: BTreeSet<String>,
-    /// The token to show.
+    /// The access token.
     pub access_token: String,
-    /// Where the token is rotated and revoked, exactly as the server gave it.
+    /// The URL where the token is rotated and revoked, exactly as the server gave it.
     pub management_url: String,
-    /// When the token runs out; `None` never.
+    /// When the token expires; `None` means never.
     pub expires_at: Option<Timestamp>,
     /// When it was granted.
     pub created_at: Timestamp,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for HeldGrant {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// The newest usable grant at a server whose actions include `actions`.
+    /// The newest usable grant at a server that allows all of `actions`.
     pub async fn held_grant(
         &self,
         auth_server: &str,
@@ -73,7 +73,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Stores a new grant, and its server if it was not known.
+    /// Stores a new grant, and its server if the server is new.
     pub async fn insert_held_grant(&self, held: &HeldGrant, server_id: Uuid) -> Result<(), Error> {
         let server = server_row::ActiveModel {
             id: Set(server_id),
@@ -103,9 +103,9 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores the new token of a rotated grant in the place of `old_token`.
+    /// Replaces `old_token` by the new token of a rotated grant.
     ///
-    /// `false`, and nothing is written, if somebody else has renewed or discarded the grant meanwhile.
+    /// Returns `false` and writes nothing if the grant was renewed or discarded meanwhile.
     pub async fn renew_held_grant(&self, held: &HeldGrant, old_token: &str, now: Timestamp) -> Result<bool, Error> {
         let changed = grant_row::ActiveModel {
             access_token: Set(held.access_token.clone()),
@@ -119,7 +119,7 @@ impl Scope<'_, WriteTransaction> {
         Ok(done.rows_affected == 1)
     }
 
-    /// Discards a grant that still has the token of `held`; repeating that is harmless.
+    /// Discards a grant that still has the token of `held`. A repetition changes nothing.
     pub async fn discard_held_grant(&self, held: &HeldGrant, now: Timestamp) -> Result<(), Error> {
         let changed = grant_row::ActiveModel { deleted_at: Set(Some(now.as_millis())), ..Default::default() };
         let update = grant_row::Entity::update_many().set(changed);
@@ -128,7 +128,7 @@ impl Scope<'_, WriteTransaction> {
     }
 }
 
-/// The grant with this id as long as its token is this one: another process may have renewed it.
+/// The grant with this id if it still has this token. Another process may have renewed it.
 fn still_with(id: GrantId, token: &str) -> Condition {
     Condition::all()
         .add(grant_row::Column::Id.eq(id.as_uuid()))

@@ -21,19 +21,19 @@ const TABLE: &str = "incoming_payments";
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// Which incoming payments a list is of.
+/// The incoming payments that a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct IncomingPaymentFilter {
-    /// Of this wallet address.
+    /// Those of this wallet address.
     pub wallet_address: Option<WalletAddressId>,
-    /// Created by this client.
+    /// Those created by this client.
     pub client: Option<String>,
-    /// Set in motion by one of these.
+    /// Those started by one of these.
     pub initiated_by: Option<Vec<InitiatedBy>>,
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// The incoming payment with this id, unless it expired unpaid.
+    /// The incoming payment with this id, unless it expired without money.
     pub async fn incoming_payment(&self, id: IncomingPaymentId) -> Result<Option<IncomingPayment>, Error> {
         let found = self
             .live_incoming_payments()
@@ -44,7 +44,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         found.map(payment_with_asset).transpose()
     }
 
-    /// A page of the incoming payments, those that expired unpaid left out.
+    /// A page of incoming payments. Those that expired without money are left out.
     pub async fn incoming_payments(
         &self,
         filter: &IncomingPaymentFilter,
@@ -68,7 +68,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         })
     }
 
-    /// Every incoming payment that may still receive money, for reconciliation at start.
+    /// Every incoming payment that may still receive money, for the reconciliation at a start.
     pub async fn open_incoming_payments(&self) -> Result<Vec<IncomingPaymentId>, Error> {
         let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
         let ids = self.live_incoming_payments().filter(Column::State.is_in(open)).select_only().column(Column::Id);
@@ -82,8 +82,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// Stores state and announced amount of an incoming payment if they, its expiry and the decision about it are still
-    /// as `before`; otherwise nothing of the unit happens ([`Error::Overtaken`]).
+    /// Stores state and announced amount of an incoming payment if its row is still equal to `before` in state, amount,
+    /// expiry and decision. Otherwise the whole unit fails ([`Error::Overtaken`]).
     pub fn replace_incoming_payment(&self, before: &IncomingPayment, after: &IncomingPayment) -> Result<(), Error> {
         let decided = |column: Column, at: Option<Timestamp>| match at {
             Some(at) => column.eq(at.as_millis()),
@@ -115,7 +115,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// The incoming payment with this id, even if it expired unpaid; nobody else changes it until this unit ends.
+    /// The incoming payment with this id, even if it expired without money, locked until this unit ends.
     pub async fn locked_incoming_payment(
         &self,
         id: IncomingPaymentId,
@@ -133,7 +133,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Lets the open payments of a wallet address expire at `latest`, those that would later; gives their ids.
+    /// Brings the expiry of a wallet address' open payments forward to `latest`. Returns the ids of those that changed.
     pub async fn shorten_incoming_payments(
         &self,
         address: WalletAddressId,
@@ -154,7 +154,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
     }
 
-    /// Stores what may change of an incoming payment: state, decision, metadata and what was announced.
+    /// Stores the state, decision, metadata and announced amount of an incoming payment.
     pub fn update_incoming_payment(&self, payment: &Locked<'_, IncomingPayment>) -> Result<(), Error> {
         let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
         self.write_or_fail(TABLE, payment.id, &update.filter(Column::Id.eq(payment.row())));
@@ -162,7 +162,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 }
 
-/// What may change of an incoming payment.
+/// The columns that may change.
 fn changes(payment: &IncomingPayment) -> Result<ActiveModel, Error> {
     let whole = active(payment)?;
     Ok(ActiveModel {
@@ -199,7 +199,7 @@ fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> 
         tenant_id: TenantId::from_uuid(row.tenant_id),
         wallet_address_id: row.wallet_address_id.into(),
         asset: asset(asset_row)?,
-        // The reference stores 0 for an open-ended payment as well.
+        // The reference also stores 0 for a payment of any amount.
         incoming_amount: place.optional_amount("incoming_amount", row.incoming_amount)?.filter(|amount| *amount > 0),
         expires_at: Timestamp::from_millis(row.expires_at),
         client: row.client,

@@ -1,7 +1,8 @@
 //! The backend database: its tables, and typed units of work on them.
 //!
-//! Not the rules: values of `payments-model` go in and come out, rows stay here. Data of a tenant is reached through
-//! [`Store::tenant`] or [`Unit::tenant`]; `every_tenant` is for the operator and for the instance's own workers.
+//! The rules are in `payments-model`. Its values go in and come out; rows never leave this crate. A tenant's data is
+//! reached through [`Store::tenant`] or [`Unit::tenant`]. `every_tenant` is for the operator and for the instance's own
+//! workers.
 
 mod assets;
 mod convert;
@@ -32,7 +33,7 @@ pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
 pub use scope::Scope;
-/// What a scope reads through outside of units of work.
+/// The connection with which a scope reads outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{MIGRATIONS, Store, Unit};
 pub use webhook_events::EventFilter;

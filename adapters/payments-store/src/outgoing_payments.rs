@@ -1,4 +1,4 @@
-//! Outgoing payments, with the quotes they were made of.
+//! Outgoing payments, with their quotes.
 
 use std::collections::HashMap;
 
@@ -25,22 +25,22 @@ const TABLE: &str = "outgoing_payments";
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// Which outgoing payments a list is of. An empty filter is of all.
+/// The outgoing payments that a list shows. An empty filter shows all.
 #[derive(Clone, Debug, Default)]
 pub struct OutgoingPaymentFilter {
-    /// Of one of these wallet addresses.
+    /// Those of one of these wallet addresses.
     pub wallet_addresses: Option<Vec<WalletAddressId>>,
-    /// Of none of these wallet addresses.
+    /// Those of no wallet address in this list.
     pub not_wallet_addresses: Vec<WalletAddressId>,
-    /// Created by this client.
+    /// Those created by this client.
     pub client: Option<String>,
-    /// In one of these states, by name.
+    /// Those in one of these states, by name.
     pub states: Option<Vec<String>>,
-    /// In none of these states, by name.
+    /// Those in no state of this list, by name.
     pub not_states: Vec<String>,
-    /// To one of these receivers.
+    /// Those to one of these receivers.
     pub receivers: Option<Vec<String>>,
-    /// To none of these receivers.
+    /// Those to no receiver in this list.
     pub not_receivers: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The outgoing payment with this id; nobody else changes it until this unit ends.
+    /// The outgoing payment with this id, locked until this unit ends.
     pub async fn locked_outgoing_payment(
         &self,
         id: OutgoingPaymentId,
@@ -81,7 +81,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(found.map(|payment| Locked::read_under_lock(self.connection, id.as_uuid(), payment)))
     }
 
-    /// Stores a new outgoing payment. A second one of the same quote is a unique violation.
+    /// Stores a new outgoing payment. A second payment of the same quote is a unique violation.
     pub fn insert_outgoing_payment(&self, payment: &OutgoingPayment) -> Result<(), Error> {
         self.must_reach(payment.quote.tenant_id)?;
         self.write(TABLE, payment.id(), &Entity::insert(active(payment)?));
@@ -97,15 +97,15 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what may change of an outgoing payment: state and metadata.
+    /// Stores the state and metadata of an outgoing payment.
     pub fn update_outgoing_payment(&self, payment: &Locked<'_, OutgoingPayment>) -> Result<(), Error> {
         let update = Entity::update_many().set(changes(payment)?).filter(self.within(Column::TenantId));
         self.write_or_fail(TABLE, payment.id(), &update.filter(Column::Id.eq(payment.row())));
         Ok(())
     }
 
-    /// Stores what may change of an outgoing payment if its row is still as `before`; otherwise nothing of the unit
-    /// happens ([`Error::Overtaken`]).
+    /// Stores the state of an outgoing payment if its row is still equal to `before`. Otherwise the whole unit fails
+    /// ([`Error::Overtaken`]).
     ///
     /// Every change of a payment under way changes its state, its attempts or its progress.
     pub fn replace_outgoing_payment(&self, before: &OutgoingPayment, after: &OutgoingPayment) -> Result<(), Error> {
@@ -117,7 +117,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             .add(Column::Attempts.eq(was.attempts))
             .add(Column::ProgressDebited.eq(was.debited))
             .add(Column::ProgressDelivered.eq(was.delivered));
-        // What is attached changes with a cancellation only, which is final.
+        // Metadata changes only with a cancellation, which is final.
         let changed = ActiveModel { metadata: NotSet, ..changes(after)? };
         let update = Entity::update_many().set(changed).filter(unchanged);
         self.write_or_fail(TABLE, after.id(), &update);
@@ -125,7 +125,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     }
 }
 
-/// What may change of an outgoing payment.
+/// The columns that may change.
 fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
     let whole = active(payment)?;
     Ok(ActiveModel {
@@ -175,7 +175,7 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
     select
 }
 
-/// The payments of rows, with their quotes, assets and card details, each kind read at once.
+/// The payments of rows with their quotes, assets and card details. Each kind is read with one query.
 async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
@@ -241,7 +241,7 @@ fn card_details(row: card::Model, place: Place) -> Result<CardDetails, Error> {
     })
 }
 
-/// How far a payment has come, as stored.
+/// The stored progress of a payment.
 struct Figures {
     attempts: i64,
     debited: i64,
@@ -252,7 +252,7 @@ impl Figures {
     fn of(payment: &OutgoingPayment) -> Result<Self, Error> {
         let (attempts, progress) = match &payment.state {
             OutgoingState::Sending(sending) => (sending.attempts, sending.progress),
-            // The same column keeps what was debited in the end.
+            // The same column holds the final debit.
             _ => (0, Progress { debited: payment.sent().unwrap_or(0), delivered: 0 }),
         };
         Ok(Self {

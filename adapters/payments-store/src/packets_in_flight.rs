@@ -13,20 +13,20 @@ use crate::rows::outgoing_payment as payment_row;
 use crate::rows::packet_in_flight::{ActiveModel, Column, Entity, Model};
 use crate::scope::{Scope, must_be_one};
 
-/// A packet that may have left and is not counted yet.
+/// A packet that may have been sent and whose outcome is not counted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PacketInFlight {
-    /// Whose packet it is.
+    /// Its payment.
     pub payment: OutgoingPaymentId,
     /// The attempt that sent it.
     pub attempt: Uuid,
     /// Its number in the attempt.
     pub sequence: u64,
-    /// What it debits if it is fulfilled.
+    /// The debit if it is fulfilled.
     pub source_amount: u64,
     /// Its octets.
     pub prepare: Vec<u8>,
-    /// The shared secret of its connection, to read the reply with.
+    /// The shared secret of its connection, needed to read the reply.
     pub shared_secret: Vec<u8>,
     /// When it was written.
     pub created_at: Timestamp,
@@ -54,7 +54,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 const TABLE: &str = "packets_in_flight";
 
 impl Scope<'_, WriteTransaction> {
-    /// Stores packets before they leave.
+    /// Stores packets before they are sent.
     pub fn insert_packets_in_flight(&self, packets: &[PacketInFlight]) -> Result<(), Error> {
         let Some(first) = packets.first() else { return Ok(()) };
         let rows = packets.iter().map(active).collect::<Result<Vec<_>, _>>()?;
@@ -62,14 +62,15 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Removes what is left of a payment that has ended: packets whose commit was not answered, so that they never left.
+    /// Deletes the remaining packets of a payment that has ended. Their commit was not answered, so they were never
+    /// sent.
     pub fn forget_packets_in_flight(&self, payment: OutgoingPaymentId) {
         self.write(TABLE, payment, &Entity::delete_many().filter(Column::OutgoingPaymentId.eq(payment.as_uuid())));
     }
 
-    /// Removes settled packets of one attempt and adds what they moved to the payment's progress.
+    /// Deletes settled packets of one attempt and adds what they moved to the payment's progress.
     ///
-    /// `false`, and nothing is written, if one of them was counted before.
+    /// Returns `false` and writes nothing if one of them was counted before.
     pub async fn count_packets(
         &self,
         payment: OutgoingPaymentId,

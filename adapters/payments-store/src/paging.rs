@@ -6,7 +6,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
-/// What orders a row in its list.
+/// The sort key of a row in its list.
 pub(crate) type Key = (i64, Uuid);
 
 /// How to page through `E`.
@@ -17,8 +17,8 @@ pub(crate) struct Paging<E: EntityTrait> {
 }
 
 impl<E: EntityTrait> Paging<E> {
-    /// The page of `select`, which carries every restriction of the list. A cursor outside of the list is unknown,
-    /// and the page of an unknown cursor is empty.
+    /// The page of `select`, which has all conditions of the list. A cursor that is not in the list gives an empty
+    /// page.
     pub(crate) async fn page<C: ConnectionTrait>(
         &self,
         connection: &C,
@@ -46,7 +46,7 @@ impl<E: EntityTrait> Paging<E> {
         if backwards {
             rows.reverse();
         }
-        // On the other side lies at least the cursor's own row, if there is one.
+        // On the other side there is at least the cursor's own row.
         let other_side = cursor.is_some() && !rows.is_empty();
         let (has_next, has_previous) = if backwards { (other_side, more) } else { (more, other_side) };
         Ok(Page { items: rows, has_next, has_previous })

@@ -1,4 +1,4 @@
-//! Peers and the tokens they present.
+//! Peers and their tokens.
 
 use std::collections::HashMap;
 
@@ -71,7 +71,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         })
     }
 
-    /// Every peer, oldest first; for the connector's directory.
+    /// Every peer, oldest first, for the connector's directory.
     pub async fn all_peers(&self) -> Result<Vec<Peer>, Error> {
         let of_peers = Query::select().column(Column::AssetId).from(Entity).to_owned();
         let assets = asset_row::Entity::find().filter(asset_row::Column::Id.in_subquery(of_peers));
@@ -85,7 +85,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         readable(self.connection, &select, read).await
     }
 
-    /// Every token a peer may present, with whose it is; for the connector's directory.
+    /// Every token with its peer, for the connector's directory.
     pub async fn all_peer_tokens(&self) -> Result<Vec<(Secret, PeerId)>, Error> {
         let read = |row: token_row::Model| Ok((Secret::new(row.token), PeerId::from_uuid(row.peer_id)));
         readable(self.connection, &self.token_rows(), read).await
@@ -108,7 +108,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The peer with this id; nobody else changes it until this unit ends.
+    /// The peer with this id, locked until this unit ends.
     pub async fn locked_peer(&self, id: PeerId) -> Result<Option<Locked<'t, Peer>>, Error> {
         let select = self.peer_rows().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
         let Some(row) = select.one(self.connection).await? else { return Ok(None) };
@@ -116,7 +116,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), joined((row, of))?)))
     }
 
-    /// Stores a new peer. A second one of the same asset and address is a unique violation.
+    /// Stores a new peer. A second peer of the same asset and address is a unique violation.
     pub async fn insert_peer(&self, new: &Peer) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
         Entity::insert(active(new)?).exec_without_returning(self.connection).await?;
@@ -124,7 +124,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what may change of a peer; asset and tenant may not.
+    /// Stores changes of a peer. Asset and tenant never change.
     pub async fn update_peer(&self, changed: &Locked<'_, Peer>) -> Result<(), Error> {
         let row =
             ActiveModel { id: NotSet, tenant_id: NotSet, asset_id: NotSet, created_at: NotSet, ..active(changed)? };
@@ -134,7 +134,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         must_be_one(done.rows_affected, "peers", changed.row())
     }
 
-    /// Deletes a peer with its tokens and events; whether there was one.
+    /// Deletes a peer with its tokens and events. Returns whether it existed.
     pub async fn delete_peer(&self, id: PeerId) -> Result<bool, Error> {
         let delete = Entity::delete_many().filter(self.within(Column::TenantId));
         let done = delete.filter(Column::Id.eq(id.as_uuid())).exec(self.connection).await?;
@@ -142,10 +142,9 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(done.rows_affected > 0)
     }
 
-    /// Replaces the tokens a peer of this scope may present. A token that another peer has, of whichever tenant, is a
-    /// unique violation.
+    /// Replaces the tokens of a peer in this scope. A token of another peer of any tenant is a unique violation.
     pub async fn replace_peer_tokens(&self, id: PeerId, tokens: &[Secret], now: Timestamp) -> Result<(), Error> {
-        // Under the peer's lock, so that of two replacements at once one stays whole.
+        // Under the peer's lock, so that two replacements at once do not mix.
         self.locked_peer(id).await?.ok_or_else(|| Error::inconsistent("peers", "id", id))?;
         let old = token_row::Entity::delete_many().filter(token_row::Column::PeerId.eq(id.as_uuid()));
         old.exec(self.connection).await?;

@@ -1,4 +1,4 @@
-//! Quotes. Immutable: they are inserted and read.
+//! Quotes. They are inserted and read, and never change.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};

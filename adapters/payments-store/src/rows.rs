@@ -1,4 +1,4 @@
-//! The rows of the tables, as they are. They never leave this crate.
+//! The rows of the tables. They never leave this crate.
 
 pub(crate) mod asset;
 pub(crate) mod auth_server;

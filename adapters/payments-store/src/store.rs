@@ -1,4 +1,4 @@
-//! The open store, and units of work: everything in one of them happens, or nothing.
+//! The open store, and its units of work. Everything in a unit happens, or nothing.
 
 use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTransaction};
 use payments_model::TenantId;
@@ -23,56 +23,56 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in `database`, its tables and those of its jobs brought up to date.
+    /// Opens the store in `database`, and migrates its tables and the table of jobs.
     pub async fn open(database: Database) -> Result<Self, Error> {
         database.migrate(&MIGRATIONS).await?;
         database.migrate(&jobs::MIGRATIONS).await?;
         Ok(Self { database })
     }
 
-    /// The store in a `database` that somebody else migrates; one that is not up to date is an error.
+    /// Opens the store in a `database` that another process migrates. A database that is not up to date is an error.
     pub async fn open_migrated(database: Database) -> Result<Self, Error> {
         database.require_migrated(&MIGRATIONS).await?;
         database.require_migrated(&jobs::MIGRATIONS).await?;
         Ok(Self { database })
     }
 
-    /// The database it lies in, for workers of its jobs.
+    /// The database, for workers of its jobs.
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Reads what belongs to one tenant.
+    /// Reads the data of one tenant.
     pub fn tenant(&self, tenant: TenantId) -> Scope<'_, DatabaseConnection> {
         Scope::of_tenant(self.database.reader(), tenant)
     }
 
-    /// Reads across tenants: for the operator and the instance's own workers, never for a tenant's request.
+    /// Reads the data of every tenant. For the operator and the instance's own workers, never for a tenant's request.
     pub fn every_tenant(&self) -> Scope<'_, DatabaseConnection> {
         Scope::of_every_tenant(self.database.reader())
     }
 
-    /// Begins a unit of work. Dropped without [`Unit::commit`] it leaves no trace.
+    /// Begins a unit of work. If it is dropped without [`Unit::commit`], it changes nothing.
     pub async fn begin(&self) -> Result<Unit, Error> {
         Ok(Unit { transaction: self.database.begin().await? })
     }
 
-    /// Tells when a tenant, a setting, an asset, a fee or a peer has changed.
+    /// Signals changes of tenants, settings, assets, fees and peers.
     pub fn directory_changes(&self) -> Subscription {
         self.database.subscribe(DIRECTORY)
     }
 
-    /// Tells whether copies of tenants, settings, assets, fees and peers are up to date.
+    /// Says whether copies of tenants, settings, assets, fees and peers are up to date.
     pub fn watch_directory(&self) -> Watch {
         self.database.watch(DIRECTORY)
     }
 
-    /// Tells whether copies of wallet addresses, their keys and properties are up to date.
+    /// Says whether copies of wallet addresses, their keys and properties are up to date.
     pub fn watch_wallet_addresses(&self) -> Watch {
         self.database.watch(WALLET_ADDRESSES)
     }
 
-    /// Tells when there is another wallet address.
+    /// Signals new wallet addresses.
     pub fn new_wallet_addresses(&self) -> Subscription {
         self.database.subscribe(NEW_WALLET_ADDRESS)
     }
@@ -85,22 +85,22 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Reads and writes what belongs to one tenant.
+    /// Reads and writes the data of one tenant.
     pub fn tenant(&self, tenant: TenantId) -> Scope<'_, WriteTransaction> {
         Scope::of_tenant(&self.transaction, tenant)
     }
 
-    /// Reads and writes across tenants: for the operator and the instance's own workers.
+    /// Reads and writes the data of every tenant. For the operator and the instance's own workers.
     pub fn every_tenant(&self) -> Scope<'_, WriteTransaction> {
         Scope::of_every_tenant(&self.transaction)
     }
 
-    /// The transaction itself, for enqueuing and completing jobs in it.
+    /// The transaction, for enqueuing and completing jobs in it.
     pub fn transaction(&self) -> &WriteTransaction {
         &self.transaction
     }
 
-    /// Makes it all durable and visible.
+    /// Makes all changes durable and visible.
     pub async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await
     }

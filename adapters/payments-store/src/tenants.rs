@@ -60,13 +60,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         PAGING.page(self.connection, select, request).await?.try_map(|row| Ok(tenant(row)))
     }
 
-    /// Every tenant that is not deleted; for directories kept in memory.
+    /// Every tenant that is not deleted, for directories kept in memory.
     pub async fn all_tenants(&self) -> Result<Vec<Tenant>, Error> {
         let live = Entity::find().filter(self.within(Column::Id)).filter(Column::DeletedAt.is_null());
         readable(self.connection, &live, |row| Ok(tenant(row))).await
     }
 
-    /// The settings `tenant` has made, in the order of their keys.
+    /// The settings of `tenant`, ordered by key.
     pub async fn settings(&self, tenant: TenantId) -> Result<Vec<Setting>, Error> {
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
@@ -88,7 +88,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(row.map(|row| row.value))
     }
 
-    /// Every live setting with its tenant; for directories kept in memory.
+    /// Every setting that is not deleted, with its tenant, for directories kept in memory.
     pub async fn all_settings(&self) -> Result<Vec<(TenantId, Setting)>, Error> {
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
@@ -103,14 +103,14 @@ fn setting(row: setting_row::Model) -> Result<Setting, Error> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The tenant with this id, deleted or not; nobody else changes it until this unit ends.
+    /// The tenant with this id, deleted or not, locked until this unit ends.
     pub async fn locked_tenant(&self, id: TenantId) -> Result<Option<Locked<'t, Tenant>>, Error> {
         let select = Entity::find_by_id(id.as_uuid()).filter(self.within(Column::Id)).lock_exclusive();
         let found = select.one(self.connection).await?;
         Ok(found.map(|row| Locked::read_under_lock(self.connection, id.as_uuid(), tenant(row))))
     }
 
-    /// Stores a new tenant. A second one of the same id is a unique violation.
+    /// Stores a new tenant. A second tenant of the same id is a unique violation.
     pub async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
         self.must_reach(tenant.id)?;
         Entity::insert(active(tenant)).exec_without_returning(self.connection).await?;
@@ -118,7 +118,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores everything that may change of a tenant.
+    /// Stores changes of a tenant.
     pub async fn update_tenant(&self, tenant: &Locked<'_, Tenant>) -> Result<(), Error> {
         let changed = ActiveModel { id: sea_orm::NotSet, created_at: sea_orm::NotSet, ..active(tenant) };
         let update = Entity::update_many().set(changed).filter(Column::Id.eq(tenant.row()));
@@ -127,9 +127,10 @@ impl<'t> Scope<'t, WriteTransaction> {
         must_be_one(done.rows_affected, "tenants", tenant.row())
     }
 
-    /// Makes sure the operator tenant exists with this secret. A deleted one stays deleted and is an error.
+    /// Creates the operator tenant with this secret if it does not exist. A deleted operator stays deleted and is an
+    /// error.
     ///
-    /// Processes that start together may all call it: one makes the row, the others wait for it and find it.
+    /// Processes that start together may all call this. One creates the row, the others wait and find it.
     pub async fn ensure_operator(&self, id: TenantId, api_secret: &Secret, now: Timestamp) -> Result<Tenant, Error> {
         self.must_reach(id)?;
         let operator = Tenant {
@@ -165,8 +166,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         operator.ok_or_else(|| Error::inconsistent("tenants", "deleted_at", id))
     }
 
-    /// Every wallet address URL that a tenant has set, deleted ones included. Who sets one next waits for this unit of
-    /// work, so that two tenants cannot take the same at once.
+    /// Every wallet address URL in a setting, deleted settings included. Until this unit ends, no other unit can set
+    /// one. So two tenants cannot set the same URL at the same time.
     pub async fn locked_wallet_address_bases(&self) -> Result<Vec<(TenantId, String)>, Error> {
         Entity::find().order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(self.connection).await?;
         let rows = setting_row::Entity::find()
@@ -177,8 +178,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())
     }
 
-    /// Makes or changes settings of `tenant`; a deleted setting is live again. A wallet address URL that another
-    /// tenant has is a unique violation.
+    /// Creates or changes settings of `tenant`. A deleted setting is restored. A wallet address URL of another tenant
+    /// is a unique violation.
     pub async fn put_settings(&self, tenant: TenantId, settings: &[Setting], now: Timestamp) -> Result<(), Error> {
         use setting_row::Column as C;
         self.must_reach(tenant)?;
@@ -199,7 +200,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Deletes all settings of `tenant`; its wallet address URL stays taken.
+    /// Deletes all settings of `tenant`. Its wallet address URL stays reserved.
     pub async fn delete_settings(&self, tenant: TenantId, now: Timestamp) -> Result<(), Error> {
         self.must_reach(tenant)?;
         let deleted = setting_row::ActiveModel { deleted_at: Set(Some(now.as_millis())), ..Default::default() };

@@ -82,13 +82,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         })
     }
 
-    /// Whether any wallet address counts in this asset.
+    /// Whether any wallet address has this asset.
     pub async fn has_wallet_address_in(&self, asset: AssetId) -> Result<bool, Error> {
         let some = self.wallet_address_rows().filter(Column::AssetId.eq(asset.as_uuid()));
         Ok(some.one(self.connection).await?.is_some())
     }
 
-    /// The properties of a wallet address, in the order they were given.
+    /// The properties of a wallet address, in the order in which they were given.
     pub async fn additional_properties(&self, id: WalletAddressId) -> Result<Vec<AdditionalProperty>, Error> {
         let rows = property_row::Entity::find()
             .filter(property_row::Column::WalletAddressId.in_subquery(self.own_wallet_address(id)))
@@ -105,7 +105,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(self.wallet_address(owner).await?.map(|_| key(row)))
     }
 
-    /// The keys of a wallet address that may be used, oldest first.
+    /// The keys of a wallet address that are not revoked, oldest first.
     pub async fn unrevoked_keys(&self, id: WalletAddressId) -> Result<Vec<WalletAddressKey>, Error> {
         let rows = self
             .key_rows(id)
@@ -139,7 +139,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         key_row::Entity::find().filter(key_row::Column::WalletAddressId.in_subquery(self.own_wallet_address(id)))
     }
 
-    /// The id again if the address is within this scope.
+    /// Selects this id if the address is within this scope.
     fn own_wallet_address(&self, id: WalletAddressId) -> sea_orm::sea_query::SelectStatement {
         Query::select()
             .column(Column::Id)
@@ -155,7 +155,7 @@ fn property(row: property_row::Model) -> AdditionalProperty {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The wallet address with this id; nobody else changes it until this unit ends.
+    /// The wallet address with this id, locked until this unit ends.
     pub async fn locked_wallet_address(&self, id: WalletAddressId) -> Result<Option<Locked<'t, WalletAddress>>, Error> {
         let select = self.wallet_address_rows().filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
         let Some(row) = select.one(self.connection).await? else { return Ok(None) };
@@ -163,7 +163,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), joined((row, of))?)))
     }
 
-    /// Stores a new wallet address. A second one of the same URL is a unique violation.
+    /// Stores a new wallet address. A second wallet address of the same URL is a unique violation.
     pub async fn insert_wallet_address(&self, new: &WalletAddress) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
         Entity::insert(active(new)?).exec_without_returning(self.connection).await?;
@@ -171,9 +171,9 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what its tenant may change of a wallet address: its name, and whether it takes payments.
+    /// Stores the name of a wallet address, and whether it accepts payments.
     ///
-    /// What was announced of the money paid to it has a statement of its own.
+    /// The announced amount has a statement of its own.
     pub async fn update_wallet_address(&self, changed: &Locked<'_, WalletAddress>) -> Result<(), Error> {
         let row = ActiveModel {
             public_name: Set(changed.public_name.clone()),
@@ -194,7 +194,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         properties: &[AdditionalProperty],
         entropy: &dyn Entropy,
     ) -> Result<(), Error> {
-        // Under the address' lock, so that of two replacements at once one stays whole.
+        // Under the address' lock, so that two replacements at once do not mix.
         self.locked_wallet_address(id).await?.ok_or_else(|| Error::inconsistent("wallet_addresses", "id", id))?;
         let old = property_row::Entity::delete_many().filter(property_row::Column::WalletAddressId.eq(id.as_uuid()));
         old.exec(self.connection).await?;
@@ -213,8 +213,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores a new key of a wallet address, which the caller has read within this scope. A second unrevoked one of
-    /// the same name is a unique violation.
+    /// Stores a new key of a wallet address that the caller has read within this scope. A second key of the same name
+    /// that is not revoked is a unique violation.
     pub async fn insert_wallet_address_key(&self, new: &WalletAddressKey) -> Result<(), Error> {
         let row = key_row::ActiveModel {
             id: Set(new.id.as_uuid()),
@@ -230,7 +230,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Revokes a key, which the caller has read within this scope. Repeating it changes nothing.
+    /// Revokes a key that the caller has read within this scope. A repetition changes nothing.
     pub async fn revoke_wallet_address_key(&self, id: WalletAddressKeyId, now: Timestamp) -> Result<(), Error> {
         let revoked =
             key_row::ActiveModel { revoked: Set(true), updated_at: Set(now.as_millis()), ..Default::default() };

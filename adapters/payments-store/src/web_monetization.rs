@@ -1,4 +1,4 @@
-//! What was announced of money paid straight to wallet addresses.
+//! The announced amounts of money paid straight to wallet addresses.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -11,8 +11,7 @@ use crate::rows::wallet_address::{ActiveModel, Column, Entity};
 use crate::scope::Scope;
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// What was announced of each wallet address so far: at most `limit` of them, those that follow on `after` in the
-    /// order of their ids.
+    /// The announced amount of each wallet address, ordered by id: at most `limit` of them, beginning after `after`.
     pub async fn announced_web_monetization(
         &self,
         after: Option<WalletAddressId>,
@@ -34,9 +33,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Notes that `total` of what a wallet address received was announced, if `before` was until now.
+    /// Stores that `total` is announced for a wallet address, if `before` was announced until now.
     ///
-    /// `false`, and nothing is written, if somebody else announced meanwhile.
+    /// Returns `false` and writes nothing if another process has announced more meanwhile.
     pub async fn note_web_monetization(
         &self,
         id: WalletAddressId,

@@ -1,4 +1,4 @@
-//! Events, and their deliveries.
+//! Events and their deliveries.
 
 use clock::Timestamp;
 use database::{Dialect, Error, Write, WriteTransaction};
@@ -28,7 +28,7 @@ const TENANT: &str = "TENANT";
 const CARD_SERVICE: &str = "CARD_SERVICE";
 const POINT_OF_SALE_SERVICE: &str = "POINT_OF_SALE_SERVICE";
 
-/// Which events a list holds. Empty lists restrict nothing.
+/// The events that a list shows. Empty lists restrict nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Only these types.
@@ -165,7 +165,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Records an event.
+    /// Stores an event.
     pub fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
         self.must_reach(event.tenant_id)?;
         let mut row = ActiveModel {
@@ -193,7 +193,7 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Records that an event is to be delivered.
+    /// Stores a delivery of an event.
     pub fn insert_webhook_delivery(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<(), Error> {
         let (recipient, tenant) = match delivery.recipient {
             Recipient::Tenant(tenant) => (TENANT, Some(tenant.as_uuid())),
@@ -215,9 +215,9 @@ impl Scope<'_, WriteTransaction> {
         Ok(())
     }
 
-    /// Records the one attempt that took a pending delivery to `delivery`.
+    /// Stores the result of one attempt at a pending delivery.
     ///
-    /// Nothing of the unit happens if another attempt was recorded meanwhile ([`Error::Overtaken`]).
+    /// The whole unit fails if another attempt was stored meanwhile ([`Error::Overtaken`]).
     pub fn note_delivery_attempt(&self, delivery: &WebhookDelivery, now: Timestamp) {
         let row = delivery_row::ActiveModel {
             attempts: Set(i64::from(delivery.attempts)),

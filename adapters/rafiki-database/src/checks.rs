@@ -1,7 +1,6 @@
-//! What only a look at several rows can tell to be wrong: references to nothing, tenants that do not agree, values that
-//! may stand once.
+//! Checks that need several rows: references to missing rows, tenants that do not agree, values that must be unique.
 //!
-//! The original's own constraints see to some of it; it is checked and not trusted.
+//! The original's own constraints cover some of this. It is checked anyway.
 
 use rafiki_tables::refusal::{Reason, Refusal};
 use rafiki_tables::version::Side;
@@ -22,9 +21,9 @@ enum Kind {
     SameTenant { column: &'static str, target: &'static str },
     /// No two rows of this selection have the same `column`.
     Once { column: &'static str, among: &'static str },
-    /// Rows of which the condition holds have a word in `column` that nobody knows.
+    /// Where the condition holds, `column` has an unknown word.
     Unknown { column: &'static str, condition: &'static str, known: &'static str },
-    /// Rows of which the condition holds have an amount that is none.
+    /// Where the condition holds, the column is not an amount.
     NoAmount { column: &'static str, condition: &'static str },
     /// The ledger of the row is that of the row of `target` that `column` names.
     SameLedger { column: &'static str, target: &'static str },
@@ -111,7 +110,7 @@ const AUTH: &[Check] = &[
 ];
 
 impl Check {
-    /// The rows that are wrong: id, what stands there, what it should be.
+    /// The wrong rows: id, present value, expected value.
     pub(crate) fn sql(&self) -> String {
         let table = self.table;
         let selection = match &self.kind {
@@ -143,7 +142,7 @@ impl Check {
             Kind::Refers { column, target } => Reason::Dangling { column, missing: found, table: target },
             Kind::SameTenant { column, .. } => Reason::OtherTenant(column),
             Kind::SameLedger { .. } => Reason::OtherLedger { found, wanted },
-            // A secret is not told in a message.
+            // A secret must not appear in a message.
             Kind::Once { .. } if self.table == "accessTokens" => {
                 Reason::Twice { column: "value", found: "a token".to_owned() }
             }

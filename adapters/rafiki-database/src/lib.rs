@@ -1,6 +1,6 @@
 //! Reads the databases of the original Rafiki, each in one consistent snapshot.
 //!
-//! Nothing is written there. What the rows mean is decided in `rafiki-tables`.
+//! It writes nothing there. The meaning of the rows is in `rafiki-tables`.
 
 mod checks;
 mod queries;

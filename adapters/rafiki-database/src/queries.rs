@@ -1,10 +1,10 @@
-//! What is asked for each table, one row a JSON object with what belongs to it joined.
+//! The query of each table. Each row is a JSON object with its joined rows.
 //!
-//! `$1` is the instant since which rows are wanted that changed; null for all.
+//! `$1` is the time after which rows must have changed; null means all rows.
 
 use rafiki_tables::carry::Source;
 
-/// The query of a source, without the JSON around it.
+/// The query of a source, without the conversion to JSON.
 pub(crate) fn of(source: Source) -> &'static str {
     match source {
         Source::Tenants | Source::AuthTenants => TENANTS,
@@ -38,7 +38,7 @@ pub(crate) fn of(source: Source) -> &'static str {
 
 const TENANTS: &str = r#"SELECT * FROM tenants t WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1"#;
 
-/// A deleted tenant's wallet address URL that another has now is left out: here no two have the same.
+/// The wallet address URL of a deleted tenant is left out if another tenant has it now, because ours are unique.
 const SETTINGS: &str = r#"
 SELECT * FROM "tenantSettings" t WHERE ($1::timestamptz IS NULL OR TRUE) AND NOT (
     t.key = 'WALLET_ADDRESS_URL' AND t."deletedAt" IS NOT NULL AND EXISTS (
@@ -76,7 +76,7 @@ LEFT JOIN fees f ON f.id = t."feeId"
 LEFT JOIN "outgoingPayments" p ON p.id = t.id
 WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1 OR p."updatedAt" >= $1 OR p.state IN ('FUNDING', 'SENDING')"#;
 
-/// A grant's row says nothing but its id: tenant and time are those of its first payment.
+/// A grant's row has only its id. Tenant and time are those of its first payment.
 const PAYMENT_GRANTS: &str = r#"
 SELECT t.id, p."tenantId", p."createdAt" AS "firstPaymentAt" FROM "outgoingPaymentGrants" t JOIN (
     SELECT DISTINCT ON ("grantId") "grantId", "tenantId", "createdAt" FROM "outgoingPayments"
@@ -105,13 +105,13 @@ LEFT JOIN "ilpQuoteDetails" d ON d."quoteId" = t.id
 LEFT JOIN pg_temp.moving_sums s ON s.ref = t.id AND s.type = 'LIQUIDITY_OUTGOING'
 WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1 OR t.state IN ('FUNDING', 'SENDING')"#;
 
-/// One of a payment, though nothing there says so: the newest.
+/// One per payment: the newest, because the original allows several.
 const CARD_DETAILS: &str = r#"
 SELECT DISTINCT ON (t."outgoingPaymentId") t.* FROM "outgoingPaymentCardDetails" t
 WHERE $1::timestamptz IS NULL OR t."updatedAt" >= $1
 ORDER BY t."outgoingPaymentId", t."createdAt" DESC, t.id"#;
 
-/// Grants that have no entries are older than the log: what their payments took is read from the payments.
+/// Grants without entries are older than the log. Their amounts are read from the payments.
 const SPENDINGS: &str = r#"
 WITH log AS (
     SELECT *, row_number() OVER (PARTITION BY "outgoingPaymentId" ORDER BY "createdAt", id) AS n,

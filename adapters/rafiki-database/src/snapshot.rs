@@ -1,4 +1,4 @@
-//! One database of the original, read as it was at one instant.
+//! One database of the original, read as of one time.
 
 use clock::Timestamp;
 use futures::stream::BoxStream;
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
 use crate::{checks, queries};
 
-/// Made before the snapshot begins, which only reads; a temporary table may still be filled.
+/// Created before the read-only snapshot begins. A temporary table can still be filled in it.
 const TEMPORARY_SUMS: &str = "
 CREATE TEMPORARY TABLE moving_sums (
     id uuid PRIMARY KEY, ref uuid NOT NULL, ledger integer NOT NULL, type text NOT NULL, debits numeric NOT NULL,
@@ -22,20 +22,20 @@ CREATE INDEX ON moving_sums (ref, type);";
 /// Why the original cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// There is no such server or database, or it does not let us in.
+    /// The server or database does not exist, or refuses the connection.
     #[error("the {} database of the original cannot be read: {reason}", side.as_str())]
     Unreachable {
-        /// Which.
+        /// The database.
         side: Side,
-        /// The server's words.
+        /// The server's message.
         reason: String,
     },
     /// It is of another version.
     #[error("the {} database: {reason}", side.as_str())]
     Version {
-        /// Which.
+        /// The database.
         side: Side,
-        /// Why.
+        /// The reason.
         reason: UnknownVersion,
     },
     /// A query failed.
@@ -43,12 +43,12 @@ pub enum SourceError {
     Failed {
         /// What was read.
         what: &'static str,
-        /// The server's words.
+        /// The server's message.
         reason: String,
     },
 }
 
-/// A refusal that only other rows could tell.
+/// A refusal that was found by comparing several rows.
 pub type Fault = Refusal;
 
 /// How many rows a table has, and how many in each state.
@@ -60,7 +60,7 @@ pub struct CountedTable {
     pub states: Vec<(String, u64)>,
 }
 
-/// One database of the original, read as of one instant.
+/// One database of the original, read as of one time.
 #[derive(Debug)]
 pub struct Old {
     side: Side,
@@ -69,7 +69,7 @@ pub struct Old {
 }
 
 impl Old {
-    /// Connects to the database at `url`, recognises its version, and begins the snapshot. Writes nothing there but a
+    /// Connects to the database at `url`, checks its version, and begins the snapshot. Writes nothing except a
     /// temporary table of its own session.
     pub async fn open(side: Side, url: &str, unknown: UnknownAllowed) -> Result<Self, SourceError> {
         let unreachable = |error: sqlx::Error| SourceError::Unreachable { side, reason: error.to_string() };
@@ -93,7 +93,7 @@ impl Old {
         Ok(old)
     }
 
-    /// The instant of the snapshot, by the server's clock.
+    /// The time of the snapshot, by the server's clock.
     pub fn at(&self) -> Timestamp {
         self.at
     }
@@ -138,7 +138,7 @@ impl Old {
         self.connection.execute(sql).await.map(drop).map_err(|error| failed(what, &error))
     }
 
-    /// The rows of a source, those that changed since an instant or all, each as a JSON object.
+    /// The rows of a source as JSON objects: those that changed since a time, or all.
     pub fn rows(&mut self, source: Source, since: Option<Timestamp>) -> BoxStream<'_, Result<String, SourceError>> {
         let what = source.table();
         let sql = format!("SELECT row_to_json(r)::text FROM ({}) r", dated(queries::of(source), since));
@@ -148,7 +148,7 @@ impl Old {
             .boxed()
     }
 
-    /// What only a look at several rows can tell to be wrong, at most some of each kind.
+    /// Faults that are found by comparing several rows, a limited number of each kind.
     pub async fn faults(&mut self) -> Result<Vec<Fault>, SourceError> {
         let mut faults = Vec::new();
         for check in checks::of(self.side) {
@@ -164,7 +164,7 @@ impl Old {
         Ok(faults)
     }
 
-    /// How many rows a table of the original has, by state where it has one.
+    /// How many rows a table of the original has, in all and by state.
     pub async fn count(&mut self, table: &'static str) -> Result<CountedTable, SourceError> {
         let state = match table {
             "incomingPayments" | "outgoingPayments" => "state",
@@ -190,7 +190,7 @@ impl Old {
         Ok(counted)
     }
 
-    /// Those of these ids that `column` of no row of the table has.
+    /// Those of these ids that no row of the table has in `column`.
     pub async fn missing(
         &mut self,
         table: &'static str,
@@ -205,7 +205,7 @@ impl Old {
         missing.map_err(|error| failed(table, &error))
     }
 
-    /// A number of the original; sums may exceed 64 bits.
+    /// One number of the original. Sums may exceed 64 bits.
     pub async fn number(&mut self, what: &'static str, sql: &'static str) -> Result<i128, SourceError> {
         let sql = format!("SELECT ({sql})::text");
         let text: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -215,7 +215,7 @@ impl Old {
         Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
-    /// One number or text the original has.
+    /// One number or text of the original.
     pub async fn value(&mut self, what: &'static str, sql: &'static str) -> Result<Option<String>, SourceError> {
         let value = sqlx::query_scalar(sql).fetch_one(&mut self.connection).await;
         value.map_err(|error| failed(what, &error))
@@ -223,21 +223,22 @@ impl Old {
 
     /// Ends the snapshot.
     pub async fn close(self) {
-        // Whatever the server says to a farewell, nothing depends on it.
+        // The result of closing does not matter.
         let _ = self.connection.close().await;
     }
 }
 
-/// Whether a database with unknown migrations is read nevertheless.
+/// Whether a database with unknown migrations is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAllowed {
-    /// It is: the operator says so.
+    /// Yes, because the operator has said so.
     Yes,
-    /// It is not.
+    /// No.
     No,
 }
 
-/// A query whose `$1` is this instant. It is written in: a parameter would need one plan for both cases.
+/// A query with this time as its `$1`. The time is written into the text, because a parameter would need one plan for
+/// both cases.
 pub(crate) fn dated(sql: &str, since: Option<Timestamp>) -> String {
     let instant = match since {
         None => "NULL".to_owned(),

@@ -1,4 +1,4 @@
-//! The original's ledger: totals of each account, added once for a snapshot, and its transfers.
+//! The original's ledger: totals of each account, computed once for a snapshot, and its transfers.
 
 use clock::Timestamp;
 use futures::stream::BoxStream;
@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::snapshot::{Old, SourceError, dated, failed};
 
-/// `$1` is the instant of the snapshot.
+/// `$1` is the time of the snapshot.
 const FILL: &str = r#"
 INSERT INTO pg_temp.moving_sums
 SELECT a.id, a."accountRef", a.ledger, a.type, coalesce(d.posted, 0), coalesce(c.posted, 0), coalesce(d.held, 0),
@@ -35,14 +35,14 @@ SELECT row_to_json(r)::text FROM (
 /// Which transfers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfers {
-    /// Deposits and withdrawals: those whose ids somebody outside knows.
+    /// Deposits and withdrawals, whose ids clients know.
     Named,
     /// All that count, in the order in which they were made.
     All,
 }
 
 impl Old {
-    /// Adds up the totals of all accounts. To be called once, before payments and accounts are read.
+    /// Computes the totals of all accounts. Called once, before payments and accounts are read.
     pub async fn add_up(&mut self) -> Result<(), SourceError> {
         let filled = dated(FILL, Some(self.at()));
         let done = sqlx::query(AssertSqlSafe(filled)).execute(&mut self.connection).await;
@@ -58,8 +58,8 @@ impl Old {
             .boxed()
     }
 
-    /// The transfers, those that changed since an instant or all, each as a JSON object. What was never posted and has
-    /// no name outside is left out.
+    /// The transfers as JSON objects: those that changed since a time, or all. Transfers that were never posted and
+    /// have no id known to clients are left out.
     pub fn transfers(
         &mut self,
         which: Transfers,
@@ -69,7 +69,7 @@ impl Old {
             Transfers::Named => "t.type IS NOT NULL",
             Transfers::All => "(t.type IS NOT NULL OR t.state = 'POSTED')",
         };
-        // What came in is made before what went out in the same microsecond.
+        // Incoming money is booked before outgoing money of the same microsecond.
         let sql = format!(
             r#"SELECT row_to_json(r)::text FROM (
                 SELECT t.*, d.type AS "debitType", d."accountRef" AS "debitRef", c.type AS "creditType",
@@ -87,7 +87,8 @@ impl Old {
             .boxed()
     }
 
-    /// How many legs of packets are under way: the original is at work. They are not carried, and end within seconds.
+    /// How many packets are under way. If there are any, the original is running. They are not moved, and end within
+    /// seconds.
     pub async fn packets_under_way(&mut self) -> Result<u64, SourceError> {
         let sql =
             r#"SELECT count(*) FROM "ledgerTransfers" WHERE state = 'PENDING' AND type IS NULL AND "expiresAt" > $1"#;

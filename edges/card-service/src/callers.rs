@@ -1,6 +1,6 @@
-//! Which points of sale may ask: those whose institution signs (RFC 9421).
+//! The points of sale that may send requests: those with a signature of their institution (RFC 9421).
 //!
-//! The key is found at the institution of the incoming payment, so a point of sale speaks for its own payees only.
+//! The key comes from the institution of the incoming payment. So a point of sale can ask only for its own payees.
 
 use std::sync::Arc;
 
@@ -11,27 +11,27 @@ use open_payments_client::KeySets;
 
 use crate::wire::PaymentRequest;
 
-/// Who may ask.
+/// Which callers are accepted.
 #[derive(Clone, Debug)]
 pub enum Callers {
-    /// Who signs with a key of the institution of the incoming payment.
+    /// Callers that sign with a key of the institution of the incoming payment.
     Signed(PointOfSaleKeys),
-    /// Anybody, as with the original. A signature that is there must be right all the same.
+    /// All callers, as in the original. A signature that is present must still be valid.
     Anybody(PointOfSaleKeys),
 }
 
-/// How signatures are judged.
+/// How signatures are verified.
 #[derive(Clone, Debug)]
 pub struct PointOfSaleKeys {
-    /// Finds keys.
+    /// The key sets of other institutions.
     pub keys: Arc<KeySets>,
-    /// How old a signature may be.
+    /// The greatest age of a signature.
     pub freshness: Freshness,
-    /// Where scheme and host of signed URLs come from.
+    /// The scheme and host of signed URLs.
     pub origin: TargetOrigin,
 }
 
-/// Why a caller is not believed.
+/// Why a caller is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotBelieved {
     #[error(
@@ -57,7 +57,7 @@ impl Callers {
         &keys.origin
     }
 
-    /// Whether whoever sent `message` may ask for `request`.
+    /// Checks that the sender of `message` may send `request`.
     pub(crate) async fn check(
         &self,
         message: &SignedMessage,

@@ -1,6 +1,6 @@
-//! The paths of the card service: payment requests, what became of them, webhooks, health.
+//! The routes of the card service: payment requests, their results, webhooks, health.
 //!
-//! Public, because points of sale are other institutions'.
+//! They are public, because points of sale belong to other institutions.
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -25,7 +25,7 @@ const BODY_MAX: usize = 64 * 1024;
 /// Until when the point of sale can use an answer, in milliseconds since 1970.
 const DEADLINE: &str = "rafiki-deadline";
 
-/// The HTTP surface of `service`, closed by `gate` while the process ends.
+/// The routes of `service`. The gate refuses requests while the process ends.
 pub fn router(service: CardService, gate: ShutdownGate) -> Router {
     let router = Router::new()
         .route("/payment", post(pay))
@@ -37,7 +37,7 @@ pub fn router(service: CardService, gate: ShutdownGate) -> Router {
     open_to_every_origin(router)
 }
 
-/// `POST /payment`: answered when the account-servicing entity has decided, or time is over.
+/// `POST /payment`: answered when the account-servicing entity has decided, or after the time-out.
 async fn pay(State(service): State<CardService>, from: ClientAddress, request: Request) -> Response {
     let settings = service.settings();
     if !accepts_json(request.headers()) {
@@ -78,7 +78,7 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
     answer_when_settled(&service, asked.request_id).await
 }
 
-/// `GET /payment/{id}`: how a request ended; 202 while it has not.
+/// `GET /payment/{id}`: the result of a request; 202 while there is none.
 async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, request: Request) -> Response {
     let settings = service.settings();
     let message = match SignedMessage::read(request, settings.callers.origin(), BODY_MAX).await {
@@ -101,7 +101,7 @@ async fn status(State(service): State<CardService>, Path(id): Path<Uuid>, reques
     }
 }
 
-/// `POST /webhook`: the payment of a request was funded or cancelled, so it is worth a look.
+/// `POST /webhook`: the payment of a request was funded or cancelled. The worker reads its state.
 async fn receive_event(State(service): State<CardService>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let event = match http_kit::read_event(&service.settings().events, &head.headers, body, service.now()).await {

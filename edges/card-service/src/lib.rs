@@ -1,8 +1,8 @@
-//! The card service of an institution: takes payment requests of points of sale, has its customers' outgoing payments
-//! made, and answers whether they were funded.
+//! The card service of an institution. It receives payment requests from points of sale, creates outgoing payments of
+//! its customers, and answers whether they were funded.
 //!
-//! It judges no card: that is the account-servicing entity's. It knows the instance through the Admin API and webhooks
-//! only, and keeps what it was asked, so that any of its processes may answer, also after a crash.
+//! The account-servicing entity checks the card. The service uses the instance only through the Admin API and webhooks.
+//! It stores every request, so any of its processes may answer, also after a crash.
 
 mod callers;
 pub mod http;

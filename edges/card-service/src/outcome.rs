@@ -1,6 +1,6 @@
-//! How a payment request ended, and how that is said.
+//! The results of payment requests, and their HTTP answers.
 //!
-//! Status codes are the original's wherever its points of sale could tell them apart; bodies have one shape.
+//! Status codes are the original's wherever its points of sale use them. All bodies have one form.
 
 use admin_client::{AdminError, ErrorCode};
 use axum::Json;
@@ -12,37 +12,37 @@ use uuid::Uuid;
 
 use axum::http::StatusCode;
 
-/// How a request ended, for good.
+/// The final result of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// The customer's money was deposited into the payment.
+    /// The payment was funded.
     Approved,
-    /// The chip's signature does not hold.
+    /// The cryptogram is wrong.
     InvalidSignature,
-    /// The customer's institution will not pay.
+    /// The customer's institution refused.
     Declined { code: Declined, description: String },
-    /// Nobody decided in time; the payment was given up and will not be made.
+    /// There was no decision in time. The payment was cancelled.
     TimedOut,
 }
 
-/// Why an institution will not pay.
+/// Why an institution refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Declined {
     /// The account-servicing entity refused.
     InvalidRequest,
-    /// There is no such wallet address here.
+    /// The wallet address does not exist here.
     UnknownWalletAddress,
-    /// The wallet address makes no payments.
+    /// The wallet address is inactive.
     InactiveWalletAddress,
-    /// There is no such incoming payment, or it takes no money.
+    /// The incoming payment does not exist, or accepts no money.
     InvalidReceiver,
-    /// The incoming payment asks for another amount.
+    /// The incoming payment has another amount.
     AmountMismatch,
-    /// The instance made no payment, for a reason of its own.
+    /// The instance could not create the payment.
     CreationFailed,
-    /// The payment was made and failed on its way.
+    /// The payment was created and failed.
     PaymentFailed,
 }
 
@@ -65,7 +65,7 @@ impl Outcome {
         Self::Declined { code, description: description.into() }
     }
 
-    /// What a refusal of the Admin API means for the card.
+    /// The result that follows from a refusal of the Admin API.
     pub(crate) fn of_refusal(error: &AdminError) -> Self {
         let code = match error {
             AdminError::Refused { code: ErrorCode::Inactive, .. } => Declined::InactiveWalletAddress,
@@ -97,16 +97,16 @@ impl Outcome {
     }
 }
 
-/// Whether the same request may go better later.
+/// Whether the same request may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// It ends the same way.
+    /// It will fail again.
     Never,
-    /// It may be sent again as it is.
+    /// It may be sent again.
     Later,
 }
 
-/// A refusal in the one shape they have.
+/// A refusal in the common form.
 pub(crate) fn refusal(
     status: StatusCode,
     code: &serde_json::Value,

@@ -1,6 +1,6 @@
-//! The card service put together, and the life of a request as its caller sees it: written down, waited for, answered.
+//! The card service, and the handling of a request for its caller: store it, wait for its result, answer.
 //!
-//! What is done about it is the worker's.
+//! The worker does everything else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +19,23 @@ use crate::tenants::Tenants;
 use crate::wire::PaymentRequest;
 use crate::work::{QUEUE, Work, worker};
 
-/// How long a request waits for its own end beyond its deadline: what runs out is cancelled first.
+/// How long a request waits after its deadline. At the deadline the worker cancels the payment.
 const GRACE: Duration = Duration::from_secs(5);
-/// Waiting requests look for themselves now and then, should a wake-up be lost.
+/// How often waiting requests read the result, in case a wake-up is lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long the end of a request is known.
+/// How long the result of a request is stored.
 const KEPT: Duration = Duration::from_hours(24 * 30);
 
-/// What a card service is told.
+/// Settings of a card service.
 #[derive(Clone)]
 pub struct Settings {
     /// How long the account-servicing entity may take to decide.
     pub timeout: Duration,
-    /// The greatest distance of a request's time from now.
+    /// The greatest difference between a request's time and the present.
     pub timestamp_tolerance: Duration,
     /// How webhooks are verified.
     pub events: EventVerification,
-    /// Which points of sale may ask.
+    /// Which points of sale are accepted.
     pub callers: Callers,
     /// How many requests one source may send.
     pub per_source: Rate,
@@ -43,14 +43,14 @@ pub struct Settings {
     pub per_wallet_address: Rate,
 }
 
-/// What a card service works with.
+/// The dependencies of a card service.
 #[derive(Clone)]
 pub struct Ports {
-    /// Its own rows.
+    /// Its own database.
     pub database: Database,
-    /// The instance, as each of its tenants.
+    /// The instance's Admin API, for each tenant.
     pub tenants: Tenants,
-    /// Counts what strangers do.
+    /// Counts requests.
     pub limiter: Limiter,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -58,7 +58,7 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// A card service. Cheap to clone.
+/// A card service. It is cheap to clone.
 #[derive(Clone)]
 pub struct CardService {
     inner: Arc<Inner>,
@@ -72,23 +72,23 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
-/// What became of a request that was received.
+/// The result of storing a request.
 pub(crate) enum Received {
-    /// It is being dealt with, now or since an earlier time.
+    /// The request is stored, now or earlier.
     Accepted,
     /// Its id was used for another request.
     OtherContent,
 }
 
 impl CardService {
-    /// Brings the tables up to date; done once before [`CardService::new`].
+    /// Migrates the tables. Called once before [`CardService::new`].
     pub async fn migrate(database: &Database) -> Result<(), Error> {
         database.migrate(&jobs::MIGRATIONS).await?;
         database.migrate(&MIGRATIONS).await?;
         Ok(())
     }
 
-    /// A card service on a migrated database.
+    /// Makes a card service on a migrated database.
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let store = Store::new(ports.database);
         let work = Work { store: store.clone(), tenants: ports.tenants, clock: Arc::clone(&ports.clock) };
@@ -96,7 +96,7 @@ impl CardService {
         Self { inner: Arc::new(Inner { settings, store, worker, limiter: ports.limiter, clock: ports.clock }) }
     }
 
-    /// Works off requests until `shutdown` resolves, then lets those under way end.
+    /// Handles requests until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         match self.inner.store.forget(self.now().saturating_sub(KEPT)).await {
             Ok(0) => {}
@@ -106,7 +106,7 @@ impl CardService {
         self.inner.worker.clone().run(shutdown).await;
     }
 
-    /// Works off everything due now; for tests with a manual clock. Tells how many jobs ran.
+    /// Handles everything that is due, for tests with a manual clock. Returns how many jobs ran.
     pub async fn work_due(&self) -> Result<usize, Error> {
         self.inner.worker.run_due().await
     }
@@ -128,14 +128,14 @@ impl CardService {
         self.inner.clock.now()
     }
 
-    /// Counts a request of `source` for its wallet address.
+    /// Counts a request of `source`, and one for its wallet address.
     pub(crate) async fn count(&self, source: &str, request: &PaymentRequest) -> Result<(), TooMany> {
         let Settings { per_source, per_wallet_address, .. } = &self.inner.settings;
         self.inner.limiter.take(per_source, source).await?;
         self.inner.limiter.take(per_wallet_address, &request.sender_wallet_address).await
     }
 
-    /// Writes a request down with the job that deals with it. A repetition changes nothing.
+    /// Stores a request together with its job. A repetition changes nothing.
     pub(crate) async fn receive(&self, request: &PaymentRequest, asked: Option<Timestamp>) -> Result<Received, Error> {
         let now = self.now();
         let usual = now + self.inner.settings.timeout;
@@ -152,7 +152,7 @@ impl CardService {
         Ok(if same { Received::Accepted } else { Received::OtherContent })
     }
 
-    /// Has the worker look at a request now.
+    /// Makes the worker handle a request now.
     pub(crate) async fn look(&self, request_id: Uuid) -> Result<(), Error> {
         let Some(kept) = self.inner.store.find(request_id).await? else { return Ok(()) };
         if kept.outcome().is_some() {
@@ -163,7 +163,7 @@ impl CardService {
         transaction.commit().await
     }
 
-    /// Waits for the end of a request, until a little after its deadline.
+    /// Waits for the result of a request, until shortly after its deadline.
     pub(crate) async fn wait(&self, request_id: Uuid) -> Result<Option<Outcome>, Error> {
         let mut ends = self.inner.store.ends(request_id);
         loop {

@@ -1,6 +1,6 @@
-//! The rows of the card service: what it was asked, and how far each request has come.
+//! The rows of the card service: its requests, and their states.
 //!
-//! Nothing outside this file speaks SQL.
+//! Only this file contains SQL.
 
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, Subscription, WriteTransaction};
@@ -17,21 +17,21 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[Step { name: "0001_card_service", sql: include_str!("migrations/0001_card_service.sql") }],
 };
 
-/// How far a request has come.
+/// The state of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// It was written down, and nothing was done.
+    /// It was stored, and nothing was done.
     Received,
-    /// The payment is being created; whether it exists is told by creating it again.
+    /// The payment is being created. Creating it again finds out whether it exists.
     Creating,
-    /// The payment waits for the word of the account-servicing entity.
+    /// The payment waits for the decision of the account-servicing entity.
     Paying { payment: Uuid },
-    /// It ended.
+    /// It has a result.
     Settled { outcome: Outcome },
 }
 
-/// A request as it is kept.
+/// A stored request.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) request: PaymentRequest,
@@ -71,25 +71,25 @@ impl Store {
         row.map(|row| read(&row, request_id)).transpose()
     }
 
-    /// Notes how far a request has come. One that ended stays as it ended.
+    /// Stores the state of a request. A request with a result does not change.
     pub(crate) async fn advance(&self, request_id: Uuid, state: &State) -> Result<(), Error> {
         let sql = "UPDATE card_requests SET state = $2 WHERE request_id = $1 AND settled_at IS NULL";
         self.database.execute(sql, [request_id.into(), json(state).into()]).await.map(drop)
     }
 
-    /// Tells when something may have ended among the requests that share a shard with this one.
+    /// Signals results of the requests in the same shard as this one.
     pub(crate) fn ends(&self, request_id: Uuid) -> Subscription {
         self.database.subscribe(&topic(request_id))
     }
 
-    /// Forgets requests that ended before `before`.
+    /// Deletes requests that ended before `before`.
     pub(crate) async fn forget(&self, before: Timestamp) -> Result<u64, Error> {
         let sql = "DELETE FROM card_requests WHERE settled_at < $1";
         self.database.execute(sql, [before.as_millis().into()]).await
     }
 }
 
-/// Writes a request down; `false` if one of its id is there.
+/// Stores a request; `false` if its id exists.
 pub(crate) async fn insert(
     transaction: &WriteTransaction,
     request: &PaymentRequest,
@@ -109,7 +109,7 @@ pub(crate) async fn insert(
     Ok(execute(transaction, sql, values).await? > 0)
 }
 
-/// Writes the end of a request, and wakes who waits for it. The first end stands.
+/// Stores the result of a request, and wakes its waiters. The first result stays.
 pub(crate) async fn settle(
     transaction: &WriteTransaction,
     request_id: Uuid,
@@ -123,7 +123,7 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Requests share few topics, because a topic is never forgotten.
+/// Requests share a few topics, because a topic is never removed.
 fn topic(request_id: Uuid) -> String {
     format!("card requests {:x}", request_id.as_bytes()[15] & 0x3f)
 }
@@ -140,7 +140,7 @@ fn read(row: &QueryResult, request_id: Uuid) -> Result<Kept, Error> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Only texts, numbers and names are in it.
+    // It contains only texts, numbers and names.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
-//! Whose wallet address pays, and so as which tenant the instance is asked.
+//! Finds the tenant of a paying wallet address, and the Admin API client for that tenant.
 //!
-//! The longest prefix decides, in whole path segments.
+//! The longest prefix decides, by whole path segments.
 
 use admin_client::AdminClient;
 use web_url::WalletAddressUrl;
@@ -13,18 +13,18 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    /// Every wallet address is `usual`'s.
+    /// One client for all wallet addresses.
     pub fn one(usual: AdminClient) -> Self {
         Self { usual, by_prefix: Vec::new() }
     }
 
-    /// Wallet addresses below `prefix` are `client`'s.
+    /// Uses `client` for wallet addresses below `prefix`.
     pub fn with(mut self, prefix: WalletAddressUrl, client: AdminClient) -> Self {
         self.by_prefix.push((prefix, client));
         self
     }
 
-    /// Who is asked about this wallet address.
+    /// The client for this wallet address.
     pub(crate) fn of(&self, wallet_address: &str) -> &AdminClient {
         let Ok(address) = wallet_address.parse::<WalletAddressUrl>() else { return &self.usual };
         let fitting = self.by_prefix.iter().filter(|(prefix, _)| address.below(prefix).is_some());

@@ -1,6 +1,6 @@
-//! A payment request as a point of sale sends it, read and judged as a whole.
+//! A payment request from a point of sale, parsed and checked as a whole.
 //!
-//! Members that are not known are passed over.
+//! Unknown members are ignored.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use web_url::{WalletAddressUrl, WebUrl};
 
-/// The longest signature, and the longest payload: far beyond any chip's.
+/// The longest signature and the longest payload. Those of real chips are far shorter.
 const CHIP_TEXT_MAX: usize = 8192;
 
-/// What a point of sale asks for.
+/// A request of a point of sale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PaymentRequest {
@@ -30,7 +30,7 @@ pub(crate) struct PaymentRequest {
     pub(crate) timestamp: i64,
 }
 
-/// The amount asked for. Points of sale may leave members out; what they say must be so.
+/// The requested amount. Points of sale may leave out members. Those that are present must match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AskedAmount {
@@ -43,7 +43,7 @@ pub(crate) struct AskedAmount {
 }
 
 impl AskedAmount {
-    /// Whether nothing said here differs from `amount`.
+    /// Whether every member that is present equals `amount`.
     pub(crate) fn agrees_with(&self, amount: &Amount) -> bool {
         let value = self.value.as_deref().is_none_or(|value| value.parse() == Ok(amount.value));
         let code = self.asset_code.as_deref().is_none_or(|code| code == amount.asset_code);
@@ -52,7 +52,7 @@ impl AskedAmount {
 }
 
 impl PaymentRequest {
-    /// Reads a body; the reason is for whoever sent it.
+    /// Parses a body. The error is for its sender.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
         check_json("body", &body, Bounds::EVENT).map_err(|unfit| unfit.to_string())?;
@@ -72,19 +72,19 @@ impl PaymentRequest {
         Timestamp::from_millis(self.timestamp)
     }
 
-    /// Whether the card was presented about now.
+    /// Whether the card was presented a moment ago.
     pub(crate) fn is_fresh(&self, now: Timestamp, tolerance: Duration) -> bool {
         let presented = self.presented_at();
         now.saturating_since(presented).max(presented.saturating_since(now)) <= tolerance
     }
 
-    /// Equal for equal requests only.
+    /// A digest of the whole request.
     pub(crate) fn digest(&self) -> String {
         let canonical = serde_json::to_vec(self).unwrap_or_default();
         hex::encode(Sha256::digest(canonical))
     }
 
-    /// The wallet address of the institution where the incoming payment is, which publishes the institution's key: the
+    /// The wallet address of the institution of the incoming payment, which publishes the institution's key. It is the
     /// URL of the payment without tenant, collection and id, with the well-known path of payment pointers.
     pub(crate) fn payee_institution(&self) -> Option<String> {
         let url: WebUrl = self.incoming_payment_url.parse().ok()?;

@@ -1,7 +1,7 @@
-//! Dealing with one request, step by step: create the payment, see what becomes of it, give it up when time is over.
+//! Handles one request step by step: create the payment, read its state, cancel it after the time-out.
 //!
-//! Every step may be repeated and broken off anywhere. What decides is the payment's state at the instance; a webhook
-//! only says that it is worth a look.
+//! Every step may be interrupted and repeated. The payment's state at the instance decides. A webhook only makes the
+//! worker read it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::tenants::Tenants;
 
 pub(crate) const QUEUE: &str = "card requests";
 
-/// Looked again so often, should the webhook be late or lost.
+/// How often the state is read, in case the webhook is late or lost.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const SETTINGS: Settings = Settings {
     concurrency: 64,
@@ -28,7 +28,7 @@ const SETTINGS: Settings = Settings {
     lease: Duration::from_secs(5),
     backoff: Backoff { step: Duration::from_millis(250), most_steps: 8 },
 };
-/// How often the instance may refuse for a reason of its own.
+/// How often the instance may fail to create the payment.
 const REFUSALS_MAX: u32 = 3;
 const TOO_LATE: &str = "The card service waited in vain for a decision.";
 
@@ -44,13 +44,13 @@ pub(crate) struct Work {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// What follows from a look at a request.
+/// What to do after a step.
 enum Next {
-    /// It has come further; look at once again.
+    /// The state has changed. Continue at once.
     Go(State),
-    /// Nothing to do before the next look.
+    /// Wait for the next look.
     Wait,
-    /// It ended.
+    /// The request has its result.
     End(Outcome),
 }
 
@@ -130,7 +130,7 @@ impl Work {
         Ok((!agrees).then(|| Outcome::declined(Declined::AmountMismatch, told)))
     }
 
-    /// Creates the payment, or finds the one that an earlier attempt created under the same key.
+    /// Creates the payment, or finds the one that an earlier attempt created with the same key.
     async fn create(&self, admin: &AdminClient, kept: &Kept, attempt: u32) -> Result<Next, AdminError> {
         let request = &kept.request;
         let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
@@ -141,7 +141,8 @@ impl Work {
             initiated_at: request.presented_at(),
             data: json!({"signature": request.signature, "payload": request.payload}),
         };
-        // Merchant and card holder may be of one institution, where the point of sale has a key of this name, too.
+        // Merchant and card holder may have the same institution, and its point of sale uses keys too. So this key has
+        // a prefix.
         let (url, key) = (&request.incoming_payment_url, format!("card {}", request.request_id));
         match admin.pay_incoming_payment(address.id, url, None, Some(&card), &key).await {
             Ok(payment) => Ok(Next::Go(State::Paying { payment: payment.id })),
@@ -156,7 +157,7 @@ impl Work {
             OutgoingPaymentState::Funding if self.is_late(kept) => {
                 match admin.cancel_outgoing_payment(id, TOO_LATE).await {
                     Ok(()) => Next::End(Outcome::TimedOut),
-                    // Funded or cancelled in this moment: the payment itself says which.
+                    // The payment was funded or cancelled at this moment. Its state says which.
                     Err(error) if error.is(&ErrorCode::Conflict) => Next::Go(State::Paying { payment: id }),
                     Err(error) => return Err(error),
                 }
@@ -173,8 +174,8 @@ impl Work {
     }
 }
 
-/// An instance that refused for a reason of its own, several times, will go on refusing. Not so while an earlier attempt
-/// is under way there: what that one makes is to be found.
+/// Whether the instance has failed several times and will fail again. This is not so while an earlier attempt is under
+/// way there, because its payment must be found.
 fn is_hopeless(error: &AdminError, attempt: u32) -> bool {
     let AdminError::Refused { message, .. } = error else { return false };
     attempt >= REFUSALS_MAX && !message.starts_with("Concurrent request")

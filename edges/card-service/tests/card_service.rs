@@ -1,5 +1,5 @@
-//! The card service against an instance that is played by the test: recorded requests in, recorded answers out, and
-//! every payment once.
+//! The card service against an instance that the test plays: recorded requests in, recorded answers out, and every
+//! payment once.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -31,7 +31,7 @@ const PAYMENT: &str = "0c5f2c33-98a4-4cb6-8b7e-53a4d1c1f6a4";
 /// The backend of the card holder, and the key set of the merchant's institution.
 struct Instance {
     calls: Mutex<Vec<(String, Value)>>,
-    /// The payment's state, metadata, and whether a cancellation comes too late.
+    /// The payment's state, its metadata, and whether a cancellation comes too late.
     state: Mutex<(&'static str, Value)>,
     cancel_conflicts: Mutex<bool>,
     errors: Mutex<Vec<(&'static str, &'static str)>>,

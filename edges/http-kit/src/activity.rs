@@ -1,6 +1,6 @@
-//! What a connection is doing, and when it has taken too long.
+//! What a connection is doing, and when it has exceeded a deadline.
 //!
-//! Kept beside the connection because the HTTP library has no deadline for a client that is silent before it speaks.
+//! Kept beside the connection, because the HTTP library has no deadline for a client that sends nothing.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,11 +17,11 @@ use crate::deadlines::Deadlines;
 /// Why a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdue {
-    /// Nothing was asked for a long time.
+    /// No request for a long time.
     Idle,
-    /// A request began and its head did not end.
+    /// A request's head was not complete in time.
     Head,
-    /// A request was not read, answered and its answer taken in time.
+    /// A request was not read and answered in time, or its answer was not taken in time.
     Request,
 }
 
@@ -31,12 +31,12 @@ pub(crate) struct Activity(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// Requests whose head was read and whose answer was not yet produced, by the instant they began.
+    /// Requests with a head but without a complete answer, by the time they began.
     under_way: BTreeSet<(Instant, u64)>,
     next_number: u64,
-    /// What is waited for while nothing is under way.
+    /// The expected next step while no request is under way.
     waiting: Waiting,
-    /// HTTP/2 has frames of its own between requests, so octets there do not begin a request.
+    /// HTTP/2 sends other frames between requests, so octets there do not begin a request.
     is_http2: bool,
 }
 
@@ -49,7 +49,7 @@ enum Waiting {
 }
 
 impl Activity {
-    /// A connection that was opened just now.
+    /// A new connection.
     pub(crate) fn begin() -> Self {
         Self(Arc::new(Mutex::new(State {
             under_way: BTreeSet::new(),
@@ -59,7 +59,7 @@ impl Activity {
         })))
     }
 
-    /// When the connection has taken too long if nothing more happens, and with what.
+    /// The next deadline of the connection, and its kind.
     pub(crate) fn due(&self, deadlines: &Deadlines) -> (Instant, Overdue) {
         let state = self.state();
         if let Some((began, _)) = state.under_way.first() {
@@ -71,7 +71,7 @@ impl Activity {
         }
     }
 
-    /// A request's head was read. It is under way until the value returned is dropped.
+    /// A request's head was read. It is under way until the returned value is dropped.
     pub(crate) fn request(&self, version: Version) -> UnderWay {
         let mut state = self.state();
         let place = (Instant::now(), state.next_number);

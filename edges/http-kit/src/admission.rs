@@ -1,6 +1,6 @@
-//! How many connections are open at once: in all, and from one source.
+//! Limits on open connections: in all, and from one source.
 //!
-//! A connection too many is closed at once and without an answer, because an answer costs more than the connection.
+//! A connection above the limit is closed at once without an answer, because an answer costs more than the connection.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::client_address::source_of;
 
-/// How often it is logged that connections are refused.
+/// How often refusals are logged.
 const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// The most connections.
@@ -50,7 +50,7 @@ impl Admission {
         Self { limits, open: Arc::default() }
     }
 
-    /// A place for a connection from `address`, given back on drop; `None` if there is none.
+    /// A place for a connection from `address`, given back on drop; `None` if none is free.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Place> {
         let source = source_of(address);
         let mut open = self.open();

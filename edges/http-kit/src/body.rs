@@ -1,4 +1,4 @@
-//! Request bodies: read whole, up to a size, in bounded time.
+//! Request bodies: read completely, with limits of size and time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,13 +15,13 @@ use tokio::time::{Sleep, sleep};
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It is larger than the route takes.
+    /// It is larger than the route allows.
     #[error("the body is too large")]
     TooLarge,
     /// It did not arrive in time.
     #[error("the body did not arrive in time")]
     TooSlow,
-    /// It ended early.
+    /// The connection ended early.
     #[error("the body could not be read")]
     Broken,
 }
@@ -39,7 +39,7 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        // The rest of the body may still come; it is not waited for.
+        // The rest of the body is not awaited.
         (self.status(), [(CONNECTION, HeaderValue::from_static("close"))], self.to_string()).into_response()
     }
 }
@@ -65,7 +65,7 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, BodyError> {
     }
 }
 
-/// A body that fails with [`BodyError::TooSlow`] if it has not ended within its time.
+/// A body that fails with [`BodyError::TooSlow`] if it is not complete in time.
 #[derive(Debug)]
 pub struct TimedBody {
     body: Body,
@@ -74,7 +74,7 @@ pub struct TimedBody {
 }
 
 impl TimedBody {
-    /// `body`, given `limit` from the moment it is first asked for.
+    /// Limits `body` to `limit`, counted from its first read.
     pub fn new(body: Body, limit: Duration) -> Self {
         Self { body, limit, alarm: None }
     }

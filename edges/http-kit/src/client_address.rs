@@ -1,6 +1,6 @@
-//! The client's address: the other end of the connection, or what a trusted proxy says of it.
+//! The client's address: the other end of the connection, or the address reported by a trusted proxy.
 //!
-//! Used to count, never to allow: an address proves no identity.
+//! It is used for counting, never for permissions, because an address proves no identity.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,13 +10,13 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 
-/// Which proxies stand in front of the listener.
+/// The proxies in front of the listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proxies {
     /// None: the connection comes from the client.
     #[default]
     None,
-    /// So many proxies, each adding the address it was called from to the end of `X-Forwarded-For`.
+    /// This many proxies. Each appends the address of its caller to `X-Forwarded-For`.
     Trusted {
         /// How many.
         hops: u8,
@@ -28,16 +28,16 @@ pub enum Proxies {
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// What is counted as one caller: an IPv4 address, or an IPv6 network of 64 bits, which one customer has.
+    /// The source that is counted: an IPv4 address, or an IPv6 network of 64 bits, which is one customer's.
     pub fn source(&self) -> impl fmt::Display + use<> {
         source_of(self.0)
     }
 }
 
 impl Proxies {
-    /// The client of a request that came over a connection from `peer`.
+    /// The client of a request over a connection from `peer`.
     ///
-    /// Entries further left than the trusted proxies wrote are the client's own words and are not believed.
+    /// Entries to the left of those written by trusted proxies come from the client and are ignored.
     pub(crate) fn client(self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let peer = peer.to_canonical();
         let Self::Trusted { hops } = self else { return ClientAddress(peer) };
@@ -51,7 +51,7 @@ impl Proxies {
 impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;
 
-    /// A request that came over no connection, as in tests, is from nowhere.
+    /// A request without a connection, as in tests, has the unspecified address.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(parts.extensions.get().copied().unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
     }

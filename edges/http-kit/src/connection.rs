@@ -1,6 +1,6 @@
-//! One connection: its requests go to the router, and it ends in bounded time whatever the client does.
+//! One connection: its requests go to the router, and it ends within a limited time whatever the client does.
 //!
-//! Speaks HTTP/1.1 and HTTP/2 without TLS, as the client begins.
+//! Speaks HTTP/1.1 and HTTP/2 without TLS. The client chooses.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,10 +30,10 @@ use crate::deadlines::Deadlines;
 const HEAD_MAX: u32 = 64 * 1024;
 /// How many requests of one HTTP/2 connection are answered at once.
 const STREAMS_MAX: u32 = 256;
-/// How long a connection that was asked to end may take for its last octets.
+/// How long a connection may take for its last octets after it was asked to end.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Where a connection comes from and what it is allowed.
+/// The source of a connection, and its limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) peer: IpAddr,
@@ -41,8 +41,8 @@ pub(crate) struct Terms {
     pub(crate) deadlines: Deadlines,
 }
 
-/// Serves one connection until it ends or is overdue, or until it was asked to stop and has answered what was under
-/// way.
+/// Serves one connection until it ends or exceeds a deadline, or until it was asked to stop and has answered the
+/// requests under way.
 pub(crate) async fn serve_connection(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
@@ -66,7 +66,7 @@ pub(crate) async fn serve_connection(
     let mut alarm = Box::pin(sleep_until(activity.due(&deadlines).0));
     let mut leave_by: Option<Instant> = None;
 
-    // One task polls the connection and looks at the time after it, so that whatever the connection did is known.
+    // One task polls the connection and then checks the time, so that it sees all activity.
     poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             if let Err(error) = ended {
@@ -77,7 +77,7 @@ pub(crate) async fn serve_connection(
         if leave_by.is_none() && stop.as_mut().poll(cx).is_ready() {
             connection.as_mut().graceful_shutdown();
             leave_by = Some(Instant::now() + deadlines.request);
-            // What is under way goes on; it is polled again to see that it is to be the last.
+            // Requests under way continue. The connection is polled again so that it closes after them.
             cx.waker().wake_by_ref();
         }
         loop {
@@ -105,13 +105,13 @@ pub(crate) async fn serve_connection(
 
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // The library's own deadline for heads also runs between requests; ours does not.
+    // The library's own deadline for heads also runs between requests. Ours does not.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD_MAX as usize);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_MAX);
     builder
 }
 
-/// The answer, under way until its body was handed over.
+/// The answer. It is under way until its body was handed over.
 fn kept_under_way(answer: Result<Response<Body>, Infallible>, under_way: UnderWay) -> Response<Body> {
     let Ok(answer) = answer;
     answer.map(|body| Body::new(AnswerBody { body, _under_way: under_way }))

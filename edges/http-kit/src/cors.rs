@@ -1,6 +1,6 @@
-//! Cross-origin requests: allowed from everywhere, never with credentials.
+//! Cross-origin requests: allowed from every origin, never with credentials.
 //!
-//! For public listeners. Private ones refuse browsers instead.
+//! For public listeners. Private ones refuse browsers.
 
 use axum::Router;
 use axum::extract::Request;
@@ -12,7 +12,7 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
 
-/// Answers pre-flights, and marks every answer as readable by any origin.
+/// Answers pre-flight requests, and makes every answer readable for any origin.
 pub fn open_to_every_origin(router: Router) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(Any)
@@ -22,7 +22,7 @@ pub fn open_to_every_origin(router: Router) -> Router {
     router.layer(cors).layer(from_fn(without_content))
 }
 
-/// The reference answers pre-flights with 204.
+/// The reference answers pre-flight requests with 204.
 async fn without_content(request: Request, next: Next) -> Response {
     let is_preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;

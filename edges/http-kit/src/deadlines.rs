@@ -1,6 +1,6 @@
 //! How long a client may take for each part of a request.
 //!
-//! Only the times: `activity` measures them and `connection` ends what is overdue.
+//! This file has the durations. `activity` measures, and `connection` closes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub struct Deadlines {
     pub head: Duration,
     /// For the whole body.
     pub body: Duration,
-    /// From the end of the head until the answer was handed over.
+    /// From the end of the head to the end of the answer.
     pub request: Duration,
     /// Between two requests, and before the first.
     pub idle: Duration,
@@ -23,7 +23,7 @@ impl Default for Deadlines {
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             request: Duration::from_mins(2),
-            // Longer than our own client keeps a connection: the side that sends requests is the one to close.
+            // Longer than our own client keeps a connection: the side that sends requests should close it.
             idle: Duration::from_mins(2),
         }
     }

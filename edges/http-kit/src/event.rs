@@ -1,6 +1,6 @@
-//! Receiving the instance's events (webhooks): a body of bounded size, its signature, its three members.
+//! Receiving webhooks: a body of limited size, its signature, its three members.
 //!
-//! What an event causes is its receiver's matter. A repetition is no fault here: receivers know events by their ids.
+//! The effects of an event are its receiver's. Receivers recognise a repeated event by its id.
 
 use std::time::Duration;
 
@@ -22,46 +22,46 @@ const KIND_MAX: usize = 255;
 /// How events are verified.
 #[derive(Clone)]
 pub struct EventVerification {
-    /// The shared secrets, any of which may have signed: two while one replaces the other.
+    /// The shared secrets. Any of them may have signed, so that one can replace the other.
     pub secrets: Vec<String>,
-    /// The version agreed on.
+    /// The expected version.
     pub version: u32,
-    /// The greatest distance of a signature's time from now.
+    /// The greatest difference between a signature's time and the present.
     pub tolerance: Duration,
-    /// What is thought of an event that has no signature at all.
+    /// Whether an event without signature is accepted.
     pub unsigned: Unsigned,
 }
 
-/// What is thought of an event that has no signature at all.
+/// Whether an event without signature is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     /// It is refused.
     Refused,
-    /// It is believed, with a warning: for playgrounds whose instance does not sign.
+    /// It is accepted with a warning, for playgrounds whose instance does not sign.
     Believed,
 }
 
-/// The body of an event with what identifies it.
+/// The body of an event, with its id and type.
 #[derive(Clone, Debug)]
 pub struct ReceivedEvent {
-    /// Its id, the same over all deliveries.
+    /// Its id, the same in all deliveries.
     pub id: Uuid,
     /// Its type.
     pub kind: String,
-    /// All of it.
+    /// The whole body.
     pub body: Value,
 }
 
-/// Why a request is no event to be believed.
+/// Why a request is not accepted as an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventRefused {
     /// The body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// The body is no event.
+    /// The body is not an event.
     #[error("{0}")]
     Malformed(String),
-    /// Nobody who knows the secret sent it.
+    /// The signature is missing or wrong.
     #[error("{0}")]
     Signature(String),
 }
@@ -76,7 +76,7 @@ impl IntoResponse for EventRefused {
     }
 }
 
-/// The event in `body`, if somebody signed it who may.
+/// The event in `body`, if its signature is valid.
 pub async fn read_event(
     verification: &EventVerification,
     headers: &HeaderMap,
@@ -125,7 +125,7 @@ impl EventVerification {
     }
 }
 
-/// Only the three members of an event are signed, whatever else a body carries.
+/// Only the three members of an event are signed. Other members of a body are not.
 fn signed_members(body: &Value) -> Value {
     let named = ["data", "id", "type"].into_iter().filter_map(|name| Some((name.to_owned(), body.get(name)?.clone())));
     Value::Object(named.collect::<Map<_, _>>())

@@ -1,4 +1,4 @@
-//! The shutdown gate: while the process drains, every request is sent elsewhere.
+//! The shutdown gate: while the process ends, every request gets 503.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Open until [`ShutdownGate::close`]. Every clone is the same gate.
+/// Open until [`ShutdownGate::close`]. Clones share one gate.
 #[derive(Clone, Debug, Default)]
 pub struct ShutdownGate(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! Whether a process is healthy, answered within a time limit.
+//! The health of a process, answered within a time limit.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-/// How long the store behind a listener may take to answer. A load balancer does not wait long.
+/// How long a listener's store may take to answer. Load balancers do not wait long.
 const HEALTHY: Duration = Duration::from_secs(3);
 
 /// 200 `OK` if `ping` succeeds in time, else 500; the reason is logged.

@@ -1,7 +1,7 @@
-//! What every HTTP listener of the house shares: connections with deadlines, bodies with limits, CORS, health, GraphQL
-//! over HTTP, the client's address, and when to call again.
+//! The shared parts of all HTTP listeners: connections with deadlines, bodies with limits, CORS, health, GraphQL over
+//! HTTP, client addresses, and `Retry-After`.
 //!
-//! Knows no API: routes and their meaning belong to the edges built on it.
+//! It has no API. Routes belong to the crates built on it.
 
 mod activity;
 mod admission;

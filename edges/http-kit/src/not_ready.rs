@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-/// Answers every request with 503 and asks the client to come again in a second.
+/// Answers every request with 503 and `Retry-After: 1`.
 pub fn not_ready() -> Router {
     Router::new().fallback(refuse)
 }

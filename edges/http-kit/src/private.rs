@@ -1,6 +1,6 @@
-//! Listeners that only machines of the operator's own call: no browsers, and a secret they share.
+//! Listeners that only the operator's machines call: they refuse browsers, and require a shared secret.
 //!
-//! Where such a listener is bound is the operator's decision; this holds wherever it is.
+//! The operator decides on which address such a listener is bound. This applies to every address.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,8 +15,8 @@ use subtle::ConstantTimeEq;
 use crate::client_address::ClientAddress;
 use crate::retry_after::too_many_requests;
 
-/// Refuses what a page in a browser sends: such a request carries the rights of a place in the network, not of a
-/// person who meant it.
+/// Refuses requests that a page in a browser sends. The browser can reach the listener, but its user did not intend the
+/// request.
 pub fn refuse_browsers(router: Router) -> Router {
     router.layer(from_fn(async |request: Request, next: Next| {
         if request.headers().contains_key(ORIGIN) || request.headers().contains_key("sec-fetch-site") {
@@ -26,7 +26,7 @@ pub fn refuse_browsers(router: Router) -> Router {
     }))
 }
 
-/// The secret callers show as `Authorization: Bearer`. Only its digest is kept.
+/// The secret that callers send as `Authorization: Bearer`. Only its digest is stored.
 #[derive(Clone, Debug)]
 pub struct CallerSecret {
     digest: [u8; 32],
@@ -35,7 +35,7 @@ pub struct CallerSecret {
 }
 
 impl CallerSecret {
-    /// Callers that show another are locked out for a time, counted as `name`.
+    /// Callers with a wrong secret are locked out for a time. They are counted under `name`.
     pub fn new(secret: &str, name: &'static str, limiter: Limiter) -> Self {
         Self { digest: Sha256::digest(secret).into(), limiter, lockout: Lockout::of_secrets(name) }
     }
@@ -48,7 +48,7 @@ impl CallerSecret {
     }
 }
 
-/// Answers callers that show the secret; `/healthz` answers everybody.
+/// Requires the secret for all routes except `/healthz`.
 pub fn require_secret(router: Router, secret: CallerSecret) -> Router {
     router.layer(from_fn_with_state(secret, check))
 }

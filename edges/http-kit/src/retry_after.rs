@@ -1,4 +1,4 @@
-//! When to call again (RFC 9110 section 10.2.3, RFC 6585 section 4).
+//! When to send the next request (RFC 9110 section 10.2.3, RFC 6585 section 4).
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
-/// The header `Retry-After`, in whole seconds: not before this time has passed.
+/// The header `Retry-After`, in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter(pub Duration);
 

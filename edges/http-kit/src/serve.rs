@@ -1,4 +1,4 @@
-//! A listener at work: connections are admitted, served, and asked to end when the role stops.
+//! Runs a listener: it admits and serves connections, and asks them to end when the role stops.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::client_address::Proxies;
 use crate::connection::{Terms, serve_connection};
 use crate::deadlines::Deadlines;
 
-/// How long the listener rests when the system gives it no connection, as when file descriptors have run out.
+/// How long the listener pauses if the system gives it no connection, for example without free file descriptors.
 const REST: Duration = Duration::from_secs(1);
 
-/// How connections are served. The listeners of a role share one value, and so count connections together.
+/// How connections are served. The listeners of a role share one value, so their connections are counted together.
 #[derive(Clone, Debug)]
 pub struct Serving {
-    /// How long clients may take.
+    /// The deadlines of clients.
     pub deadlines: Deadlines,
-    /// How many there may be.
+    /// The limits of connections.
     pub admission: Admission,
-    /// Which proxies stand in front of public listeners.
+    /// The proxies in front of public listeners.
     pub proxies: Proxies,
 }
 
-/// Serves `router` on `listener` until `stop` resolves, then until what was under way is answered.
+/// Serves `router` on `listener` until `stop` resolves, then until the requests under way are answered.
 ///
-/// Dropping the future ends every connection at once.
+/// Dropping the future closes every connection at once.
 pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop: impl Future<Output = ()>) {
     let (told, _) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
                     let terms = Terms { peer: peer.ip(), proxies: serving.proxies, deadlines: serving.deadlines };
                     let (router, mut stopping) = (router.clone(), told.subscribe());
                     connections.spawn(async move {
-                        // The sender's end means stop as well.
+                        // The end of the sender also means stop.
                         let stop = async { drop(stopping.wait_for(|stop| *stop).await) };
                         serve_connection(stream, router, terms, stop).await;
                         drop(place);
@@ -63,14 +63,14 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
     while connections.join_next().await.is_some() {}
 }
 
-/// Small answers must not wait for the other side's acknowledgement.
+/// Small answers must not wait for an acknowledgement of the other side.
 fn without_delay(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "connection without TCP_NODELAY");
     }
 }
 
-/// The client went away before it was let in; nothing is wrong with the listener.
+/// The client closed the connection before it was accepted. The listener has no fault.
 fn is_of_the_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -1,6 +1,6 @@
-//! A request that carries an HTTP message signature (RFC 9421): read whole, with the URL its sender called.
+//! A request with an HTTP message signature (RFC 9421), read completely, with the URL that its sender called.
 //!
-//! Whose key it must be is the listener's matter.
+//! The listener decides which key must have signed.
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -24,13 +24,13 @@ pub struct SignedMessage {
     pub body: Bytes,
 }
 
-/// Why a request could not be taken in.
+/// Why a request could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Its body.
+    /// Its body is at fault.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// Its URL.
+    /// Its URL is at fault.
     #[error(transparent)]
     Target(#[from] TargetError),
 }
@@ -45,7 +45,7 @@ impl IntoResponse for Unreadable {
 }
 
 impl SignedMessage {
-    /// Takes a request in, up to `body_max` octets of body.
+    /// Reads a request with up to `body_max` octets of body.
     pub async fn read(request: Request, origin: &TargetOrigin, body_max: usize) -> Result<Self, Unreadable> {
         let (head, body) = request.into_parts();
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -54,12 +54,12 @@ impl SignedMessage {
         Ok(Self { method: head.method, target_uri, headers: head.headers, body })
     }
 
-    /// Whether there is a signature at all, good or not.
+    /// Whether there is a signature, valid or not.
     pub fn has_signature(&self) -> bool {
         self.headers.contains_key("signature") || self.headers.contains_key("signature-input")
     }
 
-    /// What can be said of the signature without a key: its coverage, the digest of the body.
+    /// Checks the parts of the signature that need no key: its coverage, and the digest of the body.
     pub fn check(&self) -> Result<CheckedRequest<'_>, HeaderError> {
         let request = SignedRequest {
             method: self.method.as_str(),
@@ -70,7 +70,7 @@ impl SignedMessage {
         request.check_headers()
     }
 
-    /// Whether `key` signed it, and not too long ago.
+    /// Whether `key` signed it, recently enough.
     pub fn verify(&self, key: &Jwk, freshness: Freshness, now: Timestamp) -> Result<(), VerifyError> {
         self.check()?.verify(key, freshness, now).map(drop)
     }

@@ -1,6 +1,6 @@
-//! How often one source may ask, and how often it may be wrong.
+//! Limits on the requests of one source, and on its wrong guesses.
 //!
-//! The edge that builds the router chooses what is counted. All processes share the counters.
+//! The edge chooses what is counted. All processes share the counters.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,29 +10,29 @@ use shared_cache::{Limiter, Rate, TooMany};
 
 use crate::client_address::ClientAddress;
 
-/// Marks an answer to a wrong guess: of a token, a signature, or the name of something secret.
+/// Marks an answer to a wrong guess: of a token, a signature, or a secret name.
 ///
-/// One wrong guess is a mistake, hundreds are a search.
+/// One wrong guess is a mistake, hundreds are an attack.
 #[derive(Clone, Copy, Debug)]
 pub struct WrongGuess;
 
-/// A limit for each source, and how its refusal looks.
+/// A limit for each source, and the answer above it.
 #[derive(Clone, Debug)]
 pub struct SourceLimit {
-    /// Counts.
+    /// The counters.
     pub limiter: Limiter,
-    /// How many.
+    /// The limit.
     pub rate: Rate,
-    /// The answer to one too many, in the form of the listener.
+    /// The answer to a request above the limit, in the form of the listener.
     pub refuse: fn(TooMany) -> Response,
 }
 
-/// Answers each source only as many requests as the limit allows.
+/// Answers only as many requests of a source as the limit allows.
 pub fn limit_requests<S: Clone + Send + Sync + 'static>(router: Router<S>, limit: SourceLimit) -> Router<S> {
     router.route_layer(from_fn_with_state(limit, count_request))
 }
 
-/// Answers no source that guessed wrong more often than the limit allows.
+/// Refuses a source that made more wrong guesses than the limit allows.
 pub fn limit_guesses<S: Clone + Send + Sync + 'static>(router: Router<S>, limit: SourceLimit) -> Router<S> {
     router.layer(from_fn_with_state(limit, count_guess))
 }
@@ -56,7 +56,7 @@ async fn count_guess(State(limit): State<SourceLimit>, from: ClientAddress, requ
     }
     let answer = next.run(request).await;
     if answer.extensions().get::<WrongGuess>().is_some() {
-        // The answer is given all the same; the next request meets the limit.
+        // This request is answered in any case. The limit applies to the next one.
         let _ = limit.limiter.take(&limit.rate, &source).await;
     }
     answer

@@ -1,12 +1,12 @@
-//! The page at `/`, for a person who opens the address of a listener in a browser.
+//! The page at `/`, for a person who opens a listener's address in a browser.
 //!
-//! Not part of any API: programs do not ask for `/`.
+//! It is not part of any API.
 
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 
-/// A page at `/` that says what listens here and where to go on.
+/// A page at `/` that says what this listener is, with links.
 pub fn welcome_page(instance: &str, what: &'static str, hints: &'static [&'static str]) -> Router {
     let instance = escaped(instance);
     let hints: Vec<String> = hints.iter().map(|hint| format!("<li>{}</li>", escaped(hint))).collect();
@@ -18,7 +18,7 @@ pub fn welcome_page(instance: &str, what: &'static str, hints: &'static [&'stati
     Router::new().route("/", get(move || std::future::ready(Html(text.clone()))))
 }
 
-/// Text as it may stand in a page.
+/// Escapes text for a page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

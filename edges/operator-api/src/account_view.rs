@@ -1,4 +1,4 @@
-//! An account of the ledger as the operator sees it, in JSON.
+//! A ledger account in JSON, for the operator.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,18 +15,18 @@ pub struct AccountView {
     pub asset_code: String,
     /// Decimal places.
     pub asset_scale: u8,
-    /// What it is, for people: `settlement`, `peer Happy Life Bank`, `outgoing payment`, …
+    /// Its name for people: `settlement`, `peer Happy Life Bank`, `outgoing payment`, …
     pub name: String,
-    /// Debited for good.
+    /// Posted debits.
     #[serde(with = "text")]
     pub debits: u128,
-    /// Credited for good.
+    /// Posted credits.
     #[serde(with = "text")]
     pub credits: u128,
-    /// Reserved by pending transfers, either way.
+    /// Held by pending transfers, on either side.
     #[serde(with = "text")]
     pub pending: u128,
-    /// Of a peer: when and why it last did not answer the process that was asked.
+    /// For a peer: when and why its last exchange with this process failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! `GET /metrics` and `GET /health` on the Admin listener, for the operator's own machines.
 //!
-//! `/health` answers 503 while something needs a person. Load balancers ask `/healthz`, which a ledger alarm does not
+//! `/health` answers 503 while a person has to act. Load balancers use `/healthz`, which a ledger alarm does not
 //! change.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,22 +16,22 @@ use serde_json::{Value, json};
 use telemetry::Metrics;
 use url::Url;
 
-/// The most alarms shown; the number of all is shown too.
+/// The most alarms shown. The total number is shown, too.
 const SHOWN: usize = 20;
 
 /// Which process watches the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Watching {
-    /// None: it is switched off, or the ledger lives in this process only.
+    /// None: it is switched off, or the ledger is in this process only.
     #[default]
     Off,
     /// This process.
     Here,
     /// Another process that shares the ledger.
     Elsewhere,
-    /// This process tries, but cannot read the ledger.
+    /// This process tries to watch, but cannot read the ledger.
     Failing {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
@@ -43,11 +43,11 @@ pub struct Instance {
     pub name: String,
     /// Its ILP address.
     pub ilp_address: String,
-    /// Where peers reach its connector.
+    /// The URL of its connector.
     pub connector_url: Url,
 }
 
-/// What is known of the stored ledger. Clones are one state.
+/// The state of the stored ledger. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct LedgerHealth {
     instance: Arc<Instance>,
@@ -58,20 +58,20 @@ pub struct LedgerHealth {
 struct LedgerState {
     watching: Watching,
     last_scan: Option<Timestamp>,
-    /// The first ones found.
+    /// The first alarms.
     alarms: Vec<(Timestamp, Alarm)>,
     count: u64,
 }
 
 impl LedgerHealth {
-    /// The state of an instance whose ledger was not scanned yet.
+    /// The state of an instance before the first scan.
     pub fn of(instance: Instance) -> Self {
         Self { instance: Arc::new(instance), state: Arc::default() }
     }
 
-    /// A scan ended at `now` and found these alarms for the first time. Returns how many are known in all.
+    /// Notes a scan that ended at `now`, with its new alarms. Returns how many are known in all.
     ///
-    /// An alarm stays until the process ends: that a fault is not seen again does not mean that it was repaired.
+    /// An alarm stays until the process ends, because a fault that is not seen again is not known to be repaired.
     pub fn scanned(&self, watching: Watching, now: Timestamp, alarms: &[Alarm]) -> u64 {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if watching == Watching::Here {
@@ -113,7 +113,7 @@ impl LedgerHealth {
     }
 }
 
-/// `GET /metrics` and `GET /health`, to be merged into the Admin listener.
+/// `GET /metrics` and `GET /health`, for the Admin listener.
 pub fn health_routes(metrics: Metrics, ledger: LedgerHealth) -> Router {
     Router::new()
         .route("/metrics", get(numbers))

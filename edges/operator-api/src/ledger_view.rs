@@ -1,7 +1,7 @@
 //! `POST /ledger/accounts`: the operator reads balances, to check what a payment moved.
 //!
-//! Rafiki 2.4 has no such route. A request is signed as for the Admin API, by the operator only. A peer's account also
-//! shows why the peer last did not answer.
+//! Rafiki 2.4 has no such route. A request is signed as for the Admin API, with the operator's secret. A peer's account
+//! also shows why the last exchange failed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,36 +26,36 @@ use uuid::Uuid;
 
 use crate::account_view::AccountView;
 
-/// The last exchange of this process with a peer that brought no answer.
+/// The last exchange of this process with a peer that failed.
 pub type LastFailure = Arc<dyn Fn(PeerId) -> Option<PeerFailure> + Send + Sync>;
 
-/// How questions are signed, and with which tenant's secret.
+/// How requests are signed, and with whose secret.
 #[derive(Clone, Debug)]
 pub struct LedgerViewSettings {
-    /// The tenant that is the operator.
+    /// The operator's tenant id.
     pub operator: TenantId,
     /// Its secret.
     pub secret: Secret,
     /// The number after `v` in signatures.
     pub signature_version: u32,
-    /// How long a signature is good.
+    /// How long a signature is valid.
     pub signature_lifetime: Duration,
 }
 
-/// What the view reads.
+/// The dependencies of the view.
 #[derive(Clone)]
 pub struct LedgerView {
     /// Assets and peers.
     pub store: Store,
     /// Balances.
     pub ledger: Arc<dyn Ledger>,
-    /// Why a peer last did not answer.
+    /// Why a peer's last exchange failed.
     pub last_failure: LastFailure,
-    /// Where used signatures are remembered.
+    /// Remembers used signatures.
     pub cache: SharedCache,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// How questions are signed.
+    /// How requests are signed.
     pub settings: LedgerViewSettings,
 }
 
@@ -71,13 +71,13 @@ struct View {
 
 #[derive(Deserialize)]
 struct Question {
-    /// Payments whose accounts are of interest, incoming or outgoing.
+    /// Payments whose accounts are shown, incoming or outgoing.
     #[serde(default)]
     payments: Vec<Uuid>,
 }
 
 impl LedgerView {
-    /// The route, to be merged into the Admin listener.
+    /// The route, for the Admin listener.
     pub fn router(self) -> Router {
         let Self { store, ledger, last_failure, cache, clock, settings } = self;
         let requests = SignedRequests {
@@ -115,7 +115,7 @@ async fn accounts(State(view): State<View>, headers: HeaderMap, Json(body): Json
 }
 
 impl View {
-    /// Whether the operator asks, and for the first time.
+    /// Whether the operator signed the request, and the signature is new.
     async fn accept(&self, headers: &HeaderMap, body: &Value) -> Result<bool, shared_cache::CacheError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = text("tenant-id").and_then(|id| Uuid::try_parse(id).ok());
@@ -176,7 +176,7 @@ fn view(name: String, account: &Account, assets: &[TenantAsset]) -> Option<Accou
     })
 }
 
-/// What an account of this code belongs to (payments-model, `AccountKind`).
+/// The owner of an account with this code (payments-model, `AccountKind`).
 fn kind(code: u16) -> &'static str {
     match code {
         1 => "wallet address",

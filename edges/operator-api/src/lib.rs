@@ -1,6 +1,6 @@
-//! The routes beside the Admin API that the operator's own machines use: numbers, health and balances of the ledger.
+//! Routes for the operator's own machines, beside the Admin API: metrics, health and ledger balances.
 //!
-//! Shows and changes nothing. The GraphQL API is `admin-graphql`.
+//! They change nothing. The GraphQL API is `admin-graphql`.
 
 #![warn(missing_docs)]
 

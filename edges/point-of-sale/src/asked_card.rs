@@ -1,6 +1,7 @@
-//! The payer's side as the point of sale sees it: the wallet address that names a card service, and that service.
+//! The payer's institution: the payer's wallet address, and the card service that it names.
 //!
-//! Both URLs are strangers': they pass the address guard, in bounded time and size, and redirects are not followed.
+//! Both URLs come from strangers. They pass the address guard, with limits of time and size, and redirects are not
+//! followed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,27 +20,27 @@ use crate::wire::CardRequest;
 /// Until when an answer can be used, in milliseconds since 1970.
 const DEADLINE: HeaderName = HeaderName::from_static("rafiki-deadline");
 
-/// What a card service said.
+/// A card service's final answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CardAnswer {
-    /// The money was deposited.
+    /// The payment was funded.
     Approved,
-    /// It will not be paid.
+    /// The payment will not be made.
     Refused(Outcome),
 }
 
-/// Why a card service said nothing that decides.
+/// Why a card service gave no final answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undecided {
-    /// Nothing can be sent there.
+    /// Requests to it are impossible.
     #[error("{0}")]
     Unusable(OutboundError),
-    /// It may answer if it is asked again.
+    /// It may answer a later request.
     #[error("the card service did not decide: {0}")]
     AskAgain(String),
 }
 
-/// Asks other institutions.
+/// Sends requests to other institutions.
 #[derive(Clone, Debug)]
 pub(crate) struct PayerSide {
     pub(crate) http: Outbound,
@@ -54,7 +55,7 @@ struct AddressDocument {
 }
 
 impl PayerSide {
-    /// The card service that the payer's wallet address names.
+    /// The card service of the payer's wallet address.
     pub(crate) async fn card_service(&self, wallet_address: &str) -> Result<String, Outcome> {
         let unreachable = |reason: String| {
             Outcome::failed(Failed::SenderUnreachable, format!("the payer's wallet address: {reason}"))
@@ -71,7 +72,7 @@ impl PayerSide {
             .ok_or_else(|| Outcome::failed(Failed::NoCardService, "the payer's wallet address names no card service"))
     }
 
-    /// Has a card pay, waiting for at most `wait`.
+    /// Sends a payment request, and waits for the answer for at most `wait`.
     pub(crate) async fn pay(
         &self,
         card_service: &str,

@@ -1,6 +1,6 @@
-//! The paths of the point of sale: presented cards, what became of them, lists, refunds, webhooks, health.
+//! The routes of the point of sale: presented cards, their results, lists, refunds, webhooks, health.
 //!
-//! Terminals sign; nothing of the tenant is ever in an answer.
+//! Terminals sign their requests. No answer contains data of the tenant.
 
 use admin_client::{AdminError, PageRequest};
 use axum::extract::{Path, Query, Request, State};
@@ -30,7 +30,7 @@ const BODY_MAX: usize = 64 * 1024;
 /// The longest page of a list.
 const PAGE_MAX: u32 = 100;
 
-/// The HTTP surface of `service`, closed by `gate` while the process ends.
+/// The routes of `service`. The gate refuses requests while the process ends.
 pub fn router(service: PointOfSale, gate: ShutdownGate) -> Router {
     let router = Router::new()
         .route("/payment", post(pay))
@@ -45,7 +45,7 @@ pub fn router(service: PointOfSale, gate: ShutdownGate) -> Router {
     open_to_every_origin(router)
 }
 
-/// `POST /payment`: answered when it is known for good whether the money has arrived.
+/// `POST /payment`: answered when it is certain whether the money has arrived.
 async fn pay(State(service): State<PointOfSale>, from: ClientAddress, request: Request) -> Response {
     let source = from.source().to_string();
     if let Err(refused) = service.limiter().take(&service.settings().per_source, &source).await {
@@ -91,7 +91,7 @@ struct ListQuery {
     after: Option<String>,
 }
 
-/// `GET /payments`: the payments by card to a wallet address, page by page.
+/// `GET /payments`: the card payments to a wallet address, in pages.
 async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>, request: Request) -> Response {
     let caller = match believed(&service, request).await {
         Ok((_, caller)) => caller,
@@ -127,7 +127,7 @@ async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>
     }
 }
 
-/// `GET /payments/{id}`: how a tap ended, asked by its own name or that of its incoming payment.
+/// `GET /payments/{id}`: the result of a tap, by its own id or that of its incoming payment.
 async fn status(State(service): State<PointOfSale>, Path(id): Path<String>, request: Request) -> Response {
     match own_tap(&service, &id, request).await {
         Ok(kept) => described(&kept),
@@ -135,7 +135,7 @@ async fn status(State(service): State<PointOfSale>, Path(id): Path<String>, requ
     }
 }
 
-/// `POST /payments/{id}/refund`: what was received goes back to the payer. Repeated, it says how far that has come.
+/// `POST /payments/{id}/refund`: pays the received amount back to the payer. A repetition shows its progress.
 async fn refund(State(service): State<PointOfSale>, Path(id): Path<String>, request: Request) -> Response {
     let kept = match own_tap(&service, &id, request).await {
         Ok(kept) => kept,
@@ -162,7 +162,7 @@ struct TotalsQuery {
     to: Option<Timestamp>,
 }
 
-/// `GET /totals`: what a merchant took between two instants, by asset and result; a day if no end is given.
+/// `GET /totals`: a merchant's totals between two times, by asset and result. Without an end the period is one day.
 async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQuery>, request: Request) -> Response {
     let caller = match believed(&service, request).await {
         Ok((_, caller)) => caller,
@@ -184,7 +184,7 @@ async fn totals(State(service): State<PointOfSale>, Query(query): Query<TotalsQu
     }
 }
 
-/// `POST /webhook`: an incoming payment ended, so its tap is worth a look. Events nobody waits for are taken, too.
+/// `POST /webhook`: an incoming payment ended. The worker of its tap reads its state. Other events are accepted, too.
 async fn receive_event(State(service): State<PointOfSale>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let event = match http_kit::read_event(&service.settings().events, &head.headers, body, service.now()).await {
@@ -207,7 +207,7 @@ async fn health(State(service): State<PointOfSale>) -> Response {
     answers_in_time(service.ping()).await
 }
 
-/// The request, and who sent it.
+/// The request and its sender.
 async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMessage, Caller), Response> {
     let terminals = &service.settings().terminals;
     let message = SignedMessage::read(request, terminals.origin(), BODY_MAX).await;
@@ -219,7 +219,7 @@ async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMess
     }
 }
 
-/// The tap of this name, if the caller may see it.
+/// The tap with this id, if the caller may see it.
 async fn own_tap(service: &PointOfSale, id: &str, request: Request) -> Result<Kept, Response> {
     let (_, caller) = believed(service, request).await?;
     let Ok(id) = Uuid::try_parse(id) else { return Err(unknown_tap()) };

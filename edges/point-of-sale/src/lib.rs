@@ -1,8 +1,8 @@
-//! The point-of-sale service of an institution: terminals of its merchants send it presented cards, and it says truly
+//! The point-of-sale service of an institution. Terminals of its merchants send it presented cards, and it answers
 //! whether the money has arrived.
 //!
-//! It knows its own instance through the Admin API and webhooks only, and the payer's through public addresses. What it
-//! was asked it keeps, so that any of its processes may answer, also after a crash.
+//! It uses its own instance only through the Admin API and webhooks, and the payer's only through public URLs. It
+//! stores every request, so any of its processes may answer, also after a crash.
 
 mod asked_card;
 pub mod http;

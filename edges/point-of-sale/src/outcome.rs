@@ -1,6 +1,6 @@
-//! How a presented card ended, and how that is said to a terminal.
+//! The results of presented cards, and the answers to terminals.
 //!
-//! Who sends what the original's terminals send gets, when it went well, what the original answers.
+//! A terminal of the original gets the original's answers to successful requests.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How it ended, for good.
+/// The final result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// The whole amount has arrived.
     Approved,
-    /// The chip's signature does not hold.
+    /// The cryptogram is wrong.
     InvalidSignature,
-    /// Nothing was paid, or what was paid goes back.
+    /// Nothing was paid, or the paid part is refunded.
     Failed { code: Failed, description: String },
 }
 
@@ -27,17 +27,17 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Failed {
-    /// The payer's wallet address does not answer, or is none.
+    /// The payer's wallet address does not answer, or does not exist.
     SenderUnreachable,
-    /// The payer's institution pays by no cards.
+    /// The payer's institution has no card service.
     NoCardService,
-    /// The payee's wallet address is none of this institution.
+    /// The payee's wallet address does not belong to this institution.
     UnknownReceiver,
-    /// This institution does not take the payment as it is asked for.
+    /// This institution refused the payment.
     InvalidRequest,
     /// The payer's institution refused.
     CardDeclined,
-    /// The payer's institution did not decide in time.
+    /// The payer's institution did not answer in time.
     IssuerTimeout,
     /// The payer's institution approved, and the money did not arrive in time.
     SettlementTimeout,
@@ -54,7 +54,7 @@ impl Failed {
         }
     }
 
-    /// What the person at the terminal may do.
+    /// Advice for the person at the terminal.
     fn advice(self) -> &'static str {
         match self {
             Self::SenderUnreachable | Self::IssuerTimeout | Self::SettlementTimeout => "present the card again",
@@ -69,7 +69,7 @@ impl Outcome {
         Self::Failed { code, description: description.into() }
     }
 
-    /// The name under which it is counted.
+    /// Its name in metrics.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Approved => "approved",
@@ -79,12 +79,12 @@ impl Outcome {
     }
 }
 
-/// What names a presentation in answers.
+/// The ids of a tap in answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
     pub(crate) id: Uuid,
     pub(crate) incoming_payment: Option<Uuid>,
-    /// Whether the terminal knows of these names, or is one of the original's.
+    /// Whether the terminal knows these ids. Terminals of the original do not.
     pub(crate) given_by_terminal: bool,
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn answer(outcome: &Outcome, names: Names) -> Response {
     })
 }
 
-/// The answer while it is not known how it ends.
+/// The answer while there is no result.
 pub(crate) fn not_known_yet(names: Names) -> Response {
     let description = "it is not known yet whether the payment is made; send the same request again, or ask the URL in \
                        Location";
@@ -142,7 +142,7 @@ pub(crate) fn not_known_yet(names: Names) -> Response {
     names.with_location((StatusCode::GATEWAY_TIMEOUT, wait, Json(body)).into_response())
 }
 
-/// A refusal before anything was written down.
+/// A refusal before anything was stored.
 pub(crate) fn refusal(status: StatusCode, code: &str, description: impl std::fmt::Display) -> Response {
     let retryable = status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS;
     let body = json!({"error": {"code": code, "description": description.to_string(), "retryable": retryable}});

@@ -1,7 +1,7 @@
-//! The way back: what was received for a tap is paid to the wallet address that had paid, once.
+//! Refunds: the amount received for a tap is paid back to the payer's wallet address, once.
 //!
-//! The merchant pays it. In the payer's own currency the payer gets the whole amount; in another, what it is worth after
-//! the merchant has spent exactly what it had received.
+//! The merchant pays. In the payer's own currency the payer gets the whole amount. In another currency the merchant
+//! spends exactly what it received, and the payer gets its value.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct RefundWork {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// What follows from a look at a refund.
+/// What to do after a step.
 enum Next {
     Go(Refund),
     Wait,
@@ -89,7 +89,7 @@ impl RefundWork {
         }
     }
 
-    /// Has the payer's institution expect the money.
+    /// Creates the incoming payment at the payer's institution.
     async fn expect(&self, kept: &Kept) -> Result<Next, AdminError> {
         let received = self.received(kept).await?;
         if received.value == 0 {
@@ -97,7 +97,7 @@ impl RefundWork {
         }
         let payer = &kept.request.sender_wallet_address;
         let key = |step: &str| format!("{} refund {step}", kept.id);
-        // A payer in another currency is told no amount.
+        // If the payer has another currency, the incoming payment has no amount.
         let exact = self.admin.create_receiver_once(payer, Some(&received), &key("receiver")).await;
         let receiver = match exact {
             Ok(receiver) => receiver,

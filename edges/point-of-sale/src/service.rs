@@ -1,6 +1,6 @@
-//! The point of sale put together, and the life of a tap as its terminal sees it: written down, waited for, answered.
+//! The point of sale, and the handling of a tap for its terminal: store it, wait for its result, answer.
 //!
-//! What is done about it is the workers'.
+//! The workers do everything else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,38 +22,38 @@ use crate::tap::{self, QUEUE, Work};
 use crate::terminals::{self, NewTerminal, TerminalRecord, Terminals};
 use crate::wire::TapRequest;
 
-/// How long a terminal waits beyond the deadline: what runs out is closed first.
+/// How long a terminal waits after the deadline. At the deadline the worker closes the incoming payment.
 const GRACE: Duration = Duration::from_secs(5);
-/// Waiting requests look for themselves now and then, should a wake-up be lost.
+/// How often waiting requests read the result, in case a wake-up is lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a point of sale is told.
+/// Settings of a point of sale.
 #[derive(Clone)]
 pub struct Settings {
-    /// How long a tap may take, from its receipt until the money has arrived.
+    /// The longest time from the receipt of a tap to the arrival of its money.
     pub timeout: Duration,
-    /// How long an incoming payment lives beyond that.
+    /// How long an incoming payment is open after that.
     pub margin: Duration,
     /// How webhooks are verified.
     pub events: EventVerification,
-    /// Which terminals are believed.
+    /// Which terminals are accepted.
     pub terminals: Terminals,
     /// How many requests one source may send.
     pub per_source: Rate,
 }
 
-/// What a point of sale works with.
+/// The dependencies of a point of sale.
 #[derive(Clone)]
 pub struct Ports {
-    /// Its own rows.
+    /// Its own database.
     pub database: Database,
-    /// The instance, as the operator.
+    /// The instance's Admin API, with the operator's rights.
     pub admin: AdminClient,
-    /// What calls other institutions.
+    /// The HTTP client for other institutions.
     pub http: Outbound,
     /// Signs requests to card services with the key of the instance.
     pub signer: Option<Arc<Signer>>,
-    /// Counts what strangers do.
+    /// Counts requests.
     pub limiter: Limiter,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -61,7 +61,7 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// A point-of-sale service. Cheap to clone.
+/// A point-of-sale service. It is cheap to clone.
 #[derive(Clone)]
 pub struct PointOfSale {
     inner: Arc<Inner>,
@@ -77,31 +77,31 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
-/// What became of a tap that was received.
+/// The result of storing a tap.
 pub(crate) enum Received {
-    /// It is being dealt with, now or since an earlier time.
+    /// The tap is stored, now or earlier.
     Accepted,
-    /// Its name was used for another one.
+    /// Its id was used for another tap.
     OtherContent,
 }
 
-/// What became of the wish for a refund.
+/// The result of a request for a refund.
 pub(crate) enum RefundAsked {
-    /// It is on its way, or was made before.
+    /// The refund is under way, or was made before.
     Accepted,
-    /// There is nothing to give back.
+    /// There is nothing to refund.
     NotPaid,
 }
 
 impl PointOfSale {
-    /// Brings the tables up to date; done once before [`PointOfSale::new`].
+    /// Migrates the tables. Called once before [`PointOfSale::new`].
     pub async fn migrate(database: &Database) -> Result<(), Error> {
         database.migrate(&jobs::MIGRATIONS).await?;
         database.migrate(&MIGRATIONS).await?;
         Ok(())
     }
 
-    /// A point of sale on a migrated database.
+    /// Makes a point of sale on a migrated database.
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let (store, clock) = (Store::new(ports.database), ports.clock);
         let work = Work {
@@ -125,27 +125,27 @@ impl PointOfSale {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Works off taps until `shutdown` resolves, then lets those under way end.
+    /// Handles taps until `shutdown` resolves, then waits for those under way.
     pub async fn work_taps(&self, shutdown: impl Future<Output = ()> + Send) {
         self.inner.taps.clone().run(shutdown).await;
     }
 
-    /// Works off refunds until `shutdown` resolves, then lets those under way end.
+    /// Handles refunds until `shutdown` resolves, then waits for those under way.
     pub async fn work_refunds(&self, shutdown: impl Future<Output = ()> + Send) {
         self.inner.refunds.clone().run(shutdown).await;
     }
 
-    /// Works off everything due now; for tests with a manual clock. Tells how many jobs ran.
+    /// Handles everything that is due, for tests with a manual clock. Returns how many jobs ran.
     pub async fn work_due(&self) -> Result<usize, Error> {
         Ok(self.inner.taps.run_due().await? + self.inner.refunds.run_due().await?)
     }
 
-    /// Registers a terminal unless one of its name is registered; `false` if one is.
+    /// Registers a terminal; `false` if its id is registered.
     pub async fn add_terminal(database: &Database, new: &NewTerminal, now: Timestamp) -> Result<bool, Error> {
         terminals::add(database, new, now).await
     }
 
-    /// Believes a terminal no more; `false` if none of its name was believed.
+    /// Revokes a terminal; `false` if there was none to revoke.
     pub async fn revoke_terminal(database: &Database, id: &str, now: Timestamp) -> Result<bool, Error> {
         terminals::revoke(database, id, now).await
     }
@@ -180,7 +180,7 @@ impl PointOfSale {
         self.inner.clock.now()
     }
 
-    /// Writes a tap down with the job that deals with it. A repetition changes nothing.
+    /// Stores a tap together with its job. A repetition changes nothing.
     pub(crate) async fn receive(&self, request: &TapRequest, terminal: Option<&str>) -> Result<Received, Error> {
         let (id, now) = (request.id(), self.now());
         let transaction = self.inner.store.database().begin().await?;
@@ -197,7 +197,7 @@ impl PointOfSale {
         Ok(if same { Received::Accepted } else { Received::OtherContent })
     }
 
-    /// Has the worker look at the tap of an incoming payment now.
+    /// Makes the worker handle the tap of an incoming payment now.
     pub(crate) async fn look(&self, incoming_payment: Uuid) -> Result<(), Error> {
         let Some(kept) = self.inner.store.find_by_incoming_payment(incoming_payment).await? else { return Ok(()) };
         if kept.outcome().is_some() {
@@ -208,7 +208,7 @@ impl PointOfSale {
         transaction.commit().await
     }
 
-    /// Waits for the end of a tap, until a little after its deadline; then it is told as it is.
+    /// Waits for the result of a tap, until shortly after its deadline, and returns the tap.
     pub(crate) async fn wait(&self, id: Uuid) -> Result<Option<Kept>, Error> {
         let mut ends = self.inner.store.ends(id);
         loop {
@@ -223,7 +223,7 @@ impl PointOfSale {
         }
     }
 
-    /// Has what was received for a tap go back to its payer, once.
+    /// Starts the refund of a tap, once.
     pub(crate) async fn ask_refund(&self, kept: &Kept) -> Result<RefundAsked, Error> {
         if kept.refund.is_some() {
             return Ok(RefundAsked::Accepted);

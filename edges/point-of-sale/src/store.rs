@@ -1,6 +1,6 @@
-//! The rows of the point of sale: what terminals sent, how far each has come, what goes back to the payer.
+//! The rows of the point of sale: taps, their states, and their refunds.
 //!
-//! Nothing outside this file and `terminals` speaks SQL.
+//! Only this file and `terminals` contain SQL.
 
 use admin_client::CreatedIncomingPayment;
 use clock::Timestamp;
@@ -18,42 +18,42 @@ pub const MIGRATIONS: Migrations = Migrations {
     steps: &[Step { name: "0001_point_of_sale", sql: include_str!("migrations/0001_point_of_sale.sql") }],
 };
 
-/// How far a presented card has come.
+/// The state of a presented card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// It was written down, and nothing was done.
+    /// It was stored, and nothing was done.
     Received,
-    /// Both sides are known; the incoming payment is to be created.
+    /// Payer and payee are known. The incoming payment is to be created.
     Creating { card_service: String, receiver: Uuid },
-    /// The payer's card service is asked.
+    /// The payer's card service has the request.
     Asking { card_service: String, incoming: CreatedIncomingPayment },
-    /// The card service approved; the money is on its way.
+    /// The card service approved. The money is under way.
     Awaiting { incoming: CreatedIncomingPayment },
     /// It fails for this reason, unless the whole amount has arrived when the incoming payment is closed.
     Closing { incoming: CreatedIncomingPayment, because: Outcome },
-    /// It ended.
+    /// It has a result.
     Settled { outcome: Outcome },
 }
 
-/// How far the way back of the money has come.
+/// The state of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Refund {
-    /// It was asked for, by the merchant or because only a part arrived.
+    /// It was requested, by the merchant or because only a part arrived.
     Asked,
-    /// The payer's institution expects it.
+    /// The incoming payment at the payer's institution exists.
     Expected { receiver: String },
-    /// It is on its way.
+    /// The outgoing payment is under way.
     Paying { payment: Uuid },
-    /// It arrived.
+    /// It has arrived.
     Done { payment: Uuid },
-    /// It did not go; a person has to look.
+    /// It failed. A person has to decide.
     Failed { reason: String },
 }
 
 impl Refund {
-    /// The name under which it is told and counted.
+    /// Its name in answers and metrics.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Asked | Self::Expected { .. } | Self::Paying { .. } => "pending",
@@ -63,7 +63,7 @@ impl Refund {
     }
 }
 
-/// A presented card as it is kept.
+/// A stored tap.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) id: Uuid,
@@ -90,7 +90,7 @@ impl Kept {
     }
 }
 
-/// What a merchant took in one asset with one result.
+/// A merchant's total in one asset with one result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Total {
@@ -132,7 +132,7 @@ impl Store {
         self.rows(&sql, [id.into()]).await?.first().map(read).transpose()
     }
 
-    /// Notes how far a tap has come. One that ended stays as it ended.
+    /// Stores the state of a tap. A tap with a result does not change.
     pub(crate) async fn advance(&self, id: Uuid, state: &State) -> Result<(), Error> {
         let sql = "UPDATE pos_taps SET state = $2, incoming_payment_id = COALESCE($3, incoming_payment_id)
             WHERE id = $1 AND settled_at IS NULL";
@@ -145,13 +145,13 @@ impl Store {
         self.database.execute(sql, [id.into(), json(state).into(), incoming.into()]).await.map(drop)
     }
 
-    /// Notes how far a refund has come.
+    /// Stores the state of a refund.
     pub(crate) async fn advance_refund(&self, id: Uuid, refund: &Refund) -> Result<(), Error> {
         let sql = "UPDATE pos_taps SET refund = $2 WHERE id = $1 AND refunded_at IS NULL";
         self.database.execute(sql, [id.into(), json(refund).into()]).await.map(drop)
     }
 
-    /// What the merchant took between two instants, by asset and result.
+    /// The merchant's totals between two times, by asset and result.
     pub(crate) async fn totals(&self, merchant: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Total>, Error> {
         let sql = "SELECT asset_code, asset_scale, result, refund_result, COUNT(*), CAST(SUM(amount) AS text) FROM (
                 SELECT asset_code, asset_scale, COALESCE(result, 'pending') AS result, amount,
@@ -174,7 +174,7 @@ impl Store {
             .collect()
     }
 
-    /// Tells when something may have ended among the taps that share a shard with this one.
+    /// Signals results of the taps in the same shard as this one.
     pub(crate) fn ends(&self, id: Uuid) -> Subscription {
         self.database.subscribe(&topic(id))
     }
@@ -186,7 +186,7 @@ impl Store {
     }
 }
 
-/// Writes a tap down; `false` if one of its id is there.
+/// Stores a tap; `false` if its id exists.
 pub(crate) async fn insert(
     transaction: &WriteTransaction,
     id: Uuid,
@@ -213,7 +213,7 @@ pub(crate) async fn insert(
     Ok(execute(transaction, sql, values).await? > 0)
 }
 
-/// Writes the end of a tap, and wakes who waits for it. The first end stands; `false` if it was there.
+/// Stores the result of a tap, and wakes its waiters. The first result stays; `false` if there was one.
 pub(crate) async fn settle(
     transaction: &WriteTransaction,
     id: Uuid,
@@ -228,13 +228,13 @@ pub(crate) async fn settle(
     Ok(settled > 0)
 }
 
-/// Asks for a refund; `false` if one was asked for before.
+/// Starts a refund; `false` if one exists.
 pub(crate) async fn ask_refund(transaction: &WriteTransaction, id: Uuid) -> Result<bool, Error> {
     let sql = "UPDATE pos_taps SET refund = $2 WHERE id = $1 AND refund IS NULL";
     Ok(execute(transaction, sql, [id.into(), json(&Refund::Asked).into()]).await? > 0)
 }
 
-/// Writes the end of a refund.
+/// Stores the result of a refund.
 pub(crate) async fn settle_refund(
     transaction: &WriteTransaction,
     id: Uuid,
@@ -245,7 +245,7 @@ pub(crate) async fn settle_refund(
     execute(transaction, sql, [id.into(), json(refund).into(), now.as_millis().into()]).await.map(drop)
 }
 
-/// Taps share few topics, because a topic is never forgotten.
+/// Taps share a few topics, because a topic is never removed.
 fn topic(id: Uuid) -> String {
     format!("taps {:x}", id.as_bytes()[15] & 0x3f)
 }
@@ -268,7 +268,7 @@ fn read(row: &QueryResult) -> Result<Kept, Error> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Only texts, numbers and names are in it.
+    // It contains only texts, numbers and names.
     serde_json::to_string(value).unwrap_or_default()
 }
 

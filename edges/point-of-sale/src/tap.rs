@@ -1,7 +1,7 @@
-//! Dealing with one presented card, step by step, until it is known for good whether the money has arrived.
+//! Handles one tap step by step, until it is certain whether the money has arrived.
 //!
-//! Every step may be repeated and broken off anywhere. Nothing is called failed before the incoming payment is closed:
-//! from then on nothing arrives, and what had arrived decides.
+//! Every step may be interrupted and repeated. A tap fails only after its incoming payment is closed. From then on
+//! nothing arrives, and the received amount decides.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::store::{self, Kept, State, Store};
 use crate::wire::CardRequest;
 
 pub(crate) const QUEUE: &str = "taps";
-/// Looked again so often, should the webhook be late or lost.
+/// How often the state is read, in case the webhook is late or lost.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const SETTINGS: Settings = Settings {
     concurrency: 64,
@@ -40,30 +40,30 @@ pub(crate) struct Work {
     pub(crate) admin: AdminClient,
     pub(crate) payer_side: PayerSide,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How long an incoming payment lives beyond the deadline of its tap.
+    /// How long an incoming payment is open after the deadline of its tap.
     pub(crate) margin: Duration,
-    /// How much of the whole time is kept for the money to arrive.
+    /// The part of the time that is kept for the money to arrive.
     pub(crate) settlement_reserve: Duration,
 }
 
-/// What follows from a look at a tap.
+/// What to do after a step.
 enum Next {
-    /// It has come further; look at once again.
+    /// The state has changed. Continue at once.
     Go(State),
-    /// Nothing to do before the next look.
+    /// Wait for the next look.
     Wait,
-    /// It ended; something has to go back if only a part arrived.
+    /// The tap has its result. If only a part arrived, it is refunded.
     End(Outcome, Leftover),
 }
 
-/// What arrived of a payment that failed.
+/// What arrived for a tap that failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leftover {
     Nothing,
     Something,
 }
 
-/// Why a step has to be tried again.
+/// Why a step must be repeated.
 #[derive(Debug, thiserror::Error)]
 enum NotYet {
     #[error(transparent)]
@@ -134,7 +134,7 @@ impl Work {
         self.clock.now() >= kept.deadline
     }
 
-    /// Who pays, and who is paid.
+    /// Finds payer and payee.
     async fn meet(&self, kept: &Kept) -> Result<Next, NotYet> {
         let request = &kept.request;
         let Some(receiver) = self.admin.wallet_address_by_url(&request.receiver_wallet_address).await? else {
@@ -147,7 +147,7 @@ impl Work {
         })
     }
 
-    /// Creates the incoming payment, or finds the one that an earlier attempt created under the same key.
+    /// Creates the incoming payment, or finds the one that an earlier attempt created with the same key.
     async fn create(&self, kept: &Kept, card_service: &str, receiver: Uuid) -> Result<Next, NotYet> {
         let (request, key) = (&kept.request, format!("tap {}", kept.id));
         let expires_at = kept.deadline + self.margin;
@@ -194,13 +194,13 @@ impl Work {
         Ok(Next::Go(State::Closing { incoming: incoming.clone(), because }))
     }
 
-    /// After this nothing arrives any more, and what had arrived decides.
+    /// Closes the incoming payment. After this nothing arrives, and the received amount decides.
     async fn close(&self, kept: &Kept, incoming: &CreatedIncomingPayment, because: &Outcome) -> Result<Next, NotYet> {
         let mut found = self.admin.incoming_payment(incoming.id).await?;
         if matches!(found.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing) {
             match self.admin.complete_receiver(&incoming.url).await {
                 Ok(_) => {}
-                // It ended in this moment by itself.
+                // It ended by itself at this moment.
                 Err(error) if error.is(&ErrorCode::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -1,6 +1,6 @@
-//! The terminals of merchants: registered with a public key, and believed when they sign (RFC 9421).
+//! The terminals of merchants. Each is registered with a public key, and signs its requests (RFC 9421).
 //!
-//! A terminal speaks for one merchant only.
+//! A terminal belongs to one merchant.
 
 use clock::Timestamp;
 use database::{Database, Error};
@@ -10,33 +10,33 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use serde::Serialize;
 use web_url::WalletAddressUrl;
 
-/// Which terminals are believed.
+/// Which terminals are accepted.
 #[derive(Clone, Debug)]
 pub enum Terminals {
-    /// Those that sign.
+    /// Those with a valid signature.
     Signed {
-        /// How old a signature may be.
+        /// The greatest age of a signature.
         freshness: Freshness,
-        /// Where scheme and host of signed URLs come from.
+        /// The scheme and host of signed URLs.
         origin: TargetOrigin,
     },
-    /// Anybody, as with the original. A signature that is there must be right all the same.
+    /// All terminals, as in the original. A signature that is present must still be valid.
     Anybody {
-        /// How old a signature may be.
+        /// The greatest age of a signature.
         freshness: Freshness,
-        /// Where scheme and host of signed URLs come from.
+        /// The scheme and host of signed URLs.
         origin: TargetOrigin,
     },
 }
 
-/// A terminal to be registered.
+/// A terminal to register.
 #[derive(Clone, Debug)]
 pub struct NewTerminal {
-    /// Names it in signatures (`keyid`).
+    /// Its id in signatures (`keyid`).
     pub id: String,
     /// The merchant's wallet address.
     pub merchant: WalletAddressUrl,
-    /// For people.
+    /// A name for people.
     pub name: String,
     /// Its Ed25519 public key.
     pub key: PublicKey,
@@ -46,30 +46,30 @@ pub struct NewTerminal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TerminalRecord {
-    /// Names it in signatures (`keyid`).
+    /// Its id in signatures (`keyid`).
     pub id: String,
     /// The merchant's wallet address.
     pub merchant: String,
-    /// For people.
+    /// A name for people.
     pub name: String,
     /// Its public key, base64url.
     #[serde(skip)]
     pub public_key: String,
-    /// Whether it is believed no more.
+    /// Whether it was revoked.
     pub is_revoked: bool,
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// This terminal, which speaks for this merchant.
+    /// This terminal of this merchant.
     Terminal { id: String, merchant: String },
-    /// Somebody who did not say.
+    /// A sender without a signature.
     Anybody,
 }
 
 impl Caller {
-    /// Whether the caller may speak for `merchant`, in its normal form.
+    /// Whether the caller may act for `merchant`, in its normal form.
     pub(crate) fn speaks_for(&self, merchant: &str) -> bool {
         match self {
             Self::Terminal { merchant: own, .. } => own == merchant,
@@ -85,7 +85,7 @@ impl Caller {
     }
 }
 
-/// Why a terminal is not believed.
+/// Why a terminal is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotBelieved {
     #[error(
@@ -109,7 +109,7 @@ impl Terminals {
         origin
     }
 
-    /// Who sent `message`.
+    /// Finds the sender of `message`.
     pub(crate) async fn caller(
         &self,
         database: &Database,
@@ -134,7 +134,7 @@ impl Terminals {
     }
 }
 
-/// Registers a terminal unless one of its name is registered; `false` if one is.
+/// Registers a terminal; `false` if its id is registered.
 pub(crate) async fn add(database: &Database, new: &NewTerminal, now: Timestamp) -> Result<bool, Error> {
     let sql = "INSERT INTO pos_terminals (id, merchant, name, public_key, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING";
@@ -148,7 +148,7 @@ pub(crate) async fn add(database: &Database, new: &NewTerminal, now: Timestamp) 
     Ok(database.execute(sql, values).await? > 0)
 }
 
-/// Believes a terminal no more; `false` if none of its name was believed.
+/// Revokes a terminal; `false` if there was none to revoke.
 pub(crate) async fn revoke(database: &Database, id: &str, now: Timestamp) -> Result<bool, Error> {
     let sql = "UPDATE pos_terminals SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Ok(database.execute(sql, [id.into(), now.as_millis().into()]).await? > 0)

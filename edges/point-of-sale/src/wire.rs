@@ -1,6 +1,6 @@
-//! A presented card as a terminal sends it, read and judged as a whole.
+//! A presented card from a terminal, parsed and checked as a whole.
 //!
-//! Members that are not known are passed over.
+//! Unknown members are ignored.
 
 use admin_client::Amount;
 use outside_text::{Bounds, check_json, check_text};
@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use web_url::WalletAddressUrl;
 
-/// The longest signature, and the longest payload: far beyond any chip's.
+/// The longest signature and the longest payload. Those of real chips are far shorter.
 const CHIP_TEXT_MAX: usize = 8192;
 
-/// What a terminal sends.
+/// A request of a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TapRequest {
@@ -24,13 +24,13 @@ pub(crate) struct TapRequest {
     pub(crate) receiver_wallet_address: String,
     /// When the card was presented, in milliseconds.
     pub(crate) timestamp: i64,
-    /// The terminal's own name for it. The original's terminals give none.
+    /// The terminal's own id of the tap. Terminals of the original send none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<Uuid>,
 }
 
 impl TapRequest {
-    /// Reads a body; the reason is for whoever sent it.
+    /// Parses a body. The error is for its sender.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
         check_json("body", &body, Bounds::EVENT).map_err(|unfit| unfit.to_string())?;
@@ -57,7 +57,7 @@ impl TapRequest {
         normal.map_or_else(|_| self.receiver_wallet_address.clone(), |url| url.as_str().to_owned())
     }
 
-    /// Names the presentation: as the terminal does, or else by all that it sent, so that a repetition is one.
+    /// The id of the tap: the terminal's, or else derived from the whole request. So a repetition has the same id.
     pub(crate) fn id(&self) -> Uuid {
         self.request_id.unwrap_or_else(|| {
             let mut octets = [0; 16];
@@ -66,7 +66,7 @@ impl TapRequest {
         })
     }
 
-    /// Equal for equal requests only.
+    /// A digest of the whole request.
     pub(crate) fn digest(&self) -> String {
         hex::encode(self.hash())
     }
@@ -76,7 +76,7 @@ impl TapRequest {
     }
 }
 
-/// What a card service is sent.
+/// The request to a card service.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CardRequest<'a> {

@@ -1,5 +1,5 @@
-//! The point of sale between a backend, a wallet address and a card service that are played by the test: recorded shapes
-//! in both directions, and no answer that is not true.
+//! The point of sale between a backend, a wallet address and a card service that the test plays: recorded forms in both
+//! directions, and no false answer.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -28,13 +28,13 @@ const SECRET: &str = "a secret of both";
 const INCOMING: &str = "0c5f2c33-98a4-4cb6-8b7e-53a4d1c1f6a4";
 const MERCHANT: &str = "https://happy-life-bank-backend/accounts/pfry";
 
-/// Everybody else.
+/// All other parties.
 struct World {
     base: Mutex<String>,
     calls: Mutex<Vec<(String, Value)>>,
     /// State and received amount of the incoming payment.
     incoming: Mutex<(&'static str, u64)>,
-    /// What the card service answers, and how it was asked.
+    /// The card service's answer, and its requests.
     card_answer: Mutex<(u16, Value)>,
     card_requests: Mutex<Vec<(HeaderMap, Value)>>,
     /// What arrives when the card service approves.
@@ -210,7 +210,7 @@ impl Bench {
         (status, body)
     }
 
-    /// Sends a tap and works until it is answered; time goes on by `step` whenever there is nothing to do.
+    /// Sends a tap and works until it is answered. The time advances by `step` whenever nothing is due.
     async fn tapped(&self, body: &Value, step: Duration) -> (StatusCode, Value, HeaderMap) {
         let answered = self.send(self.request("POST", "/payment", body, None));
         tokio::pin!(answered);
@@ -227,7 +227,7 @@ impl Bench {
         }
     }
 
-    /// Works off everything, also what was begun and broken off when an answer was there.
+    /// Does everything that is due, including steps that were interrupted by an answer.
     async fn work(&self) {
         self.clock.advance(Duration::from_secs(20));
         while self.service.work_due().await.unwrap() > 0 {}
@@ -302,7 +302,7 @@ testkit::on_each_database! {
         assert_eq!((&created[0]["isCardPayment"], &created[0]["incomingAmount"]["value"]), (&json!(true), &json!("1000")));
         assert_eq!(created[0]["expiresAt"], "2026-01-01T00:01:00.000Z", "it outlives its tap");
 
-        // The same tap again, also from another process, is the same tap.
+        // The same tap again, also from another process, is recognised.
         let (status, again, _) = bench.tapped(&body, STANDING).await;
         assert_eq!((status, again), (StatusCode::OK, json!({"result": {"code": "approved"}})));
         assert_eq!(bench.world.card_requests.lock().unwrap().len(), 1);
@@ -371,7 +371,7 @@ testkit::on_each_database! {
         assert_eq!(back[0]["incomingAmount"]["value"], json!("400"));
         assert_eq!(back[0]["walletAddressUrl"], body["senderWalletAddress"]);
         assert!(back[0]["idempotencyKey"].is_string());
-        // The clock of this test runs on by itself, so a lease may end early. A repetition has the same key.
+        // The clock of this test advances by itself, so a lease may end early. A repetition has the same key.
         assert!(back.iter().all(|again| again == &back[0]), "{back:?}");
         let paid = bench.world.calls_of("PayIncomingPayment");
         assert!(!paid.is_empty() && paid.iter().all(|again| again == &paid[0]), "{paid:?}");
@@ -402,7 +402,7 @@ testkit::on_each_database! {
         let requests = bench.world.card_requests.lock().unwrap().clone();
         let first = requests[0].1["requestId"].clone();
         assert!(requests.len() >= 2 && requests.iter().all(|(_, body)| body["requestId"] == first));
-        // Time went on by itself meanwhile, so it may have been over.
+        // The time has advanced meanwhile, so the deadline may have passed.
         assert!(status == StatusCode::OK || status == StatusCode::GATEWAY_TIMEOUT);
     }
 

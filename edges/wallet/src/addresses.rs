@@ -1,4 +1,4 @@
-//! Wallet addresses of accounts: their URL, and their creation at the instance with the key published on them.
+//! Wallet addresses of accounts: their URLs, and their creation at the instance with a published key.
 //!
 //! An address is its account's path below the institution's base.
 
@@ -9,7 +9,7 @@ use web_url::WalletAddressUrl;
 use crate::effect_error::EffectError;
 use crate::store::{AccountRow, Store};
 
-/// Where addresses are and which key is published on them.
+/// The base of addresses, and the key that is published on them.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
     base: String,
@@ -34,7 +34,7 @@ impl Addresses {
         address.below(&base)?.strip_prefix('/').map(str::to_owned)
     }
 
-    /// The account's address exists at the instance with its key, and the account knows it.
+    /// Makes sure that the account's address exists at the instance with its key, and that the account has its id.
     pub(crate) async fn ensure(
         &self,
         store: &Store,
@@ -48,7 +48,7 @@ impl Addresses {
             None => self.create(admin, account, &url).await?,
         };
         if account.wallet_address_id != Some(record.id) {
-            // Published before the account knows its address, so that a crash in between is repaired by the next run.
+            // Published before the account gets its address, so that the next run repairs a crash in between.
             self.publish_key(admin, account, record.id).await?;
             store.link_wallet_address(account.id, record.id, &record.address).await?;
         }

@@ -1,7 +1,7 @@
-//! Cards of customers: kept, and judged when they are presented.
+//! Cards of customers: stored, and checked when they are presented.
 //!
-//! The rules are those of `card`. A verdict is written down with what is to be remembered of the card, in one
-//! transaction; asked again about the same payment, the same verdict is given.
+//! The rules are in `card`. A decision is stored together with the card's new state in one transaction. A repetition
+//! for the same payment gets the same decision.
 
 use std::sync::Arc;
 
@@ -16,25 +16,25 @@ use uuid::Uuid;
 
 use crate::event::{CardData, EventAmount};
 
-/// A card to be kept.
+/// A card to store.
 #[derive(Clone, Debug)]
 pub struct NewCard {
     /// Its number.
     pub number: card::CardNumber,
-    /// The account it pays from, by its path.
+    /// The account that it pays from, by its path.
     pub account: String,
-    /// What its cryptograms are checked with.
+    /// The key that verifies its cryptograms.
     pub key: CardKey,
-    /// Its PIN.
+    /// Its PIN, and when it is needed.
     pub pin: PinRule,
 }
 
-/// What is thought of payments by card.
+/// Whether card data are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardVerification {
     /// The chip's cryptogram, counter and PIN are checked.
     Required,
-    /// Any card data are believed: for playgrounds whose terminals send none.
+    /// Card data are not checked, for playgrounds whose terminals send none.
     Off,
 }
 
@@ -78,7 +78,7 @@ impl Cards {
         Self { database, clock, verification }
     }
 
-    /// Keeps a card unless one of its number is kept. One whose account has no address yet is left for the next time.
+    /// Stores a card unless its number is stored. A card whose account has no address yet is stored at the next run.
     pub(crate) async fn ensure(&self, new: &NewCard) -> Result<(), Error> {
         let kind = match new.key {
             CardKey::Cmac(_) => "cmac",
@@ -102,7 +102,7 @@ impl Cards {
         self.database.execute(sql, values).await.map(drop)
     }
 
-    /// Judges the card presented for a payment from the wallet address of `account`.
+    /// Decides about the card presented for a payment from the wallet address of `account`.
     pub(crate) async fn judge(
         &self,
         payment: Uuid,
@@ -149,7 +149,7 @@ impl Cards {
             result = Err(ChipRefusal::Repeated);
         }
         remember(&transaction, &number, memory).await?;
-        // A number of a refused presentation is not used up: anybody could have named it.
+        // The number of a refused presentation is not used up, because a stranger could have sent it.
         let used = result.is_ok().then_some(unpredictable);
         note_use(&transaction, payment, &number, used, result.err(), self.clock.now().as_millis()).await?;
         transaction.commit().await?;
@@ -157,7 +157,7 @@ impl Cards {
     }
 }
 
-/// A card with what is remembered of it.
+/// A card with its state.
 struct Kept {
     card: Card,
     memory: Memory,
@@ -204,7 +204,7 @@ fn read(row: &QueryResult, number: &str) -> Result<Kept, Error> {
     Ok(Kept { card, memory, state: row.try_get_by_index(6)? })
 }
 
-/// What was said of this payment's card before.
+/// The earlier decision about this payment's card.
 async fn verdict_before(transaction: &WriteTransaction, payment: Uuid) -> Result<Option<Result<(), Refused>>, Error> {
     let sql = "SELECT refusal FROM wallet_card_uses WHERE payment_id = $1";
     let Some(row) = one(transaction, sql, [payment.into()]).await? else { return Ok(None) };

@@ -1,13 +1,13 @@
-//! Why an event's effects did not come about, and whether a later attempt may go better.
+//! Why an event could not be handled, and whether a later attempt may succeed.
 //!
-//! What is then done with the event is the inbox's matter.
+//! What happens to the event is decided in `inbox`.
 
 use admin_client::AdminError;
 use uuid::Uuid;
 
 use crate::ledger_book::BookError;
 
-/// Why an event is not dealt with yet, or never will be.
+/// Why an event is not handled yet, or never will be.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EffectError {
     #[error(transparent)]
@@ -16,10 +16,10 @@ pub(crate) enum EffectError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Store(#[from] database::Error),
-    /// No account has the wallet address the event is about.
+    /// No account has the wallet address of the event.
     #[error("no account has the wallet address {0}")]
     UnknownWalletAddress(Uuid),
-    /// The payment is where this event cannot leave it.
+    /// The payment still waits for funds, which is impossible after this event.
     #[error("payment {0} still waits for funds although its deposit was refused")]
     StillFunding(Uuid),
     /// The body does not have the shape of its type.
@@ -28,10 +28,10 @@ pub(crate) enum EffectError {
 }
 
 impl EffectError {
-    /// Whether a later attempt may go better.
+    /// Whether a later attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
-            // Clocks and secrets are set right by people; the event waits for them.
+            // Clocks and secrets are corrected by people. The event waits for that.
             Self::Book(BookError::Unavailable(_)) | Self::StillFunding(_) | Self::Admin(AdminError::Unauthorized) => {
                 true
             }

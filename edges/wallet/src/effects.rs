@@ -1,6 +1,6 @@
-//! What each event causes: movements in the book and calls to the instance.
+//! The effects of each event: movements in the wallet's ledger, and calls to the instance.
 //!
-//! Every step may be repeated: transfer ids and idempotency keys are derived from the event or its payment.
+//! Every step may be repeated. Transfer ids and idempotency keys are derived from the event or its payment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::store::{AccountRow, Store};
 /// At most one top-up of a resource in this time.
 const TOPUP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// What the effects act on.
+/// The dependencies of the effects.
 #[derive(Clone)]
 pub(crate) struct Effects {
     pub(crate) store: Store,
@@ -37,12 +37,12 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// Brings about what `event` (of id `event_id`) demands.
+    /// Applies the effects of `event`, which has the id `event_id`.
     pub(crate) async fn apply(&self, event_id: Uuid, event: Event) -> Result<(), EffectError> {
         match event {
             Event::OutgoingCreated(payment) => self.fund_or_cancel(event_id, &payment).await,
             Event::OutgoingCompleted(payment) => self.settle(event_id, &payment, self.fee_policy).await,
-            // A payer pays no fee for what was not delivered as agreed.
+            // The payer of a failed payment pays no fee.
             Event::OutgoingFailed(payment) => self.settle(event_id, &payment, FeePolicy::Compat).await,
             Event::OutgoingCancelled(payment) => Ok(self.book.release(payment.id).await?),
             Event::IncomingFinished(payment) => self.collect(event_id, &payment).await,
@@ -60,7 +60,7 @@ impl Effects {
             return self.cancel(payment, "No account has this wallet address.").await;
         };
         if self.book.is_settled_without_hold(payment.id).await? {
-            // The event of the payment's end came before that of its beginning. A hold made now would never be
+            // The event of the payment's end arrived before that of its creation. A hold made now would never be
             // released.
             return Ok(());
         }
@@ -87,12 +87,12 @@ impl Effects {
         }
     }
 
-    /// A refused deposit is either the repetition of one that was accepted, or the payment was cancelled meanwhile.
+    /// A refused deposit has two reasons: it was accepted before, or the payment was cancelled meanwhile.
     async fn after_refused_deposit(&self, payment: Uuid) -> Result<(), EffectError> {
         match self.admin.outgoing_payment(payment).await?.state {
             OutgoingPaymentState::Cancelled => Ok(self.book.release(payment).await?),
             OutgoingPaymentState::Funding => Err(EffectError::StillFunding(payment)),
-            // The hold stands until the payment's own end settles it.
+            // The hold stays until the event of the payment's end settles it.
             OutgoingPaymentState::Sending | OutgoingPaymentState::Completed | OutgoingPaymentState::Failed => Ok(()),
         }
     }
@@ -129,7 +129,7 @@ impl Effects {
         }
         match self.admin.create_outgoing_payment_withdrawal(payment.id, &event_id.to_string()).await {
             Ok(()) => Ok(()),
-            // Nothing is left, or this very withdrawal was made before.
+            // Nothing is left, or this withdrawal was made before.
             Err(error) if error.is(&ErrorCode::Duplicate) || error.is(&ErrorCode::Forbidden) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -144,7 +144,7 @@ impl Effects {
         }))
     }
 
-    /// Withdraws first and credits then: a repetition is recognised before the customer could get it twice.
+    /// Withdraws first and credits afterwards. So a repetition is refused before the customer is credited twice.
     async fn collect(&self, event_id: Uuid, payment: &IncomingPaymentData) -> Result<(), EffectError> {
         if payment.received_amount.value == 0 {
             return Ok(());
@@ -158,7 +158,7 @@ impl Effects {
         Ok(self.book.receive(&account, payment.id, payment.received_amount.value).await?)
     }
 
-    /// Withdraws just what the event announced: money that came later is announced by another event.
+    /// Withdraws exactly the amount of the event. Later money is announced by another event.
     async fn collect_streamed(&self, event_id: Uuid, streamed: &StreamedTo) -> Result<(), EffectError> {
         let account = self.require_account(streamed.id).await?;
         match self.admin.withdraw_event_liquidity(event_id, &event_id.to_string()).await {
@@ -174,7 +174,7 @@ impl Effects {
         let Some(partial) = payment.partial_incoming_payment_id else { return Ok(()) };
         match self.admin.confirm_partial_incoming_payment(payment.id, partial).await {
             Ok(()) => Ok(()),
-            // Decided by the payment's end; there is nothing left to accept.
+            // The payment has ended, so there is nothing left to accept.
             Err(error) if error.is(&ErrorCode::BadUserInput) || error.is(&ErrorCode::NotFound) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -205,7 +205,7 @@ impl Effects {
         match deposited {
             Ok(()) => {}
             Err(error) if error.is(&ErrorCode::Duplicate) => {}
-            // Deleted meanwhile.
+            // It was deleted meanwhile.
             Err(error) if error.is(&ErrorCode::NotFound) => return Ok(()),
             Err(error) => return Err(error.into()),
         }

@@ -1,6 +1,6 @@
-//! Webhook bodies as this wallet reads them.
+//! Webhook bodies, as this wallet parses them.
 //!
-//! Only what decides something is read; the rest of a body is kept as it came.
+//! Only the members that are needed are parsed. The whole body is stored unchanged.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -91,27 +91,27 @@ pub(crate) struct EventAsset {
     pub(crate) scale: u8,
 }
 
-/// What happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     OutgoingCreated(OutgoingPaymentData),
     OutgoingCompleted(OutgoingPaymentData),
     OutgoingFailed(OutgoingPaymentData),
-    /// A card payment that will not be made.
+    /// A card payment was cancelled.
     OutgoingCancelled(OutgoingPaymentData),
-    /// Completed or expired: no more money will come.
+    /// A payment completed or expired, so no more money will arrive.
     IncomingFinished(IncomingPaymentData),
     IncomingPartial(IncomingPaymentData),
     AddressNotFound(NotFoundData),
     WebMonetization(WebMonetizationData),
     AssetLiquidityLow(LiquidityData),
     PeerLiquidityLow(LiquidityData),
-    /// Of a type nothing is to be done about, known or not.
+    /// An event without effects.
     Other,
 }
 
 impl Event {
-    /// Reads the `data` of an event of type `kind`.
+    /// Parses the `data` of an event of type `kind`.
     pub(crate) fn read(kind: &str, data: Value) -> Result<Self, serde_json::Error> {
         use serde_json::from_value as read;
         Ok(match kind {
@@ -130,7 +130,7 @@ impl Event {
     }
 }
 
-/// What an event is about. Events of one subject are handled one after the other.
+/// The subject of an event. Events of one subject are handled one after the other.
 pub(crate) fn subject(data: &Value) -> String {
     let members = [&data["id"], &data["walletAddress"]["id"], &data["walletAddressUrl"]];
     members.into_iter().find_map(Value::as_str).unwrap_or_default().chars().take(255).collect()

@@ -1,10 +1,10 @@
-//! What of a finished payment is the fee.
+//! The fee of a finished payment.
 //!
-//! The Admin API shows the debit and what was sent, not which of the two sides was fixed.
+//! The Admin API shows the debit and the amount sent, but not which of the two was fixed.
 
 use money::Ratio;
 
-/// A fee as it is set on an asset.
+/// A fee of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeRule {
     /// Fixed part in the asset's smallest unit.
@@ -13,15 +13,15 @@ pub struct FeeRule {
     pub basis_points: u16,
 }
 
-/// What a customer pays for a completed payment beyond what was sent.
+/// What a customer pays for a completed payment beyond the amount sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FeePolicy {
     /// The fee; unused slippage goes back to the customer.
     #[default]
     FeePlusSent,
-    /// Everything the quote named.
+    /// The whole debit of the quote.
     FullDebit,
-    /// Nothing, as the reference's mock; leftovers stay where they are.
+    /// No fee, like the reference's mock. The remainder stays where it is.
     Compat,
 }
 
@@ -47,10 +47,10 @@ impl FeeRule {
     }
 }
 
-/// What the customer pays on top of `sent`, never more than was reserved.
+/// What the customer pays on top of `sent`, at most the reserved amount.
 ///
-/// If the leftover is no more than the fee on the debit, it is the fee and nothing else: then the debit was fixed, or
-/// nothing was left of the slippage. A larger leftover means a fixed delivery, whose unused slippage is the customer's.
+/// If the remainder is at most the fee on the debit, all of it is the fee: the debit was fixed, or no slippage is left.
+/// If it is larger, the delivery was fixed, and the unused slippage goes back to the customer.
 pub fn charged(policy: FeePolicy, rule: FeeRule, debit: u64, sent: u64) -> u64 {
     let leftover = debit.saturating_sub(sent);
     match policy {

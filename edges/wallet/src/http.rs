@@ -1,6 +1,6 @@
-//! The wallet's machine paths: webhooks, rates, balances, health; and one page that says what this is.
+//! The wallet's routes for machines: webhooks, rates, balances, health; and one page that says what this is.
 //!
-//! No login: balances are served in the playground only.
+//! There is no login. Balances are served in the playground only.
 
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::wallet::Wallet;
 
-/// The HTTP surface of `wallet`.
+/// The routes of `wallet`.
 pub fn router(wallet: Wallet) -> Router {
     Router::new()
         .route("/", get(page))
@@ -23,8 +23,8 @@ pub fn router(wallet: Wallet) -> Router {
         .with_state(wallet)
 }
 
-/// `POST /webhooks`: 200 once the event is written down, 401 for a bad signature, 400 for a body that is no event,
-/// 503 if it cannot be written down (the instance then repeats it).
+/// `POST /webhooks`: 200 once the event is stored, 401 for a wrong signature, 400 for an invalid body, 503 if it cannot
+/// be stored (the instance then repeats it).
 async fn receive_webhook(State(wallet): State<Wallet>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let event = match http_kit::read_event(wallet.verification(), &head.headers, body, wallet.clock().now()).await {
@@ -53,7 +53,7 @@ async fn page(State(wallet): State<Wallet>) -> Html<String> {
     ))
 }
 
-/// Text as it may stand in a page.
+/// Escapes text for a page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,12 +1,11 @@
-//! Identifiers derived from what caused them, in the form the Admin API asks for.
+//! Ids derived from their cause, in the form that the Admin API requires.
 //!
-//! Transfers of the wallet's own ledger use `TransferId::derived`.
+//! Ids of the wallet's own ledger are made with `TransferId::derived`.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// A UUID of version 4 form that follows from `cause` and `step` alone: the Admin API refuses other versions as
-/// transfer ids.
+/// A UUID in version 4 form, derived from `cause` and `step`. The Admin API refuses other versions as transfer ids.
 pub(crate) fn derived_v4(cause: Uuid, step: &str) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(cause.as_bytes());

@@ -1,6 +1,6 @@
-//! Receives events durably and works them off, one after the other for each payment.
+//! Receives events durably, and handles them, those of one payment one after the other.
 //!
-//! An event is acknowledged after it is written. From then on this wallet has to finish it.
+//! An event is acknowledged after it is stored. From then on the wallet must handle it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Inbox {
         Self { effects, entropy }
     }
 
-    /// Writes the event down and wakes the worker. A repetition changes nothing.
+    /// Stores the event and wakes the worker. A repetition changes nothing.
     pub(crate) async fn receive(&self, event: ReceivedEvent) -> Result<(), Error> {
         let now = self.effects.clock.now();
         let row = EventRow { id: event.id, kind: event.kind, body: event.body.to_string() };

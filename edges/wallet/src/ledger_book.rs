@@ -1,6 +1,6 @@
-//! The wallet's double entry: customers, settlement with the network, fee income and treasury.
+//! The wallet's double-entry ledger: customers, settlement with the network, fee income and treasury.
 //!
-//! Every movement has an id derived from what caused it, so a repetition moves nothing.
+//! The id of every movement is derived from its cause, so a repetition moves nothing.
 
 use std::sync::Arc;
 
@@ -26,30 +26,30 @@ const LIQUIDITY: u16 = 5;
 const SETTLE_WITHOUT_HOLD: &str = "settle without hold";
 const FEE_WITHOUT_HOLD: &str = "fee without hold";
 
-/// Why the book refused a movement.
+/// Why the ledger refused a movement.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BookError {
-    /// The customer has too little, holds counted.
+    /// The customer's balance less holds is too small.
     #[error("the account has not enough balance")]
     NotEnough,
     /// The ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] LedgerUnavailable),
-    /// An answer that only a fault of this program explains.
+    /// A refusal that only a fault of this program causes.
     #[error("the ledger refused {step} of {cause}: {result}")]
     Refused { step: &'static str, cause: Uuid, result: String },
 }
 
-/// What a customer has.
+/// A customer's balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Balance {
-    /// Without holds.
+    /// The balance including held money.
     pub(crate) posted: i128,
-    /// Reserved for payments under way.
+    /// Held for payments under way.
     pub(crate) held: u128,
 }
 
-/// The wallet's ledger. Cheap to clone.
+/// The wallet's ledger. It is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Book {
     ledger: Arc<dyn Ledger>,
@@ -67,7 +67,7 @@ impl Book {
         self.create(accounts.to_vec()).await
     }
 
-    /// A customer's account; it can never owe.
+    /// A customer's account. It can never be overdrawn.
     pub(crate) async fn open_customer(&self, customer: &AccountRow) -> Result<(), BookError> {
         let flags = AccountFlags { debits_must_not_exceed_credits: true, ..AccountFlags::default() };
         self.create(vec![account(customer.id.into(), customer.ledger, CUSTOMER, flags)]).await
@@ -84,7 +84,7 @@ impl Book {
         Ok(())
     }
 
-    /// What the house gives a customer to begin with, once for all time.
+    /// The starting balance of a customer, credited once.
     pub(crate) async fn credit_initial(&self, customer: &AccountRow, amount: u64) -> Result<(), BookError> {
         let id = TransferId::derived(customer.id, "initial balance", 0);
         let from = house(customer.ledger, TREASURY);
@@ -96,14 +96,14 @@ impl Book {
         .await
     }
 
-    /// Reserves what a payment may cost.
+    /// Holds the most that a payment may cost.
     pub(crate) async fn hold(&self, customer: &AccountRow, payment: Uuid, amount: u64) -> Result<(), BookError> {
         let to = house(customer.ledger, SETTLEMENT);
         let hold = transfer(hold_id(payment), customer.id.into(), to, amount, customer.ledger, PAYMENT).into_pending(0);
         self.submit_one("the hold", payment, hold).await
     }
 
-    /// Gives back what a payment that will not be made had reserved. Nothing was reserved: nothing happens.
+    /// Releases the hold of a payment that will not be made. Without a hold nothing happens.
     pub(crate) async fn release(&self, payment: Uuid) -> Result<(), BookError> {
         if self.hold_of(payment).await? == Hold::Missing {
             return Ok(());
@@ -117,9 +117,9 @@ impl Book {
         }
     }
 
-    /// Takes what was sent and the fee, and releases the rest of the reservation, all or nothing.
+    /// Debits the amount sent and the fee, and releases the rest of the hold, all or nothing.
     ///
-    /// A payment whose reservation this wallet never made is taken from the balance as it is.
+    /// If this wallet never made a hold for the payment, the balance is debited.
     pub(crate) async fn settle(
         &self,
         customer: &AccountRow,
@@ -132,7 +132,7 @@ impl Book {
         if stand(&results) { Ok(()) } else { Err(refused("the settlement", payment, &results)) }
     }
 
-    /// Whether the payment was settled although nothing had been reserved for it.
+    /// Whether the payment was settled without a hold.
     pub(crate) async fn is_settled_without_hold(&self, payment: Uuid) -> Result<bool, BookError> {
         let ids = [SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD].map(|step| TransferId::derived(payment, step, 0));
         Ok(self.ledger.transfers(ids.to_vec()).await?.iter().any(Option::is_some))
@@ -143,7 +143,7 @@ impl Book {
         Ok(if found.iter().any(Option::is_some) { Hold::Made } else { Hold::Missing })
     }
 
-    /// Gives a customer what arrived; `cause` is the incoming payment, or the event of streamed money.
+    /// Credits a customer. `cause` is the incoming payment, or the event of streamed money.
     pub(crate) async fn receive(&self, customer: &AccountRow, cause: Uuid, amount: u64) -> Result<(), BookError> {
         let id = TransferId::derived(cause, "receive", 0);
         let from = house(customer.ledger, SETTLEMENT);
@@ -151,7 +151,7 @@ impl Book {
             .await
     }
 
-    /// Records liquidity the house gave to the network.
+    /// Records liquidity that the wallet gave to the network.
     pub(crate) async fn give_liquidity(&self, ledger: u32, cause: Uuid, amount: u64) -> Result<(), BookError> {
         let id = TransferId::derived(cause, "liquidity", 0);
         let (from, to) = (house(ledger, TREASURY), house(ledger, SETTLEMENT));
@@ -172,7 +172,7 @@ impl Book {
         let results = self.submit(vec![transfer]).await?;
         match results.as_slice() {
             [only] if only.is_ok() => Ok(()),
-            // A reservation refused once stays refused under its id: the answer was given already.
+            // A hold that was refused once stays refused under its id, because the answer was already given.
             [CreateTransferResult::ExceedsCredits | CreateTransferResult::IdAlreadyFailed] => Err(BookError::NotEnough),
             other => Err(refused(step, cause, other)),
         }
@@ -186,14 +186,14 @@ impl Book {
     }
 }
 
-/// Whether a payment's reservation was made by this wallet.
+/// Whether this wallet made a payment's hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hold {
     Made,
     Missing,
 }
 
-/// The linked transfers that end a payment: what was sent, then the fee.
+/// The linked transfers that end a payment: the amount sent, then the fee.
 fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: Hold) -> Vec<NewTransfer> {
     let ledger = customer.ledger;
     let (settle_step, fee_step) = match hold {
@@ -205,7 +205,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
     match hold {
         Hold::Made if sent == 0 => chain.push(NewTransfer::void(settle_id, hold_id(payment))),
         Hold::Made => {
-            // Posting less than was reserved releases the rest.
+            // Posting less than the hold releases the rest.
             chain.push(NewTransfer { amount: sent.into(), ..NewTransfer::post(settle_id, hold_id(payment)) });
         }
         Hold::Missing if sent == 0 => {}
@@ -223,7 +223,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
     chain
 }
 
-/// Whether every transfer of a chain stands: all made now, or all made before (then the ledger stops at the first).
+/// Whether every transfer of a chain exists: all made now, or all made before (then the ledger stops at the first).
 fn stand(results: &[CreateTransferResult]) -> bool {
     use CreateTransferResult::{Exists, LinkedEventFailed};
     match results {
@@ -248,7 +248,7 @@ fn hold_id(payment: Uuid) -> TransferId {
     TransferId::derived(payment, "hold", 0)
 }
 
-/// An account of the wallet itself: its id follows from ledger and kind alone.
+/// An account of the wallet itself. Its id is derived from ledger and kind.
 fn house(ledger: u32, code: u16) -> AccountId {
     AccountId::from_u128((u128::from(ledger) << 16) | u128::from(code))
 }

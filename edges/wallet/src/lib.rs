@@ -1,6 +1,7 @@
-//! The built-in account-servicing entity: funds payments of its customers, credits what they receive, serves rates.
+//! The built-in account-servicing entity: it funds its customers' payments, credits what they receive, and serves
+//! rates.
 //!
-//! No pages yet. It uses the instance through the Admin API and webhooks only.
+//! It has no pages for customers yet. It uses the instance only through the Admin API and webhooks.
 
 mod addresses;
 mod cards;

@@ -1,6 +1,6 @@
 //! The rates this institution serves.
 //!
-//! Decimal texts from the seed, passed on digit for digit.
+//! Decimal texts from the seed, passed on unchanged.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an institution begins with: assets, fees, peers, accounts, rates.
+//! The initial data of an institution: assets, fees, peers, accounts, rates.
 //!
 //! Data only: `seed_file` reads it, `seeding` applies it.
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
 
-/// An institution's beginning.
+/// The initial data of an institution.
 #[derive(Clone, Debug, Default)]
 pub struct Seed {
     /// Assets with their liquidity and fees.
@@ -30,7 +30,7 @@ pub struct SeedAsset {
     pub asset: Asset,
     /// Deposited when the asset is created.
     pub liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// The fee on outgoing payments.
     pub sending_fee: Option<FeeRule>,
@@ -41,7 +41,7 @@ pub struct SeedAsset {
 pub struct SeedPeer {
     /// Its name.
     pub name: String,
-    /// What is settled in.
+    /// The asset of the exchange.
     pub asset: Asset,
     /// Its ILP address.
     pub ilp_address: String,
@@ -49,15 +49,15 @@ pub struct SeedPeer {
     pub endpoint: String,
     /// Deposited when the peer is created.
     pub initial_liquidity: u64,
-    /// Below this an event reports that liquidity is low.
+    /// An event is sent when the liquidity is below this.
     pub liquidity_threshold: u64,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Accepted from it.
+    /// Tokens that it may present.
     pub incoming_tokens: Vec<String>,
-    /// Shown to it.
+    /// The token presented to it.
     pub outgoing_token: String,
-    /// Prefixes reached through it, besides its own address.
+    /// Address prefixes routed to it, besides its own address.
     pub routes: Vec<String>,
 }
 
@@ -70,11 +70,11 @@ pub struct SeedAccount {
     pub name: String,
     /// Path of the wallet address.
     pub path: String,
-    /// What the account holds.
+    /// The asset of the account.
     pub asset: Asset,
     /// Credited once.
     pub initial_balance: u64,
-    /// Whether the wallet address exists from the start, or is created when it is asked for.
+    /// When its wallet address is created.
     pub wallet_address: AddressCreation,
 }
 
@@ -83,11 +83,11 @@ pub struct SeedAccount {
 pub enum AddressCreation {
     /// While seeding.
     AtStart,
-    /// When it is asked for.
+    /// When the first request for it arrives.
     OnDemand,
 }
 
-/// What one unit of `base` is worth in `quote`.
+/// The value of one unit of `base` in `quote`.
 #[derive(Clone, Debug)]
 pub struct SeedRate {
     /// Code of the base.

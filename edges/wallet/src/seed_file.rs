@@ -1,6 +1,6 @@
-//! The seed file (YAML): what an operator writes down, read and judged as a whole.
+//! The seed file (YAML) of an operator, parsed and checked as a whole.
 //!
-//! Keys that are not known are passed over, as files of the reference carry more than is used here.
+//! Unknown keys are ignored, because files of the reference have more than is used here.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub enum SeedFileError {
     /// Not YAML, or not of this shape.
     #[error("{0}")]
     Unreadable(String),
-    /// An asset code or scale that cannot be.
+    /// An invalid asset code or scale.
     #[error("assets: {code:?} with scale {scale} is no asset")]
     NoAsset {
         /// As written.
@@ -28,7 +28,7 @@ pub enum SeedFileError {
         /// As written.
         scale: u8,
     },
-    /// Something is in an asset that is not listed, or listed with several scales.
+    /// An asset that is not listed, or listed with several scales.
     #[error("{place}: name one of the listed assets, {code:?} is {found} of them")]
     UnknownAsset {
         /// The section.
@@ -38,15 +38,15 @@ pub enum SeedFileError {
         /// How many assets have the code.
         found: usize,
     },
-    /// A card that lacks something.
+    /// A card without a required value.
     #[error("cards: {number:?} needs {what}")]
     NoCard {
         /// As written.
         number: String,
-        /// What it needs.
+        /// The missing value.
         what: &'static str,
     },
-    /// A rate that is no positive decimal.
+    /// A rate that is not a positive decimal.
     #[error("rates: {text:?} for {base} in {quote} is no positive decimal")]
     NoRate {
         /// Code of the base.
@@ -135,14 +135,14 @@ struct FeeEntry {
     basis_points: u16,
 }
 
-/// A card; keys are written in hexadecimal digits.
+/// A card. Keys are written in hexadecimal.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CardEntry {
     number: String,
-    /// The account it pays from, by its path.
+    /// The account that it pays from, by its path.
     account: String,
-    /// The AES-128 key it shares with us.
+    /// The AES-128 key shared with the card.
     cmac_key: Option<String>,
     /// Or the public half of its P-256 key, in SEC 1 form.
     public_key: Option<String>,
@@ -178,7 +178,7 @@ impl CardEntry {
     }
 }
 
-/// A number or its text; both are read digit by digit.
+/// A number or its text. Both are read digit by digit.
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.replace('_', "").parse().map_err(|_| D::Error::custom(format!("{text:?} is no amount in smallest units")))
@@ -189,8 +189,7 @@ fn some_amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 impl Seed {
-    /// The seed in `text`. Fees without their asset and rates are taken as they are; money in an asset that is not
-    /// listed is refused.
+    /// The seed in `text`. Money in an asset that is not listed is refused. Fees and rates are not checked for this.
     pub fn from_yaml(text: &str) -> Result<Self, SeedFileError> {
         let file: SeedFile =
             serde_saphyr::from_str(text).map_err(|error| SeedFileError::Unreadable(error.to_string()))?;

@@ -1,6 +1,6 @@
-//! Applies the seed, step by step. Each step compares first.
+//! Applies the seed step by step. Each step first compares.
 //!
-//! It may run any number of times and stop anywhere: what is there already is left as it is.
+//! It may run any number of times and stop anywhere. Existing data are not changed.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::ids::derived_v4;
 use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
 use crate::store::AccountRow;
 
-/// Waits between attempts grow up to this.
+/// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(30);
 
-/// Seeds until it has succeeded; the backend may come up later than the wallet.
+/// Repeats seeding until it succeeds. The backend may start later than the wallet.
 pub(crate) async fn seed_until_done(effects: &Effects, seed: &Seed) {
     let mut pause = PAUSE_MIN;
     while let Err(error) = run(effects, seed).await {
@@ -59,7 +59,7 @@ async fn ensure_asset(effects: &Effects, seed: &SeedAsset) -> Result<AssetRecord
         Some(record) => record,
         None => admin.create_asset(code, scale, Some(seed.liquidity_threshold)).await?,
     };
-    // The deposit's id is the asset's own: made once, however often it is asked for.
+    // The deposit's id is the asset's own, so it is made once.
     if record.liquidity.unwrap_or(0) == 0 && seed.liquidity > 0 {
         let id = derived_v4(record.id, "seed");
         done_or_done_before(admin.deposit_asset_liquidity(record.id, seed.liquidity, id).await)?;
@@ -76,7 +76,7 @@ async fn ensure_asset(effects: &Effects, seed: &SeedAsset) -> Result<AssetRecord
 
 async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) -> Result<(), EffectError> {
     let found = admin.peer_by_address_and_asset(&seed.ilp_address, asset.id).await?;
-    // The query looks for a route, so a peer with a shorter address may answer.
+    // The query searches by route, so a peer with a shorter address may be the result.
     let found = found.filter(|peer| peer.static_ilp_address == seed.ilp_address);
     let peer = if let Some(peer) = found {
         if peer.http.outgoing.endpoint != seed.endpoint || peer.name.as_deref() != Some(&seed.name) {

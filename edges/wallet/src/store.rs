@@ -1,6 +1,6 @@
 //! The wallet's own rows: accounts, their wallet addresses, and the events it received.
 //!
-//! No balances: those are in the ledger. Nothing outside this file speaks SQL.
+//! Balances are in the ledger. Only this file contains SQL.
 
 use clock::Timestamp;
 use database::{Database, Error, Migrations, Step, WriteTransaction};
@@ -39,13 +39,13 @@ pub(crate) struct EventRow {
     pub(crate) body: String,
 }
 
-/// What became of an event.
+/// The state of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EventState {
     Done,
-    /// Nothing is to be done about events of this type.
+    /// Events of this type have no effects.
     Ignored,
-    /// Given up; a person has to look.
+    /// Given up. A person has to decide.
     Dead {
         error: String,
     },
@@ -69,7 +69,7 @@ impl Store {
         &self.database
     }
 
-    /// The ledger number of an asset, given to it at first sight.
+    /// The ledger number of an asset, assigned at its first use.
     pub(crate) async fn ensure_asset(&self, asset: &Asset) -> Result<u32, Error> {
         let transaction = self.database.begin().await?;
         let (code, scale) = (asset.code.as_str(), i64::from(asset.scale));
@@ -88,7 +88,7 @@ impl Store {
         u32::try_from(ledger).map_err(|_| Error::inconsistent("wallet_assets", "ledger", asset))
     }
 
-    /// Creates the account if there is none with its id.
+    /// Creates the account if its id does not exist.
     pub(crate) async fn ensure_account(&self, account: &AccountRow) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         let sql = "INSERT INTO wallet_accounts (id, name, path, asset_code, asset_scale) VALUES ($1, $2, $3, $4, $5)
@@ -104,7 +104,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Remembers which wallet address is the account's.
+    /// Stores the account's wallet address.
     pub(crate) async fn link_wallet_address(&self, account: Uuid, id: Uuid, url: &str) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         let sql = "UPDATE wallet_accounts SET wallet_address_id = $2, wallet_address_url = $3 WHERE id = $1";
@@ -153,9 +153,9 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Whether a top-up of `resource` may be made for `event`: not if another was made within `interval_ms`.
+    /// Whether a top-up of `resource` may be made for `event`: not within `interval_ms` of another one.
     ///
-    /// A repetition for the same event is allowed again; its transfer has the same id.
+    /// A repetition for the same event is allowed. Its transfer has the same id.
     pub(crate) async fn claim_topup(
         &self,
         resource: Uuid,
@@ -179,7 +179,7 @@ impl Store {
     }
 }
 
-/// Writes the event down; `false` if it was received before.
+/// Stores an event; `false` if it was stored before.
 pub(crate) async fn receive_event(
     transaction: &WriteTransaction,
     event: &EventRow,
@@ -191,7 +191,7 @@ pub(crate) async fn receive_event(
     Ok(execute(transaction, sql, values).await? > 0)
 }
 
-/// Records what became of an event, in the transaction that ends its job.
+/// Stores the state of an event, in the transaction that ends its job.
 pub(crate) async fn settle_event(
     transaction: &WriteTransaction,
     id: Uuid,

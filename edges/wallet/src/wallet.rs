@@ -1,6 +1,6 @@
-//! The wallet, assembled from its parts.
+//! The wallet, put together.
 //!
-//! Which ledger engine keeps its book is the caller's choice.
+//! The caller chooses the ledger engine.
 
 use std::sync::Arc;
 
@@ -26,32 +26,32 @@ use crate::store::{AccountRow, MIGRATIONS, Store};
 /// The settings of a wallet.
 #[derive(Clone)]
 pub struct WalletSettings {
-    /// What it calls itself.
+    /// Its name.
     pub display_name: String,
     /// Base of the wallet addresses.
     pub open_payments_url: Url,
     /// How webhooks are verified.
     pub webhooks: EventVerification,
-    /// What customers pay.
+    /// The fee that customers pay.
     pub fee_policy: FeePolicy,
-    /// Whether an account's address is created when it is asked for.
+    /// Whether an account's address is created at the first request for it.
     pub auto_create_address: bool,
-    /// Deposited when liquidity is low; 0 for nothing.
+    /// The deposit when liquidity is low; 0 means none.
     pub liquidity_topup: u64,
-    /// What is thought of payments by card.
+    /// Whether card data are checked.
     pub cards: CardVerification,
     /// Public key (Ed25519, base64url) published on created addresses.
     pub key_x: Option<String>,
 }
 
-/// What the wallet works with.
+/// The dependencies of the wallet.
 #[derive(Clone)]
 pub struct Ports {
-    /// Its own rows.
+    /// Its own database.
     pub database: Database,
-    /// Its own book.
+    /// Its own ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// The instance.
+    /// The instance's Admin API.
     pub admin: AdminClient,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -59,13 +59,13 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Why the wallet cannot begin.
+/// Why the wallet cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletError {
     /// The wallet's database failed.
     #[error("the wallet's database: {0}")]
     Database(#[from] database::Error),
-    /// Seeding failed; it may be repeated.
+    /// Seeding failed. It may be repeated.
     #[error("seeding: {0}")]
     Seeding(String),
     /// The wallet's ledger failed.
@@ -73,7 +73,7 @@ pub enum WalletError {
     Ledger(String),
 }
 
-/// An account-servicing entity without pages. Cheap to clone.
+/// An account-servicing entity without pages. It is cheap to clone.
 #[derive(Clone)]
 pub struct Wallet {
     inner: Arc<Shared>,
@@ -89,14 +89,14 @@ struct Shared {
 }
 
 impl Wallet {
-    /// Brings the tables up to date; done once before [`Wallet::new`].
+    /// Migrates the tables. Called once before [`Wallet::new`].
     pub async fn migrate(database: &Database) -> Result<(), WalletError> {
         database.migrate(&jobs::MIGRATIONS).await?;
         database.migrate(&MIGRATIONS).await?;
         Ok(())
     }
 
-    /// A wallet on a migrated database.
+    /// Makes a wallet on a migrated database.
     pub fn new(settings: WalletSettings, seed: Seed, ports: Ports) -> Self {
         let effects = Effects {
             cards: Cards::new(ports.database.clone(), Arc::clone(&ports.clock), settings.cards),
@@ -123,29 +123,29 @@ impl Wallet {
         }
     }
 
-    /// Brings the seed about once.
+    /// Applies the seed once.
     pub async fn seed(&self) -> Result<(), WalletError> {
         seeding::run(&self.inner.effects, &self.inner.seed)
             .await
             .map_err(|error: EffectError| WalletError::Seeding(error.to_string()))
     }
 
-    /// Brings the seed about, repeating until the instance has answered.
+    /// Applies the seed, and repeats this until the instance answers.
     pub async fn seed_until_done(&self) {
         seeding::seed_until_done(&self.inner.effects, &self.inner.seed).await;
     }
 
-    /// Works off events until `shutdown` resolves, then lets those under way end.
+    /// Handles events until `shutdown` resolves, then waits for those under way.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) {
         self.inner.inbox.work(shutdown).await;
     }
 
-    /// Works off everything due now; for tests with a manual clock. Returns how many events ran.
+    /// Handles everything that is due, for tests with a manual clock. Returns how many events ran.
     pub async fn work_due(&self) -> Result<usize, WalletError> {
         Ok(self.inner.inbox.worker().run_due().await?)
     }
 
-    /// How many events were given up and wait for a person.
+    /// How many events were given up and need a person.
     pub async fn dead_events(&self) -> Result<u64, WalletError> {
         Ok(self.inner.effects.store.dead_events().await?)
     }

@@ -1,4 +1,4 @@
-//! The wallet against an instance that is played by the test: what it is told, what it does, and only once.
+//! The wallet against an instance that the test plays: the events it gets, its effects, and each only once.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -24,7 +24,7 @@ use wallet::{CardVerification, EventVerification, FeePolicy, NewCard, Ports, Uns
 
 const SECRET: &str = "shared";
 
-/// The instance: remembers what it was asked to do and what it has.
+/// The instance. It records requests and has their results.
 #[derive(Default)]
 struct Instance {
     calls: Mutex<Vec<(String, Value)>>,
@@ -32,7 +32,7 @@ struct Instance {
     addresses: Mutex<HashMap<String, Value>>,
     peers: Mutex<HashMap<String, Value>>,
     deposits: Mutex<HashMap<String, Value>>,
-    /// Answers to give instead, by operation.
+    /// Errors to answer with, by operation.
     errors: Mutex<HashMap<String, Value>>,
     payment_state: Mutex<&'static str>,
 }
@@ -194,7 +194,7 @@ impl Bench {
         self.instance.addresses.lock().unwrap()[&url]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Sends the event, signed, and works it off.
+    /// Sends the signed event, and handles it.
     async fn tell(&self, event: &Value) {
         assert_eq!(self.post(event, Some(SECRET)).await, StatusCode::OK);
         self.wallet.work_due().await.unwrap();
@@ -284,7 +284,7 @@ testkit::on_each_database! {
         assert_eq!(bench.instance.calls_of("DepositOutgoingPayment").len(), 1);
         assert_eq!(bench.balance("gfranklin").await, (40_000_000, 617));
 
-        // The same event under another id, as after a crash between verdict and deposit: the verdict stands.
+        // The same event under another id, as after a crash between decision and deposit. The decision stays.
         let mut again = tap.clone();
         again["id"] = json!(Uuid::from_u128(77));
         bench.tell(&again).await;
@@ -363,7 +363,7 @@ testkit::on_each_database! {
                 }
             }
         }
-        // What was written down is read and dealt with, or kept for a person; nothing stops the others.
+        // Every stored event is handled or kept for a person. None stops the others.
         bench.wallet.work_due().await.unwrap();
         bench.tell(&bench.incoming(3, "completed", "gfranklin", 7)).await;
     }
@@ -407,7 +407,7 @@ fn seeding_a_second_time_changes_nothing() {
         let deposits = bench.instance.deposits.lock().unwrap().len();
         bench.wallet.seed().await.unwrap();
         assert_eq!(bench.instance.deposits.lock().unwrap().len(), deposits);
-        // Only the deposits are asked for again, because the played instance tells of no liquidity.
+        // Only the deposits are repeated, because the played instance reports no liquidity.
         assert_eq!(bench.instance.mutations() - before, deposits);
         assert_eq!(bench.balance("gfranklin").await, (40_000_000, 0));
     });
@@ -530,7 +530,7 @@ fn streamed_money_is_credited_as_announced_also_when_the_answer_of_its_withdrawa
         bench.instance.refuse("WithdrawEvent", "INTERNAL_SERVER_ERROR");
         bench.tell(&bench.streamed(2, "bhamchest", 9)).await;
         assert_eq!(bench.balance("bhamchest").await, (40_000_500, 0));
-        // The instance had made the withdrawal before it died.
+        // The instance made the withdrawal before it ended.
         bench.instance.refuse("WithdrawEvent", "DUPLICATE");
         bench.clock.advance(Duration::from_secs(1));
         assert_eq!(bench.wallet.work_due().await.unwrap(), 1);

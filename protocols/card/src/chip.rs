@@ -1,6 +1,6 @@
-//! The other side: a chip that signs purchases. For virtual cards, and for tests.
+//! A chip that signs purchases, for virtual cards and for tests.
 //!
-//! It counts for itself; who keeps a chip keeps its counter.
+//! It does not store its counter: the caller does.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use std::fmt;
@@ -28,7 +28,7 @@ impl ChipKey {
         SigningKey::from_slice(scalar).map(|key| Self::Ecdsa(Box::new(key))).map_err(|_| InvalidKey)
     }
 
-    /// What its issuer checks with.
+    /// The key with which its issuer verifies.
     pub fn for_issuer(&self) -> CardKey {
         match self {
             Self::Cmac(key) => CardKey::Cmac(*key),
@@ -70,16 +70,16 @@ pub struct Chip {
     pub number: CardNumber,
     /// The wallet address that pays.
     pub wallet_address: String,
-    /// What it signs with.
+    /// The key with which it signs.
     pub key: ChipKey,
-    /// What enciphers PINs.
+    /// The key that encrypts PINs.
     pub pin_key: PinKey,
 }
 
-/// What a terminal asks a chip to sign.
+/// The data that a terminal sends to a chip for signing.
 #[derive(Clone, Debug)]
 pub struct Tap<'a> {
-    /// How much, in the smallest unit.
+    /// The amount in the smallest unit.
     pub amount: u64,
     /// The currency's number.
     pub currency: u16,
@@ -87,9 +87,9 @@ pub struct Tap<'a> {
     pub exponent: u8,
     /// The terminal's random number.
     pub unpredictable: [u8; 4],
-    /// The chip's counter for this purchase; larger than at the one before.
+    /// The chip's counter for this purchase. It is larger than that of the last purchase.
     pub counter: u16,
-    /// The PIN that was entered, with random octets that hide it.
+    /// The PIN that was entered, with random octets for its encryption.
     pub pin: Option<(&'a Pin, [u8; 8])>,
 }
 

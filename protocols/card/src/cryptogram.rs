@@ -1,6 +1,6 @@
-//! What proves that a chip took part: AES-128 CMAC of 8 octets (RFC 4493), or ECDSA over P-256 in 72 octets (FIPS 186-5).
+//! Cryptograms of chips: AES-128 CMAC of 8 octets (RFC 4493), or ECDSA over P-256 in 72 octets (FIPS 186-5).
 //!
-//! Only signing octets and judging signatures; which octets, is the payload's.
+//! This file signs and verifies octets. Which octets are signed is in `payload`.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use p256::ecdsa::{Signature, VerifyingKey};
 
 /// Octets of a CMAC on a card.
 pub(crate) const CMAC_LENGTH: usize = 8;
-/// Octets of an ECDSA signature on a card: the longest DER form; shorter ones are followed by zeros.
+/// Octets of an ECDSA signature on a card: the longest DER form. Shorter signatures are padded with zeros.
 pub(crate) const ECDSA_LENGTH: usize = 72;
 
-/// A cryptogram, as the payload carries it.
+/// A cryptogram in the form of the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cryptogram {
     /// Of type `80`.
@@ -43,7 +43,7 @@ impl Cryptogram {
     }
 }
 
-/// What the issuer checks a chip's cryptograms with.
+/// The key with which the issuer verifies a chip's cryptograms.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CardKey {
     /// The AES-128 key it shares with the chip.
@@ -52,7 +52,7 @@ pub enum CardKey {
     Ecdsa(Box<VerifyingKey>),
 }
 
-/// The octets are no point of P-256.
+/// The octets are not a point of P-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a card's public key is a point of P-256 in SEC 1 form, compressed or not")]
 pub struct InvalidKey;
@@ -63,7 +63,7 @@ impl CardKey {
         VerifyingKey::from_sec1_bytes(sec1).map(|key| Self::Ecdsa(Box::new(key))).map_err(|_| InvalidKey)
     }
 
-    /// The octets, for whoever keeps them: the shared key, or the compressed point.
+    /// The octets to store: the shared key, or the compressed point.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Cmac(key) => key.to_vec(),
@@ -71,7 +71,7 @@ impl CardKey {
         }
     }
 
-    /// Whether the chip of this key signed `octets`. A cryptogram of the other type never fits.
+    /// Whether the chip with this key signed `octets`. A cryptogram of another type is refused.
     pub(crate) fn verifies(&self, octets: &[u8], cryptogram: &Cryptogram) -> bool {
         match (self, cryptogram) {
             (Self::Cmac(key), Cryptogram::Cmac(shown)) => {
@@ -96,7 +96,7 @@ impl fmt::Debug for CardKey {
     }
 }
 
-/// The signature in its DER form, without the zeros that follow it. Other octets behind it are refused.
+/// The signature in DER form, without the padding zeros. Other octets after it are refused.
 fn signature_of(octets: &[u8; ECDSA_LENGTH]) -> Option<Signature> {
     let length = 2 + usize::from(octets[1]);
     let (der, filling) = octets.split_at_checked(length)?;
@@ -106,7 +106,7 @@ fn signature_of(octets: &[u8; ECDSA_LENGTH]) -> Option<Signature> {
     Signature::from_der(der).ok()
 }
 
-/// The CMAC of `octets` as a card shows it: its first eight octets.
+/// The CMAC of `octets` in the form of cards: its first eight octets.
 pub(crate) fn cmac(key: &[u8; 16], octets: &[u8]) -> [u8; CMAC_LENGTH] {
     let mut mac = Cmac::<Aes128>::new(&Array(*key));
     mac.update(octets);

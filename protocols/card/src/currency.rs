@@ -1,6 +1,6 @@
-//! Numbers of currencies (ISO 4217), which cards sign instead of codes.
+//! Numbers of currencies (ISO 4217). Cards sign numbers instead of codes.
 //!
-//! Only of those a card has been issued in; another currency cannot be paid by card.
+//! Only currencies of the list can be paid by card.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 /// The number of a currency code, for example 978 for `EUR`.

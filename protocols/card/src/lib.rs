@@ -1,7 +1,7 @@
 //! What a payment card signs when it is presented, and whether that may pay (EMV data elements, CMAC and ECDSA forms).
 //!
-//! No reader, no network, no memory: octets and what is remembered of a card go in, a verdict and what is to be
-//! remembered come out.
+//! It does not read cards, and has no network and no storage. The signed octets and the stored state of a card go in, a
+//! decision and the new state come out.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 #![warn(missing_docs)]

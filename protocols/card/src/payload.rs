@@ -1,6 +1,6 @@
-//! The data a chip signs: a hex text of a template (tag 77) of EMV data elements, the cryptogram last.
+//! The data that a chip signs: a hex text of a template (tag 77) of EMV data elements, the cryptogram last.
 //!
-//! Whether it is true is told by `rules`; here only whether it can be read.
+//! This file only parses it. `rules` decides whether it is genuine.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use crate::cryptogram::Cryptogram;
@@ -22,17 +22,17 @@ const CRYPTOGRAM: u16 = 0x9f26;
 
 /// The longest payload in octets.
 const OCTETS_MAX: usize = 4096;
-/// The largest amount twelve digits can say.
+/// The largest amount in twelve digits.
 const AMOUNT_MAX: u64 = 999_999_999_999;
 
-/// What a chip says of a purchase.
+/// The content of a purchase, as the chip signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
     /// The card.
     pub number: CardNumber,
-    /// The wallet address that pays, as its issuer wrote it on the card.
+    /// The paying wallet address, as its issuer wrote it on the card.
     pub wallet_address: String,
-    /// How much, in the smallest unit of the currency.
+    /// The amount in the smallest unit of the currency.
     pub amount: u64,
     /// The currency's number (ISO 4217).
     pub currency: u16,
@@ -40,43 +40,43 @@ pub struct Payload {
     pub exponent: u8,
     /// The terminal's random number.
     pub unpredictable: [u8; 4],
-    /// How many purchases the chip has signed, this one among them.
+    /// How many purchases the chip has signed, including this one.
     pub counter: u16,
-    /// How many wrong PINs the chip still bears.
+    /// How many more wrong PINs the chip allows.
     pub pin_tries_left: u8,
-    /// The PIN that was entered, enciphered.
+    /// The PIN that was entered, encrypted.
     pub pin_block: Option<[u8; 16]>,
 }
 
 /// A payload with the cryptogram over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedPayload {
-    /// What is said.
+    /// The signed data.
     pub payload: Payload,
-    /// What proves it.
+    /// The cryptogram over it.
     pub cryptogram: Cryptogram,
     signed: Vec<u8>,
 }
 
-/// Why a text is no payload.
+/// Why a text is not a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPayload {
-    /// Not hexadecimal, or longer than any card's.
+    /// It is not hexadecimal, or longer than allowed.
     #[error("the payload must be at most 4096 octets in hexadecimal digits")]
     NoHex,
-    /// No template of data elements.
+    /// It is not a template of data elements.
     #[error("the payload must be a template 77 of data elements")]
     NoTemplate,
-    /// Something is missing, twice there, or not of its form.
+    /// An element is missing, occurs twice, or is malformed.
     #[error("the data element {0:04X} is missing, repeated or not of its form")]
     Element(u16),
-    /// An amount a card cannot say.
+    /// The amount has more than twelve digits.
     #[error("a card signs amounts of at most twelve digits")]
     Amount,
 }
 
 impl Payload {
-    /// The elements to be signed, the cryptogram's type among them.
+    /// The elements that are signed, including the cryptogram's type.
     pub(crate) fn to_signed_octets(&self, kind: u8) -> Result<Vec<u8>, InvalidPayload> {
         if self.amount > AMOUNT_MAX {
             return Err(InvalidPayload::Amount);
@@ -103,12 +103,12 @@ impl SignedPayload {
         Self { payload, cryptogram, signed }
     }
 
-    /// What the cryptogram is over.
+    /// The octets that the cryptogram covers.
     pub(crate) fn signed(&self) -> &[u8] {
         &self.signed
     }
 
-    /// The text a terminal passes on.
+    /// The text that a terminal sends on.
     pub fn to_hex(&self) -> String {
         let mut inside = self.signed.clone();
         tlv::write(&mut inside, CRYPTOGRAM, self.cryptogram.as_bytes());
@@ -117,7 +117,7 @@ impl SignedPayload {
         hex::encode_upper(template)
     }
 
-    /// Reads such a text.
+    /// Parses such a text.
     pub fn from_hex(text: &str) -> Result<Self, InvalidPayload> {
         if text.len() > OCTETS_MAX * 2 {
             return Err(InvalidPayload::NoHex);
@@ -129,7 +129,7 @@ impl SignedPayload {
             return Err(InvalidPayload::NoTemplate);
         };
         let elements = tlv::read(inside).map_err(no_template)?;
-        // Everything before the cryptogram is signed, so nothing may stand behind it.
+        // Everything before the cryptogram is signed, so nothing may follow it.
         let Some((last, before)) = elements.split_last().filter(|(last, _)| last.tag == CRYPTOGRAM) else {
             return Err(InvalidPayload::Element(CRYPTOGRAM));
         };
@@ -172,7 +172,7 @@ fn fixed<const N: usize>(elements: &[Element<'_>], tag: u16) -> Result<[u8; N], 
     one(elements, tag)?.try_into().map_err(|_| InvalidPayload::Element(tag))
 }
 
-/// Two decimal digits an octet.
+/// Two decimal digits per octet.
 fn decimal<const N: usize>(mut number: u64) -> [u8; N] {
     let mut octets = [0; N];
     for octet in octets.iter_mut().rev() {

@@ -1,6 +1,6 @@
-//! Card numbers, PINs, and the enciphered PIN block (ISO 9564-1 format 4).
+//! Card numbers, PINs, and the encrypted PIN block (ISO 9564-1 format 4).
 //!
-//! A PIN is never shown; a block says nothing of it without the card's PIN key.
+//! A PIN is never shown. A block reveals nothing without the card's PIN key.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use std::fmt;
@@ -15,7 +15,7 @@ const BLOCK: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CardNumber(Box<str>);
 
-/// The text is no card number.
+/// The text is not a card number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a card number has 12 to 19 digits and nothing else")]
 pub struct InvalidCardNumber;
@@ -26,7 +26,7 @@ impl CardNumber {
         &self.0
     }
 
-    /// Two digits an octet, filled up with `F` on the right.
+    /// Two digits per octet, padded with `F` on the right.
     pub(crate) fn to_octets(&self) -> Vec<u8> {
         let digits: Vec<u8> = self.0.bytes().map(|digit| digit - b'0').collect();
         digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0xf)).collect()
@@ -60,13 +60,13 @@ impl fmt::Display for CardNumber {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pin(Box<str>);
 
-/// The text is no PIN.
+/// The text is not a PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a PIN has 4 to 12 digits and nothing else")]
 pub struct InvalidPin;
 
 impl Pin {
-    /// The digits, for whoever keeps them.
+    /// The digits, for storing them.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -87,22 +87,22 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// The AES-128 key under which a card's PIN travels.
+/// The AES-128 key that encrypts a card's PIN.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PinKey([u8; BLOCK]);
 
 impl PinKey {
-    /// The key with these octets.
+    /// The key made of these octets.
     pub const fn new(octets: [u8; BLOCK]) -> Self {
         Self(octets)
     }
 
-    /// The octets, for whoever keeps them.
+    /// The octets, for storing them.
     pub const fn expose(&self) -> &[u8; BLOCK] {
         &self.0
     }
 
-    /// The block for `pin` of the card `number`. `filling` makes two blocks of one PIN differ.
+    /// The block for `pin` of the card `number`. The random octets of `filling` make two blocks of the same PIN differ.
     pub fn encipher(&self, pin: &Pin, number: &CardNumber, filling: [u8; 8]) -> [u8; BLOCK] {
         let cipher = Aes128::new(&Array(self.0));
         let mut block = Array(pin_field(pin, filling));
@@ -112,7 +112,7 @@ impl PinKey {
         block.0
     }
 
-    /// Whether `block` holds `pin` for the card `number`. Compared as a whole, in constant time.
+    /// Whether `block` contains `pin` for the card `number`. The comparison takes constant time.
     pub fn holds(&self, block: [u8; BLOCK], pin: &Pin, number: &CardNumber) -> bool {
         let cipher = Aes128::new(&Array(self.0));
         let mut field = Array(block);

@@ -1,6 +1,6 @@
 //! Whether a presented card may pay: the issuer's rules, as one ordered list of checks.
 //!
-//! Not whether there is money: that is the account's. What must be remembered of a card goes in and comes out.
+//! The account's balance is checked elsewhere. The stored state of a card goes in, the new state comes out.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use crate::cryptogram::CardKey;
@@ -8,46 +8,46 @@ use crate::currency::currency_number;
 use crate::payload::SignedPayload;
 use crate::pin::{CardNumber, Pin, PinKey};
 
-/// So many wrong PINs in a row block payments that need one.
+/// This many wrong PINs in a row block payments that need a PIN.
 pub(crate) const WRONG_PINS_MAX: u8 = 3;
 
-/// What the issuer knows of a card.
+/// The issuer's data about a card.
 #[derive(Clone, Debug)]
 pub struct Card {
     /// Its number.
     pub number: CardNumber,
-    /// The wallet address that pays.
+    /// The paying wallet address.
     pub wallet_address: String,
-    /// What its cryptograms are checked with.
+    /// The key that verifies its cryptograms.
     pub key: CardKey,
-    /// Its PIN.
+    /// Its PIN, and when it is needed.
     pub pin: PinRule,
 }
 
-/// When a PIN is asked for.
+/// When a PIN is needed.
 #[derive(Clone, Debug)]
 pub struct PinRule {
     /// The PIN.
     pub pin: Pin,
-    /// What it travels under.
+    /// The key that encrypts it.
     pub key: PinKey,
-    /// Amounts from this one on need it.
+    /// Amounts from this one on need the PIN.
     pub from: u64,
 }
 
-/// What is remembered of a card between purchases.
+/// The state of a card between purchases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// The counter of its last purchase; `None` before the first.
     pub counter: Option<u16>,
-    /// Wrong PINs since the last right one.
+    /// Wrong PINs since the last correct one.
     pub wrong_pins: u8,
 }
 
-/// What is to be paid, as the payee's institution asks for it.
+/// The purchase that the payee's institution asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purchase<'a> {
-    /// How much, in the smallest unit.
+    /// The amount in the smallest unit.
     pub amount: u64,
     /// The code of the currency.
     pub asset_code: &'a str,
@@ -55,23 +55,23 @@ pub struct Purchase<'a> {
     pub asset_scale: u8,
     /// The wallet address that is to pay.
     pub wallet_address: &'a str,
-    /// The cryptogram once more, as the terminal sent it beside the payload.
+    /// The cryptogram that the terminal sent beside the payload.
     pub signature: &'a str,
 }
 
 /// Why a card may not pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The card is another account's.
+    /// The card belongs to another wallet address.
     #[error("The card belongs to another wallet address.")]
     OtherWalletAddress,
-    /// The chip did not sign this.
+    /// The cryptogram is wrong.
     #[error("The card's signature does not hold.")]
     Cryptogram,
-    /// A purchase signed before, or out of order.
+    /// The purchase was presented before, or is out of order.
     #[error("The card's purchase was presented before; present the card again.")]
     Repeated,
-    /// Another amount or currency is asked for than was signed.
+    /// The requested amount or currency is not the signed one.
     #[error("The amount or currency is not what the card signed.")]
     OtherAmount,
     /// The amount needs a PIN.
@@ -85,18 +85,19 @@ pub enum Refusal {
     PinBlocked,
 }
 
-/// The answer to a presented card, with what is to be remembered of it.
+/// The decision about a presented card, with the card's new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It may pay.
     Accepted(Memory),
-    /// It may not.
+    /// It may not pay.
     Refused(Refusal, Memory),
 }
 
-/// Judges a presented card.
+/// Decides about a presented card.
 ///
-/// Nothing is remembered of what the chip did not sign, so a stranger can neither use up a card's counter nor block it.
+/// If the cryptogram is wrong, the state does not change. So a stranger can neither use up a card's counter nor block
+/// the card.
 pub fn judge(card: &Card, memory: Memory, presented: &SignedPayload, purchase: Purchase<'_>) -> Verdict {
     let payload = &presented.payload;
     let unchanged = |refusal| Verdict::Refused(refusal, memory);
@@ -114,7 +115,7 @@ pub fn judge(card: &Card, memory: Memory, presented: &SignedPayload, purchase: P
         return unchanged(Refusal::Repeated);
     }
 
-    // The chip was there: from here on this purchase is used up, whatever becomes of it.
+    // The chip took part. From here on its counter is used up, whatever the result is.
     let used = Memory { counter: Some(payload.counter), ..memory };
     let asked = (purchase.amount, currency_number(purchase.asset_code), purchase.asset_scale);
     if asked != (payload.amount, Some(payload.currency), payload.exponent) {

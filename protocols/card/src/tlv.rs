@@ -1,6 +1,6 @@
-//! BER-TLV data objects as EMV Book 3, annex B, writes them: tags of one or two octets, definite lengths.
+//! BER-TLV data objects in the form of EMV Book 3, annex B: tags of one or two octets, definite lengths.
 //!
-//! Not the meaning of a tag: that is the payload's.
+//! The meaning of tags is in `payload`.
 //! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 /// One data object.
@@ -8,11 +8,11 @@
 pub(crate) struct Element<'a> {
     pub(crate) tag: u16,
     pub(crate) value: &'a [u8],
-    /// Tag, length and value as they were written.
+    /// Tag, length and value, unchanged.
     pub(crate) whole: &'a [u8],
 }
 
-/// The octets are no sequence of data objects.
+/// The octets are not a sequence of data objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -30,7 +30,7 @@ pub(crate) fn read(mut octets: &[u8]) -> Result<Vec<Element<'_>>, Malformed> {
 fn read_one(octets: &[u8]) -> Result<(Element<'_>, &[u8]), Malformed> {
     let (tag, after_tag) = match octets {
         [first, second, rest @ ..] if first & 0x1f == 0x1f => {
-            // A third octet of a tag is announced by the highest bit of the second.
+            // The highest bit of the second octet announces a third one.
             if second & 0x80 != 0 {
                 return Err(Malformed);
             }
@@ -50,7 +50,7 @@ fn read_one(octets: &[u8]) -> Result<(Element<'_>, &[u8]), Malformed> {
     Ok((Element { tag, value, whole }, rest))
 }
 
-/// Appends a data object. Values of cards are far shorter than the 65535 octets that fit.
+/// Appends a data object. Values on cards are far shorter than the limit of 65535 octets.
 pub(crate) fn write(out: &mut Vec<u8>, tag: u16, value: &[u8]) {
     let [high, low] = tag.to_be_bytes();
     if high != 0 {

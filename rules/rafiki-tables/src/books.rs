@@ -1,8 +1,8 @@
-//! The original's accounts and transfers as those of our ledger.
+//! Translates the original's accounts and transfers to those of our ledger.
 //!
-//! Deposits and withdrawals keep their ids, which clients and events know. What moved between accounts is carried as
-//! totals: one opening transfer for what each account got and one for what it gave, against an account of the asset
-//! that holds what came before. Not the submitting.
+//! Deposits and withdrawals keep their ids, which clients and events know. Movements between accounts are moved as
+//! totals: one opening transfer for an account's credits and one for its debits, against one account of the asset. The
+//! transfers are submitted elsewhere.
 
 use clock::Timestamp;
 use ledger::{AccountFlags, AccountId, NewAccount, NewTransfer, TransferId};
@@ -12,27 +12,27 @@ use uuid::Uuid;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 
-/// Code of an account that holds what came before the move.
+/// Code of the account against which opening transfers are made.
 pub(crate) const OPENING_ACCOUNT: u16 = 103;
-/// Code of a transfer that opens an account with its history's totals.
+/// Code of an opening transfer.
 pub const OPENING: u16 = 5;
 
 /// An account of the original with its totals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldAccount {
-    /// Its owner; of a settlement account, the asset.
+    /// Its owner; for a settlement account, the asset.
     pub owner: Uuid,
-    /// What it is.
+    /// Its kind.
     pub kind: AccountKind,
     /// The asset of its ledger.
     pub asset: LedgerAsset,
-    /// Debits made for good.
+    /// Posted debits.
     pub debits: u128,
-    /// Credits made for good.
+    /// Posted credits.
     pub credits: u128,
-    /// Debits held by withdrawals that have not run out.
+    /// Debits pending in withdrawals that have not timed out.
     pub held_debits: u128,
-    /// Credits held likewise.
+    /// Pending credits.
     pub held_credits: u128,
 }
 
@@ -72,7 +72,7 @@ impl OldAccount {
         Ok(account)
     }
 
-    /// What our ledger refuses: an account that gave more than it got.
+    /// An account that gave more than it got is refused by our ledger.
     fn require_balance(&self, row: &Row<'_>) -> Result<(), Refusal> {
         let (gave, got) = match self.kind {
             AccountKind::Settlement => (self.credits + self.held_credits, self.debits),
@@ -84,7 +84,7 @@ impl OldAccount {
         }
     }
 
-    /// Its id here: the owner's; of a settlement account, the ledger's number.
+    /// Its id here: the owner's id; for a settlement account, the ledger's number.
     pub fn id(&self) -> AccountId {
         match self.kind {
             AccountKind::Settlement => self.asset.settlement_account(),
@@ -97,19 +97,19 @@ impl OldAccount {
         self.asset.account(self.id(), self.kind)
     }
 
-    /// Opens what is still missing of its credits, given what it has here.
+    /// The opening transfer of its missing credits, given its credits here.
     pub fn open_credits(&self, here: u128) -> Option<NewTransfer> {
         let missing = self.credits.checked_sub(here).filter(|missing| *missing > 0)?;
         Some(self.opening("opening credits", here, opening_account(&self.asset).id, self.id(), missing))
     }
 
-    /// Opens what is still missing of its debits, given what it has here.
+    /// The opening transfer of its missing debits, given its debits here.
     pub fn open_debits(&self, here: u128) -> Option<NewTransfer> {
         let missing = self.debits.checked_sub(here).filter(|missing| *missing > 0)?;
         Some(self.opening("opening debits", here, self.id(), opening_account(&self.asset).id, missing))
     }
 
-    /// The id follows from the account and from what was there before, so a repetition moves nothing.
+    /// The id is derived from the account and its earlier total here, so a repetition moves nothing.
     fn opening(&self, step: &str, here: u128, from: AccountId, to: AccountId, amount: u128) -> NewTransfer {
         let attempt = u64::try_from(here).unwrap_or(u64::MAX);
         let id = TransferId::derived(self.id().as_uuid(), step, attempt);
@@ -117,14 +117,14 @@ impl OldAccount {
     }
 }
 
-/// The asset's own accounts, which are made together, and the one that holds what came before.
+/// The asset's own accounts, created together, including the one for opening transfers.
 pub fn asset_accounts(asset: &LedgerAsset) -> Vec<NewAccount> {
     let mut accounts = asset.own_accounts();
     accounts.push(opening_account(asset));
     accounts
 }
 
-/// The account that holds what came before the move: it has no limit, and ends with as much in as out.
+/// The account for opening transfers. It has no limit, and ends with equal debits and credits.
 pub(crate) fn opening_account(asset: &LedgerAsset) -> NewAccount {
     NewAccount {
         id: AccountId::derived(asset.id.as_uuid(), "opening", 0),
@@ -137,21 +137,21 @@ pub(crate) fn opening_account(asset: &LedgerAsset) -> NewAccount {
     }
 }
 
-/// The asset that a row was joined with.
+/// The asset joined to a row.
 pub fn asset(row: &Row<'_>) -> Result<LedgerAsset, Refusal> {
     Ok(LedgerAsset { id: row.uuid("assetId")?.into(), ledger: row.count("ledger")? })
 }
 
-/// How a transfer of the original stands at the instant of the reading.
+/// The state of a transfer of the original at the time of the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldState {
-    /// Made, at once.
+    /// Final at once.
     Single,
-    /// Held, and then made.
+    /// Pending, then posted.
     Posted,
-    /// Held, and given back or run out.
+    /// Pending, then voided or timed out.
     GivenBack,
-    /// Held for so many more seconds, rounded up.
+    /// Still pending for this many seconds, rounded up.
     Held {
         /// At least 1.
         seconds: u32,
@@ -161,9 +161,9 @@ pub enum OldState {
 /// A transfer of the original.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldTransfer {
-    /// As it is made here; a hold without its time.
+    /// The transfer here. A pending one has no time-out yet.
     pub transfer: NewTransfer,
-    /// How it stands.
+    /// Its state.
     pub state: OldState,
 }
 

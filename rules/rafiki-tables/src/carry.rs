@@ -1,7 +1,7 @@
-//! From a row of the original to rows of ours, one function for each of its tables.
+//! Translates a row of the original to rows of ours, one function for each of its tables.
 //!
-//! A row comes with what its query joined to it. Checks of one row are here; those that need other rows are made where
-//! they can be asked for.
+//! A row includes the rows that its query joined. Checks of one row are here. Checks that need other rows are in
+//! `rafiki-database`.
 
 mod grants;
 mod institutions;
@@ -24,7 +24,7 @@ use crate::sealed::ColumnSecret;
 use crate::version::Side;
 use crate::work::Work;
 
-/// What is read of the original, in the order in which it is carried.
+/// The tables that are read, in the order in which they are moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the tables of the original, by their names")]
 pub enum Source {
@@ -116,7 +116,7 @@ impl Source {
     }
 }
 
-/// Where a tenant's users give consent, which the original keeps in the auth database only for the operator.
+/// A tenant's consent page. The original has one in the auth database for the operator only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsentPlace {
     /// The page.
@@ -125,61 +125,61 @@ pub struct ConsentPlace {
     pub secret: Option<String>,
 }
 
-/// What is the same for every row of a pass.
+/// Values that apply to every row of a pass.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The one instant at which the original is read.
+    /// The time of the snapshot of the original.
     pub at: Timestamp,
-    /// How long a quote of an unfinished payment stays good at least, counted from `at`: the move takes time.
+    /// How long a quote of an unfinished payment stays valid at least, counted from `at`, because the move takes time.
     pub grace: Duration,
     /// `WEBHOOK_MAX_RETRY` of the old backend.
     pub default_retries: u32,
     /// Tenants that have set `WEBHOOK_MAX_RETRY`, deleted settings included.
     pub retries: HashMap<Uuid, u32>,
-    /// Of the auth database's tenants.
+    /// The consent pages of the auth database's tenants.
     pub consent: HashMap<Uuid, ConsentPlace>,
     /// `DB_ENCRYPTION_SECRET` of the old backend.
     pub secret: Option<ColumnSecret>,
 }
 
-/// What a row of the original becomes.
+/// The translation of a row.
 #[derive(Clone, Debug, Default)]
 pub struct Carried {
-    /// Rows of ours.
+    /// Our rows.
     pub records: Vec<Record>,
-    /// What is to be done about it later.
+    /// Later jobs for it.
     pub work: Vec<Work>,
-    /// Whether something of it is another than it was.
+    /// Values that were changed.
     pub changes: Vec<Change>,
 }
 
-/// What is another here than it was there, and why.
+/// A value that is changed by the move, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Change {
     /// An incoming amount of 0 meant "any amount".
     ZeroAmountIsOpen,
-    /// The quote of an unfinished payment is good for longer, so that the move does not let it expire.
+    /// The quote of an unfinished payment is valid for longer, so that it does not expire during the move.
     QuoteExtended,
     /// Old rows do not say what a quote costs without fees.
     FeesComputed,
-    /// The end of a payment was not told yet; its event is made here.
+    /// The event of a payment's end was not sent yet. It is made here.
     EventMade,
-    /// An encrypted text stands in clear.
+    /// An encrypted text is stored in clear.
     Decrypted,
-    /// How often the receiver was told is used up; here that is a state.
+    /// A delivery has used all its attempts. Here this is a state.
     DeliveryGivenUp,
-    /// Who asks for consent is not kept there; here its address stands for its name.
+    /// The original does not store the name of the client that asks for consent. Its address is used as its name.
     ClientNamedByUrl,
-    /// Routes of a peer that is older than they are: its address is its only route.
+    /// The routes of an old peer are missing. Its address becomes its only route.
     RouteAdded,
-    /// An expired hold stays pending there for ever; here its id is booked as given back.
+    /// An expired hold stays pending in the original. Here its id is booked as voided.
     HoldGivenBack,
-    /// A text is kept as its hash: it stays valid, and cannot be read any more.
+    /// A text is stored as its hash. It stays valid, and cannot be read any more.
     Hashed,
 }
 
 impl Change {
-    /// In words, with the reason.
+    /// The reason in words.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::ZeroAmountIsOpen => "incoming amounts of 0 become \"any amount\", which is what they meant",

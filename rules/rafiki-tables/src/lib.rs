@@ -1,6 +1,6 @@
-//! What the rows of the original Rafiki's databases mean here: its version, its tables, its accounts.
+//! The meaning of the rows of the original Rafiki's databases: version, tables, accounts.
 //!
-//! Pure: rows in, rows and transfers out, every reason against a row as a value. Reading and writing are an adapter's.
+//! Pure: rows in, rows and transfers out. Every refusal is a value. Reading and writing are in adapters.
 
 pub mod books;
 pub mod carry;

@@ -1,4 +1,4 @@
-//! A row for a table of ours, written as a JSON object: what a bulk load takes.
+//! A row for one of our tables, written as a JSON object for a bulk load.
 //!
 //! Members have the names of the table's columns. Octets are hexadecimal.
 
@@ -12,7 +12,7 @@ use crate::table::Table;
 /// A row for one of our tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Which table.
+    /// The table.
     pub table: Table,
     /// The row as a JSON object.
     pub json: String,

@@ -1,10 +1,10 @@
-//! Why a row of the original cannot be carried, each reason with the row it is about.
+//! Why a row of the original cannot be moved, each reason with its row.
 //!
-//! Found before anything is written.
+//! All are found before anything is written.
 
 use std::fmt;
 
-/// Where a fault lies.
+/// The place of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The table of the original.
@@ -19,47 +19,47 @@ impl fmt::Display for Place {
     }
 }
 
-/// A row that cannot be carried.
+/// A row that cannot be moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {reason}")]
 pub struct Refusal {
-    /// Which row.
+    /// The row.
     pub place: Place,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why a row cannot be carried.
+/// Why a row cannot be moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The row is no JSON object; a fault of the reader.
+    /// The row is not a JSON object. This is a fault of the reader.
     #[error("the row cannot be read")]
     Unreadable,
-    /// A column that must have a value has none.
+    /// A required column has no value.
     #[error("{0} is missing")]
     Missing(&'static str),
     /// The value is not of the column's kind.
     #[error("{column} is {found}, which is no {wanted}")]
     Malformed {
-        /// Which column.
+        /// The column.
         column: &'static str,
-        /// What stands there.
+        /// The present value.
         found: String,
-        /// What should.
+        /// The expected kind of value.
         wanted: &'static str,
     },
     /// An amount below zero.
     #[error("{column} is {found}: an amount below zero")]
     Negative {
-        /// Which column.
+        /// The column.
         column: &'static str,
         /// The amount.
         found: String,
     },
-    /// A word from a closed list that is not in it.
+    /// A word that is not in the column's list.
     #[error("{column} is {found:?}, which is not one of {known}")]
     UnknownWord {
-        /// Which column.
+        /// The column.
         column: &'static str,
         /// The word.
         found: String,
@@ -69,45 +69,45 @@ pub enum Reason {
     /// The row it refers to does not exist.
     #[error("{column} names {missing}, which is not in {table}")]
     Dangling {
-        /// Which column.
+        /// The column.
         column: &'static str,
         /// The row that is missing.
         missing: String,
-        /// Where it should be.
+        /// The table where it should be.
         table: &'static str,
     },
     /// The row belongs to another tenant than what it refers to.
     #[error("its tenant is another than that of its {0}")]
     OtherTenant(&'static str),
-    /// The asset's ledger is not its owner's.
+    /// The ledger of the account is not that of its owner.
     #[error("its ledger is {found}, but that of its owner is {wanted}")]
     OtherLedger {
-        /// What it says.
+        /// The present value.
         found: String,
-        /// What it should say.
+        /// The expected value.
         wanted: String,
     },
-    /// Two things that exclude each other.
+    /// Two values that exclude each other.
     #[error("{0} and {1} are both set")]
     Both(&'static str, &'static str),
-    /// Columns that go together, of which some are set.
+    /// Columns that belong together, of which only some are set.
     #[error("{0}: all of them are set, or none")]
     Incomplete(&'static str),
-    /// Another row says the same where only one may.
+    /// Another row has the same value, which must be unique.
     #[error("{column} is {found}, as in another row")]
     Twice {
-        /// Which column.
+        /// The column.
         column: &'static str,
-        /// What both say.
+        /// The value.
         found: String,
     },
-    /// A text that is encrypted, and no secret that opens it.
+    /// An encrypted text, without a secret that decrypts it.
     #[error("{0} is encrypted; give DB_ENCRYPTION_SECRET of the old backend with --old-encryption-secret")]
     Encrypted(&'static str),
-    /// The account holds less than nothing.
+    /// The account has a negative balance.
     #[error("the account is overdrawn by {0}; deposit as much in the old one first")]
     Overdrawn(String),
-    /// What was debited on a ledger was not credited.
+    /// The debits and credits of a ledger are not equal.
     #[error("on its ledger {debits} were debited, but {credits} credited")]
     Unbalanced {
         /// The debits.
@@ -115,10 +115,10 @@ pub enum Reason {
         /// The credits.
         credits: String,
     },
-    /// More than can be counted here.
+    /// The value is too large for our columns.
     #[error("{column} is {found}: more than can be kept here")]
     TooLarge {
-        /// Which column.
+        /// The column.
         column: &'static str,
         /// The value.
         found: String,

@@ -1,6 +1,6 @@
 //! Reading one row of the original, given as the JSON object Postgres makes of it.
 //!
-//! Every value is checked when it is taken; what does not fit is refused by name.
+//! Every value is checked when it is taken. An invalid value is refused with its column's name.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl<'a> Row<'a> {
         Ok(Self { table, members })
     }
 
-    /// The row's id, as it stands there.
+    /// The row's id as a text.
     pub fn name(&self) -> String {
         self.members.get("id").map(|id| id.get().trim_matches('"').to_owned()).unwrap_or_default()
     }
@@ -46,12 +46,12 @@ impl<'a> Row<'a> {
         value.ok_or_else(|| self.refuse(Reason::Missing(column)))
     }
 
-    /// JSON as it is written there.
+    /// The JSON of a column, unchanged.
     pub fn json(&self, column: &'static str) -> Option<&'a str> {
         self.raw(column)
     }
 
-    /// A JSON object as it is written there.
+    /// The JSON object of a column, unchanged.
     pub fn object(&self, column: &'static str) -> Result<Option<&'a str>, Refusal> {
         match self.raw(column) {
             Some(json) if !json.starts_with('{') => Err(self.malformed(column, json, "JSON object")),
@@ -65,12 +65,12 @@ impl<'a> Row<'a> {
         serde_json::from_str(raw).map(Some).map_err(|_| self.malformed(column, raw, "text"))
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub fn text(&self, column: &'static str) -> Result<String, Refusal> {
         self.required(column, self.optional_text(column)?)
     }
 
-    /// A word from a closed list.
+    /// A word from a fixed list.
     pub fn word(&self, column: &'static str, known: &'static [&'static str]) -> Result<&'static str, Refusal> {
         let found = self.text(column)?;
         let list = words(known);
@@ -84,7 +84,7 @@ impl<'a> Row<'a> {
         Uuid::try_parse(&text).map(Some).map_err(|_| self.malformed(column, &text, "UUID"))
     }
 
-    /// An id that must be there.
+    /// A required id.
     pub fn uuid(&self, column: &'static str) -> Result<Uuid, Refusal> {
         self.required(column, self.optional_uuid(column)?)
     }
@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
         fits.map(Some).ok_or_else(|| self.refuse(Reason::TooLarge { column, found: value.to_string() }))
     }
 
-    /// An amount that must be there.
+    /// A required amount.
     pub fn amount(&self, column: &'static str) -> Result<u64, Refusal> {
         self.required(column, self.optional_amount(column)?)
     }
@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
         Ok(Some(Timestamp::from_millis(instant.as_microsecond().div_euclid(1000))))
     }
 
-    /// An instant that must be there.
+    /// A required instant.
     pub fn instant(&self, column: &'static str) -> Result<Timestamp, Refusal> {
         self.required(column, self.optional_instant(column)?)
     }
@@ -169,9 +169,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The words of a list, for people.
+/// The words of a list, for messages.
 fn words(known: &'static [&'static str]) -> &'static str {
-    // Lists are few and fixed: each is joined by hand where it is declared first.
+    // There are few lists, and they never change. Each list is joined by hand where it is declared.
     match known {
         ["PENDING", "PROCESSING", "COMPLETED", "EXPIRED"] => "PENDING, PROCESSING, COMPLETED, EXPIRED",
         ["FUNDING", "SENDING", "COMPLETED", "FAILED", "CANCELLED"] => "FUNDING, SENDING, COMPLETED, FAILED, CANCELLED",

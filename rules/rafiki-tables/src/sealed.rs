@@ -1,6 +1,6 @@
-//! Texts that the original encrypts: a JSON object of cipher text, tag and nonce, under AES-256-GCM.
+//! Texts that the original encrypts: a JSON object of ciphertext, tag and nonce, under AES-256-GCM.
 //!
-//! Not other secrets: those stand in its tables in clear.
+//! Other secrets are stored in clear in its tables.
 
 use aes_gcm::aead::consts::U44;
 use aes_gcm::aead::{Aead, KeyInit};
@@ -20,7 +20,7 @@ impl std::fmt::Debug for ColumnSecret {
     }
 }
 
-/// The text is encrypted, and this secret does not open it.
+/// The text is encrypted, and the secret does not decrypt it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is encrypted with another secret")]
 pub struct StillSealed;
@@ -45,13 +45,13 @@ impl ColumnSecret {
     }
 }
 
-/// The text in clear. One that is no envelope stands in clear already.
+/// The text in clear. A text without the JSON envelope is in clear already.
 pub fn open(text: &str, secret: Option<&ColumnSecret>) -> Result<String, StillSealed> {
     let Ok(envelope) = serde_json::from_str::<Envelope>(text) else { return Ok(text.to_owned()) };
     let secret = secret.ok_or(StillSealed)?;
     let mut sealed = STANDARD.decode(&envelope.cipher_text).map_err(|_| StillSealed)?;
     sealed.extend(&envelope.tag.data);
-    // The nonce is the text of the 32 random octets, not the octets.
+    // The nonce is the text form of the 32 random octets.
     let nonce: [u8; 44] = envelope.iv.as_bytes().try_into().map_err(|_| StillSealed)?;
     let key: Key<AesGcm<Aes256, U44>> = secret.0.into();
     let cipher = AesGcm::<Aes256, U44>::new(&key);

@@ -90,7 +90,7 @@ impl Table {
         }
     }
 
-    /// What it is called in reports.
+    /// Its name in reports.
     pub const fn title(self) -> &'static str {
         match self {
             Self::AuthTenants => "auth tenants",
@@ -107,7 +107,7 @@ impl Table {
         }
     }
 
-    /// The columns that tell its rows apart.
+    /// The columns that identify its rows.
     pub const fn key(self) -> &'static [&'static str] {
         match self {
             Self::TenantSettings => &["tenant_id", "key"],

@@ -1,6 +1,6 @@
-//! Which version of the original a database is of, told by the migrations it has booked.
+//! The version of a database of the original, found from the migrations that it lists.
 //!
-//! Not the reading of the book: that is an adapter's.
+//! Reading that list is in an adapter.
 
 /// The two databases of an institution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ impl Side {
         }
     }
 
-    /// The table in which they are booked.
+    /// The table that lists them.
     pub const fn book(self) -> &'static str {
         match self {
             Self::Backend => "knex_migrations",
@@ -28,7 +28,7 @@ impl Side {
         }
     }
 
-    /// What it is called in messages.
+    /// Its name in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Backend => "backend",
@@ -40,10 +40,10 @@ impl Side {
 /// Why a database is not one of Rafiki 2.4.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownVersion {
-    /// The book of migrations is empty or missing.
+    /// The list of migrations is empty or missing.
     #[error("it is no {} database of Rafiki: the table {} is missing or empty", .0.as_str(), .0.book())]
     NotRafiki(Side),
-    /// A migration is running, or broke off.
+    /// A migration is running, or was interrupted.
     #[error("a migration of Rafiki is running or broke off (its lock is taken); let Rafiki 2.4 finish it first")]
     Locked,
     /// Some migrations of 2.4 are missing.
@@ -52,12 +52,12 @@ pub enum UnknownVersion {
          version is 2.4. Start Rafiki 2.4 once on it, then come again"
     )]
     Older {
-        /// How many.
+        /// The number of missing migrations.
         missing: usize,
         /// The first of them.
         first: &'static str,
     },
-    /// It has migrations nobody here knows.
+    /// It has migrations that are unknown here.
     #[error(
         "it has migrations that Rafiki 2.4 does not have ({}); the nearest known version is 2.4. What those changed would be \
          lost", .0.join(", ")
@@ -65,7 +65,7 @@ pub enum UnknownVersion {
     Newer(Vec<String>),
 }
 
-/// Whether these booked migrations are exactly those of Rafiki 2.4.
+/// Checks that these are exactly the migrations of Rafiki 2.4.
 pub fn recognise(side: Side, booked: &[String]) -> Result<(), UnknownVersion> {
     let bare = |name: &String| name.strip_suffix(".js").or(name.strip_suffix(".ts")).unwrap_or(name).to_owned();
     let booked: Vec<String> = booked.iter().map(bare).collect();

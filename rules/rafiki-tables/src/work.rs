@@ -1,11 +1,11 @@
-//! What is left to do about a carried row: the jobs of our queues, in words of the payments.
+//! Later jobs for a moved row, in the terms of payments.
 //!
-//! Not the queues: their names belong to the services that serve them.
+//! The names of the queues are in the services.
 
 use clock::Timestamp;
 use uuid::Uuid;
 
-/// Who is told of an event.
+/// The recipient of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A tenant.
@@ -16,48 +16,48 @@ pub enum Recipient {
     PointOfSaleService,
 }
 
-/// Something that is due.
+/// Something that will be due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// An incoming payment ends.
     Expire {
-        /// Which.
+        /// The payment.
         payment: Uuid,
         /// When.
         at: Timestamp,
     },
-    /// An outgoing payment goes on.
+    /// An outgoing payment is sent.
     Send {
-        /// Which.
+        /// The payment.
         payment: Uuid,
         /// When.
         at: Timestamp,
         /// The host of its receiver; `None` if it is delivered within this institution.
         host: Option<String>,
     },
-    /// An outgoing payment is given up unless it is funded.
+    /// An outgoing payment is cancelled if it is not funded.
     GiveUp {
-        /// Which.
+        /// The payment.
         payment: Uuid,
         /// When.
         at: Timestamp,
     },
     /// Money paid straight to a wallet address is announced.
     Announce {
-        /// Which address.
+        /// The wallet address.
         address: Uuid,
         /// When.
         at: Timestamp,
     },
     /// An event is delivered.
     Deliver {
-        /// Which delivery.
+        /// The delivery.
         delivery: Uuid,
         /// When.
         at: Timestamp,
-        /// How often it was tried.
+        /// The number of attempts so far.
         attempts: u32,
-        /// To whom.
+        /// The recipient.
         recipient: Recipient,
     },
 }

@@ -1,6 +1,6 @@
-//! Where packets come from and go to: peers, own payments and quotes, local receivers.
+//! The sources and destinations of packets: peers, own payments and quotes, local receivers.
 //!
-//! Plain data; balances are the ledger's and states the payments service's.
+//! Plain data. Balances are in the ledger, states in the payments service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::packet_transfer::PacketIdentity;
 use crate::peer_state::PeerState;
 use crate::tokens::TokenHash;
 
-/// An asset as packets and the ledger know it.
+/// An asset in the form that packets and the ledger use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountAsset {
     /// Code and scale.
     pub asset: Asset,
     /// Its ledger number and liquidity account.
     pub ledger: LedgerAsset,
-    /// The asset's liquidity is low at or below this balance; `None`: low liquidity is not reported.
+    /// The liquidity is low at or below this balance; `None` means that low liquidity is not reported.
     pub liquidity_threshold: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ pub struct AccountAsset {
 pub struct PeerRecord {
     /// Its id, also that of its ledger account.
     pub id: PeerId,
-    /// Whose peer it is.
+    /// The tenant whose peer it is.
     pub tenant: TenantId,
     /// The asset of the peering.
     pub asset: Arc<AccountAsset>,
@@ -40,26 +40,26 @@ pub struct PeerRecord {
     pub static_address: Address,
     /// Further prefixes routed to it.
     pub routes: Vec<AddressPrefix>,
-    /// Where packets for it are posted.
+    /// The URL to which packets for it are posted.
     pub endpoint: Url,
-    /// What we authenticate with there.
+    /// The token that we present to it.
     pub outgoing_token: String,
-    /// What it authenticates with here.
+    /// The tokens that it presents to us.
     pub incoming_tokens: Vec<TokenHash>,
     /// The largest packet accepted from it; `None` or 0: no limit.
     pub max_packet_amount: Option<u64>,
-    /// Its liquidity is low at or below this balance; `None`: low liquidity is not reported.
+    /// The liquidity is low at or below this balance; `None` means that low liquidity is not reported.
     pub liquidity_threshold: Option<u64>,
 }
 
 impl fmt::Debug for PeerRecord {
-    /// Identifiers only: tokens never reach a log.
+    /// Shows identifiers only, because tokens must not reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerRecord").field("id", &self.id).field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 
-/// A peer in use: its record, and what the connector keeps about it between packets.
+/// A peer in use: its record, and the connector's data about it.
 #[derive(Clone, Debug)]
 pub struct PeerAccount {
     pub(crate) record: PeerRecord,
@@ -77,7 +77,7 @@ impl PeerAccount {
         self.record.id
     }
 
-    /// Whose peer it is.
+    /// The tenant whose peer it is.
     pub fn tenant(&self) -> TenantId {
         self.record.tenant
     }
@@ -88,7 +88,7 @@ impl PeerAccount {
     }
 }
 
-/// Where a packet comes from.
+/// The source of a packet.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A peer, authenticated by its token.
@@ -102,7 +102,7 @@ pub enum Source {
 /// The sender of a quote's probes.
 #[derive(Clone, Debug)]
 pub struct QuoteSource {
-    /// Whose sender.
+    /// The tenant.
     pub tenant: TenantId,
     /// The asset of the sending wallet address.
     pub asset: Arc<AccountAsset>,
@@ -111,7 +111,7 @@ pub struct QuoteSource {
 /// The sender of a payment's packet.
 #[derive(Clone, Debug)]
 pub struct PaymentSource {
-    /// Whose payment.
+    /// The tenant.
     pub tenant: TenantId,
     /// The payment; its account is debited.
     pub payment: OutgoingPaymentId,
@@ -120,7 +120,7 @@ pub struct PaymentSource {
 }
 
 impl Source {
-    /// Whose packet it is.
+    /// The tenant of the packet.
     pub fn tenant(&self) -> TenantId {
         match self {
             Self::Peer(peer) => peer.tenant(),
@@ -138,7 +138,7 @@ impl Source {
         }
     }
 
-    /// The account the packet's money is taken from; `None` where none moves.
+    /// The account that the packet's money is taken from; `None` if no money moves.
     pub(crate) fn account(&self) -> Option<AccountId> {
         match self {
             Self::Peer(peer) => Some(peer.id().into()),
@@ -147,7 +147,7 @@ impl Source {
         }
     }
 
-    /// The identity of a packet as it arrives; `None` where no money moves.
+    /// The identity of a packet as it arrives; `None` if no money moves.
     pub(crate) fn identify(&self, packet: &PrepareBuf) -> Option<PacketIdentity> {
         let account = self.account().filter(|_| packet.amount() != 0)?;
         Some(PacketIdentity::of(account, packet))
@@ -161,7 +161,7 @@ impl Source {
     }
 }
 
-/// Which local account a STREAM payment tag names.
+/// The local account that a STREAM payment tag names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LocalAccountId {
     /// An incoming payment.
@@ -182,35 +182,35 @@ impl From<LocalAccountId> for AccountId {
 /// A local receiver of money.
 #[derive(Clone, Debug)]
 pub struct LocalAccount {
-    /// What it is.
+    /// Its id.
     pub id: LocalAccountId,
-    /// Whose it is.
+    /// Its tenant.
     pub tenant: TenantId,
     /// The asset it receives.
     pub asset: Arc<AccountAsset>,
     /// Whether money is still accepted.
     pub state: LocalState,
-    /// What bounds its money; `None`: it takes whatever comes.
+    /// The limit of its money; `None` if there is no limit.
     pub bound: Option<Bound>,
 }
 
-/// How much a local account takes.
+/// How much a local account accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Where the ledger holds what may still come; every credit takes its amount out of it.
+    /// The expectation in the ledger. Every credit takes its amount out of it.
     pub expectation: Expectation,
-    /// What is expected in all; `None` is open-ended.
+    /// The expected total; `None` means any amount.
     pub expected: Option<u64>,
-    /// What was left when it was read. Less may be left now, never more: so it can be a reason to refuse, and what it
-    /// lets pass the ledger decides.
+    /// What was left when it was read. Less may be left now, never more. So it may be a reason to refuse; for
+    /// everything else the ledger decides.
     pub left: u64,
 }
 
-/// Whether a local account takes money.
+/// Whether a local account accepts money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalState {
-    /// It does.
+    /// It accepts money.
     Open,
-    /// It is completed or expired: only packets without money pass, for probes and closes.
+    /// It has completed or expired. Only packets without money pass, for probes and closes.
     Closed,
 }

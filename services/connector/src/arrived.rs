@@ -1,4 +1,4 @@
-//! What a packet came with, before it is rewritten for the next account.
+//! A packet's data as it arrived, before it is rewritten for the next account.
 
 use clock::Timestamp;
 use ilp_packet::PrepareBuf;
@@ -16,7 +16,7 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
-    /// What `packet` comes with from `source`.
+    /// The data of `packet` as it arrives from `source`.
     pub(crate) fn with(source: &Source, packet: &PrepareBuf) -> Self {
         Self { amount: packet.amount(), expires_at: packet.expires_at(), identity: source.identify(packet) }
     }

@@ -1,7 +1,7 @@
-//! The packet's money: held before it is forwarded, then posted or voided; or credited at once when it ends here.
+//! The packet's money: held before it is forwarded, then posted or voided; or credited at once if the packet ends here.
 //!
-//! Every transfer's id follows from the packet itself, so that neither an unsure ledger asked again nor a packet
-//! sent again moves anything twice.
+//! The id of every transfer is derived from the packet. So nothing moves twice when a request to the ledger is repeated
+//! or a packet is sent again.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::outcome::Stop;
 use crate::recorded::{Recorded, Standing};
 use crate::refusal::Refusal;
 
-/// The pause before an unsure ledger is asked again.
+/// The pause before a request with unknown result is sent to the ledger again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// One side of a packet's transfer: an account, and what it gives or gets in its own asset.
+/// One side of a packet's transfer: an account, and its amount in its own asset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TransferSide<'a> {
     pub(crate) account: AccountId,
@@ -30,21 +30,21 @@ pub(crate) struct TransferSide<'a> {
     pub(crate) amount: u64,
 }
 
-/// What a credit takes out of what its account still expects.
+/// What a credit takes out of the account's expectation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taking {
     pub(crate) expectation: Expectation,
     pub(crate) amount: u64,
-    /// How many attempts were refused before, because less was left than they were to take.
+    /// How many attempts were refused before because the expectation held less.
     pub(crate) attempt: u64,
 }
 
-/// When a hold that was not settled is given back by the ledger.
+/// When the ledger releases a hold that was not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HoldTimeout {
     /// Never: an own payment settles it when it is resumed.
     Never,
-    /// After this time: nothing here remembers a peer's packet after a crash.
+    /// After this time, because after a crash no row refers to a peer's packet.
     After(Duration),
 }
 
@@ -53,41 +53,41 @@ pub(crate) enum HoldTimeout {
 #[must_use = "a hold is posted, voided or left to be resolved"]
 pub(crate) struct Hold(Movement);
 
-/// The ledger side of packets.
+/// The ledger operations of packets.
 pub(crate) struct Balance {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Why a transfer did not come about.
+/// Why a transfer was not made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BalanceError {
     /// The ledger refused.
     #[error(transparent)]
     Refused(TransferError),
-    /// The account expects less than was to be taken out of it.
+    /// The account's expectation holds less than the amount.
     #[error("the account expects less")]
     NotExpected,
     /// A transfer with the packet's id exists.
     #[error("a transfer with the packet's id exists")]
     Repeated,
-    /// The packet was refused before for want of money.
+    /// The packet was refused before for lack of money.
     #[error("the packet was refused before")]
     RefusedBefore,
-    /// The ledger gave no answer in time; the transfer may or may not have been made.
+    /// The ledger did not answer in time. The transfer may have been made.
     #[error("the ledger did not answer in time")]
     Unknown,
 }
 
 impl Hold {
-    /// The hold of a packet that was here before.
+    /// The hold of a packet that was seen before.
     pub(crate) fn recorded(recorded: Recorded) -> Self {
         Self(recorded.into_movement())
     }
 }
 
 impl Balance {
-    /// Holds a packet's money until it is posted or voided, or its time is over.
+    /// Holds a packet's money until it is posted or voided, or times out.
     pub(crate) async fn hold(
         &self,
         id: TransferId,
@@ -107,8 +107,8 @@ impl Balance {
         Ok(Hold(movement))
     }
 
-    /// Moves a packet's money at once, together with what it takes out of an expectation. Asks an unsure ledger again
-    /// until the instant `until`.
+    /// Moves a packet's money at once, and takes the amount out of an expectation. Repeats a request with unknown
+    /// result until `until`.
     pub(crate) async fn credit(
         &self,
         id: TransferId,
@@ -130,19 +130,19 @@ impl Balance {
         Ok(account.map_or(0, |account| u64::try_from(account.credit_balance()).unwrap_or(u64::MAX)))
     }
 
-    /// Makes a hold final. Asks an unsure ledger again until the instant `until`.
+    /// Makes a hold final. Repeats a request with unknown result until `until`.
     pub(crate) async fn post(&self, hold: &Hold, until: Timestamp) -> Result<(), BalanceError> {
         let results = self.submit(hold.0.post(), until).await?;
         Ok(hold.0.outcome(&results)?)
     }
 
-    /// Gives a hold back.
+    /// Releases a hold.
     pub(crate) async fn void(&self, hold: &Hold) -> Result<(), BalanceError> {
         let results = self.submit(hold.0.void(), self.clock.now()).await?;
         Ok(hold.0.outcome(&results)?)
     }
 
-    /// What the ledger knows of a packet: its last hold, or its credit.
+    /// The last hold or the credit of a packet, from the ledger.
     pub(crate) async fn recorded(&self, packet: Arrived) -> Result<Option<Recorded>, Stop> {
         let Some(identity) = packet.identity else { return Ok(None) };
         let mut last = None;

@@ -8,7 +8,7 @@ use stream::{ReceiverSecret, RejectStyle};
 
 use crate::packet_rate::PacketRate;
 
-/// Time to write down what follows from packets that expired.
+/// Time to write the results of packets that have expired.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
 /// Settings of the packet path.
@@ -16,36 +16,37 @@ const STOP_MARGIN: Duration = Duration::from_secs(5);
 pub struct ConnectorConfig {
     /// `ILP_ADDRESS`: the operator's address, named in every Reject made here.
     pub operator_address: Address,
-    /// `STREAM_SECRET`: what receivers' addresses are made with.
+    /// `STREAM_SECRET`: the secret of receivers' addresses.
     pub stream_secret: ReceiverSecret,
-    /// How receivers refuse what cannot be fulfilled; senders up to Rafiki 2.3 need another way than later ones.
+    /// How receivers reject packets that cannot be fulfilled. Senders up to Rafiki 2.3 need another form than later
+    /// ones.
     pub reject_style: RejectStyle,
     /// The key under which peers' tokens are hashed.
     pub token_key: [u8; 32],
-    /// Packets accepted from each peer.
+    /// How many packets are accepted from each peer.
     pub packet_rate: PacketRate,
-    /// Packets of one peer under way at once.
+    /// How many packets of one peer may be under way at once.
     pub packets_under_way: usize,
-    /// Packets waiting for one peer's answer at once. Fewer than a peer may have under way, so that packets to a peer
-    /// that hangs leave room for those to others.
+    /// How many packets may wait for one peer's answer at once. This is less than a peer may have under way. So packets
+    /// to a slow peer leave room for packets to others.
     pub packets_waiting: usize,
-    /// How much earlier a forwarded packet expires than it came with, and how long it must live at least.
+    /// How much earlier a forwarded packet expires than it arrived with. Also the shortest lifetime of a packet.
     pub minimum_window: Duration,
     /// The longest a forwarded packet may be held.
     pub maximum_hold: Duration,
     /// How much longer than the packet its hold in the ledger lives, to be posted even when the ledger is slow.
     pub hold_margin: Duration,
-    /// How long a reply is still awaited past the outgoing expiry. Below `minimum_window`, so that a Fulfill
-    /// made in time and delivered late can still be passed on in time.
+    /// How long a reply is still awaited after the outgoing expiry. It is below `minimum_window`, so that a Fulfill
+    /// that was made in time and delivered late can still be passed on in time.
     pub late_reply_grace: Duration,
-    /// How long an own payment's packet is held for a peer that does not say what became of it.
+    /// How long the money of an own payment's packet is held for a peer that does not say what happened to it.
     pub unanswered_hold: Duration,
-    /// The same for a peer that was deleted. Longer than it takes until every process knows of a new peer.
+    /// The same for a peer that was deleted. It is longer than the time until every process knows a new peer.
     pub orphaned_hold: Duration,
 }
 
 impl ConnectorConfig {
-    /// The reference's figures.
+    /// The defaults of the reference.
     pub fn new(operator_address: Address, stream_secret: ReceiverSecret, token_key: [u8; 32]) -> Self {
         Self {
             operator_address,
@@ -64,14 +65,15 @@ impl ConnectorConfig {
         }
     }
 
-    /// The longest a packet under way can take when no more are taken: its hold, and time to write down how it ended.
+    /// The longest time that packets under way need when no more are accepted: their hold, and the time to write their
+    /// results.
     pub(crate) fn longest_stop(&self) -> Duration {
         self.maximum_hold + STOP_MARGIN
     }
 }
 
 impl fmt::Debug for ConnectorConfig {
-    /// Without the secrets.
+    /// Shows everything except the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectorConfig").field("operator_address", &self.operator_address).finish_non_exhaustive()
     }

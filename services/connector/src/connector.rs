@@ -1,4 +1,4 @@
-//! The connector as others hold it: packets in, replies out, and a directory that can be replaced.
+//! The connector's interface: packets in, replies out, and a directory that can be replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +31,16 @@ use crate::refusal::Refusal;
 use crate::routing::Hop;
 use crate::tokens::{TokenHash, TokenHasher};
 
-/// What the connector needs from others.
+/// The dependencies of the connector.
 #[derive(Clone)]
 pub struct ConnectorPorts {
-    /// Where the money is.
+    /// The ledger.
     pub ledger: Arc<dyn Ledger>,
     /// The payments service's receivers.
     pub local_accounts: Arc<dyn LocalAccounts>,
-    /// Where low liquidity is reported.
+    /// Gets reports of low liquidity.
     pub alerts: Arc<dyn LiquidityAlerts>,
-    /// The way to peers.
+    /// Sends packets to peers.
     pub uplink: Arc<dyn Uplink>,
     /// Exchange rates.
     pub rates: Rates,
@@ -52,7 +52,7 @@ pub struct ConnectorPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The ILP connector. Clones are one connector.
+/// The ILP connector. Clones share one connector.
 #[derive(Clone)]
 pub struct Connector(Arc<Shared>);
 
@@ -66,7 +66,7 @@ struct Shared {
 }
 
 impl Connector {
-    /// A connector without peers yet; see [`Connector::replace_directory`].
+    /// Makes a connector without peers; see [`Connector::replace_directory`].
     pub fn new(config: ConnectorConfig, ports: ConnectorPorts) -> Self {
         let tokens = TokenHasher::new(&config.token_key);
         let ConnectorPorts { ledger, local_accounts, alerts, uplink, rates, cache, clock, entropy } = ports;
@@ -97,15 +97,15 @@ impl Connector {
         self.0.tokens.hash(token)
     }
 
-    /// Puts `snapshot` in the place of all that was known of tenants, peers and routes.
+    /// Replaces all data about tenants, peers and routes by `snapshot`.
     ///
-    /// Packets under way go on with what they began with.
+    /// Packets under way continue with the data that they began with.
     pub fn replace_directory(&self, snapshot: DirectorySnapshot) {
         let next = Directory::build(snapshot, &self.0.directory.load(), &self.0.pipeline.config);
         self.0.directory.store(Arc::new(next));
     }
 
-    /// Whether a packet of `tenant`'s own to `destination` has a next peer.
+    /// Whether a packet of `tenant` to `destination` has a next peer.
     pub fn has_way(&self, tenant: TenantId, destination: AddressRef<'_>) -> bool {
         let own = Hop { peer: None, ledger: 0 };
         self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
@@ -118,13 +118,13 @@ impl Connector {
         Some(peer.id())
     }
 
-    /// The peer that owns `token`.
+    /// The peer with this token.
     pub fn authenticate(&self, token: &str) -> Option<Arc<PeerAccount>> {
         let hash = self.hash_token(token);
         self.0.directory.load().peer_by_token(&hash).cloned()
     }
 
-    /// What becomes of the Prepare in `octets`. Octets that are none get F01.
+    /// Handles the Prepare in `octets`. Octets that are not a Prepare are rejected with F01.
     pub async fn handle(&self, source: Source, octets: Bytes, attempt: Attempt) -> Outcome {
         match PrepareBuf::parse(octets) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
@@ -132,10 +132,10 @@ impl Connector {
         }
     }
 
-    /// What becomes of `packet`.
+    /// Handles `packet`.
     ///
-    /// The packet takes its way to the end even if the caller stops waiting: the next peer may fulfil it, and then
-    /// somebody has to pay.
+    /// The packet is handled to the end even if the caller stops waiting, because the next peer may fulfil it and must
+    /// then be paid.
     pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf, attempt: Attempt) -> Outcome {
         if self.0.under_way.is_closed() {
             return match attempt {
@@ -160,14 +160,14 @@ impl Connector {
         })
     }
 
-    /// The Reject for a peer that does not repeat a packet whose outcome is not known.
+    /// The Reject of a packet with unknown outcome, for a peer that does not repeat packets.
     pub fn unresolved_reject(&self) -> Bytes {
         let refusal = Refusal::new(ErrorCode::T01PeerUnreachable, "peer is unreachable.");
         refusal.encode(self.0.pipeline.config.operator_address.as_ref())
     }
 
-    /// Takes no more packets and waits for those under way, at the longest until the last of them has expired and
-    /// what follows from that is written.
+    /// Accepts no more packets and waits for those under way, at most until the last of them has expired and its result
+    /// is written.
     pub async fn stop(&self) {
         self.0.under_way.close();
         let packets = self.0.under_way.len();
@@ -186,7 +186,7 @@ impl Connector {
         self.0.pipeline.config.longest_stop()
     }
 
-    /// What is known here of exchanges with a peer; `None` if there is no such peer in the directory.
+    /// What this process knows of its exchanges with a peer; `None` if the directory has no such peer.
     pub fn peer_report(&self, id: PeerId) -> Option<PeerReport> {
         let directory = self.0.directory.load();
         let state = &directory.peer(id)?.state;
@@ -194,12 +194,12 @@ impl Connector {
     }
 }
 
-/// What a process knows of its exchanges with a peer.
+/// What this process knows of its exchanges with a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// Whether the peer recognises a repeated packet.
     pub repeats: Repeats,
-    /// The last exchange that brought no answer.
+    /// The last exchange without an answer.
     pub last_failure: Option<PeerFailure>,
 }
 
@@ -215,7 +215,7 @@ impl Shared {
         let (outcome, to_followers) = match self.first_or_again(source, arrived, packet, attempt).await {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
-            // Only a sender that never sent the packet before may take this for a refusal of it.
+            // Only a sender that never sent the packet before may treat this as a refusal of it.
             Err(Stop::Limited(refusal)) if attempt == Attempt::First => (self.refuse(&refusal), Outcome::Unresolved),
             Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
             Err(Stop::Paid) => same(Outcome::Paid),
@@ -227,9 +227,9 @@ impl Shared {
         outcome
     }
 
-    /// Looks into the ledger for a packet that says it may have been here, or turns out to have been.
+    /// Looks up the packet in the ledger if it may have been seen before.
     ///
-    /// The ledger speaks before the rate: a peer that sends too much still learns what became of its packets.
+    /// The lookup comes before the rate limit. So a peer that sends too much still learns the outcome of its packets.
     async fn first_or_again(
         &self,
         source: &Source,
@@ -256,14 +256,14 @@ impl Shared {
         self.pipeline.repeat(&directory, source, arrived, &mut packet, recorded).await
     }
 
-    /// Refuses a packet before it sets out.
+    /// Refuses a packet before it enters the pipeline.
     fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
         let outcome = self.refuse(refusal);
         self.counts.answered(source, &outcome);
         outcome
     }
 
-    /// Every Reject made here names the operator's address, whichever tenant the packet belongs to.
+    /// Every Reject made here names the operator's address, for packets of every tenant.
     fn refuse(&self, refusal: &Refusal) -> Outcome {
         tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
         Outcome::Reply(refusal.encode(self.pipeline.config.operator_address.as_ref()))

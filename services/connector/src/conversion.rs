@@ -1,7 +1,6 @@
 //! The amount in the asset of the next account.
 //!
-//! Rounds down; what the rounding leaves stays in the source's liquidity. Not the limits of a peer: those are in
-//! `limits`.
+//! Rounds down. The remainder stays in the source's liquidity. The limits of a peer are in `limits`.
 
 use ilp_packet::ErrorCode;
 use rates::{ConversionError, Rates, convert_source_floor};
@@ -10,7 +9,7 @@ use url::Url;
 use crate::accounts::AccountAsset;
 use crate::refusal::Refusal;
 
-/// What `amount` of `source` is worth in `destination`; nothing stays nothing and needs no rate.
+/// The value of `amount` of `source` in `destination`. Zero stays zero and needs no rate.
 pub(crate) async fn convert(
     rates: &Rates,
     url: Option<&Url>,
@@ -25,10 +24,10 @@ pub(crate) async fn convert(
         ConversionError::InvalidDestinationPrice => {
             Refusal::new(ErrorCode::F07CannotReceive, "Exchange rate error: InvalidDestinationPrice")
         }
-        // Already logged where the rates are fetched; temporary, so that the sender tries again.
+        // The fetching of rates has logged this. The error is temporary, so that the sender tries again.
         ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
     })?;
-    // Packets carry 64 bits, so one packet carries less of a much smaller unit. The Reject says how much.
+    // Packets carry 64 bits, so one packet carries less of a much smaller unit. The Reject states the limit.
     convert_source_floor(amount, conversion)
         .ok_or_else(|| Refusal::too_large(amount, conversion.ratio().mul_floor_amount_max()))
 }

@@ -1,6 +1,6 @@
-//! How many packets came, and what became of them.
+//! Counts of packets, by their results.
 //!
-//! The handles are made once; counting a packet adds to two numbers and nothing else.
+//! The handles are made once, so counting a packet only adds to two numbers.
 
 use ilp_packet::PacketType;
 use metrics::Counter;
@@ -37,7 +37,7 @@ impl Default for PacketCounts {
 }
 
 impl PacketCounts {
-    /// A packet of `source` was answered.
+    /// Counts a packet of `source` that was answered.
     pub(crate) fn answered(&self, source: &Source, outcome: &Outcome) {
         let direction = match source {
             Source::Peer(_) => &self.incoming,

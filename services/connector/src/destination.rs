@@ -1,4 +1,4 @@
-//! The destination of a packet: a local receiver named by its address, or the next peer on the way.
+//! The destination of a packet: a local receiver named by its address, or the next peer.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::ports::LocalAccounts;
 use crate::refusal::Refusal;
 use crate::routing::Hop;
 
-/// The account a packet goes to.
+/// The account that a packet goes to.
 #[derive(Clone, Debug)]
 pub(crate) enum Destination {
-    /// It ends here.
+    /// The packet ends here.
     Local(LocalReceiver),
-    /// It goes on.
+    /// The packet is forwarded to this peer.
     Peer(Arc<PeerAccount>),
 }
 
-/// A local account and the STREAM connection it is paid through.
+/// A local account, and the STREAM connection over which it is paid.
 #[derive(Clone, Debug)]
 pub(crate) struct LocalReceiver {
     pub(crate) account: Arc<LocalAccount>,
@@ -36,7 +36,7 @@ impl Destination {
     }
 }
 
-/// Finds the account for `packet` among those of the source's tenant; other tenants' are invisible.
+/// Finds the account for `packet` among those of the source's tenant. Accounts of other tenants are not found.
 pub(crate) async fn find(
     local_accounts: &dyn LocalAccounts,
     tenant: &Tenant,
@@ -54,7 +54,7 @@ pub(crate) async fn find(
     Ok(Destination::Peer(peer.clone()))
 }
 
-/// The local receiver `destination` names, whatever its state.
+/// The local receiver named by `destination`, in any state.
 pub(crate) async fn local(
     local_accounts: &dyn LocalAccounts,
     tenant: &Tenant,

@@ -1,7 +1,7 @@
-//! Everything a packet needs to know about tenants, peers and routes, as one immutable picture.
+//! Tenants, peers and routes for the packet path, as one immutable snapshot.
 //!
-//! The payments service paints a new one whenever something changes, in any process, and hands it over whole:
-//! the packet path reads no database and never sees half a change.
+//! The payments service makes a new snapshot after each change in any process, and replaces the whole. So the packet
+//! path reads no database and never sees half a change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,9 +22,9 @@ use crate::tokens::TokenHash;
 pub struct TenantRecord {
     /// Its id.
     pub id: TenantId,
-    /// Its ILP address; without one it sends but does not receive.
+    /// Its ILP address. Without one it sends but does not receive.
     pub ilp_address: Option<Address>,
-    /// Its rates service, or else the operator's.
+    /// Its rates service; `None` means the operator's.
     pub rates_url: Option<Url>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Directory {
     by_token: HashMap<TokenHash, Arc<PeerAccount>>,
 }
 
-/// How many STREAM connections of a tenant are surely remembered; at most twice as many are.
+/// How many STREAM connections of a tenant are kept in any case. At most twice as many are kept.
 const CONNECTIONS: usize = 2048;
 
 /// A tenant in use.
@@ -54,14 +54,14 @@ pub(crate) struct Tenant {
     record: TenantRecord,
     receiver: Option<StreamReceiver>,
     routes: RoutingTable,
-    /// By the addresses they are paid at, so that a connection's keys are derived once and not for every packet.
+    /// Connections by their addresses, so that the keys of a connection are derived once.
     connections: Mutex<Bounded<Box<str>, Connection>>,
 }
 
 impl Directory {
-    /// The directory of `snapshot`; what was kept about its peers is taken over from `previous`.
+    /// Makes the directory of `snapshot`, and takes over the connector's data about its peers from `previous`.
     ///
-    /// Entries that make no sense are left out and logged: one bad row must not stop the packets of all others.
+    /// Invalid entries are left out and logged. One bad row must not stop the packets of all others.
     pub(crate) fn build(snapshot: DirectorySnapshot, previous: &Self, config: &ConnectorConfig) -> Self {
         let mut directory = Self::default();
         for record in snapshot.tenants {
@@ -117,15 +117,15 @@ impl Tenant {
         self.record.id
     }
 
-    /// Where the tenant's rates come from.
+    /// The source of the tenant's rates.
     pub(crate) fn rates_url(&self) -> Option<&Url> {
         self.record.rates_url.as_ref()
     }
 
-    /// The STREAM connection that is paid at `destination`, if it is one of the tenant's.
+    /// The STREAM connection of the address `destination`, if it belongs to the tenant.
     pub(crate) fn connection(&self, destination: AddressRef<'_>) -> Option<Connection> {
         let receiver = self.receiver.as_ref()?;
-        // Most packets are for others; these cost no look into the memory.
+        // Most packets are for other nodes. They end here without a lookup.
         destination.below(receiver.address().as_str())?;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = connections.get(destination.as_str()) {
@@ -136,7 +136,7 @@ impl Tenant {
         Some(connection)
     }
 
-    /// The tenant's peer that is next on the way to `destination`.
+    /// The tenant's next peer towards `destination`.
     pub(crate) fn next_hop(&self, destination: AddressRef<'_>, source: Hop) -> Option<&Arc<PeerAccount>> {
         self.routes.next_hop(destination, source)
     }

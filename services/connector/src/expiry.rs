@@ -1,6 +1,6 @@
-//! How long a forwarded packet may live.
+//! The expiry of a forwarded packet.
 //!
-//! Every hop takes a second for itself, so that a fulfillment can be passed back before the source's own expiry.
+//! Every hop takes off a second, so that a fulfillment can be passed back before the source's own expiry.
 
 use clock::Timestamp;
 use ilp_packet::ErrorCode;
@@ -8,7 +8,7 @@ use ilp_packet::ErrorCode;
 use crate::config::ConnectorConfig;
 use crate::refusal::Refusal;
 
-/// The expiry a packet is forwarded with.
+/// The expiry with which a packet is forwarded.
 pub(crate) fn outgoing(incoming: Timestamp, now: Timestamp, config: &ConnectorConfig) -> Result<Timestamp, Refusal> {
     let too_late = |message| Refusal::new(ErrorCode::R02InsufficientTimeout, message);
     if incoming < now {

@@ -1,10 +1,10 @@
-//! The exchange with the next peer: bounded by the packet's expiry, repeated where that is safe, its reply checked
-//! against the condition.
+//! The exchange with the next peer. It ends with the packet's expiry, is repeated if that is safe, and its reply is
+//! checked against the condition.
 //!
-//! A request whose reply is lost may have been acted upon. Towards a peer that recognises repetitions the same octets
-//! are sent again until the expiry; towards a peer that does not never, and its silence counts as a refusal, as it
-//! does everywhere in ILP over HTTP. A peer that does not say gets packets all the same; only if a reply of it is
-//! missing before it has answered anything, the outcome stays open until it answers.
+//! If a reply is lost, the peer may have acted on the request. If the peer recognises repetitions, the same octets are
+//! sent again until the expiry. If it does not, they are never sent again, and a missing reply counts as a refusal, as
+//! everywhere in ILP over HTTP. A peer that has not said which is true gets packets too. If its very first reply is
+//! lost, the outcome stays open until the peer answers.
 
 use std::time::Duration;
 
@@ -22,47 +22,47 @@ use crate::refusal::Refusal;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a peer may take to say whether it recognises repetitions.
+/// How long a peer may take to answer whether it recognises repetitions.
 pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a peer that did not say is left alone with that question, as long as no reply of it is missing.
+/// How long a peer that did not answer this question is not asked again, as long as no reply of it is missing.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
-/// What the next peer decided.
+/// The next peer's decision.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// It holds the proof that the receiver was paid.
+    /// The peer has the proof that the receiver was paid.
     Fulfilled(Bytes),
-    /// It refused; relayed as it came.
+    /// The peer refused. Its Reject is relayed unchanged.
     Rejected(Bytes),
 }
 
-/// The way to peers.
+/// Exchanges packets with peers.
 pub(crate) struct Forwarder<'a> {
     pub(crate) uplink: &'a dyn Uplink,
     pub(crate) clock: &'a dyn Clock,
-    /// How long beyond its expiry a reply is still awaited.
+    /// How long after its expiry a reply is still awaited.
     pub(crate) grace: Duration,
 }
 
 impl Forwarder<'_> {
-    /// Asks `peer`, if need be, whether it recognises repetitions. Afterwards that may still be unknown.
+    /// Asks `peer`, if needed, whether it recognises repetitions. The answer may stay unknown.
     ///
-    /// The answer is in a header of any reply, so after the first packet to a peer there is nothing to ask. The only
-    /// error is that there is no connection: then no packet would reach the peer either.
+    /// It is in a header of every reply, so after the first packet to a peer there is nothing to ask. The only error is
+    /// a failed connection. Then no packet would reach the peer either.
     pub(crate) async fn get_to_know(&self, peer: &PeerAccount) -> Result<(), UplinkError> {
         self.ask(peer, QUESTION_TIMEOUT, ASK_AGAIN_AFTER).await
     }
 
-    /// The same where a reply is missing and the answer decides what becomes of it, so that it is worth a question
-    /// however lately there was none answered.
+    /// Asks for the same when a reply is missing. The outcome depends on the answer, so the peer is asked even if it
+    /// was asked in vain a moment ago.
     pub(crate) async fn find_out(&self, peer: &PeerAccount, at_most: Duration) {
         if let Err(error) = self.ask(peer, at_most, SHORTEST_PAUSE).await {
             tracing::warn!(peer.id = %peer.id(), %error, "peer of a packet without reply does not answer");
         }
     }
 
-    /// Asks, unless the peer was asked in vain less than `pause` ago.
+    /// Asks the peer, unless it was asked in vain less than `pause` ago.
     async fn ask(&self, peer: &PeerAccount, at_most: Duration, pause: Duration) -> Result<(), UplinkError> {
         if peer.state.repeats() != Repeats::Unknown {
             return Ok(());
@@ -89,7 +89,7 @@ impl Forwarder<'_> {
         Ok(())
     }
 
-    /// Sends a packet that moves no money once: whatever becomes of it, a sender may make another.
+    /// Sends a packet without money once. The sender may send another one after any result.
     pub(crate) async fn forward_once(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Decision, Refusal> {
         let octets = packet.to_bytes();
         let left = (packet.expires_at() + self.grace).saturating_since(self.clock.now());
@@ -101,9 +101,9 @@ impl Forwarder<'_> {
         }
     }
 
-    /// Sends `packet` and gives the peer's decision.
+    /// Sends `packet` and returns the peer's decision.
     ///
-    /// [`Stop::Refused`] means that the peer certainly did not fulfil it, or is one that cannot be asked again.
+    /// [`Stop::Refused`] means that the peer did not fulfil it, or that it cannot be asked again.
     pub(crate) async fn forward(
         &self,
         peer: &PeerAccount,
@@ -158,8 +158,8 @@ impl Forwarder<'_> {
     ) -> Result<Bytes, UplinkError> {
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);
         match tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut)) {
-            // Whatever answers in the place of a peer that recognises repetitions, a page of its proxy for example,
-            // does not speak for it.
+            // An answer without the header may come from another server, for example a proxy's error page. It does not
+            // count as the peer's answer.
             Ok(answer) if !answer.repeatable && Reply::parse(&answer.octets).is_err() => {
                 let error = UplinkError::Broken("the answer is no ILP packet".to_owned());
                 if peer.state.repeats() == Repeats::Unknown {
@@ -180,12 +180,12 @@ impl Forwarder<'_> {
     }
 }
 
-/// What the octets of a reply are.
+/// What the octets of a reply mean.
 enum Judged {
     Decision(Decision),
-    /// A Fulfill that does not prove the payment: the packet is refused for good.
+    /// A Fulfill that does not prove the payment. The packet is refused for good.
     WrongFulfillment,
-    /// Not a reply, so there is none yet.
+    /// Not a reply. The peer has not answered yet.
     NoPacket(UplinkError),
 }
 
@@ -207,7 +207,7 @@ fn wrong_fulfillment() -> Refusal {
     Refusal::new(ErrorCode::F05WrongCondition, "fulfillment did not match expected value.")
 }
 
-/// Temporary in every case: the sender may try again, and another packet may find the peer recovered.
+/// Temporary in every case: the sender may try again, and the peer may have recovered for the next packet.
 pub(crate) fn no_reply(error: &UplinkError) -> Refusal {
     match error {
         UplinkError::TimedOut => Refusal::expired(),

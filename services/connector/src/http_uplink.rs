@@ -13,7 +13,7 @@ use crate::accounts::PeerAccount;
 use crate::outcome::Attempt;
 use crate::ports::{Answer, Uplink, UplinkError};
 
-/// Header of a request or answer whose sender repeats packets, or recognises repeated ones.
+/// Header of a sender that repeats packets, or of a receiver that recognises repeated packets.
 pub const REPEATABLE: HeaderName = HeaderName::from_static("ilp-repeatable");
 
 /// Header of a request whose packet may have been sent before.
@@ -23,7 +23,7 @@ const YES: HeaderValue = HeaderValue::from_static("1");
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-/// The largest reply read; a STREAM reply takes half of it.
+/// The largest reply that is read. A STREAM reply needs half of it.
 const REPLY_LIMIT: usize = 64 * 1024;
 
 /// Posts packets to peers' endpoints over pooled connections.
@@ -34,7 +34,8 @@ pub struct HttpUplink {
 }
 
 impl HttpUplink {
-    /// An uplink over `client`. Peers of the tenant `operator` may be anywhere; endpoints of others are strangers' URLs.
+    /// Makes an uplink over `client`. The URLs of the peers of tenant `operator` are trusted; those of other tenants
+    /// pass the address guard.
     pub fn new(client: Outbound, operator: TenantId) -> Self {
         Self { client, operator }
     }
@@ -70,7 +71,7 @@ impl Uplink for HttpUplink {
                 Ok(Answer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(UplinkError::Busy),
-            // Also what a proxy says of a server that died with the packet in its hands.
+            // A proxy answers so, too, if its server ended while it had the packet.
             status if status.is_server_error() => Err(UplinkError::Broken(format!("status {status}"))),
             status => Err(UplinkError::Refused(format!("status {status}"))),
         }

@@ -1,4 +1,4 @@
-//! Packets with money under way in this process, so that a repetition waits for the first instead of racing it.
+//! Packets with money under way in this process. A repetition waits for the first packet instead of racing it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,13 +16,13 @@ pub(crate) struct InFlight(Arc<Mutex<HashMap<TransferId, watch::Receiver<Option<
 /// What to do with a packet.
 #[derive(Debug)]
 pub(crate) enum Role {
-    /// No other task works on it: do it, and tell the outcome.
+    /// No other task has the packet: handle it, and publish the outcome.
     Lead(Leader),
-    /// It is under way: wait.
+    /// Another task handles the packet: wait.
     Follow(Follower),
 }
 
-/// The one at work on a packet.
+/// The task that handles a packet.
 #[derive(Debug)]
 pub(crate) struct Leader {
     id: TransferId,
@@ -30,7 +30,7 @@ pub(crate) struct Leader {
     outcome: watch::Sender<Option<Outcome>>,
 }
 
-/// Waits for a packet's leader.
+/// Waits for the task that handles a packet.
 #[derive(Debug)]
 pub(crate) struct Follower(watch::Receiver<Option<Outcome>>);
 
@@ -53,7 +53,7 @@ impl InFlight {
 }
 
 impl Leader {
-    /// Gives the outcome to the followers.
+    /// Publishes the outcome to the waiting tasks.
     pub(crate) fn tell(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }
@@ -66,7 +66,7 @@ impl Drop for Leader {
 }
 
 impl Follower {
-    /// The leader's outcome; unresolved if it gave up.
+    /// The outcome; unresolved if the other task was dropped.
     pub(crate) async fn outcome(mut self) -> Outcome {
         let told = self.0.wait_for(Option::is_some).await;
         told.ok().and_then(|outcome| outcome.clone()).unwrap_or(Outcome::Unresolved)

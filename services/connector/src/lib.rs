@@ -1,6 +1,6 @@
 //! The ILP connector: takes a packet, gives its reply, and moves the money in between.
 //!
-//! No sockets to listen on, no SQL, no payments: their owners hand them in through the ports.
+//! It has no listener, no SQL and no payments. Other crates supply them through the ports.
 
 mod accounts;
 mod arrived;

@@ -1,7 +1,7 @@
-//! Watches the balances that packets draw on, and reports when one has fallen to its threshold.
+//! Watches the balances that packets use, and reports a balance that has fallen to its threshold.
 //!
-//! A crossing is reported once, and balances are read once per interval, apart from packets: a low balance must not
-//! cost every packet a look at the ledger or become a flood of events.
+//! Each crossing is reported once. Balances are read once per interval, apart from packets. So a low balance costs no
+//! extra query per packet and causes no flood of events.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use payments_model::TenantId;
 use crate::accounts::{AccountAsset, Source};
 use crate::ports::{LiquidityAlerts, LiquidityHolder, LowLiquidity};
 
-/// How often one account is looked at.
+/// How often the balance of one account is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The watch over peers' and assets' liquidity.
@@ -28,7 +28,7 @@ pub(crate) struct LiquidityWatch {
 /// What is known of one account.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    /// A look is on its way, and will see every movement made until it happens.
+    /// Whether a read is planned. It will see every movement made before it.
     look_is_due: bool,
     not_before: Timestamp,
     was_low: bool,
@@ -46,7 +46,7 @@ impl LiquidityWatch {
         Self { ledger, clock, alerts, seen: Mutex::default() }
     }
 
-    /// To be called after money moved from `source` to an account in `destination`.
+    /// Called after money moved from `source` to an account in `destination`.
     pub(crate) fn moved(self: &Arc<Self>, source: &Source, destination: &AccountAsset) {
         let peer = source.peer().and_then(|peer| {
             let threshold = peer.record().liquidity_threshold?;
@@ -67,7 +67,7 @@ impl LiquidityWatch {
         }
     }
 
-    /// How long to wait before looking; `None` if a look is planned already.
+    /// How long to wait before the balance is read; `None` if a read is already planned.
     fn plan_look(&self, holder: LiquidityHolder) -> Option<Duration> {
         let now = self.clock.now();
         let mut seen = self.lock();
@@ -90,7 +90,7 @@ impl LiquidityWatch {
             LiquidityHolder::Peer(peer) => AccountId::from(peer),
             LiquidityHolder::Asset(asset) => AccountId::from(asset),
         };
-        // Without an answer the next packet looks again.
+        // If the ledger does not answer, the next packet causes another read.
         let Ok(found) = self.ledger.accounts(vec![id]).await else { return };
         let Some(balance) = found.first().copied().flatten().map(|account| account.credit_balance()) else { return };
         let is_low = balance <= u128::from(watched.threshold);

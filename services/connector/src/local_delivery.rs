@@ -1,6 +1,6 @@
-//! Packets that end here: the STREAM receiver decides, and the money is credited before the Fulfill leaves.
+//! Packets that end here. The STREAM receiver decides, and the money is credited before the Fulfill is sent.
 //!
-//! How much an account still takes is not decided here: the ledger does, in the chain that credits it.
+//! The ledger decides how much an account still takes, in the chain that credits it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,18 @@ use crate::outcome::Stop;
 use crate::ports::{Credit, LocalAccounts};
 use crate::refusal::Refusal;
 
-/// How long a connection's running total is kept after its last packet.
+/// How long the total of a connection is kept after its last packet.
 const RUNNING_TOTAL_KEPT: Duration = Duration::from_mins(10);
 
 /// Why an account was not credited.
 enum NotCredited {
-    /// So much is left of what it expects, and the packet brings more.
+    /// The expectation has `left`, and the packet brings more.
     TooMuch { left: u64 },
-    /// For another reason.
+    /// Another reason.
     Stopped(Stop),
 }
 
-/// What a delivery uses.
+/// The dependencies of a delivery.
 pub(crate) struct LocalDelivery {
     pub(crate) balance: Arc<Balance>,
     pub(crate) liquidity: Arc<LiquidityWatch>,
@@ -44,7 +44,7 @@ pub(crate) struct LocalDelivery {
 }
 
 impl LocalDelivery {
-    /// Delivers `packet`, its amount already converted from what `arrived`, to `receiver`.
+    /// Delivers `packet` to `receiver`. Its amount is already converted.
     pub(crate) async fn deliver(
         &self,
         source: &Source,
@@ -69,18 +69,19 @@ impl LocalDelivery {
         }
         self.liquidity.moved(source, &account.asset);
         let received = self.tell(packet, receiver, money.amount()).await;
-        // Counted after the credit, so that a failed packet has nothing to take back.
+        // Counted after the credit, so a failed packet needs no correction.
         let total = self.running_total(packet, receiver, money.amount()).await;
         Ok(announcing(money, account.bound, received).accept(total).into())
     }
 
-    /// Answers a packet whose money, `packet`'s amount, was credited before. Expiry and state matter no more.
+    /// Answers a packet whose money, `packet`'s amount, was credited before. Its expiry and the receiver's state are
+    /// ignored.
     pub(crate) async fn deliver_again(&self, packet: &PrepareBuf, receiver: &LocalReceiver) -> Result<Bytes, Stop> {
         let prepare = packet.as_prepare();
         match receiver.connection.evaluate(&prepare, prepare.expires_at, &*self.entropy) {
             Decision::Reply(reply) => Ok(reply.into()),
             Decision::Money(money) => {
-                // The process may have died before telling the first time.
+                // The process may have ended before the first report.
                 let received = self.tell(packet, receiver, money.amount()).await;
                 let total = self.running_total(packet, receiver, 0).await;
                 Ok(announcing(money, receiver.account.bound, received).accept(total).into())
@@ -88,10 +89,10 @@ impl LocalDelivery {
         }
     }
 
-    /// Credits the account, in one transfer at once: between hold and post nothing would happen that could still
-    /// refuse.
+    /// Credits the account with one transfer that is final at once. A hold would be useless here, because nothing could
+    /// refuse after it.
     ///
-    /// What is left for it is learned from the ledger's refusal, so a packet costs no question before.
+    /// The ledger's refusal shows what the expectation has left, so a packet needs no query before.
     async fn credit(
         &self,
         id: TransferId,
@@ -113,7 +114,7 @@ impl LocalDelivery {
             source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
         };
         let (mut left, mut attempt) = (bound.left, 0);
-        // What is left only ever falls, so this ends; and what was refused once for good stays refused.
+        // What is left only decreases, so this loop ends. What was refused for good stays refused.
         while let Some(amount) = arrival.takes(bound.expected, left) {
             let taking = Taking { expectation: bound.expectation, amount, attempt };
             match self.balance.credit(id, from, to, Some(taking), until).await {
@@ -125,8 +126,8 @@ impl LocalDelivery {
         Err(NotCredited::TooMuch { left })
     }
 
-    /// Answers a packet that brings more than the `left` its account still expects: with nothing left for good,
-    /// otherwise for now, telling the sender how much is.
+    /// Answers a packet that brings more than the `left` of its account's expectation. If nothing is left, the Reject
+    /// is final. Otherwise it is temporary and states how much is left.
     async fn decline(
         &self,
         arrived: Arrived,
@@ -134,7 +135,7 @@ impl LocalDelivery {
         money: Money,
         left: u64,
     ) -> Result<Bytes, Stop> {
-        // Perhaps it is this very packet that took what was left, and only its reply was lost.
+        // This very packet may have taken what was left, and only its reply was lost.
         if self.balance.recorded(arrived).await?.is_some() {
             return Err(Stop::Repeated);
         }
@@ -152,9 +153,9 @@ impl LocalDelivery {
         self.local_accounts.credited(credit).await
     }
 
-    /// What the connection has received with `amount` more, if its sender wants receipts.
+    /// The total that the connection has received including `amount`, if its sender wants receipts.
     ///
-    /// Without an answer of the cache the packet has no receipt.
+    /// If the cache does not answer, the packet has no receipt.
     async fn running_total(&self, packet: &PrepareBuf, receiver: &LocalReceiver, amount: u64) -> Option<u64> {
         receiver.connection.details().receipts.as_ref()?;
         let key = format!("stream_received:{}", ConnectionId::of(packet.destination()));
@@ -169,11 +170,11 @@ impl LocalDelivery {
     }
 }
 
-/// Puts into the reply the most that the account takes, and what it has taken.
+/// Adds to the reply the most that the account accepts, and what it has received.
 fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Money {
     let expected = bound.and_then(|bound| bound.expected);
     match expected.zip(received) {
-        // The last packet may have brought a little more.
+        // The last packet may bring a little more.
         Some((expected, total_received)) => {
             money.announcing(ReceiveLimit { maximum: expected.max(total_received), total_received })
         }
@@ -188,7 +189,7 @@ impl From<BalanceError> for NotCredited {
 }
 
 impl From<ledger::LedgerUnavailable> for NotCredited {
-    /// No Reject: a repetition of the packet may still find that it fits.
+    /// This is no Reject, because a repetition of the packet may still fit.
     fn from(error: ledger::LedgerUnavailable) -> Self {
         tracing::warn!(%error, "what an account still expects was not looked up");
         Self::Stopped(Stop::Unresolved)

@@ -1,40 +1,40 @@
-//! What became of a packet, as far as it is known.
+//! The outcome of a packet, as far as it is known.
 //!
-//! The network between two nodes can swallow a reply after the money has moved. Between nodes that recognise a
-//! repetition the packet is then sent again; a refusal is only ever given when nothing has moved.
+//! A reply can be lost after the money has moved. A node that recognises repetitions then gets the packet again. A
+//! Reject is given only if nothing has moved.
 
 use bytes::Bytes;
 
 use crate::refusal::Refusal;
 
-/// Whether a packet may have been here before.
+/// Whether a packet may have been seen here before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// It was never sent before.
     First,
-    /// The same octets, expiry excepted, may have been sent before and their outcome is not known.
+    /// The same octets, except the expiry, may have been sent before, and their outcome is unknown.
     Again,
 }
 
 /// The outcome of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A Fulfill or Reject. A Reject means that nothing moved here and that nothing is held.
+    /// A Fulfill or Reject. A Reject means that nothing moved here and nothing is held.
     Reply(Bytes),
-    /// It is not known yet whether the packet was paid. Its money stays held; the same packet sent
-    /// [again](Attempt::Again) finds out.
+    /// Whether the packet was paid is unknown. Its money stays held. The same packet sent [again](Attempt::Again) finds
+    /// out.
     Unresolved,
-    /// The packet was paid by an earlier attempt, but its reply is lost: the peer does not recognise repetitions.
+    /// An earlier attempt paid the packet, but its reply is lost, because the peer does not recognise repetitions.
     Paid,
 }
 
-/// Why a packet got no reply from the layer below.
+/// Why the layer below gave no reply.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// Nothing moved and nothing is held.
+    /// Nothing moved, and nothing is held.
     Refused(Refusal),
-    /// There is too much to do for this packet now, and nothing was looked at. Of a packet that was never here before
-    /// this says that nothing moved; of a repetition it says nothing, for another process may have the first.
+    /// A limit stopped the packet before any lookup. If the packet was never sent before, nothing moved. If it is a
+    /// repetition, this says nothing about the first one, because another process may have it.
     Limited(Refusal),
     /// A transfer with the packet's id exists.
     Repeated,

@@ -1,26 +1,26 @@
-//! How many packets a peer may send: the generic cell rate algorithm.
+//! How many packets a peer may send, by the generic cell rate algorithm.
 //!
-//! One instant per peer is kept, the theoretical arrival of the next packet at an even pace; nothing is lost to
-//! rounding at any rate. Own payments pace themselves and are not counted.
+//! One time is kept per peer: the theoretical arrival of its next packet at an even rate. No rate loses anything to
+//! rounding. Own payments limit themselves and are not counted.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use clock::Timestamp;
 
-/// An average rate and how far it may be exceeded for a moment.
+/// An average rate, and how far it may be exceeded for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketRate {
     /// Packets per period.
     pub packets: u32,
     /// The period.
     pub period: Duration,
-    /// Packets accepted at once after a pause.
+    /// Packets accepted at the same time after a pause.
     pub burst: u32,
 }
 
 impl Default for PacketRate {
-    /// More than one peer sends in practice, so that only a peer gone wild meets it.
+    /// More than one peer sends in practice, so only a faulty peer reaches it.
     fn default() -> Self {
         Self { packets: 10_000, period: Duration::from_secs(1), burst: 20_000 }
     }
@@ -39,7 +39,8 @@ impl Bucket {
         let tolerance = interval.saturating_mul(i64::from(rate.burst.max(1)));
         self.0
             .try_update(Ordering::AcqRel, Ordering::Acquire, |arrival| {
-                // Only a clock set back leaves an arrival beyond the tolerance; it must not shut the peer out.
+                // Only after the clock was set back is the stored arrival beyond the tolerance. The peer must not be
+                // refused for that.
                 let latest = now.saturating_add(tolerance).saturating_sub(interval);
                 let arrival = if arrival > now.saturating_add(tolerance) { latest } else { arrival.max(now) };
                 (arrival <= latest).then(|| arrival.saturating_add(interval))

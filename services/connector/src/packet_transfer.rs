@@ -1,17 +1,17 @@
-//! What makes a packet the one it is, and the ids by which the ledger knows it again.
+//! The identity of a packet, and the ids of its transfers in the ledger.
 //!
-//! Not its movements: those are `balance`'s.
+//! Its movements are in `balance`.
 
 use ilp_packet::PrepareBuf;
 use ledger::{AccountId, TransferId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The identity of a packet with money: a packet that is equal in all of it is the same packet sent again.
+/// The identity of a packet with money. Two packets with equal identity are the same packet, sent twice.
 ///
-/// Whose account it is taken from, how much, to whom, on which condition, and its data. The expiry is left out: it
-/// is another one whenever a packet is sent again. A condition alone would not do, for anybody who has seen it can
-/// make other packets with it.
+/// It is the account that pays, the amount, the destination, the condition and the data. The expiry is left out,
+/// because it changes when a packet is sent again. The condition alone is not enough: anybody who has seen it can make
+/// other packets with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketIdentity {
     source: AccountId,
@@ -19,7 +19,7 @@ pub struct PacketIdentity {
 }
 
 impl PacketIdentity {
-    /// The identity of `packet` as it arrived, before anything of it was rewritten.
+    /// The identity of `packet` as it arrived, before it was rewritten.
     pub fn of(source: AccountId, packet: &PrepareBuf) -> Self {
         let destination = packet.destination();
         let destination = destination.as_str().as_bytes();
@@ -29,7 +29,7 @@ impl PacketIdentity {
         hash.update(packet.amount().to_be_bytes());
         hash.update((destination.len() as u64).to_be_bytes());
         hash.update(destination);
-        // Last, so that it needs no length before it.
+        // The data comes last, so it needs no length before it.
         hash.update(packet.data());
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
@@ -41,8 +41,8 @@ impl PacketIdentity {
         self.source
     }
 
-    /// The id from which its transfers derive. `generation` counts its holds that ran out before anybody knew its
-    /// outcome.
+    /// The id from which its transfers' ids are derived. `generation` counts its earlier holds that timed out before
+    /// their outcome was known.
     pub fn transfer_id(&self, generation: u64) -> TransferId {
         TransferId::derived(self.digest, "packet", generation)
     }
@@ -92,7 +92,7 @@ mod tests {
             Packet { condition: 2, ..PACKET },
             Packet { destination: "test.a.bd", ..PACKET },
             Packet { data: b"df", ..PACKET },
-            // The same octets, divided elsewhere.
+            // The same octets, split differently between two fields.
             Packet { destination: "test.a.b", data: b"cde", ..PACKET },
         ];
         for other in others {

@@ -1,6 +1,6 @@
-//! Packets to `peer.*`: talk between neighbours, never routed.
+//! Packets to `peer.*`, which are for this node and are never routed.
 //!
-//! Only the question for one's own address and asset (ILDCP, RFC 31) is answered; it moves no money.
+//! Only ILDCP (RFC 31), the request for one's own address and asset, is answered. It moves no money.
 
 use bytes::Bytes;
 use clock::Timestamp;
@@ -10,7 +10,7 @@ use ilp_packet::{AddressRef, PrepareBuf};
 use crate::accounts::Source;
 use crate::refusal::Refusal;
 
-/// The answer to a packet for this node itself; `None` for all other packets.
+/// The answer to a packet for this node; `None` for all other packets.
 pub(crate) fn answer(
     source: &Source,
     packet: &PrepareBuf,

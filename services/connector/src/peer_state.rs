@@ -1,4 +1,4 @@
-//! What the connector keeps about a peer between packets; it survives changes of the peer's record.
+//! The connector's data about a peer. It is kept when the peer's record changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::packet_rate::Bucket;
 
-/// Packet rate, packets under way, whether the peer recognises repetitions, and how talking to it went.
+/// Packet rate, packets under way, whether the peer recognises repetitions, and the last failure.
 #[derive(Debug, Default)]
 pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
@@ -18,12 +18,13 @@ pub(crate) struct PeerState {
     /// Packets waiting for its answer.
     pub(crate) to_it: Arc<Crowd>,
     repeats: AtomicU8,
-    /// Held while the peer is asked whether it recognises repetitions: when it was asked last in vain.
+    /// Locked while the peer is asked whether it recognises repetitions. Holds the time of the last question without an
+    /// answer.
     pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
     last_failure: ArcSwapOption<PeerFailure>,
 }
 
-/// The last exchange with a peer that brought no answer.
+/// The last exchange with a peer that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerFailure {
     /// When it ended.
@@ -38,24 +39,24 @@ pub struct PeerFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Repeats {
-    /// It has not answered anything yet. Packets go to it, but none twice.
+    /// It has not answered anything yet. Packets are sent to it, but never twice.
     Unknown,
-    /// It did not say so in its last answer.
+    /// Its last answer did not say so.
     Never,
-    /// It said so in its last answer.
+    /// Its last answer said so.
     Always,
 }
 
-/// Packets counted together.
+/// A number of packets under way.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd(AtomicUsize);
 
-/// One of them; counted until dropped.
+/// One packet under way. It is counted until it is dropped.
 #[derive(Debug)]
 pub(crate) struct UnderWay(Arc<Crowd>);
 
 impl Crowd {
-    /// Counts one more packet, unless `limit` are there.
+    /// Counts one more packet, unless `limit` are under way.
     pub(crate) fn enter(self: &Arc<Self>, limit: usize) -> Option<UnderWay> {
         let one_more = |count: usize| (count < limit).then_some(count + 1);
         self.0.try_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
@@ -72,7 +73,7 @@ impl PeerState {
         }
     }
 
-    /// The peer answered, and said this.
+    /// Notes that the peer answered, and what it said.
     pub(crate) fn answered(&self, repeats: Repeats) {
         self.repeats.store(repeats as u8, Ordering::Release);
         let last = self.last_failure.load();
@@ -82,7 +83,7 @@ impl PeerState {
         }
     }
 
-    /// The peer did not answer.
+    /// Notes that the peer did not answer.
     pub(crate) fn failed(&self, at: Timestamp, reason: String) {
         self.last_failure.store(Some(Arc::new(PeerFailure { at, reason, answered_since: false })));
     }

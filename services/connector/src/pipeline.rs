@@ -1,7 +1,7 @@
-//! The way of a packet: its layers, and why each stands where it does.
+//! The layers that a packet passes, and why they have this order.
 //!
-//! Whatever can refuse without an effect comes before whatever has one. The order of refusals a sender can see is
-//! the reference's except where a comment says why not. How much a peer may send is looked at before this way begins.
+//! Checks without effects come before everything that has an effect. The order of refusals that a sender can see is the
+//! reference's, except where a comment says why not. The rate limit comes before this pipeline.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::ports::{LocalAccounts, Uplink};
 use crate::refusal::Refusal;
 use crate::{conversion, destination, expiry, limits, peer_protocol};
 
-/// Everything the layers use.
+/// The dependencies of the layers.
 pub(crate) struct Pipeline {
     pub(crate) config: ConnectorConfig,
     pub(crate) balance: Arc<Balance>,
@@ -37,7 +37,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Takes a packet that was never here before from `source` through all layers to its reply.
+    /// Handles a packet from `source` that was never seen before.
     pub(crate) async fn run(
         &self,
         directory: &Directory,
@@ -45,7 +45,7 @@ impl Pipeline {
         arrived: Arrived,
         packet: &mut PrepareBuf,
     ) -> Result<Bytes, Stop> {
-        // Before any account is looked for: `peer.` is talk between neighbours and must never be routed.
+        // Before the lookup of accounts: `peer.` addresses must never be routed.
         let own_address = self.config.operator_address.as_ref();
         if let Some(answer) = peer_protocol::answer(source, packet, own_address, self.clock.now()) {
             return Ok(answer?);
@@ -54,10 +54,10 @@ impl Pipeline {
         let tenant = directory.tenant(source.tenant()).ok_or_else(Refusal::unknown_destination)?;
         let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
 
-        // In the source's units, so before the conversion.
+        // The limit is in the source's asset, so it comes before the conversion.
         limits::check_amount(source, arrived.amount)?;
 
-        // Local receivers and peers alike see the amount in their own asset, so the conversion stands above both.
+        // Local receivers and peers both need the amount in their own asset, so the conversion comes before both.
         let (from, to) = (source.asset(), destination.asset());
         let amount = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount).await?;
         if amount == 0 && arrived.amount != 0 && source.account().is_some() {
@@ -72,7 +72,7 @@ impl Pipeline {
         }
     }
 
-    /// Forwards the packet, its money held meanwhile.
+    /// Forwards the packet while its money is held.
     async fn to_peer(
         &self,
         source: &Source,
@@ -80,19 +80,19 @@ impl Pipeline {
         packet: &mut PrepareBuf,
         peer: &PeerAccount,
     ) -> Result<Bytes, Stop> {
-        // The reference looks at the expiry after holding the money; refusing first leaves nothing to undo.
+        // The reference checks the expiry after the hold. Refusing first leaves nothing to undo.
         let now = self.clock.now();
         packet.set_expires_at(expiry::outgoing(arrived.expires_at, now, &self.config)?);
 
-        // Here, where it is known which peer it would wait for, and before anything is held.
+        // The next peer is known here, and nothing is held yet.
         let _waiting = limits::wait_for(peer, &self.config)?;
 
-        // Packets without money and probes of own quotes hold nothing, so whatever becomes of them is a reply.
+        // Packets without money and probes of own quotes hold nothing, so every result is a reply.
         let Some(identity) = arrived.identity else {
             return self.without_money(peer, packet).await;
         };
 
-        // Before the hold: a peer that cannot be reached costs nothing but the question.
+        // Before the hold: if the peer cannot be reached, only a question was lost.
         let forwarder = self.forwarder();
         forwarder.get_to_know(peer).await.map_err(|error| no_reply(&error))?;
 
@@ -101,7 +101,7 @@ impl Pipeline {
         let timeout = self.hold_timeout(source, packet, now);
         let hold = self.balance.hold(identity.transfer_id(0), from, to, timeout).await?;
 
-        // Below the hold: only what is held is forwarded, and every way out of here settles it or keeps it.
+        // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.
         let decision = forwarder.forward(peer, packet, Attempt::First).await;
         self.settle(source, peer, &hold, decision, arrived.expires_at).await
     }
@@ -116,7 +116,7 @@ impl Pipeline {
         }
     }
 
-    /// Settles a hold by what the peer decided, and gives the reply to relay.
+    /// Settles a hold by the peer's decision, and returns the reply to relay.
     pub(crate) async fn settle(
         &self,
         source: &Source,
@@ -128,8 +128,8 @@ impl Pipeline {
         match decision {
             Ok(Decision::Fulfilled(reply)) => {
                 if let Err(error) = self.balance.post(hold, until).await {
-                    // The peer is owed money that the sender has not paid for yet: the fulfillment stays here until a
-                    // repetition posts the hold, or a new one if this has run out meanwhile.
+                    // The peer must be paid, and the sender has not paid for it yet. The fulfillment is kept back until
+                    // a repetition posts the hold, or a new hold if this one has timed out.
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
                     return Err(Stop::Unresolved);
                 }
@@ -141,7 +141,7 @@ impl Pipeline {
                 self.give_back(source, hold).await?;
                 Err(refusal.into())
             }
-            // The outcome is not known: the money stays held.
+            // The outcome is unknown, so the money stays held.
             Err(stop) => Err(stop),
         }
     }
@@ -149,7 +149,7 @@ impl Pipeline {
     pub(crate) async fn give_back(&self, source: &Source, hold: &Hold) -> Result<(), Stop> {
         match (self.balance.void(hold).await, source) {
             (Ok(()), _) => Ok(()),
-            // A payment's hold has no time-out; the payment gives it back when it is resumed.
+            // The hold of an own payment has no time-out. The payment releases it when it is resumed.
             (Err(error), Source::Payment(_)) => {
                 tracing::warn!(%error, "hold not voided yet");
                 Err(Stop::Unresolved)

@@ -1,6 +1,7 @@
-//! What the connector asks of others: local receivers and alerts of the payments service, a way to peers.
+//! What the connector needs from other crates: local receivers and liquidity alerts of payments, and an uplink to
+//! peers.
 //!
-//! Traits only where a second implementation exists: the real one and the simulator's or a test's.
+//! There is a trait only where a second implementation exists, in the simulator or in tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +17,21 @@ use crate::outcome::Attempt;
 /// The payments service's receivers of money.
 #[async_trait]
 pub trait LocalAccounts: Send + Sync {
-    /// The account of `tenant` named by the payment tag of a STREAM address.
+    /// The account of `tenant` that the payment tag of a STREAM address names.
     ///
-    /// An account given out exists in the ledger. Called for every local packet: answered from memory.
+    /// A returned account exists in the ledger. This is called for every local packet, so it is answered from memory.
     async fn resolve(&self, tenant: TenantId, tag: &str)
     -> Result<Option<Arc<LocalAccount>>, LocalAccountsUnavailable>;
 
-    /// Called after money was credited for good, before the sender learns of it. Gives what the account has received in
-    /// all, if that is known by the time the sender has to be answered.
+    /// Called after a final credit, before the sender gets its reply. Returns the total that the account has received,
+    /// if it is known in time.
     ///
-    /// May be called twice for one credit, or not at all when the process dies in between: the ledger's total is the
-    /// truth, this is a nudge to look.
+    /// It may be called twice for one credit, or not at all if the process ends in between. The ledger has the true
+    /// total; this call is a hint to read it.
     async fn credited(&self, credit: Credit) -> Option<u64>;
 }
 
-/// Local receivers could not be looked up now.
+/// Local receivers could not be looked up.
 #[derive(Debug, thiserror::Error)]
 #[error("local accounts are not available: {reason}")]
 pub struct LocalAccountsUnavailable {
@@ -41,50 +42,49 @@ pub struct LocalAccountsUnavailable {
 /// Money credited to a local account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// Whose account.
+    /// The tenant of the account.
     pub tenant: TenantId,
-    /// Which account.
+    /// The account.
     pub account: LocalAccountId,
-    /// How much, in the account's asset.
+    /// The amount in the account's asset.
     pub amount: u64,
-    /// When the packet expires: its sender does not wait longer.
+    /// The expiry of the packet. Its sender does not wait longer.
     pub until: Timestamp,
 }
 
-/// Hears of low liquidity.
+/// Receives reports of low liquidity.
 #[async_trait]
 pub trait LiquidityAlerts: Send + Sync {
-    /// Called when a balance has fallen to its threshold; not again before it has been above.
+    /// Called when a balance has fallen to its threshold. It is called again only after the balance has been above it.
     async fn low(&self, alert: LowLiquidity);
 }
 
 /// A balance at or below its threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowLiquidity {
-    /// Whose liquidity.
+    /// The tenant.
     pub tenant: TenantId,
-    /// What it is held for.
+    /// The account's owner.
     pub holder: LiquidityHolder,
     /// What is left.
     pub balance: u128,
 }
 
-/// What liquidity is held for.
+/// The owner of liquidity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LiquidityHolder {
     /// A peering.
     Peer(PeerId),
-    /// Conversions into an asset.
+    /// An asset, for conversions into it.
     Asset(AssetId),
 }
 
-/// The way to a peer.
+/// Sends packets to peers.
 #[async_trait]
 pub trait Uplink: Send + Sync {
-    /// Hands `prepare` to `peer` once and gives its answer, within `at_most`.
+    /// Sends `prepare` to `peer` once and returns its answer, within `at_most`.
     ///
-    /// `attempt` says to the peer whether it may have seen the packet before. Dropping the future abandons the
-    /// exchange.
+    /// `attempt` tells the peer whether it may have seen the packet before. Dropping the future abandons the exchange.
     async fn exchange(
         &self,
         peer: &PeerAccount,
@@ -106,16 +106,16 @@ pub struct Answer {
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UplinkError {
-    /// There was no connection; the packet certainly did not reach the peer.
+    /// There was no connection. The packet did not reach the peer.
     #[error("peer unreachable: {0}")]
     Unreachable(String),
-    /// The peer says it is busy, and did not look at the packet.
+    /// The peer is busy and has not read the packet.
     #[error("peer busy")]
     Busy,
-    /// The peer's server refused the request, for example our token, and did not look at the packet.
+    /// The peer's server refused the request, for example our token, and has not read the packet.
     #[error("peer refused: {0}")]
     Refused(String),
-    /// The connection or the peer's server failed in the middle.
+    /// The connection or the peer's server failed half-way.
     #[error("exchange broken: {0}")]
     Broken(String),
     /// No answer in time.

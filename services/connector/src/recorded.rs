@@ -1,4 +1,4 @@
-//! What the ledger says of a packet that was here before.
+//! The ledger's record of a packet that was seen before.
 
 use clock::Timestamp;
 use ledger::{AccountId, Transfer, TransferState};
@@ -7,12 +7,12 @@ use payments_model::accounting::Movement;
 /// The transfers of a packet.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
-    /// How many holds of the packet ran out before this one.
+    /// How many earlier holds of the packet timed out.
     pub(crate) generation: u64,
     legs: Vec<Transfer>,
 }
 
-/// How they stand.
+/// The state of a packet's transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Credited to a local account.
@@ -21,19 +21,19 @@ pub(crate) enum Standing {
     Held,
     /// Held for a peer and posted.
     Posted,
-    /// Given back, because the packet was certainly not paid.
+    /// Released, because the packet was not paid.
     GivenBack,
-    /// Held until the time was over, undecided.
+    /// Timed out before the outcome was known.
     Lapsed,
 }
 
 impl Recorded {
-    /// The record of these legs; `None` if there are none.
+    /// The record of these transfers; `None` if there are none.
     pub(crate) fn of(generation: u64, legs: Vec<Transfer>) -> Option<Self> {
         (!legs.is_empty()).then_some(Self { generation, legs })
     }
 
-    /// How the packet stands. Its legs stand alike, for they are settled together.
+    /// The state of the packet. All its transfers have the same state, because they are settled together.
     pub(crate) fn standing(&self) -> Standing {
         match self.legs.first().map(|leg| leg.state) {
             Some(TransferState::Single) => Standing::Credited,
@@ -44,17 +44,17 @@ impl Recorded {
         }
     }
 
-    /// Since when it stands in the ledger.
+    /// When its transfers were made.
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.legs.first().map(|leg| leg.timestamp)
     }
 
-    /// What was given to `account`.
+    /// The amount credited to `account`.
     pub(crate) fn given_to(&self, account: AccountId) -> u128 {
         self.legs.iter().filter(|leg| leg.created.credit_account_id == account).map(|leg| leg.created.amount).sum()
     }
 
-    /// The accounts that were given something.
+    /// The credited accounts.
     pub(crate) fn receivers(&self) -> impl Iterator<Item = AccountId> {
         self.legs.iter().map(|leg| leg.created.credit_account_id)
     }

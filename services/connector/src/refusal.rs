@@ -1,13 +1,13 @@
-//! Why a packet goes no further, in the words of ILP (RFC 27).
+//! Why a packet is refused, in the terms of ILP (RFC 27).
 //!
-//! Layers return refusals; one place turns them into Reject octets.
+//! Layers return refusals. One place turns them into Reject octets.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use ilp_packet::{AddressRef, AmountTooLarge, ErrorCode, Reject};
 
-/// A Reject in the making.
+/// The content of a Reject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
@@ -31,12 +31,12 @@ impl Refusal {
         Self::new(ErrorCode::F02Unreachable, "unknown destination account")
     }
 
-    /// F02: the account is here, but it takes no money, or none any more.
+    /// F02: the account is here, but it accepts no money, or no more.
     pub(crate) fn takes_no_money() -> Self {
         Self::new(ErrorCode::F02Unreachable, "destination account is in an incorrect state")
     }
 
-    /// R00: the packet's time is over.
+    /// R00: the packet has expired.
     pub(crate) fn expired() -> Self {
         Self::new(ErrorCode::R00TransferTimedOut, "packet expired.")
     }
@@ -48,7 +48,7 @@ impl Refusal {
         Self { detail, ..Self::new(ErrorCode::F08AmountTooLarge, message) }
     }
 
-    /// The Reject as `triggered_by` sends it.
+    /// The Reject as sent by the node `triggered_by`.
     pub(crate) fn encode(&self, triggered_by: AddressRef<'_>) -> Bytes {
         let data = self.detail.map(|detail| detail.encode());
         let data = data.as_ref().map_or(&[][..], |data| data);

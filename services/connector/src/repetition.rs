@@ -1,7 +1,7 @@
-//! Packets that were here before: what the ledger says of them comes before every limit and every route.
+//! Packets that were seen before. The ledger's record of them comes before every limit and every route.
 //!
-//! A repetition is answered as the first was or would have been. It is never refused while the first may have been
-//! paid, because the sender takes a Reject as proof that nothing was paid.
+//! A repetition gets the same answer as the first packet. It is never refused while the first may have been paid,
+//! because the sender takes a Reject as proof that nothing was paid.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Pipeline {
             tracing::error!("the account of a credited packet is not found now");
             return Err(Stop::Paid);
         };
-        // As it was converted then, whatever the rate is now.
+        // The amount as it was converted then, although the rate may have changed.
         let amount = u64::try_from(recorded.given_to(receiver.account.id.into())).unwrap_or(0);
         if amount == 0 {
             tracing::error!("the ledger credited a packet to another account than it names");
@@ -75,18 +75,18 @@ impl Pipeline {
         let standing = recorded.standing();
         let posted = standing == Standing::Posted;
         let Some((peer, amount)) = next_peer(directory, &recorded) else {
-            // The peer is unknown here, so it cannot be asked. Another process may know it already.
+            // The peer is unknown here, so it cannot be asked. Another process may already know it.
             return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
         };
         let forwarder = self.forwarder();
         forwarder.find_out(&peer, QUESTION_TIMEOUT).await;
         match peer.state.repeats() {
             Repeats::Never => return self.settle_unasked(source, &peer, arrived, recorded).await,
-            // It may have said so to a process before this one, and only be down now.
+            // The peer may have said so to an earlier process, and only be unreachable now.
             Repeats::Unknown => return self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
             Repeats::Always => {}
         }
-        // Too late to be sent again, but not proof of anything: a later attempt with a fresh expiry finds out.
+        // Too late to be sent again, but the outcome is still unknown. A later attempt with a new expiry finds out.
         let expires_at = expiry::outgoing(arrived.expires_at, self.clock.now(), &self.config);
         packet.set_expires_at(expires_at.map_err(|_| Stop::Unresolved)?);
         packet.set_amount(amount);
@@ -105,8 +105,8 @@ impl Pipeline {
         }
     }
 
-    /// Settles a packet held for a peer that does not recognise repetitions: it may have been paid or not, and asking
-    /// again could pay it twice. Its silence counted as a refusal.
+    /// Settles a packet held for a peer that does not recognise repetitions. It may have been paid, and sending it
+    /// again could pay it twice. The missing reply counts as a refusal.
     async fn settle_unasked(
         &self,
         source: &Source,
@@ -124,11 +124,11 @@ impl Pipeline {
         }
     }
 
-    /// Ends the wait for a peer's word on a packet of an own payment when it has lasted for `patience`.
+    /// Stops waiting for a peer's answer about a packet of an own payment after `patience`.
     ///
-    /// A payment must end even if a peer never answers again. The packet has expired by then, so the peer has no
-    /// claim to what is held for it: a peer that is late with a Fulfill bears the loss. Peers' packets have holds
-    /// that run out.
+    /// A payment must end even if a peer never answers again. The packet has expired by then, so the peer has no claim
+    /// to the held money: a peer that sends its Fulfill too late bears the loss. Holds of peers' packets time out by
+    /// themselves.
     async fn stop_waiting(&self, source: &Source, recorded: Recorded, patience: Duration) -> Result<Bytes, Stop> {
         let now = self.clock.now();
         let waited = recorded.since().map_or(Duration::ZERO, |since| now.saturating_since(since));
@@ -146,7 +146,8 @@ impl Pipeline {
         }
     }
 
-    /// Holds the money of a packet anew whose hold ran out; short of money, its outcome stays unknown.
+    /// Holds the money of a packet again after its hold timed out. If there is not enough money, the outcome stays
+    /// unknown.
     async fn hold_again(
         &self,
         source: &Source,
@@ -167,7 +168,7 @@ impl Pipeline {
     }
 }
 
-/// The peer a recorded packet was held for, and the amount it was to get.
+/// The peer for which a recorded packet was held, and the peer's amount.
 fn next_peer(directory: &Directory, recorded: &Recorded) -> Option<(Arc<PeerAccount>, u64)> {
     let account = recorded.receivers().find(|account| peer_of(directory, *account).is_some())?;
     let amount = u64::try_from(recorded.given_to(account)).ok()?;

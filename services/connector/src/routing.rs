@@ -1,6 +1,6 @@
-//! Which peer is next on the way to an address: the longest prefix by whole segments.
+//! Selects the next peer for an address: the longest prefix by whole segments.
 //!
-//! A tree of segments per tenant, built once per directory and never changed.
+//! Each tenant has a tree of segments, built once per directory and never changed.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,9 +24,9 @@ struct Node {
 }
 
 impl RoutingTable {
-    /// Sends addresses that begin with `prefix` to `peer`.
+    /// Routes addresses that begin with `prefix` to `peer`.
     ///
-    /// One segment, such as `test`, is the default of its scheme.
+    /// A prefix of one segment, such as `test`, is the default of its scheme.
     pub(crate) fn add(&mut self, prefix: &AddressPrefix, peer: &Arc<PeerAccount>) {
         let mut node = &mut self.root;
         for segment in prefix.as_str().split('.') {
@@ -39,8 +39,8 @@ impl RoutingTable {
 
     /// The peer for `destination`, never `source` itself.
     ///
-    /// Among peers of the same prefix those of the source's asset come first; among these the destination
-    /// decides, so that the packets of one connection take one way.
+    /// If several peers have the same prefix, those with the source's asset are preferred. Among these the destination
+    /// decides, so all packets of one connection go to the same peer.
     pub(crate) fn next_hop(&self, destination: AddressRef<'_>, source: Hop) -> Option<&Arc<PeerAccount>> {
         let mut best = None;
         let mut node = &self.root;
@@ -53,7 +53,7 @@ impl RoutingTable {
     }
 }
 
-/// What is known of the account a packet comes from.
+/// What routing needs to know of a packet's source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hop {
     /// The peer, if it is one.
@@ -65,7 +65,7 @@ pub(crate) struct Hop {
 fn choose<'a>(peers: &'a [Arc<PeerAccount>], destination: &str, source: Hop) -> Option<&'a Arc<PeerAccount>> {
     peers.iter().filter(|peer| Some(peer.id()) != source.peer).max_by_key(|peer| {
         let same_asset = peer.asset().ledger.ledger == source.ledger;
-        // The highest hash wins, so a peer that comes or goes moves only its own share of the connections.
+        // The highest hash wins. So adding or removing a peer moves only that peer's share of the connections.
         let mut hash = DefaultHasher::new();
         (destination, peer.id()).hash(&mut hash);
         (same_asset, hash.finish())

@@ -1,7 +1,7 @@
 //! Peers' tokens, kept as keyed hashes only.
 //!
-//! Without the key a stolen table of hashes cannot be searched for guessable tokens, and since no outsider can
-//! compute a hash, the time of a lookup reveals nothing.
+//! Without the key nobody can search a stolen table of hashes for guessable tokens. An outsider cannot compute a hash,
+//! so the time of a lookup reveals nothing.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! The wallet addresses in use: a bounded number of them, with what is published of each.
+//! The wallet addresses in use: a bounded number of them, with their public keys and properties.
 //!
-//! Unknown addresses are not remembered: who asks for many of them fills nothing.
+//! Unknown addresses are not kept, so requests for many of them fill nothing.
 
 use std::hash::Hash;
 use std::ops::Deref;
@@ -16,13 +16,13 @@ use web_url::WalletAddressUrl;
 
 use crate::{AddressMark, Directory};
 
-/// How many wallet addresses are surely remembered, in each of two maps; at most twice as many are.
+/// How many wallet addresses are kept in any case, in each of two maps. At most twice as many are kept.
 const REMEMBERED: usize = 8192;
 
 /// A wallet address of a tenant that was not deleted.
 ///
-/// What was announced of the money it received changes with payments and is perhaps older here than in the database.
-/// Not to be held for longer than one step takes.
+/// Its announced amount changes with payments, and may be older here than in the database. Do not keep this value for
+/// longer than one step.
 #[derive(Debug)]
 pub struct KnownAddress {
     address: WalletAddress,
@@ -40,13 +40,13 @@ impl Deref for KnownAddress {
 }
 
 impl KnownAddress {
-    /// Its keys that may be used.
+    /// Its keys that are not revoked.
     pub async fn keys(&self) -> Result<&[WalletAddressKey], Error> {
         let read = async || self.store.tenant(self.address.tenant_id).unrevoked_keys(self.address.id).await;
         self.keys.get_or_try_init(read).await.map(Vec::as_slice)
     }
 
-    /// Its properties that the public may see.
+    /// Its properties that are public.
     pub async fn public_properties(&self) -> Result<&[AdditionalProperty], Error> {
         let read = async || {
             let mut all = self.store.tenant(self.address.tenant_id).additional_properties(self.address.id).await?;
@@ -72,7 +72,7 @@ impl Default for Addresses {
 }
 
 impl Directory {
-    /// The wallet address of `tenant` with this id; none of a deleted tenant.
+    /// The wallet address of `tenant` with this id; `None` if the tenant was deleted.
     pub async fn wallet_address(
         &self,
         tenant: TenantId,
@@ -83,7 +83,7 @@ impl Directory {
         Ok(found.await?.filter(|address| address.tenant_id == tenant))
     }
 
-    /// The wallet address of any tenant with this URL; none of a deleted tenant.
+    /// The wallet address of any tenant with this URL; `None` if the tenant was deleted.
     pub async fn wallet_address_by_url(&self, url: &WalletAddressUrl) -> Result<Option<Arc<KnownAddress>>, Error> {
         let read = async |store: &Store| store.every_tenant().wallet_address_by_url(url).await;
         self.remembered(&self.0.addresses.by_url, url.clone(), read).await
@@ -95,7 +95,7 @@ impl Directory {
         key: K,
         read: impl AsyncFnOnce(&Store) -> Result<Option<WalletAddress>, Error>,
     ) -> Result<Option<Arc<KnownAddress>>, Error> {
-        // Taken before anything is read, so that a change meanwhile makes what is read out of date.
+        // Taken before the read, so that a change during the read makes the copy out of date.
         let mark = self.0.freshness.of_addresses();
         if let Some(mark) = mark {
             let known = lock(map).get(&key);

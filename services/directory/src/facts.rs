@@ -1,6 +1,6 @@
-//! Tenants with their settings, assets, fees and peers, as one immutable picture.
+//! Tenants with their settings, assets, fees and peers, as one immutable snapshot.
 //!
-//! A tenant's part is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
+//! The part of a tenant is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use payments_model::tenant::SettingKey;
 use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
 use payments_store::Store;
 
-/// What is known of all tenants.
+/// The data of all tenants.
 #[derive(Debug, Default)]
 pub struct Facts {
     tenants: HashMap<TenantId, Arc<KnownTenant>>,
 }
 
-/// A fee of the asset is stored that cannot be read, so nobody knows what a payment costs.
+/// A fee of the asset cannot be read, so the cost of a payment is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableFee;
 
-/// What is known of one tenant.
+/// The data of one tenant.
 #[derive(Debug)]
 pub struct KnownTenant {
-    /// Itself.
+    /// The tenant.
     pub tenant: Tenant,
     settings: BTreeMap<SettingKey, String>,
     assets: BTreeMap<u32, TenantAsset>,
@@ -34,12 +34,12 @@ pub struct KnownTenant {
     peers: HashMap<PeerId, KnownPeer>,
 }
 
-/// A peer, and what it authenticates with here.
+/// A peer with its tokens.
 #[derive(Clone, Debug)]
 pub struct KnownPeer {
-    /// Itself.
+    /// The peer.
     pub peer: Peer,
-    /// Any of these.
+    /// The tokens that it may present.
     pub incoming_tokens: Vec<Secret>,
 }
 
@@ -120,7 +120,7 @@ impl KnownTenant {
         self.assets.values()
     }
 
-    /// The fee in force.
+    /// The fee that applies.
     pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Result<Option<&Fee>, UnreadableFee> {
         if self.unreadable_fees.contains(&asset) { Err(UnreadableFee) } else { Ok(self.fees.get(&(asset, kind))) }
     }

@@ -1,6 +1,6 @@
-//! The picture in use, and reading another one when it is out of date.
+//! The snapshot in use, and reading a new one when it is out of date.
 //!
-//! Those who ask at once share one reading, if it began after they asked.
+//! Callers that ask at the same time share one read, if it began after they asked.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,11 +14,12 @@ use crate::{FactsMark, Freshness};
 
 #[derive(Debug, Default)]
 pub(crate) struct FactsInUse {
-    /// The last picture, and until which change it may be used; `None` if only by those who had asked for it.
+    /// The last snapshot, and the mark with which it may be used. Without a mark, only the callers that asked for it
+    /// may use it.
     picture: RwLock<Option<(Option<FactsMark>, Arc<Facts>)>>,
-    /// Held while reading: the turn in which the last reading began.
+    /// Locked during a read. Holds the turn in which the last read began.
     reading: Mutex<u64>,
-    /// Counts questions and readings, to tell which began first.
+    /// Counts questions and reads, to know which began first.
     turns: AtomicU64,
 }
 
@@ -33,7 +34,7 @@ impl FactsInUse {
         if let Some(picture) = shared {
             return Ok(picture);
         }
-        // In this order: a change during the reading makes it out of date at once.
+        // In this order: a change during the read makes the snapshot out of date at once.
         let (turn, mark) = (self.turn(), freshness.of_facts());
         let picture = Arc::new(Facts::read(store).await?);
         *self.picture.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(&picture)));

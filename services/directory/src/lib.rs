@@ -1,7 +1,8 @@
-//! What rarely changes, in memory: tenants, their settings, assets, fees and peers, and the wallet addresses in use.
+//! Data that rarely changes, kept in memory: tenants, their settings, assets, fees and peers, and the wallet addresses
+//! in use.
 //!
-//! Not what decides about money, and nothing that changes with a payment. A copy is used only while no transaction has
-//! changed what it was made of; while the changes of other processes cannot be heard, the database is asked each time.
+//! Nothing here decides about money, and nothing changes with a payment. A copy is used only while no transaction has
+//! changed its rows. While changes of other processes cannot be received, the database is read each time.
 
 mod addresses;
 mod facts;
@@ -20,7 +21,7 @@ pub use facts::{Facts, KnownPeer, KnownTenant, UnreadableFee};
 use crate::addresses::Addresses;
 use crate::facts_in_use::FactsInUse;
 
-/// The directory of one backend. Clones are one directory.
+/// The directory of one backend. Clones share one directory.
 #[derive(Clone, Debug)]
 pub struct Directory(Arc<Inner>);
 
@@ -32,16 +33,16 @@ struct Inner {
     addresses: Addresses,
 }
 
-/// Tells whether what was read may still be used.
+/// Says whether a copy may still be used.
 #[derive(Debug)]
 struct Freshness {
     directory: Watch,
     wallet_addresses: Watch,
-    /// Grows when everything is to be read anew.
+    /// Raised when everything is to be read again.
     age: AtomicU64,
 }
 
-/// An instant between two changes of tenants, settings, assets, fees and peers.
+/// A time between two changes of tenants, settings, assets, fees and peers.
 type FactsMark = (Mark, u64);
 /// The same, of changes of wallet addresses too.
 type AddressMark = (FactsMark, Mark);
@@ -51,14 +52,14 @@ impl Freshness {
         Some((self.directory.mark()?, self.age.load(Ordering::SeqCst)))
     }
 
-    /// A wallet address is shown with its asset and is gone with its tenant.
+    /// A wallet address shows its asset and ends with its tenant, so changes of both count.
     fn of_addresses(&self) -> Option<AddressMark> {
         Some((self.of_facts()?, self.wallet_addresses.mark()?))
     }
 }
 
 impl Directory {
-    /// The directory of what is in `store`. Nothing is read until it is asked for.
+    /// Makes the directory of `store`. Data is read when it is first needed.
     pub fn new(store: Store) -> Self {
         let freshness = Freshness {
             directory: store.watch_directory(),
@@ -68,19 +69,19 @@ impl Directory {
         Self(Arc::new(Inner { store, freshness, facts: FactsInUse::default(), addresses: Addresses::default() }))
     }
 
-    /// Tenants, settings, assets, fees and peers as they are: from memory, unless one has changed.
+    /// Tenants, settings, assets, fees and peers. They come from memory unless one has changed.
     pub async fn facts(&self) -> Result<Arc<Facts>, Error> {
         let Inner { store, freshness, facts, .. } = &*self.0;
         facts.current(store, freshness).await
     }
 
-    /// Tells when tenants, settings, assets, fees or peers have changed.
+    /// Signals changes of tenants, settings, assets, fees and peers.
     pub fn changes(&self) -> Subscription {
         self.0.store.directory_changes()
     }
 
-    /// Everything is read anew when it is next asked for. For now and then: somebody may have changed the database
-    /// without telling.
+    /// Makes the next use read everything again. Called from time to time, because another program may have changed the
+    /// database.
     pub fn forget(&self) {
         self.0.freshness.age.fetch_add(1, Ordering::SeqCst);
     }

@@ -1,12 +1,12 @@
-//! What the directory remembers over a real store, and when it stops believing it.
+//! What the directory keeps over a real store, and when it reads again.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use std::sync::Arc;
 
 use clock::Timestamp;
-use database::{Database, Dialect};
 use database::sea_orm::{ConnectionTrait, Statement};
+use database::{Database, Dialect};
 use directory::{Directory, KnownTenant, UnreadableFee};
 use payments_model::peer::OutgoingHttp;
 use payments_model::quote::FeeTerms;
@@ -109,7 +109,7 @@ async fn filled(database: &TestDatabase) -> Store {
     store
 }
 
-/// As `store`, over which changes of other processes are heard.
+/// Waits until changes of other processes are received.
 async fn hearing(directory: &Directory) {
     eventually("the directory remembers", async || {
         let (one, two) = (directory.facts().await.unwrap(), directory.facts().await.unwrap());
@@ -122,7 +122,7 @@ async fn known(directory: &Directory) -> Arc<KnownTenant> {
     directory.facts().await.unwrap().tenant(TENANT).unwrap().clone()
 }
 
-/// A change that nobody is told of.
+/// A change without an announcement.
 async fn in_secret(database: &Database, sql: &str) {
     let transaction = database.begin().await.unwrap();
     transaction.execute_raw(Statement::from_string(database.reader().get_database_backend(), sql)).await.unwrap();

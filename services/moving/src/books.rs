@@ -1,7 +1,8 @@
-//! The money: accounts, deposits and withdrawals by their ids, and openings for what moved between accounts.
+//! Moving the money: accounts, deposits and withdrawals by their ids, and opening transfers for movements between
+//! accounts.
 //!
-//! Our ledger refuses what would overdraw an account, so everything that comes in is booked before what goes out. What
-//! is missing is told by our ledger itself, so a repetition books nothing twice.
+//! Our ledger refuses overdrafts, so incoming money is booked before outgoing money. Our ledger knows what is missing,
+//! so a repetition books nothing twice.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +21,9 @@ use crate::{Listener, MoveError, Step};
 /// How many accounts or transfers are submitted at once.
 const BATCH: usize = 4_000;
 
-/// Carries the accounts and the money.
+/// Moves the accounts and the money.
 ///
-/// `since` is the instant since when transfers may have changed; `None` if none was carried before.
+/// `since` is the time after which transfers may have changed; `None` if none was moved before.
 pub(crate) async fn carry_over(
     old: &mut OldInstallation,
     target: &Target,
@@ -46,7 +47,7 @@ fn read_account(json: &str) -> Result<OldAccount, MoveError> {
 }
 
 async fn create_accounts(old: &mut OldInstallation, target: &Target, listen: Listener<'_>) -> Result<(), MoveError> {
-    // The asset's own accounts are made together and first: they are few.
+    // The asset's own accounts are created first, together, because they are few.
     let mut assets: BTreeMap<u32, LedgerAsset> = BTreeMap::new();
     let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
     let mut accounts = old.backend.accounts();
@@ -77,7 +78,8 @@ async fn create(target: &Target, accounts: Vec<NewAccount>) -> Result<(), MoveEr
     }
     let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
     let results = target.ledger.create_accounts(accounts).await?;
-    // A pair made before is answered `Exists` for its first and `LinkedEventFailed` for its second.
+    // If a pair was booked before, the answer is `Exists` for its first and `LinkedEventFailed` for its second
+    // transfer.
     let refused = |result: &R| !matches!(result, R::Created | R::Exists | R::LinkedEventFailed);
     match results.iter().zip(ids).find(|(result, _)| refused(result)) {
         Some((result, id)) => Err(MoveError::Account(id.to_string(), *result)),
@@ -85,14 +87,14 @@ async fn create(target: &Target, accounts: Vec<NewAccount>) -> Result<(), MoveEr
     }
 }
 
-/// Which side of accounts is opened.
+/// Which side of an account an opening transfer fills.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     In,
     Out,
 }
 
-/// Books what is missing of the accounts' totals.
+/// Books the missing part of the accounts' totals.
 async fn open(
     old: &mut OldInstallation,
     target: &Target,
@@ -126,7 +128,7 @@ async fn open_some(target: &Target, accounts: &[OldAccount], direction: Directio
         if debits > account.debits || credits > account.credits {
             return Err(MoveError::Ahead(account.id().to_string()));
         }
-        // What a settlement account gave came into the others.
+        // A settlement account's debits are the other accounts' credits.
         let gives = account.kind == AccountKind::Settlement;
         let opening = match direction {
             Direction::In if gives => account.open_debits(debits),
@@ -151,14 +153,14 @@ async fn submit(target: &Target, transfers: Vec<NewTransfer>) -> Result<(), Move
     }
 }
 
-/// Which of the transfers with names are booked.
+/// Which of the named transfers are booked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// Deposits.
     In,
-    /// Withdrawals that were made, and holds that are over.
+    /// Withdrawals that were made, and holds that have ended.
     Out,
-    /// Holds that are not.
+    /// Holds that have not ended.
     Held,
 }
 
@@ -183,7 +185,7 @@ async fn named(
     stream(old, target, Transfers::Named, since, |transfer| wanted.takes(transfer), listen).await
 }
 
-/// Everything that was made, in order; holds that are not over come last.
+/// Replays everything that was made, in order. Holds that have not ended come last.
 async fn replay(
     old: &mut OldInstallation,
     target: &Target,
@@ -225,7 +227,7 @@ async fn stream(
     }
 }
 
-/// Books transfers under their own ids; those held before are settled as they were there.
+/// Books transfers under their own ids. Transfers that were held are settled as in the original.
 async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Result<(), MoveError> {
     let two_phase: Vec<TransferId> = transfers
         .iter()
@@ -253,8 +255,8 @@ async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Resu
     }
 }
 
-/// An id is used up either way: by a transfer, or by one that our ledger refused because there was not enough. Then the
-/// account's totals get what is missing by an opening.
+/// Whether an id is used up, either by a transfer or by a refusal for lack of money. After a refusal an opening
+/// transfer fills the account's totals.
 fn is_booked(result: CreateTransferResult) -> bool {
     use CreateTransferResult as R;
     result.is_ok()
@@ -280,7 +282,7 @@ fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transf
         (OldState::Posted, Some(TransferState::Pending)) => {
             submitted.push(NewTransfer::post(old.settling("posted by the move"), transfer.id));
         }
-        // It ran out here while it was posted there.
+        // It timed out here and was posted there.
         (OldState::Posted, Some(TransferState::Expired | TransferState::Voided)) => {
             submitted.push(NewTransfer { id: old.settling("posted after it ran out"), ..transfer });
         }

@@ -1,4 +1,4 @@
-//! The original and ours, side by side: rows, states, accounts, money.
+//! Comparison of the original with our databases: rows, states, accounts, money.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,19 @@ use crate::source::OldInstallation;
 use crate::target::Target;
 use crate::{Listener, MoveError, Step};
 
-/// How many accounts are asked for at once.
+/// How many accounts are read at once.
 const BATCH: usize = 4_000;
-/// How many accounts that differ are named.
+/// How many differing accounts are named.
 const NAMED: usize = 20;
 
-/// One value there and here.
+/// One value in the original and in ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// What is compared.
     pub what: String,
-    /// There.
+    /// The value in the original.
     pub old: String,
-    /// Here.
+    /// The value in ours.
     pub ours: String,
 }
 
@@ -53,7 +53,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether every total is equal.
+    /// Whether all values are equal.
     pub fn is_equal(&self) -> bool {
         self.differing == 0 && self.tables.iter().chain(&self.ledgers).all(Line::is_equal)
     }
@@ -71,7 +71,7 @@ pub async fn compare(
     Ok(comparison)
 }
 
-/// A count of the original and the same of ours. Rows that the move itself adds or leaves out are counted so.
+/// A count in the original and the same count in ours. Rows that the move adds or leaves out are allowed for.
 struct Count {
     side: Side,
     what: &'static str,
@@ -291,7 +291,7 @@ async fn compare_tables(
     for count in COUNTS {
         let there = old.of(count.side).0.number(count.what, count.old).await?;
         let mut here = number(target, count.side, count.ours).await?;
-        // Ends that the original had not told yet were told by the move itself.
+        // The move itself has made the events of ends that the original had not sent yet.
         if matches!(count.what, "events told or to be told" | "deliveries") {
             here -= made;
         } else if count.what == "events: withdrawals" {
@@ -313,7 +313,7 @@ async fn compare_tables(
         let sql = format!("SELECT {state}, count(*) FROM {table} GROUP BY 1");
         let mut states: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         for (state, rows) in there.states {
-            // Named by the original's code, and the same to its clients.
+            // The original's code name, which its clients see.
             let state =
                 if state == "PROCESSING" && source == Source::AuthGrants { "PENDING".to_owned() } else { state };
             states.entry(state).or_default().0 += rows;
@@ -331,7 +331,7 @@ async fn compare_tables(
     Ok(())
 }
 
-/// Events the move made because the original had not yet: their ids are derived, those of the original are random.
+/// Events that the move made. Their ids are derived, while those of the original are random.
 fn made_sql(dialect: Dialect, what: &str) -> String {
     let version = match dialect {
         Dialect::Sqlite => "substr(hex(id), 13, 1)",
@@ -340,7 +340,7 @@ fn made_sql(dialect: Dialect, what: &str) -> String {
     format!("SELECT coalesce({what}, 0) FROM webhook_events WHERE {version} = '8'")
 }
 
-/// A number of ours; sums may exceed 64 bits.
+/// One of our numbers. Sums may exceed 64 bits.
 async fn number(target: &Target, side: Side, sql: &str) -> Result<i128, MoveError> {
     let rows = target.database(side).bulk_query(&format!("SELECT CAST(({sql}) AS text)"), []).await?;
     let text: Option<String> = rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(Error::from)?;

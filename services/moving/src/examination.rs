@@ -1,4 +1,4 @@
-//! The plan of a move: everything is looked at, nothing is written.
+//! The plan of a move: every row is checked, and nothing is written.
 
 use std::collections::BTreeMap;
 
@@ -17,33 +17,33 @@ use crate::{Listener, MoveError, Step};
 
 /// How many refusals are named.
 const NAMED: usize = 200;
-/// After how many rows something is told.
+/// The number of rows between two progress reports.
 const TELL_EVERY: u64 = 10_000;
 
 /// What a pass would do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The one instant as of which the original is read.
+    /// The time of the snapshot of the original.
     pub at: Timestamp,
     /// How many rows each table of the original has.
     pub counts: Vec<(Side, &'static str, CountedTable)>,
-    /// What becomes another than it was, and how often.
+    /// The changes that the move makes to values, with their numbers.
     pub changes: BTreeMap<Change, u64>,
-    /// What cannot be carried.
+    /// Rows that cannot be moved.
     pub refusals: Vec<Refusal>,
     /// Accounts of the ledger.
     pub accounts: u64,
     /// Deposits and withdrawals.
     pub named_transfers: u64,
-    /// Withdrawals that are held.
+    /// Withdrawals that are pending.
     pub held: u64,
-    /// Legs of packets under way: the original is at work.
+    /// Packets under way, which means that the original is running.
     pub packets: u64,
     /// Whether the money is in a TigerBeetle cluster.
     pub tigerbeetle: bool,
 }
 
-/// Looks at every row that changed since the last pass, or at all.
+/// Checks every row, or every row that has changed since the last pass.
 pub async fn examine(old: &mut OldInstallation, since: &Since, listen: Listener<'_>) -> Result<Plan, MoveError> {
     let at = old.at();
     old.backend.add_up().await?;

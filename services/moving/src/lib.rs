@@ -1,7 +1,7 @@
-//! Carries a live installation of the original Rafiki into ours, in repeatable passes, and checks it.
+//! Moves a live installation of the original Rafiki into our databases, in repeatable passes, and checks the result.
 //!
-//! A pass looks at everything before it writes anything, then writes what changed since the last one. Every write has
-//! ids of its own, so a pass may be killed and repeated. What a row means is decided in `rafiki-tables`.
+//! A pass checks everything before it writes anything. Then it writes what has changed since the last pass. Every write
+//! has its own id, so a pass may be killed and repeated. The meaning of rows is in `rafiki-tables`.
 
 mod books;
 mod comparison;
@@ -25,20 +25,20 @@ pub use progress::{InUse, MIGRATIONS, Mark, Since, mark_in_use, since_of};
 pub use source::{History, OldInstallation, Settings};
 pub use target::Target;
 
-/// What a pass tells while it works.
+/// Progress of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// So many rows of a table were looked at.
+    /// This many rows of a table were checked.
     Examined(&'a str, u64),
-    /// So many rows of a table were carried.
+    /// This many rows of a table were moved.
     Carried(&'a str, u64),
-    /// So many accounts or transfers of the ledger were carried.
+    /// This many accounts or transfers of the ledger were moved.
     Booked(&'a str, u64),
-    /// So many accounts were compared.
+    /// This many accounts were compared.
     Compared(u64),
 }
 
-/// Hears what a pass tells.
+/// Receives the progress of a pass.
 pub type Listener<'a> = &'a (dyn Fn(Step<'_>) + Send + Sync);
 
 /// Why a pass did not succeed.
@@ -47,25 +47,25 @@ pub enum MoveError {
     /// The original cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Our database did not do as told. A pass may be repeated.
+    /// Our database failed. The pass may be repeated.
     #[error("our database: {0}")]
     Database(#[from] Error),
-    /// Our ledger did not answer. A pass may be repeated.
+    /// Our ledger did not answer. The pass may be repeated.
     #[error(transparent)]
     Ledger(#[from] LedgerUnavailable),
-    /// Rows that cannot be carried; nothing was written.
+    /// Rows cannot be moved. Nothing was written.
     #[error("{} of its rows cannot be carried; nothing was written", .0.len())]
     Refused(Vec<Refusal>),
     /// Our databases were filled from another installation.
     #[error("our databases hold what was carried from another installation; name empty ones. Nothing was written")]
     OtherSource,
-    /// Our databases have been used since.
+    /// Our databases have been in use since the last pass.
     #[error(
         "a role has been started on our databases since the last pass; what it did would be overwritten. Name empty \
          databases, or export first. Nothing was written"
     )]
     InUse,
-    /// Our databases hold something that no pass has carried.
+    /// Our databases contain rows that no pass has written.
     #[error("our databases are not empty and no pass has filled them; name empty ones. Nothing was written")]
     NotEmpty,
     /// Our ledger has more than the original says.

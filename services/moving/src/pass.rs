@@ -1,4 +1,4 @@
-//! One pass: rows, work, money, comparison. It may be killed at any point and repeated.
+//! One pass: rows, jobs, money, comparison. It may be killed at any point and repeated.
 
 use std::collections::HashMap;
 
@@ -18,16 +18,16 @@ use crate::{Listener, MoveError, Step, books, progress, record_work, remainders}
 /// How many rows are written at once.
 const BATCH: usize = 2_000;
 
-/// What a pass did.
+/// The result of a pass.
 #[derive(Debug)]
 pub struct Report {
-    /// Rows carried in this pass.
+    /// Rows moved in this pass.
     pub rows: u64,
-    /// The original and ours, side by side.
+    /// The comparison of the original with ours.
     pub comparison: Comparison,
 }
 
-/// Carries what changed since the last pass, or everything. The original was examined before: `plan` refuses nothing.
+/// Moves what has changed since the last pass, or everything. The plan was made before and has no refusals.
 pub async fn carry_over(
     old: &mut OldInstallation,
     plan: &Plan,
@@ -64,7 +64,7 @@ pub async fn carry_over(
     Ok(Report { rows, comparison })
 }
 
-/// Our databases are empty, or were filled from this installation and not used since.
+/// Checks that our databases are empty, or were filled from this installation and not used since.
 async fn require_own(old: &OldInstallation, target: &Target) -> Result<(), MoveError> {
     match progress::mark_of(&target.backend).await? {
         Some(mark) if mark.source != old.fingerprint || mark.history != old.history => Err(MoveError::OtherSource),
@@ -82,7 +82,7 @@ async fn require_own(old: &OldInstallation, target: &Target) -> Result<(), MoveE
     }
 }
 
-/// New assets get ledger numbers behind all that were ever given.
+/// Gives new assets ledger numbers after all earlier ones.
 async fn number_ledgers(old: &mut OldInstallation, target: &Target) -> Result<(), MoveError> {
     let sql = "SELECT (greatest((SELECT last_value FROM assets_ledger_seq),
         (SELECT coalesce(max(ledger), 0) FROM assets)) + 1)::text";
@@ -101,7 +101,8 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Small tables whose rows are replaced as a whole: nothing refers to them, and they do not say what has gone.
+    /// Small tables whose rows are replaced as a whole, because they do not show deletions and no other row refers to
+    /// them.
     fn replaced(&self) -> Option<Table> {
         match self.source {
             Source::TenantSettings => Some(Table::TenantSettings),
@@ -167,7 +168,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The owners a changed grant is about are written anew.
+    /// Rewrites the owners of a changed grant.
     async fn forget_identifiers(&self, transaction: &WriteTransaction, ids: &[String]) -> Result<(), MoveError> {
         let list = serde_json::to_string(ids).unwrap_or_default();
         let these = progress::texts_of(transaction.dialect(), "$1");

@@ -1,4 +1,4 @@
-//! How far a move has come, kept in our backend's database: it makes a second run harmless.
+//! How far a move has come, kept in our backend's database. It makes a repetition harmless.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,25 +16,25 @@ pub const MIGRATIONS: Migrations =
 /// What is known of a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Tells the original installation from every other.
+    /// Identifies the original installation.
     pub source: String,
-    /// How the money is carried.
+    /// How the money is moved.
     pub history: History,
-    /// When the last pass was complete and every total equal; `None` while one is under way.
+    /// When the last pass ended with equal totals; `None` while a pass is under way.
     pub complete_at: Option<Timestamp>,
-    /// Since when a role works on the databases.
+    /// Since when a role uses the databases.
     pub in_use_since: Option<Timestamp>,
 }
 
-/// A database may not be worked on.
+/// Why a database cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InUse {
-    /// A pass has begun and not ended well.
+    /// A pass has begun and has not ended with success.
     #[error("a move into it has begun and is not complete; run `rafiki import` again, then start this role")]
     Incomplete,
 }
 
-/// What is known of a move into this database; `None` if there was none.
+/// The state of a move into this database; `None` if there was none.
 pub(crate) async fn mark_of(database: &Database) -> Result<Option<Mark>, Error> {
     if database.pending(&MIGRATIONS).await? == ["0001_moving"] {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(crate) async fn mark_of(database: &Database) -> Result<Option<Mark>, Error> 
 const TOTALS: &str = "totals";
 const REPLAYED: &str = "replayed";
 
-/// Notes that a role works on the database from now on. Refused while a move is not complete.
+/// Notes that a role uses the database from now on. Refused while a move is not complete.
 pub async fn mark_in_use(database: &Database, now: Timestamp) -> Result<Result<(), InUse>, Error> {
     let Some(mark) = mark_of(database).await? else { return Ok(Ok(())) };
     if mark.complete_at.is_none() {
@@ -70,25 +70,25 @@ pub(crate) async fn begin(database: &Database, source: &str, history: History, n
     database.execute(sql, [source.into(), mode.into(), now.as_millis().into()]).await.map(drop)
 }
 
-/// Notes that a pass is complete and every total equal.
+/// Notes that a pass has ended with equal totals.
 pub(crate) async fn complete(database: &Database, now: Timestamp) -> Result<(), Error> {
     database.execute("UPDATE moving SET complete_at = $1", [now.as_millis().into()]).await.map(drop)
 }
 
-/// How long before the last reading a change is looked for again: an instant is written some time before it is seen.
+/// How far before the last read a pass looks again. A row's time is written a moment before the row becomes visible.
 const OVERLAP: Duration = Duration::from_hours(1);
 
-/// What an earlier pass has carried, and since when a later one has to look.
+/// How far earlier passes have come, for each table.
 #[derive(Clone, Debug, Default)]
 pub struct Since(HashMap<String, Timestamp>);
 
 impl Since {
-    /// Since when rows of a source are to be read; `None` if all are.
+    /// The time after which rows of a source are read; `None` means all rows.
     pub(crate) fn of(&self, source: Source) -> Option<Timestamp> {
         self.at(&name(source))
     }
 
-    /// Since when transfers are to be read; `None` if all are.
+    /// The time after which transfers are read; `None` means all transfers.
     pub(crate) fn of_ledger(&self) -> Option<Timestamp> {
         self.at(LEDGER)
     }
@@ -101,7 +101,7 @@ impl Since {
 /// The name under which the ledger's progress is kept.
 pub(crate) const LEDGER: &str = "ledger";
 
-/// What earlier passes into this database have carried: nothing, if there were none.
+/// How far earlier passes into this database have come.
 pub async fn since_of(database: &Database) -> Result<Since, Error> {
     if mark_of(database).await?.is_none() {
         return Ok(Since::default());
@@ -113,7 +113,7 @@ pub async fn since_of(database: &Database) -> Result<Since, Error> {
     Ok(Since(since))
 }
 
-/// Notes that a source was carried as of this instant.
+/// Notes that a source was moved as of this time.
 pub(crate) async fn carried(database: &Database, what: &str, at: Timestamp) -> Result<(), Error> {
     let sql = "INSERT INTO moving_progress (source, through) VALUES ($1, $2)
         ON CONFLICT (source) DO UPDATE SET through = excluded.through";

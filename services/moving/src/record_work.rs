@@ -1,4 +1,4 @@
-//! What is left to do about carried rows, as jobs of the services that do it.
+//! Jobs for moved rows, for the services that do them.
 
 use database::{BulkTable, Database, Error, WriteTransaction};
 use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
@@ -15,7 +15,7 @@ pub(crate) async fn table(database: &Database) -> Result<BulkTable, Error> {
     database.bulk_table("jobs", &["queue", "key"]).await
 }
 
-/// The queues that hold work about rows of a source.
+/// The queues with jobs about rows of a source.
 pub(crate) fn queues_of(source: Source) -> &'static [&'static str] {
     match source {
         Source::IncomingPayments => &[EXPIRY_QUEUE],
@@ -51,7 +51,7 @@ fn ours(recipient: Recipient) -> webhook_event::Recipient {
     }
 }
 
-/// Takes away the jobs of an earlier pass about rows with these ids: what they waited for may be over.
+/// Deletes the jobs of an earlier pass about rows with these ids, because they may be obsolete.
 pub(crate) async fn forget(transaction: &WriteTransaction, queues: &[&str], ids: &[String]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Rows an earlier pass carried that the original has deleted since.
+//! Deletes rows of earlier passes that the original has deleted since.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::target::Target;
 /// How many rows are compared at once.
 const PAGE: u32 = 5_000;
 
-/// Before rows are written: peers, whose addresses may have been given to new ones.
+/// Before rows are written: peers, because new peers may have their addresses.
 pub(crate) async fn remove_before(
     old: &mut OldInstallation,
     source: Source,
@@ -27,7 +27,7 @@ pub(crate) async fn remove_before(
     }
 }
 
-/// After rows were written: tables from which the original deletes, if there are more rows here.
+/// After rows are written: tables from which the original deletes, if ours have more rows.
 pub(crate) async fn remove_after(
     old: &mut OldInstallation,
     source: Source,

@@ -1,4 +1,4 @@
-//! The original installation: its two databases, each read as of one instant, and what is the same for all its rows.
+//! The original installation: its two databases, each read as of one time, and the values that apply to all rows.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use rafiki_tables::version::Side;
 
 use crate::MoveError;
 
-/// How a move is made.
+/// Settings of a move.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `DB_ENCRYPTION_SECRET` of the old backend.
     pub secret: Option<ColumnSecret>,
     /// `WEBHOOK_MAX_RETRY` of the old backend.
     pub webhook_retries: u32,
-    /// How long quotes of unfinished payments stay good at least.
+    /// How long quotes of unfinished payments stay valid at least.
     pub grace: Duration,
     /// Whether old transfers are replayed.
     pub history: History,
-    /// Whether a database with unknown migrations is read.
+    /// Whether a database with unknown migrations is accepted.
     pub unknown: UnknownAllowed,
 }
 
-/// How the money is carried.
+/// How the money is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {
-    /// As totals of each account; deposits and withdrawals by their own ids.
+    /// As totals of each account. Deposits and withdrawals keep their ids.
     Totals,
     /// Every transfer, in order.
     Replayed,
@@ -44,16 +44,16 @@ pub struct OldInstallation {
     pub(crate) auth: Old,
     pub(crate) context: Context,
     pub(crate) history: History,
-    /// Tells one installation from every other.
+    /// Identifies the installation.
     pub(crate) fingerprint: String,
 }
 
-/// Two installations of one minute differ in the moments at which their migrations ran.
+/// Two installations of the same minute differ in the times of their migrations.
 const FINGERPRINT: &str =
     "SELECT md5(string_agg(name || extract(epoch FROM migration_time)::text, ',' ORDER BY id)) FROM knex_migrations";
 
 impl OldInstallation {
-    /// Opens both databases, the backend's first: what it says of grants the auth database then has.
+    /// Opens both databases. The backend's comes first, so the auth database has every grant that it refers to.
     pub async fn open(backend: &str, auth: &str, settings: Settings) -> Result<Self, MoveError> {
         let mut backend = Old::open(Side::Backend, backend, settings.unknown).await?;
         let mut auth = Old::open(Side::Auth, auth, settings.unknown).await?;
@@ -66,7 +66,7 @@ impl OldInstallation {
         Ok(Self { backend, auth, context, history: settings.history, fingerprint })
     }
 
-    /// The instant as of which it is read.
+    /// The time of the snapshots.
     pub fn at(&self) -> Timestamp {
         self.context.at
     }
@@ -94,7 +94,7 @@ async fn retries(backend: &mut Old) -> Result<HashMap<uuid::Uuid, u32>, MoveErro
             let of_retries = row.text("key").ok()? == "WEBHOOK_MAX_RETRY";
             of_retries.then_some((row.uuid("tenantId").ok()?, row.text("value").ok()?.parse().ok()?))
         };
-        // A setting that is no number is refused when it is carried, or the default holds.
+        // An invalid number is refused when the setting is moved, or the default applies.
         retries.extend(setting());
     }
     Ok(retries)

@@ -1,4 +1,4 @@
-//! Where everything goes: our databases and our ledger.
+//! The target of a move: our databases and our ledger.
 
 use std::collections::HashMap;
 use std::sync::Arc;

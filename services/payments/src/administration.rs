@@ -1,6 +1,6 @@
-//! What an account-servicing entity administers: assets, fees, peers, wallet addresses, and the liquidity of all.
+//! What an account-servicing entity administers: assets, fees, peers, wallet addresses, and the liquidity of each.
 //!
-//! Not payments. Every use case takes a [`Caller`] and reaches only what that caller may.
+//! This module has no payments. Every use case takes a [`Caller`], and reaches only the data of that caller.
 
 mod assets;
 mod balances;
@@ -44,20 +44,21 @@ pub use wallet_addresses::{
 
 use crate::unavailable::Unavailable;
 
-/// What is configured for the whole instance.
+/// Settings that apply to the whole instance.
 #[derive(Clone, Debug)]
 pub struct AdministrationSettings {
-    /// Wallet addresses of the operator begin with this if it has made no setting of its own.
+    /// The base of the operator's wallet addresses if the operator has no setting of its own.
     pub open_payments_url: Url,
-    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: how long payments under way to a wallet address that was
-    /// deactivated may still arrive.
+    /// `WALLET_ADDRESS_DEACTIVATION_PAYMENT_GRACE_PERIOD_MS`: after a wallet address is deactivated, payments to it
+    /// that are under way may still arrive for this long.
     pub deactivation_grace: Duration,
-    /// `WALLET_ADDRESS_URL`: the instance's own identity as a client, which is nobody's wallet address.
+    /// `WALLET_ADDRESS_URL`: the URL with which the instance identifies itself as a client. It cannot become a wallet
+    /// address.
     pub own_wallet_address: Url,
 }
 
 impl AdministrationSettings {
-    /// What the operator's wallet addresses begin with if it has made no setting of its own.
+    /// The base of the operator's wallet addresses if the operator has no setting of its own.
     fn operator_base(&self) -> Result<WalletAddressUrl, InvalidUrl> {
         WebUrl::try_from(&self.open_payments_url)?.try_into()
     }
@@ -68,7 +69,7 @@ impl AdministrationSettings {
     }
 }
 
-/// The administration of one instance. Cheap to clone.
+/// The administration of one instance. It is cheap to clone.
 #[derive(Clone)]
 pub struct Administration {
     store: Store,
@@ -79,7 +80,7 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// The administration of what is in `store` and `ledger`.
+    /// Makes the administration of the data in `store` and `ledger`.
     pub fn new(
         store: Store,
         ledger: Arc<dyn Ledger>,
@@ -90,15 +91,15 @@ impl Administration {
         Self { store, ledger, clock, entropy, settings: Arc::new(settings) }
     }
 
-    /// The store, for plain reading within a caller's reach ([`Caller::reach`]).
+    /// The store, for reading within a caller's reach ([`Caller::reach`]).
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Whether database and ledger answer.
+    /// Checks that database and ledger answer.
     pub async fn ping(&self, operator: TenantId) -> Result<(), Unavailable> {
         self.store.tenant(operator).find_tenant(operator).await?;
-        // Any account will do; whether there is one is of no matter.
+        // Any account id will do. It does not matter whether the account exists.
         self.ledger.accounts(vec![AccountId::from_u128(1)]).await?;
         Ok(())
     }

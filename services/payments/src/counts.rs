@@ -1,13 +1,13 @@
-//! How many payments ended how.
+//! Counts of ended payments, by their result.
 //!
-//! Counted after the commit that ended them; what a crash swallows in between is not counted.
+//! A payment is counted after the commit that ended it. A crash in between loses the count.
 
 use metrics::Counter;
 use payments_model::IncomingPayment;
 use payments_model::outgoing_payment::OutgoingState;
 use telemetry::metrics::{INCOMING_PAYMENTS, OUTGOING_PAYMENTS};
 
-/// Of outgoing payments.
+/// Counts of outgoing payments.
 pub(crate) struct OutgoingCounts {
     completed: Counter,
     failed: Counter,
@@ -21,7 +21,7 @@ impl Default for OutgoingCounts {
 }
 
 impl OutgoingCounts {
-    /// A payment has this state now.
+    /// Counts a payment that has reached this state.
     pub(crate) fn ended(&self, state: &OutgoingState) {
         match state {
             OutgoingState::Completed { .. } => self.completed.increment(1),
@@ -31,7 +31,7 @@ impl OutgoingCounts {
     }
 }
 
-/// Of incoming payments.
+/// Counts of incoming payments.
 pub(crate) struct IncomingCounts {
     completed: Counter,
     expired: Counter,
@@ -45,7 +45,7 @@ impl Default for IncomingCounts {
 }
 
 impl IncomingCounts {
-    /// A payment ended, `received` having been credited to it.
+    /// Counts a payment that ended with `received` credited to it.
     pub(crate) fn ended(&self, payment: &IncomingPayment, received: u64) {
         if received == 0 {
             return;

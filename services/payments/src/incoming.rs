@@ -1,6 +1,6 @@
-//! Payments that arrive: asked for, received, announced, ended.
+//! Incoming payments: created, credited, announced, ended.
 //!
-//! Not how other institutions are asked for one; that is `receivers`.
+//! Incoming payments at other institutions are in `receivers`.
 
 pub(crate) mod create_incoming_payment;
 pub(crate) mod credit_notes;

@@ -1,7 +1,7 @@
 //! Use cases of wallet addresses, quotes, payments, liquidity and peers.
 //!
-//! One file per use case. No HTTP, no GraphQL, no packets of its own making: it decides by the rules of
-//! `payments-model`, keeps rows in `payments-store` and money in the ledger.
+//! One file per use case. No HTTP and no GraphQL. The rules are in `payments-model`, the rows in `payments-store`, the
+//! money in the ledger.
 
 pub mod administration;
 mod counts;
@@ -39,7 +39,7 @@ pub use settings::{AtOnce, IncomingApproval, PaymentsSettings};
 pub use unavailable::Unavailable;
 pub use wallet_address_lookup::{Source, WalletAddressLookup};
 
-// The institution of the tests names this crate as others do.
+// The test institution names this crate as other crates do.
 #[cfg(test)]
 extern crate self as payments;
 #[cfg(test)]

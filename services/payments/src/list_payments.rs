@@ -1,4 +1,4 @@
-//! Payments as APIs show them: with what the ledger knows about their money.
+//! Payments for APIs, with their totals from the ledger.
 
 use ledger::AccountId;
 use payments_model::page::{Page, PageRequest};
@@ -9,30 +9,30 @@ use crate::ledger_totals::amount_of;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// An incoming payment and its money.
+/// An incoming payment and its totals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceivedPayment {
     /// The payment.
     pub payment: IncomingPayment,
-    /// What was credited for good.
+    /// The posted credits.
     pub received: u64,
-    /// What is left of it.
+    /// What is left on its account.
     pub balance: u64,
 }
 
-/// An outgoing payment and its money.
+/// An outgoing payment and its totals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SentPayment {
     /// The payment.
     pub payment: OutgoingPayment,
-    /// What was debited for good.
+    /// The posted debits.
     pub sent: u64,
-    /// What is left.
+    /// What is left on its account.
     pub balance: u64,
 }
 
 impl Payments {
-    /// The incoming payment with this id; of any tenant for `None`.
+    /// The incoming payment with this id. `None` as tenant means any tenant.
     pub async fn incoming_payment(
         &self,
         tenant: Option<TenantId>,
@@ -45,7 +45,7 @@ impl Payments {
         Ok(self.with_received(found.into_iter().collect()).await?.pop())
     }
 
-    /// A page of incoming payments; of every tenant for `None`.
+    /// A page of incoming payments. `None` as tenant means every tenant.
     pub async fn incoming_payments(
         &self,
         tenant: Option<TenantId>,
@@ -60,7 +60,7 @@ impl Payments {
         Ok(Page { items: self.with_received(page.items).await?, has_next, has_previous })
     }
 
-    /// The outgoing payment with this id; of any tenant for `None`.
+    /// The outgoing payment with this id. `None` as tenant means any tenant.
     pub async fn outgoing_payment(
         &self,
         tenant: Option<TenantId>,
@@ -73,7 +73,7 @@ impl Payments {
         Ok(self.with_sent(found.into_iter().collect()).await?.pop())
     }
 
-    /// A page of outgoing payments; of every tenant for `None`.
+    /// A page of outgoing payments. `None` as tenant means every tenant.
     pub async fn outgoing_payments(
         &self,
         tenant: Option<TenantId>,
@@ -103,7 +103,8 @@ impl Payments {
             .collect())
     }
 
-    /// Credits, debits and balance of each account; zero where there is none yet. One question for a whole page.
+    /// Credits, debits and balance of each account, zero for an account that does not exist yet. One ledger query for
+    /// all.
     async fn totals(&self, ids: Vec<AccountId>) -> Result<Vec<(u64, u64, u64)>, Unavailable> {
         if ids.is_empty() {
             return Ok(Vec::new());

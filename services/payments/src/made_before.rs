@@ -1,24 +1,24 @@
-//! What an earlier repetition of a request has made.
+//! The result of an earlier execution of the same request.
 //!
-//! Not the memory of idempotency keys: this is for what was made and never noted there.
+//! Idempotency keys are remembered elsewhere. This is for results that were written without that memory being updated.
 
 use clock::Timestamp;
 use payments_model::Origin;
 
-/// What a request has made so far.
+/// The result of a request so far.
 pub(crate) enum Made<T> {
-    /// This, and it makes nothing more.
+    /// The request was executed and has this result.
     Before(T),
-    /// Nothing. It is made with ids of this origin.
+    /// The request was not executed. Its ids are derived from this origin.
     NotYet(Origin),
 }
 
 impl<T> Made<T> {
-    /// Of what was found under the id that follows from `origin`.
+    /// Decides from the row that was found under the id derived from `origin`.
     pub(crate) fn of(found: Option<T>, origin: Origin, created_at: impl Fn(&T) -> Timestamp) -> Self {
         match found {
             Some(made) if origin.remembers(created_at(&made)) => Self::Before(made),
-            // Its id is taken by an earlier use of the key, which was forgotten since.
+            // An earlier use of the key, forgotten since, has taken this id.
             Some(_) => Self::NotYet(Origin::Alone),
             None => Self::NotYet(origin),
         }

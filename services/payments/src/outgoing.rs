@@ -1,6 +1,6 @@
-//! Payments that leave: created, funded, sent in attempts, ended.
+//! Outgoing payments: created, funded, sent, ended.
 //!
-//! Not their price; that is `quotes`.
+//! What they cost is in `quotes`.
 
 pub(crate) mod at_hand;
 pub(crate) mod create_outgoing_payment;

@@ -1,14 +1,14 @@
-//! The job queues of payments, by name.
+//! The names of the job queues of payments.
 //!
-//! What is done with their jobs stands with each use case; how often, in `workers`.
+//! The handlers are with their use cases. The workers are in `workers`.
 
 /// The queue of payments under way.
 pub const SENDING_QUEUE: &str = "outgoing payments";
 
-/// The queue of payments that wait for money.
+/// The queue of payments that wait for a deposit.
 pub const FUNDING_QUEUE: &str = "unfunded outgoing payments";
 
-/// The queue of incoming payments whose time will be over.
+/// The queue of incoming payments that will expire.
 pub const EXPIRY_QUEUE: &str = "incoming payments";
 
 /// The queue of wallet addresses with money to announce.

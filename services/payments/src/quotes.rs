@@ -1,6 +1,6 @@
-//! What a payment will cost and deliver, decided before it is made.
+//! Quotes: what a payment would cost and deliver.
 //!
-//! Not the payment; that is `outgoing`.
+//! Payments are in `outgoing`.
 
 pub(crate) mod create_quote;
 pub(crate) mod quote_methods;

@@ -1,6 +1,6 @@
-//! Incoming payments as a sender sees them, here or at another institution.
+//! Receivers: incoming payments as a sender sees them, at this institution or another.
 //!
-//! Not the incoming payments of this instance themselves; those are `incoming`.
+//! The incoming payments of this instance are in `incoming`.
 
 pub(crate) mod credentials;
 pub(crate) mod grant_slots;

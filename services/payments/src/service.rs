@@ -1,4 +1,4 @@
-//! The payments service as others hold it, and what all its use cases share.
+//! The payments service, and the dependencies that all its use cases share.
 
 use std::sync::Arc;
 
@@ -26,36 +26,36 @@ use crate::receivers::receiver_memory::ReceiverMemory;
 use crate::settings::PaymentsSettings;
 use crate::unavailable::Unavailable;
 
-/// What the payments service needs from others.
+/// The dependencies of the payments service.
 #[derive(Clone)]
 pub struct PaymentsParts {
     /// The backend database.
     pub store: Store,
-    /// What rarely changes of it, in memory.
+    /// Data that rarely changes, in memory.
     pub directory: Directory,
-    /// Where the money is.
+    /// The ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// The way for packets of own payments.
+    /// The connector, for packets of own payments.
     pub connector: Connector,
-    /// The receivers the connector asks for; made before it, shared with it.
+    /// The receivers of packets. They are created before the connector and shared with it.
     pub receivers: LiveReceivers,
-    /// Who is told what happens.
+    /// Delivery of events.
     pub webhooks: Webhooks,
-    /// Other institutions.
+    /// The client of other institutions.
     pub client: OpenPaymentsClient,
     /// Exchange rates.
     pub rates: Rates,
-    /// Decisions shared by the processes of this role.
+    /// Counters shared by the processes of this role.
     pub cache: SharedCache,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
     pub entropy: Arc<dyn Entropy>,
-    /// How it is configured.
+    /// The settings.
     pub settings: PaymentsSettings,
 }
 
-/// Use cases of incoming payments, receivers, quotes and outgoing payments. Clones are one service.
+/// Use cases of incoming payments, receivers, quotes and outgoing payments. Clones share one service.
 #[derive(Clone)]
 pub struct Payments(pub(crate) Arc<Inner>);
 
@@ -69,7 +69,7 @@ pub(crate) struct Inner {
 }
 
 impl Payments {
-    /// The service made of `parts`.
+    /// Makes the service.
     pub fn new(parts: PaymentsParts) -> Self {
         let packets = PacketLog::new(parts.store.clone());
         let (grants, receivers, at_hand) = (GrantSlots::default(), ReceiverMemory::default(), AtHand::default());
@@ -77,7 +77,7 @@ impl Payments {
         Self(Arc::new(Inner { parts, grants, packets, receivers, at_hand, counts }))
     }
 
-    /// How it is configured.
+    /// The settings.
     pub fn settings(&self) -> &PaymentsSettings {
         &self.0.parts.settings
     }
@@ -116,20 +116,20 @@ impl Payments {
         Ok(self.0.parts.directory.wallet_address(tenant, id).await?)
     }
 
-    /// What is in force for a tenant, unless it was deleted.
+    /// A tenant's setting; `None` if it is not set or the tenant was deleted.
     pub(crate) async fn setting_of(&self, tenant: TenantId, key: SettingKey) -> Result<Option<String>, Unavailable> {
         let facts = self.0.parts.directory.facts().await?;
         Ok(facts.tenant(tenant).and_then(|tenant| tenant.setting(key)).map(str::to_owned))
     }
 
-    /// Where the rates of a tenant come from.
+    /// The source of a tenant's exchange rates.
     pub(crate) async fn rates_url(&self, tenant: TenantId) -> Result<Option<Url>, Unavailable> {
         let own = self.setting_of(tenant, SettingKey::ExchangeRatesUrl).await?;
         let own = own.and_then(|text| text.parse().ok());
         Ok(own.or_else(|| self.settings().exchange_rates_url.clone()))
     }
 
-    /// What issues the credentials of a tenant's receivers; `None` if it has no ILP address.
+    /// The issuer of credentials for a tenant's receivers; `None` if the tenant has no ILP address.
     pub(crate) async fn stream_receiver(&self, tenant: TenantId) -> Result<Option<StreamReceiver>, Unavailable> {
         let settings = self.settings();
         let address = if tenant == settings.operator_tenant {

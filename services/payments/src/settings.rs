@@ -1,4 +1,4 @@
-//! What the payments service is told at its start.
+//! Settings of the payments service.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use url::Url;
 /// Settings of payments.
 #[derive(Clone)]
 pub struct PaymentsSettings {
-    /// `OPEN_PAYMENTS_URL`: what the URLs of own resources begin with.
+    /// `OPEN_PAYMENTS_URL`: the base of the URLs of own resources.
     pub open_payments_url: Url,
     /// `OPERATOR_TENANT_ID`.
     pub operator_tenant: TenantId,
@@ -28,29 +28,29 @@ pub struct PaymentsSettings {
     pub quote_lifespan: Duration,
     /// `INCOMING_PAYMENT_EXPIRY_MAX_MS`.
     pub incoming_payment_expiry_max: Duration,
-    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: tries in all.
+    /// `MAX_OUTGOING_PAYMENT_RETRY_ATTEMPTS`: attempts in all.
     pub outgoing_attempts_max: u32,
-    /// How much this process does at once.
+    /// How much this process does at the same time.
     pub at_once: AtOnce,
-    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and what belongs to it.
+    /// `POLL_INCOMING_PAYMENT_CREATED_WEBHOOK` and the settings that belong to it.
     pub incoming_approval: Option<IncomingApproval>,
 }
 
-/// Incoming payments wait for the account-servicing entity's word.
+/// Incoming payments wait for the approval of the account-servicing entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncomingApproval {
-    /// How long at most.
+    /// The longest wait.
     pub timeout: Duration,
-    /// How often the decision is looked for, should its wake-up be lost.
+    /// How often the decision is read, in case a wake-up was lost.
     pub interval: Duration,
 }
 
-/// Jobs a process does at once, by what they are about; 0 leaves them to other processes.
+/// How many jobs of each kind a process does at the same time; 0 leaves them to other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtOnce {
-    /// Outgoing payments being sent.
+    /// Outgoing payments that are sent.
     pub outgoing_payments: usize,
-    /// Incoming payments being ended.
+    /// Incoming payments that end.
     pub incoming_payments: usize,
     /// Wallet addresses whose money is announced.
     pub wallet_addresses: usize,
@@ -58,7 +58,7 @@ pub struct AtOnce {
 
 impl AtOnce {
     /// `OUTGOING_PAYMENT_WORKERS`, `INCOMING_PAYMENT_WORKERS` and `WALLET_ADDRESS_WORKERS`. The reference counts loops
-    /// of one job each; here one worker does many at once.
+    /// of one job each. Here one worker does many jobs at the same time.
     pub fn of_workers(outgoing_payments: u16, incoming_payments: u16, wallet_addresses: u16) -> Self {
         Self {
             outgoing_payments: usize::from(outgoing_payments) * 64,
@@ -69,7 +69,7 @@ impl AtOnce {
 }
 
 impl PaymentsSettings {
-    /// The reference's defaults.
+    /// The defaults of the reference.
     pub fn new(
         open_payments_url: Url,
         operator_tenant: TenantId,
@@ -92,7 +92,7 @@ impl PaymentsSettings {
         }
     }
 
-    /// Whether incoming payments take money only once they are approved.
+    /// Whether incoming payments need an approval before they accept money.
     pub fn approval(&self) -> Approval {
         if self.incoming_approval.is_some() { Approval::Required } else { Approval::NotAsked }
     }

@@ -1,6 +1,6 @@
-//! Drives the pure state machines of `stream-pay`: sends what they want sent, waits as long as they want to wait.
+//! Runs the pure state machines of `stream-pay`: sends their packets and waits as long as they ask.
 //!
-//! Not what is sent or decided: that is theirs. Up to as many packets are under way as the machine allows.
+//! The machines decide what is sent. At most as many packets are under way as the machine allows.
 
 use std::future::Future;
 
@@ -16,8 +16,8 @@ pub(crate) trait Machine {
     fn reply(&mut self, now: Timestamp, sequence: u64, octets: &[u8]);
 }
 
-/// Runs `machine` to its end. `send` gives the octets of the reply, or `None` if the outcome is unknown: the machine
-/// then gives the packet up at its expiry. What it wanted sent before leaves `ahead` of the rest.
+/// Runs `machine` to its end. `send` returns the octets of the reply, or `None` if the outcome is unknown; the machine
+/// then gives the packet up when it expires. The packets of `ahead`, which the machine made earlier, are sent first.
 pub(crate) async fn drive<M, F>(
     machine: &mut M,
     clock: &dyn Clock,

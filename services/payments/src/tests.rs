@@ -1,6 +1,6 @@
-//! Tests of use cases that need a whole service, a store and a ledger; small rules are tested beside their code.
+//! Tests of use cases that need a whole service, a store and a ledger. Tests of small rules are beside their code.
 //!
-//! [`testing`] makes the service they run on.
+//! [`testing`] makes the service for the tests.
 
 mod away;
 mod crash;

@@ -1,6 +1,6 @@
-//! Something this service needs did not answer.
+//! Errors of the database, the ledger or the shared cache.
 //!
-//! Not a refusal: nothing is wrong with the request, and repeating it later may succeed.
+//! These are not refusals: the request is valid, and may succeed later.
 
 use ledger::LedgerUnavailable;
 use payments_model::accounting::TransferError;
@@ -8,24 +8,24 @@ use payments_model::accounting::TransferError;
 /// Why a request could not be decided.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The database failed.
+    /// The database did not answer.
     #[error(transparent)]
     Database(#[from] database::Error),
-    /// The ledger failed.
+    /// The ledger did not answer.
     #[error(transparent)]
     Ledger(#[from] LedgerUnavailable),
-    /// The shared cache failed.
+    /// The shared cache did not answer.
     #[error(transparent)]
     Cache(#[from] shared_cache::CacheError),
-    /// What the payment costs is not known.
+    /// The cost of the payment is unknown.
     #[error("a fee of the asset cannot be read; correct its row")]
     UnreadableFee,
-    /// The ledger refused what only a fault of this program can make it refuse.
+    /// The ledger refused a transfer that it refuses only after a fault of this program.
     #[error("the ledger refused {what}: {error}")]
     Refused {
-        /// What was asked of it.
+        /// What was requested.
         what: &'static str,
-        /// What it said.
+        /// The refusal.
         error: TransferError,
     },
 }

@@ -1,7 +1,7 @@
-//! Finding a wallet address by its URL, and waiting a little for one that is asked for before it exists.
+//! Finding a wallet address by its URL, and waiting a moment for one that does not exist yet.
 //!
-//! Anybody may ask for any URL, so telling account-servicing entities about unknown ones is limited in rate: in all, and
-//! for each source, so that one that asks for very many does not keep the others unheard.
+//! Anybody may ask for any URL. So the events about unknown URLs are limited in rate: in all, and for each source. A
+//! source that asks for very many cannot use up the rate of the others.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,32 +21,33 @@ use webhooks::{Audience, Webhooks};
 
 use crate::unavailable::Unavailable;
 
-/// For how long nobody is told of the same unknown URL again.
+/// For this time no second event is made for the same unknown URL.
 const SAME_URL_PAUSE: Duration = Duration::from_secs(10);
 
-/// However often an address is to be looked for, the database is not asked more often.
+/// The shortest pause between two queries for the same address.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(10);
 
 /// How many events about unknown URLs an instance makes in a second.
 const EVENTS_PER_SECOND: i64 = 20;
 
-/// How many of them one source causes in a stretch of time: so few that it takes many sources to use up all.
+/// How many of them one source may cause in a period: so few that only many sources together can use up all.
 const EVENTS_PER_SOURCE: i64 = 10;
 const SOURCE_STRETCH: Duration = Duration::from_secs(10);
 
-/// Who asks for a wallet address.
+/// The sender of a request for a wallet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source<'a> {
-    /// A client that has signed its request, by its identity.
+    /// A client with a signed request, by its identity.
     Client(&'a str),
-    /// Anybody, by the address of the connection.
+    /// Any client, by its IP address.
     Address(IpAddr),
-    /// Nobody can tell; all of these are one source.
+    /// The address is unknown. All such clients are one source.
     Unknown,
 }
 
 impl Source<'_> {
-    /// What tells it from others. Who has one IPv6 address has its whole /64 network (RFC 6177).
+    /// The name under which the source is counted. An IPv6 client has a whole /64 network (RFC 6177), so the network
+    /// counts.
     fn name(self) -> String {
         match self {
             Self::Client(identity) => format!("client:{identity}"),
@@ -60,45 +61,45 @@ impl Source<'_> {
     }
 }
 
-/// Finds wallet addresses. Clones are one service.
+/// Finds wallet addresses. Clones share one service.
 #[derive(Clone, Debug)]
 pub struct WalletAddressLookup {
-    /// The backend database, for what is recorded.
+    /// The backend database, for events.
     pub store: Store,
-    /// Where wallet addresses are found.
+    /// The wallet addresses.
     pub directory: Directory,
-    /// Who is told of unknown addresses.
+    /// Delivery of the events about unknown addresses.
     pub webhooks: Webhooks,
-    /// Limits how often.
+    /// Counts requests.
     pub cache: SharedCache,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Whose events these are.
+    /// The tenant that gets the events.
     pub operator_tenant: TenantId,
-    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long an unknown address is waited for.
+    /// `WALLET_ADDRESS_LOOKUP_TIMEOUT_MS`: how long to wait for an unknown address.
     pub patience: Duration,
-    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how soon it is looked for again, should its wake-up be lost.
+    /// `WALLET_ADDRESS_POLLING_FREQUENCY_MS`: how often to query again, in case a wake-up was lost.
     pub look_again: Duration,
 }
 
 impl WalletAddressLookup {
-    /// The wallet address with this URL; none of a deleted tenant.
+    /// The wallet address with this URL; `None` if its tenant was deleted.
     pub async fn find(&self, url: &WalletAddressUrl) -> Result<Option<WalletAddress>, Unavailable> {
         let known = self.directory.wallet_address_by_url(url).await?;
         Ok(known.map(|known| WalletAddress::clone(&known)))
     }
 
-    /// The wallet address with this URL. Of an unknown one that `source` asks for the account-servicing entity is told,
-    /// in the spelling `as_written`, and has a little time to create it.
+    /// The wallet address with this URL. If it is unknown, an event with the spelling `as_written` asks the
+    /// account-servicing entity to create it, and this call waits for it a moment.
     pub async fn find_or_wait(
         &self,
         url: &WalletAddressUrl,
         as_written: &str,
         source: Source<'_>,
     ) -> Result<Option<WalletAddress>, Unavailable> {
-        // Listening starts before looking, so an address created in between is not missed.
+        // Listening starts before the query, so an address created in between is not missed.
         let mut created = self.store.new_wallet_addresses();
         if let Some(address) = self.find(url).await? {
             return Ok(Some(address));
@@ -106,7 +107,8 @@ impl WalletAddressLookup {
         let patience = self.tell(url, as_written, source).await?;
         let wait = async {
             loop {
-                // Whether woken or not: a wake-up of another process may be lost, one of another program never comes.
+                // The query is repeated after the timer too: a wake-up of another process may be lost, and other
+                // programs send none.
                 let _ = tokio::time::timeout(self.look_again.max(LOOK_AGAIN_MIN), created.notified()).await;
                 if let Some(address) = self.find(url).await? {
                     return Ok(address);
@@ -132,7 +134,7 @@ impl WalletAddressLookup {
         }
     }
 
-    /// The wallet address of a resource of `tenant`.
+    /// The wallet address that owns a resource of `tenant`.
     pub async fn of_resource(
         &self,
         tenant: TenantId,
@@ -142,13 +144,13 @@ impl WalletAddressLookup {
         Ok(known.map(|known| WalletAddress::clone(&known)))
     }
 
-    /// Whether database and cache answer.
+    /// Checks that database and cache answer.
     pub async fn ping(&self) -> Result<(), Unavailable> {
         self.store.tenant(self.operator_tenant).find_tenant(self.operator_tenant).await?;
         Ok(self.cache.get("health").await.map(drop)?)
     }
 
-    /// Whether one more event may be made because of `source`, within its own share and within that of all.
+    /// Whether one more event may be made because of `source`, within its own limit and the limit of all.
     async fn may_tell(&self, source: Source<'_>, now: Timestamp) -> Result<bool, Unavailable> {
         let stretch = now.as_secs() / SOURCE_STRETCH.as_secs().cast_signed();
         let own = format!("wallet_address_not_found_source:{}:{stretch}", source.name());
@@ -164,8 +166,8 @@ impl WalletAddressLookup {
         Ok(all <= EVENTS_PER_SECOND)
     }
 
-    /// Tells whoever may create it that somebody asked for an address, unless they were told a moment ago. How long
-    /// there is to wait for it now.
+    /// Sends the event about an unknown address to the tenants that could create it, unless it was sent a moment ago.
+    /// Returns how long the caller should wait now.
     async fn tell(
         &self,
         url: &WalletAddressUrl,
@@ -205,7 +207,7 @@ impl WalletAddressLookup {
     }
 }
 
-/// The tenants whose base is the longest that `url` lies below, whole path segments compared.
+/// The tenants with the longest base that `url` lies below. Whole path segments are compared.
 fn owners_of(url: &WalletAddressUrl, bases: &[(TenantId, String)]) -> Vec<TenantId> {
     let length = |base: &str| {
         let base: WalletAddressUrl = base.parse().ok()?;

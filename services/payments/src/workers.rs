@@ -1,4 +1,4 @@
-//! The workers of payments: one per queue, each a loop the caller runs as long as it lives.
+//! The workers of payments: one per queue. Each is a loop that the caller runs as long as it lives.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use jobs::{Settings, Worker};
 use crate::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
 use crate::service::Payments;
 
-/// After a crash a payment is taken up again when this has passed.
+/// After a crash another process takes over a payment after this time.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// So many institutions can keep all payments to them waiting before payments to others get fewer places.
+/// This many institutions can delay all payments to them before payments to others get fewer places.
 const LANES_AT_FULL_WIDTH: usize = 8;
 
 impl Payments {
-    /// The workers of outgoing payments, of those never funded, of incoming payments whose time is over, and of money
-    /// paid straight to wallet addresses.
+    /// The workers of outgoing payments, of unfunded payments, of expiring incoming payments, and of money paid
+    /// straight to wallet addresses.
     ///
-    /// Each is run until shutdown, in as many processes as there are. What the settings leave to other processes has
-    /// no worker here.
+    /// Each runs until shutdown, in as many processes as there are. There is no worker for what the settings leave to
+    /// other processes.
     pub fn workers(&self) -> Vec<Worker> {
         let at_once = self.settings().at_once;
         let work = [

@@ -1,11 +1,11 @@
-//! Who is told of an event.
+//! The recipients of an event.
 //!
-//! Not where they are reached: that is looked up at each attempt, so a changed URL takes effect at once.
+//! Their URLs are looked up at each attempt, so a changed URL takes effect at once.
 
 use payments_model::TenantId;
 use payments_model::webhook_event::Recipient;
 
-/// The recipients an event names, before the operator's copy and the services' presence are considered.
+/// The recipients that an event names, before the operator's copy is added and services without URL are removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
     tenants: Vec<TenantId>,
@@ -14,7 +14,7 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// One tenant, normally the one owning the event's subject.
+    /// One tenant, normally the owner of the event's subject.
     pub fn tenant(tenant: TenantId) -> Self {
         Self::tenants([tenant])
     }
@@ -24,18 +24,18 @@ impl Audience {
         Self { tenants: tenants.into_iter().collect(), ..Self::default() }
     }
 
-    /// The card service and nobody else: a card payment's `funded` and `cancelled` events.
+    /// The card service alone, for the `funded` and `cancelled` events of a card payment.
     pub fn card_service() -> Self {
         Self { card_service: true, ..Self::default() }
     }
 
-    /// The point-of-sale service too: events that end a payment a card set in motion.
+    /// Adds the point-of-sale service, for events that end a card payment.
     pub fn and_point_of_sale(mut self) -> Self {
         self.point_of_sale = true;
         self
     }
 
-    /// The recipients: no tenant twice, and the operator with the tenants if it asked for copies.
+    /// The recipients. No tenant is named twice. The operator is added if it gets copies.
     pub(crate) fn recipients(&self, operator_copy: Option<TenantId>) -> Vec<Recipient> {
         let mut recipients = Vec::with_capacity(self.tenants.len() + 1);
         let copy = if self.tenants.is_empty() { None } else { operator_copy };

@@ -1,6 +1,6 @@
 //! Delivering one event to one recipient.
 //!
-//! At least once: the event's id stays the same over retries, and only status 200 counts as told.
+//! At least once: retries have the same event id, and only status 200 is a success.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,16 +22,16 @@ use crate::record::ToTell;
 use crate::signature::{Signing, signature_header};
 use crate::target::{Target, Targets};
 
-/// Retries come after 10, 20, 30, 40, 50, 60, 60 … seconds.
+/// Retries follow after 10, 20, 30, 40, 50, 60, 60 … seconds.
 const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 };
-/// Room for the longest time-out a tenant may set, and then some.
+/// Longer than the longest time-out that a tenant may set.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How many recipients may hang, each with all its places taken, before others get fewer.
+/// How many recipients may be slow, each with all its places in use, before others get fewer places.
 const LANES_AT_FULL_WIDTH: usize = 16;
 
-/// How the worker of [`crate::QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
-/// most, and many times as many to all, so that a dozen recipients that hang hold up nobody else.
+/// Settings of the worker of [`crate::QUEUE`]. Every delivery is in the lane of its recipient. At most `at_once` go to
+/// one recipient, and many times as many to all. So a dozen slow recipients do not delay the others.
 pub fn worker_settings(at_once: usize) -> Settings {
     let concurrency = at_once.max(4);
     Settings {
@@ -43,30 +43,30 @@ pub fn worker_settings(at_once: usize) -> Settings {
     }
 }
 
-/// Delivers what is due; the handler of [`crate::QUEUE`].
+/// Delivers due events. This is the handler of [`crate::QUEUE`].
 #[derive(Clone, Debug)]
 pub struct Deliverer {
-    /// Where deliveries are recorded.
+    /// The store of deliveries.
     pub store: Store,
-    /// What tenants have set.
+    /// The settings of tenants.
     pub directory: Directory,
-    /// Who is reached where.
+    /// The targets of recipients.
     pub targets: Arc<Targets>,
-    /// How bodies are signed; unset means not at all.
+    /// How bodies are signed; `None` means that they are not signed.
     pub signing: Option<Signing>,
-    /// What sends.
+    /// The HTTP client.
     pub http: Outbound,
-    /// What time it is.
+    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Spreads retries.
+    /// Randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
-    /// Records attempts.
+    /// Stores the results of attempts.
     pub ends: DeliveryEnds,
 }
 
-/// How many attempts to deliver ended how.
+/// Counts of attempts, by their result.
 #[derive(Clone, Debug)]
 pub struct DeliveryCounts {
     delivered: Counter,
@@ -92,9 +92,9 @@ impl DeliveryCounts {
     }
 }
 
-/// What a 401 to a signed event means most often.
+/// The usual reason for a 401 to a signed event.
 const OTHER_SECRET: &str = "SIGNATURE_SECRET and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
-/// What a 401 to an unsigned event means most often.
+/// The usual reason for a 401 to an unsigned event.
 const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
 
 enum Outcome {
@@ -115,7 +115,7 @@ impl Deliverer {
         Ok(Done::Settled)
     }
 
-    /// What the job is about: from its maker, or from the database; `None` if there is nothing to tell any more.
+    /// The delivery of the job, from memory or from the database; `None` if it was done or deleted.
     async fn to_tell(&self, job: &Job) -> Result<Option<Arc<ToTell>>, Failure> {
         if let Some(carried) = job.carried() {
             return Ok(Some(carried));
@@ -158,7 +158,7 @@ impl Deliverer {
         Ok(request)
     }
 
-    /// Decides whether it is tried again, and records how it went in one transaction with the end of the job.
+    /// Decides whether the delivery is tried again, and stores the result in one transaction with the end of the job.
     async fn settle(
         &self,
         job: &Job,
@@ -199,7 +199,7 @@ impl Deliverer {
         Ok(())
     }
 
-    /// Up to a tenth later, so that what failed together is not repeated together.
+    /// Adds up to a tenth, so that deliveries that failed together are not retried together.
     fn spread(&self, wait: Duration) -> Duration {
         let [byte] = self.entropy.bytes::<1>();
         wait + wait * u32::from(byte) / 2560

@@ -1,8 +1,7 @@
-//! How attempts to deliver went.
+//! Results of attempts to deliver.
 //!
-//! The last attempt of a delivery is recorded a moment later, with other things. A crash in that moment repeats the
-//! delivery with the same id, which receivers have to take anyway. Not what follows from an attempt: that is decided
-//! before.
+//! The result of the last attempt is written a moment later, with other writes. A crash in that moment repeats the
+//! delivery with the same id, which receivers must accept anyway. What follows from a result is decided in `delivery`.
 
 use clock::Timestamp;
 use database::{Error, Soon};
@@ -10,26 +9,26 @@ use jobs::Job;
 use payments_model::webhook_event::WebhookDelivery;
 use payments_store::Store;
 
-/// One attempt, and what becomes of its job.
+/// One attempt, and what happens to its job.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) job: Job,
     /// The delivery after it.
     pub(crate) delivery: WebhookDelivery,
     pub(crate) at: Timestamp,
-    /// If there is to be another.
+    /// The next attempt, if there is one.
     pub(crate) again: Option<Again>,
 }
 
-/// Another attempt.
+/// The next attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Again {
     pub(crate) at: Timestamp,
-    /// Why.
+    /// Why it is needed.
     pub(crate) reason: String,
 }
 
-/// Where attempts are recorded. Clones record together.
+/// Stores the results of attempts. Clones write together.
 #[derive(Clone, Debug)]
 pub struct DeliveryEnds {
     store: Store,
@@ -37,7 +36,7 @@ pub struct DeliveryEnds {
 }
 
 impl DeliveryEnds {
-    /// Records in `store`.
+    /// Stores results in `store`.
     pub fn new(store: &Store) -> Self {
         let (of_all, of_one) = (store.clone(), store.clone());
         let together = move |attempts: &[Attempt]| {
@@ -49,7 +48,7 @@ impl DeliveryEnds {
         Self { store: store.clone(), last }
     }
 
-    /// Records an attempt with the end of its job, in one transaction.
+    /// Stores the result of an attempt and the end of its job in one transaction.
     pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
         match attempt.again {
             Some(_) => record(self.store.clone(), attempt).await,

@@ -1,6 +1,6 @@
-//! Events on their way to account-servicing entities: recorded with what caused them, signed, delivered, repeated.
+//! Webhook events: recorded with the change that caused them, signed, delivered, retried.
 //!
-//! Not the events' content: whoever changes a state builds the event and records it in the same transaction.
+//! Their content is made by the code that changes a state. It records the event in the same transaction.
 
 mod audience;
 mod delivery;

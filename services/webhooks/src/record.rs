@@ -1,6 +1,6 @@
-//! Recording an event and its deliveries in the transaction of the state change it reports.
+//! Recording an event and its deliveries in the transaction that changes the state.
 //!
-//! Nothing is sent here; the commit wakes the deliverer.
+//! Nothing is sent here. The commit wakes the deliverer.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::{Audience, Targets};
 /// The queue of deliveries.
 pub const QUEUE: &str = "webhook deliveries";
 
-/// What is told, as the transaction has written it that recorded it.
+/// An event and its delivery, as the recording transaction wrote them.
 #[derive(Debug)]
 pub(crate) struct ToTell {
     pub(crate) event: WebhookEvent,
     pub(crate) delivery: WebhookDelivery,
 }
 
-/// Records events. Cheap to clone.
+/// Records events. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     operator_copy: Option<TenantId>,
@@ -32,8 +32,8 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Records for the recipients that `targets` can reach. With `operator_copy` the operator is told of every
-    /// tenant's events too.
+    /// Records for the recipients that `targets` can reach. With `operator_copy` the operator gets every tenant's
+    /// events too.
     pub fn new(targets: &Targets, operator_copy: Option<TenantId>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             operator_copy,
@@ -43,7 +43,7 @@ impl Webhooks {
         }
     }
 
-    /// Writes the event and one delivery for each recipient; with the unit's commit they are on their way.
+    /// Writes the event and one delivery for each recipient. They are sent after the unit's commit.
     pub fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
         let scope = unit.every_tenant();
         scope.insert_webhook_event(event)?;
@@ -86,7 +86,7 @@ impl Webhooks {
     }
 }
 
-/// One lane for each recipient, so that a slow one does not hold up the others.
+/// One lane for each recipient, so that a slow recipient does not delay the others.
 pub fn lane(recipient: Recipient) -> String {
     match recipient {
         Recipient::Tenant(tenant) => tenant.to_string(),

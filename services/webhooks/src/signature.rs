@@ -1,6 +1,6 @@
 //! The `Rafiki-Signature` header.
 //!
-//! Only made here; receivers check it themselves.
+//! This file makes the header. Receivers check it.
 
 use admin_signature::{canonical, sign};
 use clock::Timestamp;
@@ -10,7 +10,7 @@ use serde_json::Value;
 /// How deliveries are signed.
 #[derive(Clone, Debug)]
 pub struct Signing {
-    /// The key: its UTF-8 bytes.
+    /// The key. Its UTF-8 bytes are used.
     pub secret: Secret,
     /// The number after `v`.
     pub version: u32,

@@ -1,6 +1,6 @@
-//! Where a recipient is reached, how long it may take, and how often it is tried.
+//! The URL of a recipient, its time-out, and its number of attempts.
 //!
-//! A tenant's own settings come before the instance's.
+//! A tenant's own settings take precedence over the instance's.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ use url::Url;
 /// The instance's own settings.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// Where events of tenants without a URL of their own go.
+    /// The URL for events of tenants without a URL of their own.
     pub default_url: Url,
-    /// How long a recipient may take.
+    /// How long a recipient may take to answer.
     pub timeout: Duration,
-    /// How often a delivery is tried in all.
+    /// The number of attempts in all.
     pub attempts_max: u32,
-    /// The operator, whose settings bound the services' attempts.
+    /// The operator. Its settings limit the attempts for the two services.
     pub operator: TenantId,
-    /// Where the card service listens.
+    /// The URL of the card service.
     pub card_service: Option<Url>,
-    /// Where the point-of-sale service listens.
+    /// The URL of the point-of-sale service.
     pub point_of_sale: Option<Url>,
 }
 
-/// One recipient, as it is reached now.
+/// A recipient's present URL and limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: Url,
-    /// Chosen by a tenant, so the address guard applies.
+    /// Whether a tenant chose the URL. The address guard then applies.
     pub(crate) chosen_by_tenant: bool,
     pub(crate) timeout: Duration,
     pub(crate) attempts_max: u32,
 }
 
 impl Targets {
-    /// The recipient's present target; `None` for a service that has no URL any more.
+    /// The recipient's present target; `None` for a service without a URL.
     pub(crate) async fn find(&self, directory: &Directory, recipient: Recipient) -> Result<Option<Target>, Error> {
         let own = match recipient {
             Recipient::Tenant(tenant) => tenant,

@@ -25,7 +25,7 @@ use webhooks::{Audience, Deliverer, DeliveryCounts, DeliveryEnds, QUEUE, Signing
 const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 const EVENT: WebhookEventId = WebhookEventId::from_uuid(Uuid::from_u128(5));
 
-/// Answers with the given statuses in turn and keeps what it was sent.
+/// Answers with the given statuses in turn, and keeps the requests.
 #[derive(Clone)]
 struct Receiver {
     answers: Arc<Mutex<Vec<u16>>>,
@@ -33,7 +33,7 @@ struct Receiver {
     hung: Arc<Notify>,
 }
 
-/// Where nobody ever answers.
+/// A path that never answers.
 const HANGING: &str = "/hanging";
 
 async fn hear(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, body: String) -> StatusCode {
@@ -121,7 +121,7 @@ impl Scene {
         unit.commit().await.unwrap();
     }
 
-    /// A tenant with an endpoint of its own.
+    /// A tenant with its own webhook URL.
     async fn tenant_at(&self, id: TenantId, url: &str) {
         let unit = self.store.begin().await.unwrap();
         let scope = unit.every_tenant();

@@ -1,4 +1,4 @@
-//! Changes of one row by two units of work at once: both survive.
+//! Two units of work that change one row at the same time: both changes survive.
 
 use clock::Timestamp;
 use payments_model::incoming_payment::IncomingState;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{OPERATOR, add_asset, now, open, wallet_address};
 
-/// So often two changes meet.
+/// How often two changes meet.
 const ROUNDS: u64 = 20;
 
 /// Changes the row that `$read` locks, by `$change`, and stores it by `$update`.
@@ -21,7 +21,7 @@ macro_rules! changed {
     ($store:expr, $read:ident($id:expr), $update:ident, |$row:ident| $change:expr) => {
         changed!($store, $read($id), |$row| $change, |scope| scope.$update(&$row).await)
     };
-    // What is written with the commit is not waited for.
+    // A write that is sent with the commit is not awaited.
     ($store:expr, $read:ident($id:expr), with commit $update:ident, |$row:ident| $change:expr) => {
         changed!($store, $read($id), |$row| $change, |scope| scope.$update(&$row))
     };

@@ -1,7 +1,7 @@
-//! How large a document may be: depth, cost, aliases, directives, tokens.
+//! Limits of a document: depth, cost, aliases, directives, tokens.
 //!
-//! Judged on the parsed document before anything is executed. Questions about the schema itself are measured apart:
-//! the usual one of tools is deep and cheap.
+//! They are checked on the parsed document before anything is executed. Introspection has its own limits, because the
+//! usual query of tools is deep and cheap.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,9 +14,9 @@ const COST: f64 = 5000.0;
 const ALIASES: usize = 15;
 const DIRECTIVES: usize = 50;
 const TOKENS: usize = 1000;
-/// How many lists of the schema may be within each other. Each multiplies the answer; tools need two.
+/// How many lists of the schema may be nested. Each multiplies the size of the answer. Tools need two.
 const SCHEMA_LISTS: usize = 3;
-/// The lists of the schema that lead back to types.
+/// The lists of the schema that contain types again.
 const SCHEMA_LIST_FIELDS: [&str; 4] = ["fields", "interfaces", "possibleTypes", "inputFields"];
 
 /// A document is larger than allowed.
@@ -41,7 +41,7 @@ pub(super) fn check_text(text: &str) -> Result<(), TooLarge> {
     if tokens(text) > TOKENS { Err(TooLarge::Tokens) } else { Ok(()) }
 }
 
-/// Checks everything else, after parsing; whether the document asks for the schema.
+/// Checks everything else, after parsing. Returns whether the document queries the schema.
 pub(super) fn check(document: &ExecutableDocument) -> Result<bool, TooLarge> {
     let mut asks_for_schema = false;
     for (_, operation) in document.operations.iter() {
@@ -122,7 +122,7 @@ impl<'d> Measure<'d> {
         if let Some(known) = self.fragment_depths.get(name) {
             return *known;
         }
-        // Also what a fragment counts within itself; such a document is refused by validation.
+        // Also the case of a fragment that contains itself. Validation refuses such a document.
         self.fragment_depths.insert(name, 0);
         let fragments = self.fragments;
         let depth = fragments.get(name).map_or(0, |fragment| self.depth(&fragment.node.selection_set.node, 0));
@@ -183,7 +183,7 @@ impl<'d> Measure<'d> {
         }
     }
 
-    /// How many lists of the schema are within each other at the deepest place.
+    /// The deepest nesting of lists of the schema.
     fn lists(&mut self, set: &'d SelectionSet) -> usize {
         let deepest = set.items.iter().map(|selection| match &selection.node {
             Selection::Field(field) => {
@@ -212,7 +212,7 @@ fn is_schema(field: &Positioned<Field>) -> bool {
     matches!(field.node.name.node.as_str(), "__schema" | "__type")
 }
 
-/// Lexical tokens of a GraphQL text. Counts at least one for anything that is none, so that nothing slips through.
+/// Lexical tokens of a GraphQL text. Octets that are not a token count as one, so nothing is missed.
 fn tokens(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
@@ -242,7 +242,7 @@ fn tokens(text: &str) -> usize {
     count
 }
 
-/// The octets of the string that `bytes` begin with, quotes included.
+/// The length in octets of the string at the beginning of `bytes`, quotes included.
 fn string_length(bytes: &[u8]) -> usize {
     let (quotes, start): (&[u8], usize) = if bytes.starts_with(b"\"\"\"") { (b"\"\"\"", 3) } else { (b"\"", 1) };
     let mut at = start;
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(aliases("__typename", 40), Ok(false));
     }
 
-    /// What `getIntrospectionQuery` of graphql-js writes, and with it most tools.
+    /// The query of `getIntrospectionQuery` of graphql-js, used by most tools.
     const STOCK: &str = "
         query IntrospectionQuery { __schema {
             description queryType { name kind } mutationType { name kind } subscriptionType { name kind }

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: one POST, one answer, one set of limits for every schema.
 //!
-//! The edge finds out which caller sent a request, between reading the body and answering it.
+//! The edge identifies the caller between reading the body and answering it.
 
 mod limits;
 mod outside;
@@ -21,29 +21,29 @@ const BAD_REQUEST: &str = "BAD_REQUEST";
 const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// Whether the schema may be asked for.
+/// Whether introspection is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Introspection {
-    /// It may.
+    /// It is allowed.
     Allowed,
-    /// It may not, as in production.
+    /// It is refused, as in production.
     Refused,
 }
 
-/// What a beginner needs to know.
+/// Help for callers.
 const HOW_TO_SIGN: &str = "Every request carries two headers:\n\
     \u{20} tenant-id: <the tenant's UUID>\n\
     \u{20} signature: t=<milliseconds since 1970>, v1=<HMAC-SHA256 of \"<t>.<body as canonical JSON>\", in hex>\n\
     docs/admin-api.md has the recipe for a shell, JavaScript and Python, and says where the schema is.";
 
-/// Why the caller of a request is not known. From outside every reason looks the same.
+/// Why the caller is unknown. The answer does not show which reason it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// It is not signed by a tenant, or not for the first time.
+    /// The request is not signed by a tenant, or the signature was used before.
     Unauthorized,
-    /// It lacks a header every request has, which is no secret to its sender.
+    /// A required header is missing. Its sender may know that.
     Header(&'static str),
-    /// It could not be found out; nothing is wrong with the request.
+    /// The check failed. Nothing is wrong with the request.
     Unavailable,
 }
 
@@ -60,24 +60,24 @@ impl IntoResponse for Unauthenticated {
     }
 }
 
-/// A schema behind a path.
+/// A schema at a path.
 #[derive(Clone, Debug)]
 pub struct Endpoint<E> {
     schema: E,
     introspection: Introspection,
 }
 
-/// The JSON a request carries, which is also what is signed.
+/// The JSON of a request, which is also what is signed.
 pub fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok().filter(|body: &Value| body.is_object() || body.is_array())
 }
 
-/// The answer to a body that is no JSON.
+/// The answer to a body that is not JSON.
 pub fn no_json() -> Response {
     (StatusCode::BAD_REQUEST, "Bad Request").into_response()
 }
 
-/// The answer to every method but POST: what is asked in a URL is not signed.
+/// The answer to every method except POST, because URLs are not signed.
 #[expect(clippy::unused_async, reason = "a handler is asynchronous, whether it waits or not")]
 pub async fn only_post() -> Response {
     refused(
@@ -88,15 +88,15 @@ pub async fn only_post() -> Response {
 }
 
 impl<E: Executor> Endpoint<E> {
-    /// Answers requests by `schema`.
+    /// Makes an endpoint for `schema`.
     pub fn new(schema: E, introspection: Introspection) -> Self {
         Self { schema, introspection }
     }
 
     /// Answers `body`, sent by `caller`. Resolvers find the caller in their context.
     ///
-    /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under its
-    /// idempotency key, for when the client asks again.
+    /// Runs to the end even if the client disconnects. So a mutation that was begun is stored under its idempotency key
+    /// for a later request.
     pub async fn answer<C: Send + Sync + 'static>(&self, headers: &HeaderMap, body: Value, caller: C) -> Response {
         if request::is_form(headers) {
             let message = "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). \
@@ -113,8 +113,8 @@ impl<E: Executor> Endpoint<E> {
         respond(status, media_type, &answer)
     }
 
-    /// Runs to the end, whether or not the client still listens: a mutation that was begun is also remembered under
-    /// its key, for when the client asks again.
+    /// Runs to the end even if the client disconnects. So a mutation that was begun is stored under its idempotency key
+    /// for a later request.
     async fn execute(&self, request: Request) -> (StatusCode, Value) {
         let schema = self.schema.clone();
         match tokio::spawn(async move { schema.execute(request).await }).await {

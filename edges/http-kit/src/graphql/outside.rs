@@ -1,17 +1,17 @@
-//! What strangers may write in a GraphQL request: texts, lists and nesting of variables and of literals alike.
+//! Limits of a client's texts, lists and nesting in a GraphQL request, for variables and literals.
 //!
-//! One check over the whole request, so that a new argument is bounded without further code. How large a document may
-//! be as a whole is judged in `limits.rs`.
+//! One check covers the whole request, so a new argument needs no further code. The size of the whole document is
+//! limited in `limits.rs`.
 
 use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Positioned};
 use outside_text::{Bounds, Unfit, check_json};
 use serde::Serialize;
 
-/// The deepest nesting of brackets of any kind in a document; the parser goes down once for each.
+/// The deepest nesting of brackets in a document. The parser recurses once for each.
 const NESTING_MAX: usize = 64;
 
-/// Why the text of a document is not even parsed.
+/// Why the text of a document is not parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnfitText {
     #[error("Syntax Error: Brackets must not be nested deeper than {NESTING_MAX} levels.")]
@@ -20,7 +20,7 @@ pub(super) enum UnfitText {
     Surrogate,
 }
 
-/// Checks what the parser cannot take: deep nesting, and escapes of surrogates (it reads one escape at a time).
+/// Checks what the parser cannot handle: deep nesting, and escaped surrogates (it reads one escape at a time).
 pub(super) fn check_text(text: &str) -> Result<(), UnfitText> {
     let (mut depth, mut rest) = (0_usize, text.as_bytes());
     while let [first, after @ ..] = rest {
@@ -44,11 +44,11 @@ pub(super) fn check_text(text: &str) -> Result<(), UnfitText> {
     Ok(())
 }
 
-/// What follows the string that `text` begins with.
+/// The text after the string at the beginning of `text`.
 fn after_string(text: &[u8]) -> Result<&[u8], UnfitText> {
     if let Some(mut block) = text.strip_prefix(b"\"\"\"") {
         while !block.is_empty() && !block.starts_with(b"\"\"\"") {
-            // Only this escape is one in a block string.
+            // Only this escape exists in a block string.
             block = block.strip_prefix(b"\\\"\"\"").unwrap_or(&block[1..]);
         }
         return Ok(block.get(3..).unwrap_or_default());
@@ -71,7 +71,7 @@ pub(super) fn check_variables(variables: &serde_json::Value) -> Result<(), Unfit
     check_json("variables", variables, Bounds::REQUEST)
 }
 
-/// Checks every literal of a document, wherever it stands.
+/// Checks every literal of a document.
 pub(super) fn check_document(document: &ExecutableDocument) -> Result<(), Unfit> {
     for (_, operation) in document.operations.iter() {
         let operation = &operation.node;
@@ -113,7 +113,7 @@ fn check_arguments<V: Serialize>(arguments: &[(Positioned<Name>, Positioned<V>)]
 }
 
 fn check_value(name: &Name, value: &impl Serialize) -> Result<(), Unfit> {
-    // A variable is written as its name here; its value was checked with the others.
+    // Here a variable is only a name. Its value was checked with the other variables.
     let literal = serde_json::to_value(value).unwrap_or_default();
     check_json(name, &literal, Bounds::REQUEST)
 }

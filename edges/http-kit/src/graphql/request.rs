@@ -1,4 +1,4 @@
-//! From a JSON body to a request that is well-formed and not too large.
+//! Converts a JSON body to a request that is well-formed and not too large.
 
 use async_graphql::parser::parse_query;
 use async_graphql::{Request, Variables};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{BAD_REQUEST, BAD_USER_INPUT, Introspection, VALIDATION_FAILED, limits, outside};
 
-/// What is wrong with a request.
+/// Why a request is refused.
 pub(super) struct Malformed {
     pub(super) message: String,
     pub(super) code: &'static str,
@@ -76,7 +76,7 @@ fn operation_name(member: Option<Value>) -> Result<Option<String>, Malformed> {
     }
 }
 
-/// What a browser sends without asking first.
+/// Whether a browser sends this without a pre-flight request.
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let preflighted = ["x-apollo-operation-name", "apollo-require-preflight"];
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

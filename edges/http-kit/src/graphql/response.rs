@@ -1,4 +1,4 @@
-//! From a result to an answer: status, media type, and errors without internal details.
+//! Converts a result to an answer: status, media type, and errors without internal details.
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;
@@ -11,7 +11,7 @@ use super::VALIDATION_FAILED;
 pub(super) const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
-/// `errors` before `data`; errors that stopped the whole document answer with 400.
+/// `errors` comes before `data`. If an error stopped the whole document, the status is 400.
 pub(super) fn render(response: GraphqlResponse) -> (StatusCode, Value) {
     let before_all = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
     let reached = if before_all { Reached::NoResolver } else { Reached::Resolvers };
@@ -27,7 +27,7 @@ pub(super) fn render(response: GraphqlResponse) -> (StatusCode, Value) {
     (StatusCode::OK, Value::Object(answer))
 }
 
-/// How far a request came.
+/// How far a request was executed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reached {
     /// It was refused as a whole.
@@ -58,7 +58,7 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
     })
 }
 
-/// The code of an error the GraphQL library raised itself.
+/// The code of an error of the GraphQL library.
 fn code(message: &str, reached: Reached) -> &'static str {
     if message.starts_with("Unknown operation named") || message.starts_with("Operation name required") {
         "OPERATION_RESOLUTION_FAILURE"
@@ -77,7 +77,7 @@ fn is_input_error(message: &str) -> bool {
         .any(|start| message.starts_with(start))
 }
 
-/// What the schema holds is not given away by guesses.
+/// Removes suggestions, so that guesses do not reveal the schema.
 fn without_suggestions(message: &str) -> String {
     match message.find("Did you mean") {
         Some(start) => format!("{}[Suggestion hidden]?", &message[..start]),
@@ -93,7 +93,7 @@ pub(super) fn errors(errors: Vec<Value>) -> Value {
     json!({ "errors": errors })
 }
 
-/// The media type of the answer; `None` if the client takes neither.
+/// The media type of the answer; `None` if the client accepts neither.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     let mut types = accepted.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());

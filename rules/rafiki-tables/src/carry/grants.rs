@@ -86,7 +86,7 @@ fn state(row: &Row<'_>) -> Result<(&'static str, Option<&'static str>), Refusal>
     let state = row.word("state", &["PENDING", "PROCESSING", "APPROVED", "FINALIZED"])?;
     Ok(match state {
         "FINALIZED" => (state, Some(row.word("finalizationReason", &["ISSUED", "REVOKED", "REJECTED"])?)),
-        // Named by the original and stored by none: the owner has not decided.
+        // The original has this name but stores it for no grant. The owner has not decided.
         "PROCESSING" => ("PENDING", None),
         _ => (state, None),
     })

@@ -1,6 +1,6 @@
 //! Quotes, and payments in every state.
 //!
-//! What was received and sent is not in these rows but in the ledger; the queries join it.
+//! Received and sent amounts are in the ledger, not in these rows. The queries join them.
 
 use ledger::TransferId;
 use money::Ratio;
@@ -74,7 +74,7 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     Ok(if extended { carried.changed(Change::QuoteExtended) } else { carried })
 }
 
-/// What a quote costs without its fee, for rows that do not say it: the fee was rounded up.
+/// What a quote costs without its fee, for rows without that value. The fee was rounded up.
 fn without_fees(row: &Row<'_>, debit: u64) -> Result<u64, Refusal> {
     let Some(fixed) = row.optional_amount("fixedFee")? else { return Ok(debit) };
     let share = Ratio::new(u128::from(row.count("basisPointFee")?), 10_000).ok();
@@ -140,7 +140,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     let expires_at = row.instant("expiresAt")?;
     let (received, announced) = (row.amount("received")?, row.amount("announced")?);
     let ended = matches!(state, "COMPLETED" | "EXPIRED");
-    // There, the event of an end follows the end after a while; here both are one step.
+    // In the original the event follows the end a moment later. Here both are one transaction.
     let untold =
         if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
     let (client, sender) = (row.optional_text("client")?, row.optional_text("senderWalletAddress")?);
@@ -178,7 +178,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     Ok(if ended { carried } else { carried.with_work(Work::Expire { payment: id, at: expires_at }) })
 }
 
-/// The event of an end that was not told yet, under ids that follow from the payment's.
+/// The event of an end that was not sent yet. Its ids are derived from the payment's id.
 fn end_event(
     row: &Row<'_>,
     mut carried: Carried,
@@ -243,8 +243,8 @@ fn end_event(
     Ok(carried.with_work(work).changed(Change::EventMade))
 }
 
-/// The query joins the quote's receiver, amounts and expiry, whether it is delivered over Interledger, and what the
-/// ledger says was sent.
+/// The query joins the quote's receiver, amounts and expiry, whether it is delivered over Interledger, and the amount
+/// sent according to the ledger.
 pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let id = row.uuid("id")?;
     let state = row.word("state", &["FUNDING", "SENDING", "COMPLETED", "FAILED", "CANCELLED"])?;
@@ -301,8 +301,8 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     })
 }
 
-/// What arrived of a payment under way, as far as the sender can tell: what was sent, at the quoted rate, rounded up,
-/// and never more than was to arrive. What really arrived, its receiver says at the next attempt.
+/// What has arrived of a payment under way, as far as the sender knows: the amount sent at the quoted rate, rounded up,
+/// and at most the amount to arrive. The receiver reports the true amount at the next attempt.
 fn delivered(row: &Row<'_>, sent: u64) -> Result<u64, Refusal> {
     let rate = ratio(&decimal_ratio(row, "estimatedExchangeRate")?);
     let most = row.amount("receiveAmountValue")?;

@@ -62,7 +62,7 @@ pub(super) fn auth_server(row: &Row<'_>) -> Result<Carried, Refusal> {
     )))
 }
 
-/// The query joins the URL of the server. Only the last segment of the address for rotating is kept there; Rafiki's
+/// The query joins the URL of the server. The original stores only the last segment of the management URL. Rafiki's
 /// servers have it under `/token/` of their origin. A wrong guess costs one new grant.
 pub(super) fn held_grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (server, management) = (row.text("serverUrl")?, row.text("managementId")?);

@@ -1,6 +1,6 @@
-//! What was spent of the grants that payments are made under.
+//! What payments have spent under their grants.
 //!
-//! The original keeps a log of running totals. The queries give the first and the last entry of each payment, and the
+//! The original has a log of running totals. The queries select the first and the last entry of each payment, and the
 //! newest of each grant and each of its periods.
 
 use crate::carry::Carried;
@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::table::Table;
 
-/// The start of the one period that is the grant's whole life.
+/// The start of the period of a grant without interval.
 const WHOLE_LIFE: i64 = -1;
 
 /// The query joins the tenant and the time of the grant's first payment.
@@ -25,7 +25,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     )))
 }
 
-/// The row is the first entry of a payment; what its last one says, if it is another, has the prefix `last`.
+/// The row is the first entry of a payment. The values of its last entry, if it is another, have the prefix `last`.
 pub(super) fn spending(row: &Row<'_>) -> Result<Carried, Refusal> {
     let grant = row.text("grantId")?;
     let (debit, receive) = (row.amount("paymentDebitAmountValue")?, row.amount("paymentReceiveAmountValue")?);
@@ -54,7 +54,7 @@ pub(super) fn spending(row: &Row<'_>) -> Result<Carried, Refusal> {
     )))
 }
 
-/// The newest entry of a grant, or of one of its periods: `ofPeriod` tells which.
+/// The newest entry of a grant, or of one of its periods if `ofPeriod` is set.
 pub(super) fn total(row: &Row<'_>) -> Result<Carried, Refusal> {
     let grant = row.text("grantId")?;
     let of_period = row.flag("ofPeriod")?;

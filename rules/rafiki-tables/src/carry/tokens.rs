@@ -1,4 +1,4 @@
-//! Access tokens: in clear there, as hashes here.
+//! Access tokens: in clear in the original, as hashes in ours.
 
 use auth_model::SecretHash;
 

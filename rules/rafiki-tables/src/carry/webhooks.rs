@@ -60,7 +60,7 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     Ok(if opened.is_some() { carried.changed(Change::Decrypted) } else { carried })
 }
 
-/// The data with what the sender attached in clear, if it was encrypted.
+/// The data. If the sender's part was encrypted, it is decrypted.
 fn data(row: &Row<'_>, kind: EventType, written: &str, context: &Context) -> Result<Option<String>, Refusal> {
     if kind != EventType::IncomingPaymentPartialPaymentReceived {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Damaged rows are named, each by what is wrong with it, and nothing is written.
+//! Damaged rows are named with their faults, and nothing is written.
 
 use moving::{History, MoveError, Since, carry_over, examine};
 use rafiki_fixture::{Institution, run};
@@ -6,7 +6,7 @@ use testkit::{Dialect, block_on};
 
 use crate::places::{OldPlaces, OurPlaces, silent};
 
-/// A statement that damages rows, whether it is for the auth database, and what is told.
+/// A statement that damages rows, whether it is for the auth database, and the expected message.
 const DAMAGES: &[(&str, bool, &str)] = &[
     (
         r#"UPDATE "outgoingPayments" SET state = 'LOST' WHERE state = 'SENDING'"#,
@@ -63,7 +63,7 @@ fn a_damaged_row_is_named_and_nothing_is_written() {
         let Some(old) = OldPlaces::unguarded(Institution::CloudNine).await else { return };
         for (damage, auth, told) in DAMAGES {
             let places = if *auth { &old.auth } else { &old.backend };
-            // The damage is made in a copy: a template is as good as a fresh load.
+            // The damage is made in a copy. A database from the template is as good as a newly loaded one.
             run(places, "DROP SCHEMA IF EXISTS kept CASCADE").await;
             run(places, KEEP).await;
             run(places, damage).await;
@@ -85,7 +85,7 @@ fn a_damaged_row_is_named_and_nothing_is_written() {
     });
 }
 
-/// Keeps every table beside itself.
+/// Copies every table.
 const KEEP: &str = "DO $$ DECLARE t text; BEGIN CREATE SCHEMA kept;
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
         EXECUTE format('CREATE TABLE kept.%I AS TABLE public.%I', t, t);

@@ -1,4 +1,4 @@
-//! A pass that is killed and repeated ends as if it had never been killed.
+//! A pass that is killed and repeated has the same result as one that was never killed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use testkit::{Dialect, block_on};
 
 use crate::places::{OldPlaces, OurPlaces, assert_same, contents, pass, silent};
 
-/// A future that is gone after it was asked so often.
+/// A future that is dropped after it was polled this often.
 struct Mortal<F> {
     future: Pin<Box<F>>,
     polls: u64,
@@ -30,7 +30,7 @@ impl<F: Future> Future for Mortal<F> {
     }
 }
 
-/// One pass that is killed after so many steps. How many it took, if it came to its end.
+/// One pass that is killed after this many polls. Returns how many it took, if it ended by itself.
 async fn mortal_pass(old: &OldPlaces, ours: &OurPlaces, polls: u64) -> Option<u64> {
     let mut installation = old.open(History::Totals).await;
     let plan = examine(&mut installation, &Since::default(), &silent).await.unwrap();
@@ -75,7 +75,7 @@ async fn killed_passes_end_like_one(dialect: Dialect, kills: u64, seed: u64) {
         }
         assert!(mortal_pass(&old, &ours, u64::MAX).await.is_some());
     }
-    // A place that was never killed, and knows the end only.
+    // A target that was never killed, and was filled from the final state only.
     let Some(calm) = OurPlaces::of(dialect).await else { return };
     pass(&old, &calm, History::Totals).await.unwrap();
     assert_same(&contents(&ours).await, &contents(&calm).await);

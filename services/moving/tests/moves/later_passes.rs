@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::places::{OldPlaces, OurPlaces, assert_same, contents, pass};
 
-/// A day in the life of an installation: rows of every kind are made, changed and deleted.
+/// A day of an installation: rows of every kind are created, changed and deleted.
 const A_DAY: &str = r#"
 UPDATE "outgoingPayments" SET state = 'COMPLETED', "updatedAt" = now() WHERE id = '902124a2-158d-418a-8279-bea558d23b1d';
 INSERT INTO "ledgerTransfers" (id, "transferRef", "debitAccountId", "creditAccountId", amount, ledger, state, type)
@@ -36,7 +36,7 @@ DELETE FROM "accessTokens" WHERE id = (SELECT id FROM "accessTokens" ORDER BY id
 async fn the_second_pass_carries_the_rest(dialect: Dialect, history: History) {
     let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
     let Some(ours) = OurPlaces::of(dialect).await else { return };
-    // Its rows become older than the overlap of two readings.
+    // Makes its rows older than the overlap of two reads.
     for places in [&old.backend, &old.auth] {
         run(places, AGE).await;
     }

@@ -105,7 +105,7 @@ pub(crate) async fn pass(old: &OldPlaces, ours: &OurPlaces, history: History) ->
     Ok((plan, report))
 }
 
-/// Every row of every table, and every account with its totals, without what is a pass' own time.
+/// Every row of every table, and every account with its totals, without the times of the pass.
 pub(crate) async fn contents(ours: &OurPlaces) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     for table in Table::ALL {
@@ -113,7 +113,7 @@ pub(crate) async fn contents(ours: &OurPlaces) -> BTreeMap<String, Vec<String>> 
         let described = database.bulk_table(table.name(), table.key()).await.unwrap();
         let mut rows = database.bulk_page(&described, None, 100_000).await.unwrap();
         if table == Table::Quotes {
-            // How long a quote was extended depends on the instant of the pass.
+            // The new expiry of a quote depends on the time of the pass.
             rows = rows.iter().map(|row| without(row, "expires_at")).collect();
         }
         if table == Table::OutgoingPaymentGrantSpendings {
@@ -145,7 +145,7 @@ fn without(row: &str, column: &str) -> String {
     serde_json::Value::Object(row).to_string()
 }
 
-/// Demands equal contents, and names the first row that differs.
+/// Checks that the contents are equal, and names the first row that differs.
 pub(crate) fn assert_same(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap<String, Vec<String>>) {
     for (table, rows) in left {
         let others = &right[table];

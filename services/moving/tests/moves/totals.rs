@@ -1,4 +1,4 @@
-//! What the original's own interfaces said before, ours says after.
+//! Our interfaces show after the move what the original's interfaces showed before.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ async fn live_tokens(institution: Institution, name: &str, dialect: Dialect) -> 
         let answer = match grant {
             None => json!({ "active": false }),
             Some(grant) => {
-                // A right that was asked for and is not there makes the original call the token inactive.
+                // The original reports a token as inactive if a requested right is missing.
                 let required = request.access.unwrap_or_default();
                 let access: Vec<_> = required.iter().filter_map(|item| item.best_of(&grant.access)).collect();
                 if access.len() < required.len() {
@@ -93,7 +93,7 @@ fn every_token_is_answered_as_the_original_answered() {
     });
 }
 
-/// Without the order of members, which both are free to choose.
+/// Sorts members, because both may choose their order.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Everything is there, and every total is what the original said.
+//! Everything is there, and every total is that of the original.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn happy_life_moves_with_its_history() {
     block_on(moves(Institution::HappyLife, Dialect::Postgres, History::Replayed));
 }
 
-/// How many payments each way: thousands, or as many as `TEST_MOVED_PAYMENTS` says, for a measurement.
+/// How many payments each way: thousands, or the number in `TEST_MOVED_PAYMENTS`, for a measurement.
 #[expect(clippy::disallowed_methods, reason = "the tests' own switches are no configuration of the product")]
 fn payments_each_way() -> u32 {
     std::env::var("TEST_MOVED_PAYMENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(3_000)
@@ -113,7 +113,7 @@ fn thousands_of_payments_move_in_batches_and_a_second_pass_carries_none_of_them(
     });
 }
 
-/// The most memory this process has had, where the system tells.
+/// The peak memory of this process, if the system reports it.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! Assets: what a tenant counts in. Not their liquidity.
+//! Assets: their creation, change and deletion. Liquidity is in `liquidity`.
 
 use ledger::CreateAccountResult;
 use payments_model::accounting::{LedgerAsset, TransferError};
@@ -10,36 +10,36 @@ use crate::unavailable::Unavailable;
 /// An asset to be created.
 #[derive(Clone, Debug)]
 pub struct NewAsset {
-    /// As the outside world names it.
+    /// Its code and scale.
     pub asset: money::Asset,
-    /// When the owner wants to hear of it.
+    /// Amounts at which its owner gets an event.
     pub thresholds: Thresholds,
-    /// Whose it is; the caller's if not said.
+    /// The tenant that owns it; `None` means the caller.
     pub tenant: Option<TenantId>,
 }
 
-/// When the owner of an asset wants to hear of it; `None` never.
+/// Amounts at which the owner of an asset gets an event; `None` means never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Web-monetization money is announced from this amount on.
+    /// Money paid straight to a wallet address is announced when it has reached this amount.
     pub withdrawal: Option<u64>,
-    /// Liquidity fell to this amount.
+    /// An event is sent when the liquidity has fallen to this amount.
     pub liquidity: Option<u64>,
 }
 
 /// Why an asset was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateAssetError {
-    /// The tenant is somebody else's to choose.
+    /// Only the operator may create an asset for another tenant.
     #[error(transparent)]
     ForeignTenant(#[from] ForeignTenant),
-    /// There is no such tenant.
+    /// This tenant does not exist.
     #[error("tenant does not exist")]
     UnknownTenant,
-    /// The tenant has this asset.
+    /// The tenant already has this asset.
     #[error("Asset already exists")]
     Duplicate,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -50,7 +50,7 @@ pub enum UpdateAssetError {
     /// The caller has no such asset.
     #[error("Asset not found")]
     Unknown,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -61,10 +61,10 @@ pub enum DeleteAssetError {
     /// The caller has no such asset.
     #[error("Asset not found")]
     Unknown,
-    /// A peer or a wallet address counts in it.
+    /// A peer or a wallet address uses it.
     #[error("Cannot delete! Asset in use.")]
     InUse,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -82,10 +82,10 @@ pub(crate) use from_store;
 from_store!(CreateAssetError, UpdateAssetError, DeleteAssetError);
 
 impl Administration {
-    /// Creates an asset with its ledger accounts, or revives the deleted one of the same name.
+    /// Creates an asset with its ledger accounts, or restores a deleted asset of the same name.
     ///
-    /// The accounts come first: an asset that can be seen can be used. After a crash in between, a ledger number is
-    /// left unused, and nothing else.
+    /// The accounts are created first, because an asset can be used as soon as it can be seen. After a crash in
+    /// between, one ledger number stays unused.
     pub async fn create_asset(&self, caller: Caller, new: NewAsset) -> Result<TenantAsset, CreateAssetError> {
         let tenant = caller.assign(new.tenant)?;
         let reader = self.store.tenant(tenant);
@@ -116,7 +116,7 @@ impl Administration {
         Ok(asset)
     }
 
-    /// Replaces both thresholds of an asset of the caller's own.
+    /// Replaces both thresholds of one of the caller's assets.
     pub async fn update_asset(
         &self,
         caller: Caller,
@@ -136,11 +136,12 @@ impl Administration {
         Ok(changed)
     }
 
-    /// Deletes an asset of the caller's own that nothing counts in. It may be revived by creating it again.
+    /// Deletes one of the caller's assets if no peer and no wallet address uses it. Creating it again restores it.
     pub async fn delete_asset(&self, caller: Caller, id: AssetId) -> Result<TenantAsset, DeleteAssetError> {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
-        // Who makes something count in the asset holds the same lock, so nothing can begin to while it is looked for.
+        // A peer or wallet address of this asset is created under the same lock. So none can be added during this
+        // check.
         let found = scope.locked_asset(id).await?.filter(|asset| asset.deleted_at.is_none());
         let mut deleted = found.ok_or(DeleteAssetError::Unknown)?;
         if scope.has_peer_in(id).await? || scope.has_wallet_address_in(id).await? {
@@ -179,7 +180,7 @@ impl Administration {
     }
 }
 
-/// Accounts created now or before stand; anything else is a fault.
+/// Succeeds if the accounts exist, created now or before. Any other result is a fault of this program.
 pub(crate) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
     let stand =
         |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);

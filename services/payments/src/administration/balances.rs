@@ -1,4 +1,4 @@
-//! Balances of ledger accounts, for showing.
+//! Balances of ledger accounts, for display.
 
 use ledger::{Account, AccountId};
 
@@ -6,12 +6,12 @@ use super::Administration;
 use crate::unavailable::Unavailable;
 
 impl Administration {
-    /// The ledger accounts with these ids, `None` where there is none yet.
+    /// The ledger accounts with these ids; `None` for an account that does not exist yet.
     pub async fn accounts(&self, ids: Vec<AccountId>) -> Result<Vec<Option<Account>>, Unavailable> {
         Ok(self.ledger.accounts(ids).await?)
     }
 
-    /// What may still be taken from an account; `None` if there is none yet.
+    /// What can still be taken from an account; `None` if it does not exist yet.
     pub async fn balance(&self, id: AccountId) -> Result<Option<u64>, Unavailable> {
         let account = self.account(id).await?;
         Ok(account.map(|account| shown(account.credit_balance())))
@@ -22,7 +22,7 @@ impl Administration {
     }
 }
 
-/// Amounts are shown in 64 bits; the ledger counts in 128.
+/// The ledger counts in 128 bits. Displayed amounts have 64.
 pub(super) fn shown(amount: u128) -> u64 {
     u64::try_from(amount).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Fees of assets: a new one is put in force. Not their calculation.
+//! Fees of assets: setting a new one. Their calculation is in the model.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{Administration, Caller};
 use crate::made_before::Made;
 use crate::unavailable::Unavailable;
 
-/// What the id of the fee follows from, beside the request.
+/// The id of the fee is derived from this name and the request.
 const STEP: &str = "fee";
 
 /// Why a fee was not set.
@@ -20,13 +20,13 @@ pub enum SetFeeError {
     /// The share is above 100 %.
     #[error("Basis point fee must be between 0 and 10000")]
     BasisPoints,
-    /// The fixed part is too large to be stored.
+    /// The fixed part is too large to store.
     #[error("Fixed fee must be between 0 and {LARGEST_AMOUNT}")]
     FixedTooLarge,
-    /// The caller has no such asset.
+    /// The caller does not have this asset.
     #[error("Unknown asset")]
     UnknownAsset,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -34,7 +34,7 @@ pub enum SetFeeError {
 from_store!(SetFeeError);
 
 impl Administration {
-    /// Puts a fee in force; quotes made before keep theirs.
+    /// Sets a fee. Existing quotes keep the fee they were made with.
     pub async fn set_fee(
         &self,
         caller: Caller,
@@ -46,7 +46,8 @@ impl Administration {
         self.set_fee_once(caller, asset, kind, fixed, basis_points, Origin::Alone).await
     }
 
-    /// The same for a request that may be repeated: a repetition changes nothing and is given the fee of the first.
+    /// As [`Administration::set_fee`], for a request that may be repeated. A repetition changes nothing and gets the
+    /// fee of the first request.
     pub async fn set_fee_once(
         &self,
         caller: Caller,
@@ -73,7 +74,7 @@ impl Administration {
             Made::Before(fee) => return Ok(fee),
             Made::NotYet(origin) => origin,
         };
-        // The newest is in force, so no two are of the same instant.
+        // The newest fee applies, so no two fees may have the same time.
         let after = scope.newest_fee(asset.id, kind).await?.map(|newest| newest.created_at + Duration::from_millis(1));
         let fee = Fee {
             id: origin.id(STEP, &*self.entropy).into(),

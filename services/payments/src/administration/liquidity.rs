@@ -1,6 +1,6 @@
 //! Deposits to and withdrawals from assets, peers and wallet addresses.
 //!
-//! The caller names the transfer; the ledger recognises a repetition by that name and refuses it.
+//! The caller chooses the id of the transfer. The ledger refuses an id that was used before.
 
 use ledger::{AccountId, CreateTransferResult, NewTransfer, TransferId};
 use payments_model::accounting::{LedgerAsset, TransferError, accepted};
@@ -12,10 +12,10 @@ use super::assets::from_store;
 use super::{Administration, Caller};
 use crate::unavailable::Unavailable;
 
-/// Who holds liquidity.
+/// The owner of a liquidity account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
-    /// An asset's own liquidity.
+    /// An asset.
     Asset(AssetId),
     /// A peer.
     Peer(PeerId),
@@ -24,31 +24,31 @@ pub enum Holder {
 /// Why liquidity was not moved.
 #[derive(Debug, thiserror::Error)]
 pub enum LiquidityError {
-    /// Nothing was to be moved.
+    /// The amount is zero.
     #[error("Transfer amount is zero")]
     AmountZero,
-    /// The caller has no such asset.
+    /// The caller does not have this asset.
     #[error("Unknown asset")]
     UnknownAsset,
-    /// The caller has no such peer.
+    /// The caller does not have this peer.
     #[error("Unknown peer")]
     UnknownPeer,
-    /// The caller has no such wallet address.
+    /// The caller does not have this wallet address.
     #[error("Unknown wallet address")]
     UnknownWalletAddress,
-    /// Nothing was ever paid to the wallet address itself.
+    /// The wallet address has no account, because no money was ever paid straight to it.
     #[error("missing incoming payment wallet address")]
     NoAccount,
-    /// The caller has no such incoming payment, or it has not ended with money.
+    /// The caller does not have this incoming payment, or it has not ended, or it received nothing.
     #[error("Unknown incoming payment")]
     UnknownIncomingPayment,
-    /// The caller has no such outgoing payment, or it has not ended.
+    /// The caller does not have this outgoing payment, or it has not ended.
     #[error("Unknown outgoing payment")]
     UnknownOutgoingPayment,
     /// The ledger refused.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -63,14 +63,14 @@ pub(super) struct Held {
 }
 
 impl Administration {
-    /// Moves money from the outside world to an asset or a peer.
+    /// Moves money from the settlement account to an asset or a peer.
     pub async fn deposit(&self, caller: Caller, holder: Holder, amount: u64, id: &str) -> Result<(), LiquidityError> {
         let id = checked(amount, id)?;
         let held = self.held(caller, holder).await?;
         self.transfer_once(held.asset.deposit(id, held.account, amount)).await
     }
 
-    /// Moves money from an asset or a peer to the outside world: at once, or pending for `timeout_seconds`.
+    /// Moves money from an asset or a peer to the settlement account: at once, or pending for `timeout_seconds`.
     pub async fn withdraw(
         &self,
         caller: Caller,
@@ -82,14 +82,14 @@ impl Administration {
         let id = checked(amount, id)?;
         let held = self.held(caller, holder).await?;
         let timeout = timeout(timeout_seconds)?;
-        // Asked first, because a refusal for want of money spends the client's id.
+        // Checked first: if the ledger refuses a transfer for lack of money, its id cannot be used again.
         if self.balance(held.account).await?.is_some_and(|balance| balance < amount) {
             return Err(TransferError::InsufficientBalance.into());
         }
         self.transfer_once(held.asset.withdrawal(id, held.account, amount, timeout)).await
     }
 
-    /// Moves everything a wallet address holds to the outside world; answers how much it was.
+    /// Moves the whole balance of a wallet address to the settlement account, and returns the amount.
     pub async fn withdraw_from_wallet_address(
         &self,
         caller: Caller,
@@ -121,7 +121,7 @@ impl Administration {
         })
     }
 
-    /// Makes one transfer whose repetition is refused.
+    /// Makes one transfer. A repetition is refused.
     pub(super) async fn transfer_once(&self, transfer: NewTransfer) -> Result<(), LiquidityError> {
         let results = self.ledger.submit(vec![transfer]).await.map_err(Unavailable::from)?;
         for result in results {
@@ -134,7 +134,7 @@ impl Administration {
     }
 }
 
-/// Refuses nothing, too much, and names that are no version 4 UUID.
+/// Refuses zero, amounts that are too large, and ids that are not UUIDs of version 4.
 fn checked(amount: u64, id: &str) -> Result<TransferId, LiquidityError> {
     if amount == 0 {
         return Err(LiquidityError::AmountZero);

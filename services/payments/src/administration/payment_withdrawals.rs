@@ -1,7 +1,7 @@
-//! Withdrawals of what events announced: of ended payments, and of money paid straight to wallet addresses.
+//! Withdrawals of money that an event has announced: of ended payments, and of money paid straight to wallet addresses.
 //!
-//! The transfer bears the id of the event that announced the money, and takes just that. After a void, a time-out or a
-//! refusal the next attempt bears an id derived from it, so the money can be fetched again, and never twice.
+//! The transfer has the id of the event and takes exactly the announced amount. After a void, a time-out or a refusal
+//! the next attempt has an id derived from that one. So the money can be withdrawn again, and never twice.
 
 use ledger::{AccountId, CreateTransferResult, Transfer, TransferId, TransferState};
 use payments_model::accounting::{LedgerAsset, TransferError, accepted};
@@ -13,20 +13,20 @@ use super::liquidity::timeout;
 use super::{Administration, Caller, LiquidityError};
 use crate::unavailable::Unavailable;
 
-/// A payment whose money is to be withdrawn.
+/// The payment whose money is withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PaymentToWithdraw {
-    /// What was announced of an incoming payment.
+    /// The amount that was announced for an incoming payment.
     Incoming(IncomingPaymentId),
-    /// All that is left of an outgoing payment.
+    /// The remaining balance of an outgoing payment.
     Outgoing(OutgoingPaymentId),
 }
 
 impl Administration {
-    /// Moves an ended payment's money to the outside world: at once, or pending for `timeout_seconds`.
+    /// Moves the money of an ended payment to the settlement account: at once, or pending for `timeout_seconds`.
     ///
-    /// Of an incoming payment that is what its events announced and was not withdrawn yet, of an outgoing payment all
-    /// that is left.
+    /// For an incoming payment this is the amount that its events announced and that was not withdrawn yet. For an
+    /// outgoing payment it is the remaining balance.
     pub async fn withdraw_from_payment(
         &self,
         caller: Caller,
@@ -59,7 +59,7 @@ impl Administration {
         }
     }
 
-    /// Moves what an event announced to the outside world at once, under the event's own id.
+    /// Moves the amount that an event announced to the settlement account at once, under the event's id.
     pub async fn withdraw_what_was_announced(
         &self,
         caller: Caller,
@@ -74,7 +74,7 @@ impl Administration {
         self.withdraw_for(withdrawal, announced.amount).await
     }
 
-    /// Makes the withdrawals of these events that were not made yet; refused if all of them were.
+    /// Makes each withdrawal of these events that was not made yet. Refused if all were made.
     async fn withdraw_all_announced(
         &self,
         asset: LedgerAsset,
@@ -94,14 +94,14 @@ impl Administration {
         outcome
     }
 
-    /// Makes the withdrawal of an event, once: refused if an attempt stands or waits to be posted.
+    /// Makes the withdrawal of an event once. Refused if an earlier attempt succeeded or is pending.
     async fn withdraw_for(&self, withdrawal: Withdrawal, amount: u64) -> Result<(), LiquidityError> {
         let Withdrawal { event, asset, account, timeout } = withdrawal;
         let attempts = self.attempts(event.as_uuid()).await?;
         if attempts.last.is_some_and(|last| !is_undone(last.state)) {
             return Err(TransferError::TransferExists.into());
         }
-        // Asked first, because a refusal for want of money spends the id of its attempt.
+        // Checked first: if the ledger refuses a transfer for lack of money, its id cannot be used again.
         if amount == 0 || self.balance(account).await?.is_none_or(|balance| balance < amount) {
             return Err(TransferError::InsufficientBalance.into());
         }
@@ -109,7 +109,7 @@ impl Administration {
             let id = attempt_id(event.as_uuid(), attempt);
             let results = self.ledger.submit(vec![asset.withdrawal(id, account, amount, timeout)]).await;
             match results.map_err(Unavailable::from)?.first() {
-                // Refused before; this id can never be used, so nobody has made a withdrawal with it.
+                // This attempt was refused before, so its id can never be used. The next attempt follows.
                 Some(CreateTransferResult::IdAlreadyFailed) => {}
                 Some(CreateTransferResult::Exists) | None => break,
                 Some(other) => return Ok(accepted(*other)?),
@@ -118,11 +118,11 @@ impl Administration {
         Err(TransferError::TransferExists.into())
     }
 
-    /// What was tried of the withdrawal named `cause`.
+    /// The earlier attempts at the withdrawal named `cause`.
     ///
-    /// An id that was refused for want of money leaves no transfer, so a gap does not end the search at once.
+    /// A refused id leaves no transfer. So the search continues after a gap.
     pub(super) async fn attempts(&self, cause: Uuid) -> Result<Attempts, Unavailable> {
-        /// Attempts looked at together, and the longest gap.
+        /// How many attempts are looked up together; also the longest gap that the search bridges.
         const STRETCH: u64 = 16;
         let mut found = Attempts { last: None, next: 0 };
         for first in (0..).map(|stretch| stretch * STRETCH) {
@@ -135,32 +135,32 @@ impl Administration {
     }
 }
 
-/// A withdrawal to be made.
+/// A withdrawal to make.
 #[derive(Clone, Copy, Debug)]
 struct Withdrawal {
-    /// Which event announced its money.
+    /// The event that announced the money.
     event: WebhookEventId,
     asset: LedgerAsset,
     account: AccountId,
-    /// 0: at once.
+    /// Zero means that the withdrawal is final at once.
     timeout: u32,
 }
 
 /// The attempts at one withdrawal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempts {
-    /// The latest the ledger made.
+    /// The latest attempt that the ledger accepted.
     pub(super) last: Option<Transfer>,
-    /// The number of the next; it may be spent.
+    /// The number of the next attempt. Its id may be used up by a refusal.
     next: u64,
 }
 
-/// Whether an attempt moved nothing in the end.
+/// Whether a transfer in this state has moved nothing.
 fn is_undone(state: TransferState) -> bool {
     matches!(state, TransferState::Voided | TransferState::Expired)
 }
 
-/// The id of an attempt at the withdrawal named `cause`: the first bears that name itself.
+/// The id of an attempt at the withdrawal named `cause`. The id of the first attempt is `cause` itself.
 fn attempt_id(cause: Uuid, attempt: u64) -> TransferId {
     if attempt == 0 { TransferId::from(cause) } else { TransferId::derived(cause, "withdrawal", attempt) }
 }

@@ -1,4 +1,4 @@
-//! Peers: whom packets are exchanged with. Not the exchange itself: that is the connector's.
+//! Peers: their creation, change and deletion. The exchange of packets with them is in the connector.
 
 use ledger::TransferId;
 use payments_model::accounting::{AccountKind, accepted};
@@ -15,42 +15,42 @@ use crate::unavailable::Unavailable;
 /// A peer to be created.
 #[derive(Clone, Debug)]
 pub struct NewPeer {
-    /// What is exchanged with it.
+    /// The asset of the packets exchanged with it.
     pub asset_id: AssetId,
     /// Its ILP address.
     pub static_ilp_address: String,
-    /// How to reach it.
+    /// Its endpoint and token for outgoing packets.
     pub outgoing: OutgoingHttp,
-    /// The tokens it may present.
+    /// The tokens that it may present.
     pub incoming_tokens: Vec<Secret>,
-    /// The largest packet it is sent.
+    /// The largest packet that it is sent.
     pub max_packet_amount: Option<u64>,
-    /// What people call it.
+    /// A name for people.
     pub name: Option<String>,
-    /// An event tells when its liquidity falls to this amount.
+    /// An event is sent when its liquidity has fallen to this amount.
     pub liquidity_threshold: Option<u64>,
-    /// What it is given to begin with.
+    /// The liquidity that it starts with.
     pub initial_liquidity: Option<u64>,
-    /// Prefixes reached through it besides its own address.
+    /// Address prefixes routed to it besides its own address.
     pub routes: Vec<String>,
 }
 
-/// What is to change of a peer; `None` keeps what is.
+/// Changes of a peer; `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct PeerChange {
     /// Its ILP address.
     pub static_ilp_address: Option<String>,
-    /// How to reach it.
+    /// Its endpoint and token for outgoing packets.
     pub outgoing: Option<OutgoingHttp>,
-    /// The tokens it may present, instead of all it had.
+    /// The tokens that it may present. They replace all earlier tokens.
     pub incoming_tokens: Option<Vec<Secret>>,
     /// The largest packet; `Some(None)` removes the limit.
     pub max_packet_amount: Option<Option<u64>>,
-    /// What people call it; `Some(None)` removes the name.
+    /// The name for people; `Some(None)` removes it.
     pub name: Option<Option<String>>,
     /// The threshold of the liquidity event; `Some(None)` removes it.
     pub liquidity_threshold: Option<Option<u64>>,
-    /// Prefixes reached through it besides its own address, instead of all there were.
+    /// Address prefixes routed to it besides its own address. They replace all earlier prefixes.
     pub routes: Option<Vec<String>>,
 }
 
@@ -63,19 +63,19 @@ pub enum CreatePeerError {
     /// The endpoint is not an http or https URL.
     #[error("invalid HTTP endpoint")]
     InvalidEndpoint,
-    /// The caller has no such asset.
+    /// The caller does not have this asset.
     #[error("unknown asset")]
     UnknownAsset,
-    /// Another peer presents one of the tokens.
+    /// Another peer has one of these tokens.
     #[error("duplicate incoming token")]
     DuplicateToken,
-    /// There is a peer of this address and asset.
+    /// A peer with this address and asset exists.
     #[error("duplicate peer found for same ILP address and asset")]
     Duplicate,
     /// The initial liquidity cannot be deposited.
     #[error("invalid initial liquidity for peer")]
     InvalidInitialLiquidity,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -83,7 +83,7 @@ pub enum CreatePeerError {
 /// Why a peer was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdatePeerError {
-    /// The caller has no such peer.
+    /// The caller does not have this peer.
     #[error("unknown peer")]
     Unknown,
     /// The address is not an ILP address.
@@ -92,13 +92,13 @@ pub enum UpdatePeerError {
     /// The endpoint is not an http or https URL.
     #[error("invalid HTTP endpoint")]
     InvalidEndpoint,
-    /// Another peer presents one of the tokens.
+    /// Another peer has one of these tokens.
     #[error("duplicate incoming token")]
     DuplicateToken,
-    /// There is another peer of this address and asset.
+    /// Another peer has this address and asset.
     #[error("duplicate peer found for same ILP address and asset")]
     Duplicate,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -106,16 +106,16 @@ pub enum UpdatePeerError {
 /// Why a peer was not deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeletePeerError {
-    /// The caller has no such peer.
+    /// The caller does not have this peer.
     #[error("unknown peer")]
     Unknown,
-    /// Its account takes part in movements that are not decided yet.
+    /// Its account has pending transfers.
     #[error(
         "packets or withdrawals of this peer still hold money; they are settled when the peer answers or their time \
          is over, as a rule within a minute and at the latest after an hour; delete the peer then"
     )]
     HoldsMoney,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -125,7 +125,7 @@ from_store!(CreatePeerError, UpdatePeerError, DeletePeerError);
 impl Administration {
     /// Creates a peer with its ledger account, tokens and routes, and deposits its initial liquidity.
     ///
-    /// The account comes first, the deposit last, under an id derived from the peer's.
+    /// The account is created first. The deposit comes last, under an id derived from the peer's id.
     pub async fn create_peer(&self, caller: Caller, new: NewPeer) -> Result<Peer, CreatePeerError> {
         if !is_ilp_address(&new.static_ilp_address) || !new.routes.iter().all(|route| is_route(route)) {
             return Err(CreatePeerError::InvalidAddress);
@@ -204,8 +204,8 @@ impl Administration {
         Ok(peer)
     }
 
-    /// Deletes a peer of the caller's own with its tokens and events. What is left of its liquidity is withdrawn first,
-    /// for nobody could reach it afterwards; a peer whose account holds money for something undecided stays.
+    /// Deletes one of the caller's peers with its tokens and events. Its remaining liquidity is withdrawn first,
+    /// because it cannot be reached afterwards. A peer with pending transfers is not deleted.
     pub async fn delete_peer(&self, caller: Caller, id: PeerId) -> Result<(), DeletePeerError> {
         let peer = self.store.tenant(caller.tenant).peer(id).await?.ok_or(DeletePeerError::Unknown)?;
         self.withdraw_what_is_left(&peer).await?;
@@ -216,7 +216,7 @@ impl Administration {
         Ok(unit.commit().await?)
     }
 
-    /// The peer of the caller's own that packets to `address` in this asset would go to: the longest prefix wins.
+    /// The caller's peer that a packet to `address` in this asset would go to. The longest prefix wins.
     pub async fn peer_towards(
         &self,
         caller: Caller,
@@ -230,7 +230,7 @@ impl Administration {
         let longest = |peer: &Peer| peer.routes.iter().filter(|route| covered(route)).map(String::len).max();
         let towards = peers.into_iter().filter(|peer| peer.asset.id == asset);
         let reached = towards.filter_map(|peer| longest(&peer).map(|length| (length, peer)));
-        // The first of several equally good ones, so that the answer does not change.
+        // Of several equal matches the first one, so that the answer is always the same.
         let best = reached.reduce(|best, next| if next.0 > best.0 { next } else { best });
         Ok(best.map(|(_, peer)| peer))
     }
@@ -244,13 +244,13 @@ impl Administration {
         if amount == 0 {
             return Ok(());
         }
-        // Every withdrawal changes what was ever debited, so a repetition after an interruption has an id of its own,
-        // and two at once have the same.
+        // Every withdrawal changes `debits_posted`. So a repetition after an interruption has a new id, and two
+        // withdrawals at once have the same id.
         let debited = shown(account.debits_posted);
         let id = TransferId::derived(peer.id.as_uuid(), "liquidity left at the end", debited);
         let withdrawal = peer.ledger_asset().withdrawal(id, peer.id.into(), amount, 0);
         for result in self.ledger.submit(vec![withdrawal]).await.map_err(Unavailable::from)? {
-            // Refused only if packets moved the balance since it was read.
+            // Refused only if packets have changed the balance since it was read.
             accepted(result).map_err(|_| DeletePeerError::HoldsMoney)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The second phase of a pending withdrawal: posting or voiding it.
 //!
-//! A withdrawal belongs to the tenant of its asset; nobody else's can be settled.
+//! A withdrawal belongs to the tenant of its asset. Other tenants cannot settle it.
 
 use ledger::{Account, CreateTransferResult, NewTransfer, TransferId};
 use payments_model::AssetId;
@@ -18,7 +18,7 @@ pub enum SettleError {
     /// The ledger refused.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -33,7 +33,7 @@ impl Administration {
         self.settle(NewTransfer::post(post, pending)).await
     }
 
-    /// Gives a pending withdrawal's amount back.
+    /// Releases the amount of a pending withdrawal.
     pub async fn void_withdrawal(&self, caller: Caller, id: &str) -> Result<(), SettleError> {
         let pending = self.pending_withdrawal(caller, id).await?;
         let void = TransferId::derived(pending.as_uuid(), "void", 0);
@@ -44,7 +44,7 @@ impl Administration {
         let posts = transfer.flags.post_pending_transfer;
         for result in self.ledger.submit(vec![transfer]).await.map_err(Unavailable::from)? {
             match result {
-                // Settled before, or made at once without a first phase.
+                // It was settled before, or it was final from the start.
                 CreateTransferResult::Exists | CreateTransferResult::PendingTransferNotPending => {
                     return Err(if posts { TransferError::AlreadyPosted } else { TransferError::AlreadyVoided }.into());
                 }
@@ -54,7 +54,7 @@ impl Administration {
         Ok(())
     }
 
-    /// The withdrawal a client means by `id`: after a void or a time-out, its latest attempt.
+    /// The withdrawal that a client means by `id`. After a void or a time-out this is its latest attempt.
     async fn pending_withdrawal(&self, caller: Caller, id: &str) -> Result<TransferId, SettleError> {
         let named = transfer_id(id)?;
         let latest = self.attempts(named.as_uuid()).await?.last;
@@ -67,7 +67,7 @@ impl Administration {
         Ok(found.created.id)
     }
 
-    /// Whether the account is of an asset within the caller's reach; deleted assets count.
+    /// Whether the asset of the account is within the caller's reach. Deleted assets count.
     async fn reaches(&self, caller: Caller, account: &Account) -> Result<bool, Unavailable> {
         let asset = AssetId::from_uuid(Uuid::from_u128(account.created.user_data_128));
         let asset = caller.reach(&self.store).asset_even_deleted(asset).await?;

@@ -1,4 +1,4 @@
-//! Settings of tenants: which values are acceptable, and whose addresses begin with what.
+//! Settings of tenants: which values are accepted, and which base URL belongs to which tenant.
 
 use outside_text::check_line;
 use payments_model::tenant::{Setting, SettingKey};
@@ -10,16 +10,16 @@ use super::assets::from_store;
 use super::{Administration, Caller};
 use crate::unavailable::Unavailable;
 
-/// Why settings were not made.
+/// Why settings were not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutSettingsError {
     /// A value is not acceptable for its key.
     #[error("Invalid value for one or more tenant settings")]
     Invalid,
-    /// Another tenant has this wallet address URL, or had it, or one above or below it.
+    /// Another tenant has or had this wallet address URL, or one above or below it.
     #[error("Wallet Address Url already exists")]
     DuplicateWalletAddressUrl,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -27,7 +27,7 @@ pub enum PutSettingsError {
 from_store!(PutSettingsError);
 
 impl Administration {
-    /// Makes or changes settings of the caller's own; of a key given twice the last counts.
+    /// Creates or changes settings of the caller. If a key is given twice, the last value counts.
     pub async fn put_settings(&self, caller: Caller, settings: Vec<Setting>) -> Result<Vec<Setting>, PutSettingsError> {
         let mut kept: Vec<Setting> = Vec::new();
         for setting in settings {
@@ -46,8 +46,8 @@ impl Administration {
         Ok(kept)
     }
 
-    /// Refuses a base that another tenant's addresses begin with, have begun with, or could begin with, in whatever
-    /// spelling. What the operator's begin with is its own to set.
+    /// Refuses a base URL that overlaps the present or a former base of another tenant, in any spelling. The operator
+    /// may choose its own base freely.
     async fn require_free_base(&self, unit: &Unit, caller: Caller, base: &str) -> Result<(), PutSettingsError> {
         let base: WalletAddressUrl = base.parse().map_err(|_| PutSettingsError::Invalid)?;
         let operators = self.settings.operator_base();
@@ -57,14 +57,14 @@ impl Administration {
         }
         let others = unit.every_tenant().locked_wallet_address_bases().await?;
         let taken = others.iter().filter(|(tenant, _)| *tenant != caller.tenant).any(|(_, other)| {
-            // One that cannot be read was stored before this rule; nothing lies below it.
+            // A base that cannot be parsed was stored before this rule existed. No address lies below it.
             other.parse::<WalletAddressUrl>().is_ok_and(|other| other.overlaps(&base))
         });
         if taken { Err(PutSettingsError::DuplicateWalletAddressUrl) } else { Ok(()) }
     }
 }
 
-/// The setting in the form in which it is kept.
+/// The setting in the form in which it is stored.
 fn acceptable(setting: Setting) -> Option<Setting> {
     match setting.key {
         SettingKey::WalletAddressUrl => {

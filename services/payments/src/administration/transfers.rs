@@ -1,4 +1,4 @@
-//! The transfers of a ledger account, for showing.
+//! The transfers of a ledger account, for display.
 
 use ledger::{AccountId, Transfer, TransferState};
 use payments_model::AssetId;
@@ -7,33 +7,33 @@ use uuid::Uuid;
 use super::{Administration, Caller};
 use crate::unavailable::Unavailable;
 
-/// So many are shown at most, whatever is asked for.
+/// The most transfers that one answer shows.
 const MOST: usize = 10_000;
 
 /// The newest transfers of an account, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountTransfers {
-    /// Those that take from it.
+    /// Transfers from the account.
     pub debits: Vec<Transfer>,
-    /// Those that give to it.
+    /// Transfers to the account.
     pub credits: Vec<Transfer>,
 }
 
-/// The text names no account.
+/// The text does not name an account.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountTransfersError {
     /// It is neither an id nor a ledger number.
     #[error("wrong format of id")]
     InvalidId,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 impl Administration {
-    /// The newest transfers of an account of the caller's, at most `limit` of each side (0: as many as are shown at
-    /// all); voided and expired ones left out. `account` is its owner's id, or the ledger number of an asset for its
-    /// settlement account. An account nobody has, or somebody else has, has none.
+    /// The newest transfers of one of the caller's accounts, at most `limit` on each side (0 means the maximum). Voided
+    /// and expired transfers are left out. `account` is the id of the account's owner, or the ledger number of an asset
+    /// for its settlement account. An unknown or foreign account has no transfers.
     pub async fn account_transfers(
         &self,
         caller: Caller,
@@ -68,7 +68,7 @@ fn account_id(text: &str) -> Option<AccountId> {
     text.parse::<u32>().ok().map(|ledger| AccountId::from_u128(ledger.into()))
 }
 
-/// Newest first goes in, oldest first comes out.
+/// The input has the newest transfer first, the result the oldest.
 fn sides(account: AccountId, transfers: Vec<Transfer>, limit: usize) -> AccountTransfers {
     let stands = |transfer: &Transfer| !matches!(transfer.state, TransferState::Voided | TransferState::Expired);
     let standing = transfers.into_iter().filter(stands);

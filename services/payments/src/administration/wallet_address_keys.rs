@@ -1,4 +1,4 @@
-//! Public keys of wallet addresses: only what a signature can be verified with is published.
+//! Public keys of wallet addresses. Only keys that can verify signatures are published.
 
 use http_signatures::PublicKey;
 use outside_text::{BadText, check_line};
@@ -11,10 +11,10 @@ use crate::unavailable::Unavailable;
 /// The longest name of a key, in characters.
 const KEY_ID_LENGTH_MAX: usize = 255;
 
-/// A key to be published.
+/// A key to publish.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    /// Whose key it is.
+    /// The wallet address that the key belongs to.
     pub wallet_address_id: WalletAddressId,
     /// Its name in signatures.
     pub kid: String,
@@ -25,22 +25,22 @@ pub struct NewKey {
 /// Why a key was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
-    /// The caller has no such wallet address.
+    /// The caller does not have this wallet address.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
-    /// The name is too long, or has control characters.
+    /// The name is too long or has control characters.
     #[error("jwk.kid {0}")]
     KeyId(#[from] BadText),
-    /// The name says nothing.
+    /// The name is blank.
     #[error("jwk.kid must not be blank")]
     BlankKeyId,
-    /// No key that can verify anything.
+    /// The value is not a usable Ed25519 public key.
     #[error("jwk.x must be a 32-byte Ed25519 public key in unpadded base64url")]
     X,
-    /// The address has an unrevoked key of this name.
+    /// The address already has a key of this name that is not revoked.
     #[error("Key already exists")]
     Duplicate,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -48,10 +48,10 @@ pub enum CreateKeyError {
 /// Why a key was not revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeKeyError {
-    /// The caller has no such key.
+    /// The caller does not have this key.
     #[error("Wallet address key not found")]
     Unknown,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -69,7 +69,7 @@ impl Administration {
         if new.kid.trim().is_empty() {
             return Err(CreateKeyError::BlankKeyId);
         }
-        // Padding is tolerated in what others publish, but not published here.
+        // Padding is accepted in keys that others publish. We do not publish it.
         let usable = PublicKey::from_base64url(&new.x).is_ok_and(|key| key.to_base64url() == new.x);
         if !usable {
             return Err(CreateKeyError::X);
@@ -93,7 +93,7 @@ impl Administration {
         Ok(key)
     }
 
-    /// Revokes a key. Repeating it changes nothing.
+    /// Revokes a key. A repetition changes nothing.
     pub async fn revoke_wallet_address_key(
         &self,
         caller: Caller,

@@ -1,37 +1,37 @@
-//! What the URL of a new wallet address may be.
+//! Which URL a new wallet address may have.
 //!
-//! Pure: the tenant's base URL and the input go in, the URL to store comes out. Whether it is free, is asked elsewhere.
+//! Pure: the tenant's base URL and the input go in, the URL to store comes out. Uniqueness is checked elsewhere.
 
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl};
 
-/// The address is not acceptable under the tenant's base URL.
+/// The address is not allowed under the tenant's base URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWalletAddressUrl {
-    /// It is no URL, or not one that a wallet address can have.
+    /// It is not a URL, or not one that a wallet address can have.
     #[error("invalid url: address {0}")]
     Malformed(#[from] InvalidUrl),
     /// It is not below the base, or not https, or has no path.
     #[error("invalid url: address must be a path below {base}")]
     Elsewhere {
-        /// What the tenant's addresses begin with.
+        /// The base of the tenant's addresses.
         base: WalletAddressUrl,
     },
-    /// One of its names means something else to the listener.
+    /// One of its path segments is reserved for a route of the listener.
     #[error("invalid url: {name} is a reserved name")]
     Reserved {
-        /// The name.
+        /// The segment.
         name: String,
     },
 }
 
-/// Collections of Open Payments resources. Names that begin like them are reserved too, as in the original.
+/// Collections of Open Payments resources. Segments that begin with these names are reserved too, as in the original.
 const COLLECTIONS: [&str; 3] = ["incoming-payments", "outgoing-payments", "quotes"];
 
-/// Names that mean something wherever they stand in a path: key sets, DID documents, grants, well-known URIs (RFC 8615).
+/// Segments that are reserved anywhere in a path: key sets, DID documents, grants, well-known URIs (RFC 8615).
 const RESERVED: [&str; 4] = ["jwks.json", "did.json", "outgoing-payment-grant", ".well-known"];
 
-/// What the listener answers itself, at the beginning of a path only.
+/// The listener's own route, reserved as the first segment only.
 const RESERVED_FIRST: &str = "healthz";
 
 /// The URL of a wallet address: `address` if it is a URL below `base`, or else `base` and `address` joined.

@@ -1,4 +1,4 @@
-//! Wallet addresses: who may create which.
+//! Wallet addresses: their creation and change.
 
 use clock::Timestamp;
 use jobs::NewJob;
@@ -17,57 +17,57 @@ use crate::unavailable::Unavailable;
 /// A wallet address to be created.
 #[derive(Clone, Debug)]
 pub struct NewWalletAddress {
-    /// Whose books it is in; the caller's if not said.
+    /// The tenant that owns it; `None` means the caller.
     pub tenant: Option<TenantId>,
-    /// What it is counted in.
+    /// Its asset.
     pub asset_id: AssetId,
     /// Its URL, or the part of it below the tenant's base URL.
     pub address: String,
-    /// What people call it.
+    /// A name for people.
     pub public_name: Option<String>,
     /// Properties beyond the standard ones.
     pub additional_properties: Vec<AdditionalProperty>,
 }
 
-/// What is to change of a wallet address; `None` keeps what is.
+/// Changes of a wallet address; `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct WalletAddressChange {
-    /// What people call it; `Some(None)` removes the name.
+    /// The name for people; `Some(None)` removes it.
     pub public_name: Option<Option<String>>,
-    /// Whether it takes payments.
+    /// Whether it accepts payments.
     pub status: Option<WalletAddressStatus>,
-    /// Properties instead of all there were.
+    /// The properties. They replace all earlier ones.
     pub additional_properties: Option<Vec<AdditionalProperty>>,
 }
 
-/// Whether a wallet address takes payments.
+/// Whether a wallet address accepts payments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WalletAddressStatus {
-    /// It does.
+    /// It accepts payments.
     Active,
-    /// It does not.
+    /// It does not accept payments.
     Inactive,
 }
 
 /// Why a wallet address was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateWalletAddressError {
-    /// The tenant is somebody else's to choose.
+    /// Only the operator may create a wallet address for another tenant.
     #[error(transparent)]
     ForeignTenant(#[from] ForeignTenant),
-    /// The tenant has not said what its wallet addresses begin with.
+    /// The tenant has no setting for the base of its wallet addresses.
     #[error("Setting for wallet address has not been found.")]
     NoBaseUrl,
-    /// The URL is not acceptable.
+    /// The URL is not allowed.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidWalletAddressUrl),
-    /// The tenant has no such asset.
+    /// The tenant does not have this asset.
     #[error("unknown asset")]
     UnknownAsset,
-    /// Somebody has this URL.
+    /// A wallet address with this URL exists.
     #[error("Duplicate wallet address found with the same url")]
     Duplicate,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -75,10 +75,10 @@ pub enum CreateWalletAddressError {
 /// Why a wallet address was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateWalletAddressError {
-    /// The caller has no such wallet address.
+    /// The caller does not have this wallet address.
     #[error("Unknown wallet address")]
     Unknown,
-    /// Something needed did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -86,7 +86,7 @@ pub enum UpdateWalletAddressError {
 from_store!(CreateWalletAddressError, UpdateWalletAddressError);
 
 impl Administration {
-    /// Creates a wallet address. Its ledger account is made when money arrives.
+    /// Creates a wallet address. Its ledger account is created when money arrives.
     pub async fn create_wallet_address(
         &self,
         caller: Caller,
@@ -124,7 +124,7 @@ impl Administration {
         Ok(created)
     }
 
-    /// Changes a wallet address of the caller's own.
+    /// Changes one of the caller's wallet addresses.
     pub async fn update_wallet_address(
         &self,
         caller: Caller,
@@ -156,7 +156,7 @@ impl Administration {
         Ok(changed)
     }
 
-    /// Payments under way to an address that is being deactivated may still arrive for a while, and then expire.
+    /// Payments under way to a deactivated address may still arrive during the grace period. After that they expire.
     async fn shorten_payments(&self, unit: &Unit, address: &WalletAddress, now: Timestamp) -> Result<(), Unavailable> {
         let latest = now + self.settings.deactivation_grace;
         let scope = unit.tenant(address.tenant_id);
@@ -166,7 +166,7 @@ impl Administration {
         Ok(())
     }
 
-    /// What the tenant's wallet addresses begin with.
+    /// The base of the tenant's wallet addresses.
     async fn base_url(&self, caller: Caller, tenant: TenantId) -> Result<Option<WalletAddressUrl>, Unavailable> {
         let setting = self.store.tenant(tenant).setting(tenant, SettingKey::WalletAddressUrl).await?;
         Ok(match setting {
@@ -176,7 +176,7 @@ impl Administration {
         })
     }
 
-    /// Refuses the instance's own identity, and addresses that begin with a tenant's id, as its resource server does.
+    /// Refuses the instance's own URL. Refuses addresses that begin with a tenant's id, because its resources begin so.
     async fn require_nobodys(&self, address: &WalletAddressUrl) -> Result<(), CreateWalletAddressError> {
         let reserved = |name| Err(InvalidWalletAddressUrl::Reserved { name }.into());
         if self.settings.is_own_identity(address) {
@@ -192,7 +192,7 @@ impl Administration {
     }
 }
 
-/// Without surrounding blanks, and without properties that have no name or no value.
+/// Removes surrounding blanks, and properties without a name or a value.
 fn cleaned(properties: Vec<AdditionalProperty>) -> Vec<AdditionalProperty> {
     let trimmed = properties.into_iter().map(|property| AdditionalProperty {
         key: property.key.trim().to_owned(),

@@ -1,6 +1,6 @@
 //! Creating an incoming payment.
 //!
-//! One transaction writes the payment, its event and the job that ends it; no money moves.
+//! One transaction writes the payment, its event and the job that ends it. No money moves.
 
 use clock::Timestamp;
 use jobs::NewJob;
@@ -18,53 +18,53 @@ use crate::queues::EXPIRY_QUEUE;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// What the id of the payment follows from, beside the request.
+/// The id of the payment is derived from this name and the request.
 const STEP: &str = "incoming payment";
 
-/// What an incoming payment is created from.
+/// The input from which an incoming payment is created.
 #[derive(Clone, Debug)]
 pub struct NewIncomingPayment {
-    /// Where the money goes.
+    /// The wallet address that receives the money.
     pub wallet_address_id: WalletAddressId,
-    /// How much is expected; `None` is open-ended.
+    /// The expected amount; `None` means any amount.
     pub incoming_amount: Option<AssetAmount>,
-    /// When it stops accepting money; `None` is as late as allowed.
+    /// When it stops accepting money; `None` means the latest allowed time.
     pub expires_at: Option<Timestamp>,
-    /// What the client attached.
+    /// Metadata from the client.
     pub metadata: Option<Metadata>,
     /// The Open Payments client that creates it.
     pub client: Option<String>,
-    /// Who sets it in motion.
+    /// Who starts the payment.
     pub initiated_by: InitiatedBy,
-    /// The payer's wallet address as told by a card flow.
+    /// The payer's wallet address, from a card flow.
     pub sender_wallet_address: Option<String>,
 }
 
 /// Why an incoming payment was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateIncomingPaymentError {
-    /// `expiresAt` is not between now and the longest allowed time from now.
+    /// `expiresAt` is in the past, or later than the longest allowed lifetime.
     #[error("invalid expiresAt")]
     InvalidExpiry,
-    /// The amount is zero, too large, or not of the wallet address' asset.
+    /// The amount is zero, too large, or not in the asset of the wallet address.
     #[error("invalid amount")]
     InvalidAmount,
-    /// The tenant has no such wallet address.
+    /// The tenant does not have this wallet address.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
-    /// The wallet address takes no payments.
+    /// The wallet address does not accept payments.
     #[error("inactive wallet address")]
     InactiveWalletAddress,
     /// The account-servicing entity cancelled it, or did not approve it in time.
     #[error("action not performed")]
     ActionNotPerformed,
-    /// Nothing could be written.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 impl Payments {
-    /// Creates an incoming payment and, in approval mode, waits for the account-servicing entity's word.
+    /// Creates an incoming payment. In approval mode, waits for the decision of the account-servicing entity.
     pub async fn create_incoming_payment(
         &self,
         tenant: TenantId,
@@ -73,7 +73,8 @@ impl Payments {
         self.create_incoming_payment_once(tenant, new, Origin::Alone).await
     }
 
-    /// The same for a request that may be repeated: a repetition is given the payment that the first one made.
+    /// As [`Payments::create_incoming_payment`], for a request that may be repeated. A repetition gets the payment of
+    /// the first request.
     pub async fn create_incoming_payment_once(
         &self,
         tenant: TenantId,
@@ -137,7 +138,7 @@ impl Payments {
         }
     }
 
-    /// The id is taken: by a repetition that was faster, or by a payment of the request that ended unpaid and is gone.
+    /// The id is in use: a faster repetition made the payment, or an unpaid payment of an earlier request had it.
     async fn make_beside(
         &self,
         tenant: TenantId,
@@ -169,7 +170,7 @@ impl Payments {
     }
 }
 
-/// The payment that is asked for.
+/// The requested payment.
 fn new_payment(
     id: IncomingPaymentId,
     address: &WalletAddress,

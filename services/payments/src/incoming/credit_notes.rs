@@ -1,8 +1,8 @@
-//! What follows from a credit: the state of the payment it went to, and its announcement.
+//! Notes: what follows from a credit, namely the new state of the payment and its event.
 //!
-//! The ledger says what was credited; a note brings the row in line with that, and may be made again at any time, by
-//! any process. What could not be noted, because the database was away, is noted as soon as it is back; what a process
-//! that died left behind, at a start.
+//! The ledger knows what was credited. A note brings the row in line with the ledger. Any process may make a note at
+//! any time, and may repeat it. If the database does not answer, the note is made when it answers again. If a process
+//! ends before its note, a later start makes it.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::ledger_totals::amount_of;
 use crate::queues::{EXPIRY_QUEUE, WEB_MONETIZATION_QUEUE};
 use crate::unavailable::Unavailable;
 
-/// How long the answer to a packet waits for its note at most, and less if the packet expires sooner.
+/// The longest time that the reply to a packet waits for its note. It waits less if the packet expires sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The pauses between attempts to note what could not be noted.
+/// The pauses between attempts to make a note that failed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How many accounts are looked at in one question.
+/// How many accounts are read with one query.
 const CHUNK: usize = 1000;
 
 impl LiveReceivers {
-    /// Notes the credits to an account, and gives what it has received in all.
+    /// Notes the credits to an account, and returns the total that it has received.
     ///
-    /// Gives up waiting when the packet's time is over; then the note is made in the background.
+    /// Stops waiting when the packet expires. The note is then made in the background.
     pub(crate) async fn note_in_time(&self, account: LocalAccountId, until: Timestamp) -> Option<u64> {
         let patience = until.saturating_since(self.0.clock.now()).min(PATIENCE);
         match tokio::time::timeout(patience, self.note(account)).await {
@@ -51,7 +51,7 @@ impl LiveReceivers {
         }
     }
 
-    /// Notes the credits to an account as soon as that is possible; for all such accounts there is one task.
+    /// Notes the credits to an account as soon as possible. One task does this for all accounts.
     fn note_in_background(&self, account: LocalAccountId) {
         let mut unnoted = self.0.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         if !unnoted.accounts.contains(&account) {
@@ -79,7 +79,7 @@ impl LiveReceivers {
         }
     }
 
-    /// Taken before it is noted: a credit that comes meanwhile puts it back.
+    /// The account is removed before its note is made. A credit during the note puts it back.
     fn take_unnoted(&self) -> Option<LocalAccountId> {
         let mut unnoted = self.0.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let account = unnoted.accounts.pop_front();
@@ -87,9 +87,9 @@ impl LiveReceivers {
         account
     }
 
-    /// Brings the state of a payment in line with what the ledger says was credited, and gives that total.
+    /// Brings the state of a payment in line with the total in the ledger, and returns the total.
     ///
-    /// One transaction holds the change of state, its event and the end of what waited for the payment.
+    /// One transaction holds the change of state, its event and the end of the payment's jobs.
     pub async fn note_credit(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
         let live = self.known(id.as_uuid());
         let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
@@ -101,7 +101,7 @@ impl LiveReceivers {
         if found.received == 0 || (is_processing && !completes) {
             return Ok(found.received);
         }
-        // What was written last or read since. If the row is another meanwhile, nothing is written from it.
+        // The row as it was last written or read. If another process has changed it since, nothing is written.
         let read = live.and_then(|live| live.payment.clone()).or_else(|| self.just_created(id));
         let known = written.take().into_iter().chain(read).max_by_key(|payment| payment.updated_at);
         if let Some(before) = known
@@ -117,7 +117,7 @@ impl LiveReceivers {
             let Some(locked) = locked else { return Ok(found.received) };
             let before = (*locked).clone();
             if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
-                // Its end is told with a total that is final, so first nothing more may come.
+                // The event of an ended payment states a final total, so the expectation is closed first.
                 drop(unit);
                 let received = expectations::close(&*self.0.ledger, &before).await?;
                 found = InLedger { received, left: Some(0) };
@@ -147,8 +147,8 @@ impl LiveReceivers {
         }
     }
 
-    /// As [`LiveReceivers::note_credit`], of an open payment whose row is still as `before`: the row as it is then. `None`,
-    /// and nothing is written, if it is another.
+    /// As [`LiveReceivers::note_credit`], for an open payment whose row is still equal to `before`. Returns the row
+    /// after the change. Returns `None` and writes nothing if the row has changed.
     async fn note_credit_of_known(
         &self,
         before: &IncomingPayment,
@@ -158,7 +158,7 @@ impl LiveReceivers {
             return Ok(None);
         }
         if before.is_paid_by(found.received) && !found.is_closed() {
-            // Its end is told with a total that is final, so first nothing more may come.
+            // The event of an ended payment states a final total, so the expectation is closed first.
             *found = InLedger { received: expectations::close(&*self.0.ledger, before).await?, left: Some(0) };
         }
         let now = self.0.clock.now();
@@ -181,9 +181,9 @@ impl LiveReceivers {
         Ok(Some(payment))
     }
 
-    /// Sees to it that money paid straight to a wallet address is announced, and gives what was paid in all.
+    /// Makes sure that a job announces money paid straight to a wallet address, and returns the total paid.
     ///
-    /// Whether a job waits that will announce it is asked of the database: any process may have made or done it.
+    /// The database is asked whether such a job exists, because any process may have created or done it.
     async fn note_web_monetization(&self, id: WalletAddressId) -> Result<u64, Unavailable> {
         let total = self.paid_straight_to(id).await?;
         let Some(address) = self.0.store.every_tenant().wallet_address(id).await? else { return Ok(total) };
@@ -195,7 +195,7 @@ impl LiveReceivers {
         Ok(total)
     }
 
-    /// Sees to it that money which is about to be paid straight to a wallet address is announced.
+    /// Makes sure that a job will announce money before it is paid straight to a wallet address.
     pub(crate) async fn expect_web_monetization(&self, address: &WalletAddress) -> Result<(), Unavailable> {
         let delay = self.0.settings.web_monetization_delay;
         if delay.is_none() && address.asset.withdrawal_threshold.is_none() {
@@ -205,7 +205,7 @@ impl LiveReceivers {
         self.announce_by(address, at).await
     }
 
-    /// A job that runs at `at`, or one that waits and runs earlier, announces what is due then.
+    /// Makes sure that a job runs at `at` or earlier and announces what is due then.
     async fn announce_by(&self, address: &WalletAddress, at: Timestamp) -> Result<(), Unavailable> {
         let waiting = jobs::waiting_until(self.0.store.database(), WEB_MONETIZATION_QUEUE, address.id).await?;
         if waiting.is_some_and(|due| due <= at) {
@@ -221,8 +221,8 @@ impl LiveReceivers {
         Ok(account.map_or(0, |account| amount_of(account.credits_posted)))
     }
 
-    /// Notes every credit that was made and not noted, because a process died in between; tells how many accounts had
-    /// any. To be called once at the start, beside the work.
+    /// Notes every credit whose note is missing because a process ended in between. Returns the number of such
+    /// accounts. Called once at the start, while other work goes on.
     pub async fn reconcile(&self) -> Result<usize, Unavailable> {
         let mut noted = 0;
         let open = self.0.store.every_tenant().open_incoming_payments().await?;
@@ -254,7 +254,7 @@ impl LiveReceivers {
         }
     }
 
-    /// [`LiveReceivers::reconcile`], tried until database and ledger answer.
+    /// As [`LiveReceivers::reconcile`], repeated until database and ledger answer.
     pub async fn reconcile_until_done(&self) {
         let mut pause = SHORTEST_PAUSE;
         while let Err(error) = self.reconcile().await {

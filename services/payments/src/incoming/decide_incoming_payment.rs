@@ -1,6 +1,6 @@
-//! The account-servicing entity's word on an incoming payment, and its metadata.
+//! The account-servicing entity's decision about an incoming payment, and changes of its metadata.
 //!
-//! A cancelled payment refuses money for good; its row stays open until its expiry removes it.
+//! A cancelled payment never accepts money again. Its row stays open until its expiry removes it.
 
 use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
@@ -12,22 +12,22 @@ use crate::service::Payments;
 use crate::settings::IncomingApproval;
 use crate::unavailable::Unavailable;
 
-/// The wake-up topic of decisions.
+/// The topic that wakes callers that wait for a decision.
 const DECISIONS: &str = "incoming payment decisions";
 
 /// Why a decision or change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeIncomingPaymentError {
-    /// The tenant has no such payment.
+    /// The tenant does not have this payment.
     #[error("unknown payment")]
     UnknownPayment,
-    /// It has received money or has ended.
+    /// It has received money, or it has ended.
     #[error("wrong state")]
     WrongState,
-    /// The opposite was decided before.
+    /// The opposite decision was made before.
     #[error("action already performed")]
     AlreadyActioned,
-    /// Nothing could be written.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -48,7 +48,7 @@ impl From<payments_store::Error> for ChangeIncomingPaymentError {
 }
 
 impl Payments {
-    /// The payment may be paid. Repeating it changes nothing.
+    /// Approves the payment, so that it can be paid. A repetition changes nothing.
     pub async fn approve_incoming_payment(
         &self,
         tenant: TenantId,
@@ -58,10 +58,10 @@ impl Payments {
         self.change_incoming_payment(tenant, id, |payment| payment.approve(now)).await
     }
 
-    /// The payment must not be paid, and takes nothing from then on. Repeating it changes nothing.
+    /// Cancels the payment, so that it accepts no more money. A repetition changes nothing.
     ///
-    /// The ledger closes it first. Money that came before that stays and is announced: the payment is then completed
-    /// with what it has, and the cancellation refused.
+    /// The ledger closes the payment first. If money arrived before that, the payment is completed with this money, its
+    /// event is written, and the cancellation is refused.
     pub async fn cancel_incoming_payment(
         &self,
         tenant: TenantId,
@@ -94,8 +94,8 @@ impl Payments {
         Ok(cancelled)
     }
 
-    /// Replaces what is attached to the payment. The operator may do so for every tenant, and the payment stays that
-    /// tenant's.
+    /// Replaces the metadata of the payment. The operator may do so for every tenant; the payment stays with its
+    /// tenant.
     pub async fn update_incoming_payment_metadata(
         &self,
         caller: Caller,
@@ -127,8 +127,8 @@ impl Payments {
         Ok(changed)
     }
 
-    /// Waits until this very payment is approved or cancelled; `None` if it was not approved in time. It is cancelled
-    /// then: nobody will hear of it, so nobody may pay it.
+    /// Waits until this payment is approved or cancelled. If it is not approved in time, it is cancelled and the result
+    /// is `None`: the caller never learns the payment's URL, so it must not be paid.
     pub(crate) async fn await_decision(
         &self,
         payment: &IncomingPayment,
@@ -146,7 +146,7 @@ impl Payments {
                         None => {}
                     },
                 }
-                // The timer is for wake-ups of another process that were lost.
+                // The timer is for wake-ups of other processes that were lost.
                 let _ = tokio::time::timeout(approval.interval, decisions.notified()).await;
             }
         };
@@ -156,7 +156,7 @@ impl Payments {
         }
     }
 
-    /// Cancels a payment that was not approved in time; one approved at the last moment is given.
+    /// Cancels a payment that was not approved in time. Returns the payment if it was approved at the last moment.
     async fn give_up_undecided(&self, payment: &IncomingPayment) -> Result<Option<IncomingPayment>, Unavailable> {
         let reason = "not approved in time".to_owned();
         match self.cancel_incoming_payment(payment.tenant_id, payment.id, Some(reason)).await {

@@ -1,6 +1,6 @@
-//! The end of incoming payments: completed by their owner, or expired.
+//! The end of incoming payments: completion by a client, or expiry.
 //!
-//! Not the end that the last credit brings: that is noted with the credit.
+//! A payment that ends with its last credit is in `credit_notes`.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::unavailable::Unavailable;
 /// Why an incoming payment was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompleteIncomingPaymentError {
-    /// There is no such payment.
+    /// The payment does not exist.
     #[error("unknown payment")]
     UnknownPayment,
-    /// It is completed or expired already.
+    /// It has already been completed or has expired.
     #[error("wrong state")]
     WrongState,
-    /// Nothing could be written.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -44,10 +44,10 @@ impl From<payments_store::Error> for CompleteIncomingPaymentError {
 }
 
 impl Payments {
-    /// Nothing more is expected of this payment; what was received is announced in the same transaction.
+    /// Ends the payment. The same transaction writes the event with the received amount.
     ///
-    /// The ledger closes it first: the total that is announced is final, whoever was paying meanwhile. If the process
-    /// dies in between, the call repeated, or the expiry, announces it.
+    /// The ledger closes the payment first. So the total in the event is final, even if credits arrive at the same
+    /// time. If the process ends in between, a repeated call or the expiry writes the event.
     pub async fn complete_incoming_payment(
         &self,
         tenant: TenantId,
@@ -68,12 +68,12 @@ impl Payments {
         Ok(completed)
     }
 
-    /// What was credited to an incoming payment for good.
+    /// The posted total of an incoming payment.
     pub async fn received(&self, id: IncomingPaymentId) -> Result<u64, Unavailable> {
         Ok(self.account(id).await?.map_or(0, |account| amount_of(account.credits_posted)))
     }
 
-    /// Writes the end of a payment and its announcement. `total` is what it has received, and final.
+    /// Writes the end of a payment and its event. `total` is the received amount, which is final.
     pub(crate) fn write_end(
         &self,
         unit: &Unit,
@@ -85,7 +85,7 @@ impl Payments {
         Ok(ended.into_inner())
     }
 
-    /// Lets this process know of an end that was written and committed.
+    /// Updates this process's memory after the commit that ended a payment.
     pub(crate) fn tell_end(&self, ended: &IncomingPayment, total: u64) {
         self.0.parts.receivers.count_end(ended, total);
         self.0.parts.receivers.forget(ended.id);
@@ -110,7 +110,7 @@ impl Payments {
         Ok(Done::Settled)
     }
 
-    /// Does the jobs of incoming payments whose time is over.
+    /// Handles the jobs of incoming payments that have expired.
     pub fn expiry_handler(&self) -> Arc<dyn Handler> {
         Arc::new(ExpiryHandler(self.clone()))
     }

@@ -1,7 +1,7 @@
-//! Opening and closing what incoming payments may still take, in the ledger.
+//! Opening and closing an incoming payment's expectation in the ledger.
 //!
-//! Not the credits in between: these are chains of the packet path and of local payments. Everything here may be
-//! repeated, and done by several processes at once: the ids follow from the payment.
+//! The credits are linked chains of the packet path and of local payments. Every function here may be repeated, and
+//! several processes may call it at once: all ids are derived from the payment.
 
 use ledger::{CreateAccountResult, CreateTransferResult, Ledger, NewTransfer};
 use payments_model::accounting::TransferError;
@@ -11,23 +11,23 @@ use crate::administration::accounts_stand;
 use crate::ledger_totals::amount_of;
 use crate::unavailable::Unavailable;
 
-/// An incoming payment as the ledger knows it, both accounts at one instant.
+/// An incoming payment as the ledger has it: both accounts at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InLedger {
-    /// What was credited to it for good.
+    /// The posted total.
     pub(crate) received: u64,
-    /// What it may still take; `None` if that was never opened.
+    /// What it may still take; `None` if the expectation was never opened.
     pub(crate) left: Option<u64>,
 }
 
 impl InLedger {
-    /// Whether nothing can be credited any more.
+    /// Whether the ledger refuses every further credit.
     pub(crate) fn is_closed(&self) -> bool {
         self.left == Some(0)
     }
 }
 
-/// What the ledger says of a payment.
+/// Reads the payment's accounts from the ledger.
 pub(crate) async fn look(ledger: &dyn Ledger, id: IncomingPaymentId) -> Result<InLedger, Unavailable> {
     let found = ledger.accounts(vec![id.into(), Expectation::account_of(id)]).await?;
     let mut found = found.into_iter();
@@ -36,9 +36,9 @@ pub(crate) async fn look(ledger: &dyn Ledger, id: IncomingPaymentId) -> Result<I
     Ok(InLedger { received, left: expected.map(|account| amount_of(account.credit_balance())) })
 }
 
-/// Makes sure that `payment` can be credited, and tells how much.
+/// Opens the expectation of `payment` if needed, and returns what it may still take.
 ///
-/// Payments of versions that kept no expectations have perhaps received something: they expect the rest.
+/// A payment of a version without expectations may have received something already. Its expectation is the rest.
 pub(crate) async fn open(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<InLedger, Unavailable> {
     let found = look(ledger, payment.id).await?;
     if found.left.is_some() {
@@ -51,17 +51,17 @@ pub(crate) async fn open(ledger: &dyn Ledger, payment: &IncomingPayment) -> Resu
         Filled::Now => Ok(InLedger { left: Some(amount_of(opening.amount)), ..found }),
         Filled::Otherwise => {
             let found = look(ledger, payment.id).await?;
-            // Filled with nothing, it ended before anything was expected.
+            // An expectation filled with zero means that the payment ended before it was opened.
             Ok(InLedger { left: Some(found.left.unwrap_or(0)), ..found })
         }
     }
 }
 
-/// As [`open`], for a payment that was created a moment ago: nothing is looked up unless somebody was faster.
+/// As [`open`], for a new payment: accounts are read only if another call has opened it.
 pub(crate) async fn open_new(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<InLedger, Unavailable> {
     let expectation = payment.expectation();
     let opening = expectation.open(payment.incoming_amount, 0);
-    // Asked for together, both are one commit of the ledger.
+    // Both requests are sent together, so the ledger commits once.
     let (accounts, filled) = tokio::join!(ledger.create_accounts(expectation.accounts()), ledger.submit(vec![opening]));
     accounts_stand(&accounts?, "the accounts of an incoming payment")?;
     match filled?.first() {
@@ -70,16 +70,16 @@ pub(crate) async fn open_new(ledger: &dyn Ledger, payment: &IncomingPayment) -> 
     }
 }
 
-/// A payment whose accounts exist, about to be credited.
+/// A payment whose accounts exist and that is about to be credited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
-    /// What it takes at most.
+    /// The most that it takes.
     pub(crate) left: u64,
-    /// To be made before the credit, in the same request. Whatever its result, the expectation stands then.
+    /// A transfer to make before the credit, in the same request. After it the expectation exists, whatever its result.
     pub(crate) opening: Option<NewTransfer>,
 }
 
-/// Makes the accounts of `payment`. Of one that nobody has paid yet nothing has to be looked up.
+/// Creates the accounts of `payment`. Accounts of a payment without any credit are not read.
 pub(crate) async fn prepare(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<Ready, Unavailable> {
     let expectation = payment.expectation();
     let accounts = ledger.create_accounts(expectation.accounts()).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn prepare(ledger: &dyn Ledger, payment: &IncomingPayment) -> R
     Ok(Ready { left: amount_of(opening.amount), opening: Some(opening) })
 }
 
-/// Makes sure that nothing is credited to `payment` any more, and gives what it has received in all.
+/// Closes `payment` so that nothing more can be credited, and returns the total that it received.
 pub(crate) async fn close(ledger: &dyn Ledger, payment: &IncomingPayment) -> Result<u64, Unavailable> {
     let expectation = payment.expectation();
     let mut attempt = 0;
@@ -121,7 +121,7 @@ pub(crate) async fn close(ledger: &dyn Ledger, payment: &IncomingPayment) -> Res
 /// How an expectation was filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filled {
-    /// As asked for, now or before.
+    /// With the requested amount, now or before.
     Now,
     /// With another amount, before.
     Otherwise,
@@ -131,7 +131,7 @@ async fn fill(ledger: &dyn Ledger, opening: NewTransfer) -> Result<Filled, Unava
     use CreateTransferResult as R;
     match ledger.submit(vec![opening]).await?.first() {
         Some(R::Created) => Ok(Filled::Now),
-        // What was opened with this amount may be used up by now; that of nothing stays nothing.
+        // An expectation opened with this amount may be used up by now. One opened with zero stays zero.
         Some(R::Exists) if opening.amount == 0 => Ok(Filled::Now),
         Some(R::Exists | R::ExistsWithDifferentAmount) => Ok(Filled::Otherwise),
         other => {

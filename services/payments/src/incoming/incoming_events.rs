@@ -1,6 +1,4 @@
-//! The events of incoming payments.
-//!
-//! Not their delivery.
+//! The events of incoming payments. Their delivery is in `webhooks`.
 
 use clock::{Entropy, Timestamp};
 use payments_model::payment_events;
@@ -14,10 +12,11 @@ pub(crate) fn created_event(payment: &IncomingPayment, now: Timestamp, entropy: 
     event(payment, EventType::IncomingPaymentCreated, 0, None, now, entropy)
 }
 
-/// Records the end of a payment with what was received and not announced before; without any it is silent.
+/// Writes the event of a payment's end, with the amount that no earlier event announced. If that amount is zero, no
+/// event is written.
 ///
-/// An event states the money that its own withdrawal takes. There is one, except for payments that older versions ended
-/// before their last credit.
+/// Each event states the money that its own withdrawal takes. A payment has one such event, except payments that older
+/// versions ended before their last credit.
 pub(crate) fn announce(
     webhooks: &Webhooks,
     unit: &Unit,

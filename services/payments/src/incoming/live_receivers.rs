@@ -1,8 +1,8 @@
-//! The receivers of money as the packet path sees them.
+//! The receivers of packets, kept in memory for the packet path.
 //!
-//! The packet path must not read the database for every packet, so what was read is kept for a moment. It may be out
-//! of date without harm: how much a payment takes, and whether it takes anything, the ledger decides with each credit.
-//! What follows from a credit is in `credit_notes`.
+//! The packet path must not read the database for every packet, so receivers that were read are kept for a moment. An
+//! old copy does no harm: the ledger decides with each credit how much a payment still takes. What follows from a
+//! credit is in `credit_notes`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,26 +27,26 @@ use crate::counts::IncomingCounts;
 use crate::incoming::expectations;
 use crate::unavailable::Unavailable;
 
-/// How long a payment is believed to be as it was read.
+/// How long a copy of a payment is used.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// Payments kept; beyond it those not asked for lately are forgotten.
+/// The most payments kept. If there are more, those that were not used lately are dropped.
 const KEPT_MOST: usize = 20_000;
-/// So many payments just created are surely kept.
+/// The number of new payments that are kept in any case.
 const CREATED_KEPT: usize = 8192;
-/// A payment not asked for that long may be forgotten.
+/// A payment that was not used for this long may be dropped.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// How receivers behave.
+/// Settings of receivers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReceiverSettings {
     /// `WITHDRAWAL_THROTTLE_DELAY`: how long money paid straight to a wallet address is collected before it is
     /// announced.
     pub web_monetization_delay: Option<Duration>,
-    /// Whether incoming payments take money only once they are approved.
+    /// Whether incoming payments need an approval before they accept money.
     pub approval: Approval,
 }
 
-/// The receivers of money of this process. Clones are one memory.
+/// The receivers in this process. Clones share one memory.
 #[derive(Clone)]
 pub struct LiveReceivers(pub(crate) Arc<Inner>);
 
@@ -60,12 +60,12 @@ pub(crate) struct Inner {
     pub(crate) counts: IncomingCounts,
     pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
-    /// Payments just created here that nobody has paid yet, and when that was.
+    /// Payments that this process created and that nobody has paid yet, with the time of their creation.
     created: Mutex<Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
 }
 
-/// Accounts whose credits could not be noted yet.
+/// Accounts with credits whose note is missing.
 #[derive(Default)]
 pub(crate) struct Unnoted {
     pub(crate) accounts: VecDeque<LocalAccountId>,
@@ -75,9 +75,9 @@ pub(crate) struct Unnoted {
 /// What may have happened to a payment before it is read.
 #[derive(Clone, Copy)]
 enum Before {
-    /// It was created here and not read yet: another process at most has credited it.
+    /// This process created it and has not read it since. Only another process can have credited it.
     Nothing,
-    /// Anything.
+    /// Anything may have happened.
     Unknown,
 }
 
@@ -88,21 +88,21 @@ pub(crate) struct Live {
     closed: Arc<LocalAccount>,
     expires_at: Option<Timestamp>,
     read_at: Timestamp,
-    /// The row, if it is a payment.
+    /// The row, if the receiver is a payment.
     pub(crate) payment: Option<IncomingPayment>,
-    /// Held while a credit is noted: the row as this process wrote it last.
+    /// Locked while a note is made. Holds the row as this process wrote it last.
     pub(crate) noting: Arc<tokio::sync::Mutex<Option<IncomingPayment>>>,
 }
 
 impl Live {
-    /// What is expected of a payment in all.
+    /// The total amount that a payment expects.
     pub(crate) fn expected(&self) -> Option<u64> {
         self.payment.as_ref().and_then(|payment| payment.incoming_amount)
     }
 }
 
 impl LiveReceivers {
-    /// An empty memory.
+    /// Makes an empty memory.
     pub fn new(
         store: Store,
         ledger: Arc<dyn Ledger>,
@@ -128,12 +128,12 @@ impl LiveReceivers {
         }))
     }
 
-    /// A payment ended with `received` credited to it.
+    /// Counts a payment that ended with `received` credited to it.
     pub(crate) fn count_end(&self, payment: &IncomingPayment, received: u64) {
         self.0.counts.ended(payment, received);
     }
 
-    /// What is known of a payment has changed; it is read again before its next packet.
+    /// Drops the copy of a payment that has changed. The next packet reads it again.
     pub(crate) fn forget(&self, id: IncomingPaymentId) {
         self.lock_created().take(&id);
         if let Some(live) = self.lock().get_mut(&id.as_uuid()) {
@@ -141,17 +141,17 @@ impl LiveReceivers {
         }
     }
 
-    /// What is known of a receiver.
+    /// The copy of a receiver, if there is one.
     pub(crate) fn known(&self, id: Uuid) -> Option<Arc<Live>> {
         self.lock().get(&id).cloned()
     }
 
-    /// Remembers a payment as it was created a moment ago.
+    /// Keeps a payment that was just created.
     pub(crate) fn remember_created(&self, payment: &IncomingPayment) {
         self.lock_created().put(payment.id, (payment.clone(), self.0.clock.now()));
     }
 
-    /// A payment of `tenant` as it was a moment ago, if that is known here.
+    /// A recent copy of a payment of `tenant`, if this process has one.
     pub(crate) fn recent_payment(&self, tenant: TenantId, id: IncomingPaymentId) -> Option<IncomingPayment> {
         let now = self.0.clock.now();
         let is_recent = |at: Timestamp| now.saturating_since(at) < BELIEVED_FOR;
@@ -161,7 +161,7 @@ impl LiveReceivers {
         known.filter(|payment| payment.tenant_id == tenant)
     }
 
-    /// A payment that was created here not long ago, as it was then.
+    /// A payment that this process created recently, as it was created.
     pub(crate) fn just_created(&self, id: IncomingPaymentId) -> Option<IncomingPayment> {
         self.created(id).map(|(payment, _)| payment)
     }
@@ -233,7 +233,7 @@ impl LiveReceivers {
             let account = address.asset.in_ledger().account(address.id.into(), AccountKind::WebMonetization);
             accounts_stand(&self.0.ledger.create_accounts(vec![account]).await?, "the account of a wallet address")?;
         }
-        // Before there is anything to announce: should this process die right after a credit, another announces it.
+        // The job is made before the credit. If this process ends right after the credit, another process announces it.
         self.expect_web_monetization(address).await?;
         let account = Arc::new(LocalAccount {
             id: LocalAccountId::WalletAddress(address.id),
@@ -252,7 +252,7 @@ impl LiveReceivers {
         })
     }
 
-    /// One value per asset, so that receivers share it.
+    /// The one shared value of an asset, for all its receivers.
     fn account_asset(&self, asset: &TenantAsset) -> Arc<AccountAsset> {
         let wanted = account_asset(asset);
         let mut assets = self.0.assets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,7 +295,7 @@ impl LocalAccounts for LiveReceivers {
     }
 }
 
-/// An asset as packets and the ledger know it.
+/// An asset in the form that packets and the ledger use.
 pub(crate) fn account_asset(asset: &TenantAsset) -> AccountAsset {
     AccountAsset {
         asset: asset.asset.clone(),

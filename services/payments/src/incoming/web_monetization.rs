@@ -1,6 +1,6 @@
-//! Money paid straight to a wallet address, announced from time to time.
+//! Announcements of money paid straight to a wallet address.
 //!
-//! Not its reception: that sees to it that there is a job, which is done here.
+//! Its reception is in `live_receivers`, which creates the jobs that are handled here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use webhooks::Audience;
 use crate::ledger_totals::amount_of;
 use crate::service::Payments;
 
-/// Where money is announced by its amount alone, a look is due so long after somebody began to pay.
+/// If money is announced by amount alone, the balance is checked this long after the first payment.
 pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
-/// When the money of a wallet address that has received `total` is to be announced; `None`: not as it is.
+/// When the money of a wallet address that has received `total` is to be announced; `None` if it is not due.
 ///
-/// At once when it has reached the asset's threshold, otherwise after the `delay`, if one is set.
+/// It is due at once when it has reached the asset's threshold, otherwise after `delay`, if a delay is set.
 pub(crate) fn announce_at(
     address: &WalletAddress,
     total: u64,
@@ -74,7 +74,7 @@ impl Payments {
         }
     }
 
-    /// Does the jobs of wallet addresses with money to announce.
+    /// Handles the jobs that announce money of wallet addresses.
     pub fn web_monetization_handler(&self) -> Arc<dyn Handler> {
         Arc::new(WebMonetizationHandler(self.clone()))
     }

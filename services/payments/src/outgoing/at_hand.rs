@@ -1,7 +1,8 @@
-//! What one step of an outgoing payment leaves for the next step in the same process, so that it is not read again.
+//! Data that one step of an outgoing payment leaves for the next step in the same process, so that it is not read
+//! again.
 //!
-//! Not a truth: a step that writes does so only if the row is still as it was at hand. What is missing here, because
-//! another process made the step before or too many came in between, is read from the database.
+//! The data may be old. A step writes only if the row is still equal to this copy. If there is no copy, the row is read
+//! from the database.
 
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
@@ -12,25 +13,25 @@ use payments_model::{OutgoingPayment, OutgoingPaymentId, Quote, QuoteId, TenantI
 
 use crate::outgoing::packet_list::Begun;
 
-/// So many of each are surely kept.
+/// How many values of each kind are kept in any case.
 const KEPT: usize = 8192;
 
-/// A payment that waits for its money.
+/// A payment that waits for its deposit.
 #[derive(Clone, Debug)]
 pub(crate) struct Unfunded {
     pub(crate) payment: OutgoingPayment,
-    /// The id that its deposit bears: that of the event which asked for it.
+    /// The id of its deposit, which is the id of the event that asked for it.
     pub(crate) deposit: TransferId,
 }
 
-/// A payment that was funded and is to be sent, as it was written.
+/// A funded payment that is to be sent, as it was written.
 pub(crate) struct Funded {
     pub(crate) payment: OutgoingPayment,
-    /// The first packet, written down with the funds.
+    /// The first packet, written in the same transaction as the funding.
     pub(crate) begun: Option<Begun>,
 }
 
-/// Of this process.
+/// The copies of this process.
 pub(crate) struct AtHand {
     quotes: Slots<QuoteId, Quote>,
     unfunded: Slots<OutgoingPaymentId, Unfunded>,
@@ -48,7 +49,7 @@ impl AtHand {
         self.quotes.put(quote.id, quote);
     }
 
-    /// The quote of `tenant` with this id. Quotes do not change.
+    /// The quote of `tenant` with this id. Quotes never change.
     pub(crate) fn take_quote(&self, tenant: TenantId, id: QuoteId) -> Option<Quote> {
         self.quotes.take(id).filter(|quote| quote.tenant_id == tenant)
     }
@@ -70,7 +71,7 @@ impl AtHand {
     }
 }
 
-/// Values that are taken once.
+/// Values that can be taken once.
 struct Slots<K, V>(Mutex<Bounded<K, V>>);
 
 impl<K: Eq + Hash, V> Slots<K, V> {

@@ -1,7 +1,7 @@
-//! Creating an outgoing payment of a quote.
+//! Creating an outgoing payment from a quote.
 //!
-//! One transaction writes the payment, what it reserves of its grant, its event, and the job that gives it up
-//! unfunded; no money moves.
+//! One transaction writes the payment, its reservation under the grant, its event, and the job that cancels it if it is
+//! not funded. No money moves.
 
 use jobs::NewJob;
 use payments_model::grant_limits::{GrantRefused, Spent};
@@ -22,82 +22,82 @@ use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// What the id of the event of the creation follows from, beside the request. The payment's own id is its quote's, and
-/// anybody may have paid that; the event is the request's alone.
+/// The id of the creation's event is derived from this name and the request. The id of the payment is the quote's id,
+/// and another request may have paid that quote. The event belongs to this request alone.
 const STEP: &str = "outgoing payment created";
 
-/// What an outgoing payment is created from.
+/// The input from which an outgoing payment is created.
 #[derive(Clone, Debug)]
 pub struct NewOutgoingPayment {
-    /// Who pays.
+    /// The paying wallet address.
     pub wallet_address_id: WalletAddressId,
-    /// What it is made of.
+    /// What it is created from.
     pub source: PaymentOf,
     /// The Open Payments client that creates it.
     pub client: Option<String>,
-    /// The grant it is created under.
+    /// The grant under which it is created.
     pub grant: Option<PaymentGrant>,
-    /// What the client attached.
+    /// Metadata from the client.
     pub metadata: Option<Metadata>,
-    /// The card flow it belongs to.
+    /// The card flow that it belongs to.
     pub card: Option<CardDetails>,
 }
 
-/// What an outgoing payment is made of.
+/// What an outgoing payment is created from.
 #[derive(Clone, Debug)]
 pub enum PaymentOf {
     /// A quote.
     Quote(QuoteId),
-    /// An incoming payment and the amount that is fixed; a quote is made first.
+    /// An incoming payment and a fixed amount. The quote is created first.
     IncomingPayment {
         /// The URL of the incoming payment.
         receiver: String,
-        /// Which amount.
+        /// Which amount is fixed.
         request: QuoteRequest,
     },
 }
 
-/// A payment just created.
+/// A new payment.
 #[derive(Clone, Debug)]
 pub struct CreatedOutgoingPayment {
     /// The payment.
     pub payment: OutgoingPayment,
-    /// What was spent under its grant before it; zero without an amount limit.
+    /// What was spent under its grant before it; zero if the grant has no amount limit.
     pub spent_before: Spent,
 }
 
 /// Why an outgoing payment was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateOutgoingPaymentError {
-    /// The tenant has no such wallet address.
+    /// The tenant does not have this wallet address.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
-    /// The wallet address makes no payments.
+    /// The wallet address is inactive.
     #[error("inactive wallet address")]
     InactiveWalletAddress,
-    /// The tenant has no such quote.
+    /// The tenant does not have this quote.
     #[error("unknown quote")]
     UnknownQuote,
-    /// The quote was used, is of another wallet address, too old, or its receiver can no longer be paid.
+    /// The quote was used, belongs to another wallet address, is too old, or its receiver no longer accepts money.
     #[error("invalid quote")]
     InvalidQuote,
-    /// Nobody knows whether the receiver can still be paid: its institution does not answer now.
+    /// The institution of the receiver does not answer, so it is unknown whether the receiver still accepts money.
     #[error("the receiver's institution does not answer now; try again later")]
     ReceiverAway,
     /// The grant does not allow it.
     #[error(transparent)]
     Grant(GrantRefused),
-    /// The quote for it was refused.
+    /// The quote could not be created.
     #[error(transparent)]
     Quote(CreateQuoteError),
-    /// Something here did not answer.
+    /// The database, the ledger or the cache did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 impl From<payments_store::Error> for CreateOutgoingPaymentError {
     fn from(error: payments_store::Error) -> Self {
-        // The quote has its payment, or the request its event: nothing else of a payment is unique.
+        // Either the quote has a payment already, or the request has its event. Nothing else of a payment is unique.
         if error.is_unique_violation() { Self::InvalidQuote } else { Self::Unavailable(error.into()) }
     }
 }
@@ -112,7 +112,7 @@ impl From<ReserveError> for CreateOutgoingPaymentError {
 }
 
 impl Payments {
-    /// Creates a payment that waits for its money.
+    /// Creates a payment that waits for its deposit.
     pub async fn create_outgoing_payment(
         &self,
         tenant: TenantId,
@@ -121,7 +121,8 @@ impl Payments {
         self.create_outgoing_payment_once(tenant, new, Origin::Alone).await
     }
 
-    /// The same for a request that may be repeated: a repetition is given the payment that the first one made.
+    /// As [`Payments::create_outgoing_payment`], for a request that may be repeated. A repetition gets the payment of
+    /// the first request.
     pub async fn create_outgoing_payment_once(
         &self,
         tenant: TenantId,
@@ -134,7 +135,7 @@ impl Payments {
         };
         let quote = self.quote_to_pay(tenant, &new).await?;
         match self.write_payment(quote, new, origin).await {
-            // Used by another request, or by a repetition of this one that was faster.
+            // Another request, or a faster repetition of this one, has used the quote.
             Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
             {
                 Made::Before(created) => Ok(created),
@@ -162,7 +163,7 @@ impl Payments {
         Ok(Made::of(created, origin, |created| created.payment.created_at))
     }
 
-    /// The quote that is to be paid, if it can be paid now.
+    /// The quote, if it can be paid now.
     async fn quote_to_pay(
         &self,
         tenant: TenantId,
@@ -248,7 +249,8 @@ impl Payments {
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
         unit.commit().await?;
-        // Not before: another payment of the quote may be there, whose deposit bears the id of its own event.
+        // Kept only after the commit: another payment of this quote may exist, and its deposit has the id of its own
+        // event.
         let deposit = event.id.as_uuid().into();
         self.0.at_hand.keep_unfunded(Unfunded { payment: payment.clone(), deposit });
         Ok(CreatedOutgoingPayment { payment, spent_before })

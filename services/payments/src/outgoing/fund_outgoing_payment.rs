@@ -1,7 +1,7 @@
-//! Money for an outgoing payment, and giving it up before there is any.
+//! Funding an outgoing payment, and cancelling it before it is funded.
 //!
-//! Which of the two came first is decided by the ledger: the deposit bears the id of the event that asked for it, and
-//! giving up uses that id for a deposit of nothing. So no money reaches a payment that was given up.
+//! The ledger decides which of the two came first. The deposit has the id of the event that asked for it. Cancelling
+//! uses up the same id with a deposit of zero. So a cancelled payment can never be funded.
 
 use std::sync::Arc;
 
@@ -28,34 +28,34 @@ use crate::quotes::quote_methods::ilp_destination;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// What a sender may want the receiver to see has to fit a packet beside everything else in it.
+/// The sender's data for the receiver must fit into one packet beside the other frames.
 const LONGEST_DATA: usize = 30_000;
 
-/// Why a card service is told that a payment will not be made.
+/// The reason that a card service gets when a payment will not be made.
 const UNFUNDED: &str = "the quote expired before the payment was funded";
 
-/// What a payment that was never funded takes of its grant.
+/// What a payment that was never funded spends of its grant.
 const NOTHING_SPENT: PaymentEnd = PaymentEnd::Failed { sent: 0, delivered: 0 };
 
 /// Why a payment was not funded or cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum FundOutgoingPaymentError {
-    /// The tenant has no such payment.
+    /// The tenant does not have this payment.
     #[error("unknown payment")]
     UnknownPayment,
-    /// It does not wait for money.
+    /// The payment does not wait for a deposit.
     #[error("wrong state")]
     WrongState,
-    /// It is funded with exactly its debit amount.
+    /// The amount is not exactly the debit amount.
     #[error("invalid amount")]
     InvalidAmount,
-    /// The data for the receiver does not fit a packet.
+    /// The data for the receiver does not fit into a packet.
     #[error("dataToTransmit is longer than {LONGEST_DATA} octets")]
     DataTooLong,
     /// The ledger refused the deposit.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// Something here did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -75,16 +75,17 @@ impl From<payments_store::Error> for FundOutgoingPaymentError {
     }
 }
 
-/// What the ledger says of a payment's deposit.
+/// A payment's deposit according to the ledger.
 enum Deposit {
-    /// It was made.
+    /// The deposit was made.
     Made,
-    /// It was not, and cannot be made any more.
+    /// The deposit was not made, and can no longer be made.
     Forgone,
 }
 
 impl Payments {
-    /// Deposits what the payment waits for. Nobody asked for a deposit into a payment that the tenant does not have.
+    /// Makes the deposit that the payment's event asks for. If the tenant does not have the payment, there is no such
+    /// event.
     pub async fn fund_as_asked(
         &self,
         tenant: TenantId,
@@ -97,7 +98,7 @@ impl Payments {
         }
     }
 
-    /// Deposits what the event `event` within the caller's reach asks for.
+    /// Makes the deposit that the event `event` asks for, within the caller's reach.
     pub async fn fund_event(
         &self,
         caller: Caller,
@@ -112,9 +113,9 @@ impl Payments {
         }
     }
 
-    /// Deposits the payment's debit amount, and lets it be sent.
+    /// Deposits the payment's debit amount and lets the payment be sent.
     ///
-    /// A deposit that was made before, but not noted, is a success: repeating the call is harmless until it is noted.
+    /// If the deposit was made before but not noted, the call succeeds. So it may be repeated.
     pub async fn fund_outgoing_payment(
         &self,
         tenant: TenantId,
@@ -165,8 +166,8 @@ impl Payments {
         Ok(Unfunded { payment, deposit })
     }
 
-    /// Notes the funds of a payment whose row is still as `before`, and with them the first packet, if it can be made
-    /// now. `None`, and nothing is written, if the row is another.
+    /// Notes the funding of a payment whose row is still equal to `before`. Writes the first packet too, if it can be
+    /// made now. Returns `None` and writes nothing if the row has changed.
     async fn note_funds_of(
         &self,
         before: &OutgoingPayment,
@@ -181,7 +182,7 @@ impl Payments {
         let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
         scope.insert_packets_in_flight(&first)?;
         self.write_what_follows_funds(&unit, &funded, amount)?;
-        // Before the job can run.
+        // Kept before the job can run.
         self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
         if let Err(error) = unit.commit().await {
             drop(self.0.at_hand.take_funded(funded.id()));
@@ -209,7 +210,7 @@ impl Payments {
         Ok(funded)
     }
 
-    /// The payment waits for money no longer, and is to be sent.
+    /// Writes that the payment is funded and is to be sent.
     fn write_what_follows_funds(
         &self,
         unit: &Unit,
@@ -249,13 +250,13 @@ impl Payments {
         let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
         let deposit = asset.deposit(id, account, payment.quote.debit_amount);
         match self.submit_to(payment, deposit).await? {
-            // The id was used up when the payment was given up.
+            // Cancelling the payment has used up this id.
             CreateTransferResult::ExistsWithDifferentAmount => Err(FundOutgoingPaymentError::WrongState),
             result => Ok(accepted(result)?),
         }
     }
 
-    /// Sees to it that no deposit is made any more, unless one was.
+    /// Makes sure that no deposit can be made any more, unless it was made before.
     async fn forgo_deposit(&self, payment: &OutgoingPayment) -> Result<Deposit, FundOutgoingPaymentError> {
         let (asset, account) = (payment.quote.asset.in_ledger(), payment.id().into());
         let nothing = asset.forgone_deposit(self.deposit_id(payment).await?, account);
@@ -265,14 +266,15 @@ impl Payments {
         }
     }
 
-    /// Makes one transfer to the payment's account, which is created if it is missing.
+    /// Makes one transfer to the payment's account. Creates the account if it does not exist.
     async fn submit_to(
         &self,
         payment: &OutgoingPayment,
         transfer: NewTransfer,
     ) -> Result<CreateTransferResult, Unavailable> {
         let account = payment.quote.asset.in_ledger().account(payment.id().into(), AccountKind::Outgoing);
-        // Asked for together, both are one commit of the ledger. Should it take the transfer first, that is repeated.
+        // Both requests are sent together, so the ledger commits once. If the ledger handles the transfer first, it is
+        // sent again.
         let (accounts, results) =
             tokio::join!(self.ledger().create_accounts(vec![account]), self.ledger().submit(vec![transfer]));
         accounts?;
@@ -290,7 +292,7 @@ impl Payments {
         Ok(asked.map(|event| event.id.as_uuid().into()).ok_or(TransferError::InvalidId)?)
     }
 
-    /// Gives a payment up before it was funded.
+    /// Cancels a payment before it is funded.
     pub async fn cancel_outgoing_payment(
         &self,
         tenant: TenantId,
@@ -319,7 +321,7 @@ impl Payments {
         Ok(cancelled)
     }
 
-    /// Tells the card service, if it waits for the payment, that the payment will not be made.
+    /// Informs the card service, if it waits for this payment, that the payment will not be made.
     fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
@@ -340,7 +342,8 @@ impl Payments {
         }
         match self.forgo_deposit(&payment).await? {
             Deposit::Forgone => self.fail_unfunded(job, &payment).await,
-            // Who deposited has died before noting it; the payment fails as one funded too late, with its money.
+            // A process made the deposit and ended before its note. The payment fails like one funded too late, and
+            // keeps its money.
             Deposit::Made => {
                 let (tenant, amount) = (payment.quote.tenant_id, payment.quote.debit_amount);
                 match self.note_funds(tenant, id, amount, None).await {
@@ -373,7 +376,7 @@ impl Payments {
         Ok(Done::Settled)
     }
 
-    /// Does the jobs of payments whose quote expires before they are funded.
+    /// Handles the jobs of payments whose quotes expire before they are funded.
     pub fn unfunded_handler(&self) -> Arc<dyn Handler> {
         Arc::new(UnfundedHandler(self.clone()))
     }

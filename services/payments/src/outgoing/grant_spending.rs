@@ -1,7 +1,7 @@
-//! Counting what payments spend of the grants they are made under, for each asset by itself.
+//! Counting what payments spend under their grants, separately for each asset.
 //!
-//! Not the limits themselves: those are in the model. Everything here happens under the grant's lock, in the
-//! transaction of the payment's own change.
+//! The limits are in the model. Everything here happens under the grant's lock, in the transaction that changes the
+//! payment.
 
 use clock::Timestamp;
 use payments_model::OutgoingPayment;
@@ -12,12 +12,12 @@ use payments_store::{Error, GrantSpending, GrantTotal, SpentAssets, Unit};
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// The grant an outgoing payment is made under.
+/// The grant under which an outgoing payment is created.
 #[derive(Clone, Debug)]
 pub struct PaymentGrant {
-    /// Its id, as introspection named it.
+    /// Its id, from token introspection.
     pub id: String,
-    /// Its limits; without any nothing is counted.
+    /// Its limits; without limits nothing is counted.
     pub limits: Option<GrantLimits>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum ReserveError {
     Database(#[from] Error),
 }
 
-/// Reserves what `payment` may spend; gives what was spent before it.
+/// Reserves the amounts of `payment`, and returns what was spent before it.
 pub(crate) async fn reserve(
     unit: &Unit,
     grant: &PaymentGrant,
@@ -55,7 +55,7 @@ pub(crate) async fn reserve(
     Ok(before)
 }
 
-/// Replaces what an ended payment had reserved by what it really spent. Repeating it changes nothing.
+/// Replaces the reservation of an ended payment by what it spent. A repetition changes nothing.
 pub(crate) async fn settle(
     unit: &Unit,
     payment: &OutgoingPayment,
@@ -91,10 +91,10 @@ impl Payments {
         Ok(total.corrected(own.actual.unwrap_or(own.reserved), Spent::default()))
     }
 
-    /// What was spent of a grant: in its present period if it has an interval, otherwise in its life.
+    /// What was spent under a grant: in the present period if it has an interval, otherwise in all.
     ///
-    /// Amounts of different assets are not added: the answer is in the assets of the newest payment under the grant.
-    /// `None` if nothing was ever counted, or the interval has no present period.
+    /// Amounts of different assets are not added. The answer is in the assets of the newest payment under the grant. It
+    /// is `None` if nothing was ever counted, or the interval has no present period.
     pub async fn grant_spent(&self, grant_id: &str, interval: Option<&str>) -> Result<Option<GrantTotal>, Unavailable> {
         let period = match interval {
             None => None,

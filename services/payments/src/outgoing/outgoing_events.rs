@@ -1,13 +1,13 @@
-//! The events of outgoing payments. Not who is told of them.
+//! The events of outgoing payments. Their recipients are in `webhooks`.
 
 use clock::{Entropy, Timestamp};
 use payments_model::payment_events;
 use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
 use payments_model::{OutgoingPayment, WebhookEventId};
 
-/// `event_type` about `payment`, with what was sent and what is left on its account.
+/// The event `event_type` of `payment`, with the amount sent and the balance of its account.
 ///
-/// `withdrawable` of what is left is offered for withdrawal.
+/// `withdrawable` is the part of the balance that is offered for withdrawal.
 pub(crate) fn outgoing_event(
     payment: &OutgoingPayment,
     event_type: EventType,

@@ -1,6 +1,7 @@
-//! The packets of one attempt to pay: those written down, those answered, and the first, made before the attempt.
+//! The packets of one attempt to pay: those written, those answered, and the first one, which is made before the
+//! attempt.
 //!
-//! Not how they are written; that is `packet_log`. Not how they are sent; that is `pay_over_ilp`.
+//! Writing them is in `packet_log`, sending them in `pay_over_ilp`.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::outgoing::packet_log::Settled;
 
-/// An attempt whose first packet was made and has not left. It may leave once its row is written.
+/// An attempt whose first packet was made but not sent. It may be sent once its row is written.
 pub(crate) struct Begun {
     pub(crate) machine: Payment,
     pub(crate) list: PacketList,
@@ -26,7 +27,7 @@ pub(crate) struct Begun {
     pub(crate) at: Timestamp,
 }
 
-/// How long what was begun may wait for its attempt. Later the packet is one of those that may have left.
+/// How long a first packet may wait for its attempt. After that it counts as a packet that may have been sent.
 const BEGUN_FOR: Duration = Duration::from_secs(2);
 
 impl Begun {
@@ -34,14 +35,14 @@ impl Begun {
         now.saturating_since(self.at) < BEGUN_FOR
     }
 
-    /// The row of the first packet; `None` if it cannot be read.
+    /// The row of the first packet; `None` if the packet cannot be parsed.
     pub(crate) fn row(&self) -> Option<PacketInFlight> {
         let prepare = PrepareBuf::parse(self.first.packet.clone()).ok()?;
         Some(self.list.row(self.first.sequence, &prepare, self.at))
     }
 }
 
-/// The packets of an attempt that are written down: those without reply, and those to be taken off the list.
+/// The packets of an attempt that have rows: those without reply, and those whose rows are to be deleted.
 pub(crate) struct PacketList {
     payment: OutgoingPaymentId,
     attempt: Uuid,
@@ -54,7 +55,7 @@ struct Packets {
     unanswered: BTreeSet<u64>,
     settled: Vec<u64>,
     moved: Progress,
-    /// What packets have moved was written to the payment's row before the attempt has ended.
+    /// Whether the payment's row already has progress of this attempt.
     told_the_row: bool,
 }
 
@@ -88,7 +89,7 @@ impl PacketList {
         self.lock().unanswered.contains(&sequence)
     }
 
-    /// The reply took the attempt from `before` to `now`. A packet that never left is not on the list.
+    /// Notes a reply that took the attempt from `before` to `now`. A packet that was never sent is not on the list.
     pub(crate) fn answered(&self, sequence: u64, before: Progress, now: Progress) {
         let mut packets = self.lock();
         if packets.unanswered.remove(&sequence) {

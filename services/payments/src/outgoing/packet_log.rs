@@ -1,6 +1,7 @@
-//! Packets of outgoing payments written before they leave, many callers in one transaction.
+//! Writes packets of outgoing payments before they are sent, those of many callers in one transaction.
 //!
-//! Whoever finds nobody writing writes for all who came meanwhile: one durable commit for packets sent together.
+//! The first caller writes for all callers that arrive while it writes. So packets that are sent together cost one
+//! durable commit.
 
 use std::mem;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 #[error("the packet was not written down, so it does not leave")]
 pub(crate) struct NotWritten;
 
-/// Packets of one attempt whose outcome is known, and what they moved together.
+/// Packets of one attempt whose outcome is known, and the total that they moved.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
     pub(crate) payment: OutgoingPaymentId,
@@ -38,7 +39,7 @@ impl PacketLog {
         Self { store, queue: Mutex::default(), writing: tokio::sync::Mutex::default() }
     }
 
-    /// Writes `packet`, and takes `settled` off the list with it; it may leave when this has returned.
+    /// Writes `packet` and deletes the rows of `settled`. The packet may be sent when this has returned.
     pub(crate) async fn write(&self, packet: PacketInFlight, settled: Settled) -> Result<(), NotWritten> {
         let (sender, written) = oneshot::channel();
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push((packet, settled, sender));
@@ -49,7 +50,8 @@ impl PacketLog {
                 self.write_all(batch).await;
             }
         }
-        // A writer that was dropped half-way drops its senders: nobody knows, so nothing leaves.
+        // If the writing task is dropped, its senders are dropped too. The result is then unknown, so no packet is
+        // sent.
         written.await.unwrap_or(Err(NotWritten))
     }
 
@@ -69,7 +71,7 @@ impl PacketLog {
             tracing::error!(%error, packets = packets.len(), "packets were not written down");
         }
         for sender in waiting {
-            // Nobody waits any more if the payment was stopped.
+            // The receiver is gone if the payment was stopped.
             let _ = sender.send(if written.is_ok() { Ok(()) } else { Err(NotWritten) });
         }
     }

@@ -1,7 +1,7 @@
-//! Delivering a payment within this instance: one movement in the ledger.
+//! Delivering a payment within this instance, by one movement in the ledger.
 //!
-//! The movement's id is derived from the payment, so it is made once however often it is tried. How much the receiver
-//! takes is decided by the ledger in the same chain.
+//! The movement's id is derived from the payment, so it is made once, however often it is tried. The ledger decides in
+//! the same chain how much the receiver takes.
 
 use clock::Timestamp;
 use connector::LocalAccountId;
@@ -19,19 +19,19 @@ use crate::ledger_totals::amount_of;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// Nobody waits for the reply to a packet: the note may take as long as it may ever take.
+/// No packet waits for a reply here, so the note may take as long as it needs.
 const FAR_FUTURE: Timestamp = Timestamp::from_millis(i64::MAX);
 
-/// A movement has at most two legs; the one that credits the receiver is among them.
+/// A movement has at most two legs. One of them credits the receiver.
 const LEGS_MOST: u64 = 2;
 
-/// What became of the movement of a local delivery.
+/// The result of the movement of a local delivery.
 enum Moved {
     /// It was made.
     Made,
-    /// It, or one of other amounts, was made before.
+    /// It was made before, perhaps with other amounts.
     Before,
-    /// The receiver takes less.
+    /// The receiver takes less than this.
     NotExpected,
     /// It was refused for another reason.
     Refused(TransferError),
@@ -59,12 +59,13 @@ impl Payments {
             Ok(moved) => moved,
             Err(failure) => return Ok(Err(failure)),
         };
-        // Should the database be away, it is noted when it is back; the money has moved.
+        // The money has moved. If the database does not answer, the note is made later.
         self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(incoming.id), FAR_FUTURE).await;
         Ok(Ok(moved))
     }
 
-    /// Pays `amounts`; where others were faster, the part of it that the receiver still takes, debited in proportion.
+    /// Pays `amounts`. If other payers were faster, pays only the part that the receiver still takes, and debits in
+    /// proportion.
     async fn move_what_is_expected(
         &self,
         payment: &OutgoingPayment,
@@ -97,8 +98,8 @@ impl Payments {
         Ok(Err(takes_no_money()))
     }
 
-    /// One try to move `amounts`, after the `opening` of what the receiver expects; `attempt` counts those refused because
-    /// the receiver took less.
+    /// Tries once to move `amounts`, after the `opening` of the receiver's expectation. `attempt` is the number of
+    /// earlier tries that were refused because the receiver takes less.
     async fn move_locally(
         &self,
         payment: &OutgoingPayment,
@@ -123,13 +124,13 @@ impl Payments {
             Ok(()) if results.first() == Some(&CreateTransferResult::Exists) => Moved::Before,
             Ok(()) => Moved::Made,
             Err(TransferError::NotExpected) => Moved::NotExpected,
-            // Another process may have made it with other amounts; refused ids show no movement.
+            // Another process may have made it with other amounts. A refused id has no transfer, so this is checked.
             Err(TransferError::TransferExists) if self.local_delivery_made(payment).await?.is_some() => Moved::Before,
             Err(error) => Moved::Refused(error),
         })
     }
 
-    /// What a local delivery moved, if it was made by an attempt that could not note it.
+    /// What a local delivery moved, if an earlier attempt made it and did not note it.
     pub(crate) async fn local_delivery_made(&self, payment: &OutgoingPayment) -> Result<Option<Progress>, Unavailable> {
         if payment.quote.method != QuoteMethod::Local {
             return Ok(None);
@@ -143,7 +144,7 @@ impl Payments {
         let own = payment.id().into();
         let pools = [payment.quote.asset.in_ledger().liquidity_account()];
         let debited = made.iter().filter(|leg| leg.debit_account_id == own).map(|leg| leg.amount).sum();
-        // The legs that do not end in the payer's own liquidity pool end at the receiver.
+        // Legs that do not end in the payer's own liquidity pool end at the receiver.
         let delivered = made.iter().filter(|leg| !pools.contains(&leg.credit_account_id)).map(|leg| leg.amount).sum();
         if let Ok(ReceiverLocation::Local { id, .. }) =
             ReceiverLocation::parse(&payment.quote.receiver, &self.settings().open_payments_url)

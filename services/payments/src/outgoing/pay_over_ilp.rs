@@ -1,7 +1,7 @@
-//! Delivering a payment over Interledger: packets through the own connector.
+//! Delivering a payment over Interledger, with packets through the own connector.
 //!
-//! A packet is written down before it leaves and taken off the list when its outcome is counted, so that after a
-//! crash exactly the packets whose outcome is unknown are sent again: the same octets, which move money once.
+//! A packet's row is written before it is sent, and deleted when its outcome is counted. After a crash the rows are the
+//! packets whose outcome is unknown. They are sent again with the same octets, and so move money once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,33 +26,33 @@ use crate::service::Payments;
 use crate::stream_driver::drive;
 use crate::unavailable::Unavailable;
 
-/// Packets whose outcome became known, to be taken off the list with the attempt's last transaction.
+/// Packets whose outcome is known. The attempt's last transaction deletes their rows.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
-    /// Per attempt: packets, and what they moved.
+    /// For each attempt: its packets, and the total that they moved.
     pub(crate) settled: Vec<Settled>,
     /// What a local delivery moved.
     pub(crate) progress: Progress,
-    /// Packets are out whose outcome is unknown.
+    /// Whether packets with unknown outcome exist.
     pub(crate) unresolved: bool,
-    /// The payment's row was told of progress meanwhile.
+    /// Whether the payment's row was changed meanwhile.
     pub(crate) row_has_changed: bool,
 }
 
-/// What a payment may spend, must deliver, and what its quote found out.
+/// The most that a payment may spend, the least that it must deliver, and the data of its quote.
 pub(crate) type Limits = (u64, u64, IlpQuoteDetails);
 
-/// What became of packets left behind by an attempt that was interrupted.
+/// The result of sending an interrupted attempt's packets again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resumed {
     /// All outcomes are known.
     Settled,
-    /// Some are not.
+    /// Some outcomes are unknown.
     Unresolved,
 }
 
 impl Payments {
-    /// Sends once more what may have been under way when an attempt was interrupted.
+    /// Sends the packets again that may have been under way when an attempt was interrupted.
     pub(crate) async fn resume_packets(
         &self,
         payment: &OutgoingPayment,
@@ -60,7 +60,7 @@ impl Payments {
     ) -> Result<Resumed, Unavailable> {
         let left = self.store().tenant(payment.quote.tenant_id).packets_in_flight(payment.id()).await?;
         let mut resumed = Resumed::Settled;
-        // Together, for each may wait for a peer that hangs until it expires once more.
+        // All at the same time, because a peer that does not answer delays each of them until it expires again.
         let resent = left.into_iter().map(|packet| async move { (self.resend(payment, &packet).await, packet) });
         for (outcome, packet) in join_all(resent).await {
             match outcome {
@@ -103,7 +103,7 @@ impl Payments {
         }
     }
 
-    /// Pays until `min_delivery` has arrived, spending at most `max_source`.
+    /// Pays until `min_delivery` has arrived, and spends at most `max_source`.
     pub(crate) async fn pay_over_ilp(
         &self,
         payment: &OutgoingPayment,
@@ -116,7 +116,7 @@ impl Payments {
         self.drive_payment(payment, machine, list, None, with_data, counted).await
     }
 
-    /// Makes the first packet of a payment's first attempt; `None` if it has to wait for anything.
+    /// Makes the first packet of a payment's first attempt; `None` if it would have to wait for anything.
     pub(crate) fn begin_over_ilp(
         &self,
         payment: &OutgoingPayment,
@@ -132,7 +132,7 @@ impl Payments {
         }
     }
 
-    /// Goes on with an attempt whose first packet is written down.
+    /// Continues an attempt whose first packet has been written.
     pub(crate) async fn go_on_over_ilp(
         &self,
         payment: &OutgoingPayment,
@@ -191,7 +191,7 @@ impl Payments {
         }
     }
 
-    /// Writes a packet down before it leaves, and with it what became of others.
+    /// Writes a packet before it is sent, and deletes the rows of packets with known outcome.
     async fn write_down(&self, list: &PacketList, sequence: u64, prepare: &PrepareBuf) -> Result<(), NotWritten> {
         let settled = list.take_settled();
         let written = self.0.packets.write(list.row(sequence, prepare, self.now()), settled.clone()).await;
@@ -203,7 +203,7 @@ impl Payments {
     }
 }
 
-/// The state of an attempt before its first packet: what sends, what is written down, and whether it carries data.
+/// The state of an attempt before its first packet: the sender, the packet list, and whether it carries data.
 fn machine_of(
     payment: &OutgoingPayment,
     receiver: &Receiver,
@@ -228,7 +228,7 @@ fn machine_of(
     Ok((machine, list, with_data))
 }
 
-/// How long a packet sent once more may travel.
+/// The lifetime of a packet that is sent again.
 const PACKET_LIFE: Duration = Duration::from_secs(20);
 
 fn source(payment: &OutgoingPayment) -> Source {
@@ -236,7 +236,8 @@ fn source(payment: &OutgoingPayment) -> Source {
     Source::Payment(PaymentSource { tenant: payment.quote.tenant_id, payment: payment.id(), asset })
 }
 
-/// What a packet moved whose receiver's word is lost: it fulfils no packet that arrives as less than its minimum.
+/// What a fulfilled packet moved if the receiver's reply is lost. The receiver fulfils no packet below its minimum
+/// amount, so the minimum is counted.
 fn paid_without_reply(packet: &PacketInFlight, prepare: &PrepareBuf) -> Progress {
     let request = secret_of(packet).and_then(|secret| secret.keys().open(prepare.data()).ok());
     let minimum = request.and_then(|request| StreamPacket::parse(&request).ok().map(|request| request.prepare_amount));
@@ -248,7 +249,7 @@ fn secret_of(packet: &PacketInFlight) -> Option<SharedSecret> {
     Some(SharedSecret::new(secret))
 }
 
-/// What roundings may still take beyond the minimum rate: what the quote has left them, less what they have taken.
+/// The part of the quote's rounding allowance that is left.
 fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
     let quote = &payment.quote;
     let whole = rounding_allowance(quote.debit_amount_minus_fees, quote.receive_amount.value, min_rate);
@@ -257,7 +258,7 @@ fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
     whole.saturating_sub(by_rate.saturating_sub(progress.delivered))
 }
 
-/// The failure as it is stored; the receiver's own words where it refused the sender's data.
+/// The failure in its stored form. If the receiver refused the sender's data, its message is included.
 fn failure(error: PaymentError, receiver_says: Option<Vec<u8>>) -> AttemptFailure {
     let text = receiver_says.map(|octets| String::from_utf8_lossy(&octets).trim().to_owned());
     match text.filter(|text| !text.is_empty() && error == PaymentError::ApplicationError) {

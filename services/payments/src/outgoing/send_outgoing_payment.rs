@@ -1,7 +1,7 @@
-//! One attempt to deliver an outgoing payment, done as a leased job.
+//! One attempt to deliver an outgoing payment, as a leased job.
 //!
 //! No database transaction is open while anything crosses the network. Packets of earlier attempts whose outcome is
-//! unknown are settled first; what the last step changes is one transaction with its event and the end of the job.
+//! unknown come first. The last transaction holds the new state, its event and the end of the job.
 
 use std::sync::Arc;
 
@@ -29,27 +29,27 @@ use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// How an attempt ended.
+/// The result of an attempt.
 enum Attempt {
-    /// Everything has arrived.
+    /// The whole amount has arrived.
     Delivered,
-    /// It has not, and this is why.
+    /// The amount has not arrived, for this reason.
     Failed(AttemptFailure),
-    /// Packets are out whose outcome is unknown: nothing is decided before they are settled.
+    /// Packets with unknown outcome exist. Nothing is decided before their outcome is known.
     Unresolved,
 }
 
 /// What is known of the time before an attempt.
 enum BeforeIt {
-    /// Packets, or a local delivery, may have been made.
+    /// Packets may have been sent, or a local delivery may have been made.
     Unknown,
     /// Nothing was sent.
     Nothing,
-    /// Nothing was sent, and the first packet is written down.
+    /// Nothing was sent, and the first packet has been written.
     FirstPacketMade(Box<Begun>),
 }
 
-/// The money of a payment at its end, and when that was.
+/// The amounts of a payment at its end, and the time of that end.
 #[derive(Clone, Copy)]
 struct Ended {
     sent: u64,
@@ -61,7 +61,7 @@ struct Ended {
 /// The number of a job's first attempt.
 const FIRST: u32 = 1;
 
-/// Names an attempt in the rows of its packets.
+/// The id of an attempt in the rows of its packets.
 fn attempt_id(id: OutgoingPaymentId, attempt: u32) -> Uuid {
     TransferId::derived(id.as_uuid(), "sending attempt", attempt.into()).as_uuid()
 }
@@ -77,7 +77,7 @@ fn over_ilp(paid: Result<(), AttemptFailure>, counted: &Counted) -> Attempt {
 impl Payments {
     async fn send(&self, job: &Job) -> Result<Done, Failure> {
         let id: OutgoingPaymentId = job.key().parse()?;
-        // What was funded here a moment ago is known, unless somebody else has taken the job meanwhile.
+        // If this process funded the payment a moment ago, its copy is used, unless another process has taken the job.
         let at_hand = if job.attempt() == FIRST { self.0.at_hand.take_funded(id) } else { None };
         let (payment, before_it, is_known) = match at_hand {
             Some(Funded { payment, begun: Some(begun) }) if begun.is_recent(self.now()) => {
@@ -116,7 +116,7 @@ impl Payments {
         self.note(job, &payment, ended, counted).await
     }
 
-    /// Finds out what earlier attempts have moved; `Some` if that is the end of this one.
+    /// Finds out what earlier attempts moved. Returns `Some` if this attempt ends here.
     async fn settle_what_was_before(
         &self,
         payment: &OutgoingPayment,
@@ -130,7 +130,7 @@ impl Payments {
         Ok(Some(Attempt::Delivered))
     }
 
-    /// Makes the first packet of a payment just funded, if nothing has to be asked or waited for.
+    /// Makes the first packet of a payment that was just funded, if this needs no query and no waiting.
     pub(crate) fn begin_sending(&self, funded: &OutgoingPayment) -> Option<Begun> {
         if funded.quote.method == QuoteMethod::Local {
             return None;
@@ -145,8 +145,8 @@ impl Payments {
         }
     }
 
-    /// One attempt, when all that was before it is settled. `debited` is what the payment's account has been debited, if
-    /// that is known.
+    /// One attempt, after all earlier packets are settled. `debited` is the debit of the payment's account, if it is
+    /// known.
     async fn attempt(
         &self,
         payment: &OutgoingPayment,
@@ -164,7 +164,7 @@ impl Payments {
             Some(debited) => Some(debited),
             None => self.account(payment.id()).await?.map(|account| amount_of(account.debits_posted)),
         };
-        // A wallet address keeps its asset, so the quote's is its.
+        // A wallet address never changes its asset, so the asset of the quote is used.
         let step = next_step(&payment, &payment.quote.asset.asset, debited, receiver.as_ref(), self.now());
         match (step, receiver) {
             (Ok(NextStep::Complete), _) => Ok(Attempt::Delivered),
@@ -187,13 +187,13 @@ impl Payments {
         }
     }
 
-    /// The receiver, `None` if it positively does not exist. Not knowing is a failure worth another attempt.
+    /// The receiver; `None` if it does not exist. If that is unknown, the attempt fails and is repeated.
     async fn receiver_now(
         &self,
         payment: &OutgoingPayment,
     ) -> Result<Result<Option<Receiver>, AttemptFailure>, Unavailable> {
         let url = &payment.quote.receiver;
-        // A first attempt follows the quote closely; any other has a reason to look again.
+        // A first attempt follows soon after the quote. Any later attempt resolves the receiver again.
         let resolved = if payment.state_attempts() == 0 {
             self.recent_receiver(url).await
         } else {
@@ -207,8 +207,8 @@ impl Payments {
         }
     }
 
-    /// Writes the end of a payment whose row is still as `before`, and settles the job. `None`, and nothing is written, if
-    /// it has not ended or somebody else has changed it.
+    /// Writes the end of a payment whose row is still equal to `before`, and ends the job. Returns `None` and writes
+    /// nothing if the payment has not ended or the row has changed.
     async fn note_end_of_known(
         &self,
         job: &Job,
@@ -266,7 +266,7 @@ impl Payments {
         Ok(())
     }
 
-    /// Writes how an attempt ended, with its event, and settles the job.
+    /// Writes the result of an attempt with its event, and ends the job.
     async fn note(
         &self,
         job: &Job,
@@ -314,14 +314,14 @@ impl Payments {
         Ok(Done::Settled)
     }
 
-    /// Does the jobs of payments under way.
+    /// Handles the jobs of payments under way.
     pub fn sending_handler(&self) -> Arc<dyn Handler> {
         Arc::new(SendingHandler(self.clone()))
     }
 }
 
 impl Counted {
-    /// How far the payment has come with what was settled since it was read.
+    /// The progress of the payment, with packets that were settled since it was read.
     pub(crate) fn total(&self, payment: &OutgoingPayment) -> Progress {
         let recorded = payment.require_sending().map(|sending| sending.progress).unwrap_or_default();
         self.settled.iter().fold(recorded, |total, known| Progress {

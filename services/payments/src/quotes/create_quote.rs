@@ -1,6 +1,6 @@
-//! Creating a quote: what a payment would cost and deliver, and whether it can be made at all.
+//! Creating a quote: what a payment would cost and deliver, and whether it is possible.
 //!
-//! Not the amounts of a payment method: those are in `quote_methods`.
+//! The amounts of each payment method are in `quote_methods`.
 
 use directory::UnreadableFee;
 use money::{AssetAmount, Ratio};
@@ -13,17 +13,17 @@ use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// What the id of the quote follows from, beside the request.
+/// The id of the quote is derived from this name and the request.
 const STEP: &str = "quote";
 
-/// What a quote is created from.
+/// The input from which a quote is created.
 #[derive(Clone, Debug)]
 pub struct NewQuote {
-    /// Who would pay.
+    /// The paying wallet address.
     pub wallet_address_id: WalletAddressId,
     /// The URL of the incoming payment.
     pub receiver: String,
-    /// Which amount is asked for.
+    /// Which amount is fixed.
     pub request: QuoteRequest,
     /// The Open Payments client that asks.
     pub client: Option<String>,
@@ -32,48 +32,48 @@ pub struct NewQuote {
 /// Why a quote was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateQuoteError {
-    /// The tenant has no such wallet address.
+    /// The tenant does not have this wallet address.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
-    /// The wallet address makes no payments.
+    /// The wallet address is inactive.
     #[error("inactive wallet address")]
     InactiveWalletAddress,
-    /// An amount is zero, too large, of the wrong asset, or more than the receiver still expects.
+    /// An amount is zero, too large, in the wrong asset, or more than the receiver still expects.
     #[error("invalid amount")]
     InvalidAmount,
-    /// The receiver does not exist or cannot be paid.
+    /// The receiver does not exist or accepts no money.
     #[error("invalid receiver")]
     InvalidReceiver,
-    /// Nobody knows: the institution of the receiver does not answer now.
+    /// The institution of the receiver does not answer, so it is unknown whether the receiver accepts money.
     #[error("the receiver's institution does not answer now; try again later")]
     ReceiverAway,
     /// Nothing would be delivered.
     #[error("non-positive receive amount{}", least(.min_send_amount.as_ref()))]
     NonPositiveReceiveAmount {
-        /// The smallest debit amount that would deliver something, if that is known.
+        /// The smallest debit amount that would deliver something, if it is known.
         min_send_amount: Option<AssetAmount>,
     },
-    /// The two assets cannot be converted now.
+    /// There is no exchange rate for the two assets now.
     #[error("could not convert between assets")]
     CouldNotFetchRates,
-    /// The receiver is another tenant's of this instance, and no peering leads there.
+    /// The receiver belongs to another tenant of this instance, and the two tenants are not peers.
     #[error(
         "the receiver belongs to another tenant of this instance; tenants pay each other as peers: each creates the \
          other's ILP address as a peer, with liquidity for as much as it lets the other owe"
     )]
     TenantsNotPeered,
-    /// The path to the receiver cannot be paid over; the code says why, as payments name it.
+    /// The path to the receiver does not work. The code is that of a failed payment.
     #[error("the receiver cannot be paid over Interledger now: {code}")]
     Path {
-        /// The name of the failure.
+        /// The code.
         code: String,
     },
-    /// Something here did not answer.
+    /// The database, the ledger or the cache did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// The least amount that works, for the text of an error.
+/// The least working amount, for the text of an error.
 fn least(amount: Option<&AssetAmount>) -> String {
     amount.map(|amount| format!("; send at least {amount}")).unwrap_or_default()
 }
@@ -93,10 +93,10 @@ impl From<payments_store::Error> for CreateQuoteError {
     }
 }
 
-/// Why a payment method cannot quote.
+/// Why a payment method cannot make a quote.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MethodError {
-    /// Nothing would be delivered; the method needs at least this, before fees.
+    /// Nothing would be delivered. The method needs at least this amount before fees.
     #[error("non-positive receive amount")]
     NonPositive { min_send: Option<u64> },
     #[error("could not convert between assets")]
@@ -111,7 +111,7 @@ pub(crate) enum MethodError {
     Unavailable(#[from] Unavailable),
 }
 
-/// What a payment method offers.
+/// The amounts that a payment method offers.
 #[derive(Clone, Debug)]
 pub(crate) struct MethodQuote {
     pub(crate) amounts: MethodAmounts,
@@ -120,12 +120,13 @@ pub(crate) struct MethodQuote {
 }
 
 impl Payments {
-    /// Creates a quote: immutable, and good for one outgoing payment until it expires.
+    /// Creates a quote. It never changes, and is good for one outgoing payment until it expires.
     pub async fn create_quote(&self, tenant: TenantId, new: NewQuote) -> Result<Quote, CreateQuoteError> {
         self.create_quote_once(tenant, new, Origin::Alone).await
     }
 
-    /// The same for a request that may be repeated: a repetition is given the quote that the first one made.
+    /// As [`Payments::create_quote`], for a request that may be repeated. A repetition gets the quote of the first
+    /// request.
     pub async fn create_quote_once(
         &self,
         tenant: TenantId,
@@ -158,7 +159,7 @@ impl Payments {
         Ok(Made::of(self.quote(tenant, id.into()).await?, origin, |quote| quote.created_at))
     }
 
-    /// What is asked for, not written yet.
+    /// Makes the requested quote without writing it.
     async fn work_out(&self, tenant: TenantId, new: NewQuote, origin: Origin) -> Result<Quote, CreateQuoteError> {
         use CreateQuoteError as Refused;
         let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
@@ -166,7 +167,7 @@ impl Payments {
         if !address.is_active(self.now()) {
             return Err(Refused::InactiveWalletAddress);
         }
-        // A debit amount is checked before anybody else is asked.
+        // A debit amount is checked before other servers are asked.
         if let QuoteRequest::DebitAmount(amount) = &new.request
             && (amount.value == 0 || amount.asset != address.asset.asset)
         {
@@ -188,8 +189,8 @@ impl Payments {
         let fee = fee.map_err(|UnreadableFee| Unavailable::UnreadableFee)?.flatten();
         let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
-        // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: what
-        // it lets the payer owe is the liquidity of its peer, and nobody gives liquidity for what others write down.
+        // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: the
+        // liquidity of its peer limits what it may owe.
         let offered = if receiver.location.is_of(tenant) {
             self.quote_locally(&address, &receiver, plan.target).await
         } else {

@@ -1,7 +1,6 @@
-//! What the two ways of delivering a payment offer: within a tenant's books, and over Interledger.
+//! The offers of the two payment methods: within a tenant's books, and over Interledger.
 //!
-//! Not the fee, nor what is asked of a quote: those are in `create_quote`. No money moves: packets that ask the path
-//! cannot be fulfilled.
+//! Fees and limits of a quote are in `create_quote`. No money moves: the probes cannot be fulfilled.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use crate::stream_driver::drive;
 use crate::unavailable::Unavailable;
 
 impl Payments {
-    /// One movement in the ledger, at the rates of the sender's tenant.
+    /// An offer for one movement in the ledger, at the rates of the sender's tenant.
     pub(crate) async fn quote_locally(
         &self,
         address: &WalletAddress,
@@ -40,7 +39,7 @@ impl Payments {
         }
     }
 
-    /// Packets through the own connector, after the path was asked what they would arrive as.
+    /// An offer for packets through the own connector, after probing the path.
     pub(crate) async fn quote_over_ilp(
         &self,
         address: &WalletAddress,
@@ -54,7 +53,7 @@ impl Payments {
         if receiver.location.is_local() && !connector.has_way(address.tenant_id, path_to.address.as_ref()) {
             return Err(MethodError::TenantsNotPeered);
         }
-        // With nothing left to send the path is asked all the same, to tell how much would be needed.
+        // If nothing is left to send, the path is probed anyway, to find the smallest amount that works.
         let asked = match target {
             MethodTarget::Send(amount) => Target::Send(amount.max(1)),
             MethodTarget::Deliver(amount) => Target::Deliver(amount),
@@ -78,7 +77,7 @@ impl Payments {
         })
     }
 
-    /// Units of `destination` per unit of `source`, in major units.
+    /// Major units of `destination` per major unit of `source`.
     async fn external_rate(&self, tenant: TenantId, source: &Asset, destination: &Asset) -> Result<Ratio, MethodError> {
         if source.code == destination.code {
             return Ok(Ratio::ONE);
@@ -102,7 +101,7 @@ impl Payments {
         quoted
     }
 
-    /// Ends a connection politely; nobody waits for it.
+    /// Closes a STREAM connection in the background.
     pub(crate) fn close_in_background(&self, mut closer: Closer, source: Source) {
         let service = self.clone();
         tokio::spawn(async move {
@@ -116,7 +115,7 @@ impl Payments {
     }
 }
 
-/// The reply to a packet without money; without one the packet is given up.
+/// The reply to a packet without money; `None` if the packet is given up.
 fn octets(outcome: Outcome) -> Option<Vec<u8>> {
     match outcome {
         Outcome::Reply(reply) => Some(reply.into()),
@@ -124,7 +123,7 @@ fn octets(outcome: Outcome) -> Option<Vec<u8>> {
     }
 }
 
-/// The first way over Interledger, as packets need it.
+/// The first Interledger payment method of a receiver.
 pub(crate) fn ilp_destination(receiver: &Receiver) -> Result<Destination, &'static str> {
     let method = receiver.methods.first().ok_or("No ILP payment method found in receiver")?;
     let address: Address = method.ilp_address.parse().map_err(|_| "Invalid ILP address for ILP payment method")?;

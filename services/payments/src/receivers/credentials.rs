@@ -1,6 +1,6 @@
-//! The ways to pay an incoming payment over Interledger.
+//! Credentials for paying an incoming payment over Interledger.
 //!
-//! Credentials are made afresh at every call and stay valid; nothing about them is stored.
+//! Every call makes new credentials. Earlier ones stay valid. They are not stored.
 
 use money::Asset;
 use payments_model::receiver::IlpMethod;
@@ -11,7 +11,7 @@ use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
 impl Payments {
-    /// The ways to pay `payment`; none if it takes no money or its tenant has no ILP address.
+    /// The payment methods of `payment`; none if it accepts no money or its tenant has no ILP address.
     pub async fn payment_methods(&self, payment: &IncomingPayment) -> Result<Vec<IlpMethod>, Unavailable> {
         if payment.takes_money(self.settings().approval(), self.now()).is_err() {
             return Ok(Vec::new());
@@ -25,9 +25,9 @@ impl Payments {
         Ok(method.into_iter().collect())
     }
 
-    /// Credentials to pay straight to a wallet address (SPSP); none if its tenant has no ILP address.
+    /// Credentials for paying straight to a wallet address (SPSP); none if its tenant has no ILP address.
     ///
-    /// They are below the tenant's own address, so that every tenant's wallet addresses can be reached.
+    /// Their addresses are below the tenant's own ILP address, so the wallet addresses of every tenant can be reached.
     pub async fn spsp_credentials(
         &self,
         address: &WalletAddress,

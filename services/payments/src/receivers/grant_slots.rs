@@ -1,18 +1,19 @@
-//! The grants that this process has at hand, one place for each authorization server and kind of access.
+//! The grants in this process's memory, one slot for each authorization server and kind of access.
 //!
-//! A cache: every grant is in the database too.
+//! This is a cache. Every grant is in the database too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use payments_store::HeldGrant;
 
-/// Servers whose grants are kept at hand; beyond it they are read from the database again.
+/// The most servers whose grants are kept. Grants of others are read from the database again.
 const KEPT_MOST: usize = 4096;
 
 type Key = (String, &'static str);
 
-/// One entry per server and kind of access, locked while a grant is looked for. So no grant is asked for twice.
+/// One entry per server and kind of access. It is locked while a grant is looked up or requested, so no grant is
+/// requested twice.
 #[derive(Default)]
 pub(crate) struct GrantSlots(Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Option<HeldGrant>>>>>);
 

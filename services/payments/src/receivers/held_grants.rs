@@ -1,4 +1,4 @@
-//! Grants held at other authorization servers: found, rotated or requested, once at a time.
+//! Grants at other authorization servers: found, rotated or requested, by one task at a time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use payments_store::HeldGrant;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// A token is renewed that long before it runs out, so that it does not run out on its way.
+/// A token is renewed this long before it expires, so that it does not expire on its way.
 const RENEW_BEFORE: Duration = Duration::from_secs(10);
 
 /// Why there is no grant.
 #[derive(Debug, thiserror::Error)]
 pub enum HeldGrantError {
-    /// The server gave none.
+    /// The server did not give a grant.
     #[error("invalid grant for remote incoming payment: {0}")]
     NotGranted(#[from] GrantError),
-    /// The database failed.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -32,7 +32,7 @@ impl From<payments_store::Error> for HeldGrantError {
 }
 
 impl HeldGrantError {
-    /// Whether asking again later may help.
+    /// Whether a later request may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotGranted(error) => error.is_transient(),
@@ -65,7 +65,7 @@ impl Payments {
         Ok(held)
     }
 
-    /// The server did not accept the grant's token: it is not used again, and given back if that is possible.
+    /// Stops using a grant whose token the server did not accept, and revokes it if possible.
     pub(crate) async fn discard_grant(&self, held: &HeldGrant) -> Result<(), HeldGrantError> {
         let slot = self.0.grants.slot(&held.auth_server, AccessType::IncomingPayment.as_str());
         let mut at_hand = slot.lock().await;
@@ -87,9 +87,9 @@ impl Payments {
         held.expires_at.is_some_and(|expiry| expiry <= self.now() + RENEW_BEFORE)
     }
 
-    /// `None` if it was not renewed, whatever the reason: another grant has to be asked for.
+    /// Rotates the token; `None` if that failed for any reason. Another grant must then be requested.
     ///
-    /// A place that cannot be reached does not stand in the way of a server that can.
+    /// An unreachable management URL is no error, because the server itself may be reachable.
     async fn rotate(&self, held: HeldGrant, wanted: &BTreeSet<String>) -> Result<Option<HeldGrant>, HeldGrantError> {
         match self.0.parts.client.rotate_token(&held.management_url, &held.access_token).await {
             Ok(issued) => {
@@ -135,7 +135,7 @@ impl Payments {
         let unit = self.begin().await?;
         let stored = unit.every_tenant().insert_held_grant(&held, self.entropy().uuid()).await;
         if stored.as_ref().is_err_and(payments_store::Error::is_unique_violation) {
-            // The fault of the server that told it: it is known from another grant.
+            // The server made a mistake: it gave a token that another grant already has.
             let (url, reason) = (auth_server.to_owned(), "it gave a token that is in use".to_owned());
             return Err(GrantError::Call(ClientError::Unusable { url, reason }).into());
         }
@@ -154,7 +154,7 @@ impl Payments {
     }
 }
 
-/// The actions and those they imply: who may read all may read its own.
+/// The actions and those that they imply: `read-all` implies `read`.
 fn with_implied(actions: &[Action]) -> BTreeSet<String> {
     let implied = actions.iter().filter_map(|action| match action {
         Action::ReadAll => Some(Action::Read),

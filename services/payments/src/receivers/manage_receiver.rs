@@ -1,6 +1,6 @@
 //! Creating and completing receivers for the account-servicing entity.
 //!
-//! Not the making of a local incoming payment: that is its own use case.
+//! Creating an incoming payment of this instance is in `incoming`.
 
 use std::sync::Arc;
 
@@ -23,41 +23,41 @@ use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
-/// What the idempotency key for the other side follows from, beside the request.
+/// The idempotency key for the other institution is derived from this name and the request.
 const STEP: &str = "receiver";
 
-/// What a receiver is created from.
+/// The input from which a receiver is created.
 #[derive(Clone, Debug)]
 pub struct NewReceiver {
-    /// Whom to pay.
+    /// The wallet address to pay.
     pub wallet_address_url: String,
-    /// How much is expected.
+    /// The expected amount.
     pub incoming_amount: Option<AssetAmount>,
-    /// Until when it can be paid.
+    /// When it stops accepting money.
     pub expires_at: Option<Timestamp>,
-    /// What is attached.
+    /// Its metadata.
     pub metadata: Option<Metadata>,
 }
 
 /// Why a receiver was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateReceiverError {
-    /// Nobody knows: the institution of the wallet address does not answer now.
+    /// The institution of the wallet address does not answer, so it is unknown whether the wallet address exists.
     #[error("the receiver's institution does not answer now; try again later")]
     Away,
-    /// There is no such wallet address, here or elsewhere.
+    /// The wallet address exists neither here nor elsewhere.
     #[error("unknown wallet address")]
     UnknownWalletAddress,
-    /// The local incoming payment was refused.
+    /// The incoming payment of this instance was refused.
     #[error(transparent)]
     Local(CreateIncomingPaymentError),
-    /// The other side did not do it.
+    /// The other institution refused or failed.
     #[error(transparent)]
     Remote(#[from] ResolveReceiverError),
-    /// The payment was created but cannot be paid.
+    /// The payment was created but does not accept money.
     #[error("receiver is not active")]
     Inactive,
-    /// Something here did not answer.
+    /// The database, the ledger or the cache did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -71,16 +71,16 @@ impl From<payments_store::Error> for CreateReceiverError {
 /// Why a receiver was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompleteReceiverError {
-    /// It does not exist, or not for the caller.
+    /// It does not exist, or it is not the caller's.
     #[error("unknown payment")]
     UnknownPayment,
-    /// It has ended already.
+    /// It has already ended.
     #[error("wrong state")]
     WrongState,
-    /// The other side did not do it.
+    /// The other institution refused or failed.
     #[error(transparent)]
     Remote(ResolveReceiverError),
-    /// Something here did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -92,13 +92,14 @@ impl From<payments_store::Error> for CompleteReceiverError {
 }
 
 impl Payments {
-    /// Creates an incoming payment at `wallet_address_url`, in this instance or elsewhere.
+    /// Creates an incoming payment at `wallet_address_url`, at this instance or elsewhere.
     pub async fn create_receiver(&self, tenant: TenantId, new: NewReceiver) -> Result<Receiver, CreateReceiverError> {
         self.create_receiver_once(tenant, new, Origin::Alone).await
     }
 
-    /// The same for a request that may be repeated: a repetition is given what the first one made here. Another
-    /// institution is told that the request is the same, and does the same if it knows `Idempotency-Key`.
+    /// As [`Payments::create_receiver`], for a request that may be repeated. At this instance a repetition gets the
+    /// payment of the first request. Another institution gets the same `Idempotency-Key`, and can recognise the
+    /// repetition.
     pub async fn create_receiver_once(
         &self,
         tenant: TenantId,
@@ -119,13 +120,14 @@ impl Payments {
         Ok(receiver)
     }
 
-    /// The wallet address of this instance that `url` spells.
+    /// The wallet address of this instance at `url`.
     async fn own_wallet_address(&self, url: &str) -> Result<Option<Arc<KnownAddress>>, Unavailable> {
         let Ok(url) = url.parse::<WalletAddressUrl>() else { return Ok(None) };
         Ok(self.0.parts.directory.wallet_address_by_url(&url).await?)
     }
 
-    /// The payment is made under the owner's tenant, whoever asks: tenants of one instance can pay one another.
+    /// The payment is created under the tenant of the wallet address, because tenants of one instance can pay each
+    /// other.
     async fn create_locally(
         &self,
         address: &WalletAddress,
@@ -152,7 +154,7 @@ impl Payments {
         let address = found.map_err(|error| {
             if error.is_transient() { CreateReceiverError::Away } else { CreateReceiverError::UnknownWalletAddress }
         })?;
-        // Asked for under a name that is not known here, and yet one of ours.
+        // The server names the wallet address with another URL, and that URL is one of ours.
         let names_itself_otherwise = address.id.parse::<WebUrl>().ok().as_ref() != Some(&url);
         if names_itself_otherwise && let Some(own) = self.own_wallet_address(&address.id).await? {
             return self.create_locally(&own, new, origin).await;
@@ -185,7 +187,7 @@ impl Payments {
         Ok(created?)
     }
 
-    /// Whether the token was not accepted; it is then discarded.
+    /// Whether the server did not accept the token. The token is then discarded.
     async fn must_renew<T>(
         &self,
         grant: &HeldGrant,
@@ -198,8 +200,8 @@ impl Payments {
         Ok(refused)
     }
 
-    /// Tells the receiver's side that nothing more will be paid. An incoming payment of this instance is completed by its
-    /// own tenant or the operator only; what is completed elsewhere is decided there.
+    /// Completes a receiver. An incoming payment of this instance can be completed by its own tenant or the operator
+    /// only. For other incoming payments their own server decides.
     pub async fn complete_receiver(&self, caller: Caller, url: &str) -> Result<Receiver, CompleteReceiverError> {
         let location = ReceiverLocation::parse(url, &self.settings().open_payments_url);
         if let Ok(ReceiverLocation::Local { id, .. }) = location

@@ -1,6 +1,6 @@
-//! From the URL of an incoming payment to what can be paid.
+//! Resolving the URL of an incoming payment to a receiver.
 //!
-//! That something does not exist is told apart from not knowing: who pays has to repeat the latter.
+//! "It does not exist" and "it is unknown" are different errors. After the second the sender tries again.
 
 use gnap::Action;
 use money::AssetAmount;
@@ -18,22 +18,22 @@ use crate::unavailable::Unavailable;
 /// Why a receiver was not resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveReceiverError {
-    /// It positively does not exist, or the URL names none.
+    /// It does not exist, or the URL names no incoming payment.
     #[error("unknown incoming payment")]
     NotFound,
-    /// The other side gave no grant.
+    /// The other institution gave no grant.
     #[error(transparent)]
     Grant(HeldGrantError),
-    /// The other side did not answer, or nothing usable.
+    /// The other institution did not answer, or its answer cannot be used.
     #[error("invalid remote incoming payment request: {0}")]
     Remote(ClientError),
-    /// Something here did not answer.
+    /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 impl ResolveReceiverError {
-    /// Whether asking again later may help. Anything else is an answer.
+    /// Whether a later attempt may succeed. Every other error is final.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotFound => false,
@@ -66,21 +66,21 @@ impl From<payments_store::Error> for ResolveReceiverError {
 }
 
 impl Payments {
-    /// The receiver with this URL, asked for now.
+    /// Resolves the receiver with this URL now.
     pub async fn resolve_receiver(&self, url: &str) -> Result<Receiver, ResolveReceiverError> {
         let location = ReceiverLocation::parse(url, &self.settings().open_payments_url);
         let receiver = match location.map_err(|_| ResolveReceiverError::NotFound)? {
             ReceiverLocation::Local { tenant, id } => self.resolve_locally(tenant, id).await?,
             ReceiverLocation::Remote(url) => self.resolve_remotely(&url).await?,
         };
-        // Own payments are looked up where the truth is.
+        // Payments of this instance are read from the database and the ledger.
         if !receiver.location.is_local() {
             self.0.receivers.put(url, &receiver, self.now());
         }
         Ok(receiver)
     }
 
-    /// The receiver with this URL as it was a moment ago, or asked for now.
+    /// The receiver with this URL, from memory or resolved now.
     pub(crate) async fn recent_receiver(&self, url: &str) -> Result<Receiver, ResolveReceiverError> {
         match self.0.receivers.get(url, self.now()) {
             Some(receiver) => Ok(receiver),
@@ -101,7 +101,7 @@ impl Payments {
         Ok(self.local_receiver(&payment).await?)
     }
 
-    /// An incoming payment of this instance as it was a moment ago: the ledger decides what it takes.
+    /// A recent copy of an incoming payment of this instance. The ledger decides how much it takes.
     pub(crate) async fn own_incoming_payment(
         &self,
         tenant: TenantId,
@@ -113,7 +113,7 @@ impl Payments {
         }
     }
 
-    /// An own incoming payment as a receiver.
+    /// An incoming payment of this instance as a receiver.
     pub(crate) async fn local_receiver(&self, payment: &IncomingPayment) -> Result<Receiver, Unavailable> {
         let tenant = payment.tenant_id;
         let address = self.wallet_address_of(tenant, payment.wallet_address_id).await?;
@@ -149,8 +149,8 @@ impl Payments {
         }
     }
 
-    /// The incoming payment that was asked for at `url`, as a receiver. It has to name itself so: a server that shows
-    /// another one's payment, or one of this instance under a name that is not known here, is not believed.
+    /// The incoming payment fetched from `url` as a receiver. Its `id` must be `url`. A payment of another server, or
+    /// of this instance under another name, is refused.
     pub(crate) fn receiver_at(&self, url: &WebUrl, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
         let told = payment.id.clone();
         let receiver = self.foreign_receiver(payment)?;
@@ -160,7 +160,7 @@ impl Payments {
         }
     }
 
-    /// Another server's incoming payment as a receiver. One that claims to be a payment of this instance is none.
+    /// Another server's incoming payment as a receiver. It is refused if its `id` is a URL of this instance.
     pub(crate) fn foreign_receiver(&self, payment: RemotePayment) -> Result<Receiver, ResolveReceiverError> {
         let location = ReceiverLocation::parse(&payment.id, &self.settings().open_payments_url);
         let ReceiverLocation::Remote(url) = location.map_err(|_| ResolveReceiverError::NotFound)? else {

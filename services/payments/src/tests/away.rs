@@ -1,4 +1,5 @@
-//! Receivers at an institution that does not answer for a while: that is told as such, and nothing is spent on it.
+//! Receivers at an institution that does not answer for a while. The caller gets a clear error, and no quote is used
+//! up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -73,7 +74,7 @@ async fn show(State(server): State<Server>, headers: HeaderMap) -> Result<Json<V
     server.answer(payment)
 }
 
-/// A payer, and a payment it may make to the far institution over its server.
+/// A payer, and a payment it can make to another institution.
 struct World {
     clock: Arc<ManualClock>,
     near: Node,
@@ -113,7 +114,7 @@ impl World {
         self.near.payments.create_quote(OPERATOR.tenant, new).await
     }
 
-    /// Creates a payment under a grant for no more than this one.
+    /// Creates a payment under a grant that allows no more than this payment.
     async fn pay(&self, source: PaymentOf) -> Result<u64, CreateOutgoingPaymentError> {
         let limits = GrantLimits { debit_amount: Some(usd(1000)), ..GrantLimits::default() };
         let new = NewOutgoingPayment {
@@ -133,7 +134,7 @@ on_each_database! {
     async fn a_payment_to_an_institution_that_is_away_spends_nothing_and_is_made_when_it_is_back(database) {
         let world = World::open(database).await;
         let quote = world.quote().await.unwrap();
-        // What was known of the receiver is too old to be believed.
+        // After this time the copy of the receiver is too old.
         world.clock.advance(Duration::from_secs(10));
         world.server.go_away();
         let refused = world.pay(PaymentOf::Quote(quote.id)).await;

@@ -1,4 +1,4 @@
-//! A payment whose process ends, or whose wire fails, in the middle: it ends once, and the money moves once.
+//! A payment whose process ends, or whose connection fails, half-way. It ends once, and the money moves once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use testkit::{TestDatabase, on_each_database};
 use crate::outgoing::fund_outgoing_payment::FundOutgoingPaymentError;
 use crate::tests::testing::{LEASE, Node, OPERATOR, Weather};
 
-/// Everything about a payment of `amount` is as if nothing had ever gone wrong.
+/// Checks that everything about a payment of `amount` is as after a payment without faults.
 async fn all_is_well(
     near: &Node,
     far: &Node,
@@ -49,7 +49,7 @@ async fn ready(
     (near, far, incoming, id)
 }
 
-/// Sends until nothing is due, with what the other side says of its payment now.
+/// Sends until nothing is due, with the receiver as the other institution shows it now.
 async fn send_on(near: &Node, far: &Node, incoming: payments_model::IncomingPaymentId) {
     near.knows(&far.receiver_of(incoming).await);
     near.send_due().await;
@@ -63,7 +63,7 @@ on_each_database! {
         let is_paid = testkit::until(Duration::from_secs(30), async || {
             (far.payments.received(incoming).await.unwrap() == 1000).then_some(())
         });
-        // The process dies as soon as the money is there.
+        // The process ends right after the deposit.
         tokio::select! {
             _ = near.send_due() => panic!("its reply never comes"),
             paid = is_paid => assert!(paid.is_some()),
@@ -126,7 +126,7 @@ on_each_database! {
     async fn a_receiver_that_dies_before_noting_its_credit_notes_it_at_its_start(database) {
         let near = Node::open(database, "cloudnine", "USD").await;
         let incoming = near.incoming(Some(70)).await;
-        // The credit was made, and the process died before its state changed.
+        // The credit was made, and the process ended before it changed the state.
         near.credit(incoming, 70).await;
         assert!(!near.payments.incoming_payment(None, incoming).await.unwrap().unwrap().payment.is_completed());
         assert_eq!(near.parts.receivers.reconcile().await.unwrap(), 1);
@@ -151,7 +151,7 @@ on_each_database! {
         let moved = |amount| Progress { debited: amount, delivered: amount };
         let unit = near.store.begin().await.unwrap();
         let scope = unit.every_tenant();
-        // The first packet is written down with the funds.
+        // The first packet is written together with the funding.
         scope.forget_packets_in_flight(id);
         scope.insert_packets_in_flight(&[packet(0), packet(1), packet(2)]).unwrap();
         assert!(scope.count_packets(id, attempt, &[0], moved(10)).await.unwrap());
@@ -161,7 +161,7 @@ on_each_database! {
         assert!(near.store.every_tenant().packets_in_flight(id).await.unwrap().is_empty());
         let found = near.outgoing_payment(id).await.payment;
         assert_eq!(found.require_sending().unwrap().progress, moved(30));
-        // A commit nobody answered left a row of a packet that never left; the end of the payment removes it.
+        // A commit without answer has left the row of a packet that was never sent. The end of the payment deletes it.
         let unit = near.store.begin().await.unwrap();
         let scope = unit.every_tenant();
         scope.insert_packets_in_flight(&[packet(3)]).unwrap();

@@ -1,4 +1,4 @@
-//! How much an incoming payment takes, with two processes, both ways of paying, and stored ledgers.
+//! How much an incoming payment takes, with two processes, both payment methods, and stored ledgers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn local_receiver(node: &Node, id: IncomingPaymentId) -> Receiver {
     receiver
 }
 
-/// So many funded payments of all that `incoming` expects.
+/// Makes this many funded payments, each of the whole expected amount.
 async fn payers(node: &Node, incoming: IncomingPaymentId, many: usize) -> Vec<OutgoingPaymentId> {
     let receiver = local_receiver(node, incoming).await;
     let mut payers = Vec::new();
@@ -52,7 +52,7 @@ async fn payers(node: &Node, incoming: IncomingPaymentId, many: usize) -> Vec<Ou
     payers
 }
 
-/// Sends everything that is due, all at once and in both processes.
+/// Sends everything that is due, at the same time in both processes.
 async fn send_in_both(node: &Node, other: &Process, many: usize) {
     let workers = (0..many).map(|n| async move {
         let process = if n % 2 == 0 { &node.institution } else { other };
@@ -62,7 +62,7 @@ async fn send_in_both(node: &Node, other: &Process, many: usize) {
     join_all(workers).await;
 }
 
-/// Somebody who pays packet by packet, with ample money on an account of this institution.
+/// A sender that pays packet by packet, with ample money on an account of this institution.
 struct Streamer {
     id: OutgoingPaymentId,
     method: IlpMethod,
@@ -80,7 +80,7 @@ impl Streamer {
         Self { id, method }
     }
 
-    /// What the receiver says to `amount`; `None` is a Fulfill.
+    /// The receiver's reply to `amount`; `None` is a Fulfill.
     async fn pay(&self, node: &Node, connector: &Connector, amount: u64) -> Option<ErrorCode> {
         self.pay_within(node, connector, amount, Duration::from_secs(20)).await
     }
@@ -130,14 +130,14 @@ fn is_transfer_error(result: &Result<(), LiquidityError>, expected: TransferErro
     matches!(result, Err(LiquidityError::Transfer(error)) if *error == expected)
 }
 
-/// What was announced of a payment, of its whole life.
+/// The announced amounts of a payment.
 async fn announced(node: &Node, id: IncomingPaymentId) -> Vec<u64> {
     let types = [EventType::IncomingPaymentCompleted, EventType::IncomingPaymentExpired];
     let events = node.store.every_tenant().events_about(Subject::IncomingPayment(id), &types).await.unwrap();
     events.iter().map(|event| event.withdrawal.unwrap().amount).collect()
 }
 
-/// Exactly `amount` is received, announced, and withdrawn once.
+/// Checks that exactly `amount` is received, announced, and withdrawn once.
 async fn exactly_was_paid(node: &Node, id: IncomingPaymentId, amount: u64) {
     assert_eq!(state(node, id).await, ("COMPLETED", amount));
     assert_eq!(announced(node, id).await, [amount]);
@@ -172,7 +172,7 @@ on_each_database! {
         let (node, other) = institution(database).await;
         let incoming = node.incoming(Some(1000)).await;
         let payer = payers(&node, incoming, 1).await.remove(0);
-        // It has looked at the receiver already; somebody else is faster.
+        // It has already read the receiver. Another payer is faster.
         let payment = node.outgoing_payment(payer).await.payment;
         let receiver = node.payments.local_receiver(
             &node.payments.incoming_payment(None, incoming).await.unwrap().unwrap().payment,
@@ -198,7 +198,7 @@ on_each_database! {
         let amounts = payments_model::quote::MethodAmounts { debit: 1000, receive: 1000 };
         let moved = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap().unwrap();
         assert_eq!((moved.debited, moved.delivered), (300, 300));
-        // The attempt repeated by a process that knows nothing of it.
+        // The attempt is repeated by a process that has no memory of it.
         let again = other.payments.local_delivery_made(&payment).await.unwrap().unwrap();
         assert_eq!((again.debited, again.delivered), (300, 300));
         exactly_was_paid(&node, incoming, 1000).await;
@@ -221,7 +221,7 @@ on_each_database! {
                 }
             });
             tokio::join!(join_all(packets), send_in_both(&node, &other, many));
-            // Whatever is left fits the last packets exactly.
+            // The last packets take exactly what is left.
             while let ("PROCESSING", received) = state(&node, incoming).await {
                 assert_eq!(streamers[0].pay(&node, connectors[0], 1000 - received).await, None);
             }
@@ -270,7 +270,7 @@ on_each_database! {
         let incoming = node.incoming(Some(100)).await;
         let streamer = Streamer::to(&node, incoming).await;
         let (one, two) = (&node.parts.connector, &other.parts.connector);
-        // The second process has read the payment while all of it was to come.
+        // The second process has read the payment before any credit.
         assert_eq!(streamer.pay(&node, two, 1_000).await, Some(ErrorCode::T00InternalError));
         assert_eq!(streamer.pay(&node, one, 99).await, None);
         for connector in [one, two] {
@@ -291,7 +291,7 @@ on_each_database! {
         let (one, two) = (&node.parts.connector, &other.parts.connector);
         assert_eq!(streamer.pay(&node, one, 100).await, None);
         assert_eq!(streamer.pay(&node, two, 20).await, None);
-        // The second process believes for a while what it has read.
+        // The second process uses its old copy for a while.
         node.payments.complete_incoming_payment(OPERATOR.tenant, incoming).await.unwrap();
         assert_eq!(streamer.pay(&node, two, 30).await, Some(ErrorCode::F02Unreachable));
         exactly_was_paid(&node, incoming, 120).await;
@@ -352,7 +352,7 @@ on_each_database! {
         let (node, other) = institution(database).await;
         let incoming = node.incoming(Some(100)).await;
         node.credit(incoming, 70).await;
-        // An older version has created it, so nothing is known here of how that was.
+        // As if an older version had created it: this process has no copy of the new payment.
         node.parts.receivers.forget(incoming);
         let streamer = Streamer::to(&node, incoming).await;
         assert_eq!(streamer.pay(&node, &node.parts.connector, 40).await, Some(ErrorCode::T00InternalError));
@@ -370,14 +370,14 @@ on_each_database! {
         let move_out = async |id, amount| {
             node.ledger.submit(vec![asset.withdrawal(id, incoming.into(), amount, 0)]).await.unwrap()[0]
         };
-        // Somebody took the money away, and the event's own id was spent on a refusal.
+        // The money was taken, and the event's own id was used up by a refusal.
         assert!(move_out(node.parts.entropy.uuid().into(), 50).await.is_ok());
         assert_eq!(move_out(event.id.as_uuid().into(), 100).await, ledger::CreateTransferResult::ExceedsCredits);
         for _ in 0..20 {
             assert!(is_transfer_error(&withdraw(&node, incoming).await, TransferError::InsufficientBalance));
         }
         node.credit(incoming, 50).await;
-        // Held for a while, given back, and taken for good.
+        // Reserved for a while, released, and withdrawn.
         let pending = PaymentToWithdraw::Incoming(incoming);
         node.administration.withdraw_from_payment(OPERATOR, pending, 60).await.unwrap();
         assert!(is_transfer_error(&withdraw(&node, incoming).await, TransferError::TransferExists));
@@ -404,7 +404,7 @@ on_each_database! {
         let incoming = node.incoming(Some(100)).await;
         let streamer = Streamer::to(&node, incoming).await;
         let (one, two) = (&node.parts.connector, &other.parts.connector);
-        // Both processes know it as open.
+        // Both processes have it as open.
         for connector in [one, two] {
             assert_eq!(streamer.pay(&node, connector, 1_000).await, Some(ErrorCode::T00InternalError));
         }
@@ -427,7 +427,7 @@ on_each_database! {
         node.credit(incoming, 40).await;
         let refused = node.payments.cancel_incoming_payment(OPERATOR.tenant, incoming, None).await;
         assert!(matches!(refused, Err(ChangeIncomingPaymentError::WrongState)));
-        // Refused before anything was written: the payment goes on.
+        // Refused before anything was written. The payment goes on.
         assert_eq!(node.parts.receivers.note_credit(incoming).await.unwrap(), 40);
         assert_eq!(state(&node, incoming).await, ("PROCESSING", 40));
     }
@@ -493,7 +493,7 @@ on_each_database! {
             async || node.worker("web monetization", node.payments.web_monetization_handler()).run_due().await.unwrap();
         let mut told = 0;
         for round in 0..10 {
-            // Only the second process is paid from the third round on.
+            // From the third round on only the second process is paid.
             let connector = connectors[if round < 3 { round % 2 } else { 1 }];
             assert_eq!(streamer.pay(&node, connector, 5).await, None);
             clock.advance(Duration::from_mins(1));
@@ -526,7 +526,7 @@ on_each_database! {
         let (node, other) = institution(database).await;
         let incoming = node.incoming(Some(100)).await;
         let streamer = Streamer::to(&node, incoming).await;
-        // Nobody else can write the payment now.
+        // A transaction holds the lock, so no other can write the payment now.
         let busy = node.store.begin().await.unwrap();
         busy.every_tenant().locked_incoming_payment(incoming).await.unwrap();
         let life = Duration::from_millis(500);
@@ -583,7 +583,7 @@ async fn an_event_states_the_money_its_own_withdrawal_takes() {
     node.credit(id, 40).await;
     node.payments.complete_incoming_payment(OPERATOR.tenant, id).await.unwrap();
     clock.advance(Duration::from_secs(1));
-    // What an older version let in after the end.
+    // A credit that an older version accepted after the end.
     node.credit(id, 30).await;
     node.parts.receivers.note_credit(id).await.unwrap();
     let event = node.event(Subject::IncomingPayment(id), EventType::IncomingPaymentCompleted).await.unwrap();

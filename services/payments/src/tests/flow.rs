@@ -83,10 +83,10 @@ on_each_database! {
         let id = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
         near.fund(id).await;
 
-        // As two processes do.
+        // Two sets of workers, as in two processes.
         let workers = (0..2).flat_map(|_| near.payments.workers());
         let running: Vec<_> = workers.map(|worker| tokio::spawn(worker.run(std::future::pending()))).collect();
-        // A packet without answer keeps its payment waiting for twenty seconds.
+        // A packet without reply keeps its payment waiting for twenty seconds.
         let paid = testkit::until(std::time::Duration::from_secs(10), async || {
             let state = near.outgoing_payment(id).await.payment.state;
             (state.as_str() == "COMPLETED").then_some(())

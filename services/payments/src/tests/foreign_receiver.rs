@@ -1,4 +1,4 @@
-//! Incoming payments at another institution, which tells what it likes about them.
+//! Incoming payments at another institution that makes false claims about them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::tests::testing::OPERATOR;
 
 const ID: &str = "a1b2c3d4-0000-4000-8000-000000000001";
 
-/// A server whose one payment names itself as `named` says for the server's own URL.
+/// A server with one payment. `named` makes the payment's `id` from the server's own URL.
 async fn serve(named: fn(&str) -> String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());

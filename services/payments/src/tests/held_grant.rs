@@ -1,4 +1,4 @@
-//! Grants held at another institution's authorization server, which counts what it is asked for.
+//! Grants at another institution's authorization server, which counts the requests that it gets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,23 +17,23 @@ use crate::service::Payments;
 use crate::tests::institution::Setup;
 use crate::tests::testing::Node;
 
-/// What the server was asked for.
+/// The requests that the server got.
 #[derive(Default)]
 struct Asked {
     grants: AtomicUsize,
     rotations: AtomicUsize,
 }
 
-/// Where the server says that its tokens are managed.
+/// The management URL that the server gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Managed {
-    /// Where it serves them.
+    /// The right one.
     Here,
-    /// Where nobody listens.
+    /// A URL without a server.
     OutOfReach,
 }
 
-/// A server that gives tokens for ten minutes; where they are managed is below a path nobody would compose.
+/// A server that gives tokens for ten minutes. The management path cannot be guessed from its other URLs.
 async fn serve(asked: Arc<Asked>, managed: Managed) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());

@@ -1,7 +1,6 @@
 //! The institution of `proof/institution`, compiled into this crate for its own tests.
 //!
-//! Not another one: a crate that depends on this one has other types than the tests inside of it, so the same files are
-//! read here once more.
+//! Inside this crate its types differ from those that other crates see. So the files are compiled here a second time.
 
 #[path = "../../../../proof/institution/src/outside.rs"]
 mod outside;

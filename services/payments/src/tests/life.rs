@@ -1,4 +1,4 @@
-//! What may happen to payments beside their sending: expiry, completion, decisions, funding, cancellation, limits.
+//! What may happen to payments besides sending: expiry, completion, decisions, funding, cancellation, limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn give_up_due(node: &Node) -> usize {
     node.worker("unfunded outgoing payments", node.payments.unfunded_handler()).run_due().await.unwrap()
 }
 
-/// A payment of 1000 to an own incoming payment, waiting for its money.
+/// A payment of 1000 to an own incoming payment, waiting for its deposit.
 async fn unfunded(node: &Node) -> OutgoingPaymentId {
     let incoming = node.incoming(Some(1000)).await;
     node.outgoing(&own_receiver(node, incoming).await, QuoteRequest::ReceiverRemainder).await
@@ -66,7 +66,7 @@ async fn own_receiver(node: &Node, id: IncomingPaymentId) -> payments_model::Rec
     node.payments.local_receiver(&found.payment).await.unwrap()
 }
 
-/// Makes the deposit of 1000 in the ledger alone, as a process does that dies right afterwards.
+/// Makes the deposit of 1000 in the ledger alone, like a process that ends right afterwards.
 async fn deposit_unnoted(node: &Node, id: OutgoingPaymentId) -> ledger::CreateTransferResult {
     let event = node.event(Subject::OutgoingPayment(id), EventType::OutgoingPaymentCreated).await.unwrap();
     let asset = node.outgoing_payment(id).await.payment.quote.asset.in_ledger();
@@ -220,7 +220,7 @@ on_each_database! {
         let id = unfunded(&node).await;
         let fund = |amount| node.payments.fund_outgoing_payment(TENANT, id, amount, None);
         assert!(matches!(fund(999).await, Err(FundOutgoingPaymentError::InvalidAmount)));
-        // The deposit was made before and the process died before noting it.
+        // The deposit was made, and the process ended before the note.
         assert!(deposit_unnoted(&node, id).await.is_ok());
         assert_eq!(fund(1000).await.unwrap().state.as_str(), "SENDING");
         assert!(matches!(fund(1000).await, Err(FundOutgoingPaymentError::WrongState)));
@@ -236,7 +236,7 @@ on_each_database! {
         assert!(matches!(again, Err(FundOutgoingPaymentError::WrongState)));
         let funded = node.payments.fund_outgoing_payment(TENANT, id, 1000, None).await;
         assert!(matches!(funded, Err(FundOutgoingPaymentError::WrongState)));
-        // A deposit that was on its way when the payment was cancelled.
+        // A deposit that was under way when the payment was cancelled.
         assert!(!deposit_unnoted(&node, id).await.is_ok());
         assert_eq!(node.payments.account(id).await.unwrap().unwrap().credits_posted, 0);
     }
@@ -377,7 +377,7 @@ on_each_database! {
         pay_under(payments, &node, quote(&node, 150).await, &limits).await.unwrap();
         let spent = payments.grant_spent("grant-1", limits.interval.as_deref()).await.unwrap().unwrap();
         assert_eq!(spent.spent(), Spent { debit: 250, receive: 250 });
-        // A correction of an old payment in a new period does not make room in either.
+        // A correction of an old payment in a new period frees nothing in either period.
         clock.advance(Duration::from_hours(24));
         pay_under(payments, &node, quote(&node, 200).await, &limits).await.unwrap();
         node.payments.cancel_outgoing_payment(TENANT, first, None, None).await.unwrap();

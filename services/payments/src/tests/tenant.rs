@@ -1,5 +1,5 @@
-//! Payments between two tenants of one instance: refused until each has made the other its peer, and then limited by
-//! what each lets the other owe.
+//! Payments between two tenants of one instance. They are refused until each tenant has made the other its peer. Then
+//! they are limited by what each lets the other owe.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct Neighbours {
 }
 
 impl Neighbours {
-    /// Bob counts in `code`.
+    /// Bob's asset is `code`.
     async fn open(database: TestDatabase, code: &str) -> Self {
         let node = Node::open(database, "cloudnine", "USD").await;
         node.institution.add_tenant(OTHER.tenant).await;
@@ -67,7 +67,7 @@ impl Neighbours {
         self.node.payments.local_receiver(&incoming).await.unwrap()
     }
 
-    /// Each makes the other its peer in dollars; the second tenant lets the operator owe `limit`.
+    /// Each makes the other its peer in dollars. The second tenant lets the operator owe `limit`.
     async fn become_peers(&self, limit: u64) -> Peer {
         let near = self.peer(OPERATOR, &self.node.asset, &other_address(), "unused", 0).await;
         let far = self.peer(OTHER, &self.dollars, "test.cloudnine", "from the operator", limit).await;
@@ -170,7 +170,7 @@ on_each_database! {
         let far = there.become_peers(1_000).await;
         let id = there.node.outgoing(&there.receiver(1_200).await, QuoteRequest::ReceiverRemainder).await;
         there.node.fund(id).await;
-        // The sender goes on trying for a while; the ledger lets through what is left of the limit and no more.
+        // The sender tries for a while. The ledger allows what is left of the limit and no more.
         tokio::select! {
             _ = there.node.send_due() => panic!("it goes on trying"),
             () = there.node.wire.has_refused(5) => {}

@@ -1,4 +1,4 @@
-//! Two institutions in one process, for this crate's tests: real stores, real connectors, a wire between them.
+//! Two institutions in one process for this crate's tests: real stores, real connectors, and a link between them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -34,29 +34,29 @@ use crate::service::{Payments, PaymentsParts};
 
 pub(crate) const OPERATOR: Caller = Caller { tenant: super::institution::OPERATOR, is_operator: true };
 
-/// After this a job of a dead process is taken up by another.
+/// After this time another process takes over a job of a process that ended.
 pub(crate) const LEASE: Duration = Duration::from_millis(200);
 
-/// How long a test waits for what must happen, on the slowest machine.
+/// How long a test waits for an expected event, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What becomes of the next packets on a wire.
+/// What happens to the next packets on a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Weather {
     /// They arrive, and so do their replies.
     #[default]
     Fine,
-    /// Nobody is there.
+    /// The peer cannot be reached.
     Unreachable,
     /// They arrive, but their replies are lost.
     RepliesLost,
-    /// They arrive, but their replies take for ever.
+    /// They arrive, but their replies never come.
     RepliesLate,
-    /// They vanish without a word.
+    /// They are lost without a reply.
     Silent,
 }
 
-/// The way from one node to the other; several processes of that take its packets in turns.
+/// The link from one node to the other. If the other has several processes, they receive its packets in turns.
 #[derive(Default)]
 pub(crate) struct Wire {
     far_ends: Mutex<VecDeque<(Connector, String)>>,
@@ -109,7 +109,7 @@ impl Uplink for Wire {
     }
 }
 
-/// An institution with one asset, one account, and a wire.
+/// An institution with one asset, one account, and a link.
 pub(crate) struct Node {
     pub(crate) payments: Payments,
     pub(crate) administration: Administration,
@@ -126,7 +126,7 @@ pub(crate) struct Node {
     peers: Mutex<Vec<Peer>>,
 }
 
-/// Another process of an institution: on the same databases, with a memory and connections of its own.
+/// Another process of an institution, on the same databases, with its own memory and connections.
 pub(crate) type Process = Institution;
 
 impl Wire {
@@ -134,13 +134,13 @@ impl Wire {
         *self.far_ends.lock().unwrap() = VecDeque::from([(far.connector.clone(), near.token())]);
     }
 
-    /// Waits until it has carried that many rejections.
+    /// Waits until the link has carried this many rejections.
     pub(crate) async fn has_refused(&self, times: u32) {
         let enough = async || (*self.refused.lock().unwrap() >= times).then_some(());
         testkit::until(PATIENCE, enough).await.expect("packets are refused");
     }
 
-    /// Waits until it has lost that many replies.
+    /// Waits until the link has lost this many replies.
     pub(crate) async fn has_lost(&self, times: u32) {
         let enough = async || (*self.lost.lock().unwrap() >= times).then_some(());
         testkit::until(PATIENCE, enough).await.expect("replies are lost");
@@ -156,7 +156,7 @@ impl Node {
         Self::of(database, Setup::new(name, clock), code).await
     }
 
-    /// An institution whose ledger is stored in the same kind of database as all the rest.
+    /// An institution whose ledger is stored in the same kind of database as its rows.
     pub(crate) async fn stored(database: TestDatabase, name: &str, clock: Arc<dyn Clock>) -> Self {
         let setup = Setup::new(name, clock).with_stored_ledger(&database).await;
         Self::of(database, setup, "USD").await
@@ -185,7 +185,7 @@ impl Node {
         }
     }
 
-    /// Starts another process. A SQLite ledger is one process's, so there both share the ledger's one writer.
+    /// Starts another process. A SQLite ledger belongs to one process, so both share its one writer.
     pub(crate) async fn another_process(&self) -> Process {
         let process = self.institution.another_process().await;
         process.parts.connector.replace_directory(self.directory(&[], ""));
@@ -202,7 +202,7 @@ impl Node {
         format!("from {}", self.ilp_address)
     }
 
-    /// Ends the process and starts it again: what was only in memory is gone, packets under way included.
+    /// Ends the process and starts it again. Everything that was only in memory is lost, packets under way included.
     pub(crate) fn restart(&mut self, other: &Self) {
         self.institution = self.institution.restarted();
         self.parts = self.institution.parts.clone();
@@ -335,12 +335,12 @@ impl Node {
         self.institution.worker(queue, handler, LEASE)
     }
 
-    /// Lets the wire lead back to this node, where its packets come in with `token`.
+    /// Connects the link back to this node, where its packets come in with `token`.
     pub(crate) fn loop_wire(&self, token: &str) {
         *self.wire.far_ends.lock().unwrap() = VecDeque::from([(self.connector.clone(), token.to_owned())]);
     }
 
-    /// Credits an incoming payment in the ledger alone, as a process does that dies right afterwards.
+    /// Credits an incoming payment in the ledger alone, like a process that ends right afterwards.
     pub(crate) async fn credit(&self, id: IncomingPaymentId, amount: u64) {
         let asset = self.asset.in_ledger();
         self.ledger.create_accounts(vec![asset.account(id.into(), AccountKind::Incoming)]).await.unwrap();
