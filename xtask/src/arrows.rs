@@ -34,7 +34,7 @@ const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("ilp-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
     ("auth-api", &["http-kit"]),
-    ("wallet", &["http-kit"]),
+    ("wallet", &["http-kit", "rates-service"]),
     ("card-service", &["http-kit"]),
     ("point-of-sale", &["http-kit"]),
     ("rafiki", &["config"]),

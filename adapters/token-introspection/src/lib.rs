@@ -1,12 +1,31 @@
-//! Client of the authorization server's introspection endpoint.
+//! Token introspection for resource servers: what a presented token is good for.
 //!
-//! One call, no retries, no cache: a revoked token is refused at once. Token values never reach a log.
+//! - [`IntrospectionClient`] asks a GNAP authorization server of Open Payments. `remember` keeps answers about reading for a
+//!   short time; answers about what moves money are always fresh.
+//! - [`Protect`] is a middleware that serves a request only if its token covers what the route needs:
+//!   `Router::new().route(…).layer(Protect::new(client, required, as_uri)?)`. `examples/resource_server.rs` is a whole server.
+//! - [`OAuthIntrospection`] asks an OAuth 2.0 provider (RFC 7662); [`OAuthToken::meets`] judges issuer, audience, time and scope.
+//! - [`Refusal`] is the answer of all of them to a request that is not served.
+//!
+//! No retries. While the authorization server does not answer, no request is served. Token values never reach a log.
 
+mod memory;
+mod oauth;
+mod protect;
+mod refusal;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::Clock;
 use gnap::{IntrospectionRequest, RequiredAccess, TokenInfo, TokenValue};
 use outbound_http::{Outbound, OutboundError, Request};
 use url::Url;
+
+use crate::memory::Memory;
+pub use crate::oauth::{OAuthDemand, OAuthIntrospection, OAuthToken};
+pub use crate::protect::{Protect, Protected};
+pub use crate::refusal::Refusal;
 
 /// Asks one authorization server about tokens.
 #[derive(Clone, Debug)]
@@ -15,6 +34,7 @@ pub struct IntrospectionClient {
     url: Url,
     timeout: Duration,
     secret: Option<String>,
+    memory: Option<Memory>,
 }
 
 /// Why nothing is known about a token.
@@ -49,7 +69,7 @@ impl IntrospectionError {
 impl IntrospectionClient {
     /// Asks at `url`, which is called as it is, waiting 5 seconds at most.
     pub fn new(outbound: Outbound, url: Url) -> Self {
-        Self { outbound, url, timeout: Duration::from_secs(5), secret: None }
+        Self { outbound, url, timeout: Duration::from_secs(5), secret: None, memory: None }
     }
 
     /// Waits this long at most.
@@ -64,11 +84,30 @@ impl IntrospectionClient {
         self
     }
 
+    /// Remembers answers about reading and listing for `at_most`. A revoked token may be served for that long. Answers about
+    /// creating and completing are never remembered.
+    pub fn remember(mut self, at_most: Duration, clock: Arc<dyn Clock>) -> Self {
+        self.memory = Some(Memory::new(at_most, clock));
+        self
+    }
+
     /// What the token grants of `access`. An inactive token is an answer, not an error.
     pub async fn introspect(&self, token: &str, access: Vec<RequiredAccess>) -> Result<TokenInfo, IntrospectionError> {
         let question = IntrospectionRequest { access_token: TokenValue::from(token), access: Some(access) };
+        let memory = self.memory.as_ref().and_then(|memory| Some((memory, Memory::key(&question)?)));
+        if let Some(answer) = memory.as_ref().and_then(|(memory, key)| memory.find(key)) {
+            return Ok(answer);
+        }
+        let answer = self.ask(&question).await?;
+        if let Some((memory, key)) = memory {
+            memory.remember(key, &answer);
+        }
+        Ok(answer)
+    }
+
+    async fn ask(&self, question: &IntrospectionRequest) -> Result<TokenInfo, IntrospectionError> {
         let unusable = |error: serde_json::Error| IntrospectionError::Unusable(error.to_string());
-        let mut request = Request::post_json(self.url.clone(), &question).map_err(unusable)?;
+        let mut request = Request::post_json(self.url.clone(), question).map_err(unusable)?;
         if let Some(secret) = &self.secret {
             request = request.authorization(&format!("Bearer {secret}"));
         }

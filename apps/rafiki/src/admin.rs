@@ -1,6 +1,6 @@
 //! `rafiki admin`: sends one signed request to the Admin API.
 //!
-//! Not a client for programs: `docs/admin-api.md` shows how they sign.
+//! For a person at a terminal. `docs/admin-api.md` shows how programs sign.
 
 use config::Mode;
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     }
 }
 
-/// The institution that is meant: the only one, or the one named.
+/// The institution to use: the only one, or the named one.
 fn chosen<'a>(known: &'a [Institution], options: &AdminOptions) -> Result<&'a Institution, Failure> {
     let named = |institution: &&Institution| options.at.as_ref().is_none_or(|at| institution.is_called(at));
     match known.iter().filter(named).collect::<Vec<_>>()[..] {

@@ -24,21 +24,21 @@ pub(crate) enum Command {
     Dev(DevOptions),
     /// Send money between wallet addresses and show what moved.
     ///
-    /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity,
-    /// 5 an institution does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment goes on,
-    /// 2 something is written wrongly, 1 anything else.
+    /// Ends with 0 when the payment is completed; 3 unknown receiver, 4 not enough money or liquidity, 5 an institution
+    /// does not answer, 6 amount too small, 7 not confirmed, 8 stopped while the payment goes on, 2 wrong arguments, 1
+    /// any other error.
     Pay(Box<PayOptions>),
     /// Present a virtual card of the playground at a merchant's virtual terminal, and show the receipt.
     ///
-    /// Ends with 0 when it is paid; 2 something is written wrongly, 3 no such card or terminal, 4 declined, 5 an
-    /// institution does not answer, 8 not known yet (asked again with the same --request-id, it is paid once or not at
-    /// all), 1 anything else.
+    /// Ends with 0 when it is paid; 2 wrong arguments, 3 no such card or terminal, 4 declined, 5 an institution does
+    /// not answer, 8 result unknown (repeat the command with the same --request-id: the tap is paid once or not at
+    /// all), 1 any other error.
     Tap(Box<TapOptions>),
     /// Register the terminals of merchants at the point of sale configured by the environment.
     Terminal(TerminalOptions),
-    /// Show how an outgoing payment stands.
+    /// Show the state of an outgoing payment.
     ///
-    /// Ends with 0 when it is found, 3 when no institution known here has it, 5 when one does not answer.
+    /// Ends with 0 when it is found, 3 when no known institution has it, 5 when one does not answer.
     Payment(Box<PaymentOptions>),
     /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
     Admin(Box<AdminOptions>),
@@ -52,29 +52,34 @@ pub(crate) enum Command {
     /// Run the authorization server. Configured by the environment.
     ///
     /// It listens to clients on LISTEN_ADDRESS (every address of the machine unless set); the Admin API, interaction,
-    /// introspection and the service API on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set). Callers of the last two show
-    /// AUTH_SERVICE_SECRET (made of ADMIN_API_SECRET unless set).
+    /// introspection and the service API on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set). Callers of the last two send
+    /// AUTH_SERVICE_SECRET (derived from ADMIN_API_SECRET unless set).
     Auth,
     /// Run the built-in account-servicing entity. Configured by the environment.
     ///
     /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
     Wallet,
-    /// Run the card service: points of sale of other institutions have customers' cards pay. Configured by the
-    /// environment.
+    /// Run the card service. Points of sale of other institutions send it payments by customers' cards. Configured by
+    /// the environment.
     ///
     /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
     CardService,
-    /// Run the point of sale: terminals of merchants send it presented cards. Configured by the environment.
+    /// Run the point of sale. Terminals of merchants send it presented cards. Configured by the environment.
     ///
     /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
     PointOfSale,
+    /// Run the service of exchange rates: what is in a file, also after the file has changed. Configured by the
+    /// environment.
+    ///
+    /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
+    Rates,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
-    /// Take over a running Rafiki 2.4: its two databases become ours, as the environment configures them.
+    /// Take over a running Rafiki 2.4. Its two databases are copied into ours, as the environment configures them.
     ///
-    /// Shows a plan, carries everything, and compares both. May be repeated: a second run carries what changed since.
-    /// Ends with 0 when every total is equal, 1 when not or when rows cannot be carried, 3 when the old one cannot be
-    /// read. docs/moving-in.md has the whole way.
+    /// Shows a plan, moves everything, and compares both. May be repeated: a second run moves what changed since. Ends
+    /// with 0 when every total is equal, 1 when not or when rows cannot be moved, 3 when the old databases cannot be
+    /// read. docs/moving-in.md describes every step.
     Import(Box<ImportOptions>),
     /// Look at the configuration.
     Config(ConfigOptions),
@@ -83,11 +88,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Threads for this command: the playground shares its machine with its user.
+    /// Threads for this command. The playground shares its machine with its user.
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
             Self::Dev(_) | Self::Demo(_) => 2,
-            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale => {
+            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale | Self::Rates => {
                 std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
             }
             _ => 1,
@@ -102,26 +107,26 @@ pub(crate) struct DevOptions {
     /// Where databases and keys are kept.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
-    /// Forget everything and start over.
+    /// Delete all data and start over.
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Run one institution only; the other is expected on its own ports.
+    /// Run one institution only. The other is expected on its own ports.
     #[arg(long, value_enum)]
     pub(crate) only: Option<InstitutionName>,
     /// First of forty ports to use instead of 3000… and 4000….
     #[arg(long, value_name = "BASE", value_parser = port_base)]
     pub(crate) ports: Option<u16>,
-    /// PostgreSQL server to keep everything in, as postgres://user@host:port; databases are created.
+    /// PostgreSQL server for all data, as postgres://user@host:port; databases are created.
     #[arg(long, value_name = "URL", value_parser = database_server)]
     pub(crate) database: Option<Url>,
     /// Prefix of the database names on that server.
     #[arg(long, default_value = "rafiki_dev", requires = "database")]
     pub(crate) database_name: String,
-    /// Redis to share caches in.
+    /// Redis for caches.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
-    /// TigerBeetle cluster 0 to keep the ledger of Cloud Nine in, or of the institution run by --only: replicas as
-    /// port, ip:port or host:port, comma separated. A cluster is one institution's, and is not emptied.
+    /// TigerBeetle cluster 0 for the ledger of Cloud Nine, or of the institution run by --only: replicas as port,
+    /// ip:port or host:port, comma separated. A cluster belongs to one institution, and is not emptied.
     #[arg(long, value_name = "ADDRESSES", conflicts_with = "fresh")]
     pub(crate) tigerbeetle: Option<String>,
     /// Log level or filter, written to standard error.
@@ -144,7 +149,7 @@ fn database_server(text: &str) -> Result<Url, String> {
     })
 }
 
-/// The Admin API's address; a bare origin means its usual path.
+/// The Admin API's address. An origin without a path gets the usual path.
 fn admin_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let mut url = url.ok_or("write it as http://host:port/graphql")?;
@@ -161,7 +166,7 @@ fn tenant(text: &str) -> Result<Uuid, String> {
 }
 
 impl DevOptions {
-    /// The cluster that keeps an institution's ledger, if one does.
+    /// The cluster with an institution's ledger, if there is one.
     pub(crate) fn cluster_of(&self, institution: InstitutionName) -> Option<&str> {
         let on_cluster = self.only.unwrap_or(InstitutionName::CloudNine);
         self.tigerbeetle.as_deref().filter(|_| institution == on_cluster)
@@ -186,7 +191,7 @@ pub(crate) struct PayOptions {
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) amount: PayAmount,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(crate) yes: bool,
     /// One JSON object on standard output.
@@ -204,19 +209,19 @@ pub(crate) struct TapOptions {
     /// The merchant's wallet address.
     #[arg(long)]
     pub(crate) at: String,
-    /// How much, in the merchant's currency.
+    /// The amount, in the merchant's currency.
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) amount: String,
-    /// The PIN, which amounts from 50.00 on need; every card of the playground has 1234.
+    /// The PIN, needed for amounts from 50.00 on. Every card of the playground has 1234.
     #[arg(long)]
     pub(crate) pin: Option<String>,
-    /// The id of a tap whose end was not known: it is asked about, and paid once or not at all.
+    /// The id of an earlier tap with unknown result. It is paid once or not at all.
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<Uuid>,
     /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where a running `rafiki dev` keeps its data.
+    /// The data folder of a running `rafiki dev`.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
 }
@@ -231,14 +236,14 @@ pub(crate) struct TerminalOptions {
 pub(crate) enum TerminalCommand {
     /// Register a terminal, and show its id and private key once, as JSON.
     Add {
-        /// The merchant's wallet address, the only one it may speak for.
+        /// The merchant's wallet address, the only one that it can act for.
         #[arg(long)]
         merchant: String,
         /// A name for people.
         #[arg(long)]
         name: String,
     },
-    /// Believe a terminal no more.
+    /// Revoke a terminal.
     Revoke {
         /// Its id.
         id: String,
@@ -276,16 +281,16 @@ pub(crate) struct AdminOptions {
     pub(crate) known: KnownOptions,
 }
 
-/// Which institutions may be asked.
+/// The institutions that a command can use.
 #[derive(Debug, Args)]
 pub(crate) struct KnownOptions {
-    /// Where a running `rafiki dev` keeps its data.
+    /// The data folder of a running `rafiki dev`.
     #[arg(long, default_value = "./data")]
     pub(crate) data_dir: PathBuf,
-    /// Admin API of the payer's institution, when it is no playground.
+    /// Admin API of the payer's institution, if it is not the playground.
     #[arg(long, env = "GRAPHQL_URL", requires = "tenant", requires = "secret", value_parser = admin_url)]
     pub(crate) admin_url: Option<Url>,
-    /// Tenant the Admin API is used as.
+    /// Tenant for the Admin API.
     #[arg(long, env = "OPERATOR_TENANT_ID", value_parser = tenant)]
     pub(crate) tenant: Option<Uuid>,
     /// The tenant's API secret.
@@ -340,11 +345,12 @@ impl RoleName {
             Self::Wallet => "wallet",
             Self::CardService => "card-service",
             Self::PointOfSale => "point-of-sale",
+            Self::Rates => "rates",
         }
     }
 }
 
-/// A role and the file its variables stand in: `backend`, or `backend=backend.env`.
+/// A role and the file with its variables: `backend`, or `backend=backend.env`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoleFile {
     pub(crate) role: RoleName,
@@ -361,7 +367,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service or point-of-sale, and =FILE behind it if its variables are in a file"
+                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale or rates, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -380,6 +386,8 @@ pub(crate) enum RoleName {
     CardService,
     /// The point of sale.
     PointOfSale,
+    /// The service of exchange rates.
+    Rates,
 }
 
 #[derive(Debug, Args)]
@@ -393,16 +401,17 @@ pub(crate) struct ImportOptions {
     /// Show the plan and stop.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Carry every transfer of the past, in order, instead of the totals of each account.
+    /// Move every transfer of the past, in order, instead of the totals of each account.
     #[arg(long)]
     pub(crate) history: bool,
     /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
     #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
     pub(crate) old_encryption_secret: Option<String>,
-    /// WEBHOOK_MAX_RETRY of the old backend, if it is another here.
+    /// WEBHOOK_MAX_RETRY of the old backend, if it differs here.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) old_webhook_retries: Option<u32>,
-    /// Minutes that the quotes of unfinished payments stay good at least, counted from now: the move takes time.
+    /// Minutes for which the quotes of unfinished payments stay valid at least, counted from now, because the move
+    /// takes time.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     pub(crate) quotes_good_for: u32,
     /// Read the databases although they have migrations that Rafiki 2.4 does not have.
@@ -418,15 +427,15 @@ pub(crate) struct ConfigOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report everything that is wrong with the variables of the roles, and in what the roles do not fit together.
+    /// Report every error in the variables of the roles, and every conflict between roles.
     ///
-    /// Looks into the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
+    /// Reads the databases, and changes nothing there. Ends with 0 when every role would start, with 1 otherwise.
     Check {
         /// Which roles, by default backend, auth and wallet, as ROLE or ROLE=FILE: backend=backend.env auth=auth.env wallet=wallet.env.
         /// Without a file, the variables of this environment and of ENV_FILE (default .env); with one, those of the
         /// file alone. Several backends of one installation may be named.
         roles: Vec<RoleFile>,
-        /// Do not look into the databases and caches.
+        /// Do not connect to databases and caches.
         #[arg(long)]
         offline: bool,
     },
@@ -440,11 +449,11 @@ pub(crate) struct LedgerOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Recompute every balance from the journal and compare; of a TigerBeetle cluster, which keeps its journal itself,
+    /// Recompute every balance from the journal and compare. A TigerBeetle cluster keeps its journal itself; for it,
     /// check that every ledger sums to zero.
     ///
-    /// Reads only, and writes nothing beside the ledger. Ends with 0 when it is sound, 1 when it is not, 3 when it
-    /// cannot be read or is no ledger. Amounts are in the smallest unit of their asset.
+    /// Reads only, and writes nothing beside the ledger. Ends with 0 when the ledger is correct, 1 when it is not, 3
+    /// when it cannot be read or is not a ledger. Amounts are in the smallest unit of their asset.
     Verify {
         /// The ledger: `sqlite:<file>`, `postgres://…` or `tigerbeetle://<addresses>/<cluster id>`; by default that of the
         /// backend configured by the environment.

@@ -1,7 +1,6 @@
-//! `rafiki ledger verify` on a TigerBeetle cluster: what can be checked from outside.
+//! `rafiki ledger verify` for a TigerBeetle cluster: the checks that are possible from outside.
 //!
-//! Its journal is hash-chained and kept by the cluster's own replicas; here is shown that what was debited was
-//! credited.
+//! The cluster's replicas keep its hash-chained journal. This checks that debits and credits are equal.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,14 +13,14 @@ use crate::failure::Failure;
 use crate::ledger_place::Cluster;
 use crate::output::Table;
 
-/// How long a cluster may take to answer the first question.
+/// How long a cluster may take to answer the first query.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// What a cluster's accounts add up to.
+/// The sums of a cluster's accounts.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClusterReport {
-    /// Every ledger sums to zero. Also where balances moved while they were read, if they did so evenly.
+    /// Every ledger sums to zero. This may also be true if balances moved during the read.
     pub(crate) sound: bool,
     /// The engine that keeps the journal.
     journal: &'static str,
@@ -29,8 +28,8 @@ pub(crate) struct ClusterReport {
     of_one_instant: bool,
     accounts: u64,
     ledgers: Vec<LedgerSums>,
-    /// Over the accounts of peers, posted credits less posted debits made by ordinary transfers: what flowed in from
-    /// peers less what flowed out to them.
+    /// The posted credits less the posted debits of peers' accounts by ordinary transfers: the money that came from
+    /// peers less the money that went to them.
     #[serde(serialize_with = "decimal")]
     peer_movement: i128,
 }
@@ -58,11 +57,12 @@ fn decimal<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S:
 impl ClusterReport {
     /// Reads every account of the cluster, and every transfer of peers' accounts.
     ///
-    /// Sums that differ while balances move prove nothing; then the answer is that it must be asked again.
+    /// If balances moved during the read, differing sums prove nothing. The result is then that the command must be
+    /// repeated.
     pub(crate) async fn of(cluster: &Cluster) -> Result<Self, Failure> {
         let failed = |error: &dyn fmt::Display| Failure::Unreadable(error.to_string());
         let ledger = cluster.join().await.map_err(|error| failed(&error))?;
-        // Everything else takes longer the more accounts there are. This only finds out whether the cluster answers.
+        // Everything else takes longer with more accounts. This only checks that the cluster answers.
         let first = tokio::time::timeout(ANSWER, ledger.accounts(vec![AccountId::from_u128(1)])).await;
         if !matches!(first, Ok(Ok(_))) {
             let silent = "no replica of the TigerBeetle cluster answers; see that it runs, and that the addresses and the \

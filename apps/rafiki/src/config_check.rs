@@ -1,13 +1,13 @@
-//! `rafiki config check`: everything that would keep the roles from starting or working, at once.
+//! `rafiki config check`: reports every error that would keep the roles from starting or working.
 //!
-//! Looks into databases and changes nothing there; opens no port.
+//! It reads databases and changes nothing there. It opens no port.
 
 use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Roles, Scope, Wallet,
-    unknown_names,
+    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
+    Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
@@ -19,7 +19,7 @@ use crate::roles;
 /// How long a cache may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What was found about one role.
+/// The findings about one role.
 #[derive(Debug, Default)]
 struct Findings {
     problems: Vec<String>,
@@ -100,7 +100,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     }
 }
 
-/// Reads a role's section, puts it to the others if it can be read, and looks at what it names.
+/// Parses a role's section, adds it to the others, and checks the places that it names.
 async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
     let mut findings = Findings::default();
     match role {
@@ -160,11 +160,20 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
             }
             Err(error) => findings.config(error),
         },
+        RoleName::Rates => match Rates::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if let Err(failure) = roles::rates::service(&config.file).await {
+                    findings.problems.push(failure.to_string());
+                }
+            }
+            Err(error) => findings.config(error),
+        },
     }
     findings
 }
 
-/// Says in what the roles do not fit together; returns how much of it keeps something from working.
+/// Reports conflicts between roles. Returns the number of errors.
 fn compare(together: &Roles) -> usize {
     let mut findings = Findings::default();
     for disagreement in together.disagreements() {

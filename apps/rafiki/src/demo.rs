@@ -1,4 +1,4 @@
-//! `rafiki demo`: both institutions in a temporary folder, three payments, and proof that no money was made or lost.
+//! `rafiki demo`: both institutions in a temporary folder, three payments, and a check that no money was made or lost.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ struct DemoDocument {
     conservation: Conservation,
 }
 
-/// What was checked over both ledgers after both institutions had stopped.
+/// The checks of both ledgers after both institutions have stopped.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Conservation {
@@ -128,7 +128,7 @@ async fn payments(
     Ok(receipts)
 }
 
-/// A temporary folder that is gone when the demonstration is over.
+/// A temporary folder that is deleted when the demonstration ends.
 struct Folder(std::path::PathBuf);
 
 impl Folder {

@@ -1,6 +1,6 @@
-//! Why a command did not succeed, and the exit code that says so.
+//! Why a command failed, and its exit code.
 //!
-//! One line for a person; the details are in the log.
+//! One line for a person. Details are in the log.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -27,10 +27,10 @@ pub(crate) enum Failure {
     Pay(#[from] PayError),
     #[error(transparent)]
     Tap(#[from] TapError),
-    /// What was to be checked cannot be read, so nothing is known of it.
+    /// What was to be checked cannot be read, so the result is unknown.
     #[error("{0}")]
     Unreadable(String),
-    /// What was checked does not hold.
+    /// The check failed.
     #[error("{0}")]
     Check(String),
 }

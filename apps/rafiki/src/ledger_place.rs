@@ -1,6 +1,6 @@
-//! Where a ledger is: a database, or a TigerBeetle cluster.
+//! The place of a ledger: a database, or a TigerBeetle cluster.
 //!
-//! As text a cluster is `tigerbeetle://<addresses>/<cluster id>`; an id of 0 may be left out.
+//! A cluster is written as `tigerbeetle://<addresses>/<cluster id>`. An id of 0 may be left out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use config::Accounting;
 use ledger_tigerbeetle::{JoinError, TigerBeetleLedger};
 
-/// How long a cluster may take to answer one request; a change of its primary takes it some seconds.
+/// How long a cluster may take to answer one request. A change of its primary takes some seconds.
 const CLUSTER_DEADLINE: Duration = Duration::from_secs(10);
 
 const SCHEME: &str = "tigerbeetle://";
 
-/// Where a ledger is.
+/// The place of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LedgerPlace {
     /// A database, by its URL.
@@ -31,13 +31,13 @@ pub(crate) struct Cluster {
     addresses: String,
 }
 
-/// The text names no cluster.
+/// The text is not a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no cluster; write tigerbeetle://<address>[,<address>…][/<cluster id>]")]
 pub(crate) struct InvalidCluster;
 
 impl LedgerPlace {
-    /// Where this backend's ledger is.
+    /// The place of this backend's ledger.
     pub(crate) fn of(config: &config::Backend) -> Self {
         match &config.accounting {
             Accounting::Sql => Self::Database(config.ledger_database.expose().to_owned()),
@@ -72,7 +72,7 @@ impl fmt::Display for LedgerPlace {
 }
 
 impl Cluster {
-    /// Joins the cluster. Does not wait for it.
+    /// Connects to the cluster, without waiting for it.
     pub(crate) async fn join(&self) -> Result<TigerBeetleLedger, JoinError> {
         TigerBeetleLedger::join(self.id, &self.addresses, CLUSTER_DEADLINE).await
     }

@@ -1,6 +1,6 @@
 //! The binary: every role, and the commands around them.
 //!
-//! Here the engines are chosen and the parts are put together; nothing is decided about payments.
+//! The engines are chosen here, and the parts are put together. Nothing is decided about payments.
 
 mod admin;
 mod cli;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(cli.command));
-            // What still runs was asked to stop and had its time.
+            // Tasks that still run were asked to stop and had time for it.
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
             result
         }
@@ -65,6 +65,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Wallet => roles::run_wallet().await,
         Command::CardService => roles::run_card_service().await,
         Command::PointOfSale => roles::run_point_of_sale().await,
+        Command::Rates => roles::run_rates().await,
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,
         Command::Migrate(options) => migrate::run(&options).await,

@@ -1,6 +1,6 @@
-//! `rafiki migrate`: brings databases up to date without starting anything, and says what it did.
+//! `rafiki migrate`: migrates databases without starting a role, and reports what it did.
 //!
-//! Every role is read and looked at before the first is changed.
+//! Every role is checked before the first database is changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::output::say;
 use crate::places::{Holds, Place};
 use crate::roles::waiting::{Patience, for_places};
 
-/// How long a database may take to come up. The operator waits for the command.
+/// How long a database may take to start. The operator waits for the command.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_mins(1));
 
-/// One role's databases, and the tables it wants there.
+/// One role's databases, and the tables it needs there.
 struct Plan {
     role: &'static str,
     places: Vec<Place>,
@@ -43,6 +43,8 @@ impl Plan {
             RoleName::PointOfSale => {
                 (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
             }
+            // It has no database.
+            RoleName::Rates => (Vec::new(), &[][..]),
         };
         Ok(Self { role: role.word(), places, migrations })
     }
@@ -78,7 +80,7 @@ fn plans(roles: &[RoleName], environment: &Environment) -> Result<Vec<Plan>, Fai
     Err(Failure::Check(format!("{problems}{advice}")))
 }
 
-/// Two roles in one database would be in each other's way half-way through.
+/// Two roles must not share a database.
 fn require_own_databases(plans: &[Plan]) -> Result<(), Failure> {
     let stores = |plan: &Plan| plan.places.iter().find(|place| place.holds != Holds::Ledger).cloned();
     let places: Vec<_> = plans.iter().filter_map(|plan| Some((plan.role, stores(plan)?))).collect();
@@ -94,7 +96,7 @@ fn require_own_databases(plans: &[Plan]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Migrates a role's databases and prints what was done.
+/// Migrates a role's databases and reports what was done.
 async fn carry_out(plan: &Plan) -> Result<String, Failure> {
     let mut done = Vec::new();
     for place in &plan.places {

@@ -1,11 +1,11 @@
 //! What commands print: plain tables, and text on standard output.
 //!
-//! No colours: output is read by people and by pipes.
+//! There are no colours, because people and other programs read it.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Prints `text` and flushes it, for readers that wait for it. A reader that is gone is no reason to fail.
+/// Prints `text` and flushes it, for readers that wait for it. A closed reader is no error.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -25,7 +25,7 @@ impl Table {
         Self::default()
     }
 
-    /// Aligns these columns to the right, as numbers want to be.
+    /// Aligns these columns to the right, for numbers.
     pub(crate) fn align_right(mut self, columns: &[usize]) -> Self {
         self.right = columns.to_vec();
         self

@@ -1,6 +1,6 @@
-//! The databases of each role: what each is for, and whether it may be used as it is.
+//! The databases of each role: their purpose, and whether they can be used.
 //!
-//! Looked at before anything is written. Not the connections: those are opened by the roles.
+//! They are checked before anything is written. The roles open their connections.
 
 use std::fmt;
 
@@ -12,15 +12,15 @@ use crate::failure::Failure;
 /// A database of a role.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// What it is, for people.
+    /// Its name for people.
     pub(crate) what: &'static str,
-    /// The variable that names it.
+    /// The variable with its URL.
     pub(crate) variable: &'static str,
     pub(crate) url: DatabaseUrl,
     pub(crate) holds: Holds,
 }
 
-/// What a role keeps in a place.
+/// The contents that a role needs in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
     /// Tables of these stores.
@@ -85,7 +85,7 @@ impl Place {
         vec![Self { what, variable: "POS_DATABASE_URL", url: config.database.clone(), holds }]
     }
 
-    /// What is there, if the role may use it. Changes nothing.
+    /// The contents of the place, if the role may use it. Changes nothing.
     pub(crate) async fn look(&self) -> Result<Contents, Unusable> {
         let contents = Contents::of(self.url.expose()).await.map_err(Unusable::Unreachable)?;
         let fits = match self.holds {
@@ -102,7 +102,7 @@ impl Place {
 }
 
 impl Unusable {
-    /// Whether waiting may help.
+    /// Whether a later attempt may succeed.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable(reason) => reason.may_pass(),

@@ -1,6 +1,6 @@
 //! Files that only their owner may read: sessions, keys, environments.
 //!
-//! Not databases: those are made by their engines.
+//! Database files are created by their engines.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-/// Writes the file whole or not at all.
+/// Writes the whole file or nothing.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error| Failure::io(format!("cannot write {}", path.display()), error);
     let mut draft = path.as_os_str().to_owned();

@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn the_cookie_tells_which_sites_may_send_it() {
+        let saved = |same_site, is_https| {
+            let mut headers = HeaderMap::new();
+            Sessions::new("key", same_site, is_https).save(&Session::default(), at(0), &mut headers);
+            headers[SET_COOKIE].to_str().unwrap().to_owned()
+        };
+        assert!(saved(SameSite::Lax, false).ends_with("; SameSite=Lax"));
+        assert!(saved(SameSite::None, true).ends_with("; SameSite=None; Secure"));
+    }
+
+    #[test]
     fn a_cookie_with_a_wrong_signature_is_no_session() {
         let mut session = Session::default();
         session.start("AA", at(1000), at(0));

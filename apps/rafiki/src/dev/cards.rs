@@ -1,6 +1,6 @@
-//! The virtual cards and terminals of an institution of the playground: made once, kept in its folder.
+//! The virtual cards and terminals of an institution of the playground, created once and kept in its folder.
 //!
-//! A card's chip is used by `rafiki tap` only; its issuer keeps what the chip's signatures are checked with.
+//! Only `rafiki tap` uses a card's chip. Its issuer keeps the keys that verify its signatures.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ pub(crate) struct ChipRecord {
     pin_key: String,
 }
 
-/// What a chip signs with.
+/// The kind of a chip's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChipKind {
@@ -63,7 +63,7 @@ pub(crate) struct TerminalRecord {
 }
 
 impl Cards {
-    /// Those kept in `folder`, and new ones for accounts that have none.
+    /// The cards and terminals in `folder`, and new ones for accounts without.
     pub(crate) fn ensure(folder: &Path, base: &str, seed: &Seed, entropy: &dyn Entropy) -> Result<Self, Failure> {
         let path = folder.join(FILE);
         let mut cards = Self::read(&path)?;
@@ -77,7 +77,7 @@ impl Cards {
             let digits = u128::from_be_bytes(entropy.bytes()) % 1_000_000_000_000_000;
             let key = match kind {
                 ChipKind::Cmac => hex::encode(entropy.bytes::<16>()),
-                // Nearly every number of 32 octets is a key; a high first octet would be none.
+                // Nearly every number of 32 octets is a key. A high first octet could make it too large.
                 ChipKind::Ecdsa => format!("7f{}", hex::encode(entropy.bytes::<31>())),
             };
             cards.chips.push(ChipRecord {
@@ -102,7 +102,7 @@ impl Cards {
         Ok(cards)
     }
 
-    /// Those kept in a file; none if there is no such file.
+    /// The cards and terminals in a file; none if there is no such file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -112,7 +112,7 @@ impl Cards {
         serde_json::from_str(&text).map_err(|error| Failure::start(path.display().to_string(), error))
     }
 
-    /// What the wallet keeps of the cards.
+    /// The cards for the wallet.
     pub(crate) fn issued(&self) -> Result<Vec<NewCard>, Failure> {
         let issue = |record: &ChipRecord| {
             let chip = record.chip()?;
@@ -123,7 +123,7 @@ impl Cards {
         self.chips.iter().map(issue).collect()
     }
 
-    /// What the point of sale keeps of the terminals.
+    /// The terminals for the point of sale.
     pub(crate) fn registered(&self) -> Result<Vec<NewTerminal>, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::start("the terminals", error);
         let register = |record: &TerminalRecord| {
@@ -166,7 +166,7 @@ impl TerminalRecord {
     }
 }
 
-/// The next count of a chip; counted before it is used, so that no two taps have the same.
+/// The next counter of a chip. It is stored before its use, so no two taps have the same.
 pub(crate) fn next_count(folder: &Path, number: &str) -> Result<u16, Failure> {
     let path = folder.join(COUNTERS_FILE);
     let failed = |error| Failure::io(format!("cannot count in {}", path.display()), error);

@@ -1,4 +1,4 @@
-//! Where the playground keeps its data: SQLite files, or databases on a PostgreSQL server that are created here.
+//! The databases of the playground: SQLite files, or databases on a PostgreSQL server that are created here.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::institution::{Databases, Institution};
 use crate::failure::Failure;
 use crate::roles::waiting::{Patience, Tried, until_done};
 
-/// How long the server may take to come up, while a person waits in front of the screen.
+/// How long the server may take to start while a person waits.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_secs(30));
 
 /// SQLite files in the institution's folder.
@@ -28,7 +28,7 @@ pub(crate) fn files(institution: &Institution, data_dir: &Path) -> Databases {
     }
 }
 
-/// Databases `<prefix>_<institution>_…` on `server`, created if missing, emptied first if `fresh`.
+/// Databases `<prefix>_<institution>_…` on `server`. They are created if missing, and emptied first if `fresh`.
 pub(crate) async fn on_server(
     institution: &Institution,
     server: &Url,

@@ -1,6 +1,6 @@
 //! The two institutions of the playground as environments of the reference's variables.
 //!
-//! They go through the same configuration as any other installation.
+//! They use the same configuration code as every other installation.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use wallet::seed::{self, Seed};
 use super::ports::Ports;
 use crate::cli::InstitutionName;
 
-/// What the reference's playground has in common.
+/// The common secrets of the reference's playground.
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
 const STREAM_SECRET: &str = "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=";
 const ENCRYPTION_SECRET: &str = "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=";
@@ -24,9 +24,9 @@ const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Institution {
     pub(crate) which: InstitutionName,
-    /// Names its files.
+    /// The name of its folder.
     pub(crate) slug: &'static str,
-    /// Names its databases.
+    /// Its name in database names.
     pub(crate) short: &'static str,
     pub(crate) name: &'static str,
     instance_name: &'static str,
@@ -64,7 +64,7 @@ pub(crate) const HAPPY_LIFE: Institution = Institution {
     waits_for_unknown_addresses: true,
 };
 
-/// Where an institution keeps its data.
+/// The databases of an institution.
 #[derive(Clone, Debug)]
 pub(crate) struct Databases {
     pub(crate) backend: DatabaseUrl,
@@ -96,7 +96,7 @@ impl Institution {
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", self.key)
     }
 
-    /// What it begins with; its peer's connector listens on `peer_connector`.
+    /// Its initial data. Its peer's connector listens on `peer_connector`.
     pub(crate) fn seed(&self, peer_connector: u16) -> Result<Seed, SeedFileError> {
         let mut seed = Seed::from_yaml(match self.which {
             InstitutionName::CloudNine => seed::CLOUD_NINE,
@@ -205,7 +205,7 @@ impl Institution {
         let card_service = cards([
             ("CARD_SERVICE_PORT", &ports.card_service.to_string()),
             ("CARD_DATABASE_URL", databases.card_service.expose()),
-            // Whoever tries loads out here is no stranger.
+            // Load tests are run against the playground, so its limits are off.
             ("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", "0"),
         ]);

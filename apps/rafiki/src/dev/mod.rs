@@ -96,7 +96,7 @@ fn other(name: InstitutionName) -> InstitutionName {
     }
 }
 
-/// Removes the files these institutions made; whatever else lies in their folders stays.
+/// Removes the files of these institutions. Other files in their folders stay.
 fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
     for institution in chosen.iter().map(|name| by_name(*name)) {
         let folder = institution.folder(data_dir);
@@ -142,11 +142,11 @@ fn is_own(name: &str) -> bool {
         || databases.into_iter().any(of_database)
 }
 
-/// Why the addresses below are no links.
+/// Why the addresses below are not links.
 const IDENTIFIERS: &str =
     "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
 
-/// What a newcomer needs to know.
+/// The introduction for a newcomer.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
     urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet"]);

@@ -29,20 +29,20 @@ pub(crate) enum Storage<'a> {
     Server { url: &'a Url, prefix: &'a str, fresh: bool },
 }
 
-/// What the institutions of one process share.
+/// The values shared by the institutions of one process.
 pub(crate) struct Playground<'a> {
     data_dir: PathBuf,
     storage: Storage<'a>,
     redis: Option<&'a str>,
-    /// Variables of the caller's environment that hold for the playground too.
+    /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
     pub(crate) deps: SharedDeps,
 }
 
-/// The settings that say how clients reach the listeners, for example through a proxy that speaks TLS.
+/// The settings about the way from clients to the listeners, for example through a proxy with TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
 
-/// An institution at work.
+/// A running institution.
 pub(crate) struct Started {
     institution: &'static Institution,
     session: Session,
@@ -58,8 +58,8 @@ impl<'a> Playground<'a> {
         Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, deps })
     }
 
-    /// Starts an institution whose peer's connector listens on `peer_connector`; its ledger is in the TigerBeetle
-    /// `cluster` where one is given.
+    /// Starts an institution. Its peer's connector listens on `peer_connector`. Its ledger is in the TigerBeetle
+    /// `cluster`, if there is one.
     pub(crate) async fn start(
         &self,
         institution: &'static Institution,
@@ -111,7 +111,7 @@ impl<'a> Playground<'a> {
         } = listeners;
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
-        // The wallet serves rates and the auth server introspection as soon as the backend may ask for them.
+        // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
         let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
         let backend = backend::start(&backend_config, backend_listeners, &self.deps).await?;
@@ -131,22 +131,22 @@ impl Started {
         &self.session
     }
 
-    /// Brings the seed about; repeated until the instance has answered.
+    /// Applies the seed, and repeats this until the instance answers.
     pub(crate) async fn seed(&self) -> Result<(), Failure> {
         self.wallet.seed().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// Events its wallet gave up.
+    /// The number of events that its wallet gave up.
     pub(crate) async fn dead_events(&self) -> Result<u64, Failure> {
         self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// Writes down for other commands where it is.
+    /// Writes the session file for other commands.
     pub(crate) fn write_session(&self, data_dir: &Path) -> Result<(), Failure> {
         self.session.write(&Session::path(data_dir, self.institution.slug))
     }
 
-    /// Removes what was written down for other commands.
+    /// Removes the session file.
     pub(crate) fn forget_session(&self, data_dir: &Path) {
         let path = Session::path(data_dir, self.institution.slug);
         if let Err(error) = std::fs::remove_file(&path) {
@@ -154,7 +154,7 @@ impl Started {
         }
     }
 
-    /// Stops its roles. Those that cause work stop first, those that answer stop last.
+    /// Stops its roles: first those that make requests, last those that answer them.
     pub(crate) async fn stop(self) {
         for role in self.roles {
             role.stop().await;
@@ -168,7 +168,7 @@ pub(crate) const ROLES: [&str; 5] = ["backend", "auth", "wallet", "card-service"
 /// Where an institution of the playground keeps its key.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
 
-/// The institution's key as a file, as the reference's variables want it. A file that is there is never replaced.
+/// The institution's key as a file, as the reference's variables require. An existing file is never replaced.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(folder).map_err(|e| Failure::io(format!("cannot create {}", folder.display()), e))?;
     let path = folder.join(KEY_FILE);
@@ -190,7 +190,7 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
     Ok(path)
 }
 
-/// Each role's environment as a file for `ENV_FILE`, so that the roles can also be run one by one.
+/// Each role's environment as a file for `ENV_FILE`, so that each role can be run alone.
 fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
     let Environments { backend, auth, wallet, card_service, point_of_sale } = environments;
     for (role, environment) in ROLES.into_iter().zip([backend, auth, wallet, card_service, point_of_sale]) {

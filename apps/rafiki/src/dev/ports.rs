@@ -1,4 +1,4 @@
-//! Which port each listener of the playground has.
+//! The ports of the playground's listeners.
 //!
 //! The order of a port base is the order of the fields.
 
@@ -26,7 +26,7 @@ pub(crate) struct Ports {
     pub(crate) point_of_sale: u16,
 }
 
-/// Where one institution ends and the next begins, counted from a port base.
+/// The distance between the ports of the two institutions.
 const STRIDE: u16 = 20;
 
 impl Ports {
@@ -51,7 +51,7 @@ impl Ports {
         }
     }
 
-    /// Consecutive ports from `base`; the second institution's begin 20 later.
+    /// Consecutive ports from `base`. Those of the second institution begin 20 later.
     pub(crate) fn from_base(base: u16, institution: InstitutionName) -> Result<Self, Failure> {
         let offset = match institution {
             InstitutionName::CloudNine => 0,
@@ -94,7 +94,7 @@ impl Ports {
     };
 }
 
-/// The bound listeners of one institution. Bound before anything else, so that a taken port is found at once.
+/// The bound listeners of one institution. They are bound before anything else, so that a port in use is found at once.
 pub(crate) struct Listeners {
     pub(crate) open_payments: TcpListener,
     pub(crate) admin: TcpListener,
@@ -127,7 +127,7 @@ impl Listeners {
         })
     }
 
-    /// The ports they really have.
+    /// Their actual ports.
     pub(crate) fn ports(&self) -> Result<Ports, Failure> {
         let port = |listener: &TcpListener| {
             listener.local_addr().map(|address| address.port()).map_err(|e| Failure::start("a listener", e))

@@ -1,6 +1,6 @@
-//! What a running playground writes down for other commands: one file per institution in its data folder.
+//! The session file of a running playground, for other commands: one file per institution in its data folder.
 //!
-//! Carries the Admin API's secret, so only its owner may read it.
+//! It contains the Admin API's secret, so only its owner may read it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(crate) struct Session {
     pub(crate) card_service_url: Url,
     /// The point of sale.
     pub(crate) point_of_sale_url: Url,
-    /// Where its virtual cards and terminals are kept.
+    /// The file with its virtual cards and terminals.
     pub(crate) cards_file: String,
     /// The operator tenant.
     pub(crate) tenant_id: Uuid,
@@ -62,21 +62,21 @@ pub(crate) struct Session {
 pub(crate) struct SessionAddress {
     /// Its URL.
     pub(crate) url: String,
-    /// Whose it is.
+    /// The name of its customer.
     pub(crate) name: String,
-    /// What it holds.
+    /// Its asset.
     pub(crate) asset_code: String,
     /// Decimal places.
     pub(crate) asset_scale: u8,
 }
 
 impl Session {
-    /// Where an institution's session is kept.
+    /// The path of an institution's session file.
     pub(crate) fn path(data_dir: &Path, institution: &str) -> PathBuf {
         data_dir.join(format!("dev-{institution}.json"))
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the whole file or nothing.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let failed = |error: serde_json::Error| Failure::io(format!("cannot write {}", path.display()), error.into());
         private_file::write(path, &serde_json::to_string_pretty(self).map_err(failed)?)

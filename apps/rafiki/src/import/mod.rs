@@ -1,6 +1,6 @@
-//! `rafiki import`: a running Rafiki 2.4 becomes this one's, in passes that may be repeated.
+//! `rafiki import`: a running Rafiki 2.4 is moved into our databases, in passes that may be repeated.
 //!
-//! First a plan, then the pass, then both installations side by side. What is done stands in the service `moving`.
+//! First the plan, then the pass, then the comparison. The work is done by the service `moving`.
 
 mod report;
 mod telling;
@@ -88,7 +88,7 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settin
     })
 }
 
-/// What an earlier pass has carried. Makes nothing.
+/// How far an earlier pass has come. Creates nothing.
 async fn carried_before(backend: &config::Backend) -> Result<Since, Failure> {
     let url = backend.database.expose();
     if !matches!(Contents::of(url).await, Ok(Contents::Ours { .. })) {

@@ -48,7 +48,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
     text
 }
 
-/// Both installations side by side.
+/// The comparison of both installations.
 pub(crate) fn comparison(report: &Report, packets: u64) -> String {
     let comparison = &report.comparison;
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! How far a pass is, on standard error: what it is at, how many rows, and how fast.
+//! The progress of a pass, on standard error: the step, the number of rows, and the speed.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use clock::Stopwatch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use moving::Step;
 
-/// How often a line is written where nobody sees a bar.
+/// How often a line is written if there is no progress bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Tells how far a pass is.
+/// Reports the progress of a pass.
 pub(crate) struct Telling {
     bar: ProgressBar,
     state: Mutex<State>,

@@ -1,11 +1,11 @@
-//! What moved in an institution's ledger between two questions for its accounts.
+//! What moved in an institution's ledger between two reads of its accounts.
 
 use std::collections::BTreeMap;
 
 use operator_api::AccountView;
 use uuid::Uuid;
 
-/// An account that moved between two questions, even if it came back to where it was.
+/// An account that moved between two reads, even if its balance is the same again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) institution: String,
@@ -15,7 +15,7 @@ pub(crate) struct Moved {
     pub(crate) credited: u128,
 }
 
-/// What moved at one institution between two questions.
+/// What moved at one institution between two reads.
 pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountView]) -> Vec<Moved> {
     let earlier: BTreeMap<Uuid, &AccountView> = before.iter().map(|account| (account.id, account)).collect();
     let change = |account: &AccountView| {
@@ -33,7 +33,7 @@ pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountV
     after.iter().filter_map(change).collect()
 }
 
-/// Whether in each ledger of each institution as much was debited as credited. Not if nothing was seen to move.
+/// Whether debits and credits are equal in each ledger of each institution. `false` if nothing was seen to move.
 pub(crate) fn balances(moved: &[Moved]) -> bool {
     let mut ledgers: BTreeMap<(&str, u32), (u128, u128)> = BTreeMap::new();
     for one in moved {

@@ -3,7 +3,7 @@
 use admin_client::{AdminError, Amount, ErrorCode};
 use outbound_http::OutboundError;
 
-/// Why a payment was not made, or not wholly.
+/// Why a payment was not made, or only in part.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PayError {
     #[error("{0:?} is neither a wallet address (https://…) nor a payment pointer ($host/path)")]
@@ -58,7 +58,7 @@ pub(crate) enum PayError {
     Terminal(std::io::Error),
 }
 
-/// What the name of a failure means, for people; any other text as it is.
+/// A known failure in words. Any other text stays unchanged.
 pub(crate) fn in_words(reason: &str) -> String {
     let words = match reason {
         "InsufficientExchangeRate" => "the exchange rate on the way is worse than the quote allows",
@@ -74,7 +74,7 @@ pub(crate) fn in_words(reason: &str) -> String {
     format!("{words} ({reason})")
 }
 
-/// Whether a failure is one of exchange rates, and so none of money.
+/// Whether a failure is about exchange rates and not about money.
 fn is_about_rates(reason: &str) -> bool {
     ["ExchangeRate", "RemainderWorthless", "ExternalRate", "RateProbe", "convert between assets"]
         .iter()
@@ -132,12 +132,12 @@ impl PayError {
         }
     }
 
-    /// The receiver's wallet address document could not be had.
+    /// The receiver's wallet address document could not be fetched.
     pub(crate) fn fetching(institution: &str, error: OutboundError) -> Self {
         Self::Unreachable { institution: institution.to_owned(), reason: error.to_string() }
     }
 
-    /// A refusal while the payment was prepared, towards the institution of the receiver `to`.
+    /// A refusal before the payment, at the institution of the receiver `to`.
     pub(crate) fn preparing(error: AdminError, to: &str) -> Self {
         let AdminError::Refused { code, message, details } = error else { return Self::from(error) };
         let lower = message.to_lowercase();
@@ -151,7 +151,7 @@ impl PayError {
         Self::by_words(message)
     }
 
-    /// A payment that ended without success, by the reason it carries.
+    /// A payment that ended without success, with its reason.
     pub(crate) fn ended(id: String, sent: Amount, reason: String) -> Self {
         if sent.value > 0 {
             return Self::Failed { id, sent, reason };

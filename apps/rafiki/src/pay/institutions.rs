@@ -1,4 +1,4 @@
-//! The institutions this command may ask: those of a running playground, or the one named on the command line.
+//! The institutions that this command can use: those of a running playground, or the one named on the command line.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use operator_api::AccountView;
 /// The signature version of the playground and of every default installation.
 const SIGNATURE_VERSION: u32 = 1;
 
-/// An institution whose operator's word we have.
+/// An institution whose Admin API can be used.
 #[derive(Clone)]
 pub(crate) struct Institution {
     pub(crate) name: String,
@@ -59,12 +59,12 @@ impl Institution {
         }
     }
 
-    /// Whether a wallet address or resource is this institution's.
+    /// Whether a wallet address or resource belongs to this institution.
     pub(crate) fn owns(&self, url: &Url) -> bool {
         self.session.as_ref().is_some_and(|session| session.owns(url))
     }
 
-    /// Its ledger's accounts, with those of these payments; none if its backend does not show them.
+    /// Its ledger's accounts, including those of these payments; none if its backend does not show them.
     pub(crate) async fn ledger_accounts(&self, payments: &[Uuid]) -> Vec<AccountView> {
         let mut url = self.admin_url.clone();
         url.set_path("/ledger/accounts");
@@ -74,7 +74,7 @@ impl Institution {
         }
     }
 
-    /// Whether `name` is a name of it.
+    /// Whether `name` names it.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name.to_lowercase().contains(&name.to_lowercase())
     }
@@ -94,7 +94,7 @@ impl Institution {
     }
 }
 
-/// The institutions that can be asked.
+/// The institutions that can be used.
 pub(crate) fn known(
     options: &KnownOptions,
     http: &Outbound,

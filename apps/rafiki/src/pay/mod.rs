@@ -38,10 +38,10 @@ pub(crate) async fn run(options: PayOptions) -> Result<(), Failure> {
 }
 
 async fn pay(options: PayOptions) -> Result<(), Failure> {
-    // Quiet: what a person needs to know is printed.
+    // Few log lines, because the command prints what a person needs to know.
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let (from, to) = (wallet_address(&options.from)?, wallet_address(&options.to)?);
-    // Identifiers on this machine are carried over plain http, all others are not.
+    // Identifiers of this machine use plain http, all others do not.
     let mode = if is_here(&from) && is_here(&to) { Mode::Development } else { Mode::Production };
     let deps = SharedDeps::new(mode, &[])?;
     let institutions = institutions::known(&options.known, &deps.http, &deps.clock)?;
@@ -65,7 +65,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
             bar.show(now);
         }
     };
-    // The payment is the institution's now, whatever becomes of this command.
+    // From here on the institution continues the payment, even if this command ends.
     let goes_on = PayError::GoesOn { id: offer.quote.id.to_string(), options: again };
     let sent = tokio::select! {
         sent = payer.send(offer, &mut show) => sent,
@@ -93,7 +93,7 @@ async fn interrupted() {
     }
 }
 
-/// What a later command needs to find the same institution again, secrets left out.
+/// Options with which a later command finds the same institution, without secrets.
 fn lookup_options(known: &KnownOptions) -> String {
     match &known.admin_url {
         Some(url) => format!(" --admin-url {url}"),
@@ -102,7 +102,7 @@ fn lookup_options(known: &KnownOptions) -> String {
     }
 }
 
-/// `rafiki payment`: how a payment stands.
+/// `rafiki payment`: shows the state of a payment.
 pub(crate) async fn look_up(options: PaymentOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;

@@ -1,6 +1,6 @@
-//! One payment from wish to receipt: receiver, quote, payment, end.
+//! One payment from the order to the receipt: receiver, quote, payment, end.
 //!
-//! Speaks to the Admin API and to public wallet addresses only. Asks no questions and prints nothing.
+//! It uses only the Admin API and public wallet addresses. It asks no questions and prints nothing.
 
 use std::time::Duration;
 
@@ -21,20 +21,20 @@ use super::account_changes::{Moved, moved};
 use super::institutions::{Institution, of_payer};
 use operator_api::AccountView;
 
-/// How often a running payment is looked at.
+/// How often the state of a running payment is read.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// How soon an institution that does not answer is asked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How long an institution may take to start again.
 const RESTART: Duration = Duration::from_secs(20);
-/// How long an unfinished payment is waited for.
+/// How long to wait for an unfinished payment.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// How long the account-servicing entities are given to collect what is theirs before the receipt is written.
+/// How long to wait for the account-servicing entities' withdrawals before the receipt is written.
 const SETTLING: Duration = Duration::from_secs(3);
-/// How long the receiver stays open.
+/// How long the receiver is open.
 const RECEIVER_LIFE: Duration = Duration::from_mins(15);
 
-/// What is wished for.
+/// What the payer ordered.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) from: Url,
@@ -42,7 +42,7 @@ pub(crate) struct Order {
     pub(crate) amount: OrderAmount,
 }
 
-/// Which side is fixed, as written by a person.
+/// Which side is fixed, as a person wrote it.
 #[derive(Clone, Debug)]
 pub(crate) enum OrderAmount {
     /// The payer pays this.
@@ -51,7 +51,7 @@ pub(crate) enum OrderAmount {
     Receive(String),
 }
 
-/// How the money travels.
+/// How the money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     SameCurrency,
@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// A quoted payment, not yet made.
+/// A quote, before the payment is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Offer {
     pub(crate) order: Order,
@@ -78,35 +78,35 @@ pub(crate) struct Offer {
     pub(crate) payee_name: Option<String>,
     pub(crate) receiver: Receiver,
     pub(crate) quote: Quote,
-    /// The fee within the debit amount.
+    /// The fee, which is part of the debit amount.
     pub(crate) fee: Amount,
 }
 
-/// What became of a payment.
+/// The result of a payment.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipt {
     pub(crate) offer: Offer,
     pub(crate) payment: OutgoingPayment,
     pub(crate) incoming_state: IncomingPaymentState,
     pub(crate) delivered: Amount,
-    /// What the packets took, without what was withdrawn afterwards.
+    /// The debit of the packets, without later withdrawals.
     pub(crate) sent: Amount,
     pub(crate) packets: usize,
     pub(crate) elapsed: Duration,
-    /// Accounts that moved at every institution that shows its ledger.
+    /// Accounts that moved, at every institution that shows its ledger.
     pub(crate) moved: Vec<Moved>,
 }
 
-/// How far a payment is, shown while it runs.
+/// The progress of a running payment.
 #[derive(Clone, Debug)]
 pub(crate) struct ProgressNow {
     pub(crate) state: OutgoingPaymentState,
     pub(crate) delivered: u64,
-    /// Why it is tried again, if it is.
+    /// Why it is tried again.
     pub(crate) tried_again: Option<TriedAgain>,
 }
 
-/// An attempt that failed and is made again.
+/// A failed attempt that will be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TriedAgain {
     /// How many attempts have failed.
@@ -135,7 +135,7 @@ impl Payer {
         Self { institutions, http, clock }
     }
 
-    /// Finds both sides, opens the receiver and has the payment quoted.
+    /// Finds both sides, creates the receiver and the quote.
     pub(crate) async fn offer(&self, order: Order) -> Result<Offer, PayError> {
         if order.from == order.to {
             return Err(PayError::Oneself(order.from.to_string()));
@@ -170,7 +170,7 @@ impl Payer {
         Ok(Offer { order, kind, payer, payee_name: payee.public_name, receiver, quote, fee })
     }
 
-    /// Makes the offered payment and follows it to its end.
+    /// Makes the payment and follows it to its end.
     pub(crate) async fn send(&self, offer: Offer, progress: &mut dyn FnMut(&ProgressNow)) -> Result<Receipt, PayError> {
         let admin = &of_payer(&self.institutions, &offer.order.from)?.admin;
         let incoming = incoming_id(&offer.receiver.id);
@@ -185,14 +185,14 @@ impl Payer {
         require_completed(&payment)?;
 
         if matches!(offer.order.amount, OrderAmount::Send(_)) {
-            // Nothing more is expected, so the payee need not wait for the receiver to expire.
+            // Nothing more is expected, so the receiver is completed at once.
             patiently(|| admin.complete_receiver(&offer.receiver.id)).await?;
         }
         let receiver = patiently(|| admin.receiver(&offer.receiver.id)).await?;
         self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
         let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
         let (movements, sent) = movements(admin, payment.id).await?;
-        // Within one institution the money moves in the ledger; there are no packets.
+        // Within one institution the money moves in the ledger, without packets.
         let packets = if offer.kind == Kind::Local { 0 } else { movements };
         let sent = Amount { value: sent, ..payment.debit_amount.clone() };
         let after = self.looks(&ids).await;
@@ -237,7 +237,7 @@ impl Payer {
         loop {
             let payment = match admin.outgoing_payment(id).await {
                 Ok(payment) => payment,
-                // The payment was made; its institution may be starting again, and goes on with it then.
+                // The payment exists. If its institution is restarting, it continues the payment afterwards.
                 Err(error) if error.is_temporary() && watch.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                     continue;
@@ -265,7 +265,7 @@ impl Payer {
         }
     }
 
-    /// Waits until both wallets have collected what is theirs, as far as can be seen from here.
+    /// Waits until both wallets have withdrawn their money, as far as can be seen from here.
     async fn await_settled(
         &self,
         admin: &AdminClient,
@@ -311,7 +311,7 @@ impl Payer {
     }
 }
 
-/// Repeats a call that may be repeated, while an institution is starting again.
+/// Repeats a safe call while an institution is restarting.
 async fn patiently<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> Result<T, AdminError> {
     let watch = Stopwatch::start();
     loop {
@@ -340,13 +340,13 @@ fn require_completed(payment: &OutgoingPayment) -> Result<(), PayError> {
     Err(PayError::ended(payment.id.to_string(), payment.sent_amount.clone(), reason.to_owned()))
 }
 
-/// An estimate while the receiving side cannot be asked: what was sent, at the quoted rate.
+/// An estimate while the receiving side does not answer: the amount sent, at the quoted rate.
 fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
     let quoted = money::Ratio::new(payment.receive_amount.value.into(), payment.debit_amount.value.max(1).into());
     quoted.ok().and_then(|ratio| ratio.checked_mul_floor(payment.sent_amount.value)).unwrap_or(0)
 }
 
-/// How many movements paid for it, and what they took together.
+/// How many movements paid for it, and their total.
 async fn movements(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
     let transfers = patiently(|| admin.accounting_transfers(payment, 0)).await?;
     let is_delivery = |transfer: &&admin_client::AccountingTransfer| {
@@ -377,11 +377,11 @@ fn amount(text: &str, asset: &Asset) -> Result<Amount, PayError> {
     Ok(Amount::new(value, asset))
 }
 
-/// The number of smallest units a person means, or what is wrong with how it is written.
+/// The smallest units that a person means, or what is wrong with the text.
 fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     let currency = asset.code.to_string();
     let text = text.trim();
-    // The currency may be written too, if it is the right one.
+    // The currency may be written too.
     let number = text.strip_suffix(&currency).or_else(|| text.strip_prefix(&currency)).unwrap_or(text).trim();
     if let Some(value) = asset.parse_decimal(number) {
         return Ok(value);

@@ -1,12 +1,12 @@
-//! How people write wallet addresses: URLs and payment pointers.
+//! Parses the forms of wallet addresses that people write: URLs and payment pointers.
 
 use url::Url;
 
 use super::PayError;
 
-/// The wallet address `text` means: an https URL, or `$host/path` for `https://host/path`.
+/// The wallet address of `text`: an https URL, or `$host/path` for `https://host/path`.
 ///
-/// `http` is taken for the `https` identifier it stands for in a playground.
+/// `http` is read as the `https` identifier of the playground.
 pub(crate) fn wallet_address(text: &str) -> Result<Url, PayError> {
     let unusable = || PayError::NotAnAddress(text.to_owned());
     let written = match text.trim().strip_prefix('$') {
@@ -20,7 +20,7 @@ pub(crate) fn wallet_address(text: &str) -> Result<Url, PayError> {
     if url.path().contains("/incoming-payments/") {
         return Err(PayError::IncomingPayment(text.to_owned()));
     }
-    // A slash at the end is the same address to a person.
+    // A slash at the end makes no difference for people.
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(if path.is_empty() { "/.well-known/pay" } else { &path });
     Ok(url)

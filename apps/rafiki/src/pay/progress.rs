@@ -1,4 +1,4 @@
-//! The progress bar of delivered amount, on standard error so that pipes stay clean.
+//! The progress bar of the delivered amount, on standard error so that standard output has only the result.
 
 use admin_client::{Amount, OutgoingPaymentState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -6,14 +6,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::error::in_words;
 use super::payer::{ProgressNow, TriedAgain};
 
-/// A bar that fills with what arrives.
+/// A bar that grows with the delivered amount.
 pub(crate) struct Bar {
     bar: ProgressBar,
     goal: Amount,
 }
 
 impl Bar {
-    /// A bar towards `goal`; hidden when the output is not a terminal.
+    /// A bar up to `goal`. It is hidden if the output is not a terminal.
     pub(crate) fn towards(goal: &Amount) -> Self {
         let bar = ProgressBar::with_draw_target(Some(goal.value), ProgressDrawTarget::stderr_with_hz(20));
         if let Ok(style) = ProgressStyle::with_template("  {bar:40} {msg}") {
@@ -42,7 +42,7 @@ impl Bar {
     }
 }
 
-/// Why nothing seems to happen.
+/// Why there is no progress now.
 fn waiting(again: &TriedAgain) -> String {
     let times = if again.failed == 1 { "once".to_owned() } else { format!("{} times", again.failed) };
     format!("; failed {times}: {}; it is tried again in a while", in_words(&again.reason))

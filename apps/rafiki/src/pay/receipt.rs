@@ -1,4 +1,4 @@
-//! Quotes and receipts as people and scripts read them.
+//! Quotes and receipts for people and scripts.
 
 use admin_client::{Amount, IncomingPaymentState, OutgoingPayment, OutgoingPaymentState};
 use serde::Serialize;
@@ -54,17 +54,17 @@ struct AccountDocument {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ConservationDocument {
-    /// Whether a ledger was seen, and in every ledger seen as much was debited as credited.
+    /// Whether at least one ledger was seen, and debits and credits are equal in each.
     holds: bool,
 }
 
-/// A payment of fewer units of the payer's currency than this is rounded noticeably.
+/// Below this many units of the payer's currency, rounding is noticeable.
 const COARSE: u64 = 10;
 /// What a settlement account is, for readers of the table.
 const SETTLEMENT: &str =
     "  A settlement account stands for the world outside: what came in from there counts below zero.\n";
 
-/// What a payment costs the payer, as the wallets here settle it: the fee is kept, the rest is given back.
+/// The payer's cost, as the built-in wallet settles it: the fee is kept, the rest is returned.
 struct Payer {
     reserved: Amount,
     given_back: Amount,
@@ -72,7 +72,7 @@ struct Payer {
     fee: Amount,
 }
 
-/// How a payment stands, as a script reads it.
+/// The state of a payment, for scripts.
 pub(crate) fn state_document(payment: &OutgoingPayment) -> Value {
     json!({
         "id": payment.id,
@@ -85,7 +85,7 @@ pub(crate) fn state_document(payment: &OutgoingPayment) -> Value {
     })
 }
 
-/// How a payment stands, as a person reads it.
+/// The state of a payment, for people.
 pub(crate) fn state_text(payment: &OutgoingPayment) -> String {
     let mut table = Table::new();
     table.row(["Outgoing payment", &format!("{} {}", payment.id, word(&payment.state))]);
@@ -100,7 +100,7 @@ pub(crate) fn state_text(payment: &OutgoingPayment) -> String {
 }
 
 impl Receipt {
-    /// Whether in every ledger seen as much was debited as credited. Not if no ledger was seen.
+    /// Whether at least one ledger was seen, and debits and credits are equal in each.
     pub(crate) fn conserves(&self) -> bool {
         balances(&self.moved)
     }
@@ -165,7 +165,7 @@ impl Receipt {
         text
     }
 
-    /// What the payer's side comes to, line by line.
+    /// The payer's side, line by line.
     fn payer(&self) -> Payer {
         let of = |value: u64| Amount { value, ..self.payment.debit_amount.clone() };
         let reserved = self.payment.debit_amount.value;
@@ -174,7 +174,7 @@ impl Receipt {
         Payer { reserved: of(reserved), given_back: of(reserved.saturating_sub(paid)), paid: of(paid), fee: of(fee) }
     }
 
-    /// How the money went, in words.
+    /// The way of the money, in words.
     fn way(&self) -> String {
         match (self.offer.kind, self.packets) {
             (Kind::Local, _) => "moved within the institution".to_owned(),
@@ -226,13 +226,13 @@ impl Offer {
         format!("Quote\n{}", table.render(2))
     }
 
-    /// Whether one unit of what is sent may be worth several of what was asked for: then it cannot be exact.
+    /// Whether one unit sent may be worth several units received. Then the amount cannot be exact.
     fn is_coarse(&self) -> bool {
         let principal = self.quote.debit_amount.value.saturating_sub(self.fee.value);
         matches!(self.order.amount, OrderAmount::Receive(_)) && self.kind == Kind::CrossCurrency && principal < COARSE
     }
 
-    /// Units received for one unit paid after the fee, to six places, rounded down.
+    /// Units received per unit paid after the fee, to six places, rounded down.
     fn rate(&self) -> Option<String> {
         let (debit, receive) = (&self.quote.debit_amount, &self.quote.receive_amount);
         let principal = u128::from(debit.value.checked_sub(self.fee.value)?);
@@ -257,7 +257,7 @@ fn signed(value: i128, scale: u8) -> String {
     if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
-/// A movement; nothing is shown for none.
+/// A movement; empty if it is zero.
 fn flow(value: u128, scale: u8) -> String {
     if value == 0 { String::new() } else { signed(i128::try_from(value).unwrap_or(i128::MAX), scale) }
 }

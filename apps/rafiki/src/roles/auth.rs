@@ -24,7 +24,7 @@ use crate::output::say;
 use crate::places::Place;
 use crate::roles::signatures;
 
-/// Where to go on from the authorization server's listener.
+/// Links on the page of the authorization server's listener.
 const AUTH_HINTS: &[&str] = &[
     "GET /discovery tells clients where to ask for grants",
     "GET /healthz says whether it is well",

@@ -1,4 +1,4 @@
-//! The cache a role shares with its other processes, and with itself after a restart.
+//! The cache that a role shares with its other processes. It outlives a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use crate::failure::Failure;
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// What values that strangers cause may take in one process.
+/// The most memory in one process for values that strangers cause.
 const LOSSY: InProcessLimits = InProcessLimits { entries: 1 << 17, bytes: 32 << 20 };
 
-/// Counts what strangers do, together with the role's other processes where they share a Redis server.
+/// Counts requests of strangers, together with the role's other processes if they share a Redis server.
 pub(crate) fn limiter(cache: &SharedCache, clock: Arc<dyn Clock>) -> Limiter {
     Limiter::new(lossy(cache, Arc::clone(&clock)), clock)
 }
 
-/// Counts what strangers do in this process alone.
+/// Counts requests of strangers in this process alone.
 pub(crate) fn memory_limiter(clock: Arc<dyn Clock>) -> Limiter {
     Limiter::new(SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), LOSSY)), clock)
 }
 
-/// Redis if it is configured, else a table in the role's database at `url`; beside it, if that is a file.
+/// Redis if it is configured, else a table in the role's database at `url`; if that is a file, a second file beside it.
 pub(crate) async fn open_cache(
     redis: Option<&RedisSettings>,
     url: &DatabaseUrl,
@@ -47,7 +47,7 @@ pub(crate) async fn open_cache(
     connect(redis).await
 }
 
-/// Redis, once it has answered.
+/// Connects to Redis and waits for its answer.
 pub(crate) async fn connect(redis: &RedisSettings) -> Result<SharedCache, Failure> {
     let url = redis.url.expose().parse().map_err(|error| Failure::start("REDIS_URL", error))?;
     let pem = |secret: &Secret| secret.expose().as_bytes().to_vec();
@@ -73,14 +73,14 @@ pub(crate) async fn for_cache(redis: Option<&RedisSettings>, patience: Patience)
     .await
 }
 
-/// Whether a refusal of Redis, or of the way to it, will not pass by itself.
+/// Whether a refusal of Redis, or of the connection to it, needs a change of the configuration.
 fn needs_a_person(reason: &str) -> bool {
     let reason = reason.to_lowercase();
     ["auth", "wrongpass", "noperm", "certificate", "redis_url cannot"].iter().any(|word| reason.contains(word))
 }
 
-/// For what strangers cause and may be lost without harm: Redis where the role has it, else the memory of this process,
-/// so that no request from outside causes a write to the database.
+/// A cache for values that strangers cause and that may be lost: Redis if the role has it, else the memory of this
+/// process. So no request from outside causes a write to the database.
 pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache {
     match shared {
         SharedCache::Redis(_) => shared.clone(),
@@ -90,7 +90,7 @@ pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache 
     }
 }
 
-/// Makes the table where the role's database holds it.
+/// Creates the table if the role's database holds the cache.
 pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> {
     match database.dialect() {
         Dialect::Postgres => database.migrate(&MIGRATIONS).await.map(|_| ()),
@@ -98,8 +98,8 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), database::Error> 
     }
 }
 
-/// A file of its own, so that it does not share the one writer of the role's file, and without waiting for the disk:
-/// what is remembered here outlives the process, and a loss of power takes its last moments along.
+/// A separate file, so that it does not use the one writer of the role's file, and does not wait for the disk. Its
+/// contents outlive the process; a loss of power loses the last moments.
 async fn open_file(url: &DatabaseUrl) -> Result<Database, Failure> {
     let failed = |error| Failure::start("the shared values", format!("{error} ({url})"));
     let options = Options { durability: Durability::ProcessEnd, sqlite_readers: 1, ..Options::default() };

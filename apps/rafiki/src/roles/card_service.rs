@@ -103,7 +103,7 @@ fn settings(config: &config::CardService, deps: &SharedDeps) -> Settings {
     }
 }
 
-/// How events are verified, from the section both services have.
+/// How events are verified, from the section that both services have.
 pub(crate) fn verification(events: &config::Events) -> EventVerification {
     let secrets = [Some(&events.secret), events.previous_secret.as_ref()];
     EventVerification {

@@ -1,4 +1,4 @@
-//! How listeners are served by the configuration: limits for clients, and what is logged for the operator.
+//! How listeners are served: limits for clients, and log lines for the operator.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::output::{Table, say};
 
-/// Who should be able to reach a listener.
+/// The intended callers of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exposure {
     /// Clients, browsers, peers.
@@ -18,7 +18,7 @@ pub(crate) enum Exposure {
 }
 
 impl Exposure {
-    /// Where such a listener binds.
+    /// The address on which such a listener is bound.
     pub(crate) fn address(self, listeners: &Listeners) -> IpAddr {
         match self {
             Self::Public => listeners.public_address,
@@ -47,7 +47,7 @@ pub(crate) fn serving(listeners: &Listeners) -> Serving {
     }
 }
 
-/// Logs where a role listens and for whom; warns if others can reach it too.
+/// Logs where a role listens, and for whom. Warns if others can reach it too.
 pub(crate) fn announce(listeners: &[(&str, Exposure, &TcpListener)]) {
     let mut table = Table::new();
     for (name, exposure, listener) in listeners {

@@ -1,6 +1,6 @@
 //! The roles this binary can take, each put together from its configuration section.
 //!
-//! `dev` uses the same functions with sections of its own making.
+//! `dev` uses the same functions with sections that it makes itself.
 
 pub(crate) mod auth;
 pub(crate) mod backend;
@@ -8,6 +8,7 @@ pub(crate) mod cache;
 pub(crate) mod card_service;
 pub(crate) mod listening;
 pub(crate) mod point_of_sale;
+pub(crate) mod rates;
 pub(crate) mod running;
 mod service_secret;
 pub(crate) mod shared_deps;
@@ -19,4 +20,5 @@ pub(crate) use auth::run as run_auth;
 pub(crate) use backend::{open_ledger, run as run_backend};
 pub(crate) use card_service::run as run_card_service;
 pub(crate) use point_of_sale::run as run_point_of_sale;
+pub(crate) use rates::run as run_rates;
 pub(crate) use wallet::run as run_wallet;

@@ -40,7 +40,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts the point of sale; its database is handed out for registering terminals.
+/// Starts the point of sale. Returns its database for registering terminals.
 pub(crate) async fn start(
     config: &config::PointOfSale,
     listener: TcpListener,

@@ -1,6 +1,6 @@
-//! The tasks of one role, and their end in bounded time: workers, what is under way, listeners, then stores.
+//! The tasks of one role, and their end within a limited time: workers, work under way, listeners, then stores.
 //!
-//! Dropping it stops everything as a crash would, which is safe too.
+//! Dropping it stops everything like a crash, which is safe too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ const STORES_MAX: Duration = Duration::from_secs(3);
 
 type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One role at work.
+/// One running role.
 pub(crate) struct Running {
     name: &'static str,
     workers: JoinSet<()>,
@@ -32,14 +32,14 @@ pub(crate) struct Running {
     closings: Vec<Closing>,
 }
 
-/// Work that is to end before the stores close.
+/// Work that must end before the stores close.
 struct Drain {
     at_most: Duration,
     ended: Closing,
 }
 
 impl Running {
-    /// Nothing yet; its listeners will share `serving`.
+    /// No tasks yet. The listeners will share `serving`.
     pub(crate) fn new(name: &'static str, serving: Serving) -> Self {
         let (workers_stop, _) = watch::channel(false);
         let (listeners_stop, _) = watch::channel(false);
@@ -54,19 +54,19 @@ impl Running {
         self.listeners.spawn(http_kit::serve(listener, router, self.serving.clone(), stop));
     }
 
-    /// Runs a worker; it is given the future that resolves when it is to stop.
+    /// Runs a worker. It gets a future that resolves when it must stop.
     pub(crate) fn work<W: Future<Output = ()> + Send + 'static>(&mut self, worker: impl FnOnce(Stop) -> W) {
         let stop: Stop = Box::pin(told(self.workers_stop.subscribe()));
         self.workers.spawn(worker(stop));
     }
 
-    /// Waited for after the end of the workers, for `at_most`, while the listeners take no more connections and answer
-    /// the requests they have; all of them together.
+    /// Waits for `ended` after the end of the workers, for `at_most`. The listeners accept no more connections and
+    /// answer the requests they have. All drains run together.
     pub(crate) fn drain(&mut self, at_most: Duration, ended: impl Future<Output = ()> + Send + 'static) {
         self.drains.push(Drain { at_most, ended: Box::pin(ended) });
     }
 
-    /// Done last, in the order given.
+    /// Runs last, in the given order.
     pub(crate) fn on_close(&mut self, closing: impl Future<Output = ()> + Send + 'static) {
         self.closings.push(Box::pin(closing));
     }
@@ -97,11 +97,11 @@ async fn bounded(role: &str, at_most: Duration, closing: Closing) {
     }
 }
 
-/// Resolves when a worker is to stop.
+/// Resolves when a worker must stop.
 pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 async fn told(mut stop: watch::Receiver<bool>) {
-    // The sender lives in `Running`; its end means stop as well.
+    // The sender is in `Running`. Its end means stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

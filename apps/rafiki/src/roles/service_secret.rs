@@ -1,17 +1,17 @@
-//! The secret that `backend` shows to introspection and the service API of `auth`.
+//! The secret that `backend` sends to introspection and the service API of `auth`.
 //!
-//! Environments of the original have none; both roles then make the same one of the operator's API secret, which they
-//! have in common.
+//! Environments of the original have none. Both roles then derive the same secret from the operator's API secret, which
+//! both have.
 
 use config::Secret;
 use sha2::{Digest, Sha256};
 
-/// `AUTH_SERVICE_SECRET`, or what stands in for it.
+/// `AUTH_SERVICE_SECRET`, or the derived secret.
 pub(crate) fn service_secret(given: Option<&Secret>, admin_api_secret: &Secret) -> String {
     given.map_or_else(|| made_of(admin_api_secret), |secret| secret.expose().to_owned())
 }
 
-/// Says nothing about the secret it is made of.
+/// The original secret cannot be computed from the result.
 fn made_of(admin_api_secret: &Secret) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::new()

@@ -1,6 +1,6 @@
-//! What all roles of one process share: clock, randomness, the one HTTP client.
+//! The dependencies shared by all roles of one process: clock, randomness, the one HTTP client.
 //!
-//! Made once, so that connections are pooled across roles.
+//! They are made once, so that connections are pooled across roles.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ pub(crate) struct SharedDeps {
 }
 
 impl SharedDeps {
-    /// The deps of an installation of this kind.
+    /// The dependencies of an installation of this kind.
     ///
-    /// Strangers' URLs may name `allowed_hosts` although they are private.
+    /// URLs of strangers may name `allowed_hosts` although these are private.
     pub(crate) fn new(mode: Mode, allowed_hosts: &[String]) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbound = match mode {
@@ -40,7 +40,7 @@ impl SharedDeps {
     }
 }
 
-/// Opens the first of a role's places, its database, after all of them were found to be usable.
+/// Opens the role's database, the first of its places, after all places were checked.
 pub(crate) async fn open(places: &[Place]) -> Result<Database, Failure> {
     for place in places {
         place.look().await.map_err(|reason| place.failure(&reason))?;
@@ -50,7 +50,7 @@ pub(crate) async fn open(places: &[Place]) -> Result<Database, Failure> {
     opened.map_err(|error| place.failure(&error))
 }
 
-/// Says at the start what the operator ought to know of the configuration.
+/// Logs at the start what the operator should know about the configuration.
 pub(crate) fn tell(notices: &[Notice], environment: &Environment) {
     for Notice { name, text } in notices.iter().chain(&unknown_names(environment, Scope::Misspelt)) {
         tracing::warn!("{name} {text}");

@@ -1,6 +1,6 @@
-//! How `backend` and `auth` judge signatures, from the section both have.
+//! The signature settings of `backend` and `auth`, from the section that both have.
 //!
-//! Not the judging itself: that is `http-signatures`.
+//! Verification is in `http-signatures`.
 
 use config::{Mode, Signatures};
 use http_signatures::{Freshness, OtherHosts, TargetOrigin};

@@ -1,6 +1,6 @@
-//! A role whose stores are not up yet waits for them. Each try is a line in the log. Meanwhile every request gets 503.
+//! A role waits for stores that do not answer yet. Each try is a line in the log. Meanwhile every request gets 503.
 //!
-//! What waiting cannot help - a wrong password, a database of another program - ends the start at once.
+//! Errors that do not pass, such as a wrong password or a database of another program, end the start at once.
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::places::Place;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long something is waited for.
+/// How long to wait for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// As long as it takes: the operator watches the role's readiness.
+    /// Without limit: the operator watches the role's readiness.
     Endless,
-    /// Only so long: a person waits for the command.
+    /// Only this long: a person waits for the command.
     AtMost(Duration),
 }
 
-/// The answer of one try.
+/// The result of one try.
 pub(crate) enum Tried<T> {
     Done(T),
     /// It may work later.
@@ -34,7 +34,7 @@ pub(crate) enum Tried<T> {
     Never(Failure),
 }
 
-/// Tries until it works, with a pause that doubles and a line for each failure.
+/// Tries until it succeeds, with a pause that doubles and a log line for each failure.
 pub(crate) async fn until_done<T, F: Future<Output = Tried<T>>>(
     patience: Patience,
     mut attempt: impl FnMut() -> F,
@@ -73,7 +73,7 @@ pub(crate) async fn for_places(places: &[Place], patience: Patience) -> Result<(
     Ok(())
 }
 
-/// Does `work` while the listeners answer that the role is not ready, then gives them free.
+/// Does `work` while the listeners answer that the role is not ready, then releases them.
 pub(crate) async fn meanwhile<T>(
     listeners: &[&TcpListener],
     work: impl Future<Output = Result<T, Failure>>,
@@ -96,7 +96,7 @@ pub(crate) async fn meanwhile<T>(
     }
     let result = work.await;
     stop.send_replace(true);
-    // Requests are answered with 503 at most, so a short wait is enough.
+    // All answers are 503, so a short wait is enough.
     let _ = tokio::time::timeout(Duration::from_millis(100), async { while answering.join_next().await.is_some() {} })
         .await;
     answering.shutdown().await;

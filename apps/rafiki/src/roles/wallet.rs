@@ -44,7 +44,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What `SEED_FILE_LOCATION` holds; nothing without one.
+/// The seed in the file of `SEED_FILE_LOCATION`; an empty seed without one.
 pub(crate) fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
     let Some(path) = &config.seed_file else { return Ok(Seed::default()) };
     let place = path.display().to_string();
@@ -52,7 +52,7 @@ pub(crate) fn seed(config: &config::Wallet) -> Result<Seed, Failure> {
     Seed::from_yaml(&text).map_err(|error| Failure::start(place, error))
 }
 
-/// Starts the wallet; seeding goes on in the background until it has succeeded.
+/// Starts the wallet. Seeding goes on in the background until it succeeds.
 pub(crate) async fn start(
     config: &config::Wallet,
     seed: Seed,

@@ -197,7 +197,7 @@ impl World {
         let settings = Settings {
             open_payments_url: "https://wallet.example/".into(),
             auth_server_grant_url: "https://auth.example".into(),
-            card_service_url: None,
+            card_service_url: Some("https://cards.example".to_owned()),
             own_wallet_address: "https://wallet.example/.well-known/pay".into(),
             own_key: signer().jwk().clone(),
             target: TargetOrigin::Host,

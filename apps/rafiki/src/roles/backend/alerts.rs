@@ -59,7 +59,7 @@ impl Alerts {
     }
 }
 
-/// What is low.
+/// The owner of the low liquidity.
 struct Low {
     id: Uuid,
     event_type: EventType,

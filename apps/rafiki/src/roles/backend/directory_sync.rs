@@ -1,6 +1,6 @@
-//! Keeps the connector's snapshot of tenants, peers and routes in line with the directory.
+//! Updates the connector's snapshot of tenants, peers and routes from the directory.
 //!
-//! The snapshot is made whole at the start, and again after every change in any process.
+//! The snapshot is made at the start, and again after every change in any process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::roles::running::Stop;
 
-/// Without a change the snapshot is made anew no more often than this, whatever the configuration says.
+/// The shortest time between two snapshots without a change, whatever the configuration says.
 const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct DirectorySync {
@@ -25,7 +25,7 @@ pub(crate) struct DirectorySync {
     operator: TenantId,
     operator_address: Address,
     operator_rates_url: Option<Url>,
-    /// Another program may have changed the database without a notification, so everything is also read at this
+    /// Another program may have changed the database without a notification. So everything is also read at this
     /// interval.
     look_again: Duration,
 }
@@ -57,7 +57,7 @@ impl DirectorySync {
         }
     }
 
-    /// Makes the snapshot anew.
+    /// Makes a new snapshot.
     pub(crate) async fn refresh(&self) -> Result<(), database::Error> {
         let facts = self.directory.facts().await?;
         let tenants = facts.every_tenant().map(|known| self.tenant(known)).collect();
@@ -68,7 +68,7 @@ impl DirectorySync {
     fn tenant(&self, known: &KnownTenant) -> TenantRecord {
         let id = known.tenant.id;
         let own_rates = known.setting(SettingKey::ExchangeRatesUrl).and_then(|url| Url::parse(url).ok());
-        // The operator's address is the instance's, whatever its settings say.
+        // The operator's address is that of the instance, whatever its settings say.
         let ilp_address = if id == self.operator {
             Some(self.operator_address.clone())
         } else {
@@ -81,7 +81,7 @@ impl DirectorySync {
         // One value per asset, shared by its peers.
         let mut assets: HashMap<AssetId, Arc<AccountAsset>> = HashMap::new();
         let mut all: Vec<&KnownPeer> = facts.every_tenant().flat_map(|known| known.peers()).collect();
-        // Of two routes with one prefix the older peer's is used, so the order matters.
+        // If two routes have the same prefix, the older peer's is used. So the order matters.
         all.sort_unstable_by_key(|known| (known.peer.created_at, known.peer.id));
         let mut records = Vec::new();
         for KnownPeer { peer, incoming_tokens } in all {

@@ -1,4 +1,4 @@
-//! Which ledger engine runs. The only place that knows.
+//! Chooses the ledger engine. No other file depends on which engine is used.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::roles::shared_deps::SharedDeps;
 
-/// Opens the ledger. A cluster need not answer yet: until it does, health checks say so.
+/// Opens the ledger. A cluster need not answer yet; until it does, health checks fail.
 pub(crate) async fn open(config: &config::Backend, deps: &SharedDeps) -> Result<Arc<dyn Ledger>, Failure> {
     match LedgerPlace::of(config) {
         LedgerPlace::Database(url) => {

@@ -1,7 +1,7 @@
-//! Watches the stored ledger while the backend runs, and reports to the operator what is not as it was written.
+//! Watches the stored ledger while the backend runs, and reports faults to the operator.
 //!
-//! An alarm is a line in the log, a number, a line in the health document and an event. It stops nothing: whether
-//! payments go on is the operator's decision.
+//! An alarm is a line in the log, a metric, a line in the health document and an event. It stops nothing: the operator
+//! decides whether payments go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::roles::shared_deps::SharedDeps;
 
-/// The share of one processor that scanning may take when there is always more to look at: one part in so many.
+/// The share of one processor that scanning may use: one part of this many.
 const SHARE: u32 = 5;
-/// Events that could not be recorded are tried again this soon at the latest.
+/// How soon at the latest the recording of a failed event is repeated.
 const RECORD_AGAIN: Duration = Duration::from_secs(10);
 
-/// Scans the ledger and reports what it finds.
+/// Scans the ledger and reports faults.
 pub(crate) struct LedgerWatch {
     monitor: Monitor,
     period: Duration,
@@ -36,14 +36,14 @@ pub(crate) struct LedgerWatch {
     clock: Arc<dyn Clock>,
 }
 
-/// Where alarms become events.
+/// Records alarms as events.
 pub(crate) struct Outbox {
     pub(crate) store: Store,
     pub(crate) webhooks: Webhooks,
     pub(crate) operator: TenantId,
 }
 
-/// The monitor for the engine that is configured.
+/// The monitor of the configured engine.
 #[derive(Debug)]
 pub(crate) enum Monitor {
     /// The stored journal of a SQL engine.
@@ -116,7 +116,7 @@ impl LedgerWatch {
         }
     }
 
-    /// Counts a scan and puts it into the health document; returns the alarms to be reported.
+    /// Counts a scan and updates the health document. Returns the new alarms.
     fn note(&self, scanned: Result<Scan, VerifyError>, took: Duration) -> Vec<(Timestamp, Alarm)> {
         let now = self.clock.now();
         let scan = match scanned {
@@ -139,7 +139,7 @@ impl LedgerWatch {
         scan.alarms.into_iter().map(|alarm| (now, alarm)).collect()
     }
 
-    /// Records an event for each alarm; what fails stays in the list.
+    /// Records an event for each alarm. Those that fail stay in the list.
     async fn tell(&self, untold: &mut Vec<(Timestamp, Alarm)>) {
         while let Some((found_at, alarm)) = untold.last() {
             match self.outbox.record(alarm, *found_at).await {
@@ -178,7 +178,7 @@ impl Outbox {
     }
 }
 
-/// The numbers of the watch.
+/// The metrics of the watch.
 struct Counts {
     alarms: [(AlarmKind, Counter); AlarmKind::ALL.len()],
     faults: Gauge,

@@ -33,7 +33,7 @@ use crate::failure::Failure;
 use crate::output::say;
 use crate::places::Place;
 
-/// Telling the waiting requests that there is nothing to wait for any more.
+/// How long the gate may take to end waiting requests.
 const GATE_MAX: Duration = Duration::from_secs(1);
 
 /// The listeners of the role.
@@ -104,7 +104,7 @@ pub(crate) async fn start(
     let connector = services.connector.clone();
     workers::start(&mut running, &stores, services, watch, config, deps);
     running.drain(GATE_MAX, async move { gate.close() });
-    // Packets under way are finished before the ledger closes: the next peer may have fulfilled them.
+    // Packets under way are finished before the ledger closes, because the next peer may have fulfilled them.
     running.drain(connector.longest_stop(), async move { connector.stop().await });
     running.on_close(async move { stores.database.close().await });
     Ok(running)

@@ -1,4 +1,4 @@
-//! What the backend's listeners answer: Open Payments, the Admin API with the operator's routes, and packets.
+//! The routers of the backend's listeners: Open Payments, the Admin API with the operator's routes, and packets.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
 use crate::roles::signatures;
 
-/// Where to go on from the Open Payments listener.
+/// Links on the page of the Open Payments listener.
 const OPEN_PAYMENTS_HINTS: &[&str] = &[
     "A wallet address answers GET with its document, for example /accounts/alice",
     "GET /healthz says whether it is well",
@@ -37,7 +37,7 @@ pub(super) struct Routers {
 }
 
 impl Routers {
-    /// The routers over these services. `gate` ends requests that wait when the role stops.
+    /// The routers over these services. `gate` ends waiting requests when the role stops.
     pub(super) fn over(
         stores: &Stores,
         services: &Services,

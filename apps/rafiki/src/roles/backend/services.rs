@@ -1,4 +1,4 @@
-//! The backend's services: connector, payments, webhooks and what they are configured with.
+//! The backend's services: connector, payments, webhooks and their settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +23,18 @@ use super::stores::{Stores, failed};
 use crate::failure::Failure;
 use crate::roles::shared_deps::SharedDeps;
 
-/// The services of one backend. Their numbers are gathered in one place.
+/// The services of one backend. Their metrics are gathered in one place.
 pub(super) struct Services {
     pub(super) metrics: Metrics,
     pub(super) webhooks: Webhooks,
     pub(super) targets: Targets,
     pub(super) receivers: LiveReceivers,
     pub(super) connector: Connector,
-    /// What rarely changes, kept in memory.
+    /// Data that rarely changes, kept in memory.
     pub(super) directory: Directory,
     /// Keeps the connector's snapshot of peers and tenants up to date.
     pub(super) directory_sync: DirectorySync,
-    /// Documents and keys that others publish.
+    /// Documents and keys published by others.
     pub(super) published: PublicResources,
     pub(super) signer: Arc<Signer>,
     pub(super) payments: Payments,
@@ -42,7 +42,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Puts them together over open stores.
+    /// Makes the services over open stores.
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
         let metrics = Metrics::new();
@@ -134,7 +134,7 @@ fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {
 }
 
 fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> ConnectorConfig {
-    // Tokens are hashed in memory only, so any secret of this installation serves as the key.
+    // Tokens are hashed in memory only, so any secret of this installation can be the key.
     let token_key: [u8; 32] = Sha256::new()
         .chain_update(b"peer tokens")
         .chain_update(config.admin_api.secret.expose().as_bytes())

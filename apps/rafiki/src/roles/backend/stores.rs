@@ -20,12 +20,12 @@ pub(super) struct Stores {
     pub(super) store: Store,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) cache: SharedCache,
-    /// The tenant that is the operator; it exists in the store.
+    /// The operator tenant. It exists in the store.
     pub(super) operator: TenantId,
 }
 
 impl Stores {
-    /// Opens all of them, and migrates the database unless the operator does that.
+    /// Opens all stores. Migrates the database unless the operator does that.
     pub(super) async fn open(config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let database = open(&Place::of_backend(config)).await?;
         let store = if config.manual_migrations {
@@ -34,7 +34,7 @@ impl Stores {
             cache::migrate(&database).await.map_err(failed)?;
             Store::open(database.clone()).await.map_err(failed)?
         };
-        // What a move has begun it must end first; after this start no further pass may write here.
+        // An unfinished move must be completed first. After this start no further pass may write here.
         let usable = moving::mark_in_use(&database, deps.clock.now()).await.map_err(failed)?;
         usable.map_err(|reason| Failure::start("the backend", reason))?;
         let operator = TenantId::from_uuid(config.operator_tenant_id);
@@ -46,7 +46,7 @@ impl Stores {
     }
 }
 
-/// The backend's database did not do as asked.
+/// The backend's database failed.
 pub(super) fn failed(error: database::Error) -> Failure {
     Failure::start("the backend's database", error)
 }

@@ -1,4 +1,4 @@
-//! What the backend does by itself: jobs of payments, deliveries of events, the watch over the ledger.
+//! The backend's background work: jobs of payments, deliveries of events, the watch over the ledger.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn start(
     }
     running.work(|stop| async move { directory_sync.follow(stop).await });
     running.work(|_| async move {
-        // Credits of a process that died before it could note them.
+        // Notes the credits of a process that ended before it could note them.
         receivers.reconcile_until_done().await;
     });
 }
@@ -64,7 +64,7 @@ fn deliverer(
         counts: DeliveryCounts::default(),
         ends: DeliveryEnds::new(store),
     };
-    // The reference counts loops of one delivery each; here a worker makes many at once.
+    // The reference counts loops of one delivery each. Here one worker makes many at the same time.
     let at_once = usize::from(config.workers.webhooks).saturating_mul(32);
     Worker::new(
         store.database().clone(),

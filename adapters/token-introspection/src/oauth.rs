@@ -1,0 +1,183 @@
+//! The client of an OAuth 2.0 provider's introspection endpoint (RFC 7662), and the check of its answer.
+//! It is not a client of token endpoints: it never obtains a token.
+//!
+//! One call, no retries, no cache. Token values never reach a log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::Timestamp;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use outbound_http::{Outbound, Request};
+use serde::Deserialize;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use crate::IntrospectionError;
+use crate::refusal::Refusal;
+
+/// How far clocks may be apart.
+const SKEW: Duration = Duration::from_secs(30);
+/// How long a resource server waits for its provider.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks one provider about tokens. The provider knows the asking service as a client.
+#[derive(Clone)]
+pub struct OAuthIntrospection {
+    outbound: Outbound,
+    url: Url,
+    client_id: String,
+    client_secret: String,
+}
+
+/// What the provider says of an active token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthToken {
+    /// The client it was issued to.
+    pub client_id: Option<String>,
+    /// The party that the token acts for.
+    pub subject: Option<String>,
+    /// The issuer.
+    pub issuer: Option<String>,
+    /// The services that may accept it.
+    pub audience: Vec<String>,
+    /// The scopes it grants.
+    pub scopes: Vec<String>,
+    /// The instant from which it is valid.
+    pub not_before: Option<Timestamp>,
+    /// The instant from which it is no longer valid.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a route demands of a token.
+#[derive(Clone, Debug)]
+pub struct OAuthDemand<'a> {
+    /// The issuer it must have; `None` if the provider's answers do not name one.
+    pub issuer: Option<&'a str>,
+    /// The service's own name, which must be among the token's audience.
+    pub audience: &'a str,
+    /// The scope it must have.
+    pub scope: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    active: bool,
+    client_id: Option<String>,
+    sub: Option<String>,
+    iss: Option<String>,
+    #[serde(default)]
+    aud: Audience,
+    #[serde(default)]
+    scope: String,
+    nbf: Option<i64>,
+    exp: Option<i64>,
+}
+
+/// One name, or several.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    Several(Vec<String>),
+    One(String),
+    #[default]
+    None,
+}
+
+impl OAuthIntrospection {
+    /// Asks at `url`, as the client with this id and secret (`client_secret_basic`, RFC 6749 section 2.3.1).
+    pub fn new(outbound: Outbound, url: Url, client_id: String, client_secret: String) -> Self {
+        Self { outbound, url, client_id, client_secret }
+    }
+
+    /// Asks about a token; `None` if it is not active.
+    pub async fn introspect(&self, token: &str) -> Result<Option<OAuthToken>, IntrospectionError> {
+        use base64::Engine;
+        let form = Serializer::new(String::new())
+            .append_pair("token", token)
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let credentials = format!("{}:{}", encoded(&self.client_id), encoded(&self.client_secret));
+        let credentials = base64::engine::general_purpose::STANDARD.encode(credentials);
+        let request = Request::post(self.url.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .authorization(&format!("Basic {credentials}"))
+            .body(Bytes::from(form))
+            .deadline(TIMEOUT)
+            .configured();
+        let response = self.outbound.send(request).await?;
+        match response.status.as_u16() {
+            200 => {}
+            401 | 403 => return Err(IntrospectionError::NotTrusted),
+            status @ (429 | 500..) => return Err(IntrospectionError::Unavailable(status)),
+            status => return Err(IntrospectionError::Refused(status)),
+        }
+        let wire: Wire = response.json().map_err(|error| IntrospectionError::Unusable(error.to_string()))?;
+        Ok(wire.active.then(|| wire.read()))
+    }
+}
+
+impl Wire {
+    fn read(self) -> OAuthToken {
+        let instant = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+        OAuthToken {
+            client_id: self.client_id,
+            subject: self.sub,
+            issuer: self.iss,
+            audience: match self.aud {
+                Audience::Several(names) => names,
+                Audience::One(name) => vec![name],
+                Audience::None => Vec::new(),
+            },
+            scopes: self.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            not_before: self.nbf.map(instant),
+            expires_at: self.exp.map(instant),
+        }
+    }
+}
+
+impl OAuthToken {
+    /// Whether the token meets a demand at `now`. A token without an audience meets none.
+    pub fn meets(&self, demand: &OAuthDemand<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let is_early = self.not_before.is_some_and(|begin| now + SKEW < begin);
+        let is_late = self.expires_at.is_some_and(|end| end + SKEW <= now);
+        let is_foreign = demand.issuer.is_some_and(|issuer| self.issuer.as_deref() != Some(issuer));
+        if is_early || is_late || is_foreign || !self.audience.iter().any(|name| name == demand.audience) {
+            return Err(Refusal::InvalidToken);
+        }
+        if self.scopes.iter().any(|scope| scope == demand.scope) { Ok(()) } else { Err(Refusal::InsufficientScope) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+    const DEMAND: OAuthDemand<'_> = OAuthDemand { issuer: Some("https://op.example"), audience: "auth", scope: "a:b" };
+
+    fn token(document: &str) -> OAuthToken {
+        serde_json::from_str::<Wire>(document).unwrap().read()
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_audience_its_scopes_and_its_time_only() {
+        let good =
+            r#"{"active":true,"iss":"https://op.example","aud":["x","auth"],"scope":"c:d a:b","exp":1767225630}"#;
+        assert_eq!(token(good).meets(&DEMAND, NOW), Ok(()));
+        for wrong in [
+            r#"{"active":true,"iss":"https://other.example","aud":"auth","scope":"a:b"}"#,
+            r#"{"active":true,"aud":"auth","scope":"a:b"}"#,
+            r#"{"active":true,"iss":"https://op.example","aud":"other","scope":"a:b"}"#,
+            r#"{"active":true,"iss":"https://op.example","scope":"a:b"}"#,
+            r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","exp":1767225570}"#,
+            r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:b","nbf":1767225631}"#,
+        ] {
+            assert_eq!(token(wrong).meets(&DEMAND, NOW), Err(Refusal::InvalidToken), "{wrong}");
+        }
+        let narrow = r#"{"active":true,"iss":"https://op.example","aud":"auth","scope":"a:bc a"}"#;
+        assert_eq!(token(narrow).meets(&DEMAND, NOW), Err(Refusal::InsufficientScope));
+    }
+}

@@ -1,0 +1,117 @@
+//! A middleware (tower) that serves a request only if its GNAP token covers what the route needs.
+//!
+//! It checks the token only. Tokens of Open Payments are bound to a key. The handler finds the token's client as
+//! [`ActiveToken`] in the request's extensions, and must check that the request is signed with that client's key.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use gnap::{ActiveToken, RequiredAccess, TokenInfo};
+use http::header::{AUTHORIZATION, InvalidHeaderValue};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use tower::{Layer, Service};
+
+use crate::IntrospectionClient;
+use crate::refusal::Refusal;
+
+/// What a route needs, and the client that asks the authorization server.
+#[derive(Clone, Debug)]
+pub struct Protect {
+    client: IntrospectionClient,
+    required: RequiredAccess,
+    challenge: HeaderValue,
+}
+
+impl Protect {
+    /// Serves requests whose token covers `required`. The answer to all others names `as_uri` as the place to get a token.
+    ///
+    /// # Errors
+    ///
+    /// `as_uri` has a character that no header may have.
+    pub fn new(
+        client: IntrospectionClient,
+        required: RequiredAccess,
+        as_uri: &str,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let challenge = HeaderValue::from_str(&format!("GNAP as_uri=\"{as_uri}\""))?;
+        Ok(Self { client, required, challenge })
+    }
+
+    /// What the token of a request grants of what is needed.
+    pub async fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<ActiveToken, Refusal> {
+        let token = token(headers, query)?;
+        match self.client.introspect(token, vec![self.required.clone()]).await {
+            Ok(TokenInfo::Inactive) => Err(Refusal::InvalidToken),
+            // The item is checked again here, because another authorization server may have other rules of coverage.
+            Ok(TokenInfo::Active(active)) => match active.access.as_slice() {
+                [item] if self.required.is_covered_by(item) => Ok(active),
+                _ => Err(Refusal::InsufficientScope),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a token could not be introspected");
+                Err(if error.is_unavailable() { Refusal::Unavailable } else { Refusal::InvalidToken })
+            }
+        }
+    }
+}
+
+/// The token of `Authorization: GNAP <token>`: one header, one space.
+fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
+    let in_query = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("access_token=")));
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (first, second) = (values.next(), values.next());
+    if in_query || second.is_some() {
+        return Err(Refusal::Malformed);
+    }
+    let token = first.and_then(|value| value.to_str().ok()?.strip_prefix("GNAP "));
+    token.filter(|token| !token.is_empty() && !token.contains(' ')).ok_or(Refusal::Missing)
+}
+
+impl<S> Layer<S> for Protect {
+    type Service = Protected<S>;
+
+    fn layer(&self, inner: S) -> Protected<S> {
+        Protected { protect: self.clone(), inner }
+    }
+}
+
+/// A service behind [`Protect`].
+#[derive(Clone, Debug)]
+pub struct Protected<S> {
+    protect: Protect,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for Protected<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that was found ready is the one that is called.
+        let fresh = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        let protect = self.protect.clone();
+        Box::pin(async move {
+            let (mut head, body) = request.into_parts();
+            match protect.check(&head.headers, head.uri.query()).await {
+                Ok(token) => {
+                    head.extensions.insert(token);
+                    inner.call(Request::from_parts(head, body)).await
+                }
+                Err(refusal) => Ok(refusal.answer(&protect.challenge)),
+            }
+        })
+    }
+}
