@@ -2,7 +2,9 @@
 //!
 //! The edge identifies the caller between reading the body and answering it.
 
+mod documents;
 mod limits;
+mod malformed;
 mod outside;
 mod request;
 mod response;
@@ -12,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use documents::Documents;
 use response::{JSON, error, errors, media_type, respond};
 
 /// The largest body of a request, in octets.
@@ -65,6 +68,7 @@ impl IntoResponse for Unauthenticated {
 pub struct Endpoint<E> {
     schema: E,
     introspection: Introspection,
+    documents: Documents,
 }
 
 /// The JSON of a request, which is also what is signed.
@@ -90,7 +94,7 @@ pub async fn only_post() -> Response {
 impl<E: Executor> Endpoint<E> {
     /// Makes an endpoint for `schema`.
     pub fn new(schema: E, introspection: Introspection) -> Self {
-        Self { schema, introspection }
+        Self { schema, introspection, documents: Documents::default() }
     }
 
     /// Answers `body`, sent by `caller`. Resolvers find the caller in their context.
@@ -106,7 +110,7 @@ impl<E: Executor> Endpoint<E> {
         let Some(media_type) = media_type(headers) else {
             return (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response();
         };
-        let (status, answer) = match request::read(body, self.introspection) {
+        let (status, answer) = match request::read(body, &self.documents, self.introspection) {
             Ok(request) => self.execute(request.data(caller)).await,
             Err(malformed) => (StatusCode::BAD_REQUEST, errors(vec![error(&malformed.message, malformed.code)])),
         };

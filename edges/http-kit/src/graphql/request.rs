@@ -1,23 +1,14 @@
 //! Converts a JSON body to a request that is well-formed and not too large.
 
-use async_graphql::parser::parse_query;
 use async_graphql::{Request, Variables};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
-use super::{BAD_REQUEST, BAD_USER_INPUT, Introspection, VALIDATION_FAILED, limits, outside};
+use super::documents::Documents;
+use super::malformed::{Malformed, malformed};
+use super::{BAD_REQUEST, BAD_USER_INPUT, Introspection, VALIDATION_FAILED, outside};
 
-/// Why a request is refused.
-pub(super) struct Malformed {
-    pub(super) message: String,
-    pub(super) code: &'static str,
-}
-
-fn malformed(message: impl ToString, code: &'static str) -> Malformed {
-    Malformed { message: message.to_string(), code }
-}
-
-pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request, Malformed> {
+pub(super) fn read(body: Value, documents: &Documents, introspection: Introspection) -> Result<Request, Malformed> {
     let Value::Object(mut members) = body else {
         return Err(malformed("Operation batching disabled.", BAD_REQUEST));
     };
@@ -29,19 +20,15 @@ pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request,
     let variables = variables(members.remove("variables"))?;
     let operation = operation_name(members.remove("operationName"))?;
     outside::check_variables(&variables).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
-    outside::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    limits::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    let document = parse_query(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    let asks_for_schema = limits::check(&document).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    outside::check_document(&document).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
-    if asks_for_schema && introspection == Introspection::Refused {
+    let parsed = documents.parse(&query)?;
+    if parsed.asks_for_schema && introspection == Introspection::Refused {
         // The library would answer with `null`; clients expect an error.
         let message = "GraphQL introspection is not allowed, but the query contained __schema or __type.";
         return Err(malformed(message, VALIDATION_FAILED));
     }
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation;
-    request.set_parsed_query(document);
+    request.set_parsed_query(parsed.document.clone());
     Ok(request)
 }
 
