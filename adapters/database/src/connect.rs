@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use crate::soon::WaitingForACommit;
 use crate::sqlite_line::SqliteLine;
 use crate::wake::Wakeups;
-use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
+use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Error> {
     let scheme = url.split(':').next().unwrap_or_default();
@@ -117,6 +117,6 @@ fn database(
     wakeups: Wakeups,
 ) -> Database {
     let (wakeups, shared, waiting) = (Arc::new(wakeups), Shared::default(), WaitingForACommit::default());
-    let inner = Inner { dialect, reader, writer, line, wakeups, shared, waiting };
+    let inner = OpenDatabase { dialect, reader, writer, line, wakeups, shared, waiting };
     Database { inner: Arc::new(inner) }
 }

@@ -11,7 +11,7 @@ use payments_store::Store;
 
 /// One attempt, and what happens to its job.
 #[derive(Clone, Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct AttemptRecord {
     pub(crate) job: Job,
     /// The delivery after it.
     pub(crate) delivery: WebhookDelivery,
@@ -32,14 +32,14 @@ pub(crate) struct Again {
 #[derive(Clone, Debug)]
 pub struct DeliveryEnds {
     store: Store,
-    last: Soon<Attempt>,
+    last: Soon<AttemptRecord>,
 }
 
 impl DeliveryEnds {
     /// Stores results in `store`.
     pub fn new(store: &Store) -> Self {
         let (of_all, of_one) = (store.clone(), store.clone());
-        let together = move |attempts: &[Attempt]| {
+        let together = move |attempts: &[AttemptRecord]| {
             let deliveries: Vec<_> = attempts.iter().map(|attempt| (attempt.delivery.clone(), attempt.at)).collect();
             let jobs = attempts.iter().map(|attempt| &attempt.job);
             vec![of_all.last_delivery_attempts(&deliveries), jobs::completed(of_all.database(), jobs)]
@@ -49,7 +49,7 @@ impl DeliveryEnds {
     }
 
     /// Stores the result of an attempt and the end of its job in one transaction.
-    pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
+    pub(crate) async fn note(&self, attempt: AttemptRecord) -> Result<(), Error> {
         match attempt.again {
             Some(_) => record(self.store.clone(), attempt).await,
             None => self.last.write(attempt).await,
@@ -57,8 +57,8 @@ impl DeliveryEnds {
     }
 }
 
-async fn record(store: Store, attempt: Attempt) -> Result<(), Error> {
-    let Attempt { job, delivery, at, again } = &attempt;
+async fn record(store: Store, attempt: AttemptRecord) -> Result<(), Error> {
+    let AttemptRecord { job, delivery, at, again } = &attempt;
     let unit = store.begin().await?;
     unit.every_tenant().note_delivery_attempt(delivery, *at);
     match again {
