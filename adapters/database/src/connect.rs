@@ -11,7 +11,6 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection};
 
 use crate::contents::server_connection;
 use crate::shared::Shared;
-use crate::soon::WaitingForACommit;
 use crate::sqlite_line::SqliteLine;
 use crate::wake::Wakeups;
 use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
@@ -116,7 +115,6 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let (wakeups, shared, waiting) = (Arc::new(wakeups), Shared::default(), WaitingForACommit::default());
-    let inner = OpenDatabase { dialect, reader, writer, line, wakeups, shared, waiting };
+    let inner = OpenDatabase { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
     Database { inner: Arc::new(inner) }
 }

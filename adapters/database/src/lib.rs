@@ -12,7 +12,6 @@ mod locked;
 mod migrate;
 mod postgres_unit;
 mod shared;
-mod soon;
 mod sqlite_line;
 mod sqlite_unit;
 mod transaction;
@@ -30,7 +29,6 @@ pub use gather::Gather;
 pub use locked::Locked;
 pub use migrate::{Migrations, Step};
 pub use sea_orm;
-pub use soon::Soon;
 pub use transaction::WriteTransaction;
 pub use unreachable::Unreachable;
 pub use wake::{Mark, Subscription, Watch};
@@ -41,9 +39,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use shared::Shared;
-use soon::WaitingForACommit;
 use sqlite_line::SqliteLine;
-use sqlite_unit::SqliteUnit;
 use wake::Wakeups;
 
 /// The SQL dialect.
@@ -106,8 +102,6 @@ struct OpenDatabase {
     line: Option<Arc<SqliteLine>>,
     wakeups: Arc<Wakeups>,
     shared: Shared,
-    /// Writes that can wait for another's commit.
-    waiting: WaitingForACommit,
 }
 
 impl Database {
@@ -136,14 +130,6 @@ impl Database {
     #[expect(clippy::unused_async, reason = "nothing is waited for before the first statement")]
     pub async fn begin(&self) -> Result<WriteTransaction, Error> {
         Ok(WriteTransaction::new(Arc::clone(&self.inner)))
-    }
-
-    /// All writes as a transaction of their own, or none of them.
-    async fn write_at_once(&self, writes: &[Write]) -> Result<(), Error> {
-        match &self.inner.line {
-            Some(line) => SqliteUnit::at_once(line, writes).await,
-            None => Ok(postgres_unit::at_once(&self.inner.writer, writes.iter()).await?),
-        }
     }
 
     /// A transaction of the library's own type, for code that needs that type.

@@ -14,7 +14,6 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::Error;
 use crate::batch::Batch;
-use crate::soon::Company;
 use crate::write::Write;
 
 /// The transaction begins with the first statement that returns rows.
@@ -55,12 +54,7 @@ impl PostgresUnit {
         Ok(())
     }
 
-    /// `company` is what may go with a unit that only writes.
-    pub(crate) async fn commit(
-        self,
-        writes: Vec<Write>,
-        company: impl FnOnce() -> Option<Company>,
-    ) -> Result<(), Error> {
+    pub(crate) async fn commit(self, writes: Vec<Write>) -> Result<(), Error> {
         if let Some(transaction) = self.begun.into_inner() {
             for some in in_turns(writes) {
                 write_at_once(&transaction, some).await?;
@@ -70,10 +64,7 @@ impl PostgresUnit {
         let mut turns = in_turns(writes);
         match (turns.pop(), turns.is_empty()) {
             (None, _) => Ok(()),
-            (Some(only), true) => match company() {
-                Some(company) => write_in_company(&self.pool, only, company).await,
-                None => write_alone(&self.pool, only).await,
-            },
+            (Some(only), true) => write_alone(&self.pool, only).await,
             (Some(last), false) => {
                 let transaction = self.pool.begin().await?;
                 for some in turns.into_iter().chain([last]) {
@@ -121,46 +112,29 @@ enum Ask {
 const DIVISION_BY_ZERO: &str = "22012";
 
 /// One statement that does all `writes`.
-fn combined<'w>(writes: impl Iterator<Item = &'w Write> + Clone, ask: Ask) -> Statement {
+fn combined(writes: &[Write], ask: Ask) -> Statement {
     let mut batch = Batch::default();
-    for (number, write) in writes.clone().enumerate() {
+    for (number, write) in writes.iter().enumerate() {
         batch.push_words(if number == 0 { "WITH " } else { ", " });
         batch.push_words(&format!("w{number} AS ("));
         batch.push(&write.statement);
         batch.push_words(" RETURNING 1)");
     }
-    for (number, _) in writes.clone().enumerate() {
-        batch.push_words(if number == 0 { " SELECT " } else { ", " });
-        batch.push_words(&format!("(SELECT count(*) FROM w{number})"));
-    }
-    if ask == Ask::CountsOrFailure && writes.clone().any(Write::must_meet) {
-        let mut before = ", 1 / LEAST(";
-        for (number, write) in writes.enumerate().filter(|(_, write)| write.must_meet()) {
-            batch.push_words(&format!("{before}(SELECT count(*) FROM w{number})"));
-            if write.rows != 1 {
-                // Less than all is none.
-                batch.push_words(" / ");
-                batch.push(&Statement::from_sql_and_values(DbBackend::Postgres, "$1", [write.rows.into()]));
-            }
-            before = ", ";
+    let count = |number: usize| format!("(SELECT count(*) FROM w{number})");
+    let counts: Vec<String> = (0..writes.len()).map(count).collect();
+    batch.push_words(&format!(" SELECT {}", counts.join(", ")));
+    if ask == Ask::CountsOrFailure {
+        let needed: Vec<&str> = writes
+            .iter()
+            .zip(&counts)
+            .filter(|(write, _)| write.must_meet())
+            .map(|(_, count)| count.as_str())
+            .collect();
+        if !needed.is_empty() {
+            batch.push_words(&format!(", 1 / LEAST({})", needed.join(", ")));
         }
-        batch.push_words(")");
     }
     Statement::from_sql_and_values(DbBackend::Postgres, batch.sql, batch.values)
-}
-
-/// All writes as one statement that is a transaction of its own. Nothing of it happens if one that must meet rows does not.
-pub(crate) async fn at_once<'w>(
-    pool: &DatabaseConnection,
-    writes: impl Iterator<Item = &'w Write> + Clone,
-) -> Result<(), DbErr> {
-    let row = pool.query_one_raw(combined(writes.clone(), Ask::CountsOrFailure)).await?;
-    for (number, write) in writes.enumerate() {
-        if rows_met(row.as_ref(), number)? >= write.rows {
-            write.note_met();
-        }
-    }
-    Ok(())
 }
 
 /// Sends all writes as one statement without a transaction. If one of them must change a row and changes none, a
@@ -172,27 +146,19 @@ async fn write_alone(pool: &DatabaseConnection, writes: Vec<Write>) -> Result<()
         pool.execute_raw(only.statement.clone()).await?;
         return Ok(());
     }
-    match at_once(pool, writes.iter()).await {
-        Err(error) if server_said(&error).as_deref() == Some(DIVISION_BY_ZERO) => {
+    match pool.query_one_raw(combined(&writes, Ask::CountsOrFailure)).await {
+        Ok(row) => {
+            for (number, write) in writes.iter().enumerate() {
+                if rows_met(row.as_ref(), number)? > 0 {
+                    write.note_met();
+                }
+            }
+            Ok(())
+        }
+        Err(error) if is_division_by_zero(&error) => {
             let transaction = pool.begin().await?;
             write_at_once(&transaction, writes).await?;
             Ok(transaction.commit().await?)
-        }
-        written => Ok(written?),
-    }
-}
-
-/// As [`write_alone`], together with what can wait for no other. That never decides how this ends.
-async fn write_in_company(pool: &DatabaseConnection, writes: Vec<Write>, company: Company) -> Result<(), Error> {
-    match at_once(pool, writes.iter().chain(company.writes())).await {
-        Ok(()) => {
-            company.arrived();
-            Ok(())
-        }
-        // Whichever was in the way, nothing has happened.
-        Err(error) if server_said(&error).is_some() => {
-            drop(company);
-            write_alone(pool, writes).await
         }
         Err(error) => Err(error.into()),
     }
@@ -202,16 +168,15 @@ async fn write_in_company(pool: &DatabaseConnection, writes: Vec<Write>, company
 async fn write_at_once(transaction: &DatabaseTransaction, writes: Vec<Write>) -> Result<(), Error> {
     let mut met = Vec::with_capacity(writes.len());
     if let [only] = writes.as_slice() {
-        let done = transaction.execute_raw(only.statement.clone()).await?;
-        met.push(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX));
+        met.push(transaction.execute_raw(only.statement.clone()).await?.rows_affected());
     } else {
-        let row = transaction.query_one_raw(combined(writes.iter(), Ask::Counts)).await?;
+        let row = transaction.query_one_raw(combined(&writes, Ask::Counts)).await?;
         for number in 0..writes.len() {
             met.push(rows_met(row.as_ref(), number)?);
         }
     }
     for (write, rows) in writes.into_iter().zip(met) {
-        if rows >= write.rows {
+        if rows > 0 {
             write.note_met();
             continue;
         }
@@ -224,17 +189,14 @@ async fn write_at_once(transaction: &DatabaseTransaction, writes: Vec<Write>) ->
     Ok(())
 }
 
-fn rows_met(row: Option<&QueryResult>, number: usize) -> Result<i64, DbErr> {
-    row.map_or(Ok(0), |row| row.try_get_by_index(number))
+fn rows_met(row: Option<&QueryResult>, number: usize) -> Result<u64, DbErr> {
+    let rows: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(number))?;
+    Ok(rows.unsigned_abs())
 }
 
-/// The code of the error that the server has answered with; `None` if it has not answered.
-fn server_said(error: &DbErr) -> Option<String> {
+fn is_division_by_zero(error: &DbErr) -> bool {
     let (DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))) = error else {
-        return None;
+        return false;
     };
-    match error.as_ref() {
-        sqlx::Error::Database(error) => Some(error.code().unwrap_or_default().into_owned()),
-        _ => None,
-    }
+    matches!(error.as_ref(), sqlx::Error::Database(error) if error.code().as_deref() == Some(DIVISION_BY_ZERO))
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::StreamExt;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::{self, AssertSqlSafe, Either, Executor, Sqlite, SqlitePool};
-use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
+use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
@@ -26,16 +26,16 @@ const RELEASE: &str = "RELEASE unit";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 const ROLLBACK_UNIT: &str = "ROLLBACK TO unit";
-/// Fails if the statement before it has changed fewer rows than this.
-const MUST_HAVE_CHANGED: &str = "SELECT json(CASE WHEN changes() < $1 THEN 'too few' ELSE '0' END)";
+/// Fails if the statement before it has changed no row.
+const MUST_HAVE_CHANGED: &str = "SELECT json(CASE changes() WHEN 0 THEN 'nothing' ELSE '0' END)";
 
 /// One statement of those that are sent together.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A statement of the unit.
     Given(Statement),
-    /// Fails unless the statement before it has changed so many rows.
-    MustHaveChanged(i64),
+    /// Fails unless the statement before it has changed a row.
+    MustHaveChanged,
     Words(&'static str),
 }
 
@@ -312,10 +312,7 @@ impl Connected {
         for step in steps {
             match step {
                 Step::Given(statement) => batch.push(statement),
-                Step::MustHaveChanged(rows) => {
-                    let values = [(*rows).into()];
-                    batch.push(&Statement::from_sql_and_values(DbBackend::Sqlite, MUST_HAVE_CHANGED, values));
-                }
+                Step::MustHaveChanged => batch.push_words(MUST_HAVE_CHANGED),
                 Step::Words(words) => batch.push_words(words),
             }
             batch.push_words(";\n");

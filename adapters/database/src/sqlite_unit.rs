@@ -107,22 +107,6 @@ impl SqliteUnit {
         }
     }
 
-    /// All writes as a unit of their own. Nothing of it happens if one that must meet rows does not.
-    pub(crate) async fn at_once(line: &Arc<SqliteLine>, writes: &[Write]) -> Result<(), Error> {
-        match line.turn().await?.send_and_commit(steps(writes)).await {
-            Ended::Committed => {}
-            Ended::Waits(commit) => commit.made().await?,
-            Ended::Failed { turn, error, .. } => {
-                if let Some(turn) = turn {
-                    turn.roll_back().await;
-                }
-                return Err(error.unwrap_or_else(failed).into());
-            }
-        }
-        writes.iter().for_each(Write::note_met);
-        Ok(())
-    }
-
     pub(crate) async fn rollback(self) {
         if let Stage::At(turn) = self.stage.into_inner() {
             turn.roll_back().await;
@@ -144,12 +128,12 @@ fn failed() -> DbErr {
     DbErr::Custom("a part of this transaction has failed; nothing of it happens".to_owned())
 }
 
-fn steps<'w>(writes: impl IntoIterator<Item = &'w Write>) -> Vec<Step> {
-    let mut steps = Vec::new();
+fn steps(writes: &VecDeque<Write>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(writes.len() * 2);
     for write in writes {
         steps.push(Step::Given(write.statement.clone()));
         if write.counts() {
-            steps.push(Step::MustHaveChanged(write.rows));
+            steps.push(Step::MustHaveChanged);
         }
     }
     steps

@@ -111,7 +111,7 @@ impl WriteTransaction {
         let plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
         match unit {
             UnitOf::Sqlite(unit) => unit.commit(plans.writes).await?,
-            UnitOf::Postgres(unit) => unit.commit(plans.writes, || database.waiting.board()).await?,
+            UnitOf::Postgres(unit) => unit.commit(plans.writes).await?,
         }
         for topic in announced {
             database.wakeups.wake_here(topic);

@@ -23,8 +23,6 @@ pub struct Write {
     pub(crate) otherwise: VecDeque<Statement>,
     /// The error if no row is changed.
     pub(crate) missed: Option<Error>,
-    /// How many rows the statement has to change.
-    pub(crate) rows: i64,
     pub(crate) first_met: Option<Met>,
 }
 
@@ -42,15 +40,7 @@ impl Met {
 impl Write {
     /// `statement` changes the row of `table` named `key`, or all rows that belong to `key`.
     pub fn new(table: &'static str, key: impl ToString, statement: Statement) -> Self {
-        Self {
-            table,
-            key: key.to_string(),
-            statement,
-            otherwise: VecDeque::new(),
-            missed: None,
-            rows: 1,
-            first_met: None,
-        }
+        Self { table, key: key.to_string(), statement, otherwise: VecDeque::new(), missed: None, first_met: None }
     }
 
     /// If the statement changes no row, this one is done instead.
@@ -62,12 +52,6 @@ impl Write {
     /// If no statement changes a row, the transaction fails with this error, and nothing of it happens.
     pub fn must(mut self, missed: Error) -> Self {
         self.missed = Some(missed);
-        self
-    }
-
-    /// The statement has to change so many rows. If it changes fewer, that counts as none.
-    pub fn for_rows(mut self, rows: usize) -> Self {
-        self.rows = i64::try_from(rows).unwrap_or(i64::MAX);
         self
     }
 
@@ -100,7 +84,7 @@ impl Write {
     pub(crate) fn next(mut self) -> Result<Option<Self>, Error> {
         self.first_met = None;
         match (self.otherwise.pop_front(), self.missed) {
-            (Some(statement), missed) => Ok(Some(Self { statement, missed, rows: 1, ..self })),
+            (Some(statement), missed) => Ok(Some(Self { statement, missed, ..self })),
             (None, Some(missed)) => Err(missed),
             (None, None) => Ok(None),
         }

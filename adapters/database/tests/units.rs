@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use database::sea_orm::{ConnectionTrait, Statement, Value};
-use database::{Database, Error, Migrations, Soon, Step, Write, WriteTransaction};
+use database::{Database, Error, Migrations, Step, Write, WriteTransaction};
 use futures::future::join_all;
 use testkit::{TestDatabase, on_each_database};
 
@@ -33,27 +33,6 @@ async fn notes(database: &Database) -> Vec<String> {
     let all = Statement::from_string(reader.get_database_backend(), "SELECT note FROM notes ORDER BY id");
     let rows = reader.query_all_raw(all).await.unwrap();
     rows.into_iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
-}
-
-/// Deletes notes soon. One by one it says which was not there.
-fn deleted_soon(database: &Database) -> Soon<i64> {
-    let (of_all, of_one) = (database.clone(), database.clone());
-    let together = move |ids: &[i64]| {
-        let ids_in_text = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        let sql = format!("DELETE FROM notes WHERE id IN ({ids_in_text})");
-        let statement = Statement::from_string(of_all.reader().get_database_backend(), sql);
-        let missing = Error::Overtaken { what: "a note is missing".to_owned() };
-        vec![Write::new("notes", "several", statement).must(missing).for_rows(ids.len())]
-    };
-    Soon::new(database, together, move |id| {
-        let database = of_one.clone();
-        async move {
-            match database.execute("DELETE FROM notes WHERE id = $1", [id.into()]).await? {
-                0 => Err(Error::Overtaken { what: format!("note {id} is missing") }),
-                _ => Ok(()),
-            }
-        }
-    })
 }
 
 async fn begin(database: &TestDatabase) -> WriteTransaction {
@@ -199,45 +178,6 @@ on_each_database! {
         transaction.write(insert(&transaction, 2, "kept"));
         transaction.commit().await.unwrap();
         assert_eq!(notes(&database).await, ["kept"]);
-    }
-
-    async fn what_may_be_written_soon_is_written_though_nothing_else_is_committed(database) {
-        let transaction = begin(&database).await;
-        transaction.write(insert(&transaction, 1, "one"));
-        transaction.commit().await.unwrap();
-        deleted_soon(&database).write(1).await.unwrap();
-        assert!(notes(&database).await.is_empty());
-    }
-
-    async fn many_that_are_written_soon_are_written_at_once_each_with_its_own_end(database) {
-        let transaction = begin(&database).await;
-        for id in 0..40 {
-            transaction.write(insert(&transaction, id, &format!("note {id}")));
-        }
-        transaction.commit().await.unwrap();
-        let soon = deleted_soon(&database);
-        let ends = join_all((0..50).map(|id| soon.write(id))).await;
-        let missing: Vec<usize> = (0..50).filter(|id| ends[*id].is_err()).collect();
-        assert_eq!(missing, (40..50).collect::<Vec<_>>());
-        assert!(notes(&database).await.is_empty());
-    }
-
-    async fn what_goes_with_a_transaction_does_not_decide_how_that_ends(database) {
-        let transaction = begin(&database).await;
-        let soon = deleted_soon(&database);
-        transaction.write(insert(&transaction, 1, "one"));
-        // The first is asked first, so it waits when the transaction is committed.
-        let (never_there, committed) = tokio::join!(soon.write(7), transaction.commit());
-        committed.unwrap();
-        assert!(never_there.unwrap_err().is_overtaken());
-        assert_eq!(notes(&database).await, ["one"]);
-
-        let transaction = database.begin().await.unwrap();
-        transaction.write(insert(&transaction, 1, "not one"));
-        let (there, refused) = tokio::join!(soon.write(1), transaction.commit());
-        assert!(refused.unwrap_err().is_unique_violation());
-        there.unwrap();
-        assert!(notes(&database).await.is_empty());
     }
 }
 

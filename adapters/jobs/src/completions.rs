@@ -2,12 +2,11 @@
 //!
 //! Completions in a handler's own transaction are not here.
 
-use database::{Database, Dialect, Error, Gather, Write};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use database::{Database, Dialect, Error, Gather};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 
 use crate::Job;
-use crate::job::TABLE;
 
 /// Jobs that end during a write are written with the next one.
 #[derive(Clone, Debug)]
@@ -62,30 +61,6 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> 
     };
     let gone = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<String>, _>>()?;
     Ok(jobs.iter().map(|job| gone.contains(&job.key)).collect())
-}
-
-/// A write that completes jobs. It changes a row for each that is still leased and was not enqueued again meanwhile.
-///
-/// If it changes fewer, complete each job by itself with [`Job::complete`].
-pub fn completed<'j>(database: &Database, jobs: impl Iterator<Item = &'j Job>) -> Write {
-    let list: Vec<[String; 3]> = jobs.map(|job| [job.queue.clone(), job.key.clone(), lease(database, job)]).collect();
-    let (backend, sql) = match database.dialect() {
-        Dialect::Postgres => (
-            DbBackend::Postgres,
-            "DELETE FROM jobs USING json_array_elements($1::json) AS e
-            WHERE queue = e ->> 0 AND key = e ->> 1 AND lease = (e ->> 2)::uuid AND again_at IS NULL",
-        ),
-        Dialect::Sqlite => (
-            DbBackend::Sqlite,
-            "DELETE FROM jobs WHERE rowid IN (
-                SELECT j.rowid FROM json_each($1) e
-                CROSS JOIN jobs j ON j.queue = e.value ->> 0 AND j.key = e.value ->> 1
-                WHERE hex(j.lease) = e.value ->> 2 AND j.again_at IS NULL)",
-        ),
-    };
-    let statement = Statement::from_sql_and_values(backend, sql, [json!(list).to_string().into()]);
-    let lost = Error::Overtaken { what: "the lease of a job was lost; another worker does it".to_owned() };
-    Write::new(TABLE, "completed", statement).must(lost).for_rows(list.len())
 }
 
 /// A lease in the SQL of the dialect. SQLite stores it as octets.

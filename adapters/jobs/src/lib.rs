@@ -11,7 +11,6 @@ mod local_queue;
 mod queue;
 mod worker;
 
-pub use ends::completed;
 pub use job::Job;
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Worker, WorkerSettings};

@@ -1,7 +1,7 @@
 //! Events and their deliveries.
 
 use clock::Timestamp;
-use database::{Dialect, Error, Write, WriteTransaction};
+use database::{Error, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::{Page, PageRequest};
 use payments_model::webhook_event::{
@@ -11,15 +11,13 @@ use payments_model::{
     AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookDeliveryId, WebhookEventId,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::{DbBackend, QueryOrder, Set, Statement};
-use serde_json::json;
+use sea_orm::{QueryOrder, Set};
 
 use crate::convert::{Place, stored_amount, stored_json};
 use crate::paging::Paging;
 use crate::rows::webhook_delivery as delivery_row;
 use crate::rows::webhook_event::{ActiveModel, Column, Entity, Model};
 use crate::scope::Scope;
-use crate::store::Store;
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
@@ -233,46 +231,5 @@ impl Scope<'_, WriteTransaction> {
             .filter(delivery_row::Column::State.eq(DeliveryState::Pending.as_str()))
             .filter(delivery_row::Column::Attempts.eq(i64::from(delivery.attempts) - 1));
         self.write_or_fail("webhook_deliveries", delivery.id, &update);
-    }
-}
-
-impl Store {
-    /// A write that records attempts after which no other follows, each by its delivery after it.
-    ///
-    /// It meets a row for each whose delivery was pending and is as before the attempt.
-    pub fn last_delivery_attempts(&self, attempts: &[(WebhookDelivery, Timestamp)]) -> Write {
-        let dialect = self.database().dialect();
-        let id = |delivery: &WebhookDelivery| match dialect {
-            Dialect::Postgres => delivery.id.to_string(),
-            Dialect::Sqlite => delivery.id.as_uuid().simple().to_string(),
-        };
-        let list = attempts.iter().map(|(delivery, at)| {
-            json!({
-                "id": id(delivery), "attempts": delivery.attempts, "status_code": delivery.status_code,
-                "state": delivery.state.as_str(), "at": at.as_millis(),
-            })
-        });
-        let values = [Json::from(list.collect::<Vec<_>>()).to_string().into(), DeliveryState::Pending.as_str().into()];
-        let (backend, ended) = match dialect {
-            Dialect::Postgres => (
-                DbBackend::Postgres,
-                "json_to_recordset($1::json) AS ended(id uuid, attempts bigint, status_code integer, state text, at bigint)",
-            ),
-            Dialect::Sqlite => (
-                DbBackend::Sqlite,
-                "(SELECT unhex(value ->> 'id') AS id, value ->> 'attempts' AS attempts,
-                    value ->> 'status_code' AS status_code, value ->> 'state' AS state, value ->> 'at' AS at
-                FROM json_each($1)) AS ended",
-            ),
-        };
-        let sql = format!(
-            "UPDATE webhook_deliveries SET attempts = ended.attempts, status_code = ended.status_code,
-                state = ended.state, updated_at = ended.at
-            FROM {ended} WHERE webhook_deliveries.id = ended.id AND webhook_deliveries.state = $2
-                AND webhook_deliveries.attempts = ended.attempts - 1"
-        );
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let overtaken = Error::Overtaken { what: "a delivery is not as it was read".to_owned() };
-        Write::new("webhook_deliveries", "ended", statement).must(overtaken).for_rows(attempts.len())
     }
 }

@@ -1,10 +1,9 @@
-//! Results of attempts to deliver.
+//! Results of attempts to deliver, written together with others of the same time.
 //!
-//! The result of the last attempt is written a moment later, with other writes. A crash in that moment repeats the
-//! delivery with the same id, which receivers must accept anyway. What follows from a result is decided in `delivery`.
+//! What follows from a result is decided in `delivery`.
 
 use clock::Timestamp;
-use database::{Error, Soon};
+use database::{Error, Gather};
 use jobs::Job;
 use payments_model::webhook_event::WebhookDelivery;
 use payments_store::Store;
@@ -30,40 +29,30 @@ pub(crate) struct Again {
 
 /// Stores the results of attempts. Clones write together.
 #[derive(Clone, Debug)]
-pub struct DeliveryEnds {
-    store: Store,
-    last: Soon<AttemptRecord>,
-}
+pub struct DeliveryEnds(Gather<AttemptRecord, ()>);
 
 impl DeliveryEnds {
     /// Stores results in `store`.
     pub fn new(store: &Store) -> Self {
-        let (of_all, of_one) = (store.clone(), store.clone());
-        let together = move |attempts: &[AttemptRecord]| {
-            let deliveries: Vec<_> = attempts.iter().map(|attempt| (attempt.delivery.clone(), attempt.at)).collect();
-            let jobs = attempts.iter().map(|attempt| &attempt.job);
-            vec![of_all.last_delivery_attempts(&deliveries), jobs::completed(of_all.database(), jobs)]
-        };
-        let last = Soon::new(store.database(), together, move |attempt| record(of_one.clone(), attempt));
-        Self { store: store.clone(), last }
+        let store = store.clone();
+        Self(Gather::new(move |attempts| record(store.clone(), attempts)))
     }
 
     /// Stores the result of an attempt and the end of its job in one transaction.
     pub(crate) async fn note(&self, attempt: AttemptRecord) -> Result<(), Error> {
-        match attempt.again {
-            Some(_) => record(self.store.clone(), attempt).await,
-            None => self.last.write(attempt).await,
-        }
+        self.0.ask(attempt).await
     }
 }
 
-async fn record(store: Store, attempt: AttemptRecord) -> Result<(), Error> {
-    let AttemptRecord { job, delivery, at, again } = &attempt;
+async fn record(store: Store, attempts: Vec<AttemptRecord>) -> Result<Vec<()>, Error> {
     let unit = store.begin().await?;
-    unit.every_tenant().note_delivery_attempt(delivery, *at);
-    match again {
-        Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
-        None => job.complete(unit.transaction()),
+    for AttemptRecord { job, delivery, at, again } in &attempts {
+        unit.every_tenant().note_delivery_attempt(delivery, *at);
+        match again {
+            Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
+            None => job.complete(unit.transaction()),
+        }
     }
-    unit.commit().await
+    unit.commit().await?;
+    Ok(vec![(); attempts.len()])
 }
