@@ -13,7 +13,7 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 35] = [
+const SAME_FLOOR: [(&str, &[&str]); 37] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
@@ -26,6 +26,7 @@ const SAME_FLOOR: [(&str, &[&str]); 35] = [
     ("rates", &["outbound-http"]),
     ("open-payments-client", &["outbound-http"]),
     ("token-introspection", &["outbound-http"]),
+    ("auth-service", &["outbound-http"]),
     ("admin-client", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
@@ -40,6 +41,7 @@ const SAME_FLOOR: [(&str, &[&str]); 35] = [
     ("wallet", &["http-kit", "rates-service"]),
     ("card-service", &["http-kit"]),
     ("point-of-sale", &["http-kit"]),
+    ("console", &["http-kit"]),
     ("rafiki", &["config"]),
     ("ledger-bench", &["testkit"]),
     ("ledger-conformance", &["testkit"]),

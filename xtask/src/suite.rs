@@ -4,7 +4,9 @@
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm};
+use crate::{
+    arrows, browser, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm,
+};
 
 /// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
 pub(crate) fn lint() -> bool {
@@ -64,6 +66,9 @@ pub(crate) fn test() -> Result<bool, String> {
 
     println!("== interop");
     interop::run(&mut tally);
+
+    println!("== browser");
+    browser::run(&mut tally);
     Ok(tally.finish())
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// `UInt64`: decimal text on the wire, and a number where clients send one.
-mod uint64 {
+pub(crate) mod uint64 {
     use super::{Deserialize, Deserializer, Serializer};
 
     #[derive(Deserialize)]
@@ -22,18 +22,18 @@ mod uint64 {
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         match Wire::deserialize(deserializer)? {
             Wire::Number(number) => Ok(number),
             Wire::Text(text) => text.parse().map_err(serde::de::Error::custom),
         }
     }
 
-    pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         match Option::<Wire>::deserialize(deserializer)? {
             None => Ok(None),
             Some(Wire::Number(number)) => Ok(Some(number)),

@@ -9,7 +9,7 @@ use clock::Timestamp;
 use database::{Database, Error, Mark, Watch};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use url::Url;
 
 use crate::AuthStore;
@@ -95,6 +95,7 @@ impl TenantData {
             created_at: Set(now.as_millis()),
             updated_at: Set(now.as_millis()),
             deleted_at: Set(None),
+            ..Default::default()
         }
     }
 }
@@ -137,11 +138,27 @@ impl AuthStore {
         transaction.commit().await
     }
 
-    /// Changes a tenant; whether it exists and was not deleted.
-    pub async fn update_tenant(&self, id: TenantId, change: TenantChange, now: Timestamp) -> Result<bool, Error> {
+    /// Changes a tenant; whether it exists and was not deleted. A secret that is replaced is good until `old_until`
+    /// beside its successor; the one that was replaced before it ends now.
+    pub async fn update_tenant(
+        &self,
+        id: TenantId,
+        change: TenantChange,
+        now: Timestamp,
+        old_until: Timestamp,
+    ) -> Result<bool, Error> {
+        let transaction = self.database.begin().await?;
+        let found = tenants::Entity::find_by_id(id.as_uuid())
+            .filter(tenants::Column::DeletedAt.is_null())
+            .lock_exclusive()
+            .one(&transaction)
+            .await?;
+        let Some(before) = found else { return Ok(false) };
         let mut row = tenants::ActiveModel { id: Unchanged(id.as_uuid()), ..Default::default() };
-        if let Some(secret) = change.api_secret {
+        if let Some(secret) = change.api_secret.filter(|secret| *secret != before.api_secret) {
             row.api_secret = Set(secret);
+            row.old_api_secret = Set(Some(before.api_secret));
+            row.old_api_secret_until = Set(Some(old_until.as_millis()));
         }
         match change.idp_consent_url {
             Change::Keep => {}
@@ -150,11 +167,20 @@ impl AuthStore {
         }
         match change.idp_secret {
             Change::Keep => {}
-            Change::Clear => row.idp_secret_hash = Set(None),
-            Change::Set(secret) => row.idp_secret_hash = Set(Some(kept(&secret))),
+            Change::Clear => {
+                row.idp_secret_hash = Set(None);
+                row.old_idp_secret_hash = Set(None);
+            }
+            Change::Set(secret) => {
+                let new = kept(&secret);
+                if before.idp_secret_hash.as_ref() != Some(&new) {
+                    row.old_idp_secret_until = Set(before.idp_secret_hash.as_ref().map(|_| old_until.as_millis()));
+                    row.old_idp_secret_hash = Set(before.idp_secret_hash);
+                    row.idp_secret_hash = Set(Some(new));
+                }
+            }
         }
         row.updated_at = Set(now.as_millis());
-        let transaction = self.database.begin().await?;
         let changed = tenants::Entity::update_many()
             .set(row)
             .filter(tenants::Column::Id.eq(id.as_uuid()))

@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Job;
 use crate::capacity::Capacity;
-use crate::claim::{Claimed, claim, give_back};
+use crate::claim::{Claimed, claim, claim_one, give_back};
 use crate::completions::Completions;
 use crate::job::{DueJobListener, topic};
 use crate::local_queue::{LocalQueue, LocalQueues, Look, Slot};
@@ -173,6 +173,19 @@ impl Worker {
                 count += 1;
             }
         }
+    }
+
+    /// Runs the job of this key here and now, due or not, unless somebody is at it; whether it ran.
+    ///
+    /// For who does not want to wait until a worker comes to it. The result of the job is noted as ever.
+    pub async fn run_now(&self, key: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let (lease, until) = (self.entropy.uuid(), now + self.settings.lease);
+        let Some(job) = claim_one(&self.database, &self.queue, key, lease, now, until).await? else {
+            return Ok(false);
+        };
+        self.run_one(job).await;
+        Ok(true)
     }
 
     fn open_local_queue(&self) -> (Arc<LocalQueue>, mpsc::UnboundedReceiver<(Job, Slot)>) {

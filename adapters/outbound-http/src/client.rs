@@ -15,7 +15,7 @@ use url::{Host, Url};
 use crate::address::is_public;
 use crate::config::{OutboundConfig, Scheme, Strangers};
 use crate::error::{BuildError, OutboundError};
-use crate::request::{Destination, Request, Response};
+use crate::request::{BeyondLimit, Destination, Request, Response};
 use crate::resolver::{NoPublicAddress, PublicOnly};
 
 /// The client. Cheap to clone; every clone shares the connections.
@@ -115,7 +115,10 @@ impl Outbound {
             call = call.body(request.body);
         }
         let mut response = call.send().await.map_err(|error| failure(&host, &error))?;
-        let body = read(&mut response, request.limit, &host).await?;
+        let body = match request.beyond_limit {
+            BeyondLimit::Refuse => read(&mut response, request.limit, &host).await?,
+            BeyondLimit::Leave => read_beginning(&mut response, request.limit).await,
+        };
         let status = response.status();
         Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
     }
@@ -193,6 +196,18 @@ async fn read(response: &mut reqwest::Response, limit: usize, host: &str) -> Res
         piece = next(response).await?;
     }
     Ok(whole.freeze())
+}
+
+/// The first bytes of the answer. One that breaks off is as long as it came: its status was received before.
+async fn read_beginning(response: &mut reqwest::Response, limit: usize) -> Bytes {
+    let mut beginning = BytesMut::new();
+    while beginning.len() < limit {
+        match response.chunk().await {
+            Ok(Some(bytes)) => beginning.extend_from_slice(&bytes[..bytes.len().min(limit - beginning.len())]),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    beginning.freeze()
 }
 
 fn failure(host: &str, error: &reqwest::Error) -> OutboundError {

@@ -14,4 +14,4 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
-pub use request::{Destination, Request, Response};
+pub use request::{BeyondLimit, Destination, Request, Response};

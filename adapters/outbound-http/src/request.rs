@@ -22,6 +22,15 @@ pub enum Destination {
     Configured,
 }
 
+/// What becomes of an answer that is longer than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeyondLimit {
+    /// The call fails.
+    Refuse,
+    /// The rest is not read: the answer's status is what counts.
+    Leave,
+}
+
 /// A call to be made. Made for strangers' URLs unless said otherwise.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -37,6 +46,8 @@ pub struct Request {
     pub deadline: Duration,
     /// The most bytes read of the answer.
     pub limit: usize,
+    /// What becomes of an answer that is longer.
+    pub beyond_limit: BeyondLimit,
     /// Where the URL comes from.
     pub destination: Destination,
     /// How many redirects of an unsigned `GET` are followed.
@@ -55,6 +66,7 @@ impl Request {
             body: Bytes::new(),
             deadline: Duration::from_secs(5),
             limit: 64 * 1024,
+            beyond_limit: BeyondLimit::Refuse,
             destination: Destination::Stranger,
             redirects: 0,
             signer: None,
@@ -107,6 +119,13 @@ impl Request {
     /// Sets the most bytes read of the answer.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Reads no more than the first `limit` bytes of the answer, however long it is.
+    pub fn beginning_of_answer(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self.beyond_limit = BeyondLimit::Leave;
         self
     }
 

@@ -22,7 +22,7 @@ use crate::scope::Scope;
 
 const TABLE: &str = "outgoing_payments";
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
 /// The outgoing payments that a list shows. An empty filter shows all.
@@ -64,7 +64,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(Page { items, has_next: page.has_next, has_previous: page.has_previous })
     }
 
-    fn all_outgoing(&self) -> Select<Entity> {
+    pub(crate) fn all_outgoing(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::TenantId))
     }
 }
@@ -175,8 +175,11 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
     select
 }
 
-/// The payments of rows with their quotes, assets and card details. Each kind is read with one query.
-async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
+/// The payments of rows, with their quotes, assets and card details, each kind read at once.
+pub(crate) async fn payments<C: ConnectionTrait>(
+    connection: &C,
+    found: Vec<Model>,
+) -> Result<Vec<OutgoingPayment>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
     }

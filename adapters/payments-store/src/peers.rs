@@ -1,5 +1,7 @@
 //! Peers and their tokens.
 
+use std::collections::HashMap;
+
 use clock::Timestamp;
 use database::{Database, Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
@@ -15,6 +17,7 @@ use crate::assets::asset;
 use crate::convert::{Place, stored_json, stored_optional};
 use crate::embedded::assets_of;
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::peer::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, peer_incoming_token as token_row};
 use crate::scope::{Scope, must_be_one};
@@ -94,15 +97,22 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// Every peer, oldest first, for the connector's directory.
     pub async fn all_peers(&self) -> Result<Vec<Peer>, Error> {
+        let of_peers = Query::select().column(Column::AssetId).from(Entity).to_owned();
+        let assets = asset_row::Entity::find().filter(asset_row::Column::Id.in_subquery(of_peers));
+        let assets = readable(self.connection, &assets, asset).await?;
+        let assets: HashMap<Uuid, TenantAsset> = assets.into_iter().map(|asset| (asset.id.as_uuid(), asset)).collect();
         let select = self.peer_rows().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
-        let rows = select.find_also_related(asset_row::Entity).all(self.connection).await?;
-        rows.into_iter().map(joined).collect()
+        let read = |row: Model| {
+            let of = assets.get(&row.asset_id).ok_or_else(|| place(&row).inconsistent("asset_id"))?.clone();
+            peer(row, of)
+        };
+        readable(self.connection, &select, read).await
     }
 
-    /// Every token a peer may present, with whose it is; for the connector's directory.
+    /// Every token a peer may present, with its peer; for the connector's directory.
     pub async fn all_peer_tokens(&self) -> Result<Vec<(IncomingToken, PeerId)>, Error> {
-        let rows = self.token_rows().all(self.connection).await?;
-        rows.iter().map(|row| Ok((incoming_token(row)?, PeerId::from_uuid(row.peer_id)))).collect()
+        let read = |row: token_row::Model| Ok((incoming_token(&row)?, PeerId::from_uuid(row.peer_id)));
+        readable(self.connection, &self.token_rows(), read).await
     }
 
     /// The tokens a peer may present, the newest first.
@@ -161,6 +171,15 @@ impl<'t> Scope<'t, WriteTransaction> {
         let done = delete.filter(Column::Id.eq(id.as_uuid())).exec(self.connection).await?;
         self.directory_changed();
         Ok(done.rows_affected > 0)
+    }
+
+    /// Takes the tokens of every peer of this scope back.
+    pub async fn delete_every_peer_token(&self) -> Result<(), Error> {
+        let own = Query::select().column(Column::Id).from(Entity).cond_where(self.within(Column::TenantId)).to_owned();
+        let delete = token_row::Entity::delete_many().filter(token_row::Column::PeerId.in_subquery(own));
+        delete.exec(self.connection).await?;
+        self.directory_changed();
+        Ok(())
     }
 
     /// Replaces the tokens of a peer in this scope. A token of another peer of any tenant is a unique violation.

@@ -1,14 +1,21 @@
 //! Logs: the one place where a subscriber is installed. And metrics: their names, and where they are kept.
 //!
-//! Nothing leaves the machine by itself: logs go to standard error, metrics are served on request.
+//! Nothing leaves the machine unless a collector is named: logs go to standard error, metrics are served on request.
 
+mod collector;
+mod exported;
 pub mod metrics;
+mod privacy;
+mod traces;
 
+pub use crate::collector::CollectorError;
+pub use crate::exported::{Amounts, PacketTimer, PacketTimes, Probes, Worth};
 pub use crate::metrics::Metrics;
+pub use crate::traces::{PACKETS, Traces, payment_span};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,6 +51,18 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), StartError> {
     let started = match format {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json()).try_init(),
+    };
+    started.map_err(|_| StartError::AlreadyStarted)
+}
+
+/// The same, and spans to the collectors of `traces`.
+pub fn start_with_traces(level: &str, format: LogFormat, traces: &Traces) -> Result<(), StartError> {
+    let filter = filter(level)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let registry = tracing_subscriber::registry().with(traces.layer());
+    let started = match format {
+        LogFormat::Text => registry.with(lines.with_filter(filter)).try_init(),
+        LogFormat::Json => registry.with(lines.json().with_filter(filter)).try_init(),
     };
     started.map_err(|_| StartError::AlreadyStarted)
 }

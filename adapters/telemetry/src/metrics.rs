@@ -5,8 +5,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::collector::{CollectorError, meters};
+use crate::exported::{Amounts, Both, Exported, PacketTimes, Renamed};
 
 macro_rules! metrics_table {
     ($( $constant:ident = $kind:ident $name:literal: $meaning:literal; )*) => {
@@ -38,7 +42,7 @@ metrics_table! {
     INCOMING_PAYMENTS = counter "rafiki_incoming_payments_total":
         "Incoming payments that ended with money received. state: completed, expired.";
     WEBHOOK_DELIVERIES = counter "rafiki_webhook_deliveries_total":
-        "Attempts to deliver an event. result: delivered, failed (tried again), exhausted (given up).";
+        "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside, tried on), exhausted (given up).";
     JOBS = counter "rafiki_jobs_total":
         "Jobs run, by queue. result: done, failed (tried again), lost (the lease ran out, or it could not be settled).";
     LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":
@@ -59,11 +63,34 @@ metrics_table! {
         "Accounts held against their last journal entries and summed, in turns.";
 }
 
+/// Our counts that Rafiki 2.4 has too, and their names there.
+const RENAMED: [Renamed; 4] = [
+    (PACKETS_PREPARED, ("direction", "outgoing"), "packet_count_prepare"),
+    (PACKETS_FULFILLED, ("direction", "outgoing"), "packet_count_fulfill"),
+    (PACKETS_REJECTED, ("direction", "outgoing"), "packet_count_reject"),
+    (OUTGOING_PAYMENTS, ("state", "completed"), "transactions_total"),
+];
+
 /// The numbers of one role. Clones are the same numbers.
 #[derive(Clone)]
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    /// What collectors are told besides.
+    exported: Option<Arc<Exported>>,
+}
+
+/// Which collectors are told the numbers of a role, and how often.
+#[derive(Clone, Debug)]
+pub struct Collectors {
+    /// Whose numbers they are.
+    pub instance: String,
+    /// Addresses of collectors.
+    pub urls: Vec<String>,
+    /// How often they are told.
+    pub interval: Duration,
+    /// Whether they are told how long packets take.
+    pub packet_times: PacketTimes,
 }
 
 impl Metrics {
@@ -71,14 +98,34 @@ impl Metrics {
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let gathered = Self { recorder: Arc::new(recorder), handle };
+        let gathered = Self { recorder: Arc::new(recorder), handle, exported: None };
         gathered.gather(describe);
         gathered
     }
 
+    /// The same, and these collectors are told what Rafiki 2.4 tells. Needs a runtime.
+    pub fn told_to(collectors: &Collectors) -> Result<(Self, Amounts), CollectorError> {
+        let provider = meters(&collectors.instance, &collectors.urls, collectors.interval)?;
+        let (exported, amounts) = Exported::new(provider, &collectors.instance, &RENAMED, collectors.packet_times);
+        Ok((Self { exported: Some(Arc::new(exported)), ..Self::new() }, amounts))
+    }
+
+    /// Tells collectors what they were not told yet. Blocks.
+    pub fn flush(&self) {
+        if let Some(exported) = &self.exported {
+            exported.flush();
+        }
+    }
+
     /// Everything that asks for a handle while `build` runs counts here.
     pub fn gather<T>(&self, build: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(&*self.recorder, build)
+        match &self.exported {
+            None => metrics::with_local_recorder(&*self.recorder, build),
+            Some(exported) => {
+                let both = Both { own: &self.recorder, exported };
+                exported.probes.during(|| metrics::with_local_recorder(&both, build))
+            }
+        }
     }
 
     /// All numbers in the text format of Prometheus.

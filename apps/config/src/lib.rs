@@ -8,6 +8,7 @@ mod agreement;
 mod auth;
 mod backend;
 mod card_service;
+mod console;
 mod database_url;
 mod dotenv;
 mod environment;
@@ -27,10 +28,11 @@ pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
 pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
-    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, Payments, WalletAddresses, Webhooks,
-    Workers,
+    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, Payments, Telemetry, WalletAddresses,
+    Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
+pub use console::Console;
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
 pub use events::Events;

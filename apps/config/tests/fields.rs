@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sections and how the binary calls a value of them.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("Backend", "config"),
     ("Auth", "config"),
     ("Wallet", "config"),
     ("CardService", "config"),
     ("PointOfSale", "config"),
+    ("Console", "config"),
     ("Rates", "config"),
 ];
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
-    Wallet, unknown_names,
+    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
+    Scope, Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
@@ -114,6 +114,7 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
         RoleName::Wallet => wallet(name, environment, offline, together).await,
         RoleName::CardService => card_service(environment, offline).await,
         RoleName::PointOfSale => point_of_sale(environment, offline).await,
+        RoleName::Console => console(environment),
         RoleName::Rates => rates(environment).await,
     };
     checked.unwrap_or_else(|error| {
@@ -192,6 +193,11 @@ async fn point_of_sale(environment: &Environment, offline: bool) -> Result<Findi
         findings.places(&Place::of_point_of_sale(&config)).await;
     }
     Ok(findings)
+}
+
+fn console(environment: &Environment) -> Result<Findings, ConfigError> {
+    let config = Console::from_environment(environment)?;
+    Ok(Findings::of(config.notices.clone()))
 }
 
 async fn rates(environment: &Environment) -> Result<Findings, ConfigError> {

@@ -12,6 +12,7 @@ use payments_model::TenantId;
 use payments_store::{Scope, Store};
 use peering::Peering;
 use shared_cache::SharedCache;
+use webhooks::WebhookAdministration;
 
 use crate::errors::Refusal;
 
@@ -30,6 +31,17 @@ pub struct AdminApiSettings {
     pub idempotency_lock: Duration,
     /// Whether introspection of the schema is allowed; not in production.
     pub introspection: bool,
+    /// Whether `GET /explorer` answers with a page that shows the schema and signs; in development only.
+    pub explorer: Explorer,
+}
+
+/// Whether there is a page for people who develop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explorer {
+    /// There is.
+    Offered,
+    /// There is none.
+    Absent,
 }
 
 impl AdminApiSettings {
@@ -42,6 +54,7 @@ impl AdminApiSettings {
             idempotency_ttl: Duration::from_hours(24),
             idempotency_lock: Duration::from_secs(2),
             introspection: true,
+            explorer: Explorer::Absent,
         }
     }
 }
@@ -55,6 +68,8 @@ pub struct AdminApiParts {
     pub directory: Directory,
     /// Payments, receivers, quotes.
     pub payments: Payments,
+    /// Endpoints of events, and sending events again.
+    pub webhooks: WebhookAdministration,
     /// Asking other nodes for peering.
     pub peering: Peering,
     /// Replay windows and idempotency keys.

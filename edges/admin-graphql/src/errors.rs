@@ -7,6 +7,7 @@ use payments_model::accounting::TransferError;
 use payments_model::grant_limits::GrantRefused;
 use payments_model::page::PageError;
 use serde_json::{Value, json};
+use webhooks as w;
 
 /// The codes clients act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +171,37 @@ codes! {
     }
     a::RevokeKeyError { E::Unknown => NotFound }
     a::AccountTransfersError { E::InvalidId => Internal }
-    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl | E::DuplicateIlpAddress => BadUserInput }
+    a::CreateTenantError {
+        E::NotOperator => Forbidden,
+        E::InvalidId | E::Unfit(_) | E::Settings(_) => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::UpdateTenantError {
+        E::Foreign | E::Failed => NotFound,
+        E::SecretByOperator | E::Unfit(_) => BadUserInput,
+    }
+    a::DeleteTenantError {
+        E::NotOperator | E::IsOperator => Forbidden,
+        E::Failed => NotFound,
+    }
+    w::CreateEndpointError {
+        E::Url | E::EventType(_) | E::Secret | E::UnknownTenant => BadUserInput,
+        E::TooMany => Conflict,
+    }
+    w::UpdateEndpointError {
+        E::Unknown => NotFound,
+        E::Url | E::EventType(_) | E::Default => BadUserInput,
+    }
+    w::DeleteEndpointError {
+        E::Unknown => NotFound,
+        E::Default => BadUserInput,
+    }
+    w::RotateSecretError {
+        E::Unknown => NotFound,
+        E::Secret | E::Overlap => BadUserInput,
+    }
+    w::PingError { E::Unknown => NotFound }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,
         E::UnknownWalletAddress => NotFound,

@@ -7,6 +7,7 @@
 mod api;
 mod authenticate;
 mod errors;
+mod explorer;
 mod http;
 mod idempotency;
 mod mutations;
@@ -16,6 +17,6 @@ mod schema;
 mod texts;
 mod types;
 
-pub use api::{AdminApiParts, AdminApiSettings};
+pub use api::{AdminApiParts, AdminApiSettings, Explorer};
 pub use http::router;
 pub use schema::sdl;

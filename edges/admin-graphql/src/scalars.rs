@@ -1,6 +1,6 @@
 //! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`.
 
-use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
 use outside_text::METADATA_MAX;
 use payments_model::quote::LARGEST_AMOUNT;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,23 @@ impl ScalarType for JsonObject {
     fn to_value(&self) -> Value {
         Value::from_json(serde_json::Value::Object(self.0.clone())).unwrap_or_default()
     }
+}
+
+/// Why a scalar of this schema does not accept a value.
+pub(crate) fn refusal(scalar: &str, value: &serde_json::Value) -> Option<String> {
+    let value = Value::from_json(value.clone()).ok()?;
+    match scalar {
+        "UInt8" => words::<UInt8>(value),
+        "UInt64" => words::<UInt64>(value),
+        "JSONObject" => words::<JsonObject>(value),
+        _ => None,
+    }
+}
+
+fn words<T: InputType + ScalarType>(value: Value) -> Option<String> {
+    let told = <T as ScalarType>::parse(value).err()?.into_server_error(Pos::default()).message;
+    // The library says whose error it is; so does who asks here.
+    Some(told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told).to_owned())
 }
 
 impl UInt64 {

@@ -37,6 +37,7 @@ use shared_cache::{Limiter, Rate};
 use crate::admin::AdminSchema;
 pub use crate::admin::{AdminSettings, schema_definition};
 use crate::errors::{ApiError, not_found};
+pub use crate::service::ServiceOperation;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
 
@@ -102,7 +103,9 @@ struct Api {
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
     let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
-    let endpoint = Endpoint::new(admin::build(auth.clone()), settings.admin.introspection);
+    // No input of this schema has a scalar of its own.
+    let inputs = graphql::Inputs::of(&schema_definition(), |_, _| None);
+    let endpoint = Endpoint::new(admin::build(auth.clone()), inputs, settings.admin.introspection);
     let api = Api {
         auth,
         origin: settings.target_origin,
@@ -132,10 +135,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
     let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
-    let service = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/tenant", post(service::create))
-        .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
+    let service = service::routes().route("/healthz", get(healthz));
     let admin = Router::new()
         .route("/healthz", get(healthz))
         .route("/graphql", post(admin::execute).fallback(graphql::only_post));

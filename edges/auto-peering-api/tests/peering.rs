@@ -336,7 +336,7 @@ on_each_database! {
         assert!(matches!(foreign, Err(PeerByUrlError::UnknownAsset)), "{foreign:?}");
 
         let new = payments::administration::NewAsset {
-            asset: money::Asset::new("USD", 2).unwrap(), thresholds: Default::default(), tenant: None,
+            asset: money::Asset::new("USD", 2).unwrap(), thresholds: payments::administration::Thresholds::default(), tenant: None,
         };
         let usd = alice.institution.administration.create_asset(tenant, new).await.unwrap();
         let wanted = PeerByUrl { asset_id: usd.id, ..alice.wanted(&bob.url, 0) };

@@ -8,6 +8,8 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_kit::read_body;
 use ilp_packet::PrepareBuf;
+use telemetry::PACKETS;
+use tracing::Instrument;
 
 use crate::{BODY_LIMIT, bearer};
 
@@ -18,6 +20,11 @@ const ILP_OCTETS: &str = "application/ilp+octet-stream";
 
 /// Authenticates, reads and answers; the checks stand in the reference's order.
 pub(crate) async fn handle(State(connector): State<Connector>, request: Request) -> Response {
+    let span = tracing::trace_span!(target: PACKETS, "ilp.packet", source = "peer");
+    answer(connector, request).instrument(span).await
+}
+
+async fn answer(connector: Connector, request: Request) -> Response {
     if request.method() != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")], "packets are sent by POST").into_response();
     }
@@ -25,7 +32,8 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
         return unauthorized("Bearer token required in Authorization header");
     };
 
-    let Some(peer) = connector.authenticate(token) else {
+    let auth = tracing::trace_span!(target: PACKETS, "ilp.auth", source = "peer");
+    let Some(peer) = auth.in_scope(|| connector.authenticate(token)) else {
         return unauthorized("Access Denied - Invalid Token");
     };
     if !is_octets(request.headers()) {

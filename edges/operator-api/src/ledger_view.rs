@@ -120,7 +120,7 @@ impl View {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = text("tenant-id").and_then(|id| Uuid::try_parse(id).ok());
         let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return Ok(false) };
-        match self.requests.accept(header, self.operator, self.secret.expose(), body).await {
+        match self.requests.accept(header, self.operator, [self.secret.expose()], body).await {
             Ok(()) => Ok(true),
             Err(NotAccepted::Cache(error)) => Err(error),
             Err(_) => Ok(false),

@@ -20,6 +20,7 @@ use payments::administration::{
 };
 use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
 use payments_model::incoming_payment::Approval;
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use peering::{Peering, PeeringParts, PeeringSettings};
@@ -28,7 +29,7 @@ use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimit
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
 use url::Url;
-use webhooks::{Targets, Webhooks};
+use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::outside::{Deaf, FixedRates, rates_url};
 use super::setup::{CacheIn, LedgerOf, Setup, stored_ledger};
@@ -87,6 +88,7 @@ impl Institution {
             setup.clock.clone(),
             entropy.clone(),
             administration_settings(&setup),
+            setup.mirror.clone(),
         );
         let addresses = WalletAddressLookup {
             directory: Directory::new(store.clone()),
@@ -101,6 +103,18 @@ impl Institution {
         };
         let peering = peering(&setup, &parts);
         Self { payments: Payments::new(parts.clone()), administration, peering, addresses, parts, database, setup }
+    }
+
+    /// What people do about its webhooks.
+    pub fn webhook_administration(&self) -> WebhookAdministration {
+        WebhookAdministration {
+            store: self.parts.store.clone(),
+            directory: self.parts.directory.clone(),
+            targets: Arc::new(targets(&self.setup)),
+            http: Outbound::new(self.setup.http.clone(), self.setup.clock.clone()).unwrap(),
+            clock: self.parts.clock.clone(),
+            entropy: self.parts.entropy.clone(),
+        }
     }
 
     /// The operator as a caller.
@@ -205,12 +219,16 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
         own_wallet_address: url.join("/.well-known/pay").unwrap(),
         open_payments_url: url,
         deactivation_grace: Duration::from_hours(24),
+        operator: setup.operator,
+        ilp_address: setup.ilp_address().parse().unwrap(),
+        secret_overlap: Duration::from_mins(10),
     }
 }
 
 fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> PaymentsParts {
     let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
-    let webhooks = Webhooks::new(&targets(setup), None, entropy.clone());
+    let directory = Directory::new(store.clone());
+    let webhooks = Webhooks::new(&targets(setup), None, directory.clone(), entropy.clone());
     let receivers = LiveReceivers::new(
         store.clone(),
         ledger.clone(),
@@ -246,7 +264,6 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
     let mut settings = PaymentsSettings::new(setup.base_url(), setup.operator, address, secret, slippage);
     settings.exchange_rates_url = Some(rates_url());
     let client = client(setup, &*entropy);
-    let directory = Directory::new(store.clone());
     PaymentsParts {
         store,
         directory,
@@ -276,7 +293,10 @@ fn targets(setup: &Setup) -> Targets {
     Targets {
         default_url,
         timeout: Duration::from_secs(1),
-        attempts_max: 1,
+        attempts_max: AttemptsMax::Exactly(1),
+        ladder: RetryLadder::default(),
+        secret: None,
+        signature_version: 1,
         operator: setup.operator,
         card_service: None,
         point_of_sale: None,

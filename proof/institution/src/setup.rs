@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use auth_service::TenantMirror;
 use clock::Clock;
 use connector::Uplink;
 use database::Dialect;
@@ -16,7 +17,7 @@ use testkit::TestDatabase;
 use url::Url;
 use uuid::Uuid;
 
-use super::outside::Nobody;
+use super::outside::{NoMirror, Nobody};
 
 /// The operator, unless a test wants another.
 pub const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
@@ -54,6 +55,8 @@ pub struct Setup {
     pub ledger: Arc<dyn Ledger>,
     /// The way to its peers.
     pub uplink: Arc<dyn Uplink>,
+    /// Where its tenants are mirrored.
+    pub mirror: Arc<dyn TenantMirror>,
     /// What its processes share.
     pub cache: CacheIn,
     /// How it calls others.
@@ -76,6 +79,7 @@ impl Setup {
             ledger: Arc::new(MemoryLedger::new(clock.clone())),
             clock,
             uplink: Arc::new(Nobody),
+            mirror: Arc::new(NoMirror),
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
             connector_url: None,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use clap::Args;
-use ledger_bench::cluster::Cluster;
 use ledger_bench::processor;
 use serde_json::{Value, json};
+use testkit::PostgresServer;
 
 use crate::Outcome;
 use crate::bare::{self, Bare};
@@ -81,9 +81,9 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
             "postgres" => {
                 let cluster = match &options.postgres {
                     Some(_) => None,
-                    None => Some(Cluster::start(folder.path()).map_err(|error| error.to_string())?),
+                    None => Some(PostgresServer::start_in(folder.path(), &[]).map_err(|error| error.to_string())?),
                 };
-                let url = options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+                let url = options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
                 let process = match &cluster {
                     Some(cluster) => Some(cluster.process().map_err(|error| error.to_string())?),
                     None => options.postgres_process,

@@ -18,7 +18,7 @@ use connector::{
 use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving};
 use ilp_packet::{AddressRef, Fulfillment, Prepare};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
-use ledger_bench::cluster::{Cluster, new_database};
+use ledger_bench::databases::new_database;
 use ledger_bench::processor;
 use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
@@ -30,7 +30,7 @@ use payments_model::{AssetId, Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{ConnectionDetails, Frame, Hashlock, ReceiverSecret, Request, STREAM_ID, Sender, StreamReceiver};
-use testkit::TigerBeetle;
+use testkit::{PostgresServer, TigerBeetle};
 use tokio::net::TcpListener;
 use url::Url;
 use uuid::Uuid;
@@ -103,12 +103,12 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
             "postgres" => {
                 cluster = match &options.postgres {
                     Some(_) => None,
-                    None => Some(Cluster::start(folder.path()).map_err(|error| error.to_string())?),
+                    None => Some(PostgresServer::start_in(folder.path(), &[]).map_err(|error| error.to_string())?),
                 };
                 if let Some(cluster) = &cluster {
                     measured.server = Some(cluster.process().map_err(|error| error.to_string())?);
                 }
-                let server = options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+                let server = options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
                 let url = new_database(&server).await.map_err(|error| error.to_string())?;
                 Arc::new(SqlLedger::open(&url, clock).await?)
             }

@@ -1,4 +1,4 @@
-//! Packets without money, which carry frames about the connection.
+//! Packets without money, which carry frames about the connection (RFC 29, section 5).
 //!
 //! Packets with money are made in `exchange`.
 

@@ -1,16 +1,15 @@
-//! An event, and its recipients.
+//! An event: what happened, to what, and what may be withdrawn in answer.
 //!
-//! Not the telling: deliveries are made by the webhooks service.
+//! Not who is told: that is `webhook_delivery`.
 
 use std::str::FromStr;
 
 use clock::Timestamp;
 use ledger::AccountId;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::{
-    AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookDeliveryId, WebhookEventId,
-};
+use crate::{AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookEventId};
 
 macro_rules! event_types {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal ),* $(,)?) => {
@@ -92,6 +91,20 @@ pub enum Subject {
     Nothing,
 }
 
+impl Subject {
+    /// What tells it apart from others; `None` if the event is about nothing that could have another event.
+    pub fn id(self) -> Option<Uuid> {
+        match self {
+            Self::IncomingPayment(id) => Some(id.as_uuid()),
+            Self::OutgoingPayment(id) => Some(id.as_uuid()),
+            Self::WalletAddress(id) => Some(id.as_uuid()),
+            Self::Peer(id) => Some(id.as_uuid()),
+            Self::Asset(id) => Some(id.as_uuid()),
+            Self::Nothing => None,
+        }
+    }
+}
+
 /// What the receiver of an event may withdraw in answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventWithdrawal {
@@ -120,54 +133,4 @@ pub struct WebhookEvent {
     pub withdrawal: Option<EventWithdrawal>,
     /// When it happened.
     pub created_at: Timestamp,
-}
-
-/// Where a delivery goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Recipient {
-    /// A tenant, by its settings.
-    Tenant(TenantId),
-    /// The card service of the instance.
-    CardService,
-    /// The point-of-sale service of the instance.
-    PointOfSaleService,
-}
-
-/// One event on its way to one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookDelivery {
-    /// Its id.
-    pub id: WebhookDeliveryId,
-    /// What is delivered.
-    pub event_id: WebhookEventId,
-    /// The recipient.
-    pub recipient: Recipient,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The last HTTP status received.
-    pub status_code: Option<u16>,
-    /// Where it stands.
-    pub state: DeliveryState,
-}
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeliveryState {
-    /// It will be tried, perhaps again.
-    Pending,
-    /// It was answered with 200.
-    Delivered,
-    /// It was tried as often as the recipient allows.
-    Exhausted,
-}
-
-impl DeliveryState {
-    /// The name used in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Delivered => "DELIVERED",
-            Self::Exhausted => "EXHAUSTED",
-        }
-    }
 }

@@ -224,7 +224,7 @@ impl Auth {
         }
         let tenant = self.inner.store.get_tenant(grant.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DetailsError::NoIdentityProvider)?;
-        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
             return Err(DetailsError::Secret);
         }
         Ok(InteractionDetails {
@@ -248,7 +248,7 @@ impl Auth {
         let (found, _) = self.interaction(id, nonce).await?.ok_or(DecideError::Unknown)?;
         let tenant = self.inner.store.get_tenant(found.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DecideError::Unknown)?;
-        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
             return Err(DecideError::Secret);
         }
         let now = self.inner.clock.now();

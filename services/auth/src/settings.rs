@@ -2,6 +2,8 @@
 //!
 //! Read from the environment elsewhere; here are only values.
 
+use std::time::Duration;
+
 use auth_model::{ConsentPolicy, FinishUriPolicy, Terms};
 use auth_store::{Retention, TenantData};
 use http_signatures::Freshness;
@@ -23,6 +25,8 @@ pub struct AuthSettings {
     pub finish_uris: FinishUriPolicy,
     /// How old signatures may be.
     pub freshness: Freshness,
+    /// How long a tenant's secret that was replaced is good beside its successor.
+    pub secret_overlap: Duration,
     /// How many grants a client may ask for.
     pub grant_requests_per_client: Rate,
     /// How long things are kept that are over.

@@ -46,7 +46,8 @@ impl Auth {
     #[tracing::instrument(name = "auth.tenant.update", skip_all, fields(tenant.id = %id))]
     pub async fn update_tenant(&self, id: TenantId, change: TenantChange) -> Result<(), TenantError> {
         self.check_secret(id, change.api_secret.as_ref())?;
-        let changed = self.inner.store.update_tenant(id, change, self.inner.clock.now()).await?;
+        let now = self.inner.clock.now();
+        let changed = self.inner.store.update_tenant(id, change, now, now + self.inner.settings.secret_overlap).await?;
         if changed { Ok(()) } else { Err(TenantError::NotFound) }
     }
 

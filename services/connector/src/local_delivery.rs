@@ -12,6 +12,8 @@ use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
 use stream::{ConnectionId, Decision, Money, ReceiveLimit};
+use telemetry::PACKETS;
+use tracing::{Instrument, trace_span};
 
 use crate::accounts::{Bound, Source};
 use crate::arrived::Arrived;
@@ -62,15 +64,19 @@ impl LocalDelivery {
             return Ok(money.decline_temporarily().into());
         };
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        match self.credit(identity.transfer_id(0), from, packet, receiver, &money).await {
+        let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
+        match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {
             Ok(()) => {}
             Err(NotCredited::Stopped(stop)) => return Err(stop),
             Err(NotCredited::TooMuch { left }) => return self.decline(arrived, receiver, money, left).await,
         }
         self.liquidity.moved(source, &account.asset);
-        let received = self.tell(packet, receiver, money.amount()).await;
-        // Counted after the credit, so a failed packet needs no correction.
-        let total = self.running_total(packet, receiver, money.amount()).await;
+        let told = async {
+            let received = self.tell(packet, receiver, money.amount()).await;
+            // Counted after the credit, so a failed packet needs no correction.
+            (received, self.running_total(packet, receiver, money.amount()).await)
+        };
+        let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
         Ok(announcing(money, account.bound, received).accept(total).into())
     }
 

@@ -42,7 +42,8 @@ impl FactsInUse {
         Ok(picture)
     }
 
-    fn if_fresh(&self, freshness: &Freshness) -> Option<Arc<Facts>> {
+    /// The picture in memory, if nothing has changed since.
+    pub(crate) fn if_fresh(&self, freshness: &Freshness) -> Option<Arc<Facts>> {
         let now = freshness.of_facts()?;
         let picture = self.picture.read().unwrap_or_else(PoisonError::into_inner);
         picture.as_ref().filter(|(mark, _)| *mark == Some(now)).map(|(_, facts)| Arc::clone(facts))

@@ -201,7 +201,7 @@ impl WalletAddressLookup {
             created_at: now,
         };
         let unit = self.store.begin().await?;
-        self.webhooks.record(&unit, &event, &Audience::tenants(recipients))?;
+        self.webhooks.record(&unit, &event, &Audience::tenants(recipients)).await?;
         unit.commit().await?;
         Ok(self.patience)
     }

@@ -11,7 +11,7 @@ use crate::command::root;
 pub(super) const PLACE: &str = "target/book-source";
 
 /// Pages and files outside of the book, and what they are called in it.
-const OUTSIDE: [(&str, &str); 8] = [
+const OUTSIDE: [(&str, &str); 9] = [
     ("README.md", "readme-page.md"),
     ("ARCHITECTURE.md", "map.md"),
     ("GLOSSARY.md", "glossary.md"),
@@ -20,6 +20,7 @@ const OUTSIDE: [(&str, &str); 8] = [
     ("SECURITY.md", "security.md"),
     ("LICENSE", "LICENSE.txt"),
     ("adapters/admin-client/schema/backend.graphql", "backend.graphql"),
+    ("edges/admin-graphql/additions.graphql", "additions.graphql"),
 ];
 
 /// The last part of the table of contents.

@@ -13,14 +13,18 @@ pub(super) const PAGE: &str = "docs/admin-operations.md";
 
 const SCHEMA: &str = "adapters/admin-client/schema/backend.graphql";
 
+/// What the listener answers beyond that schema.
+const ADDITIONS: &str = "edges/admin-graphql/additions.graphql";
+
 /// Where the operations stand that the schema has and the listener does not.
 const COMPARISON: &str = "edges/admin-graphql/tests/api/schema.rs";
 
 const OPENING: &str = "# Operations of the Admin API
 
-Every query and mutation of the schema, with its arguments. The file is
-[`backend.graphql`](../adapters/admin-client/schema/backend.graphql); a test compares it with what the listener
-answers. How a request is signed and what errors mean stands in
+Every query and mutation of the schema, with its arguments. The files are
+[`backend.graphql`](../adapters/admin-client/schema/backend.graphql), the schema of Rafiki 2.4, and
+[`additions.graphql`](../edges/admin-graphql/additions.graphql), what is added to it; a test compares both with what
+the listener answers. How a request is signed and what errors mean stands in
 [The Admin API](admin-api.md). `!` marks what must be given.
 
 This page is made by `cargo xtask docs --operations`. Do not edit it.
@@ -28,7 +32,11 @@ This page is made by `cargo xtask docs --operations`. Do not edit it.
 
 /// The chapter as the schema makes it.
 pub(super) fn chapter() -> Result<String, String> {
-    let schema = parse(&read(SCHEMA)?).map_err(|problem| format!("{SCHEMA}: {problem}"))?;
+    let parsed = |path: &str| parse(&read(path)?).map_err(|problem| format!("{path}: {problem}"));
+    let mut schema = parsed(SCHEMA)?;
+    for (name, added) in parsed(ADDITIONS)? {
+        schema.entry(name).or_default().members.extend(added.members);
+    }
     render(&schema, &read(COMPARISON)?)
 }
 

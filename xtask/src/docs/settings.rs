@@ -13,18 +13,19 @@ use super::{read, tracked};
 pub(super) const PAGE: &str = "docs/settings.md";
 
 /// The sections, each with the role's name on the command line.
-const ROLES: [(&str, &str); 6] = [
+const ROLES: [(&str, &str); 7] = [
     ("Backend", "backend"),
     ("Auth", "auth"),
     ("Wallet", "wallet"),
     ("CardService", "card-service"),
     ("PointOfSale", "point-of-sale"),
+    ("Console", "console"),
     ("Rates", "rates"),
 ];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the six roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
+Every environment variable of the seven roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";

@@ -17,15 +17,17 @@ use clock::Stopwatch;
 use crate::cli::{DevOptions, InstitutionName};
 use crate::failure::Failure;
 use crate::output::{Table, say};
+use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
-use playground::{Playground, SeededPeering, Storage};
+use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
-    telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let told = config::Telemetry::from_environment(&config::Environment::load()?)?;
+    let traces = start_logging(&options.log, "rafiki dev", &told)?;
     let chosen: Vec<InstitutionName> =
         options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
     let ports = |institution: InstitutionName| match options.ports {
@@ -49,8 +51,8 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);
-        let peer = ports(other(institution.which))?.connector;
-        let started = playground.start(institution, listeners, peer, options.cluster_of(institution.which)).await?;
+        let peer = peer(by_name(other(institution.which)), &ports(other(institution.which))?);
+        let started = playground.start(institution, listeners, &peer, options.cluster_of(institution.which)).await?;
         eprintln!("  {} started after {} ms", institution.name, watch.elapsed().as_millis());
         Ok::<_, Failure>(started)
     });
@@ -80,6 +82,9 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         institution.forget_session(&options.data_dir);
     }
     futures::future::join_all(running.into_iter().map(playground::Started::stop)).await;
+    if let Some(traces) = traces {
+        flush(traces).await;
+    }
     Ok(())
 }
 
@@ -88,6 +93,11 @@ pub(crate) fn by_name(name: InstitutionName) -> &'static Institution {
         InstitutionName::CloudNine => &CLOUD_NINE,
         InstitutionName::HappyLife => &HAPPY_LIFE,
     }
+}
+
+pub(crate) fn peer(institution: &Institution, ports: &Ports) -> Peer {
+    let console = url::Url::parse(&format!("http://localhost:{}/", ports.console)).ok();
+    Peer { connector: ports.connector, console: console.map(|url| (institution.name.to_owned(), url)) }
 }
 
 fn other(name: InstitutionName) -> InstitutionName {
@@ -138,7 +148,7 @@ fn is_own(name: &str) -> bool {
         "point-of-sale.db",
     ];
     let environments = playground::ROLES.map(playground::environment_file);
-    [playground::KEY_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
+    [institution::KEY_FILE, institution::AUDIT_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
         || environments.iter().any(|file| file == name)
         || databases.into_iter().any(of_database)
 }
@@ -147,10 +157,14 @@ fn is_own(name: &str) -> bool {
 const IDENTIFIERS: &str =
     "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
 
+/// How to come into the consoles.
+const CONSOLES: &str =
+    "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
+
 /// The introduction for a newcomer.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
-    urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet"]);
+    urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet", "Console"]);
     let mut addresses = Table::new();
     for session in sessions {
         let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
@@ -160,12 +174,14 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
             plain(&session.admin_url),
             plain(&session.auth_url),
             plain(&session.wallet_url),
+            plain(&session.console_url),
         ]);
         for address in &session.wallet_addresses {
             addresses.row([address.url.as_str(), &address.name, &address.asset_code]);
         }
     }
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(0), addresses.render(2));
+    text.push_str(CONSOLES);
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {
         let folder =

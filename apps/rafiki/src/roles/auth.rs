@@ -127,6 +127,7 @@ pub(crate) async fn start(
 fn settings(config: &config::Auth) -> AuthSettings {
     let never_issued = config.access_token_retention.min(std::time::Duration::from_hours(24));
     AuthSettings {
+        secret_overlap: config.admin_api.secret_overlap,
         server_url: config.server_url.clone(),
         operator: TenantData {
             id: TenantId::from(config.operator_tenant_id),

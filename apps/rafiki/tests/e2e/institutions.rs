@@ -83,20 +83,26 @@ pub(crate) struct Institutions {
     database_name: String,
     children: [Option<Child>; 2],
     clusters: Option<[TigerBeetle; 2]>,
+    variables: Vec<(String, String)>,
 }
 
 impl Institutions {
     /// Starts both. Prints a notice and returns `None` if there is no Postgres or TigerBeetle.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
-        Self::start_with(storage, &[])
+        Self::start_as(storage, &[], &[])
+    }
+
+    /// The same, with these variables in the environment of both.
+    pub(crate) fn start_with(storage: Storage, variables: &[(&str, &str)]) -> Option<Self> {
+        Self::start_as(storage, &[], variables)
     }
 
     /// The same without a peering between them.
     pub(crate) fn start_unpeered(storage: Storage) -> Option<Self> {
-        Self::start_with(storage, &["--unpeered"])
+        Self::start_as(storage, &["--unpeered"], &[])
     }
 
-    fn start_with(storage: Storage, options: &'static [&'static str]) -> Option<Self> {
+    fn start_as(storage: Storage, options: &'static [&'static str], variables: &[(&str, &str)]) -> Option<Self> {
         if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
@@ -114,6 +120,7 @@ impl Institutions {
             database_name: format!("e2e_{}_{ports}", std::process::id()),
             children: [None, None],
             clusters,
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         institutions.launch(Side::CloudNine);
         institutions.launch(Side::HappyLife);
@@ -134,6 +141,7 @@ impl Institutions {
             .arg(self.data.path())
             .args(self.options)
             .env("LOG_LEVEL", "warn")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);

@@ -9,6 +9,7 @@ mod asking;
 mod auto_peering;
 mod books;
 mod cards;
+mod collectors;
 mod crashes;
 mod institutions;
 mod moved;

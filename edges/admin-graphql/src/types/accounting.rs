@@ -24,13 +24,15 @@ impl From<AccountTransfers> for AccountingTransferConnection {
 
 #[derive(SimpleObject)]
 pub(crate) struct AccountingTransfer {
-    id: ID,
+    #[graphql(owned)]
+    pub(crate) id: ID,
     debit_account_id: ID,
     credit_account_id: ID,
     amount: UInt64,
     transfer_type: TransferType,
     ledger: UInt8,
-    created_at: String,
+    #[graphql(owned)]
+    pub(crate) created_at: String,
     state: TransferState,
     expires_at: Option<String>,
 }

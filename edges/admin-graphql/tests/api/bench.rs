@@ -100,15 +100,20 @@ impl Bench {
 }
 
 fn api(process: &Institution) -> Router {
+    api_with(process, AdminApiSettings::new(OPERATOR))
+}
+
+pub(crate) fn api_with(process: &Institution, settings: AdminApiSettings) -> Router {
     admin_graphql::router(AdminApiParts {
         administration: process.administration.clone(),
         directory: process.parts.directory.clone(),
         payments: process.payments.clone(),
+        webhooks: process.webhook_administration(),
         peering: process.peering.clone(),
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),
-        settings: AdminApiSettings::new(OPERATOR),
+        settings,
     })
 }
 

@@ -384,6 +384,7 @@ pub(crate) fn polled() -> Value {
 
 fn settings() -> AuthSettings {
     AuthSettings {
+        secret_overlap: Duration::from_mins(1),
         server_url: "http://auth.example".parse().unwrap(),
         operator: TenantData {
             id: OPERATOR.parse::<TenantId>().unwrap(),

@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod interaction;
 mod introspection;
+mod matrix;
 mod refusals;
 mod strangers;
 mod tenants;

@@ -192,7 +192,7 @@ on_each_database! {
 
         // A tenant that has it from elsewhere sees its own grants only.
         let mut tenant = server.auth.get_tenant(TENANT.parse().unwrap()).await.unwrap().unwrap();
-        OPERATOR_SECRET.clone_into(&mut tenant.api_secret);
+        OPERATOR_SECRET.clone_into(&mut tenant.api_secret.current);
         assert_eq!(server.auth.scope_of(&tenant), auth::Scope::Tenant(tenant.id));
         let operator = server.auth.get_tenant(OPERATOR.parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(server.auth.scope_of(&operator), auth::Scope::All);

@@ -302,31 +302,8 @@ mod tests {
         assert_eq!(aliases("__typename", 40), Ok(false));
     }
 
-    /// The query of `getIntrospectionQuery` of graphql-js, used by most tools.
-    const STOCK: &str = "
-        query IntrospectionQuery { __schema {
-            description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
-            types { ...FullType }
-            directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } }
-        } }
-        fragment FullType on __Type {
-            kind name description specifiedByURL
-            fields(includeDeprecated: true) {
-                name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef }
-                isDeprecated deprecationReason
-            }
-            inputFields(includeDeprecated: true) { ...InputValue }
-            interfaces { ...TypeRef }
-            enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
-            possibleTypes { ...TypeRef }
-        }
-        fragment InputValue on __InputValue {
-            name description type { ...TypeRef } defaultValue isDeprecated deprecationReason
-        }
-        fragment TypeRef on __Type {
-            kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
-            ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
-        } } } } } } } } } }";
+    /// What `getIntrospectionQuery` of graphql-js writes, and with it most tools.
+    const STOCK: &str = include_str!("../../../../proof/published-schema/stock_introspection.graphql");
 
     #[test]
     fn the_stock_introspection_query_of_tools_is_within_every_limit() {

@@ -10,6 +10,7 @@ mod hostile;
 mod idempotency_keys;
 mod incoming_payments;
 mod listener;
+mod matrix;
 mod outgoing_payments;
 mod quotes;
 mod wallet_addresses;

@@ -35,6 +35,8 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
             ("name", name.as_deref().into()),
             ("liquidity_threshold", row.optional_amount("liquidityThreshold")?.into()),
             ("routes", (&routes).into()),
+            ("former_outgoing_tokens", "[]".into()),
+            ("wanted_by", "US".into()),
             ("created_at", row.instant("createdAt")?.into()),
             ("updated_at", row.instant("updatedAt")?.into()),
         ],

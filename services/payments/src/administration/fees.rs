@@ -62,7 +62,7 @@ impl Administration {
         if fixed > LARGEST_AMOUNT {
             return Err(SetFeeError::FixedTooLarge);
         }
-        let asset = caller.reach(&self.store).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
+        let asset = self.store.tenant(caller.tenant).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
         let unit = self.store.begin().await?;
         let scope = unit.tenant(asset.tenant_id);
         scope.locked_asset(asset.id).await?.ok_or(SetFeeError::UnknownAsset)?;

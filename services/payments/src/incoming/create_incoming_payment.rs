@@ -159,7 +159,7 @@ impl Payments {
         let unit = self.begin().await?;
         unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
         jobs::enqueue(unit.transaction(), expiry)?;
         unit.commit().await?;

@@ -124,7 +124,7 @@ impl LiveReceivers {
                 continue;
             }
             let mut payment = locked.map(|payment| payment.credited(found.received, now));
-            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
+            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
             let ended = before.is_open() && !payment.is_open();
             if ended {
                 jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
@@ -164,7 +164,7 @@ impl LiveReceivers {
         let now = self.0.clock.now();
         let unit = self.0.store.begin().await?;
         let mut payment = before.clone().credited(found.received, now);
-        announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
+        announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
         if !payment.is_open() {
             jobs::cancel(unit.transaction(), EXPIRY_QUEUE, payment.id);
         }

@@ -80,7 +80,7 @@ impl Payments {
         if total > 0 {
             let completed = locked.try_map(|payment| payment.complete(self.now()))?;
             jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
-            let completed = self.write_end(&unit, completed, total)?;
+            let completed = self.write_end(&unit, completed, total).await?;
             unit.commit().await?;
             self.tell_end(&completed, total);
             return Err(Refused::WrongState);

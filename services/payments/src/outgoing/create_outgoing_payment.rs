@@ -10,6 +10,8 @@ use payments_model::outgoing_payment::{CardDetails, OutgoingState};
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, Origin, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId, WebhookEvent};
+use telemetry::payment_span;
+use tracing::Instrument;
 use webhooks::Audience;
 
 use crate::made_before::Made;
@@ -134,7 +136,8 @@ impl Payments {
             Made::NotYet(origin) => origin,
         };
         let quote = self.quote_to_pay(tenant, &new).await?;
-        match self.write_payment(quote, new, origin).await {
+        let span = payment_span("payment.create", quote.id.as_uuid());
+        match self.write_payment(quote, new, origin).instrument(span).await {
             // Another request, or a faster repetition of this one, has used the quote.
             Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
             {
@@ -245,7 +248,7 @@ impl Payments {
         };
         let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
         let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
         unit.commit().await?;

@@ -16,6 +16,8 @@ use payments_model::sending::{NextStep, next_step};
 use payments_model::webhook_event::EventType;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::Unit;
+use telemetry::payment_span;
+use tracing::Instrument;
 use uuid::Uuid;
 use webhooks::Audience;
 
@@ -265,7 +267,7 @@ impl Payments {
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        self.0.counts.ended(&after.state);
+        self.0.counts.ended(&after);
         Ok(Some(Done::Settled))
     }
 
@@ -285,7 +287,7 @@ impl Payments {
         };
         grant_spending::settle(unit, after, end, at).await?;
         let event = outgoing_event(after, event_type, sent, balance, Some(balance), at, self.entropy());
-        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id))?;
+        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
         unit.tenant(after.quote.tenant_id).forget_packets_in_flight(after.id());
         job.complete(unit.transaction());
         Ok(())
@@ -333,9 +335,9 @@ impl Payments {
             self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
         scope.update_outgoing_payment(&after)?;
-        let state = after.into_inner().state;
+        let after = after.into_inner();
         unit.commit().await?;
-        self.0.counts.ended(&state);
+        self.0.counts.ended(&after);
         Ok(Done::Settled)
     }
 
@@ -361,6 +363,7 @@ struct SendingHandler(Payments);
 #[async_trait]
 impl Handler for SendingHandler {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
-        self.0.send(job).await
+        let payment: OutgoingPaymentId = job.key().parse()?;
+        self.0.send(job).instrument(payment_span("payment.send", payment.as_uuid())).await
     }
 }

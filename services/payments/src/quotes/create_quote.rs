@@ -2,6 +2,7 @@
 //!
 //! The amounts of each payment method are in `quote_methods`.
 
+use directory::UnreadableFee;
 use money::{AssetAmount, Ratio};
 use payments_model::fee::{Fee, FeeKind};
 use payments_model::quote::{FeeTerms, MethodAmounts, QuoteMethod, QuotePlan, QuoteRefused, QuoteRequest};
@@ -184,7 +185,8 @@ impl Payments {
             return Err(Refused::InvalidReceiver);
         }
         let facts = self.0.parts.directory.facts().await?;
-        let fee = facts.tenant(tenant).and_then(|tenant| tenant.fee(address.asset.id, FeeKind::Sending));
+        let fee = facts.tenant(tenant).map(|tenant| tenant.fee(address.asset.id, FeeKind::Sending)).transpose();
+        let fee = fee.map_err(|UnreadableFee| Unavailable::UnreadableFee)?.flatten();
         let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
         // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: the

@@ -1,0 +1,127 @@
+//! Client of the authorization server's service API: tenants are mirrored there.
+//!
+//! Each call brings one tenant in line, whatever was there before, so it may be repeated. When to call is decided
+//! elsewhere. Secrets never reach a log.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, StatusCode};
+use outbound_http::{Outbound, OutboundError, Request};
+use payments_model::{Secret, Tenant, TenantId};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+/// Where tenants are mirrored.
+#[async_trait]
+pub trait TenantMirror: Send + Sync + fmt::Debug {
+    /// Makes the mirrored tenant equal to this one, deleted if this one is.
+    async fn bring_in_line(&self, tenant: &Tenant) -> Result<(), MirrorError>;
+}
+
+/// Why a tenant is not mirrored yet.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// The authorization server gave no answer.
+    #[error("the authorization server does not answer at AUTH_SERVICE_API_URL: {0}")]
+    NoAnswer(#[from] OutboundError),
+    /// It does not take orders from us.
+    #[error(
+        "the authorization server does not accept our secret; set AUTH_SERVICE_SECRET to the same value at both, or \
+         ADMIN_API_SECRET"
+    )]
+    NotTrusted,
+    /// It does not take this.
+    #[error("the authorization server refuses the tenant with status {status}: {told}")]
+    Refused {
+        /// Its status.
+        status: u16,
+        /// What it says.
+        told: String,
+    },
+}
+
+/// The service API of one authorization server.
+#[derive(Clone, Debug)]
+pub struct AuthService {
+    outbound: Outbound,
+    base: String,
+    secret: Secret,
+    operator: TenantId,
+    deadline: Duration,
+}
+
+impl AuthService {
+    /// The service API below `base`, which is called as it is. `secret` proves the right to call it. The operator's own
+    /// tenant is configured at both servers; only what is set for it through the Admin API is sent.
+    pub fn new(outbound: Outbound, base: &Url, secret: Secret, operator: TenantId) -> Self {
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Self { outbound, base, secret, operator, deadline: Duration::from_secs(5) }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Result<StatusCode, MirrorError> {
+        let url = format!("{}{path}", self.base);
+        let refused = |told: String| MirrorError::Refused { status: 0, told };
+        let url = Url::parse(&url).map_err(|error| refused(error.to_string()))?;
+        let mut request = Request::post_json(url, body).map_err(|error| refused(error.to_string()))?;
+        request.method = method;
+        let authorization = format!("Bearer {}", self.secret.expose());
+        let request = request.authorization(&authorization).deadline(self.deadline).configured();
+        let response = self.outbound.send(request).await?;
+        match response.status {
+            status if status.is_success() => Ok(status),
+            status @ (StatusCode::NOT_FOUND | StatusCode::CONFLICT) => Ok(status),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(MirrorError::NotTrusted),
+            status => Err(MirrorError::Refused { status: status.as_u16(), told: response.excerpt() }),
+        }
+    }
+
+    async fn change(&self, tenant: &Tenant) -> Result<StatusCode, MirrorError> {
+        let changes = if tenant.id == self.operator { only_what_is_set(tenant) } else { everything(tenant) };
+        self.call(Method::PATCH, &format!("/tenant/{}", tenant.id), &changes).await
+    }
+}
+
+fn everything(tenant: &Tenant) -> Value {
+    json!({
+        "apiSecret": tenant.api_secret.expose(),
+        "idpConsentUrl": tenant.idp_consent_url,
+        "idpSecret": tenant.idp_secret.as_ref().map(Secret::expose),
+    })
+}
+
+fn only_what_is_set(tenant: &Tenant) -> Value {
+    let mut changes = Map::new();
+    if let Some(url) = &tenant.idp_consent_url {
+        changes.insert("idpConsentUrl".to_owned(), json!(url));
+    }
+    if let Some(secret) = &tenant.idp_secret {
+        changes.insert("idpSecret".to_owned(), json!(secret.expose()));
+    }
+    changes.into()
+}
+
+#[async_trait]
+impl TenantMirror for AuthService {
+    async fn bring_in_line(&self, tenant: &Tenant) -> Result<(), MirrorError> {
+        if let Some(at) = tenant.deleted_at {
+            // One that was deleted before, or never came there, is not there: what is wanted.
+            let path = format!("/tenant/{}", tenant.id);
+            self.call(Method::DELETE, &path, &json!({ "deletedAt": at.to_string() })).await?;
+            return Ok(());
+        }
+        if self.change(tenant).await?.is_success() {
+            return Ok(());
+        }
+        let mut new = everything(tenant);
+        new["id"] = json!(tenant.id.to_string());
+        match self.call(Method::POST, "/tenant", &new).await? {
+            status if status.is_success() => Ok(()),
+            status => Err(MirrorError::Refused {
+                status: status.as_u16(),
+                told: "a tenant with this id was there before and is deleted; make one with another id".to_owned(),
+            }),
+        }
+    }
+}

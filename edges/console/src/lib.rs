@@ -1,0 +1,22 @@
+//! The operators' web console: pages for operators and tenants, drawn on the server.
+//!
+//! It is a client of the Admin API and nothing else. The only thing it stores is its audit log.
+
+mod audit;
+mod console;
+mod context;
+mod files;
+mod form_token;
+pub mod http;
+mod numbers;
+mod pages;
+mod posted;
+mod render;
+mod seal;
+mod session;
+mod view;
+mod words;
+
+pub use audit::AuditError;
+pub use console::{Accent, Console, Cookies, OneClick, Ports, Settings};
+pub use session::Lifetimes;

@@ -1,0 +1,448 @@
+//! What pages are made of: cells, facts, tables, forms and charts. Every page is a few of these in order.
+//!
+//! Not HTML: the templates draw them, in the reader's language. Texts of type `&'static str` are translated, others are
+//! shown as they are.
+
+use admin_client::{Amount, Mutation, TenantName};
+use clock::Timestamp;
+use uuid::Uuid;
+
+/// How something stands, as a colour beside its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Done,
+    Waiting,
+    Failed,
+    Info,
+    Quiet,
+}
+
+impl Tone {
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Info => "info",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
+/// An amount of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Money {
+    pub(crate) value: u64,
+    pub(crate) code: String,
+    pub(crate) scale: u8,
+}
+
+impl Money {
+    pub(crate) fn new(value: u64, code: &str, scale: u8) -> Self {
+        Self { value, code: code.to_owned(), scale }
+    }
+}
+
+impl From<&Amount> for Money {
+    fn from(amount: &Amount) -> Self {
+        Self::new(amount.value, &amount.asset_code, amount.asset_scale)
+    }
+}
+
+/// One value on a page.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    /// A word of ours.
+    Word(&'static str),
+    /// A word of ours in place of something that is not there.
+    Absent(&'static str),
+    /// Somebody's text.
+    Text(String),
+    /// Somebody's text in letters of equal width, with a button that copies it.
+    Code(String),
+    /// A link with somebody's text, and a second line below it.
+    Link { href: String, text: String, note: Option<String> },
+    /// A link with a word of ours.
+    WordLink { href: String, word: &'static str },
+    /// An amount.
+    Money(Money),
+    /// A word with its colour, and what happens next.
+    State { word: String, tone: Tone, next: Option<&'static str> },
+    /// An instant.
+    Time(Timestamp),
+    /// A picture drawn by us; what it shows stands beside it in words.
+    Picture(String),
+    /// Several values below each other.
+    Lines(Vec<Self>),
+}
+
+impl Cell {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub(crate) fn code(text: impl Into<String>) -> Self {
+        Self::Code(text.into())
+    }
+
+    /// Somebody's text, or a word of ours if there is none.
+    pub(crate) fn text_or(text: Option<&str>, absent: &'static str) -> Self {
+        match text.filter(|text| !text.is_empty()) {
+            Some(text) => Self::text(text),
+            None => Self::Absent(absent),
+        }
+    }
+
+    pub(crate) fn link(href: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Link { href: href.into(), text: text.into(), note: None }
+    }
+
+    pub(crate) fn state(word: impl Into<String>, tone: Tone) -> Self {
+        Self::State { word: word.into(), tone, next: None }
+    }
+
+    pub(crate) fn money(value: u64, code: &str, scale: u8) -> Self {
+        Self::Money(Money::new(value, code, scale))
+    }
+
+    /// An amount, or a dash if it is not known.
+    pub(crate) fn money_or(value: Option<u64>, code: &str, scale: u8) -> Self {
+        value.map_or(Self::Absent("–"), |value| Self::money(value, code, scale))
+    }
+
+    pub(crate) fn tenant(tenant: Option<&TenantName>) -> Self {
+        match tenant {
+            Some(tenant) => Self::link(
+                format!("/tenants/{}", tenant.id),
+                tenant.public_name.clone().unwrap_or_else(|| short(tenant.id)),
+            ),
+            None => Self::Absent("–"),
+        }
+    }
+}
+
+/// The first eight digits, enough to tell one from another at a glance.
+///
+/// Accounts of the instance itself have ids that begin with zeros; of those the last eight.
+pub(crate) fn short(id: Uuid) -> String {
+    let text = id.simple().to_string();
+    let part = if text.starts_with("00000000") { &text[24..] } else { &text[..8] };
+    part.to_owned()
+}
+
+/// A named value.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    pub(crate) label: &'static str,
+    pub(crate) value: Cell,
+}
+
+/// Facts of a list of pairs.
+pub(crate) fn facts<const N: usize>(pairs: [(&'static str, Cell); N]) -> Vec<Fact> {
+    pairs.into_iter().map(|(label, value)| Fact { label, value }).collect()
+}
+
+/// A link that looks like a button.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    pub(crate) href: String,
+    pub(crate) label: &'static str,
+    pub(crate) main: bool,
+}
+
+impl Action {
+    /// The one thing the page is for.
+    pub(crate) fn main(href: impl Into<String>, label: &'static str) -> Self {
+        Self { href: href.into(), label, main: true }
+    }
+
+    pub(crate) fn other(href: impl Into<String>, label: &'static str) -> Self {
+        Self { href: href.into(), label, main: false }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Left,
+    Right,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) label: &'static str,
+    pub(crate) side: Side,
+}
+
+/// What an empty list says.
+#[derive(Clone, Debug)]
+pub(crate) struct Empty {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) action: Option<Action>,
+}
+
+/// Where the pages before and after are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paging {
+    pub(crate) previous: Option<String>,
+    pub(crate) next: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) caption: &'static str,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+    pub(crate) empty: Empty,
+    pub(crate) paging: Option<Paging>,
+}
+
+impl Table {
+    /// A column whose name ends in `>` stands right, as numbers do.
+    pub(crate) fn new<const N: usize>(caption: &'static str, columns: [&'static str; N], empty: Empty) -> Self {
+        let column = |label: &'static str| match label.strip_suffix('>') {
+            Some(label) => Column { label, side: Side::Right },
+            None => Column { label, side: Side::Left },
+        };
+        Self { caption, columns: columns.into_iter().map(column).collect(), rows: Vec::new(), empty, paging: None }
+    }
+
+    pub(crate) fn rows(mut self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+        self.rows = rows.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn paged(mut self, paging: Paging) -> Self {
+        self.paging = Some(paging);
+        self
+    }
+}
+
+/// How a field is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Text,
+    Password,
+    Email,
+    Url,
+    /// Whole numbers.
+    Number,
+    /// An amount of an asset, in its own units.
+    Amount(String),
+    /// One of these: value and what is shown.
+    Choice(Vec<(String, String)>),
+    /// Yes or no.
+    Switch,
+    /// Several lines.
+    Lines,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) input: Input,
+    pub(crate) value: String,
+    pub(crate) help: Option<&'static str>,
+    pub(crate) required: bool,
+    pub(crate) error: Option<&'static str>,
+}
+
+impl Field {
+    pub(crate) fn new(name: &'static str, label: &'static str, input: Input) -> Self {
+        Self { name, label, input, value: String::new(), help: None, required: false, error: None }
+    }
+
+    pub(crate) fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub(crate) fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
+        self
+    }
+
+    pub(crate) fn value(mut self, value: impl Into<String>) -> Self {
+        self.value = value.into();
+        self
+    }
+}
+
+/// Something to fill in and send.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    pub(crate) title: &'static str,
+    pub(crate) intro: Option<&'static str>,
+    /// Where it is sent.
+    pub(crate) action: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) submit: &'static str,
+    pub(crate) cancel: Option<String>,
+    /// What is wrong with it as a whole.
+    pub(crate) error: Option<String>,
+    /// Put in when it is rendered.
+    pub(crate) token: String,
+    /// What has to be typed before it may be sent.
+    pub(crate) keyword: Option<String>,
+    /// Whether it takes something away.
+    pub(crate) danger: bool,
+    /// What it calls.
+    pub(crate) mutation: Option<Mutation>,
+}
+
+impl Form {
+    pub(crate) fn new(title: &'static str, action: impl Into<String>, submit: &'static str) -> Self {
+        Self {
+            title,
+            intro: None,
+            action: action.into(),
+            fields: Vec::new(),
+            submit,
+            cancel: None,
+            error: None,
+            token: String::new(),
+            keyword: None,
+            danger: false,
+            mutation: None,
+        }
+    }
+
+    pub(crate) fn intro(mut self, intro: &'static str) -> Self {
+        self.intro = Some(intro);
+        self
+    }
+
+    pub(crate) fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.fields = fields.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn cancel(mut self, href: impl Into<String>) -> Self {
+        self.cancel = Some(href.into());
+        self
+    }
+
+    pub(crate) fn calls(mut self, mutation: Mutation) -> Self {
+        self.mutation = Some(mutation);
+        self
+    }
+
+    /// Takes something away; `keyword` has to be typed.
+    pub(crate) fn danger(mut self, keyword: impl Into<String>) -> Self {
+        self.danger = true;
+        self.keyword = Some(keyword.into());
+        self
+    }
+}
+
+/// One step of a story.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) title: &'static str,
+    pub(crate) tone: Tone,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) link: Option<(String, &'static str)>,
+}
+
+/// A number that leads to its list.
+#[derive(Clone, Debug)]
+pub(crate) struct Figure {
+    pub(crate) label: &'static str,
+    pub(crate) value: String,
+    pub(crate) note: Option<String>,
+    pub(crate) tone: Tone,
+    pub(crate) href: String,
+}
+
+/// The two sides of an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Sides {
+    pub(crate) debits: Table,
+    pub(crate) credits: Table,
+    pub(crate) debit_sum: Cell,
+    pub(crate) credit_sum: Cell,
+}
+
+/// A part of a page.
+#[derive(Clone, Debug)]
+pub(crate) enum Block {
+    Facts {
+        title: &'static str,
+        facts: Vec<Fact>,
+        actions: Vec<Action>,
+    },
+    Table {
+        title: Option<&'static str>,
+        table: Table,
+    },
+    Form(Form),
+    Story(Vec<Step>),
+    /// Data as it is, folded.
+    Data {
+        title: &'static str,
+        text: String,
+    },
+    /// Data as it is.
+    Plain {
+        title: &'static str,
+        text: String,
+    },
+    Note {
+        tone: Tone,
+        text: String,
+    },
+    Figures(Vec<Figure>),
+    /// A picture drawn by us, with what it shows as a table.
+    Chart {
+        title: &'static str,
+        note: &'static str,
+        svg: String,
+        table: Table,
+    },
+    /// Links that narrow a list: label, address, whether chosen.
+    Filters(Vec<(&'static str, String, bool)>),
+    /// Debits left, credits right.
+    Account(Box<Sides>),
+    Actions(Vec<Action>),
+    /// A button that signs in.
+    Enter {
+        action: String,
+        name: String,
+    },
+    /// A console elsewhere.
+    Elsewhere {
+        name: String,
+        url: String,
+    },
+    /// A list's search field: name, label, value.
+    Find {
+        name: &'static str,
+        label: &'static str,
+        value: String,
+        hidden: Vec<(String, String)>,
+    },
+}
+
+/// A page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    /// Which entry of the rail is lit.
+    pub(crate) place: &'static str,
+    /// What kind of page it is.
+    pub(crate) kind: &'static str,
+    /// What it is about, if it is about one thing.
+    pub(crate) name: Option<String>,
+    /// Where one comes from: label and address.
+    pub(crate) back: Option<(&'static str, String)>,
+    pub(crate) state: Option<Cell>,
+    pub(crate) amount: Option<Money>,
+    pub(crate) id: Option<String>,
+    pub(crate) lead: Option<&'static str>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) main: Vec<Block>,
+    pub(crate) side: Vec<Block>,
+    /// Whether the page follows what happens.
+    pub(crate) live: bool,
+}
