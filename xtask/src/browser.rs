@@ -1,6 +1,6 @@
 //! The console in a real browser: Debian's Chromium, driven by the scripts under `proof/browser`.
 //!
-//! Not its tests: the scripts print their own count.
+//! The scripts contain the tests and print their own count.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::tally::Tally;
 const SKIPPED: &str =
     "SKIPPED: the console in a browser (install Node.js 20 or later and Chromium, Debian's nodejs, npm and chromium)";
 
-/// Opens every page and does what operators do.
+/// Opens every page and does the tasks of operators.
 pub(crate) fn run(tally: &mut Tally) {
     let Some(folder) = ready() else {
         tally.skip(SKIPPED);
@@ -21,13 +21,13 @@ pub(crate) fn run(tally: &mut Tally) {
     tally.runner("the console in a browser", &finished);
 }
 
-/// Takes the pictures of the chapter about the console.
+/// Takes the pictures for the chapter about the console.
 pub(crate) fn pictures() -> Result<bool, String> {
     let folder = ready().ok_or(SKIPPED)?;
     Ok(carry_out(program("npm", &["run", "--silent", "pictures"]).current_dir(&folder)).success)
 }
 
-/// The folder of the scripts, with what they need installed.
+/// The folder of the scripts, with their dependencies installed.
 fn ready() -> Option<PathBuf> {
     let has = |name: &str| find(name, &[]).is_some();
     let missing: Vec<&str> = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")]

@@ -1,6 +1,6 @@
-//! `cargo xtask …`: the commands this project checks and measures itself with.
+//! `cargo xtask …`: the commands for checks and measurements of this project.
 //!
-//! Not a build system: each verb runs cargo or the built binary and reports.
+//! It is not a build system: each command runs cargo or the built binary and reports.
 
 mod arrows;
 mod bench;

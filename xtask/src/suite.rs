@@ -1,6 +1,6 @@
 //! The order of the checks.
 //!
-//! Not the checks themselves: each is a file of its own or a tool.
+//! Each check is in a file of its own or in a tool.
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
@@ -15,7 +15,7 @@ pub(crate) fn lint() -> bool {
     tally.finish()
 }
 
-/// One named check by itself.
+/// One check, by its name.
 pub(crate) fn only(name: &str, check: impl FnOnce(&mut Tally)) -> bool {
     println!("== {name}");
     let mut tally = Tally::default();

@@ -1,6 +1,6 @@
 //! The backend's section: Open Payments, connector, Admin API and workers.
 //!
-//! Nothing is sent to collectors unless they are named.
+//! No data is sent to collectors unless they are named.
 
 mod accounting;
 mod auto_peering;
@@ -156,13 +156,14 @@ impl Backend {
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
-            // The names of all own resources begin with it and are compared.
+            // The URLs of all own resources begin with it and are compared.
             r.problem("OPEN_PAYMENTS_URL", problem.to_string());
         }
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
         let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
+
         let ilp_address = r.require_parsed::<Address>("ILP_ADDRESS");
         let ilp_connector_url = r.require_url("ILP_CONNECTOR_URL");
         let instance_name = r.require_text("INSTANCE_NAME");
@@ -170,22 +171,27 @@ impl Backend {
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
         let stream_secret = r.key32("STREAM_SECRET");
+
         let mode = r.mode();
         judge_keys(r);
         read_without_effect(r, mode);
+
         if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
             r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
         }
+
         let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
         let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
         let ledger_database = match r.text("LEDGER_DATABASE_URL") {
             Some(_) => r.parsed("LEDGER_DATABASE_URL"),
             None => beside,
         };
+
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
         let auto_peering = AutoPeering::read(r);
+
         let ports = BackendPorts {
             open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
             admin: r.port("ADMIN_PORT", 3001),
@@ -196,16 +202,18 @@ impl Backend {
             ("OPEN_PAYMENTS_PORT", ports.open_payments),
             ("ADMIN_PORT", ports.admin),
             ("CONNECTOR_PORT", ports.connector),
-            // Without a listener it is no port of anything.
+            // Without a listener the port is not used.
             ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
         ]);
-        // Read even if other values are missing, so that every name is known.
+
+        // These are read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
         let payments = Payments::read(r);
         let workers = Workers::read(r, mode);
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

@@ -68,6 +68,7 @@ impl Console {
         let trust_proxy = r.flag("TRUST_PROXY", false);
         let graphql_url = r.require_url("GRAPHQL_URL");
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
+
         let cookie_secret = match mode {
             Mode::Development => r.secret("COOKIE_SECRET"),
             Mode::Production | Mode::Test | Mode::Autopeer => r.require_secret("COOKIE_SECRET"),
@@ -76,15 +77,18 @@ impl Console {
         if cookie_secret.is_none() && mode == Mode::Development {
             r.notice("COOKIE_SECRET", "is not set: everybody is signed out when the console starts again");
         }
+
         let why = "people sign in with the id and the API secret of a tenant";
         r.no_effect(
             &["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"],
             why,
         );
         r.no_effect(&["ENABLE_INSECURE_MESSAGE_COOKIE"], "NODE_ENV decides for all cookies");
+
         let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
         let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

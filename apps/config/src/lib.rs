@@ -1,7 +1,7 @@
 //! Typed configuration sections with the reference's variable names and defaults.
 //!
-//! Everything is read and judged at once, so a start reports all that is wrong and not the first thing only.
-//! Nothing else in the house reads the environment.
+//! All values are read and checked at once, so a start reports all errors and not only the first. No other crate reads
+//! the environment.
 
 mod admin_api;
 mod agreement;

@@ -82,6 +82,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     let ConfigCommand::Check { roles: chosen, offline } = &options.command;
     let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
+
     let mut together = Roles::default();
     let mut problems = 0;
     for role in &chosen {
@@ -93,11 +94,13 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
             Some(file) => format!("{} ({})", role.role.word(), file.display()),
             None => role.role.word().to_owned(),
         };
+
         let mut findings = check(role.role, &name, &environment, *offline, &mut together).await;
         findings.notices(unknown_names(&environment, Scope::AllOfTheFile));
         problems += findings.problems.len();
         say(&findings.text(&name));
     }
+
     problems += compare(&together);
     match problems {
         0 => Ok(()),

@@ -108,6 +108,7 @@ async fn payments(
     let institutions = of_playground(&folder.0, &deps.http, &deps.clock)?;
     let payer = Payer::new(institutions, deps.http.clone(), Arc::clone(&deps.clock));
     let mut receipts = Vec::with_capacity(PAYMENTS.len());
+
     for (from, side, to, amount) in PAYMENTS {
         let base = |started: &Started| started.session().open_payments_url.as_str().trim_end_matches('/').to_owned();
         let to_base = match side {
@@ -118,6 +119,7 @@ async fn payments(
             DemoAmount::Send(amount) => OrderAmount::Send(amount.to_owned()),
             DemoAmount::Receive(amount) => OrderAmount::Receive(amount.to_owned()),
         };
+
         let from = wallet_address(&format!("{}/{from}", base(nine)))?;
         let to = wallet_address(&format!("{to_base}/{to}"))?;
         let offer = payer.offer(Order { from, to, amount }).await?;

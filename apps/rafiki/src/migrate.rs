@@ -108,6 +108,7 @@ async fn carry_out(plan: &Plan) -> Result<String, Failure> {
                 for migrations in plan.migrations {
                     applied.extend(database.migrate(migrations).await.map_err(failed)?);
                 }
+
                 database.close().await;
                 if !applied.is_empty() {
                     done.push(format!("applied {} to {}", applied.join(", "), place.url));
@@ -124,5 +125,6 @@ async fn carry_out(plan: &Plan) -> Result<String, Failure> {
             }
         }
     }
+
     Ok(if done.is_empty() { "nothing to do, everything was up to date".to_owned() } else { done.join("; ") })
 }

@@ -1,4 +1,4 @@
-//! What the resolvers work with: the services, the settings, and the caller.
+//! What the resolvers use: the services, the settings, and the caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,21 +31,21 @@ pub struct AdminApiSettings {
     pub idempotency_lock: Duration,
     /// Whether introspection of the schema is allowed; not in production.
     pub introspection: bool,
-    /// Whether `GET /explorer` answers with a page that shows the schema and signs; in development only.
+    /// Whether `GET /explorer` answers with a page that shows the schema and signs requests; in development only.
     pub explorer: Explorer,
 }
 
-/// Whether there is a page for people who develop.
+/// Whether there is a page for developers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explorer {
-    /// There is.
+    /// The page exists.
     Offered,
-    /// There is none.
+    /// There is no page.
     Absent,
 }
 
 impl AdminApiSettings {
-    /// The reference's defaults.
+    /// The defaults of the reference.
     pub fn new(operator: TenantId) -> Self {
         Self {
             operator,
@@ -59,30 +59,30 @@ impl AdminApiSettings {
     }
 }
 
-/// What the Admin API needs from others.
+/// What the Admin API needs from other crates.
 #[derive(Clone)]
 pub struct AdminApiParts {
-    /// Assets, fees, peers, wallet addresses, liquidity.
+    /// Assets, fees, peers, wallet addresses and liquidity.
     pub administration: Administration,
-    /// The tenants that may ask.
+    /// The tenants that may send requests.
     pub directory: Directory,
-    /// Payments, receivers, quotes.
+    /// Payments, receivers and quotes.
     pub payments: Payments,
-    /// Endpoints of events, and sending events again.
+    /// Webhook endpoints, and sending events again.
     pub webhooks: WebhookAdministration,
-    /// Asking other nodes for peering.
+    /// Peering with other nodes.
     pub peering: Peering,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness for lock owners.
     pub entropy: Arc<dyn Entropy>,
-    /// How it is configured.
+    /// The configuration.
     pub settings: AdminApiSettings,
 }
 
-/// A request being answered.
+/// A request that is being answered.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a AdminApiParts,
@@ -111,14 +111,14 @@ impl<'a> Call<'a> {
         self.caller.reach(self.store())
     }
 
-    /// What a list shows that may be narrowed to a tenant.
+    /// The range of a list that can be limited to one tenant.
     pub(crate) fn list(&self, tenant: Option<&str>) -> Scope<'a, payments_store::Reader> {
-        // A text that is no id names no tenant.
+        // A text that is not an id names no tenant.
         let named = tenant.map(|text| text.parse().unwrap_or(TenantId::from_uuid(uuid::Uuid::nil())));
         self.caller.list(self.store(), named)
     }
 
-    /// What a ledger account holds; `None` if there is none.
+    /// The balance of a ledger account; `None` if the account does not exist.
     pub(crate) async fn balance(&self, id: impl Into<ledger::AccountId>) -> Result<Option<u64>, Refusal> {
         Ok(self.administration().balance(id.into()).await?)
     }

@@ -1,6 +1,6 @@
 //! The sender of a request: the tenant whose secret signed it.
 //!
-//! Every failure looks the same from outside, except that a missing header is named.
+//! A client sees the same answer for every failure, except that a missing header is named.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use payments_model::{Secret, TenantId};
 
 use crate::AdminApiParts;
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unauthenticated {
     #[error("the header {0} is missing, sent twice or unreadable")]

@@ -1,17 +1,17 @@
-//! A page for people who develop: it shows the schema, writes a first draft of a question, and signs it.
+//! A page for developers: it shows the schema, writes a draft of a query, and signs it.
 //!
-//! The page holds no secret and can read none. What it asks is signed in the browser, with the secret typed there.
+//! The page contains no secret and cannot read one. The browser signs each request with the secret that the user types.
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-/// The page may load what stands beside it and ask this server, and nothing else. Nobody may frame it.
+/// The page may load its own files and send requests to this server only. No other page may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /explorer` and what it loads.
+/// `GET /explorer` and the files that it loads.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/explorer", get(async || file("text/html; charset=utf-8", include_str!("explorer/explorer.html"))))

@@ -1,4 +1,4 @@
-//! The listener: one endpoint for signed GraphQL requests, and one that says whether the process is healthy.
+//! The listener: one endpoint for signed GraphQL requests, and one for the health of the process.
 
 use axum::Router;
 use axum::body::Body;
@@ -30,7 +30,7 @@ pub fn router(parts: AdminApiParts) -> Router {
         .with_state(Api { parts, endpoint });
     let router = http_kit::open_to_every_origin(router);
     match explorer {
-        // Pages of other origins cannot read it.
+        // Pages of other origins cannot read the answers.
         Explorer::Offered => router.merge(crate::explorer::routes()),
         Explorer::Absent => router,
     }

@@ -1,6 +1,6 @@
 //! The operator GraphQL API.
 //!
-//! Authenticates, parses, calls one service, renders. No SQL and no rules: those are on lower floors.
+//! Authenticates, parses, calls one service, renders. It has no SQL and no rules: they are on lower floors.
 
 #![expect(clippy::unused_async, reason = "resolvers are asynchronous by their derive, whether they wait or not")]
 

@@ -1,4 +1,4 @@
-//! The mutations, a file per subject.
+//! The mutations, one file per subject.
 
 pub(crate) mod assets;
 pub(crate) mod incoming_payments;

@@ -1,4 +1,4 @@
-//! The queries, a file per subject.
+//! The queries, one file per subject.
 
 pub(crate) mod directory;
 pub(crate) mod payments;

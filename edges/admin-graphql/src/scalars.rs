@@ -72,7 +72,7 @@ fn integer(text: &str) -> Result<u64, String> {
         Some("0b") => (&trimmed[2..], 2),
         _ => (trimmed, 10),
     };
-    // A sign in front of the digits would be understood otherwise.
+    // A sign in front of the digits would be read in another way.
     let plain = digits.bytes().all(|b| b.is_ascii_alphanumeric());
     match u64::from_str_radix(digits, radix) {
         Ok(value) if plain => Ok(value),
@@ -117,7 +117,7 @@ pub(crate) fn refusal(scalar: &str, value: &serde_json::Value) -> Option<String>
 
 fn words<T: InputType + ScalarType>(value: Value) -> Option<String> {
     let told = <T as ScalarType>::parse(value).err()?.into_server_error(Pos::default()).message;
-    // The library says whose error it is; so does who asks here.
+    // The library puts the name of the type in front of the message, and so does the caller.
     Some(told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told).to_owned())
 }
 

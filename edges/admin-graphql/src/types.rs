@@ -1,4 +1,4 @@
-//! The object types of the schema, a file per entity: how a value of the model is shown.
+//! The object types of the schema, one file per entity: how a value of the model is shown.
 
 pub(crate) mod accounting;
 pub(crate) mod amount;

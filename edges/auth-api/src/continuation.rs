@@ -40,7 +40,7 @@ pub(crate) async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Without the token the signature cannot cover what it has to.
+/// Without the token the signature cannot cover all required parts.
 fn continue_token(message: &Message) -> Result<TokenValue, ApiError> {
     message
         .token()

@@ -15,7 +15,7 @@ use crate::body::{Expected, check_content_type};
 use crate::errors::{ApiError, not_found};
 use crate::signed::Message;
 
-/// What the backend asks of the service listener.
+/// The requests of the backend to the service listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceOperation {
     /// A tenant is new.
@@ -27,7 +27,7 @@ pub enum ServiceOperation {
 }
 
 impl ServiceOperation {
-    /// Every operation; the routes of the listener are made of this list.
+    /// Every operation. The routes of the listener are made from this list.
     pub const ALL: [Self; 3] = [Self::CreateTenant, Self::UpdateTenant, Self::DeleteTenant];
 
     /// Its method.
@@ -146,7 +146,7 @@ fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, ApiError
     serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format_args!("body {error}")))
 }
 
-/// Owners' browsers are sent there.
+/// Owners' browsers are redirected to this URL.
 fn require_web_page(url: Option<&Url>) -> Result<(), ApiError> {
     match url {
         Some(url) if !matches!(url.scheme(), "https" | "http") => {

@@ -1,6 +1,7 @@
-//! Serves every page over an Admin API that is played, for work on templates and styles: `cargo run --manifest-path edges/console/Cargo.toml --example pages`.
+//! Serves every page with a simulated Admin API, for work on templates and styles: `cargo run --manifest-path
+//! edges/console/Cargo.toml --example pages`.
 //!
-//! No instance is needed and nothing is kept.
+//! It needs no instance and stores nothing.
 
 #![expect(clippy::unwrap_used, reason = "an example stops where something is not as expected")]
 #![expect(dead_code, reason = "the tests use more of the played Admin API")]
@@ -26,6 +27,7 @@ async fn main() {
     let graphql_url = format!("http://{}/graphql", api.local_addr().unwrap()).parse().unwrap();
     let router = fake.router();
     tokio::spawn(async move { axum::serve(api, router).await });
+
     let one_click = |name: &str, tenant_id, secret: &str| OneClick {
         name: name.to_owned(),
         tenant_id,
@@ -50,6 +52,7 @@ async fn main() {
         ],
         neighbours: Vec::new(),
     };
+
     let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
     let ports = Ports {
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
@@ -57,6 +60,7 @@ async fn main() {
         entropy: Arc::new(SystemEntropy),
         limiter: Limiter::new(cache, clock),
     };
+
     let place = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3910".to_owned());
     let listener = TcpListener::bind(place).await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());

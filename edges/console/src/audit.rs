@@ -1,7 +1,8 @@
-//! The audit log: who asked for what, and what came of it. Append-only, each line chained to the one before.
+//! The audit log: each requested change, its author and its result. Append-only; each line has a hash of the one
+//! before.
 //!
-//! Not a store of the instance: it is a file of the console's own. Several processes may share it on one machine; the
-//! file is locked while a line is added.
+//! It is a file of the console, not a store of the instance. Several processes may share it on one machine: the file is
+//! locked while a line is added.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -14,43 +15,43 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// What the first line is chained to.
+/// The hash in the first line.
 const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// The most a line may have; one that does not end within it is broken.
+/// The maximum length of a line. A line without an end within it is broken.
 const LINE_MAX: u64 = 1 << 20;
 
-/// What is known of an action.
+/// The known state of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
-    /// It is about to be asked of the Admin API.
+    /// The request to the Admin API follows.
     Asked,
     /// It took effect.
     Done,
     /// It was refused and had no effect.
     Refused,
-    /// No answer came; it may have taken effect.
+    /// No answer arrived. The action may have taken effect.
     Unknown,
-    /// Somebody signed in or out.
+    /// A sign-in or a sign-out.
     Session,
 }
 
-/// One line.
+/// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) stage: Stage,
-    /// The tenant in whose name it was done.
+    /// The tenant that made the request.
     pub(crate) tenant: Uuid,
     pub(crate) name: String,
-    /// The session, so that what one person did in one sitting can be told.
+    /// The session, so that the actions of one session can be found.
     pub(crate) session: Uuid,
     pub(crate) from: String,
     /// The idempotency key: the same on both lines of an action.
     pub(crate) key: Option<Uuid>,
     pub(crate) action: String,
-    /// The page it was done on.
+    /// The page of the action.
     pub(crate) place: String,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) input: Value,
@@ -76,7 +77,7 @@ pub struct AuditError {
     reason: String,
 }
 
-/// Whether the chain holds.
+/// Whether the chain is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chain {
     Whole { lines: usize },
@@ -90,7 +91,7 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it.
     pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
         let audit = Self { path: Arc::new(path.to_owned()) };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -100,7 +101,7 @@ impl Audit {
         Ok(audit)
     }
 
-    /// Adds a line; it is on the disk when this returns.
+    /// Adds a line. The line is on the disk when this returns.
     pub(crate) async fn add(&self, entry: Entry) -> Result<(), AuditError> {
         let audit = self.clone();
         let added = tokio::task::spawn_blocking(move || audit.append(entry)).await;
@@ -118,7 +119,7 @@ impl Audit {
         Ok(follow(&self.read().await?))
     }
 
-    /// The file as it is.
+    /// The present file.
     pub(crate) async fn export(&self) -> Result<String, AuditError> {
         Ok(self.read().await?.into_iter().map(|line| line + "\n").collect())
     }
@@ -154,7 +155,7 @@ impl Audit {
     }
 }
 
-/// A line with its end, chained to the one before.
+/// A line with its end and the hash of the one before.
 fn line(previous: &str, entry: Entry) -> Result<String, serde_json::Error> {
     let hash = hash(previous, &entry)?;
     let mut text = serde_json::to_string(&Line { previous: previous.to_owned(), entry, hash })?;
@@ -169,7 +170,7 @@ fn hash(previous: &str, entry: &Entry) -> Result<String, serde_json::Error> {
     Ok(hex::encode(digest.finalize()))
 }
 
-/// What the next line is chained to. A line cut off by a crash stays, and the next one begins below it.
+/// The hash for the next line. A line that a crash cut off stays, and the next one begins below it.
 fn last_hash(file: &mut File) -> std::io::Result<String> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(LINE_MAX)))?;

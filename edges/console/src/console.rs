@@ -1,6 +1,6 @@
-//! The console as a value: its settings, what it works with, and the Admin API in the name of a session.
+//! The console as a value: its settings, its ports, and the Admin API in the name of a session.
 //!
-//! Not a page.
+//! The pages are elsewhere.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use crate::files;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
 
-/// Whether browsers send cookies over plain http, too.
+/// Whether browsers also send cookies over plain http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cookies {
     /// Over TLS only.
     Secure,
-    /// Over anything, as in development.
+    /// Over any connection, as in development.
     Plain,
 }
 
-/// The colour by which one institution's console is told from another's.
+/// The colour that distinguishes the consoles of two institutions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Accent {
-    /// The usual one.
+    /// The default.
     #[default]
     Teal,
     /// Of the second institution of the playground.
@@ -40,9 +40,9 @@ pub enum Accent {
 /// Signing in with one click, in the playground only.
 #[derive(Clone)]
 pub struct OneClick {
-    /// What the button says.
+    /// The text of the button.
     pub name: String,
-    /// As whom.
+    /// The tenant.
     pub tenant_id: Uuid,
     /// Its API secret.
     pub secret: String,
@@ -50,19 +50,19 @@ pub struct OneClick {
     pub creator: Option<Credentials>,
 }
 
-/// How a console is set.
+/// The settings of a console.
 pub struct Settings {
-    /// Its name for people.
+    /// Its name, shown to users.
     pub institution: String,
     /// The Admin API, `…/graphql`.
     pub graphql_url: Url,
-    /// The signature version agreed on.
+    /// The version of signatures.
     pub signature_version: u32,
-    /// Where wallet addresses begin, for tenants that have set nothing else.
+    /// The beginning of wallet addresses of tenants without a setting of their own.
     pub open_payments_url: Url,
-    /// Seals cookies.
+    /// The secret that encrypts cookies.
     pub cookie_secret: String,
-    /// Over what cookies are sent.
+    /// Which connections cookies are sent over.
     pub cookies: Cookies,
     /// How long a session lasts.
     pub lifetimes: Lifetimes,
@@ -78,15 +78,15 @@ pub struct Settings {
     pub neighbours: Vec<(String, Url)>,
 }
 
-/// What a console works with.
+/// The ports of a console.
 pub struct Ports {
     /// The HTTP client.
     pub http: Outbound,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Makes keys.
+    /// The source of keys.
     pub entropy: Arc<dyn Entropy>,
-    /// Counts sign-ins.
+    /// The counter of sign-ins.
     pub limiter: Limiter,
 }
 
@@ -104,11 +104,11 @@ struct Inner {
 }
 
 impl Console {
-    /// A console with these settings; its audit log can be written.
+    /// A console with these settings. It checks that the audit log can be written.
     pub fn new(settings: Settings, ports: Ports) -> Result<Self, AuditError> {
         let audit = Audit::open(&settings.audit_file)?;
         let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
-        // Browsers do not tell the ports of one host apart, so two consoles there need cookies of different names.
+        // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
         Ok(Self(Arc::new(Inner { settings, ports, seal, audit, version: files::version(), suffix })))
     }
@@ -129,7 +129,7 @@ impl Console {
         &self.0.ports.limiter
     }
 
-    /// Changes whenever a file of the pages changes.
+    /// Changes when a file of the pages changes.
     pub(crate) fn version(&self) -> &str {
         &self.0.version
     }
@@ -142,7 +142,7 @@ impl Console {
         self.0.ports.entropy.uuid()
     }
 
-    /// The name of one of its cookies.
+    /// The full name of a cookie of this console.
     pub(crate) fn cookie(&self, name: &str) -> String {
         format!("console_{name}_{}", self.0.suffix)
     }

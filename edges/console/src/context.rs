@@ -1,6 +1,6 @@
-//! A request of somebody signed in: who asks, in which language, and how the answer is given.
+//! A request of a signed-in user: its session, its language, and the ways to answer it.
 //!
-//! Not what the pages show.
+//! The pages are elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -23,18 +23,18 @@ use crate::session::Session;
 use crate::view::{Block, Cell, Form, Page, Paging, Tone};
 use crate::words::Words;
 
-/// After this time a session is noted as seen again.
+/// A session's last use is stored again after this time.
 const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
-/// The most a page of a list has.
+/// The most rows on a page of a list.
 const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
 
-/// What a handler answers.
+/// The answer of a handler.
 pub(crate) enum Answer {
     Page(Box<Page>),
-    /// The page with a form that could not be carried out.
+    /// The page with a form that was refused.
     Refused(Box<Page>),
-    /// Another page, which says what was done.
+    /// Another page with a message about what was done.
     Go {
         to: String,
         said: Option<(Tone, String)>,
@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-/// Why there is no page.
+/// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("{0}")]
@@ -86,7 +86,7 @@ impl Problem {
     }
 }
 
-/// What of a request has to do with its reader.
+/// The parts of a request that concern its reader.
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub(crate) console: Console,
@@ -98,13 +98,13 @@ pub(crate) struct Reader {
     pub(crate) flash: Option<(Tone, String)>,
 }
 
-/// A request of somebody signed in.
+/// A request of a signed-in user.
 #[derive(Clone)]
 pub(crate) struct Ctx {
     pub(crate) reader: Reader,
     pub(crate) session: Session,
     parameters: BTreeMap<String, String>,
-    /// A script asks again for a page that is open; that is no sign of a person.
+    /// A script loads an open page again. This does not count as activity of the user.
     by_script: bool,
 }
 
@@ -198,7 +198,7 @@ impl Reader {
         HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}")).ok()
     }
 
-    /// A page as an answer. A message that was shown is forgotten.
+    /// A page as an answer. A message that was shown is deleted.
     pub(crate) fn html(&self, status: StatusCode, html: String) -> Response {
         let mut response =
             (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], html).into_response();
@@ -209,7 +209,7 @@ impl Reader {
         response
     }
 
-    /// Sends the reader to another page, which says `said`.
+    /// Sends the reader to another page, which shows `said`.
     pub(crate) fn go(&self, to: &str, said: Option<(Tone, String)>) -> Response {
         let mut response = Redirect::to(to).into_response();
         if let Some((tone, text)) = said {
@@ -235,22 +235,22 @@ impl Ctx {
         self.id_named("id", wrong)
     }
 
-    /// An id in the address, by its name there.
+    /// An id in the address, by the name of its parameter.
     pub(crate) fn id_named(&self, name: &str, wrong: &'static str) -> Result<Uuid, Problem> {
         Uuid::parse_str(self.parameter(name)).map_err(|_| Problem::Invalid(wrong))
     }
 
-    /// A part of the address's path, by its name there.
+    /// A part of the address's path, by the name of its parameter.
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
     }
 
-    /// What stands in the address under this name; `None` if nothing does.
+    /// The value with this name in the query of the address; `None` if there is none.
     pub(crate) fn asked(&self, name: &str) -> Option<&str> {
         self.reader.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// Which part of a list is asked for.
+    /// The requested part of a list.
     pub(crate) fn page_request(&self) -> Result<PageRequest, Problem> {
         let wrong = || Problem::Invalid("Invalid pagination.");
         let cursor = |name: &str| match self.asked(name) {
@@ -264,11 +264,13 @@ impl Ctx {
                 _ => Err(wrong()),
             },
         };
+
         let (after, before) = (cursor("after")?, cursor("before")?);
         let (first, last) = (count("first")?, count("last")?);
         if (after.is_some() || first.is_some()) && (before.is_some() || last.is_some()) {
             return Err(wrong());
         }
+
         let backwards = before.is_some() || last.is_some();
         let rows = first.or(last).unwrap_or(ROWS);
         Ok(PageRequest {
@@ -280,7 +282,7 @@ impl Ctx {
         })
     }
 
-    /// The addresses of the pages before and after, with everything else of the address kept.
+    /// The addresses of the previous and the next page, with all other parameters of the address.
     pub(crate) fn paging(&self, info: &admin_client::PageInfo) -> Paging {
         let rows = self.asked("first").or_else(|| self.asked("last"));
         let link = |cursor: &str, count: &str, at: &Option<String>, more: bool| {
@@ -295,7 +297,7 @@ impl Ctx {
         }
     }
 
-    /// This address with some of its parameters replaced.
+    /// This address with some parameters replaced.
     pub(crate) fn here_with(&self, pairs: &[(&str, &str)], without: &[&str]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.reader.query {
@@ -310,7 +312,7 @@ impl Ctx {
         if query.is_empty() { self.reader.path.clone() } else { format!("{}?{query}", self.reader.path) }
     }
 
-    /// A form with its token, and with what was written if it was sent and could not be carried out.
+    /// A form with its token. If it was sent and refused, it has the values that were sent.
     pub(crate) fn form(&self, form: Form, posted: Option<&Posted>) -> Form {
         let console = &self.reader.console;
         let mine = posted.filter(|posted| posted.path() == form.action);
@@ -320,16 +322,16 @@ impl Ctx {
         Form { token, ..form }
     }
 
-    /// Whether a form that was sent may be acted on; if so it knows its key.
+    /// Whether a sent form may be carried out. If so, the form gets its key.
     pub(crate) fn accept(&self, posted: Posted) -> Result<Posted, Problem> {
         let path = &self.reader.path;
         let key = form_token::check(self.reader.console.seal(), self.session.id, path, posted.text("once"));
         Ok(posted.of_form(path, key.ok_or(Problem::ForeignForm)?))
     }
 
-    /// Asks the Admin API for a change, in the name of the form. `None`: it was refused, and the form knows why.
+    /// Requests a change from the Admin API for the form. `None`: the change was refused, and the form has the reason.
     ///
-    /// It is written down before it is asked for, so that no change happens that the log does not tell.
+    /// The log entry is written before the request, so every change is in the log.
     pub(crate) async fn change(
         &self,
         posted: &mut Posted,
@@ -340,6 +342,7 @@ impl Ctx {
         if !self.session.may_change() {
             return Err(Problem::LooksOnly);
         }
+
         let audit = self.reader.console.audit();
         let mut entry = self.entry(Stage::Asked, mutation.field());
         entry.key = posted.key();
@@ -355,11 +358,13 @@ impl Ctx {
             }
             Err(error) => (Stage::Refused, Some(error.to_string())),
         };
+
         let told =
             Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
         if let Err(error) = audit.add(told).await {
             tracing::error!(%error, "an outcome is missing in the audit log");
         }
+
         match answer {
             Ok(done) => Ok(Some(done)),
             Err(error @ AdminError::Unauthorized) => Err(error.into()),
@@ -400,7 +405,7 @@ impl Ctx {
         }
     }
 
-    /// Another page, which says that something was done.
+    /// Another page with a message about what was done.
     pub(crate) fn done(&self, to: impl Into<String>, said: &'static str) -> Answer {
         Answer::Go { to: to.into(), said: Some((Tone::Done, self.words().t(said).to_owned())) }
     }
@@ -436,7 +441,7 @@ impl Ctx {
         self.reader.html(status, render::page(&self.reader.frame(), Some(&who), page))
     }
 
-    /// The instance no longer knows the secret: it was changed, or the tenant is gone.
+    /// The instance does not accept the secret any more: it was changed, or the tenant was deleted.
     fn signed_out(&self) -> Response {
         let said = self.words().t("Unauthorized. The API secret is no longer valid; sign in again.").to_owned();
         let mut response = self.reader.go("/sign-in", Some((Tone::Failed, said)));
@@ -446,7 +451,7 @@ impl Ctx {
     }
 }
 
-/// A page that says why there is no page.
+/// A page with the reason why the requested page cannot be shown.
 pub(crate) fn problem_page(problem: &Problem) -> Page {
     let kind = match problem {
         Problem::NotFound(_) => "Not found",
@@ -465,7 +470,7 @@ pub(crate) fn problem_page(problem: &Problem) -> Page {
     }
 }
 
-/// The input of a mutation without what nobody may read in a log.
+/// The input of a mutation without the values that must not be in a log.
 fn without_secrets(value: Value) -> Value {
     const SECRET: [&str; 4] = ["apiSecret", "idpSecret", "authToken", "authTokens"];
     match value {

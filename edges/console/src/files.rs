@@ -1,6 +1,6 @@
 //! The files of the pages: styles, script and picture, inside the binary.
 //!
-//! Their address carries a version made of their content, so browsers may keep them for ever.
+//! Their address contains a hash of their content, so browsers may cache them for ever.
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ const FILES: [(&str, &str, &str); 3] = [
     ("icon.svg", "image/svg+xml", include_str!("../static/icon.svg")),
 ];
 
-/// Changes whenever one of the files changes.
+/// Changes when one of the files changes.
 pub(crate) fn version() -> String {
     let mut digest = Sha256::new();
     for (_, _, content) in FILES {

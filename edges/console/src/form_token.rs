@@ -1,7 +1,7 @@
-//! The token of a rendered form: proves that the form is ours, and makes what it does count once.
+//! The token of a rendered form. It proves that this console made the form, and the form takes effect once.
 //!
-//! It is an idempotency key with a signature over the session and the form's address. A form of another site has none,
-//! one of another page has another, and a form that is sent twice has the same.
+//! It is an idempotency key with a signature over the session and the form's address. So a form of another site or of
+//! another page has no valid token, and a form that is sent twice has the same key.
 
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ pub(crate) fn issue(seal: &Seal, session: Uuid, path: &str, key: Uuid) -> String
     format!("{}.{}", key.simple(), hex::encode(signature(seal, session, path, key)))
 }
 
-/// The key in a token, if it was issued for this form and session.
+/// The key in a token, if it was made for this form and session.
 pub(crate) fn check(seal: &Seal, session: Uuid, path: &str, token: &str) -> Option<Uuid> {
     let (key, signed) = token.split_once('.')?;
     let key = Uuid::try_parse(key).ok()?;

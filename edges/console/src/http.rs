@@ -1,4 +1,4 @@
-//! The routes, and what holds for every answer: headers, the origin of forms, sizes.
+//! The routes, and the rules for every answer: headers, the origin of forms, sizes.
 //!
 //! Paths are those of the original console, so that links in runbooks keep working.
 
@@ -24,16 +24,18 @@ use crate::pages::{
 };
 use crate::posted::{FORM_MAX, Posted};
 
-/// Nothing but our own files runs, and nobody else frames us.
+/// Browsers run only our own files, and no other site may frame a page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// Everything the console serves.
+/// All routes of the console.
 pub fn router(console: Console, gate: ShutdownGate) -> Router {
     let limit = SourceLimit { limiter: console.limiter().clone(), rate: console.settings().sign_ins, refuse: too_many };
+
     let signing_in = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-in/one-click", post(sign_in::one_click));
+
     let pages = Router::new()
         .route("/", page(home::page))
         .route("/sign-out", form(home::page, sign_in::sign_out))
@@ -92,11 +94,13 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .route("/tenants/{id}/secret", form(tenants::page, tenants::update_secret))
         .route("/tenants/{id}/settings", form(tenants::page, tenants::update_settings))
         .route("/tenants/{id}/delete", form(tenants::page, tenants::delete));
+
     let guarded = limit_guesses(signing_in, limit)
         .merge(pages)
         .fallback(get(nothing_here))
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .with_state(console);
+
     Router::new()
         .merge(guarded)
         .layer(from_fn(own_forms_only))
@@ -106,7 +110,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .layer(from_fn(headers))
 }
 
-/// A page that is only looked at.
+/// A page without a form.
 fn page<H, F>(handler: H) -> MethodRouter<Console>
 where
     H: Fn(Ctx) -> F + Clone + Send + Sync + 'static,
@@ -118,7 +122,7 @@ where
     })
 }
 
-/// A page, and the form on it that is sent to the same address.
+/// A page with a form that is sent to the same address.
 fn form<H, F, P, Q>(show: H, act: P) -> MethodRouter<Console>
 where
     H: Fn(Ctx) -> F + Clone + Send + Sync + 'static,
@@ -148,7 +152,7 @@ fn too_many(refused: TooMany) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(http::header::RETRY_AFTER, wait.to_string())], text).into_response()
 }
 
-/// A form that another site sends is not acted on, whatever it holds.
+/// A form from another site is refused, whatever its content.
 async fn own_forms_only(request: Request, next: Next) -> Response {
     if request.method() == Method::POST && !is_own(request.headers()) {
         return (StatusCode::FORBIDDEN, "This form was sent by another site, so nothing was done.").into_response();
@@ -163,7 +167,7 @@ fn is_own(headers: &HeaderMap) -> bool {
     }
     match (text(ORIGIN.as_str()), text(HOST.as_str())) {
         (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
-        // A program, not a browser; it needs a token of a form all the same.
+        // The client is a program, not a browser. It still needs the token of a form.
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
-//! The operators' web console: pages for operators and tenants, drawn on the server.
+//! The web console: pages for operators and tenants, rendered on the server.
 //!
-//! It is a client of the Admin API and nothing else. The only thing it stores is its audit log.
+//! It is only a client of the Admin API. The only data that it stores is its audit log.
 
 mod audit;
 mod console;

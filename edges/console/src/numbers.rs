@@ -1,6 +1,6 @@
-//! Amounts as people read and write them: exact, in the asset's scale, with the reader's separators.
+//! Amounts in the form that users read and write: exact, in the asset's scale, with the separators of the language.
 //!
-//! No floats: digits are moved as text.
+//! It uses no floating point: digits are moved as text.
 
 use money::Asset;
 
@@ -15,13 +15,13 @@ pub(crate) fn decimal(value: u64, scale: u8, words: Words) -> String {
     if part.is_empty() { grouped } else { format!("{grouped}{point}{part}") }
 }
 
-/// The same without groups, as an input holds it.
+/// The same without groups, for an input field.
 pub(crate) fn input(value: u64, scale: u8, words: Words) -> String {
     let plain = decimal(value, scale, words);
     plain.replace(words.separators().1, "")
 }
 
-/// A count with its groups.
+/// A count with groups of digits.
 pub(crate) fn count(value: u64, words: Words) -> String {
     decimal(value, 0, words)
 }
@@ -42,7 +42,8 @@ fn grouped(whole: &str, group: char) -> String {
     text
 }
 
-/// The smallest units of what somebody wrote. Groups are refused: a separator in the wrong place would be another amount.
+/// The smallest units of a text that a user wrote. Groups are refused, because a misplaced separator changes the
+/// amount.
 pub(crate) fn parse(text: &str, scale: u8, words: Words) -> Result<u64, &'static str> {
     let (point, _) = words.separators();
     let other = if point == '.' { ',' } else { '.' };

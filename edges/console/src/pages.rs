@@ -1,6 +1,6 @@
-//! The pages, a file per subject.
+//! The pages, one file per subject.
 //!
-//! Each handler reads from the Admin API, makes a `Page` of what it read, and changes something only through `Ctx::change`.
+//! Each handler reads from the Admin API and makes a `Page` from it. It changes data only through `Ctx::change`.
 
 pub(crate) mod accounts;
 pub(crate) mod assets;

@@ -1,6 +1,6 @@
-//! A form as it was sent: values by name, read with a reason for each that cannot be used.
+//! A sent form: values by name. A value that cannot be used gets a reason.
 //!
-//! Not what is done with them.
+//! The pages decide what to do with the values.
 
 use std::collections::BTreeMap;
 
@@ -12,26 +12,26 @@ use crate::numbers;
 use crate::view::{Field, Form};
 use crate::words::Words;
 
-/// The most a form may have in all.
+/// The maximum size of a form.
 pub(crate) const FORM_MAX: usize = 256 * 1024;
 
 const EMPTY: &str = "This is needed.";
 
-/// The values of a form, and what is wrong with them.
+/// The values of a form, and their faults.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Posted {
     values: BTreeMap<String, String>,
     wrong: BTreeMap<&'static str, &'static str>,
-    /// What is wrong with the form as a whole.
+    /// The fault of the form as a whole.
     pub(crate) problem: Option<String>,
     path: String,
     key: Option<Uuid>,
-    /// Whether it may have taken effect, so that only the same key may follow.
+    /// Whether the form may have taken effect. Then it may only be sent again with the same key.
     open: bool,
 }
 
 impl Posted {
-    /// Of an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
+    /// Reads an `application/x-www-form-urlencoded` body. Of several equal names the last one counts.
     pub(crate) fn read(body: &[u8]) -> Self {
         let pairs = url::form_urlencoded::parse(body);
         let values = pairs.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect();
@@ -47,23 +47,23 @@ impl Posted {
         &self.path
     }
 
-    /// What makes it count once.
+    /// The idempotency key.
     pub(crate) fn key(&self) -> Option<Uuid> {
         self.key
     }
 
-    /// The key, if nobody knows whether the form has taken effect.
+    /// The key, if it is unknown whether the form has taken effect.
     pub(crate) fn same_key(&self) -> Option<Uuid> {
         self.key.filter(|_| self.open)
     }
 
-    /// Notes that nobody knows whether it has taken effect.
+    /// Notes that it is unknown whether the form has taken effect.
     pub(crate) fn unknown(&mut self, reason: String) {
         self.open = true;
         self.problem = Some(reason);
     }
 
-    /// As written; empty if it was not sent.
+    /// The value as sent; empty if it was not sent.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }
@@ -72,12 +72,12 @@ impl Posted {
         self.text(name) == "yes"
     }
 
-    /// As written, or `None` if nothing is.
+    /// The value as sent, or `None` if it is empty.
     pub(crate) fn optional(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    /// Text, or `null`, which clears what was there.
+    /// The text, or `null`, which clears the stored value.
     pub(crate) fn or_null(&self, name: &str) -> Value {
         self.optional(name).map_or(Value::Null, |text| json!(text))
     }
@@ -86,7 +86,7 @@ impl Posted {
         self.wrong.entry(name).or_insert(reason);
     }
 
-    /// Whether everything could be used.
+    /// Whether all values can be used.
     pub(crate) fn is_good(&self) -> bool {
         self.wrong.is_empty() && self.problem.is_none()
     }
@@ -101,7 +101,7 @@ impl Posted {
         text
     }
 
-    /// What cannot be undone needs the keyword, exactly.
+    /// A change that cannot be undone needs the exact keyword.
     pub(crate) fn confirm(&mut self, keyword: &str) {
         if self.text("keyword") != keyword {
             self.problem = Some(format!("Type \u{201c}{keyword}\u{201d} exactly to confirm."));
@@ -136,7 +136,7 @@ impl Posted {
         number
     }
 
-    /// An amount in the smallest unit; `None` if nothing is written.
+    /// An amount in the smallest unit; `None` if the field is empty.
     pub(crate) fn amount(&mut self, name: &'static str, scale: u8, words: Words) -> Option<u64> {
         let text = self.optional(name)?.to_owned();
         match numbers::parse(&text, scale, words) {
@@ -160,7 +160,7 @@ impl Posted {
         value
     }
 
-    /// The form with what was written and what is wrong with it. Passwords are not written back.
+    /// The form with the sent values and their faults. Passwords are left out.
     pub(crate) fn fill(&self, mut form: Form) -> Form {
         let fill = |field: Field| {
             let value = match field.input {

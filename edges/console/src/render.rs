@@ -1,6 +1,6 @@
-//! Pages as HTML: the templates, and what they ask for besides the page.
+//! Pages as HTML: the templates, and the values that they need besides the page.
 //!
-//! Everything that came from outside is escaped by the templates; only what we draw ourselves is marked as safe.
+//! The templates escape all text from outside. Only our own SVG is marked as safe.
 
 use askama::Template;
 use clock::Timestamp;
@@ -9,11 +9,11 @@ use crate::numbers;
 use crate::view::{Block, Cell, Column, Field, Form, Input, Money, Page, Side, Table, Tone};
 use crate::words::Words;
 
-/// What the frame around every page needs.
+/// The values for the frame around every page.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
     pub(crate) words: Words,
-    /// `light`, `dark`, or nothing for what the system says.
+    /// `light`, `dark`, or empty for the choice of the system.
     pub(crate) theme: &'a str,
     pub(crate) accent: &'a str,
     pub(crate) institution: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) flash: Option<(Tone, String)>,
 }
 
-/// Who is signed in, for the frame.
+/// The session, for the frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Person<'a> {
     pub(crate) name: &'a str,
@@ -85,7 +85,7 @@ struct FormHtml<'a> {
     form: &'a Form,
 }
 
-/// A page for somebody signed in, or without the rail for a guest.
+/// A page of a signed-in user, or a page without the rail for a guest.
 pub(crate) fn page(frame: &Frame<'_>, who: Option<&Person<'_>>, page: &Page) -> String {
     text(&PageHtml { w: frame.words, f: frame, who, p: page, rail: &RAIL })
 }
@@ -138,7 +138,7 @@ fn same(one: &str, other: &str) -> bool {
     one == other
 }
 
-/// Two forms of a page go to two places, so no two fields have the same id.
+/// Two forms of a page have different addresses, so no two fields have the same id.
 fn id_in(form: &Form, name: &str) -> String {
     let place: String = form.action.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{place}-{name}")
@@ -171,7 +171,7 @@ fn mode_of(input: &Input) -> &'static str {
     }
 }
 
-/// The picture beside an entry of the rail.
+/// The icon of an entry of the rail.
 fn icon(place: &str) -> &'static str {
     match place {
         "home" => r#"<path d="M3 9.5 10 4l7 5.5V17h-5v-4H8v4H3z"/>"#,

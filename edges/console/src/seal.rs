@@ -1,6 +1,6 @@
-//! Texts that only this console can read and make: AES-256-GCM under a key made of the cookie secret.
+//! Encrypts texts that only this console can read: AES-256-GCM with a key derived from the cookie secret.
 //!
-//! Not their meaning: sessions and flash messages are sealed with it, each under a purpose of its own.
+//! It does not know their meaning. Sessions and flash messages are sealed, each for a purpose of its own.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// Of this secret. Two processes with the same secret read each other's texts.
+    /// Makes the keys from a secret. Two processes with the same secret can read each other's texts.
     pub(crate) fn new(secret: &str, entropy: Arc<dyn Entropy>) -> Self {
         let keyed = |purpose: &str| {
             let mut mac = of_octets(secret.as_bytes());
@@ -40,16 +40,16 @@ impl Seal {
         Self { cipher, mac: of_octets(&keyed("sign")), entropy }
     }
 
-    /// `text` sealed for `purpose`, in letters that a cookie may hold.
+    /// `text` sealed for `purpose`, in characters that a cookie may contain.
     pub(crate) fn seal(&self, purpose: &str, text: &str) -> String {
         let nonce: [u8; NONCE] = self.entropy.bytes();
         let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
-        // The cipher refuses only texts of many gigabytes.
+        // The cipher only refuses texts of many gigabytes.
         let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
         URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
     }
 
-    /// The text, if it was sealed by this secret for this purpose and nobody has changed it.
+    /// The text, if it was sealed with this secret for this purpose and was not changed.
     pub(crate) fn open(&self, purpose: &str, sealed: &str) -> Option<String> {
         let octets = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = octets.split_first_chunk::<NONCE>()?;
@@ -57,7 +57,7 @@ impl Seal {
         String::from_utf8(self.cipher.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
     }
 
-    /// A signature of these parts, in their order.
+    /// A signature of these parts in their order.
     pub(crate) fn sign(&self, parts: &[&str]) -> [u8; 16] {
         let mut mac = self.mac.clone();
         for part in parts {

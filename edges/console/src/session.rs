@@ -1,6 +1,7 @@
-//! Who is signed in: kept whole in a sealed cookie, so any process of the console knows it.
+//! The session of a signed-in user. It is stored completely in a sealed cookie, so every process of the console knows
+//! it.
 //!
-//! It holds the tenant's API secret, which nothing of a page ever shows.
+//! It contains the tenant's API secret, which no page shows.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::seal::Seal;
 
 const PURPOSE: &str = "session";
 
-/// As what somebody is signed in.
+/// The role of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// Sees all tenants.
@@ -21,16 +22,16 @@ pub(crate) enum Role {
     Tenant,
 }
 
-/// What may be done.
+/// The rights of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Rights {
-    /// Everything the tenant may.
+    /// All rights of the tenant.
     Change,
-    /// Looking only.
+    /// Reading only.
     Look,
 }
 
-/// Somebody signed in.
+/// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: Uuid,
@@ -46,26 +47,26 @@ pub(crate) struct Session {
 /// How long a session lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Without a page being opened.
+    /// Without a request.
     pub idle: Duration,
-    /// In all.
+    /// In total.
     pub absolute: Duration,
 }
 
 impl Session {
-    /// As a cookie's value.
+    /// The value of the cookie.
     pub(crate) fn sealed(&self, seal: &Seal) -> String {
         seal.seal(PURPOSE, &serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// The session in a cookie, if it is ours and its time is not over.
+    /// The session in a cookie, if it is valid and has not expired.
     pub(crate) fn open(seal: &Seal, cookie: &str, lifetimes: Lifetimes, now: Timestamp) -> Option<Self> {
         let session: Self = serde_json::from_str(&seal.open(PURPOSE, cookie)?).ok()?;
         let alive = now < session.seen_at + lifetimes.idle && now < session.signed_in_at + lifetimes.absolute;
         alive.then_some(session)
     }
 
-    /// The same, seen now.
+    /// The same session, used now.
     pub(crate) fn seen(&self, now: Timestamp) -> Self {
         Self { seen_at: now, ..self.clone() }
     }

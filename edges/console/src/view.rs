@@ -1,13 +1,13 @@
-//! What pages are made of: cells, facts, tables, forms and charts. Every page is a few of these in order.
+//! The parts of pages: cells, facts, tables, forms and charts. Every page consists of some of them in order.
 //!
-//! Not HTML: the templates draw them, in the reader's language. Texts of type `&'static str` are translated, others are
+//! The templates render them in the reader's language. Texts of type `&'static str` are translated. Other texts are
 //! shown as they are.
 
 use admin_client::{Amount, Mutation, TenantName};
 use clock::Timestamp;
 use uuid::Uuid;
 
-/// How something stands, as a colour beside its word.
+/// A state, as a colour beside its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Done,
@@ -52,25 +52,25 @@ impl From<&Amount> for Money {
 /// One value on a page.
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
-    /// A word of ours.
+    /// A word of the console.
     Word(&'static str),
-    /// A word of ours in place of something that is not there.
+    /// A word of the console in place of a missing value.
     Absent(&'static str),
-    /// Somebody's text.
+    /// A text from data.
     Text(String),
-    /// Somebody's text in letters of equal width, with a button that copies it.
+    /// A text from data in letters of equal width, with a button that copies it.
     Code(String),
-    /// A link with somebody's text, and a second line below it.
+    /// A link with a text from data, and a second line below it.
     Link { href: String, text: String, note: Option<String> },
-    /// A link with a word of ours.
+    /// A link with a word of the console.
     WordLink { href: String, word: &'static str },
     /// An amount.
     Money(Money),
-    /// A word with its colour, and what happens next.
+    /// A word with its colour, and the next step.
     State { word: String, tone: Tone, next: Option<&'static str> },
     /// An instant.
     Time(Timestamp),
-    /// A picture drawn by us; what it shows stands beside it in words.
+    /// A chart of the console. A table beside it has its values.
     Picture(String),
     /// Several values below each other.
     Lines(Vec<Self>),
@@ -85,7 +85,7 @@ impl Cell {
         Self::Code(text.into())
     }
 
-    /// Somebody's text, or a word of ours if there is none.
+    /// A text from data, or a word of the console if there is none.
     pub(crate) fn text_or(text: Option<&str>, absent: &'static str) -> Self {
         match text.filter(|text| !text.is_empty()) {
             Some(text) => Self::text(text),
@@ -121,9 +121,9 @@ impl Cell {
     }
 }
 
-/// The first eight digits, enough to tell one from another at a glance.
+/// The first eight digits, which are enough to distinguish ids.
 ///
-/// Accounts of the instance itself have ids that begin with zeros; of those the last eight.
+/// Accounts of the instance itself have ids that begin with zeros. For those it is the last eight digits.
 pub(crate) fn short(id: Uuid) -> String {
     let text = id.simple().to_string();
     let part = if text.starts_with("00000000") { &text[24..] } else { &text[..8] };
@@ -151,7 +151,7 @@ pub(crate) struct Action {
 }
 
 impl Action {
-    /// The one thing the page is for.
+    /// The main action of the page.
     pub(crate) fn main(href: impl Into<String>, label: &'static str) -> Self {
         Self { href: href.into(), label, main: true }
     }
@@ -173,7 +173,7 @@ pub(crate) struct Column {
     pub(crate) side: Side,
 }
 
-/// What an empty list says.
+/// The text of an empty list.
 #[derive(Clone, Debug)]
 pub(crate) struct Empty {
     pub(crate) title: &'static str,
@@ -181,7 +181,7 @@ pub(crate) struct Empty {
     pub(crate) action: Option<Action>,
 }
 
-/// Where the pages before and after are.
+/// The addresses of the previous and the next page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Paging {
     pub(crate) previous: Option<String>,
@@ -198,7 +198,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A column whose name ends in `>` stands right, as numbers do.
+    /// A column whose name ends in `>` is right-aligned, as numbers are.
     pub(crate) fn new<const N: usize>(caption: &'static str, columns: [&'static str; N], empty: Empty) -> Self {
         let column = |label: &'static str| match label.strip_suffix('>') {
             Some(label) => Column { label, side: Side::Right },
@@ -218,7 +218,7 @@ impl Table {
     }
 }
 
-/// How a field is filled in.
+/// The input of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     Text,
@@ -229,7 +229,7 @@ pub(crate) enum Input {
     Number,
     /// An amount of an asset, in its own units.
     Amount(String),
-    /// One of these: value and what is shown.
+    /// One of these values, with their labels.
     Choice(Vec<(String, String)>),
     /// Yes or no.
     Switch,
@@ -269,25 +269,25 @@ impl Field {
     }
 }
 
-/// Something to fill in and send.
+/// A form.
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
     pub(crate) title: &'static str,
     pub(crate) intro: Option<&'static str>,
-    /// Where it is sent.
+    /// The address that it is sent to.
     pub(crate) action: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) submit: &'static str,
     pub(crate) cancel: Option<String>,
-    /// What is wrong with it as a whole.
+    /// The fault of the form as a whole.
     pub(crate) error: Option<String>,
-    /// Put in when it is rendered.
+    /// The token, set when the form is rendered.
     pub(crate) token: String,
-    /// What has to be typed before it may be sent.
+    /// The keyword that the user has to type before the form may be sent.
     pub(crate) keyword: Option<String>,
-    /// Whether it takes something away.
+    /// Whether it deletes something.
     pub(crate) danger: bool,
-    /// What it calls.
+    /// The mutation that it calls.
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -328,7 +328,7 @@ impl Form {
         self
     }
 
-    /// Takes something away; `keyword` has to be typed.
+    /// A form that deletes something; the user has to type `keyword`.
     pub(crate) fn danger(mut self, keyword: impl Into<String>) -> Self {
         self.danger = true;
         self.keyword = Some(keyword.into());
@@ -336,7 +336,7 @@ impl Form {
     }
 }
 
-/// One step of a story.
+/// One step of a history.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) title: &'static str,
@@ -346,7 +346,7 @@ pub(crate) struct Step {
     pub(crate) link: Option<(String, &'static str)>,
 }
 
-/// A number that leads to its list.
+/// A number with a link to its list.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
     pub(crate) label: &'static str,
@@ -394,14 +394,14 @@ pub(crate) enum Block {
         text: String,
     },
     Figures(Vec<Figure>),
-    /// A picture drawn by us, with what it shows as a table.
+    /// A chart of the console, with its values as a table.
     Chart {
         title: &'static str,
         note: &'static str,
         svg: String,
         table: Table,
     },
-    /// Links that narrow a list: label, address, whether chosen.
+    /// Links that filter a list: label, address, whether chosen.
     Filters(Vec<(&'static str, String, bool)>),
     /// Debits left, credits right.
     Account(Box<Sides>),
@@ -411,7 +411,7 @@ pub(crate) enum Block {
         action: String,
         name: String,
     },
-    /// A console elsewhere.
+    /// Another console.
     Elsewhere {
         name: String,
         url: String,
@@ -428,13 +428,13 @@ pub(crate) enum Block {
 /// A page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
-    /// Which entry of the rail is lit.
+    /// The active entry of the rail.
     pub(crate) place: &'static str,
-    /// What kind of page it is.
+    /// The kind of page.
     pub(crate) kind: &'static str,
-    /// What it is about, if it is about one thing.
+    /// The object of the page, if it has one.
     pub(crate) name: Option<String>,
-    /// Where one comes from: label and address.
+    /// The page above this one: label and address.
     pub(crate) back: Option<(&'static str, String)>,
     pub(crate) state: Option<Cell>,
     pub(crate) amount: Option<Money>,
@@ -443,6 +443,6 @@ pub(crate) struct Page {
     pub(crate) actions: Vec<Action>,
     pub(crate) main: Vec<Block>,
     pub(crate) side: Vec<Block>,
-    /// Whether the page follows what happens.
+    /// Whether the page updates itself.
     pub(crate) live: bool,
 }

@@ -1,13 +1,13 @@
-//! The words of the pages in each language. English stands in the pages themselves and is the key of the catalogue.
+//! The texts of the pages in each language. The English text is in the pages and is the key of the catalogue.
 //!
-//! Not names and data: they are shown as they are.
+//! Names and data are shown as they are.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 static GERMAN: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| read(include_str!("../words/de.txt")));
 
-/// Lines of `English = other`; empty lines and those that begin with `#` are passed over.
+/// Lines of `English = other`. Empty lines and lines that begin with `#` are ignored.
 fn read(text: &'static str) -> HashMap<&'static str, &'static str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(" = ")).map(|(english, other)| (english.trim(), other.trim())).collect()
@@ -22,7 +22,7 @@ pub(crate) enum Words {
 }
 
 impl Words {
-    /// Of a choice that was made, or else of what the browser prefers.
+    /// The chosen language, or else the one that the browser prefers.
     pub(crate) fn of(chosen: Option<&str>, accepted: Option<&str>) -> Self {
         match chosen.or(accepted) {
             Some(language) if language.trim_start().to_ascii_lowercase().starts_with("de") => Self::German,
@@ -38,7 +38,7 @@ impl Words {
         }
     }
 
-    /// In this language; English where the catalogue has no entry.
+    /// The text in this language; English if the catalogue has no entry.
     pub(crate) fn t(self, english: &str) -> &str {
         match self {
             Self::English => english,
@@ -51,7 +51,7 @@ impl Words {
         self.t(english).replacen("{}", value, 1)
     }
 
-    /// What stands before decimal places, and between groups of three digits.
+    /// The separators of decimal places and of groups of three digits.
     pub(crate) fn separators(self) -> (char, char) {
         match self {
             Self::English => ('.', ','),

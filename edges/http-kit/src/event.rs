@@ -1,6 +1,6 @@
 //! Receiving webhooks: a body of limited size, its signature, its three members.
 //!
-//! The effects of an event are its receiver's. Receivers recognise a repeated event by its id.
+//! The receiver decides the effects of an event. It recognises a repeated event by its id.
 
 use std::time::Duration;
 

@@ -15,10 +15,10 @@ use crate::{BODY_LIMIT, bearer};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// What some published clients call the same; both are accepted.
+/// Another content type of some published clients. Both are accepted.
 const ILP_OCTETS: &str = "application/ilp+octet-stream";
 
-/// Authenticates, reads and answers; the checks stand in the reference's order.
+/// Authenticates, reads and answers. The checks are in the order of the reference.
 pub(crate) async fn handle(State(connector): State<Connector>, request: Request) -> Response {
     let span = tracing::trace_span!(target: PACKETS, "ilp.packet", source = "peer");
     answer(connector, request).instrument(span).await
@@ -44,7 +44,7 @@ async fn answer(connector: Connector, request: Request) -> Response {
     let peer_repeats = request.headers().contains_key(REPEATABLE);
     let body = match read_body(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,
-        // Too large, too slow, or shorter than announced; the refusal says which.
+        // Too large, too slow, or shorter than announced. The refusal names the reason.
         Err(error) => return error.into_response(),
     };
 
@@ -58,7 +58,7 @@ async fn answer(connector: Connector, request: Request) -> Response {
 
     match connector.handle_prepare(Source::Peer(peer), packet, attempt).await {
         Outcome::Reply(reply) => octets(reply),
-        // No ILP reply: a Reject would be taken for proof that nothing was paid.
+        // Not an ILP reply, because a Reject would prove that nothing was paid.
         Outcome::Unresolved | Outcome::Paid if peer_repeats => {
             (StatusCode::GATEWAY_TIMEOUT, [(REPEATABLE, "1")], "the packet's outcome is not known; repeat it")
                 .into_response()

@@ -1,7 +1,7 @@
-//! Which operation a method and a path mean.
+//! The operation of a method and a path.
 //!
-//! Letter case and one trailing slash of the fixed parts do not matter. A malformed tenant or id is kept as `None`:
-//! each operation answers it as it answers an unknown one.
+//! Letter case and one trailing slash of the fixed parts do not matter. A malformed tenant or id is stored as `None`,
+//! and each operation answers it like an unknown one.
 
 use axum::http::Method;
 use payments_model::TenantId;
@@ -21,20 +21,20 @@ pub(crate) enum Route {
     ListOutgoingPayments(Tenant),
     GetOutgoingPayment(Tenant, Id),
     GetOutgoingPaymentGrant,
-    /// The raw path, as a wallet address is spelled.
+    /// The raw path of a wallet address.
     WalletAddress(String),
     /// The raw path before `/jwks.json`.
     WalletAddressKeys(String),
 }
 
-/// An operation of the listener, for those who want to ask all of them.
+/// The operations of the listener, for tests of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// What it is called here.
+    /// Its name.
     pub name: &'static str,
     /// Its method.
     pub method: &'static str,
-    /// Its path, with `{tenant}`, `{id}` and `{address}` where these stand.
+    /// Its path, with `{tenant}`, `{id}` and `{address}` as placeholders.
     pub path: &'static str,
 }
 
@@ -55,10 +55,10 @@ pub const OPERATIONS: [Operation; 13] = [
     Operation { name: "wallet address keys", method: "GET", path: "{address}/jwks.json" },
 ];
 
-/// The tenant segment, if it is a tenant's id.
+/// The tenant segment, if it is a valid id.
 pub(crate) type Tenant = Option<TenantId>;
 
-/// The id segment as sent, and as an id if it is one.
+/// The id segment as sent, and parsed if it is a valid id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Id {
     pub(crate) sent: String,
@@ -76,6 +76,7 @@ impl Route {
         let names: Vec<&str> = folded.iter().map(String::as_str).collect();
         let tenant = || segments[0].parse().ok();
         let id = || Id { sent: segments[2].clone(), uuid: Uuid::try_parse(&segments[2]).ok() };
+
         let route = match names.as_slice() {
             ["healthz"] if get => Self::Health,
             [_, "incoming-payments"] if post => Self::CreateIncomingPayment(tenant()),

@@ -1,6 +1,6 @@
-//! A stand-in for a collector: takes what is told by OTLP over gRPC, and decodes it.
+//! A test collector: it receives OTLP over gRPC and decodes it.
 //!
-//! Not a server for anything else: whatever is no such message stops the test that caused it.
+//! It is for tests only: an invalid message stops the test that sent it.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
@@ -25,13 +25,13 @@ use prost::Message;
 const NUMBERS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// The path and the message of everything that was told.
+/// The path and the content of every received message.
 type Received = Arc<Mutex<Vec<(String, Bytes)>>>;
 
-/// A collector that listens.
+/// A listening collector.
 #[derive(Clone, Debug)]
 pub struct Collector {
-    /// Where.
+    /// Its address.
     pub url: String,
     received: Received,
 }
@@ -39,7 +39,7 @@ pub struct Collector {
 async fn take(State(received): State<Received>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    // A message has an octet and four of its length before it.
+    // A message begins with one octet and four octets of its length.
     received.lock().unwrap().push((path, body.slice(5..)));
     let good = (HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
     let trailers = async { Some(Ok(HeaderMap::from_iter([good]))) };
@@ -73,7 +73,7 @@ impl Collector {
         messages.map(|(_, message)| M::decode(message.clone()).expect("a message")).collect()
     }
 
-    /// The sums, and the counts of histograms, that `instance` told last, by name and operation.
+    /// The last sums, and counts of histograms, of `instance`, by name and operation.
     pub fn numbers(&self, instance: &str) -> BTreeMap<String, u64> {
         let mut numbers = BTreeMap::new();
         for message in self.messages::<ExportMetricsServiceRequest>(NUMBERS) {
@@ -95,14 +95,14 @@ impl Collector {
         numbers
     }
 
-    /// Every span that was told.
+    /// Every received span.
     pub fn spans(&self) -> Vec<Span> {
         let messages = self.messages::<ExportTraceServiceRequest>(TRACES).into_iter();
         let scopes = messages.flat_map(|message| message.resource_spans).flat_map(|resource| resource.scope_spans);
         scopes.flat_map(|scope| scope.spans).collect()
     }
 
-    /// Whether `text` is anywhere in what was told.
+    /// Whether any received message contains `text`.
     pub fn heard_of(&self, text: &str) -> bool {
         let received = self.received.lock().unwrap();
         received.iter().any(|(_, message)| message.windows(text.len()).any(|octets| octets == text.as_bytes()))

@@ -17,7 +17,7 @@ pub(crate) fn rates_url() -> Url {
     "https://rates.example/".parse().unwrap()
 }
 
-/// One dollar is 0.9 euro, wherever it is asked.
+/// One dollar is 0.9 euro, for every caller.
 pub(crate) struct FixedRates;
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! Compares a GraphQL schema with the published one: types, members, arguments, defaults, deprecations, interfaces.
 //!
-//! Not descriptions, and not the order of anything.
+//! Descriptions and the order of members are not compared.
 
 #![expect(clippy::panic, reason = "a test stops where something is not as expected")]
 
@@ -10,7 +10,7 @@ use apollo_compiler::Schema;
 use apollo_compiler::ast::{DirectiveList, FieldDefinition, InputValueDefinition};
 use apollo_compiler::schema::ExtendedType;
 
-/// Stops unless both schemas have the same members; tells which only one has.
+/// Panics unless both schemas have the same members, and lists the members that only one of them has.
 pub fn assert_same(published: &str, ours: &str) {
     let (published, ours) = (members(published, "published"), members(ours, "ours"));
     let invented: Vec<_> = ours.difference(&published).collect();
@@ -18,12 +18,13 @@ pub fn assert_same(published: &str, ours: &str) {
     assert!(invented.is_empty() && missing.is_empty(), "invented: {invented:#?}\nmissing: {missing:#?}");
 }
 
-/// Everything that a client can notice of a schema, a line for each.
+/// Everything in a schema that a client can notice, one line each.
 fn members(text: &str, name: &str) -> BTreeSet<String> {
     let schema = match Schema::parse_and_validate(text, name) {
         Ok(schema) => schema,
         Err(refused) => panic!("the {name} schema is not valid: {}", refused.errors),
     };
+
     let mut members = BTreeSet::new();
     for (name, definition) in schema.types.iter().filter(|(_, definition)| !definition.is_built_in()) {
         match definition {
@@ -33,6 +34,7 @@ fn members(text: &str, name: &str) -> BTreeSet<String> {
                     .extend(object.implements_interfaces.iter().map(|one| format!("{name} implements {}", one.name)));
                 members.extend(object.fields.values().map(|one| format!("{name}.{}", field(one))));
             }
+
             ExtendedType::Interface(interface) => {
                 members.insert(format!("interface {name}"));
                 members.extend(
@@ -40,10 +42,12 @@ fn members(text: &str, name: &str) -> BTreeSet<String> {
                 );
                 members.extend(interface.fields.values().map(|one| format!("{name}.{}", field(one))));
             }
+
             ExtendedType::InputObject(input) => {
                 members.insert(format!("input {name}"));
                 members.extend(input.fields.values().map(|one| format!("input {name}.{}", value(one))));
             }
+
             ExtendedType::Enum(values) => {
                 members.insert(format!("enum {name}"));
                 let shown = values
@@ -55,7 +59,7 @@ fn members(text: &str, name: &str) -> BTreeSet<String> {
             ExtendedType::Union(union) => {
                 members.extend(union.members.iter().map(|one| format!("union {name} has {}", one.name)));
             }
-            // Where a scalar is specified is told by the running server only, never in the published text.
+            // Only the running server names the specification of a scalar, never the published text.
             ExtendedType::Scalar(_) => {
                 members.insert(format!("scalar {name}"));
             }

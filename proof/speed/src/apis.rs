@@ -50,7 +50,7 @@ pub(crate) struct Options {
     folder: PathBuf,
 }
 
-/// What is measured beside the load.
+/// The requirements of a measurement besides the load.
 struct Measured<'o> {
     options: &'o Options,
     rows: Rows,
@@ -142,14 +142,17 @@ impl Measured<'_> {
         if !only.is_empty() && !only.iter().any(|part| what.contains(part)) {
             return Ok(());
         }
+
         for connections in &self.options.connections {
-            // What is made once is made.
+            // A warm-up, so that one-time work is already done.
             load::run(&requests, *connections, 1, Pace::Full).await?;
+
             let ended = transactions(serving.database).await?;
             let busy = busy(serving);
             let figures = load::run(&requests, *connections, self.options.seconds, Pace::Full).await?;
             let processor = self::busy(serving);
             let ended = transactions(serving.database).await? - ended;
+
             let each = |part: usize| (processor[part] - busy[part]) / figures.count as f64;
             self.rows.add(&Row {
                 what: what.to_owned(),

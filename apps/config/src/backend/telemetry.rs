@@ -1,6 +1,6 @@
-//! What collectors are told, and which.
+//! The collectors, and the data for them.
 //!
-//! The original tells its foundation's collectors unless others are named. Here only those that are named are told.
+//! The original sends data to its foundation's collectors by default. Here data is sent only to the named collectors.
 
 use std::time::Duration;
 

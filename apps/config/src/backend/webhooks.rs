@@ -46,6 +46,7 @@ impl Webhooks {
         if attempts_max == Some(0) {
             r.notice("WEBHOOK_MAX_RETRY", "is 0: no event is sent; leave it out to have events tried for three days");
         }
+
         let ladder = r.parsed("WEBHOOK_RETRY_LADDER").unwrap_or_default();
         let events_kept = days(r.number("WEBHOOK_EVENTS_KEPT_DAYS", 365, 0..=36_500));
         let attempts_kept = days(r.number("WEBHOOK_ATTEMPTS_KEPT_DAYS", 30, 0..=36_500));
@@ -54,6 +55,7 @@ impl Webhooks {
         let card_service_url = r.url("CARD_WEBHOOK_SERVICE_URL");
         let point_of_sale_url = r.url("POS_WEBHOOK_SERVICE_URL");
         let secret = r.secret("SIGNATURE_SECRET");
+
         Some(Self {
             url: url?,
             timeout,

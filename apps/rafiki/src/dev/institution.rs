@@ -25,9 +25,9 @@ const IDP_SECRET: &str = "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=";
 const CONSOLE_TENANT_SECRET: &str = "a secret that only the playground's tenant has";
 const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37";
 
-/// Where an institution of the playground keeps its key.
+/// The key file of an institution of the playground.
 pub(crate) const KEY_FILE: &str = "private-key.pem";
-/// Where its console writes down what was done.
+/// The audit log of its console.
 pub(crate) const AUDIT_FILE: &str = "console-audit.jsonl";
 
 /// One institution.
@@ -97,7 +97,7 @@ pub(crate) struct Environments {
 }
 
 impl Institution {
-    /// What its console has besides its settings: a button for the operator, and one for a tenant that is made at the
+    /// The additional settings of its console: a button for the operator, and one for a tenant that is created at the
     /// first click.
     pub(crate) fn console(&self, backend: &config::Backend, neighbour: Option<(String, Url)>) -> Playground {
         let secret = backend.admin_api.secret.expose().to_owned();
@@ -159,6 +159,7 @@ impl Institution {
         let open_payments_url = format!("https://localhost:{}", ports.open_payments);
         let key_file = key_file.display().to_string();
         let tenant = self.operator_tenant_id.to_string();
+
         let common = |environment: &mut Environment| {
             environment.set("NODE_ENV", "development");
             environment.set("LISTEN_ADDRESS", "127.0.0.1");
@@ -169,6 +170,7 @@ impl Institution {
                 environment.set("REDIS_URL", redis);
             }
         };
+
         let mut backend = Environment::of([
             ("INSTANCE_NAME", self.instance_name),
             ("ILP_ADDRESS", self.ilp_address),
@@ -203,6 +205,7 @@ impl Institution {
             ("AUTO_PEERING_SERVER_PORT", &ports.auto_peering.to_string()),
         ]);
         common(&mut backend);
+
         let mut auth = Environment::of([
             ("AUTH_SERVER_URL", local(ports.auth, "").as_str()),
             ("IDENTITY_SERVER_URL", &local(ports.wallet, "/mock-idp/")),
@@ -219,6 +222,7 @@ impl Institution {
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),
         ]);
         common(&mut auth);
+
         let mut wallet = Environment::of([
             ("DISPLAY_NAME", self.name),
             ("OPEN_PAYMENTS_URL", &open_payments_url),
@@ -230,6 +234,7 @@ impl Institution {
             ("PORT", &ports.wallet.to_string()),
         ]);
         common(&mut wallet);
+
         let cards = |more: [(&str, &str); 4]| {
             let mut environment = Environment::of([
                 ("NODE_ENV", "development"),
@@ -244,6 +249,7 @@ impl Institution {
             }
             environment
         };
+
         let card_service = cards([
             ("CARD_SERVICE_PORT", &ports.card_service.to_string()),
             ("CARD_DATABASE_URL", databases.card_service.expose()),
@@ -251,6 +257,7 @@ impl Institution {
             ("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", "0"),
         ]);
+
         let mut point_of_sale = cards([
             ("PORT", &ports.point_of_sale.to_string()),
             ("POS_DATABASE_URL", databases.point_of_sale.expose()),
@@ -258,6 +265,7 @@ impl Institution {
             ("PRIVATE_KEY_FILE", &key_file),
         ]);
         point_of_sale.set("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", "0");
+
         let mut console = Environment::of([
             ("INSTANCE_NAME", self.name),
             ("OPEN_PAYMENTS_URL", &open_payments_url),
@@ -267,6 +275,7 @@ impl Institution {
             ("PORT", &ports.console.to_string()),
         ]);
         common(&mut console);
+
         Environments { backend, auth, wallet, card_service, point_of_sale, console }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
     let told = config::Telemetry::from_environment(&config::Environment::load()?)?;
     let traces = start_logging(&options.log, "rafiki dev", &told)?;
+
     let chosen: Vec<InstitutionName> =
         options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
     let ports = |institution: InstitutionName| match options.ports {
@@ -39,6 +40,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     for institution in &chosen {
         listeners.push(Listeners::bind(&ports(*institution)?).await?);
     }
+
     if options.fresh {
         forget(&options.data_dir, &chosen)?;
     }
@@ -46,8 +48,10 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         Some(server) => Storage::Server { url: server, prefix: &options.database_name, fresh: options.fresh },
         None => Storage::Files,
     };
+
     let peering = if options.unpeered { SeededPeering::Left } else { SeededPeering::Made };
     let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?;
+
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);
@@ -67,6 +71,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; false }
         () = &mut stop => true,
     };
+
     if !interrupted {
         for institution in &running {
             institution.write_session(&options.data_dir)?;
@@ -77,6 +82,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         say("ready\n");
         stop.await;
     }
+
     eprintln!("Stopping…");
     for institution in &running {
         institution.forget_session(&options.data_dir);
@@ -153,11 +159,11 @@ fn is_own(name: &str) -> bool {
         || databases.into_iter().any(of_database)
 }
 
-/// Why the addresses below are not links.
+/// The reason why the addresses below are not links.
 const IDENTIFIERS: &str =
     "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
 
-/// How to come into the consoles.
+/// How to sign in to the consoles.
 const CONSOLES: &str =
     "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
@@ -166,6 +172,7 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
     urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet", "Console"]);
     let mut addresses = Table::new();
+
     for session in sessions {
         let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
         urls.row([
@@ -180,8 +187,10 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
             addresses.row([address.url.as_str(), &address.name, &address.asset_code]);
         }
     }
+
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(0), addresses.render(2));
     text.push_str(CONSOLES);
+
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {
         let folder =

@@ -59,11 +59,11 @@ const TO_BACKENDS: [&str; 4] = [
     "ENABLE_ILP_TIMING_TELEMETRY",
 ];
 
-/// What an institution knows of the other one.
+/// The facts about the other institution.
 pub(crate) struct Peer {
-    /// Where its connector listens.
+    /// The address of its connector.
     pub(crate) connector: u16,
-    /// The name and address of its console, if it is a playground's, too.
+    /// The name and address of its console, if it is in a playground too.
     pub(crate) console: Option<(String, Url)>,
 }
 
@@ -104,6 +104,7 @@ impl<'a> Playground<'a> {
             Storage::Server { url, prefix, fresh } => databases::on_server(institution, url, prefix, fresh).await?,
         };
         let key_file = ensure_key(institution, &folder)?;
+
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
         for (name, value) in &self.handed_on {
             environments.backend.set(*name, value);
@@ -116,6 +117,7 @@ impl<'a> Playground<'a> {
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
         }
         write_environments(&environments, &folder)?;
+
         let auth_config = config::Auth::from_environment(&environments.auth)?;
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
@@ -128,10 +130,12 @@ impl<'a> Playground<'a> {
         if self.peering == SeededPeering::Left {
             seed.peers.clear();
         }
+
         let base = backend_config.open_payments_url.as_str();
         let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
         seed.cards = cards.issued()?;
         let session = session(institution, &ports, &databases, &backend_config, &seed, &folder)?;
+
         let Listeners {
             open_payments,
             admin,
@@ -147,6 +151,7 @@ impl<'a> Playground<'a> {
             console,
             auto_peering,
         } = listeners;
+
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners {
             open_payments,
@@ -154,6 +159,7 @@ impl<'a> Playground<'a> {
             connector,
             auto_peering: backend_config.auto_peering.enabled.then_some(auto_peering),
         };
+
         // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
         let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
@@ -162,10 +168,12 @@ impl<'a> Playground<'a> {
         let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.deps).await?;
         let playground = institution.console(&backend_config, peer.console.clone());
         let console = console_role::start(&console_config, console, &self.deps, playground)?;
+
         for terminal in cards.registered()? {
             let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;
             added.map_err(|error| Failure::start("the terminals", error))?;
         }
+
         let roles = vec![console, point_of_sale, card_service, wallet_running, backend, auth];
         Ok(Started { institution, session, wallet, roles })
     }
@@ -181,7 +189,7 @@ impl Started {
         self.wallet.seed().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// The number of events that its wallet gave up.
+    /// The number of events that its wallet has given up.
     pub(crate) async fn dead_events(&self) -> Result<u64, Failure> {
         self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
     }
@@ -199,7 +207,7 @@ impl Started {
         }
     }
 
-    /// Stops its roles: first those that make requests, last those that answer them.
+    /// Stops its roles: first those that send requests, last those that answer them.
     pub(crate) async fn stop(self) {
         for role in self.roles {
             role.stop().await;
@@ -258,6 +266,7 @@ fn session(
     let local = |port: u16, path: &str| {
         Url::parse(&format!("http://localhost:{port}{path}")).map_err(|e| Failure::start(institution.name, e))
     };
+
     let base = backend.open_payments_url.as_str().trim_end_matches('/').to_owned();
     let at_start = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::AtStart);
     let on_demand = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::OnDemand);
@@ -270,6 +279,7 @@ fn session(
             asset_scale: account.asset.scale,
         })
         .collect();
+
     Ok(Session {
         name: institution.name.to_owned(),
         pid: std::process::id(),

@@ -61,12 +61,14 @@ impl Ports {
             InstitutionName::CloudNine => 0,
             InstitutionName::HappyLife => STRIDE,
         };
+
         let port = |n: u16| {
             let port = base.checked_add(offset).and_then(|first| first.checked_add(n));
             port.ok_or_else(|| {
                 Failure::start("the playground", format!("port base {base} leaves no room for 40 ports"))
             })
         };
+
         Ok(Self {
             open_payments: port(0)?,
             admin: port(1)?,

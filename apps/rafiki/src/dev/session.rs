@@ -115,6 +115,7 @@ mod tests {
 
     fn session() -> Session {
         let url = |text: &str| text.parse::<Url>().unwrap();
+
         Session {
             name: "Cloud Nine Wallet".to_owned(),
             pid: 1,

@@ -72,7 +72,7 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
-/// How often Rafiki 2.4 tries to deliver an event if it is not told otherwise.
+/// The number of delivery attempts of Rafiki 2.4 by default.
 const RETRIES_OF_THE_ORIGINAL: u32 = 10;
 
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {

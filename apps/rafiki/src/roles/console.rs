@@ -16,7 +16,7 @@ use super::shared_deps::{SharedDeps, bind, tell};
 use crate::failure::Failure;
 use crate::output::say;
 
-/// What only the playground's consoles have.
+/// Settings of the playground's consoles only.
 #[derive(Default)]
 pub(crate) struct Playground {
     pub(crate) accent: Accent,
@@ -52,6 +52,7 @@ pub(crate) fn start(
         Some(secret) => secret.expose().to_owned(),
         None => format!("{}{}", deps.entropy.uuid(), deps.entropy.uuid()),
     };
+
     let settings = Settings {
         institution: config.instance_name.clone(),
         graphql_url: config.graphql_url.clone(),
@@ -66,6 +67,7 @@ pub(crate) fn start(
         one_click: playground.one_click,
         neighbours: playground.neighbours,
     };
+
     let ports = Ports {
         http: deps.http.clone(),
         clock: Arc::clone(&deps.clock),
@@ -73,6 +75,7 @@ pub(crate) fn start(
         limiter: memory_limiter(Arc::clone(&deps.clock)),
     };
     let console = Console::new(settings, ports).map_err(|error| Failure::start("the console", error))?;
+
     let gate = ShutdownGate::default();
     let mut running = Running::new("console", serving(&config.listeners));
     running.serve(listener, console::http::router(console, gate.clone()));

@@ -1,6 +1,6 @@
 //! `rafiki tap`: a virtual card is presented at a virtual terminal of the playground, and the receipt is shown.
 //!
-//! Plays chip and terminal; everything behind the terminal is real.
+//! It simulates chip and terminal. Everything behind the terminal is real.
 
 pub(crate) mod error;
 
@@ -79,7 +79,7 @@ async fn tap(options: TapOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the terminal sends: the chip's signature over this purchase.
+/// The request of the terminal: the chip's signature over this purchase.
 fn presented(
     options: &TapOptions,
     payer: &Session,
@@ -141,7 +141,7 @@ impl Terminal {
         Ok(Self { service: merchant.point_of_sale_url.clone(), signer: Arc::new(signer), http })
     }
 
-    /// Sends a tap until it is known how it ended: repeated, it is the same tap.
+    /// Sends a tap until its result is known. A repeated request is the same tap.
     async fn send(&self, id: Uuid, body: &Value) -> Result<Value, TapError> {
         let mut last = String::new();
         for attempt in 0..TRIES {
@@ -169,7 +169,7 @@ impl Terminal {
 }
 
 impl Terminal {
-    /// Asks how a tap ended until it has ended.
+    /// Requests the result of a tap until the tap has ended.
     async fn ask(&self, id: Uuid) -> Result<Value, TapError> {
         let mut last = String::new();
         for attempt in 0..TRIES {
@@ -221,7 +221,7 @@ fn read(answer: &Response) -> Answer {
     }
 }
 
-/// What a terminal prints.
+/// The printed receipt of a terminal.
 struct Receipt {
     id: String,
     from: String,

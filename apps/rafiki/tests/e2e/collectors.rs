@@ -1,6 +1,6 @@
-//! What a collector hears of a payment: numbers of both institutions, and one trace.
+//! The data that a collector gets about a payment: numbers of both institutions, and one trace.
 //!
-//! The form of what is told is the telemetry crate's; here the whole way from the payment to the collector is gone.
+//! The telemetry crate tests the format. These tests cover the whole way from the payment to the collector.
 
 use collector::{Collector, Span};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ fn a_collector_hears_of_a_payment_in_numbers_and_in_one_trace() {
     let paid = two.pay(&["--from", &from, "--to", &to, "--send", "10.00"]);
     assert_eq!(paid.code, Some(0), "{}", paid.stderr);
     let payment: Uuid = paid.json["outgoingPayment"]["id"].as_str().unwrap().parse().unwrap();
-    // What was not told yet is told at the end.
+    // The remaining data is sent at the end.
     assert_eq!([Side::CloudNine, Side::HappyLife].map(|side| two.stop(side)), [Some(0), Some(0)]);
 
     let payer = collector.numbers("CLOUD-NINE");

@@ -65,7 +65,7 @@ impl TenantMutation {
         let id = input.id.map(|id| id.parse::<TenantId>()).transpose();
         let new = NewTenant {
             id: id.map_err(|_| Refusal::new("Invalid Tenant ID", Code::BadUserInput)).or_else(|refusal| {
-                // Who may not make tenants learns nothing else.
+                // A caller that may not create tenants gets no other information.
                 if call.caller.is_operator { Err(refusal) } else { Ok(None) }
             })?,
             api_secret: Secret::new(input.api_secret),

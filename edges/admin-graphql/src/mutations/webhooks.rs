@@ -1,4 +1,4 @@
-//! Endpoints of events, and sending events again.
+//! Webhook endpoints, and sending events again.
 
 use std::time::Duration;
 
@@ -231,12 +231,14 @@ impl WebhookMutation {
             if !named && input.filter.is_none() {
                 return Err(Refusal::new("name deliveryIds, eventIds or a filter", Code::BadUserInput));
             }
+
             let mut filter = input.filter.clone().unwrap_or_default().read()?;
             filter.ids = ids(input.delivery_ids.as_deref())?;
             filter.events = ids(input.event_ids.as_deref())?;
             if !named && filter.states.is_empty() {
                 filter.states = vec![DeliveryState::Exhausted, DeliveryState::Quarantined];
             }
+
             let reach = match call.list(input.tenant_id.as_ref().map(|id| id.as_str())).tenant_id() {
                 Some(tenant) => Reach::Tenant(tenant),
                 None => Reach::EveryTenant,
@@ -244,6 +246,7 @@ impl WebhookMutation {
             let resent = call.parts.webhooks.resend(reach, &filter).await?;
             Ok((u32::try_from(resent.count).unwrap_or(u32::MAX), resent.has_more))
         };
+
         let key = input.idempotency_key.as_deref();
         let (count, has_more) = match call.once("resendWebhookEvents", key, &input, act, |resent| *resent).await? {
             Once::Now(resent) | Once::Before(resent) => resent,
@@ -270,7 +273,7 @@ async fn endpoint_of(call: &Call<'_>, id: &ID) -> Result<(TenantId, WebhookEndpo
     if let Some(endpoint) = call.reach().webhook_endpoint(id).await? {
         return Ok((endpoint.tenant_id, id));
     }
-    // A tenant's default endpoint is there before anything is said about it.
+    // The default endpoint of a tenant exists before any setting is stored for it.
     let tenant = TenantId::from_uuid(id.as_uuid());
     let found = call.reach().find_tenant(tenant).await?.filter(|tenant| tenant.deleted_at.is_none());
     found.map(|tenant| (tenant.id, id)).ok_or_else(unknown)

@@ -1,6 +1,6 @@
 //! Payments, quotes, receivers and events.
 //!
-//! An id that is no UUID finds nothing.
+//! An id that is not a UUID finds nothing.
 
 use async_graphql::{Context, Object, Result};
 use payments::ResolveReceiverError;

@@ -1,4 +1,4 @@
-//! Deliveries of events, and the endpoints they go to.
+//! Deliveries of events, and the endpoints that receive them.
 
 use async_graphql::{Context, Object, Result};
 

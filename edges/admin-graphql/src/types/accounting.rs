@@ -52,7 +52,7 @@ impl From<Transfer> for AccountingTransfer {
                 WITHDRAWAL => TransferType::Withdrawal,
                 _ => TransferType::Transfer,
             },
-            // The schema has room for 255 ledgers.
+            // The schema allows 255 ledgers.
             ledger: UInt8(u8::try_from(made.ledger).unwrap_or(u8::MAX)),
             created_at: transfer.timestamp.to_string(),
             state: match transfer.state {

@@ -1,4 +1,4 @@
-//! What types have in common, and a type that no field shows. Clients have code generated for all of them.
+//! Members that several types share, and a type that no field returns. Clients have generated code for all of them.
 
 use async_graphql::{Enum, ID, Interface};
 

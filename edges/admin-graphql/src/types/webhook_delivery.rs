@@ -1,4 +1,4 @@
-//! Deliveries of events, and the attempts to make them. Not in the schema of Rafiki 2.4.
+//! Deliveries of events, and their attempts. Not in the schema of Rafiki 2.4.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;

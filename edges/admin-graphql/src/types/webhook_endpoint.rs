@@ -1,6 +1,6 @@
-//! Where a tenant has events sent. Not in the schema of Rafiki 2.4.
+//! The endpoints that receive a tenant's events. Not in the schema of Rafiki 2.4.
 //!
-//! Secrets are not shown: the mutation that makes one tells it once.
+//! A secret is shown only once, in the answer to the mutation that makes it.
 
 use async_graphql::{ID, Object};
 use payments_model::webhook_endpoint::{EndpointAddress, WebhookEndpoint};

@@ -1,4 +1,4 @@
-//! The page for people who develop: where it is served, and that what it signs is accepted.
+//! The page for developers: where it is served, and that its signed requests are accepted.
 
 use std::process::Command;
 
@@ -40,7 +40,7 @@ fn the_page_is_offered_in_development_only_loads_nothing_from_elsewhere_and_is_f
     });
 }
 
-/// The page's own functions sign a question, as far as there is a JavaScript engine on this machine.
+/// The page's own functions sign a request, if this machine has a JavaScript engine.
 #[test]
 fn what_the_page_signs_is_accepted() {
     let functions = SCRIPT.split("async function ask(").next().unwrap().replace("'use strict'", "");

@@ -284,7 +284,7 @@ fn a_bad_scalar_is_bad_input() {
     });
 }
 
-/// A ledger that is away, as a cluster may be.
+/// A ledger that does not answer, like a cluster that is down.
 struct Away;
 
 fn away<'a, T>() -> LedgerFuture<'a, T> {

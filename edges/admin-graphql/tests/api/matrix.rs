@@ -1,6 +1,6 @@
-//! Every operation of the schema, asked by a tenant, by the operator and by nobody about what belongs to another tenant.
+//! Every operation of the schema on data of another tenant, sent by a tenant, by the operator and without a signature.
 //!
-//! The list of operations comes from the schema: one without a line here fails the test. All of them are asked at once.
+//! The list of operations comes from the schema. An operation without a line here fails the test. All are sent at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::bench::{Bench, OPERATOR, TENANT, TWIN, request, send_to};
 
-/// Who asks.
+/// The caller.
 const ASKING: TenantId = TWIN;
-/// Whose things are asked about.
+/// The owner of the data.
 const OWNER: TenantId = TENANT;
 /// A tenant that the operator deletes.
 const DOOMED: TenantId = TenantId::from_uuid(Uuid::from_u128(9));
 
-/// What an answer is to be.
+/// The expected answer.
 #[derive(Clone, Copy, Debug)]
 enum Expect {
     /// A result.
@@ -28,9 +28,9 @@ enum Expect {
     Code(&'static str),
     /// No object, and no error.
     Null,
-    /// A list without anything of the owner's.
+    /// A list without data of the owner.
     Empty,
-    /// Any refusal: what is asked for fails for another reason, too.
+    /// Any refusal: the request also fails for another reason.
     Refused,
 }
 
@@ -40,8 +40,8 @@ const NOT_FOUND: Expect = Code("NOT_FOUND");
 const BAD_INPUT: Expect = Code("BAD_USER_INPUT");
 const FORBIDDEN: Expect = Code("FORBIDDEN");
 
-/// The operation with its arguments and selection, and what the tenant and the operator get. `{name}` stands for an
-/// object of the owner.
+/// The operation with its arguments and selection, and the expected answers for the tenant and the operator. `{name}`
+/// stands for an object of the owner.
 const CASES: [(&str, &str, Expect, Expect); 71] = [
     ("whoami", "{ id isOperator }", Done, Done),
     ("tenant", "(id: \"{owner}\") { id email apiSecret idpSecret settings { value } }", NOT_FOUND, Done),
@@ -71,7 +71,7 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
     ("webhookEndpoints", "(tenantId: \"{owner}\") { id url }", Empty, Done),
     ("payments", "(tenantId: \"{owner}\") { edges { node { id tenant { id } } } }", Empty, Done),
     ("accountingTransfers", "(id: \"{peer}\") { debits { id } credits { id } }", Empty, Done),
-    // What a payer may know of a payment it has the URL of. The same is public at that URL.
+    // The data that a payer may see of a payment whose URL it knows. The same is public at that URL.
     ("receiver", "(id: \"{incoming_url}\") { id }", Done, Done),
     ("createAsset", "(input: { code: \"EUR\", scale: 2, tenantId: \"{owner}\" }) { asset { id } }", BAD_INPUT, Done),
     ("updateAsset", "(input: { id: \"{asset}\", liquidityThreshold: 5 }) { asset { id } }", NOT_FOUND, NOT_FOUND),
@@ -137,7 +137,7 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
         NOT_FOUND,
         Done,
     ),
-    // Anybody may ask to be allowed to pay somebody, as over Open Payments.
+    // Every caller may request a grant to pay a wallet address, as over Open Payments.
     ("createReceiver", "(input: { walletAddressUrl: \"https://owner.example/bob\" }) { receiver { id } }", Done, Done),
     (
         "completeReceiver",
@@ -188,7 +188,7 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
         NOT_FOUND,
         Done,
     ),
-    // There is nothing to withdraw, which only who may ask is told.
+    // There is nothing to withdraw. Only permitted callers learn this.
     (
         "createWalletAddressWithdrawal",
         "(input: { walletAddressId: \"{address}\", id: \"{fresh5}\", timeoutSeconds: 0, idempotencyKey: \"5\" }) { withdrawal { id } }",
@@ -247,7 +247,7 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
     ("deleteWebhookEndpoint", "(input: { id: \"{other_hook}\" }) { success }", NOT_FOUND, Done),
     ("rotateWebhookEndpointSecret", "(input: { id: \"{hook}\" }) { webhookEndpoint { id } }", NOT_FOUND, Done),
     ("testWebhookEndpoint", "(input: { id: \"{hook}\" }) { attempt { error } }", NOT_FOUND, Done),
-    // Of the deliveries named, the caller's own are sent again. There is none.
+    // Only deliveries of the caller are sent again. There are none.
     ("resendWebhookEvents", "(input: { deliveryIds: [\"{delivery}\"] }) { count }", Empty, Done),
     ("createTenant", "(input: { id: \"{fresh6}\", apiSecret: \"s\" }) { tenant { id } }", FORBIDDEN, Done),
     (
@@ -257,7 +257,7 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
         Done,
     ),
     ("deleteTenant", "(id: \"{doomed}\") { success }", FORBIDDEN, Done),
-    // There is no way to name another tenant; what is written is the caller's own.
+    // The operation cannot name another tenant. It changes the caller's own data.
     (
         "createTenantSettings",
         "(input: { settings: [{ key: WEBHOOK_TIMEOUT, value: \"77\" }] }) { settings { value } }",
@@ -266,11 +266,11 @@ const CASES: [(&str, &str, Expect, Expect); 71] = [
     ),
 ];
 
-/// What belongs to the owner, by name.
+/// Objects of the owner, by name.
 struct Things(BTreeMap<&'static str, String>);
 
 impl Things {
-    /// The operation with the owner's things in the place of their names.
+    /// The operation with the ids of the owner's objects in place of their names.
     fn fill(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
     }
@@ -376,7 +376,7 @@ async fn operations(bench: &Bench) -> BTreeMap<String, &'static str> {
     named("queryType", "query").chain(named("mutationType", "mutation")).collect()
 }
 
-/// Everything of the owner, as the operator sees it. Without what the operator may change.
+/// All data of the owner, as the operator sees it, without the data that the operator may change.
 async fn everything(bench: &Bench) -> Value {
     let query = "query($owner: String!, $peers: ID) {
         tenant(id: $owner) { email publicName settings { key value } deletedAt }
@@ -389,7 +389,7 @@ async fn everything(bench: &Bench) -> Value {
     bench.run(OPERATOR, query, json!({ "owner": OWNER, "peers": OWNER })).await["data"].clone()
 }
 
-/// Whether all that was there is there and unchanged.
+/// Whether all earlier data still exists unchanged.
 fn must_hold(before: &Value, after: &Value, who: &str) {
     assert_eq!(before["tenant"], after["tenant"], "{who} changed the tenant");
     for list in ["assets", "peers", "walletAddresses", "payments", "webhookEvents"] {
@@ -400,7 +400,7 @@ fn must_hold(before: &Value, after: &Value, who: &str) {
     }
 }
 
-/// Asks every operation at once as `tenant`; what was not answered as expected.
+/// Sends every operation at once as `tenant`. Returns the unexpected answers.
 async fn ask_all(
     bench: &Bench,
     tenant: TenantId,
@@ -416,7 +416,7 @@ async fn ask_all(
             text = text.replace(&format!("{{fresh{}}}", place + 1), id);
         }
         let body = json!({ "query": format!("{} {{ {}{text} }}", operations[case.0], case.0) });
-        // Signed one after another, so that no two signatures are equal; sent together.
+        // Signed one after another, so that no two signatures are equal; then sent together.
         let request = request(tenant, &bench.sign(tenant, &body), &body);
         let api = bench.api.clone();
         asked.push((case.0, expected(case), tokio::spawn(async move { send_to(&api, request).await })));
@@ -460,7 +460,7 @@ on_each_database! {
         assert!(wrong.is_empty(), "as another tenant:\n{}", wrong.join("\n"));
         must_hold(&before, &everything(&bench).await, "another tenant");
 
-        // Nobody: without a signature, and as the owner with the secret of another.
+        // Unsigned, and as the owner with the secret of another tenant.
         for case in CASES.iter().filter(|case| operations.contains_key(case.0)) {
             let body = json!({ "query": format!("{} {{ {}{} }}", operations[case.0], case.0, things.fill(case.1)) });
             for signature in ["", "t=1, v1=00", &bench.sign(OPERATOR, &body)] {

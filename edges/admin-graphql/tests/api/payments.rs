@@ -1,4 +1,4 @@
-//! Payments of both kinds in one list, and events that are asked for before a worker comes to them.
+//! Payments of both kinds in one list, and events that are requested before a worker announces them.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! The schema, compared with the published one and the listed additions, and as tools ask for it.
+//! The schema, compared with the published one and the listed additions, and with the introspection query of tools.
 
 use serde_json::{Value, json};
 use testkit::{TestDatabase, block_on};
 
 use super::bench::{Bench, OPERATOR};
 
-/// The published schema and what this one adds.
+/// The published schema and the additions of this one.
 fn published() -> String {
     [include_str!("../../../../adapters/admin-client/schema/backend.graphql"), include_str!("../../additions.graphql")]
         .join("\n")

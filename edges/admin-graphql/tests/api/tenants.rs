@@ -1,4 +1,4 @@
-//! How tenants come, change and go.
+//! Tenants are created, changed and deleted.
 
 use axum::http::StatusCode;
 use payments_model::TenantId;
@@ -17,7 +17,7 @@ fn whoami() -> Value {
     json!({ "query": "{ whoami { id } }" })
 }
 
-/// Whether a request of `tenant` that is signed with `secret` is answered.
+/// Whether a request of `tenant` that is signed with `secret` is accepted.
 async fn may_ask(bench: &Bench, tenant: TenantId, secret: &str) -> bool {
     bench.clock.advance(std::time::Duration::from_millis(1));
     let body = whoami();

@@ -1,4 +1,4 @@
-//! Endpoints, deliveries and sending again, each by who may.
+//! Endpoints, deliveries and sending again, with the permissions of each caller.
 
 use serde_json::{Value, json};
 use testkit::on_each_database;
@@ -17,7 +17,7 @@ const DELIVERIES: &str = "query($filter: WebhookDeliveryFilter, $tenantId: Strin
         id eventId state attempts endpointId tenantId recipient event { type } history { number }
     } } } }";
 
-/// A place where nobody listens.
+/// An address without a listener.
 const URL: &str = "http://127.0.0.1:1/hooks";
 
 async fn deliveries(bench: &Bench, tenant: payments_model::TenantId, filter: Value) -> Vec<Value> {

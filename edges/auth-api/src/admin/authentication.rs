@@ -26,6 +26,7 @@ pub(crate) async fn authenticate(
     })?;
     let tenant = found.ok_or(Unauthenticated::Unauthorized)?;
     let secrets = tenant.api_secret.good_at(auth.clock().now()).filter(|secret| !secret.is_empty());
+
     let requests = SignedRequests {
         audience: Audience::Auth,
         version: settings.signature_version,
@@ -33,6 +34,7 @@ pub(crate) async fn authenticate(
         cache: settings.cache.clone(),
         clock: auth.shared_clock(),
     };
+
     match requests.accept(signature, tenant.id.as_uuid(), secrets.map(String::as_str), body).await {
         Ok(()) => Ok(auth.scope_of(&tenant)),
         Err(NotAccepted::Cache(error)) => {

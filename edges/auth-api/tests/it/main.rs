@@ -1,4 +1,4 @@
-//! The listeners as clients, browsers, identity providers, resource servers and the backend meet them.
+//! The listeners, as clients, browsers, identity providers, resource servers and the backend use them.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 mod admin;

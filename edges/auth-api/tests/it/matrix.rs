@@ -1,7 +1,7 @@
-//! Every operation of the Admin API and of the service API, asked by a tenant, by the operator and by nobody about what
-//! belongs to another tenant.
+//! Every operation of the Admin API and of the service API on data of another tenant, sent by a tenant, by the operator
+//! and without a valid signature.
 //!
-//! The lists of operations come from the schema and from the routes: one without a case fails the test.
+//! The lists of operations come from the schema and from the routes. An operation without a case fails the test.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn headers(authorization: &str) -> HeaderMap {
     headers
 }
 
-/// What the answer to an operation about the owner's grant is to be: for another tenant, and for the operator.
+/// The expected answer to an operation about the owner's grant, for another tenant and for the operator.
 fn case(operation: &str, grant: &str) -> Option<(String, Outcome, Outcome)> {
     let list = format!("{{ grants(tenantId: \"{OWNER}\") {{ edges {{ node {{ id tenantId }} }} }} }}");
     Some(match operation {
@@ -106,7 +106,7 @@ on_each_database! {
             let (query, tenant, _) = case(operation, &grant).unwrap_or_else(|| panic!("{operation} has no case"));
             let answer = server.admin(ASKING, &format!("secret of {ASKING}"), &query).await;
             assert!(tenant.is(&answer, &grant), "{operation} as another tenant: {answer:?}");
-            // Nobody: as the owner with the secret of another, and without a signature.
+            // As the owner with the secret of another tenant, and without a signature.
             let body = json!({"query": query});
             server.wait_millis(1);
             let now = clock::Clock::now(&*server.clock);
@@ -143,7 +143,7 @@ on_each_database! {
         for operation in ServiceOperation::ALL {
             let path = operation.path().replace("{id}", OWNER);
             for (place, authorization) in strangers.iter().enumerate() {
-                // Who shows wrong secrets has to wait longer each time.
+                // A caller with wrong secrets has to wait longer each time.
                 server.wait(3600 * (place as u64 + 1));
                 let told = call(&server.routers.service, operation.method(), &path, headers(authorization), body(operation).to_string()).await;
                 assert_eq!(told.status, 401, "{operation:?} with {authorization:?}");

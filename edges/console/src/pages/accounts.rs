@@ -1,6 +1,6 @@
-//! Ledger accounts: what was taken from one and given to it, each line with a way to the other account.
+//! Ledger accounts: their debits and credits, each with a link to the other account.
 //!
-//! Balances are the instance's; sums here are of the lines shown.
+//! Balances come from the instance. Sums are over the lines shown.
 
 use admin_client::{AccountView, TransferView};
 use uuid::Uuid;
@@ -17,10 +17,12 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Err(_) => return Err(Problem::Invalid("This is no account id.")),
         });
     }
+
     let admin = ctx.admin();
     let request = ctx.page_request()?;
     let (assets, peers) = futures::join!(choices::assets(&ctx), admin.peers_page(&request, None));
     let (assets, peers) = (assets?, peers?);
+
     let empty = |title, text, href: &str, label| Empty { title, text, action: Some(Action::main(href, label)) };
     let of_assets = Table::new(
         "Accounts of assets",
@@ -39,6 +41,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::tenant(asset.tenant.as_ref()),
         ]
     }));
+
     let of_peers = Table::new(
         "Accounts of peers",
         ["Peer", "Liquidity>", "Tenant"],
@@ -60,12 +63,14 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         ]
     }))
     .paged(ctx.paging(&peers.page_info));
+
     let find = Block::Find {
         name: "id",
         label: "Account of any asset, peer, wallet address or payment",
         value: String::new(),
         hidden: Vec::new(),
     };
+
     Ok(Page {
         place: "ledger",
         kind: "Ledger",
@@ -107,7 +112,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     .into())
 }
 
-/// What an account belongs to.
+/// The owner of an account.
 struct Owner {
     name: String,
     href: String,
@@ -127,23 +132,28 @@ async fn owner(ctx: &Ctx, id: Uuid) -> Result<Option<Owner>, Problem> {
     );
     let of =
         |name: String, href: String, code: &str, scale, held| Owner { name, href, code: code.to_owned(), scale, held };
+
     if let Some(found) = asset? {
         let name = format!("{} / {}", found.code, found.scale);
         return Ok(Some(of(name, format!("/assets/{id}"), &found.code, found.scale, found.liquidity)));
     }
+
     if let Some(found) = peer? {
         let name = found.name.unwrap_or(found.static_ilp_address);
         return Ok(Some(of(name, format!("/peers/{id}"), &found.asset.code, found.asset.scale, found.liquidity)));
     }
+
     if let Some(found) = address? {
         let href = format!("/wallet-addresses/{id}");
         return Ok(Some(of(found.address, href, &found.asset.code, found.asset.scale, found.liquidity)));
     }
+
     if let Some(found) = incoming? {
         let amount = found.received_amount;
         let href = format!("/payments/incoming/{id}");
         return Ok(Some(of(short(id), href, &amount.asset_code, amount.asset_scale, found.liquidity)));
     }
+
     Ok(outgoing?.map(|found| {
         let amount = found.debit_amount;
         of(short(id), format!("/payments/outgoing/{id}"), &amount.asset_code, amount.asset_scale, found.liquidity)

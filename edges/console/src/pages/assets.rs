@@ -1,6 +1,6 @@
-//! Assets: list, one asset with its liquidity and fees, making, changing and deleting.
+//! Assets: list, one asset with its liquidity and fees, creating, changing and deleting.
 //!
-//! Fees and movements of liquidity have files of their own.
+//! Fees and liquidity changes have files of their own.
 
 use admin_client::{AssetView, FeeRecord, Mutation};
 use serde_json::json;
@@ -32,7 +32,7 @@ fn fee_shown(fee: Option<&FeeRecord>, asset: &AssetView, words: Words) -> Cell {
     }
 }
 
-/// Low, good, or nothing to compare with.
+/// Low, good, or without a threshold.
 pub(crate) fn liquidity_tone(held: Option<u64>, threshold: Option<u64>) -> Tone {
     match (held, threshold) {
         (Some(held), Some(threshold)) if held < threshold => Tone::Failed,
@@ -49,6 +49,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         text: "An asset is what wallet addresses hold and peers are paid in, for example USD with two decimal places.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
+
     let columns = ["Code", "Scale>", "Liquidity>", "Sending fee", "Withdrawal threshold>", "Tenant"];
     let rows = found.nodes.iter().map(|asset| {
         vec![
@@ -67,6 +68,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::tenant(asset.tenant.as_ref()),
         ]
     });
+
     let table = Table::new("Assets", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
     Ok(Page {
         place: "assets",
@@ -120,10 +122,12 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     } else if !code.bytes().all(|letter| letter.is_ascii_alphabetic()) {
         posted.refuse("code", "Code should only contain letters.");
     }
+
     posted.required("scale");
     let scale = posted.number("scale", 255, SCALE).and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
     let withdrawal = posted.amount("withdrawalThreshold", scale, ctx.words());
     let liquidity = posted.amount("liquidityThreshold", scale, ctx.words());
+
     let mut input = json!({"code": code, "scale": scale, "idempotencyKey": posted.key()});
     for (name, value) in [("withdrawalThreshold", withdrawal), ("liquidityThreshold", liquidity)] {
         if value.is_some() {
@@ -133,6 +137,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if let Some(tenant) = posted.optional("tenantId") {
         input["tenantId"] = json!(tenant);
     }
+
     if posted.is_good()
         && let Some(done) = ctx.change(&mut posted, Mutation::CreateAsset, input, json!(null)).await?
     {
@@ -153,6 +158,7 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     let words = ctx.words();
     let amount = |value: Option<u64>| value.map(|value| numbers::input(value, asset.scale, words)).unwrap_or_default();
     let unit = || Input::Amount(asset.code.clone());
+
     let general = Form::new("General", at.clone(), "Save")
         .fields([
             Field::new("withdrawalThreshold", "Withdrawal threshold", unit())
@@ -163,10 +169,12 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
                 .help("Below it an event tells that liquidity is low. Leave empty for none."),
         ])
         .calls(Mutation::UpdateAsset);
+
     let remove = Form::new("Delete asset", format!("{at}/delete"), "Delete asset")
         .intro("Please note that this action is not reversible. An asset that is in use cannot be deleted.")
         .danger("delete asset")
         .calls(Mutation::DeleteAsset);
+
     let tone = liquidity_tone(asset.liquidity, asset.liquidity_threshold);
     let mut liquidity = facts([
         ("Liquidity", Cell::money_or(asset.liquidity, &asset.code, asset.scale)),
@@ -180,6 +188,7 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     if tone == Tone::Failed {
         liquidity.extend(facts([("State", Cell::state("Low", Tone::Failed))]));
     }
+
     let facts_of_asset = facts([
         ("Code", Cell::text(asset.code.clone())),
         ("Scale", Cell::text(asset.scale.to_string())),
@@ -191,6 +200,7 @@ fn draw(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
         ("Sending fee", fee_shown(asset.sending_fee.as_ref(), asset, words)),
         ("Receiving fee", fee_shown(asset.receiving_fee.as_ref(), asset, words)),
     ]);
+
     Page {
         place: "assets",
         kind: "Asset",

@@ -1,6 +1,6 @@
 //! The audit log as a page and as a file.
 //!
-//! Operators see all of it, tenants what was done in their name.
+//! Operators see the whole log. Tenants see their own entries.
 
 use axum::response::IntoResponse;
 use http::HeaderValue;
@@ -21,7 +21,7 @@ fn stage(stage: Stage) -> Cell {
     }
 }
 
-/// What changed: each member that is not as it was before, as `name: before → after`.
+/// The changed members, as `name: before → after`.
 fn difference(entry: &Entry) -> Cell {
     if let Some(outcome) = &entry.outcome {
         return Cell::text(outcome.clone());
@@ -47,11 +47,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let audit = ctx.reader.console.audit();
     let entries = audit.latest(500).await?;
     let mine = |entry: &&Entry| ctx.session.is_operator() || entry.tenant == ctx.session.tenant_id;
+
     let empty = Empty {
         title: "Nothing has been done yet.",
         text: "Every sign-in and every change made in this console is written down here.",
         action: None,
     };
+
     let rows = entries.iter().filter(mine).take(200).map(|entry| {
         vec![
             Cell::Time(entry.at),
@@ -62,6 +64,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         ]
     });
     let table = Table::new("Audit log", ["When", "Who", "What", "State", "Change"], empty).rows(rows);
+
     let mut main = Vec::new();
     if ctx.session.is_operator() {
         main.push(match audit.verify().await? {
@@ -79,6 +82,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         });
     }
     main.push(Block::Table { title: None, table });
+
     let export = Action::other("/audit/export", "Export");
     Ok(Page {
         place: "audit",

@@ -1,12 +1,12 @@
-//! Pictures drawn on the server as SVG (SVG 2), in whole numbers. Colours come from the style sheet by class.
+//! Charts rendered on the server as SVG (SVG 2), in whole numbers. Colours come from the style sheet by class.
 //!
-//! No words inside: what a picture shows stands in a table beside it.
+//! They contain no text: a table beside each chart has its values.
 
 use std::fmt::Write;
 
 use crate::view::Tone;
 
-/// A stretch of a bar.
+/// A part of a bar.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) label: &'static str,
@@ -22,7 +22,7 @@ pub(crate) fn bar(parts: &[Part]) -> String {
     let mut svg = open(WIDTH, 28, "bar");
     let mut at = 0;
     for part in parts.iter().filter(|part| part.value > 0) {
-        // A part that is there is seen, however small.
+        // Each part is visible, however small it is.
         let width = (u128::from(part.value) * WIDTH / total.max(1)).max(4);
         rectangle(&mut svg, [at, 0, width.saturating_sub(2).max(2), 28], part.tone.class());
         at += width;
@@ -30,7 +30,7 @@ pub(crate) fn bar(parts: &[Part]) -> String {
     svg + "</svg>"
 }
 
-/// Columns of counts; the second count of each is drawn on top.
+/// Columns of counts. The second count of each is on top.
 pub(crate) fn columns(counts: &[(u64, u64)]) -> String {
     let most = counts.iter().map(|(good, bad)| good + bad).max().unwrap_or(0).max(1);
     let height = 120;
@@ -66,7 +66,7 @@ fn open(width: u128, height: u128, class: &str) -> String {
 }
 
 fn rectangle(svg: &mut String, [x, y, width, height]: [u128; 4], class: &str) {
-    // Writing into a text cannot fail.
+    // Writing to a string does not fail.
     let _ = write!(svg, r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" class="{class}"/>"#);
 }
 

@@ -1,6 +1,6 @@
-//! What forms choose from: tenants and assets, and pieces that several forms share.
+//! The choices in forms: tenants and assets, and parts that several forms share.
 //!
-//! Not a page.
+//! The forms are elsewhere.
 
 use admin_client::{AdminError, AssetView, PageRequest};
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn all() -> PageRequest {
     PageRequest { first: Some(100), ..PageRequest::default() }
 }
 
-/// The tenants an operator may choose, its own first; none for a tenant.
+/// The tenants that an operator may choose, its own first; none for a tenant.
 pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
     if !ctx.session.is_operator() {
         return Ok(None);
@@ -28,12 +28,12 @@ pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
     Ok(Some(Field::new("tenantId", "Tenant", Input::Choice(choices)).required()))
 }
 
-/// The assets that may be chosen, with whose they are for an operator.
+/// The assets that may be chosen. For an operator they are shown with their tenant.
 pub(crate) async fn assets(ctx: &Ctx) -> Result<Vec<AssetView>, AdminError> {
     Ok(ctx.admin().assets_page(&all(), None).await?.nodes)
 }
 
-/// A field to choose one of these.
+/// A field for choosing one of these assets.
 pub(crate) fn asset_field(ctx: &Ctx, assets: &[AssetView]) -> Field {
     let shown = |asset: &AssetView| {
         let tenant = asset.tenant.as_ref().filter(|tenant| tenant.id != ctx.session.tenant_id);
@@ -47,17 +47,17 @@ pub(crate) fn asset_field(ctx: &Ctx, assets: &[AssetView]) -> Field {
     Field::new("assetId", "Asset", Input::Choice(choices)).required()
 }
 
-/// The asset that was chosen.
+/// The chosen asset.
 pub(crate) fn chosen(assets: &[AssetView], id: Option<Uuid>) -> Option<&AssetView> {
     assets.iter().find(|asset| Some(asset.id) == id)
 }
 
-/// An amount as the API takes it, or `null`.
+/// An amount in the form of the API, or `null`.
 pub(crate) fn amount(value: Option<u64>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 
-/// One input of two.
+/// Joins two inputs to one.
 pub(crate) fn joined(mut first: Value, second: Value) -> Value {
     if let (Some(first), Value::Object(second)) = (first.as_object_mut(), second) {
         first.extend(second);

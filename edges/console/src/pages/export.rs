@@ -1,6 +1,6 @@
-//! Lists as files, page after page as the browser takes them: CSV (RFC 4180), or a JSON value a line.
+//! Lists as files, sent page by page: CSV (RFC 4180), or one JSON value a line.
 //!
-//! With the filters of the list's address.
+//! The filters of the list's address apply.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::{payments, webhook_events};
 
-/// How many pages of a hundred a file has at most.
+/// The most pages of a hundred rows in one file.
 const PAGES_MAX: usize = 10_000;
 
 #[derive(Clone, Copy)]
@@ -76,10 +76,12 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
     let name = ctx.parameter("list").to_owned();
     let list = List::of(&name).ok_or(Problem::NotFound("There is no such list."))?;
     let csv = ctx.asked("format") != Some("json");
+
     let mut lines = VecDeque::new();
     if csv {
         lines.push_back(list.columns().join(",") + "\r\n");
     }
+
     let reading = Reading {
         admin: ctx.admin(),
         list,
@@ -91,11 +93,13 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
         lines,
         more: true,
     };
+
     let (kind, file) = if csv {
         ("text/csv; charset=utf-8", format!("{name}.csv"))
     } else {
         ("application/x-ndjson", format!("{name}.jsonl"))
     };
+
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{file}\""))
         .unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     let body = Body::from_stream(stream::try_unfold(reading, next));
@@ -103,7 +107,7 @@ pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Answer::Raw((headers, body).into_response()))
 }
 
-/// The next stretch of the file. A failure breaks the download off, so that nobody takes a part for the whole.
+/// The next part of the file. An error ends the download, so that a part is not taken for the whole.
 async fn next(mut reading: Reading) -> Result<Option<(String, Reading)>, AdminError> {
     if reading.lines.is_empty() && reading.more {
         let page = PageRequest { first: Some(100), after: reading.after.clone(), ..PageRequest::default() };
@@ -126,6 +130,7 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
     let admin = &reading.admin;
     let tenant = |tenant: &Option<admin_client::TenantName>| tenant.as_ref().map(|tenant| tenant.id);
     let amount = |value: Option<u64>| value.map(|value| value.to_string());
+
     Ok(match reading.list {
         List::Payments => {
             let found = admin.payments_page(page, &reading.filter, None).await?;
@@ -139,6 +144,7 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
             };
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
+
         List::Assets => {
             let found = admin.assets_page(page, None).await?;
             let row = |a: &admin_client::AssetView| {
@@ -148,6 +154,7 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
             };
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
+
         List::Peers => {
             let found = admin.peers_page(page, None).await?;
             let row = |p: &admin_client::PeerView| {
@@ -157,6 +164,7 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
             };
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
+
         List::WalletAddresses => {
             let found = admin.wallet_addresses_page(page, None).await?;
             let row = |a: &admin_client::WalletAddressView| {
@@ -166,11 +174,13 @@ async fn rows(reading: &Reading, page: &PageRequest) -> Result<(Vec<Value>, Page
             };
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
+
         List::WebhookEvents => {
             let found = admin.webhook_events_page(page, &reading.kinds, None).await?;
             let row = |e: &admin_client::WebhookEventView| json!({"id": e.id, "type": e.kind, "createdAt": e.created_at, "tenantId": tenant(&e.tenant), "data": e.data});
             (found.nodes.iter().map(row).collect(), found.page_info)
         }
+
         List::Tenants => {
             let found = admin.tenants_page(page).await?;
             let row = |t: &admin_client::TenantView| {
@@ -187,7 +197,7 @@ fn csv_line(row: &Value, columns: &[&str]) -> String {
     cells.join(",") + "\r\n"
 }
 
-/// Spreadsheets run what begins like a formula, so such a text gets an apostrophe before it.
+/// Spreadsheets run a text that begins like a formula, so such a text gets an apostrophe in front.
 fn csv_cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),

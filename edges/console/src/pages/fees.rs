@@ -1,6 +1,6 @@
-//! Fees of an asset: what is in force, setting another, what was before, and what an amount would cost.
+//! Fees of an asset: the present fee, setting a new one, earlier fees, and the cost of an amount.
 //!
-//! The fee is that of the payments service: the share of the amount, rounded up, plus the fixed part.
+//! The fee is calculated like in the payments service: the share of the amount, rounded up, plus the fixed part.
 
 use admin_client::{AssetView, FeeRecord, Mutation};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::view::{Block, Cell, Empty, Field, Form, Input, Page, Table, facts};
 
 const BASIS_POINTS: &str = "Basis points should be from 0 to 10000";
 
-/// What sending `amount` would cost: the share rounded up, plus the fixed part.
+/// The cost of sending `amount`: the share rounded up, plus the fixed part.
 fn cost_rounded_up(fee: &FeeRecord, amount: u64) -> Option<u64> {
     let share = (u128::from(amount) * u128::from(fee.basis_points)).div_ceil(10_000);
     u64::try_from(share).ok()?.checked_add(fee.fixed)
@@ -29,6 +29,7 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
     let at = format!("/assets/{}", asset.id);
     let words = ctx.words();
     let now = asset.sending_fee;
+
     let kinds =
         vec![("SENDING".to_owned(), "Sending fee".to_owned()), ("RECEIVING".to_owned(), "Receiving fee".to_owned())];
     let form = Form::new("Set a fee", format!("{at}/fee"), "Set fee")
@@ -47,12 +48,14 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
         ])
         .cancel(at.clone())
         .calls(Mutation::SetFee);
+
     let mut side = vec![Block::Find {
         name: "amount",
         label: "What does sending this amount cost?",
         value: ctx.asked("amount").unwrap_or_default().to_owned(),
         hidden: Vec::new(),
     }];
+
     if let Some(asked) = ctx.asked("amount") {
         side.push(match numbers::parse(asked, asset.scale, words) {
             Err(reason) => Block::Note { tone: crate::view::Tone::Failed, text: words.t(reason).to_owned() },
@@ -68,6 +71,7 @@ fn edit(ctx: &Ctx, asset: &AssetView, posted: Option<&Posted>) -> Page {
             }
         });
     }
+
     Page {
         place: "assets",
         kind: "Fees",
@@ -104,6 +108,7 @@ pub(crate) async fn history(ctx: Ctx) -> Result<Answer, Problem> {
     let asset = assets::load(&ctx).await?;
     let found = ctx.admin().fees_page(asset.id, &ctx.page_request()?).await?;
     let found = found.ok_or(Problem::NotFound("Asset not found."))?;
+
     let empty =
         Empty { title: "No fees found.", text: "Fees that were set appear here, the newest first.", action: None };
     let rows = found.nodes.iter().map(|fee| {
@@ -115,6 +120,7 @@ pub(crate) async fn history(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::Time(fee.created_at),
         ]
     });
+
     let columns = ["ID", "Type", "Fixed fee>", "Basis points>", "Creation date"];
     let table = Table::new("Fee history", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
     Ok(Page {

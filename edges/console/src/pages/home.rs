@@ -1,6 +1,6 @@
-//! The first page: is all well? Figures with a way to their lists, and what needs somebody.
+//! The first page: figures with links to their lists, and everything that needs the attention of the user.
 //!
-//! The Admin API counts nothing, so figures are of the latest hundred payments and say so.
+//! The Admin API has no counts. So figures cover the latest hundred payments, and the page says so.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::numbers;
 use crate::pages::{assets, charts, payments};
 use crate::view::{Action, Block, Cell, Empty, Figure, Page, Table, Tone};
 
-/// A payment that waits this long is worth a look.
+/// A payment that waits this long needs attention.
 const STUCK: Duration = Duration::from_mins(10);
 const HOURS: usize = 24;
 
@@ -21,6 +21,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let admin = ctx.admin();
     let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let filter = PaymentFilter::default();
+
     let (latest, events, assets, peers) = futures::join!(
         admin.payments_page(&all, &filter, None),
         admin.webhook_events_page(&all, &[], None),
@@ -41,6 +42,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         0 => "–".to_owned(),
         ended => format!("{} %", numbers::decimal(done * 1000 / ended, 1, words)),
     };
+
     let stuck: Vec<&PaymentView> = latest.iter().filter(|payment| is_stuck(payment, now)).collect();
     let low_assets = assets
         .iter()
@@ -51,11 +53,13 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         .filter(|peer| assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed)
         .count();
     let low = (low_assets + low_peers) as u64;
+
     let told = events.iter().filter(|event| now.saturating_since(event.created_at) < Duration::from_hours(24)).count();
     let told_text = if told == 100 { "100+".to_owned() } else { told.to_string() };
     let of_hundred = Some(words.t("of the latest 100 payments").to_owned());
     let count = |value: u64| numbers::count(value, words);
     let on_their_way = of_state("SENDING") + of_state("FUNDING") + of_state("PROCESSING");
+
     let figure = |label, value, note, tone, href: &str| Figure { label, value, note, tone, href: href.to_owned() };
     let figures = vec![
         figure(
@@ -98,14 +102,17 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         });
         main.push(Block::Actions(vec![Action::main("/assets/create", "Add asset")]));
     }
+
     main.push(Block::Figures(figures));
     main.push(throughput(&latest, now));
     if !stuck.is_empty() {
         let stuck: Vec<PaymentView> = stuck.into_iter().cloned().collect();
         main.push(Block::Table { title: Some("Waiting for long"), table: payments::table(&stuck) });
     }
+
     let newest: Vec<PaymentView> = latest.into_iter().take(8).collect();
     main.push(Block::Table { title: Some("Latest payments"), table: payments::table(&newest) });
+
     Ok(Page { place: "home", kind: "Home", lead: Some("Is all well?"), main, live: true, ..Page::default() }.into())
 }
 
@@ -113,7 +120,7 @@ fn is_stuck(payment: &PaymentView, now: Timestamp) -> bool {
     matches!(payment.state.as_str(), "FUNDING" | "SENDING") && now.saturating_since(payment.created_at) > STUCK
 }
 
-/// Payments by hour, the current one last.
+/// Payments by hour. The current hour is the last.
 fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
     let hour_of = |at: Timestamp| at.as_secs().div_euclid(3600);
     let mut counts = vec![(0, 0); HOURS];
@@ -128,6 +135,7 @@ fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
             }
         }
     }
+
     let empty = Empty { title: "Nothing yet.", text: "", action: None };
     let current = Timestamp::from_millis(hour_of(now) * 3_600_000);
     let hours = (0..).zip(&counts).filter(|(_, (good, bad))| good + bad > 0);
@@ -137,6 +145,7 @@ fn throughput(latest: &[PaymentView], now: Timestamp) -> Block {
     });
     let table = Table::new("Payments by hour", ["Hour", "Payments>", "Failed or cancelled>"], empty)
         .rows(rows.collect::<Vec<_>>());
+
     Block::Chart {
         title: "Payments by hour",
         note: "The last 24 hours of the latest 100 payments; failed and cancelled on top.",

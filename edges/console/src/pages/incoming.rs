@@ -1,6 +1,6 @@
-//! An incoming payment: what has arrived, and what can be done about it.
+//! An incoming payment: the money that has arrived, and the possible actions.
 //!
-//! Not its making: `new_payment` is.
+//! `new_payment` creates it.
 
 use admin_client::{IncomingPaymentState, IncomingPaymentView, Mutation, WebhookEventView};
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         admin.account_view(payment.id, 100),
     );
     let (events, (address, _), account) = (events?, address?, account?);
+
     let received = Money::from(&payment.received_amount);
     let (word, tone, next) = state(&payment);
     let at = format!("/payments/incoming/{}", payment.id);
@@ -90,6 +91,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     if let Some(reason) = &payment.cancellation_reason {
         about.push(Fact { label: "Reason", value: Cell::text(reason.clone()) });
     }
+
     Ok(Page {
         place: "payments",
         kind: "Incoming payment",
@@ -130,7 +132,7 @@ fn story(payment: &IncomingPaymentView, events: &[WebhookEventView]) -> Vec<Step
     steps
 }
 
-/// What can be done about it, by the last part of the address.
+/// The actions on a payment, by the last part of the address.
 #[derive(Clone, Copy)]
 enum Act {
     Withdraw,
@@ -162,6 +164,7 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
     let received = Money::from(&payment.received_amount);
     let held = Money { value: payment.liquidity.unwrap_or(0), ..received };
     let here = ctx.reader.path.clone();
+
     let (kind, amount, form) = match act {
         Act::Withdraw => (
             "Withdraw incoming payment liquidity",
@@ -218,6 +221,7 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
             )
         }
     };
+
     Page {
         place: "payments",
         kind,
@@ -235,6 +239,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let act = act_of(&ctx)?;
     let id = payment.id;
     let before = json!({"state": payment.state, "metadata": payment.metadata});
+
     let (mutation, input, said) = match act {
         Act::Withdraw => (
             Mutation::CreateIncomingPaymentWithdrawal,
@@ -266,6 +271,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
             }
         }
     };
+
     if posted.is_good() && ctx.change(&mut posted, mutation, input, before).await?.is_some() {
         return Ok(ctx.done(format!("/payments/incoming/{id}"), said));
     }

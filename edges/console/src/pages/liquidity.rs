@@ -1,6 +1,6 @@
-//! Liquidity: what assets and peers hold against their thresholds, deposits, and withdrawals in one step or two.
+//! Liquidity: the balances of assets and peers with their thresholds, deposits, and withdrawals in one step or two.
 //!
-//! The id of a movement is the key of the form it was asked with, so a form that is sent twice moves money once.
+//! The id of a movement is the key of its form, so a form that is sent twice moves money once.
 
 use admin_client::{Mutation, PageRequest, TransferView};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Money, Page, T
 /// How long a withdrawal may wait for its second step, in seconds.
 const TIMEOUT_MAX: u64 = 7 * 24 * 3600;
 
-/// What money is put into or taken from.
+/// The account of a deposit or a withdrawal.
 struct Subject {
     what: &'static str,
     place: &'static str,
@@ -68,6 +68,7 @@ fn draw(ctx: &Ctx, subject: &Subject, way: Way, posted: Option<&Posted>) -> Page
         (_, Way::Deposit) => Mutation::DepositPeerLiquidity,
         (_, Way::Withdraw) => Mutation::CreatePeerLiquidityWithdrawal,
     };
+
     let mut fields = vec![Field::new("amount", "Amount", Input::Amount(subject.code.clone())).required()];
     if way == Way::Withdraw {
         fields.push(
@@ -77,8 +78,10 @@ fn draw(ctx: &Ctx, subject: &Subject, way: Way, posted: Option<&Posted>) -> Page
                 .help("0 withdraws at once. With a number the amount is reserved first, and you post or void it under Liquidity."),
         );
     }
+
     let form = Form::new("", ctx.reader.path.clone(), submit).fields(fields).cancel(subject.page()).calls(mutation);
     let held = crate::view::facts([("Held now", Cell::money_or(subject.held, &subject.code, subject.scale))]);
+
     Page {
         place: subject.place,
         kind,
@@ -213,7 +216,7 @@ pub(crate) async fn wallet_address(ctx: Ctx, mut posted: Posted) -> Result<Answe
     Ok(Answer::refused(wallet_address_form(&ctx, Some(&posted)).await?))
 }
 
-/// What an asset or a peer holds.
+/// The liquidity of an asset or a peer.
 struct Account {
     id: Uuid,
     name: String,
@@ -236,6 +239,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
     let all = PageRequest { first: Some(100), ..PageRequest::default() };
     let (assets, peers) = futures::join!(admin.assets_page(&all, None), admin.peers_page(&all, None));
     let (assets, peers) = (assets?.nodes, peers?.nodes);
+
     let of_assets = assets.into_iter().map(|asset| Account {
         id: asset.id,
         name: asset.code.clone(),
@@ -254,8 +258,10 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
         held: peer.liquidity,
         threshold: peer.liquidity_threshold,
     });
+
     let accounts: Vec<Account> = of_assets.chain(of_peers).collect();
     let views = futures::future::join_all(accounts.iter().map(|account| admin.account_view(account.id, 50))).await;
+
     let mut waiting = Vec::new();
     for (account, view) in accounts.iter().zip(views) {
         let pending = |transfer: &TransferView| transfer.state == "PENDING" && transfer.transfer_type == "WITHDRAWAL";
@@ -263,11 +269,13 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
             waiting.push(Waiting { transfer, account });
         }
     }
+
     let empty = Empty {
         title: "Nothing holds liquidity yet.",
         text: "Assets and peers hold money that payments pass through.",
         action: Some(Action::main("/assets/create", "Add asset")),
     };
+
     let rows = accounts.iter().map(|Account { name, href, code, scale, held, threshold, .. }| {
         let tone = assets::liquidity_tone(*held, *threshold);
         let state = match tone {
@@ -287,8 +295,10 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
             ]),
         ]
     });
+
     let columns = ["Of", "Against the threshold", "Liquidity>", "Threshold>", "State", "Change"];
     let held = Table::new("Liquidity", columns, empty).rows(rows);
+
     let nothing = Empty {
         title: "No withdrawal waits.",
         text: "Withdrawals in two steps appear here until they are posted, voided or given up.",
@@ -307,6 +317,7 @@ pub(crate) async fn overview(ctx: Ctx) -> Result<Answer, Problem> {
                     Cell::WordLink { href: format!("/liquidity/pending/{}", transfer.id), word: "Post or void" },
                 ]
             }));
+
     Ok(Page {
         place: "liquidity",
         kind: "Liquidity",

@@ -1,6 +1,6 @@
-//! What an open page follows: server-sent events (WHATWG HTML) that say that something has changed, and not what.
+//! Live updates of open pages: server-sent events (WHATWG HTML) that signal a change, without its content.
 //!
-//! The page then asks for itself again. A stream ends by itself, and the browser opens the next one.
+//! The page then loads itself again. A stream ends after a while, and the browser opens the next one.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 
-/// How often the instance is asked.
+/// How often the instance is queried.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often in one stream: shorter than a request may take.
+/// The number of queries in one stream, so that a stream is shorter than a request may take.
 const TURNS: u32 = 90;
 
-/// What a page shows.
+/// The content of a page.
 #[derive(Clone, Copy)]
 enum Subject {
     Outgoing(Uuid),
@@ -45,7 +45,7 @@ impl Subject {
         }
     }
 
-    /// Changes whenever what is shown does.
+    /// Changes when the content of the page changes.
     async fn mark(self, admin: &AdminClient) -> Result<[u8; 32], AdminError> {
         let some = PageRequest { first: Some(20), ..PageRequest::default() };
         let text = match self {
@@ -77,14 +77,14 @@ pub(crate) async fn stream(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Answer::Raw(events.into_response()))
 }
 
-/// Waits until something changes.
+/// Waits until the content changes.
 async fn next(mut following: Following) -> Option<(Result<Event, Infallible>, Following)> {
     loop {
         if following.turns == TURNS {
             return None;
         }
         following.turns += 1;
-        // A backend that does not answer now is asked again.
+        // A backend that does not answer now is queried again.
         if let Ok(mark) = following.subject.mark(&following.admin).await {
             let before = following.last.replace(mark);
             match before {

@@ -1,6 +1,6 @@
-//! Making payments by hand: a quote to look at and then pay, an incoming payment, and one at somebody else's institution.
+//! Creating payments by hand: a quote and its payment, an incoming payment, and one at another institution.
 //!
-//! Each step is a form of its own, and each counts once.
+//! Each step has a form of its own, and each form takes effect once.
 
 use admin_client::{Amount, Mutation, WalletAddressView};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn own_address(ctx: &Ctx, posted: &mut Posted, name: &'static str) -> Resu
     Ok(found)
 }
 
-/// A pointer is a URL in another spelling.
+/// A payment pointer is another form of the URL.
 fn url_of(text: &str) -> String {
     match text.strip_prefix('$') {
         Some(rest) if rest.contains('/') => format!("https://{rest}"),
@@ -57,6 +57,7 @@ fn quote_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
         ("asked", "What the incoming payment asks for"),
     ];
     let kinds = kinds.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
+
     let form = Form::new("Quote", "/payments/create", "Get a quote")
         .intro("Nothing is paid yet: the quote says what it costs and what arrives.")
         .fields([
@@ -78,6 +79,7 @@ fn quote_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
         ])
         .cancel("/payments")
         .calls(Mutation::CreateQuote);
+
     Page {
         place: "payments",
         kind: "New payment",
@@ -96,6 +98,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     let from = own_address(&ctx, &mut posted, "walletAddress").await?;
     let to = url_of(&posted.required("receiver"));
     let key = posted.key().unwrap_or_default();
+
     if let (Some(from), true) = (from, posted.is_good()) {
         let is_payment = to.contains("/incoming-payments/");
         if posted.is_on("atOnce") {
@@ -115,6 +118,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
                 }
                 _ => {}
             }
+
             if posted.is_good()
                 && let Some(done) = ctx.change(&mut posted, Mutation::CreateQuote, input, Value::Null).await?
             {
@@ -151,7 +155,7 @@ async fn at_once(
     Ok(Answer::refused(quote_form(&ctx, Some(&posted))))
 }
 
-/// The incoming payment that is paid, made first if only a wallet address is known, and an amount in its asset.
+/// The incoming payment to pay, and an amount in its asset. It is created first if only a wallet address is known.
 async fn receiver(
     ctx: &Ctx,
     posted: &mut Posted,
@@ -186,6 +190,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
     let id = ctx.id("Invalid quote ID.")?;
     let quote = ctx.admin().quote_view(id).await?.ok_or(Problem::NotFound("Quote not found."))?;
     let over = quote.expires_at <= ctx.reader.console.now();
+
     let mut main = vec![Block::Facts {
         title: "What it would do",
         facts: facts([
@@ -203,6 +208,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
         ]),
         actions: Vec::new(),
     }];
+
     if over {
         let text = ctx.words().t("This quote is over. Get another one.").to_owned();
         main.push(Block::Note { tone: crate::view::Tone::Failed, text });
@@ -213,6 +219,7 @@ async fn quote_page(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem>
             .calls(Mutation::CreateOutgoingPayment);
         main.push(Block::Form(ctx.form(form, posted)));
     }
+
     Ok(Page {
         place: "payments",
         kind: "Quote",
@@ -299,6 +306,7 @@ pub(crate) async fn receiver_page(ctx: Ctx) -> Result<Answer, Problem> {
 async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem> {
     let acts = [("create", "Create one at a wallet address"), ("complete", "Complete one: it takes no more money")];
     let acts = acts.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
+
     let form = Form::new("", "/payments/receivers/create", "Do it")
         .intro("An incoming payment at any institution, seen as its payer sees it.")
         .fields([
@@ -313,6 +321,7 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
         ])
         .cancel("/payments")
         .calls(Mutation::CreateReceiver);
+
     let mut side = Vec::new();
     if let Some(url) = ctx.asked("url") {
         match ctx.admin().receiver(url).await {
@@ -331,12 +340,14 @@ async fn receiver_forms(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Prob
             Err(error) => side.push(Block::Note { tone: crate::view::Tone::Failed, text: error.to_string() }),
         }
     }
+
     side.push(Block::Find {
         name: "url",
         label: "Look at a receiver",
         value: ctx.asked("url").unwrap_or_default().to_owned(),
         hidden: Vec::new(),
     });
+
     Ok(Page {
         place: "payments",
         kind: "Receiver elsewhere",
@@ -366,6 +377,7 @@ pub(crate) async fn create_receiver(ctx: Ctx, mut posted: Posted) -> Result<Answ
         }
         (Mutation::CreateReceiver, input, "The incoming payment was created.")
     };
+
     if posted.is_good()
         && let Some(done) = ctx.change(&mut posted, mutation, input, Value::Null).await?
     {

@@ -1,6 +1,6 @@
-//! An outgoing payment: where its money is, and what can be done about it.
+//! An outgoing payment: where its money is, and the possible actions.
 //!
-//! Not its making: `new_payment` is.
+//! `new_payment` creates it.
 
 use admin_client::{Mutation, OutgoingPaymentState, OutgoingPaymentView, WebhookEventView};
 use serde_json::json;
@@ -48,6 +48,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         receiver(&ctx, &payment),
     );
     let (events, (address, _), account) = (events?, address?, account?);
+
     let debit = Money::from(&payment.debit_amount);
     let (word, tone, next) = state(&payment);
     let at = format!("/payments/outgoing/{}", payment.id);
@@ -86,6 +87,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         about.push(Fact { label: "Quote good until", value: Cell::Time(quote.expires_at) });
     }
     let side = vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }];
+
     Ok(Page {
         place: "payments",
         kind: "Outgoing payment",
@@ -102,7 +104,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     .into())
 }
 
-/// How the receiver stands. It may be at another institution that is slow, so it is asked only when somebody wants it.
+/// The state of the receiver. Its institution may be slow, so it is requested only when the user wants it.
 async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> Cell {
     if ctx.asked("receiver") != Some("now") {
         return Cell::WordLink { href: ctx.here_with(&[("receiver", "now")], &[]), word: "Ask its institution" };
@@ -120,7 +122,7 @@ async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> Cell {
     }
 }
 
-/// What happened, from the events that were told and from how it stands.
+/// The history of the payment, from its events and its state.
 fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step> {
     let mut steps = vec![Step {
         title: "Created",
@@ -132,6 +134,7 @@ fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step
         ]),
         link: link(events, "outgoing_payment.created"),
     }];
+
     for event in events {
         let (title, tone) = match event.kind.as_str() {
             "outgoing_payment.funded" => ("Funded", Tone::Info),
@@ -148,6 +151,7 @@ fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step
         let link = Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"));
         steps.push(Step { title, tone, at: Some(event.created_at), facts: about, link });
     }
+
     let waits = match payment.state {
         OutgoingPaymentState::Funding => Some("Waits for the deposit"),
         OutgoingPaymentState::Sending => Some("Packets are sent"),
@@ -162,7 +166,7 @@ fn link(events: &[WebhookEventView], kind: &str) -> Option<(String, &'static str
     Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"))
 }
 
-/// What can be done about it, by the last part of the address.
+/// The actions on a payment, by the last part of the address.
 enum Act {
     Deposit,
     Withdraw,
@@ -189,6 +193,7 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
     let debit = Money::from(&payment.debit_amount);
     let held = Money { value: payment.liquidity.unwrap_or(0), ..debit.clone() };
     let here = ctx.reader.path.clone();
+
     let (kind, amount, form) = match act {
         Act::Deposit => (
             "Deposit outgoing payment liquidity",
@@ -214,6 +219,7 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
                 .calls(Mutation::CancelOutgoingPayment),
         ),
     };
+
     Page {
         place: "payments",
         kind,
@@ -231,6 +237,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
     let act = act_of(&ctx)?;
     let id = payment.id;
     let key = posted.key();
+
     let (mutation, input, said) = match act {
         Act::Deposit => (
             Mutation::DepositOutgoingPaymentLiquidity,
@@ -251,6 +258,7 @@ pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem>
             )
         }
     };
+
     let before = json!({"state": payment.state, "liquidity": payment.liquidity.map(|value| value.to_string())});
     if posted.is_good() && ctx.change(&mut posted, mutation, input, before).await?.is_some() {
         return Ok(ctx.done(format!("/payments/outgoing/{id}"), said));

@@ -1,6 +1,6 @@
-//! The list of payments of both directions, and what their pages share.
+//! The list of incoming and outgoing payments, and the shared parts of their pages.
 //!
-//! Not a payment itself: `incoming` and `outgoing` are.
+//! The pages of single payments are `incoming` and `outgoing`.
 
 use admin_client::{
     AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView,
@@ -15,6 +15,7 @@ use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let filter = filter(&ctx)?;
     let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, None).await?;
+
     let chosen = |kind: &str| filter.directions.iter().any(|direction| direction == kind);
     let all = filter.directions.len() != 1;
     let to = |kind: &str| ctx.here_with(&[("type", kind)], &["after", "before", "first", "last"]);
@@ -23,6 +24,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         ("Incoming", to("INCOMING"), !all && chosen("INCOMING")),
         ("Outgoing", to("OUTGOING"), !all && chosen("OUTGOING")),
     ];
+
     let kept = ctx.asked("type").map(|kind| vec![("type".to_owned(), kind.to_owned())]).unwrap_or_default();
     let find = Block::Find {
         name: "walletAddressId",
@@ -30,6 +32,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         value: ctx.asked("walletAddressId").unwrap_or_default().to_owned(),
         hidden: kept,
     };
+
     let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
     let csv = export_address(&ctx, "payments");
     Ok(Page {
@@ -53,7 +56,7 @@ pub(crate) fn export_address(ctx: &Ctx, list: &str) -> String {
     }
 }
 
-/// Which payments the address asks for.
+/// The payments that the address selects.
 pub(crate) fn filter(ctx: &Ctx) -> Result<PaymentFilter, Problem> {
     let wrong = Problem::Invalid("Invalid result.");
     let directions: Vec<String> = ctx.asked("type").unwrap_or_default().split(',').map(str::to_owned).collect();
@@ -75,6 +78,7 @@ pub(crate) fn table(payments: &[PaymentView]) -> Table {
         text: "Payments that customers make and receive appear here.",
         action: Some(Action::other("/payments/create", "New payment")),
     };
+
     Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(
         payments.iter().map(|payment| {
             let word = match payment.direction {
@@ -108,7 +112,7 @@ pub(crate) fn state(state: &str) -> Cell {
     Cell::state(word(state), tone(state))
 }
 
-/// `COMPLETED` is read as `Completed`.
+/// `COMPLETED` is shown as `Completed`.
 pub(crate) fn word(state: &str) -> String {
     let lower = state.to_lowercase();
     let mut letters = lower.chars();
@@ -130,7 +134,7 @@ pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
     Some(Block::Data { title: "Metadata", text: serde_json::to_string_pretty(metadata).unwrap_or_default() })
 }
 
-/// The events about a payment, the oldest first, of the latest hundred of these kinds.
+/// The events about a payment, the oldest first, out of the latest hundred events of these types.
 pub(crate) async fn events(
     admin: &AdminClient,
     payment: Uuid,

@@ -1,6 +1,6 @@
-//! Peers: list, one peer, making by hand or from a peer's URL, changing and deleting.
+//! Peers: list, one peer, creating by hand or from a peer's URL, changing and deleting.
 //!
-//! Tokens are written here and never shown.
+//! Tokens can be set here and are never shown.
 
 use admin_client::{Mutation, PeerView};
 use ilp_packet::Address;
@@ -29,6 +29,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         text: "A peer is another institution that packets of money are exchanged with.",
         action: Some(Action::main("/peers/create", "Create peer")),
     };
+
     let rows = found.nodes.iter().map(|peer| {
         let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
         let held = Cell::money_or(peer.liquidity, &peer.asset.code, peer.asset.scale);
@@ -44,8 +45,10 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::tenant(peer.tenant.as_ref()),
         ]
     });
+
     let columns = ["Name", "Asset", "Liquidity>", "Outgoing HTTP endpoint", "Tenant"];
     let table = Table::new("Peers", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
+
     Ok(Page {
         place: "peers",
         kind: "Peers",
@@ -61,7 +64,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     .into())
 }
 
-/// What is said when there is no asset to peer in.
+/// The page if there is no asset for a peer.
 fn needs_asset() -> Page {
     Page {
         place: "peers",
@@ -85,6 +88,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
     if assets.is_empty() {
         return Ok(needs_asset());
     }
+
     let form = Form::new("", "/peers/create", "Create peer")
         .fields([
             choices::asset_field(ctx, &assets),
@@ -111,6 +115,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
         ])
         .cancel("/peers")
         .calls(Mutation::CreatePeer);
+
     Ok(Page {
         place: "peers",
         kind: "Create peer",
@@ -147,6 +152,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
         posted.refuse("assetId", "Invalid asset.");
     }
     let scale = scale.unwrap_or(0);
+
     let address = ilp_address(&mut posted, "staticIlpAddress");
     let endpoint = endpoint(&mut posted);
     let token = posted.required("outgoingAuthToken");
@@ -154,10 +160,12 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if routes.iter().any(|route| route.parse::<Address>().is_err()) {
         posted.refuse("routes", ADDRESS);
     }
+
     let mut input = json!({
         "assetId": chosen, "staticIlpAddress": address, "idempotencyKey": posted.key(),
         "http": {"outgoing": {"authToken": token, "endpoint": endpoint}},
     });
+
     let incoming = words_between_commas(posted.text("incomingAuthTokens"));
     if !incoming.is_empty() {
         input["http"]["incoming"] = json!({"authTokens": incoming});
@@ -174,6 +182,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
             input[name] = choices::amount(value);
         }
     }
+
     if posted.is_good()
         && let Some(done) = ctx.change(&mut posted, Mutation::CreatePeer, input, Value::Null).await?
     {
@@ -255,8 +264,10 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
     let (code, scale) = (&peer.asset.code, peer.asset.scale);
     let amount = |value: Option<u64>| value.map(|value| numbers::input(value, scale, ctx.words())).unwrap_or_default();
     let unit = || Input::Amount(code.clone());
+
     let own = peer.static_ilp_address.as_str();
     let routes: Vec<&str> = peer.routes.iter().map(String::as_str).filter(|route| *route != own).collect();
+
     let general = Form::new("General", at.clone(), "Save")
         .fields([
             Field::new("name", "Name", Input::Text).value(peer.name.clone().unwrap_or_default()),
@@ -268,6 +279,7 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .help("Other ILP prefixes reached through it, between commas."),
         ])
         .calls(Mutation::UpdatePeer);
+
     let http = Form::new("HTTP", format!("{at}/http"), "Save")
         .fields([
             Field::new("incomingAuthTokens", "Incoming auth tokens", Input::Password)
@@ -279,10 +291,12 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
                 .value(peer.http.outgoing.endpoint.clone()),
         ])
         .calls(Mutation::UpdatePeer);
+
     let remove = Form::new("Delete peer", format!("{at}/delete"), "Delete peer")
         .intro("Please note that this action is not reversible.")
         .danger(keyword(peer))
         .calls(Mutation::DeletePeer);
+
     let low = assets::liquidity_tone(peer.liquidity, peer.liquidity_threshold) == Tone::Failed;
     let about = facts([
         ("ILP address", Cell::code(own)),
@@ -292,6 +306,7 @@ fn draw(ctx: &Ctx, peer: &PeerView, posted: Option<&Posted>) -> Page {
         ("Account", Cell::WordLink { href: format!("/ledger/{}", peer.id), word: "Open in the ledger" }),
     ]);
     let held = facts([("Liquidity", Cell::money_or(peer.liquidity, code, scale))]);
+
     Page {
         place: "peers",
         kind: "Peer",

@@ -1,6 +1,6 @@
-//! What the reader prefers: language and colours, kept in cookies of this browser.
+//! The reader's preferences: language and colours, kept in cookies of this browser.
 //!
-//! Not settings of the instance.
+//! They are not settings of the instance.
 
 use axum::response::{IntoResponse, Redirect};
 use http::header::SET_COOKIE;
@@ -26,6 +26,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         .value(if ctx.reader.theme.is_empty() { "system" } else { ctx.reader.theme })
         .required(),
     ]);
+
     let session = &ctx.session;
     let about = facts([
         ("Signed in as", Cell::text(session.name.clone())),
@@ -35,6 +36,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         ("Since", Cell::Time(session.signed_in_at)),
         ("Admin API", Cell::code(ctx.reader.console.settings().graphql_url.to_string())),
     ]);
+
     Ok(Page {
         place: "settings",
         kind: "Settings",

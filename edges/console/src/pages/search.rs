@@ -1,7 +1,7 @@
-//! One box that finds things: ids, wallet addresses and pointers, ILP addresses, receivers, names, and texts in the latest
-//! payments and events.
+//! The search: ids, wallet addresses and pointers, ILP addresses, receivers, names, and texts in the latest payments
+//! and events.
 //!
-//! Not an index: it asks the Admin API, and says how far it looked.
+//! It has no index. It queries the Admin API, and the page says how many rows it has searched.
 
 use admin_client::{Direction, PageRequest, PaymentFilter};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::pages::{payments, webhook_events};
 use crate::view::{Block, Cell, Empty, Page, Table};
 
-/// Something that was found: what it is, where, and its name.
+/// A result: its type, its address and its name.
 type Hit = (&'static str, String, String);
 
 /// `GET /search?q=…`
@@ -22,9 +22,11 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         Err(_) if asked.is_empty() => Vec::new(),
         Err(_) => by_text(&ctx, &asked).await?,
     };
+
     if let [(_, href, _)] = &hits[..] {
         return Ok(Answer::Go { to: href.clone(), said: None });
     }
+
     let empty = Empty {
         title: "Nothing found.",
         text: "Looked for ids of everything, wallet addresses, peers, and texts in the latest hundred payments and events.",
@@ -52,20 +54,24 @@ async fn by_id(ctx: &Ctx, id: Uuid) -> Result<Vec<Hit>, Problem> {
         admin.tenant_view(id),
         admin.quote_view(id),
     );
+
     let mut hits: Vec<Hit> = Vec::new();
     let outgoing = outgoing?;
     // A payment has the id of its quote.
     if quote?.is_some() && outgoing.is_none() {
         hits.push(("Quote", format!("/payments/quotes/{id}"), id.to_string()));
     }
+
     hits.extend(outgoing.map(|_| ("Outgoing payment", format!("/payments/outgoing/{id}"), id.to_string())));
     hits.extend(incoming?.map(|_| ("Incoming payment", format!("/payments/incoming/{id}"), id.to_string())));
     hits.extend(asset?.map(|asset| ("Asset", format!("/assets/{id}"), asset.code)));
     hits.extend(peer?.map(|peer| ("Peer", format!("/peers/{id}"), peer.name.unwrap_or(peer.static_ilp_address))));
     hits.extend(address?.map(|address| ("Wallet address", format!("/wallet-addresses/{id}"), address.address)));
-    // Who is no operator may ask for its own tenant only.
+
+    // A tenant that is not the operator may query only itself.
     let tenant = tenant.ok().flatten();
     hits.extend(tenant.map(|tenant| ("Tenant", format!("/tenants/{id}"), tenant.public_name.unwrap_or_default())));
+
     if hits.is_empty() {
         let event = webhook_events::find(ctx, id).await?;
         hits.extend(event.map(|event| ("Webhook event", format!("/webhook-events/data?id={id}"), event.kind)));
@@ -76,6 +82,7 @@ async fn by_id(ctx: &Ctx, id: Uuid) -> Result<Vec<Hit>, Problem> {
             hits.push(("Account", format!("/ledger/{id}"), id.to_string()));
         }
     }
+
     Ok(hits)
 }
 
@@ -86,7 +93,7 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
     let has = |candidate: &str| candidate.to_lowercase().contains(&lower);
     let mut hits: Vec<Hit> = Vec::new();
 
-    // A pointer is a wallet address in another spelling.
+    // A payment pointer is another form of a wallet address.
     let url = match text.strip_prefix('$') {
         Some(rest) if rest.contains('/') => format!("https://{rest}"),
         Some(rest) => format!("https://{rest}/.well-known/pay"),
@@ -100,6 +107,7 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
             return Ok(vec![("Wallet address", format!("/wallet-addresses/{}", address.id), address.address)]);
         }
     }
+
     let filter = PaymentFilter::default();
     let (addresses, peers, assets, latest, events) = futures::join!(
         admin.wallet_addresses_page(&all, None),
@@ -108,6 +116,7 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
         admin.payments_page(&all, &filter, None),
         admin.webhook_events_page(&all, &[], None),
     );
+
     for asset in assets?.nodes.into_iter().filter(|asset| has(&asset.code)) {
         hits.push(("Asset", format!("/assets/{}", asset.id), asset.code));
     }
@@ -124,6 +133,7 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
             hits.push(("Wallet address", format!("/wallet-addresses/{}", address.id), address.address));
         }
     }
+
     for payment in latest?.nodes {
         if payment.metadata.as_ref().is_some_and(|metadata| has(&metadata.to_string())) {
             let kind = match payment.direction {
@@ -133,9 +143,11 @@ async fn by_text(ctx: &Ctx, text: &str) -> Result<Vec<Hit>, Problem> {
             hits.push((kind, payments::address(payment.direction, payment.id), payment.id.to_string()));
         }
     }
+
     for event in events?.nodes.into_iter().filter(|event| has(&event.data.to_string())) {
         hits.push(("Webhook event", format!("/webhook-events/data?id={}", event.id), event.kind));
     }
+
     hits.truncate(100);
     Ok(hits)
 }

@@ -1,6 +1,6 @@
-//! Signing in and out. What is written is checked with the instance before it is kept.
+//! Signing in and out. Credentials are checked with the instance before they are stored.
 //!
-//! A secret is never in an address: it comes in the body of a form and goes into the sealed cookie.
+//! A secret is never in an address: it arrives in the body of a form and is stored in the sealed cookie.
 
 use admin_client::{AdminError, ErrorCode, Mutation};
 use axum::body::Body;
@@ -60,7 +60,7 @@ pub(crate) async fn one_click(reader: Reader, body: Body) -> Response {
     enter(&reader, chosen.tenant_id, chosen.secret, Rights::Change, &mut posted).await
 }
 
-/// The tenant of the playground is made at the first click.
+/// The tenant of the playground is created at the first click.
 async fn create(reader: &Reader, chosen: &OneClick) -> Result<(), AdminError> {
     let Some(creator) = &chosen.creator else { return Ok(()) };
     let operator = reader.console.client(creator.clone());
@@ -96,6 +96,7 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
             return draw(reader, StatusCode::BAD_GATEWAY, posted);
         }
     };
+
     let now = console.now();
     let role = if who.is_operator { Role::Operator } else { Role::Tenant };
     let session = Session {
@@ -108,12 +109,14 @@ async fn enter(reader: &Reader, tenant: Uuid, secret: String, rights: Rights, po
         signed_in_at: now,
         seen_at: now,
     };
+
     if let Err(error) = console.audit().add(entry(reader, &session, "signIn", now)).await {
         posted.problem = Some(error.to_string());
         return draw(reader, StatusCode::SERVICE_UNAVAILABLE, posted);
     }
+
     let next = reader.query.get("next").map_or("/", String::as_str);
-    // Only a path of our own; `//host` and `/\host` would lead elsewhere.
+    // Only a path of this console. `//host` and `/\host` would lead to another site.
     let own = next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(char::is_control);
     let mut response = reader.go(if own { next } else { "/" }, None);
     let line = reader.set_cookie(&console.cookie("session"), &session.sealed(console.seal()), None);
@@ -158,6 +161,7 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
             format!("{path}?next={next}")
         }
     };
+
     let form = Form::new("With tenant id and API secret", with_next("/sign-in"), "Sign in").fields([
         Field::new("tenantId", "Tenant ID", Input::Text).required(),
         Field::new("apiSecret", "API Secret", Input::Password)
@@ -165,6 +169,7 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
             .help("It is checked with the instance, and kept in an encrypted cookie of this browser only."),
         Field::new("readOnly", "Look only: change nothing in this session", Input::Switch),
     ]);
+
     let mut main = Vec::new();
     for entry in &settings.one_click {
         main.push(Block::Enter { action: with_next("/sign-in/one-click"), name: entry.name.clone() });
@@ -173,6 +178,7 @@ fn draw(reader: &Reader, status: StatusCode, posted: &Posted) -> Response {
     for (name, url) in &settings.neighbours {
         main.push(Block::Elsewhere { name: name.clone(), url: url.to_string() });
     }
+
     let page =
         Page { kind: "Sign in", lead: Some("Payments, peers and ledger of this instance."), main, ..Page::default() };
     reader.html(status, render::page(&reader.frame(), None, &page))

@@ -1,6 +1,6 @@
-//! Tenants: list, one tenant with its settings, making, changing, a new secret, deleting.
+//! Tenants: list, one tenant with its settings, creating, changing, a new secret, deleting.
 //!
-//! A secret is written here and never shown.
+//! A secret can be set here and is never shown.
 
 use admin_client::{Listed, Mutation, PageInfo, TenantView};
 use http::header::SET_COOKIE;
@@ -15,7 +15,7 @@ use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, T
 const INVALID: &str = "Invalid tenant ID.";
 const NOT_FOUND: &str = "Tenant not found.";
 
-/// Settings of a tenant: key, label, what is written.
+/// Settings of a tenant: key, label, format.
 const SETTINGS: [(&str, &str, Input); 6] = [
     ("EXCHANGE_RATES_URL", "Exchange rates URL", Input::Url),
     ("WEBHOOK_URL", "Webhook URL", Input::Url),
@@ -56,6 +56,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let found = seen(&ctx).await?;
     let operator = ctx.session.is_operator();
     let add = Action::main("/tenants/create", "Add tenant");
+
     let empty = Empty {
         title: "No tenants found.",
         text: "A tenant is an institution that shares this instance.",
@@ -77,10 +78,12 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::Time(tenant.created_at),
         ]
     });
+
     let mut table = Table::new("Tenants", ["Public name", "Email", "Status", "Created"], empty).rows(rows);
     if operator {
         table = table.paged(ctx.paging(&found.page_info));
     }
+
     Ok(Page {
         place: "tenants",
         kind: "Tenants",
@@ -127,6 +130,7 @@ fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
         deleted_at: None,
         settings: Vec::new(),
     };
+
     let mut fields = Vec::from(general_fields(None));
     fields.push(
         Field::new("apiSecret", "API secret", Input::Password)
@@ -136,10 +140,12 @@ fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Page {
     fields.push(Field::new("idpConsentUrl", "Consent URL", Input::Url).help("Where its customers give consent."));
     fields.push(Field::new("idpSecret", "Secret of the identity provider", Input::Password));
     fields.extend(setting_fields(&nothing));
+
     let form = Form::new("", "/tenants/create", "Create tenant")
         .fields(fields)
         .cancel("/tenants")
         .calls(Mutation::CreateTenant);
+
     Page {
         place: "tenants",
         kind: "Create tenant",
@@ -166,7 +172,7 @@ fn secret(posted: &mut Posted) -> String {
     secret
 }
 
-/// The settings that were written, checked as the instance does.
+/// The settings in the form, checked like in the instance.
 fn settings(posted: &mut Posted) -> Vec<Value> {
     let mut written = Vec::new();
     for (key, _, input) in SETTINGS {
@@ -218,6 +224,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
     let at = format!("/tenants/{}", tenant.id);
     let own = tenant.id == ctx.session.tenant_id;
+
     let mut main = Vec::new();
     if tenant.deleted_at.is_some() {
         let text = ctx.words().t("This tenant was deleted. It can only be looked at.").to_owned();
@@ -238,6 +245,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
             .fields([Field::new("apiSecret", "New API secret", Input::Password).required()])
             .calls(Mutation::UpdateTenant);
         main.extend([general, provider, secret].map(|form| Block::Form(ctx.form(form, posted))));
+
         if own {
             let settings = Form::new("Tenant settings", format!("{at}/settings"), "Save settings")
                 .intro("What is left empty stays as it is.")
@@ -245,6 +253,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
                 .calls(Mutation::CreateTenantSettings);
             main.push(Block::Form(ctx.form(settings, posted)));
         }
+
         if ctx.session.is_operator() && !own {
             let remove = Form::new("Delete tenant", format!("{at}/delete"), "Delete this tenant")
                 .intro("Please note that this action is not reversible.")
@@ -253,6 +262,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
             main.push(Block::Form(ctx.form(remove, posted)));
         }
     }
+
     let mut about = facts([
         ("Created", Cell::Time(tenant.created_at)),
         ("Email", Cell::text_or(tenant.email.as_deref(), "No email")),
@@ -268,6 +278,7 @@ fn draw(ctx: &Ctx, tenant: &TenantView, posted: Option<&Posted>) -> Page {
         let table = Table::new("Settings", ["Setting", "Value"], empty).rows(rows);
         side.push(Block::Table { title: Some("Settings"), table });
     }
+
     Page {
         place: "tenants",
         kind: "Tenant",
@@ -339,7 +350,7 @@ pub(crate) async fn update_secret(ctx: Ctx, mut posted: Posted) -> Result<Answer
     let said = (Tone::Done, ctx.words().t("The API secret was changed.").to_owned());
     let mut response = ctx.reader.go(&format!("/tenants/{}", tenant.id), Some(said));
     if tenant.id == ctx.session.tenant_id {
-        // This session signs with it from now on.
+        // From now on this session signs with the new secret.
         let session = Session { secret, ..ctx.session.clone() };
         let sealed = session.sealed(ctx.reader.console.seal());
         let line = ctx.reader.set_cookie(&ctx.reader.console.cookie("session"), &sealed, None);

@@ -1,4 +1,4 @@
-//! Wallet addresses: list, one address with its properties, making and changing.
+//! Wallet addresses: list, one address with its properties, creating and changing.
 //!
 //! Keys have a file of their own.
 
@@ -69,6 +69,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         text: "A wallet address is the URL that a customer is paid at.",
         action: Some(Action::main("/wallet-addresses/create", "Create wallet address")),
     };
+
     let rows = found.nodes.iter().map(|address| {
         vec![
             Cell::link(format!("/wallet-addresses/{}", address.id), address.address.clone()),
@@ -78,8 +79,10 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
             Cell::tenant(address.tenant.as_ref()),
         ]
     });
+
     let columns = ["Wallet address", "Public name", "Asset", "Status", "Tenant"];
     let table = Table::new("Wallet addresses", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
+
     Ok(Page {
         place: "wallet-addresses",
         kind: "Wallet addresses",
@@ -122,6 +125,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
             .calls(Mutation::CreateWalletAddress);
         main.push(Block::Form(ctx.form(form, posted)));
     }
+
     Ok(Page {
         place: "wallet-addresses",
         kind: "Create wallet address",
@@ -131,7 +135,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
     })
 }
 
-/// What stands before the name of a wallet address of a tenant.
+/// The part before the name in a wallet address of a tenant.
 async fn prefix(ctx: &Ctx, tenant: uuid::Uuid) -> Result<String, Problem> {
     let set = ctx.admin().tenant_view(tenant).await?.and_then(|tenant| {
         tenant.settings.into_iter().find(|setting| setting.key == "WALLET_ADDRESS_URL").map(|setting| setting.value)
@@ -139,7 +143,7 @@ async fn prefix(ctx: &Ctx, tenant: uuid::Uuid) -> Result<String, Problem> {
     Ok(set.unwrap_or_else(|| ctx.reader.console.settings().open_payments_url.to_string()))
 }
 
-/// Prefix and name joined by one slash.
+/// Joins prefix and name with one slash.
 fn joined(prefix: &str, name: &str) -> String {
     format!("{}/{}", prefix.trim_end_matches('/'), name.trim_start_matches('/'))
 }
@@ -150,10 +154,12 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     let chosen = posted.id("assetId");
     let asset = choices::chosen(&known, chosen).cloned();
     let name = posted.required("name");
+
     let tenant = asset.and_then(|asset| asset.tenant).map(|tenant| tenant.id);
     if tenant.is_none() {
         posted.refuse("assetId", "Invalid asset.");
     }
+
     let address = if name.starts_with("https://") || name.starts_with("http://") {
         name
     } else {
@@ -162,6 +168,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if Url::parse(&address).is_err() {
         posted.refuse("name", "This is no URL; write it with https:// and a host.");
     }
+
     let mut input = json!({"assetId": chosen, "address": address, "idempotencyKey": posted.key()});
     if let Some(name) = posted.optional("publicName") {
         input["publicName"] = json!(name);
@@ -169,6 +176,7 @@ pub(crate) async fn create(ctx: Ctx, mut posted: Posted) -> Result<Answer, Probl
     if ctx.session.is_operator() {
         input["tenantId"] = json!(tenant);
     }
+
     if posted.is_good()
         && let Some(done) = ctx.change(&mut posted, Mutation::CreateWalletAddress, input, Value::Null).await?
     {
@@ -186,6 +194,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
 
 fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page {
     let at = format!("/wallet-addresses/{}", address.id);
+
     let states = vec![("ACTIVE".to_owned(), "Active".to_owned()), ("INACTIVE".to_owned(), "Inactive".to_owned())];
     let general = Form::new("General", at.clone(), "Save")
         .fields([
@@ -196,6 +205,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
                 .help("An inactive address takes no new payments."),
         ])
         .calls(Mutation::UpdateWalletAddress);
+
     let lines: Vec<String> = address
         .additional_properties
         .iter()
@@ -210,12 +220,14 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
             .value(lines.join("\n"))
             .help("One a line: public name = value, or private name = value. Public ones are in the document that everybody can read.")])
         .calls(Mutation::UpdateWalletAddress);
+
     let held = address.liquidity.unwrap_or(0);
     let liquidity = Block::Facts {
         title: "Liquidity",
         facts: facts([("Liquidity", Cell::money_or(address.liquidity, &address.asset.code, address.asset.scale))]),
         actions: if held > 0 { vec![Action::main(format!("{at}/withdraw-liquidity"), "Withdraw")] } else { Vec::new() },
     };
+
     let about = facts([
         ("URL", Cell::code(address.address.clone())),
         (
@@ -229,6 +241,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         ("Tenant", Cell::tenant(address.tenant.as_ref())),
         ("Account", Cell::WordLink { href: format!("/ledger/{}", address.id), word: "Open in the ledger" }),
     ]);
+
     Page {
         place: "wallet-addresses",
         kind: "Wallet address",
@@ -253,7 +266,7 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
     }
 }
 
-/// What everybody can read at the address, as far as the Admin API tells.
+/// The public document at the address, as far as the Admin API contains it.
 fn document(address: &WalletAddressView) -> String {
     let mut document = json!({
         "id": address.address, "publicName": address.public_name,

@@ -1,6 +1,6 @@
-//! Keys of a wallet address: which there are, adding one, revoking one.
+//! Keys of a wallet address: list, adding one, revoking one.
 //!
-//! Only public keys: the private ones stay with whoever signs.
+//! These are public keys. The private keys stay with their owners.
 
 use admin_client::{Mutation, WalletAddressView};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! Events that were told by webhook: list with a filter by kind, and what one says.
+//! Webhook events: list with a filter by type, and the content of one event.
 //!
-//! Deliveries and their attempts are not in the Admin API.
+//! Deliveries and their attempts are not shown.
 
 use admin_client::{PageRequest, WebhookEventView};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::pages::payments;
 use crate::view::{Action, Block, Cell, Empty, Page, Table, facts};
 
-/// Every kind that an instance tells.
+/// Every event type of an instance.
 pub(crate) const KINDS: [&str; 14] = [
     "incoming_payment.created",
     "incoming_payment.partial_payment_received",
@@ -27,7 +27,7 @@ pub(crate) const KINDS: [&str; 14] = [
     "ledger.alarm",
 ];
 
-/// The kinds the address asks for.
+/// The types that the address selects.
 pub(crate) fn kinds(ctx: &Ctx) -> Result<Vec<String>, Problem> {
     let asked = ctx.asked("type").unwrap_or_default().split(',').filter(|kind| !kind.is_empty());
     let kinds: Vec<String> = asked.map(str::to_owned).collect();
@@ -42,6 +42,7 @@ pub(crate) fn kinds(ctx: &Ctx) -> Result<Vec<String>, Problem> {
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let kinds = kinds(&ctx)?;
     let found = ctx.admin().webhook_events_page(&ctx.page_request()?, &kinds, None).await?;
+
     let without = ["after", "before", "first", "last"];
     let mut filters = vec![("All events", ctx.here_with(&[("type", "")], &without), kinds.is_empty())];
     for kind in KINDS {
@@ -52,11 +53,13 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         }
         filters.push((kind, ctx.here_with(&[("type", &next.join(","))], &without), chosen));
     }
+
     let empty = Empty {
         title: "No webhook events found.",
         text: "What happens to payments and liquidity is told to the account-servicing entity, and appears here.",
         action: None,
     };
+
     let rows = found.nodes.iter().map(|event| {
         vec![
             Cell::link(format!("/webhook-events/data?id={}", event.id), event.kind.clone()),
@@ -69,6 +72,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let table = Table::new("Webhook events", ["Type", "About", "Date", "Tenant", "ID"], empty)
         .rows(rows)
         .paged(ctx.paging(&found.page_info));
+
     Ok(Page {
         place: "webhook-events",
         kind: "Webhook events",
@@ -81,7 +85,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     .into())
 }
 
-/// A link to what the event is about.
+/// A link to the object of the event.
 pub(crate) fn about(event: &WebhookEventView) -> Cell {
     let id = event.data["id"].as_str().unwrap_or_default();
     if Uuid::parse_str(id).is_err() {
@@ -98,7 +102,7 @@ pub(crate) fn about(event: &WebhookEventView) -> Cell {
     Cell::link(format!("/{place}/{id}"), id.chars().take(8).collect::<String>())
 }
 
-/// An event by its id, among the latest five hundred.
+/// An event by its id, out of the latest five hundred.
 pub(crate) async fn find(ctx: &Ctx, id: Uuid) -> Result<Option<WebhookEventView>, Problem> {
     let admin = ctx.admin();
     let mut page = PageRequest { first: Some(100), ..PageRequest::default() };

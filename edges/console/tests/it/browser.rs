@@ -1,4 +1,4 @@
-//! A browser without scripts: it keeps cookies, follows redirects when told, and sends forms as they were rendered.
+//! A browser without scripts. It keeps cookies, follows redirects on request, and sends forms as they were rendered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ impl Browser<'_> {
         self.ask("POST", path, body.finish(), headers).await
     }
 
-    /// Opens `page`, fills in the form that goes to `action`, and sends it.
+    /// Opens `page`, fills in the form with the address `action`, and sends it.
     pub(crate) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Shown {
         let shown = self.get(page).await;
         assert_eq!(shown.status, StatusCode::OK, "{page}: {}", shown.html);
@@ -162,7 +162,7 @@ impl Browser<'_> {
 }
 
 impl Shown {
-    /// Names and values of the form that goes to `action`, as a browser would send them.
+    /// Names and values of the form with the address `action`, as a browser would send them.
     pub(crate) fn fields_of(&self, action: &str) -> Vec<(String, String)> {
         let begin = self.html.find(&format!("action=\"{action}\"")).unwrap_or_else(|| panic!("no form to {action}"));
         let form = &self.html[begin..begin + self.html[begin..].find("</form>").unwrap()];

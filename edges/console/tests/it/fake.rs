@@ -1,6 +1,6 @@
-//! An Admin API that a test or a designer plays: two tenants, a few assets, peers and addresses, and many payments.
+//! A simulated Admin API for tests and design: two tenants, a few assets, peers and addresses, and many payments.
 //!
-//! It checks signatures and counts mutations by their idempotency keys; it keeps no rules of money.
+//! It checks signatures and counts mutations by their idempotency keys. It has no rules about money.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,18 +25,18 @@ pub(crate) const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000
 pub(crate) const OUTGOING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0000);
 pub(crate) const INCOMING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0001);
 
-/// How many payments there are.
+/// The number of payments.
 pub(crate) const PAYMENTS: u128 = 60;
 const STATES_OUT: [&str; 6] = ["FUNDING", "COMPLETED", "COMPLETED", "SENDING", "FAILED", "COMPLETED"];
 const STATES_IN: [&str; 4] = ["COMPLETED", "PENDING", "COMPLETED", "EXPIRED"];
 
-/// What the fake does with the next mutation.
+/// How the fake treats the next mutation.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Mood {
     #[default]
     Good,
     Refuse(&'static str, &'static str),
-    /// Does it and does not answer.
+    /// It takes effect and gets no answer.
     Silent,
 }
 

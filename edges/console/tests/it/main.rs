@@ -1,4 +1,4 @@
-//! The console between a browser and an Admin API that the test plays.
+//! The console between a simulated browser and a simulated Admin API.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 

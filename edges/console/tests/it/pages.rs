@@ -1,4 +1,4 @@
-//! Every page is drawn, light enough, without secrets, and says what is missing.
+//! Every page is rendered, is small, has no secrets, and names what is missing.
 
 use axum::http::StatusCode;
 

@@ -1,4 +1,4 @@
-//! What keeps a change from happening twice, unseen, or at another site's wish.
+//! No change happens twice, without an entry in the log, or on request of another site.
 
 use axum::http::StatusCode;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Who gets in, for how long, and what is kept of a secret.
+//! Signing in: which credentials are accepted, for how long, and how the secret is stored.
 
 use std::time::Duration;
 

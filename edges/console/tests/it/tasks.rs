@@ -1,4 +1,4 @@
-//! Every task of an operator as a form that is filled in and sent, and what reaches the Admin API.
+//! Every task of an operator as a form that is filled in and sent, and the resulting calls of the Admin API.
 
 use admin_client::Mutation;
 use axum::http::StatusCode;

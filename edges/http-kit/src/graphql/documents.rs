@@ -12,7 +12,7 @@ use bounded::Bounded;
 use super::malformed::{Malformed, malformed};
 use super::{BAD_USER_INPUT, VALIDATION_FAILED, limits, outside};
 
-/// So many documents are surely remembered.
+/// At least this many documents are stored.
 const REMEMBERED: usize = 64;
 /// Longer texts are parsed each time. This bounds the memory.
 const LONGEST: usize = 4096;
@@ -34,7 +34,7 @@ impl Default for Documents {
 }
 
 impl Documents {
-    /// The document that `text` is.
+    /// The parsed document of `text`.
     pub(super) fn parse(&self, text: &str) -> Result<Arc<Parsed>, Malformed> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(text);
         if let Some(known) = known {

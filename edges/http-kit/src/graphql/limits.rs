@@ -48,6 +48,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<bool, TooLarge> {
         let selection = &operation.node.selection_set.node;
         let mut measure = Measure::new(&document.fragments);
         measure.directives = operation.node.directives.len();
+
         let depth = measure.depth(selection, 0);
         if depth > DEPTH {
             return Err(TooLarge::Depth(depth));
@@ -56,6 +57,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<bool, TooLarge> {
         if cost > COST {
             return Err(TooLarge::Cost(cost));
         }
+
         measure.count(selection);
         if measure.aliases > ALIASES {
             return Err(TooLarge::Aliases(measure.aliases));
@@ -66,6 +68,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<bool, TooLarge> {
         if measure.schema_lists > SCHEMA_LISTS {
             return Err(TooLarge::Introspection);
         }
+
         asks_for_schema |= measure.asks_for_schema;
     }
     Ok(asks_for_schema)
@@ -217,6 +220,7 @@ fn tokens(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+');
     let (mut at, mut count) = (0, 0);
+
     while let Some(byte) = bytes.get(at).copied() {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' | b',' => at += 1,

@@ -24,15 +24,18 @@ pub(super) fn read(
         let message = "POST body missing, invalid Content-Type, or JSON object has no keys.";
         return Err(malformed(message, BAD_REQUEST));
     }
+
     let query = query(members.remove("query"), members.get("extensions"))?;
     let variables = variables(members.remove("variables"))?;
     let operation = operation_name(members.remove("operationName"))?;
     outside::check_variables(&variables).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
+
     let parsed = documents.parse(&query)?;
     if parsed.asks_for_schema && introspection == Introspection::Refused {
         // The library would answer with `null`; clients expect an error.
         return Err(no_introspection());
     }
+
     if let (Some(operation), Value::Object(given)) =
         (meant(&parsed.document.operations, operation.as_deref()), &variables)
     {
@@ -45,13 +48,14 @@ pub(super) fn read(
             return Err(Malformed { status: StatusCode::BAD_REQUEST, errors: errors.collect() });
         }
     }
+
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation;
     request.set_parsed_query(parsed.document.clone());
     Ok(request)
 }
 
-/// The operation that will run; `None` if the library will say that there is none.
+/// The operation that will run; `None` if the library will report that there is none.
 fn meant<'d>(operations: &'d DocumentOperations, name: Option<&str>) -> Option<&'d OperationDefinition> {
     let mut named = operations.iter().filter(|(own, _)| name.is_none_or(|name| own.is_some_and(|own| own == name)));
     match (named.next(), named.next()) {
@@ -68,7 +72,7 @@ fn no_introspection() -> Malformed {
     Malformed { status: StatusCode::BAD_REQUEST, errors: vec![error] }
 }
 
-/// The document. Of one that is named by its hash alone (an automatic persisted query) nothing is known here, so the
+/// The document. A document that is named only by its hash (an automatic persisted query) is never known here, so the
 /// client sends it in full.
 fn query(member: Option<Value>, extensions: Option<&Value>) -> Result<String, Malformed> {
     let persisted = extensions.and_then(|extensions| extensions.get("persistedQuery"));

@@ -42,6 +42,7 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
         Ok(Value::Object(extensions)) => extensions,
         _ => Map::new(),
     };
+
     let message = if own_code {
         error.message.clone()
     } else if reached == Reached::NoResolver || is_input_error(&error.message) {
@@ -53,6 +54,7 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
     if !own_code {
         extensions.insert("code".to_owned(), json!(code(&error.message, reached)));
     }
+
     let is_placed = !error.locations.is_empty() && extensions.get("code") != Some(&json!(NO_OPERATION));
     let mut shown = Map::new();
     shown.insert("message".to_owned(), message.into());
@@ -86,7 +88,7 @@ fn is_input_error(message: &str) -> bool {
     ["Failed to parse", "Invalid value for argument", "Invalid input"].iter().any(|start| message.starts_with(start))
 }
 
-/// Variables were judged before, so what is wrong stands in the document itself.
+/// The variables were checked before, so the fault is in the document itself.
 fn is_literal_error(message: &str) -> bool {
     message.starts_with("Invalid value for argument")
 }

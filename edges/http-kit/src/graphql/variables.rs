@@ -1,6 +1,6 @@
-//! Variables judged before anything runs, in the words of graphql-js.
+//! Variables are checked before anything runs, with the messages of graphql-js.
 //!
-//! What a scalar of the schema accepts is known to the schema; here is how its refusal is told.
+//! The schema knows which values a scalar accepts. This file has the message of the refusal.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use async_graphql::parser::types::{BaseType, OperationDefinition, Type, TypeKind
 use async_graphql::{Pos, Positioned};
 use serde_json::{Map, Value};
 
-/// Of so many wrong values each is told; of more only that there are more.
+/// This many wrong values are reported. Above it, one message says that there are more.
 const TOLD_MAX: usize = 50;
-/// So many items of a list are shown.
+/// This many items of a list are shown.
 const ITEMS_SHOWN: usize = 10;
-/// So many levels of a value are shown.
+/// This many levels of a value are shown.
 const LEVELS_SHOWN: usize = 2;
-/// A value is shown up to so many octets.
+/// A value is shown up to this many octets.
 const SHOWN_MAX: usize = 2000;
 
 /// Why a scalar of the schema does not accept a value; `None` if it does.
 pub type ScalarRefusal = fn(scalar: &str, value: &Value) -> Option<String>;
 
-/// What the variables of a schema may be.
+/// The allowed values of a schema's variables.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     types: HashMap<String, Kind>,
@@ -42,7 +42,7 @@ struct Member {
     has_default: bool,
 }
 
-/// What is wrong with a variable.
+/// The fault of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadVariable {
     pub(super) message: String,
@@ -50,7 +50,7 @@ pub(super) struct BadVariable {
 }
 
 impl Inputs {
-    /// The inputs of the schema `sdl`, whose own scalars are judged by `scalar`.
+    /// The inputs of the schema `sdl`. `scalar` checks its own scalars.
     pub fn of(sdl: &str, scalar: ScalarRefusal) -> Self {
         let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
         let mut types = HashMap::new();
@@ -76,7 +76,7 @@ impl Inputs {
         Self { types, scalar }
     }
 
-    /// What is wrong with the variables of `operation`.
+    /// The faults of the variables of `operation`.
     pub(super) fn check(&self, operation: &OperationDefinition, given: &Map<String, Value>) -> Vec<BadVariable> {
         let mut bad = Vec::new();
         for declared in &operation.variable_definitions {
@@ -97,6 +97,7 @@ impl Inputs {
                     }
                 }
             }
+
             if bad.len() > TOLD_MAX {
                 bad.truncate(TOLD_MAX);
                 let message = "Too many errors processing variables, error limit reached. Execution aborted.";
@@ -195,7 +196,7 @@ fn not_of(name: &str, values: &[String], value: &Value) -> Option<String> {
     }
 }
 
-/// A wrong value, and where.
+/// A wrong value, and its place.
 struct Found {
     path: String,
     shown: String,
@@ -215,7 +216,7 @@ fn below(path: &mut String, step: &str, within: impl FnOnce(&mut String)) {
     path.truncate(length);
 }
 
-/// A value as graphql-js shows it, cut where it is long.
+/// A value as graphql-js shows it. A long value is cut.
 fn shown(value: &Value) -> String {
     let mut text = show(value, 0);
     if text.len() > SHOWN_MAX {

@@ -1,11 +1,11 @@
-//! The words of refusals as clients of the original know them: those of graphql-js.
+//! Messages of refusals in the words of graphql-js, which clients of the original know.
 //!
-//! Not what is refused: the GraphQL library decides that.
+//! The GraphQL library decides what is refused.
 
-/// What stands where the names of a message are taken out.
+/// Takes the place of the names in a message.
 const NAME: char = '\u{1}';
 
-/// The message in the words of graphql-js. What the schema holds is not given away by guesses.
+/// The message in the words of graphql-js. It does not suggest names, because they would reveal the schema.
 pub(super) fn known_words(message: &str) -> String {
     let (told, guess) = match message.find(" Did you mean") {
         Some(start) => (&message[..start], " [Suggestion hidden]?"),

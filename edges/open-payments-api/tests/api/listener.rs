@@ -1,4 +1,4 @@
-//! What holds for every request: gate, cross-origin access, routing, bodies, health.
+//! Rules for every request: gate, cross-origin access, routing, bodies, health.
 
 use axum::http::Method;
 use serde_json::json;

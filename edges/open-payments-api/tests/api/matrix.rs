@@ -1,8 +1,8 @@
-//! Every operation, asked by a client of another tenant, by a client of the operator, and by nobody about what belongs to
-//! a tenant.
+//! Every operation on data of a tenant, called by a client of another tenant, by a client of the operator, and without
+//! a token.
 //!
-//! The list of operations is that of the routes: one without a case fails the test. The operator has no rights of its
-//! own here: its clients are clients of another tenant.
+//! The list of operations is that of the routes. An operation without a case fails the test. The operator has no
+//! special rights here: its clients are clients of another tenant.
 
 use open_payments_api::{OPERATIONS, Operation};
 use serde_json::{Value, json};
@@ -10,20 +10,20 @@ use testkit::on_each_database;
 
 use crate::world::{ALICE, Call, OTHER_TENANT, TENANT, World, url_of};
 
-/// Who may do what.
+/// The permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
-    /// To everybody, the same for all.
+    /// Every caller gets the same answer.
     ToAll,
-    /// To everybody, without anything but how to pay.
+    /// Every caller, but without a token only the payment methods are shown.
     PublicPart,
-    /// To clients with a token of the tenant.
+    /// Clients with a token of the tenant.
     ToOwnClients,
-    /// Tells of the token's own grant, whoever's it is.
+    /// Any token; the answer is about the token's own grant.
     ToTheGrant,
 }
 
-/// Which right an operation needs, and to whom it is open.
+/// The right that an operation needs, and its permissions.
 fn case(operation: &Operation) -> Option<(Open, &'static str, &'static str)> {
     Some(match operation.name {
         "health" | "wallet address" | "wallet address keys" => (Open::ToAll, "", ""),
@@ -80,13 +80,13 @@ impl Things {
         }
     }
 
-    /// What nobody else may learn.
+    /// Data that other tenants must not see.
     fn are_told_in(&self, text: &str) -> bool {
         [&self.quote, &self.outgoing].into_iter().any(|id| text.contains(id.as_str()))
     }
 }
 
-/// A token of `tenant` for exactly what is needed, even with the owner's wallet address named in it.
+/// A token of `tenant` with exactly the needed right, which names the owner's wallet address.
 fn token(world: &World, tenant: &str, kind: &str, action: &str) -> Value {
     json!({
         "active": true, "grant": "a foreign grant", "client": {"walletAddress": world.client}, "tenantId": tenant,
@@ -94,7 +94,7 @@ fn token(world: &World, tenant: &str, kind: &str, action: &str) -> Value {
     })
 }
 
-/// How much there is of everything.
+/// The number of rows of every kind.
 async fn counts(world: &World) -> [u64; 4] {
     let count = async |table| world.institution.count(table, "1 = 1").await;
     [

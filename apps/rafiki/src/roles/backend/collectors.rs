@@ -1,6 +1,6 @@
-//! What collectors are told of a backend: its numbers, amounts in dollars, and the traces of its payments.
+//! The data for collectors: the numbers of a backend, amounts in dollars, and the traces of its payments.
 //!
-//! Nothing of this is made unless a collector is named.
+//! Nothing is collected unless a collector is named.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use url::Url;
 use crate::failure::Failure;
 use crate::roles::shared_deps::SharedDeps;
 
-/// How long the last spans may take on their way.
+/// How long sending the last spans may take.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
 
-/// The numbers of the backend; the amounts are to be converted by [`tell_amounts`].
+/// The numbers of the backend. [`tell_amounts`] converts the amounts.
 pub(super) fn metrics(config: &config::Backend) -> Result<(Metrics, Option<Amounts>), Failure> {
     if !config.telemetry.numbers || config.telemetry.collectors.is_empty() {
         return Ok((Metrics::new(), None));
@@ -33,7 +33,7 @@ pub(super) fn metrics(config: &config::Backend) -> Result<(Metrics, Option<Amoun
     Ok((metrics, Some(amounts)))
 }
 
-/// Starts logging, and tells spans to the collectors that are configured.
+/// Starts logging, and sends spans to the configured collectors.
 pub(crate) fn start_logging(
     level: &str,
     instance: &str,
@@ -50,7 +50,7 @@ pub(crate) fn start_logging(
     Ok(Some(traces))
 }
 
-/// Tells the last spans.
+/// Sends the last spans.
 pub(crate) async fn flush(traces: Traces) {
     let flushed = tokio::task::spawn_blocking(move || traces.flush());
     if tokio::time::timeout(FLUSH_MAX, flushed).await.is_err() {
@@ -58,12 +58,12 @@ pub(crate) async fn flush(traces: Traces) {
     }
 }
 
-/// Converts amounts and tells them, as long as the backend works.
+/// Converts and sends amounts while the backend runs.
 pub(super) async fn tell_amounts(amounts: Amounts, dollars: Dollars, deps: SharedDeps) {
     amounts.work(&dollars, &*deps.entropy).await;
 }
 
-/// Worth in dollars by the operator's own rates, or else by those for telemetry.
+/// The worth in dollars by the operator's own rates, or else by those for telemetry.
 pub(super) struct Dollars {
     own: Rates,
     own_url: Option<Url>,

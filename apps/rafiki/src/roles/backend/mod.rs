@@ -1,6 +1,6 @@
 //! The backend as a role: Open Payments, connector, Admin API and workers over one database and one ledger.
 //!
-//! Put together in this order: stores, services, routers, workers. Each is a file of its own.
+//! The parts are made in this order: stores, services, routers, workers. Each is in a file of its own.
 
 mod alerts;
 pub(crate) mod collectors;
@@ -51,6 +51,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Backend::from_environment(&environment)?;
     let traces = collectors::start_logging(&config.log_level, &config.instance_name, &config.telemetry)?;
+
     let deps = SharedDeps::new(config.mode, &config.outbound_allowed_hosts)?;
     let ports = config.ports;
     let public = Exposure::Public.address(&config.listeners);
@@ -64,6 +65,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
             None
         },
     };
+
     let BackendListeners { open_payments, admin, connector, auto_peering } = &listeners;
     let mut announced = vec![
         ("Open Payments", Exposure::Public, open_payments),
@@ -73,15 +75,18 @@ pub(crate) async fn run() -> Result<(), Failure> {
     announced.extend(auto_peering.as_ref().map(|listener| ("auto-peering", Exposure::Public, listener)));
     announce(&announced);
     tell(&config.notices, &environment);
+
     let stores_are_up = async {
         for_places(&Place::of_backend(&config), Patience::Endless).await?;
         for_cache(config.redis.as_ref(), Patience::Endless).await
     };
     let listening: Vec<_> = announced.iter().map(|(_, _, listener)| *listener).collect();
     meanwhile(&listening, stores_are_up).await?;
+
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(instance = config.instance_name, ?ports, "backend ready");
     say("ready\n");
+
     stop_signal().await;
     running.stop().await;
     if let Some(traces) = traces {
@@ -135,7 +140,7 @@ pub(crate) async fn start(
     running.drain(connector.longest_stop(), async move { connector.stop().await });
     running.on_close(async move { stores.database.close().await });
     running.on_close(async move {
-        // What it could not tell was logged.
+        // Spans that could not be sent are in the log.
         let _ = tokio::task::spawn_blocking(move || metrics.flush()).await;
     });
     Ok(running)

@@ -126,6 +126,7 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         entropy: deps.entropy.clone(),
         settings: admin_settings(config, *operator),
     });
+
     let connector = services.connector.clone();
     let view = LedgerView {
         store: store.clone(),

@@ -31,7 +31,7 @@ use crate::roles::shared_deps::SharedDeps;
 pub(super) struct Services {
     pub(super) metrics: Metrics,
     pub(super) webhooks: Webhooks,
-    /// Amounts that collectors are told, if there are any.
+    /// The amounts for collectors, if there are any.
     pub(super) amounts: Option<(Amounts, Dollars)>,
     pub(super) targets: Arc<Targets>,
     pub(super) webhook_administration: WebhookAdministration,
@@ -41,7 +41,7 @@ pub(super) struct Services {
     pub(super) directory: Directory,
     /// Keeps the connector's snapshot of peers and tenants up to date.
     pub(super) directory_sync: DirectorySync,
-    /// Documents and keys published by others.
+    /// Documents and keys of other servers.
     pub(super) published: PublicResources,
     pub(super) signer: Arc<Signer>,
     pub(super) payments: Payments,

@@ -23,11 +23,14 @@ pub(super) fn start(
     deps: &SharedDeps,
 ) {
     let Services { metrics, payments, administration, targets, directory, directory_sync, receivers, .. } = services;
+
     for worker in metrics.gather(|| payments.workers()) {
         running.work(|stop| worker.run(stop));
     }
+
     let mirroring = metrics.gather(|| administration.tenant_mirror_worker());
     running.work(|stop| mirroring.run(stop));
+
     if config.workers.webhooks > 0 {
         let deliverer = metrics.gather(|| deliverer(config, &stores.store, directory, targets, deps));
         running.work(|stop| deliverer.run(stop));
@@ -40,6 +43,7 @@ pub(super) fn start(
     if let Some(watch) = watch {
         running.work(|stop| watch.run(stop));
     }
+
     running.work(|stop| async move { directory_sync.follow(stop).await });
     running.work(|_| async move {
         // Notes the credits of a process that ended before it could note them.
