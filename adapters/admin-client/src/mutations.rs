@@ -1,6 +1,6 @@
 //! Every mutation of the Admin API by name, for a caller that fills its input from a form.
 //!
-//! The programs of the house use the typed operations beside this file; a console has a form for each mutation.
+//! Other programs use the typed operations beside this file. Only a console has a form for each mutation.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ mutations! {
 }
 
 impl Mutation {
-    /// The variables for an input; what is `null` in it clears a field.
+    /// The variables for an input. A member that is `null` clears a field.
     pub fn variables(self, input: Value) -> Value {
         match self {
             Self::DeleteTenant => input,
@@ -85,7 +85,7 @@ impl Mutation {
 }
 
 impl AdminClient {
-    /// Does what `mutation` says and answers with what stands at its field.
+    /// Runs `mutation` and returns the value of its field.
     pub async fn change(&self, mutation: Mutation, input: Value) -> Result<Value, AdminError> {
         self.run(mutation.document(), mutation.variables(input), &format!("/{}", mutation.field())).await
     }

@@ -1,6 +1,6 @@
-//! What an operator's console reads: lists by page, and single records with everything that is shown of them.
+//! Reads the data of an operator's console: pages of lists, and single records with all shown fields.
 //!
-//! Secrets are not among it: no document here asks for one.
+//! It reads no secrets: no document here asks for one.
 
 use clock::Timestamp;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::{AdminError, Amount, FeeRecord, IncomingPaymentState, OutgoingPayment
 pub struct Listed<T> {
     /// Its records, in the order of the list.
     pub nodes: Vec<T>,
-    /// Where it lies in the list.
+    /// The place of the page in the list.
     pub page_info: PageInfo,
 }
 
@@ -35,13 +35,13 @@ struct Edge<T> {
     node: T,
 }
 
-/// Whose a record is.
+/// The tenant of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantName {
     /// The tenant.
     pub id: Uuid,
-    /// Its name for people.
+    /// Its display name.
     pub public_name: Option<String>,
 }
 
@@ -51,18 +51,18 @@ pub struct TenantName {
 pub struct TenantView {
     /// Its id.
     pub id: Uuid,
-    /// Its name for people.
+    /// Its display name.
     pub public_name: Option<String>,
-    /// Whom to write to.
+    /// Its e-mail address.
     pub email: Option<String>,
-    /// Where its customers give consent.
+    /// The URL at which its customers give consent.
     #[serde(default)]
     pub idp_consent_url: Option<String>,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Until when; a tenant that is deleted stays readable.
+    /// The time at which it was deleted. A deleted tenant can still be read.
     pub deleted_at: Option<Timestamp>,
-    /// What it has set.
+    /// Its settings.
     #[serde(default)]
     pub settings: Vec<Setting>,
 }
@@ -72,7 +72,7 @@ pub struct TenantView {
 pub struct Setting {
     /// For example `WEBHOOK_URL`.
     pub key: String,
-    /// As text.
+    /// Its value as text.
     pub value: String,
 }
 
@@ -86,19 +86,19 @@ pub struct AssetView {
     pub code: String,
     /// Decimal places.
     pub scale: u8,
-    /// What its liquidity account holds.
+    /// The balance of its liquidity account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
     /// Below this, web-monetization money waits.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub withdrawal_threshold: Option<u64>,
-    /// Below this, an event tells that liquidity is low.
+    /// An event reports when its liquidity falls to this amount.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity_threshold: Option<u64>,
-    /// Since when.
+    /// The time at which it was created.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     #[serde(default)]
     pub tenant: Option<TenantName>,
     /// The fee on outgoing payments.
@@ -121,7 +121,7 @@ pub struct FeeView {
     /// Fixed part and share.
     #[serde(flatten)]
     pub fee: FeeRecord,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
 }
 
@@ -138,22 +138,22 @@ pub struct PeerView {
     /// Largest packet accepted from it.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub max_packet_amount: Option<u64>,
-    /// Below this, an event tells that liquidity is low.
+    /// An event reports when its liquidity falls to this amount.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity_threshold: Option<u64>,
-    /// What its liquidity account holds.
+    /// The balance of its liquidity account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
     /// Prefixes reached through it, besides its own address.
     #[serde(default)]
     pub routes: Vec<String>,
-    /// How it is reached.
+    /// How to send packets to it.
     pub http: crate::types::PeerHttp,
-    /// What packets are counted in.
+    /// The asset of the peering.
     pub asset: AssetView,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
 }
 
@@ -169,16 +169,16 @@ pub struct WalletAddressView {
     pub public_name: Option<String>,
     /// `ACTIVE` or `INACTIVE`.
     pub status: String,
-    /// What it has received without an incoming payment.
+    /// The amount that it received without an incoming payment.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
-    /// What it holds money in.
+    /// Its asset.
     pub asset: AssetView,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
-    /// What its document says beyond the standard.
+    /// The properties of its document beyond the standard ones.
     #[serde(default)]
     pub additional_properties: Option<Vec<AdditionalProperty>>,
     #[serde(default)]
@@ -208,9 +208,9 @@ struct KeyEdge {
 pub struct KeyView {
     /// Its id at this instance.
     pub id: Uuid,
-    /// Whether it is no longer believed.
+    /// Whether it is revoked.
     pub revoked: bool,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
     /// The key.
     pub jwk: Jwk,
@@ -233,7 +233,7 @@ pub struct AdditionalProperty {
     pub key: String,
     /// Its value.
     pub value: String,
-    /// Whether everybody sees it.
+    /// Whether it is public.
     pub visible_in_open_payments: bool,
 }
 
@@ -243,31 +243,31 @@ pub struct AdditionalProperty {
 pub struct PaymentView {
     /// Its id.
     pub id: Uuid,
-    /// Which way the money goes.
+    /// The direction of the money.
     #[serde(rename = "type")]
     pub direction: Direction,
-    /// Where it stands, in the words of its direction.
+    /// Its state, in the words of its direction.
     pub state: String,
-    /// Whose payment it is.
+    /// The wallet address that it belongs to.
     pub wallet_address_id: Uuid,
-    /// What its ledger account holds.
+    /// The balance of its ledger account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
-    /// Free data.
+    /// The metadata.
     pub metadata: Option<Value>,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
 }
 
-/// Which way the money of a payment goes.
+/// The direction of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Direction {
-    /// It arrives.
+    /// The money arrives here.
     Incoming,
-    /// It leaves.
+    /// The money leaves from here.
     Outgoing,
 }
 
@@ -279,32 +279,32 @@ pub struct IncomingPaymentView {
     pub id: Uuid,
     /// Its public URL.
     pub url: String,
-    /// Whose payment it is.
+    /// The wallet address that it belongs to.
     pub wallet_address_id: Uuid,
     /// The client that created it.
     pub client: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: IncomingPaymentState,
-    /// What its ledger account holds.
+    /// The balance of its ledger account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
-    /// Until when it takes money.
+    /// The time at which it stops accepting money.
     pub expires_at: Timestamp,
-    /// How much is asked.
+    /// The expected amount.
     pub incoming_amount: Option<Amount>,
-    /// How much has arrived.
+    /// The received amount.
     pub received_amount: Amount,
-    /// Free data.
+    /// The metadata.
     pub metadata: Option<Value>,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Who pays, as a terminal told it.
+    /// The payer's wallet address, from the terminal.
     pub sender_wallet_address: Option<String>,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
-    /// Why it takes no money.
+    /// The reason for which it was cancelled.
     pub cancellation_reason: Option<String>,
-    /// Since when it takes none.
+    /// The time at which it was cancelled.
     pub cancelled_at: Option<Timestamp>,
 }
 
@@ -314,36 +314,36 @@ pub struct IncomingPaymentView {
 pub struct OutgoingPaymentView {
     /// Its id.
     pub id: Uuid,
-    /// Whose payment it is.
+    /// The wallet address that it belongs to.
     pub wallet_address_id: Uuid,
     /// The client that created it.
     pub client: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: OutgoingPaymentState,
-    /// What its ledger account holds.
+    /// The balance of its ledger account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
     /// Why it failed.
     pub error: Option<String>,
     /// Attempts in this state.
     pub state_attempts: u32,
-    /// What the payer is debited at most, fees included.
+    /// The most that the payer is debited, with fees.
     pub debit_amount: Amount,
-    /// What is to arrive.
+    /// The amount to deliver.
     pub receive_amount: Amount,
-    /// What has been sent so far.
+    /// The amount sent so far.
     pub sent_amount: Amount,
     /// The incoming payment's URL.
     pub receiver: String,
-    /// Free data.
+    /// The metadata.
     pub metadata: Option<Value>,
-    /// What it was made of.
+    /// The quote that it was made from.
     pub quote: Option<Quote>,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// The permission it was made with.
+    /// The grant that it was made with.
     pub grant_id: Option<String>,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
 }
 
@@ -353,21 +353,21 @@ pub struct OutgoingPaymentView {
 pub struct QuoteView {
     /// Its id.
     pub id: Uuid,
-    /// Who would pay.
+    /// The wallet address that would pay.
     pub wallet_address_id: Uuid,
     /// The incoming payment's URL.
     pub receiver: String,
-    /// What the payer is debited at most, fees included.
+    /// The most that the payer is debited, with fees.
     pub debit_amount: Amount,
-    /// What arrives at least.
+    /// The least amount that arrives.
     pub receive_amount: Amount,
-    /// Since when.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// Until when it may be used.
+    /// The time at which it expires.
     pub expires_at: Timestamp,
 }
 
-/// An event that was told by webhook.
+/// An event that is delivered by webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookEventView {
@@ -376,11 +376,11 @@ pub struct WebhookEventView {
     /// For example `incoming_payment.completed`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What it says.
+    /// Its content.
     pub data: Value,
-    /// When it happened.
+    /// The time of the event.
     pub created_at: Timestamp,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
 }
 
@@ -390,38 +390,38 @@ pub struct WebhookEventView {
 pub struct TransferView {
     /// Its id.
     pub id: Uuid,
-    /// Taken from.
+    /// The debited account.
     pub debit_account_id: Uuid,
-    /// Given to.
+    /// The credited account.
     pub credit_account_id: Uuid,
-    /// How much.
+    /// The amount.
     #[serde(with = "uint64")]
     pub amount: u64,
     /// `DEPOSIT`, `WITHDRAWAL` or `TRANSFER`.
     pub transfer_type: String,
     /// `PENDING`, `POSTED` or `VOIDED`.
     pub state: String,
-    /// When.
+    /// The time at which it was made.
     pub created_at: Timestamp,
-    /// When a pending one ends by itself.
+    /// The time at which a pending movement ends by itself.
     pub expires_at: Option<Timestamp>,
 }
 
 /// The movements of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct AccountView {
-    /// Taken from the account.
+    /// The movements that debit the account.
     pub debits: Vec<TransferView>,
-    /// Given to the account.
+    /// The movements that credit the account.
     pub credits: Vec<TransferView>,
 }
 
-/// Which payments are listed.
+/// Selects the payments of a list.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentFilter {
-    /// Of this direction only.
+    /// Only payments of this direction.
     pub directions: Vec<String>,
-    /// Of this wallet address only.
+    /// Only payments of this wallet address.
     pub wallet_address: Option<Uuid>,
 }
 
@@ -501,7 +501,8 @@ impl AdminClient {
         }
     }
 
-    /// The same of an instance whose API lists each direction by itself. Of both together it is the first page only.
+    /// The same for an instance whose API lists each direction by itself. If both directions are wanted, it returns the
+    /// first page only.
     async fn payments_by_direction(
         &self,
         page: &PageRequest,
@@ -511,10 +512,12 @@ impl AdminClient {
         let wants = |kind: &str| filter.directions.is_empty() || filter.directions.iter().any(|wanted| wanted == kind);
         let first = PageRequest { first: page.first.or(page.last), ..PageRequest::default() };
         let page = if filter.directions.len() == 1 { page } else { &first };
+
         let kinds = [
             ("INCOMING", d::INCOMING_PAYMENTS, "/incomingPayments"),
             ("OUTGOING", d::OUTGOING_PAYMENTS, "/outgoingPayments"),
         ];
+
         let mut found = Listed { nodes: Vec::new(), page_info: PageInfo::default() };
         for (kind, document, path) in kinds.into_iter().filter(|(kind, ..)| wants(kind)) {
             let listed: Listed<Value> = self.listed(document, page, json!({"tenantId": tenant}), path).await?;
@@ -527,6 +530,7 @@ impl AdminClient {
                 found.page_info = listed.page_info;
             }
         }
+
         found.nodes.retain(|payment| filter.wallet_address.is_none_or(|address| payment.wallet_address_id == address));
         found.nodes.sort_by_key(|payment| std::cmp::Reverse(payment.created_at));
         Ok(found)
@@ -547,7 +551,8 @@ impl AdminClient {
         found(self.run(d::QUOTE, json!({"id": id}), "/quote").await)
     }
 
-    /// The token shown to a peer: needed to change only its endpoint, because both are set together. Never for a page.
+    /// The token that is presented to a peer. It is needed to change only the endpoint, because both are set together.
+    /// It must never be shown on a page.
     pub async fn peer_outgoing_token(&self, id: Uuid) -> Result<Option<String>, AdminError> {
         found(self.run(crate::documents::PEER_OUTGOING_TOKEN, json!({"id": id}), "/peer/http/outgoing/authToken").await)
     }
@@ -590,7 +595,7 @@ fn page_variables(page: &PageRequest) -> Map<String, Value> {
     }
 }
 
-/// A record that is not there is an answer, not a failure.
+/// A missing record is an answer, not a failure.
 fn found<T>(answer: Result<Option<T>, AdminError>) -> Result<Option<T>, AdminError> {
     match answer {
         Err(error) if error.is(&crate::ErrorCode::NotFound) => Ok(None),

@@ -1,7 +1,7 @@
-//! Client of the authorization server's service API: tenants are mirrored there.
+//! Client of the authorization server's service API, which mirrors tenants.
 //!
-//! Each call brings one tenant in line, whatever was there before, so it may be repeated. When to call is decided
-//! elsewhere. Secrets never reach a log.
+//! It does not decide when to call. Each call makes one mirrored tenant equal to ours, whatever it was before, so a
+//! call may be repeated. Secrets never reach a log.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use payments_model::{Secret, Tenant, TenantId};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-/// Where tenants are mirrored.
+/// A server that mirrors tenants.
 #[async_trait]
 pub trait TenantMirror: Send + Sync + fmt::Debug {
-    /// Makes the mirrored tenant equal to this one, deleted if this one is.
+    /// Makes the mirrored tenant equal to this one. A deleted tenant is deleted there too.
     async fn bring_in_line(&self, tenant: &Tenant) -> Result<(), MirrorError>;
 }
 
@@ -26,18 +26,18 @@ pub enum MirrorError {
     /// The authorization server gave no answer.
     #[error("the authorization server does not answer at AUTH_SERVICE_API_URL: {0}")]
     NoAnswer(#[from] OutboundError),
-    /// It does not take orders from us.
+    /// It does not accept our secret.
     #[error(
         "the authorization server does not accept our secret; set AUTH_SERVICE_SECRET to the same value at both, or \
          ADMIN_API_SECRET"
     )]
     NotTrusted,
-    /// It does not take this.
+    /// It refuses the tenant.
     #[error("the authorization server refuses the tenant with status {status}: {told}")]
     Refused {
-        /// Its status.
+        /// The status of its answer.
         status: u16,
-        /// What it says.
+        /// The text of its answer.
         told: String,
     },
 }
@@ -53,8 +53,9 @@ pub struct AuthService {
 }
 
 impl AuthService {
-    /// The service API below `base`, which is called as it is. `secret` proves the right to call it. The operator's own
-    /// tenant is configured at both servers; only what is set for it through the Admin API is sent.
+    /// Makes a client of the service API below `base`. The address guard does not apply to `base`. `secret` proves the
+    /// right to call it. The operator's own tenant is configured at both servers, so only values that were set through
+    /// the Admin API are sent for it.
     pub fn new(outbound: Outbound, base: &Url, secret: Secret, operator: TenantId) -> Self {
         let base = base.as_str().trim_end_matches('/').to_owned();
         Self { outbound, base, secret, operator, deadline: Duration::from_secs(5) }
@@ -106,7 +107,7 @@ fn only_what_is_set(tenant: &Tenant) -> Value {
 impl TenantMirror for AuthService {
     async fn bring_in_line(&self, tenant: &Tenant) -> Result<(), MirrorError> {
         if let Some(at) = tenant.deleted_at {
-            // One that was deleted before, or never came there, is not there: what is wanted.
+            // The tenant was deleted before, or was never created there. Both are the wanted result.
             let path = format!("/tenant/{}", tenant.id);
             self.call(Method::DELETE, &path, &json!({ "deletedAt": at.to_string() })).await?;
             return Ok(());

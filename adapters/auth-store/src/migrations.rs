@@ -1,6 +1,6 @@
 //! The tables, step by step.
 //!
-//! Instants are milliseconds since the epoch. A step that was released is never changed.
+//! It holds no rows and no queries. Instants are milliseconds since the epoch. A released step is never changed.
 
 use database::{Migrations, Step};
 

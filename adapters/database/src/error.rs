@@ -1,4 +1,4 @@
-//! Errors of a database, by what a caller can do about them.
+//! Errors of a database, in terms that a caller can act on.
 
 use std::sync::Arc;
 

@@ -62,10 +62,12 @@ pub(crate) async fn claim(
         count(room.places_of_a_new_lane()).into(),
         lease.into(),
     ];
+
     let rows = match database.dialect() {
         Dialect::Postgres => in_one_statement(database, values).await?,
         Dialect::Sqlite => in_one_crossing(database, values).await?,
     };
+
     let jobs = rows.jobs.iter().map(|row| leased(row, queue, lease, until)).collect::<Result<Vec<_>, Error>>()?;
     let others_at_work = rows.due > jobs.len();
     Ok(Claimed { jobs, next_due: rows.next_due.map(Timestamp::from_millis), others_at_work })
@@ -173,7 +175,7 @@ pub async fn due_jobs(
         .collect()
 }
 
-/// Leases one job by its key, unless somebody is at it.
+/// Leases one job by its key, unless another worker has it.
 pub(crate) async fn claim_one(
     database: &Database,
     queue: &str,

@@ -27,18 +27,18 @@ pub struct NewJob<'a, P> {
     pub run_at: Timestamp,
     /// Data for a handler in this process, if the job runs where it was created. It is not stored.
     pub carried: Option<Arc<dyn Any + Send + Sync>>,
-    /// What becomes of a job of this name that waits already.
+    /// How a waiting job with this key is handled.
     pub if_waiting: IfWaiting,
 }
 
-/// What becomes of a job that waits when one of the same name is enqueued.
+/// How a waiting job is handled when one with the same key is enqueued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfWaiting {
-    /// It is brought forward if the new one is due earlier.
+    /// The waiting job is due earlier, if the new one is.
     #[default]
     BringForward,
-    /// It stays where it is, and the new one is done with it: for jobs that do in turn what is written elsewhere. What
-    /// the new one carries is left for it only if no other job of its name is there.
+    /// The waiting job keeps its time and does the work of both. This is for jobs that process rows written elsewhere,
+    /// in order. The data that the new job carries is left for it only if there is no other job with its key.
     LeaveIt,
 }
 
@@ -107,6 +107,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
     let payload = serde_json::to_string(&job.payload).map_err(|_| Error::OutOfRange { what: "a job's payload" })?;
     let backend = transaction.get_database_backend();
     let row = row_key(job.queue, &job.key);
+
     let insert = |sql: &str, due_at: Timestamp, more: Option<Value>| {
         let values: [Value; 5] = [
             job.queue.into(),
@@ -117,6 +118,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         ];
         Statement::from_sql_and_values(backend, sql, values.into_iter().chain(more))
     };
+
     let (plain, if_leased) = match job.if_waiting {
         IfWaiting::BringForward => (INSERT, INSERT_LEASED),
         IfWaiting::LeaveIt => (INSERT_BEHIND, INSERT_LEASED_ALONE),
@@ -130,9 +132,11 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         tell_of_waiting(transaction, queues, &job);
         return Ok(());
     };
+
     let mut leased = Write::new(TABLE, row, insert(if_leased, until, Some(lease.into()))).otherwise(waiting);
     let is_leased = leased.met();
     transaction.write(leased);
+
     let born = Job {
         queue: job.queue.to_owned(),
         key: job.key,
@@ -144,6 +148,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         worker: Some(Arc::clone(place.local_queue()) as Arc<dyn DueJobListener>),
         carried: job.carried,
     };
+
     let run_at = job.run_at;
     transaction.on_commit(move || {
         let local_queue = Arc::clone(place.local_queue());

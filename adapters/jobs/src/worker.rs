@@ -175,9 +175,9 @@ impl Worker {
         }
     }
 
-    /// Runs the job of this key here and now, due or not, unless somebody is at it; whether it ran.
+    /// Runs the job with this key at once, due or not, unless another worker has it. Returns whether it ran.
     ///
-    /// For who does not want to wait until a worker comes to it. The result of the job is noted as ever.
+    /// For a caller that does not want to wait for a worker. The result of the job is recorded as usual.
     pub async fn run_now(&self, key: &str) -> Result<bool, Error> {
         let now = self.clock.now();
         let (lease, until) = (self.entropy.uuid(), now + self.settings.lease);
@@ -230,10 +230,12 @@ impl Worker {
                 return local_queue.look_for(self.clock.now() + AFTER_DATABASE_ERROR);
             }
         };
+
         let started = local_queue.claimed(look, claimed);
         for (job, place) in started.jobs {
             self.start(running, job, place);
         }
+
         if !started.surplus.is_empty()
             && let Err(error) = give_back(&self.database, &started.surplus, self.clock.now()).await
         {

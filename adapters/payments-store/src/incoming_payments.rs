@@ -100,11 +100,13 @@ impl<'t> Scope<'t, WriteTransaction> {
             Some(at) => column.eq(at.as_millis()),
             None => column.is_null(),
         };
+
         let (approved, cancelled) = match &before.decision {
             None => (None, None),
             Some(Decision::Approved { at }) => (Some(*at), None),
             Some(Decision::Cancelled { at, .. }) => (None, Some(*at)),
         };
+
         let unchanged = Condition::all()
             .add(self.within(Column::TenantId))
             .add(Column::Id.eq(after.id.as_uuid()))
@@ -113,6 +115,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             .add(Column::AnnouncedAmount.eq(stored_amount("the announced amount", before.announced_amount)?))
             .add(decided(Column::ApprovedAt, approved))
             .add(decided(Column::CancelledAt, cancelled));
+
         let whole = changes(after)?;
         let changed = ActiveModel {
             state: whole.state,
@@ -121,6 +124,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             deleted_at: whole.deleted_at,
             ..Default::default()
         };
+
         let update = Entity::update_many().set(changed).filter(unchanged);
         self.write_or_fail(TABLE, after.id, &update);
         Ok(())
@@ -206,6 +210,7 @@ fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> 
     let place = Place { table: "incoming_payments", row: row.id };
     let asset_row = asset_row.ok_or_else(|| place.inconsistent("asset_id"))?;
     let deleted_at = instant(row.deleted_at);
+
     let state = match row.state.as_str() {
         "PENDING" => IncomingState::Pending,
         "PROCESSING" => IncomingState::Processing,
@@ -213,11 +218,13 @@ fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> 
         "EXPIRED" => IncomingState::Expired { deleted_at },
         _ => return Err(place.inconsistent("state")),
     };
+
     let decision = match (instant(row.approved_at), instant(row.cancelled_at)) {
         (Some(at), _) => Some(Decision::Approved { at }),
         (None, Some(at)) => Some(Decision::Cancelled { at, reason: row.cancellation_reason }),
         (None, None) => None,
     };
+
     Ok(IncomingPayment {
         id: row.id.into(),
         tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -244,6 +251,7 @@ fn active(payment: &IncomingPayment) -> Result<ActiveModel, Error> {
         Some(Decision::Approved { at }) => (Some(*at), None, None),
         Some(Decision::Cancelled { at, reason }) => (None, Some(*at), reason.clone()),
     };
+
     Ok(ActiveModel {
         id: Set(payment.id.as_uuid()),
         tenant_id: Set(payment.tenant_id.as_uuid()),

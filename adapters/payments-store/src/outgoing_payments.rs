@@ -143,21 +143,25 @@ fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
 
 fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Select<Entity> {
     let ids = |addresses: &[WalletAddressId]| -> Vec<Uuid> { addresses.iter().map(|id| id.as_uuid()).collect() };
+
     if let Some(addresses) = &filter.wallet_addresses {
         select = select.filter(Column::WalletAddressId.is_in(ids(addresses)));
     }
     if !filter.not_wallet_addresses.is_empty() {
         select = select.filter(Column::WalletAddressId.is_not_in(ids(&filter.not_wallet_addresses)));
     }
+
     if let Some(client) = &filter.client {
         select = select.filter(Column::Client.eq(client));
     }
+
     if let Some(states) = &filter.states {
         select = select.filter(Column::State.is_in(states));
     }
     if !filter.not_states.is_empty() {
         select = select.filter(Column::State.is_not_in(&filter.not_states));
     }
+
     let quotes_of = |receivers: &[String]| {
         let mut quotes = Query::select();
         quotes
@@ -172,6 +176,7 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
     if !filter.not_receivers.is_empty() {
         select = select.filter(Column::Id.not_in_subquery(quotes_of(&filter.not_receivers)));
     }
+
     select
 }
 
@@ -183,16 +188,19 @@ pub(crate) async fn payments<C: ConnectionTrait>(
     if found.is_empty() {
         return Ok(Vec::new());
     }
+
     let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
     let quotes = rows::quote::Entity::find().filter(rows::quote::Column::Id.is_in(ids)).all(connection).await?;
     let assets = assets_of(connection, quotes.iter().map(|row| row.asset_id)).await?;
     let mut quotes: HashMap<Uuid, rows::quote::Model> = quotes.into_iter().map(|row| (row.id, row)).collect();
+
     let with_card: Vec<Uuid> = found.iter().filter(|row| row.initiated_by == "CARD").map(|row| row.id).collect();
     let mut cards = HashMap::new();
     if !with_card.is_empty() {
         let select = card::Entity::find().filter(card::Column::OutgoingPaymentId.is_in(with_card));
         cards = select.all(connection).await?.into_iter().map(|row| (row.outgoing_payment_id, row)).collect();
     }
+
     let mut payments = Vec::with_capacity(found.len());
     for row in found {
         let place = Place { table: "outgoing_payments", row: row.id };

@@ -1,6 +1,6 @@
-//! Incoming and outgoing payments in one list.
+//! Lists incoming and outgoing payments together.
 //!
-//! A page is merged from one reading of each table, so neither is read further than the page needs.
+//! It stores nothing. A page is merged from one query of each table, so it reads no more rows than the page needs.
 
 use database::Error;
 use payments_model::page::{Page, PageRequest, SortOrder};
@@ -14,13 +14,13 @@ use crate::{incoming_payments as incoming, outgoing_payments as outgoing, rows};
 /// A payment of either kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnyPayment {
-    /// One expected or received here.
+    /// A payment expected or received here.
     Incoming(Box<IncomingPayment>),
-    /// One sent from here.
+    /// A payment sent from here.
     Outgoing(Box<OutgoingPayment>),
 }
 
-/// Which kind a payment is of.
+/// The kind of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentKind {
     /// Expected or received here.
@@ -29,14 +29,14 @@ pub enum PaymentKind {
     Outgoing,
 }
 
-/// Which payments a list is of.
+/// Selects the payments of a list.
 #[derive(Clone, Debug)]
 pub struct PaymentFilter {
-    /// Of these kinds.
+    /// Only these kinds.
     pub kinds: Vec<PaymentKind>,
-    /// Of one of these wallet addresses.
+    /// Only payments of these wallet addresses.
     pub wallet_addresses: Option<Vec<WalletAddressId>>,
-    /// Of none of these wallet addresses.
+    /// No payments of these wallet addresses.
     pub not_wallet_addresses: Vec<WalletAddressId>,
 }
 
@@ -66,7 +66,7 @@ impl AnyPayment {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// A page of the payments of both kinds, incoming ones that expired unpaid left out.
+    /// A page of the payments of both kinds, without incoming payments that expired unpaid.
     pub async fn payments(&self, filter: &PaymentFilter, request: PageRequest) -> Result<Page<AnyPayment>, Error> {
         let wanted = |kind| filter.kinds.contains(&kind);
         let received = wanted(PaymentKind::Incoming)
@@ -107,10 +107,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
                     .map(|one| AnyPayment::Outgoing(Box::new(one))),
             );
         }
+
         found.sort_by_key(AnyPayment::key);
         if reading.order == SortOrder::Descending {
             found.reverse();
         }
+
         Ok(reading.page(found))
     }
 }

@@ -1,4 +1,6 @@
-//! Peers and their tokens.
+//! Stores peers and their tokens.
+//!
+//! It does not store their balances: those are in the ledger.
 
 use std::collections::HashMap;
 
@@ -25,7 +27,7 @@ use crate::scope::{Scope, must_be_one};
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// Tokens as older versions stored them.
+/// Reads the tokens that older versions stored in clear text.
 const OLD_TOKENS: &str = "SELECT token, peer_id, created_at FROM peer_http_tokens";
 
 const US: &str = "US";
@@ -41,6 +43,7 @@ fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
         .outgoing_endpoint
         .zip(row.outgoing_token)
         .map(|(endpoint, token)| OutgoingHttp { endpoint, token: Secret::new(token) });
+
     Ok(Peer {
         id: PeerId::from_uuid(row.id),
         tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -173,7 +176,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(done.rows_affected > 0)
     }
 
-    /// Takes the tokens of every peer of this scope back.
+    /// Removes the tokens of all peers of this scope.
     pub async fn delete_every_peer_token(&self) -> Result<(), Error> {
         let own = Query::select().column(Column::Id).from(Entity).cond_where(self.within(Column::TenantId)).to_owned();
         let delete = token_row::Entity::delete_many().filter(token_row::Column::PeerId.in_subquery(own));
@@ -196,8 +199,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Adds a token to those a locked peer may present; the others end at `others_end`. A token that any peer has is a
-    /// unique violation.
+    /// Adds a token to those that a locked peer may present. The others end at `others_end`. A token that any other
+    /// peer has is a unique violation.
     pub async fn add_peer_token(
         &self,
         peer: &Locked<'_, Peer>,
@@ -221,7 +224,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         useless.exec(self.connection).await?;
 
         if !same.is_empty() {
-            // Asked again with the same token: it does not end.
+            // The request was repeated with the same token, so this token has no end.
             let same = tokens().filter(token_row::Column::Digest.eq(digest.to_string()));
             let lasting = token_row::ActiveModel { expires_at: Set(None), ..Default::default() };
             same.set(lasting).exec(self.connection).await?;
@@ -244,7 +247,7 @@ fn token_of(peer: PeerId, digest: TokenDigest, now: Timestamp) -> token_row::Act
     }
 }
 
-/// Keeps only digests of the tokens that an older version stored as they are.
+/// Replaces the tokens that an older version stored in clear text by their digests.
 pub(crate) async fn digest_old_tokens(database: &Database) -> Result<(), Error> {
     let backend = database.reader().get_database_backend();
     let old = || Statement::from_string(backend, OLD_TOKENS);
@@ -256,7 +259,7 @@ pub(crate) async fn digest_old_tokens(database: &Database) -> Result<(), Error> 
         let (token, peer): (String, Uuid) = (row.try_get("", "token")?, row.try_get("", "peer_id")?);
         let created_at: i64 = row.try_get("", "created_at")?;
         let digested = token_of(PeerId::from_uuid(peer), TokenDigest::of(&token), Timestamp::from_millis(created_at));
-        // Another process may be at it as well.
+        // Another process may do this at the same time.
         let there = OnConflict::column(token_row::Column::Digest).do_nothing().to_owned();
         token_row::Entity::insert(digested).on_conflict(there).exec_without_returning(&transaction).await?;
     }

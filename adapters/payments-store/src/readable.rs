@@ -1,12 +1,12 @@
-//! Lists that are kept in memory: a row that cannot be read is left out, and takes no other with it.
+//! Reads lists that are kept in memory. A row that cannot be read is left out, and the others stay.
 //!
-//! Not for what decides about one payment: there an unreadable row is an error.
+//! It is not for decisions about one payment: there an unreadable row is an error.
 
 use database::Error;
 use sea_orm::entity::prelude::*;
 use sea_orm::{FromQueryResult, QueryTrait};
 
-/// What `read` makes of every row of `select`. Those it cannot read are told to the operator and left out.
+/// Applies `read` to every row of `select`. Rows that cannot be read are logged and left out.
 pub(crate) async fn readable<E: EntityTrait, T>(
     connection: &impl ConnectionTrait,
     select: &Select<E>,

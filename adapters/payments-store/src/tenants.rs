@@ -153,6 +153,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Processes that start together may all call this. One creates the row, the others wait and find it.
     pub async fn ensure_operator(&self, id: TenantId, api_secret: &Secret, now: Timestamp) -> Result<Tenant, Error> {
         self.must_reach(id)?;
+
         let operator = Tenant {
             id,
             api_secret: api_secret.clone(),
@@ -164,9 +165,11 @@ impl<'t> Scope<'t, WriteTransaction> {
             updated_at: now,
             deleted_at: None,
         };
+
         let unless_there = OnConflict::column(Column::Id).do_nothing().to_owned();
         let made = Entity::insert(active(&operator)).on_conflict(unless_there);
         let made = made.exec_without_returning(self.connection).await? > 0;
+
         if !made {
             let changed = Entity::update_many()
                 .col_expr(Column::ApiSecret, Expr::value(api_secret.expose()))
@@ -177,6 +180,7 @@ impl<'t> Scope<'t, WriteTransaction> {
                 return self.found_operator(id).await;
             }
         }
+
         self.directory_changed();
         self.found_operator(id).await
     }
@@ -204,8 +208,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Every value of this setting, deleted ones included. Who sets one next waits for this unit of work, so that two
-    /// tenants cannot take the same at once.
+    /// All values of this setting, with the deleted ones. Another unit that sets a value waits for this one, so that
+    /// two tenants cannot take the same value at once.
     pub async fn locked_values(&self, key: SettingKey) -> Result<Vec<(TenantId, String)>, Error> {
         Entity::find().order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(self.connection).await?;
         let rows = setting_row::Entity::find()

@@ -1,6 +1,6 @@
-//! Deliveries of events, and the attempts to make them.
+//! Stores deliveries of events, and the attempts to make them.
 //!
-//! A delivery is its recipient's: a tenant reaches those it is told of.
+//! It does not store the events. A delivery belongs to its recipient: a tenant reads only the deliveries to itself.
 
 use std::time::Duration;
 
@@ -28,38 +28,39 @@ const TENANT: &str = "TENANT";
 const CARD_SERVICE: &str = "CARD_SERVICE";
 const POINT_OF_SALE_SERVICE: &str = "POINT_OF_SALE_SERVICE";
 
-/// How many deliveries that came after one are looked at to tell whether its recipient takes others.
+/// The most later deliveries that are read to find out whether the recipient accepts others.
 const LOOKED_AT: u64 = 200;
 
-/// The position is one more than that of the last delivery about the same thing: the order in which transactions that
-/// know of each other have written them, whatever the clocks of their processes say.
+/// The position is one more than that of the last delivery about the same subject. So the order is the order of the
+/// transactions that see each other, and the clocks of the processes do not matter.
 const INSERT: &str = "INSERT INTO webhook_deliveries (id, event_id, recipient, recipient_tenant_id, endpoint_id,
         subject_id, attempts, state, created_at, updated_at, position)
     VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $8,
         (SELECT COALESCE(MAX(position), 0) + 1 FROM webhook_deliveries WHERE subject_id = $6))";
 
-/// Which deliveries are meant. What is empty or unset restricts nothing.
+/// Selects deliveries. An empty list or `None` selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// Only these.
+    /// Only deliveries with one of these ids.
     pub ids: Vec<WebhookDeliveryId>,
-    /// Only those of these events.
+    /// Only deliveries of these events.
     pub events: Vec<WebhookEventId>,
-    /// Only those in one of these states.
+    /// Only deliveries in one of these states.
     pub states: Vec<DeliveryState>,
-    /// Only those of events of these types.
+    /// Only deliveries of events of these types.
     pub types: Vec<String>,
-    /// Only those to this endpoint; a tenant's default one has the tenant's id.
+    /// Only deliveries to this endpoint. The id of a tenant's default endpoint is the tenant's id.
     pub endpoint: Option<WebhookEndpointId>,
-    /// Not those recorded before.
+    /// Only deliveries recorded at this time or later.
     pub from: Option<Timestamp>,
-    /// Only those recorded before.
+    /// Only deliveries recorded before this time.
     pub to: Option<Timestamp>,
 }
 
 impl DeliveryFilter {
     fn condition(&self) -> Condition {
         let mut condition = Condition::all();
+
         if !self.ids.is_empty() {
             condition = condition.add(Column::Id.is_in(self.ids.iter().map(|id| id.as_uuid())));
         }
@@ -69,6 +70,7 @@ impl DeliveryFilter {
         if !self.states.is_empty() {
             condition = condition.add(Column::State.is_in(self.states.iter().map(|state| state.as_str())));
         }
+
         if !self.types.is_empty() {
             let of_types = Query::select()
                 .column(event_row::Column::Id)
@@ -77,27 +79,30 @@ impl DeliveryFilter {
                 .to_owned();
             condition = condition.add(Column::EventId.in_subquery(of_types));
         }
+
         if let Some(endpoint) = self.endpoint {
             let id = endpoint.as_uuid();
             let default = Condition::all().add(Column::RecipientTenantId.eq(id)).add(Column::EndpointId.is_null());
             condition = condition.add(Condition::any().add(Column::EndpointId.eq(id)).add(default));
         }
+
         if let Some(from) = self.from {
             condition = condition.add(Column::CreatedAt.gte(from.as_millis()));
         }
         if let Some(to) = self.to {
             condition = condition.add(Column::CreatedAt.lt(to.as_millis()));
         }
+
         condition
     }
 }
 
-/// The delivery whose turn it is.
+/// The delivery that has its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InTurn {
-    /// It.
+    /// The delivery.
     pub delivery: WebhookDelivery,
-    /// Whether others about the same thing wait behind it.
+    /// Whether other deliveries about the same subject wait behind it.
     pub has_followers: bool,
 }
 
@@ -105,6 +110,7 @@ fn delivery(row: Model) -> Result<WebhookDelivery, Error> {
     let place = Place { table: TABLE, row: row.id };
     let tenant = row.recipient_tenant_id.map(TenantId::from_uuid);
     let endpoint = row.endpoint_id.map(WebhookEndpointId::from_uuid);
+
     let recipient = match (row.recipient.as_str(), tenant, endpoint) {
         (TENANT, Some(tenant), None) => Recipient::Tenant(tenant),
         (TENANT, Some(tenant), Some(endpoint)) => Recipient::Endpoint(tenant, endpoint),
@@ -112,6 +118,7 @@ fn delivery(row: Model) -> Result<WebhookDelivery, Error> {
         (POINT_OF_SALE_SERVICE, None, None) => Recipient::PointOfSaleService,
         _ => return Err(place.inconsistent("recipient")),
     };
+
     let count = |column, stored: i64| u32::try_from(stored).map_err(|_| place.inconsistent(column));
     Ok(WebhookDelivery {
         id: WebhookDeliveryId::from_uuid(row.id),
@@ -146,7 +153,7 @@ fn status(place: Place, stored: Option<i32>) -> Result<Option<u16>, Error> {
     stored.map(u16::try_from).transpose().map_err(|_| place.inconsistent("status_code"))
 }
 
-/// The columns that name a recipient.
+/// The values of the columns that name a recipient.
 fn columns_of(recipient: Recipient) -> (&'static str, Option<Uuid>, Option<Uuid>) {
     match recipient {
         Recipient::Tenant(tenant) => (TENANT, Some(tenant.as_uuid()), None),
@@ -206,7 +213,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(first.map(|delivery| InTurn { delivery, has_followers }))
     }
 
-    /// Whether the recipient has taken something that was recorded after `failing`, as far as the next ones tell.
+    /// Whether the recipient has accepted one of the next deliveries that were recorded after `failing`.
     pub async fn recipient_takes_others(&self, failing: &WebhookDelivery) -> Result<bool, Error> {
         let later = self
             .delivery_rows()
@@ -220,7 +227,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(states.iter().any(|state| state == DeliveryState::Delivered.as_str()))
     }
 
-    /// The attempts to make these deliveries, oldest first.
+    /// The attempts of these deliveries, each delivery's first attempt first.
     pub async fn webhook_attempts(
         &self,
         deliveries: &[WebhookDeliveryId],
@@ -246,7 +253,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Records that an event is to be delivered, behind all that is recorded about the same thing.
+    /// Records a delivery, behind all deliveries about the same subject.
     pub fn insert_webhook_delivery(&self, new: &WebhookDelivery) {
         let (recipient, tenant, endpoint) = columns_of(new.recipient);
         let values: [Value; 8] = [
@@ -263,10 +270,10 @@ impl Scope<'_, WriteTransaction> {
         self.connection.write(Write::new(TABLE, new.id, statement));
     }
 
-    /// Records the one attempt that took a delivery to `after`.
+    /// Records the attempt that changed a delivery to `after`.
     ///
-    /// Nothing of the unit happens if another attempt was recorded meanwhile, or somebody asked for it to be sent
-    /// again ([`Error::Overtaken`]).
+    /// The whole unit fails with [`Error::Overtaken`] if another attempt was recorded since then, or a request to send
+    /// the delivery again.
     pub fn note_delivery_attempt(&self, after: &WebhookDelivery, attempt: &WebhookAttempt) {
         self.note_delivery(after, after.attempts.saturating_sub(1));
         let row = attempt_row::ActiveModel {
@@ -279,12 +286,12 @@ impl Scope<'_, WriteTransaction> {
             error: Set(attempt.error.clone()),
         };
         let key = format!("{}/{}", after.id, attempt.number);
-        // One that is there already was written by who has overtaken this unit, which then fails by the delivery.
+        // If the row exists, another unit has overtaken this one. Then this unit fails by the row of the delivery.
         let insert = attempt_row::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
         self.write("webhook_attempts", key, &insert);
     }
 
-    /// Records that a delivery is given up before anything was tried.
+    /// Records that a delivery is given up without an attempt.
     pub fn note_delivery_not_tried(&self, after: &WebhookDelivery) {
         self.note_delivery(after, after.attempts);
     }
@@ -312,7 +319,7 @@ impl Scope<'_, WriteTransaction> {
         self.write_or_fail(TABLE, after.id, &update);
     }
 
-    /// At most `limit` of the deliveries meant, oldest first; nobody else changes them until this unit ends.
+    /// At most `limit` of the selected deliveries, the oldest first. They are locked until this unit ends.
     pub async fn locked_deliveries(&self, filter: &DeliveryFilter, limit: u64) -> Result<Vec<WebhookDelivery>, Error> {
         let rows = self
             .delivery_rows()
@@ -326,7 +333,7 @@ impl Scope<'_, WriteTransaction> {
         rows.into_iter().map(delivery).collect()
     }
 
-    /// Puts a delivery, which was read under its lock, back to be sent: a new round of attempts begins.
+    /// Makes a locked delivery pending again: a new round of attempts begins.
     pub fn put_delivery_back(&self, delivery: &WebhookDelivery, now: Timestamp) {
         let row = ActiveModel {
             attempts_before: Set((delivery.attempts > 0).then_some(i64::from(delivery.attempts))),
@@ -342,7 +349,7 @@ impl Scope<'_, WriteTransaction> {
         self.write(TABLE, delivery.id, &update);
     }
 
-    /// Sets a delivery aside whose row cannot be read any more.
+    /// Quarantines a delivery whose row cannot be read.
     pub fn quarantine_unreadable(&self, id: WebhookDeliveryId, reason: &str, now: Timestamp) {
         let row = ActiveModel {
             state: Set(DeliveryState::Quarantined.as_str().to_owned()),

@@ -1,6 +1,6 @@
-//! Where tenants have events sent, beside their settings.
+//! Stores the webhook endpoints of tenants, except the URL in their settings.
 //!
-//! A deleted endpoint stays as a row: deliveries refer to it.
+//! It does not remove rows: a deleted endpoint stays as a row, because deliveries refer to it.
 
 use clock::Timestamp;
 use database::{Error, Locked, WriteTransaction};
@@ -23,7 +23,7 @@ fn endpoint(row: Model) -> Result<WebhookEndpoint, Error> {
         None => EndpointAddress::Default,
         Some(url) => EndpointAddress::Own(Url::parse(&url).map_err(|_| place.inconsistent("url"))?),
     };
-    // A type that an older version does not know is one that it does not send.
+    // An older version may not know a type. It never sends events of that type, so the type is skipped.
     let names: Vec<String> = place.json("event_types", &row.event_types)?;
     let event_types = names.iter().filter_map(|name| name.parse::<EventType>().ok()).collect();
     let previous = row.previous_until.map(|until| PreviousSecret {
@@ -63,7 +63,7 @@ fn active(endpoint: &WebhookEndpoint) -> ActiveModel {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// Every endpoint that is not deleted, oldest first.
+    /// All endpoints that are not deleted, the oldest first.
     pub async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, Error> {
         let rows = self.endpoint_rows().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
         rows.all(self.connection).await?.into_iter().map(endpoint).collect()
@@ -81,7 +81,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
-    /// The endpoint with this id; nobody else changes it until this unit ends.
+    /// The endpoint with this id. It is locked until this unit ends.
     pub async fn locked_webhook_endpoint(
         &self,
         id: WebhookEndpointId,
@@ -91,7 +91,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(Some(Locked::read_under_lock(self.connection, id.as_uuid(), endpoint(row)?)))
     }
 
-    /// Stores a new endpoint. A second default one is a unique violation.
+    /// Stores a new endpoint. A second default endpoint of a tenant is a unique violation.
     pub async fn insert_webhook_endpoint(&self, new: &WebhookEndpoint) -> Result<(), Error> {
         self.must_reach(new.tenant_id)?;
         Entity::insert(active(new)).exec_without_returning(self.connection).await?;
@@ -99,7 +99,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Stores what has changed of an endpoint.
+    /// Stores the changes of an endpoint.
     pub async fn update_webhook_endpoint(&self, changed: &Locked<'_, WebhookEndpoint>) -> Result<(), Error> {
         let update = Entity::update_many()
             .set(active(changed))
@@ -110,7 +110,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Marks an endpoint as deleted and forgets its secrets; whether there was one.
+    /// Marks an endpoint as deleted and removes its secrets. Returns whether it existed.
     pub async fn delete_webhook_endpoint(&self, id: WebhookEndpointId, now: Timestamp) -> Result<bool, Error> {
         let row = ActiveModel {
             secret: Set(None),

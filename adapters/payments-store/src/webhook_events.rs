@@ -1,6 +1,6 @@
-//! Events.
+//! Stores events.
 //!
-//! Deliveries are in `webhook_deliveries`.
+//! It does not store deliveries: see `webhook_deliveries`.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -21,7 +21,7 @@ use crate::scope::Scope;
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// The events that a list shows. Empty lists restrict nothing.
+/// Selects the events of a list. Empty filters select all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Only these types.
@@ -32,6 +32,7 @@ pub struct EventFilter {
 
 pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
     let place = Place { table: "webhook_events", row: row.id };
+
     let subject = None
         .or(row.incoming_payment_id.map(|id| Subject::IncomingPayment(IncomingPaymentId::from_uuid(id))))
         .or(row.outgoing_payment_id.map(|id| Subject::OutgoingPayment(OutgoingPaymentId::from_uuid(id))))
@@ -39,6 +40,7 @@ pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
         .or(row.peer_id.map(|id| Subject::Peer(PeerId::from_uuid(id))))
         .or(row.asset_id.map(|id| Subject::Asset(AssetId::from_uuid(id))))
         .unwrap_or(Subject::Nothing);
+
     let withdrawal = match (row.withdrawal_account_id, row.withdrawal_asset_id, row.withdrawal_amount) {
         (Some(account), Some(asset), Some(amount)) => Some(EventWithdrawal {
             account: AccountId::from(account),
@@ -48,6 +50,7 @@ pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
         (None, None, None) => None,
         _ => return Err(place.inconsistent("withdrawal_account_id")),
     };
+
     Ok(WebhookEvent {
         id: WebhookEventId::from_uuid(row.id),
         event_type: place.name("event_type", &row.event_type)?,
@@ -115,6 +118,7 @@ impl Scope<'_, WriteTransaction> {
     /// Stores an event.
     pub fn insert_webhook_event(&self, event: &WebhookEvent) -> Result<(), Error> {
         self.must_reach(event.tenant_id)?;
+
         let mut row = ActiveModel {
             id: Set(event.id.as_uuid()),
             event_type: Set(event.event_type.as_str().to_owned()),
@@ -123,6 +127,7 @@ impl Scope<'_, WriteTransaction> {
             created_at: Set(event.created_at.as_millis()),
             ..Default::default()
         };
+
         match event.subject {
             Subject::IncomingPayment(id) => row.incoming_payment_id = Set(Some(id.as_uuid())),
             Subject::OutgoingPayment(id) => row.outgoing_payment_id = Set(Some(id.as_uuid())),
@@ -131,11 +136,13 @@ impl Scope<'_, WriteTransaction> {
             Subject::Asset(id) => row.asset_id = Set(Some(id.as_uuid())),
             Subject::Nothing => {}
         }
+
         if let Some(withdrawal) = event.withdrawal {
             row.withdrawal_account_id = Set(Some(withdrawal.account.as_uuid()));
             row.withdrawal_asset_id = Set(Some(withdrawal.asset_id.as_uuid()));
             row.withdrawal_amount = Set(Some(stored_amount("the withdrawal", withdrawal.amount)?));
         }
+
         self.write("webhook_events", event.id, &Entity::insert(row));
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Finding and removing events, deliveries and attempts that are older than they are kept. Each step is bounded.
+//! Finds and removes old events, deliveries and attempts. Each step is bounded.
 //!
-//! Not whether an event's money was withdrawn: that is known to the ledger.
+//! It does not know whether an event's money was withdrawn: the ledger knows that.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -16,7 +16,7 @@ use crate::rows::{incoming_payment, outgoing_payment, webhook_attempt, webhook_d
 use crate::scope::Scope;
 use crate::webhook_events::event;
 
-/// How far a walk over all events has come, tenant by tenant, oldest first.
+/// The position in a walk over all events: tenant by tenant, the oldest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgePlace {
     tenant: Uuid,
@@ -25,25 +25,25 @@ pub struct PurgePlace {
 }
 
 impl PurgePlace {
-    /// Behind every event of the same tenant.
+    /// The position behind all events of the same tenant.
     pub fn behind_its_tenant(self) -> Self {
         Self { created_at: i64::MAX, id: Uuid::max(), ..self }
     }
 
-    /// When the event of this place happened.
+    /// The time of the event at this position.
     pub fn created_at(self) -> Timestamp {
         Timestamp::from_millis(self.created_at)
     }
 }
 
-/// An event with what is known of it here.
+/// An old event, with its state in the database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OldEvent {
-    /// Where it is.
+    /// Its position.
     pub place: PurgePlace,
-    /// It; `None` if it cannot be read any more.
+    /// The event; `None` if its row cannot be read.
     pub event: Option<WebhookEvent>,
-    /// Whether nobody is to be told of it any more, and its payment has ended.
+    /// Whether it has no pending delivery and its payment has ended.
     pub is_over: bool,
 }
 
@@ -51,11 +51,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// At most `limit` events behind `place`.
     pub async fn events_behind(&self, place: PurgePlace, limit: u64) -> Result<Vec<OldEvent>, Error> {
         let PurgePlace { tenant, created_at, id } = place;
+
         let same_tenant = Condition::all().add(Column::TenantId.eq(tenant));
         let later = Condition::any()
             .add(Column::CreatedAt.gt(created_at))
             .add(Condition::all().add(Column::CreatedAt.eq(created_at)).add(Column::Id.gt(id)));
         let behind = Condition::any().add(Column::TenantId.gt(tenant)).add(same_tenant.add(later));
+
         let rows = Entity::find()
             .filter(self.within(Column::TenantId))
             .filter(Column::TenantId.gte(tenant))
@@ -66,6 +68,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(limit)
             .all(self.connection)
             .await?;
+
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let open = self.open_among(&ids).await?;
         let old = rows.into_iter().map(|row| OldEvent {
@@ -76,11 +79,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(old.collect())
     }
 
-    /// Which of these events are still to be told, or are about a payment that has not ended.
+    /// The events among these that have a pending delivery or are about a payment that has not ended.
     async fn open_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+
         let under_way = [DeliveryState::Pending, DeliveryState::Quarantined].map(DeliveryState::as_str);
         let told = Query::select()
             .column(webhook_delivery::Column::EventId)
@@ -88,6 +92,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .and_where(webhook_delivery::Column::EventId.is_in(ids.iter().copied()))
             .and_where(webhook_delivery::Column::State.is_in(under_way))
             .to_owned();
+
         let sent = Query::select()
             .column(outgoing_payment::Column::Id)
             .from(outgoing_payment::Entity)
@@ -97,6 +102,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             )
             .and_where(outgoing_payment::Column::State.is_in(["FUNDING", "SENDING"]))
             .to_owned();
+
         let received = Query::select()
             .column(incoming_payment::Column::Id)
             .from(incoming_payment::Entity)
@@ -106,6 +112,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             )
             .and_where(incoming_payment::Column::State.is_in(["PENDING", "PROCESSING"]))
             .to_owned();
+
         let open =
             Condition::any().add(Column::Id.in_subquery(told)).add(Expr::exists(sent)).add(Expr::exists(received));
         let found = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).filter(open);
@@ -114,10 +121,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, WriteTransaction> {
-    /// Removes these events with their deliveries and attempts, unless somebody is to be told of one again meanwhile.
+    /// Removes these events with their deliveries and attempts, except events that have become pending again.
     pub async fn remove_events(&self, ids: &[WebhookEventId]) -> Result<u64, Error> {
         let ids = || ids.iter().map(|id| id.as_uuid());
-        // Who asks for a delivery to be sent again holds its lock, and finds it gone afterwards.
+        // A request to send a delivery again locks its row too. So it either comes first, or finds the row removed.
         let locked = webhook_delivery::Entity::find()
             .filter(webhook_delivery::Column::EventId.is_in(ids()))
             .lock_exclusive()
@@ -135,7 +142,7 @@ impl Scope<'_, WriteTransaction> {
         Ok(removed.rows_affected)
     }
 
-    /// Removes at most `limit` attempts that began before an instant, oldest first; how many.
+    /// Removes at most `limit` attempts that began before an instant, the oldest first. Returns their number.
     pub async fn remove_attempts(&self, before: Timestamp, limit: u64) -> Result<u64, Error> {
         let sql = "DELETE FROM webhook_attempts WHERE (delivery_id, number) IN (
             SELECT delivery_id, number FROM webhook_attempts WHERE began_at < $1 ORDER BY began_at LIMIT $2)";

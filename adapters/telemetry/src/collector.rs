@@ -1,6 +1,6 @@
-//! How numbers and traces get to collectors: OTLP over gRPC, without TLS, to the addresses that are configured.
+//! Sends numbers and traces to collectors: OTLP over gRPC, without TLS, to the configured addresses.
 //!
-//! Without an address nothing of this is made.
+//! It does not choose what is sent. Without an address nothing here is created.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-/// The name under which every instance of Rafiki tells its numbers.
+/// The service name that every instance of Rafiki sends with its numbers.
 const SERVICE: &str = "RAFIKI_NETWORK";
 
-/// How long a collector may take.
+/// The time-out of a collector.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A collector that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the collector {url} cannot be used: {reason}")]
 pub struct CollectorError {
-    /// As configured.
+    /// The configured address.
     pub url: String,
-    /// What is wrong with it.
+    /// What is wrong with the address.
     pub reason: String,
 }
 
@@ -39,7 +39,7 @@ fn resource(instance: &str) -> Resource {
         .build()
 }
 
-/// Where the numbers of `instance` are told every `interval`. Needs a runtime.
+/// Makes the provider that sends the numbers of `instance` every `interval`. Needs a runtime.
 pub(crate) fn meters(
     instance: &str,
     collectors: &[String],
@@ -54,7 +54,7 @@ pub(crate) fn meters(
     Ok(provider.build())
 }
 
-/// Where the spans of `instance` are told. Needs a runtime.
+/// Makes the provider that sends the spans of `instance`. Needs a runtime.
 pub(crate) fn tracers(instance: &str, collectors: &[String]) -> Result<SdkTracerProvider, CollectorError> {
     let mut provider = SdkTracerProvider::builder().with_resource(resource(instance));
     for url in collectors {

@@ -1,6 +1,7 @@
-//! The numbers that are told to collectors, under the names of Rafiki 2.4.
+//! The numbers that are exported to collectors, under the names of Rafiki 2.4.
 //!
-//! Counts are those of [`crate::metrics`], counted a second time. Amounts and times are told by [`Probes`].
+//! It does not count by itself: counts are those of [`crate::metrics`], counted a second time. Amounts and times come
+//! from [`Probes`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,24 +17,25 @@ use tokio::sync::mpsc;
 
 use crate::privacy;
 
-/// How many amounts wait for their conversion. More are not told; nothing waits for a collector.
+/// The most amounts that wait for their conversion. Further amounts are dropped, so that no packet waits for a
+/// collector.
 const WAITING_MAX: usize = 4096;
 
-/// A count of ours that Rafiki 2.4 has too: our name, the label that selects, and its name.
+/// A count that Rafiki 2.4 has too: our name, the label that selects it, and its name there.
 pub(crate) type Renamed = (&'static str, (&'static str, &'static str), &'static str);
 
-/// Everything that one instance tells.
+/// Everything that one instance exports.
 pub(crate) struct Exported {
     provider: SdkMeterProvider,
     meter: Meter,
-    /// Every number carries it.
+    /// The name of the instance. Every number carries it.
     source: KeyValue,
     counts: &'static [Renamed],
     pub(crate) probes: Probes,
 }
 
 impl Exported {
-    /// The numbers of `instance`, `counts` among them, and the amounts that wait for their conversion.
+    /// Makes the exported numbers of `instance`, including `counts`, and the queue of amounts to convert.
     pub(crate) fn new(
         provider: SdkMeterProvider,
         instance: &str,
@@ -57,7 +59,7 @@ impl Exported {
         (Self { provider, meter, source, counts, probes }, amounts)
     }
 
-    /// Tells what was not told yet. Blocks.
+    /// Sends the numbers that were not sent yet. Blocks.
     pub(crate) fn flush(&self) {
         if let Err(error) = self.provider.shutdown() {
             tracing::warn!(%error, "the last numbers did not reach every collector");
@@ -71,13 +73,13 @@ impl Exported {
     }
 }
 
-/// Counts for Prometheus, and what has a name of Rafiki 2.4 for collectors too.
+/// Counts for Prometheus, and for collectors where Rafiki 2.4 has a name.
 pub(crate) struct Both<'a> {
     pub(crate) own: &'a PrometheusRecorder,
     pub(crate) exported: &'a Exported,
 }
 
-/// One count in two places.
+/// One count that is kept in two places.
 struct Twice {
     own: Counter,
     told: ToldCounter<u64>,
@@ -125,16 +127,16 @@ impl Recorder for Both<'_> {
     }
 }
 
-/// Whether collectors are told how long packets take.
+/// Whether collectors get the durations of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketTimes {
-    /// They are.
+    /// Collectors get them.
     Told,
-    /// They are not.
+    /// Collectors do not get them.
     Untold,
 }
 
-/// Tells collectors amounts and times. Leads nowhere, and costs nothing, unless a collector is configured.
+/// Exports amounts and times to collectors. Without a configured collector it does nothing and costs nothing.
 #[derive(Clone, Default)]
 pub struct Probes(Option<Arc<Told>>);
 
@@ -144,7 +146,7 @@ struct Told {
     source: KeyValue,
 }
 
-/// An amount that is to be told.
+/// An amount to export.
 enum Moved {
     Packet(Asset, u64),
     Fee(Asset, u64),
@@ -155,12 +157,12 @@ thread_local! {
 }
 
 impl Probes {
-    /// Those of the role that is put together inside [`crate::Metrics::gather`]; elsewhere they lead nowhere.
+    /// The probes of the role that is created inside [`crate::Metrics::gather`]. Elsewhere the probes do nothing.
     pub fn of_this_role() -> Self {
         OF_THIS_ROLE.with(|probes| probes.borrow().clone())
     }
 
-    /// While `build` runs, these are those of the role.
+    /// Makes these the probes of the role while `build` runs.
     pub(crate) fn during<T>(&self, build: impl FnOnce() -> T) -> T {
         let before = OF_THIS_ROLE.with(|probes| probes.replace(self.clone()));
         let built = build();
@@ -173,31 +175,31 @@ impl Probes {
         self.tell(|| Moved::Packet(asset.clone(), amount));
     }
 
-    /// An outgoing payment was completed; `fee` of `asset` was kept.
+    /// An outgoing payment was completed, and `fee` of `asset` was kept.
     pub fn fee_kept(&self, asset: &Asset, fee: u64) {
         self.tell(|| Moved::Fee(asset.clone(), fee));
     }
 
     fn tell(&self, moved: impl FnOnce() -> Moved) {
         if let Some(told) = &self.0 {
-            // A full queue means that amounts are converted too slowly; then some are not told.
+            // A full queue means that the conversion is too slow. Then some amounts are dropped.
             let _ = told.sender.try_send(moved());
         }
     }
 
-    /// Measures a packet until it is dropped, if that is told.
+    /// Measures the time until the returned value is dropped, if collectors get durations.
     pub fn packet(&self) -> PacketTimer {
         let told = self.0.as_ref().filter(|told| told.times.is_some());
         PacketTimer(told.map(|told| (told.clone(), Stopwatch::start(), "unknown")))
     }
 }
 
-/// How long a packet takes.
+/// Measures the duration of a packet.
 #[must_use]
 pub struct PacketTimer(Option<(Arc<Told>, Stopwatch, &'static str)>);
 
 impl PacketTimer {
-    /// What the packet turned out to be.
+    /// Sets the kind of the packet, once it is known.
     pub fn is(&mut self, operation: &'static str) {
         if let Some((.., of)) = &mut self.0 {
             *of = operation;
@@ -215,14 +217,14 @@ impl Drop for PacketTimer {
     }
 }
 
-/// Knows what amounts are worth.
+/// Converts amounts to dollars.
 #[async_trait::async_trait]
 pub trait Worth: Send + Sync {
     /// The worth of `amount` of `asset` in ten-thousandths of a dollar, if it is known.
     async fn in_dollars(&self, asset: &Asset, amount: u64) -> Option<u64>;
 }
 
-/// Amounts on their way to collectors. They are converted here, away from the packets.
+/// The amounts that wait for export. They are converted here, so that packets do not wait for a conversion.
 pub struct Amounts {
     receiver: mpsc::Receiver<Moved>,
     packets: ToldCounter<u64>,
@@ -231,7 +233,7 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// Converts and tells amounts until the role is gone. What has no known worth is not told.
+    /// Converts and exports amounts until the role ends. An amount without a known worth is not exported.
     pub async fn work(mut self, worth: &dyn Worth, entropy: &dyn Entropy) {
         let source = [self.source.clone()];
         while let Some(moved) = self.receiver.recv().await {

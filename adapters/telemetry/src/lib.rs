@@ -1,4 +1,5 @@
-//! Logs: the one place where a subscriber is installed. And metrics: their names, and where they are kept.
+//! Logs and metrics. The subscriber for logs is installed here only. The names of metrics are defined here, and their
+//! numbers are kept here.
 //!
 //! Nothing leaves the machine unless a collector is named: logs go to standard error, metrics are served on request.
 
@@ -17,13 +18,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people at a terminal.
+    /// For an operator at a terminal.
     #[default]
     Text,
-    /// One JSON object a line, for collectors.
+    /// One JSON object per line, for collectors.
     Json,
 }
 
@@ -33,12 +34,12 @@ pub enum StartError {
     /// The filter is not `level` or `target=level,…`.
     #[error("the log filter {filter:?} cannot be used: {reason}")]
     Filter {
-        /// As configured.
+        /// The configured filter.
         filter: String,
-        /// What is wrong with it.
+        /// What is wrong with the filter.
         reason: String,
     },
-    /// A subscriber was installed before.
+    /// Another subscriber is already installed.
     #[error("logging was started before")]
     AlreadyStarted,
 }
@@ -67,7 +68,7 @@ pub fn start_with_traces(level: &str, format: LogFormat, traces: &Traces) -> Res
     started.map_err(|_| StartError::AlreadyStarted)
 }
 
-/// The directives of `level`; libraries are quieter than the house unless a directive names them.
+/// The directives for `level`. Libraries log less than our crates, unless a directive names them.
 fn filter(level: &str) -> Result<EnvFilter, StartError> {
     let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,reqwest=warn";
     let directives = if level.contains('=') || matches!(level, "off" | "error" | "warn") {

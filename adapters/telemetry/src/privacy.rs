@@ -1,14 +1,14 @@
-//! What collectors learn of an amount: a size, not the amount.
+//! Hides exact amounts from collectors: they get the approximate size of an amount only.
 //!
-//! The amount is rounded to a bucket that grows with it, and noise is added (the Laplace mechanism of differential
-//! privacy). The numbers are those of Rafiki 2.4. No money depends on them.
+//! The amount is rounded to a bucket, which is wider for larger amounts. Then noise is added (the Laplace mechanism of
+//! differential privacy). The numbers are those of Rafiki 2.4. No money depends on them.
 
 use clock::Entropy;
 
 const SMALLEST: u64 = 2_500;
 const STEP: u64 = 5_000;
 const LARGEST: u64 = 10_000_000;
-/// Below this, buckets are multiples of the step; from here on, each is twice the one before.
+/// Below this value, buckets are multiples of the step. Above it, each bucket is twice the one before.
 const DOUBLING_FROM: u64 = 20_000;
 
 /// The width of the bucket of `value`.
@@ -22,7 +22,7 @@ fn bucket(value: u64) -> u64 {
     width.clamp(SMALLEST, LARGEST)
 }
 
-/// `value` as the nearer edge of its bucket, the lower one of two that are equally near.
+/// `value` rounded to the nearer edge of its bucket. If both are equally near, it is the lower one.
 fn rounded(value: u64, bucket: u64) -> u64 {
     let value = value.clamp(SMALLEST, LARGEST);
     let lower = value / bucket * bucket;
@@ -30,7 +30,7 @@ fn rounded(value: u64, bucket: u64) -> u64 {
     nearer.max(bucket / 2)
 }
 
-/// What is told of `value`, an amount in ten-thousandths of a dollar.
+/// The number to export for `value`, an amount in ten-thousandths of a dollar.
 pub(crate) fn hidden(value: u64, entropy: &dyn Entropy) -> u64 {
     let bucket = bucket(value);
     let rounded = rounded(value, bucket);
@@ -47,7 +47,7 @@ pub(crate) fn hidden(value: u64, entropy: &dyn Entropy) -> u64 {
 )]
 fn noisy(rounded: u64, bucket: u64, uniform: u64) -> u64 {
     let scale = 0.1 * (rounded as f64 / 10.0).max(bucket as f64);
-    // Between -1/2 and 1/2, and neither of them.
+    // This lies between -1/2 and 1/2, without the limits: the logarithm of zero is not defined.
     let centered = (uniform as f64 + 0.5) / (1_u64 << 53) as f64 - 0.5;
     let noise = -scale * centered.signum() * (1.0 - 2.0 * centered.abs()).ln();
     let told = (rounded as f64 + noise).round();

@@ -1,6 +1,6 @@
-//! Traces: the spans of one payment under one trace id, whichever process and step they are of.
+//! Traces: all spans of one payment have one trace id, in every process and step.
 //!
-//! The id of the trace is the id of the payment. Without a collector no span of payments and packets is made.
+//! The trace id is the id of the payment. Without a collector no span of payments and packets is created.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider};
@@ -14,31 +14,31 @@ use uuid::Uuid;
 
 use crate::collector::{CollectorError, tracers};
 
-/// The target of spans of packets. They are finer than anything that is logged.
+/// The target of spans of packets. They are more detailed than any log line.
 pub const PACKETS: &str = "ilp";
 /// The target of spans of payments.
 const PAYMENTS: &str = "payment";
 
-/// Outside crates whose spans would be told too; those of the exporter would even tell of themselves.
+/// Other crates whose spans are not exported. The spans of the exporter would describe its own work.
 const OUTSIDE: [&str; 9] = ["h2", "hyper", "hyper_util", "tonic", "tower", "sqlx", "sea_orm", "reqwest", "rustls"];
 
-/// Traces on their way to collectors.
+/// The export of traces to collectors.
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Traces of `instance` to these collectors. Needs a runtime.
+    /// Makes the export of the traces of `instance` to these collectors. Needs a runtime.
     pub fn to(instance: &str, collectors: &[String]) -> Result<Self, CollectorError> {
         tracers(instance, collectors).map(Self)
     }
 
-    /// Tells what was not told yet. Blocks.
+    /// Sends the traces that were not sent yet. Blocks.
     pub fn flush(&self) {
         if let Err(error) = self.0.shutdown() {
             tracing::warn!(%error, "the last traces did not reach every collector");
         }
     }
 
-    /// The layer that takes spans, not log lines: those may hold what is no business of a collector.
+    /// The layer that exports spans. Log lines are not exported, because they may hold private data.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: tracing::Subscriber + for<'a> LookupSpan<'a>,
@@ -54,7 +54,7 @@ impl Traces {
     }
 }
 
-/// A step in the life of a payment, as part of the payment's trace.
+/// A step of a payment, as a span in the payment's trace.
 pub fn payment_span(step: &'static str, payment: Uuid) -> Span {
     let span = tracing::trace_span!(target: PAYMENTS, "payment", otel.name = step, payment.id = %payment);
     if !span.is_disabled() {

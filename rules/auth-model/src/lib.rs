@@ -1,7 +1,7 @@
 //! States and transitions of grants, interactions and access tokens.
 //!
-//! Pure: what may be granted, what needs consent, and what may follow from what. Storing, signatures and HTTP
-//! are elsewhere.
+//! It has no side effects. It says what may be granted, what needs consent, and which state may follow. Storing,
+//! signatures and HTTP are elsewhere.
 
 mod consent;
 mod finish;

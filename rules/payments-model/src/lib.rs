@@ -1,6 +1,6 @@
 //! States and transitions of payments, quotes, peers and wallet addresses.
 //!
-//! Pure: knows no rows, requests or packets. It says which state may follow from which.
+//! It has no side effects, and knows no rows, requests or packets. It says which state may follow from which.
 
 pub mod accounting;
 pub mod asset;

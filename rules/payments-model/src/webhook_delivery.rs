@@ -1,6 +1,6 @@
-//! One event on its way to one recipient, and each attempt to bring it there.
+//! The delivery of one event to one recipient, and its attempts.
 //!
-//! Not when it is tried again: that is `webhook_ladder`.
+//! It does not say when to try again: see `webhook_ladder`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::{TenantId, WebhookDeliveryId, WebhookEndpointId, WebhookEvent, WebhookEventId};
 
-/// Where a delivery goes.
+/// The recipient of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Recipient {
-    /// A tenant's default endpoint, by its settings.
+    /// A tenant's default endpoint, named by its settings.
     Tenant(TenantId),
     /// Another endpoint of a tenant.
     Endpoint(TenantId, WebhookEndpointId),
@@ -24,7 +24,7 @@ pub enum Recipient {
 }
 
 impl Recipient {
-    /// The tenant that is told; `None` for the instance's own services.
+    /// The tenant that gets the event; `None` for the instance's own services.
     pub fn tenant(self) -> Option<TenantId> {
         match self {
             Self::Tenant(tenant) | Self::Endpoint(tenant, _) => Some(tenant),
@@ -33,37 +33,38 @@ impl Recipient {
     }
 }
 
-/// One event on its way to one recipient.
+/// The delivery of one event to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// Its id.
     pub id: WebhookDeliveryId,
-    /// What is delivered.
+    /// The event.
     pub event_id: WebhookEventId,
     /// The recipient.
     pub recipient: Recipient,
-    /// What the event is about. Deliveries about one thing reach a recipient in order; `None` waits for no other.
+    /// The subject of the event. Deliveries about one subject reach a recipient in order. A delivery without a subject
+    /// waits for no other.
     pub subject: Option<Uuid>,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How many of those were made before somebody asked for it to be sent again.
+    /// The number of attempts before the last request to send it again.
     pub attempts_before: u32,
-    /// The last HTTP status received.
+    /// The last HTTP status from the recipient.
     pub status_code: Option<u16>,
-    /// Why the last attempt did not succeed.
+    /// The error of the last attempt.
     pub reason: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: DeliveryState,
-    /// When it is tried next, if that is known.
+    /// The time of the next attempt, if it is known.
     pub due_at: Option<Timestamp>,
-    /// Since when it is on its way.
+    /// The time at which it was recorded.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
 impl WebhookDelivery {
-    /// The delivery of a new event, not tried yet.
+    /// Makes the delivery of a new event, without attempts.
     pub fn new(id: WebhookDeliveryId, event: &WebhookEvent, recipient: Recipient) -> Self {
         Self {
             id,
@@ -81,7 +82,7 @@ impl WebhookDelivery {
         }
     }
 
-    /// How often it was tried since it was recorded, or since somebody asked for it to be sent again.
+    /// The number of attempts since it was recorded, or since the last request to send it again.
     pub fn attempts_of_this_round(&self) -> u32 {
         self.attempts.saturating_sub(self.attempts_before)
     }
@@ -89,7 +90,7 @@ impl WebhookDelivery {
 
 macro_rules! delivery_states {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal ),* $(,)?) => {
-        /// Where a delivery stands.
+        /// The state of a delivery.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum DeliveryState {
             $( $(#[$doc])* $variant ),*
@@ -108,25 +109,25 @@ macro_rules! delivery_states {
 }
 
 delivery_states! {
-    /// It will be tried, perhaps again.
+    /// It waits for its first or next attempt.
     Pending = "PENDING",
-    /// It was answered with 200.
+    /// The recipient answered with status 200.
     Delivered = "DELIVERED",
-    /// It fails again and again while its recipient takes others. It is still tried, and the next event about the
-    /// same thing does not wait for it any more.
+    /// It fails repeatedly while its recipient accepts others. It is still tried, but the next event about the same
+    /// subject does not wait for it any more.
     Quarantined = "QUARANTINED",
-    /// It was tried as often as allowed: a dead letter.
+    /// The allowed number of attempts was made, without success.
     Exhausted = "EXHAUSTED",
 }
 
 impl DeliveryState {
-    /// Whether it is tried again by itself.
+    /// Whether it will be tried without a new request.
     pub const fn is_under_way(self) -> bool {
         matches!(self, Self::Pending | Self::Quarantined)
     }
 }
 
-/// The text is no state of a delivery.
+/// The text does not name a state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown state of a delivery")]
 pub struct UnknownDeliveryState;
@@ -138,28 +139,28 @@ impl FromStr for DeliveryState {
     }
 }
 
-/// One attempt to bring a delivery to its recipient.
+/// One attempt of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookAttempt {
-    /// Which attempt of the delivery it was, from 1.
+    /// Its number, from 1.
     pub number: u32,
-    /// When it began.
+    /// The time at which it began.
     pub began_at: Timestamp,
-    /// How long it took.
+    /// Its duration.
     pub duration: Duration,
     /// The HTTP status received, if there was an answer.
     pub status_code: Option<u16>,
     /// The beginning of the answer's body.
     pub body: Option<String>,
-    /// Why it did not succeed.
+    /// Its error; `None` if it succeeded.
     pub error: Option<String>,
 }
 
-/// How many octets of an answer's body are kept.
+/// The most octets of an answer's body that are kept.
 pub const BODY_KEPT: usize = 1024;
 
-/// The beginning of a body as a text that every database can keep: what is no text, and control characters but line
-/// ends and tabulators, are replaced.
+/// The beginning of a body, as a text that every database can store. Octets that are not text are replaced. So are
+/// control characters, except tabs and ends of lines.
 pub fn kept_body(body: &[u8]) -> Option<String> {
     let beginning = &body[..body.len().min(BODY_KEPT)];
     let replaced = |c: char| if c.is_control() && !matches!(c, '\n' | '\r' | '\t') { '\u{fffd}' } else { c };

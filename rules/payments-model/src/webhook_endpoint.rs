@@ -1,6 +1,6 @@
-//! A place where a tenant has events sent: its address, which types it wants, and what they are signed with.
+//! A webhook endpoint of a tenant: its address, the types of events that it gets, and the secrets that sign them.
 //!
-//! Not how it is called: that is the webhooks service.
+//! It makes no calls: the webhooks service does that.
 
 use clock::Timestamp;
 use url::Url;
@@ -8,62 +8,63 @@ use url::Url;
 use crate::webhook_event::EventType;
 use crate::{Secret, TenantId, WebhookEndpointId};
 
-/// How many endpoints a tenant may have beside its default one.
+/// The most endpoints of a tenant, without its default endpoint.
 pub const ENDPOINTS_MAX: usize = 100;
 
-/// A place where a tenant has events sent.
+/// A webhook endpoint of a tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookEndpoint {
-    /// Its id; that of the tenant for its default endpoint.
+    /// Its id. The id of a default endpoint is the tenant's id.
     pub id: WebhookEndpointId,
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
-    /// Where.
+    /// Its address.
     pub address: EndpointAddress,
-    /// Which types it wants; every type if none is named.
+    /// The types of events that it gets; all types if the list is empty.
     pub event_types: Vec<EventType>,
-    /// What its events are signed with.
+    /// The secrets that sign its events.
     pub secrets: EndpointSecrets,
-    /// When it was made.
+    /// The time at which it was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-/// Where an endpoint is.
+/// The address of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndpointAddress {
-    /// Where the settings of the tenant, or else of the instance, say.
+    /// The URL in the settings of the tenant, or else of the instance.
     Default,
-    /// At a URL of its own.
+    /// Its own URL.
     Own(Url),
 }
 
-/// What an endpoint's events are signed with.
+/// The secrets that sign an endpoint's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointSecrets {
-    /// Its own secret; without one it is the instance's.
+    /// Its own secret. If it is `None`, the instance's secret is used.
     pub current: Option<Secret>,
-    /// The secret before it, used as well until an instant.
+    /// The secret before the current one. Both are used until an instant.
     pub previous: Option<PreviousSecret>,
 }
 
 /// The secret before the current one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviousSecret {
-    /// It; `None` for the instance's.
+    /// The secret; `None` means the instance's secret.
     pub secret: Option<Secret>,
-    /// Until when it is used as well.
+    /// The end of its use.
     pub until: Timestamp,
 }
 
 impl EndpointSecrets {
-    /// Replaced by `new`; what was current is used as well until `until`.
+    /// Replaces the current secret by `new`. The old one is also used until `until`.
     pub fn rotated(self, new: Secret, until: Timestamp) -> Self {
         Self { current: Some(new), previous: Some(PreviousSecret { secret: self.current, until }) }
     }
 
-    /// The secrets to sign with at `now`, the current one first; `instance` is what stands in for one of its own.
+    /// The secrets that sign at `now`, the current one first. The `instance` secret is used where the endpoint has
+    /// none.
     pub fn at<'s>(&'s self, now: Timestamp, instance: Option<&'s Secret>) -> Vec<&'s Secret> {
         let current = self.current.as_ref().or(instance);
         let previous = self.previous.as_ref().filter(|previous| now < previous.until);
@@ -73,7 +74,7 @@ impl EndpointSecrets {
 }
 
 impl WebhookEndpoint {
-    /// The default endpoint of a tenant, as long as the tenant has said nothing about it.
+    /// The default endpoint of a tenant that has not changed it yet.
     pub fn default_of(tenant: TenantId, created_at: Timestamp) -> Self {
         Self {
             id: WebhookEndpointId::from_uuid(tenant.as_uuid()),
@@ -86,12 +87,12 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Whether it is the tenant's default one.
+    /// Whether it is the tenant's default endpoint.
     pub fn is_default(&self) -> bool {
         self.address == EndpointAddress::Default
     }
 
-    /// Whether it is told of events of this type.
+    /// Whether it gets events of this type.
     pub fn wants(&self, event_type: EventType) -> bool {
         self.event_types.is_empty() || self.event_types.contains(&event_type)
     }

@@ -1,6 +1,6 @@
-//! An event: what happened, to what, and what may be withdrawn in answer.
+//! An event: what happened, its subject, and the money that the receiver may withdraw.
 //!
-//! Not who is told: that is `webhook_delivery`.
+//! It does not name the recipients: see `webhook_delivery`.
 
 use std::str::FromStr;
 
@@ -38,7 +38,7 @@ event_types! {
     IncomingPaymentCompleted = "incoming_payment.completed",
     /// An incoming payment expired with money.
     IncomingPaymentExpired = "incoming_payment.expired",
-    /// A packet with the sender's data waits for a decision.
+    /// An incoming payment got a packet with the sender's data, which waits for a decision.
     IncomingPaymentPartialPaymentReceived = "incoming_payment.partial_payment_received",
     /// An outgoing payment waits for funds.
     OutgoingPaymentCreated = "outgoing_payment.created",
@@ -58,11 +58,11 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
-    /// The stored ledger is not as it was written. Not an event of the original.
+    /// The stored ledger was changed by another program. Rafiki 2.4 has no such event.
     LedgerAlarm = "ledger.alarm",
 }
 
-/// The text is no type of event.
+/// The text does not name a type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown event type")]
 pub struct UnknownEventType;
@@ -74,7 +74,7 @@ impl FromStr for EventType {
     }
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// An incoming payment.
@@ -92,7 +92,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What tells it apart from others; `None` if the event is about nothing that could have another event.
+    /// The id of the subject; `None` if no other event can have the same subject.
     pub fn id(self) -> Option<Uuid> {
         match self {
             Self::IncomingPayment(id) => Some(id.as_uuid()),
@@ -105,32 +105,32 @@ impl Subject {
     }
 }
 
-/// What the receiver of an event may withdraw in answer.
+/// The money that the receiver of an event may withdraw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventWithdrawal {
-    /// From where.
+    /// The account that it is withdrawn from.
     pub account: AccountId,
-    /// In which asset.
+    /// Its asset.
     pub asset_id: AssetId,
-    /// How much.
+    /// Its amount.
     pub amount: u64,
 }
 
-/// Something that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookEvent {
-    /// Its id, constant over retries and recipients; also the id of the transfer that answers it.
+    /// Its id, the same for all retries and recipients. It is also the id of the withdrawal transfer.
     pub id: WebhookEventId,
     /// What kind of event it is.
     pub event_type: EventType,
     /// The tenant that owns the subject.
     pub tenant_id: TenantId,
-    /// The content, members in order.
+    /// The content, with its members in order.
     pub data: Value,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// What may be withdrawn in answer.
+    /// The money that may be withdrawn.
     pub withdrawal: Option<EventWithdrawal>,
-    /// When it happened.
+    /// The time of the event.
     pub created_at: Timestamp,
 }

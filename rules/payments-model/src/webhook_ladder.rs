@@ -1,32 +1,32 @@
-//! How long to wait after each failed attempt to deliver an event, and when to give up.
+//! The pauses between failed attempts to deliver an event, and the number of attempts.
 //!
-//! Not the instants: whoever tries adds them to now.
+//! It computes no instants: the caller adds the pause to the present time.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The pauses between attempts: those of the reference first, then on for more than three days.
+/// The pauses between attempts. The first are those of the reference. Then they go on for more than three days.
 pub const DEFAULT_LADDER: &str = "10s 20s 30s 40s 50s 60s*4 2m 5m 10m 30m 1h 2h 4h 6h*11";
 
-/// The most pauses.
+/// The largest number of pauses.
 const STEPS_MAX: usize = 1000;
 const LONGEST_PAUSE: Duration = Duration::from_hours(24 * 30);
 
-/// The pause after each attempt that failed.
+/// The pauses after failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryLadder(Vec<Duration>);
 
-/// How often a delivery is tried.
+/// The number of attempts of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptsMax {
-    /// Until the ladder ends.
+    /// As many as the ladder has pauses, and one more.
     Ladder,
-    /// So often in all; beyond the ladder's end its last pause is repeated.
+    /// This number in all. After the end of the ladder, its last pause is repeated.
     Exactly(u32),
 }
 
-/// Why a text is no ladder.
+/// Why a text is not a valid ladder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "\"{0}\" is no pause between attempts; write pauses from 1s to 30d, at most 1000, such as \"10s 30s 5m 6h*3\": a \
@@ -35,7 +35,7 @@ pub enum AttemptsMax {
 pub struct NoLadder(String);
 
 impl RetryLadder {
-    /// The pause after the attempt that is the `failed`-th, from 1; `None` if there is no other attempt.
+    /// The pause after failed attempt number `failed`, from 1; `None` if there is no further attempt.
     pub fn pause_after(&self, failed: u32, most: AttemptsMax) -> Option<Duration> {
         let step = usize::try_from(failed.saturating_sub(1)).unwrap_or(usize::MAX);
         match most {
@@ -45,7 +45,7 @@ impl RetryLadder {
         }
     }
 
-    /// All pauses together.
+    /// The sum of all pauses.
     pub fn total(&self) -> Duration {
         self.0.iter().sum()
     }

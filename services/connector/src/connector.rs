@@ -189,7 +189,7 @@ impl Connector {
     }
 }
 
-/// What this process knows of its exchanges with a peer.
+/// The data of this process about its exchanges with a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// Whether the peer recognises a repeated packet.
@@ -238,10 +238,12 @@ impl Shared {
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
+
         let mut recorded = None;
         if attempt == Transmission::Again || pace.is_err() {
             recorded = balance.recorded(arrived).await?;
         }
+
         if recorded.is_none() {
             pace?;
             let mut timer = self.counts.timer();
@@ -250,6 +252,7 @@ impl Shared {
                 answered => return answered,
             }
         }
+
         let recorded = recorded.ok_or(Stop::Unresolved)?;
         self.pipeline.repeat(&directory, source, arrived, &mut packet, recorded).await
     }
@@ -268,7 +271,7 @@ impl Shared {
     }
 }
 
-/// A packet in the trace of what sends it. That of a peer has begun where the peer was authenticated.
+/// The trace span of a packet. The span of a peer's packet began where the peer was authenticated.
 fn packet_span(source: &Source) -> Span {
     let of = match source {
         Source::Peer(_) => return Span::current(),

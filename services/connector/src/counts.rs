@@ -44,7 +44,7 @@ impl Default for PacketCounts {
 }
 
 impl PacketCounts {
-    /// Measures a packet until it is answered, if collectors are told that.
+    /// Measures the time until a packet is answered, if collectors get these times.
     pub(crate) fn timer(&self) -> PacketTimer {
         self.probes.packet()
     }

@@ -165,6 +165,7 @@ impl Pipeline {
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
                     return Err(Stop::Unresolved);
                 }
+
                 self.liquidity.moved(source, peer.asset());
                 Ok(reply)
             }

@@ -1,6 +1,6 @@
 //! Tenants with their settings, assets, fees, peers and webhook endpoints, as one immutable snapshot.
 //!
-//! The part of a tenant is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
+//! The data of a tenant is found by the tenant's id only. Deleted tenants, settings and assets are not in it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl KnownTenant {
         }
     }
 
-    /// The secrets it may sign with now: its own, and for a while the one before.
+    /// The secrets that it may sign with now: its own, and for a while the previous one.
     pub fn api_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         let before = self.old_secret.iter().filter(move |old| now < old.until).map(|old| &old.secret);
         std::iter::once(&self.tenant.api_secret).chain(before)
@@ -153,7 +153,7 @@ impl KnownTenant {
         self.peers.get(&id)
     }
 
-    /// Where it has events sent, oldest first; its default endpoint only if something was said about it.
+    /// Its webhook endpoints, the oldest first. The default endpoint is among them only if it was changed.
     pub fn webhook_endpoints(&self) -> &[WebhookEndpoint] {
         &self.webhook_endpoints
     }

@@ -38,7 +38,7 @@ struct DirectoryMemory {
 struct Freshness {
     directory: Watch,
     wallet_addresses: Watch,
-    /// Raised when everything is to be read again.
+    /// Incremented to make everything be read again.
     age: AtomicU64,
 }
 
@@ -80,7 +80,7 @@ impl Directory {
         facts.current(store, freshness).await
     }
 
-    /// The same, but only from memory: `None` if it is to be read. For who is inside a unit of work, which must not
+    /// The same, but only from memory: `None` if it must be read. For a caller inside a unit of work, which must not
     /// wait for another connection.
     pub fn facts_at_hand(&self) -> Option<Arc<Facts>> {
         let DirectoryMemory { freshness, facts, .. } = &*self.0;

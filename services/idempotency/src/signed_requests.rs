@@ -56,6 +56,7 @@ impl SignedRequests {
     ) -> Result<(), NotAccepted> {
         let signature = Signature::parse(header, self.version)?;
         let (now, body_text) = (self.clock.now(), canonical(body));
+
         let mut verified = Err(SignatureError::Mismatch);
         for secret in secrets {
             verified = signature.verify(secret, now, self.lifetime, &body_text);
@@ -64,10 +65,12 @@ impl SignedRequests {
             }
         }
         verified?;
+
         let audience = self.audience.as_str();
         if audience_of(body).is_some_and(|named| named.as_str() != Some(audience)) {
             return Err(NotAccepted::OtherAudience);
         }
+
         let name = format!("signed_request:{audience}:{tenant}:{}", signature.name());
         // A signature may also come from a clock that is ahead by as much as it may be old.
         let life = self.lifetime.saturating_mul(2);

@@ -1,6 +1,7 @@
-//! What people do about webhooks: endpoints, their secrets, test calls, sending again. A file for each.
+//! What administrators do with webhooks: they manage endpoints and secrets, make test calls, and send deliveries again.
+//! Each subject has a file.
 //!
-//! Not who may: the caller names the tenant whose data is reached.
+//! It does not check permissions: the caller names the tenant whose data is used.
 
 use std::sync::Arc;
 
@@ -11,20 +12,20 @@ use payments_store::Store;
 
 use crate::Targets;
 
-/// What people do about webhooks. Cheap to clone.
+/// The administrative operations on webhooks. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct WebhookAdministration {
-    /// Where endpoints and deliveries are.
+    /// Holds the endpoints and deliveries.
     pub store: Store,
-    /// What tenants have set.
+    /// Knows the settings of tenants.
     pub directory: Directory,
-    /// Who is reached where.
+    /// Gives the URL and the settings for each recipient.
     pub targets: Arc<Targets>,
-    /// What sends test calls.
+    /// Sends test calls.
     pub http: Outbound,
-    /// What time it is.
+    /// Gives the time.
     pub clock: Arc<dyn Clock>,
-    /// Makes ids and secrets.
+    /// Gives the randomness for ids and secrets.
     pub entropy: Arc<dyn Entropy>,
 }
 

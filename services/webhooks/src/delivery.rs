@@ -1,6 +1,6 @@
-//! Delivering one event to one recipient.
+//! Delivers one event to one recipient.
 //!
-//! At least once: the event's id stays the same over retries, and only status 200 counts as told.
+//! Delivery is at least once. The event's id stays the same over retries, and only status 200 counts as delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +24,20 @@ use crate::sending::{Letter, Sender};
 use crate::target::{Target, Targets};
 use crate::turns::{Turn, turn};
 
-/// After what is no failure of a recipient: the database was away.
+/// The pause after an error that is not the recipient's fault: the database did not answer.
 const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 };
-/// Room for the longest time-out a tenant may set, and then some.
+/// Longer than the longest time-out that a tenant may set.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How many recipients may hang, each with all its places taken, before others get fewer.
+/// This many recipients may hang with all their places taken before the others get fewer places.
 const LANES_AT_FULL_WIDTH: usize = 16;
 
-/// After so many failed attempts a delivery is suspected to be at fault itself: as many as the reference makes.
+/// After this many failed attempts we suspect the event itself. The reference makes as many attempts.
 const SUSPECTED_AFTER: u32 = 10;
 
-/// How the worker of [`crate::QUEUE`] works. Every delivery is in the lane of its recipient: `at_once` go to one recipient at
-/// most, and many times as many to all, so that a dozen recipients that hang hold up nobody else.
+/// How the worker of [`crate::QUEUE`] works. Each recipient has a lane. One recipient gets at most `at_once` deliveries
+/// at the same time. All recipients together get many times more, so a dozen recipients that hang do not delay the
+/// others.
 pub fn worker_settings(at_once: usize) -> WorkerSettings {
     let concurrency = at_once.max(4);
     WorkerSettings {
@@ -48,20 +49,20 @@ pub fn worker_settings(at_once: usize) -> WorkerSettings {
     }
 }
 
-/// Delivers what is due; the handler of [`crate::QUEUE`].
+/// Delivers the due events. It is the handler of [`crate::QUEUE`].
 #[derive(Clone, Debug)]
 pub struct Deliverer {
-    /// Where deliveries are recorded.
+    /// Holds the deliveries.
     pub store: Store,
-    /// What tenants have set.
+    /// Knows the settings of tenants.
     pub directory: Directory,
-    /// Who is reached where.
+    /// Gives the URL and the settings for each recipient.
     pub targets: Arc<Targets>,
-    /// What sends.
+    /// Sends the calls.
     pub http: Outbound,
-    /// What time it is.
+    /// Gives the time.
     pub clock: Arc<dyn Clock>,
-    /// Spreads retries.
+    /// Gives the randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
@@ -69,7 +70,7 @@ pub struct Deliverer {
     pub ends: DeliveryEnds,
 }
 
-/// How many attempts to deliver ended how.
+/// Counts of attempts, by their results.
 #[derive(Clone, Debug)]
 pub struct DeliveryCounts {
     delivered: Counter,
@@ -90,13 +91,13 @@ impl Default for DeliveryCounts {
     }
 }
 
-/// What a job has to deliver.
+/// What a job has to do.
 enum Found {
-    /// Nothing any more.
+    /// There is nothing left to deliver.
     Nothing,
-    /// This.
+    /// This delivery, with its event.
     ToTell(Arc<ToTell>, Followers),
-    /// Something whose event cannot be read any more, and why.
+    /// A delivery whose event cannot be read any more, and the reason.
     Unreadable(Box<WebhookDelivery>, Error, Followers),
 }
 
@@ -120,12 +121,13 @@ impl Deliverer {
         }
     }
 
-    /// What the job is about: from its maker, or from the database.
+    /// Finds the delivery of a job. The job carries it, or the database has it.
     async fn find(&self, job: &Job) -> Result<Found, Failure> {
         if let Some(carried) = job.carried() {
             return Ok(Found::ToTell(carried, Followers::NoneKnown));
         }
         let Some(turn) = turn(job.key()) else { return Ok(Found::Nothing) };
+
         let everything = self.store.every_tenant();
         let in_turn = match turn {
             Turn::Of(recipient, subject) => everything.delivery_in_turn(recipient, subject).await,
@@ -138,6 +140,7 @@ impl Deliverer {
                 own.map(|delivery| InTurn { delivery, has_followers: false })
             }),
         };
+
         let in_turn = match in_turn {
             Err(error) => return self.set_aside_unreadable(error).await,
             Ok(None) => return Ok(Found::Nothing),
@@ -154,7 +157,7 @@ impl Deliverer {
         }
     }
 
-    /// A delivery whose own row cannot be read holds up no other. The job is then tried again, for what comes next.
+    /// A delivery whose row cannot be read does not block the others. The job runs again, for the delivery after it.
     async fn set_aside_unreadable(&self, error: Error) -> Result<Found, Failure> {
         if let Error::Inconsistent { row, .. } = &error
             && let Ok(id) = row.parse::<WebhookDeliveryId>()
@@ -174,7 +177,7 @@ impl Deliverer {
         let Some(target) = target else {
             return self.give_up(job, delivery, "the recipient has no URL any more", followers).await;
         };
-        // Who asks for it to be sent again wants it to be sent.
+        // A request to send it again means that it is to be tried.
         if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
             return self.give_up(job, delivery, "WEBHOOK_MAX_RETRY is 0: nothing is sent", followers).await;
         }
@@ -190,7 +193,7 @@ impl Deliverer {
         sender.send(Letter { event_id: &id, body: &body, attempt }, target).await
     }
 
-    /// Nothing is tried.
+    /// Ends a delivery without an attempt.
     async fn give_up(
         &self,
         job: &Job,
@@ -211,7 +214,8 @@ impl Deliverer {
         Ok(Done::Settled)
     }
 
-    /// Decides what becomes of the delivery, and records how the attempt went in one transaction with its job.
+    /// Decides the next state of the delivery. The attempt, the state and the end of the job are recorded in one
+    /// transaction.
     async fn settle(
         &self,
         job: &Job,
@@ -222,6 +226,7 @@ impl Deliverer {
         fault: Fault,
     ) -> Result<Done, Failure> {
         let now = self.clock.now();
+
         let mut after = WebhookDelivery {
             attempts: attempt.number,
             status_code: attempt.status_code.or(before.status_code),
@@ -230,6 +235,7 @@ impl Deliverer {
             updated_at: now,
             ..before
         };
+
         let failed = after.attempts_of_this_round();
         let then = match (&attempt.error, self.targets.ladder.pause_after(failed, attempts_max)) {
             (None, _) => {
@@ -246,20 +252,23 @@ impl Deliverer {
                 let newly = before.state == DeliveryState::Pending;
                 if newly && (fault == Fault::OfEvent || self.is_suspect(&after, failed).await?) {
                     after.state = DeliveryState::Quarantined;
-                    // One that has a job of its own already stays in it.
+                    // A delivery that already has its own job stays in it.
                     if after.subject.is_some() { Then::Aside(at, followers) } else { Then::Again(at) }
                 } else {
                     Then::Again(at)
                 }
             }
         };
+
         let newly_quarantined = after.state == DeliveryState::Quarantined && before.state == DeliveryState::Pending;
         self.ends.note(Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
         self.report(&after, newly_quarantined);
+
         Ok(Done::Settled)
     }
 
-    /// Whether it seems to be the event's fault: it fails again and again, and the recipient takes what came later.
+    /// Whether the event seems to cause the failures: its delivery fails repeatedly, and the recipient accepts later
+    /// events.
     async fn is_suspect(&self, delivery: &WebhookDelivery, failed: u32) -> Result<bool, Error> {
         Ok(failed >= SUSPECTED_AFTER && self.store.every_tenant().recipient_takes_others(delivery).await?)
     }
@@ -285,7 +294,7 @@ impl Deliverer {
         counter.increment(1);
     }
 
-    /// Up to a tenth later, so that what failed together is not repeated together.
+    /// Adds up to a tenth of the pause, so that deliveries that failed together are not repeated together.
     fn spread(&self, wait: Duration) -> Duration {
         let [byte] = self.entropy.bytes::<1>();
         wait + wait * u32::from(byte) / 2560
@@ -295,7 +304,7 @@ impl Deliverer {
 const QUARANTINED: &str = "an event is set aside: it fails again and again while its recipient takes others, or it \
     cannot be read; it is tried more rarely, and what comes after it is sent. Look at webhookDeliveries of the Admin API";
 
-/// Whose fault a failed attempt is.
+/// The cause of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     OfEvent,

@@ -1,6 +1,6 @@
-//! How attempts to deliver went, written together with others that end at the same time.
+//! Records the results of delivery attempts. Attempts that end at the same time are recorded together.
 //!
-//! Not what follows from an attempt: that is decided before.
+//! It does not decide what follows from an attempt: the caller has decided that before.
 
 use clock::Timestamp;
 use database::{Error, Gather};
@@ -11,41 +11,42 @@ use payments_store::{Store, Unit};
 use crate::record::QUEUE;
 use crate::turns::lane;
 
-/// One attempt, and what becomes of its job.
+/// One attempt, and the next step of its job.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) job: Job,
-    /// The delivery after it.
+    /// The delivery after the attempt.
     pub(crate) delivery: WebhookDelivery,
-    /// `None` if nothing was tried.
+    /// The attempt; `None` if there was none.
     pub(crate) attempt: Option<WebhookAttempt>,
     pub(crate) then: Then,
 }
 
-/// What comes after an attempt.
+/// The next step after an attempt.
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
-    /// The delivery is over; what waits behind it has its turn.
+    /// The delivery has ended. The next waiting delivery has its turn.
     Next(Followers),
-    /// The same delivery once more.
+    /// The same delivery is tried again.
     Again(Timestamp),
-    /// The same delivery once more, in a job of its own; what waits behind it has its turn.
+    /// The same delivery is tried again in its own job. The next waiting delivery has its turn.
     Aside(Timestamp, Followers),
 }
 
-/// Whether others are known to wait behind a delivery. What is recorded from now on is known to the job itself.
+/// Whether other deliveries are known to wait behind this one. The job itself learns of deliveries that are recorded
+/// from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Followers {
     NoneKnown,
     Waiting,
 }
 
-/// Where attempts are recorded. Clones record together.
+/// Records attempts. Clones share one batch.
 #[derive(Clone, Debug)]
 pub struct DeliveryEnds(Gather<Ended, ()>);
 
 impl DeliveryEnds {
-    /// Records in `store`.
+    /// Makes a recorder that writes to `store`.
     pub fn new(store: &Store) -> Self {
         let store = store.clone();
         Self(Gather::new(move |ended| record(store.clone(), ended)))

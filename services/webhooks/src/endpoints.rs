@@ -1,6 +1,6 @@
-//! A tenant's endpoints: made, changed, deleted, and given other secrets.
+//! Creates, changes and deletes the endpoints of a tenant, and replaces their secrets.
 //!
-//! A secret is told once, when it is made.
+//! A secret is returned only once, when it is created. It does not send events.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -15,33 +15,33 @@ use web_url::URL_LENGTH_MAX;
 
 use crate::administration::WebhookAdministration;
 
-/// The longest time for which a secret that was replaced is used as well.
+/// The longest time for which a replaced secret is still used.
 const LONGEST_OVERLAP: Duration = Duration::from_hours(24 * 30);
-/// The fewest characters of a secret: fewer can be found by trying.
+/// The least number of characters of a secret. An attacker can find a shorter one by trying.
 const SECRET_MIN: usize = 16;
 const SECRET_MAX: usize = 255;
 
-/// An endpoint to be made.
+/// An endpoint to create.
 #[derive(Clone, Debug)]
 pub struct NewEndpoint {
-    /// Where.
+    /// Its URL.
     pub url: String,
-    /// Which types it wants; every type if none is named.
+    /// The types of events that it gets; all types if the list is empty.
     pub event_types: Vec<String>,
-    /// What its events are signed with; without it one is made.
+    /// The secret that signs its events. If it is `None`, a secret is created.
     pub secret: Option<Secret>,
 }
 
-/// What is to change of an endpoint.
+/// The changes of an endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointChange {
-    /// Where.
+    /// Its URL.
     pub url: Option<String>,
-    /// Which types it wants.
+    /// The types of events that it gets.
     pub event_types: Option<Vec<String>>,
 }
 
-/// Why an endpoint was not made.
+/// Why an endpoint was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateEndpointError {
     /// The URL cannot be called.
@@ -53,7 +53,7 @@ pub enum CreateEndpointError {
     /// The secret is too short, too long, or not one line.
     #[error("a secret must be one line of 16 to 255 characters; leave it out to have one made")]
     Secret,
-    /// The tenant has as many as it may have.
+    /// The tenant has the largest allowed number of endpoints.
     #[error("a tenant can have 100 endpoints; delete one first")]
     TooMany,
     /// There is no such tenant.
@@ -73,7 +73,7 @@ pub enum UpdateEndpointError {
     /// The URL cannot be called.
     #[error("the URL of an endpoint must be an http or https URL without user name, password and fragment")]
     Url,
-    /// The URL of the default endpoint is a setting.
+    /// The URL of the default endpoint is a setting of the tenant.
     #[error(
         "the default endpoint is where the tenant's setting WEBHOOK_URL says; change that with createTenantSettings"
     )]
@@ -92,7 +92,7 @@ pub enum DeleteEndpointError {
     /// The tenant has no such endpoint.
     #[error("unknown webhook endpoint")]
     Unknown,
-    /// There is always a default endpoint.
+    /// The default endpoint cannot be deleted.
     #[error("the default endpoint cannot be deleted; name the event types it is to be told of instead")]
     Default,
     /// The database did not answer.
@@ -118,7 +118,7 @@ pub enum RotateSecretError {
 }
 
 impl WebhookAdministration {
-    /// The endpoints of a tenant, its default one first.
+    /// The endpoints of a tenant. The default endpoint comes first.
     pub async fn endpoints(&self, tenant: TenantId) -> Result<Vec<WebhookEndpoint>, Error> {
         let Some(owner) = self.store.tenant(tenant).find_tenant(tenant).await? else { return Ok(Vec::new()) };
         let mut all = self.store.tenant(tenant).webhook_endpoints().await?;
@@ -129,9 +129,9 @@ impl WebhookAdministration {
         Ok(all)
     }
 
-    /// Makes an endpoint, and the secret that its events are signed with.
+    /// Creates an endpoint and the secret that signs its events.
     ///
-    /// Repeated under the same idempotency key it makes no other, and tells no secret.
+    /// A repetition with the same idempotency key creates no other endpoint, and returns no secret.
     pub async fn create_endpoint(
         &self,
         tenant: TenantId,
@@ -155,7 +155,7 @@ impl WebhookAdministration {
 
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
-        // Two that are made at once wait for each other here, so that both are counted.
+        // Two concurrent creations wait for each other here, so that both are counted.
         scope.locked_tenant(tenant).await?.ok_or(E::UnknownTenant)?;
         let others = scope.webhook_endpoints().await?;
         if let Some(made) = others.iter().find(|other| other.id == endpoint.id) {
@@ -194,7 +194,7 @@ impl WebhookAdministration {
         changed.await?.ok_or(E::Unknown)?
     }
 
-    /// Deletes an endpoint. What is on its way to it is given up at its next attempt.
+    /// Deletes an endpoint. Its pending deliveries are given up at their next attempt.
     pub async fn delete_endpoint(&self, tenant: TenantId, id: WebhookEndpointId) -> Result<(), DeleteEndpointError> {
         if id.as_uuid() == tenant.as_uuid() {
             return Err(DeleteEndpointError::Default);
@@ -206,7 +206,7 @@ impl WebhookAdministration {
         Ok(unit.commit().await?)
     }
 
-    /// Gives an endpoint another secret. For `overlap` events are signed with the one before, too.
+    /// Gives an endpoint another secret. During `overlap` events are also signed with the old secret.
     pub async fn rotate_endpoint_secret(
         &self,
         tenant: TenantId,
@@ -228,8 +228,8 @@ impl WebhookAdministration {
         Ok((endpoint, secret))
     }
 
-    /// Writes what `change` makes of an endpoint; `None` if the tenant has no such endpoint. The default endpoint is
-    /// written down when something is said about it for the first time.
+    /// Applies `change` to an endpoint and stores the result; `None` if the tenant has no such endpoint. The row of the
+    /// default endpoint is created at its first change.
     async fn changed<E>(
         &self,
         tenant: TenantId,
@@ -240,6 +240,7 @@ impl WebhookAdministration {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
         let Some(owner) = scope.locked_tenant(tenant).await? else { return Ok(None) };
+
         let found = scope.locked_webhook_endpoint(id).await?;
         let changed = match found {
             Some(found) => {
@@ -265,11 +266,12 @@ impl WebhookAdministration {
             }
             None => return Ok(None),
         };
+
         unit.commit().await?;
         Ok(Some(Ok(changed)))
     }
 
-    /// The given secret if it is a good one, or a new one.
+    /// The given secret if it is acceptable, or a new one.
     fn secret(&self, given: Option<Secret>) -> Option<Secret> {
         if let Some(secret) = given {
             let text = secret.expose();
@@ -285,7 +287,7 @@ impl WebhookAdministration {
     }
 }
 
-/// The URL if events can be sent there. Whether they may is judged by the address guard, at each attempt.
+/// The URL, if it can be called. The address guard checks at each attempt whether it may be called.
 fn callable(text: &str) -> Option<Url> {
     check_line(text, URL_LENGTH_MAX).ok()?;
     let url = Url::parse(text).ok()?;
@@ -294,7 +296,7 @@ fn callable(text: &str) -> Option<Url> {
     (is_web && is_plain).then_some(url)
 }
 
-/// The types of these names, each once; the first name that is none.
+/// The types with these names, without duplicates; the first unknown name as the error.
 fn types(names: &[String]) -> Result<Vec<EventType>, String> {
     let mut types = Vec::new();
     for name in names {

@@ -1,7 +1,7 @@
-//! Events on their way to account-servicing entities: recorded with what caused them, signed, delivered in order,
-//! repeated, sent again on request, and purged when they are old.
+//! Events for account-servicing entities. An event is recorded with the change that caused it, then signed, delivered
+//! in order, and repeated if needed. It can be sent again on request, and it is purged when it is old.
 //!
-//! Not the events' content: whoever changes a state builds the event and records it in the same transaction.
+//! It does not make the events: the code that changes a state builds the event and records it in the same transaction.
 
 mod administration;
 mod audience;

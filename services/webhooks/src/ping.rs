@@ -10,10 +10,10 @@ use serde_json::json;
 use crate::administration::WebhookAdministration;
 use crate::sending::{Letter, Sender};
 
-/// The type of a test call. It is no event.
+/// The type of a test call. A test call is not an event.
 const PING: &str = "webhook.ping";
 
-/// Why there was no test call.
+/// Why no test call was made.
 #[derive(Debug, thiserror::Error)]
 pub enum PingError {
     /// The tenant has no such endpoint.
@@ -25,7 +25,7 @@ pub enum PingError {
 }
 
 impl WebhookAdministration {
-    /// Calls an endpoint of a tenant, and tells how it went.
+    /// Calls an endpoint of a tenant, and returns the result.
     pub async fn ping_endpoint(&self, tenant: TenantId, id: WebhookEndpointId) -> Result<WebhookAttempt, PingError> {
         if self.store.tenant(tenant).find_tenant(tenant).await?.is_none() {
             return Err(PingError::Unknown);

@@ -1,6 +1,6 @@
-//! Removing events, deliveries and attempts that are older than they are kept.
+//! Removes events, deliveries and attempts that are older than their retention time.
 //!
-//! Every run is bounded. What somebody is still to be told of, or whose money was not withdrawn, is kept.
+//! Every run is bounded. It does not remove an event that still has a pending delivery or money to withdraw.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,34 +16,34 @@ use serde::{Deserialize, Serialize};
 pub const PURGE_QUEUE: &str = "webhook purge";
 const KEY: &str = "purge";
 
-/// How many rows of a kind one run removes or looks at.
+/// The most rows of one kind that a run reads or removes.
 const AT_ONCE: u64 = 200;
 const BETWEEN_RUNS: Duration = Duration::from_secs(1);
 const BETWEEN_WALKS: Duration = Duration::from_hours(1);
 
-/// How long things are kept; `None` for ever.
+/// The retention times; `None` means for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Events with their deliveries.
+    /// For events and their deliveries.
     pub events: Option<Duration>,
-    /// Attempts.
+    /// For attempts.
     pub attempts: Option<Duration>,
 }
 
-/// Removes what is old; the handler of [`PURGE_QUEUE`].
+/// Removes old rows. It is the handler of [`PURGE_QUEUE`].
 #[derive(Clone)]
 pub struct Purger {
-    /// Where events are.
+    /// Holds the events.
     pub store: Store,
-    /// Where their money is.
+    /// Holds the money of the events.
     pub ledger: Arc<dyn Ledger>,
-    /// What time it is.
+    /// Gives the time.
     pub clock: Arc<dyn Clock>,
-    /// How long they are kept.
+    /// The retention times.
     pub kept: Kept,
 }
 
-/// What the job goes out from.
+/// The state that the job carries between runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Walk {
     place: PurgePlace,
@@ -56,7 +56,7 @@ pub fn purge_settings() -> WorkerSettings {
 }
 
 impl Purger {
-    /// Has the queue's worker begin, unless it is at work already.
+    /// Starts the work of the queue, unless it has been started before.
     pub async fn begin(&self) -> Result<(), Error> {
         let unit = self.store.begin().await?;
         jobs::enqueue(unit.transaction(), walk_on(Walk::default(), self.clock.now()))?;
@@ -85,11 +85,11 @@ impl Purger {
         Ok(unit.commit().await?)
     }
 
-    /// Removes the old ones of the next events; where to go on, `None` at the end.
+    /// Removes the old events of the next page. Returns the place at which to continue, `None` at the end.
     async fn purge_events(&self, place: PurgePlace, before: Timestamp) -> Result<Option<PurgePlace>, Failure> {
         let page = self.store.every_tenant().events_behind(place, AT_ONCE).await?;
         let Some(last) = page.last() else { return Ok(None) };
-        // The events of a tenant are in the order of time: behind the first that is kept all are.
+        // The events of a tenant are sorted by time. So if one is too new to remove, all events behind it are too.
         let (old, next) = match page.iter().position(|old| old.place.created_at() >= before) {
             Some(kept) => (&page[..kept], page[kept].place.behind_its_tenant()),
             None => (&page[..], last.place),
@@ -104,7 +104,7 @@ impl Purger {
         Ok(Some(next))
     }
 
-    /// Those about which nothing is left to do.
+    /// The events for which nothing is left to do.
     async fn over(&self, old: &[OldEvent]) -> Result<Vec<WebhookEventId>, Failure> {
         let events: Vec<_> = old.iter().filter(|old| old.is_over).filter_map(|old| old.event.as_ref()).collect();
         let accounts: Vec<AccountId> =

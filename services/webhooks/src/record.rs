@@ -1,6 +1,6 @@
-//! Recording an event and its deliveries in the transaction of the state change it reports.
+//! Records an event and its deliveries in the transaction of the state change that it reports.
 //!
-//! Nothing is sent here; the commit wakes the deliverer.
+//! It sends nothing: the commit wakes the deliverer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::{Audience, Targets};
 /// The queue of deliveries.
 pub const QUEUE: &str = "webhook deliveries";
 
-/// What is told, as the transaction has written it that recorded it.
+/// An event and its delivery, as the recording transaction has written them.
 #[derive(Debug)]
 pub(crate) struct ToTell {
     pub(crate) event: WebhookEvent,
@@ -38,7 +38,7 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// Records for the recipients that `targets` can reach and the endpoints that `directory` knows. With
-    /// `operator_copy` the operator is told of every tenant's events too.
+    /// `operator_copy` the operator also gets the events of all tenants.
     pub fn new(
         targets: &Targets,
         operator_copy: Option<TenantId>,
@@ -54,7 +54,7 @@ impl Webhooks {
         }
     }
 
-    /// Writes the event and one delivery for each recipient; with the unit's commit they are on their way.
+    /// Writes the event and one delivery for each recipient. They are sent after the unit's commit.
     pub async fn record(&self, unit: &Unit, event: &WebhookEvent, audience: &Audience) -> Result<(), Error> {
         let mut recipients = Vec::new();
         for named in audience.recipients(self.operator_copy) {
@@ -85,7 +85,7 @@ impl Webhooks {
         Ok(true)
     }
 
-    /// The endpoints of a tenant that want events of this type.
+    /// The endpoints of a tenant that get events of this type.
     async fn endpoints(&self, unit: &Unit, tenant: TenantId, kind: EventType) -> Result<Vec<Recipient>, Error> {
         let facts = self.directory.facts_at_hand();
         let known: Cow<'_, [WebhookEndpoint]> = match &facts {

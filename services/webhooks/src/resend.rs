@@ -1,6 +1,6 @@
-//! Sending deliveries again because somebody asked for it.
+//! Sends deliveries again on request of an administrator.
 //!
-//! Those about one thing go in the order in which they were recorded, like at first.
+//! It does not change their order: deliveries about one subject are sent in the order in which they were recorded.
 
 use jobs::NewJob;
 use payments_model::TenantId;
@@ -11,29 +11,29 @@ use crate::administration::WebhookAdministration;
 use crate::record::QUEUE;
 use crate::turns::{key, lane};
 
-/// How many are put back by one request.
+/// The most deliveries that one request sends again.
 const AT_ONCE: u64 = 500;
 
-/// Whose deliveries are reached.
+/// The deliveries that a caller may send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Those to this tenant.
+    /// The deliveries to this tenant.
     Tenant(TenantId),
-    /// All: for the operator.
+    /// All deliveries. Only the operator may do this.
     EveryTenant,
 }
 
-/// What became of a request to send again.
+/// The result of a request to send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resent {
-    /// So many are on their way again.
+    /// The number of deliveries that are sent again.
     pub count: usize,
-    /// Whether others are meant, too, which are put back by another request.
+    /// Whether more deliveries match. Another request is needed for them.
     pub has_more: bool,
 }
 
 impl WebhookAdministration {
-    /// Puts the deliveries meant back, oldest first; each begins a new round of attempts.
+    /// Makes the matching deliveries pending again, the oldest first. Each begins a new round of attempts.
     pub async fn resend(&self, reach: Reach, filter: &DeliveryFilter) -> Result<Resent, Error> {
         let now = self.now();
         let unit = self.store.begin().await?;

@@ -1,6 +1,6 @@
-//! One call to a recipient, and how it went.
+//! Makes one call to a recipient, and returns its result.
 //!
-//! Not what follows from it.
+//! It does not decide what follows from the result.
 
 use std::error::Error;
 
@@ -12,22 +12,22 @@ use serde_json::Value;
 use crate::signature::signature_header;
 use crate::target::Target;
 
-/// What a 401 to a signed event means most often.
+/// The most frequent cause of status 401 to a signed event.
 const OTHER_SECRET: &str = "the secret and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
-/// What a 401 to an unsigned event means most often.
+/// The most frequent cause of status 401 to an unsigned event.
 const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
 
-/// What is sent.
+/// The content of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Letter<'l> {
     pub(crate) event_id: &'l str,
-    /// With exactly the members `id`, `type` and `data`.
+    /// The body. It has exactly the members `id`, `type` and `data`.
     pub(crate) body: &'l Value,
-    /// Which attempt it is, from 1.
+    /// The number of the attempt, from 1.
     pub(crate) attempt: u32,
 }
 
-/// What sends.
+/// Sends the calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender<'s> {
     pub(crate) http: &'s Outbound,
@@ -36,7 +36,7 @@ pub(crate) struct Sender<'s> {
 }
 
 impl Sender<'_> {
-    /// Sends the letter; an attempt without an error was answered with 200.
+    /// Sends the letter. An attempt without an error was answered with status 200.
     pub(crate) async fn send(&self, letter: Letter<'_>, target: &Target) -> WebhookAttempt {
         let began_at = self.clock.now();
         let mut attempt = WebhookAttempt {

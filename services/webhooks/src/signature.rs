@@ -1,14 +1,14 @@
 //! The `Rafiki-Signature` header.
 //!
-//! Only made here; receivers check it themselves.
+//! It makes the header and does not check it: receivers do that.
 
 use admin_signature::{canonical, sign};
 use clock::Timestamp;
 use payments_model::Secret;
 use serde_json::Value;
 
-/// `t=<milliseconds>, v<version>=<hex HMAC-SHA-256 of "{t}.{canonical body}">`, the body canonical after RFC 8785. While
-/// one secret replaces another there is a digest of each, the newer first. `None` without a secret.
+/// `t=<milliseconds>, v<version>=<hex HMAC-SHA-256 of "{t}.{canonical body}">`. The body is canonical as in RFC 8785.
+/// While one secret replaces another, there is a digest for each, the newer first. `None` if there is no secret.
 pub(crate) fn signature_header(secrets: &[Secret], version: u32, at: Timestamp, body: &Value) -> Option<String> {
     let canonical = canonical(body);
     let mut signed = secrets.iter().map(|secret| sign(secret.expose(), version, at, &canonical));

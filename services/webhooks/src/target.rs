@@ -1,6 +1,6 @@
-//! Where a recipient is reached, how long it may take, how often it is tried, and what its events are signed with.
+//! How a recipient is called: its URL, the time-out, the number of attempts, and the signing secrets.
 //!
-//! A tenant's own settings come before the instance's.
+//! A tenant's own settings come before the instance's. It calls nothing.
 
 use std::time::Duration;
 
@@ -17,40 +17,40 @@ use url::Url;
 /// The instance's own settings.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// Where events of tenants without a URL of their own go.
+    /// The URL for events of tenants that have no URL of their own.
     pub default_url: Url,
-    /// How long a recipient may take.
+    /// The time-out of a call.
     pub timeout: Duration,
-    /// How often a delivery is tried.
+    /// The number of attempts.
     pub attempts_max: AttemptsMax,
     /// The pauses between attempts.
     pub ladder: RetryLadder,
-    /// What events are signed with where an endpoint has no secret of its own; unset means not at all.
+    /// The secret for endpoints that have no secret of their own. Without it, their events are not signed.
     pub secret: Option<Secret>,
     /// The number after `v` in signatures.
     pub signature_version: u32,
     /// The operator, whose settings bound the services' attempts.
     pub operator: TenantId,
-    /// Where the card service listens.
+    /// The URL of the card service.
     pub card_service: Option<Url>,
-    /// Where the point-of-sale service listens.
+    /// The URL of the point-of-sale service.
     pub point_of_sale: Option<Url>,
 }
 
-/// One recipient, as it is reached now.
+/// How a recipient is called now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: Url,
-    /// Chosen by a tenant, so the address guard applies.
+    /// A tenant has chosen the URL, so the address guard applies.
     pub(crate) chosen_by_tenant: bool,
     pub(crate) timeout: Duration,
     pub(crate) attempts_max: AttemptsMax,
-    /// The current one first.
+    /// The signing secrets, the current one first.
     pub(crate) secrets: Vec<Secret>,
 }
 
 impl Targets {
-    /// The recipient's present target; `None` for a service that has no URL and an endpoint that there is not any more.
+    /// The recipient's present target; `None` for a service without a URL and for an endpoint that no longer exists.
     pub(crate) async fn find(
         &self,
         directory: &Directory,

@@ -1,7 +1,7 @@
-//! Which job makes which deliveries: those to one recipient about one thing are made one after the other by one job, in
-//! the order in which they were recorded. What is about nothing else's subject has a job of its own.
+//! Which job makes which deliveries. The deliveries to one recipient about one subject belong to one job. It makes them
+//! one after the other, in the order in which they were recorded. A delivery without a subject has its own job.
 //!
-//! Nothing is sent here.
+//! It sends nothing.
 
 use payments_model::webhook_delivery::{Recipient, WebhookDelivery};
 use payments_model::{TenantId, WebhookDeliveryId, WebhookEndpointId};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 const CARD_SERVICE: &str = "card service";
 const POINT_OF_SALE_SERVICE: &str = "point-of-sale service";
 
-/// What a job of the queue is to deliver.
+/// What a job of the queue delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// What comes first of all that waits for the recipient about one thing.
+    /// The first waiting delivery to a recipient about one subject.
     Of(Recipient, Uuid),
     /// This delivery.
     Alone(WebhookDeliveryId),
@@ -37,7 +37,7 @@ pub(crate) fn key(delivery: &WebhookDelivery) -> String {
     }
 }
 
-/// What the job of this name is to deliver; `None` if it is no name of one.
+/// What the job with this name delivers; `None` if the name is not valid.
 pub(crate) fn turn(key: &str) -> Option<Turn> {
     match key.split_once('/') {
         Some((lane, subject)) => Some(Turn::Of(recipient(lane)?, Uuid::try_parse(subject).ok()?)),

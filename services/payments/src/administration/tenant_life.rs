@@ -1,7 +1,7 @@
-//! How a tenant comes, changes and goes.
+//! Creates, changes and deletes tenants.
 //!
-//! Each is one unit of work with the job that mirrors the tenant at the authorization server, so a crash leaves nothing
-//! half: the job is repeated until both servers agree.
+//! It does not call the authorization server itself. Each change is one unit of work with the job that mirrors the
+//! tenant there. So a crash leaves no half change: the job is repeated until both servers agree.
 
 use std::time::Duration;
 
@@ -19,73 +19,74 @@ use super::{Administration, Caller, PutSettingsError};
 use crate::queues::{EXPIRY_QUEUE, TENANT_MIRROR_QUEUE};
 use crate::unavailable::Unavailable;
 
-/// If the mirroring does not begin at once, because the process ends, somebody else begins it after this time.
+/// If this process ends before the mirroring begins, another process begins it after this time.
 const MIRRORED_BY_OTHERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The longest secret.
 const SECRET_MAX: usize = 255;
 
-/// A tenant to make.
+/// A tenant to create.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     /// Its id, if the operator chooses one.
     pub id: Option<TenantId>,
-    /// Signs its requests.
+    /// The secret that signs its requests.
     pub api_secret: Secret,
-    /// The address for messages.
+    /// Its e-mail address.
     pub email: Option<String>,
-    /// What people call it.
+    /// Its display name.
     pub public_name: Option<String>,
-    /// Where its users give consent.
+    /// The URL at which its users give consent.
     pub idp_consent_url: Option<String>,
-    /// The secret of that place.
+    /// The secret of the server at that URL.
     pub idp_secret: Option<Secret>,
-    /// Settings that it begins with, beside or instead of the usual ones.
+    /// Its first settings. They are added to the usual ones or replace them.
     pub settings: Vec<Setting>,
 }
 
-/// What changes of a tenant. `None` keeps a value, `Some(None)` clears it.
+/// The changes of a tenant. `None` keeps a value, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct TenantChange {
-    /// Signs its requests. Only the tenant itself may change it, and nobody may clear it.
+    /// The secret that signs its requests. Only the tenant itself may change it, and it cannot be cleared.
     pub api_secret: Option<Option<Secret>>,
-    /// The address for messages.
+    /// Its e-mail address.
     pub email: Option<Option<String>>,
-    /// What people call it.
+    /// Its display name.
     pub public_name: Option<Option<String>>,
-    /// Where its users give consent.
+    /// The URL at which its users give consent.
     pub idp_consent_url: Option<Option<String>>,
-    /// The secret of that place.
+    /// The secret of the server at that URL.
     pub idp_secret: Option<Option<Secret>>,
 }
 
 /// What is wrong with a secret or a URL of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitTenant {
-    /// An empty secret would let nobody in.
+    /// The API secret is empty, too long, or not one line. With an empty one, every request would be refused.
     #[error("apiSecret must be one line of 1 to {SECRET_MAX} characters")]
     ApiSecret,
-    /// The operator's secret is the operator's.
+    /// The tenant has the operator's secret.
     #[error("apiSecret is the operator's; choose another")]
     OperatorSecret,
-    /// An empty secret would let everybody in.
+    /// The identity provider's secret is empty, too long, or not one line. With an empty one, every request would be
+    /// accepted.
     #[error("idpSecret must be one line of 1 to {SECRET_MAX} characters")]
     IdpSecret,
-    /// Browsers are sent there.
+    /// The URL cannot be used. Browsers are redirected to it.
     #[error("idpConsentUrl must be an https URL")]
     IdpConsentUrl,
 }
 
-/// Why a tenant was not made.
+/// Why a tenant was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateTenantError {
-    /// Only the operator makes tenants.
+    /// Only the operator creates tenants.
     #[error("permission denied")]
     NotOperator,
-    /// The id means nobody.
+    /// The nil id means no tenant.
     #[error("Invalid Tenant ID")]
     InvalidId,
-    /// There is a tenant with this id, or was.
+    /// A tenant has this id, or a deleted tenant had it.
     #[error("a tenant with this id exists, or existed; choose another id")]
     Duplicate,
     /// A value is not acceptable.
@@ -102,10 +103,10 @@ pub enum CreateTenantError {
 /// Why a tenant was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateTenantError {
-    /// A tenant may change itself only.
+    /// A tenant may change only itself.
     #[error("tenant does not exist")]
     Foreign,
-    /// The operator's own secret is configured; those of others are theirs.
+    /// The operator may change no secret: its own is configured, and the others belong to their tenants.
     #[error("Operator cannot update apiSecret over admin api")]
     SecretByOperator,
     /// There is no such tenant, it was deleted, or its secret would be cleared.
@@ -125,10 +126,10 @@ pub enum DeleteTenantError {
     /// Only the operator deletes tenants.
     #[error("permission denied")]
     NotOperator,
-    /// Nobody could administer the instance afterwards.
+    /// The operator cannot be deleted: the instance would have no administrator.
     #[error("the operator's tenant cannot be deleted")]
     IsOperator,
-    /// There is no such tenant, or it was deleted before.
+    /// There is no such tenant, or it is already deleted.
     #[error("failed to delete tenant")]
     Failed,
     /// Something needed did not answer.
@@ -148,17 +149,20 @@ impl From<PutSettingsError> for CreateTenantError {
 }
 
 impl Administration {
-    /// Makes a tenant with its first settings.
+    /// Creates a tenant with its first settings.
     pub async fn create_tenant(&self, caller: Caller, new: NewTenant) -> Result<Tenant, CreateTenantError> {
         if !caller.is_operator {
             return Err(CreateTenantError::NotOperator);
         }
+
         let id = new.id.unwrap_or_else(|| TenantId::random(&*self.entropy));
         if id.as_uuid() == Uuid::nil() {
             return Err(CreateTenantError::InvalidId);
         }
+
         self.require_fit_api_secret(id, &new.api_secret).await??;
         require_fit_idp(new.idp_consent_url.as_deref(), new.idp_secret.as_ref())?;
+
         let now = self.now();
         let tenant = Tenant {
             id,
@@ -177,16 +181,18 @@ impl Administration {
             .insert_tenant(&tenant)
             .await
             .map_err(|error| if error.is_unique_violation() { CreateTenantError::Duplicate } else { error.into() })?;
+
         let mut settings = self.usual_settings(id);
-        // Of a key given twice the last counts.
+        // If a key is given twice, the last value counts.
         settings.extend(new.settings);
         let owner = Caller { tenant: id, is_operator: false };
         self.put_settings_in(&unit, owner, settings).await?;
+
         self.commit_and_mirror(unit, id).await?;
         Ok(tenant)
     }
 
-    /// Changes a tenant: the operator any, a tenant itself.
+    /// Changes a tenant. The operator may change every tenant, a tenant only itself.
     pub async fn update_tenant(
         &self,
         caller: Caller,
@@ -199,6 +205,7 @@ impl Administration {
         if caller.is_operator && change.api_secret.is_some() {
             return Err(UpdateTenantError::SecretByOperator);
         }
+
         let api_secret = match change.api_secret {
             Some(None) => return Err(UpdateTenantError::Failed),
             Some(Some(secret)) => {
@@ -207,6 +214,7 @@ impl Administration {
             }
             None => None,
         };
+
         let (url, secret) = (change.idp_consent_url.clone().flatten(), change.idp_secret.clone().flatten());
         require_fit_idp(url.as_deref(), secret.as_ref())?;
 
@@ -215,24 +223,27 @@ impl Administration {
         let scope = unit.tenant(id);
         let found = scope.locked_tenant(id).await?;
         let mut tenant = found.filter(|tenant| tenant.deleted_at.is_none()).ok_or(UpdateTenantError::Failed)?;
+
         if let Some(secret) = api_secret.filter(|secret| *secret != tenant.api_secret) {
             let until = now + self.settings.secret_overlap;
             let old = OldSecret { secret: std::mem::replace(&mut tenant.api_secret, secret), until };
             scope.keep_old_secret(id, Some(&old)).await?;
         }
+
         replace(&mut tenant.email, change.email);
         replace(&mut tenant.public_name, change.public_name);
         replace(&mut tenant.idp_consent_url, change.idp_consent_url);
         replace(&mut tenant.idp_secret, change.idp_secret);
         tenant.updated_at = now;
         scope.update_tenant(&tenant).await?;
+
         let tenant = tenant.into_inner();
         self.commit_and_mirror(unit, id).await?;
         Ok(tenant)
     }
 
-    /// Deletes a tenant: it can ask nothing any more, nobody can pay it, and its peers are not known here. What it has
-    /// stays in the books; the operator sees to it.
+    /// Deletes a tenant. Its requests are refused, it cannot be paid, and its peers are no longer known here. Its money
+    /// stays in the books; the operator takes care of it.
     pub async fn delete_tenant(&self, caller: Caller, id: TenantId) -> Result<(), DeleteTenantError> {
         if !caller.is_operator {
             return Err(DeleteTenantError::NotOperator);
@@ -240,11 +251,13 @@ impl Administration {
         if id == self.settings.operator {
             return Err(DeleteTenantError::IsOperator);
         }
+
         let now = self.now();
         let unit = self.store.begin().await?;
         let scope = unit.tenant(id);
         let found = scope.locked_tenant(id).await?;
         let mut tenant = found.filter(|tenant| tenant.deleted_at.is_none()).ok_or(DeleteTenantError::Failed)?;
+
         tenant.deleted_at = Some(now);
         tenant.updated_at = now;
         scope.update_tenant(&tenant).await?;
@@ -252,11 +265,13 @@ impl Administration {
         scope.delete_settings(id, now).await?;
         scope.delete_every_peer_token().await?;
         scope.deactivate_every_wallet_address(now).await?;
-        // What is under way may still arrive for a while, as with every wallet address that is deactivated.
+
+        // Payments under way may still arrive for a while, as at every deactivated wallet address.
         let latest = now + self.settings.deactivation_grace;
         for payment in scope.shorten_every_incoming_payment(latest, now).await? {
             jobs::enqueue(unit.transaction(), NewJob::new(EXPIRY_QUEUE, payment, latest))?;
         }
+
         self.commit_and_mirror(unit, id).await?;
         Ok(())
     }
@@ -273,8 +288,8 @@ impl Administration {
         .collect()
     }
 
-    /// Commits the change of a tenant and has it mirrored. Who asked may go on when it is; if the authorization server
-    /// is away, the job goes on without anybody waiting.
+    /// Commits the change of a tenant, and waits for one attempt to mirror it. If the authorization server does not
+    /// answer, the job is repeated later and the caller does not wait.
     async fn commit_and_mirror(&self, unit: Unit, id: TenantId) -> Result<(), Unavailable> {
         let later = self.now() + MIRRORED_BY_OTHERS_AFTER;
         jobs::enqueue(unit.transaction(), NewJob::new(TENANT_MIRROR_QUEUE, id, later))?;

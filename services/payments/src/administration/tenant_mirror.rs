@@ -1,6 +1,7 @@
-//! Tenants, mirrored at the authorization server: one job per tenant, repeated until both agree.
+//! Mirrors tenants at the authorization server: one job per tenant, repeated until both servers agree.
 //!
-//! Not the change itself. The job reads the tenant as it is when it runs, so jobs that overlap end in the same state.
+//! It does not change tenants. The job reads the tenant as it is when it runs, so jobs that overlap end in the same
+//! state.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::Administration;
 use crate::queues::TENANT_MIRROR_QUEUE;
 
 impl Administration {
-    /// The worker that mirrors tenants. It is run until shutdown, in as many processes as there are.
+    /// The worker that mirrors tenants. It runs until shutdown, and any number of processes may run it.
     pub fn tenant_mirror_worker(&self) -> Worker {
         let handler = Arc::new(Mirroring { store: self.store.clone(), mirror: Arc::clone(&self.mirror) });
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));

@@ -19,7 +19,7 @@ pub enum PutSettingsError {
     /// Another tenant has or had this wallet address URL, or one above or below it.
     #[error("Wallet Address Url already exists")]
     DuplicateWalletAddressUrl,
-    /// Another tenant has this ILP address, or had it, or one above or below it.
+    /// Another tenant has or had this ILP address, or one above or below it.
     #[error("Ilp address already exists")]
     DuplicateIlpAddress,
     /// The database did not answer.
@@ -64,8 +64,9 @@ impl Administration {
         Ok(kept)
     }
 
-    /// Refuses an address that is not below the instance's, to which peers send what is for it, and one that packets
-    /// for another tenant begin with. The operator's own is the instance's, whatever it sets.
+    /// Refuses an ILP address that is not below the instance's address, because peers send only packets below it. Also
+    /// refuses an address that overlaps another tenant's address. The operator keeps the instance's address, whatever
+    /// it sets.
     async fn require_free_ilp_address(&self, unit: &Unit, owner: Caller, own: &str) -> Result<(), PutSettingsError> {
         let instance = self.settings.ilp_address.as_str();
         if owner.is_operator {
@@ -101,12 +102,12 @@ impl Administration {
     }
 }
 
-/// Whether an ILP address begins with the names of another.
+/// Whether an ILP address begins with all segments of another.
 fn is_below(address: &str, above: &str) -> bool {
     address.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The setting in the form in which it is stored.
+/// The setting in the form in which it is stored; `None` if its value is not acceptable.
 fn acceptable(setting: Setting) -> Option<Setting> {
     match setting.key {
         SettingKey::WalletAddressUrl => {

@@ -65,8 +65,9 @@ impl Payments {
         Ok(Done::Settled)
     }
 
-    /// Announces now what is due to be announced, at up to `limit` wallet addresses that the caller may see; tells how
-    /// many were taken care of. Workers do the same by themselves; here somebody does not wait for them, or has none.
+    /// Announces the due amounts at once, at up to `limit` wallet addresses that the caller may see. Returns the number
+    /// of addresses that were handled. Workers do the same by themselves; this is for a caller that does not wait for
+    /// them, or has none.
     pub async fn announce_due_web_monetization(&self, caller: Caller, limit: usize) -> Result<usize, Unavailable> {
         let worker = self.worker(WEB_MONETIZATION_QUEUE, self.web_monetization_handler(), 1);
         let (store, now) = (self.store(), self.now());

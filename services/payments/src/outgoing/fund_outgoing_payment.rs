@@ -230,8 +230,9 @@ impl Payments {
         Ok(jobs::enqueue(unit.transaction(), sending)?)
     }
 
-    /// Whom sending the payment may have to wait for: the peer that is next on the way to the receiver. If the receiver
-    /// is not at hand, its institution, which is asked first. Nobody, if that is this one.
+    /// The party that the sending of the payment may have to wait for: the next peer on the way to the receiver. If the
+    /// receiver is not in memory, it is the receiver's institution, which is asked first. It is empty for a payment
+    /// within this instance.
     fn lane(&self, payment: &OutgoingPayment) -> String {
         let quote = &payment.quote;
         if quote.method == QuoteMethod::Local {
@@ -243,7 +244,7 @@ impl Payments {
             let (connector, ledger) = (&self.0.parts.connector, quote.asset.in_ledger().ledger);
             connector.next_peer(quote.tenant_id, destination.address.as_ref(), ledger)
         });
-        // A receiver that is no URL fails without waiting for anybody.
+        // The payment fails without waiting if its receiver is not a URL.
         let host = || Url::parse(&quote.receiver).ok()?.host_str().map(str::to_owned);
         peer.map(|peer| peer.to_string()).or_else(host).unwrap_or_default()
     }

@@ -246,6 +246,7 @@ impl Payments {
         let (account, now) = (self.account(before.id()).await?, self.now());
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
+
         let progress = counted.total(before);
         let moved = before.clone().with_progress(progress)?;
         let after = match ended {
@@ -255,18 +256,22 @@ impl Payments {
             }
             AttemptResult::Unresolved => return Ok(None),
         };
+
         if after.next_attempt_at().is_some() {
             return Ok(None);
         }
+
         let unit = self.begin().await?;
         unit.tenant(after.quote.tenant_id).replace_outgoing_payment(before, &after)?;
         let delivered = progress.delivered.max(counted.progress.delivered);
         self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
+
         match unit.commit().await {
             Ok(()) => {}
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
+
         self.0.counts.ended(&after);
         Ok(Some(Done::Settled))
     }
@@ -304,16 +309,20 @@ impl Payments {
         let account = self.account(before.id()).await?;
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
+
         let now = self.now();
         let unit = self.begin().await?;
         let scope = unit.tenant(before.quote.tenant_id);
+
         for known in &counted.settled {
             scope.count_packets(known.payment, known.attempt, &known.sequences, known.moved).await?;
         }
+
         let found = scope.locked_outgoing_payment(before.id()).await?;
         let Some(payment) = found.filter(|payment| matches!(payment.state, OutgoingState::Sending(_))) else {
             return Ok(Done::Complete);
         };
+
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
         let after = match ended {
             AttemptResult::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
@@ -329,11 +338,13 @@ impl Payments {
                 return Ok(Done::Settled);
             }
         };
+
         if let Some(at) = after.next_attempt_at() {
             job.retry(unit.transaction(), at, "the attempt failed");
         } else {
             self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
+
         scope.update_outgoing_payment(&after)?;
         let after = after.into_inner();
         unit.commit().await?;
