@@ -30,12 +30,27 @@ fn main() {
     black_box(auth_model());
     black_box(rafiki_tables());
     black_box(card());
+    black_box(auto_peering());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
         all(feature = "offence-import", target_arch = "wasm32")
     ))]
     black_box(offence::commit());
+}
+
+fn auto_peering() -> impl Sized {
+    use auto_peering::{PeeringReply, PeeringRequest, Refusal, UnreadableRequest, is_endpoint};
+    linked![
+        PeeringReply::parse,
+        PeeringReply::to_json,
+        PeeringRequest::parse,
+        PeeringRequest::to_json,
+        Refusal::parse,
+        Refusal::to_json,
+        UnreadableRequest::refusal,
+        is_endpoint,
+    ]
 }
 
 fn card() -> impl Sized {
