@@ -8,6 +8,9 @@ use crate::command::{find, program, root, run as carry_out};
 use crate::services::install;
 use crate::tally::Tally;
 
+/// The oldest release of Node.js with which the driver of the browser works.
+const OLDEST_NODE: u32 = 20;
+
 const SKIPPED: &str =
     "SKIPPED: the console in a browser (install Node.js 20 or later and Chromium, Debian's nodejs, npm and chromium)";
 
@@ -37,7 +40,29 @@ fn ready() -> Option<PathBuf> {
     if !missing.is_empty() && !install(&missing) {
         return None;
     }
+    if node_release()? < OLDEST_NODE {
+        return None;
+    }
     let folder = root().join("proof/browser");
     let packages = program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder).output();
     packages.is_ok_and(|output| output.status.success()).then_some(folder)
+}
+
+/// The release of the installed Node.js, which calls itself `v20.1.0`.
+fn node_release() -> Option<u32> {
+    let output = program("node", &["--version"]).output().ok()?;
+    release(&String::from_utf8(output.stdout).ok()?)
+}
+
+fn release(text: &str) -> Option<u32> {
+    text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_release_is_the_first_number() {
+        assert_eq!(super::release("v20.20.2\n"), Some(20));
+        assert_eq!(super::release("node"), None);
+    }
 }
