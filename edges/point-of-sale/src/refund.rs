@@ -126,7 +126,7 @@ impl RefundWork {
         let found = self.admin.outgoing_payment(payment).await?;
         let failed = |why: &str| {
             let told = found.metadata.as_ref().and_then(|metadata| metadata["cancellationReason"].as_str());
-            let reason = found.error.as_deref().or(told).unwrap_or("no reason was told");
+            let reason = found.error.as_deref().or(told).unwrap_or("no reason was given");
             Next::End(Refund::Failed { reason: format!("payment {payment} {why}: {reason}") })
         };
         Ok(match found.state {

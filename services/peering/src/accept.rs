@@ -33,10 +33,10 @@ pub enum AcceptError {
     #[error("the operator has no asset of this code and scale")]
     UnknownAsset,
     /// Only a node with an invitation may become a peer.
-    #[error("the invitation is missing or another one")]
+    #[error("the invitation is missing or wrong")]
     NotInvited,
     /// The address is ours, or packets to it go to another peer.
-    #[error("the address belongs to somebody else")]
+    #[error("the address belongs to another node")]
     AddressTaken,
     /// A peer has this address, and the sender has shown no token of it.
     #[error("there is a peering of this address, and no token of it was shown")]

@@ -287,7 +287,7 @@ impl Deliverer {
                 &self.counts.quarantined
             }
             DeliveryState::Pending | DeliveryState::Quarantined => {
-                tracing::warn!(event.id = %event, attempts, reason, "not told yet");
+                tracing::warn!(event.id = %event, attempts, reason, "an event was not delivered; it will be tried again");
                 &self.counts.failed
             }
         };

@@ -93,7 +93,7 @@ pub enum DeleteEndpointError {
     #[error("unknown webhook endpoint")]
     Unknown,
     /// The default endpoint cannot be deleted.
-    #[error("the default endpoint cannot be deleted; name the event types it is to be told of instead")]
+    #[error("the default endpoint cannot be deleted; set its event types instead")]
     Default,
     /// The database did not answer.
     #[error(transparent)]

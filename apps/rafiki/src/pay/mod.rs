@@ -141,7 +141,7 @@ fn is_here(url: &url::Url) -> bool {
 
 fn confirmed() -> Result<bool, PayError> {
     if !std::io::stdin().is_terminal() {
-        eprintln!("Nobody can be asked here; confirm with --yes.");
+        eprintln!("No terminal is connected, so the question cannot be asked. Confirm with --yes.");
         return Ok(false);
     }
     say("Send? [y/N] ");

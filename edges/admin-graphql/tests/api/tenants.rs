@@ -176,6 +176,7 @@ on_each_database! {
         let address = bench.mutate(TENANT, "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }", address).await["walletAddress"]["id"].clone();
         let peer = json!({ "assetId": asset, "staticIlpAddress": "test.p", "http": { "incoming": { "authTokens": ["token"] }, "outgoing": { "authToken": "t", "endpoint": "http://p.example" } } });
         bench.mutate(TENANT, "createPeer: CreatePeerInput { peer { id } }", peer.clone()).await;
+        assert_eq!(bench.institution.count("peer_incoming_tokens", "1 = 1").await, 1);
 
         let forbidden = json!(["permission denied", "FORBIDDEN"]);
         assert_eq!(delete(&bench, TENANT, &TENANT.to_string()).await, (Value::Null, forbidden));
@@ -198,7 +199,15 @@ on_each_database! {
         assert_eq!(shown["walletAddress"], json!({ "status": "INACTIVE", "tenant": null }));
         let directory = &bench.institution.parts.directory;
         assert!(directory.facts().await.unwrap().tenant(TENANT).is_none(), "no peer, no token, no address of it is known");
-        assert_eq!(bench.institution.count("peer_http_tokens", "1 = 1").await, 0);
+        assert_eq!(bench.institution.count("peer_incoming_tokens", "1 = 1").await, 0);
+
+        let address = json!({ "assetId": asset, "address": "ann", "tenantId": TENANT });
+        let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
+        let unknown = |code: &str| ("unknown asset".to_owned(), code.to_owned());
+        let refused = bench.refused(OPERATOR, create, address).await;
+        assert_eq!(refused, unknown("BAD_USER_INPUT"), "also the operator gives it nothing new");
+        let refused = bench.refused(OPERATOR, "createPeer: CreatePeerInput { peer { id } }", peer).await;
+        assert_eq!(refused, unknown("NOT_FOUND"));
 
         let again = bench.refused(OPERATOR, CREATE, json!({ "id": TENANT, "apiSecret": "s" })).await;
         assert_eq!(again.1, "DUPLICATE");

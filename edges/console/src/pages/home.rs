@@ -85,7 +85,7 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
             "/liquidity",
         ),
         figure(
-            "Events told",
+            "Webhook events",
             told_text,
             Some(words.t("in the last 24 hours").to_owned()),
             Tone::Quiet,
@@ -113,7 +113,15 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let newest: Vec<PaymentView> = latest.into_iter().take(8).collect();
     main.push(Block::Table { title: Some("Latest payments"), table: payments::table(&newest) });
 
-    Ok(Page { place: "home", kind: "Home", lead: Some("Is all well?"), main, live: true, ..Page::default() }.into())
+    Ok(Page {
+        place: "home",
+        kind: "Home",
+        lead: Some("Payments, liquidity and events at a glance."),
+        main,
+        live: true,
+        ..Page::default()
+    }
+    .into())
 }
 
 fn is_stuck(payment: &PaymentView, now: Timestamp) -> bool {

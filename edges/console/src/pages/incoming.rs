@@ -211,7 +211,7 @@ fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&P
                 "Decide about a partial payment",
                 None,
                 Form::new("", here, "Decide")
-                    .intro("A part waits for its payee's decision for a short time only; its id is in the event that told it.")
+                    .intro("A part waits for its payee's decision for a short time only; its id is in the webhook event of the part.")
                     .fields([
                         Field::new("partialIncomingPaymentId", "Partial payment ID", Input::Text).required(),
                         Field::new("decision", "Decision", Input::Choice(decisions)).required(),

@@ -213,7 +213,7 @@ fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&
             "Cancel outgoing payment",
             debit,
             Form::new("", here, "Cancel payment")
-                .intro("The payment ends and is told as cancelled. Nothing was taken for it yet.")
+                .intro("The payment ends, and a webhook event reports it as cancelled. No money was taken for it yet.")
                 .fields([Field::new("reason", "Reason", Input::Text)])
                 .danger("cancel payment")
                 .calls(Mutation::CancelOutgoingPayment),

@@ -118,7 +118,7 @@ async fn create_form(ctx: &Ctx, posted: Option<&Posted>) -> Result<Page, Problem
                 Field::new("name", "Wallet address", Input::Text)
                     .required()
                     .help("The last part, such as alice; the tenant's wallet address URL is put before it. A whole https URL is taken as it is."),
-                Field::new("publicName", "Public name", Input::Text).help("Shown to whoever pays."),
+                Field::new("publicName", "Public name", Input::Text).help("Shown to payers."),
                 choices::asset_field(ctx, &assets),
             ])
             .cancel("/wallet-addresses")

@@ -56,7 +56,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
 
     let empty = Empty {
         title: "No webhook events found.",
-        text: "What happens to payments and liquidity is told to the account-servicing entity, and appears here.",
+        text: "Events about payments and liquidity are sent to the account-servicing entity and listed here.",
         action: None,
     };
 
@@ -76,7 +76,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "webhook-events",
         kind: "Webhook events",
-        lead: Some("What was told to the account-servicing entity, the newest first."),
+        lead: Some("Events for the account-servicing entity, the newest first."),
         actions: vec![Action::other(payments::export_address(&ctx, "webhook-events"), "Export CSV")],
         main: vec![Block::Filters(filters), Block::Table { title: None, table }],
         live: true,

@@ -161,6 +161,9 @@ impl Administration {
 
         let unit = self.store.begin().await?;
         let scope = unit.tenant(peer.tenant_id);
+        // A tenant is deleted under the same lock. It gets nothing new afterwards, also not from the operator.
+        let owner = scope.locked_tenant(peer.tenant_id).await?.filter(|owner| owner.deleted_at.is_none());
+        owner.ok_or(CreatePeerError::UnknownAsset)?;
         let asset = scope.locked_asset(peer.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         asset.ok_or(CreatePeerError::UnknownAsset)?;
         scope

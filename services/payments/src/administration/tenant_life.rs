@@ -160,7 +160,7 @@ impl Administration {
             return Err(CreateTenantError::InvalidId);
         }
 
-        self.require_fit_api_secret(id, &new.api_secret).await??;
+        require_fit_api_secret(&new.api_secret, self.secret_kept_from(id).await?.as_ref())?;
         require_fit_idp(new.idp_consent_url.as_deref(), new.idp_secret.as_ref())?;
 
         let now = self.now();
@@ -209,7 +209,7 @@ impl Administration {
         let api_secret = match change.api_secret {
             Some(None) => return Err(UpdateTenantError::Failed),
             Some(Some(secret)) => {
-                self.require_fit_api_secret(id, &secret).await??;
+                require_fit_api_secret(&secret, self.secret_kept_from(id).await?.as_ref())?;
                 Some(secret)
             }
             None => None,
@@ -298,22 +298,22 @@ impl Administration {
         Ok(())
     }
 
-    async fn require_fit_api_secret(
-        &self,
-        id: TenantId,
-        secret: &Secret,
-    ) -> Result<Result<(), UnfitTenant>, Unavailable> {
+    /// The operator's secret. Any tenant but the operator must have another one.
+    async fn secret_kept_from(&self, id: TenantId) -> Result<Option<Secret>, Unavailable> {
         let operator = self.settings.operator;
+        if id == operator {
+            return Ok(None);
+        }
         let owner = self.store.tenant(operator).find_tenant(operator).await?;
-        let is_operators = id != operator && owner.is_some_and(|owner| owner.api_secret == *secret);
-        Ok(if !is_line(secret) {
-            Err(UnfitTenant::ApiSecret)
-        } else if is_operators {
-            Err(UnfitTenant::OperatorSecret)
-        } else {
-            Ok(())
-        })
+        Ok(owner.map(|owner| owner.api_secret))
     }
+}
+
+fn require_fit_api_secret(secret: &Secret, operators: Option<&Secret>) -> Result<(), UnfitTenant> {
+    if !is_line(secret) {
+        return Err(UnfitTenant::ApiSecret);
+    }
+    if operators == Some(secret) { Err(UnfitTenant::OperatorSecret) } else { Ok(()) }
 }
 
 fn require_fit_idp(consent_url: Option<&str>, secret: Option<&Secret>) -> Result<(), UnfitTenant> {

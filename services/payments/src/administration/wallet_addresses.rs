@@ -116,6 +116,9 @@ impl Administration {
 
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
+        // A tenant is deleted under the same lock. It gets nothing new afterwards, also not from the operator.
+        let owner = scope.locked_tenant(tenant).await?.filter(|owner| owner.deleted_at.is_none());
+        owner.ok_or(CreateWalletAddressError::UnknownAsset)?;
         let asset = scope.locked_asset(created.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
         scope.insert_wallet_address(&created).await.map_err(|error| {

@@ -54,7 +54,7 @@ pub(crate) fn start_logging(
 pub(crate) async fn flush(traces: Traces) {
     let flushed = tokio::task::spawn_blocking(move || traces.flush());
     if tokio::time::timeout(FLUSH_MAX, flushed).await.is_err() {
-        tracing::warn!("the last traces were not told in time");
+        tracing::warn!("the last traces were not sent in time");
     }
 }
 
