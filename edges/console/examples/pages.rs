@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock, SystemEntropy};
-use console::{Accent, Console, Cookies, Lifetimes, OneClick, Ports, Settings};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
 use http_kit::ShutdownGate;
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
@@ -35,7 +35,7 @@ async fn main() {
         creator: None,
     };
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
+    let settings = ConsoleSettings {
         institution: "Cloud Nine Wallet".to_owned(),
         graphql_url,
         signature_version: 1,
@@ -54,7 +54,7 @@ async fn main() {
     };
 
     let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
-    let ports = Ports {
+    let ports = ConsolePorts {
         http: Outbound::new(OutboundConfig::development(), clock.clone()).unwrap(),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),

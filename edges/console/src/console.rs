@@ -51,7 +51,7 @@ pub struct OneClick {
 }
 
 /// The settings of a console.
-pub struct Settings {
+pub struct ConsoleSettings {
     /// Its name, shown to users.
     pub institution: String,
     /// The Admin API, `…/graphql`.
@@ -79,7 +79,7 @@ pub struct Settings {
 }
 
 /// The ports of a console.
-pub struct Ports {
+pub struct ConsolePorts {
     /// The HTTP client.
     pub http: Outbound,
     /// The clock.
@@ -92,11 +92,11 @@ pub struct Ports {
 
 /// A console. Cheap to clone.
 #[derive(Clone)]
-pub struct Console(Arc<Inner>);
+pub struct Console(Arc<ConsoleCore>);
 
-struct Inner {
-    settings: Settings,
-    ports: Ports,
+struct ConsoleCore {
+    settings: ConsoleSettings,
+    ports: ConsolePorts,
     seal: Seal,
     audit: Audit,
     version: String,
@@ -105,15 +105,15 @@ struct Inner {
 
 impl Console {
     /// A console with these settings. It checks that the audit log can be written.
-    pub fn new(settings: Settings, ports: Ports) -> Result<Self, AuditError> {
+    pub fn new(settings: ConsoleSettings, ports: ConsolePorts) -> Result<Self, AuditError> {
         let audit = Audit::open(&settings.audit_file)?;
         let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
         // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
-        Ok(Self(Arc::new(Inner { settings, ports, seal, audit, version: files::version(), suffix })))
+        Ok(Self(Arc::new(ConsoleCore { settings, ports, seal, audit, version: files::version(), suffix })))
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &ConsoleSettings {
         &self.0.settings
     }
 

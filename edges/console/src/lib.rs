@@ -18,5 +18,5 @@ mod view;
 mod words;
 
 pub use audit::AuditError;
-pub use console::{Accent, Console, Cookies, OneClick, Ports, Settings};
+pub use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, OneClick};
 pub use session::Lifetimes;

@@ -26,9 +26,9 @@ type End = String;
 
 /// Listens on a port of its own. Clones share one listener.
 #[derive(Clone)]
-pub struct Entity(Arc<Inner>);
+pub struct Entity(Arc<EntityState>);
 
-struct Inner {
+struct EntityState {
     url: String,
     waiting: Mutex<HashMap<Uuid, oneshot::Sender<End>>>,
     /// Payments that ended before a payer waited for them.
@@ -50,7 +50,7 @@ impl Entity {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let (waiting, ended, payers) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        let entity = Self(Arc::new(Inner { url, waiting, ended, payers }));
+        let entity = Self(Arc::new(EntityState { url, waiting, ended, payers }));
         let router =
             Router::new().route("/webhooks", post(event)).route("/rates", get(rates)).with_state(entity.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -62,7 +62,7 @@ impl Webhooks {
                 Recipient::Tenant(tenant) => recipients.extend(self.endpoints(unit, tenant, event.event_type).await?),
                 service if self.is_reachable(service) => recipients.push(service),
                 service => {
-                    tracing::warn!(event.id = %event.id, ?service, "the service has no URL, so the event is not sent to it")
+                    tracing::warn!(event.id = %event.id, ?service, "the service has no URL, so the event is not sent to it");
                 }
             }
         }

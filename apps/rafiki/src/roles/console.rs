@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::Mode;
-use console::{Accent, Console, Cookies, Lifetimes, OneClick, Ports, Settings};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
 use http_kit::ShutdownGate;
 use shared_cache::Rate;
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ pub(crate) fn start(
         None => format!("{}{}", deps.entropy.uuid(), deps.entropy.uuid()),
     };
 
-    let settings = Settings {
+    let settings = ConsoleSettings {
         institution: config.instance_name.clone(),
         graphql_url: config.graphql_url.clone(),
         signature_version: config.signature_version,
@@ -68,7 +68,7 @@ pub(crate) fn start(
         neighbours: playground.neighbours,
     };
 
-    let ports = Ports {
+    let ports = ConsolePorts {
         http: deps.http.clone(),
         clock: Arc::clone(&deps.clock),
         entropy: Arc::clone(&deps.entropy),

@@ -157,9 +157,9 @@ impl Terminal {
                 .await
             {
                 Ok(answer) => match read(&answer) {
-                    Answer::Approved(body) => return Ok(body),
-                    Answer::Declined(error) => return Err(error),
-                    Answer::AskAgain(reason) => last = reason,
+                    TapAnswer::Approved(body) => return Ok(body),
+                    TapAnswer::Declined(error) => return Err(error),
+                    TapAnswer::AskAgain(reason) => last = reason,
                 },
                 Err(error) => last = error.to_string(),
             }
@@ -199,22 +199,22 @@ impl Terminal {
     }
 }
 
-enum Answer {
+enum TapAnswer {
     Approved(Value),
     Declined(TapError),
     AskAgain(String),
 }
 
-fn read(answer: &Response) -> Answer {
+fn read(answer: &Response) -> TapAnswer {
     let body: Value = answer.json().unwrap_or_default();
     let error = &body["error"];
     match body["result"]["code"].as_str() {
-        Some("approved") => Answer::Approved(body),
-        Some(code) => Answer::Declined(TapError::Declined { code: code.to_owned(), description: String::new() }),
+        Some("approved") => TapAnswer::Approved(body),
+        Some(code) => TapAnswer::Declined(TapError::Declined { code: code.to_owned(), description: String::new() }),
         None if error["retryable"] == true || (error.is_null() && answer.status.is_server_error()) => {
-            Answer::AskAgain(answer.excerpt())
+            TapAnswer::AskAgain(answer.excerpt())
         }
-        None => Answer::Declined(TapError::Declined {
+        None => TapAnswer::Declined(TapError::Declined {
             code: error["code"].as_str().unwrap_or("refused").to_owned(),
             description: error["description"].as_str().map_or_else(|| answer.excerpt(), str::to_owned),
         }),

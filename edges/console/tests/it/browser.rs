@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use clock::{ManualClock, SeededEntropy, Timestamp};
-use console::{Accent, Console, Cookies, Lifetimes, OneClick, Ports, Settings};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
 use http_kit::ShutdownGate;
 use outbound_http::{Outbound, OutboundConfig};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
@@ -46,7 +46,7 @@ impl World {
         let api = fake.router();
         tokio::spawn(async move { axum::serve(listener, api).await });
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
+        let settings = ConsoleSettings {
             institution: "Cloud Nine Wallet".to_owned(),
             graphql_url: format!("http://{address}/graphql").parse().unwrap(),
             signature_version: 1,
@@ -70,7 +70,7 @@ impl World {
             clock.clone(),
         );
         let http = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
-        let ports = Ports { http, clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)), limiter };
+        let ports = ConsolePorts { http, clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)), limiter };
         let console = Console::new(settings, ports).unwrap();
         let router = console::http::router(console, ShutdownGate::default());
         Self { fake, clock, folder, router }
