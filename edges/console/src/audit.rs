@@ -170,16 +170,25 @@ fn hash(previous: &str, entry: &Entry) -> Result<String, serde_json::Error> {
     Ok(hex::encode(digest.finalize()))
 }
 
-/// The hash for the next line. A line that a crash cut off stays, and the next one begins below it.
+/// The hash for the next line. A last line without its end is removed: the write was cut off, for example because the
+/// disk was full, and so the action did not follow.
 fn last_hash(file: &mut File) -> std::io::Result<String> {
     let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(LINE_MAX)))?;
+    let start = length.saturating_sub(LINE_MAX);
+    file.seek(SeekFrom::Start(start))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
-    let tail = String::from_utf8_lossy(&tail);
-    if !tail.is_empty() && !tail.ends_with('\n') {
-        file.write_all(b"\n")?;
+
+    let complete = tail.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
+    if complete == 0 && start > 0 {
+        return Err(std::io::Error::other("its last line is too long; move the file away"));
     }
+    if complete < tail.len() {
+        tail.truncate(complete);
+        file.set_len(start + u64::try_from(complete).map_err(std::io::Error::other)?)?;
+    }
+
+    let tail = String::from_utf8_lossy(&tail);
     let last = tail.lines().rev().find_map(|line| serde_json::from_str::<Line>(line).ok());
     Ok(last.map_or_else(|| BEGIN.to_owned(), |line| line.hash))
 }
@@ -236,6 +245,23 @@ mod tests {
         let without: Vec<&str> = text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| line).collect();
         std::fs::write(&path, without.join("\n") + "\n").unwrap();
         assert_eq!(audit.verify().await.unwrap(), Chain::Broken { line: 2 });
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_off_is_removed_and_the_chain_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path).unwrap();
+        audit.add(entry("createAsset")).await.unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        for cut in [r#"{"previous":"00"#, "{", "\u{e4}"] {
+            std::fs::write(&path, format!("{whole}{cut}")).unwrap();
+            audit.add(entry("createPeer")).await.unwrap();
+            assert_eq!(audit.verify().await.unwrap(), Chain::Whole { lines: 2 }, "{cut}");
+        }
+        std::fs::write(&path, "{").unwrap();
+        audit.add(entry("createPeer")).await.unwrap();
+        assert_eq!(audit.verify().await.unwrap(), Chain::Whole { lines: 1 });
     }
 
     #[tokio::test]
