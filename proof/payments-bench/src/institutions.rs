@@ -5,7 +5,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -49,7 +48,7 @@ impl Institutions {
     /// program's entity. Both share the Redis server `redis`, if there is one.
     pub fn start(binary: &Path, folder: &Path, storage: &Storage, redis: Option<&str>, entity: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir_in(folder.canonicalize()?)?;
-        let ports = free_ports()?;
+        let ports = testkit::free_ports();
         let facts = make(binary, folder.path(), ports, storage, redis)?;
         let mut institutions = Self { folder, ports, facts, processes: Vec::new() };
         for (which, slug) in SLUGS.iter().enumerate() {
@@ -160,11 +159,4 @@ fn start(command: &mut Command, errors: Stdio) -> Outcome<Child> {
         return Err(format!("{command:?} did not become ready").into());
     }
     Ok(child)
-}
-
-/// The first of forty ports in a row that are free now.
-fn free_ports() -> Outcome<u16> {
-    let first = 31_000 + u16::try_from(std::process::id() % 20)? * 40;
-    let is_free = |base: &u16| (*base..base + 40).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    (first..32_700).step_by(40).find(is_free).ok_or_else(|| "no forty free ports in a row".into())
 }

@@ -1,4 +1,4 @@
-//! A database, a clock and entropy for every test.
+//! A database, a clock, entropy and free ports for every test.
 //!
 //! It is not for production code. SQLite is in a temporary folder. Postgres is `TEST_POSTGRES_URL` or a temporary
 //! cluster of the installed server programs.
@@ -6,12 +6,14 @@
 mod cluster;
 mod database;
 mod hostile;
+mod ports;
 mod postgres_server;
 mod tigerbeetle;
 mod waiting;
 
 pub use database::{TestDatabase, block_on};
 pub use hostile::hostile_segments;
+pub use ports::free_ports;
 pub use postgres_server::PostgresServer;
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};

@@ -17,8 +17,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::asking::outbound;
-use crate::institutions::{BINARY, await_ready, free_ports};
-use testkit::until;
+use crate::institutions::{BINARY, await_ready};
+use testkit::{free_ports, until};
 
 const SECRET: &str = "the operator's secret";
 const WEBHOOK_SECRET: &str = "the webhooks' secret";

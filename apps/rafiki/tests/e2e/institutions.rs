@@ -5,13 +5,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::TigerBeetle;
+use testkit::{TigerBeetle, free_ports};
 
 use crate::books::{assert_books, await_quiet};
 
@@ -378,19 +377,4 @@ pub(crate) fn redis_url() -> Option<String> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
-}
-
-/// The first of forty ports in a row that are free now. Tests run as separate processes, so the search starts at a
-/// place derived from the process id. Each process has twenty rows to itself, and gives no row twice.
-pub(crate) fn free_ports() -> u16 {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 25).unwrap_or(0) * 20;
-    for _ in 0..500 {
-        let row = (start + TAKEN.fetch_add(1, Ordering::SeqCst)) % 500;
-        let base = 10_000 + row * 40;
-        if (base..base + 40).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return base;
-        }
-    }
-    panic!("no forty free ports in a row");
 }

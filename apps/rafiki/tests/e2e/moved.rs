@@ -16,11 +16,11 @@ use clock::{Clock as _, SystemClock};
 use ledger_sql::SqlLedger;
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part, filled_elsewhere};
 use serde_json::{Value, json};
-use testkit::{TestDatabase, block_on, until};
+use testkit::{TestDatabase, block_on, free_ports, until};
 use uuid::Uuid;
 
 use crate::asking::{client, outbound};
-use crate::institutions::{BINARY, Role, free_ports, run};
+use crate::institutions::{BINARY, Role, run};
 use crate::paying::end_of;
 
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";

@@ -7,8 +7,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::asking::{client, outbound};
-use crate::institutions::{Institutions, Role, Side, Storage, free_ports, rafiki, run_role};
-use testkit::until;
+use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
+use testkit::{free_ports, until};
 
 const SEED: &str = "
 assets:

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testkit::{TestDatabase, block_on, until};
+use testkit::{TestDatabase, block_on, free_ports, until};
 
-use crate::institutions::{BINARY, Run, free_ports, run, run_role};
+use crate::institutions::{BINARY, Run, run, run_role};
 
 const OPERATOR: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
 

@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 
 use outbound_http::Request;
 use serde_json::json;
+use testkit::free_ports;
 
 use crate::asking::outbound;
-use crate::institutions::{BINARY, free_ports};
+use crate::institutions::BINARY;
 
 /// `rafiki auth` on ports of its own, and its output until it was ready.
 struct AuthServer {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use testkit::free_ports;
 use tokio::runtime::Runtime;
 
 use super::proxy;
-use crate::institutions::{BINARY, await_ready, free_ports};
+use crate::institutions::{BINARY, await_ready};
 
 /// Names of port variables of a role, with the offset of each from the institution's first port.
 type PortVariables = &'static [(&'static str, u16)];
