@@ -1,4 +1,4 @@
-//! Submissions merged into requests of the cluster, one request under way at a time.
+//! Submissions merged into requests of a session, one request under way at a time.
 //!
 //! What arrives meanwhile shares the next request, so that the batch grows with the load. A session has no more than
 //! one request under way in any case.

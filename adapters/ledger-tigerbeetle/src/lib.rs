@@ -14,6 +14,7 @@ mod totals;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::batches::{Submission, merge, parts};
 use crate::cluster::Cluster;
 
-/// How many submissions may wait before callers are held back.
+/// How many submissions of one session may wait before callers are held back.
 const QUEUE: usize = 4096;
+/// Sessions that create transfers. A session has one request under way at a time, so one session leaves the cluster idle
+/// while a result is on its way. The cluster allows 64 sessions for all processes together, unless it is configured
+/// otherwise.
+const SESSIONS: usize = 3;
 
 /// The cluster could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +57,10 @@ pub enum JoinError {
 
 /// A ledger kept by a TigerBeetle cluster.
 pub struct TigerBeetleLedger {
+    /// The session for everything except transfers.
     cluster: Arc<Cluster>,
-    submissions: mpsc::Sender<Submission>,
+    /// The queues of the sessions that create transfers.
+    submissions: Vec<mpsc::Sender<Submission>>,
 }
 
 impl TigerBeetleLedger {
@@ -63,18 +70,44 @@ impl TigerBeetleLedger {
     /// `deadline` bounds every request. Must be called within a tokio runtime.
     pub async fn join(cluster_id: u128, addresses: &str, deadline: Duration) -> Result<Self, JoinError> {
         let addresses = addresses::resolved(addresses).await?;
-        let cluster = Arc::new(Cluster::join(cluster_id, addresses, deadline)?);
-        let (submissions, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(merge(Arc::clone(&cluster), queue));
+        let cluster = Arc::new(Cluster::join(cluster_id, addresses.clone(), deadline)?);
+
+        let mut submissions = Vec::with_capacity(SESSIONS);
+        for session in 0..SESSIONS {
+            let own = match session {
+                0 => Arc::clone(&cluster),
+                _ => Arc::new(Cluster::join(cluster_id, addresses.clone(), deadline)?),
+            };
+            let (sender, queue) = mpsc::channel(QUEUE);
+            tokio::spawn(merge(own, queue));
+            submissions.push(sender);
+        }
         Ok(Self { cluster, submissions })
     }
 
     async fn submit_part(&self, transfers: Vec<NewTransfer>) -> Result<Vec<CreateTransferResult>, LedgerUnavailable> {
         let stopped = || LedgerUnavailable { reason: "the ledger has stopped".to_owned() };
         let (reply, answer) = oneshot::channel();
-        self.submissions.send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
+        let session = session_of(&transfers, self.submissions.len());
+        self.submissions[session].send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+}
+
+/// The session, of `sessions`, that creates `transfers`.
+///
+/// A pending transfer and its post or void have the same session. Requests of one session take effect in their order, so
+/// a void cannot overtake a pending transfer whose result was not awaited.
+fn session_of(transfers: &[NewTransfer], sessions: usize) -> usize {
+    let pending = transfers.iter().find_map(|transfer| match transfer.flags {
+        flags if flags.pending => Some(transfer.id),
+        flags if flags.post_pending_transfer || flags.void_pending_transfer => Some(transfer.pending_id),
+        _ => None,
+    });
+    let id = pending.or_else(|| transfers.first().map(|transfer| transfer.id));
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    usize::try_from(hasher.finish() % sessions.max(1) as u64).unwrap_or(0)
 }
 
 impl Ledger for TigerBeetleLedger {
@@ -138,5 +171,37 @@ impl Ledger for TigerBeetleLedger {
 impl fmt::Debug for TigerBeetleLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TigerBeetleLedger").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ledger::TransferFlags;
+
+    use super::*;
+
+    fn transfer(id: u128, pending: u128, flags: TransferFlags) -> NewTransfer {
+        let [debit, credit] = [1, 2].map(AccountId::from_u128);
+        let single = NewTransfer::single(TransferId::from_u128(id), debit, credit, 1, 1, 1);
+        NewTransfer { pending_id: TransferId::from_u128(pending), flags, ..single }
+    }
+
+    #[test]
+    fn a_pending_transfer_and_its_end_have_the_same_session() {
+        let pending = TransferFlags { pending: true, ..TransferFlags::default() };
+        let post = TransferFlags { post_pending_transfer: true, ..TransferFlags::default() };
+        let void = TransferFlags { void_pending_transfer: true, ..TransferFlags::default() };
+
+        let mut used = BTreeSet::new();
+        for hold in 1..=100 {
+            let opening = transfer(hold + 1000, 0, TransferFlags::default());
+            let held = session_of(&[opening, transfer(hold, 0, pending)], SESSIONS);
+            assert_eq!(session_of(&[transfer(hold + 2000, hold, post)], SESSIONS), held);
+            assert_eq!(session_of(&[transfer(hold + 3000, hold, void)], SESSIONS), held);
+            used.insert(held);
+        }
+        assert_eq!(used.len(), SESSIONS, "every session is used");
     }
 }
