@@ -39,7 +39,8 @@ const CACHED_RESERVATIONS: usize = 16_384;
 pub(crate) struct Leader<S> {
     store: S,
     clock: Arc<dyn Clock>,
-    accounts: Bounded<AccountId, AccountState>,
+    /// `None` for an account that is known not to exist.
+    accounts: Bounded<AccountId, Option<AccountState>>,
     reservations: Bounded<TransferId, Recorded>,
     /// Where the journal ends and when the next reservation runs out; `None` when it must be asked.
     remembered_end: Option<JournalEnd>,
@@ -226,14 +227,19 @@ impl<S: Store> Leader<S> {
         let mut absent = Vec::new();
         for id in unique(&accounts.accounts) {
             match self.accounts.get(&id) {
-                Some(state) => set.load_account(state),
+                Some(Some(state)) => set.load_account(state),
+                Some(None) => {}
                 None => absent.push(id),
             }
         }
 
         if !absent.is_empty() {
-            for state in self.store.accounts(&absent).await? {
-                self.accounts.put(state.account.created.id, state);
+            let found = self.store.accounts(&absent).await?;
+            for id in absent {
+                self.accounts.put(id, None);
+            }
+            for state in found {
+                self.accounts.put(state.account.created.id, Some(state));
                 set.load_account(state);
             }
         }
@@ -245,7 +251,7 @@ impl<S: Store> Leader<S> {
         let entries = set.take_entries();
         if entries.is_empty() {
             // Refusals and look-ups, too, must rest on the ledger as it is.
-            let stale = S::SHARED && self.store.head().await? != end.head;
+            let stale = S::SHARED && self.head_of_round().await? != end.head;
             self.store.release().await?;
             return if stale { Err(StoreError::Moved) } else { Ok(end.head) };
         }
@@ -253,7 +259,7 @@ impl<S: Store> Leader<S> {
         let changes = Changes::of(end.head, &set, &entries);
         self.store.commit(&changes).await?;
         for state in &changes.accounts {
-            self.accounts.put(state.account.created.id, *state);
+            self.accounts.put(state.account.created.id, Some(*state));
         }
 
         for entry in &entries {
@@ -276,9 +282,17 @@ impl<S: Store> Leader<S> {
 }
 
 impl<S: Store> Leader<S> {
+    /// Where the stored journal ended when this round last read from it.
+    async fn head_of_round(&mut self) -> Result<StoredHead, StoreError> {
+        match self.store.take_head_seen() {
+            Some(head) => Ok(head),
+            None => self.store.head().await,
+        }
+    }
+
     async fn stored(&mut self, account: AccountId) -> Result<Option<AccountState>, StoreError> {
         match self.accounts.get(&account) {
-            Some(state) => Ok(Some(state)),
+            Some(known) => Ok(known),
             None => Ok(self.store.accounts(&[account]).await?.pop()),
         }
     }

@@ -62,7 +62,11 @@ SELECT journal.seq, record, settlements.state FROM ledger_timeouts
 JOIN ledger_journal journal ON journal.seq = pending
 LEFT JOIN ledger_settlements settlements USING (pending)
 WHERE expires_at <= $1 ORDER BY expires_at, pending LIMIT $2";
-const ACCOUNTS: &str = "SELECT state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)";
+/// The end of the journal comes with the accounts, so that a round that only reads is one statement.
+const ACCOUNTS: &str = "
+SELECT seq, hash, timestamp, state FROM ledger_head LEFT JOIN (
+    SELECT state FROM unnest($1::uuid[]) AS wanted (id) JOIN ledger_accounts USING (id)
+) AS found ON true WHERE one = 1";
 const TRANSFERS: &str = "
 SELECT journal.seq, record, settlements.state FROM unnest($1::uuid[]) AS wanted (id)
 JOIN ledger_transfer_ids USING (id) JOIN ledger_journal journal USING (seq)
@@ -109,6 +113,8 @@ SELECT count(*) FROM head";
 pub(crate) struct PostgresStore {
     options: PgConnectOptions,
     session: Option<Session>,
+    /// The end of the journal at the last read of accounts in this round.
+    head_seen: Option<StoredHead>,
 }
 
 struct Session {
@@ -131,7 +137,7 @@ impl PostgresStore {
     pub(crate) async fn open(url: &str) -> Result<Self, OpenLedgerError> {
         let unavailable = |reason: &dyn std::fmt::Display| OpenLedgerError::Unavailable(reason.to_string());
         let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| unavailable(&error))?;
-        let mut store = Self { options, session: None };
+        let mut store = Self { options, session: None, head_seen: None };
         let session = store.session().await.map_err(|error| unavailable(&error))?;
         let created = answered(session.connection.execute(sqlx::raw_sql(SCHEMA))).await;
         created.map_err(|failure| unavailable(&StoreError::from(failure)))?;
@@ -161,10 +167,7 @@ impl PostgresStore {
 
     async fn read_head(&mut self, query: &'static str) -> Result<StoredHead, StoreError> {
         let rows = self.rows(sqlx::query(query)).await?;
-        let row = rows.first().ok_or_else(|| StoreError::Damaged("ledger_head is empty".to_owned()))?;
-        let (seq, timestamp): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
-        let hash = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or(GENESIS);
-        Ok(StoredHead { head: Head { seq: seq.cast_unsigned(), timestamp: Timestamp::from_millis(timestamp) }, hash })
+        head_of(&rows)
     }
 
     async fn finish(&mut self, verb: &'static str) -> Result<(), Failure> {
@@ -267,6 +270,15 @@ impl Store for PostgresStore {
         self.read_head(HEAD).await
     }
 
+    fn take_head_seen(&mut self) -> Option<StoredHead> {
+        self.head_seen.take()
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.head_seen = None;
+        Ok(())
+    }
+
     async fn lock(&mut self) -> Result<StoredHead, StoreError> {
         let session = self.session().await?;
         if !session.locked {
@@ -302,7 +314,15 @@ impl Store for PostgresStore {
     async fn accounts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountState>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         let rows = self.rows(sqlx::query(ACCOUNTS).bind(ids)).await?;
-        rows.iter().map(|row| decode_account(row.try_get(0)?)).collect()
+        self.head_seen = Some(head_of(&rows)?);
+
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(state) = row.try_get::<Option<&[u8]>, _>(3)? {
+                found.push(decode_account(state)?);
+            }
+        }
+        Ok(found)
     }
 
     async fn transfers(&mut self, ids: &[TransferId]) -> Result<Vec<(TransferId, Recorded)>, StoreError> {
@@ -353,6 +373,14 @@ impl Store for PostgresStore {
             }
         }
     }
+}
+
+/// The end of the journal, in the first three columns of every row.
+fn head_of(rows: &[PgRow]) -> Result<StoredHead, StoreError> {
+    let row = rows.first().ok_or_else(|| StoreError::Damaged("ledger_head is empty".to_owned()))?;
+    let (seq, timestamp): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+    let hash = row.try_get::<&[u8], _>(1)?.try_into().unwrap_or(GENESIS);
+    Ok(StoredHead { head: Head { seq: seq.cast_unsigned(), timestamp: Timestamp::from_millis(timestamp) }, hash })
 }
 
 fn read_recorded(row: &PgRow) -> Result<(TransferId, Recorded), StoreError> {

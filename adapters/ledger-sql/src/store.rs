@@ -41,6 +41,12 @@ pub(crate) trait Store: Send {
     /// Where the stored journal ends now.
     fn head(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
+    /// Where the journal ended at the last read of accounts since `begin`, if that read has shown it. A second call
+    /// returns `None`.
+    fn take_head_seen(&mut self) -> Option<StoredHead> {
+        None
+    }
+
     /// Where the journal ends. No other process writes to it until `commit` or `release`.
     fn lock(&mut self) -> impl Future<Output = Result<StoredHead, StoreError>> + Send;
 
