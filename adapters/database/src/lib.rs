@@ -185,6 +185,11 @@ impl Database {
         self.inner.wakeups.wake(topic.to_owned());
     }
 
+    /// As [`Database::wake`], for the subscribers in this process only. It costs no statement.
+    pub fn wake_here(&self, topic: &str) {
+        self.inner.wakeups.wake_here(topic);
+    }
+
     /// Waits for [`WriteTransaction::wake_on_commit`] of `topic`, in this process and, on Postgres, in others.
     ///
     /// A wake-up between two waits is not lost. A wake-up of another process may be lost if the connection breaks, so
