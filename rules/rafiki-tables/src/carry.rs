@@ -17,6 +17,7 @@ use std::time::Duration;
 use clock::Timestamp;
 use uuid::Uuid;
 
+use crate::kept::Keeping;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::row::Row;
@@ -140,6 +141,8 @@ pub struct Context {
     pub consent: HashMap<Uuid, ConsentPlace>,
     /// `DB_ENCRYPTION_SECRET` of the old backend.
     pub secret: Option<ColumnSecret>,
+    /// Whether the clear values of tokens are kept for the way back.
+    pub keep: Option<Keeping>,
 }
 
 /// The translation of a row.
@@ -176,6 +179,8 @@ pub enum Change {
     HoldGivenBack,
     /// A text is stored as its hash. It stays valid, and cannot be read any more.
     Hashed,
+    /// The clear value of a token is kept, encrypted.
+    Kept,
 }
 
 impl Change {
@@ -195,6 +200,9 @@ impl Change {
             Self::HoldGivenBack => "withdrawals that ran out are booked as given back, so that their ids stay used",
             Self::Hashed => {
                 "access tokens, continuation tokens and consent secrets are kept as hashes; they stay valid"
+            }
+            Self::Kept => {
+                "clear values of access and continuation tokens are kept beside the hashes, encrypted, for the way back"
             }
         }
     }
@@ -224,8 +232,8 @@ pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried
         Source::WebhookEvents => webhooks::event(row, context),
         Source::Webhooks => webhooks::delivery(row, context),
         Source::AuthTenants => grants::tenant(row),
-        Source::AuthGrants => grants::grant(row),
-        Source::AccessTokens => tokens::token(row),
+        Source::AuthGrants => grants::grant(row, context),
+        Source::AccessTokens => tokens::token(row, context),
     }
 }
 

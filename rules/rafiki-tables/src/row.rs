@@ -144,6 +144,20 @@ impl<'a> Row<'a> {
         self.required(column, self.optional_instant(column)?)
     }
 
+    /// An instant that is written as milliseconds since 1970, as in our tables.
+    pub(crate) fn optional_millis(&self, column: &'static str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(value) = self.optional_integer(column)? else { return Ok(None) };
+        let in_calendar = |millis: &i64| jiff::Timestamp::from_millisecond(*millis).is_ok();
+        let millis = i64::try_from(value).ok().filter(in_calendar);
+        let malformed = || self.malformed(column, &value.to_string(), "instant");
+        millis.map(|millis| Some(Timestamp::from_millis(millis))).ok_or_else(malformed)
+    }
+
+    /// A required instant that is written as milliseconds since 1970.
+    pub(crate) fn millis(&self, column: &'static str) -> Result<Timestamp, Refusal> {
+        self.required(column, self.optional_millis(column)?)
+    }
+
     /// A decimal number, as digits before and after the point.
     pub fn decimal(&self, column: &'static str) -> Result<&'a str, Refusal> {
         let raw = self.required(column, self.raw(column))?.trim_matches('"');

@@ -30,11 +30,13 @@ pub enum Table {
     AuthGrants,
     GrantIdentifiers,
     AccessTokens,
+    KeptTokens,
+    KeptContinuations,
 }
 
 impl Table {
     /// All of them, what others refer to first.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Tenants,
         Self::TenantSettings,
         Self::Assets,
@@ -59,6 +61,8 @@ impl Table {
         Self::AuthGrants,
         Self::GrantIdentifiers,
         Self::AccessTokens,
+        Self::KeptTokens,
+        Self::KeptContinuations,
     ];
 
     /// Its name in its database.
@@ -87,6 +91,8 @@ impl Table {
             Self::AuthGrants => "grants",
             Self::GrantIdentifiers => "grant_identifiers",
             Self::AccessTokens => "access_tokens",
+            Self::KeptTokens => "kept_tokens",
+            Self::KeptContinuations => "kept_continuations",
         }
     }
 
@@ -102,7 +108,12 @@ impl Table {
     /// Which database it is in.
     pub const fn side(self) -> Side {
         match self {
-            Self::AuthTenants | Self::AuthGrants | Self::GrantIdentifiers | Self::AccessTokens => Side::Auth,
+            Self::AuthTenants
+            | Self::AuthGrants
+            | Self::GrantIdentifiers
+            | Self::AccessTokens
+            | Self::KeptTokens
+            | Self::KeptContinuations => Side::Auth,
             _ => Side::Backend,
         }
     }
@@ -115,7 +126,8 @@ impl Table {
             Self::OutgoingPaymentCardDetails | Self::OutgoingPaymentGrantSpendings => &["outgoing_payment_id"],
             Self::OutgoingPaymentGrantSpent => &["grant_id", "period_start", "side", "asset_code", "asset_scale"],
             Self::GrantIdentifiers => &["identifier", "grant_id"],
-            Self::AccessTokens => &["management_id"],
+            Self::AccessTokens | Self::KeptTokens => &["management_id"],
+            Self::KeptContinuations => &["grant_id"],
             _ => &["id"],
         }
     }
