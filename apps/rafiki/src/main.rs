@@ -8,6 +8,7 @@ mod cluster_report;
 mod config_check;
 mod demo;
 mod dev;
+mod export;
 mod failure;
 mod import;
 mod ledger_place;
@@ -69,6 +70,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Terminal(options) => terminal::run(options).await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Import(options) => import::run(*options).await,
+        Command::Export(options) => export::run(*options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

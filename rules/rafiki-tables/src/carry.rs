@@ -208,6 +208,11 @@ impl Change {
     }
 }
 
+/// The ids of the event and the delivery that the move makes for an end which the original has not told yet.
+pub fn made_ids(payment: Uuid) -> [Uuid; 2] {
+    payments::made_ids(payment)
+}
+
 /// Carries one row.
 pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     match source {

@@ -169,6 +169,17 @@ impl<'a> Row<'a> {
         Ok(raw)
     }
 
+    /// Octets that are written as hexadecimal digits, as in our tables.
+    pub fn octets(&self, column: &'static str) -> Result<Vec<u8>, Refusal> {
+        let text = self.text(column)?;
+        let digits = text.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2);
+            pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        });
+        let octets: Option<Vec<u8>> = digits.collect();
+        octets.ok_or_else(|| self.malformed(column, "", "hexadecimal text"))
+    }
+
     /// A list of rows that were joined to this one.
     pub fn rows(&self, column: &'static str, table: &'static str) -> Result<Vec<Row<'a>>, Refusal> {
         let Some(raw) = self.raw(column) else { return Ok(Vec::new()) };
