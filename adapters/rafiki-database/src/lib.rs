@@ -8,6 +8,6 @@ mod receiving;
 mod snapshot;
 mod sums;
 
-pub use receiving::{Receiving, ReceivingError, Standing};
+pub use receiving::{Receiving, ReceivingError};
 pub use snapshot::{CountedTable, Fault, Old, SourceError, UnknownAllowed};
 pub use sums::Transfers;

@@ -58,20 +58,10 @@ pub enum ReceivingError {
     },
 }
 
-/// What an export has left in a database before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// No rows, or the operator's tenant only, which Rafiki 2.4 makes by itself.
-    Empty,
-    /// Rows of an export that filled this database and perhaps not the other one.
-    Unfinished,
-}
-
 /// A database of the original that is being filled.
 #[derive(Debug)]
 pub struct Receiving {
     old: Old,
-    standing: Standing,
     book_is_empty: bool,
 }
 
@@ -94,21 +84,14 @@ impl Receiving {
             .fetch_one(&mut old.connection)
             .await
             .map_err(|error| failed("the mark", &error))?;
-        let standing = match mark.as_deref() {
-            Some(UNFINISHED) => Standing::Unfinished,
+        match mark.as_deref() {
+            // Rows of an export that filled this database and perhaps not the other one.
+            Some(UNFINISHED) => {}
             Some(COMPLETE) => return Err(ReceivingError::Complete { side }),
-            _ => {
-                require_empty(&mut old, operator).await?;
-                Standing::Empty
-            }
-        };
+            _ => require_empty(&mut old, operator).await?,
+        }
         old.read_clock().await?;
-        Ok(Self { old, standing, book_is_empty })
-    }
-
-    /// What an earlier export has left.
-    pub fn standing(&self) -> Standing {
-        self.standing
+        Ok(Self { old, book_is_empty })
     }
 
     /// Removes what is there: rows of an unfinished export, or the operator's tenant.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use clock::Timestamp;
 use ledger::LedgerUnavailable;
 use ledger_sql::UnreadableLedger;
-use rafiki_database::{Receiving, ReceivingError, Standing};
+use rafiki_database::{Receiving, ReceivingError};
 use rafiki_tables::back::{BackChange, LostToken};
 use rafiki_tables::kept::KeptKind;
 use rafiki_tables::refusal::Refusal;
@@ -37,7 +37,7 @@ pub enum ExportError {
     #[error(transparent)]
     Ledger(#[from] UnreadableLedger),
     /// The databases of the original cannot be filled.
-    #[error("{0}. Nothing was written")]
+    #[error(transparent)]
     Theirs(#[from] ReceivingError),
     /// A move into our databases has begun and is not complete.
     #[error("a move into our databases has begun and is not complete; run `rafiki import` again, or start anew")]
@@ -165,9 +165,7 @@ pub async fn export(
 ) -> Result<Exported, ExportError> {
     for database in [&mut *backend, &mut *auth] {
         // An unfinished export, or the operator's tenant that the original makes by itself.
-        match database.standing() {
-            Standing::Empty | Standing::Unfinished => database.clear().await?,
-        }
+        database.clear().await?;
     }
     let plan = Filling::new(ours, Sink::Into { backend, auth }, listen).fill().await?;
     plan.require_possible()?;

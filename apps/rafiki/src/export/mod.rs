@@ -37,13 +37,8 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
     }
 
     let operator = backend.operator_tenant_id;
-    let (mut theirs, mut their_auth) = if options.dry_run {
-        (None, None)
-    } else {
-        let theirs = Receiving::open(Side::Backend, &options.backend, operator).await.map_err(receiving)?;
-        let their_auth = Receiving::open(Side::Auth, &options.auth, operator).await.map_err(receiving)?;
-        (Some(theirs), Some(their_auth))
-    };
+    let mut theirs = Receiving::open(Side::Backend, &options.backend, operator).await.map_err(receiving)?;
+    let mut their_auth = Receiving::open(Side::Auth, &options.auth, operator).await.map_err(receiving)?;
     let mut ours = open(&backend, &auth, settings(&options, &backend)?).await?;
     let telling = Telling::start();
     let listen = |step: moving::Step<'_>| telling.hear(step);
@@ -56,14 +51,14 @@ pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
             plan.refusals.len()
         )));
     }
-    let (Some(theirs), Some(their_auth)) = (&mut theirs, &mut their_auth) else {
+    if options.dry_run {
         say("This was the plan. Nothing was written; leave out --dry-run to do it.\n");
         return Ok(());
-    };
+    }
 
     let telling = Telling::start();
     let listen = |step: moving::Step<'_>| telling.hear(step);
-    let exported = export(&mut ours, theirs, their_auth, &listen).await.map_err(failure)?;
+    let exported = export(&mut ours, &mut theirs, &mut their_auth, &listen).await.map_err(failure)?;
     telling.end();
     say(&report::comparison(&exported.comparison));
     if exported.comparison.is_equal() {
