@@ -36,7 +36,7 @@ fn problems(page: &str, sources: &[(String, String)]) -> Vec<String> {
 }
 
 /// `a_test`, `module::a_test`, or `module::*` and `module::tests::*` for all tests of a file.
-fn exists(name: &str, sources: &[(String, String)]) -> bool {
+pub(crate) fn exists(name: &str, sources: &[(String, String)]) -> bool {
     if let Some(module) = name.strip_suffix("::*") {
         let file = format!("/{}.rs", module.strip_suffix("::tests").unwrap_or(module));
         let holds_tests = |text: &str| text.contains("#[test]") || text.contains("on_each_database!");

@@ -9,6 +9,7 @@ mod links;
 mod operations;
 mod schema;
 mod settings;
+mod shown_by;
 
 use std::path::Path;
 

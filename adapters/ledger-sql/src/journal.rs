@@ -85,9 +85,8 @@ impl Journal {
                 let sql = "SELECT seq, record, (SELECT state FROM settlements WHERE pending = seq) FROM journal
                     WHERE seq > ?1 ORDER BY seq LIMIT ?2";
                 let mut statement = connection.prepare_cached(sql)?;
-                let rows = statement.query_map((after.cast_signed(), limit), |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?;
+                let rows = statement
+                    .query_map((after.cast_signed(), limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
                 rows.collect::<Result<_, _>>()?
             }
             Store::Postgres(connection) => {

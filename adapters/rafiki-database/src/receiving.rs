@@ -106,8 +106,7 @@ impl Receiving {
             return Ok(());
         }
         let name = table.name();
-        let sql =
-            format!("INSERT INTO \"{name}\" SELECT * FROM json_populate_recordset(NULL::\"{name}\", $1::json)");
+        let sql = format!("INSERT INTO \"{name}\" SELECT * FROM json_populate_recordset(NULL::\"{name}\", $1::json)");
         let list = format!("[{}]", rows.join(","));
         let written = sqlx::query(AssertSqlSafe(sql)).bind(list).execute(&mut self.old.connection).await;
         written.map(drop).map_err(|error| failed(name, &error).into())

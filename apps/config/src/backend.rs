@@ -183,7 +183,7 @@ impl Backend {
             ("ADMIN_PORT", ports.admin),
             ("CONNECTOR_PORT", ports.connector),
         ]);
-        // Asked for whatever else is missing, so that every name is known.
+        // Read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
         let payments = Payments::read(r);
         let workers = Workers::read(r, mode);

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::reader::Notice;
-use crate::{Auth, Backend, CardService, Environment, PointOfSale, Wallet};
+use crate::{Auth, Backend, CardService, Environment, PointOfSale, Rates, Wallet};
 
 /// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged,
 /// twice.
@@ -31,6 +31,7 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
         Wallet::variables(),
         CardService::variables(),
         PointOfSale::variables(),
+        Rates::variables(),
     ];
     let mut known: BTreeSet<String> = sections.into_iter().flatten().collect();
     known.extend(OTHERS.map(str::to_owned));

@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sections and how the binary calls a value of them.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("Backend", "config"),
     ("Auth", "config"),
     ("Wallet", "config"),
     ("CardService", "config"),
     ("PointOfSale", "config"),
+    ("Rates", "config"),
 ];
 
 /// Structures whose fields are no settings, or the content of a file that a setting names.

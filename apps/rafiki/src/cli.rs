@@ -70,6 +70,11 @@ pub(crate) enum Command {
     ///
     /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
     PointOfSale,
+    /// Run the service of exchange rates: what is in a file, also after the file has changed. Configured by the
+    /// environment.
+    ///
+    /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
+    Rates,
     /// Bring the databases of the configured roles up to date.
     Migrate(RoleOptions),
     /// Take over a running Rafiki 2.4. Its two databases are copied into ours, as the environment configures them.
@@ -95,7 +100,7 @@ impl Command {
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
             Self::Dev(_) | Self::Demo(_) => 2,
-            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale => {
+            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale | Self::Rates => {
                 std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
             }
             _ => 1,
@@ -348,6 +353,7 @@ impl RoleName {
             Self::Wallet => "wallet",
             Self::CardService => "card-service",
             Self::PointOfSale => "point-of-sale",
+            Self::Rates => "rates",
         }
     }
 }
@@ -369,7 +375,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service or point-of-sale, and =FILE behind it if its variables are in a file"
+                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale or rates, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -388,6 +394,8 @@ pub(crate) enum RoleName {
     CardService,
     /// The point of sale.
     PointOfSale,
+    /// The service of exchange rates.
+    Rates,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Roles, Scope, Wallet,
-    unknown_names,
+    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
+    Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
@@ -156,6 +156,15 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
                 findings.notices(config.notices.clone());
                 if !offline {
                     findings.places(&Place::of_point_of_sale(&config)).await;
+                }
+            }
+            Err(error) => findings.config(error),
+        },
+        RoleName::Rates => match Rates::from_environment(environment) {
+            Ok(config) => {
+                findings.notices(config.notices.clone());
+                if let Err(failure) = roles::rates::service(&config.file).await {
+                    findings.problems.push(failure.to_string());
                 }
             }
             Err(error) => findings.config(error),

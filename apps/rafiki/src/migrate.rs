@@ -43,6 +43,8 @@ impl Plan {
             RoleName::PointOfSale => {
                 (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
             }
+            // It has no database.
+            RoleName::Rates => (Vec::new(), &[][..]),
         };
         Ok(Self { role: role.word(), places, migrations })
     }

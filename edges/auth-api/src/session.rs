@@ -55,8 +55,8 @@ impl Session {
         self.started.iter().any(|(started, expires_at)| started == nonce && *expires_at >= now)
     }
 
-    /// Remembers a nonce until the interaction's time is over, and a little longer: an owner who comes too late is
-    /// still sent back to the application.
+    /// Remembers a nonce until the interaction has expired, and a little longer. An owner who is late is still
+    /// redirected to the application.
     pub(crate) fn start(&mut self, nonce: &str, expires_at: Timestamp, now: Timestamp) {
         let expires_at = expires_at + GRACE;
         self.started.retain(|(started, expires_at)| started != nonce && *expires_at >= now);
@@ -156,6 +156,17 @@ mod tests {
         let over = at(1000) + GRACE;
         assert!(read.has_started("AA", over) && !read.has_started("AA", over + Duration::from_millis(1)));
         assert!(read.has_started("BB", over) && !read.has_started("CC", at(0)));
+    }
+
+    #[test]
+    fn the_cookie_tells_which_sites_may_send_it() {
+        let saved = |same_site, is_https| {
+            let mut headers = HeaderMap::new();
+            Sessions::new("key", same_site, is_https).save(&Session::default(), at(0), &mut headers);
+            headers[SET_COOKIE].to_str().unwrap().to_owned()
+        };
+        assert!(saved(SameSite::Lax, false).ends_with("; SameSite=Lax"));
+        assert!(saved(SameSite::None, true).ends_with("; SameSite=None; Secure"));
     }
 
     #[test]

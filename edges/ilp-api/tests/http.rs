@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::IntoResponse;
 use clock::{Clock, SystemClock};
-use connector::{Answer, Attempt, HttpUplink, PeerAccount, REPEATABLE, REPEATED, Uplink, UplinkError};
+use connector::{HttpUplink, PeerAccount, PeerAnswer, REPEATABLE, REPEATED, Transmission, Uplink, UplinkError};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use ilp_packet::{ErrorCode, Reply, ildcp};
@@ -181,7 +181,7 @@ async fn only_the_operators_peers_may_be_on_private_addresses() {
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
     let exchange = async |operator| {
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-        HttpUplink::new(outbound, operator).exchange(&bob, question().into(), Attempt::First, AT_MOST).await
+        HttpUplink::new(outbound, operator).exchange(&bob, question().into(), Transmission::First, AT_MOST).await
     };
     assert!(exchange(bob.record().tenant).await.is_ok());
     let refused = exchange(TenantId::from_uuid(Uuid::nil())).await;
@@ -194,8 +194,8 @@ const AT_MOST: Duration = Duration::from_secs(20);
 async fn our_uplink_and_our_endpoint_understand_each_other() {
     let network = network().await;
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
-    let Answer { octets, repeatable } =
-        uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap();
+    let PeerAnswer { octets, repeatable } =
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap();
     assert!(repeatable);
     assert!(ildcp::AccountDetails::parse(&octets).is_ok());
 }
@@ -206,7 +206,7 @@ async fn the_uplink_says_whether_a_packet_without_reply_may_have_been_acted_upon
     let answering = |status: StatusCode| Router::new().fallback(move || async move { status });
     let exchange = async |router| {
         let bob = bob_behind(&network, router).await;
-        uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap_err()
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap_err()
     };
     assert_eq!(exchange(answering(StatusCode::SERVICE_UNAVAILABLE)).await, UplinkError::Busy);
     assert_eq!(exchange(answering(StatusCode::TOO_MANY_REQUESTS)).await, UplinkError::Busy);
@@ -216,7 +216,7 @@ async fn the_uplink_says_whether_a_packet_without_reply_may_have_been_acted_upon
     let alice = network.node("alice");
     alice.change_peer("bob", |bob| bob.endpoint = "http://127.0.0.1:1/".parse().unwrap());
     let bob = alice.connector().authenticate("bob-to-alice").unwrap();
-    let refused = uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap_err();
+    let refused = uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap_err();
     assert!(matches!(refused, UplinkError::Unreachable(_)), "{refused:?}");
 }
 
@@ -228,8 +228,8 @@ async fn a_repetition_is_marked_as_one() {
         text.into_response()
     });
     let bob = bob_behind(&network, marks).await;
-    let first = uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap();
-    let again = uplink().exchange(&bob, question().into(), Attempt::Again, AT_MOST).await.unwrap();
+    let first = uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap();
+    let again = uplink().exchange(&bob, question().into(), Transmission::Again, AT_MOST).await.unwrap();
     assert_eq!((&*first.octets, first.repeatable), (&br#"None Some("1")"#[..], false));
     assert_eq!(&*again.octets, br#"Some("1") Some("1")"#);
 }

@@ -129,3 +129,21 @@ async fn health(State(ledger): State<LedgerHealth>) -> Response {
     let (status, document) = ledger.document();
     (status, Json(document)).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_names_the_instance_and_where_peers_reach_it() {
+        let health = LedgerHealth::of(Instance {
+            name: "BANK".to_owned(),
+            ilp_address: "test.bank".to_owned(),
+            connector_url: "https://ilp.bank.example/".parse().unwrap(),
+        });
+        let (_, document) = health.document();
+        let expected =
+            json!({ "name": "BANK", "ilpAddress": "test.bank", "connectorUrl": "https://ilp.bank.example/" });
+        assert_eq!(document["instance"], expected);
+    }
+}

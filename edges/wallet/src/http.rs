@@ -1,26 +1,28 @@
-//! The wallet's routes for machines: webhooks, rates, balances, health; and one page that says what this is.
+//! The wallet's machine paths: webhooks, balances, health; and one page that says what this is. Rates are served by
+//! `rates-service`.
 //!
 //! There is no login. Balances are served in the playground only.
 
-use axum::extract::{Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::wallet::Wallet;
 
 /// The routes of `wallet`.
 pub fn router(wallet: Wallet) -> Router {
+    let rates = rates_service::http::router(wallet.rates().clone());
     Router::new()
         .route("/", get(page))
         .route("/webhooks", post(receive_webhook))
-        .route("/rates", get(rates))
         .route("/balances", get(balances))
         .route("/healthz", get(|| async { "OK" }))
         .with_state(wallet)
+        .merge(rates)
 }
 
 /// `POST /webhooks`: 200 once the event is stored, 401 for a wrong signature, 400 for an invalid body, 503 if it cannot
@@ -56,20 +58,6 @@ async fn page(State(wallet): State<Wallet>) -> Html<String> {
 /// Escapes text for a page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[derive(Deserialize)]
-struct RatesQuery {
-    base: Option<String>,
-}
-
-/// `GET /rates?base=USD`
-async fn rates(State(wallet): State<Wallet>, Query(query): Query<RatesQuery>) -> Response {
-    let base = query.base.unwrap_or_else(|| "USD".to_owned());
-    match serde_json::to_string(&wallet.rates().of(&base)) {
-        Ok(document) => ([(header::CONTENT_TYPE, "application/json")], document).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
 }
 
 /// One account in `GET /balances`.

@@ -13,7 +13,6 @@ pub mod http;
 mod ids;
 mod inbox;
 mod ledger_book;
-mod rates;
 pub mod seed;
 mod seed_file;
 mod seeding;

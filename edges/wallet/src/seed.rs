@@ -2,7 +2,8 @@
 //!
 //! Data only: `seed_file` reads it, `seeding` applies it.
 
-use money::{Asset, Rate};
+use money::Asset;
+use rates_service::RateBook;
 use uuid::Uuid;
 
 use crate::cards::NewCard;
@@ -20,7 +21,7 @@ pub struct Seed {
     /// Cards of customers.
     pub cards: Vec<NewCard>,
     /// Exchange rates served.
-    pub rates: Vec<SeedRate>,
+    pub rates: RateBook,
 }
 
 /// An asset.
@@ -87,17 +88,6 @@ pub enum AddressCreation {
     OnDemand,
 }
 
-/// The value of one unit of `base` in `quote`.
-#[derive(Clone, Debug)]
-pub struct SeedRate {
-    /// Code of the base.
-    pub base: String,
-    /// Code of the other.
-    pub quote: String,
-    /// Units of `quote` for one of `base`.
-    pub rate: Rate,
-}
-
 /// The seed of Cloud Nine Wallet in the playground.
 pub const CLOUD_NINE: &str = include_str!("../seeds/cloud-nine.yml");
 
@@ -111,14 +101,15 @@ mod tests {
     #[test]
     fn the_playground_is_complete() {
         let [nine, happy] = [CLOUD_NINE, HAPPY_LIFE].map(|text| Seed::from_yaml(text).unwrap());
-        assert_eq!((nine.assets.len(), nine.peers.len(), nine.accounts.len(), nine.rates.len()), (2, 1, 5, 12));
-        assert_eq!((happy.assets.len(), happy.peers.len(), happy.accounts.len(), happy.rates.len()), (4, 1, 5, 12));
+        assert_eq!((nine.assets.len(), nine.peers.len(), nine.accounts.len()), (2, 1, 5));
+        assert_eq!((happy.assets.len(), happy.peers.len(), happy.accounts.len()), (4, 1, 5));
         assert_eq!(nine.accounts[0].id.to_string(), "742ab7cd-1624-4d2e-af6e-e15a71638669");
         assert_eq!(happy.assets[3].sending_fee, Some(FeeRule { fixed: 1, basis_points: 200 }));
         assert_eq!([&nine.peers[0].outgoing_token], *happy.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!([&happy.peers[0].outgoing_token], *nine.peers[0].incoming_tokens.iter().collect::<Vec<_>>());
         assert_eq!(happy.accounts[2].wallet_address, AddressCreation::OnDemand);
         for seed in [nine, happy] {
+            assert_ne!(seed.rates, RateBook::default(), "payments between currencies work");
             assert!(
                 seed.assets.iter().all(|asset| asset.liquidity_threshold < asset.liquidity),
                 "a first payment alarms"

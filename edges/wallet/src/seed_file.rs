@@ -2,17 +2,16 @@
 //!
 //! Unknown keys are ignored, because files of the reference have more than is used here.
 
-use std::collections::BTreeMap;
-
 use card::{CardKey, PinKey, PinRule};
-use money::{Asset, Rate};
+use money::Asset;
+use rates_service::{RateBook, RatesFileError, Rows};
 use serde::Deserialize;
 use serde::de::Error as _;
 use uuid::Uuid;
 
 use crate::cards::NewCard;
 use crate::fees::FeeRule;
-use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer, SeedRate};
+use crate::seed::{AddressCreation, Seed, SeedAccount, SeedAsset, SeedPeer};
 
 /// Why a seed file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +45,9 @@ pub enum SeedFileError {
         /// The missing value.
         what: &'static str,
     },
-    /// A rate that is not a positive decimal.
-    #[error("rates: {text:?} for {base} in {quote} is no positive decimal")]
-    NoRate {
-        /// Code of the base.
-        base: String,
-        /// Code of the other.
-        quote: String,
-        /// As written.
-        text: String,
-    },
+    /// Rates that cannot be served.
+    #[error("{0}")]
+    NoRates(RatesFileError),
 }
 
 #[derive(Deserialize)]
@@ -73,7 +65,7 @@ struct SeedFile {
     #[serde(default)]
     cards: Vec<CardEntry>,
     #[serde(default)]
-    rates: BTreeMap<String, BTreeMap<String, String>>,
+    rates: Rows,
 }
 
 #[derive(Deserialize)]
@@ -218,7 +210,7 @@ impl Seed {
             peers: peers.collect::<Result<_, _>>()?,
             accounts: accounts.collect::<Result<_, _>>()?,
             cards: file.cards.into_iter().map(CardEntry::read).collect::<Result<_, _>>()?,
-            rates: read_rates(file.rates)?,
+            rates: RateBook::of(file.rates).map_err(SeedFileError::NoRates)?,
             assets,
         })
     }
@@ -270,17 +262,6 @@ impl AccountEntry {
     }
 }
 
-fn read_rates(rates: BTreeMap<String, BTreeMap<String, String>>) -> Result<Vec<SeedRate>, SeedFileError> {
-    let mut read = Vec::new();
-    for (base, row) in rates {
-        for (quote, text) in row {
-            let Ok(rate) = text.parse::<Rate>() else { return Err(SeedFileError::NoRate { base, quote, text }) };
-            read.push(SeedRate { base: base.clone(), quote, rate });
-        }
-    }
-    Ok(read)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,7 +288,7 @@ tenants: [{publicName: someone}]
         assert_eq!(seed.assets[0].sending_fee, Some(FeeRule { fixed: 100, basis_points: 200 }));
         assert_eq!(seed.peers[0].incoming_tokens, ["a", "b"]);
         assert_eq!((seed.peers[0].max_packet_amount, seed.peers[0].routes.len()), (None, 1));
-        assert_eq!(seed.rates[0].rate, "0.10".parse().unwrap());
+        assert_eq!(seed.rates, RateBook::from_yaml("rates: {USD: {EUR: 0.1}}\n").unwrap());
         assert_eq!(seed.accounts[0].wallet_address, AddressCreation::AtStart);
     }
 
@@ -322,7 +303,7 @@ tenants: [{publicName: someone}]
             "accounts: name one of the listed assets, \"EUR\" is 0 of them"
         );
         assert_eq!(refused("peeringAsset: USD", ""), "peers: name one of the listed assets, \"\" is 0 of them");
-        assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for USD in EUR is no positive decimal"));
+        assert!(refused("EUR: 0.10", "EUR: much").contains("\"much\" for one USD in EUR cannot be a rate"));
         assert!(refused("initialBalance: 5", "initialBalance: -5").contains("no amount in smallest units"));
         assert!(refused("initialBalance: 5", "initialBalance: 0.5").contains("no amount in smallest units"));
         assert!(refused("scale: 2, liq", "scale: 256, liq").contains("scale"), "a scale is below 256");

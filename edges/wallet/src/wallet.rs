@@ -9,6 +9,7 @@ use clock::{Clock, Entropy};
 use database::Database;
 use http_kit::EventVerification;
 use ledger::Ledger;
+use rates_service::RatesService;
 use url::Url;
 
 use crate::addresses::Addresses;
@@ -18,7 +19,6 @@ use crate::effects::Effects;
 use crate::fees::FeePolicy;
 use crate::inbox::Inbox;
 use crate::ledger_book::{Balance, Book};
-use crate::rates::Rates;
 use crate::seed::Seed;
 use crate::seeding;
 use crate::store::{AccountRow, MIGRATIONS, Store};
@@ -82,7 +82,7 @@ pub struct Wallet {
 struct Shared {
     effects: Effects,
     inbox: Inbox,
-    rates: Rates,
+    rates: RatesService,
     seed: Seed,
     verification: EventVerification,
     display_name: String,
@@ -110,7 +110,7 @@ impl Wallet {
             liquidity_topup: settings.liquidity_topup,
         };
         let inbox = Inbox::new(effects.clone(), ports.entropy);
-        let rates = Rates::from_seed(&seed.rates);
+        let rates = RatesService::of(seed.rates.clone());
         Self {
             inner: Arc::new(Shared {
                 effects,
@@ -161,7 +161,7 @@ impl Wallet {
         &self.inner.inbox
     }
 
-    pub(crate) fn rates(&self) -> &Rates {
+    pub(crate) fn rates(&self) -> &RatesService {
         &self.inner.rates
     }
 

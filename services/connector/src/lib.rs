@@ -42,12 +42,12 @@ pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts, PeerReport};
 pub use directory::{DirectorySnapshot, TenantRecord};
 pub use http_uplink::{HttpUplink, REPEATABLE, REPEATED};
-pub use outcome::{Attempt, Outcome};
+pub use outcome::{Outcome, Transmission};
 pub use packet_rate::PacketRate;
 pub use packet_transfer::PacketIdentity;
 pub use peer_state::{PeerFailure, Repeats};
 pub use ports::{
-    Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
-    UplinkError,
+    Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, PeerAnswer,
+    Uplink, UplinkError,
 };
 pub use tokens::{TokenHash, TokenHasher};

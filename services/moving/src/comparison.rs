@@ -13,6 +13,7 @@ use rafiki_tables::carry::Source;
 use rafiki_tables::row::Row;
 use rafiki_tables::version::Side;
 
+use crate::counts::COUNTS;
 use crate::target::Target;
 use crate::{Listener, MoveError, Step};
 
@@ -82,10 +83,8 @@ pub(crate) trait Ours {
     fn query(&mut self, side: Side, sql: &str) -> impl Future<Output = Result<Vec<QueryResult>, MoveError>> + Send;
 
     /// The accounts with these ids, `None` where there is none.
-    fn accounts(
-        &mut self,
-        ids: Vec<AccountId>,
-    ) -> impl Future<Output = Result<Vec<Option<Account>>, MoveError>> + Send;
+    fn accounts(&mut self, ids: Vec<AccountId>)
+    -> impl Future<Output = Result<Vec<Option<Account>>, MoveError>> + Send;
 }
 
 impl Ours for &Target {
@@ -109,217 +108,6 @@ pub(crate) async fn compare(
     compare_accounts(old.backend, ours, &mut comparison, listen).await?;
     Ok(comparison)
 }
-
-/// A count in the original and the same count in ours. Rows that the move adds or leaves out are allowed for.
-struct Count {
-    side: Side,
-    what: &'static str,
-    old: &'static str,
-    ours: &'static str,
-}
-
-const fn same(side: Side, what: &'static str, old: &'static str, ours: &'static str) -> Count {
-    Count { side, what, old, ours }
-}
-
-const COUNTS: &[Count] = &[
-    same(Side::Backend, "tenants", "SELECT count(*) FROM tenants", "SELECT count(*) FROM tenants"),
-    same(
-        Side::Backend,
-        "tenants deleted",
-        r#"SELECT count(*) FROM tenants WHERE "deletedAt" IS NOT NULL"#,
-        "SELECT count(*) FROM tenants WHERE deleted_at IS NOT NULL",
-    ),
-    same(
-        Side::Backend,
-        "tenant settings",
-        r#"SELECT count(*) FROM "tenantSettings" t WHERE NOT (t.key = 'WALLET_ADDRESS_URL' AND t."deletedAt" IS NOT NULL
-            AND EXISTS (SELECT 1 FROM "tenantSettings" o WHERE o.key = t.key AND o.value = t.value AND o.id <> t.id
-            AND (o."deletedAt" IS NULL OR o.id < t.id)))"#,
-        "SELECT count(*) FROM tenant_settings",
-    ),
-    same(Side::Backend, "assets", "SELECT count(*) FROM assets", "SELECT count(*) FROM assets"),
-    same(
-        Side::Backend,
-        "assets deleted",
-        r#"SELECT count(*) FROM assets WHERE "deletedAt" IS NOT NULL"#,
-        "SELECT count(*) FROM assets WHERE deleted_at IS NOT NULL",
-    ),
-    same(Side::Backend, "fees", "SELECT count(*) FROM fees", "SELECT count(*) FROM fees"),
-    same(
-        Side::Backend,
-        "fees in all",
-        r#"SELECT coalesce(sum("fixedFee"), 0) + coalesce(sum("basisPointFee"), 0) FROM fees"#,
-        "SELECT coalesce(sum(fixed_fee), 0) + coalesce(sum(basis_point_fee), 0) FROM fees",
-    ),
-    same(
-        Side::Backend,
-        "wallet addresses",
-        r#"SELECT count(*) FROM "walletAddresses""#,
-        "SELECT count(*) FROM wallet_addresses",
-    ),
-    same(
-        Side::Backend,
-        "wallet addresses: announced",
-        r#"SELECT coalesce(sum("totalEventsAmount"), 0) FROM "walletAddresses""#,
-        "SELECT coalesce(sum(total_events_amount), 0) FROM wallet_addresses",
-    ),
-    same(
-        Side::Backend,
-        "wallet address keys",
-        r#"SELECT count(*) FROM "walletAddressKeys""#,
-        "SELECT count(*) FROM wallet_address_keys",
-    ),
-    same(
-        Side::Backend,
-        "wallet address keys revoked",
-        r#"SELECT count(*) FROM "walletAddressKeys" WHERE revoked"#,
-        "SELECT count(*) FROM wallet_address_keys WHERE revoked",
-    ),
-    same(
-        Side::Backend,
-        "wallet address properties",
-        r#"SELECT count(*) FROM "walletAddressAdditionalProperties""#,
-        "SELECT count(*) FROM wallet_address_properties",
-    ),
-    same(Side::Backend, "peers", "SELECT count(*) FROM peers", "SELECT count(*) FROM peers"),
-    same(
-        Side::Backend,
-        "tokens of peers",
-        r#"SELECT count(*) FROM "httpTokens""#,
-        "SELECT count(*) FROM peer_http_tokens",
-    ),
-    same(Side::Backend, "auth servers", r#"SELECT count(*) FROM "authServers""#, "SELECT count(*) FROM auth_servers"),
-    same(Side::Backend, "grants held elsewhere", "SELECT count(*) FROM grants", "SELECT count(*) FROM held_grants"),
-    same(Side::Backend, "quotes", "SELECT count(*) FROM quotes", "SELECT count(*) FROM quotes"),
-    same(
-        Side::Backend,
-        "quotes: debit",
-        r#"SELECT coalesce(sum("debitAmountValue"), 0) FROM quotes"#,
-        "SELECT coalesce(sum(debit_amount), 0) FROM quotes",
-    ),
-    same(
-        Side::Backend,
-        "quotes: receive",
-        r#"SELECT coalesce(sum("receiveAmountValue"), 0) FROM quotes"#,
-        "SELECT coalesce(sum(receive_amount), 0) FROM quotes",
-    ),
-    same(
-        Side::Backend,
-        "quotes over Interledger",
-        r#"SELECT count(*) FROM quotes q JOIN "ilpQuoteDetails" d ON d."quoteId" = q.id"#,
-        "SELECT count(*) FROM quotes WHERE ilp_max_packet_amount IS NOT NULL",
-    ),
-    same(
-        Side::Backend,
-        "grants of payments",
-        r#"SELECT count(DISTINCT "grantId") FROM "outgoingPayments""#,
-        "SELECT count(*) FROM outgoing_payment_grants",
-    ),
-    same(
-        Side::Backend,
-        "spent of grants: debit",
-        r#"SELECT coalesce(sum("grantTotalDebitAmountValue"), 0) FROM (
-            SELECT DISTINCT ON ("grantId") * FROM "outgoingPaymentGrantSpentAmounts"
-            ORDER BY "grantId", "createdAt" DESC, id DESC) r"#,
-        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start = -1 AND side = 'DEBIT'
-            AND grant_id IN (SELECT grant_id FROM outgoing_payment_grant_spendings)",
-    ),
-    same(
-        Side::Backend,
-        "spent of grants: receive",
-        r#"SELECT coalesce(sum("grantTotalReceiveAmountValue"), 0) FROM (
-            SELECT DISTINCT ON ("grantId") * FROM "outgoingPaymentGrantSpentAmounts"
-            ORDER BY "grantId", "createdAt" DESC, id DESC) r"#,
-        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start = -1 AND side = 'RECEIVE'
-            AND grant_id IN (SELECT grant_id FROM outgoing_payment_grant_spendings)",
-    ),
-    same(
-        Side::Backend,
-        "spent in periods: debit",
-        r#"SELECT coalesce(sum("intervalDebitAmountValue"), 0) FROM (
-            SELECT DISTINCT ON ("grantId", "intervalStart") * FROM "outgoingPaymentGrantSpentAmounts"
-            WHERE "intervalStart" IS NOT NULL ORDER BY "grantId", "intervalStart", "createdAt" DESC, id DESC) r"#,
-        "SELECT coalesce(sum(amount), 0) FROM outgoing_payment_grant_spent WHERE period_start <> -1 AND side = 'DEBIT'",
-    ),
-    same(
-        Side::Backend,
-        "card payments",
-        r#"SELECT count(DISTINCT "outgoingPaymentId") FROM "outgoingPaymentCardDetails""#,
-        "SELECT count(*) FROM outgoing_payment_card_details",
-    ),
-    same(
-        Side::Backend,
-        "incoming payments deleted",
-        r#"SELECT count(*) FROM "incomingPayments" WHERE "deletedAt" IS NOT NULL"#,
-        "SELECT count(*) FROM incoming_payments WHERE deleted_at IS NOT NULL",
-    ),
-    same(
-        Side::Backend,
-        "incoming payments: expected",
-        r#"SELECT coalesce(sum("incomingAmountValue"), 0) FROM "incomingPayments""#,
-        "SELECT coalesce(sum(incoming_amount), 0) FROM incoming_payments",
-    ),
-    same(
-        Side::Backend,
-        "outgoing payments: sent",
-        "SELECT coalesce(sum(sent), 0) FROM pg_temp.moving_sums WHERE type = 'LIQUIDITY_OUTGOING'",
-        "SELECT coalesce(sum(progress_debited), 0) FROM outgoing_payments",
-    ),
-    same(
-        Side::Backend,
-        "events told or to be told",
-        r#"SELECT count(*) FROM "webhookEvents""#,
-        "SELECT count(*) FROM webhook_events WHERE event_type <> 'ledger.alarm'",
-    ),
-    same(
-        Side::Backend,
-        "events: withdrawals",
-        r#"SELECT coalesce(sum("withdrawalAmount"), 0) FROM "webhookEvents""#,
-        "SELECT coalesce(sum(withdrawal_amount), 0) FROM webhook_events",
-    ),
-    same(Side::Backend, "deliveries", "SELECT count(*) FROM webhooks", "SELECT count(*) FROM webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
-            WHERE e.event_type <> 'ledger.alarm'"),
-    same(
-        Side::Backend,
-        "deliveries made",
-        r#"SELECT count(*) FROM webhooks WHERE "processAt" IS NULL"#,
-        "SELECT count(*) FROM webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
-            WHERE d.state = 'DELIVERED' AND e.event_type <> 'ledger.alarm'",
-    ),
-    same(Side::Auth, "auth tenants", "SELECT count(*) FROM tenants", "SELECT count(*) FROM tenants"),
-    same(
-        Side::Auth,
-        "rights of grants",
-        r#"SELECT count(DISTINCT ("grantId", identifier)) FROM accesses WHERE identifier IS NOT NULL"#,
-        "SELECT count(*) FROM grant_identifiers",
-    ),
-    same(
-        Side::Auth,
-        "grants about a person",
-        r#"SELECT count(DISTINCT "grantId") FROM subjects"#,
-        "SELECT count(*) FROM grants WHERE subject IS NOT NULL",
-    ),
-    same(
-        Side::Auth,
-        "questions to owners",
-        "SELECT count(*) FROM interactions",
-        "SELECT count(*) FROM grants WHERE interaction_id IS NOT NULL",
-    ),
-    same(
-        Side::Auth,
-        "questions open",
-        "SELECT count(*) FROM interactions WHERE state = 'PENDING'",
-        "SELECT count(*) FROM grants WHERE choice = 'PENDING'",
-    ),
-    same(Side::Auth, "access tokens", r#"SELECT count(*) FROM "accessTokens""#, "SELECT count(*) FROM access_tokens"),
-    same(
-        Side::Auth,
-        "access tokens revoked",
-        r#"SELECT count(*) FROM "accessTokens" WHERE "revokedAt" IS NOT NULL"#,
-        "SELECT count(*) FROM access_tokens WHERE revoked_at IS NOT NULL",
-    ),
-];
 
 async fn compare_tables(
     old: &mut Originals<'_>,

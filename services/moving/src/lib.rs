@@ -8,6 +8,7 @@
 mod back;
 mod books;
 mod comparison;
+mod counts;
 mod examination;
 mod pass;
 mod progress;
@@ -25,8 +26,8 @@ pub use back::{BackPlan, BackSettings, ExportError, Exported, Installation, exam
 pub use comparison::{Comparison, Line};
 pub use examination::{Plan, examine};
 pub use pass::{Report, carry_over};
-pub use progress::{InUse, MIGRATIONS, Mark, Since, mark_in_use, since_of};
-pub use source::{History, OldInstallation, Settings};
+pub use progress::{MIGRATIONS, Mark, MarkInUseError, Since, mark_in_use, since_of};
+pub use source::{History, MoveSettings, OldInstallation};
 pub use target::Target;
 
 /// Progress of a pass.

@@ -1,28 +1,30 @@
-//! The chapter of environment variables, made of the source of `apps/config`.
+//! The chapter of environment variables, made from the source of `apps/config`.
 //!
-//! A meaning is the comment at the field a variable fills; a default, what the reader is given with the name. A variable
-//! that fills no field is read to be told of only; one whose comment says nothing is refused.
+//! The meaning of a variable is the comment of the field that it fills. Its default is the value that the reader is
+//! given with the name. A variable that fills no field must have a comment that says why it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::shown_by::{ShownBy, shown_by};
 use super::{read, tracked};
 
 /// Where the chapter is.
 pub(super) const PAGE: &str = "docs/settings.md";
 
 /// The sections, each with the role's name on the command line.
-const ROLES: [(&str, &str); 5] = [
+const ROLES: [(&str, &str); 6] = [
     ("Backend", "backend"),
     ("Auth", "auth"),
     ("Wallet", "wallet"),
     ("CardService", "card-service"),
     ("PointOfSale", "point-of-sale"),
+    ("Rates", "rates"),
 ];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the five roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset.
+Every environment variable of the six roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";
@@ -33,7 +35,7 @@ enum Absent {
     /// Nothing is assumed without it.
     #[default]
     None,
-    /// Something is, which the comment tells.
+    /// A use that the comment explains.
     Told,
     /// This is.
     Value(String),
@@ -67,7 +69,7 @@ pub(super) fn chapter() -> Result<String, String> {
         let text = text.split("#[cfg(test)]").next().unwrap_or(&text).to_owned();
         files.push((path, text));
     }
-    render(&files)
+    render(&files, &shown_by()?)
 }
 
 /// The role whose file, or folder of files, this is.
@@ -77,7 +79,7 @@ fn owner(path: &str) -> Option<&'static str> {
     ROLES.into_iter().map(|(role, _)| role).find(|role| role.to_lowercase() == first.replace('_', ""))
 }
 
-fn render(files: &[(String, String)]) -> Result<String, String> {
+fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     for (role, command) in ROLES {
         // The files of other roles come first and the role's own last, because the last meaning of a name counts.
@@ -105,19 +107,40 @@ fn render(files: &[(String, String)]) -> Result<String, String> {
         }
 
         let _ = write!(page, "\n## rafiki {command}\n\n");
-        page.push_str("| variable | default | meaning |\n|---|---|---|\n");
+        page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
+        let mut reasons = BTreeMap::new();
+        for name in &used {
+            reasons_of(&functions[name], &mut reasons);
+        }
+        let tests = |name: &str| {
+            let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
+            tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()
+        };
         let mut without_effect = Vec::new();
         for (name, absent) in &variables {
             match meanings.get(name) {
                 Some(meaning) if meaning.text.is_empty() => {
                     return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
                 }
-                Some(meaning) => drop(writeln!(page, "| `{name}` | {} | {} |", absent.shown(), meaning.text)),
-                None => without_effect.push(format!("`{name}`")),
+                Some(meaning) => {
+                    let _ = writeln!(page, "| `{name}` | {} | {} | {} |", absent.shown(), meaning.text, tests(name));
+                }
+                None => without_effect.push(name),
             }
         }
         if !without_effect.is_empty() {
-            let _ = write!(page, "\nKnown from the original and without effect here: {}.\n", without_effect.join(", "));
+            page.push_str(
+                "\nKnown from the original and without effect here, which the start says where one is set:\n\n",
+            );
+            page.push_str("| variable | why | shown by |\n|---|---|---|\n");
+            for name in without_effect {
+                let reason = reasons.get(name).map_or("", String::as_str);
+                let _ = writeln!(page, "| `{name}` | {reason} | {} |", tests(name));
+            }
+        }
+        let is_of_role = |(of, name): &&(String, String)| of == command && !variables.contains_key(name);
+        if let Some((_, name)) = shown_by.keys().find(is_of_role) {
+            return Err(format!("rafiki {command} does not read {name}, a variable of Rafiki 2.4"));
         }
     }
     Ok(page)
@@ -157,6 +180,24 @@ fn functions(source: &str) -> BTreeMap<String, String> {
         }
     }
     found
+}
+
+/// Why variables have no effect: what a function says with `no_effect` and its like. Names that stand in a binding of the
+/// function are taken from there.
+fn reasons_of(body: &str, found: &mut BTreeMap<String, String>) {
+    const SAYING: [&str; 3] = ["no_effect(", "no_effect_when_on(", "not_to_be_ignored("];
+    for call in SAYING.iter().flat_map(|saying| body.split(saying).skip(1)) {
+        let call = call.split(");").next().unwrap_or(call);
+        let bound = call.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter_map(|word| {
+            let at = body.find(&format!("let {word} = ")).filter(|_| !word.is_empty())?;
+            body[at..].split(";\n").next()
+        });
+        let texts = bound.chain([call]).flat_map(|text| text.split('"').skip(1).step_by(2));
+        let (names, words): (Vec<_>, Vec<_>) = texts.partition(|text| is_variable(text));
+        for name in names {
+            found.entry(name.to_owned()).or_insert_with(|| words.join(" ").replace("\\\n", ""));
+        }
+    }
 }
 
 /// The functions that `from` calls, directly or not, and itself.
@@ -292,24 +333,35 @@ impl Auth {
 }
 fn shared(r: &mut Reader<'_>) {
     r.require_parsed::<Key>(\"KEY_FILE\");
-    r.millis(\"IDLE_TIME\", 1_500);
+    let times = [
+        \"IDLE_TIME\",
+        \"OTHER_TIME\",
+    ];
+    r.no_effect(&times, \"nobody waits\");
 }
 fn not_called(r: &mut Reader<'_>) {
     r.text(\"NOBODY\");
 }
 ";
-        let page = render(&[("auth.rs".to_owned(), source.to_owned())]).unwrap();
+        let shown_by =
+            ShownBy::from([(("auth".to_owned(), "AUTH_PORT".to_owned()), vec!["it_is_heard_there".to_owned()])]);
+        let page = render(&[("auth.rs".to_owned(), source.to_owned())], &shown_by).unwrap();
         let auth = page.split("## rafiki auth").nth(1).unwrap().split("## ").next().unwrap();
         let rows: Vec<_> = auth.lines().filter(|line| line.starts_with("| `")).collect();
         assert_eq!(
             rows,
             [
-                "| `AUTH_PORT` | `3006` | GNAP. |",
-                "| `KEY_FILE` | must be set | The content of `KEY_FILE` (PEM). |",
-                "| `SAME` |  | Which cookies. |"
+                "| `AUTH_PORT` | `3006` | GNAP. | `it_is_heard_there` |",
+                "| `KEY_FILE` | must be set | The content of `KEY_FILE` (PEM). |  |",
+                "| `SAME` |  | Which cookies. |  |",
+                "| `IDLE_TIME` | nobody waits |  |",
+                "| `OTHER_TIME` | nobody waits |  |"
             ]
         );
-        assert!(auth.contains("without effect here: `IDLE_TIME`."), "{auth}");
-        assert!(render(&[("auth.rs".to_owned(), source.replace(": GNAP", ""))]).unwrap_err().contains("AUTH_PORT"));
+        let refused =
+            |source: String, shown_by: &ShownBy| render(&[("auth.rs".to_owned(), source)], shown_by).unwrap_err();
+        assert!(refused(source.replace(": GNAP", ""), &shown_by).contains("AUTH_PORT"));
+        let shown_by = ShownBy::from([(("auth".to_owned(), "GONE".to_owned()), Vec::new())]);
+        assert!(refused(source.to_owned(), &shown_by).contains("does not read GONE"));
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     );
     r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
     r.port("AUTO_PEERING_SERVER_PORT", 3005);
+    r.no_effect(&["AUTO_PEERING_SERVER_PORT"], "there is no auto-peering server yet; make peers with createPeer");
     let telemetry = [
         "ENABLE_TELEMETRY",
         "OPEN_TELEMETRY_COLLECTOR_URLS",
@@ -41,6 +42,8 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     r.key32("DB_ENCRYPTION_SECRET");
     r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
     r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
+    let times = ["PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", "PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS"];
+    r.no_effect(&times, "nobody is asked about partial payments yet");
     let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
     let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
     not_to_be_ignored(

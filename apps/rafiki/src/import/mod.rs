@@ -12,7 +12,7 @@ use std::time::Duration;
 use clock::{Clock as _, SystemClock};
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
-use moving::{History, MoveError, OldInstallation, Settings, Since, Target, carry_over, examine, since_of};
+use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::kept::Keeping;
 use rafiki_tables::sealed::ColumnSecret;
@@ -74,7 +74,7 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
-fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settings, Failure> {
+fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
     let secret = old_secret(options.old_encryption_secret.as_deref())?;
     let keep = match options.keep_way_back {
         None => None,
@@ -88,7 +88,7 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settin
             Some(Keeping { key, until: SystemClock.now() + period.0 })
         }
     };
-    Ok(Settings {
+    Ok(MoveSettings {
         secret,
         keep,
         webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
@@ -111,8 +111,8 @@ pub(crate) fn way_back_key(
     old_secret: Option<&ColumnSecret>,
 ) -> Result<Option<ColumnSecret>, Failure> {
     let Some(file) = file else { return Ok(old_secret.cloned()) };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::io(format!("cannot read {}", file.display()), error))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Failure::io(format!("cannot read {}", file.display()), error))?;
     let wrong = || Failure::Check(format!("{} does not hold 32 octets in base64", file.display()));
     ColumnSecret::from_base64(text.trim()).map(Some).ok_or_else(wrong)
 }

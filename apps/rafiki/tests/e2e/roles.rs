@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::asking::{client, outbound};
-use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
+use crate::institutions::{Institutions, Role, Side, Storage, free_ports, rafiki, run_role};
 use testkit::until;
 
 const SEED: &str = "
@@ -129,4 +129,38 @@ fn a_seed_file_that_cannot_be_used_is_named_and_nothing_starts() {
     );
     assert_eq!(started.code, Some(1));
     assert!(started.stderr.contains("name one of the listed assets"), "{}", started.stderr);
+}
+
+#[test]
+fn rates_on_their_own_are_those_of_the_file_at_every_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rates.yml");
+    std::fs::write(&file, "rates: {USD: {EUR: 0.91}}\n").unwrap();
+    let port = free_ports();
+    let _rates = Role::start(
+        "rates",
+        &[("RATES_PORT", &port.to_string()), ("RATES_FILE", &file.display().to_string()), ("LOG_LEVEL", "warn")],
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let url = Url::parse(&format!("http://127.0.0.1:{port}/rates?base=USD")).unwrap();
+    let told = |expected: &'static str| {
+        let answered = runtime.block_on(until(Duration::from_mins(1), || async {
+            let answer = outbound().send(outbound_http::Request::get(url.clone()).configured()).await.ok()?;
+            (answer.status.as_u16() == 200).then_some(answer.body)
+        }));
+        assert_eq!(answered.expect("an answer"), expected);
+    };
+    told(r#"{"base":"USD","rates":{"EUR":0.91}}"#);
+    std::fs::write(&file, "rates: {USD: {EUR: 0.92}}\n").unwrap();
+    told(r#"{"base":"USD","rates":{"EUR":0.92}}"#);
+}
+
+#[test]
+fn a_file_of_rates_that_cannot_be_used_is_named_and_nothing_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rates.yml");
+    std::fs::write(&file, "rates: {USD: {EUR: -1}}\n").unwrap();
+    let started = run_role("rates", &[("RATES_PORT", "0"), ("RATES_FILE", &file.display().to_string())]);
+    assert_eq!(started.code, Some(1));
+    assert!(started.stderr.contains("RATES_FILE") && started.stderr.contains("above zero"), "{}", started.stderr);
 }

@@ -35,6 +35,7 @@ async fn a_document_tells_where_to_go_for_grants_and_payments() {
         "id": ALICE, "assetCode": "USD", "assetScale": 2,
         "authServer": format!("https://auth.example/{TENANT}"),
         "resourceServer": format!("https://wallet.example/{TENANT}"),
+        "cardService": "https://cards.example/",
         "additionalProperties": {"iban": "DE1"},
     });
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));

@@ -105,7 +105,9 @@ impl Books {
             code if code == AccountKind::Incoming as u16 => "LIQUIDITY_INCOMING",
             code if code == AccountKind::Outgoing as u16 => "LIQUIDITY_OUTGOING",
             code if code == AccountKind::WebMonetization as u16 => "LIQUIDITY_WEB_MONETIZATION",
-            code if code == AccountKind::Expected as u16 || code == AccountKind::Expectations as u16 => return Ok(None),
+            code if code == AccountKind::Expected as u16 || code == AccountKind::Expectations as u16 => {
+                return Ok(None);
+            }
             OPENING_ACCOUNT => return Ok(None),
             code => {
                 let reason = Reason::UnknownThere(format!("account of code {code}"));
@@ -222,13 +224,7 @@ impl Books {
         Ok(rows)
     }
 
-    fn row(
-        &mut self,
-        transfer: &NewTransfer,
-        reference: Uuid,
-        state: State,
-        at: Timestamp,
-    ) -> Result<OldRow, Refusal> {
+    fn row(&mut self, transfer: &NewTransfer, reference: Uuid, state: State, at: Timestamp) -> Result<OldRow, Refusal> {
         let amount = i64::try_from(transfer.amount).map_err(|_| {
             refuse(transfer, Reason::TooLargeThere { column: "amount", found: transfer.amount.to_string() })
         })?;

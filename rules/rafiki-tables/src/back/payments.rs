@@ -205,7 +205,8 @@ mod tests {
     fn an_estimated_rate_has_ten_digits_after_the_point_and_is_rounded_down() {
         let told = |rate: &str| {
             let json = format!(r#"{{"id":"a","estimated_rate":"{rate}"}}"#);
-            decimal_rounded_down(&Row::read("quotes", &json).unwrap(), "estimated_rate").map_err(|refusal| refusal.reason)
+            decimal_rounded_down(&Row::read("quotes", &json).unwrap(), "estimated_rate")
+                .map_err(|refusal| refusal.reason)
         };
         assert_eq!(told("9500000000/10000000000"), Ok(("0.9500000000".to_owned(), false)));
         assert_eq!(told("2/3"), Ok(("0.6666666666".to_owned(), true)));

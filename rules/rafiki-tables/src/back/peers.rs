@@ -7,8 +7,11 @@ use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 
 pub(super) fn peer(row: &Row<'_>) -> Result<Back, Refusal> {
-    let (address, token, endpoint) =
-        (row.text("static_ilp_address")?, row.optional_text("outgoing_token")?, row.optional_text("outgoing_endpoint")?);
+    let (address, token, endpoint) = (
+        row.text("static_ilp_address")?,
+        row.optional_text("outgoing_token")?,
+        row.optional_text("outgoing_endpoint")?,
+    );
     let (name, routes) = (row.optional_text("name")?, json_of(row, "routes")?);
     let values = [
         ("id", row.uuid("id")?.into()),

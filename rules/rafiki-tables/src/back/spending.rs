@@ -109,9 +109,9 @@ pub fn log(grant: &str, spendings: &[Spending], mut totals: Totals) -> SpentLog 
             Value::from(now)
         };
         let life = (take(WHOLE_LIFE, SpentSide::Debit), take(WHOLE_LIFE, SpentSide::Receive));
-        let in_period = of.period.map(|(begin, _)| {
-            (take(begin.as_millis(), SpentSide::Debit), take(begin.as_millis(), SpentSide::Receive))
-        });
+        let in_period = of
+            .period
+            .map(|(begin, _)| (take(begin.as_millis(), SpentSide::Debit), take(begin.as_millis(), SpentSide::Receive)));
         rows.push(entry.row(grant, life, in_period));
     }
     rows.reverse();
@@ -143,10 +143,7 @@ fn entries_of(spending: &Spending) -> Vec<LogEntry<'_>> {
             id: derived(spending.payment, "spending", 1),
             state: &spending.state,
             amounts: actual,
-            change: (
-                i128::from(actual.debit) - i128::from(debit),
-                i128::from(actual.receive) - i128::from(receive),
-            ),
+            change: (i128::from(actual.debit) - i128::from(debit), i128::from(actual.receive) - i128::from(receive)),
         });
     }
     entries
@@ -158,9 +155,8 @@ impl LogEntry<'_> {
     fn row(&self, grant: &str, (debit, receive): Pair, in_period: Option<Pair>) -> OldRow {
         let of = self.spending;
         let (period_debit, period_receive) = in_period.unwrap_or((Value::Null, Value::Null));
-        let time = |at: Option<Timestamp>| {
-            at.map_or(Value::Null, |at| Value::Time(at.as_millis().saturating_mul(1000)))
-        };
+        let time =
+            |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::Time(at.as_millis().saturating_mul(1000)));
         let values = [
             ("id", self.id.into()),
             ("grantId", grant.into()),

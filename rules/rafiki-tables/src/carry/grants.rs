@@ -75,11 +75,8 @@ pub(super) fn grant(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     }
     if let Some(keeping) = &context.keep {
         let sealed = kept::seal(KeptKind::Continuation, id, &continuation, &keeping.key);
-        let values = [
-            ("grant_id", id.into()),
-            ("sealed", sealed.as_slice().into()),
-            ("keep_until", keeping.until.into()),
-        ];
+        let values =
+            [("grant_id", id.into()), ("sealed", sealed.as_slice().into()), ("keep_until", keeping.until.into())];
         carried.records.push(Record::new(Table::KeptContinuations, &values));
         carried = carried.changed(Change::Kept);
     }

@@ -40,7 +40,8 @@ impl Spendings {
     pub(crate) async fn next(&mut self, ours: &Snapshot) -> Result<Option<Vec<OfGrant>>, ExportError> {
         let sql = "SELECT id FROM outgoing_payment_grants WHERE id > $1 ORDER BY id LIMIT $2";
         let rows = ours.bulk_query(sql, [self.after.as_str().into(), GRANTS.into()]).await?;
-        let ids: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>().map_err(Error::from)?;
+        let ids: Vec<String> =
+            rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>().map_err(Error::from)?;
         let Some(last) = ids.last() else { return Ok(None) };
         self.after.clone_from(last);
         let mut grants: BTreeMap<String, OfGrant> = BTreeMap::new();

@@ -10,7 +10,7 @@ use clock::{Clock as _, SystemClock, Timestamp};
 use database::sea_orm::{ConnectionTrait, Statement};
 use futures::future::Either;
 use moving::{
-    BackPlan, BackSettings, ExportError, Exported, History, Installation, Settings, examine_back, export,
+    BackPlan, BackSettings, ExportError, Exported, History, Installation, MoveSettings, examine_back, export,
 };
 use rafiki_database::{Receiving, ReceivingError};
 use rafiki_fixture::{COLUMN_SECRET, Institution, run};
@@ -28,9 +28,9 @@ fn key() -> ColumnSecret {
     ColumnSecret::from_base64(KEY).unwrap()
 }
 
-fn keeping(old: &OldPlaces, history: History) -> Settings {
+fn keeping(old: &OldPlaces, history: History) -> MoveSettings {
     let until = Timestamp::from_millis(SystemClock.now().as_millis() / 86_400_000 * 86_400_000 + 30 * 86_400_000);
-    Settings { keep: Some(Keeping { key: key(), until }), ..old.settings(history) }
+    MoveSettings { keep: Some(Keeping { key: key(), until }), ..old.settings(history) }
 }
 
 /// The operator of either institution: the tenant that was there first.
@@ -86,30 +86,90 @@ async fn send_back(
 
 /// What must be the same in the original and in the export of it, each as one query that lists rows.
 const SAME: &[(Side, &str, &str)] = &[
-    (Side::Backend, "tenants", r#"concat_ws(' ', id, email, "apiSecret", "idpConsentUrl", "idpSecret", "publicName", "deletedAt" IS NULL)"#),
-    (Side::Backend, "assets", r#"concat_ws(' ', id, code, scale, ledger, "tenantId", "withdrawalThreshold", "liquidityThreshold", "deletedAt" IS NULL)"#),
+    (
+        Side::Backend,
+        "tenants",
+        r#"concat_ws(' ', id, email, "apiSecret", "idpConsentUrl", "idpSecret", "publicName", "deletedAt" IS NULL)"#,
+    ),
+    (
+        Side::Backend,
+        "assets",
+        r#"concat_ws(' ', id, code, scale, ledger, "tenantId", "withdrawalThreshold", "liquidityThreshold", "deletedAt" IS NULL)"#,
+    ),
     (Side::Backend, "fees", r#"concat_ws(' ', id, "assetId", type, "fixedFee", "basisPointFee")"#),
-    (Side::Backend, "walletAddresses", r#"concat_ws(' ', id, address, "assetId", "publicName", "totalEventsAmount", "deactivatedAt" IS NULL, "processAt" IS NULL, "tenantId")"#),
+    (
+        Side::Backend,
+        "walletAddresses",
+        r#"concat_ws(' ', id, address, "assetId", "publicName", "totalEventsAmount", "deactivatedAt" IS NULL, "processAt" IS NULL, "tenantId")"#,
+    ),
     (Side::Backend, "walletAddressKeys", r#"concat_ws(' ', id, "walletAddressId", kid, x, revoked)"#),
-    (Side::Backend, "walletAddressAdditionalProperties", r#"concat_ws(' ', id, "fieldKey", "fieldValue", "visibleInOpenPayments", "walletAddressId")"#),
+    (
+        Side::Backend,
+        "walletAddressAdditionalProperties",
+        r#"concat_ws(' ', id, "fieldKey", "fieldValue", "visibleInOpenPayments", "walletAddressId")"#,
+    ),
     (Side::Backend, "authServers", "concat_ws(' ', id, url)"),
-    (Side::Backend, "grants", r#"concat_ws(' ', id, "authServerId", "accessToken", "managementId", "accessType", "accessActions", date_trunc('milliseconds', "expiresAt"), "deletedAt" IS NULL, "continueId", "continueToken")"#),
-    (Side::Backend, "peers", r#"concat_ws(' ', id, "assetId", "maxPacketAmount", "staticIlpAddress", "outgoingToken", "outgoingEndpoint", name, "liquidityThreshold", "tenantId", routes)"#),
+    (
+        Side::Backend,
+        "grants",
+        r#"concat_ws(' ', id, "authServerId", "accessToken", "managementId", "accessType", "accessActions", date_trunc('milliseconds', "expiresAt"), "deletedAt" IS NULL, "continueId", "continueToken")"#,
+    ),
+    (
+        Side::Backend,
+        "peers",
+        r#"concat_ws(' ', id, "assetId", "maxPacketAmount", "staticIlpAddress", "outgoingToken", "outgoingEndpoint", name, "liquidityThreshold", "tenantId", routes)"#,
+    ),
     (Side::Backend, "httpTokens", r#"concat_ws(' ', token, "peerId")"#),
-    (Side::Backend, "quotes", r#"concat_ws(' ', id, receiver, "debitAmountValue", "receiveAmountValue", "receiveAmountAssetCode", "receiveAmountAssetScale", "walletAddressId", "assetId", client, "feeId", "estimatedExchangeRate", "tenantId")"#),
+    (
+        Side::Backend,
+        "quotes",
+        r#"concat_ws(' ', id, receiver, "debitAmountValue", "receiveAmountValue", "receiveAmountAssetCode", "receiveAmountAssetScale", "walletAddressId", "assetId", client, "feeId", "estimatedExchangeRate", "tenantId")"#,
+    ),
     (Side::Backend, "outgoingPaymentGrants", "id"),
-    (Side::Backend, "incomingPayments", r#"concat_ws(' ', id, "walletAddressId", date_trunc('milliseconds', "expiresAt"), nullif("incomingAmountValue", 0), state, client, "assetId", "processAt" IS NULL, metadata, "approvedAt" IS NULL, "cancelledAt" IS NULL, "tenantId", "initiatedBy", "senderWalletAddress", "cancellationReason", "deletedAt" IS NULL)"#),
-    (Side::Backend, "outgoingPayments", r#"concat_ws(' ', id, state, error, "stateAttempts", client, "grantId", "walletAddressId", metadata, "tenantId", "initiatedBy", "dataToTransmit" IS NULL, date_trunc('milliseconds', "updatedAt"))"#),
-    (Side::Backend, "webhookEvents", r#"concat_ws(' ', id, type, "withdrawalAccountId", "withdrawalAssetId", "withdrawalAmount", "outgoingPaymentId", "incomingPaymentId", "walletAddressId", "peerId", "assetId", "tenantId", CASE WHEN type <> 'incoming_payment.partial_payment_received' THEN data::text END)"#),
-    (Side::Backend, "webhooks", r#"concat_ws(' ', id, "eventId", "recipientTenantId", attempts, "statusCode", "processAt" IS NULL, metadata)"#),
+    (
+        Side::Backend,
+        "incomingPayments",
+        r#"concat_ws(' ', id, "walletAddressId", date_trunc('milliseconds', "expiresAt"), nullif("incomingAmountValue", 0), state, client, "assetId", "processAt" IS NULL, metadata, "approvedAt" IS NULL, "cancelledAt" IS NULL, "tenantId", "initiatedBy", "senderWalletAddress", "cancellationReason", "deletedAt" IS NULL)"#,
+    ),
+    (
+        Side::Backend,
+        "outgoingPayments",
+        r#"concat_ws(' ', id, state, error, "stateAttempts", client, "grantId", "walletAddressId", metadata, "tenantId", "initiatedBy", "dataToTransmit" IS NULL, date_trunc('milliseconds', "updatedAt"))"#,
+    ),
+    (
+        Side::Backend,
+        "webhookEvents",
+        r#"concat_ws(' ', id, type, "withdrawalAccountId", "withdrawalAssetId", "withdrawalAmount", "outgoingPaymentId", "incomingPaymentId", "walletAddressId", "peerId", "assetId", "tenantId", CASE WHEN type <> 'incoming_payment.partial_payment_received' THEN data::text END)"#,
+    ),
+    (
+        Side::Backend,
+        "webhooks",
+        r#"concat_ws(' ', id, "eventId", "recipientTenantId", attempts, "statusCode", "processAt" IS NULL, metadata)"#,
+    ),
     (Side::Backend, "ledgerAccounts", r#"concat_ws(' ', "accountRef", ledger, type)"#),
-    (Side::Backend, "ledgerTransfers", r#"CASE WHEN type IS NOT NULL THEN concat_ws(' ', "transferRef", amount, ledger, CASE WHEN state = 'PENDING' AND "expiresAt" < now() THEN 'VOIDED' ELSE state END, type) END"#),
+    (
+        Side::Backend,
+        "ledgerTransfers",
+        r#"CASE WHEN type IS NOT NULL THEN concat_ws(' ', "transferRef", amount, ledger, CASE WHEN state = 'PENDING' AND "expiresAt" < now() THEN 'VOIDED' ELSE state END, type) END"#,
+    ),
     (Side::Auth, "tenants", r#"concat_ws(' ', id, "idpConsentUrl", "idpSecret", "apiSecret", "deletedAt" IS NULL)"#),
-    (Side::Auth, "grants", r#"concat_ws(' ', id, state, "finalizationReason", "continueToken", "continueId", client, jwk, "tenantId", CASE WHEN id IN (SELECT "grantId" FROM interactions) THEN ("startMethod", "finishMethod", "finishUri", "clientNonce") END)"#),
+    (
+        Side::Auth,
+        "grants",
+        r#"concat_ws(' ', id, state, "finalizationReason", "continueToken", "continueId", client, jwk, "tenantId", CASE WHEN id IN (SELECT "grantId" FROM interactions) THEN ("startMethod", "finishMethod", "finishUri", "clientNonce") END)"#,
+    ),
     (Side::Auth, "accesses", r#"concat_ws(' ', type, actions, identifier, limits, "grantId")"#),
     (Side::Auth, "subjects", r#"concat_ws(' ', "grantId", "subId", "subIdFormat")"#),
-    (Side::Auth, "interactions", r#"concat_ws(' ', id, ref, nonce, state, "grantId", date_trunc('milliseconds', "createdAt" + make_interval(secs => "expiresIn")))"#),
-    (Side::Auth, "accessTokens", r#"concat_ws(' ', value, "managementId", "expiresIn", "grantId", "revokedAt" IS NULL, date_trunc('milliseconds', "createdAt"))"#),
+    (
+        Side::Auth,
+        "interactions",
+        r#"concat_ws(' ', id, ref, nonce, state, "grantId", date_trunc('milliseconds', "createdAt" + make_interval(secs => "expiresIn")))"#,
+    ),
+    (
+        Side::Auth,
+        "accessTokens",
+        r#"concat_ws(' ', value, "managementId", "expiresIn", "grantId", "revokedAt" IS NULL, date_trunc('milliseconds', "createdAt"))"#,
+    ),
 ];
 
 async fn assert_same_rows(old: &OldPlaces, new: &OldPlaces) {
@@ -314,8 +374,10 @@ async fn kept_values_end(dialect: Dialect) {
     let forgotten = "DELETE FROM access_tokens WHERE management_id = (SELECT min(management_id) FROM access_tokens)";
     let forgotten = match dialect {
         Dialect::Sqlite => forgotten,
-        Dialect::Postgres => "DELETE FROM access_tokens WHERE management_id =
-            (SELECT management_id FROM access_tokens ORDER BY management_id LIMIT 1)",
+        Dialect::Postgres => {
+            "DELETE FROM access_tokens WHERE management_id =
+            (SELECT management_id FROM access_tokens ORDER BY management_id LIMIT 1)"
+        }
     };
     ours.auth.execute(forgotten, []).await.unwrap();
     let left = texts(&ours.auth, "SELECT CAST(count(*) AS text) FROM access_tokens").await;

@@ -1,0 +1,86 @@
+//! The section of the service of exchange rates.
+//!
+//! The rates themselves are in a file; here is only where it is.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::{ConfigError, Environment};
+
+/// Everything the service of rates needs to know.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
+    /// `fatal`, `silent`.
+    pub log_level: String,
+    /// What all listeners have in common. There is no public one: only backends ask for rates.
+    pub listeners: Listeners,
+    /// `RATES_PORT`: where backends ask for rates; private. 0 lets the system choose.
+    pub port: u16,
+    /// `RATES_FILE`: YAML or JSON with the section `rates`; by default the file of `SEED_FILE_LOCATION`.
+    pub file: PathBuf,
+    /// `RATES_UNKNOWN_BASE`: `empty` (default) answers a base that the file does not have with no rates, `not_found`
+    /// with 404.
+    pub unknown_base: UnknownBase,
+    /// What is to be said at the start.
+    pub notices: Vec<Notice>,
+}
+
+/// What is answered about a base without rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownBase {
+    /// No rates.
+    Empty,
+    /// 404.
+    NotFound,
+}
+
+impl Rates {
+    /// Reads and judges the section.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
+    }
+
+    /// Every variable this section reads.
+    pub fn variables() -> BTreeSet<String> {
+        variables_read_by(Self::read)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let seed = r.text("SEED_FILE_LOCATION");
+        let file = r.text("RATES_FILE").or(seed);
+        if file.is_none() {
+            r.problem("RATES_FILE", "must be set, or SEED_FILE_LOCATION: the rates that are served are in that file");
+        }
+        let behind_proxy = r.flag("TRUST_PROXY", false);
+        let answers = [("empty", UnknownBase::Empty), ("not_found", UnknownBase::NotFound)];
+        Some(Self {
+            log_level: read_log_level(r),
+            listeners: Listeners::read(r, behind_proxy),
+            port: r.port("RATES_PORT", 3013),
+            file: PathBuf::from(file?),
+            unknown_base: r.one_of("RATES_UNKNOWN_BASE", UnknownBase::Empty, &answers),
+            notices: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rates_are_in_their_own_file_or_in_that_of_the_seed() {
+        let file = |settings: &[(&str, &str)]| {
+            let environment = Environment::of(settings.iter().copied());
+            Rates::from_environment(&environment).map(|rates| rates.file.display().to_string())
+        };
+        let seed = ("SEED_FILE_LOCATION", "seed.yml");
+        assert_eq!(file(&[seed]).unwrap(), "seed.yml");
+        assert_eq!(file(&[seed, ("RATES_FILE", "rates.yml")]).unwrap(), "rates.yml");
+        assert_eq!(file(&[]).unwrap_err().problems[0].name, "RATES_FILE");
+    }
+}

@@ -1,0 +1,39 @@
+//! The service of exchange rates as a role.
+
+use std::path::Path;
+
+use rates_service::{RatesService, UnknownBase, http};
+
+use super::listening::{Exposure, announce, serving};
+use super::running::{Running, stop_signal};
+use super::shared_deps::{bind, tell};
+use crate::failure::Failure;
+use crate::output::say;
+
+/// `rafiki rates`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::Rates::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let listener = bind("the service of rates", Exposure::Private.address(&config.listeners), config.port).await?;
+    announce(&[("rates", Exposure::Private, &listener)]);
+    tell(&config.notices, &environment);
+    let unknown_base = match config.unknown_base {
+        config::UnknownBase::Empty => UnknownBase::Empty,
+        config::UnknownBase::NotFound => UnknownBase::NotFound,
+    };
+    let service = service(&config.file).await?.with_unknown_base(unknown_base);
+    let mut running = Running::new("rates", serving(&config.listeners));
+    let health = axum::Router::new().route("/healthz", axum::routing::get(async || "OK"));
+    running.serve(listener, http::router(service).merge(health));
+    tracing::info!(port = config.port, file = %config.file.display(), "rates ready");
+    say("ready\n");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// The rates of `file`, which must be usable.
+pub(crate) async fn service(file: &Path) -> Result<RatesService, Failure> {
+    RatesService::of_file(file).await.map_err(|error| Failure::start(format!("RATES_FILE={}", file.display()), error))
+}

@@ -1,0 +1,56 @@
+//! `GET /rates?base=`, and the same for a tenant's own rates.
+//!
+//! The form of the answer is that of the account-servicing entity of Rafiki's playground.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::service::RatesService;
+
+/// The paths of the service.
+pub fn router(service: RatesService) -> Router {
+    Router::new().route("/rates", get(general)).route("/{tenant}/rates", get(of_tenant)).with_state(service)
+}
+
+#[derive(Deserialize)]
+struct RatesQuery {
+    base: Option<String>,
+}
+
+/// `GET /rates?base=USD`
+async fn general(State(service): State<RatesService>, Query(query): Query<RatesQuery>, headers: HeaderMap) -> Response {
+    answer(&service, None, query, &headers).await
+}
+
+/// `GET /{tenant}/rates?base=USD`: what a tenant's setting `EXCHANGE_RATES_URL` can name.
+async fn of_tenant(
+    State(service): State<RatesService>,
+    Path(tenant): Path<Uuid>,
+    Query(query): Query<RatesQuery>,
+    headers: HeaderMap,
+) -> Response {
+    answer(&service, Some(tenant), query, &headers).await
+}
+
+async fn answer(service: &RatesService, tenant: Option<Uuid>, query: RatesQuery, headers: &HeaderMap) -> Response {
+    let base = query.base.unwrap_or_else(|| "USD".to_owned());
+    let document = match service.book().await.answer(tenant, &base, service.unknown_base) {
+        Ok(Some(document)) => document,
+        Ok(None) => return (StatusCode::NOT_FOUND, "there are no such rates").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "rates cannot be written down");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&document)[..16]));
+    if headers.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    ([(header::CONTENT_TYPE, "application/json".to_owned()), (header::ETAG, tag)], document).into_response()
+}
