@@ -438,7 +438,7 @@ pub(crate) struct ImportOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ExportOptions {
     /// Into databases of Rafiki 2.4. There is no other way to export.
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(crate) to_rafiki: bool,
     /// The database of the backend of Rafiki 2.4, as postgres://user@host/database. It has its tables, and no rows.
     #[arg(long, value_name = "URL")]

@@ -21,6 +21,9 @@ use crate::output::say;
 use crate::places::Place;
 
 pub(crate) async fn run(options: ExportOptions) -> Result<(), Failure> {
+    if !options.to_rafiki {
+        return Err(Failure::Check("say where to export to: --to-rafiki is the only way".to_owned()));
+    }
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let environment = Environment::load()?;
     let backend = config::Backend::from_environment(&environment)?;
