@@ -2,6 +2,8 @@
 //!
 //! Tokens are hashes here. Those whose clear value was kept go back; the others are lost for the original.
 
+use std::fmt::Write as _;
+
 use auth_model::SecretHash;
 use clock::Timestamp;
 use serde::Deserialize;
@@ -79,9 +81,9 @@ fn clear(
     let Some(sealed) = &beside.kept else { return Ok(None) };
     let key = context.key.as_ref().ok_or_else(|| row.refuse(Reason::OtherKey))?;
     let value = kept::open(kind, owner, sealed, key).map_err(|_| row.refuse(Reason::OtherKey))?;
-    let octets: String = SecretHash::of(&value).as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
     // A continuation gets another token each time.
-    Ok((octets == row.text(hash)?).then_some(value))
+    let is_current = row.octets(hash)?.as_slice() == SecretHash::of(&value).as_bytes().as_slice();
+    Ok(is_current.then_some(value))
 }
 
 pub(super) fn grant(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
@@ -136,7 +138,12 @@ pub(super) fn grant(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
 /// A continuation token that nobody has, in the form of the original. Its column must have one.
 fn unusable_token(hash: &str) -> String {
     let digest = Sha256::new().chain_update("no way back ").chain_update(hash).finalize();
-    digest.iter().take(10).map(|octet| format!("{octet:02X}")).collect()
+    let mut token = String::with_capacity(20);
+    for octet in digest.iter().take(10) {
+        // Writing to a string does not fail.
+        let _ = write!(token, "{octet:02X}");
+    }
+    token
 }
 
 /// The original orders rights by their times.
