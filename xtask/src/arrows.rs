@@ -13,10 +13,11 @@ use crate::command::{capture, cargo, root};
 const FLOORS: [&str; 7] = ["words", "protocols", "rules", "adapters", "services", "edges", "apps"];
 
 /// Arrows within one floor, each noted in ARCHITECTURE.md.
-const SAME_FLOOR: [(&str, &[&str]); 32] = [
+const SAME_FLOOR: [(&str, &[&str]); 35] = [
     ("stream", &["ilp-packet"]),
     ("stream-pay", &["ilp-packet", "stream"]),
     ("gnap", &["open-payments", "http-signatures"]),
+    ("auto-peering", &["ilp-packet"]),
     ("payments-model", &["ledger"]),
     ("jobs", &["database", "telemetry"]),
     ("payments-store", &["database", "jobs"]),
@@ -28,10 +29,12 @@ const SAME_FLOOR: [(&str, &[&str]); 32] = [
     ("admin-client", &["outbound-http"]),
     ("webhooks", &["directory"]),
     ("payments", &["connector", "directory", "webhooks"]),
+    ("peering", &["payments"]),
     ("moving", &["payments", "webhooks"]),
     ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
+    ("auto-peering-api", &["http-kit"]),
     ("admin-graphql", &["http-kit"]),
     ("auth-api", &["http-kit"]),
     ("wallet", &["http-kit", "rates-service"]),

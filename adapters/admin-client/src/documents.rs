@@ -41,6 +41,11 @@ documents! {
     CREATE_PEER = "mutation CreatePeer($input: CreatePeerInput!) {
   createPeer(input: $input) { peer { id staticIlpAddress name liquidity http { outgoing { endpoint } } } }
 }";
+    CREATE_OR_UPDATE_PEER_BY_URL = "mutation CreateOrUpdatePeerByUrl($input: CreateOrUpdatePeerByUrlInput!) {
+  createOrUpdatePeerByUrl(input: $input) {
+    peer { id staticIlpAddress name liquidity http { outgoing { endpoint } } }
+  }
+}";
     UPDATE_PEER = "mutation UpdatePeer($input: UpdatePeerInput!) {
   updatePeer(input: $input) { peer { id staticIlpAddress name liquidity http { outgoing { endpoint } } } }
 }";

@@ -15,7 +15,7 @@ pub use cards::{
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};
-pub use operations::{NewPeer, PeerChange, QuoteAmount};
+pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,

@@ -37,6 +37,25 @@ pub struct NewPeer {
     pub routes: Vec<String>,
 }
 
+/// A peering to be asked for.
+#[derive(Clone, Debug)]
+pub struct PeerByUrl {
+    /// Where the other node is asked.
+    pub peer_url: String,
+    /// The asset it is in.
+    pub asset_id: Uuid,
+    /// Its name here; by default what it calls itself.
+    pub name: Option<String>,
+    /// The largest packet.
+    pub max_packet_amount: Option<u64>,
+    /// Below this an event reports that liquidity is low.
+    pub liquidity_threshold: Option<u64>,
+    /// What it may owe more than before.
+    pub liquidity_to_deposit: Option<u64>,
+    /// A repetition with the same key deposits nothing again.
+    pub idempotency_key: String,
+}
+
 /// What changes in a peering; everything not named stays.
 #[derive(Clone, Debug)]
 pub struct PeerChange {
@@ -132,6 +151,22 @@ impl AdminClient {
             "routes": peer.routes,
         });
         self.mutate(d::CREATE_PEER, input, "/createPeer/peer").await
+    }
+
+    /// Asks another node for a peering.
+    pub async fn create_or_update_peer_by_url(&self, wanted: &PeerByUrl) -> Result<PeerRecord, AdminError> {
+        let number = |value: Option<u64>| value.map(|value| value.to_string());
+        let input = json!({
+            "peerUrl": wanted.peer_url,
+            "assetId": wanted.asset_id,
+            "name": wanted.name,
+            "maxPacketAmount": number(wanted.max_packet_amount),
+            "liquidityThreshold": number(wanted.liquidity_threshold),
+            "liquidityToDeposit": number(wanted.liquidity_to_deposit),
+            "idempotencyKey": wanted.idempotency_key,
+        });
+        let input = without_nulls(input);
+        self.mutate(d::CREATE_OR_UPDATE_PEER_BY_URL, input, "/createOrUpdatePeerByUrl/peer").await
     }
 
     /// Changes a peering.

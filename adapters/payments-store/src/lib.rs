@@ -14,6 +14,7 @@ mod incoming_payments;
 mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
+mod peerings_asked_for;
 mod peers;
 mod quotes;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]

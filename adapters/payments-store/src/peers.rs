@@ -1,13 +1,14 @@
 //! Peers and their tokens.
 
 use clock::Timestamp;
-use database::{Error, Locked, WriteTransaction};
+use database::{Database, Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
+use payments_model::peer_token::{IncomingToken, REPLACED_KEPT, TokenDigest};
 use payments_model::{AssetId, Peer, PeerId, Secret, TenantAsset, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
-use sea_orm::{NotSet, QueryOrder, QuerySelect, Set};
+use sea_orm::sea_query::{Condition, OnConflict, Query};
+use sea_orm::{NotSet, QueryOrder, QuerySelect, Set, Statement};
 use serde_json::json;
 
 use crate::assets::asset;
@@ -15,11 +16,17 @@ use crate::convert::{Place, stored_json, stored_optional};
 use crate::embedded::assets_of;
 use crate::paging::Paging;
 use crate::rows::peer::{ActiveModel, Column, Entity, Model};
-use crate::rows::{asset as asset_row, peer_http_token as token_row};
+use crate::rows::{asset as asset_row, peer_incoming_token as token_row};
 use crate::scope::{Scope, must_be_one};
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+/// Tokens as older versions stored them.
+const OLD_TOKENS: &str = "SELECT token, peer_id, created_at FROM peer_http_tokens";
+
+const US: &str = "US";
+const THEM: &str = "THEM";
 
 fn place(row: &Model) -> Place {
     Place { table: "peers", row: row.id }
@@ -37,12 +44,29 @@ fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
         asset,
         static_ilp_address: row.static_ilp_address,
         outgoing,
+        history: PeerHistory {
+            former_outgoing: place.json("former_outgoing_tokens", &row.former_outgoing_tokens)?,
+            peering_url: row.peering_url,
+            wanted_by: match row.wanted_by.as_str() {
+                US => WantedBy::Us,
+                THEM => WantedBy::Them,
+                _ => return Err(place.inconsistent("wanted_by")),
+            },
+        },
         max_packet_amount: place.optional_amount("max_packet_amount", row.max_packet_amount)?,
         name: row.name,
         liquidity_threshold: place.optional_amount("liquidity_threshold", row.liquidity_threshold)?,
         routes: place.json("routes", &row.routes)?,
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
+    })
+}
+
+fn incoming_token(row: &token_row::Model) -> Result<IncomingToken, Error> {
+    let place = Place { table: "peer_incoming_tokens", row: row.peer_id };
+    Ok(IncomingToken {
+        digest: row.digest.parse().map_err(|_| place.inconsistent("digest"))?,
+        expires_at: row.expires_at.map(Timestamp::from_millis),
     })
 }
 
@@ -75,10 +99,17 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(joined).collect()
     }
 
-    /// Every token with its peer, for the connector's directory.
-    pub async fn all_peer_tokens(&self) -> Result<Vec<(Secret, PeerId)>, Error> {
+    /// Every token a peer may present, with whose it is; for the connector's directory.
+    pub async fn all_peer_tokens(&self) -> Result<Vec<(IncomingToken, PeerId)>, Error> {
         let rows = self.token_rows().all(self.connection).await?;
-        Ok(rows.into_iter().map(|row| (Secret::new(row.token), PeerId::from_uuid(row.peer_id))).collect())
+        rows.iter().map(|row| Ok((incoming_token(row)?, PeerId::from_uuid(row.peer_id)))).collect()
+    }
+
+    /// The tokens a peer may present, the newest first.
+    pub async fn peer_tokens(&self, id: PeerId) -> Result<Vec<IncomingToken>, Error> {
+        let rows = self.token_rows().filter(token_row::Column::PeerId.eq(id.as_uuid()));
+        let rows = rows.order_by_desc(token_row::Column::CreatedAt).order_by_asc(token_row::Column::Digest);
+        rows.all(self.connection).await?.iter().map(incoming_token).collect()
     }
 
     /// Whether any peer is in this asset.
@@ -138,17 +169,80 @@ impl<'t> Scope<'t, WriteTransaction> {
         self.locked_peer(id).await?.ok_or_else(|| Error::inconsistent("peers", "id", id))?;
         let old = token_row::Entity::delete_many().filter(token_row::Column::PeerId.eq(id.as_uuid()));
         old.exec(self.connection).await?;
-        let rows = tokens.iter().map(|token| token_row::ActiveModel {
-            token: Set(token.expose().to_owned()),
-            peer_id: Set(id.as_uuid()),
-            created_at: Set(now.as_millis()),
-        });
         if !tokens.is_empty() {
+            let rows = tokens.iter().map(|token| token_of(id, TokenDigest::of(token.expose()), now));
             token_row::Entity::insert_many(rows).exec_without_returning(self.connection).await?;
         }
         self.directory_changed();
         Ok(())
     }
+
+    /// Adds a token to those a locked peer may present; the others end at `others_end`. A token that any peer has is a
+    /// unique violation.
+    pub async fn add_peer_token(
+        &self,
+        peer: &Locked<'_, Peer>,
+        token: &Secret,
+        others_end: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let tokens = || token_row::Entity::update_many().filter(token_row::Column::PeerId.eq(peer.row()));
+        let later = Condition::any()
+            .add(token_row::Column::ExpiresAt.is_null())
+            .add(token_row::Column::ExpiresAt.gt(others_end.as_millis()));
+        let ending = token_row::ActiveModel { expires_at: Set(Some(others_end.as_millis())), ..Default::default() };
+        tokens().set(ending).filter(later).exec(self.connection).await?;
+
+        let digest = TokenDigest::of(token.expose());
+        let (same, others) =
+            self.peer_tokens(peer.id).await?.into_iter().partition::<Vec<_>, _>(|t| t.digest == digest);
+        let (good, ended) = others.into_iter().partition::<Vec<_>, _>(|token| token.is_good(now));
+        let useless = good.iter().skip(REPLACED_KEPT - 1).chain(&ended).map(|token| token.digest.to_string());
+        let useless = token_row::Entity::delete_many().filter(token_row::Column::Digest.is_in(useless));
+        useless.exec(self.connection).await?;
+
+        if !same.is_empty() {
+            // Asked again with the same token: it does not end.
+            let same = tokens().filter(token_row::Column::Digest.eq(digest.to_string()));
+            let lasting = token_row::ActiveModel { expires_at: Set(None), ..Default::default() };
+            same.set(lasting).exec(self.connection).await?;
+            self.directory_changed();
+            return Ok(());
+        }
+        let row = token_of(peer.id, digest, now);
+        token_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+}
+
+fn token_of(peer: PeerId, digest: TokenDigest, now: Timestamp) -> token_row::ActiveModel {
+    token_row::ActiveModel {
+        digest: Set(digest.to_string()),
+        peer_id: Set(peer.as_uuid()),
+        expires_at: Set(None),
+        created_at: Set(now.as_millis()),
+    }
+}
+
+/// Keeps only digests of the tokens that an older version stored as they are.
+pub(crate) async fn digest_old_tokens(database: &Database) -> Result<(), Error> {
+    let backend = database.reader().get_database_backend();
+    let old = || Statement::from_string(backend, OLD_TOKENS);
+    if database.reader().query_one_raw(old()).await?.is_none() {
+        return Ok(());
+    }
+    let transaction = database.begin().await?;
+    for row in transaction.query_all_raw(old()).await? {
+        let (token, peer): (String, Uuid) = (row.try_get("", "token")?, row.try_get("", "peer_id")?);
+        let created_at: i64 = row.try_get("", "created_at")?;
+        let digested = token_of(PeerId::from_uuid(peer), TokenDigest::of(&token), Timestamp::from_millis(created_at));
+        // Another process may be at it as well.
+        let there = OnConflict::column(token_row::Column::Digest).do_nothing().to_owned();
+        token_row::Entity::insert(digested).on_conflict(there).exec_without_returning(&transaction).await?;
+    }
+    transaction.execute_raw(Statement::from_string(backend, "DELETE FROM peer_http_tokens")).await?;
+    transaction.commit().await
 }
 
 fn active(of: &Peer) -> Result<ActiveModel, Error> {
@@ -165,5 +259,11 @@ fn active(of: &Peer) -> Result<ActiveModel, Error> {
         routes: Set(stored_json(&json!(of.routes))),
         created_at: Set(of.created_at.as_millis()),
         updated_at: Set(of.updated_at.as_millis()),
+        former_outgoing_tokens: Set(stored_json(&json!(of.history.former_outgoing))),
+        peering_url: Set(of.history.peering_url.clone()),
+        wanted_by: Set(match of.history.wanted_by {
+            WantedBy::Us => US.to_owned(),
+            WantedBy::Them => THEM.to_owned(),
+        }),
     })
 }

@@ -4,6 +4,7 @@ use database::{Database, Error, Migrations, Step, Subscription, Watch, WriteTran
 use payments_model::TenantId;
 use sea_orm::DatabaseConnection;
 
+use crate::peers::digest_old_tokens;
 use crate::scope::{DIRECTORY, NEW_WALLET_ADDRESS, Scope, WALLET_ADDRESSES};
 
 /// The tables of the backend.
@@ -13,6 +14,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0001_backend", sql: include_str!("0001_backend.sql") },
         Step { name: "0002_ledger_alarms", sql: include_str!("0002_ledger_alarms.sql") },
         Step { name: "0003_grant_spent_by_asset", sql: include_str!("0003_grant_spent_by_asset.sql") },
+        Step { name: "0004_peering", sql: include_str!("0004_peering.sql") },
     ],
 };
 
@@ -27,6 +29,7 @@ impl Store {
     pub async fn open(database: Database) -> Result<Self, Error> {
         database.migrate(&MIGRATIONS).await?;
         database.migrate(&jobs::MIGRATIONS).await?;
+        digest_old_tokens(&database).await?;
         Ok(Self { database })
     }
 
@@ -34,6 +37,7 @@ impl Store {
     pub async fn open_migrated(database: Database) -> Result<Self, Error> {
         database.require_migrated(&MIGRATIONS).await?;
         database.require_migrated(&jobs::MIGRATIONS).await?;
+        digest_old_tokens(&database).await?;
         Ok(Self { database })
     }
 

@@ -169,12 +169,6 @@ impl Auth {
             r.notice("NODE_ENV", text);
         }
 
-        let cleanup = match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
-            0 => Cleanup::Elsewhere,
-            _ if mode == Mode::Test => Cleanup::Elsewhere,
-            _ => Cleanup::Here,
-        };
-
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
@@ -199,7 +193,7 @@ impl Auth {
             quote_interaction: r.flag("QUOTE_INTERACTION", false),
             list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
             access_token_retention: Duration::from_secs(retention_days * 86_400),
-            cleanup,
+            cleanup: Cleanup::read(r, mode),
             notices: Vec::new(),
             ports,
             database: database?,
@@ -210,6 +204,16 @@ impl Auth {
             admin_api: admin_api?,
             cookie_key: cookie_key?,
         })
+    }
+}
+
+impl Cleanup {
+    fn read(r: &mut Reader<'_>, mode: Mode) -> Self {
+        match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
+            0 => Self::Elsewhere,
+            _ if mode == Mode::Test => Self::Elsewhere,
+            _ => Self::Here,
+        }
     }
 }
 

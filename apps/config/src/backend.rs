@@ -3,6 +3,7 @@
 //! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
 
 mod accounting;
+mod auto_peering;
 mod keys;
 mod packets;
 mod payments;
@@ -28,6 +29,7 @@ use crate::signatures::Signatures;
 use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 pub use self::accounting::Accounting;
+pub use self::auto_peering::AutoPeering;
 use self::keys::judge_keys;
 pub use self::packets::Packets;
 pub use self::payments::{IncomingApproval, Payments};
@@ -115,6 +117,8 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
+    /// Peers that come about by asking.
+    pub auto_peering: AutoPeering,
     /// What is to be said at the start.
     pub notices: Vec<Notice>,
 }
@@ -128,6 +132,8 @@ pub struct BackendPorts {
     pub admin: u16,
     /// `CONNECTOR_PORT`: packets of peers; public.
     pub connector: u16,
+    /// `AUTO_PEERING_SERVER_PORT`: other nodes ask here for peering, if `ENABLE_AUTO_PEERING`; public.
+    pub auto_peering: u16,
 }
 
 impl Backend {
@@ -173,15 +179,19 @@ impl Backend {
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
+        let auto_peering = AutoPeering::read(r);
         let ports = BackendPorts {
             open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
             admin: r.port("ADMIN_PORT", 3001),
             connector: r.port("CONNECTOR_PORT", 3002),
+            auto_peering: r.port("AUTO_PEERING_SERVER_PORT", 3005),
         };
         r.distinct_ports(&[
             ("OPEN_PAYMENTS_PORT", ports.open_payments),
             ("ADMIN_PORT", ports.admin),
             ("CONNECTOR_PORT", ports.connector),
+            // Without a listener it is no port of anything.
+            ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
         ]);
         // Read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
@@ -226,6 +236,7 @@ impl Backend {
             webhooks: webhooks?,
             admin_api: admin_api?,
             packets: Packets::read(r),
+            auto_peering,
             notices: Vec::new(),
         })
     }
@@ -264,7 +275,10 @@ mod tests {
     #[test]
     fn the_required_variables_are_enough_and_the_rest_has_the_references_defaults() {
         let backend = Backend::from_environment(&Environment::of(REQUIRED)).unwrap();
-        assert_eq!(backend.ports, BackendPorts { open_payments: 3003, admin: 3001, connector: 3002 });
+        assert_eq!(
+            backend.ports,
+            BackendPorts { open_payments: 3003, admin: 3001, connector: 3002, auto_peering: 3005 }
+        );
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
         assert_eq!(backend.webhooks.attempts_max, 10);
@@ -378,7 +392,6 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_said_with_the_reason() {
         let set = [
-            ("ENABLE_AUTO_PEERING", "true"),
             ("ENABLE_TELEMETRY", "true"),
             ("WEBHOOK_WORKER_IDLE", "200"),
             ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
@@ -388,12 +401,12 @@ mod tests {
             ("NODE_ENV", "development"),
         ];
         let told = noticed(&with(&set));
-        for (name, _) in &set[..7] {
+        for (name, _) in &set[..6] {
             assert!(told.contains(name), "{name} is not named:\n{told}");
         }
         assert!(told.contains("AUTH_SERVICE_API_URL has no effect"), "{told}");
-        let untold = noticed(&with(&[("ENABLE_AUTO_PEERING", "false"), ("ENABLE_PARTIAL_PAYMENT_DECISION", "false")]));
-        assert!(!untold.contains("PEERING") && !untold.contains("DECISION"), "{untold}");
+        let untold = noticed(&with(&[("ENABLE_PARTIAL_PAYMENT_DECISION", "false")]));
+        assert!(!untold.contains("DECISION"), "{untold}");
     }
 
     #[test]

@@ -129,13 +129,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for a switch, which has no effect anyway while it is off.
-    pub(crate) fn no_effect_when_on(&mut self, name: &str, why: &str) {
-        if self.flag(name, false) {
-            self.no_effect(&[name], why);
-        }
-    }
-
     /// Warns of a secret that others know or can find out.
     pub(crate) fn judge_secret(&mut self, name: &str) {
         let Some(secret) = self.get(name) else { return };

@@ -9,7 +9,6 @@ use crate::cli::AdminOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::pay::institutions;
-use crate::pay::{PayError, institutions::Institution};
 use crate::roles::shared_deps::SharedDeps;
 
 pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
@@ -20,7 +19,7 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
     let deps = SharedDeps::new(Mode::Development, &[])?;
     let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
-    let institution = chosen(&known, &options)?;
+    let institution = institutions::chosen(&known, options.at.as_deref())?;
     let variables = match &options.variables {
         Some(text) => serde_json::from_str(text).map_err(|error| {
             Failure::Check(format!("--variables is no JSON ({error}); write it as '{{\"first\": 10}}'"))
@@ -32,18 +31,5 @@ pub(crate) async fn run(options: AdminOptions) -> Result<(), Failure> {
     match answer.get("errors") {
         Some(_) => Err(Failure::Check("the Admin API answered with errors".to_owned())),
         None => Ok(()),
-    }
-}
-
-/// The institution to use: the only one, or the named one.
-fn chosen<'a>(known: &'a [Institution], options: &AdminOptions) -> Result<&'a Institution, Failure> {
-    let named = |institution: &&Institution| options.at.as_ref().is_none_or(|at| institution.is_called(at));
-    match known.iter().filter(named).collect::<Vec<_>>()[..] {
-        [one] => Ok(one),
-        [] => Err(PayError::NoInstitution.into()),
-        _ => {
-            let names: Vec<&str> = known.iter().map(|institution| institution.name.as_str()).collect();
-            Err(Failure::Check(format!("name one of the institutions with --at: {}", names.join(", "))))
-        }
     }
 }

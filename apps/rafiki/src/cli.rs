@@ -44,6 +44,11 @@ pub(crate) enum Command {
     Payment(Box<PaymentOptions>),
     /// Send one signed request to the Admin API and show the answer; docs/admin-api.md has more.
     Admin(Box<AdminOptions>),
+    /// Ask another node to become a peer, or to go on as one with new tokens.
+    ///
+    /// Each side gives the other credit by itself, so packets flow both ways when both have done this. Ends with 0 when the
+    /// peering is made, 1 when it is refused, 5 when the own institution does not answer.
+    Peer(Box<PeerOptions>),
     /// Start both institutions in a temporary folder, make three payments, check that no money was lost, stop.
     Demo(DemoOptions),
     /// Run the backend: Open Payments, ILP connector, Admin API and workers. Configured by the environment.
@@ -121,6 +126,9 @@ pub(crate) struct DevOptions {
     /// Run one institution only. The other is expected on its own ports.
     #[arg(long, value_enum)]
     pub(crate) only: Option<InstitutionName>,
+    /// Do not make them peers: that is left to `rafiki peer`.
+    #[arg(long)]
+    pub(crate) unpeered: bool,
     /// First of forty ports to use instead of 3000… and 4000….
     #[arg(long, value_name = "BASE", value_parser = port_base)]
     pub(crate) ports: Option<u16>,
@@ -283,6 +291,32 @@ pub(crate) struct AdminOptions {
     #[arg(long, conflicts_with = "query")]
     pub(crate) schema: bool,
     /// Which institution of the playground, by a part of its name: cloud, happy.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) at: Option<String>,
+    #[command(flatten)]
+    pub(crate) known: KnownOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeerOptions {
+    /// The peering URL of the other node, for example https://peers.bank.example; with ?invitation=… if it wants one.
+    pub(crate) url: Url,
+    /// What is exchanged, for example USD/2: code and decimal places of an asset that both have.
+    #[arg(long, value_name = "CODE/SCALE")]
+    pub(crate) asset: String,
+    /// What the peer may owe us from now on, more than before.
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    pub(crate) liquidity: Option<String>,
+    /// What people call it; by default what it calls itself.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The largest packet, in the asset's smallest unit.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_packet: Option<u64>,
+    /// An event tells when its liquidity falls to this, in the asset's smallest unit.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threshold: Option<u64>,
+    /// Which institution of the playground asks, by a part of its name: cloud, happy.
     #[arg(long, value_name = "NAME")]
     pub(crate) at: Option<String>,
     #[command(flatten)]

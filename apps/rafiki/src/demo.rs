@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::{DemoOptions, InstitutionName};
 use crate::dev::institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
-use crate::dev::playground::{Playground, Started, Storage};
+use crate::dev::playground::{Playground, SeededPeering, Started, Storage};
 use crate::dev::ports::{Listeners, Ports};
 use crate::failure::Failure;
 use crate::output::say;
@@ -49,7 +49,7 @@ struct Conservation {
 pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let folder = Folder::create()?;
-    let playground = Playground::new(&folder.0, Storage::Files, None)?;
+    let playground = Playground::new(&folder.0, Storage::Files, None, SeededPeering::Made)?;
     let tell = |text: &str| {
         if !options.json {
             say(text);

@@ -15,6 +15,7 @@ mod ledger_place;
 mod migrate;
 mod output;
 mod pay;
+mod peer;
 mod places;
 mod private_file;
 mod roles;
@@ -59,6 +60,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Dev(options) => dev::run(options).await,
         Command::Pay(options) => pay::run(*options).await,
         Command::Admin(options) => admin::run(*options).await,
+        Command::Peer(options) => peer::run(*options).await,
         Command::Payment(options) => pay::look_up(*options).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Backend => roles::run_backend().await,

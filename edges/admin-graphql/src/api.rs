@@ -10,6 +10,7 @@ use payments::Payments;
 use payments::administration::{Administration, Caller};
 use payments_model::TenantId;
 use payments_store::{Scope, Store};
+use peering::Peering;
 use shared_cache::SharedCache;
 
 use crate::errors::Refusal;
@@ -54,6 +55,8 @@ pub struct AdminApiParts {
     pub directory: Directory,
     /// Payments, receivers, quotes.
     pub payments: Payments,
+    /// Asking other nodes for peering.
+    pub peering: Peering,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
     /// The time.

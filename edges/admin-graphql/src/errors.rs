@@ -301,6 +301,26 @@ impl From<a::LiquidityError> for Refusal {
     }
 }
 
+impl From<peering::PeerByUrlError> for Refusal {
+    fn from(error: peering::PeerByUrlError) -> Self {
+        use peering::PeerByUrlError as E;
+        let code = match &error {
+            E::Unavailable(cause) => return Self::internal(cause),
+            E::UnknownAsset | E::InvalidPeerUrl => Code::NotFound,
+            E::InvalidIlpConfiguration | E::PeerUnsupportedAsset | E::InvalidPeeringRequest { .. } => {
+                Code::BadUserInput
+            }
+            E::InvalidPeerIlpConfiguration | E::Liquidity(_) => Code::Internal,
+        };
+        let refusal = Self::new(error.to_string(), code);
+        match error {
+            E::InvalidPeeringRequest { reason } => refusal.with_details(json!({ "reason": reason })),
+            E::Liquidity(reason) => refusal.with_details(json!({ "reason": reason.to_string() })),
+            _ => refusal,
+        }
+    }
+}
+
 impl From<a::SettleError> for Refusal {
     fn from(error: a::SettleError) -> Self {
         match error {

@@ -13,7 +13,9 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use ilp_packet::{ErrorCode, Reply, ildcp};
 use outbound_http::{Outbound, OutboundConfig};
-use payments_model::TenantId;
+use payments_model::peer::{PeerHistory, WantedBy};
+use payments_model::peer_token::FormerToken;
+use payments_model::{Secret, TenantId};
 use simulator::{Fate, Network, asset};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -172,7 +174,7 @@ async fn bob_behind(network: &Network, router: Router) -> Arc<PeerAccount> {
 /// An uplink that calls any address.
 fn uplink() -> HttpUplink {
     let outbound = Outbound::new(OutboundConfig::development(), Arc::new(SystemClock)).unwrap();
-    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()))
+    HttpUplink::new(outbound, TenantId::from_uuid(Uuid::nil()), Arc::new(SystemClock))
 }
 
 #[tokio::test]
@@ -181,11 +183,55 @@ async fn only_the_operators_peers_may_be_on_private_addresses() {
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
     let exchange = async |operator| {
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
-        HttpUplink::new(outbound, operator).exchange(&bob, question().into(), Transmission::First, AT_MOST).await
+        HttpUplink::new(outbound, operator, Arc::new(SystemClock))
+            .exchange(&bob, question().into(), Transmission::First, AT_MOST)
+            .await
     };
     assert!(exchange(bob.record().tenant).await.is_ok());
     let refused = exchange(TenantId::from_uuid(Uuid::nil())).await;
     assert!(matches!(refused, Err(UplinkError::Unreachable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn endpoints_that_a_peer_named_itself_are_guarded_for_the_operator_too() {
+    let network = network().await;
+    let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
+    let history = |history: PeerHistory| network.node("alice").change_peer("bob", |bob| bob.history = history.clone());
+    for named_by_itself in [
+        PeerHistory { wanted_by: WantedBy::Them, ..PeerHistory::default() },
+        PeerHistory { peering_url: Some("https://bob.example".to_owned()), ..PeerHistory::default() },
+    ] {
+        history(named_by_itself);
+        let bob = network.node("alice").connector().authenticate("bob-to-alice").unwrap();
+        let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
+        let uplink = HttpUplink::new(outbound, bob.record().tenant, Arc::new(SystemClock));
+        let refused = uplink.exchange(&bob, question().into(), Transmission::First, AT_MOST).await;
+        assert!(matches!(refused, Err(UplinkError::Unreachable(_))), "{refused:?}");
+    }
+    drop(bob);
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_know_the_present_token_yet_gets_the_packet_with_the_one_before() {
+    let network = network().await;
+    bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
+    let (alice, now) = (network.node("alice"), SystemClock.now());
+    let answered = async |former: Vec<FormerToken>| {
+        alice.change_peer("bob", |bob| {
+            bob.outgoing_token = "not known yet".to_owned();
+            bob.history.former_outgoing = former.clone();
+        });
+        let bob = alice.connector().authenticate("bob-to-alice").unwrap();
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await
+    };
+    let overlap = Duration::from_mins(1);
+    let first = FormerToken::after(&Secret::new("alice-to-bob"), &[], now, overlap);
+    assert!(answered(first.clone()).await.is_ok());
+    let second = FormerToken::after(&Secret::new("not known either"), &first, now, overlap);
+    assert!(answered(second).await.is_ok(), "the last but one is tried as well");
+    let ended = FormerToken::after(&Secret::new("alice-to-bob"), &[], now - Duration::from_mins(2), overlap);
+    let refused = answered(ended).await;
+    assert!(matches!(refused, Err(UplinkError::Refused(_))), "{refused:?}");
 }
 
 const AT_MOST: Duration = Duration::from_secs(20);

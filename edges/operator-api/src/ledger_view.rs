@@ -195,6 +195,7 @@ mod tests {
     use ledger::{MemoryLedger, TransferId};
     use money::Asset;
     use payments_model::accounting::AccountKind;
+    use payments_model::peer::PeerHistory;
     use payments_model::{AssetId, Peer};
     use serde_json::json;
     use shared_cache::{InProcessCache, InProcessLimits};
@@ -241,6 +242,7 @@ mod tests {
             asset: asset.clone(),
             static_ilp_address: "test.peer".to_owned(),
             outgoing: None,
+            history: PeerHistory::default(),
             max_packet_amount: None,
             name: None,
             liquidity_threshold: None,

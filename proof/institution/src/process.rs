@@ -22,6 +22,7 @@ use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, Receive
 use payments_model::incoming_payment::Approval;
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
+use peering::{Peering, PeeringParts, PeeringSettings};
 use rates::{Rates, RatesSettings};
 use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, SharedCache};
 use stream::ReceiverSecret;
@@ -41,6 +42,8 @@ pub struct Institution {
     pub payments: Payments,
     /// Assets, peers, wallet addresses, liquidity.
     pub administration: Administration,
+    /// Peering with others.
+    pub peering: Peering,
     /// Wallet addresses by their URL.
     pub addresses: WalletAddressLookup,
     /// What the payments service is made of; a test may change a copy and make another service of it.
@@ -96,7 +99,8 @@ impl Institution {
             patience: Duration::ZERO,
             look_again: Duration::from_secs(1),
         };
-        Self { payments: Payments::new(parts.clone()), administration, addresses, parts, database, setup }
+        let peering = peering(&setup, &parts);
+        Self { payments: Payments::new(parts.clone()), administration, peering, addresses, parts, database, setup }
     }
 
     /// The operator as a caller.
@@ -176,6 +180,25 @@ async fn open_store(database: &database::Database) -> Store {
     store
 }
 
+fn peering(setup: &Setup, parts: &PaymentsParts) -> Peering {
+    let settings = PeeringSettings {
+        operator: setup.operator,
+        ilp_address: setup.ilp_address().parse().unwrap(),
+        connector_url: setup.connector_url.clone().unwrap_or_else(|| setup.base_url()),
+        instance_name: setup.name.clone(),
+        token_overlap: Duration::from_hours(1),
+        offer: setup.offer.clone(),
+    };
+    Peering::new(PeeringParts {
+        store: parts.store.clone(),
+        ledger: parts.ledger.clone(),
+        http: Outbound::new(setup.http.clone(), setup.clock.clone()).unwrap(),
+        clock: setup.clock.clone(),
+        entropy: parts.entropy.clone(),
+        settings,
+    })
+}
+
 fn administration_settings(setup: &Setup) -> AdministrationSettings {
     let url = setup.base_url();
     AdministrationSettings {
@@ -217,7 +240,7 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
         clock: clock.clone(),
         entropy: entropy.clone(),
     };
-    let connector = Connector::new(ConnectorConfig::new(address.clone(), secret.clone(), [0; 32]), ports);
+    let connector = Connector::new(ConnectorConfig::new(address.clone(), secret.clone()), ports);
 
     let slippage = "0.01".parse().unwrap();
     let mut settings = PaymentsSettings::new(setup.base_url(), setup.operator, address, secret, slippage);

@@ -11,6 +11,7 @@ use ledger::{Ledger, MemoryLedger};
 use ledger_sql::SqlLedger;
 use outbound_http::OutboundConfig;
 use payments_model::TenantId;
+use peering::Offer;
 use testkit::TestDatabase;
 use url::Url;
 use uuid::Uuid;
@@ -57,6 +58,10 @@ pub struct Setup {
     pub cache: CacheIn,
     /// How it calls others.
     pub http: OutboundConfig,
+    /// Where its peers post packets, if they do.
+    pub connector_url: Option<Url>,
+    /// What it gives to those who ask for peering.
+    pub offer: Offer,
     /// Whether another process uses this ledger or opens the stored one again.
     pub ledger_of: LedgerOf,
 }
@@ -73,6 +78,8 @@ impl Setup {
             uplink: Arc::new(Nobody),
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
+            connector_url: None,
+            offer: Offer { peers_max: 10, ..Offer::default() },
             ledger_of: LedgerOf::All,
         }
     }

@@ -9,11 +9,13 @@ use bytes::Bytes;
 use clock::Clock;
 use connector::{
     AccountAsset, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome, PeerRecord,
-    PeerReport, Source, TenantRecord, TokenHasher, Transmission,
+    PeerReport, Source, TenantRecord, Transmission,
 };
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
 use payments_model::accounting::AccountKind;
+use payments_model::peer::PeerHistory;
+use payments_model::peer_token::IncomingToken;
 use payments_model::{Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
@@ -26,8 +28,6 @@ use crate::links::{Links, Listener};
 use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOfProcess, Served};
 use crate::time::VirtualClock;
 use crate::uplink::UplinkOfProcess;
-
-const TOKEN_KEY: [u8; 32] = [3; 32];
 
 /// What a test may change about a node before or while it runs; taken over at its next start.
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ impl Node {
         let (life, killer) = ProcessLife::begin();
         let setup = self.setup.lock().unwrap().clone();
         let clock: Arc<dyn Clock> = Arc::new(self.clock());
-        let mut config = ConnectorConfig::new(self.address(), self.secret(), TOKEN_KEY);
+        let mut config = ConnectorConfig::new(self.address(), self.secret());
         (setup.configure)(&mut config);
         let ledger = LedgerOfProcess {
             ledger: self.ledger.clone(),
@@ -238,7 +238,8 @@ impl Node {
             routes: Vec::new(),
             endpoint: format!("http://{}/ilp", other.name).parse().unwrap(),
             outgoing_token: format!("{}-to-{}", self.name, other.name),
-            incoming_tokens: vec![TokenHasher::new(&TOKEN_KEY).hash(&format!("{}-to-{}", other.name, self.name))],
+            history: PeerHistory::default(),
+            incoming_tokens: vec![IncomingToken::of(&format!("{}-to-{}", other.name, self.name))],
             max_packet_amount: None,
             liquidity_threshold: None,
         };

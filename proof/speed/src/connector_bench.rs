@@ -24,6 +24,8 @@ use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
 use outbound_http::{Outbound, OutboundConfig};
 use payments_model::accounting::{AccountKind, LedgerAsset};
+use payments_model::peer::PeerHistory;
+use payments_model::peer_token::IncomingToken;
 use payments_model::{AssetId, Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
@@ -234,7 +236,7 @@ fn connector(
     next: u16,
 ) -> Outcome<Connector> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let defaults = ConnectorConfig::new(ADDRESS.parse()?, ReceiverSecret::new(&[5; 32]), [3; 32]);
+    let defaults = ConnectorConfig::new(ADDRESS.parse()?, ReceiverSecret::new(&[5; 32]));
     // What a peer may send is not what is measured.
     let packet_rate = PacketRate { packets: 1_000_000, period: Duration::from_secs(1), burst: 10_000_000 };
     let outbound = Outbound::new(OutboundConfig::development(), clock.clone())?;
@@ -251,7 +253,7 @@ fn connector(
             ledger,
             local_accounts: Arc::new(One(Arc::new(account))),
             alerts: Arc::new(Nobody),
-            uplink: Arc::new(HttpUplink::new(outbound, TENANT)),
+            uplink: Arc::new(HttpUplink::new(outbound, TENANT, clock.clone())),
             rates: Rates::new(Arc::new(Nobody), clock.clone(), RatesSettings::default()),
             cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
             clock,
@@ -267,7 +269,8 @@ fn connector(
             routes: Vec::new(),
             endpoint: format!("http://127.0.0.1:{next}/").parse()?,
             outgoing_token: "out".into(),
-            incoming_tokens: if id == FROM { vec![connector.hash_token(TOKEN)] } else { vec![] },
+            history: PeerHistory::default(),
+            incoming_tokens: if id == FROM { vec![IncomingToken::of(TOKEN)] } else { vec![] },
             max_packet_amount: None,
             liquidity_threshold: None,
         })

@@ -6,6 +6,7 @@ use clock::Timestamp;
 
 use crate::accounting::LedgerAsset;
 use crate::asset::TenantAsset;
+use crate::peer_token::FormerToken;
 use crate::tenant::Secret;
 use crate::{PeerId, TenantId};
 
@@ -22,6 +23,8 @@ pub struct Peer {
     pub static_ilp_address: String,
     /// How to reach it; `None` if it only calls.
     pub outgoing: Option<OutgoingHttp>,
+    /// How the peering came about.
+    pub history: PeerHistory,
     /// The largest packet it is sent, in the asset's smallest unit.
     pub max_packet_amount: Option<u64>,
     /// What people call it.
@@ -36,6 +39,27 @@ pub struct Peer {
     pub updated_at: Timestamp,
 }
 
+/// How a peering came about, and what it was before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerHistory {
+    /// Tokens we presented to it before, the newest first.
+    pub former_outgoing: Vec<FormerToken>,
+    /// Where we asked it for peering, if we did.
+    pub peering_url: Option<String>,
+    /// Who wanted it.
+    pub wanted_by: WantedBy,
+}
+
+/// Who wanted a peering.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WantedBy {
+    /// An administrator here.
+    #[default]
+    Us,
+    /// The other side, by auto-peering.
+    Them,
+}
+
 /// How to send packets to a peer over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingHttp {
@@ -43,6 +67,13 @@ pub struct OutgoingHttp {
     pub endpoint: String,
     /// The bearer token it gave us.
     pub token: Secret,
+}
+
+impl PeerHistory {
+    /// Whether its endpoint is the word of an administrator here, and not of the peer itself.
+    pub fn administrator_named_its_endpoint(&self) -> bool {
+        self.wanted_by == WantedBy::Us && self.peering_url.is_none()
+    }
 }
 
 impl Peer {

@@ -9,12 +9,13 @@ use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::AccountId;
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
+use payments_model::peer::PeerHistory;
+use payments_model::peer_token::IncomingToken;
 use payments_model::{Expectation, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId};
 use url::Url;
 
 use crate::packet_transfer::PacketIdentity;
 use crate::peer_state::PeerState;
-use crate::tokens::TokenHash;
 
 /// An asset in the form that packets and the ledger use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +45,10 @@ pub struct PeerRecord {
     pub endpoint: Url,
     /// The token that we present to it.
     pub outgoing_token: String,
+    /// How the peering came about, and what we authenticated with before.
+    pub history: PeerHistory,
     /// The tokens that it presents to us.
-    pub incoming_tokens: Vec<TokenHash>,
+    pub incoming_tokens: Vec<IncomingToken>,
     /// The largest packet accepted from it; `None` or 0: no limit.
     pub max_packet_amount: Option<u64>,
     /// The liquidity is low at or below this balance; `None` means that low liquidity is not reported.

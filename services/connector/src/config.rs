@@ -21,8 +21,6 @@ pub struct ConnectorConfig {
     /// How receivers reject packets that cannot be fulfilled. Senders up to Rafiki 2.3 need another form than later
     /// ones.
     pub reject_style: RejectStyle,
-    /// The key under which peers' tokens are hashed.
-    pub token_key: [u8; 32],
     /// How many packets are accepted from each peer.
     pub packet_rate: PacketRate,
     /// How many packets of one peer may be under way at once.
@@ -47,12 +45,11 @@ pub struct ConnectorConfig {
 
 impl ConnectorConfig {
     /// The defaults of the reference.
-    pub fn new(operator_address: Address, stream_secret: ReceiverSecret, token_key: [u8; 32]) -> Self {
+    pub fn new(operator_address: Address, stream_secret: ReceiverSecret) -> Self {
         Self {
             operator_address,
             stream_secret,
             reject_style: RejectStyle::default(),
-            token_key,
             packet_rate: PacketRate::default(),
             packets_under_way: 10_000,
             packets_waiting: 5_000,

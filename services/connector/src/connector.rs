@@ -8,6 +8,7 @@ use bytes::Bytes;
 use clock::{Clock, Entropy};
 use ilp_packet::{AddressRef, ErrorCode, PrepareBuf};
 use ledger::Ledger;
+use payments_model::peer_token::TokenDigest;
 use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
@@ -29,7 +30,6 @@ use crate::pipeline::Pipeline;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::refusal::Refusal;
 use crate::routing::Hop;
-use crate::tokens::{TokenHash, TokenHasher};
 
 /// The dependencies of the connector.
 #[derive(Clone)]
@@ -60,7 +60,6 @@ struct Shared {
     pipeline: Pipeline,
     directory: ArcSwap<Directory>,
     in_flight: InFlight,
-    tokens: TokenHasher,
     counts: PacketCounts,
     under_way: TaskTracker,
 }
@@ -68,7 +67,6 @@ struct Shared {
 impl Connector {
     /// Makes a connector without peers; see [`Connector::replace_directory`].
     pub fn new(config: ConnectorConfig, ports: ConnectorPorts) -> Self {
-        let tokens = TokenHasher::new(&config.token_key);
         let ConnectorPorts { ledger, local_accounts, alerts, uplink, rates, cache, clock, entropy } = ports;
         let balance = Arc::new(Balance { ledger: ledger.clone(), clock: clock.clone() });
         let liquidity = Arc::new(LiquidityWatch::new(ledger, clock.clone(), alerts));
@@ -86,15 +84,9 @@ impl Connector {
             pipeline,
             directory: ArcSwap::default(),
             in_flight: InFlight::default(),
-            tokens,
             counts: PacketCounts::default(),
             under_way: TaskTracker::new(),
         }))
-    }
-
-    /// The keyed hash of a peer's token, for [`crate::PeerRecord::incoming_tokens`].
-    pub fn hash_token(&self, token: &str) -> TokenHash {
-        self.0.tokens.hash(token)
     }
 
     /// Replaces all data about tenants, peers and routes by `snapshot`.
@@ -111,10 +103,10 @@ impl Connector {
         self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
     }
 
-    /// The peer with this token.
+    /// The peer with this token, unless the token has expired.
     pub fn authenticate(&self, token: &str) -> Option<Arc<PeerAccount>> {
-        let hash = self.hash_token(token);
-        self.0.directory.load().peer_by_token(&hash).cloned()
+        let now = self.0.pipeline.clock.now();
+        self.0.directory.load().peer_by_token(&TokenDigest::of(token), now).cloned()
     }
 
     /// Handles the Prepare in `octets`. Octets that are not a Prepare are rejected with F01.

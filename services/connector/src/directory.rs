@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bounded::Bounded;
+use clock::Timestamp;
 use ilp_packet::{Address, AddressPrefix, AddressRef};
+use payments_model::peer_token::{IncomingToken, TokenDigest};
 use payments_model::{PeerId, TenantId};
 use stream::{Connection, StreamReceiver};
 use url::Url;
@@ -15,7 +17,6 @@ use url::Url;
 use crate::accounts::{PeerAccount, PeerRecord};
 use crate::config::ConnectorConfig;
 use crate::routing::{Hop, RoutingTable};
-use crate::tokens::TokenHash;
 
 /// A tenant as the directory lists it.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub struct DirectorySnapshot {
 pub(crate) struct Directory {
     tenants: HashMap<TenantId, Tenant>,
     peers: HashMap<PeerId, Arc<PeerAccount>>,
-    by_token: HashMap<TokenHash, Arc<PeerAccount>>,
+    by_token: HashMap<TokenDigest, (Arc<PeerAccount>, IncomingToken)>,
 }
 
 /// How many STREAM connections of a tenant are kept in any case. At most twice as many are kept.
@@ -89,16 +90,19 @@ impl Directory {
             tenant.routes.add(prefix, &peer);
         }
         for token in &record.incoming_tokens {
-            if self.by_token.insert(*token, peer.clone()).is_some() {
+            if self.by_token.insert(token.digest, (peer.clone(), *token)).is_some() {
                 tracing::error!(peer.id = %peer.id(), "two peers have one incoming token; the later is meant");
             }
         }
         self.peers.insert(peer.id(), peer);
     }
 
-    /// The peer that authenticates with this token.
-    pub(crate) fn peer_by_token(&self, token: &TokenHash) -> Option<&Arc<PeerAccount>> {
-        self.by_token.get(token)
+    /// The peer that authenticates with this token at `now`.
+    ///
+    /// No outsider can choose a digest, so the time of the look-up reveals nothing.
+    pub(crate) fn peer_by_token(&self, token: &TokenDigest, now: Timestamp) -> Option<&Arc<PeerAccount>> {
+        let (peer, token) = self.by_token.get(token)?;
+        token.is_good(now).then_some(peer)
     }
 
     /// The peer with this id.

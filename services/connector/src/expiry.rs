@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     fn outgoing_after(millis: u64) -> Result<u64, ErrorCode> {
-        let config = ConnectorConfig::new("test.a".parse().unwrap(), ReceiverSecret::new(&[0; 32]), [0; 32]);
+        let config = ConnectorConfig::new("test.a".parse().unwrap(), ReceiverSecret::new(&[0; 32]));
         let now = Timestamp::from_millis(1_000_000);
         let outgoing = outgoing(now + Duration::from_millis(millis), now, &config);
         outgoing.map(|at| u64::try_from(at.saturating_since(now).as_millis()).unwrap()).map_err(|refusal| refusal.code)

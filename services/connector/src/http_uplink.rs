@@ -1,15 +1,17 @@
 //! ILP over HTTP towards peers (RFC 35): one POST per packet, its reply in the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use clock::Clock;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use outbound_http::{Outbound, OutboundError, Request};
+use outbound_http::{Outbound, OutboundError, Request, Response};
 use payments_model::TenantId;
 
-use crate::accounts::PeerAccount;
+use crate::accounts::{PeerAccount, PeerRecord};
 use crate::outcome::Transmission;
 use crate::ports::{PeerAnswer, Uplink, UplinkError};
 
@@ -31,13 +33,14 @@ const REPLY_LIMIT: usize = 64 * 1024;
 pub struct HttpUplink {
     client: Outbound,
     operator: TenantId,
+    clock: Arc<dyn Clock>,
 }
 
 impl HttpUplink {
-    /// Makes an uplink over `client`. The URLs of the peers of tenant `operator` are trusted; those of other tenants
-    /// pass the address guard.
-    pub fn new(client: Outbound, operator: TenantId) -> Self {
-        Self { client, operator }
+    /// Makes an uplink over `client`. Endpoints named by the tenant `operator` are trusted. Those of other tenants, and
+    /// those that a peer named itself, pass the address guard.
+    pub fn new(client: Outbound, operator: TenantId, clock: Arc<dyn Clock>) -> Self {
+        Self { client, operator, clock }
     }
 }
 
@@ -52,20 +55,19 @@ impl Uplink for HttpUplink {
     ) -> Result<PeerAnswer, UplinkError> {
         let record = peer.record();
         let mut request = Request::new(Method::POST, record.endpoint.clone())
-            .authorization(&format!("Bearer {}", record.outgoing_token))
             .header(CONTENT_TYPE, OCTETS)
             .header(ACCEPT, OCTETS)
             .header(REPEATABLE, YES)
             .body(prepare)
             .deadline(at_most)
             .limit(REPLY_LIMIT);
-        if record.tenant == self.operator {
+        if record.tenant == self.operator && record.history.administrator_named_its_endpoint() {
             request = request.configured();
         }
         if attempt == Transmission::Again {
             request = request.header(REPEATED, YES);
         }
-        let answer = self.client.send(request).await.map_err(failure)?;
+        let answer = self.present_tokens(record, request).await?;
         match answer.status {
             status if status.is_success() => {
                 Ok(PeerAnswer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
@@ -75,6 +77,27 @@ impl Uplink for HttpUplink {
             status if status.is_server_error() => Err(UplinkError::Broken(format!("status {status}"))),
             status => Err(UplinkError::Refused(format!("status {status}"))),
         }
+    }
+}
+
+impl HttpUplink {
+    /// Sends `request` with the token of the peering. A peer that does not know it looked at nothing, so it is sent again
+    /// with the tokens before: after a new peering, one side learns of the new token a moment before the other.
+    async fn present_tokens(&self, record: &PeerRecord, request: Request) -> Result<Response, UplinkError> {
+        let send = |request: Request, token: &str| self.client.send(request.authorization(&format!("Bearer {token}")));
+        if record.history.former_outgoing.is_empty() {
+            return send(request, &record.outgoing_token).await.map_err(failure);
+        }
+        let mut answer = send(request.clone(), &record.outgoing_token).await.map_err(failure)?;
+        for former in &record.history.former_outgoing {
+            if answer.status != StatusCode::UNAUTHORIZED {
+                break;
+            }
+            if let Some(token) = former.usable(self.clock.now()) {
+                answer = send(request.clone(), token).await.map_err(failure)?;
+            }
+        }
+        Ok(answer)
     }
 }
 

@@ -29,7 +29,6 @@ mod recorded;
 mod refusal;
 mod repetition;
 mod routing;
-mod tokens;
 
 #[cfg(test)]
 mod testing;
@@ -50,4 +49,3 @@ pub use ports::{
     Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, PeerAnswer,
     Uplink, UplinkError,
 };
-pub use tokens::{TokenHash, TokenHasher};

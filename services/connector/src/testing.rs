@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use money::Asset;
 use payments_model::accounting::LedgerAsset;
+use payments_model::peer::PeerHistory;
 use payments_model::{AssetId, PeerId, TenantId};
 use uuid::Uuid;
 
@@ -32,6 +33,7 @@ pub(crate) fn peer(number: u128, asset: Arc<AccountAsset>) -> Arc<PeerAccount> {
         routes: Vec::new(),
         endpoint: "http://peer.test".parse().unwrap(),
         outgoing_token: "secret".into(),
+        history: PeerHistory::default(),
         incoming_tokens: Vec::new(),
         max_packet_amount: None,
         liquidity_threshold: None,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use database::Error;
 use payments_model::peer::Peer;
+use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
-use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId};
+use payments_model::{AssetId, Fee, FeeKind, PeerId, Tenant, TenantAsset, TenantId};
 use payments_store::Store;
 
 /// The data of all tenants.
@@ -34,7 +35,7 @@ pub struct KnownPeer {
     /// The peer.
     pub peer: Peer,
     /// The tokens that it may present.
-    pub incoming_tokens: Vec<Secret>,
+    pub incoming_tokens: Vec<IncomingToken>,
 }
 
 impl Facts {
@@ -71,7 +72,7 @@ impl Facts {
             }
         }
 
-        let mut tokens: HashMap<PeerId, Vec<Secret>> = HashMap::new();
+        let mut tokens: HashMap<PeerId, Vec<IncomingToken>> = HashMap::new();
         for (token, peer) in all.all_peer_tokens().await? {
             tokens.entry(peer).or_default().push(token);
         }

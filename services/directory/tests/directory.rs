@@ -8,7 +8,8 @@ use clock::Timestamp;
 use database::Database;
 use database::sea_orm::{ConnectionTrait, Statement};
 use directory::{Directory, KnownTenant};
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_token::IncomingToken;
 use payments_model::quote::FeeTerms;
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::wallet_address::AdditionalProperty;
@@ -71,6 +72,7 @@ fn bank() -> Peer {
         asset: usd(),
         static_ilp_address: "test.bank".into(),
         outgoing: Some(OutgoingHttp { endpoint: "http://bank.example/ilp".into(), token: Secret::new("out") }),
+        history: PeerHistory::default(),
         max_packet_amount: None,
         name: None,
         liquidity_threshold: None,
@@ -157,7 +159,7 @@ on_each_database! {
         assert_eq!(known.fee(usd().id, FeeKind::Sending), Some(&fee(3)), "the newest");
         assert_eq!(known.fee(usd().id, FeeKind::Receiving), None);
         let peer = known.peer(bank().id).unwrap();
-        assert_eq!((&peer.peer, &*peer.incoming_tokens), (&bank(), &[Secret::new("in")][..]));
+        assert_eq!((&peer.peer, &*peer.incoming_tokens), (&bank(), &[IncomingToken::of("in")][..]));
         let facts = directory.facts().await.unwrap();
         let other = facts.tenant(OTHER).unwrap();
         assert_eq!((other.assets().count(), other.peers().count()), (0, 0));

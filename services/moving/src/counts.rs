@@ -58,7 +58,7 @@ pub(crate) const COUNTS: &[Count] = &[
     count!(Backend, "wallet address properties", rows r#""walletAddressAdditionalProperties""#,
         "wallet_address_properties"),
     count!(Backend, "peers", rows "peers", "peers"),
-    count!(Backend, "tokens of peers", rows r#""httpTokens""#, "peer_http_tokens"),
+    count!(Backend, "tokens of peers", rows r#""httpTokens""#, "peer_incoming_tokens"),
     count!(Backend, "auth servers", rows r#""authServers""#, "auth_servers"),
     count!(Backend, "grants held elsewhere", rows "grants", "held_grants"),
     count!(Backend, "quotes", rows "quotes", "quotes"),

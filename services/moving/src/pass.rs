@@ -108,7 +108,7 @@ impl Rows<'_> {
         match self.source {
             Source::TenantSettings => Some(Table::TenantSettings),
             Source::WalletAddressProperties => Some(Table::WalletAddressProperties),
-            Source::HttpTokens => Some(Table::PeerHttpTokens),
+            Source::HttpTokens => Some(Table::PeerIncomingTokens),
             Source::SpentTotals => Some(Table::OutgoingPaymentGrantSpent),
             _ => None,
         }

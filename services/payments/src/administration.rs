@@ -26,8 +26,7 @@ use payments_store::Store;
 use url::Url;
 use web_url::{InvalidUrl, WalletAddressUrl, WebUrl};
 
-pub(crate) use assets::accounts_stand;
-pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError};
+pub use assets::{CreateAssetError, DeleteAssetError, NewAsset, Thresholds, UpdateAssetError, accounts_stand};
 pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
 pub use liquidity::{Holder, LiquidityError};

@@ -82,6 +82,61 @@ fn owner(path: &str) -> Option<&'static str> {
 fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     for (role, command) in ROLES {
+        let source = RoleSource::of(role, files);
+        let variables = source.variables();
+        let _ = write!(page, "\n## rafiki {command}\n\n");
+        let tests = |name: &str| {
+            let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
+            tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()
+        };
+
+        page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
+        let mut without_effect = Vec::new();
+        for (name, absent) in &variables {
+            match source.meanings.get(name) {
+                Some(meaning) if meaning.text.is_empty() => {
+                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
+                }
+                Some(meaning) => {
+                    let _ = writeln!(page, "| `{name}` | {} | {} | {} |", absent.shown(), meaning.text, tests(name));
+                }
+                None => without_effect.push(name),
+            }
+        }
+
+        let reasons = source.reasons();
+        if !without_effect.is_empty() {
+            page.push_str(WITHOUT_EFFECT);
+        }
+        for name in without_effect {
+            let reason = reasons.get(name).map_or("", String::as_str);
+            let _ = writeln!(page, "| `{name}` | {reason} | {} |", tests(name));
+        }
+        let is_of_role = |(of, name): &&(String, String)| of == command && !variables.contains_key(name);
+        if let Some((_, name)) = shown_by.keys().find(is_of_role) {
+            return Err(format!("rafiki {command} does not read {name}, a variable of Rafiki 2.4"));
+        }
+    }
+    Ok(page)
+}
+
+const WITHOUT_EFFECT: &str = "
+Known from the original and without effect here, which the start says where one is set:
+
+| variable | why | shown by |
+|---|---|---|
+";
+
+/// What the source of `apps/config` says about one role.
+struct RoleSource {
+    functions: BTreeMap<String, String>,
+    /// The functions that read the role's section.
+    used: BTreeSet<String>,
+    meanings: BTreeMap<String, Meaning>,
+}
+
+impl RoleSource {
+    fn of(role: &str, files: &[(String, String)]) -> Self {
         // The files of other roles come first and the role's own last, because the last meaning of a name counts.
         let mut files: Vec<_> = files.iter().collect();
         files.sort_by_key(|(path, _)| match owner(path) {
@@ -93,57 +148,31 @@ fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, Stri
         let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
         let mut used = BTreeSet::new();
         reach(&format!("{role}::read"), &functions, &mut used);
-        let mut variables = BTreeMap::new();
-        for name in &used {
-            variables_of(&functions[name], &mut variables);
-        }
-        let mut meanings = BTreeMap::new();
-        for text in files {
-            for (name, meaning) in self::meanings(text) {
-                if meaning.certain || !meanings.contains_key(&name) {
-                    meanings.insert(name, meaning);
-                }
-            }
-        }
 
-        let _ = write!(page, "\n## rafiki {command}\n\n");
-        page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
-        let mut reasons = BTreeMap::new();
-        for name in &used {
-            reasons_of(&functions[name], &mut reasons);
-        }
-        let tests = |name: &str| {
-            let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
-            tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()
-        };
-        let mut without_effect = Vec::new();
-        for (name, absent) in &variables {
-            match meanings.get(name) {
-                Some(meaning) if meaning.text.is_empty() => {
-                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
-                }
-                Some(meaning) => {
-                    let _ = writeln!(page, "| `{name}` | {} | {} | {} |", absent.shown(), meaning.text, tests(name));
-                }
-                None => without_effect.push(name),
+        let mut meanings = BTreeMap::new();
+        for (name, meaning) in files.into_iter().flat_map(|text| self::meanings(text)) {
+            if meaning.certain || !meanings.contains_key(&name) {
+                meanings.insert(name, meaning);
             }
         }
-        if !without_effect.is_empty() {
-            page.push_str(
-                "\nKnown from the original and without effect here, which the start says where one is set:\n\n",
-            );
-            page.push_str("| variable | why | shown by |\n|---|---|---|\n");
-            for name in without_effect {
-                let reason = reasons.get(name).map_or("", String::as_str);
-                let _ = writeln!(page, "| `{name}` | {reason} | {} |", tests(name));
-            }
-        }
-        let is_of_role = |(of, name): &&(String, String)| of == command && !variables.contains_key(name);
-        if let Some((_, name)) = shown_by.keys().find(is_of_role) {
-            return Err(format!("rafiki {command} does not read {name}, a variable of Rafiki 2.4"));
-        }
+        Self { functions, used, meanings }
     }
-    Ok(page)
+
+    fn variables(&self) -> BTreeMap<String, Absent> {
+        let mut variables = BTreeMap::new();
+        for name in &self.used {
+            variables_of(&self.functions[name], &mut variables);
+        }
+        variables
+    }
+
+    fn reasons(&self) -> BTreeMap<String, String> {
+        let mut reasons = BTreeMap::new();
+        for name in &self.used {
+            reasons_of(&self.functions[name], &mut reasons);
+        }
+        reasons
+    }
 }
 
 /// The text of every function by its name, those of an `impl` as `Type::name`.

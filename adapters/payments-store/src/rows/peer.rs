@@ -18,6 +18,9 @@ pub struct Model {
     pub routes: String,
     pub created_at: i64,
     pub updated_at: i64,
+    pub former_outgoing_tokens: String,
+    pub peering_url: Option<String>,
+    pub wanted_by: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,7 @@
 use clock::Timestamp;
 use payments_model::incoming_payment::IncomingState;
 use payments_model::outgoing_payment::OutgoingState;
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::quote::QuoteMethod;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{IncomingPayment, InitiatedBy, OutgoingPayment, Peer, Quote, Secret, TenantAsset};
@@ -50,6 +50,7 @@ fn peer(asset: &TenantAsset) -> Peer {
         asset: asset.clone(),
         static_ilp_address: "test.bob".into(),
         outgoing: Some(OutgoingHttp { endpoint: "https://bob.example".into(), token: Secret::new("t") }),
+        history: PeerHistory::default(),
         max_packet_amount: None,
         name: None,
         liquidity_threshold: None,

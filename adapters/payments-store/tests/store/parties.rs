@@ -1,11 +1,14 @@
 //! Wallet addresses and peers.
 
 use payments_model::page::PageRequest;
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_token::IncomingToken;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
 use testkit::on_each_database;
 use uuid::Uuid;
+
+use payments_store::Store;
 
 use super::{OPERATOR, add_asset, now, open, wallet_address};
 
@@ -16,6 +19,7 @@ fn peer(asset: &TenantAsset, address: &str, n: u128) -> Peer {
         asset: asset.clone(),
         static_ilp_address: address.to_owned(),
         outgoing: Some(OutgoingHttp { endpoint: "http://peer.example/ilp".into(), token: Secret::new("out") }),
+        history: PeerHistory::default(),
         max_packet_amount: Some(1000),
         name: Some("Peer".into()),
         liquidity_threshold: None,
@@ -110,6 +114,54 @@ on_each_database! {
         assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
         unit.commit().await.unwrap();
         assert!(store.every_tenant().all_peer_tokens().await.unwrap().is_empty());
+    }
+
+    async fn of_the_tokens_of_an_older_version_only_digests_stay(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let bob = peer(&asset, "test.bob", 1);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_peer(&bob).await.unwrap();
+        unit.commit().await.unwrap();
+        let old = "INSERT INTO peer_http_tokens (token, peer_id, created_at) VALUES ($1, $2, 5)";
+        for token in ["in-1", "in-2"] {
+            database.execute(old, [token.into(), bob.id.as_uuid().into()]).await.unwrap();
+        }
+        let stores = [open(&database).await, Store::open_migrated((*database).clone()).await.unwrap()];
+        for store in stores {
+            let mut tokens = store.tenant(OPERATOR).peer_tokens(bob.id).await.unwrap();
+            tokens.sort_unstable_by_key(|token| token.digest);
+            let mut wanted = [IncomingToken::of("in-1"), IncomingToken::of("in-2")];
+            wanted.sort_unstable_by_key(|token| token.digest);
+            assert_eq!(tokens, wanted);
+        }
+        assert_eq!(database.execute("DELETE FROM peer_http_tokens", []).await.unwrap(), 0);
+    }
+
+    async fn a_token_that_is_added_ends_the_others_and_the_oldest_go(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let bob = peer(&asset, "test.bob", 1);
+        let unit = store.begin().await.unwrap();
+        let scope = unit.tenant(OPERATOR);
+        scope.insert_peer(&bob).await.unwrap();
+        scope.replace_peer_tokens(bob.id, &[Secret::new("0")], now()).await.unwrap();
+        let locked = scope.locked_peer(bob.id).await.unwrap().unwrap();
+        let seconds = |n: u64| now() + std::time::Duration::from_secs(n);
+        for n in 1..=10 {
+            scope.add_peer_token(&locked, &Secret::new(n.to_string()), seconds(n + 100), seconds(n)).await.unwrap();
+        }
+        scope.add_peer_token(&locked, &Secret::new("10"), seconds(200), seconds(11)).await.unwrap();
+        let tokens = scope.peer_tokens(bob.id).await.unwrap();
+        let wanted: Vec<_> = (3..=10).rev().map(|n: u64| {
+            let token = IncomingToken::of(&n.to_string());
+            if n == 10 { token } else { token.ending(seconds(n + 101)) }
+        }).collect();
+        assert_eq!(tokens, wanted, "eight, each ends with the time of the one after it");
+        scope.add_peer_token(&locked, &Secret::new("11"), seconds(400), seconds(300)).await.unwrap();
+        let tokens = scope.peer_tokens(bob.id).await.unwrap();
+        let wanted = [IncomingToken::of("11"), IncomingToken::of("10").ending(seconds(400))];
+        assert_eq!(tokens, wanted, "what has ended is gone");
     }
 
     async fn a_token_of_another_peer_is_refused(database) {

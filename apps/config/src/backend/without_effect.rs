@@ -9,9 +9,6 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
         &["AUTH_SERVICE_API_URL"],
         "tenants are not mirrored to the authorization server yet; make each there too",
     );
-    r.no_effect_when_on("ENABLE_AUTO_PEERING", "there is no auto-peering server yet; make peers with createPeer");
-    r.port("AUTO_PEERING_SERVER_PORT", 3005);
-    r.no_effect(&["AUTO_PEERING_SERVER_PORT"], "there is no auto-peering server yet; make peers with createPeer");
     let telemetry = [
         "ENABLE_TELEMETRY",
         "OPEN_TELEMETRY_COLLECTOR_URLS",

@@ -159,6 +159,9 @@ impl Institution {
             ("OPEN_PAYMENTS_PORT", &ports.open_payments.to_string()),
             ("ADMIN_PORT", &ports.admin.to_string()),
             ("CONNECTOR_PORT", &ports.connector.to_string()),
+            ("ENABLE_AUTO_PEERING", "true"),
+            ("AUTO_PEERING_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
+            ("AUTO_PEERING_SERVER_PORT", &ports.auto_peering.to_string()),
         ]);
         common(&mut backend);
         let mut auth = Environment::of([

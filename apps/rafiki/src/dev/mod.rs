@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::output::{Table, say};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
-use playground::{Playground, Storage};
+use playground::{Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use session::Session;
 
@@ -44,7 +44,8 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         Some(server) => Storage::Server { url: server, prefix: &options.database_name, fresh: options.fresh },
         None => Storage::Files,
     };
-    let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref())?;
+    let peering = if options.unpeered { SeededPeering::Left } else { SeededPeering::Made };
+    let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?;
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);

@@ -29,11 +29,21 @@ pub(crate) enum Storage<'a> {
     Server { url: &'a Url, prefix: &'a str, fresh: bool },
 }
 
+/// Whether the institutions are made peers of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeededPeering {
+    /// By the seed.
+    Made,
+    /// That is left to the user.
+    Left,
+}
+
 /// The values shared by the institutions of one process.
 pub(crate) struct Playground<'a> {
     data_dir: PathBuf,
     storage: Storage<'a>,
     redis: Option<&'a str>,
+    peering: SeededPeering,
     /// Variables of the caller's environment that apply to the playground too.
     handed_on: Vec<(&'static str, String)>,
     pub(crate) deps: SharedDeps,
@@ -51,11 +61,16 @@ pub(crate) struct Started {
 }
 
 impl<'a> Playground<'a> {
-    pub(crate) fn new(data_dir: &Path, storage: Storage<'a>, redis: Option<&'a str>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        data_dir: &Path,
+        storage: Storage<'a>,
+        redis: Option<&'a str>,
+        peering: SeededPeering,
+    ) -> Result<Self, Failure> {
         let environment = Environment::load()?;
         let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
-        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, handed_on, deps })
+        Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, handed_on, deps })
     }
 
     /// Starts an institution. Its peer's connector listens on `peer_connector`. Its ledger is in the TigerBeetle
@@ -92,6 +107,9 @@ impl<'a> Playground<'a> {
         let pos_config = config::PointOfSale::from_environment(&environments.point_of_sale)?;
 
         let mut seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
+        if self.peering == SeededPeering::Left {
+            seed.peers.clear();
+        }
         let base = backend_config.open_payments_url.as_str();
         let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
         seed.cards = cards.issued()?;
@@ -108,9 +126,15 @@ impl<'a> Playground<'a> {
             wallet,
             card_service,
             point_of_sale,
+            auto_peering,
         } = listeners;
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
-        let backend_listeners = backend::BackendListeners { open_payments, admin, connector };
+        let backend_listeners = backend::BackendListeners {
+            open_payments,
+            admin,
+            connector,
+            auto_peering: backend_config.auto_peering.enabled.then_some(auto_peering),
+        };
         // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
         let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
@@ -233,6 +257,7 @@ fn session(
         open_payments_url: backend.open_payments_url.clone(),
         admin_url: local(ports.admin, "/graphql")?,
         connector_url: local(ports.connector, "")?,
+        peering_url: local(ports.auto_peering, "")?,
         auth_url: local(ports.auth, "")?,
         wallet_url: local(ports.wallet, "")?,
         card_service_url: local(ports.card_service, "")?,

@@ -24,6 +24,7 @@ pub(crate) struct Ports {
     pub(crate) wallet: u16,
     pub(crate) card_service: u16,
     pub(crate) point_of_sale: u16,
+    pub(crate) auto_peering: u16,
 }
 
 /// The distance between the ports of the two institutions.
@@ -48,6 +49,7 @@ impl Ports {
             wallet,
             card_service: base + 12,
             point_of_sale: base + 8,
+            auto_peering: base + 5,
         }
     }
 
@@ -75,6 +77,7 @@ impl Ports {
             wallet: port(8)?,
             card_service: port(9)?,
             point_of_sale: port(10)?,
+            auto_peering: port(11)?,
         })
     }
 
@@ -91,6 +94,7 @@ impl Ports {
         wallet: 0,
         card_service: 0,
         point_of_sale: 0,
+        auto_peering: 0,
     };
 }
 
@@ -107,6 +111,7 @@ pub(crate) struct Listeners {
     pub(crate) wallet: TcpListener,
     pub(crate) card_service: TcpListener,
     pub(crate) point_of_sale: TcpListener,
+    pub(crate) auto_peering: TcpListener,
 }
 
 impl Listeners {
@@ -124,6 +129,7 @@ impl Listeners {
             wallet: bind("the wallet", here, ports.wallet).await?,
             card_service: bind("the card service", here, ports.card_service).await?,
             point_of_sale: bind("the point of sale", here, ports.point_of_sale).await?,
+            auto_peering: bind("auto-peering", here, ports.auto_peering).await?,
         })
     }
 
@@ -144,6 +150,7 @@ impl Listeners {
             wallet: port(&self.wallet)?,
             card_service: port(&self.card_service)?,
             point_of_sale: port(&self.point_of_sale)?,
+            auto_peering: port(&self.auto_peering)?,
         })
     }
 }

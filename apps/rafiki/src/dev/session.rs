@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) admin_url: Url,
     /// The connector.
     pub(crate) connector_url: Url,
+    /// Where others ask for peering.
+    pub(crate) peering_url: Url,
     /// The authorization server.
     pub(crate) auth_url: Url,
     /// The wallet.
@@ -117,6 +119,7 @@ mod tests {
             open_payments_url: url("https://localhost:3000"),
             admin_url: url("http://localhost:3001/graphql"),
             connector_url: url("http://localhost:3002"),
+            peering_url: url("http://localhost:3005"),
             auth_url: url("http://localhost:3006"),
             wallet_url: url("http://localhost:3030"),
             card_service_url: url("http://localhost:3012"),

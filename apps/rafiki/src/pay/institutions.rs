@@ -117,6 +117,19 @@ pub(crate) fn of_playground(
     Ok(sessions.into_iter().map(|s| Institution::of_session(s, http.clone(), Arc::clone(clock))).collect())
 }
 
+/// The institution that is meant: the only one, or the one named.
+pub(crate) fn chosen<'a>(known: &'a [Institution], at: Option<&str>) -> Result<&'a Institution, Failure> {
+    let named = |institution: &&Institution| at.is_none_or(|at| institution.is_called(at));
+    match known.iter().filter(named).collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        [] => Err(PayError::NoInstitution.into()),
+        _ => {
+            let names: Vec<&str> = known.iter().map(|institution| institution.name.as_str()).collect();
+            Err(Failure::Check(format!("name one of the institutions with --at: {}", names.join(", "))))
+        }
+    }
+}
+
 /// The institution of the payer: the owner of the address, or the one that was named.
 pub(crate) fn of_payer<'a>(known: &'a [Institution], from: &Url) -> Result<&'a Institution, PayError> {
     let owner = known.iter().find(|institution| institution.owns(from));

@@ -378,7 +378,7 @@ fn amount(text: &str, asset: &Asset) -> Result<Amount, PayError> {
 }
 
 /// The smallest units that a person means, or what is wrong with the text.
-fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
+pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     let currency = asset.code.to_string();
     let text = text.trim();
     // The currency may be written too.

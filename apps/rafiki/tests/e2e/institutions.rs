@@ -78,6 +78,8 @@ pub(crate) struct Institutions {
     data: TempDir,
     ports: u16,
     storage: Storage,
+    /// More of the command line.
+    options: &'static [&'static str],
     database_name: String,
     children: [Option<Child>; 2],
     clusters: Option<[TigerBeetle; 2]>,
@@ -86,6 +88,15 @@ pub(crate) struct Institutions {
 impl Institutions {
     /// Starts both. Prints a notice and returns `None` if there is no Postgres or TigerBeetle.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
+        Self::start_with(storage, &[])
+    }
+
+    /// The same without a peering between them.
+    pub(crate) fn start_unpeered(storage: Storage) -> Option<Self> {
+        Self::start_with(storage, &["--unpeered"])
+    }
+
+    fn start_with(storage: Storage, options: &'static [&'static str]) -> Option<Self> {
         if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
@@ -99,6 +110,7 @@ impl Institutions {
             data: tempfile::tempdir().unwrap(),
             ports,
             storage,
+            options,
             database_name: format!("e2e_{}_{ports}", std::process::id()),
             children: [None, None],
             clusters,
@@ -120,6 +132,7 @@ impl Institutions {
         command
             .args(["dev", "--only", side.slug(), "--ports", &self.ports.to_string(), "--data-dir"])
             .arg(self.data.path())
+            .args(self.options)
             .env("LOG_LEVEL", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -211,7 +224,12 @@ impl Institutions {
 
     /// `rafiki admin …`.
     pub(crate) fn admin(&self, arguments: &[&str]) -> Run {
-        run(Command::new(BINARY).arg("admin").args(arguments).arg("--data-dir").arg(self.data.path()))
+        self.rafiki("admin", arguments)
+    }
+
+    /// A command that asks the institutions.
+    pub(crate) fn rafiki(&self, command: &str, arguments: &[&str]) -> Run {
+        run(Command::new(BINARY).arg(command).args(arguments).arg("--data-dir").arg(self.data.path()))
     }
 
     /// Sends a signal to a side's process, for example `-STOP`.

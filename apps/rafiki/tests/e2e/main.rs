@@ -6,6 +6,7 @@
 
 mod alarms;
 mod asking;
+mod auto_peering;
 mod books;
 mod cards;
 mod crashes;

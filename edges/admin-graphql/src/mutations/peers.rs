@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, Si
 use payments::administration::{NewPeer, PeerChange};
 use payments_model::peer::OutgoingHttp;
 use payments_model::{PeerId, Secret};
+use peering::PeerByUrl;
 use serde::Serialize;
 
 use crate::api::Call;
@@ -61,6 +62,22 @@ pub(crate) struct DeletePeerInput {
     idempotency_key: Option<Name>,
 }
 
+#[derive(InputObject, Serialize)]
+pub(crate) struct CreateOrUpdatePeerByUrlInput {
+    max_packet_amount: Option<UInt64>,
+    asset_id: String,
+    peer_url: UrlText,
+    name: Option<Name>,
+    liquidity_threshold: Option<UInt64>,
+    liquidity_to_deposit: Option<UInt64>,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct CreateOrUpdatePeerByUrlMutationResponse {
+    peer: Option<PeerNode>,
+}
+
 #[derive(SimpleObject)]
 pub(crate) struct CreatePeerMutationResponse {
     peer: Option<PeerNode>,
@@ -104,6 +121,34 @@ impl PeerMutation {
             Once::Before(id) => call.reach().peer(id).await.map_err(Refusal::from)?,
         };
         Ok(CreatePeerMutationResponse { peer: peer.map(PeerNode) })
+    }
+
+    /// Asks the node at a URL to become a peer, or to go on as one with new tokens.
+    async fn create_or_update_peer_by_url(
+        &self,
+        context: &Context<'_>,
+        input: CreateOrUpdatePeerByUrlInput,
+    ) -> Result<CreateOrUpdatePeerByUrlMutationResponse> {
+        let call = Call::of(context)?;
+        let mutation = call.mutation("createOrUpdatePeerByUrl", input.idempotency_key.as_deref(), &input)?;
+        let act = async {
+            let unknown_asset = |_| Refusal::new("Unknown asset", Code::NotFound);
+            let wanted = PeerByUrl {
+                peer_url: input.peer_url.to_string(),
+                asset_id: input.asset_id.parse().map_err(unknown_asset)?,
+                name: input.name.clone().map(Name::into_string),
+                max_packet_amount: input.max_packet_amount.map(UInt64::storable).transpose()?,
+                liquidity_threshold: input.liquidity_threshold.map(UInt64::storable).transpose()?,
+                liquidity_to_deposit: input.liquidity_to_deposit.map(|amount| amount.0),
+                origin: mutation.origin(),
+            };
+            Ok(call.parts.peering.peer_by_url(call.caller, wanted).await?)
+        };
+        let peer = match mutation.once(act, |peer| peer.id).await? {
+            Once::Now(peer) => Some(peer),
+            Once::Before(id) => call.reach().peer(id).await.map_err(Refusal::from)?,
+        };
+        Ok(CreateOrUpdatePeerByUrlMutationResponse { peer: peer.map(PeerNode) })
     }
 
     async fn update_peer(&self, context: &Context<'_>, input: UpdatePeerInput) -> Result<UpdatePeerMutationResponse> {

@@ -104,6 +104,7 @@ fn api(process: &Institution) -> Router {
         administration: process.administration.clone(),
         directory: process.parts.directory.clone(),
         payments: process.payments.clone(),
+        peering: process.peering.clone(),
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),

@@ -1,5 +1,6 @@
 //! Peers with their tokens, and grants held at other institutions.
 
+use payments_model::peer_token::TokenDigest;
 use url::Url;
 
 use crate::carry::{Carried, Change};
@@ -43,11 +44,11 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
 }
 
 pub(super) fn token(row: &Row<'_>) -> Result<Carried, Refusal> {
-    let token = row.text("token")?;
+    let digest = TokenDigest::of(&row.text("token")?).to_string();
     Ok(Carried::one(Record::new(
-        Table::PeerHttpTokens,
+        Table::PeerIncomingTokens,
         &[
-            ("token", (&token).into()),
+            ("digest", (&digest).into()),
             ("peer_id", row.uuid("peerId")?.into()),
             ("created_at", row.instant("createdAt")?.into()),
         ],

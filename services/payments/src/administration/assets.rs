@@ -181,7 +181,7 @@ impl Administration {
 }
 
 /// Succeeds if the accounts exist, created now or before. Any other result is a fault of this program.
-pub(crate) fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
+pub fn accounts_stand(results: &[CreateAccountResult], what: &'static str) -> Result<(), Unavailable> {
     let stand =
         |result: &CreateAccountResult| matches!(result, CreateAccountResult::Created | CreateAccountResult::Exists);
     if results.iter().all(stand) {

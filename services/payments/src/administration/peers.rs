@@ -1,11 +1,11 @@
 //! Peers: their creation, change and deletion. The exchange of packets with them is in the connector.
 
+use auto_peering::is_endpoint;
 use ledger::TransferId;
 use payments_model::accounting::{AccountKind, accepted};
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::quote::LARGEST_AMOUNT;
 use payments_model::{AssetId, Peer, PeerId, Secret};
-use url::Url;
 
 use super::assets::{accounts_stand, from_store};
 use super::balances::shown;
@@ -145,6 +145,7 @@ impl Administration {
             static_ilp_address: new.static_ilp_address,
             asset,
             outgoing: Some(new.outgoing),
+            history: PeerHistory::default(),
             max_packet_amount: new.max_packet_amount,
             name: new.name,
             liquidity_threshold: new.liquidity_threshold,
@@ -272,6 +273,8 @@ fn apply(peer: &mut Peer, change: PeerChange) {
     }
     if let Some(outgoing) = change.outgoing {
         peer.outgoing = Some(outgoing);
+        // An administrator's word: the tokens before and who said where it is are of no matter any more.
+        peer.history = PeerHistory::default();
     }
     if let Some(limit) = change.max_packet_amount {
         peer.max_packet_amount = limit;
@@ -293,26 +296,4 @@ fn is_ilp_address(text: &str) -> bool {
 
 fn is_route(text: &str) -> bool {
     text.parse::<ilp_packet::AddressPrefix>().is_ok()
-}
-
-/// An http or https URL whose host has no empty label.
-fn is_endpoint(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
-    let host = url.host_str().unwrap_or_default();
-    matches!(url.scheme(), "http" | "https") && !host.is_empty() && !host.split('.').any(str::is_empty)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_an_http_url_with_a_whole_host() {
-        for good in ["http://localhost:3002", "https://peer.example/ilp"] {
-            assert!(is_endpoint(good), "{good}");
-        }
-        for bad in ["", "peer.example", "ftp://peer.example", "http://a..b/", "http://"] {
-            assert!(!is_endpoint(bad), "{bad}");
-        }
-    }
 }

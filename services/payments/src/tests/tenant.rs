@@ -6,7 +6,8 @@ use std::sync::Arc;
 use connector::{DirectorySnapshot, PeerRecord, TenantRecord};
 use ledger::AccountId;
 use money::{Asset, AssetAmount};
-use payments_model::peer::OutgoingHttp;
+use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_token::IncomingToken;
 use payments_model::quote::QuoteRequest;
 use payments_model::tenant::{Setting, SettingKey};
 use payments_model::{InitiatedBy, Peer, Receiver, Secret, TenantAsset, TenantId, WalletAddress};
@@ -109,7 +110,8 @@ impl Neighbours {
             routes: Vec::new(),
             endpoint: "https://ilp.cloudnine.example".parse().unwrap(),
             outgoing_token: "out".into(),
-            incoming_tokens: vec![self.node.connector.hash_token(token)],
+            history: PeerHistory::default(),
+            incoming_tokens: vec![IncomingToken::of(token)],
             max_packet_amount: None,
             liquidity_threshold: None,
         }

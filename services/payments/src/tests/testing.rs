@@ -15,6 +15,8 @@ use jobs::Worker;
 use ledger::Ledger;
 use money::{Asset, AssetAmount};
 use payments_model::accounting::AccountKind;
+use payments_model::peer::PeerHistory;
+use payments_model::peer_token::IncomingToken;
 use payments_model::quote::QuoteRequest;
 use payments_model::receiver::ReceiverLocation;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
@@ -260,7 +262,8 @@ impl Node {
             routes: Vec::new(),
             endpoint: "http://peer.example".parse().unwrap(),
             outgoing_token: "out".into(),
-            incoming_tokens: vec![self.connector.hash_token(&format!("from {address}"))],
+            history: PeerHistory::default(),
+            incoming_tokens: vec![IncomingToken::of(&format!("from {address}"))],
             max_packet_amount: None,
             liquidity_threshold: None,
         });

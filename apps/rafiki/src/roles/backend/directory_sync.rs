@@ -10,6 +10,7 @@ use connector::{AccountAsset, Connector, DirectorySnapshot, PeerRecord, TenantRe
 use directory::{Directory, Facts, KnownPeer, KnownTenant};
 use ilp_packet::Address;
 use payments_model::peer::Peer;
+use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
 use payments_model::{AssetId, TenantId};
 use url::Url;
@@ -61,7 +62,7 @@ impl DirectorySync {
     pub(crate) async fn refresh(&self) -> Result<(), database::Error> {
         let facts = self.directory.facts().await?;
         let tenants = facts.every_tenant().map(|known| self.tenant(known)).collect();
-        self.connector.replace_directory(DirectorySnapshot { tenants, peers: self.peers(&facts) });
+        self.connector.replace_directory(DirectorySnapshot { tenants, peers: Self::peers(&facts) });
         Ok(())
     }
 
@@ -77,7 +78,7 @@ impl DirectorySync {
         TenantRecord { id, ilp_address, rates_url: own_rates.or_else(|| self.operator_rates_url.clone()) }
     }
 
-    fn peers(&self, facts: &Facts) -> Vec<PeerRecord> {
+    fn peers(facts: &Facts) -> Vec<PeerRecord> {
         // One value per asset, shared by its peers.
         let mut assets: HashMap<AssetId, Arc<AccountAsset>> = HashMap::new();
         let mut all: Vec<&KnownPeer> = facts.every_tenant().flat_map(|known| known.peers()).collect();
@@ -86,8 +87,7 @@ impl DirectorySync {
         let mut records = Vec::new();
         for KnownPeer { peer, incoming_tokens } in all {
             let asset = assets.entry(peer.asset.id).or_insert_with(|| account_asset(peer)).clone();
-            let incoming = incoming_tokens.iter().map(|token| self.connector.hash_token(token.expose())).collect();
-            if let Some(record) = record(peer, asset, incoming) {
+            if let Some(record) = record(peer, asset, incoming_tokens.clone()) {
                 records.push(record);
             } else {
                 tracing::error!(peer.id = %peer.id, "peer left out: its address or endpoint cannot be used");
@@ -105,7 +105,7 @@ fn account_asset(peer: &Peer) -> Arc<AccountAsset> {
     })
 }
 
-fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<connector::TokenHash>) -> Option<PeerRecord> {
+fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<IncomingToken>) -> Option<PeerRecord> {
     let outgoing = peer.outgoing.as_ref()?;
     Some(PeerRecord {
         id: peer.id,
@@ -115,6 +115,7 @@ fn record(peer: &Peer, asset: Arc<AccountAsset>, incoming_tokens: Vec<connector:
         routes: peer.routes.iter().filter_map(|route| route.parse().ok()).collect(),
         endpoint: outgoing.endpoint.parse().ok()?,
         outgoing_token: outgoing.token.expose().to_owned(),
+        history: peer.history.clone(),
         incoming_tokens,
         max_packet_amount: peer.max_packet_amount,
         liquidity_threshold: peer.liquidity_threshold,

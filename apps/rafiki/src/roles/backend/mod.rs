@@ -41,6 +41,8 @@ pub(crate) struct BackendListeners {
     pub(crate) open_payments: TcpListener,
     pub(crate) admin: TcpListener,
     pub(crate) connector: TcpListener,
+    /// Only if `ENABLE_AUTO_PEERING`.
+    pub(crate) auto_peering: Option<TcpListener>,
 }
 
 /// `rafiki backend`
@@ -55,19 +57,27 @@ pub(crate) async fn run() -> Result<(), Failure> {
         open_payments: bind("Open Payments", public, ports.open_payments).await?,
         admin: bind("the Admin API", Exposure::Private.address(&config.listeners), ports.admin).await?,
         connector: bind("the connector", public, ports.connector).await?,
+        auto_peering: if config.auto_peering.enabled {
+            Some(bind("auto-peering", public, ports.auto_peering).await?)
+        } else {
+            None
+        },
     };
-    announce(&[
-        ("Open Payments", Exposure::Public, &listeners.open_payments),
-        ("connector", Exposure::Public, &listeners.connector),
-        ("Admin API", Exposure::Private, &listeners.admin),
-    ]);
+    let BackendListeners { open_payments, admin, connector, auto_peering } = &listeners;
+    let mut announced = vec![
+        ("Open Payments", Exposure::Public, open_payments),
+        ("connector", Exposure::Public, connector),
+        ("Admin API", Exposure::Private, admin),
+    ];
+    announced.extend(auto_peering.as_ref().map(|listener| ("auto-peering", Exposure::Public, listener)));
+    announce(&announced);
     tell(&config.notices, &environment);
-    let BackendListeners { open_payments, admin, connector } = &listeners;
     let stores_are_up = async {
         for_places(&Place::of_backend(&config), Patience::Endless).await?;
         for_cache(config.redis.as_ref(), Patience::Endless).await
     };
-    meanwhile(&[open_payments, admin, connector], stores_are_up).await?;
+    let listening: Vec<_> = announced.iter().map(|(_, _, listener)| *listener).collect();
+    meanwhile(&listening, stores_are_up).await?;
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(instance = config.instance_name, ?ports, "backend ready");
     say("ready\n");
@@ -100,6 +110,9 @@ pub(crate) async fn start(
     running.serve(listeners.open_payments, routers.open_payments);
     running.serve(listeners.admin, routers.admin);
     running.serve(listeners.connector, routers.connector);
+    if let Some(listener) = listeners.auto_peering {
+        running.serve(listener, routers.auto_peering);
+    }
 
     let connector = services.connector.clone();
     workers::start(&mut running, &stores, services, watch, config, deps);

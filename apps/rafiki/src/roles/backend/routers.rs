@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use admin_graphql::{AdminApiParts, AdminApiSettings};
+use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
 use http_kit::{ShutdownGate, welcome_page};
@@ -34,6 +35,7 @@ pub(super) struct Routers {
     pub(super) open_payments: Router,
     pub(super) admin: Router,
     pub(super) connector: Router,
+    pub(super) auto_peering: Router,
 }
 
 impl Routers {
@@ -48,9 +50,10 @@ impl Routers {
     ) -> Self {
         let metrics = services.metrics.clone();
         Self {
-            open_payments: open_payments(stores, services, config, deps, gate),
+            open_payments: open_payments(stores, services, config, deps, gate.clone()),
             admin: admin(stores, services, config, deps).merge(health_routes(metrics, health)),
             connector: ilp_api::router(services.connector.clone()),
+            auto_peering: auto_peering(stores, services, config, deps, gate),
         }
     }
 }
@@ -96,12 +99,27 @@ fn open_payments(
     welcome_page(&config.instance_name, what, OPEN_PAYMENTS_HINTS).merge(open_payments_api::router(api, guesses, gate))
 }
 
+fn auto_peering(
+    stores: &Stores,
+    services: &Services,
+    config: &config::Backend,
+    deps: &SharedDeps,
+    gate: ShutdownGate,
+) -> Router {
+    let limit = RequestLimit {
+        limiter: limiter(&stores.cache, deps.clock.clone()),
+        rate: Rate::per_minute("auto-peering", config.auto_peering.requests_per_minute),
+    };
+    auto_peering_api::router(services.peering.clone(), limit, gate)
+}
+
 fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &SharedDeps) -> Router {
     let Stores { store, ledger, cache, operator, .. } = stores;
     let graphql = admin_graphql::router(AdminApiParts {
         administration: services.administration.clone(),
         directory: services.directory.clone(),
         payments: services.payments.clone(),
+        peering: services.peering.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),

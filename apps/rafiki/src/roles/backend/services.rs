@@ -10,9 +10,9 @@ use http_signatures::{Signer, SigningKey};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
 use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
-use payments_model::TenantId;
+use payments_model::{Secret, TenantId};
+use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
-use sha2::{Digest, Sha256};
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use webhooks::{Targets, Webhooks};
@@ -39,6 +39,7 @@ pub(super) struct Services {
     pub(super) signer: Arc<Signer>,
     pub(super) payments: Payments,
     pub(super) administration: Administration,
+    pub(super) peering: Peering,
 }
 
 impl Services {
@@ -104,8 +105,32 @@ impl Services {
             signer,
             payments,
             administration,
+            peering: peering(stores, config, deps),
         })
     }
+}
+
+fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peering {
+    let auto_peering = &config.auto_peering;
+    Peering::new(PeeringParts {
+        store: stores.store.clone(),
+        ledger: stores.ledger.clone(),
+        http: deps.http.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+        settings: PeeringSettings {
+            operator: stores.operator,
+            ilp_address: config.ilp_address.clone(),
+            connector_url: config.ilp_connector_url.clone(),
+            instance_name: config.instance_name.clone(),
+            token_overlap: auto_peering.token_overlap,
+            offer: Offer {
+                initial_liquidity: auto_peering.initial_liquidity,
+                peers_max: auto_peering.peers_max,
+                invitation: auto_peering.invitation.as_ref().map(|invitation| Secret::new(invitation.expose())),
+            },
+        },
+    })
 }
 
 fn connector_ports(
@@ -119,7 +144,7 @@ fn connector_ports(
         ledger: stores.ledger.clone(),
         local_accounts: Arc::new(receivers.clone()),
         alerts: Arc::new(Alerts::new(stores.store.clone(), webhooks.clone(), deps)),
-        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator)),
+        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, deps.clock.clone())),
         rates,
         cache: stores.cache.clone(),
         clock: deps.clock.clone(),
@@ -148,14 +173,8 @@ fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {
 }
 
 fn connector_config(config: &config::Backend, stream_secret: &[u8; 32]) -> ConnectorConfig {
-    // Tokens are hashed in memory only, so any secret of this installation can be the key.
-    let token_key: [u8; 32] = Sha256::new()
-        .chain_update(b"peer tokens")
-        .chain_update(config.admin_api.secret.expose().as_bytes())
-        .finalize()
-        .into();
     let reject_style = if config.stream_legacy_rejects { RejectStyle::ApplicationError } else { RejectStyle::Specific };
-    let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret), token_key);
+    let defaults = ConnectorConfig::new(config.ilp_address.clone(), ReceiverSecret::new(stream_secret));
     let packet_rate =
         PacketRate { packets: config.packets.per_second, period: Duration::from_secs(1), burst: config.packets.burst };
     ConnectorConfig { reject_style, packet_rate, ..defaults }

@@ -14,7 +14,8 @@ use crate::institutions::{BINARY, await_ready, free_ports};
 /// Names of port variables of a role, with the offset of each from the institution's first port.
 type PortVariables = &'static [(&'static str, u16)];
 
-const BACKEND: PortVariables = &[("OPEN_PAYMENTS_PORT", 0), ("ADMIN_PORT", 1), ("CONNECTOR_PORT", 2)];
+const BACKEND: PortVariables =
+    &[("OPEN_PAYMENTS_PORT", 0), ("ADMIN_PORT", 1), ("CONNECTOR_PORT", 2), ("AUTO_PEERING_SERVER_PORT", 11)];
 const AUTH: PortVariables =
     &[("ADMIN_PORT", 3), ("AUTH_PORT", 4), ("INTROSPECTION_PORT", 5), ("INTERACTION_PORT", 6), ("SERVICE_API_PORT", 7)];
 

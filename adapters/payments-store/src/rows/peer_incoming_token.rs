@@ -1,13 +1,14 @@
-//! A row of `peer_http_tokens`.
+//! A row of `peer_incoming_tokens`.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "peer_http_tokens")]
+#[sea_orm(table_name = "peer_incoming_tokens")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub token: String,
+    pub digest: String,
     pub peer_id: Uuid,
+    pub expires_at: Option<i64>,
     pub created_at: i64,
 }
 

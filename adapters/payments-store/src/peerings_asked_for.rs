@@ -1,0 +1,48 @@
+//! Peerings that were asked for and not answered yet: the token that goes with each.
+//!
+//! Not the peers; those are there once the other side has answered.
+
+use clock::Timestamp;
+use database::{Error, WriteTransaction};
+use payments_model::{AssetId, Secret, TenantAsset};
+use sea_orm::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+
+use crate::rows::peering_asked_for::{ActiveModel, Column, Entity};
+use crate::scope::Scope;
+
+impl Scope<'_, WriteTransaction> {
+    /// The token to be sent to `url`: that of an earlier request which was not answered, or else `token`, which is
+    /// remembered.
+    pub async fn ask_for_peering(
+        &self,
+        asset: &TenantAsset,
+        url: &str,
+        token: &Secret,
+        now: Timestamp,
+    ) -> Result<Secret, Error> {
+        self.must_reach(asset.tenant_id)?;
+        let row = ActiveModel {
+            tenant_id: Set(asset.tenant_id.as_uuid()),
+            asset_id: Set(asset.id.as_uuid()),
+            peering_url: Set(url.to_owned()),
+            token: Set(token.expose().to_owned()),
+            created_at: Set(now.as_millis()),
+        };
+        let columns = [Column::TenantId, Column::AssetId, Column::PeeringUrl];
+        let there = OnConflict::columns(columns).do_nothing().to_owned();
+        Entity::insert(row).on_conflict(there).exec_without_returning(self.connection).await?;
+        let key = (asset.tenant_id.as_uuid(), asset.id.as_uuid(), url.to_owned());
+        let row = Entity::find_by_id(key).filter(self.within(Column::TenantId)).one(self.connection).await?;
+        Ok(row.map_or_else(|| token.clone(), |row| Secret::new(row.token)))
+    }
+
+    /// The request was answered: the next one sends another token.
+    pub async fn peering_answered(&self, asset: AssetId, url: &str) -> Result<(), Error> {
+        let done = Entity::delete_many().filter(self.within(Column::TenantId));
+        let done = done.filter(Column::AssetId.eq(asset.as_uuid())).filter(Column::PeeringUrl.eq(url));
+        done.exec(self.connection).await.map(drop)?;
+        Ok(())
+    }
+}

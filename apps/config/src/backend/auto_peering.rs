@@ -1,0 +1,76 @@
+//! Peering that other nodes ask for, and the tokens of peers.
+
+use std::time::Duration;
+
+use crate::Secret;
+use crate::reader::Reader;
+
+/// What nodes get that ask for peering, and how tokens are replaced.
+#[derive(Clone, Debug)]
+pub struct AutoPeering {
+    /// `ENABLE_AUTO_PEERING`: other nodes may ask at a listener of its own. Asking others needs no switch.
+    pub enabled: bool,
+    /// `AUTO_PEERING_INITIAL_LIQUIDITY`: what each node that asks may owe from the beginning, in the smallest unit of its
+    /// asset.
+    pub initial_liquidity: u64,
+    /// `AUTO_PEERING_PEERS_MAX`: how many nodes may become peers by asking.
+    pub peers_max: u64,
+    /// `AUTO_PEERING_INVITATION`: only nodes that ask at a URL with `?invitation=` and this may become peers.
+    pub invitation: Option<Secret>,
+    /// `AUTO_PEERING_REQUESTS_PER_MINUTE_PER_ADDRESS`: requests borne of one address; 0 for any number.
+    pub requests_per_minute: u32,
+    /// `PEER_TOKEN_OVERLAP_SECONDS`: how long a peer's token stays good after it was replaced by auto-peering.
+    pub token_overlap: Duration,
+}
+
+/// 2^53 - 1, the most that Rafiki 2.4 gives.
+const LIQUIDITY_MAX: u64 = 9_007_199_254_740_991;
+
+impl AutoPeering {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        let read = Self {
+            enabled: r.flag("ENABLE_AUTO_PEERING", false),
+            initial_liquidity: r.number("AUTO_PEERING_INITIAL_LIQUIDITY", 0, 0..=LIQUIDITY_MAX),
+            peers_max: r.number("AUTO_PEERING_PEERS_MAX", 100, 0..=1_000_000),
+            invitation: r.secret("AUTO_PEERING_INVITATION"),
+            requests_per_minute: r.number("AUTO_PEERING_REQUESTS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
+            token_overlap: Duration::from_secs(r.number("PEER_TOKEN_OVERLAP_SECONDS", 86_400, 60..=31_536_000)),
+        };
+        r.judge_secret("AUTO_PEERING_INVITATION");
+        if read.enabled && read.initial_liquidity > 0 && read.invitation.is_none() {
+            let text = "is given to everybody who asks, up to AUTO_PEERING_PEERS_MAX times, and need not be paid back; set \
+                        AUTO_PEERING_INVITATION, or give liquidity to each peer by hand";
+            r.notice("AUTO_PEERING_INITIAL_LIQUIDITY", text);
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Environment;
+
+    fn read<const N: usize>(variables: [(&str, &str); N]) -> (AutoPeering, usize) {
+        let environment = Environment::of(variables);
+        let mut reader = Reader::new(&environment);
+        let read = AutoPeering::read(&mut reader);
+        let notices = reader.take_notices().len();
+        (reader.finish(Some(read)).unwrap(), notices)
+    }
+
+    #[test]
+    fn by_default_nobody_may_ask_and_nothing_is_given() {
+        let (read, notices) = read([]);
+        assert!(!read.enabled && read.initial_liquidity == 0 && notices == 0);
+        assert_eq!(read.token_overlap, Duration::from_hours(24));
+    }
+
+    #[test]
+    fn credit_for_everybody_is_noticed_and_credit_for_guests_is_not() {
+        let open = [("ENABLE_AUTO_PEERING", "true"), ("AUTO_PEERING_INITIAL_LIQUIDITY", "1000")];
+        assert_eq!(read(open).1, 1);
+        let [a, b] = open;
+        assert_eq!(read([a, b, ("AUTO_PEERING_INVITATION", "4xqk8Xh7vBv0oJmFhYwK3r9Zt1s")]).1, 0);
+    }
+}

@@ -1,0 +1,81 @@
+//! `rafiki peer`: has an institution ask another node to become its peer.
+//!
+//! Speaks to the Admin API; the asking is done by the backend.
+
+use admin_client::{AdminError, PeerByUrl, PeerRecord};
+use clock::{Entropy, SystemEntropy};
+use config::Mode;
+use money::Asset;
+
+use crate::cli::PeerOptions;
+use crate::failure::Failure;
+use crate::output::say;
+use crate::pay::payer::read_amount;
+use crate::pay::{PayError, institutions};
+use crate::roles::shared_deps::SharedDeps;
+
+pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
+    telemetry::start("error", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
+    let deps = SharedDeps::new(Mode::Development, &[])?;
+    let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
+    let institution = institutions::chosen(&known, options.at.as_deref())?;
+    let asset = read_asset(&options.asset)?;
+    let liquidity = options.liquidity.as_deref().map(|text| read_amount(text, &asset));
+    let liquidity = liquidity.transpose().map_err(|reason| Failure::Check(format!("--liquidity: {reason}")))?;
+    let found = institution.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await;
+    let found = found.map_err(PayError::from)?;
+    let found = found.ok_or_else(|| {
+        Failure::Check(format!("{} has no asset {}; make it with createAsset", institution.name, options.asset))
+    })?;
+    let wanted = PeerByUrl {
+        peer_url: options.url.to_string(),
+        asset_id: found.id,
+        name: options.name,
+        max_packet_amount: options.max_packet,
+        liquidity_threshold: options.threshold,
+        liquidity_to_deposit: liquidity,
+        idempotency_key: SystemEntropy.uuid().to_string(),
+    };
+    let peer = institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(refused)?;
+    say(&introduction(&peer, &asset));
+    Ok(())
+}
+
+/// What has come about.
+fn introduction(peer: &PeerRecord, asset: &Asset) -> String {
+    let name = peer.name.as_deref().unwrap_or("a node without a name");
+    let liquidity = asset.display(peer.liquidity.unwrap_or(0));
+    format!(
+        "{name} ({}) is a peer in {}; its packets come to {}\nIt may owe us {liquidity}\npeer {}\n",
+        peer.static_ilp_address, asset.code, peer.http.outgoing.endpoint, peer.id
+    )
+}
+
+fn refused(error: AdminError) -> Failure {
+    match error {
+        AdminError::Refused { message, details, .. } => {
+            let reason = details.as_ref().and_then(|details| details["reason"].as_str());
+            Failure::Check(reason.map_or(message.clone(), |reason| format!("{message}: {reason}")))
+        }
+        other => PayError::from(other).into(),
+    }
+}
+
+/// `USD/2`.
+fn read_asset(text: &str) -> Result<Asset, Failure> {
+    let asset = text.split_once('/').and_then(|(code, scale)| Asset::new(code, scale.parse().ok()?).ok());
+    asset.ok_or_else(|| Failure::Check(format!("{text:?} is no asset; write code and decimal places, as in USD/2")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asset_is_a_code_and_a_scale() {
+        assert_eq!(read_asset("USD/2").unwrap(), Asset::new("USD", 2).unwrap());
+        for wrong in ["USD", "USD/", "USD/two", "USD/256", "/2"] {
+            assert!(read_asset(wrong).unwrap_err().to_string().contains("as in USD/2"), "{wrong}");
+        }
+    }
+}

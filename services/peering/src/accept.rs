@@ -1,0 +1,265 @@
+//! Another node asks to become a peer, or to go on as one with new tokens.
+//!
+//! Who asks is a stranger. So nothing is believed about an address that is known here without a token of it, and nothing
+//! is given but what the operator has offered.
+
+use auto_peering::{PeeringReply, PeeringRequest};
+use ilp_packet::Address;
+use ledger::{CreateTransferResult, TransferId};
+use payments::Unavailable;
+use payments_model::accounting::accepted;
+use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
+use payments_model::peer_token::{FormerToken, TokenDigest};
+use payments_model::{Peer, PeerId, Secret, TenantAsset};
+use payments_store::{Locked, Scope, Unit};
+
+use crate::Peering;
+use crate::claims::{Claim, Names, own_addresses};
+
+/// A request for peering, and what its sender shows.
+pub struct Asked<'a> {
+    /// What it says.
+    pub request: PeeringRequest,
+    /// A token of the peering that there is.
+    pub token: Option<&'a str>,
+    /// The operator's invitation.
+    pub invitation: Option<&'a str>,
+}
+
+/// Why a request was not granted.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The operator has no such asset.
+    #[error("the operator has no asset of this code and scale")]
+    UnknownAsset,
+    /// Only who is invited may become a peer.
+    #[error("the invitation is missing or another one")]
+    NotInvited,
+    /// The address is ours, or packets to it go to another peer.
+    #[error("the address belongs to somebody else")]
+    AddressTaken,
+    /// A peer has this address, and who asks has shown no token of it.
+    #[error("there is a peering of this address, and no token of it was shown")]
+    ProofWanted,
+    /// There are as many peers of this kind as there may be.
+    #[error("AUTO_PEERING_PEERS_MAX peers have asked for peering already")]
+    TooManyPeers,
+    /// Another peer presents this token.
+    #[error("the token is another peer's")]
+    DuplicateToken,
+    /// Another request changed the same peering.
+    #[error("the peering was changed at the same time")]
+    Overtaken,
+    /// Something needed did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<payments_store::Error> for AcceptError {
+    fn from(error: payments_store::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// What a request comes to.
+enum Granted {
+    /// A new peering in this asset.
+    New(TenantAsset),
+    /// New tokens and terms for this one.
+    Renewed(PeerId),
+}
+
+impl Peering {
+    /// Makes who asks a peer of the operator, or renews the peering.
+    ///
+    /// Everything is judged before the account is opened, and again under the lock under which the peer is written.
+    pub async fn accept(&self, asked: &Asked<'_>) -> Result<PeeringReply, AcceptError> {
+        let settings = &self.0.settings;
+        let own = own_addresses(&self.0.store, &settings.ilp_address).await?;
+        let granted = self.judge(&self.0.store.tenant(settings.operator), own.clone(), asked).await?;
+        let id = PeerId::random(&*self.0.entropy);
+        if let Granted::New(asset) = &granted {
+            self.open_account(asset, id).await?;
+        }
+
+        let unit = self.0.store.begin().await?;
+        let scope = unit.tenant(settings.operator);
+        scope.locked_tenant(settings.operator).await?;
+        let token = self.new_token();
+        let peer = match (self.judge(&scope, own, asked).await?, granted) {
+            (Granted::New(asset), Granted::New(_)) => self.insert(&unit, id, asset, &asked.request, &token).await?,
+            (Granted::Renewed(peer), _) => self.renew(&unit, peer, &asked.request, &token).await?,
+            (Granted::New(_), Granted::Renewed(_)) => return Err(AcceptError::Overtaken),
+        };
+        unit.commit().await?;
+
+        self.give_initial_liquidity(&peer).await?;
+        tracing::info!(peer.id = %peer.id, address = peer.static_ilp_address, "a node has become a peer or renewed it");
+        Ok(PeeringReply {
+            static_ilp_address: settings.ilp_address.clone(),
+            ilp_connector_url: settings.connector_url.to_string(),
+            http_token: token.expose().to_owned(),
+            name: Some(settings.instance_name.clone()),
+            tenant_id: Some(settings.operator.as_uuid()),
+        })
+    }
+
+    async fn judge<C: database::sea_orm::ConnectionTrait>(
+        &self,
+        scope: &Scope<'_, C>,
+        own: Vec<Address>,
+        asked: &Asked<'_>,
+    ) -> Result<Granted, AcceptError> {
+        let (request, operator) = (&asked.request, self.0.settings.operator);
+        let asset = scope.asset_by_code_and_scale(operator, &request.asset).await?;
+        let asset = asset.filter(|asset| asset.deleted_at.is_none()).ok_or(AcceptError::UnknownAsset)?;
+        let names = Names::new(own, scope.all_peers().await?);
+        let known = match names.claim(&request.static_ilp_address) {
+            Claim::Taken => return Err(AcceptError::AddressTaken),
+            Claim::Known(known) => known,
+            Claim::Free => {
+                self.must_be_invited(asked)?;
+                self.must_have_room(&names)?;
+                return Ok(Granted::New(asset));
+            }
+        };
+        self.must_own_one(scope, &known, asked).await?;
+        match known.iter().find(|peer| peer.asset.id == asset.id) {
+            Some(peer) => Ok(Granted::Renewed(peer.id)),
+            None => self.must_have_room(&names).map(|()| Granted::New(asset)),
+        }
+    }
+
+    fn must_be_invited(&self, asked: &Asked<'_>) -> Result<(), AcceptError> {
+        let Some(invitation) = &self.0.settings.offer.invitation else { return Ok(()) };
+        // Digests are compared, so that the time it takes reveals nothing of the invitation.
+        let shown = asked.invitation.map(TokenDigest::of);
+        if shown == Some(TokenDigest::of(invitation.expose())) { Ok(()) } else { Err(AcceptError::NotInvited) }
+    }
+
+    fn must_have_room(&self, names: &Names) -> Result<(), AcceptError> {
+        let theirs = names.peers().iter().filter(|peer| peer.history.wanted_by == WantedBy::Them).count();
+        let room = u64::try_from(theirs).is_ok_and(|theirs| theirs < self.0.settings.offer.peers_max);
+        if room { Ok(()) } else { Err(AcceptError::TooManyPeers) }
+    }
+
+    /// The token that will be presented is a proof too: then it is the same request once more.
+    async fn must_own_one<C: database::sea_orm::ConnectionTrait>(
+        &self,
+        scope: &Scope<'_, C>,
+        known: &[&Peer],
+        asked: &Asked<'_>,
+    ) -> Result<(), AcceptError> {
+        let shown = [asked.token, Some(asked.request.http_token.as_str())].map(|token| token.map(TokenDigest::of));
+        for peer in known {
+            let tokens = scope.peer_tokens(peer.id).await?;
+            let good = tokens.iter().filter(|token| token.is_good(self.now()));
+            if good.into_iter().any(|token| shown.contains(&Some(token.digest))) {
+                return Ok(());
+            }
+        }
+        Err(AcceptError::ProofWanted)
+    }
+
+    async fn insert(
+        &self,
+        unit: &Unit,
+        id: PeerId,
+        asset: TenantAsset,
+        request: &PeeringRequest,
+        token: &Secret,
+    ) -> Result<Peer, AcceptError> {
+        let now = self.now();
+        let scope = unit.tenant(asset.tenant_id);
+        let locked = scope.locked_asset(asset.id).await?.filter(|asset| asset.deleted_at.is_none());
+        locked.ok_or(AcceptError::UnknownAsset)?;
+        let peer = Peer {
+            id,
+            tenant_id: asset.tenant_id,
+            static_ilp_address: request.static_ilp_address.to_string(),
+            routes: Peer::routes_of(request.static_ilp_address.as_str(), []),
+            asset,
+            outgoing: Some(OutgoingHttp { endpoint: request.ilp_connector_url.clone(), token: token.clone() }),
+            history: PeerHistory { wanted_by: WantedBy::Them, ..PeerHistory::default() },
+            max_packet_amount: request.max_packet_amount,
+            name: request.name.clone(),
+            liquidity_threshold: None,
+            created_at: now,
+            updated_at: now,
+        };
+        scope.insert_peer(&peer).await.map_err(|error| unique(error, AcceptError::Overtaken))?;
+        let incoming = [Secret::new(request.http_token.clone())];
+        scope
+            .replace_peer_tokens(id, &incoming, now)
+            .await
+            .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
+        Ok(peer)
+    }
+
+    async fn renew(
+        &self,
+        unit: &Unit,
+        id: PeerId,
+        request: &PeeringRequest,
+        token: &Secret,
+    ) -> Result<Peer, AcceptError> {
+        let (now, overlap) = (self.now(), self.0.settings.token_overlap);
+        let scope = unit.tenant(self.0.settings.operator);
+        let mut peer = scope.locked_peer(id).await?.ok_or(AcceptError::Overtaken)?;
+        replace_outgoing(&mut peer, &request.ilp_connector_url, token, now, overlap);
+        if let Some(name) = &request.name {
+            peer.name = Some(name.clone());
+        }
+        if request.max_packet_amount.is_some() {
+            peer.max_packet_amount = request.max_packet_amount;
+        }
+        peer.updated_at = now;
+        scope.update_peer(&peer).await?;
+        let incoming = Secret::new(request.http_token.clone());
+        scope
+            .add_peer_token(&peer, &incoming, now + overlap, now)
+            .await
+            .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
+        Ok(peer.into_inner())
+    }
+
+    /// Gives a peer that asked what is offered, once: the id of the deposit follows from the peer's, so a request that is
+    /// repeated after a crash finds it made or makes it.
+    async fn give_initial_liquidity(&self, peer: &Peer) -> Result<(), AcceptError> {
+        let amount = self.0.settings.offer.initial_liquidity;
+        if amount == 0 || peer.history.wanted_by != WantedBy::Them {
+            return Ok(());
+        }
+        let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
+        let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
+        for result in self.0.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
+            // Made before with another amount, which the offer was then.
+            let made_before = result.is_id_taken() && result != CreateTransferResult::IdAlreadyFailed;
+            if !made_before {
+                accepted(result).map_err(|error| Unavailable::Refused { what: "the initial liquidity", error })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a new outgoing token in the place of the present one, which is tried for a while where the new one is not known.
+pub(crate) fn replace_outgoing(
+    peer: &mut Locked<'_, Peer>,
+    endpoint: &str,
+    token: &Secret,
+    now: clock::Timestamp,
+    overlap: std::time::Duration,
+) {
+    let former = match &peer.outgoing {
+        Some(present) if present.token == *token => peer.history.former_outgoing.clone(),
+        Some(present) => FormerToken::after(&present.token, &peer.history.former_outgoing, now, overlap),
+        None => Vec::new(),
+    };
+    peer.history.former_outgoing = former;
+    peer.outgoing = Some(OutgoingHttp { endpoint: endpoint.to_owned(), token: token.clone() });
+}
+
+fn unique(error: payments_store::Error, otherwise: AcceptError) -> AcceptError {
+    if error.is_unique_violation() { otherwise } else { error.into() }
+}

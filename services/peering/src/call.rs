@@ -1,0 +1,63 @@
+//! One request to another node's peering URL.
+
+use std::time::Duration;
+
+use auto_peering::{PeeringReply, PeeringRequest, Refusal};
+use outbound_http::{Outbound, OutboundError, Request};
+use payments_model::Secret;
+use url::Url;
+
+/// How long another node may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Who chose the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChosenBy {
+    /// The operator, who may name any host.
+    Operator,
+    /// A tenant.
+    Tenant,
+}
+
+/// Why there is no peering.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// There is nobody at the URL.
+    Nobody,
+    /// It refused in the form of the protocol.
+    Refused(Refusal),
+    /// It answered something else with a good status.
+    Unusable,
+    /// Anything else, for the log.
+    Failed(String),
+}
+
+/// Asks the node at `url`; `proof` is a token of the peering that there is.
+pub(crate) async fn call(
+    http: &Outbound,
+    url: &Url,
+    chosen_by: ChosenBy,
+    request: &PeeringRequest,
+    proof: Option<&Secret>,
+) -> Result<PeeringReply, CallError> {
+    let failed = |error: &dyn std::fmt::Display| CallError::Failed(error.to_string());
+    let mut call = Request::post_json(url.clone(), &request.to_json()).map_err(|error| failed(&error))?;
+    call = call.deadline(DEADLINE);
+    if chosen_by == ChosenBy::Operator {
+        call = call.configured();
+    }
+    if let Some(proof) = proof {
+        call = call.authorization(&format!("Bearer {}", proof.expose()));
+    }
+    let answer = http.send(call).await.map_err(|error| match error {
+        OutboundError::Connect { .. } => CallError::Nobody,
+        other => failed(&other),
+    })?;
+    if answer.status.is_success() {
+        return PeeringReply::parse(&answer.body).map_err(|_| CallError::Unusable);
+    }
+    match Refusal::parse(&answer.body) {
+        Some(refusal) => Err(CallError::Refused(refusal)),
+        None => Err(failed(&format!("status {}", answer.status))),
+    }
+}
