@@ -1,6 +1,6 @@
 //! The tables, step by step.
 //!
-//! Instants are milliseconds since the epoch. A step that was released is never changed.
+//! It holds no rows and no queries. Instants are milliseconds since the epoch. A released step is never changed.
 
 use database::{Migrations, Step};
 
@@ -9,6 +9,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     store: "auth",
     steps: &[
         Step { name: "0001_grants", sql: include_str!("migrations/0001_grants.sql") },
-        Step { name: "0002_kept_secrets", sql: include_str!("migrations/0002_kept_secrets.sql") },
+        Step { name: "0006_tenant_secrets", sql: include_str!("migrations/0006_tenant_secrets.sql") },
+        Step { name: "0007_kept_secrets", sql: include_str!("migrations/0007_kept_secrets.sql") },
     ],
 };

@@ -1,6 +1,6 @@
 //! The authorization server's section.
 //!
-//! Grants and tokens are the service's; here are only its settings.
+//! Grants and tokens belong to the service. This file has only its settings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -159,6 +159,7 @@ impl Auth {
         let cookie_key = r.require_secret("COOKIE_KEY");
         let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");
         let ports = AuthPorts::read(r);
+
         for name in ["ADMIN_API_SECRET", "IDENTITY_SERVER_SECRET", "COOKIE_KEY"] {
             r.judge_secret(name);
         }
@@ -173,6 +174,7 @@ impl Auth {
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

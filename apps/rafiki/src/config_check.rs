@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
-    Wallet, unknown_names,
+    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
+    Scope, Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
@@ -82,6 +82,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     let ConfigCommand::Check { roles: chosen, offline } = &options.command;
     let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
+
     let mut together = Roles::default();
     let mut problems = 0;
     for role in &chosen {
@@ -93,11 +94,13 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
             Some(file) => format!("{} ({})", role.role.word(), file.display()),
             None => role.role.word().to_owned(),
         };
+
         let mut findings = check(role.role, &name, &environment, *offline, &mut together).await;
         findings.notices(unknown_names(&environment, Scope::AllOfTheFile));
         problems += findings.problems.len();
         say(&findings.text(&name));
     }
+
     problems += compare(&together);
     match problems {
         0 => Ok(()),
@@ -114,6 +117,7 @@ async fn check(role: RoleName, name: &str, environment: &Environment, offline: b
         RoleName::Wallet => wallet(name, environment, offline, together).await,
         RoleName::CardService => card_service(environment, offline).await,
         RoleName::PointOfSale => point_of_sale(environment, offline).await,
+        RoleName::Console => console(environment),
         RoleName::Rates => rates(environment).await,
     };
     checked.unwrap_or_else(|error| {
@@ -192,6 +196,11 @@ async fn point_of_sale(environment: &Environment, offline: bool) -> Result<Findi
         findings.places(&Place::of_point_of_sale(&config)).await;
     }
     Ok(findings)
+}
+
+fn console(environment: &Environment) -> Result<Findings, ConfigError> {
+    let config = Console::from_environment(environment)?;
+    Ok(Findings::of(config.notices.clone()))
 }
 
 async fn rates(environment: &Environment) -> Result<Findings, ConfigError> {

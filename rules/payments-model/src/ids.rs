@@ -118,6 +118,10 @@ entity_id!(
     /// One event on its way to one recipient.
     WebhookDeliveryId
 );
+entity_id!(
+    /// A place where a tenant has events sent, beside its default one.
+    WebhookEndpointId
+);
 
 // The ledger account of an entity carries the entity's own id.
 account_holder!(AssetId, PeerId, WalletAddressId, IncomingPaymentId, OutgoingPaymentId);

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::carry::ConsentPlace;
+use crate::kept::{self, KeptKind};
 use crate::record::{Value, object};
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -187,7 +188,7 @@ pub struct Context {
 /// Values of other rows that belong to a row.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    /// The kept value of a token or continuation, encrypted.
+    /// The kept value of a token, encrypted.
     pub kept: Option<Vec<u8>>,
     /// When a pending delivery is due.
     pub due_at: Option<Timestamp>,
@@ -200,9 +201,9 @@ pub struct Beside {
 /// A secret that is known here only as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostToken {
-    /// An access token, or a continuation.
-    pub kind: crate::kept::KeptKind,
-    /// Its management id, or its grant.
+    /// What it is.
+    pub kind: KeptKind,
+    /// The management id of an access token, the grant of a continuation, or the peer.
     pub owner: Uuid,
     /// Whether a client could still use it.
     pub usable: bool,
@@ -228,6 +229,8 @@ pub enum BackChange {
     QuoteExtended,
     /// The original does not know events of this type.
     EventLeftOut,
+    /// The original has one recipient for each tenant.
+    EndpointLeftOut,
     /// A text is encrypted again with the old secret.
     Sealed,
     /// The text of an error is longer than the original's column.
@@ -236,6 +239,8 @@ pub enum BackChange {
     RateRoundedDown,
     /// A delivery that was given up gets as many attempts as the original allows.
     AttemptsRaised,
+    /// A delivery has had as many attempts as the original makes, and is still tried here.
+    AttemptsLowered,
     /// Ids that deposits or withdrawals of nothing have used up.
     EmptyTransferLeftOut,
     /// A hold that ran out or was given back.
@@ -250,11 +255,17 @@ impl BackChange {
         match self {
             Self::QuoteExtended => "quotes of unfinished payments stay good longer, so that the move does not end them",
             Self::EventLeftOut => "events that Rafiki 2.4 does not know are left out, with their deliveries",
+            Self::EndpointLeftOut => {
+                "deliveries to further endpoints of a tenant are left out: Rafiki 2.4 has one for each"
+            }
             Self::Sealed => "texts are encrypted with DB_ENCRYPTION_SECRET again",
             Self::ErrorCut => "texts of errors are cut at 255 characters",
             Self::RateRoundedDown => "estimated rates are rounded down to ten digits after the point",
             Self::AttemptsRaised => {
                 "deliveries that were given up count as many attempts as Rafiki 2.4 allows, so that they stay given up"
+            }
+            Self::AttemptsLowered => {
+                "deliveries that are still tried count fewer attempts than Rafiki 2.4 allows, so that it tries them, too"
             }
             Self::EmptyTransferLeftOut => "used-up ids of transfers of nothing are left out: Rafiki 2.4 has no such",
             Self::HoldGivenBack => "withdrawals that ran out or were given back become VOIDED",
@@ -278,7 +289,7 @@ pub fn back(table: Table, row: &Row<'_>, beside: &Beside, context: &Context) -> 
         Table::AuthServers => peers::auth_server(row),
         Table::HeldGrants => peers::held_grant(row),
         Table::Peers => peers::peer(row),
-        Table::PeerHttpTokens => peers::token(row),
+        Table::PeerIncomingTokens => peers::token(row, beside, context),
         Table::Quotes => payments::quote(row, context),
         Table::OutgoingPaymentGrants => payments::grant(row),
         Table::IncomingPayments => payments::incoming(row),
@@ -293,6 +304,7 @@ pub fn back(table: Table, row: &Row<'_>, beside: &Beside, context: &Context) -> 
         Table::OutgoingPaymentGrantSpendings
         | Table::OutgoingPaymentGrantSpent
         | Table::GrantIdentifiers
+        | Table::KeptPeerTokens
         | Table::KeptTokens
         | Table::KeptContinuations => Ok(Back::default()),
     }
@@ -355,6 +367,20 @@ fn json_of(row: &Row<'_>, column: &'static str) -> Result<Option<String>, Refusa
         Ok(_) => Ok(Some(text)),
         Err(_) => Err(row.refuse(Reason::Malformed { column, found: String::new(), wanted: "JSON" })),
     }
+}
+
+/// The clear value that was kept, checked against the hash of the row by `is_of`.
+fn clear(
+    row: &Row<'_>,
+    (kind, owner): (KeptKind, Uuid),
+    beside: &Beside,
+    context: &Context,
+    is_of: impl FnOnce(&str) -> Result<bool, Refusal>,
+) -> Result<Option<String>, Refusal> {
+    let Some(sealed) = &beside.kept else { return Ok(None) };
+    let key = context.key.as_ref().ok_or_else(|| row.refuse(Reason::OtherKey))?;
+    let value = kept::open(kind, owner, sealed, key).map_err(|_| row.refuse(Reason::OtherKey))?;
+    Ok(is_of(&value)?.then_some(value))
 }
 
 fn json(text: Option<&String>) -> Value<'_> {

@@ -199,11 +199,9 @@ impl Change {
             Self::RouteAdded => "peers without routes get their own address as route",
             Self::HoldGivenBack => "withdrawals that ran out are booked as given back, so that their ids stay used",
             Self::Hashed => {
-                "access tokens, continuation tokens and consent secrets are kept as hashes; they stay valid"
+                "access tokens, continuation tokens, tokens of peers and consent secrets are kept as hashes; they stay valid"
             }
-            Self::Kept => {
-                "clear values of access and continuation tokens are kept beside the hashes, encrypted, for the way back"
-            }
+            Self::Kept => "clear values of tokens are kept beside the hashes, encrypted, for the way back",
         }
     }
 }
@@ -226,7 +224,7 @@ pub fn carry(source: Source, row: &Row<'_>, context: &Context) -> Result<Carried
         Source::AuthServers => peers::auth_server(row),
         Source::HeldGrants => peers::held_grant(row),
         Source::Peers => peers::peer(row),
-        Source::HttpTokens => peers::token(row),
+        Source::HttpTokens => peers::token(row, context),
         Source::Quotes => payments::quote(row, context),
         Source::PaymentGrants => spending::grant(row),
         Source::IncomingPayments => payments::incoming(row, context),

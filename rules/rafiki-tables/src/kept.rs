@@ -23,6 +23,8 @@ pub enum KeptKind {
     AccessToken,
     /// A continuation token; its owner is its grant.
     Continuation,
+    /// A token that a peer presents to us; its owner is the peer.
+    PeerToken,
 }
 
 /// With which key clear values are kept, and until when.
@@ -44,6 +46,7 @@ impl KeptKind {
         let kind: &[u8] = match self {
             Self::AccessToken => b"access token ",
             Self::Continuation => b"continuation ",
+            Self::PeerToken => b"peer token ",
         };
         [kind, owner.as_bytes().as_slice()].concat()
     }
@@ -95,7 +98,9 @@ mod tests {
         assert_eq!(open(KeptKind::AccessToken, owner, &sealed, &key), Ok("7D1B".to_owned()));
         assert_eq!(open(KeptKind::AccessToken, owner, &sealed, &other), Err(OtherKey));
         assert_eq!(open(KeptKind::AccessToken, Uuid::from_u128(6), &sealed, &key), Err(OtherKey));
-        assert_eq!(open(KeptKind::Continuation, owner, &sealed, &key), Err(OtherKey));
+        for other_kind in [KeptKind::Continuation, KeptKind::PeerToken] {
+            assert_eq!(open(other_kind, owner, &sealed, &key), Err(OtherKey));
+        }
         assert_eq!(open(KeptKind::AccessToken, owner, &sealed[..8], &key), Err(OtherKey));
     }
 }

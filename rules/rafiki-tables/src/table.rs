@@ -17,6 +17,7 @@ pub enum Table {
     HeldGrants,
     Peers,
     PeerIncomingTokens,
+    KeptPeerTokens,
     Quotes,
     OutgoingPaymentGrants,
     IncomingPayments,
@@ -36,7 +37,7 @@ pub enum Table {
 
 impl Table {
     /// All of them, what others refer to first.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Tenants,
         Self::TenantSettings,
         Self::Assets,
@@ -48,6 +49,7 @@ impl Table {
         Self::HeldGrants,
         Self::Peers,
         Self::PeerIncomingTokens,
+        Self::KeptPeerTokens,
         Self::Quotes,
         Self::OutgoingPaymentGrants,
         Self::IncomingPayments,
@@ -79,6 +81,7 @@ impl Table {
             Self::HeldGrants => "held_grants",
             Self::Peers => "peers",
             Self::PeerIncomingTokens => "peer_incoming_tokens",
+            Self::KeptPeerTokens => "kept_peer_tokens",
             Self::Quotes => "quotes",
             Self::OutgoingPaymentGrants => "outgoing_payment_grants",
             Self::IncomingPayments => "incoming_payments",
@@ -122,7 +125,7 @@ impl Table {
     pub const fn key(self) -> &'static [&'static str] {
         match self {
             Self::TenantSettings => &["tenant_id", "key"],
-            Self::PeerIncomingTokens => &["digest"],
+            Self::PeerIncomingTokens | Self::KeptPeerTokens => &["digest"],
             Self::OutgoingPaymentCardDetails | Self::OutgoingPaymentGrantSpendings => &["outgoing_payment_id"],
             Self::OutgoingPaymentGrantSpent => &["grant_id", "period_start", "side", "asset_code", "asset_scale"],
             Self::GrantIdentifiers => &["identifier", "grant_id"],

@@ -12,6 +12,8 @@ use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
 use stream::{ConnectionId, Decision, Money, ReceiveLimit};
+use telemetry::PACKETS;
+use tracing::{Instrument, trace_span};
 
 use crate::accounts::{Bound, Source};
 use crate::arrived::Arrived;
@@ -53,24 +55,33 @@ impl LocalDelivery {
         receiver: &LocalReceiver,
     ) -> Result<Bytes, Stop> {
         let LocalReceiver { account, connection } = receiver;
+
         let money = match connection.evaluate(&packet.as_prepare(), self.clock.now(), &*self.entropy) {
             Decision::Reply(reply) => return Ok(reply.into()),
             Decision::Money(money) => money,
         };
+
         let Some(identity) = arrived.identity else {
             tracing::error!("a quote sent a packet that could be fulfilled; declined");
             return Ok(money.decline_temporarily().into());
         };
+
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        match self.credit(identity.transfer_id(0), from, packet, receiver, &money).await {
+        let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
+        match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {
             Ok(()) => {}
             Err(NotCredited::Stopped(stop)) => return Err(stop),
             Err(NotCredited::TooMuch { left }) => return self.decline(arrived, receiver, money, left).await,
         }
+
         self.liquidity.moved(source, &account.asset);
-        let received = self.tell(packet, receiver, money.amount()).await;
-        // Counted after the credit, so a failed packet needs no correction.
-        let total = self.running_total(packet, receiver, money.amount()).await;
+        let told = async {
+            let received = self.tell(packet, receiver, money.amount()).await;
+            // Counted after the credit, so a failed packet needs no correction.
+            (received, self.running_total(packet, receiver, money.amount()).await)
+        };
+        let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
+
         Ok(announcing(money, account.bound, received).accept(total).into())
     }
 
@@ -104,15 +115,18 @@ impl LocalDelivery {
         let account = &receiver.account;
         let to = TransferSide { account: account.id.into(), asset: &account.asset, amount: money.amount() };
         let until = packet.expires_at();
+
         let Some(bound) = account.bound else {
             return Ok(self.balance.credit(id, from, to, None, until).await?);
         };
+
         let converted = from.asset.asset != to.asset.asset;
         let arrival = Arrival {
             amount: money.amount(),
             minimum: money.minimum(),
             source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
         };
+
         let (mut left, mut attempt) = (bound.left, 0);
         // What is left only decreases, so this loop ends. What was refused for good stays refused.
         while let Some(amount) = arrival.takes(bound.expected, left) {
@@ -123,6 +137,7 @@ impl LocalDelivery {
             }
             attempt += 1;
         }
+
         Err(NotCredited::TooMuch { left })
     }
 

@@ -84,12 +84,14 @@ pub struct BackPlan {
     pub transfers: u64,
     /// Values that are changed, with their numbers.
     pub changes: BTreeMap<BackChange, u64>,
-    /// Tokens and continuations that cannot go back and that clients could still use, some of them.
+    /// Tokens that cannot go back and could still be used, some of them.
     pub lost: Vec<LostToken>,
     /// How many access tokens cannot go back; of them, how many clients could still use.
     pub lost_tokens: (u64, u64),
     /// The same of continuations.
     pub lost_continuations: (u64, u64),
+    /// The same of tokens that peers present.
+    pub lost_peer_tokens: (u64, u64),
     /// Revoked access tokens that cannot go back.
     pub lost_revoked: u64,
     /// What is spent of grants in other assets than that of the newest payment: debits, receipts, debits in periods.
@@ -120,6 +122,7 @@ impl BackPlan {
             lost: Vec::new(),
             lost_tokens: (0, 0),
             lost_continuations: (0, 0),
+            lost_peer_tokens: (0, 0),
             lost_revoked: 0,
             left_out: [0; 3],
             refusals: Vec::new(),
@@ -131,6 +134,7 @@ impl BackPlan {
         let counts = match lost.kind {
             KeptKind::AccessToken => &mut self.lost_tokens,
             KeptKind::Continuation => &mut self.lost_continuations,
+            KeptKind::PeerToken => &mut self.lost_peer_tokens,
         };
         counts.0 += 1;
         counts.1 += u64::from(lost.usable);
@@ -194,6 +198,7 @@ pub async fn export(
 fn allow_for_what_is_left_out(comparison: &mut Comparison, plan: &BackPlan) {
     let [debit, receive, in_periods] = plan.left_out;
     let left_out = [
+        ("tokens of peers", plan.lost_peer_tokens.0),
         ("access tokens", plan.lost_tokens.0),
         ("access tokens revoked", plan.lost_revoked),
         ("spent of grants: debit", debit),

@@ -103,10 +103,11 @@ pub(crate) const COUNTS: &[Count] = &[
     count!(Backend, "events: withdrawals", sums r#""withdrawalAmount""# in r#""webhookEvents""#,
         "withdrawal_amount" in "webhook_events"),
     count!(Backend, "deliveries", rows "webhooks",
-        "webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id WHERE e.event_type <> 'ledger.alarm'"),
+        "webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
+            WHERE e.event_type <> 'ledger.alarm' AND d.endpoint_id IS NULL"),
     count!(Backend, "deliveries made", rows r#"webhooks WHERE "processAt" IS NULL"#,
         "webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
-            WHERE d.state = 'DELIVERED' AND e.event_type <> 'ledger.alarm'"),
+            WHERE d.state = 'DELIVERED' AND e.event_type <> 'ledger.alarm' AND d.endpoint_id IS NULL"),
     count!(Auth, "auth tenants", rows "tenants", "tenants"),
     count!(
         Auth,

@@ -68,12 +68,14 @@ async fn remove(
     };
     let column = table.key()[0];
     let mut after: Option<String> = None;
+
     loop {
         let page = ours.bulk_page(bulk, after.as_deref(), PAGE).await?;
         let Some(last) = page.last().cloned() else { return Ok(()) };
         let ids: Vec<String> = page.iter().filter_map(|row| id_of(row, column)).collect();
         let mut gone = old.of(source.side()).0.missing(source.table(), key, &ids).await?;
         gone.retain(|id| !made.contains(id));
+
         if !gone.is_empty() {
             let list = serde_json::to_string(&gone).unwrap_or_default();
             let transaction = ours.begin().await?;
@@ -86,6 +88,7 @@ async fn remove(
             transaction.bulk_execute(&sql, [list.into()]).await?;
             transaction.commit().await?;
         }
+
         after = Some(last);
     }
 }

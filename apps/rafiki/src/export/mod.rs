@@ -16,7 +16,7 @@ use rafiki_tables::version::Side;
 
 use crate::cli::ExportOptions;
 use crate::failure::Failure;
-use crate::import::{old_secret, telling::Telling, way_back_key};
+use crate::import::{old_secret, telling::Telling, way_back_key, webhook_retries};
 use crate::output::say;
 use crate::places::Place;
 
@@ -77,7 +77,7 @@ fn settings(options: &ExportOptions, backend: &config::Backend) -> Result<BackSe
         operator: backend.operator_tenant_id,
         key: way_back_key(options.way_back_key_file.as_deref(), secret.as_ref())?,
         secret,
-        webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
+        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
         grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
     })
 }

@@ -41,24 +41,33 @@ pub(crate) fn plan(plan: &BackPlan) -> String {
 
 fn lost(plan: &BackPlan) -> String {
     let ((tokens, usable), (continuations, open)) = (plan.lost_tokens, plan.lost_continuations);
+    let (of_peers, good) = plan.lost_peer_tokens;
     let mut text = String::new();
-    if tokens + continuations == 0 {
-        return text;
-    }
     // Writing to a string does not fail.
-    let _ = writeln!(
-        text,
-        "Tokens of which only a hash is known here cannot go back: {tokens} access tokens, of which clients could still \
-         use {usable}, and {continuations} continuations, of which {open} are open. Their clients ask for new grants"
-    );
+    if tokens + continuations > 0 {
+        let _ = writeln!(
+            text,
+            "Tokens of which only a hash is known here cannot go back: {tokens} access tokens, of which clients could \
+             still use {usable}, and {continuations} continuations, of which {open} are open. Their clients ask for new \
+             grants"
+        );
+    }
+    if of_peers > 0 {
+        let _ = writeln!(
+            text,
+            "{of_peers} tokens of peers cannot go back, of which {good} are still valid. Give these peers a new incoming \
+             token there, with updatePeer, and tell them"
+        );
+    }
     for token in &plan.lost {
         let what = match token.kind {
             KeptKind::AccessToken => "access token with management id",
             KeptKind::Continuation => "continuation of grant",
+            KeptKind::PeerToken => "incoming token of peer",
         };
         let _ = writeln!(text, "  {what} {}", token.owner);
     }
-    let more = (usable + open).saturating_sub(plan.lost.len() as u64);
+    let more = (usable + open + good).saturating_sub(plan.lost.len() as u64);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more");
     }

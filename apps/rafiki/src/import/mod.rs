@@ -74,6 +74,14 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
+/// The number of delivery attempts of Rafiki 2.4 by default.
+const RETRIES_OF_THE_ORIGINAL: u32 = 10;
+
+/// `WEBHOOK_MAX_RETRY` of the old backend: as given, or as configured here.
+pub(crate) fn webhook_retries(given: Option<u32>, backend: &config::Backend) -> u32 {
+    given.or(backend.webhooks.attempts_max).unwrap_or(RETRIES_OF_THE_ORIGINAL)
+}
+
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
     let secret = old_secret(options.old_encryption_secret.as_deref())?;
     let keep = match options.keep_way_back {
@@ -91,7 +99,7 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSe
     Ok(MoveSettings {
         secret,
         keep,
-        webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
+        webhook_retries: webhook_retries(options.old_webhook_retries, backend),
         grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },

@@ -1,6 +1,6 @@
 //! Decisions on packets that carry the sender's data.
 //!
-//! The packet waits in the connector, perhaps of another process; the decision reaches it through the shared cache.
+//! The packet waits in a connector, possibly in another process. The decision reaches it through the shared cache.
 
 use std::time::Duration;
 

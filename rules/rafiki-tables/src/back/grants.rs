@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::back::{
-    Back, Beside, Context, LostToken, OldRow, OldTable, derived, optional_time, optional_time_of, time, time_of,
+    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, optional_time, optional_time_of, time, time_of,
 };
-use crate::kept::{self, KeptKind};
+use crate::kept::KeptKind;
 use crate::record::Value;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -69,27 +69,15 @@ fn unreadable(row: &Row<'_>, column: &'static str) -> Refusal {
     row.refuse(Reason::Malformed { column, found: String::new(), wanted: "value of this program" })
 }
 
-/// The value that was kept, if it is the one of the hash.
-fn clear(
-    row: &Row<'_>,
-    kind: KeptKind,
-    owner: Uuid,
-    hash: &'static str,
-    beside: &Beside,
-    context: &Context,
-) -> Result<Option<String>, Refusal> {
-    let Some(sealed) = &beside.kept else { return Ok(None) };
-    let key = context.key.as_ref().ok_or_else(|| row.refuse(Reason::OtherKey))?;
-    let value = kept::open(kind, owner, sealed, key).map_err(|_| row.refuse(Reason::OtherKey))?;
-    // A continuation gets another token each time.
-    let is_current = row.octets(hash)?.as_slice() == SecretHash::of(&value).as_bytes().as_slice();
-    Ok(is_current.then_some(value))
+/// Whether the column holds the hash of this value. A continuation gets another token each time.
+fn hashed_in<'a>(row: &'a Row<'_>, column: &'static str) -> impl FnOnce(&str) -> Result<bool, Refusal> + 'a {
+    move |value| Ok(row.octets(column)?.as_slice() == SecretHash::of(value).as_bytes().as_slice())
 }
 
 pub(super) fn grant(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
     let id = row.uuid("id")?;
     let state = row.text("state")?;
-    let known = clear(row, KeptKind::Continuation, id, "continue_hash", beside, context)?;
+    let known = clear(row, (KeptKind::Continuation, id), beside, context, hashed_in(row, "continue_hash"))?;
     let is_known = known.is_some();
     let token = match known {
         Some(value) => value,
@@ -218,7 +206,8 @@ pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result
     let management = row.uuid("management_id")?;
     let (issued_at, expires_at) = (row.millis("issued_at")?, row.millis("expires_at")?);
     let revoked_at = row.optional_millis("revoked_at")?;
-    let Some(value) = clear(row, KeptKind::AccessToken, management, "hash", beside, context)? else {
+    let known = clear(row, (KeptKind::AccessToken, management), beside, context, hashed_in(row, "hash"))?;
+    let Some(value) = known else {
         let usable = revoked_at.is_none() && expires_at > context.at;
         let revoked = revoked_at.is_some();
         let lost = LostToken { kind: KeptKind::AccessToken, owner: management, usable, revoked };

@@ -1,8 +1,12 @@
 //! Peers with their tokens, and grants held at other institutions, back.
 
+use payments_model::peer_token::TokenDigest;
 use url::Url;
 
-use crate::back::{Back, OldRow, OldTable, derived, json, json_of, optional_time_of, time_of};
+use crate::back::{
+    Back, Beside, Context, LostToken, OldRow, OldTable, clear, derived, json, json_of, optional_time_of, time_of,
+};
+use crate::kept::KeptKind;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 
@@ -30,10 +34,20 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Back, Refusal> {
     OldRow::new(row, OldTable::Peers, &values).map(Back::one)
 }
 
-pub(super) fn token(row: &Row<'_>) -> Result<Back, Refusal> {
-    let (peer, token) = (row.uuid("peer_id")?, row.text("token")?);
+/// Only the digest is here. The original has no end of a token: one that has ended here stays away.
+pub(super) fn token(row: &Row<'_>, beside: &Beside, context: &Context) -> Result<Back, Refusal> {
+    let (peer, digest) = (row.uuid("peer_id")?, row.text("digest")?);
+    let usable = row.optional_millis("expires_at")?.is_none_or(|end| context.at < end);
+    let known = clear(row, (KeptKind::PeerToken, peer), beside, context, |value| {
+        Ok(TokenDigest::of(value).to_string() == digest)
+    })?;
+    let Some(token) = known.filter(|_| usable) else {
+        let lost = LostToken { kind: KeptKind::PeerToken, owner: peer, usable, revoked: false };
+        return Ok(Back { lost: Some(lost), ..Back::default() });
+    };
+
     let values = [
-        ("id", derived(peer, &format!("token {token}"), 0).into()),
+        ("id", derived(peer, &format!("token {digest}"), 0).into()),
         ("token", (&token).into()),
         ("peerId", peer.into()),
         ("createdAt", time_of(row, "created_at")?),

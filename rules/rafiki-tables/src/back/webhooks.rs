@@ -1,5 +1,7 @@
 //! Events and their deliveries, back.
 
+use std::cmp::Ordering;
+
 use payments_model::webhook_event::EventType;
 use serde_json::Value as Json;
 
@@ -54,6 +56,9 @@ pub(super) fn delivery(row: &Row<'_>, beside: &Beside, context: &Context) -> Res
     if beside.unknown_event {
         return Ok(Back::default().changed(BackChange::EventLeftOut));
     }
+    if row.optional_uuid("endpoint_id")?.is_some() {
+        return Ok(Back::default().changed(BackChange::EndpointLeftOut));
+    }
     let (state, recipient) = (row.text("state")?, row.text("recipient")?);
     let metadata = match recipient.as_str() {
         "CARD_SERVICE" => Some(r#"{"sendToCardService":true}"#),
@@ -66,11 +71,15 @@ pub(super) fn delivery(row: &Row<'_>, beside: &Beside, context: &Context) -> Res
     let most = context.retries.get(&tenant).copied().unwrap_or(context.default_retries);
     let (process_at, counted) = match state.as_str() {
         "DELIVERED" => (None, attempts),
-        "PENDING" => (Some(beside.due_at.unwrap_or(updated_at)), attempts),
+        // The original gives up a delivery with as many attempts as it makes.
+        "PENDING" | "QUARANTINED" => {
+            let due_at = row.optional_millis("due_at")?.or(beside.due_at).unwrap_or(updated_at);
+            (Some(due_at), attempts.min(most.saturating_sub(1)))
+        }
         // The original has no mark for these but their attempts and a time in the past.
         "EXHAUSTED" => (Some(updated_at), attempts.max(most)),
         _ => {
-            let known = "PENDING, DELIVERED, EXHAUSTED";
+            let known = "PENDING, DELIVERED, QUARANTINED, EXHAUSTED";
             return Err(row.refuse(Reason::UnknownWord { column: "state", found: state, known }));
         }
     };
@@ -86,5 +95,9 @@ pub(super) fn delivery(row: &Row<'_>, beside: &Beside, context: &Context) -> Res
         ("updatedAt", time_of(row, "updated_at")?),
     ];
     let back = Back::one(OldRow::new(row, OldTable::Webhooks, &values)?);
-    Ok(if counted == attempts { back } else { back.changed(BackChange::AttemptsRaised) })
+    Ok(match counted.cmp(&attempts) {
+        Ordering::Equal => back,
+        Ordering::Greater => back.changed(BackChange::AttemptsRaised),
+        Ordering::Less => back.changed(BackChange::AttemptsLowered),
+    })
 }

@@ -3,7 +3,8 @@
 use payments_model::peer_token::TokenDigest;
 use url::Url;
 
-use crate::carry::{Carried, Change};
+use crate::carry::{Carried, Change, Context};
+use crate::kept::{self, KeptKind};
 use crate::record::Record;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
@@ -15,6 +16,7 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
     if token.is_some() != endpoint.is_some() {
         return Err(row.refuse(Reason::Incomplete("outgoingToken, outgoingEndpoint")));
     }
+
     let mut routes = row.texts("routes")?;
     let name = row.optional_text("name")?;
     let added = routes.is_empty();
@@ -22,6 +24,7 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
         routes.push(address.clone());
     }
     let routes = serde_json::to_string(&routes).map_err(|_| row.refuse(Reason::Unreadable))?;
+
     let record = Record::new(
         Table::Peers,
         &[
@@ -35,24 +38,34 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
             ("name", name.as_deref().into()),
             ("liquidity_threshold", row.optional_amount("liquidityThreshold")?.into()),
             ("routes", (&routes).into()),
+            ("former_outgoing_tokens", "[]".into()),
+            ("wanted_by", "US".into()),
             ("created_at", row.instant("createdAt")?.into()),
             ("updated_at", row.instant("updatedAt")?.into()),
         ],
     );
+
     let carried = Carried::one(record);
     Ok(if added { carried.changed(Change::RouteAdded) } else { carried })
 }
 
-pub(super) fn token(row: &Row<'_>) -> Result<Carried, Refusal> {
-    let digest = TokenDigest::of(&row.text("token")?).to_string();
-    Ok(Carried::one(Record::new(
+pub(super) fn token(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
+    let (value, peer) = (row.text("token")?, row.uuid("peerId")?);
+    let digest = TokenDigest::of(&value).to_string();
+    let record = Record::new(
         Table::PeerIncomingTokens,
-        &[
-            ("digest", (&digest).into()),
-            ("peer_id", row.uuid("peerId")?.into()),
-            ("created_at", row.instant("createdAt")?.into()),
-        ],
-    )))
+        &[("digest", (&digest).into()), ("peer_id", peer.into()), ("created_at", row.instant("createdAt")?.into())],
+    );
+
+    let mut carried = Carried::one(record).changed(Change::Hashed);
+    if let Some(keeping) = &context.keep {
+        let sealed = kept::seal(KeptKind::PeerToken, peer, &value, &keeping.key);
+        let values =
+            [("digest", (&digest).into()), ("sealed", sealed.as_slice().into()), ("keep_until", keeping.until.into())];
+        carried.records.push(Record::new(Table::KeptPeerTokens, &values));
+        carried = carried.changed(Change::Kept);
+    }
+    Ok(carried)
 }
 
 pub(super) fn auth_server(row: &Row<'_>) -> Result<Carried, Refusal> {
@@ -71,13 +84,16 @@ pub(super) fn held_grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let url = Url::parse(&server).map_err(|_| malformed())?;
     let management_url =
         url.join("/").and_then(|root| root.join(&format!("token/{management}"))).map_err(|_| malformed())?;
+
     let continue_uri = match row.optional_text("continueId")? {
         None => None,
         Some(id) => Some(url.join("/").and_then(|root| root.join(&format!("continue/{id}"))).map_err(|_| malformed())?),
     };
+
     let actions = serde_json::to_string(&row.texts("accessActions")?).map_err(|_| row.refuse(Reason::Unreadable))?;
     let (access_type, token, continue_token) =
         (row.text("accessType")?, row.text("accessToken")?, row.optional_text("continueToken")?);
+
     Ok(Carried::one(Record::new(
         Table::HeldGrants,
         &[

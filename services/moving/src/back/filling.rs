@@ -50,7 +50,7 @@ impl<'a> Filling<'a> {
     pub(crate) async fn fill(mut self) -> Result<BackPlan, ExportError> {
         for table in Table::ALL {
             match table {
-                Table::GrantIdentifiers | Table::KeptTokens | Table::KeptContinuations => {}
+                Table::GrantIdentifiers | Table::KeptPeerTokens | Table::KeptTokens | Table::KeptContinuations => {}
                 Table::OutgoingPaymentGrantSpendings => self.spendings().await?,
                 Table::OutgoingPaymentGrantSpent => {}
                 _ => self.table(table).await?,
@@ -199,12 +199,12 @@ impl Written {
     }
 }
 
-/// Kept values beside the rows of a table. Both are read in the order of the same id.
+/// Kept values beside the rows of a table. Both are read in the order of the same column.
 struct Kept {
     table: Table,
     owner: &'static str,
-    page: std::vec::IntoIter<(Uuid, Vec<u8>)>,
-    next: Option<(Uuid, Vec<u8>)>,
+    page: std::vec::IntoIter<(String, Vec<u8>)>,
+    next: Option<(String, Vec<u8>)>,
     after: Option<String>,
     ended: bool,
 }
@@ -212,6 +212,7 @@ struct Kept {
 impl Kept {
     fn beside(table: Table) -> Option<Self> {
         let (table, owner) = match table {
+            Table::PeerIncomingTokens => (Table::KeptPeerTokens, "digest"),
             Table::AccessTokens => (Table::KeptTokens, "management_id"),
             Table::AuthGrants => (Table::KeptContinuations, "id"),
             _ => return None,
@@ -219,9 +220,9 @@ impl Kept {
         Some(Self { table, owner, page: Vec::new().into_iter(), next: None, after: None, ended: false })
     }
 
-    /// The value that is kept for a row.
+    /// The value that is kept for a row. Ids and digests are sorted like their texts.
     async fn of(&mut self, row: &Row<'_>, ours: &Installation) -> Result<Option<Vec<u8>>, ExportError> {
-        let Ok(owner) = row.uuid(self.owner) else { return Ok(None) };
+        let Ok(owner) = row.text(self.owner) else { return Ok(None) };
         loop {
             if self.next.is_none() {
                 self.next = self.read(ours).await?;
@@ -234,14 +235,16 @@ impl Kept {
         }
     }
 
-    async fn read(&mut self, ours: &Installation) -> Result<Option<(Uuid, Vec<u8>)>, ExportError> {
+    async fn read(&mut self, ours: &Installation) -> Result<Option<(String, Vec<u8>)>, ExportError> {
         if let Some(next) = self.page.next() {
             return Ok(Some(next));
         }
         if self.ended {
             return Ok(None);
         }
-        let page = ours.auth.bulk_page(&ours.tables[&self.table], self.after.as_deref(), PAGE).await?;
+
+        let database = ours.of(self.table.side());
+        let page = database.bulk_page(&ours.tables[&self.table], self.after.as_deref(), PAGE).await?;
         self.ended = page.is_empty();
         self.after = page.last().cloned().or(self.after.take());
         let read = page.iter().map(|json| kept_of(self.table, json)).collect::<Result<Vec<_>, _>>();
@@ -250,9 +253,9 @@ impl Kept {
     }
 }
 
-fn kept_of(table: Table, json: &str) -> Result<(Uuid, Vec<u8>), Refusal> {
+fn kept_of(table: Table, json: &str) -> Result<(String, Vec<u8>), Refusal> {
     let row = Row::read(table.name(), json)?;
-    Ok((row.uuid(table.key()[0])?, row.octets("sealed")?))
+    Ok((row.text(table.key()[0])?, row.octets("sealed")?))
 }
 
 /// What belongs to the deliveries of a page and is in other tables.

@@ -12,6 +12,7 @@ use futures::future::Either;
 use moving::{
     BackPlan, BackSettings, ExportError, Exported, History, Installation, MoveSettings, examine_back, export,
 };
+use payments_store::Store;
 use rafiki_database::{Receiving, ReceivingError};
 use rafiki_fixture::{COLUMN_SECRET, Institution, run};
 use rafiki_tables::kept::Keeping;
@@ -193,7 +194,7 @@ fn differing(exported: &Exported) -> Vec<&moving::Line> {
 }
 
 /// Columns that the original does not have, so the second move computes them anew.
-const COMPUTED: &[(&str, &str)] = &[("outgoing_payment_grant_spent", "updated_at"), ("peer_http_tokens", "updated_at")];
+const COMPUTED: &[(&str, &str)] = &[("outgoing_payment_grant_spent", "updated_at")];
 
 fn without_computed(all: BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
     let mut all = all;
@@ -216,7 +217,7 @@ async fn in_and_out_and_in_again(institution: Institution, dialect: Dialect, his
     let back = OldPlaces::empty(institution).await.unwrap();
     let (plan, exported) = send_back(&ours, &back, settings(&old).await).await.unwrap();
     assert_eq!(plan.refusals, []);
-    assert_eq!((plan.lost_tokens, plan.lost_continuations), ((0, 0), (0, 0)));
+    assert_eq!((plan.lost_tokens, plan.lost_continuations, plan.lost_peer_tokens), ((0, 0), (0, 0), (0, 0)));
     assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
     assert_same_rows(&old, &back).await;
 
@@ -258,6 +259,8 @@ fn without_kept_values_the_tokens_that_cannot_go_back_are_named_and_everything_e
         let tokens = texts(&old.auth, r#"SELECT count(*)::text FROM "accessTokens""#).await[0].clone();
         assert_eq!(plan.lost_tokens.0.to_string(), tokens);
         assert!(plan.lost_tokens.1 > 0 && plan.lost_tokens.1 <= plan.lost_tokens.0);
+        let of_peers = texts(&old.backend, r#"SELECT count(*)::text FROM "httpTokens""#).await[0].clone();
+        assert_eq!(plan.lost_peer_tokens.0.to_string(), of_peers);
         assert!(plan.lost.iter().all(|lost| lost.usable) && !plan.lost.is_empty());
         assert!(exported.comparison.is_equal(), "{:#?}", differing(&exported));
         let known = texts(&old.auth, r#"SELECT "continueToken" FROM grants"#).await;
@@ -369,6 +372,9 @@ async fn kept_values_end(dialect: Dialect) {
     let continuations = || texts(&ours.auth, "SELECT CAST(count(*) AS text) FROM kept_continuations");
     assert_eq!(kept().await, tokens);
     assert_ne!(continuations().await, ["0"]);
+    let of_peers = || texts(&ours.backend, "SELECT CAST(count(*) AS text) FROM kept_peer_tokens");
+    assert_eq!(of_peers().await, texts(&ours.backend, "SELECT CAST(count(*) AS text) FROM peer_incoming_tokens").await);
+    assert_ne!(of_peers().await, ["0"]);
 
     // A token that is forgotten takes its clear value along.
     let forgotten = "DELETE FROM access_tokens WHERE management_id = (SELECT min(management_id) FROM access_tokens)";
@@ -393,6 +399,11 @@ async fn kept_values_end(dialect: Dialect) {
     assert!(purged.kept > 0);
     assert_eq!((kept().await, continuations().await), (vec!["0".to_owned()], vec!["0".to_owned()]));
     assert_eq!(texts(&ours.auth, "SELECT CAST(count(*) AS text) FROM access_tokens").await, left);
+
+    let store = Store::open(ours.backend.connect_again().await).await.unwrap();
+    assert_eq!(store.forget_kept_peer_tokens(days(28)).await.unwrap(), 0);
+    assert!(store.forget_kept_peer_tokens(days(31)).await.unwrap() > 0);
+    assert_eq!(of_peers().await, ["0"]);
 }
 
 #[test]

@@ -155,16 +155,19 @@ impl Payments {
     ) -> Result<(), AttemptFailure> {
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: OutgoingPrepare| self.send_packet(payment, &list, packet);
+
         let mut before = Progress::default();
         let replied = |machine: &mut Payment, sequence: u64| {
             let now = Progress { debited: machine.amount_sent(), delivered: machine.amount_delivered() };
             list.answered(sequence, before, now);
             before = now;
         };
+
         let outcome = drive(&mut machine, clock, entropy, first, send, replied).await;
         counted.unresolved |= list.has_unanswered();
         counted.row_has_changed |= list.has_told_the_row();
         counted.settled.push(list.take_settled());
+
         self.close_in_background(machine.close(), source(payment));
         match outcome.error {
             None => Ok(()),

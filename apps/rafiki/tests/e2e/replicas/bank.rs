@@ -1,15 +1,16 @@
-//! One institution as several processes: two backends and two authorization servers behind the dumb proxy, one wallet.
+//! One institution as several processes: two backends and two authorization servers behind a simple proxy, one wallet.
 //!
-//! Their environments are those that the playground wrote for this institution; only the ports differ.
+//! Their environments are those that the playground wrote for this institution. Only the ports differ.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use testkit::free_ports;
 use tokio::runtime::Runtime;
 
 use super::proxy;
-use crate::institutions::{BINARY, await_ready, free_ports};
+use crate::institutions::{BINARY, await_ready};
 
 /// Names of port variables of a role, with the offset of each from the institution's first port.
 type PortVariables = &'static [(&'static str, u16)];
@@ -57,7 +58,7 @@ impl Bank {
             }
         }
         let mut bank = Self { facts, replicas, wallet: Replica::new("wallet", folder, Vec::new(), "0") };
-        // The wallet answers for rates as soon as a backend may ask; all start side by side.
+        // The wallet serves rates as soon as a backend may need them. All processes start at the same time.
         bank.wallet.launch();
         let started: Vec<_> = bank.replicas.iter_mut().map(Replica::launch).collect();
         for (replica, ready) in bank.replicas.iter().zip(started) {
@@ -71,7 +72,7 @@ impl Bank {
         self.replicas.len()
     }
 
-    /// `kill -9`, and a new start that is waited for.
+    /// `kill -9`, then a new start. Waits until it is ready.
     pub(crate) fn kill_and_restart(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         replica.kill();
@@ -79,7 +80,7 @@ impl Bank {
         assert!(await_ready(ready), "a killed {} did not become ready:\n{}", replica.role, replica.log());
     }
 
-    /// A clean stop, and a new start that is waited for.
+    /// A clean stop, then a new start. Waits until it is ready.
     pub(crate) fn stop_and_restart(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         replica.stop();
@@ -93,7 +94,7 @@ impl Bank {
         self.replicas.iter_mut().for_each(Replica::stop);
     }
 
-    /// What all its processes wrote.
+    /// The logs of all its processes.
     pub(crate) fn logs(&self) -> String {
         let all = self.replicas.iter().chain([&self.wallet]);
         all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect::<Vec<_>>().concat()
@@ -119,7 +120,7 @@ impl Replica {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(BINARY);
         command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
-        // Without it, money streamed to a wallet address is never announced.
+        // Without this, money streamed to a wallet address would never be announced.
         command.env("WITHDRAWAL_THROTTLE_DELAY", "200");
         command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
