@@ -2,6 +2,7 @@
 //!
 //! Roles read their settings from the environment; the commands around them take options.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::ledger_place::LedgerPlace;
+use crate::shadow::Place;
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]
@@ -98,6 +100,12 @@ pub(crate) enum Command {
     /// after an interruption. Ends with 0 when every total is equal, 1 when not or when something cannot go back, 3 when
     /// a database cannot be read. docs/moving-in.md describes every step.
     Export(Box<ExportOptions>),
+    /// Try ours beside a running Rafiki: a proxy that answers with the old one's answers and asks ours the same.
+    ///
+    /// Prints each answer that differs (status, shape, amounts, totals) with the request's id, without personal data, and
+    /// every minute what was counted. No client waits for ours. Runs until it is stopped, and ends with 1 if something
+    /// differed. docs/moving-in.md describes it.
+    Shadow(ShadowOptions),
     /// Look at the configuration.
     Config(ConfigOptions),
     /// Look at a ledger.
@@ -115,7 +123,8 @@ impl Command {
             | Self::CardService
             | Self::PointOfSale
             | Self::Console
-            | Self::Rates => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            | Self::Rates
+            | Self::Shadow(_) => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }
     }
@@ -461,9 +470,9 @@ pub(crate) struct ImportOptions {
     /// DB_ENCRYPTION_SECRET of the old backend, if it had one.
     #[arg(long, value_name = "BASE64", env = "OLD_DB_ENCRYPTION_SECRET", hide_env_values = true)]
     pub(crate) old_encryption_secret: Option<String>,
-    /// Keep the clear values of access and continuation tokens for this long, for example 30d, so that `rafiki export`
-    /// can give them back. They are encrypted with the key of --way-back-key-file, or else with --old-encryption-secret.
-    /// The authorization server deletes them afterwards. Without this, only hashes are kept.
+    /// Keep the clear values of access tokens, continuation tokens and peers' tokens for this long, for example 30d, so
+    /// that `rafiki export` can give them back. They are encrypted with the key of --way-back-key-file, or else with
+    /// --old-encryption-secret. They are deleted afterwards. Without this, only hashes are kept.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) keep_way_back: Option<Period>,
     /// A file with a key of 32 octets in base64 for --keep-way-back.
@@ -508,6 +517,32 @@ pub(crate) struct ExportOptions {
     /// takes time.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     pub(crate) quotes_good_for: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShadowOptions {
+    /// A port to listen on, the origin of the old listener, and that of ours. Give one for each listener.
+    #[arg(long = "pair", value_name = "PORT=OLD=OURS", required = true)]
+    pub(crate) pairs: Vec<Place>,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Ask ours writes, too. Only for an imported copy that reaches neither peers nor wallets of real people.
+    #[arg(long)]
+    pub(crate) writes: bool,
+    /// Milliseconds to wait for an answer of ours.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5_000)]
+    pub(crate) patience: u32,
+    /// A member that is not compared. May be given several times.
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) ignore: Vec<String>,
+    /// A file with a tenant's id, a space and its Admin API secret in each line. Requests whose ids were changed are
+    /// signed anew with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Seconds between two summaries.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) every: u64,
 }
 
 /// A period of whole days or hours, written as 30d or 12h.

@@ -19,6 +19,7 @@ mod peer;
 mod places;
 mod private_file;
 mod roles;
+mod shadow;
 mod tap;
 mod terminal;
 mod verification;
@@ -75,6 +76,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Import(options) => import::run(*options).await,
         Command::Export(options) => export::run(*options).await,
+        Command::Shadow(options) => shadow::run(options).await,
         Command::Config(options) => config_check::run(&options).await,
         Command::Ledger(options) => verification::run(&options).await,
     }

@@ -386,3 +386,84 @@ fn clear(
 fn json(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Null, |text| Value::Json(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Read, json};
+
+    use super::*;
+
+    const TENANT: Uuid = Uuid::from_u128(1);
+    const DAY: i64 = 86_400_000;
+
+    fn context() -> Context {
+        Context {
+            at: Timestamp::from_millis(10 * DAY),
+            grace: Duration::from_hours(1),
+            operator: TENANT,
+            default_retries: 10,
+            retries: HashMap::new(),
+            consent: HashMap::new(),
+            unfinished: HashMap::new(),
+            secret: None,
+            key: ColumnSecret::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="),
+        }
+    }
+
+    fn gone_back(table: Table, row: &Read, beside: &Beside) -> (Vec<Read>, Back) {
+        let json = row.to_string();
+        let back = back(table, &Row::read(table.name(), &json).unwrap(), beside, &context()).unwrap();
+        let read = |row: &OldRow| serde_json::from_str(&row.json).unwrap();
+        (back.rows.iter().map(read).collect(), back)
+    }
+
+    #[test]
+    fn deliveries_that_are_still_tried_are_tried_there_and_further_endpoints_are_left_out() {
+        let delivery = |state: &str, attempts: u32| {
+            json!({
+                "id": Uuid::from_u128(2), "event_id": Uuid::from_u128(3), "recipient": "TENANT",
+                "recipient_tenant_id": TENANT, "endpoint_id": null, "attempts": attempts, "status_code": 500,
+                "state": state, "due_at": 7 * DAY, "created_at": 5 * DAY, "updated_at": 6 * DAY,
+            })
+        };
+        for (state, here, attempts, at, change) in [
+            ("PENDING", 3, 3, Some("1970-01-08T00:00:00Z"), None),
+            ("PENDING", 40, 9, Some("1970-01-08T00:00:00Z"), Some(BackChange::AttemptsLowered)),
+            ("QUARANTINED", 12, 9, Some("1970-01-08T00:00:00Z"), Some(BackChange::AttemptsLowered)),
+            ("EXHAUSTED", 4, 10, Some("1970-01-07T00:00:00Z"), Some(BackChange::AttemptsRaised)),
+            ("DELIVERED", 11, 11, None, None),
+        ] {
+            let (rows, back) = gone_back(Table::WebhookDeliveries, &delivery(state, here), &Beside::default());
+            assert_eq!((&rows[0]["attempts"], rows[0]["processAt"].as_str()), (&json!(attempts), at), "{state} {here}");
+            assert_eq!(back.changes, Vec::from_iter(change), "{state} {here}");
+        }
+
+        let mut further = delivery("PENDING", 0);
+        further["endpoint_id"] = json!(Uuid::from_u128(9));
+        let (rows, back) = gone_back(Table::WebhookDeliveries, &further, &Beside::default());
+        assert_eq!((rows.len(), back.changes), (0, vec![BackChange::EndpointLeftOut]));
+    }
+
+    #[test]
+    fn a_peers_token_goes_back_if_its_clear_value_was_kept_and_it_has_not_ended() {
+        let peer = Uuid::from_u128(4);
+        let digest = payments_model::peer_token::TokenDigest::of("from the peer").to_string();
+        let row = |digest: &str, end: Option<i64>| json!({"digest": digest, "peer_id": peer, "expires_at": end, "created_at": DAY});
+        let sealed = kept::seal(KeptKind::PeerToken, peer, "from the peer", context().key.as_ref().unwrap());
+        let kept = Beside { kept: Some(sealed), ..Beside::default() };
+
+        let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(&digest, None), &kept);
+        assert_eq!((&rows[0]["token"], back.lost), (&json!("from the peer"), None));
+        let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(&digest, Some(11 * DAY)), &kept);
+        assert_eq!((rows.len(), back.lost), (1, None), "it is still valid");
+        for (digest, end, beside, usable) in [
+            (&*digest, None, &Beside::default(), true),
+            (&*digest, Some(10 * DAY), &kept, false),
+            (&*"0".repeat(64), None, &kept, true),
+        ] {
+            let (rows, back) = gone_back(Table::PeerIncomingTokens, &row(digest, end), beside);
+            let lost = LostToken { kind: KeptKind::PeerToken, owner: peer, usable, revoked: false };
+            assert_eq!((rows.len(), back.lost), (0, Some(lost)));
+        }
+    }
+}
