@@ -116,8 +116,18 @@ pub struct StrangerLimits {
     pub grant_requests_per_address: u32,
     /// `GRANT_REQUESTS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
     pub grant_requests_per_client: u32,
+    /// `CONTINUATIONS_PER_MINUTE_PER_ADDRESS`: grants continued or cancelled, tokens rotated or revoked.
+    pub continuations_per_address: u32,
+    /// `CONTINUATIONS_PER_MINUTE_PER_CLIENT`: of one client, whose signature was good.
+    pub continuations_per_client: u32,
+    /// `INTROSPECTIONS_PER_MINUTE_PER_ADDRESS`: tokens looked up. Without a limit by default, because callers show the
+    /// service secret.
+    pub introspections_per_address: u32,
     /// `FAILURES_PER_MINUTE_PER_ADDRESS`: wrong signatures, tokens and interactions.
     pub failures_per_address: u32,
+    /// `IDENTITY_PROVIDER_NEW_ADDRESSES_PER_MINUTE`: how often addresses that have never shown a tenant's right
+    /// `x-idp-secret` may try it, all together. Addresses that have shown it are not counted.
+    pub provider_secrets_from_new_addresses: u32,
 }
 
 impl StrangerLimits {
@@ -125,7 +135,15 @@ impl StrangerLimits {
         Self {
             grant_requests_per_address: r.number("GRANT_REQUESTS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
             grant_requests_per_client: r.number("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", 600, 0..=1_000_000),
+            continuations_per_address: r.number("CONTINUATIONS_PER_MINUTE_PER_ADDRESS", 600, 0..=1_000_000),
+            continuations_per_client: r.number("CONTINUATIONS_PER_MINUTE_PER_CLIENT", 600, 0..=1_000_000),
+            introspections_per_address: r.number("INTROSPECTIONS_PER_MINUTE_PER_ADDRESS", 0, 0..=100_000_000),
             failures_per_address: r.number("FAILURES_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
+            provider_secrets_from_new_addresses: r.number(
+                "IDENTITY_PROVIDER_NEW_ADDRESSES_PER_MINUTE",
+                30,
+                0..=1_000_000,
+            ),
         }
     }
 }

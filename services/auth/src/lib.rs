@@ -8,6 +8,7 @@ mod clients;
 mod continue_grant;
 mod interactions;
 mod introspection;
+mod provider_secret;
 mod request_grant;
 mod settings;
 mod tenants;

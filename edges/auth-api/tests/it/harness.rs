@@ -1,6 +1,7 @@
 //! A server on a new database, a client that signs, and a browser that keeps cookies.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_kit::ClientAddress;
 use http_kit::graphql::Introspection;
 use http_signatures::{Freshness, Jwk, Signer, SigningKey, TargetOrigin};
 use serde_json::{Value, json};
@@ -134,6 +136,8 @@ impl Server {
             services: ServiceCallers::Anybody,
             limiter: limiter.clone(),
             grant_requests: Rate::per_minute("grants", 0),
+            continuations: Rate::per_minute("continuations", 0),
+            introspections: Rate::per_minute("introspections", 0),
             failures: Rate::per_minute("failures", 0),
         };
         let mut settings = settings();
@@ -281,6 +285,11 @@ impl Server {
 
     /// The identity provider's request about the interaction of a pending grant: `details`, `accept` or `reject`.
     pub(crate) async fn idp(&self, grant: &Value, what: &str, secret: &str) -> Answer {
+        self.idp_from(Ipv4Addr::UNSPECIFIED, grant, what, secret).await
+    }
+
+    /// As [`Server::idp`], from this address.
+    pub(crate) async fn idp_from(&self, from: Ipv4Addr, grant: &Value, what: &str, secret: &str) -> Answer {
         let interaction = Interaction::of(grant);
         let headers = HeaderMap::from_iter([
             (http::HeaderName::from_static("x-idp-secret"), HeaderValue::try_from(secret).unwrap()),
@@ -288,7 +297,7 @@ impl Server {
         ]);
         let base = format!("/grant/{}/{}", interaction.id, interaction.nonce);
         let (method, path) = if what == "details" { ("GET", base) } else { ("POST", format!("{base}/{what}")) };
-        call(&self.routers.interaction, method, &path, headers, String::new()).await
+        call_from(from, &self.routers.interaction, method, &path, headers, String::new()).await
     }
 
     /// The requests of the owner: start, `accept` or `reject`, finish. Returns the last answer.
@@ -339,10 +348,22 @@ impl Interaction {
     }
 }
 
-pub(crate) async fn call(router: &Router, method: &str, path: &str, mut headers: HeaderMap, body: String) -> Answer {
+pub(crate) async fn call(router: &Router, method: &str, path: &str, headers: HeaderMap, body: String) -> Answer {
+    call_from(Ipv4Addr::UNSPECIFIED, router, method, path, headers, body).await
+}
+
+pub(crate) async fn call_from(
+    from: Ipv4Addr,
+    router: &Router,
+    method: &str,
+    path: &str,
+    mut headers: HeaderMap,
+    body: String,
+) -> Answer {
     headers.insert("host", HeaderValue::from_static("auth.example"));
     let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     *request.headers_mut() = headers;
+    request.extensions_mut().insert(ClientAddress(from.into()));
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
@@ -401,6 +422,8 @@ fn settings() -> AuthSettings {
         finish_uris: FinishUriPolicy::default(),
         freshness: Freshness::default(),
         grant_requests_per_client: Rate::per_minute("grants-of-client", 0),
+        continuations_per_client: Rate::per_minute("continuations-of-client", 0),
+        provider_secrets_from_new_sources: Rate::per_minute("idp-secrets", 0),
         retention: Retention { tokens: Duration::from_hours(720), unissued_grants: Duration::from_hours(720) },
     }
 }
