@@ -69,6 +69,11 @@ pub struct Auth {
     pub interaction_lifetime: Duration,
     /// `ACCESS_TOKEN_EXPIRY_SECONDS`: how long a token is good.
     pub access_token_lifetime: Duration,
+    /// `GRANT_EXPIRY_SECONDS`: how old a grant becomes, from its request on; 0 for any age. Its tokens end with it, and
+    /// it gives no others.
+    pub grant_lifetime: Option<Duration>,
+    /// `PENDING_GRANT_EXPIRY_SECONDS`: how old a grant becomes whose client has not fetched its token; 0 for any age.
+    pub pending_grant_lifetime: Option<Duration>,
     /// `WAIT_SECONDS` between two continuations.
     pub continue_wait: Duration,
     /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment grants need consent.
@@ -208,6 +213,8 @@ impl Auth {
             cookie_same_site: r.one_of("INTERACTION_COOKIE_SAME_SITE", None, &same_site),
             interaction_lifetime: Duration::from_secs(r.number("INTERACTION_EXPIRY_SECONDS", 600, 1..=year)),
             access_token_lifetime: Duration::from_secs(r.number("ACCESS_TOKEN_EXPIRY_SECONDS", 600, 1..=year)),
+            grant_lifetime: age(r.number("GRANT_EXPIRY_SECONDS", 0, 0..=100 * year)),
+            pending_grant_lifetime: age(r.number("PENDING_GRANT_EXPIRY_SECONDS", 86_400, 0..=100 * year)),
             continue_wait: Duration::from_secs(r.number("WAIT_SECONDS", 5, 0..=86_400)),
             incoming_payment_interaction: r.flag("INCOMING_PAYMENT_INTERACTION", false),
             quote_interaction: r.flag("QUOTE_INTERACTION", false),
@@ -225,6 +232,10 @@ impl Auth {
             cookie_key: cookie_key?,
         })
     }
+}
+
+fn age(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 impl Cleanup {

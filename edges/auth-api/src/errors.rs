@@ -136,6 +136,7 @@ impl From<ContinueError> for ApiError {
             ContinueError::NoGrant => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation),
             ContinueError::Refused(refusal) => match refusal {
                 ContinueRefusal::NoReference => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidRequest),
+                ContinueRefusal::Expired => (StatusCode::UNAUTHORIZED, ErrorCode::InvalidContinuation),
                 ContinueRefusal::NotFound => (StatusCode::NOT_FOUND, ErrorCode::InvalidContinuation),
                 ContinueRefusal::TooFast | ContinueRefusal::PolledTooFast => {
                     (StatusCode::BAD_REQUEST, ErrorCode::TooFast)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth::{Auth, AuthSettings, PublishedClients, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers};
-use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
+use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use config::{Cleanup, Mode};
 use http_kit::CallerSecret;
@@ -150,6 +150,7 @@ fn settings(config: &config::Auth) -> AuthSettings {
             token_lifetime: config.access_token_lifetime,
             interaction_lifetime: config.interaction_lifetime,
             continue_wait: config.continue_wait,
+            lifetimes: Lifetimes { grant: config.grant_lifetime, unissued: config.pending_grant_lifetime },
         },
         finish_uris: FinishUriPolicy { allow_http: config.mode == Mode::Development, app_schemes: Vec::new() },
         freshness: signatures::freshness(&config.signatures),

@@ -8,11 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth::{Auth, AuthSettings, ClientDirectory, NoSuchClient, Retention, TenantData};
 use auth_api::{AdminSettings, ApiSettings, Routers, SameSite, ServiceCallers, routers};
-use auth_model::{ConsentPolicy, FinishUriPolicy, TenantId, Terms};
+use auth_model::{ConsentPolicy, FinishUriPolicy, Lifetimes, TenantId, Terms};
 use auth_store::AuthStore;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use clock::{Clock, ManualClock, SeededEntropy};
+use database::Database;
 use gnap::WebUrl;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_kit::ClientAddress;
@@ -62,7 +63,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) client: Signer,
     pub(crate) stranger: Signer,
-    _database: TestDatabase,
+    _database: Option<TestDatabase>,
 }
 
 /// An answer, read to its end.
@@ -108,6 +109,22 @@ impl Server {
         database: TestDatabase,
         adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
     ) -> Self {
+        Self::open(Database::clone(&database), Some(database), 1, adjust).await
+    }
+
+    /// Two processes on one database, each with a memory of its own; `adjust` is for the second.
+    pub(crate) async fn two(database: TestDatabase, adjust: impl FnOnce(&mut AuthSettings)) -> (Self, Self) {
+        let second = database.connect_again().await;
+        let first = Self::on(database).await;
+        (first, Self::open(second, None, 2, |settings, _| adjust(settings)).await)
+    }
+
+    async fn open(
+        database: Database,
+        kept: Option<TestDatabase>,
+        seed: u64,
+        adjust: impl FnOnce(&mut AuthSettings, &mut ApiSettings),
+    ) -> Self {
         let clock = testkit::manual_clock();
         let client = Signer::new(SigningKey::from_seed(&[1; 32]), "client-key").unwrap();
         let stranger = Signer::new(SigningKey::from_seed(&[2; 32]), "stranger-key").unwrap();
@@ -118,7 +135,7 @@ impl Server {
             ("https://other.example", &stranger),
         ];
         let published = published.into_iter().map(|(url, signer)| (url.to_owned(), signer.jwk().clone()));
-        let store = AuthStore::new(database.clone());
+        let store = AuthStore::new(database);
         store.migrate().await.unwrap();
         let cache =
             SharedCache::InProcess(InProcessCache::new(Arc::<ManualClock>::clone(&clock), InProcessLimits::default()));
@@ -146,13 +163,13 @@ impl Server {
             settings,
             store,
             Arc::<ManualClock>::clone(&clock),
-            Arc::new(SeededEntropy::new(1)),
+            Arc::new(SeededEntropy::new(seed)),
             Arc::new(Published(published.collect())),
             cache,
             limiter,
         );
         let auth = auth.await.unwrap();
-        Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: database }
+        Self { routers: routers(auth.clone(), api), auth, clock, client, stranger, _database: kept }
     }
 
     pub(crate) fn wait(&self, seconds: u64) {
@@ -418,6 +435,7 @@ fn settings() -> AuthSettings {
             token_lifetime: Duration::from_mins(10),
             interaction_lifetime: Duration::from_mins(10),
             continue_wait: Duration::from_secs(5),
+            lifetimes: Lifetimes::default(),
         },
         finish_uris: FinishUriPolicy::default(),
         freshness: Freshness::default(),
