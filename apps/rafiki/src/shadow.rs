@@ -3,6 +3,7 @@
 //! The proxy and the comparison are in other crates.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -156,12 +157,13 @@ impl Findings {
 
 fn summary(shadow: &Shadow, findings: &Findings) {
     let mut text = format!("{}\n", shadow.counts());
+    // Writing to a string does not fail.
     for (member, asset, there, here) in shadow.totals().iter().filter(|(.., there, here)| there != here) {
-        text.push_str(&format!("  {member} in all: {there} {asset} there, {here} {asset} here\n"));
+        let _ = writeln!(text, "  {member} in all: {there} {asset} there, {here} {asset} here");
     }
     let left_out = findings.next_interval();
     if left_out > 0 {
-        text.push_str(&format!("  {left_out} more differing answers were not shown\n"));
+        let _ = writeln!(text, "  {left_out} more differing answers were not shown");
     }
     say(&text);
 }

@@ -290,5 +290,5 @@ fn rafiki_tables() -> impl Sized {
 
 fn answer_comparison() -> impl Sized {
     use answer_comparison::{Known, Purpose, Route, compare};
-    linked![Known::for_ours, Known::issued, Known::made_only_there, Purpose::of, Route::of, compare]
+    linked![Known::for_ours, Known::issued, Known::made_only_there, Purpose::of, Route::of, compare,]
 }

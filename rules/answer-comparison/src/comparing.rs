@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
     fn lists(&mut self, old: &[Value], ours: &[Value]) {
         match (all_named(old), all_named(ours)) {
             (Some(there), Some(here)) if !there.is_empty() || !here.is_empty() => {
-                self.named_lists(old, ours, &there, &here)
+                self.named_lists(old, ours, &there, &here);
             }
             _ => {
                 if old.len() != ours.len() {

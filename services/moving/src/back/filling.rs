@@ -50,9 +50,13 @@ impl<'a> Filling<'a> {
     pub(crate) async fn fill(mut self) -> Result<BackPlan, ExportError> {
         for table in Table::ALL {
             match table {
-                Table::GrantIdentifiers | Table::KeptPeerTokens | Table::KeptTokens | Table::KeptContinuations => {}
                 Table::OutgoingPaymentGrantSpendings => self.spendings().await?,
-                Table::OutgoingPaymentGrantSpent => {}
+                // They are read beside others.
+                Table::OutgoingPaymentGrantSpent
+                | Table::GrantIdentifiers
+                | Table::KeptPeerTokens
+                | Table::KeptTokens
+                | Table::KeptContinuations => {}
                 _ => self.table(table).await?,
             }
         }
