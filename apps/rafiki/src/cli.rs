@@ -12,7 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::ledger_place::LedgerPlace;
-use crate::shadow::Place;
+use crate::shadow_place::Place;
 
 /// Interledger payments for wallets and banks.
 #[derive(Debug, Parser)]

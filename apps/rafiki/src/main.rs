@@ -20,6 +20,7 @@ mod places;
 mod private_file;
 mod roles;
 mod shadow;
+mod shadow_place;
 mod tap;
 mod terminal;
 mod verification;

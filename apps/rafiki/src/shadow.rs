@@ -5,52 +5,24 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::shadow::{Counted, Counts, Finding, Pair, Settings, Shadow, Writes};
+use ::shadow::{Counted, Counts, Finding, Settings, Shadow, Writes};
 use answer_comparison::Allowed;
 use config::Mode;
 use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving};
-use url::Url;
 
 use crate::cli::ShadowOptions;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::roles::running::{Running, stop_signal};
 use crate::roles::shared_deps::{SharedDeps, bind};
+use crate::shadow_place::Place;
 
 /// How many findings are printed in one interval. A rounding change differs in every payment.
 const PRINTED: u64 = 1_000;
-
-/// A listener, and the two installations behind it, written as `3000=http://old:3000=http://ours:3000`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    port: u16,
-    pair: Pair,
-}
-
-impl FromStr for Place {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "write PORT=OLD=OURS, for example 3000=http://old:3000=http://ours:3000";
-        let origin = |text: &str| {
-            let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-            url.filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
-        };
-        match text.split('=').collect::<Vec<_>>()[..] {
-            [port, old, ours] => {
-                let port = port.parse().map_err(|_| wrong)?;
-                let pair = Pair { old: origin(old).ok_or(wrong)?, ours: origin(ours).ok_or(wrong)? };
-                Ok(Self { port, pair })
-            }
-            _ => Err(wrong),
-        }
-    }
-}
 
 pub(crate) async fn run(options: ShadowOptions) -> Result<(), Failure> {
     telemetry::start("warn", telemetry::LogFormat::Text).map_err(|error| Failure::start("logging", error))?;
@@ -166,23 +138,4 @@ fn summary(shadow: &Shadow, findings: &Findings) {
         let _ = writeln!(text, "  {left_out} more differing answers were not shown");
     }
     say(&text);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_port_and_two_origins() {
-        let place: Place = "3000=http://old:3000=https://ours".parse().unwrap();
-        assert_eq!(
-            (place.port, place.pair.old.as_str(), place.pair.ours.as_str()),
-            (3000, "http://old:3000/", "https://ours/")
-        );
-        for wrong in
-            ["", "3000", "3000=http://a", "x=http://a=http://b", "1=http://a/path=http://b", "1=ftp://a=http://b"]
-        {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
-        }
-    }
 }
