@@ -25,15 +25,10 @@ use ledger::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batches::{Submission, merge, parts};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SessionNumber};
 
 /// How many submissions of one session may wait before callers are held back.
 const QUEUE: usize = 4096;
-/// Sessions that create transfers. A session has one request under way at a time, so one session leaves the cluster idle
-/// while a result is on its way. The cluster allows 64 sessions for all processes together, unless it is configured
-/// otherwise.
-const SESSIONS: usize = 3;
-
 /// The cluster could not be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
@@ -57,7 +52,6 @@ pub enum JoinError {
 
 /// A ledger kept by a TigerBeetle cluster.
 pub struct TigerBeetleLedger {
-    /// The session for everything except transfers.
     cluster: Arc<Cluster>,
     /// The queues of the sessions that create transfers.
     submissions: Vec<mpsc::Sender<Submission>>,
@@ -70,16 +64,12 @@ impl TigerBeetleLedger {
     /// `deadline` bounds every request. Must be called within a tokio runtime.
     pub async fn join(cluster_id: u128, addresses: &str, deadline: Duration) -> Result<Self, JoinError> {
         let addresses = addresses::resolved(addresses).await?;
-        let cluster = Arc::new(Cluster::join(cluster_id, addresses.clone(), deadline)?);
+        let cluster = Arc::new(Cluster::join(cluster_id, addresses, deadline)?);
 
-        let mut submissions = Vec::with_capacity(SESSIONS);
-        for session in 0..SESSIONS {
-            let own = match session {
-                0 => Arc::clone(&cluster),
-                _ => Arc::new(Cluster::join(cluster_id, addresses.clone(), deadline)?),
-            };
+        let mut submissions = Vec::new();
+        for session in SessionNumber::all() {
             let (sender, queue) = mpsc::channel(QUEUE);
-            tokio::spawn(merge(own, queue));
+            tokio::spawn(merge(Arc::clone(&cluster), session, queue));
             submissions.push(sender);
         }
         Ok(Self { cluster, submissions })
@@ -88,17 +78,17 @@ impl TigerBeetleLedger {
     async fn submit_part(&self, transfers: Vec<NewTransfer>) -> Result<Vec<CreateTransferResult>, LedgerUnavailable> {
         let stopped = || LedgerUnavailable { reason: "the ledger has stopped".to_owned() };
         let (reply, answer) = oneshot::channel();
-        let session = session_of(&transfers, self.submissions.len());
-        self.submissions[session].send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
+        let session = session_of(&transfers);
+        self.submissions[session.index()].send(Submission { transfers, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
 
-/// The session, of `sessions`, that creates `transfers`.
+/// The session that creates `transfers`.
 ///
 /// A pending transfer and its post or void have the same session. Requests of one session take effect in their order, so
 /// a void cannot overtake a pending transfer whose result was not awaited.
-fn session_of(transfers: &[NewTransfer], sessions: usize) -> usize {
+fn session_of(transfers: &[NewTransfer]) -> SessionNumber {
     let pending = transfers.iter().find_map(|transfer| match transfer.flags {
         flags if flags.pending => Some(transfer.id),
         flags if flags.post_pending_transfer || flags.void_pending_transfer => Some(transfer.pending_id),
@@ -107,7 +97,7 @@ fn session_of(transfers: &[NewTransfer], sessions: usize) -> usize {
     let id = pending.or_else(|| transfers.first().map(|transfer| transfer.id));
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
-    usize::try_from(hasher.finish() % sessions.max(1) as u64).unwrap_or(0)
+    SessionNumber::of_hash(hasher.finish())
 }
 
 impl Ledger for TigerBeetleLedger {
@@ -197,11 +187,11 @@ mod tests {
         let mut used = BTreeSet::new();
         for hold in 1..=100 {
             let opening = transfer(hold + 1000, 0, TransferFlags::default());
-            let held = session_of(&[opening, transfer(hold, 0, pending)], SESSIONS);
-            assert_eq!(session_of(&[transfer(hold + 2000, hold, post)], SESSIONS), held);
-            assert_eq!(session_of(&[transfer(hold + 3000, hold, void)], SESSIONS), held);
+            let held = session_of(&[opening, transfer(hold, 0, pending)]);
+            assert_eq!(session_of(&[transfer(hold + 2000, hold, post)]), held);
+            assert_eq!(session_of(&[transfer(hold + 3000, hold, void)]), held);
             used.insert(held);
         }
-        assert_eq!(used.len(), SESSIONS, "every session is used");
+        assert_eq!(used, SessionNumber::all().collect(), "every session is used");
     }
 }

@@ -137,14 +137,17 @@ async fn a_client_the_cluster_has_forgotten_begins_anew() {
     let ledger = ledger_of(&cluster).await;
     let ([debit, credit], id) = names(fresh_base());
     ledger.create_accounts(vec![account(debit, 1), account(credit, 1)]).await.expect("an answer");
+    let hold = NewTransfer::single(id(1), debit, credit, 1, 1, 1).into_pending(0);
+    assert_eq!(ledger.submit(vec![hold]).await.expect("an answer"), [CreateTransferResult::Created]);
     let others = (0..OTHERS).map(async |_| ledger_of(&cluster).await.accounts(vec![debit]).await);
     for looked in futures::future::join_all(others).await {
         assert!(looked.expect("an answer")[0].is_some());
     }
-    let transfer = NewTransfer::single(id(1), debit, credit, 1, 1, 1);
-    let refused = ledger.submit(vec![transfer]).await.expect_err("its session was ended");
+    // The hold and its post have the same session.
+    let post = NewTransfer::post(id(2), id(1));
+    let refused = ledger.submit(vec![post]).await.expect_err("its session was ended");
     assert!(refused.reason.contains("ended this session"), "{refused}");
-    assert_eq!(ledger.submit(vec![transfer]).await.expect("an answer"), [CreateTransferResult::Created]);
+    assert_eq!(ledger.submit(vec![post]).await.expect("an answer"), [CreateTransferResult::Created]);
 }
 
 #[tokio::test]
