@@ -8,6 +8,7 @@ use clock::Timestamp;
 use database::{Database, Error, Locked, WriteTransaction};
 use payments_model::page::{Page, PageRequest};
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::{IncomingToken, REPLACED_KEPT, TokenDigest};
 use payments_model::{AssetId, Peer, PeerId, Secret, TenantAsset, TenantId};
 use sea_orm::entity::prelude::*;
@@ -63,6 +64,7 @@ fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
         name: row.name,
         liquidity_threshold: place.optional_amount("liquidity_threshold", row.liquidity_threshold)?,
         routes: place.json("routes", &row.routes)?,
+        terms: row.terms.map(|terms| place.json("terms", &terms)).transpose()?.unwrap_or_default(),
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })
@@ -287,5 +289,6 @@ fn active(of: &Peer) -> Result<ActiveModel, Error> {
             WantedBy::Us => US.to_owned(),
             WantedBy::Them => THEM.to_owned(),
         }),
+        terms: Set((of.terms != PeerTerms::default()).then(|| stored_json(&json!(of.terms)))),
     })
 }

@@ -145,13 +145,13 @@ codes! {
         E::UnknownAsset => NotFound,
     }
     a::CreatePeerError {
-        E::InvalidAddress | E::InvalidEndpoint | E::InvalidInitialLiquidity => BadUserInput,
+        E::InvalidAddress | E::InvalidEndpoint | E::InvalidTerms(_) | E::InvalidInitialLiquidity => BadUserInput,
         E::UnknownAsset => NotFound,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
     a::UpdatePeerError {
         E::Unknown => NotFound,
-        E::InvalidAddress | E::InvalidEndpoint => BadUserInput,
+        E::InvalidAddress | E::InvalidEndpoint | E::InvalidTerms(_) => BadUserInput,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
     a::DeletePeerError {

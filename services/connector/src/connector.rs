@@ -238,16 +238,19 @@ impl Shared {
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
+        let counted = pace.and_then(|()| limits::take_in(source, arrived.amount, &**clock));
 
         let mut recorded = None;
-        if attempt == Transmission::Again || pace.is_err() {
+        if attempt == Transmission::Again || counted.is_err() {
             recorded = balance.recorded(arrived).await?;
         }
 
         if recorded.is_none() {
-            pace?;
+            let counted = counted?;
             let mut timer = self.counts.timer();
-            match self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await {
+            let answered = self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await;
+            limits::count_moved(counted, &answered);
+            match answered {
                 Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,
                 answered => return answered,
             }

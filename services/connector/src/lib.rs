@@ -5,6 +5,7 @@
 mod accounts;
 mod arrived;
 mod balance;
+mod bucket;
 mod config;
 mod connector;
 mod conversion;
@@ -29,6 +30,7 @@ mod recorded;
 mod refusal;
 mod repetition;
 mod routing;
+mod throughput;
 
 #[cfg(test)]
 mod testing;

@@ -7,12 +7,16 @@ use arc_swap::ArcSwapOption;
 use clock::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::packet_rate::Bucket;
+use crate::bucket::Bucket;
 
-/// Packet rate, packets under way, whether the peer recognises repetitions, and the last failure.
+/// Packet rate, amounts, packets under way, whether the peer recognises repetitions, and the last failure.
 #[derive(Debug, Default)]
 pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
+    /// Amounts received from it.
+    pub(crate) amounts_from_it: Bucket,
+    /// Amounts sent to it.
+    pub(crate) amounts_to_it: Bucket,
     /// Packets received from it.
     pub(crate) from_it: Arc<Crowd>,
     /// Packets waiting for its answer.

@@ -111,12 +111,15 @@ impl Pipeline {
         packet.set_expires_at(expiry::outgoing(arrived.expires_at, now, &self.config)?);
 
         // The next peer is known here, and nothing is held yet.
+        limits::check_amount_to(peer, arrived.amount, packet.amount())?;
         let _waiting = limits::wait_for(peer, &self.config)?;
 
         // Packets without money and probes of own quotes hold nothing, so every result is a reply.
         let Some(identity) = arrived.identity else {
             return self.without_money(peer, packet).await;
         };
+
+        let counted = limits::send_on(peer, packet.amount(), &*self.clock)?;
 
         // Before the hold: if the peer cannot be reached, only a question was lost.
         let forwarder = self.forwarder();
@@ -133,7 +136,9 @@ impl Pipeline {
             let decision = forwarder.forward(peer, packet, Transmission::First).await;
             self.settle(source, peer, &hold, decision, arrived.expires_at).await
         };
-        forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await
+        let answered = forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await;
+        limits::count_moved(counted, &answered);
+        answered
     }
 
     async fn without_money(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Bytes, Stop> {

@@ -35,7 +35,7 @@ pub use caller::{Caller, ForeignTenant};
 pub use fees::SetFeeError;
 pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
-pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
+pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, PeerTermsChange, UpdatePeerError};
 pub use settlement::SettleError;
 pub use tenant_life::{CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError};
 pub use tenants::PutSettingsError;

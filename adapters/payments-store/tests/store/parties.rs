@@ -2,6 +2,7 @@
 
 use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
@@ -24,6 +25,7 @@ fn peer(asset: &TenantAsset, address: &str, n: u128) -> Peer {
         name: Some("Peer".into()),
         liquidity_threshold: None,
         routes: Peer::routes_of(address, ["test.other".to_owned()]),
+        terms: PeerTerms { packets_per_second: Some(7), ..PeerTerms::default() },
         created_at: now(),
         updated_at: now(),
     }

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use payments_model::Peer;
+use payments_model::peer_terms::Throughput;
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
@@ -36,6 +37,18 @@ pub(crate) struct Http {
 pub(crate) struct HttpOutgoing {
     auth_token: String,
     endpoint: String,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct PeerThroughput {
+    amount: UInt64,
+    seconds: u32,
+}
+
+impl From<Throughput> for PeerThroughput {
+    fn from(Throughput { amount, seconds }: Throughput) -> Self {
+        Self { amount: UInt64(amount), seconds }
+    }
 }
 
 #[Object(name = "Peer")]
@@ -88,6 +101,22 @@ impl PeerNode {
 
     async fn routes(&self) -> &[String] {
         &self.0.routes
+    }
+
+    async fn packets_per_second(&self) -> Option<u32> {
+        self.0.terms.packets_per_second
+    }
+
+    async fn packet_burst(&self) -> Option<u32> {
+        self.0.terms.packet_burst
+    }
+
+    async fn incoming_throughput(&self) -> Option<PeerThroughput> {
+        self.0.terms.incoming.map(PeerThroughput::from)
+    }
+
+    async fn outgoing_throughput(&self) -> Option<PeerThroughput> {
+        self.0.terms.outgoing.map(PeerThroughput::from)
     }
 
     async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {

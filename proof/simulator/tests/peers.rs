@@ -1,0 +1,164 @@
+//! How a node treats its peers: their rates, and amounts per period.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{AccountAsset, Outcome};
+use ilp_packet::{AmountTooLarge, ErrorCode, Reject, Reply};
+use payments_model::peer_terms::Throughput;
+use simulator::{Audit, Fate, Network, Payment, asset};
+
+const LIQUIDITY: u64 = 1_000_000;
+
+fn usd() -> Arc<AccountAsset> {
+    asset("USD")
+}
+
+fn code(outcome: &Outcome) -> Option<ErrorCode> {
+    let Outcome::Reply(reply) = outcome else { panic!("no reply: {outcome:?}") };
+    match Reply::parse(reply).unwrap() {
+        Reply::Fulfill(_) => None,
+        Reply::Reject(reject) => Some(reject.code),
+    }
+}
+
+/// Alice, whose peer is Bob, whose peer is Carol.
+async fn alice_bob_carol() -> Network {
+    Network::chain(1, "alice", &[(&usd(), "bob"), (&usd(), "carol")], LIQUIDITY).await
+}
+
+/// A payment from Alice to an account at `last`.
+async fn from_alice(network: &Network, last: &str) -> Arc<Payment> {
+    let (_, credentials) = network.node(last).receive(&usd(), None).await;
+    Payment::create(&network.node("alice"), &usd(), credentials, LIQUIDITY, LIQUIDITY).await
+}
+
+/// Everything is at rest, and both sides of every peering agree.
+async fn assert_settled(network: &Network) {
+    network.settle().await;
+    let audit = Audit::of(network).await;
+    audit.assert_conserved();
+    audit.assert_peers_agree(network);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_terms_of_a_peer_come_before_the_rate_of_the_instance() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    network.node("bob").change_peer("alice", |alice| {
+        (alice.terms.packets_per_second, alice.terms.packet_burst) = (Some(1), Some(1));
+    });
+    assert_eq!(code(&payment.send_one(1).await), None);
+    assert_eq!(code(&payment.send_one(1).await), Some(ErrorCode::T05RateLimited));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+
+    network.node("bob").change_peer("alice", |alice| {
+        (alice.terms.packets_per_second, alice.terms.packet_burst) = (None, None);
+    });
+    for _ in 0..10 {
+        assert_eq!(code(&payment.send_one(1).await), None);
+    }
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_sends_no_more_money_in_a_period_than_its_terms_say() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "carol").await;
+    network.node("bob").change_peer("alice", |alice| {
+        alice.terms.incoming = Some(Throughput { amount: 100, seconds: 60 });
+    });
+    assert_eq!(code(&payment.send_one(70).await), None);
+    let (refused, message) = payment.rejection_of(40).await;
+    assert_eq!((refused, &*message), (ErrorCode::T04InsufficientLiquidity, "exceeded money bandwidth, throttling."));
+    assert_eq!(code(&payment.send_one(30).await), None);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(code(&payment.send_one(50).await), None);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_above_the_amount_of_a_period_is_told_the_largest_that_passes() {
+    for direction in ["from alice", "to carol"] {
+        let network = alice_bob_carol().await;
+        let payment = from_alice(&network, "carol").await;
+        let limit = Some(Throughput { amount: 100, seconds: 60 });
+        match direction {
+            "from alice" => network.node("bob").change_peer("alice", |alice| alice.terms.incoming = limit),
+            _ => network.node("bob").change_peer("carol", |carol| carol.terms.outgoing = limit),
+        }
+        let Outcome::Reply(reply) = payment.send_one(101).await else { panic!("no reply") };
+        let reject = Reject::parse(&reply).unwrap();
+        let told = AmountTooLarge { received: 101, maximum: 100 };
+        assert_eq!((reject.code, AmountTooLarge::parse(reject.data)), (ErrorCode::F08AmountTooLarge, Some(told)));
+        assert_eq!(code(&payment.send_one(100).await), None, "{direction}");
+        assert_settled(&network).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_packet_of_another_asset_passes_after_its_conversion() {
+    let eur = asset("EUR");
+    let network = Network::chain(1, "alice", &[(&usd(), "bob"), (&eur, "carol")], LIQUIDITY).await;
+    let bob = network.node("bob");
+    bob.deposit(&eur, eur.ledger.id.into(), LIQUIDITY).await;
+    bob.set_rates(Some(r#"{"EUR":0.7}"#));
+    bob.change_peer("carol", |carol| carol.terms.outgoing = Some(Throughput { amount: 100, seconds: 60 }));
+    let (_, credentials) = network.node("carol").receive(&eur, None).await;
+    let payment = Payment::create(&network.node("alice"), &usd(), credentials, LIQUIDITY, LIQUIDITY).await;
+    let Outcome::Reply(reply) = payment.send_one(1000).await else { panic!("no reply") };
+    let maximum = AmountTooLarge::parse(Reject::parse(&reply).unwrap().data).unwrap().maximum;
+    assert_eq!(maximum, 142, "100 euros are 142.86 dollars");
+    assert_eq!(code(&payment.send_one(maximum).await), None);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_money_is_sent_to_a_peer_in_a_period_than_its_terms_say() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    network.node("alice").change_peer("bob", |bob| {
+        bob.terms.outgoing = Some(Throughput { amount: 100, seconds: 60 });
+    });
+    assert_eq!(code(&payment.send_one(100).await), None);
+    let (refused, message) = payment.rejection_of(10).await;
+    assert_eq!((refused, &*message), (ErrorCode::T04InsufficientLiquidity, "exceeded money bandwidth, throttling."));
+    assert_eq!(payment.balance().await, (u128::from(LIQUIDITY) - 100, 0), "nothing is held for a refused packet");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(code(&payment.send_one(10).await), None);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_amount_of_a_packet_that_was_refused_later_does_not_count() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "carol").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    let limit = Some(Throughput { amount: 100, seconds: 86_400 });
+    network.node("bob").change_peer("alice", |alice| alice.terms.incoming = limit);
+    network.node("bob").change_peer("carol", |carol| carol.terms.outgoing = limit);
+    for _ in 0..3 {
+        network.script("bob", "carol", &[Fate::Refuse]);
+        assert_eq!(code(&payment.send_one(100).await), Some(ErrorCode::T01PeerUnreachable));
+    }
+    assert_eq!(code(&payment.send_one(100).await), None);
+    assert_eq!(code(&payment.send_one(1).await), Some(ErrorCode::T04InsufficientLiquidity));
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_amount_counts_while_its_outcome_is_unknown() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    network.node("alice").change_peer("bob", |bob| {
+        bob.terms.outgoing = Some(Throughput { amount: 100, seconds: 86_400 });
+    });
+    // More than the packet's life is lost.
+    network.script("alice", "bob", &[Fate::LoseRequest; 2]);
+    assert_eq!(payment.send_one(100).await, Outcome::Unresolved);
+    assert_eq!(code(&payment.send_one(100).await), Some(ErrorCode::T04InsufficientLiquidity));
+}
