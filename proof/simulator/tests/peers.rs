@@ -1,10 +1,11 @@
-//! How a node treats its peers: their rates, and amounts per period.
+//! How a node treats its peers: their rates, amounts per period, and silence.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{AccountAsset, Outcome};
+use clock::Clock;
+use connector::{AccountAsset, Outcome, PeerLine};
 use ilp_packet::{AmountTooLarge, ErrorCode, Reject, Reply};
 use payments_model::peer_terms::Throughput;
 use simulator::{Audit, Fate, Network, Payment, asset};
@@ -161,4 +162,94 @@ async fn an_amount_counts_while_its_outcome_is_unknown() {
     network.script("alice", "bob", &[Fate::LoseRequest; 2]);
     assert_eq!(payment.send_one(100).await, Outcome::Unresolved);
     assert_eq!(code(&payment.send_one(100).await), Some(ErrorCode::T04InsufficientLiquidity));
+}
+
+/// Bob does not answer Alice until packets to him are stopped. It takes five failures in a row.
+async fn until_stopped(network: &Network, payment: &Payment) {
+    assert_eq!(code(&payment.send_one(1).await), None);
+    network.script("alice", "bob", &[Fate::Refuse; 5]);
+    for _ in 0..5 {
+        assert_eq!(code(&payment.send_one(1).await), Some(ErrorCode::T01PeerUnreachable));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_to_a_peer_that_does_not_answer_are_refused_at_once() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    until_stopped(&network, &payment).await;
+
+    let before = network.clock().elapsed();
+    let (refused, message) = payment.rejection_of(1).await;
+    assert_eq!((refused, &*message), (ErrorCode::T01PeerUnreachable, "peer is unreachable."));
+    assert_eq!(network.clock().elapsed(), before, "without any exchange");
+    assert_eq!(payment.balance().await.1, 0, "nothing is held");
+    let report = network.node("alice").peer_report("bob");
+    assert_eq!((report.breaker.line, report.breaker.stopped), (PeerLine::Down, 1));
+    assert!(report.last_answer.is_some() && report.last_failure.unwrap().reason.contains("connection refused"));
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_pause_one_packet_tries_and_its_answer_lets_all_pass() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    until_stopped(&network, &payment).await;
+
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    network.script("alice", "bob", &[Fate::Refuse]);
+    let (tries, waits) = tokio::join!(payment.send_one(1), payment.send_one(2));
+    assert_eq!([code(&tries), code(&waits)], [Some(ErrorCode::T01PeerUnreachable); 2]);
+
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    let all = futures::future::join_all((1..50).map(|amount| payment.send_one(amount))).await;
+    assert!(all.iter().all(|outcome| code(outcome).is_none()));
+    let report = network.node("alice").peer_report("bob");
+    assert_eq!((report.breaker.line, report.breaker.stopped), (PeerLine::Up, 1));
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_under_way_is_asked_for_also_while_packets_are_stopped() {
+    let network = alice_bob_carol().await;
+    let payment = from_alice(&network, "bob").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    // Bob takes the packet, his reply is lost, and then he cannot be reached for a while.
+    let mut fates = vec![Fate::BreakReply];
+    fates.extend([Fate::Refuse; 8]);
+    network.script("alice", "bob", &fates);
+    assert_eq!(code(&payment.send_one(100).await), None, "the packet was paid, and its sender learns it");
+    assert_eq!(payment.balance().await, (u128::from(LIQUIDITY) - 101, 0));
+    assert_eq!(network.node("alice").peer_report("bob").breaker.stopped, 1);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_behind_a_peer_that_does_not_answer_does_not_stop_packets_to_the_peer() {
+    let network = alice_bob_carol().await;
+    let (near, far) = (from_alice(&network, "bob").await, from_alice(&network, "carol").await);
+    assert_eq!(code(&far.send_one(1).await), None);
+    network.script("bob", "carol", &[Fate::LoseRequest; 40]);
+    let lost = futures::future::join_all((2..12).map(|amount| far.send_one(amount))).await;
+    assert!(lost.iter().all(|outcome| *outcome == Outcome::Unresolved), "{lost:?}");
+    assert_eq!(network.node("bob").peer_report("carol").breaker.line, PeerLine::Down);
+    assert_eq!(network.node("alice").peer_report("bob").breaker.stopped, 0);
+    assert_eq!(code(&near.send_one(1).await), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_is_made_once_its_peer_answers_again() {
+    let network = alice_bob_carol().await;
+    let (receiver, credentials) = network.node("bob").receive(&usd(), None).await;
+    let payment = Payment::create(&network.node("alice"), &usd(), credentials, 500, 100).await;
+    network.node("bob").kill();
+    let down = async {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        network.node("bob").start();
+    };
+    tokio::join!(payment.run(), down);
+    assert_eq!(payment.sent().delivered, 500);
+    assert_settled(&network).await;
+    assert_eq!(Audit::of(&network).await.account("bob", receiver.into()).credits_posted, 500);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use clock::{Clock, Entropy};
+use clock::{Clock, Entropy, Timestamp};
 use ilp_packet::{AddressRef, ErrorCode, PrepareBuf};
 use ledger::Ledger;
 use payments_model::peer_token::TokenDigest;
@@ -13,12 +13,14 @@ use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
 use telemetry::PACKETS;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
 use crate::accounts::{PeerAccount, Source};
 use crate::arrived::Arrived;
 use crate::balance::Balance;
+use crate::breaker::BreakerState;
 use crate::config::ConnectorConfig;
 use crate::counts::PacketCounts;
 use crate::directory::{Directory, DirectorySnapshot};
@@ -80,7 +82,9 @@ impl Connector {
             clock: clock.clone(),
             entropy,
         };
-        let pipeline = Pipeline { config, balance, liquidity, local_accounts, local_delivery, uplink, rates, clock };
+        let changes = Notify::new();
+        let pipeline =
+            Pipeline { config, balance, liquidity, local_accounts, local_delivery, uplink, rates, clock, changes };
 
         Self(Arc::new(Shared {
             pipeline,
@@ -184,8 +188,19 @@ impl Connector {
     /// What this process knows of its exchanges with a peer; `None` if the directory has no such peer.
     pub fn peer_report(&self, id: PeerId) -> Option<PeerReport> {
         let directory = self.0.directory.load();
-        let state = &directory.peer(id)?.state;
-        Some(PeerReport { repeats: state.repeats(), last_failure: state.last_failure() })
+        Some(PeerReport::of(directory.peer(id)?))
+    }
+
+    /// The same of every peer of every tenant.
+    pub fn peer_reports(&self) -> Vec<(PeerId, PeerReport)> {
+        let directory = self.0.directory.load();
+        directory.peers().map(|peer| (peer.id(), PeerReport::of(peer))).collect()
+    }
+
+    /// Resolves when a peer has answered for the first time, an exchange has failed, or packets to a peer were stopped or
+    /// pass again, since the last call. Only one caller may wait.
+    pub async fn peers_changed(&self) {
+        self.0.pipeline.changes.notified().await;
     }
 }
 
@@ -196,6 +211,22 @@ pub struct PeerReport {
     pub repeats: Repeats,
     /// The last exchange without an answer.
     pub last_failure: Option<PeerFailure>,
+    /// The last exchange with an answer.
+    pub last_answer: Option<Timestamp>,
+    /// Whether packets are sent to it.
+    pub breaker: BreakerState,
+}
+
+impl PeerReport {
+    fn of(peer: &PeerAccount) -> Self {
+        let state = &peer.state;
+        Self {
+            repeats: state.repeats(),
+            last_failure: state.last_failure(),
+            last_answer: state.last_answer(),
+            breaker: state.breaker.state(),
+        }
+    }
 }
 
 impl Shared {

@@ -110,6 +110,11 @@ impl Directory {
         self.peers.get(&id)
     }
 
+    /// Every peer of every tenant.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Arc<PeerAccount>> {
+        self.peers.values()
+    }
+
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
         self.tenants.get(&id)

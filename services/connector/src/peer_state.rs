@@ -1,15 +1,16 @@
 //! The connector's data about a peer. It is kept when the peer's record changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use clock::Timestamp;
 use tokio::sync::Mutex;
 
+use crate::breaker::{Breaker, Turn};
 use crate::bucket::Bucket;
 
-/// Packet rate, amounts, packets under way, whether the peer recognises repetitions, and the last failure.
+/// Packet rate, amounts, packets under way, whether the peer answers and recognises repetitions, and the last failure.
 #[derive(Debug, Default)]
 pub(crate) struct PeerState {
     pub(crate) packets: Bucket,
@@ -25,6 +26,9 @@ pub(crate) struct PeerState {
     /// Locked while the peer is asked whether it recognises repetitions. Holds the time of the last question without an
     /// answer.
     pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
+    pub(crate) breaker: Breaker,
+    /// The last answer, in milliseconds since the epoch; 0 before the first.
+    last_answer: AtomicI64,
     last_failure: ArcSwapOption<PeerFailure>,
 }
 
@@ -77,19 +81,36 @@ impl PeerState {
         }
     }
 
+    /// Notes that the peer does not recognise repetitions.
+    pub(crate) fn never_repeats(&self) {
+        self.repeats.store(Repeats::Never as u8, Ordering::Release);
+    }
+
     /// Notes that the peer answered, and what it said.
-    pub(crate) fn answered(&self, repeats: Repeats) {
+    pub(crate) fn answered(&self, repeats: Repeats, now: Timestamp) -> Turn {
         self.repeats.store(repeats as u8, Ordering::Release);
+        self.is_there(now)
+    }
+
+    /// Notes that the peer answered.
+    pub(crate) fn is_there(&self, now: Timestamp) -> Turn {
+        self.last_answer.store(now.as_millis(), Ordering::Relaxed);
         let last = self.last_failure.load();
         if let Some(failure) = last.as_deref().filter(|failure| !failure.answered_since) {
             let answered = PeerFailure { answered_since: true, ..failure.clone() };
             self.last_failure.compare_and_swap(&last, Some(Arc::new(answered)));
         }
+        self.breaker.answered(now)
     }
 
     /// Notes that the peer did not answer.
     pub(crate) fn failed(&self, at: Timestamp, reason: String) {
         self.last_failure.store(Some(Arc::new(PeerFailure { at, reason, answered_since: false })));
+    }
+
+    pub(crate) fn last_answer(&self) -> Option<Timestamp> {
+        let at = self.last_answer.load(Ordering::Relaxed);
+        (at != 0).then(|| Timestamp::from_millis(at))
     }
 
     pub(crate) fn last_failure(&self) -> Option<PeerFailure> {
@@ -122,7 +143,7 @@ mod tests {
         let state = PeerState::default();
         assert_eq!(state.repeats(), Repeats::Unknown);
         for said in [Repeats::Always, Repeats::Never] {
-            state.answered(said);
+            state.answered(said, Timestamp::from_millis(1));
             assert_eq!(state.repeats(), said);
         }
     }
@@ -135,7 +156,9 @@ mod tests {
         state.failed(at, "status 500".to_owned());
         let failure = |answered_since| Some(PeerFailure { at, reason: "status 500".to_owned(), answered_since });
         assert_eq!(state.last_failure(), failure(false));
-        state.answered(Repeats::Never);
+        assert_eq!(state.last_answer(), None);
+        state.answered(Repeats::Never, Timestamp::from_millis(2));
         assert_eq!(state.last_failure(), failure(true));
+        assert_eq!(state.last_answer(), Some(Timestamp::from_millis(2)));
     }
 }

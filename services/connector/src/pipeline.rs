@@ -10,6 +10,7 @@ use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf};
 use rates::Rates;
 use telemetry::{PACKETS, PacketTimer};
+use tokio::sync::Notify;
 use tracing::{Instrument, field, trace_span};
 
 use crate::accounts::{PeerAccount, Source};
@@ -18,7 +19,7 @@ use crate::balance::{Balance, Hold, HoldTimeout, TransferSide};
 use crate::config::ConnectorConfig;
 use crate::destination::Destination;
 use crate::directory::Directory;
-use crate::forward::{Decision, Forwarder, no_reply};
+use crate::forward::{Decision, Forwarder, no_reply, unreachable_peer};
 use crate::liquidity::LiquidityWatch;
 use crate::local_delivery::LocalDelivery;
 use crate::outcome::{Stop, Transmission};
@@ -36,6 +37,8 @@ pub(crate) struct Pipeline {
     pub(crate) uplink: Arc<dyn Uplink>,
     pub(crate) rates: Rates,
     pub(crate) clock: Arc<dyn Clock>,
+    /// See [`Forwarder::changes`].
+    pub(crate) changes: Notify,
 }
 
 /// The word for a destination in traces, and the reference's word for what such a packet is.
@@ -112,6 +115,9 @@ impl Pipeline {
 
         // The next peer is known here, and nothing is held yet.
         limits::check_amount_to(peer, arrived.amount, packet.amount())?;
+        if !peer.state.breaker.lets_through(now) {
+            return Err(Stop::Limited(unreachable_peer()));
+        }
         let _waiting = limits::wait_for(peer, &self.config)?;
 
         // Packets without money and probes of own quotes hold nothing, so every result is a reply.
@@ -211,6 +217,11 @@ impl Pipeline {
     }
 
     pub(crate) fn forwarder(&self) -> Forwarder<'_> {
-        Forwarder { uplink: &*self.uplink, clock: &*self.clock, grace: self.config.late_reply_grace }
+        Forwarder {
+            uplink: &*self.uplink,
+            clock: &*self.clock,
+            grace: self.config.late_reply_grace,
+            changes: &self.changes,
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Wallet addresses and peers.
 
+use clock::Timestamp;
 use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
+use payments_model::peer_health::{PeerError, PeerHealth, PeerState};
 use payments_model::peer_terms::PeerTerms;
 use payments_model::peer_token::IncomingToken;
 use payments_model::wallet_address::AdditionalProperty;
-use payments_model::{Peer, Secret, TenantAsset, TenantId, WalletAddressKey};
+use payments_model::{Peer, PeerId, Secret, TenantAsset, TenantId, WalletAddressKey};
 use testkit::on_each_database;
 use uuid::Uuid;
 
@@ -116,6 +118,48 @@ on_each_database! {
         assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
         unit.commit().await.unwrap();
         assert!(store.every_tenant().all_peer_tokens().await.unwrap().is_empty());
+    }
+
+    async fn of_what_several_processes_note_of_a_peer_the_newest_is_kept(database) {
+        let store = open(&database).await;
+        let asset = add_asset(&store, "USD", 7).await.unwrap();
+        let bob = peer(&asset, "test.bob", 1);
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_peer(&bob).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).peer_health(bob.id).await.unwrap(), None);
+
+        let at = Timestamp::from_millis;
+        let note = async |id, state, since, success: Option<i64>, error: Option<i64>| {
+            let last_error = error.map(|millis| PeerError { at: at(millis), reason: format!("at {millis}") });
+            let noted = PeerHealth { state, since: at(since), last_success: success.map(at), last_error, interruptions: 1 };
+            let unit = store.begin().await.unwrap();
+            unit.every_tenant().note_peer_health(id, &noted).await.unwrap();
+            unit.commit().await.unwrap();
+        };
+        note(bob.id, PeerState::Up, 10, Some(10), None).await;
+        note(bob.id, PeerState::Down, 50, None, Some(50)).await;
+        // Another process, for which nothing changed.
+        note(bob.id, PeerState::Up, 10, Some(40), Some(30)).await;
+        let kept = store.tenant(OPERATOR).peer_health(bob.id).await.unwrap().unwrap();
+        let error = PeerError { at: at(50), reason: "at 50".to_owned() };
+        let newest = PeerHealth {
+            state: PeerState::Down,
+            since: at(50),
+            last_success: Some(at(40)),
+            last_error: Some(error),
+            interruptions: 3,
+        };
+        assert_eq!(kept, newest);
+
+        let other = store.tenant(TenantId::from_uuid(Uuid::from_u128(99)));
+        assert_eq!(other.peer_health(bob.id).await.unwrap(), None, "a tenant sees its own peers only");
+        // A peer that was deleted meanwhile is no fault.
+        note(PeerId::from_uuid(Uuid::from_u128(77)), PeerState::Up, 10, None, None).await;
+        let unit = store.begin().await.unwrap();
+        assert!(unit.tenant(OPERATOR).delete_peer(bob.id).await.unwrap());
+        unit.commit().await.unwrap();
+        assert_eq!(store.every_tenant().peer_health(bob.id).await.unwrap(), None);
     }
 
     async fn of_the_tokens_of_an_older_version_only_digests_stay(database) {

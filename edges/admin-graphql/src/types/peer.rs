@@ -1,7 +1,8 @@
 //! Peers.
 
-use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use payments_model::Peer;
+use payments_model::peer_health::PeerHealth;
 use payments_model::peer_terms::Throughput;
 
 use crate::api::Call;
@@ -48,6 +49,38 @@ pub(crate) struct PeerThroughput {
 impl From<Throughput> for PeerThroughput {
     fn from(Throughput { amount, seconds }: Throughput) -> Self {
         Self { amount: UInt64(amount), seconds }
+    }
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(name = "PeerState", remote = "payments_model::peer_health::PeerState")]
+pub(crate) enum PeerStateName {
+    Up,
+    Down,
+}
+
+#[derive(SimpleObject)]
+#[graphql(name = "PeerHealth")]
+pub(crate) struct PeerHealthNode {
+    state: PeerStateName,
+    since: String,
+    last_success_at: Option<String>,
+    last_error_at: Option<String>,
+    last_error: Option<String>,
+    interruptions: UInt64,
+}
+
+impl From<PeerHealth> for PeerHealthNode {
+    fn from(health: PeerHealth) -> Self {
+        let PeerHealth { state, since, last_success, last_error, interruptions } = health;
+        Self {
+            state: state.into(),
+            since: since.to_string(),
+            last_success_at: last_success.map(|at| at.to_string()),
+            last_error_at: last_error.as_ref().map(|error| error.at.to_string()),
+            last_error: last_error.map(|error| error.reason),
+            interruptions: UInt64(interruptions),
+        }
     }
 }
 
@@ -117,6 +150,14 @@ impl PeerNode {
 
     async fn outgoing_throughput(&self) -> Option<PeerThroughput> {
         self.0.terms.outgoing.map(PeerThroughput::from)
+    }
+
+    async fn health(&self, context: &Context<'_>) -> Option<Result<PeerHealthNode>> {
+        nullable(async {
+            let found = Call::of(context)?.reach().peer_health(self.0.id).await.map_err(Refusal::from)?;
+            Ok(found.map(PeerHealthNode::from))
+        })
+        .await
     }
 
     async fn tenant(&self, context: &Context<'_>) -> Option<Result<TenantNode>> {
