@@ -69,7 +69,7 @@ impl Scope<'_, WriteTransaction> {
             PeerState::Down => DOWN,
         };
         let error = noted.last_error.as_ref();
-        let values: [sea_orm::Value; 7] = [
+        let values: [Value; 7] = [
             id.as_uuid().into(),
             state.into(),
             noted.since.as_millis().into(),

@@ -1,14 +1,13 @@
-//! How a node treats its peers: their rates, amounts per period, and silence.
+//! How a node treats its peers: their rates, amounts per period, silence, and others in their place.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::Clock;
 use connector::{AccountAsset, Outcome, PeerLine};
 use ilp_packet::{AmountTooLarge, ErrorCode, Reject, Reply};
 use payments_model::peer_terms::Throughput;
-use simulator::{Audit, Fate, Network, Payment, asset};
+use simulator::{Audit, Fate, Network, Payment, Weather, asset};
 
 const LIQUIDITY: u64 = 1_000_000;
 
@@ -252,4 +251,117 @@ async fn a_payment_is_made_once_its_peer_answers_again() {
     assert_eq!(payment.sent().delivered, 500);
     assert_settled(&network).await;
     assert_eq!(Audit::of(&network).await.account("bob", receiver.into()).credits_posted, 500);
+}
+
+/// Alice reaches Dora by way of Bob and of Carol. Every node of the way exchanges dollars.
+async fn two_ways() -> Network {
+    Network::diamond(1, "alice", &[(&usd(), "bob"), (&usd(), "carol")], "dora", LIQUIDITY).await
+}
+
+fn of_weight(network: &Network, peer: &str, weight: u32) {
+    network.node("alice").change_peer(peer, |peer| peer.terms.weight = Some(weight));
+}
+
+/// Exchanges of Alice that reached Bob and Carol.
+fn deliveries(network: &Network) -> [u64; 2] {
+    ["bob", "carol"].map(|peer| network.deliveries("alice", peer))
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_peer_does_not_answer_another_of_its_prefix_gets_the_packets() {
+    let network = two_ways().await;
+    of_weight(&network, "carol", 0);
+    let payment = from_alice(&network, "dora").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    assert_eq!(network.deliveries("alice", "carol"), 0, "Carol is the last resort");
+    network.script("alice", "bob", &[Fate::Refuse; 5]);
+    for _ in 0..5 {
+        assert_eq!(code(&payment.send_one(1).await), Some(ErrorCode::T01PeerUnreachable));
+    }
+
+    let to_bob = network.deliveries("alice", "bob");
+    for _ in 0..10 {
+        assert_eq!(code(&payment.send_one(1).await), None);
+    }
+    assert_eq!(network.deliveries("alice", "bob"), to_bob, "no packet reached both");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    assert_eq!(network.deliveries("alice", "bob"), to_bob + 1, "Bob is tried again after the pause");
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_much_for_one_peer_goes_to_the_next_and_is_refused_when_all_are_full() {
+    let network = two_ways().await;
+    let limit = Some(Throughput { amount: 100, seconds: 86_400 });
+    for peer in ["bob", "carol"] {
+        network.node("alice").change_peer(peer, |peer| peer.terms.outgoing = limit);
+    }
+    let payment = from_alice(&network, "dora").await;
+    for _ in 0..2 {
+        assert_eq!(code(&payment.send_one(100).await), None);
+    }
+    let (refused, message) = payment.rejection_of(100).await;
+    assert_eq!((refused, &*message), (ErrorCode::T04InsufficientLiquidity, "exceeded money bandwidth, throttling."));
+    assert_eq!(payment.balance().await, (u128::from(LIQUIDITY) - 200, 0));
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_cannot_even_be_asked_leaves_its_first_packet_to_another() {
+    let network = two_ways().await;
+    of_weight(&network, "carol", 0);
+    network.script("alice", "bob", &[Fate::Refuse]);
+    let payment = from_alice(&network, "dora").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    assert_eq!(network.deliveries("alice", "bob"), 0);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_that_may_have_left_never_goes_to_another_peer() {
+    let network = two_ways().await;
+    of_weight(&network, "carol", 0);
+    let payment = from_alice(&network, "dora").await;
+    assert_eq!(code(&payment.send_one(1).await), None);
+    network.script("alice", "bob", &[Fate::BreakReply, Fate::Refuse, Fate::Refuse, Fate::LoseReply]);
+    payment.send_one(7).await;
+    assert_eq!(network.deliveries("alice", "carol"), 0);
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lack_of_liquidity_a_peer_of_another_asset_is_preferred() {
+    let eur = asset("EUR");
+    let network = Network::diamond(1, "alice", &[(&eur, "bob"), (&usd(), "carol")], "dora", LIQUIDITY).await;
+    let alice = network.node("alice");
+    alice.set_rates_by_base(&[("GBP", r#"{"EUR":1,"USD":1}"#)]);
+    let gbp = asset("GBP");
+    alice.open_asset(&gbp).await;
+    let dollars = usd();
+    alice.deposit(&dollars, dollars.ledger.id.into(), LIQUIDITY).await;
+    of_weight(&network, "carol", 0);
+    let (_, credentials) = network.node("dora").receive(&usd(), None).await;
+    let payment = Payment::create(&alice, &gbp, credentials, LIQUIDITY, LIQUIDITY).await;
+
+    // Alice has no euros to give to Bob, and dollars for Carol.
+    let (refused, message) = payment.rejection_of(5).await;
+    assert_eq!((refused, &*message), (ErrorCode::T04InsufficientLiquidity, "InsufficientLiquidity"));
+    assert_eq!(code(&payment.send_one(5).await), None);
+    assert_eq!(deliveries(&network)[0], 1, "only the question reached Bob");
+    assert_settled(&network).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_packet_is_paid_once_whichever_peers_fail() {
+    for seed in 0..20 {
+        let network = Network::diamond(seed, "alice", &[(&usd(), "bob"), (&usd(), "carol")], "dora", LIQUIDITY).await;
+        network.set_weather(Weather { refusals: 200, losses: 50, repetitions: 50, delays: 10 });
+        let (receiver, credentials) = network.node("dora").receive(&usd(), None).await;
+        let payment = Payment::create(&network.node("alice"), &usd(), credentials, 2000, 10).await;
+        payment.run().await;
+        network.set_weather(Weather::default());
+        assert_settled(&network).await;
+        assert_eq!(Audit::of(&network).await.account("dora", receiver.into()).credits_posted, 2000, "seed {seed}");
+    }
 }

@@ -1,4 +1,4 @@
-//! How much a peer may send, and how much is sent to it.
+//! How much a peer may send, how much is sent to it, and its share of the packets that several peers can take.
 //!
 //! These limits protect a process from a peer that runs wild. They do not decide about money: the balance of the
 //! peer's account does.
@@ -26,6 +26,8 @@ pub struct PeerTerms {
     pub incoming: Option<Throughput>,
     /// How much money is sent to it.
     pub outgoing: Option<Throughput>,
+    /// Its share of the connections to a prefix that several peers have; see [`PeerTerms::weight`].
+    pub weight: Option<u32>,
 }
 
 /// An amount per period, in the asset of the peering.
@@ -36,6 +38,12 @@ pub struct Throughput {
     /// The period in seconds.
     pub seconds: u32,
 }
+
+/// The weight of a peer without one.
+pub const USUAL_WEIGHT: u32 = 1;
+
+/// The largest weight.
+const WEIGHT_MAX: u32 = 1000;
 
 /// Why terms cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,9 +60,18 @@ pub enum InvalidTerms {
     /// The period is out of range.
     #[error("the seconds of a throughput must be between 1 and {SECONDS_MAX}")]
     Seconds,
+    /// The weight is out of range.
+    #[error("weight must be between 0 and {WEIGHT_MAX}")]
+    Weight,
 }
 
 impl PeerTerms {
+    /// Its share among the peers of one prefix: a peer of weight 2 gets twice the connections of a peer of weight 1. A
+    /// peer of weight 0 gets packets only while no other peer can take them.
+    pub fn weight(&self) -> u32 {
+        self.weight.unwrap_or(USUAL_WEIGHT)
+    }
+
     /// Checks that every value is in its range.
     pub fn check(&self) -> Result<(), InvalidTerms> {
         if self.packets_per_second.is_some_and(|packets| !(1..=PACKETS_PER_SECOND_MAX).contains(&packets)) {
@@ -62,6 +79,9 @@ impl PeerTerms {
         }
         if self.packet_burst.is_some_and(|packets| !(1..=BURST_MAX).contains(&packets)) {
             return Err(InvalidTerms::Burst);
+        }
+        if self.weight.is_some_and(|weight| weight > WEIGHT_MAX) {
+            return Err(InvalidTerms::Weight);
         }
 
         for throughput in self.incoming.iter().chain(&self.outgoing) {
@@ -87,6 +107,7 @@ mod tests {
             (PeerTerms { packets_per_second: Some(0), ..PeerTerms::default() }, InvalidTerms::PacketsPerSecond),
             (PeerTerms { packets_per_second: Some(1_000_001), ..PeerTerms::default() }, InvalidTerms::PacketsPerSecond),
             (PeerTerms { packet_burst: Some(0), ..PeerTerms::default() }, InvalidTerms::Burst),
+            (PeerTerms { weight: Some(1001), ..PeerTerms::default() }, InvalidTerms::Weight),
             (PeerTerms { incoming: throughput(0, 1), ..PeerTerms::default() }, InvalidTerms::Amount),
             (PeerTerms { outgoing: throughput(1, 0), ..PeerTerms::default() }, InvalidTerms::Seconds),
             (PeerTerms { outgoing: throughput(1, 86_401), ..PeerTerms::default() }, InvalidTerms::Seconds),

@@ -33,7 +33,7 @@ use crate::peer_state::{PeerFailure, Repeats};
 use crate::pipeline::Pipeline;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
 use crate::refusal::Refusal;
-use crate::routing::Hop;
+use crate::routing::Way;
 
 /// The dependencies of the connector.
 #[derive(Clone)]
@@ -105,14 +105,16 @@ impl Connector {
 
     /// Whether a packet of `tenant` to `destination` has a next peer.
     pub fn has_way(&self, tenant: TenantId, destination: AddressRef<'_>) -> bool {
-        let own = Hop { peer: None, ledger: 0 };
-        self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
+        let own = Way { from: None, ledger: 0, passed_over: &[] };
+        let directory = self.0.directory.load();
+        directory.tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own, |_| true).is_some())
     }
 
     /// The peer that packets of `tenant`'s own, in the asset of this ledger, go to on their way to `destination`.
     pub fn next_peer(&self, tenant: TenantId, destination: AddressRef<'_>, ledger: u32) -> Option<PeerId> {
         let directory = self.0.directory.load();
-        let peer = directory.tenant(tenant)?.next_hop(destination, Hop { peer: None, ledger })?;
+        let own = Way { from: None, ledger, passed_over: &[] };
+        let peer = directory.tenant(tenant)?.next_hop(destination, own, |peer| self.0.pipeline.can_take(peer))?;
         Some(peer.id())
     }
 
@@ -242,10 +244,12 @@ impl Shared {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
             // Only a sender that never sent the packet before may treat this as a refusal of it.
-            Err(Stop::Limited(refusal)) if attempt == Transmission::First => {
+            Err(Stop::Limited(refusal) | Stop::PassedOver(_, refusal)) if attempt == Transmission::First => {
                 (self.refuse(&refusal), Outcome::Unresolved)
             }
-            Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
+            Err(Stop::Limited(_) | Stop::PassedOver(..) | Stop::Unresolved | Stop::Repeated) => {
+                same(Outcome::Unresolved)
+            }
             Err(Stop::Paid) => same(Outcome::Paid),
         };
         self.counts.answered(source, arrived.amount, &outcome);

@@ -23,7 +23,10 @@ pub(crate) fn enter(source: &Source, config: &ConnectorConfig) -> Result<Option<
 /// Counts one more packet that waits for `peer`, so that a slow peer leaves room for others.
 pub(crate) fn wait_for(peer: &PeerAccount, config: &ConnectorConfig) -> Result<UnderWay, Stop> {
     let waiting = peer.state.to_it.enter(config.packets_waiting);
-    waiting.ok_or_else(|| limited(ErrorCode::T02PeerBusy, "too many packets wait for the peer."))
+    waiting.ok_or_else(|| {
+        let refusal = Refusal::new(ErrorCode::T02PeerBusy, "too many packets wait for the peer.");
+        Stop::PassedOver(peer.id(), refusal)
+    })
 }
 
 /// Whether one more packet is within the source's rate.
@@ -51,7 +54,7 @@ pub(crate) fn take_in<'a>(source: &'a Source, amount: u64, clock: &'a dyn Clock)
     if amount > limit.amount {
         return Err(Stop::Limited(Refusal::too_large(amount, limit.amount)));
     }
-    Counted::count(&peer.state.amounts_from_it, clock, limit, amount).map(Some).ok_or_else(too_much)
+    Counted::count(&peer.state.amounts_from_it, clock, limit, amount).map(Some).ok_or_else(|| Stop::Limited(too_much()))
 }
 
 /// Refuses a packet that is larger than all that is sent to the peer in its period. `arrived` is the amount in the asset
@@ -67,7 +70,7 @@ pub(crate) fn check_amount_to(peer: &PeerAccount, arrived: u64, amount: u64) -> 
                 let maximum = u128::from(arrived) * u128::from(limit.amount) / (u128::from(amount) + 1);
                 u64::try_from(maximum).unwrap_or(arrived)
             };
-            Err(Stop::Limited(Refusal::too_large(arrived, maximum)))
+            Err(Stop::PassedOver(peer.id(), Refusal::too_large(arrived, maximum)))
         }
         _ => Ok(()),
     }
@@ -80,14 +83,15 @@ pub(crate) fn send_on<'a>(
     clock: &'a dyn Clock,
 ) -> Result<Option<Counted<'a>>, Stop> {
     let Some(limit) = peer.record().terms.outgoing else { return Ok(None) };
-    Counted::count(&peer.state.amounts_to_it, clock, limit, amount).map(Some).ok_or_else(too_much)
+    let counted = Counted::count(&peer.state.amounts_to_it, clock, limit, amount);
+    counted.map(Some).ok_or_else(|| Stop::PassedOver(peer.id(), too_much()))
 }
 
 /// Keeps an amount counted if its money has moved or may have moved. Otherwise it is given back.
 pub(crate) fn count_moved(counted: Option<Counted<'_>>, answered: &Result<Bytes, Stop>) {
     let nothing_moved = match answered {
         Ok(reply) => reply.first() != Some(&PacketType::Fulfill.octet()),
-        Err(Stop::Refused(_) | Stop::Limited(_)) => true,
+        Err(Stop::Refused(_) | Stop::Limited(_) | Stop::PassedOver(..)) => true,
         Err(Stop::Repeated | Stop::Unresolved | Stop::Paid) => false,
     };
     if !nothing_moved && let Some(counted) = counted {
@@ -95,8 +99,8 @@ pub(crate) fn count_moved(counted: Option<Counted<'_>>, answered: &Result<Bytes,
     }
 }
 
-fn too_much() -> Stop {
-    limited(ErrorCode::T04InsufficientLiquidity, "exceeded money bandwidth, throttling.")
+fn too_much() -> Refusal {
+    Refusal::new(ErrorCode::T04InsufficientLiquidity, "exceeded money bandwidth, throttling.")
 }
 
 fn limited(code: ErrorCode, message: &'static str) -> Stop {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use clock::Timestamp;
@@ -27,6 +28,8 @@ pub(crate) struct PeerState {
     /// answer.
     pub(crate) asked_in_vain: Mutex<Option<Timestamp>>,
     pub(crate) breaker: Breaker,
+    /// Until when the ledger is expected to refuse packets to it for lack of liquidity, in milliseconds since the epoch.
+    short_until: AtomicI64,
     /// The last answer, in milliseconds since the epoch; 0 before the first.
     last_answer: AtomicI64,
     last_failure: ArcSwapOption<PeerFailure>,
@@ -70,7 +73,15 @@ impl Crowd {
         self.0.try_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
         Some(UnderWay(self.clone()))
     }
+
+    /// Whether fewer than `limit` packets are under way.
+    fn has_room(&self, limit: usize) -> bool {
+        self.0.load(Ordering::Relaxed) < limit
+    }
 }
+
+/// How long other peers are preferred after the ledger has refused a packet for lack of liquidity.
+const SHORT: Duration = Duration::from_secs(1);
 
 impl PeerState {
     pub(crate) fn repeats(&self) -> Repeats {
@@ -106,6 +117,18 @@ impl PeerState {
     /// Notes that the peer did not answer.
     pub(crate) fn failed(&self, at: Timestamp, reason: String) {
         self.last_failure.store(Some(Arc::new(PeerFailure { at, reason, answered_since: false })));
+    }
+
+    /// Whether it seems able to take a packet `now`. This only decides between several peers.
+    pub(crate) fn can_take(&self, now: Timestamp, waiting_max: usize) -> bool {
+        self.breaker.would_let_through(now)
+            && now.as_millis() >= self.short_until.load(Ordering::Relaxed)
+            && self.to_it.has_room(waiting_max)
+    }
+
+    /// Notes that the ledger refused a packet to it for lack of liquidity in its asset.
+    pub(crate) fn is_short(&self, now: Timestamp) {
+        self.short_until.store((now + SHORT).as_millis(), Ordering::Relaxed);
     }
 
     pub(crate) fn last_answer(&self) -> Option<Timestamp> {

@@ -30,6 +30,7 @@ pub(crate) struct CreatePeerInput {
     packet_burst: Option<u32>,
     incoming_throughput: Option<PeerThroughputInput>,
     outgoing_throughput: Option<PeerThroughputInput>,
+    weight: Option<u32>,
 }
 
 #[derive(Clone, Copy, InputObject, Serialize)]
@@ -52,6 +53,7 @@ pub(crate) struct UpdatePeerInput {
     packet_burst: MaybeUndefined<u32>,
     incoming_throughput: MaybeUndefined<PeerThroughputInput>,
     outgoing_throughput: MaybeUndefined<PeerThroughputInput>,
+    weight: MaybeUndefined<u32>,
 }
 
 #[derive(Clone, InputObject, Serialize)]
@@ -132,6 +134,7 @@ impl PeerMutation {
                     packet_burst: input.packet_burst,
                     incoming: input.incoming_throughput.map(throughput).transpose()?,
                     outgoing: input.outgoing_throughput.map(throughput).transpose()?,
+                    weight: input.weight,
                 },
             };
             Ok(call.administration().create_peer(call.caller, new).await?)
@@ -186,10 +189,11 @@ impl PeerMutation {
                 liquidity_threshold: given_amount(&input.liquidity_threshold)?,
                 routes: input.routes.clone(),
                 terms: PeerTermsChange {
-                    packets_per_second: input.packets_per_second.as_opt_ref().map(|packets| packets.copied()),
-                    packet_burst: input.packet_burst.as_opt_ref().map(|packets| packets.copied()),
+                    packets_per_second: input.packets_per_second.as_opt_ref().map(Option::<&u32>::copied),
+                    packet_burst: input.packet_burst.as_opt_ref().map(Option::<&u32>::copied),
                     incoming: given_throughput(&input.incoming_throughput)?,
                     outgoing: given_throughput(&input.outgoing_throughput)?,
+                    weight: input.weight.as_opt_ref().map(Option::<&u32>::copied),
                 },
             };
             Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)

@@ -152,6 +152,10 @@ impl PeerNode {
         self.0.terms.outgoing.map(PeerThroughput::from)
     }
 
+    async fn weight(&self) -> u32 {
+        self.0.terms.weight()
+    }
+
     async fn health(&self, context: &Context<'_>) -> Option<Result<PeerHealthNode>> {
         nullable(async {
             let found = Call::of(context)?.reach().peer_health(self.0.id).await.map_err(Refusal::from)?;

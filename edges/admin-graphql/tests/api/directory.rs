@@ -104,13 +104,13 @@ on_each_database! {
     async fn the_terms_of_a_peer_are_set_shown_changed_and_removed(database) {
         let bench = Bench::open(database).await;
         let usd = asset(&bench, TENANT).await;
-        let terms = "packetsPerSecond packetBurst incomingThroughput { amount seconds } outgoingThroughput { amount seconds }";
+        let terms = "weight packetsPerSecond packetBurst incomingThroughput { amount seconds } outgoingThroughput { amount seconds }";
         let create = format!("createPeer: CreatePeerInput {{ peer {{ id {terms} }} }}");
         let update = format!("updatePeer: UpdatePeerInput {{ peer {{ {terms} }} }}");
 
-        let none = json!({ "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
+        let none = json!({ "weight": 1, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
         let plain = bench.mutate(TENANT, &create, peer_input(&usd, "test.carol")).await["peer"].clone();
-        assert_eq!(json!({ "id": plain["id"], "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null,
+        assert_eq!(json!({ "id": plain["id"], "weight": 1, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null,
             "outgoingThroughput": null }), plain);
 
         let mut input = peer_input(&usd, "test.bob");
@@ -121,15 +121,16 @@ on_each_database! {
         assert_eq!(made["outgoingThroughput"], json!({ "amount": "9223372036854775807", "seconds": 60 }));
 
         let id = &made["id"];
-        let change = json!({ "id": id, "packetBurst": 9, "incomingThroughput": { "amount": 5, "seconds": 1 } });
+        let change = json!({ "id": id, "packetBurst": 9, "weight": 0, "incomingThroughput": { "amount": 5, "seconds": 1 } });
         let changed = bench.mutate(TENANT, &update, change).await["peer"].clone();
-        assert_eq!(changed, json!({ "packetsPerSecond": 50, "packetBurst": 9,
+        assert_eq!(changed, json!({ "weight": 0, "packetsPerSecond": 50, "packetBurst": 9,
             "incomingThroughput": { "amount": "5", "seconds": 1 }, "outgoingThroughput": made["outgoingThroughput"] }));
-        let nothing = json!({ "id": id, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
+        let nothing = json!({ "id": id, "weight": null, "packetsPerSecond": null, "packetBurst": null, "incomingThroughput": null, "outgoingThroughput": null });
         assert_eq!(bench.mutate(TENANT, &update, nothing).await["peer"], none);
 
         for (wrong, why) in [
             (json!({ "packetsPerSecond": 0 }), "packetsPerSecond must be between 1 and 1000000"),
+            (json!({ "weight": 1001 }), "weight must be between 0 and 1000"),
             (json!({ "packetBurst": 10_000_001 }), "packetBurst must be between 1 and 10000000"),
             (json!({ "incomingThroughput": { "amount": 0, "seconds": 1 } }), "the amount of a throughput must be at least 1; use null for no limit"),
             (json!({ "outgoingThroughput": { "amount": 1, "seconds": 86_401 } }), "the seconds of a throughput must be between 1 and 86400"),

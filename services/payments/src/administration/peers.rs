@@ -70,15 +70,18 @@ pub struct PeerTermsChange {
     pub incoming: Option<Option<Throughput>>,
     /// How much money is sent to it.
     pub outgoing: Option<Option<Throughput>>,
+    /// Its share among the peers of one prefix.
+    pub weight: Option<Option<u32>>,
 }
 
 impl PeerTermsChange {
     fn apply(self, terms: &mut PeerTerms) {
-        let Self { packets_per_second, packet_burst, incoming, outgoing } = self;
+        let Self { packets_per_second, packet_burst, incoming, outgoing, weight } = self;
         terms.packets_per_second = packets_per_second.unwrap_or(terms.packets_per_second);
         terms.packet_burst = packet_burst.unwrap_or(terms.packet_burst);
         terms.incoming = incoming.unwrap_or(terms.incoming);
         terms.outgoing = outgoing.unwrap_or(terms.outgoing);
+        terms.weight = weight.unwrap_or(terms.weight);
     }
 }
 
