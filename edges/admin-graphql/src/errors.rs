@@ -154,6 +154,12 @@ codes! {
         E::InvalidAddress | E::InvalidEndpoint | E::InvalidTerms(_) => BadUserInput,
         E::DuplicateToken | E::Duplicate => Duplicate,
     }
+    a::PeerTokenError {
+        E::Unknown => NotFound,
+        E::Token | E::TooMany | E::Overlap | E::Life | E::NoEndpoint => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::RemovePeerTokenError { E::UnknownPeer | E::UnknownToken => NotFound }
     a::DeletePeerError {
         E::Unknown => NotFound,
         E::HoldsMoney => Conflict,

@@ -10,7 +10,7 @@ use payments::Unavailable;
 use payments_model::accounting::accepted;
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
 use payments_model::peer_terms::PeerTerms;
-use payments_model::peer_token::{FormerToken, TokenDigest};
+use payments_model::peer_token::{FormerToken, TokenDigest, TokenEnds};
 use payments_model::{Peer, PeerId, Secret, TenantAsset};
 use payments_store::{Locked, Scope, Unit};
 
@@ -226,7 +226,7 @@ impl Peering {
 
         let incoming = Secret::new(request.http_token.clone());
         scope
-            .add_peer_token(&peer, &incoming, now + overlap, now)
+            .add_peer_token(&peer, &incoming, TokenEnds { own: None, others: Some(now + overlap) }, now)
             .await
             .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
 

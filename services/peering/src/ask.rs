@@ -11,6 +11,7 @@ use payments::administration::Caller;
 use payments_model::accounting::{TransferError, accepted};
 use payments_model::peer::{OutgoingHttp, PeerHistory, WantedBy};
 use payments_model::peer_terms::PeerTerms;
+use payments_model::peer_token::TokenEnds;
 use payments_model::quote::LARGEST_AMOUNT;
 use payments_model::{AssetId, Origin, Peer, PeerId, Secret, TenantAsset};
 use payments_store::Unit;
@@ -260,7 +261,10 @@ impl Peering {
         scope.update_peer(&peer).await?;
 
         let incoming = Secret::new(reply.http_token.clone());
-        scope.add_peer_token(&peer, &incoming, now + overlap, now).await.map_err(duplicate_token)?;
+        scope
+            .add_peer_token(&peer, &incoming, TokenEnds { own: None, others: Some(now + overlap) }, now)
+            .await
+            .map_err(duplicate_token)?;
 
         Ok(peer.into_inner())
     }

@@ -227,7 +227,7 @@ impl HttpInput {
     }
 }
 
-fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+pub(crate) fn peer_id(text: &str) -> Result<PeerId, Refusal> {
     text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
 }
 

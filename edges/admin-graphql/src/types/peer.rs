@@ -1,9 +1,11 @@
 //! Peers.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use clock::Timestamp;
 use payments_model::Peer;
 use payments_model::peer_health::PeerHealth;
 use payments_model::peer_terms::Throughput;
+use payments_model::peer_token::{IncomingToken, TokenDigest};
 
 use crate::api::Call;
 use crate::errors::{Code, Refusal, nullable};
@@ -38,6 +40,19 @@ pub(crate) struct Http {
 pub(crate) struct HttpOutgoing {
     auth_token: String,
     endpoint: String,
+}
+
+#[derive(SimpleObject)]
+#[graphql(name = "PeerToken")]
+pub(crate) struct PeerTokenNode {
+    id: ID,
+    expires_at: Option<String>,
+}
+
+impl PeerTokenNode {
+    fn new(digest: TokenDigest, expires_at: Option<Timestamp>) -> Self {
+        Self { id: digest.short().into(), expires_at: expires_at.map(|at| at.to_string()) }
+    }
 }
 
 #[derive(SimpleObject)]
@@ -134,6 +149,21 @@ impl PeerNode {
 
     async fn routes(&self) -> &[String] {
         &self.0.routes
+    }
+
+    async fn incoming_tokens(&self, context: &Context<'_>) -> Result<Vec<PeerTokenNode>> {
+        let call = Call::of(context)?;
+        let tokens = call.administration().incoming_tokens(call.caller, self.0.id).await.map_err(Refusal::from)?;
+        let shown = |token: &IncomingToken| PeerTokenNode::new(token.digest, token.expires_at);
+        Ok(tokens.iter().map(shown).collect())
+    }
+
+    async fn outgoing_tokens(&self, context: &Context<'_>) -> Result<Vec<PeerTokenNode>> {
+        let now = Call::of(context)?.parts.clock.now();
+        let present = self.0.outgoing.iter().map(|http| (TokenDigest::of(http.token.expose()), None));
+        let former = self.0.history.former_outgoing.iter().filter(|token| token.usable(now).is_some());
+        let former = former.map(|token| (token.digest(), Some(token.expires_at())));
+        Ok(present.chain(former).map(|(digest, end)| PeerTokenNode::new(digest, end)).collect())
     }
 
     async fn packets_per_second(&self) -> Option<u32> {
