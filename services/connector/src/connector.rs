@@ -12,7 +12,7 @@ use payments_model::peer_token::TokenDigest;
 use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
-use telemetry::PACKETS;
+use telemetry::{PACKETS, Probes};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
@@ -81,10 +81,20 @@ impl Connector {
             cache,
             clock: clock.clone(),
             entropy,
+            probes: Probes::of_this_role(),
         };
-        let changes = Notify::new();
-        let pipeline =
-            Pipeline { config, balance, liquidity, local_accounts, local_delivery, uplink, rates, clock, changes };
+        let pipeline = Pipeline {
+            config,
+            balance,
+            liquidity,
+            local_accounts,
+            local_delivery,
+            uplink,
+            rates,
+            clock,
+            changes: Notify::new(),
+            probes: Probes::of_this_role(),
+        };
 
         Self(Arc::new(Shared {
             pipeline,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ilp_packet::{AddressRef, PrepareBuf};
 use stream::Connection;
+use telemetry::{Probes, Stage};
 
 use crate::accounts::{LocalAccount, LocalState};
 use crate::directory::Tenant;
@@ -31,8 +32,13 @@ pub(crate) async fn at_home(
     local_accounts: &dyn LocalAccounts,
     tenant: &Tenant,
     packet: &PrepareBuf,
+    probes: &Probes,
 ) -> Result<Option<LocalReceiver>, Refusal> {
-    let found = local(local_accounts, tenant, packet.destination()).await?;
+    let decoding = probes.stage(Stage::DecodeTag);
+    let connection = tenant.connection(packet.destination());
+    drop(decoding);
+    let Some(connection) = connection else { return Ok(None) };
+    let found = of_connection(local_accounts, tenant, connection).await?;
     match &found {
         Some(receiver) if receiver.account.state == LocalState::Closed && packet.amount() != 0 => {
             Err(Refusal::takes_no_money())
@@ -47,7 +53,18 @@ pub(crate) async fn local(
     tenant: &Tenant,
     destination: AddressRef<'_>,
 ) -> Result<Option<LocalReceiver>, Refusal> {
-    let Some(connection) = tenant.connection(destination) else { return Ok(None) };
+    match tenant.connection(destination) {
+        Some(connection) => of_connection(local_accounts, tenant, connection).await,
+        None => Ok(None),
+    }
+}
+
+/// The local receiver of a STREAM connection, in any state.
+async fn of_connection(
+    local_accounts: &dyn LocalAccounts,
+    tenant: &Tenant,
+    connection: Connection,
+) -> Result<Option<LocalReceiver>, Refusal> {
     let Some(tag) = connection.payment_tag() else { return Ok(None) };
     let found = local_accounts.resolve(tenant.id(), tag).await.map_err(|error| {
         tracing::error!(%error, "local account not looked up");

@@ -10,7 +10,7 @@ use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf};
 use payments_model::accounting::TransferError;
 use rates::Rates;
-use telemetry::{PACKETS, PacketTimer};
+use telemetry::{PACKETS, PacketTimer, Probes, Stage};
 use tokio::sync::Notify;
 use tracing::{Instrument, Span, field, trace_span};
 
@@ -44,6 +44,8 @@ pub(crate) struct Pipeline {
     pub(crate) clock: Arc<dyn Clock>,
     /// See [`Forwarder::changes`].
     pub(crate) changes: Notify,
+    /// Takes the times of stages, if collectors get them.
+    pub(crate) probes: Probes,
 }
 
 /// The word for a destination in traces, and the reference's word for what such a packet is.
@@ -92,7 +94,7 @@ impl Pipeline {
 
         let tenant = directory.tenant(source.tenant()).ok_or_else(Refusal::unknown_destination)?;
         let agreement = trace_span!(target: PACKETS, "ilp.agreement", destination = field::Empty);
-        let found = destination::at_home(&*self.local_accounts, tenant, packet);
+        let found = destination::at_home(&*self.local_accounts, tenant, packet, &self.probes);
         let Some(receiver) = found.instrument(agreement.clone()).await? else {
             return self.to_one_of_the_peers(tenant, source, arrived, packet, timer, agreement).await;
         };
@@ -208,7 +210,9 @@ impl Pipeline {
 
         // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.
         let forwarded = async {
+            let under_hold = self.probes.stage(Stage::UnderHold);
             let decision = forwarder.forward(peer, packet, Transmission::First).await;
+            drop(under_hold);
             self.settle(source, peer, &hold, decision, arrived.expires_at).await
         };
         let answered = forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await;

@@ -5,7 +5,7 @@ use payments_model::page::PageRequest;
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::peer_health::{PeerError, PeerHealth, PeerState};
 use payments_model::peer_terms::PeerTerms;
-use payments_model::peer_token::IncomingToken;
+use payments_model::peer_token::{IncomingToken, TokenEnds};
 use payments_model::wallet_address::AdditionalProperty;
 use payments_model::{Peer, PeerId, Secret, TenantAsset, TenantId, WalletAddressKey};
 use testkit::on_each_database;
@@ -194,17 +194,18 @@ on_each_database! {
         scope.replace_peer_tokens(bob.id, &[Secret::new("0")], now()).await.unwrap();
         let locked = scope.locked_peer(bob.id).await.unwrap().unwrap();
         let seconds = |n: u64| now() + std::time::Duration::from_secs(n);
+        let others_end = |at| TokenEnds { own: None, others: Some(seconds(at)) };
         for n in 1..=10 {
-            scope.add_peer_token(&locked, &Secret::new(n.to_string()), seconds(n + 100), seconds(n)).await.unwrap();
+            scope.add_peer_token(&locked, &Secret::new(n.to_string()), others_end(n + 100), seconds(n)).await.unwrap();
         }
-        scope.add_peer_token(&locked, &Secret::new("10"), seconds(200), seconds(11)).await.unwrap();
+        scope.add_peer_token(&locked, &Secret::new("10"), others_end(200), seconds(11)).await.unwrap();
         let tokens = scope.peer_tokens(bob.id).await.unwrap();
         let wanted: Vec<_> = (3..=10).rev().map(|n: u64| {
             let token = IncomingToken::of(&n.to_string());
             if n == 10 { token } else { token.ending(seconds(n + 101)) }
         }).collect();
         assert_eq!(tokens, wanted, "eight, each ends with the time of the one after it");
-        scope.add_peer_token(&locked, &Secret::new("11"), seconds(400), seconds(300)).await.unwrap();
+        scope.add_peer_token(&locked, &Secret::new("11"), others_end(400), seconds(300)).await.unwrap();
         let tokens = scope.peer_tokens(bob.id).await.unwrap();
         let wanted = [IncomingToken::of("11"), IncomingToken::of("10").ending(seconds(400))];
         assert_eq!(tokens, wanted, "what has ended is gone");

@@ -11,6 +11,7 @@ mod peer_notes;
 mod routers;
 mod services;
 mod stores;
+mod timed_ledger;
 mod workers;
 
 use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::roles::running::Stop;
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// How often the time of the last answer is noted.
-const ANSWERS_EVERY: Duration = Duration::from_secs(60);
+const ANSWERS_EVERY: Duration = Duration::from_mins(1);
 
 pub(crate) struct PeerNotes {
     store: Store,
