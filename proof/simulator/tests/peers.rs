@@ -244,7 +244,7 @@ async fn a_payment_is_made_once_its_peer_answers_again() {
     let payment = Payment::create(&network.node("alice"), &usd(), credentials, 500, 100).await;
     network.node("bob").kill();
     let down = async {
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        tokio::time::sleep(Duration::from_mins(2)).await;
         network.node("bob").start();
     };
     tokio::join!(payment.run(), down);
@@ -324,8 +324,12 @@ async fn a_packet_that_may_have_left_never_goes_to_another_peer() {
     of_weight(&network, "carol", 0);
     let payment = from_alice(&network, "dora").await;
     assert_eq!(code(&payment.send_one(1).await), None);
-    network.script("alice", "bob", &[Fate::BreakReply, Fate::Refuse, Fate::Refuse, Fate::LoseReply]);
-    payment.send_one(7).await;
+    // Bob takes the packet and his reply is lost. Then he cannot be reached until packets to him are stopped.
+    let mut fates = vec![Fate::BreakReply];
+    fates.extend([Fate::Refuse; 8]);
+    network.script("alice", "bob", &fates);
+    assert_eq!(code(&payment.send_one(7).await), None);
+    assert_eq!(network.node("alice").peer_report("bob").breaker.stopped, 1);
     assert_eq!(network.deliveries("alice", "carol"), 0);
     assert_settled(&network).await;
 }
