@@ -27,8 +27,8 @@ pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
 pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
-    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, Payments, WalletAddresses, Webhooks,
-    Workers,
+    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, PartialPayments, Payments,
+    WalletAddresses, Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -18,12 +18,15 @@ use outbound_http::Outbound;
 use payments::administration::{
     Administration, AdministrationSettings, Caller, Holder, NewAsset, NewWalletAddress, Thresholds,
 };
-use payments::{LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup};
+use payments::{
+    LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup,
+};
 use payments_model::incoming_payment::Approval;
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
 use peering::{Peering, PeeringParts, PeeringSettings};
 use rates::{Rates, RatesSettings};
+use sealed_text::Sealer;
 use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, SharedCache};
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
@@ -35,6 +38,9 @@ use super::setup::{CacheIn, LedgerOf, Setup, stored_ledger};
 
 /// How much of every asset of a test there is.
 const LIQUIDITY: u64 = 1_000_000_000;
+
+/// What is stored encrypted is encrypted with this.
+const SEALING_KEY: [u8; 32] = [7; 32];
 
 /// One process of an institution.
 pub struct Institution {
@@ -211,15 +217,6 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
 fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> PaymentsParts {
     let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
     let webhooks = Webhooks::new(&targets(setup), None, entropy.clone());
-    let receivers = LiveReceivers::new(
-        store.clone(),
-        ledger.clone(),
-        webhooks.clone(),
-        clock.clone(),
-        entropy.clone(),
-        ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
-    );
-    let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
     let cache = match setup.cache {
         CacheIn::Memory => SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
         CacheIn::Database => {
@@ -227,6 +224,16 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
             SharedCache::Database(DatabaseCache::new(database, clock.clone(), DatabaseLimits::default()))
         }
     };
+    let receivers = LiveReceivers::new(
+        store.clone(),
+        ledger.clone(),
+        webhooks.clone(),
+        clock.clone(),
+        entropy.clone(),
+        ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
+        PartialPayments { cache: cache.clone(), sealer: Sealer::new(Some(&SEALING_KEY), &[]), times: setup.decisions },
+    );
+    let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
 
     let address: ilp_packet::Address = setup.ilp_address().parse().unwrap();
     let secret = ReceiverSecret::new(&[setup.name.as_bytes()[0]; 32]);

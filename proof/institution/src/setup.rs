@@ -10,6 +10,7 @@ use database::Dialect;
 use ledger::{Ledger, MemoryLedger};
 use ledger_sql::SqlLedger;
 use outbound_http::OutboundConfig;
+use payments::DecisionTimes;
 use payments_model::TenantId;
 use peering::Offer;
 use testkit::TestDatabase;
@@ -60,6 +61,8 @@ pub struct Setup {
     pub http: OutboundConfig,
     /// Where its peers post packets, if they do.
     pub connector_url: Option<Url>,
+    /// How long decisions on money with data are waited for, if anybody is asked.
+    pub decisions: Option<DecisionTimes>,
     /// What it gives to those who ask for peering.
     pub offer: Offer,
     /// Whether another process uses this ledger or opens the stored one again.
@@ -79,6 +82,7 @@ impl Setup {
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
             connector_url: None,
+            decisions: None,
             offer: Offer { peers_max: 10, ..Offer::default() },
             ledger_of: LedgerOf::All,
         }

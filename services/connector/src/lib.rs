@@ -46,6 +46,6 @@ pub use packet_rate::PacketRate;
 pub use packet_transfer::PacketIdentity;
 pub use peer_state::{PeerFailure, Repeats};
 pub use ports::{
-    Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, Uplink,
-    UplinkError,
+    Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity,
+    SenderData, Uplink, UplinkError, Verdict,
 };

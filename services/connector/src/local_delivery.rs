@@ -11,7 +11,7 @@ use ilp_packet::PrepareBuf;
 use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
-use stream::{ConnectionId, Decision, Money, ReceiveLimit};
+use stream::{ConnectionId, Decision, Money, ReceiveLimit, STREAM_ID};
 
 use crate::accounts::{Bound, Source};
 use crate::arrived::Arrived;
@@ -19,7 +19,7 @@ use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
 use crate::liquidity::LiquidityWatch;
 use crate::outcome::Stop;
-use crate::ports::{Credit, LocalAccounts};
+use crate::ports::{Credit, LocalAccounts, SenderData, Verdict};
 use crate::refusal::Refusal;
 
 /// How long the total of a connection is kept after its last packet.
@@ -61,6 +61,12 @@ impl LocalDelivery {
             tracing::error!("a quote sent a packet that could be fulfilled; declined");
             return Ok(money.decline_temporarily().into());
         };
+        if let Some(data) = data_from_sender(&money) {
+            let offer = SenderData { account: account.id, data, until: packet.expires_at() };
+            if let Verdict::Decline { reason } = self.local_accounts.judge(offer).await {
+                return Ok(money.decline_finally(reason.as_bytes()).into());
+            }
+        }
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         match self.credit(identity.transfer_id(0), from, packet, receiver, &money).await {
             Ok(()) => {}
@@ -180,6 +186,13 @@ fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Mone
         }
         None => money,
     }
+}
+
+/// The data of the stream that every payment uses, or else the first that there is.
+fn data_from_sender(money: &Money) -> Option<&[u8]> {
+    let frames = money.stream_data();
+    let own = frames.iter().find(|(stream, _)| *stream == STREAM_ID);
+    own.or(frames.first()).map(|(_, data)| &**data).filter(|data| !data.is_empty())
 }
 
 impl From<BalanceError> for NotCredited {

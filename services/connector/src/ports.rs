@@ -29,6 +29,35 @@ pub trait LocalAccounts: Send + Sync {
     /// It may be called twice for one credit, or not at all if the process ends in between. The ledger has the true
     /// total; this call is a hint to read it.
     async fn credited(&self, credit: Credit) -> Option<u64>;
+
+    /// Decides whether money that carries data from its sender is accepted. Called before the credit, and waited for.
+    async fn judge(&self, offer: SenderData<'_>) -> Verdict {
+        let _ = offer;
+        Verdict::Take
+    }
+}
+
+/// Money that carries data from its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderData<'a> {
+    /// The account that is paid.
+    pub account: LocalAccountId,
+    /// The data.
+    pub data: &'a [u8],
+    /// When the packet expires.
+    pub until: Timestamp,
+}
+
+/// Whether such money is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Take,
+    /// It is not, and its sender is to stop.
+    Decline {
+        /// What the sender is told.
+        reason: String,
+    },
 }
 
 /// Local receivers could not be looked up.

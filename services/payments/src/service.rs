@@ -90,6 +90,11 @@ impl Payments {
         &*self.0.parts.ledger
     }
 
+    /// Encrypts and decrypts what is stored encrypted.
+    pub(crate) fn sealer(&self) -> &sealed_text::Sealer {
+        &self.0.parts.receivers.0.partial.sealer
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.parts.clock.now()
     }

@@ -13,6 +13,7 @@ use outbound_http::{Outbound, Request};
 use payments_model::WebhookDeliveryId;
 use payments_model::webhook_event::{DeliveryState, WebhookDelivery, WebhookEvent};
 use payments_store::Store;
+use sealed_text::{OpenError, Sealer};
 use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 use uuid::Uuid;
@@ -63,6 +64,8 @@ pub struct Deliverer {
     /// Counts attempts.
     pub counts: DeliveryCounts,
     /// Stores the results of attempts.
+    /// Decrypts what is stored encrypted.
+    pub sealer: Sealer,
     pub ends: DeliveryEnds,
 }
 
@@ -131,7 +134,11 @@ impl Deliverer {
     }
 
     async fn send(&self, event: &WebhookEvent, target: &Target, attempt: u32) -> Outcome {
-        let body = json!({"id": event.id, "type": event.event_type.as_str(), "data": event.data});
+        let data = match self.opened(event) {
+            Ok(data) => data,
+            Err(error) => return Outcome::Unanswered(error.to_string()),
+        };
+        let body = json!({"id": event.id, "type": event.event_type.as_str(), "data": data});
         match self.request(event, &body, target, attempt) {
             Ok(request) => match self.http.send(request).await {
                 Ok(response) => Outcome::Answered(response.status.as_u16()),
@@ -139,6 +146,15 @@ impl Deliverer {
             },
             Err(error) => Outcome::Unanswered(error.to_string()),
         }
+    }
+
+    /// The event's data as its recipient reads it: what the sender of a payment wrote is stored encrypted.
+    fn opened(&self, event: &WebhookEvent) -> Result<Value, OpenError> {
+        let mut data = event.data.clone();
+        if let Some(Value::String(stored)) = data.get_mut("dataFromSender") {
+            *stored = self.sealer.open(stored, event.id.as_uuid())?;
+        }
+        Ok(data)
     }
 
     fn request(&self, event: &WebhookEvent, body: &Value, target: &Target, attempt: u32) -> Result<Request, Failure> {

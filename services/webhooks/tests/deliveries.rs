@@ -90,6 +90,7 @@ async fn scene(database: &TestDatabase, answers: &[u16], attempts_max: u32) -> S
         entropy: entropy.clone(),
         counts: DeliveryCounts::default(),
         directory: Directory::new(store.clone()),
+        sealer: sealed_text::Sealer::default(),
         ends: DeliveryEnds::new(&store),
     };
     let handler = Arc::new(deliverer);

@@ -2,21 +2,15 @@
 //!
 //! The packet waits in the connector, perhaps of another process; the decision reaches it through the shared cache.
 
-use std::time::Duration;
-
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use bytes::Bytes;
+use payments::PartialPaymentDecision;
 use payments_model::IncomingPaymentId;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::liquidity::id;
 use crate::api::Call;
 use crate::errors::{Code, Refusal};
 use crate::texts::Prose;
-
-/// Longer than any packet waits.
-const DECISION_LIFE: Duration = Duration::from_mins(1);
 
 #[derive(InputObject)]
 pub(crate) struct ConfirmPartialIncomingPaymentInput {
@@ -52,7 +46,7 @@ impl PartialPaymentMutation {
         input: ConfirmPartialIncomingPaymentInput,
     ) -> Result<ConfirmPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
-        let decision = json!({ "success": true });
+        let decision = PartialPaymentDecision { success: true, reason: None };
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
         Ok(ConfirmPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
     }
@@ -63,16 +57,19 @@ impl PartialPaymentMutation {
         input: RejectPartialIncomingPaymentInput,
     ) -> Result<RejectPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
-        let decision = match &input.reason {
-            Some(reason) => json!({ "success": false, "reason": reason }),
-            None => json!({ "success": false }),
-        };
+        let reason = input.reason.as_ref().map(|reason| reason.to_string());
+        let decision = PartialPaymentDecision { success: false, reason };
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
         Ok(RejectPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
     }
 }
 
-async fn decide(call: &Call<'_>, payment: &str, partial: &str, decision: &serde_json::Value) -> Result<bool, Refusal> {
+async fn decide(
+    call: &Call<'_>,
+    payment: &str,
+    partial: &str,
+    decision: &PartialPaymentDecision,
+) -> Result<bool, Refusal> {
     let payment: IncomingPaymentId = id(payment, "unknown payment")?;
     let partial: Uuid = id(partial, "unknown payment")?;
     let found = call.reach().incoming_payment(payment).await?;
@@ -80,10 +77,8 @@ async fn decide(call: &Call<'_>, payment: &str, partial: &str, decision: &serde_
     if !found.is_open() {
         return Err(Refusal::new("invalid state", Code::BadUserInput));
     }
-    let key = format!("partial_payment_decision:{payment}:{partial}");
-    let told = call.parts.cache.publish(&key, Bytes::from(decision.to_string()), DECISION_LIFE).await;
-    if let Err(error) = &told {
-        tracing::error!(error = error as &dyn std::error::Error, "a decision was not recorded");
-    }
-    Ok(told.is_ok())
+    call.payments().decide_partial_payment(payment, partial, decision).await.or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "a decision was not recorded");
+        Ok(false)
+    })
 }

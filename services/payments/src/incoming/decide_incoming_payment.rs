@@ -4,9 +4,12 @@
 
 use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
+use shared_cache::CacheError;
+use uuid::Uuid;
 
 use crate::administration::Caller;
 use crate::incoming::expectations;
+use crate::incoming::partial_payments::PartialPaymentDecision;
 use crate::queues::EXPIRY_QUEUE;
 use crate::service::Payments;
 use crate::settings::IncomingApproval;
@@ -168,5 +171,15 @@ impl Payments {
             }
             Err(ChangeIncomingPaymentError::Unavailable(error)) => Err(error),
         }
+    }
+
+    /// Records the entity's decision on money that came with data; whether it counts.
+    pub async fn decide_partial_payment(
+        &self,
+        payment: IncomingPaymentId,
+        partial: Uuid,
+        decision: &PartialPaymentDecision,
+    ) -> Result<bool, CacheError> {
+        self.0.parts.receivers.0.partial.decide(payment, partial, decision, self.now()).await
     }
 }

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use clock::{Clock, Entropy, Timestamp};
 use connector::{
     AccountAsset, Bound, Credit, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState,
+    SenderData, Verdict,
 };
 use directory::Bounded;
 use ledger::Ledger;
@@ -25,6 +26,7 @@ use webhooks::Webhooks;
 use crate::administration::accounts_stand;
 use crate::counts::IncomingCounts;
 use crate::incoming::expectations;
+use crate::incoming::partial_payments::{Asking, PartialPayments};
 use crate::unavailable::Unavailable;
 
 /// How long a copy of a payment is used.
@@ -57,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: ReceiverSettings,
+    pub(crate) partial: PartialPayments,
     pub(crate) counts: IncomingCounts,
     pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
@@ -110,6 +113,7 @@ impl LiveReceivers {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: ReceiverSettings,
+        partial: PartialPayments,
     ) -> Self {
         let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (counts, created) = (IncomingCounts::default(), Mutex::new(Bounded::new(CREATED_KEPT)));
@@ -120,6 +124,7 @@ impl LiveReceivers {
             clock,
             entropy,
             settings,
+            partial,
             counts,
             unnoted,
             live,
@@ -292,6 +297,16 @@ impl LocalAccounts for LiveReceivers {
 
     async fn credited(&self, credit: Credit) -> Option<u64> {
         self.note_in_time(credit.account, credit.until).await
+    }
+
+    async fn judge(&self, offer: SenderData<'_>) -> Verdict {
+        let Inner { store, webhooks, clock, entropy, partial, .. } = &*self.0;
+        let LocalAccountId::IncomingPayment(id) = offer.account else { return Verdict::Take };
+        // Looked up a moment ago, because the packet names it.
+        let known = self.known(id.as_uuid()).and_then(|live| live.payment.clone());
+        let Some(payment) = known else { return Verdict::Take };
+        let asking = Asking { store, webhooks, clock: &**clock, entropy: &**entropy };
+        partial.judge(&asking, &payment, offer.data, offer.until).await
     }
 }
 

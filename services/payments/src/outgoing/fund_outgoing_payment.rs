@@ -147,11 +147,17 @@ impl Payments {
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
+        let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id()));
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
             Some(funded) => Ok(funded),
             None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
         }
+    }
+
+    /// The data as it is stored.
+    fn seal(&self, data: &str, payment: OutgoingPaymentId) -> String {
+        self.sealer().seal(data, payment.as_uuid(), self.entropy())
     }
 
     async fn unfunded(&self, tenant: TenantId, id: OutgoingPaymentId) -> Result<Unfunded, FundOutgoingPaymentError> {

@@ -112,7 +112,7 @@ impl Payments {
         limits: Limits,
         counted: &mut Counted,
     ) -> Result<(), AttemptFailure> {
-        let (machine, list, with_data) = machine_of(payment, receiver, attempt, limits)?;
+        let (machine, list, with_data) = self.machine_of(payment, receiver, attempt, limits)?;
         self.drive_payment(payment, machine, list, None, with_data, counted).await
     }
 
@@ -124,7 +124,7 @@ impl Payments {
         attempt: Uuid,
         limits: Limits,
     ) -> Option<Begun> {
-        let (mut machine, list, with_data) = machine_of(payment, receiver, attempt, limits).ok()?;
+        let (mut machine, list, with_data) = self.machine_of(payment, receiver, attempt, limits).ok()?;
         let at = self.now();
         match machine.poll_prepare(at, self.entropy()) {
             Poll::Send(first) => Some(Begun { machine, list, first, with_data, at }),
@@ -203,29 +203,36 @@ impl Payments {
     }
 }
 
-/// The state of an attempt before its first packet: the sender, the packet list, and whether it carries data.
-fn machine_of(
-    payment: &OutgoingPayment,
-    receiver: &Receiver,
-    attempt: Uuid,
-    (max_source, min_delivery, details): Limits,
-) -> Result<(Payment, PacketList, bool), AttemptFailure> {
-    let destination = ilp_destination(receiver).map_err(AttemptFailure::fatal)?;
-    let quote = Quote {
-        target: Target::Deliver(min_delivery),
-        max_source_amount: max_source,
-        min_delivery_amount: min_delivery,
-        max_packet_amount: details.max_packet_amount,
-        min_exchange_rate: details.min_rate,
-        rates: RateBounds::new(details.low_rate, details.high_rate),
-        rounding_allowance: allowance_left(payment, details.min_rate),
-    };
-    let data = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.clone());
-    let with_data = data.is_some();
-    let machine = Payment::new(&destination, &quote, data.map(String::into_bytes))
-        .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
-    let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
-    Ok((machine, list, with_data))
+impl Payments {
+    /// The state of an attempt before its first packet: the sender, the packet list, and whether it carries data.
+    fn machine_of(
+        &self,
+        payment: &OutgoingPayment,
+        receiver: &Receiver,
+        attempt: Uuid,
+        (max_source, min_delivery, details): Limits,
+    ) -> Result<(Payment, PacketList, bool), AttemptFailure> {
+        let destination = ilp_destination(receiver).map_err(AttemptFailure::fatal)?;
+        let quote = Quote {
+            target: Target::Deliver(min_delivery),
+            max_source_amount: max_source,
+            min_delivery_amount: min_delivery,
+            max_packet_amount: details.max_packet_amount,
+            min_exchange_rate: details.min_rate,
+            rates: RateBounds::new(details.low_rate, details.high_rate),
+            rounding_allowance: allowance_left(payment, details.min_rate),
+        };
+        let stored = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.as_deref());
+        let data = stored.map(|stored| self.sealer().open(stored, payment.id().as_uuid())).transpose();
+        // The operator can name the key, and then it can be sent.
+        let data =
+            data.map_err(|error| AttemptFailure::retryable(format!("the data to transmit cannot be read: {error}")))?;
+        let with_data = data.is_some();
+        let machine = Payment::new(&destination, &quote, data.map(String::into_bytes))
+            .map_err(|_| AttemptFailure::fatal(PaymentError::InvalidQuote.to_string()))?;
+        let list = PacketList::new(payment.id(), attempt, destination.shared_secret.as_bytes().to_vec());
+        Ok((machine, list, with_data))
+    }
 }
 
 /// The lifetime of a packet that is sent again.

@@ -62,7 +62,7 @@ impl DirectorySync {
     pub(crate) async fn refresh(&self) -> Result<(), database::Error> {
         let facts = self.directory.facts().await?;
         let tenants = facts.every_tenant().map(|known| self.tenant(known)).collect();
-        self.connector.replace_directory(DirectorySnapshot { tenants, peers: self.peers(&facts) });
+        self.connector.replace_directory(DirectorySnapshot { tenants, peers: Self::peers(&facts) });
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl DirectorySync {
         TenantRecord { id, ilp_address, rates_url: own_rates.or_else(|| self.operator_rates_url.clone()) }
     }
 
-    fn peers(&self, facts: &Facts) -> Vec<PeerRecord> {
+    fn peers(facts: &Facts) -> Vec<PeerRecord> {
         // One value per asset, shared by its peers.
         let mut assets: HashMap<AssetId, Arc<AccountAsset>> = HashMap::new();
         let mut all: Vec<&KnownPeer> = facts.every_tenant().flat_map(|known| known.peers()).collect();

@@ -57,9 +57,10 @@ pub(crate) async fn run() -> Result<(), Failure> {
         open_payments: bind("Open Payments", public, ports.open_payments).await?,
         admin: bind("the Admin API", Exposure::Private.address(&config.listeners), ports.admin).await?,
         connector: bind("the connector", public, ports.connector).await?,
-        auto_peering: match config.auto_peering.enabled {
-            true => Some(bind("auto-peering", public, ports.auto_peering).await?),
-            false => None,
+        auto_peering: if config.auto_peering.enabled {
+            Some(bind("auto-peering", public, ports.auto_peering).await?)
+        } else {
+            None
         },
     };
     let BackendListeners { open_payments, admin, connector, auto_peering } = &listeners;

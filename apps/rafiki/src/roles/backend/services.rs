@@ -9,10 +9,15 @@ use directory::Directory;
 use http_signatures::{Signer, SigningKey};
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
+use payments::{
+    AtOnce, DecisionTimes, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings,
+    ReceiverSettings,
+};
 use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
+use sealed_text::Sealer;
+use shared_cache::SharedCache;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::Metrics;
 use webhooks::{Targets, Webhooks};
@@ -60,7 +65,8 @@ impl Services {
                 approval: payment_settings.approval(),
             };
             let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
-            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
+            let partial = partial_payments(config, cache);
+            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings, partial)
         });
         let connector = metrics.gather(|| {
             Connector::new(
@@ -127,6 +133,19 @@ impl Services {
             peering: peering(stores, config, deps),
         })
     }
+}
+
+fn partial_payments(config: &config::Backend, cache: &SharedCache) -> PartialPayments {
+    let settings = &config.partial_payments;
+    let times = DecisionTimes { max_wait: settings.max_wait, safety_margin: settings.safety_margin };
+    let times = settings.decision_enabled.then_some(times);
+    PartialPayments { cache: cache.clone(), sealer: sealer(config), times }
+}
+
+/// Encrypts what is stored encrypted.
+pub(super) fn sealer(config: &config::Backend) -> Sealer {
+    let settings = &config.partial_payments;
+    Sealer::new(settings.encryption_key.as_ref(), &settings.former_encryption_keys)
 }
 
 fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peering {
