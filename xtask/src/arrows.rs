@@ -56,13 +56,12 @@ const WALLS: [(&str, &[&str]); 5] = [
     ("words", &["tokio", "reqwest", "hyper", "axum", "sea-orm", "rusqlite", "sqlx", "rand"]),
     ("protocols", &["tokio", "reqwest", "hyper", "axum", "sea-orm", "rusqlite", "sqlx", "rand", "getrandom"]),
     ("rules", &["tokio", "reqwest", "hyper", "axum", "sea-orm", "rusqlite", "sqlx", "rand", "getrandom"]),
-    ("services", &["axum", "async-graphql", "askama", "sea-orm", "sea-orm-migration", "rusqlite", "reqwest"]),
-    ("edges", &["sea-orm", "sea-orm-migration", "rusqlite", "reqwest"]),
+    ("services", &["axum", "async-graphql", "askama", "sea-orm", "rusqlite", "reqwest"]),
+    ("edges", &["sea-orm", "rusqlite", "reqwest"]),
 ];
 
 /// Crates a wall does not stop, with the reason in ARCHITECTURE.md.
-const DOORS: [(&str, &str); 4] =
-    [("wallet", "sea-orm"), ("wallet", "sea-orm-migration"), ("card-service", "sea-orm"), ("point-of-sale", "sea-orm")];
+const DOORS: [(&str, &str); 3] = [("wallet", "sea-orm"), ("card-service", "sea-orm"), ("point-of-sale", "sea-orm")];
 
 #[derive(Debug)]
 struct Package {

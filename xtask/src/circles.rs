@@ -137,6 +137,7 @@ fn paths(module: &[String], tokens: &[Token], files: &BTreeMap<&[String], &RustF
             }
         }
     }
+
     found
 }
 

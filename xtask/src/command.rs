@@ -48,11 +48,13 @@ pub(crate) fn run(command: &mut Command) -> Finished {
             return Finished { success: false, output };
         }
     };
+
     let (lines, received) = mpsc::channel::<String>();
     let mut readers = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         readers.push(forward(stdout, lines.clone()));
     }
+
     if let Some(stderr) = child.stderr.take() {
         readers.push(forward(stderr, lines.clone()));
     }
@@ -63,6 +65,7 @@ pub(crate) fn run(command: &mut Command) -> Finished {
         output.push_str(&line);
         output.push('\n');
     }
+
     for reader in readers {
         let _ = reader.join();
     }

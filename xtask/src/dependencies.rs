@@ -1,14 +1,14 @@
 //! Outside crates: their licences, two releases of one crate in the binary, and dependencies that nothing uses.
 //!
-//! What is allowed stands in `deny.toml`, so that `cargo deny` can be used as well. Advisories are not checked here:
-//! their database is elsewhere.
+//! The rules are in `deny.toml`. Advisories are checked by `cargo deny`, because their database is on the network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::command::{capture, cargo, root};
+use crate::command::{capture, cargo, find, root, run};
 use crate::rust_files::{self, Token};
+use crate::tally::Tally;
 
 /// Dependencies that no Rust file names, each with the reason.
 const NAMED_NOWHERE: [(&str, &str); 1] =
@@ -26,6 +26,23 @@ pub(crate) fn check_outside() -> Result<(), String> {
     let mut problems = unlicensed(&everything, &rules);
     problems.extend(doubles(&binary, &rules));
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+/// Known faults of outside crates, by the database of RustSec. Without `cargo deny` or without the database nothing is
+/// checked, and the summary says so.
+pub(crate) fn check_advisories(tally: &mut Tally) {
+    const NAME: &str = "advisories of outside crates";
+    if find("cargo-deny", &[]).is_none() {
+        return tally.skip(&format!(
+            "SKIPPED: {NAME} are NOT CHECKED, because cargo-deny is missing (`cargo install cargo-deny`)"
+        ));
+    }
+    let finished = run(&mut cargo(&["deny", "check", "advisories"]));
+    if !finished.success && finished.output.contains("advisory database") {
+        return tally
+            .skip(&format!("SKIPPED: {NAME} are NOT CHECKED, because their database cannot be fetched from here"));
+    }
+    tally.check(NAME, if finished.success { Ok(()) } else { Err("see the output above".to_owned()) });
 }
 
 /// What `deny.toml` allows.
@@ -162,6 +179,7 @@ pub(crate) fn check_unused() -> Result<(), String> {
             }
         }
     }
+
     let text = std::fs::read_to_string(root().join("Cargo.toml")).map_err(|error| error.to_string())?;
     let table = text.split("[workspace.dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
     let entries = table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));

@@ -17,12 +17,14 @@ pub(crate) fn run(tally: &mut Tally) {
         tally.check("interop suites are present", Err("proof/interop holds no suite".into()));
         return;
     }
+
     if find("node", &[]).is_none() && !install(&["nodejs", "npm"]) {
         tally.check("node is installed", Err("install Node.js 20 or later".into()));
         return;
     }
     let peers = crate::command::run(&mut cargo(&["build", "--quiet", "--package", "interop"]));
     tally.check("the interop peer builds", if peers.success { Ok(()) } else { Err("see the output above".into()) });
+
     for suite in suites {
         let name = suite.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if suite.join("requirements.txt").is_file() && !ensure_python() {

@@ -11,6 +11,7 @@ mod dependencies;
 mod differences;
 mod docs;
 mod interop;
+mod postgres_tools;
 mod rust_files;
 mod services;
 mod suite;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ["bench", name, rest @ ..] => bench::run(name, rest),
         _ => Err(USAGE.to_owned()),
     };
+
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::command::{capture, find, program, run, variable};
+use crate::postgres_tools::PostgresTools;
 
 const POSTGRES_DIRS: [&str; 4] = [
     "/usr/lib/postgresql/18/bin",
@@ -36,12 +37,12 @@ impl Services {
         Ok(services)
     }
 
-    /// Tells a test run where the services are.
+    /// Passes the addresses of the services to a test run.
     pub(crate) fn export(&self, command: &mut Command) {
         command.env("TEST_POSTGRES_URL", &self.postgres_url).env("TEST_REDIS_URL", &self.redis_url);
     }
 
-    /// Whether a TigerBeetle server is to be had.
+    /// Whether there is a TigerBeetle server.
     #[expect(clippy::unused_self, reason = "read beside the other services")]
     pub(crate) fn tigerbeetle(&self) -> bool {
         std::env::var_os("TIGERBEETLE_ADDRESSES").is_some() || find("tigerbeetle", &[]).is_some()
@@ -54,64 +55,18 @@ impl Services {
             return Ok(());
         }
         let initdb = find_or_install("initdb", &POSTGRES_DIRS, "postgresql")?;
-        let bin = initdb.parent().map(PathBuf::from).unwrap_or_default();
-        let data = self.folder.join("postgres");
-        let port = free_port()?;
-        std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
-        let as_root = capture(&mut program("id", &["-u"])).is_some_and(|id| id.trim() == "0");
-        if as_root {
-            // Postgres refuses to run as root; the package made it a user of its own.
-            let path = self.folder.display().to_string();
-            let owned = run(&mut program("chown", &["-R", "postgres", &path]));
-            if !owned.success {
-                return Err("cannot hand the test cluster to the user postgres".into());
-            }
-        }
-        let as_user = |name: &str, arguments: &[&str]| {
-            let tool = bin.join(name).display().to_string();
-            if as_root {
-                let mut command = program("setpriv", &["--reuid=postgres", "--regid=postgres", "--init-groups", &tool]);
-                command.args(arguments).current_dir("/");
-                command
-            } else {
-                program(&tool, arguments)
-            }
+        let tools = PostgresTools {
+            folder: initdb.parent().map(PathBuf::from).unwrap_or_default(),
+            as_root: capture(&mut program("id", &["-u"])).is_some_and(|id| id.trim() == "0"),
         };
-        let data_text = data.display().to_string();
-        let made = as_user(
-            "initdb",
-            &["-D", &data_text, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
-        )
-        .stdout(Stdio::null())
-        .status();
-        if !made.is_ok_and(|status| status.success()) {
-            return Err(format!("initdb could not make a cluster in {data_text}"));
-        }
-        let port_text = port.to_string();
-        let server = as_user(
-            "postgres",
-            &[
-                "-D",
-                &data_text,
-                "-p",
-                &port_text,
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-                "-c",
-                "fsync=off",
-                "-c",
-                "max_connections=1000",
-                "-c",
-                "shared_buffers=64MB",
-            ],
-        )
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot start postgres: {error}"))?;
-        self.processes.push(server);
+        let data = self.folder.join("postgres");
+        std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
+        let data = data.display().to_string();
+
+        tools.give_away(&self.folder)?;
+        tools.make_cluster(&data)?;
+        let port = free_port()?;
+        self.processes.push(tools.start_server(&data, port)?);
         wait_for_port(port, "postgres")?;
         self.postgres_url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
         println!("postgres: {} (throw-away)", self.postgres_url);

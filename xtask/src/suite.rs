@@ -23,7 +23,7 @@ pub(crate) fn only(name: &str, check: impl FnOnce(&mut Tally)) -> bool {
 
 /// Everything CI checks.
 pub(crate) fn test() -> Result<bool, String> {
-    // First of all, so that a machine without it is told before an hour of tests.
+    // Checked first, so that a machine without it fails before an hour of tests.
     toolchain::ensure_wasm()?;
     let mut tally = Tally::default();
     lints(&mut tally);
@@ -74,6 +74,7 @@ fn lints(tally: &mut Tally) {
     tally.check("circles of files", circles::check());
     tally.check("unused public items", unused::check());
     tally.check("licences and releases of outside crates", dependencies::check_outside());
+    dependencies::check_advisories(tally);
     tally.check("unused dependencies", dependencies::check_unused());
     tally.check("tidiness", tidy::check());
     tally.check("differences", differences::check());

@@ -48,7 +48,7 @@ impl Tally {
         }
     }
 
-    /// Tells at the end that something was left out, and how to have it.
+    /// Reports at the end what was left out, and how to run it.
     pub(crate) fn skip(&mut self, what: &str) {
         self.skips.push(what.to_owned());
     }

@@ -31,6 +31,7 @@ fn offences(path: &str, text: &str) -> Vec<String> {
     if rust && !text.starts_with("//!") {
         say("does not open with `//!` saying what it is and what it is not");
     }
+
     if rust && !own_rules {
         if text.contains("#[ignore") {
             say("ignores a test; delete it or make it run");
@@ -41,17 +42,19 @@ fn offences(path: &str, text: &str) -> Vec<String> {
         if text.contains("todo!(") || text.contains("unimplemented!(") {
             say("holds an unfinished mark");
         }
-        // Under a paused clock sleeping takes no time: there it is how virtual time is told to pass.
+        // Under a paused clock sleeping takes no time: it advances the virtual time.
         if text.contains("sleep(Duration") && path.contains("/tests/") && !text.contains("start_paused = true") {
             say("sleeps in a test; time is a parameter, or wait for the event itself");
         }
     }
+
     if rust && path.starts_with("protocols/") && path.contains("/src/") && !names_its_source(text) {
         say("does not say which RFC, or which section of which specification, it follows");
     }
     if rust && !own_rules && text.lines().count() > 1200 {
         say("is longer than 1200 lines; is it still one subject?");
     }
+
     if !own_rules && !has_extension(path, "lock") {
         for home in ["/root/", "/home/"] {
             if text.contains(home) {

@@ -71,6 +71,7 @@ fn public_items(file: &RustFile) -> Vec<Item<'_>> {
     if file.module.is_none() {
         return items;
     }
+
     for (at, token) in file.tokens.iter().enumerate() {
         if *token != Token::Name("pub".into()) {
             continue;
@@ -95,6 +96,7 @@ fn public_items(file: &RustFile) -> Vec<Item<'_>> {
             items.push(Item { path: &file.path, krate: &file.krate, keyword, name });
         }
     }
+
     items
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn check(tally: &mut Tally) {
         let Ok(entries) = std::fs::read_dir(root().join(floor)) else { continue };
         crates.extend(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()));
     }
+
     crates.sort();
     let mut arguments = vec!["build", "--quiet", "--target", TARGET];
     arguments.extend(crates.iter().flat_map(|name| ["--package", name.as_str()]));
@@ -39,6 +40,7 @@ pub(crate) fn check(tally: &mut Tally) {
     for name in &crates {
         tally.check(&format!("{name} reaches nothing outside"), reaches_nothing(name));
     }
+
     tally.check("every pure crate is linked", links_all(&crates));
     tally.check("the linked floors import nothing", link(None).and_then(|module| require_pure(&module)));
     for offence in OFFENCES {

@@ -23,7 +23,7 @@ pub struct CardDetails {
     pub data: Value,
 }
 
-/// What is told to a card service that waits for a payment that will not be made.
+/// The message to a card service that waits for a payment that will not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardFailure {
     /// The chip's signature does not hold.
@@ -50,7 +50,7 @@ pub struct CreatedIncomingPayment {
     pub url: String,
 }
 
-/// Which stretch of a list is asked for.
+/// The requested part of a list.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageRequest {
@@ -76,7 +76,7 @@ pub struct CardPaymentRecord {
     pub url: String,
     /// The payee's wallet address.
     pub wallet_address_id: Uuid,
-    /// The payer's wallet address, as the terminal told it.
+    /// The payer's wallet address, from the terminal.
     pub sender_wallet_address: Option<String>,
     /// Where it stands.
     pub state: IncomingPaymentState,

@@ -91,6 +91,7 @@ impl AdminClient {
                     .map_err(|error| unexpected(format!("{} {} ({error})", response.status, response.excerpt())))?,
             }
         };
+
         if let Some(error) = answer.errors.into_iter().next() {
             return Err(error.into());
         }

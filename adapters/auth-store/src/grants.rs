@@ -50,10 +50,10 @@ impl AuthStore {
         }
     }
 
-    /// The living grant behind a token that is good at `now`: not revoked, not expired, its tenant not deleted.
+    /// The grant of a token that is valid at `now`: not revoked, not expired, its tenant not deleted.
     ///
-    /// Tokens that are asked for at once are looked up with one statement, which begins after they were asked for: what
-    /// was revoked before is not good.
+    /// Tokens that are looked up at the same time share one statement, which begins after all look-ups. So a token that
+    /// was revoked before is not found.
     pub async fn get_grant_by_token(&self, token: SecretHash, now: Timestamp) -> Result<Option<Grant>, Error> {
         let grant = self.presented.ask(token).await?.filter(|found| found.expires_at >= now).map(|found| found.grant);
         Ok(grant.filter(|grant| !grant.state.is_over()))

@@ -9,7 +9,7 @@ mod grants;
 mod listing;
 mod migrations;
 mod tenants;
-mod work;
+mod unit;
 
 use auth_model::SecretHash;
 use database::{Database, Gather};
@@ -23,7 +23,7 @@ pub use database::{Error, Locked};
 pub use listing::{FinalizationReason, GrantFilter, GrantPage, Page, Scope, SortOrder, StateName};
 pub use migrations::MIGRATIONS;
 pub use tenants::{TenantChange, TenantData};
-pub use work::Work;
+pub use unit::AuthUnit;
 
 /// Tenants, grants and tokens in one database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ impl AuthStore {
     }
 
     /// Begins a unit of work that may change grants and tokens. Dropped without a commit it changes nothing.
-    pub async fn begin(&self) -> Result<Work, Error> {
-        Ok(Work::new(self.database.begin().await?))
+    pub async fn begin(&self) -> Result<AuthUnit, Error> {
+        Ok(AuthUnit::new(self.database.begin().await?))
     }
 
     /// Whether the database answers.

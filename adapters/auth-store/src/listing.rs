@@ -112,7 +112,7 @@ pub enum Page {
     },
 }
 
-/// A page of grants, in the order asked for.
+/// A page of grants, in the requested order.
 #[derive(Clone, Debug)]
 pub struct GrantPage {
     /// The grants.
@@ -143,6 +143,7 @@ impl AuthStore {
                 _ => return Ok(None),
             },
         };
+
         // Away from the anchor: ascending when the list ascends and we go forward, or it descends and we go back.
         let ascending = (order == SortOrder::Ascending) != backward;
         let query = select(scope, filter);
@@ -155,6 +156,7 @@ impl AuthStore {
             .all(self.database.reader())
             .await?;
         let more = rows.len() as u64 > limit;
+
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         // On the other side of the page: whatever lies beyond its first row, looking back.
         let behind = match rows.first() {
@@ -164,6 +166,7 @@ impl AuthStore {
                 query.one(self.database.reader()).await?.is_some()
             }
         };
+
         if backward {
             rows.reverse();
         }
@@ -179,6 +182,7 @@ fn select(scope: Scope, filter: &GrantFilter) -> Select<grants::Entity> {
     if let Scope::Tenant(tenant) = scope {
         condition = condition.add(TenantId.eq(tenant.as_uuid()));
     }
+
     if !filter.identifiers.is_empty() {
         let owned = Query::select()
             .column(grant_identifiers::Column::GrantId)
@@ -187,12 +191,14 @@ fn select(scope: Scope, filter: &GrantFilter) -> Select<grants::Entity> {
             .to_owned();
         condition = condition.add(Id.in_subquery(owned));
     }
+
     if !filter.states.is_empty() {
         condition = condition.add(State.is_in(filter.states.iter().map(|state| state.as_str())));
     }
     if !filter.states_not.is_empty() {
         condition = condition.add(State.is_not_in(filter.states_not.iter().map(|state| state.as_str())));
     }
+
     if !filter.reasons.is_empty() {
         condition = condition.add(Reason.is_in(filter.reasons.iter().map(|reason| reason.as_str())));
     }

@@ -48,7 +48,7 @@ impl fmt::Debug for TenantData {
 /// The topic of changes of a tenant.
 const TENANTS: &str = "tenants";
 
-/// Tenants that were asked for, until one of them changes.
+/// Tenants that were looked up, until one of them changes.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTenants {
     watch: Watch,

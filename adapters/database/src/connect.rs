@@ -13,7 +13,7 @@ use crate::contents::server_connection;
 use crate::shared::Shared;
 use crate::sqlite_line::SqliteLine;
 use crate::wake::Wakeups;
-use crate::{Database, Dialect, Durability, Error, Inner, Options, Unreachable};
+use crate::{Database, Dialect, Durability, Error, OpenDatabase, Options, Unreachable};
 
 pub(crate) async fn connect(url: &str, options: &Options) -> Result<Database, Error> {
     let scheme = url.split(':').next().unwrap_or_default();
@@ -115,6 +115,6 @@ fn database(
     line: Option<Arc<SqliteLine>>,
     wakeups: Wakeups,
 ) -> Database {
-    let inner = Inner { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
+    let inner = OpenDatabase { dialect, reader, writer, line, wakeups: Arc::new(wakeups), shared: Shared::default() };
     Database { inner: Arc::new(inner) }
 }

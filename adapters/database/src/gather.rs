@@ -20,9 +20,9 @@ const AT_ONCE: usize = 2;
 type Serve<Q, A> = dyn Fn(Vec<Q>) -> Pin<Box<dyn Future<Output = Result<Vec<A>, Error>> + Send>> + Send + Sync;
 
 /// Collects questions. Clones collect together.
-pub struct Gather<Q, A>(Arc<Inner<Q, A>>);
+pub struct Gather<Q, A>(Arc<Gathering<Q, A>>);
 
-struct Inner<Q, A> {
+struct Gathering<Q, A> {
     serve: Box<Serve<Q, A>>,
     line: Mutex<Line<Q, A>>,
 }
@@ -45,7 +45,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
     {
         let serve =
             Box::new(move |questions| -> Pin<Box<dyn Future<Output = _> + Send>> { Box::pin(serve(questions)) });
-        Self(Arc::new(Inner { serve, line: Mutex::new(Line { waiting: Vec::new(), at_work: 0 }) }))
+        Self(Arc::new(Gathering { serve, line: Mutex::new(Line { waiting: Vec::new(), at_work: 0 }) }))
     }
 
     /// The answer to `question`.
@@ -67,7 +67,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
     }
 }
 
-impl<Q: Clone, A> Inner<Q, A> {
+impl<Q: Clone, A> Gathering<Q, A> {
     fn line(&self) -> MutexGuard<'_, Line<Q, A>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -90,11 +90,11 @@ impl Default for Options {
 /// An open database. It is cheap to clone, and every clone is the same database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    inner: Arc<Inner>,
+    inner: Arc<OpenDatabase>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct OpenDatabase {
     dialect: Dialect,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
@@ -212,7 +212,7 @@ impl Database {
     }
 }
 
-impl Drop for Inner {
+impl Drop for OpenDatabase {
     fn drop(&mut self) {
         self.wakeups.stop();
     }

@@ -2,11 +2,7 @@
 //!
 //! Forward only. All steps of a run are one transaction. If two processes start together, one waits for the other.
 
-use async_trait::async_trait;
-use sea_orm::sea_query::{Alias, IntoIden};
-use sea_orm::{ConnectionTrait, DbBackend, DynIden, Statement};
-use sea_orm_migration::migrator::MigratorTraitSelf;
-use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::{Database, Dialect, Error};
 
@@ -40,9 +36,7 @@ impl Database {
             transaction.execute_raw(Statement::from_sql_and_values(backend, lock, [name.into()])).await?;
         }
         let pending = migrations.pending(&transaction).await?;
-        if !pending.is_empty() {
-            migrations.up(&transaction, None).await?;
-        }
+        migrations.apply(&transaction, &pending).await?;
         transaction.commit().await?;
         Ok(pending)
     }
@@ -91,6 +85,28 @@ impl Migrations {
         Ok(steps)
     }
 
+    /// Applies the steps with these names, and writes each of them to the table of applied steps.
+    async fn apply(&self, connection: &impl ConnectionTrait, names: &[&'static str]) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let backend = connection.get_database_backend();
+        let table = self.book();
+        let now = match backend {
+            DbBackend::Sqlite => "CAST(strftime('%s', 'now') AS INTEGER)",
+            _ => "CAST(extract(epoch FROM now()) AS bigint)",
+        };
+        let columns = "version varchar NOT NULL PRIMARY KEY, applied_at bigint NOT NULL";
+        connection.execute_unprepared(&format!("CREATE TABLE IF NOT EXISTS {table} ({columns})")).await?;
+
+        let applied = format!("INSERT INTO {table} (version, applied_at) VALUES ($1, {now})");
+        for step in self.steps.iter().filter(|step| names.contains(&step.name)) {
+            connection.execute_unprepared(step.sql).await?;
+            connection.execute_raw(Statement::from_sql_and_values(backend, &applied, [step.name.into()])).await?;
+        }
+        Ok(())
+    }
+
     async fn has_book(&self, connection: &impl ConnectionTrait) -> Result<bool, Error> {
         let backend = connection.get_database_backend();
         let sql = match backend {
@@ -99,29 +115,5 @@ impl Migrations {
         };
         let found = Statement::from_sql_and_values(backend, sql, [self.book().into()]);
         Ok(connection.query_one_raw(found).await?.is_some())
-    }
-}
-
-#[async_trait]
-impl MigratorTraitSelf for Migrations {
-    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
-        self.steps.iter().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
-    }
-
-    fn migration_table_name(&self) -> DynIden {
-        Alias::new(self.book()).into_iden()
-    }
-}
-
-impl MigrationName for Step {
-    fn name(&self) -> &str {
-        self.name
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(self.sql).await.map(|_| ())
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Step {
 }
 
 /// The result of one step.
-pub(crate) struct Answer {
+pub(crate) struct StepResult {
     pub(crate) rows: Vec<QueryResult>,
     pub(crate) done: ExecResult,
 }
@@ -136,7 +136,7 @@ impl Drop for Waiting<'_> {
 
 impl Turn {
     /// Sends `steps` together. Returns the results before the first failure, and the error.
-    pub(crate) async fn send(&mut self, steps: Vec<Step>) -> (Vec<Answer>, Option<DbErr>) {
+    pub(crate) async fn send(&mut self, steps: Vec<Step>) -> (Vec<StepResult>, Option<DbErr>) {
         match self.connected() {
             Ok(connected) => {
                 connected.commit_others().await;
@@ -223,7 +223,7 @@ pub(crate) enum Ended {
     /// The commit of a later unit decides.
     Waits(CommitOfAnother),
     /// A step failed after these answers. The unit is still the caller's.
-    Failed { turn: Option<Turn>, answers: Vec<Answer>, error: Option<DbErr> },
+    Failed { turn: Option<Turn>, answers: Vec<StepResult>, error: Option<DbErr> },
 }
 
 impl Ended {
@@ -284,7 +284,7 @@ impl Connected {
     }
 
     /// Sends `steps` and then `end` within the unit. Begins the transaction if needed.
-    async fn send_in_unit(&mut self, steps: Vec<Step>, end: &[&'static str]) -> (Vec<Answer>, Option<DbErr>) {
+    async fn send_in_unit(&mut self, steps: Vec<Step>, end: &[&'static str]) -> (Vec<StepResult>, Option<DbErr>) {
         let begin: &[&'static str] = if self.open { &[] } else { &[BEGIN, SAVEPOINT] };
         let beyond = !begin.is_empty() || end.contains(&COMMIT);
         let sending = if beyond { Sending::BeyondTheUnit } else { Sending::WithinTheUnit };
@@ -306,7 +306,7 @@ impl Connected {
         (answers, Some(exec_error(error)))
     }
 
-    async fn send(&mut self, steps: &[Step], sending: Sending) -> (Vec<Answer>, Option<sqlx::Error>) {
+    async fn send(&mut self, steps: &[Step], sending: Sending) -> (Vec<StepResult>, Option<sqlx::Error>) {
         let Some(connection) = &mut self.connection else { return (Vec::new(), Some(sqlx::Error::PoolClosed)) };
         let mut batch = Batch::default();
         for step in steps {
@@ -324,7 +324,7 @@ impl Connected {
         while let Some(result) = results.next().await {
             match result {
                 Ok(Either::Right(row)) => rows.push(row.into()),
-                Ok(Either::Left(done)) => answers.push(Answer { rows: mem::take(&mut rows), done: done.into() }),
+                Ok(Either::Left(done)) => answers.push(StepResult { rows: mem::take(&mut rows), done: done.into() }),
                 Err(first) => {
                     error = Some(first);
                     break;

@@ -9,7 +9,7 @@ use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::sqlite_line::{Answer, Ended, SqliteLine, Step, Turn};
+use crate::sqlite_line::{Ended, SqliteLine, Step, StepResult, Turn};
 use crate::write::Write;
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl SqliteUnit {
         answer.map(|answer| answer.done).ok_or_else(|| DbErr::Custom("a statement without an answer".to_owned()))
     }
 
-    async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbErr> {
+    async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<StepResult>, DbErr> {
         let mut stage = self.stage.lock().await;
         let turn = self.turn(&mut stage).await?;
         match turn.send(statements.into_iter().map(Step::Given).collect()).await {

@@ -13,7 +13,7 @@ use crate::postgres_unit::PostgresUnit;
 use crate::sqlite_unit::SqliteUnit;
 use crate::wake::{CHANNEL, Wakeups};
 use crate::write::Write;
-use crate::{Dialect, Error, Inner};
+use crate::{Dialect, Error, OpenDatabase};
 
 /// A transaction that may write. If it is dropped without [`WriteTransaction::commit`], it is rolled back.
 ///
@@ -21,7 +21,7 @@ use crate::{Dialect, Error, Inner};
 /// [`WriteTransaction::write`]. They are sent together, with the commit if nothing is read after them.
 pub struct WriteTransaction {
     unit: UnitOf,
-    database: Arc<Inner>,
+    database: Arc<OpenDatabase>,
     plans: Mutex<Plans>,
 }
 
@@ -42,7 +42,7 @@ struct Plans {
 }
 
 impl WriteTransaction {
-    pub(crate) fn new(database: Arc<Inner>) -> Self {
+    pub(crate) fn new(database: Arc<OpenDatabase>) -> Self {
         let unit = match &database.line {
             Some(line) => UnitOf::Sqlite(SqliteUnit::new(Arc::clone(line))),
             None => UnitOf::Postgres(PostgresUnit::new(database.writer.clone())),

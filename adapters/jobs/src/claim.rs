@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::Job;
-use crate::room::Room;
+use crate::capacity::Capacity;
 
 /// The result of asking the database for due jobs.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ const NEXT: &str = "SELECT j.due_at FROM jobs j LEFT JOIN places p ON p.lane = j
 pub(crate) async fn claim(
     database: &Database,
     queue: &str,
-    room: &Room,
+    room: &Capacity,
     lease: Uuid,
     now: Timestamp,
     until: Timestamp,

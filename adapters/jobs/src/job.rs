@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 /// The worker of a queue in this process, as its jobs use it.
-pub(crate) trait ToldOfDueJobs: fmt::Debug + Send + Sync {
+pub(crate) trait DueJobListener: fmt::Debug + Send + Sync {
     /// A job will be due at `at`.
     fn look_for(&self, at: Timestamp);
 
@@ -34,7 +34,7 @@ pub struct Job {
     /// When the lease ends, unless it is renewed.
     pub(crate) until: Timestamp,
     /// The worker that runs it; `None` if jobs are run one after the other.
-    pub(crate) worker: Option<Arc<dyn ToldOfDueJobs>>,
+    pub(crate) worker: Option<Arc<dyn DueJobListener>>,
     /// What the transaction that created it left for the first attempt.
     pub(crate) carried: Option<Arc<dyn Any + Send + Sync>>,
 }

@@ -3,17 +3,17 @@
 //! This is no scheduler of recurring tasks. A job may run again after a crash. So its effects outside have ids derived
 //! from its cause, and its effects in the database are committed together with its completion.
 
+mod capacity;
 mod claim;
-mod desk;
-mod ends;
+mod completions;
 mod job;
+mod local_queue;
 mod queue;
-mod room;
 mod worker;
 
 pub use job::Job;
 pub use queue::{NewJob, cancel, enqueue, waiting_until};
-pub use worker::{Backoff, Done, Failure, Handler, Settings, Worker};
+pub use worker::{Backoff, Done, Failure, Handler, Worker, WorkerSettings};
 
 use database::{Migrations, Step};
 

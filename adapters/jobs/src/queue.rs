@@ -8,8 +8,8 @@ use database::{Database, Error, Write, WriteTransaction};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde::Serialize;
 
-use crate::desk::{Desk, Desks, Reserved};
-use crate::job::{Job, TABLE, ToldOfDueJobs, row_key, topic};
+use crate::job::{DueJobListener, Job, TABLE, row_key, topic};
+use crate::local_queue::{LocalQueue, LocalQueues, Reserved};
 
 /// A job to be done.
 #[derive(Clone, Debug)]
@@ -85,11 +85,11 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
     };
     let waiting = insert(INSERT, job.run_at, None);
 
-    let desks = transaction.shared::<Desks>().of(job.queue);
-    let reserved = desks.iter().find_map(|desk| desk.reserve(&job.lane, job.run_at));
+    let queues = transaction.shared::<LocalQueues>().of(job.queue);
+    let reserved = queues.iter().find_map(|local_queue| local_queue.reserve(&job.lane, job.run_at));
     let Some(Reserved { lease, until, place }) = reserved else {
         transaction.write(Write::new(TABLE, row, waiting));
-        tell_of_waiting(transaction, desks, &job);
+        tell_of_waiting(transaction, queues, &job);
         return Ok(());
     };
     let mut leased = Write::new(TABLE, row, insert(INSERT_LEASED, until, Some(lease.into()))).otherwise(waiting);
@@ -103,17 +103,17 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         attempt: 1,
         lease,
         until,
-        worker: Some(Arc::clone(place.desk()) as Arc<dyn ToldOfDueJobs>),
+        worker: Some(Arc::clone(place.local_queue()) as Arc<dyn DueJobListener>),
         carried: job.carried,
     };
     let run_at = job.run_at;
     transaction.on_commit(move || {
-        let desk = Arc::clone(place.desk());
+        let local_queue = Arc::clone(place.local_queue());
         if is_leased.get() {
-            desk.hand_over(born, place);
+            local_queue.hand_over(born, place);
         } else {
             drop(place);
-            desk.waits(&born.lane, run_at);
+            local_queue.waits(&born.lane, run_at);
         }
     });
     Ok(())
@@ -121,14 +121,14 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
 
 /// Informs the worker in this process at once. Informs other processes if the job is due and there is no room or no
 /// worker here. A job that is due later is found by other workers when they next ask the database.
-fn tell_of_waiting<P>(transaction: &WriteTransaction, desks: Vec<Arc<Desk>>, job: &NewJob<'_, P>) {
-    if desks.iter().all(|desk| desk.is_due(job.run_at)) {
+fn tell_of_waiting<P>(transaction: &WriteTransaction, queues: Vec<Arc<LocalQueue>>, job: &NewJob<'_, P>) {
+    if queues.iter().all(|local_queue| local_queue.is_due(job.run_at)) {
         transaction.wake_elsewhere_on_commit(&topic(job.queue));
     }
     let (lane, run_at) = (job.lane.clone(), job.run_at);
     transaction.on_commit(move || {
-        for desk in desks {
-            desk.waits(&lane, run_at);
+        for local_queue in queues {
+            local_queue.waits(&lane, run_at);
         }
     });
 }

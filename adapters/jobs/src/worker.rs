@@ -16,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Job;
+use crate::capacity::Capacity;
 use crate::claim::{Claimed, claim, give_back};
-use crate::desk::{Desk, Desks, Look, Place};
-use crate::ends::Ends;
-use crate::job::{ToldOfDueJobs, topic};
-use crate::room::Room;
+use crate::completions::Completions;
+use crate::job::{DueJobListener, topic};
+use crate::local_queue::{LocalQueue, LocalQueues, Look, Slot};
 
 /// Handles the jobs of one queue.
 #[async_trait]
@@ -62,7 +62,7 @@ impl Backoff {
 
 /// Settings of a worker.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct WorkerSettings {
     /// How many jobs without a lane run at the same time.
     pub concurrency: usize,
     /// How many jobs of one lane run at the same time.
@@ -76,7 +76,7 @@ pub struct Settings {
     pub backoff: Backoff,
 }
 
-impl Default for Settings {
+impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
             concurrency: 16,
@@ -100,8 +100,8 @@ pub struct Worker {
     entropy: Arc<dyn Entropy>,
     queue: String,
     handler: Arc<dyn Handler>,
-    settings: Settings,
-    ends: Ends,
+    settings: WorkerSettings,
+    ends: Completions,
     counts: Counts,
 }
 
@@ -128,10 +128,10 @@ impl Worker {
         entropy: Arc<dyn Entropy>,
         queue: impl Into<String>,
         handler: Arc<dyn Handler>,
-        settings: Settings,
+        settings: WorkerSettings,
     ) -> Self {
         let queue = queue.into();
-        let (counts, ends) = (Counts::of(&queue), Ends::new(database.clone()));
+        let (counts, ends) = (Counts::of(&queue), Completions::new(database.clone()));
         Self { database, clock, entropy, queue, handler, settings, ends, counts }
     }
 
@@ -139,29 +139,29 @@ impl Worker {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut wakeups = self.database.subscribe(&topic(&self.queue));
-        let (desk, mut born) = self.open_desk();
+        let (local_queue, mut born) = self.open_local_queue();
         let mut running = JoinSet::new();
         let mut looking = Looking::default();
         loop {
-            let wait = if looking.is_under_way() { LOOK_AGAIN } else { self.look(&desk, &mut looking) };
+            let wait = if looking.is_under_way() { LOOK_AGAIN } else { self.look(&local_queue, &mut looking) };
             tokio::select! {
                 () = &mut shutdown => break,
                 Some((job, place)) = born.recv() => self.start(&mut running, job, place),
-                (look, claimed) = looking.answer() => self.looked(&desk, &look, claimed, &mut running).await,
+                (look, claimed) = looking.answer() => self.looked(&local_queue, &look, claimed, &mut running).await,
                 Some(ended) = running.join_next() => tell_of_panic(ended),
-                () = wakeups.notified() => desk.look_now(),
-                () = desk.changed() => {}
-                () = tokio::time::sleep(wait) => if !looking.is_under_way() { desk.look_now() },
+                () = wakeups.notified() => local_queue.look_now(),
+                () = local_queue.changed() => {}
+                () = tokio::time::sleep(wait) => if !looking.is_under_way() { local_queue.look_now() },
             }
         }
-        self.finish(&desk, born, running, looking).await;
+        self.finish(&local_queue, born, running, looking).await;
     }
 
     /// Runs all due jobs, one after another, until none is due. Returns how many ran.
     ///
     /// For tests with a manual clock and for command line tools.
     pub async fn run_due(&self) -> Result<usize, Error> {
-        let room = Room { without_lane: 1, per_lane: 1, in_lanes: 1, running: HashMap::new() };
+        let room = Capacity { without_lane: 1, per_lane: 1, in_lanes: 1, running: HashMap::new() };
         let mut count = 0;
         loop {
             let jobs = self.claim(&room).await?.jobs;
@@ -175,22 +175,22 @@ impl Worker {
         }
     }
 
-    fn open_desk(&self) -> (Arc<Desk>, mpsc::UnboundedReceiver<(Job, Place)>) {
-        let room = Room {
+    fn open_local_queue(&self) -> (Arc<LocalQueue>, mpsc::UnboundedReceiver<(Job, Slot)>) {
+        let room = Capacity {
             without_lane: self.settings.concurrency,
             per_lane: self.settings.lane_concurrency.max(1),
             in_lanes: self.settings.places_in_lanes,
             running: HashMap::new(),
         };
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
-        let (desk, born) = Desk::new(&self.queue, clock, entropy, self.settings.lease, room);
-        self.database.shared::<Desks>().open(&desk);
-        (desk, born)
+        let (local_queue, born) = LocalQueue::new(&self.queue, clock, entropy, self.settings.lease, room);
+        self.database.shared::<LocalQueues>().open(&local_queue);
+        (local_queue, born)
     }
 
     /// Asks the database for due jobs if there is a reason. Returns how long there is no reason.
-    fn look(&self, desk: &Arc<Desk>, looking: &mut Looking) -> Duration {
-        match desk.look() {
+    fn look(&self, local_queue: &Arc<LocalQueue>, looking: &mut Looking) -> Duration {
+        match local_queue.look() {
             Ok(look) => {
                 let worker = self.clone();
                 looking.begin(tokio::spawn(async move {
@@ -203,15 +203,21 @@ impl Worker {
         }
     }
 
-    async fn looked(&self, desk: &Arc<Desk>, look: &Look, claimed: Result<Claimed, Error>, running: &mut JoinSet<()>) {
+    async fn looked(
+        &self,
+        local_queue: &Arc<LocalQueue>,
+        look: &Look,
+        claimed: Result<Claimed, Error>,
+        running: &mut JoinSet<()>,
+    ) {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(queue = self.queue, error = &error as &dyn std::error::Error, "cannot take jobs");
-                return desk.look_for(self.clock.now() + AFTER_DATABASE_ERROR);
+                return local_queue.look_for(self.clock.now() + AFTER_DATABASE_ERROR);
             }
         };
-        let started = desk.claimed(look, claimed);
+        let started = local_queue.claimed(look, claimed);
         for (job, place) in started.jobs {
             self.start(running, job, place);
         }
@@ -225,10 +231,11 @@ impl Worker {
         }
     }
 
-    fn start(&self, running: &mut JoinSet<()>, job: Job, place: Place) {
+    fn start(&self, running: &mut JoinSet<()>, job: Job, place: Slot) {
         let worker = self.clone();
         running.spawn(async move {
-            let unfinished = LookWhenLeaseEnds { desk: Arc::clone(place.desk()), until: job.until, finished: false };
+            let unfinished =
+                LookWhenLeaseEnds { local_queue: Arc::clone(place.local_queue()), until: job.until, finished: false };
             if worker.run_one(job).await == Held::NotAnyMore {
                 unfinished.finished();
             }
@@ -239,22 +246,22 @@ impl Worker {
     /// Waits for the jobs that run or have a place here.
     async fn finish(
         &self,
-        desk: &Arc<Desk>,
-        mut born: mpsc::UnboundedReceiver<(Job, Place)>,
+        local_queue: &Arc<LocalQueue>,
+        mut born: mpsc::UnboundedReceiver<(Job, Slot)>,
         mut running: JoinSet<()>,
         mut looking: Looking,
     ) {
-        desk.close();
+        local_queue.close();
         if looking.is_under_way() {
             let (look, claimed) = looking.answer().await;
-            self.looked(desk, &look, claimed, &mut running).await;
+            self.looked(local_queue, &look, claimed, &mut running).await;
         }
         // A transaction that fails, or commits after the worker has ended, gives its place back.
-        while !desk.is_idle() {
+        while !local_queue.is_idle() {
             tokio::select! {
                 Some((job, place)) = born.recv() => self.start(&mut running, job, place),
                 Some(ended) = running.join_next() => tell_of_panic(ended),
-                () = desk.changed() => {}
+                () = local_queue.changed() => {}
             }
         }
         while let Some(ended) = running.join_next().await {
@@ -262,7 +269,7 @@ impl Worker {
         }
     }
 
-    async fn claim(&self, room: &Room) -> Result<Claimed, Error> {
+    async fn claim(&self, room: &Capacity) -> Result<Claimed, Error> {
         let now = self.clock.now();
         claim(&self.database, &self.queue, room, self.entropy.uuid(), now, now + self.settings.lease).await
     }
@@ -373,7 +380,7 @@ enum Held {
 
 /// Makes the worker ask the database again when the lease of an abandoned job ends.
 struct LookWhenLeaseEnds {
-    desk: Arc<Desk>,
+    local_queue: Arc<LocalQueue>,
     until: Timestamp,
     finished: bool,
 }
@@ -387,7 +394,7 @@ impl LookWhenLeaseEnds {
 impl Drop for LookWhenLeaseEnds {
     fn drop(&mut self) {
         if !self.finished {
-            self.desk.look_for(self.until);
+            self.local_queue.look_for(self.until);
         }
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use clock::{Clock, ManualClock};
 use database::Error;
 use database::sea_orm::{ConnectionTrait, Statement};
-use jobs::{Done, Failure, Handler, Job, NewJob, Settings, Worker, enqueue};
+use jobs::{Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings, enqueue};
 use testkit::{TestDatabase, on_each_database};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -48,7 +48,7 @@ impl Bench {
 
     fn worker(&self, handler: Arc<dyn Handler>) -> Worker {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        Worker::new((*self.database).clone(), clock, testkit::entropy(1), "letters", handler, Settings::default())
+        Worker::new((*self.database).clone(), clock, testkit::entropy(1), "letters", handler, WorkerSettings::default())
     }
 
     async fn run_due(&self) -> usize {
@@ -126,7 +126,7 @@ on_each_database! {
         let job: Job = holds.await.unwrap();
         running.abort();
         assert_eq!(bench.run_due().await, 0, "the lease still holds");
-        bench.clock.advance(Settings::default().lease);
+        bench.clock.advance(WorkerSettings::default().lease);
         assert_eq!(bench.run_due().await, 1);
         let transaction = bench.database.begin().await.unwrap();
         job.complete(&transaction);
@@ -222,7 +222,7 @@ on_each_database! {
         let running = workers.map(|worker| tokio::spawn(worker.run(std::future::pending())));
         tokio::join!(lanes.fast.notified(), lanes.own.notified());
         for (lane, count) in &*lanes.slow.lock().unwrap() {
-            assert!(*count <= 2 * Settings::default().lane_concurrency, "{count} of {lane} at once");
+            assert!(*count <= 2 * WorkerSettings::default().lane_concurrency, "{count} of {lane} at once");
         }
         running.iter().for_each(tokio::task::JoinHandle::abort);
     }
@@ -300,7 +300,7 @@ on_each_database! {
         assert_eq!(office.handler.next().await.0, "b");
         office.die().await;
         assert_eq!(bench.run_due().await, 0, "the lease still holds");
-        bench.clock.advance(Settings::default().lease);
+        bench.clock.advance(WorkerSettings::default().lease);
         assert_eq!(bench.run_due().await, 1);
         assert_eq!(bench.ran(), [("b".to_owned(), 2)], "the first attempt counts");
     }
@@ -380,7 +380,12 @@ impl Office {
         let (begun, begins) = mpsc::unbounded_channel();
         let handler =
             Arc::new(Patient { begun, begins: tokio::sync::Mutex::new(begins), may_end: watch::channel(Vec::new()).0 });
-        let settings = Settings { concurrency: places, lane_concurrency: 1, places_in_lanes: 8, ..Settings::default() };
+        let settings = WorkerSettings {
+            concurrency: places,
+            lane_concurrency: 1,
+            places_in_lanes: 8,
+            ..WorkerSettings::default()
+        };
         let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
         let (database, entropy) = ((*bench.database).clone(), testkit::entropy(2));
         let worker = Worker::new(database, clock, entropy, "letters", Arc::clone(&handler) as _, settings);

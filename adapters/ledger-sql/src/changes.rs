@@ -80,6 +80,7 @@ impl Changes {
             Event::IdSpent(id) => return self.ids.push((*id, entry.seq)),
             Event::Moved(movement) => movement,
         };
+
         let transfer = &movement.transfer;
         let reservation = match movement.cause {
             Cause::Made if transfer.flags.pending => transfer.id,
@@ -87,12 +88,14 @@ impl Changes {
             Cause::Expired { .. } => transfer.id,
             Cause::Made => TransferId::default(),
         };
+
         if !matches!(movement.cause, Cause::Expired { .. }) {
             self.ids.push((transfer.id, entry.seq));
         }
         if let Some(Recorded::Made { seq, transfer: reserved }) = set.transfer(reservation) {
             self.settle(*seq, reserved.state, reserved.expires_at(), movement.cause);
         }
+
         for (account, posting) in
             [(transfer.debit_account_id, movement.debit), (transfer.credit_account_id, movement.credit)]
         {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::changes::{Changes, StoredHead, WAYPOINT_EVERY};
-use crate::request::{Answer, Request};
+use crate::request::{CallResult, Request};
 use crate::store::{Store, StoreError, entry_before, recorded};
 
 /// Events in a round after which no more submissions are taken in.
@@ -99,7 +99,7 @@ impl<S: Store> Leader<S> {
         }
     }
 
-    async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<Answer>, StoreError> {
+    async fn decide_and_commit(&mut self, round: &[Request]) -> Result<Vec<CallResult>, StoreError> {
         // A database that refuses ids used twice spares the look-up of new ones.
         let mut lookup = if S::SHARED { IdLookup::Spared } else { IdLookup::Made };
         for _ in 0..ATTEMPTS {
@@ -131,31 +131,34 @@ impl<S: Store> Leader<S> {
 
     /// Decides the round and commits it. If the lookup of ids is spared and an id turns out to be used before, the
     /// answer is `Repeated`.
-    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<Answer>, StoreError> {
+    async fn attempt(&mut self, round: &[Request], lookup: IdLookup) -> Result<Vec<CallResult>, StoreError> {
         let mut end = self.journal_end().await?;
         let now = end.head.head.instant(self.clock.now());
         while end.next_expiry.is_some_and(|at| at <= now) {
             end = self.expire(end, now).await?;
         }
+
         let mut set = WorkingSet::new(end.head.head);
         self.load(&mut set, &Named::by(round, lookup)).await?;
         let mut answers: Vec<_> = round.iter().map(|request| answer(&mut set, now, request)).collect();
-        if lookup == IdLookup::Spared && !answers.iter().all(Answer::spends_its_ids) {
+        if lookup == IdLookup::Spared && !answers.iter().all(CallResult::spends_its_ids) {
             return Err(StoreError::Repeated);
         }
+
         self.commit(end, set).await?;
         // The past is read from the database, which now holds this round's entries too.
         for (request, answer) in round.iter().zip(&mut answers) {
             match request {
                 Request::History(account, from, limit, _) => {
-                    *answer = Answer::History(self.page(*account, *from, *limit).await?);
+                    *answer = CallResult::History(self.page(*account, *from, *limit).await?);
                 }
                 Request::BalancesAt(account, at, _) => {
-                    *answer = Answer::BalancesAt(self.balances_at(*account, *at).await?);
+                    *answer = CallResult::BalancesAt(self.balances_at(*account, *at).await?);
                 }
                 _ => {}
             }
         }
+
         Ok(answers)
     }
 
@@ -209,11 +212,13 @@ impl<S: Store> Leader<S> {
                 None => absent.push(id),
             }
         }
+
         if !absent.is_empty() {
             for (id, recorded) in self.store.transfers(&absent).await? {
                 set.load_transfer(id, recorded);
             }
         }
+
         let mut accounts = Named { accounts: named.accounts.clone(), transfers: Vec::new() };
         for (_, recorded) in set.transfers() {
             accounts.accounts_of(recorded);
@@ -225,6 +230,7 @@ impl<S: Store> Leader<S> {
                 None => absent.push(id),
             }
         }
+
         if !absent.is_empty() {
             for state in self.store.accounts(&absent).await? {
                 self.accounts.put(state.account.created.id, state);
@@ -243,11 +249,13 @@ impl<S: Store> Leader<S> {
             self.store.release().await?;
             return if stale { Err(StoreError::Moved) } else { Ok(end.head) };
         }
+
         let changes = Changes::of(end.head, &set, &entries);
         self.store.commit(&changes).await?;
         for state in &changes.accounts {
             self.accounts.put(state.account.created.id, *state);
         }
+
         for entry in &entries {
             if let Event::Moved(movement) = &entry.event {
                 let id =
@@ -260,6 +268,7 @@ impl<S: Store> Leader<S> {
                 }
             }
         }
+
         let soonest = changes.timeouts.iter().map(|(at, _)| *at).chain(end.next_expiry).min();
         self.remembered_end = Some(JournalEnd { head: changes.after, next_expiry: soonest });
         Ok(changes.after)
@@ -318,7 +327,7 @@ impl<S: Store> Leader<S> {
     }
 }
 
-fn reply(round: Vec<Request>, answers: Result<Vec<Answer>, StoreError>) {
+fn reply(round: Vec<Request>, answers: Result<Vec<CallResult>, StoreError>) {
     match answers {
         Ok(answers) => {
             for (request, answer) in round.into_iter().zip(answers) {
@@ -336,14 +345,14 @@ fn reply(round: Vec<Request>, answers: Result<Vec<Answer>, StoreError>) {
 }
 
 /// Decides one request on the set.
-fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
+fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> CallResult {
     match request {
-        Request::CreateAccounts(accounts, _) => Answer::CreateAccounts(set.create_accounts(now, accounts)),
-        Request::Submit(transfers, _) => Answer::Submit(set.create_transfers(now, transfers)),
+        Request::CreateAccounts(accounts, _) => CallResult::CreateAccounts(set.create_accounts(now, accounts)),
+        Request::Submit(transfers, _) => CallResult::Submit(set.create_transfers(now, transfers)),
         Request::Accounts(ids, _) => {
-            Answer::Accounts(ids.iter().map(|id| set.account(*id).map(|state| state.account)).collect())
+            CallResult::Accounts(ids.iter().map(|id| set.account(*id).map(|state| state.account)).collect())
         }
-        Request::Transfers(ids, _) => Answer::Transfers(
+        Request::Transfers(ids, _) => CallResult::Transfers(
             ids.iter()
                 .map(|id| match set.transfer(*id) {
                     Some(Recorded::Made { transfer, .. }) => Some(*transfer),
@@ -351,8 +360,8 @@ fn answer(set: &mut WorkingSet, now: Timestamp, request: &Request) -> Answer {
                 })
                 .collect(),
         ),
-        Request::History(..) => Answer::History(TransferPage::default()),
-        Request::BalancesAt(..) => Answer::BalancesAt(None),
+        Request::History(..) => CallResult::History(TransferPage::default()),
+        Request::BalancesAt(..) => CallResult::BalancesAt(None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger in Postgres, shared by any number of processes.
 //!
-//! One row says where the journal ends. A commit is one statement that moves this row and writes everything else
-//! only if the row still says what the writer believed; after losing that race a writer takes the row's lock first.
+//! One row has the end of the journal. A commit is one statement that moves this row, and writes everything else only
+//! if the row is as the writer expected. After losing that race a writer takes the row's lock first.
 
 use std::future::Future;
 use std::time::Duration;
@@ -181,7 +181,7 @@ impl PostgresStore {
         Ok(moved == 1)
     }
 
-    /// What became of a commit without an answer. The journal shows it, once its writer is gone.
+    /// The result of a commit without an answer. The journal shows it, once its writer has ended.
     async fn fate(&mut self, changes: &Changes, reason: String) -> Result<(), StoreError> {
         tracing::warn!(reason, "a commit was not answered; asking the journal");
         let lost = self.session.take().map(|session| session.backend);
@@ -212,6 +212,7 @@ fn bound(changes: &Changes) -> PgQuery<'_> {
         state.encode(&mut octets);
         octets
     });
+
     let instant = |at: Timestamp| at.as_millis();
     sqlx::query(COMMIT)
         .bind(before.head.seq.cast_signed())

@@ -21,7 +21,7 @@ pub(crate) enum Request {
 }
 
 /// The answer to a request, by its kind.
-pub(crate) enum Answer {
+pub(crate) enum CallResult {
     CreateAccounts(Vec<CreateAccountResult>),
     Submit(Vec<CreateTransferResult>),
     Accounts(Vec<Option<Account>>),
@@ -30,7 +30,7 @@ pub(crate) enum Answer {
     BalancesAt(Option<Balances>),
 }
 
-impl Answer {
+impl CallResult {
     /// Whether every transfer of it is recorded under its id, so that an id used before cannot have gone unseen.
     pub(crate) fn spends_its_ids(&self) -> bool {
         match self {
@@ -56,14 +56,14 @@ impl Request {
     }
 
     /// Answers the caller.
-    pub(crate) fn reply(self, answer: Answer) {
+    pub(crate) fn reply(self, answer: CallResult) {
         match (self, answer) {
-            (Self::CreateAccounts(_, reply), Answer::CreateAccounts(results)) => drop(reply.send(Ok(results))),
-            (Self::Submit(_, reply), Answer::Submit(results)) => drop(reply.send(Ok(results))),
-            (Self::Accounts(_, reply), Answer::Accounts(found)) => drop(reply.send(Ok(found))),
-            (Self::Transfers(_, reply), Answer::Transfers(found)) => drop(reply.send(Ok(found))),
-            (Self::History(.., reply), Answer::History(page)) => drop(reply.send(Ok(page))),
-            (Self::BalancesAt(.., reply), Answer::BalancesAt(balances)) => drop(reply.send(Ok(balances))),
+            (Self::CreateAccounts(_, reply), CallResult::CreateAccounts(results)) => drop(reply.send(Ok(results))),
+            (Self::Submit(_, reply), CallResult::Submit(results)) => drop(reply.send(Ok(results))),
+            (Self::Accounts(_, reply), CallResult::Accounts(found)) => drop(reply.send(Ok(found))),
+            (Self::Transfers(_, reply), CallResult::Transfers(found)) => drop(reply.send(Ok(found))),
+            (Self::History(.., reply), CallResult::History(page)) => drop(reply.send(Ok(page))),
+            (Self::BalancesAt(.., reply), CallResult::BalancesAt(balances)) => drop(reply.send(Ok(balances))),
             _ => unreachable!("an answer is made from its request"),
         }
     }

@@ -194,12 +194,14 @@ fn write(connection: &Connection, changes: &Changes) -> rusqlite::Result<()> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO accounts (id, state) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
     )?;
+
     let mut octets = Vec::with_capacity(128);
     for state in &changes.accounts {
         octets.clear();
         state.encode(&mut octets);
         upsert.execute(params![state.account.created.id.as_u128().to_be_bytes(), octets])?;
     }
+
     let mut settle = connection.prepare_cached("INSERT INTO settlements (pending, state) VALUES (?1, ?2)")?;
     for (pending, state) in &changes.settlements {
         settle.execute(params![pending, state_code(*state)])?;
@@ -208,6 +210,7 @@ fn write(connection: &Connection, changes: &Changes) -> rusqlite::Result<()> {
     for (at, pending) in &changes.timeouts {
         add.execute(params![at.as_millis(), pending])?;
     }
+
     let mut remove = connection.prepare_cached("DELETE FROM timeouts WHERE expires_at = ?1 AND pending = ?2")?;
     for (at, pending) in &changes.timeouts_over {
         remove.execute(params![at.as_millis(), pending])?;
@@ -218,6 +221,7 @@ fn write(connection: &Connection, changes: &Changes) -> rusqlite::Result<()> {
         let account = point.account.as_u128().to_be_bytes();
         mark.execute(params![account, point.ordinal, point.seq, point.timestamp.as_millis()])?;
     }
+
     Ok(())
 }
 

@@ -18,7 +18,7 @@ impl LedgerQueries for TigerBeetleLedger {
             if from == Some(0) {
                 return Ok(TransferPage::default());
             }
-            // One more than is shown tells where the next page begins.
+            // One more than is shown. It is the beginning of the next page.
             let limit = limit.clamp(1, PAGE_MAX);
             let filter = tb::AccountFilter {
                 account_id: account.as_u128(),

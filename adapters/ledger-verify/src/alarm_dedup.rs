@@ -1,4 +1,4 @@
-//! Reports each fault once, however often scans see it.
+//! Reports each fault once, even if many scans find it.
 //!
 //! Only within one monitor. Two monitors give a fault the same alarm id, so its event is stored once.
 

@@ -142,6 +142,7 @@ impl Audit {
         if !matches!(movement.cause, Cause::Expired { .. }) {
             self.id_used(transfer.id, entry.seq)?;
         }
+
         match movement.cause {
             Cause::Made if flags.post_pending_transfer || flags.void_pending_transfer => {
                 Err("it settles without a reservation".to_owned())
@@ -215,6 +216,7 @@ impl Audit {
         if worked_out != told {
             return Err(format!("account {id}: {}", differing::posting(told, worked_out)));
         }
+
         if state.movements.is_multiple_of(WAYPOINT_EVERY) {
             self.expected.waypoints.add((id, state.movements, entry.seq, entry.timestamp));
         }

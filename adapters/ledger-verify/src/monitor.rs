@@ -1,6 +1,6 @@
 //! Watches a ledger in use: new entries at once, old ones part by part, and that every ledger sums to zero.
 //!
-//! Reads over a connection of its own and writes nothing. A fault is reported once, however often it is seen.
+//! It reads over its own connection and writes nothing. Each fault is reported once.
 
 use crate::VerifyError;
 use crate::alarm::Alarm;

@@ -41,6 +41,7 @@ pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyE
             return Ok(());
         }
     }
+
     drop(rows);
     each(&mut connection, "SELECT seq, hash FROM ledger_head", |row| {
         audit.head_row(number(row, 0)?, row.try_get(1)?);
@@ -57,6 +58,7 @@ pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyE
         Ok(())
     })
     .await?;
+
     each(&mut connection, "SELECT pending, state FROM ledger_settlements", |row| {
         audit.settlement_row(number(row, 0)?, row.try_get::<i16, _>(1)?.into());
         Ok(())
@@ -67,6 +69,7 @@ pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyE
         Ok(())
     })
     .await?;
+
     each(&mut connection, "SELECT account, ordinal, seq, timestamp FROM ledger_waypoints", |row| {
         let at = Timestamp::from_millis(row.try_get(3)?);
         audit.waypoint_row(account(row)?, number(row, 1)?, number(row, 2)?, at);

@@ -21,9 +21,9 @@ use crate::sums::Sums;
 pub struct ScanLimits {
     /// Entries that are new since the scan before.
     pub new_entries: u32,
-    /// Entries of the past; the next scan goes on where this one ends.
+    /// Old entries. The next scan continues where this one ends.
     pub old_entries: u32,
-    /// Accounts compared with their last entries and summed; the next scan goes on where this one ends.
+    /// Accounts compared with their last entries and summed. The next scan continues where this one ends.
     pub accounts: u32,
 }
 
@@ -95,6 +95,7 @@ async fn newest<R: Rows>(
         state.newest = Some(last.map(Stretch::ending_with).unwrap_or_default());
         return Ok(());
     };
+
     let end = seen.end();
     if end_now < end {
         let (from, reason) = (end_now + 1, format!("the journal ended with entry {end}, now with entry {end_now}"));
@@ -103,6 +104,7 @@ async fn newest<R: Rows>(
         state.sums = Sums::default();
         return Ok(());
     }
+
     // With the last entry seen, and the one it follows.
     let found = rows.journal(end.saturating_sub(1).max(1), limit.saturating_add(2)).await?;
     let (known, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.seq <= end);
@@ -112,6 +114,7 @@ async fn newest<R: Rows>(
     for row in &new {
         entries.extend(stretch.follow(row, &mut findings.alarms));
     }
+
     findings.new_entries = new.len() as u64;
     findings.behind = stretch.end() < end_now;
     state.newest = Some(stretch);
@@ -122,6 +125,7 @@ async fn newest<R: Rows>(
         // What these entries did to the sums is not certain.
         state.sums = Sums::default();
     }
+
     Ok(())
 }
 
@@ -197,6 +201,7 @@ async fn accounts<R: Rows>(
             state.map_or((0, Balances::default()), |state| (state.account.created.ledger, state.account.balances()));
         sums.stored(*id, ledger, balances);
     }
+
     findings.accounts = slice.len() as u64;
     if slice.len() < limit as usize {
         for unbalanced in sums.finish() {

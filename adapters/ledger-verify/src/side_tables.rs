@@ -115,6 +115,7 @@ impl SideTables {
                 alarms.push(differs("reservations", *pending, found, format!("decision about entry {pending}")));
             }
         }
+
         let timeouts = rows.timeouts(&self.limited).await?;
         for (at, pending) in &self.limited {
             match (settlements.get(pending), timeouts.contains(&(*at, *pending))) {
@@ -130,6 +131,7 @@ impl SideTables {
                 }
             }
         }
+
         Ok(())
     }
 

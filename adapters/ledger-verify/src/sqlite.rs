@@ -30,6 +30,7 @@ pub(crate) fn read_all(path: &str, audit: &mut Audit) -> Result<(), VerifyError>
             return Ok(());
         }
     }
+
     each(&snapshot, "SELECT id, state FROM accounts", |row| {
         audit.account_row(AccountId::from_u128(id(row)), AccountState::decode(octets(row, 1)).ok().as_ref());
         Ok(())
@@ -38,6 +39,7 @@ pub(crate) fn read_all(path: &str, audit: &mut Audit) -> Result<(), VerifyError>
         audit.id_row(TransferId::from_u128(id(row)), number(row, 1));
         Ok(())
     })?;
+
     each(&snapshot, "SELECT pending, state FROM settlements", |row| {
         audit.settlement_row(number(row, 0), number(row, 1).cast_signed());
         Ok(())
@@ -46,6 +48,7 @@ pub(crate) fn read_all(path: &str, audit: &mut Audit) -> Result<(), VerifyError>
         audit.timeout_row(instant(row, 0), number(row, 1));
         Ok(())
     })?;
+
     each(&snapshot, "SELECT account, ordinal, seq, timestamp FROM waypoints", |row| {
         let account = AccountId::from_u128(id(row));
         audit.waypoint_row(account, number(row, 1), number(row, 2), instant(row, 3));

@@ -64,6 +64,7 @@ impl Stretch {
                 format!("entry {seq} or its hash was changed"),
             ));
         }
+
         let entry = Entry::decode(*seq, record).ok();
         if chained && entry.is_none() {
             alarms.push(Alarm::new(AlarmKind::EntryMalformed, seq, &found, format!("entry {seq} is malformed")));

@@ -1,4 +1,4 @@
-//! A monitor is silent over a sound ledger in use, and tells every change of what is stored, once.
+//! A monitor reports nothing about a correct ledger in use, and reports every falsified value once.
 
 mod stored;
 
@@ -25,7 +25,7 @@ async fn scan(monitor: &mut ConservationMonitor) -> Scan {
     monitor.scan().await.expect("it can be read")
 }
 
-/// All that a monitor tells in two rounds over everything.
+/// All alarms of a monitor in two rounds over everything.
 async fn told(monitor: &mut ConservationMonitor) -> Vec<Alarm> {
     let mut told = Vec::new();
     for _ in 0..ROUNDS {
@@ -88,7 +88,7 @@ async fn a_monitor_that_is_behind_says_so_and_catches_up() {
     ledger.close().await;
 }
 
-/// One octet, row or column of every table; what is told of it.
+/// One octet, row or column of every table, and the alarm it causes.
 fn changes() -> Vec<(String, &'static [AlarmKind])> {
     use AlarmKind::{AccountDiffers, EntriesMissing, EntryChanged, IndexDiffers, NotConserved};
     let two = "hex(id) LIKE '%02'";
@@ -206,7 +206,7 @@ async fn a_new_entry_that_makes_money_is_told_although_it_is_well_chained() {
     assert!(alarms.iter().any(|alarm| alarm.kind == AlarmKind::EntryUnlawful && alarm.reason.contains("entry 313")));
 }
 
-/// Falsifies the last entry with a correct hash, as an attacker would who knows how entries are chained.
+/// Falsifies the last entry with a correct hash, like an attacker with knowledge of the chain.
 fn rewrite_last(path: &str, falsify: impl Fn(&mut Vec<u8>)) {
     let file = File::open(path).expect("it opens");
     let row = |seq: u64| -> ([u8; 32], Vec<u8>) {

@@ -1,4 +1,4 @@
-//! Why another institution did not give what was asked for.
+//! Why a request to another institution failed.
 
 use open_payments::ErrorBody;
 use outbound_http::{OutboundError, Response};

@@ -42,8 +42,8 @@ impl OpenPaymentsClient {
 
     /// Creates an incoming payment at the resource server of `wallet_address`.
     ///
-    /// An answer that already received something or is completed is not the payment asked for. Requests with the same
-    /// `key` make one payment at servers that know the header `Idempotency-Key`.
+    /// An answer with a received amount, or with a completed payment, is refused. Requests with the same `key` make one
+    /// payment at servers that support the header `Idempotency-Key`.
     pub async fn create_incoming_payment(
         &self,
         wallet_address: &WalletAddress,

@@ -46,7 +46,7 @@ impl Default for KeySetsConfig {
 /// Why a client's key was not found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyLookupError {
-    /// The set could not be had.
+    /// The set could not be fetched.
     #[error("the keys of {wallet_address} could not be retrieved: {reason}")]
     NotRetrieved {
         /// The client.
@@ -72,7 +72,7 @@ pub struct KeySets {
     config: KeySetsConfig,
     slots: KeyMemory<Slot>,
     fetches: Semaphore,
-    /// Counts look-ups and fetches, to tell which began first.
+    /// Counts look-ups and fetches, to know which began first.
     turns: AtomicU64,
 }
 

@@ -11,7 +11,8 @@ use http::{HeaderMap, StatusCode};
 pub struct RetryPolicy {
     /// Time for one attempt.
     pub attempt: Duration,
-    /// Time for all attempts and the pauses between them; no pause asked for by the other side stretches it.
+    /// The time for all attempts and the pauses between them. A longer pause requested by the other side does not
+    /// extend it.
     pub total: Duration,
     /// How often a read is repeated.
     pub repeats: u32,

@@ -1,8 +1,8 @@
 //! Tables of rates kept in memory, refreshed before they run out.
 //!
-//! A table in demand is refreshed in the background once half its life is over, so the packet path meets a fetch
-//! only for the first packet after a pause. One question per service and base is under way at any time, and a
-//! failure is remembered for a moment so that a broken service is not asked for every packet.
+//! A table in use is refreshed in the background after half its lifetime. So only the first packet after a pause waits
+//! for a fetch. One fetch per service and base is under way at any time. A failure is remembered for a moment, so that
+//! a broken service is not called for every packet.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,7 +124,7 @@ impl Rates {
     fn entry(&self, url: &Url, base: &AssetCode) -> Arc<Entry> {
         let mut entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= ENTRIES_MAX && !entries.contains_key(&(url.clone(), base.clone())) {
-            // Entries in use stay. The others are asked for again when they are needed.
+            // Entries in use stay. The others are fetched again when they are needed.
             entries.retain(|_, entry| Arc::strong_count(entry) > 1);
         }
         entries

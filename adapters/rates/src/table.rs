@@ -21,10 +21,10 @@ pub enum InvalidTable {
     /// It is not `{"base": text, "rates": {code: number}}`.
     #[error("the answer is not of the form {{base, rates}}: {0}")]
     Malformed(#[source] serde_json::Error),
-    /// It is about another base than asked for.
+    /// It is for another base than the requested one.
     #[error("asked for base {asked}, the answer is about {answered:?}")]
     OtherBase {
-        /// What was asked for.
+        /// The requested base.
         asked: AssetCode,
         /// What the answer says.
         answered: String,

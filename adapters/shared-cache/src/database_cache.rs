@@ -55,7 +55,7 @@ pub struct DatabaseCache {
     claims: Gather<Claim, bool>,
 }
 
-/// A name to be taken if nobody has it.
+/// A name to claim if it is free.
 #[derive(Clone, Debug)]
 struct Claim {
     name: String,
@@ -213,7 +213,7 @@ impl DatabaseCache {
     }
 }
 
-/// Takes each name that nobody has; whether it was taken, in the order of `claims`.
+/// Claims each name that is free. Returns whether it was claimed, in the order of `claims`.
 async fn take(database: Database, claims: Vec<Claim>, now: Timestamp) -> Result<Vec<bool>, database::Error> {
     // Of equal names the first is taken. The order of names is the same in every process, so that two that take the same
     // names do not wait for each other.

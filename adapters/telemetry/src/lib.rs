@@ -1,7 +1,6 @@
-//! Logs: the one place where a subscriber is installed. And metrics: what is counted, and where.
+//! Logs: the one place where a subscriber is installed. And metrics: their names, and where they are kept.
 //!
-//! Nothing leaves the machine: logs go to standard error, numbers wait to be asked for. Traces and metrics over OTLP
-//! get their place here when they are built.
+//! Nothing leaves the machine by itself: logs go to standard error, metrics are served on request.
 
 pub mod metrics;
 
@@ -51,7 +50,7 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), StartError> {
 
 /// The directives of `level`; libraries are quieter than the house unless a directive names them.
 fn filter(level: &str) -> Result<EnvFilter, StartError> {
-    let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn,reqwest=warn";
+    let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,reqwest=warn";
     let directives = if level.contains('=') || matches!(level, "off" | "error" | "warn") {
         level.to_owned()
     } else {

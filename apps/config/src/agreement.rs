@@ -110,6 +110,7 @@ impl Findings {
             exposed(one.private_key_pem.as_ref()) == exposed(two.private_key_pem.as_ref()),
             "other institutions refuse what one of them signs",
         );
+
         same("KEY_ID", one.key_id == two.key_id, "other institutions refuse what one of them signs");
         same(
             "ADMIN_API_SECRET",
@@ -124,6 +125,7 @@ impl Findings {
             one.open_payments_url == two.open_payments_url,
             "one does not know the other's payments",
         );
+
         same("DATABASE_URL", one.database == two.database, "two backends of one installation share their database");
         same(
             "LEDGER_DATABASE_URL",

@@ -158,33 +158,23 @@ impl Auth {
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let cookie_key = r.require_secret("COOKIE_KEY");
         let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");
-        let ports = AuthPorts {
-            auth: r.port("AUTH_PORT", 3006),
-            admin: r.port("ADMIN_PORT", 3003),
-            interaction: r.port("INTERACTION_PORT", 3009),
-            introspection: r.port("INTROSPECTION_PORT", 3007),
-            service: r.port("SERVICE_API_PORT", 3011),
-        };
-        r.distinct_ports(&[
-            ("AUTH_PORT", ports.auth),
-            ("ADMIN_PORT", ports.admin),
-            ("INTERACTION_PORT", ports.interaction),
-            ("INTROSPECTION_PORT", ports.introspection),
-            ("SERVICE_API_PORT", ports.service),
-        ]);
+        let ports = AuthPorts::read(r);
         for name in ["ADMIN_API_SECRET", "IDENTITY_SERVER_SECRET", "COOKIE_KEY"] {
             r.judge_secret(name);
         }
+
         let mode = r.mode();
         if mode == Mode::Test {
             let text = "is test: nothing is removed from the database; the Admin API asks for signatures all the same";
             r.notice("NODE_ENV", text);
         }
+
         let cleanup = match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
             0 => Cleanup::Elsewhere,
             _ if mode == Mode::Test => Cleanup::Elsewhere,
             _ => Cleanup::Here,
         };
+
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
@@ -220,6 +210,26 @@ impl Auth {
             admin_api: admin_api?,
             cookie_key: cookie_key?,
         })
+    }
+}
+
+impl AuthPorts {
+    fn read(r: &mut Reader<'_>) -> Self {
+        let ports = Self {
+            auth: r.port("AUTH_PORT", 3006),
+            admin: r.port("ADMIN_PORT", 3003),
+            interaction: r.port("INTERACTION_PORT", 3009),
+            introspection: r.port("INTROSPECTION_PORT", 3007),
+            service: r.port("SERVICE_API_PORT", 3011),
+        };
+        r.distinct_ports(&[
+            ("AUTH_PORT", ports.auth),
+            ("ADMIN_PORT", ports.admin),
+            ("INTERACTION_PORT", ports.interaction),
+            ("INTROSPECTION_PORT", ports.introspection),
+            ("SERVICE_API_PORT", ports.service),
+        ]);
+        ports
     }
 }
 

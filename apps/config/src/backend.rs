@@ -197,7 +197,7 @@ impl Backend {
             // Without a listener it is no port of anything.
             ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
         ]);
-        // Asked for whatever else is missing, so that every name is known.
+        // Read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
         let payments = Payments::read(r);
         let workers = Workers::read(r, mode);

@@ -50,7 +50,7 @@ pub struct CardService {
     pub payment_timeout: Duration,
     /// `CARD_TIMESTAMP_TOLERANCE_MS`: greatest distance of a request's `timestamp` from now.
     pub timestamp_tolerance: Duration,
-    /// `CARD_UNSIGNED_REQUESTS`: `refused` (default) or `believed`: what is thought of a payment request that the
+    /// `CARD_UNSIGNED_REQUESTS`: `refused` (default) or `believed`: whether a payment request is accepted that the
     /// institution of the incoming payment did not sign.
     pub unsigned_requests: UnsignedWebhooks,
     /// `CARD_REQUESTS_PER_MINUTE_PER_ADDRESS`: payment requests of one address; 0 for any number.
@@ -103,6 +103,7 @@ impl CardService {
         let danger = "every caller that reaches this service can ask for payments with any card data that it has";
         let unsigned_requests = read_unsigned(r, "CARD_UNSIGNED_REQUESTS", danger);
         r.no_effect(&["INSTANCE_NAME", "REDIS_URL"], "the original's card service ignores it, too");
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

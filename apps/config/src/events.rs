@@ -18,7 +18,7 @@ pub struct Events {
     pub version: u32,
     /// `WEBHOOK_TOLERANCE_MS`: greatest age of an event's signature.
     pub tolerance: Duration,
-    /// `UNSIGNED_WEBHOOKS`: `refused` (default) or `believed`: what is thought of an event without any signature.
+    /// `UNSIGNED_WEBHOOKS`: `refused` (default) or `believed`: whether an event without any signature is accepted.
     pub unsigned: UnsignedWebhooks,
 }
 
@@ -41,7 +41,7 @@ impl Events {
     }
 }
 
-/// A switch that opens a link, and is told of at every start.
+/// A switch that turns a check off. Every start logs it.
 pub(crate) fn read_unsigned(r: &mut Reader<'_>, name: &str, danger: &str) -> UnsignedWebhooks {
     let choices = [("refused", UnsignedWebhooks::Refused), ("believed", UnsignedWebhooks::Believed)];
     let unsigned = r.one_of(name, UnsignedWebhooks::Refused, &choices);

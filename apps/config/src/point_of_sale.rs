@@ -38,7 +38,7 @@ pub struct PointOfSale {
     pub database: DatabaseUrl,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
-    /// `TENANT_ID`: the operator, who alone may create payments by card.
+    /// `TENANT_ID`: the operator. Only the operator may create payments by card.
     pub tenant_id: Uuid,
     /// `TENANT_SECRET`: signs Admin API requests.
     pub tenant_secret: Secret,
@@ -57,7 +57,7 @@ pub struct PointOfSale {
     pub private_key_pem: Option<Secret>,
     /// `KEY_ID`: the name under which the backend publishes that key.
     pub key_id: Option<String>,
-    /// `POS_UNSIGNED_TERMINALS`: `refused` (default) or `believed`: what is thought of a request that no registered
+    /// `POS_UNSIGNED_TERMINALS`: `refused` (default) or `believed`: whether a request is accepted that no registered
     /// terminal signed.
     pub unsigned_terminals: UnsignedWebhooks,
     /// `POS_REQUESTS_PER_MINUTE_PER_ADDRESS`: taps of one address; 0 for any number.

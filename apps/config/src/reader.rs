@@ -1,6 +1,6 @@
-//! Typed reading that goes on after a fault and collects what is wrong.
+//! Typed reading that continues after an error and collects all errors.
 //!
-//! A faulty optional value reads as its default; the section is refused at the end all the same.
+//! A faulty optional value reads as its default. The section is still refused at the end.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ pub(crate) struct Reader<'a> {
     environment: &'a Environment,
     problems: Vec<Problem>,
     notices: Vec<Notice>,
-    /// Every name asked for, whether it is set or not.
+    /// Every name that was read, set or not.
     asked: RefCell<BTreeSet<String>>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Every name that was asked for.
+    /// Every name that was read.
     pub(crate) fn asked(self) -> BTreeSet<String> {
         self.asked.into_inner()
     }

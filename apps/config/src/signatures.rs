@@ -13,7 +13,8 @@ pub struct Signatures {
     pub max_age: Duration,
     /// `SIGNATURE_CLOCK_SKEW_SECONDS`: how far a client's clock may run ahead.
     pub clock_skew: Duration,
-    /// `SIGNATURE_PUBLIC_URL`: the origin clients call; without it `Host` and, if trusted, `X-Forwarded-*` tell.
+    /// `SIGNATURE_PUBLIC_URL`: the origin that clients call; if it is not set, it is taken from `Host` and, if trusted,
+    /// `X-Forwarded-*`.
     pub public_url: Option<Url>,
     /// `SIGNATURE_ANY_HOST`: with a public URL, take requests whose `Host` is another all the same.
     pub any_host: bool,

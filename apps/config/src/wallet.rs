@@ -40,7 +40,7 @@ pub struct Wallet {
     pub admin_signature_version: u32,
     /// `WEBHOOK_SIGNATURE_SECRET`, by default the admin secret.
     pub webhook_secret: Secret,
-    /// Whether a webhook without any signature is believed.
+    /// Whether a webhook without any signature is accepted.
     pub unsigned_webhooks: UnsignedWebhooks,
     /// `WEBHOOK_SIGNATURE_VERSION`: the number after `v` in signatures of events. By default that of requests.
     pub webhook_signature_version: u32,
@@ -54,10 +54,10 @@ pub struct Wallet {
     pub key_pem: Option<Secret>,
     /// `FEE_POLICY`: what a customer pays beyond what was sent: `fee_plus_sent` (default), `full_debit`, `compat`.
     pub fee_policy: FeePolicy,
-    /// `AUTO_CREATE_ADDRESS`: create the address of an account when it is asked for.
+    /// `AUTO_CREATE_ADDRESS`: create the address of an account at the first request for it.
     pub auto_create_address: bool,
-    /// `CARD_VERIFICATION`: what is thought of payments by card: `chip` (default) checks cryptogram, counter and PIN,
-    /// `off` believes any card data.
+    /// `CARD_VERIFICATION`: how payments by card are checked: `chip` (default) checks cryptogram, counter and PIN,
+    /// `off` accepts any card data.
     pub card_verification: CardVerification,
     /// `LIQUIDITY_TOPUP`: what is deposited when liquidity is low; 0 for nothing.
     pub liquidity_topup: u64,
@@ -65,22 +65,22 @@ pub struct Wallet {
     pub notices: Vec<Notice>,
 }
 
-/// Whether a webhook without any signature is believed. One with a wrong signature never is.
+/// Whether a webhook without any signature is accepted. One with a wrong signature never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsignedWebhooks {
     /// It is refused.
     Refused,
-    /// It is believed, with a warning: in development, where the published playground has an instance that does not
-    /// sign, unless `WEBHOOK_SIGNATURE_SECRET` says that it does.
+    /// It is accepted with a warning: in development, where the published playground has an instance that does not
+    /// sign, unless `WEBHOOK_SIGNATURE_SECRET` is set.
     Believed,
 }
 
-/// What is thought of payments by card.
+/// How payments by card are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardVerification {
     /// The chip's cryptogram, counter and PIN are checked.
     Chip,
-    /// Any card data are believed, as by the original's mock.
+    /// Any card data are accepted, as by the original's mock.
     Off,
 }
 

@@ -1,7 +1,6 @@
 //! Every variable that the services of Rafiki 2.4 read makes a difference here, or the start says why it makes none.
 //!
 //! What difference it makes is shown by the tests that the list names; `cargo xtask docs` looks whether they exist.
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 use config::{Auth, Backend, ConfigError, Environment};
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use config::{ConfigError, EnvironmentError};
 
 use crate::pay::error::PayError;
-use crate::tap::TapError;
+use crate::tap::error::TapError;
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]

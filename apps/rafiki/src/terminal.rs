@@ -60,5 +60,6 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
             say(&table.render(0));
         }
     }
+
     Ok(())
 }

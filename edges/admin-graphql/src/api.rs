@@ -28,7 +28,7 @@ pub struct AdminApiSettings {
     pub idempotency_ttl: Duration,
     /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a mutation keeps others of its key away without renewal.
     pub idempotency_lock: Duration,
-    /// Whether the schema may be asked for; not in production.
+    /// Whether introspection of the schema is allowed; not in production.
     pub introspection: bool,
 }
 

@@ -58,7 +58,7 @@ impl Refusal {
         Self::new(format!("{amount} is larger than 9223372036854775807"), Code::BadUserInput)
     }
 
-    /// Nobody knows now: another institution does not answer.
+    /// The answer is unknown, because another institution does not answer.
     pub(crate) fn away() -> Self {
         Self::new(p::CreateReceiverError::Away.to_string(), Code::Internal)
     }

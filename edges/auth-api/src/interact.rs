@@ -45,6 +45,7 @@ pub(crate) async fn start(
             refuse(error.into(), back.as_ref(), session.has_started(&nonce, now), &headers)
         }
     };
+
     discreet(response)
 }
 

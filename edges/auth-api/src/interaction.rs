@@ -84,6 +84,7 @@ pub(crate) async fn decide(
             return Err(ApiError::bad_request(problem));
         }
     };
+
     let attempt = SecretTrial::begin(&api, from).await?;
     match api.auth.decide_interaction(&id, &nonce, choice, secret(&headers)).await {
         Ok(()) => {

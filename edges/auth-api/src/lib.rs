@@ -58,7 +58,7 @@ pub struct ApiSettings {
     pub services: ServiceCallers,
     /// Counts what strangers do.
     pub limiter: Limiter,
-    /// How many grants may be asked for from one source.
+    /// How many grants one source may request.
     pub grant_requests: Rate,
     /// How often one source may be wrong about signatures, tokens and interactions.
     pub failures: Rate,

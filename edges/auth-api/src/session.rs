@@ -55,8 +55,8 @@ impl Session {
         self.started.iter().any(|(started, expires_at)| started == nonce && *expires_at >= now)
     }
 
-    /// Remembers a nonce until the interaction's time is over, and a little longer: an owner who comes too late is
-    /// still sent back to the application.
+    /// Remembers a nonce until the interaction has expired, and a little longer. An owner who is late is still
+    /// redirected to the application.
     pub(crate) fn start(&mut self, nonce: &str, expires_at: Timestamp, now: Timestamp) {
         let expires_at = expires_at + GRACE;
         self.started.retain(|(started, expires_at)| started != nonce && *expires_at >= now);

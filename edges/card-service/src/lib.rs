@@ -14,6 +14,6 @@ mod wire;
 mod work;
 
 pub use callers::{Callers, PointOfSaleKeys};
-pub use requests::{CardService, Ports, Settings};
+pub use requests::{CardService, CardServicePorts, CardServiceSettings};
 pub use store::MIGRATIONS;
 pub use tenants::Tenants;

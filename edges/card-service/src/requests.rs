@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::store::{self, MIGRATIONS, Store};
 use crate::tenants::Tenants;
 use crate::wire::PaymentRequest;
-use crate::work::{QUEUE, Work, worker};
+use crate::work::{QUEUE, RequestWorker, worker};
 
 /// How long a request waits after its deadline. At the deadline the worker cancels the payment.
 const GRACE: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ const KEPT: Duration = Duration::from_hours(24 * 30);
 
 /// Settings of a card service.
 #[derive(Clone)]
-pub struct Settings {
+pub struct CardServiceSettings {
     /// How long the account-servicing entity may take to decide.
     pub timeout: Duration,
     /// The greatest difference between a request's time and the present.
@@ -45,7 +45,7 @@ pub struct Settings {
 
 /// The dependencies of a card service.
 #[derive(Clone)]
-pub struct Ports {
+pub struct CardServicePorts {
     /// Its own database.
     pub database: Database,
     /// The instance's Admin API, for each tenant.
@@ -61,11 +61,11 @@ pub struct Ports {
 /// A card service. It is cheap to clone.
 #[derive(Clone)]
 pub struct CardService {
-    inner: Arc<Inner>,
+    inner: Arc<Service>,
 }
 
-struct Inner {
-    settings: Settings,
+struct Service {
+    settings: CardServiceSettings,
     store: Store,
     worker: Worker,
     limiter: Limiter,
@@ -89,11 +89,11 @@ impl CardService {
     }
 
     /// Makes a card service on a migrated database.
-    pub fn new(settings: Settings, ports: Ports) -> Self {
+    pub fn new(settings: CardServiceSettings, ports: CardServicePorts) -> Self {
         let store = Store::new(ports.database);
-        let work = Work { store: store.clone(), tenants: ports.tenants, clock: Arc::clone(&ports.clock) };
+        let work = RequestWorker { store: store.clone(), tenants: ports.tenants, clock: Arc::clone(&ports.clock) };
         let worker = worker(work, ports.entropy);
-        Self { inner: Arc::new(Inner { settings, store, worker, limiter: ports.limiter, clock: ports.clock }) }
+        Self { inner: Arc::new(Service { settings, store, worker, limiter: ports.limiter, clock: ports.clock }) }
     }
 
     /// Handles requests until `shutdown` resolves, then waits for those under way.
@@ -116,7 +116,7 @@ impl CardService {
         self.inner.store.find(Uuid::nil()).await.map(drop)
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &CardServiceSettings {
         &self.inner.settings
     }
 
@@ -130,7 +130,7 @@ impl CardService {
 
     /// Counts a request of `source`, and one for its wallet address.
     pub(crate) async fn count(&self, source: &str, request: &PaymentRequest) -> Result<(), TooMany> {
-        let Settings { per_source, per_wallet_address, .. } = &self.inner.settings;
+        let CardServiceSettings { per_source, per_wallet_address, .. } = &self.inner.settings;
         self.inner.limiter.take(per_source, source).await?;
         self.inner.limiter.take(per_wallet_address, &request.sender_wallet_address).await
     }

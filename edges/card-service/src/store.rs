@@ -20,7 +20,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 /// The state of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum RequestState {
     /// It was stored, and nothing was done.
     Received,
     /// The payment is being created. Creating it again finds out whether it exists.
@@ -33,18 +33,18 @@ pub(crate) enum State {
 
 /// A stored request.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct StoredRequest {
     pub(crate) request: PaymentRequest,
     pub(crate) digest: String,
-    pub(crate) state: State,
+    pub(crate) state: RequestState,
     pub(crate) deadline: Timestamp,
 }
 
-impl Kept {
+impl StoredRequest {
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
-            State::Settled { outcome } => Some(outcome),
-            State::Received | State::Creating | State::Paying { .. } => None,
+            RequestState::Settled { outcome } => Some(outcome),
+            RequestState::Received | RequestState::Creating | RequestState::Paying { .. } => None,
         }
     }
 }
@@ -63,7 +63,7 @@ impl Store {
         &self.database
     }
 
-    pub(crate) async fn find(&self, request_id: Uuid) -> Result<Option<Kept>, Error> {
+    pub(crate) async fn find(&self, request_id: Uuid) -> Result<Option<StoredRequest>, Error> {
         let sql = "SELECT body, digest, state, deadline FROM card_requests WHERE request_id = $1";
         let reader = self.database.reader();
         let backend = reader.get_database_backend();
@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Stores the state of a request. A request with a result does not change.
-    pub(crate) async fn advance(&self, request_id: Uuid, state: &State) -> Result<(), Error> {
+    pub(crate) async fn advance(&self, request_id: Uuid, state: &RequestState) -> Result<(), Error> {
         let sql = "UPDATE card_requests SET state = $2 WHERE request_id = $1 AND settled_at IS NULL";
         self.database.execute(sql, [request_id.into(), json(state).into()]).await.map(drop)
     }
@@ -102,7 +102,7 @@ pub(crate) async fn insert(
         request.request_id.into(),
         request.digest().into(),
         json(request).into(),
-        json(&State::Received).into(),
+        json(&RequestState::Received).into(),
         now.as_millis().into(),
         deadline.as_millis().into(),
     ];
@@ -117,7 +117,7 @@ pub(crate) async fn settle(
     now: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE card_requests SET state = $2, settled_at = $3 WHERE request_id = $1 AND settled_at IS NULL";
-    let state = json(&State::Settled { outcome });
+    let state = json(&RequestState::Settled { outcome });
     execute(transaction, sql, [request_id.into(), state.into(), now.as_millis().into()]).await?;
     transaction.wake_on_commit(&topic(request_id));
     Ok(())
@@ -128,10 +128,10 @@ fn topic(request_id: Uuid) -> String {
     format!("card requests {:x}", request_id.as_bytes()[15] & 0x3f)
 }
 
-fn read(row: &QueryResult, request_id: Uuid) -> Result<Kept, Error> {
+fn read(row: &QueryResult, request_id: Uuid) -> Result<StoredRequest, Error> {
     let (body, state): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
     let wrong = |column| Error::inconsistent("card_requests", column, request_id);
-    Ok(Kept {
+    Ok(StoredRequest {
         request: serde_json::from_str(&body).map_err(|_| wrong("body"))?,
         digest: row.try_get_by_index(1)?,
         state: serde_json::from_str(&state).map_err(|_| wrong("state"))?,

@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use admin_client::Amount;
 use clock::Timestamp;
-use outside_text::{Bounds, check_json, check_text};
+use http_kit::parse_json_body;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use web_url::{WalletAddressUrl, WebUrl};
-
-/// The longest signature and the longest payload. Those of real chips are far shorter.
-const CHIP_TEXT_MAX: usize = 8192;
 
 /// A request of a point of sale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,12 +50,8 @@ impl AskedAmount {
 impl PaymentRequest {
     /// Parses a body. The error is for its sender.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
-        let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-        check_json("body", &body, Bounds::EVENT).map_err(|unfit| unfit.to_string())?;
-        let request: Self = serde_json::from_value(body).map_err(|error| format!("body {error}"))?;
-        for (name, text) in [("signature", &request.signature), ("payload", &request.payload)] {
-            check_text(text, CHIP_TEXT_MAX).map_err(|error| format!("body.{name} {error}"))?;
-        }
+        let request: Self = parse_json_body(body)?;
+        card::check_texts(&request.signature, &request.payload)?;
         let sender = request.sender_wallet_address.parse::<WalletAddressUrl>();
         sender.map_err(|error| format!("body.senderWalletAddress {error}"))?;
         let incoming = request.incoming_payment_url.parse::<WebUrl>();
@@ -98,7 +90,7 @@ impl PaymentRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn body() -> Value {
         json!({

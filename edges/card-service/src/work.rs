@@ -9,19 +9,19 @@ use std::time::Duration;
 use admin_client::{AdminClient, AdminError, CardDetails, ErrorCode, OutgoingPayment, OutgoingPaymentState};
 use async_trait::async_trait;
 use clock::{Clock, Entropy};
-use jobs::{Backoff, Done, Failure, Handler, Job, Settings, Worker};
+use jobs::{Backoff, Done, Failure, Handler, Job, Worker, WorkerSettings};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::outcome::{Declined, Outcome};
-use crate::store::{self, Kept, State, Store};
+use crate::store::{self, RequestState, Store, StoredRequest};
 use crate::tenants::Tenants;
 
 pub(crate) const QUEUE: &str = "card requests";
 
 /// How often the state is read, in case the webhook is late or lost.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const SETTINGS: Settings = Settings {
+const SETTINGS: WorkerSettings = WorkerSettings {
     concurrency: 64,
     lane_concurrency: 1,
     places_in_lanes: 0,
@@ -32,13 +32,13 @@ const SETTINGS: Settings = Settings {
 const REFUSALS_MAX: u32 = 3;
 const TOO_LATE: &str = "The card service waited in vain for a decision.";
 
-pub(crate) fn worker(work: Work, entropy: Arc<dyn Entropy>) -> Worker {
+pub(crate) fn worker(work: RequestWorker, entropy: Arc<dyn Entropy>) -> Worker {
     let (database, clock) = (work.store.database().clone(), Arc::clone(&work.clock));
     Worker::new(database, clock, entropy, QUEUE, Arc::new(work), SETTINGS)
 }
 
 #[derive(Clone)]
-pub(crate) struct Work {
+pub(crate) struct RequestWorker {
     pub(crate) store: Store,
     pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Clock>,
@@ -47,7 +47,7 @@ pub(crate) struct Work {
 /// What to do after a step.
 enum Next {
     /// The state has changed. Continue at once.
-    Go(State),
+    Go(RequestState),
     /// Wait for the next look.
     Wait,
     /// The request has its result.
@@ -55,7 +55,7 @@ enum Next {
 }
 
 #[async_trait]
-impl Handler for Work {
+impl Handler for RequestWorker {
     #[tracing::instrument(name = "card.request.advance", skip_all, fields(request.id = job.key()))]
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
         let request_id = Uuid::try_parse(job.key())?;
@@ -79,7 +79,7 @@ impl Handler for Work {
     }
 }
 
-impl Work {
+impl RequestWorker {
     async fn settle(&self, job: &Job, request_id: Uuid, outcome: Outcome) -> Result<(), Failure> {
         tracing::info!(request.id = %request_id, ?outcome, "card request ended");
         let transaction = self.store.database().begin().await?;
@@ -89,26 +89,26 @@ impl Work {
         Ok(())
     }
 
-    async fn next(&self, kept: &Kept, attempt: u32) -> Result<Next, AdminError> {
+    async fn next(&self, kept: &StoredRequest, attempt: u32) -> Result<Next, AdminError> {
         let admin = self.tenants.of(&kept.request.sender_wallet_address);
         match &kept.state {
-            State::Received if self.is_late(kept) => Ok(Next::End(Outcome::TimedOut)),
-            State::Received => match self.refused_before(admin, kept).await? {
+            RequestState::Received if self.is_late(kept) => Ok(Next::End(Outcome::TimedOut)),
+            RequestState::Received => match self.refused_before(admin, kept).await? {
                 Some(outcome) => Ok(Next::End(outcome)),
-                None => Ok(Next::Go(State::Creating)),
+                None => Ok(Next::Go(RequestState::Creating)),
             },
-            State::Creating => self.create(admin, kept, attempt).await,
-            State::Paying { payment } => self.look(admin, kept, *payment).await,
-            State::Settled { outcome } => Ok(Next::End(outcome.clone())),
+            RequestState::Creating => self.create(admin, kept, attempt).await,
+            RequestState::Paying { payment } => self.look(admin, kept, *payment).await,
+            RequestState::Settled { outcome } => Ok(Next::End(outcome.clone())),
         }
     }
 
-    fn is_late(&self, kept: &Kept) -> bool {
+    fn is_late(&self, kept: &StoredRequest) -> bool {
         self.clock.now() >= kept.deadline
     }
 
     /// Everything that can be refused before a payment exists.
-    async fn refused_before(&self, admin: &AdminClient, kept: &Kept) -> Result<Option<Outcome>, AdminError> {
+    async fn refused_before(&self, admin: &AdminClient, kept: &StoredRequest) -> Result<Option<Outcome>, AdminError> {
         let request = &kept.request;
         if admin.wallet_address_by_url(&request.sender_wallet_address).await?.is_none() {
             return Ok(Some(Outcome::declined(
@@ -131,7 +131,7 @@ impl Work {
     }
 
     /// Creates the payment, or finds the one that an earlier attempt created with the same key.
-    async fn create(&self, admin: &AdminClient, kept: &Kept, attempt: u32) -> Result<Next, AdminError> {
+    async fn create(&self, admin: &AdminClient, kept: &StoredRequest, attempt: u32) -> Result<Next, AdminError> {
         let request = &kept.request;
         let Some(address) = admin.wallet_address_by_url(&request.sender_wallet_address).await? else {
             return Ok(Next::End(Outcome::declined(Declined::UnknownWalletAddress, "the wallet address is gone")));
@@ -145,20 +145,20 @@ impl Work {
         // a prefix.
         let (url, key) = (&request.incoming_payment_url, format!("card {}", request.request_id));
         match admin.pay_incoming_payment(address.id, url, None, Some(&card), &key).await {
-            Ok(payment) => Ok(Next::Go(State::Paying { payment: payment.id })),
+            Ok(payment) => Ok(Next::Go(RequestState::Paying { payment: payment.id })),
             Err(error) if error.is_temporary() && !is_hopeless(&error, attempt) => Err(error),
             Err(error) => Ok(Next::End(Outcome::of_refusal(&error))),
         }
     }
 
-    async fn look(&self, admin: &AdminClient, kept: &Kept, id: Uuid) -> Result<Next, AdminError> {
+    async fn look(&self, admin: &AdminClient, kept: &StoredRequest, id: Uuid) -> Result<Next, AdminError> {
         let payment = admin.outgoing_payment(id).await?;
         Ok(match payment.state {
             OutgoingPaymentState::Funding if self.is_late(kept) => {
                 match admin.cancel_outgoing_payment(id, TOO_LATE).await {
                     Ok(()) => Next::End(Outcome::TimedOut),
                     // The payment was funded or cancelled at this moment. Its state says which.
-                    Err(error) if error.is(&ErrorCode::Conflict) => Next::Go(State::Paying { payment: id }),
+                    Err(error) if error.is(&ErrorCode::Conflict) => Next::Go(RequestState::Paying { payment: id }),
                     Err(error) => return Err(error),
                 }
             }
@@ -181,7 +181,7 @@ fn is_hopeless(error: &AdminError, attempt: u32) -> bool {
     attempt >= REFUSALS_MAX && !message.starts_with("Concurrent request")
 }
 
-fn cancelled(payment: &OutgoingPayment, kept: &Kept) -> Outcome {
+fn cancelled(payment: &OutgoingPayment, kept: &StoredRequest) -> Outcome {
     let told = |name: &str| payment.metadata.as_ref()?.get(name)?.as_str();
     if told("cardPaymentFailureReason") == Some("invalid_signature") {
         return Outcome::InvalidSignature;

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use card_service::{Callers, CardService, PointOfSaleKeys, Ports, Settings, Tenants};
+use card_service::{Callers, CardService, CardServicePorts, CardServiceSettings, PointOfSaleKeys, Tenants};
 use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Jwk, JwkSet, Signer, SigningKey, TargetOrigin};
@@ -187,6 +187,16 @@ impl Bench {
         }
     }
 
+    /// As [`Bench::paid`]. The deadline passes while the service waits for a decision.
+    async fn paid_after_the_deadline(&self, body: &Value) -> (StatusCode, Value) {
+        let late = async {
+            let is_waiting = || async { (!self.instance.calls_of("OutgoingPayment").is_empty()).then_some(()) };
+            testkit::until(Duration::from_secs(20), is_waiting).await.unwrap();
+            self.clock.advance(Duration::from_secs(31));
+        };
+        tokio::join!(self.paid(body), late).0
+    }
+
     async fn event(&self, body: &Value, secret: Option<&str>) -> StatusCode {
         let mut request = Request::post("/webhook").header("content-type", "application/json");
         if let Some(secret) = secret {
@@ -209,7 +219,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         origin: TargetOrigin::Host,
     };
     let limits = InProcessLimits { entries: 100, bytes: 100_000 };
-    let settings = Settings {
+    let settings = CardServiceSettings {
         timeout: Duration::from_secs(30),
         timestamp_tolerance: Duration::from_mins(5),
         events: EventVerification {
@@ -225,7 +235,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         per_source: Rate::per_minute("card-requests", 0),
         per_wallet_address: Rate::per_minute("card-requests-of-payer", 20),
     };
-    let ports = Ports {
+    let ports = CardServicePorts {
         database: (**database).clone(),
         tenants: Tenants::one(admin),
         limiter: Limiter::new(SharedCache::InProcess(InProcessCache::new(dyn_clock(), limits)), dyn_clock()),
@@ -277,14 +287,7 @@ testkit::on_each_database! {
     async fn a_decision_that_does_not_come_gives_the_payment_up_before_it_is_said(database) {
         let bench = Bench::new(database, Links::Open).await;
         let body = bench.recorded();
-        let answered = bench.paid(&body);
-        let late = async {
-            testkit::until(Duration::from_secs(20), || async {
-                (!bench.instance.calls_of("OutgoingPayment").is_empty()).then_some(())
-            }).await.unwrap();
-            bench.clock.advance(Duration::from_secs(31));
-        };
-        let ((status, told), ()) = tokio::join!(answered, late);
+        let (status, told) = bench.paid_after_the_deadline(&body).await;
         assert_eq!((status, &told["error"]["code"]), (StatusCode::GATEWAY_TIMEOUT, &json!("timed_out")));
         assert_eq!(bench.instance.calls_of("CancelOutgoingPayment").len(), 1);
     }
@@ -293,14 +296,7 @@ testkit::on_each_database! {
         let bench = Bench::new(database, Links::Open).await;
         *bench.instance.cancel_conflicts.lock().unwrap() = true;
         let body = bench.recorded();
-        let answered = bench.paid(&body);
-        let late = async {
-            testkit::until(Duration::from_secs(20), || async {
-                (!bench.instance.calls_of("OutgoingPayment").is_empty()).then_some(())
-            }).await.unwrap();
-            bench.clock.advance(Duration::from_secs(31));
-        };
-        let ((status, told), ()) = tokio::join!(answered, late);
+        let (status, told) = bench.paid_after_the_deadline(&body).await;
         assert_eq!((status, &told["result"]["code"]), (StatusCode::CREATED, &json!("approved")));
     }
 

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use connector::{Attempt, Connector, Outcome, REPEATABLE, REPEATED, Source};
+use connector::{Connector, Outcome, REPEATABLE, REPEATED, Source, Transmission};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_kit::read_body;
@@ -24,19 +24,22 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
     let Some(token) = bearer::token(request.headers()) else {
         return unauthorized("Bearer token required in Authorization header");
     };
+
     let Some(peer) = connector.authenticate(token) else {
         return unauthorized("Access Denied - Invalid Token");
     };
     if !is_octets(request.headers()) {
         return bad_request("Expected Content-Type of application/octet-stream");
     }
-    let attempt = if request.headers().contains_key(REPEATED) { Attempt::Again } else { Attempt::First };
+
+    let attempt = if request.headers().contains_key(REPEATED) { Transmission::Again } else { Transmission::First };
     let peer_repeats = request.headers().contains_key(REPEATABLE);
     let body = match read_body(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,
         // Too large, too slow, or shorter than announced; the refusal says which.
         Err(error) => return error.into_response(),
     };
+
     let packet = match PrepareBuf::parse(body) {
         Ok(packet) => packet,
         Err(error) => {
@@ -44,6 +47,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
             return bad_request("the body is not an ILP Prepare packet");
         }
     };
+
     match connector.handle_prepare(Source::Peer(peer), packet, attempt).await {
         Outcome::Reply(reply) => octets(reply),
         // No ILP reply: a Reject would be taken for proof that nothing was paid.

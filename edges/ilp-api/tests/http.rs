@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::IntoResponse;
 use clock::{Clock, SystemClock};
-use connector::{Answer, Attempt, HttpUplink, PeerAccount, REPEATABLE, REPEATED, Uplink, UplinkError};
+use connector::{HttpUplink, PeerAccount, PeerAnswer, REPEATABLE, REPEATED, Transmission, Uplink, UplinkError};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use ilp_packet::{ErrorCode, Reply, ildcp};
@@ -184,7 +184,7 @@ async fn only_the_operators_peers_may_be_on_private_addresses() {
     let exchange = async |operator| {
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
         HttpUplink::new(outbound, operator, Arc::new(SystemClock))
-            .exchange(&bob, question().into(), Attempt::First, AT_MOST)
+            .exchange(&bob, question().into(), Transmission::First, AT_MOST)
             .await
     };
     assert!(exchange(bob.record().tenant).await.is_ok());
@@ -205,7 +205,7 @@ async fn endpoints_that_a_peer_named_itself_are_guarded_for_the_operator_too() {
         let bob = network.node("alice").connector().authenticate("bob-to-alice").unwrap();
         let outbound = Outbound::new(OutboundConfig::default(), Arc::new(SystemClock)).unwrap();
         let uplink = HttpUplink::new(outbound, bob.record().tenant, Arc::new(SystemClock));
-        let refused = uplink.exchange(&bob, question().into(), Attempt::First, AT_MOST).await;
+        let refused = uplink.exchange(&bob, question().into(), Transmission::First, AT_MOST).await;
         assert!(matches!(refused, Err(UplinkError::Unreachable(_))), "{refused:?}");
     }
     drop(bob);
@@ -222,7 +222,7 @@ async fn a_peer_that_does_not_know_the_present_token_yet_gets_the_packet_with_th
             bob.history.former_outgoing = former.clone();
         });
         let bob = alice.connector().authenticate("bob-to-alice").unwrap();
-        uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await
     };
     let overlap = Duration::from_mins(1);
     let first = FormerToken::after(&Secret::new("alice-to-bob"), &[], now, overlap);
@@ -240,8 +240,8 @@ const AT_MOST: Duration = Duration::from_secs(20);
 async fn our_uplink_and_our_endpoint_understand_each_other() {
     let network = network().await;
     let bob = bob_behind(&network, ilp_api::router(network.node("bob").connector())).await;
-    let Answer { octets, repeatable } =
-        uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap();
+    let PeerAnswer { octets, repeatable } =
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap();
     assert!(repeatable);
     assert!(ildcp::AccountDetails::parse(&octets).is_ok());
 }
@@ -252,7 +252,7 @@ async fn the_uplink_says_whether_a_packet_without_reply_may_have_been_acted_upon
     let answering = |status: StatusCode| Router::new().fallback(move || async move { status });
     let exchange = async |router| {
         let bob = bob_behind(&network, router).await;
-        uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap_err()
+        uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap_err()
     };
     assert_eq!(exchange(answering(StatusCode::SERVICE_UNAVAILABLE)).await, UplinkError::Busy);
     assert_eq!(exchange(answering(StatusCode::TOO_MANY_REQUESTS)).await, UplinkError::Busy);
@@ -262,7 +262,7 @@ async fn the_uplink_says_whether_a_packet_without_reply_may_have_been_acted_upon
     let alice = network.node("alice");
     alice.change_peer("bob", |bob| bob.endpoint = "http://127.0.0.1:1/".parse().unwrap());
     let bob = alice.connector().authenticate("bob-to-alice").unwrap();
-    let refused = uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap_err();
+    let refused = uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap_err();
     assert!(matches!(refused, UplinkError::Unreachable(_)), "{refused:?}");
 }
 
@@ -274,8 +274,8 @@ async fn a_repetition_is_marked_as_one() {
         text.into_response()
     });
     let bob = bob_behind(&network, marks).await;
-    let first = uplink().exchange(&bob, question().into(), Attempt::First, AT_MOST).await.unwrap();
-    let again = uplink().exchange(&bob, question().into(), Attempt::Again, AT_MOST).await.unwrap();
+    let first = uplink().exchange(&bob, question().into(), Transmission::First, AT_MOST).await.unwrap();
+    let again = uplink().exchange(&bob, question().into(), Transmission::Again, AT_MOST).await.unwrap();
     assert_eq!((&*first.octets, first.repeatable), (&br#"None Some("1")"#[..], false));
     assert_eq!(&*again.octets, br#"Some("1") Some("1")"#);
 }

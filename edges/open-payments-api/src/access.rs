@@ -55,6 +55,7 @@ async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed
         Some(text) => Some(text.parse().map_err(|_| insufficient())?),
         None => None,
     };
+
     let required = RequiredAccess::one(needed.kind, needed.action, identifier);
     let active = match api.introspection.introspect(token, vec![required.clone()]).await {
         Ok(TokenInfo::Active(active)) => active,
@@ -68,6 +69,7 @@ async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed
             });
         }
     };
+
     let foreign = match (&active.tenant_id, needed.tenant) {
         (Some(of_token), Some(of_path)) => !of_token.eq_ignore_ascii_case(&of_path.to_string()),
         _ => false,

@@ -41,6 +41,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         initiated_by: InitiatedBy::OpenPayments,
         sender_wallet_address: None,
     };
+
     let create = |origin| api.payments.create_incoming_payment_once(tenant, new, origin);
     let (payment, received) = match once(api, request, &caller, tenant, create, |payment| payment.id).await? {
         Once::Now(payment) => (payment, 0),
@@ -49,6 +50,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
             (found.payment, found.received)
         }
     };
+
     let methods = methods(api, &payment).await?;
     let body = render::incoming_payment(&api.settings, &address.address, &payment, received, Some(methods));
     render::json(StatusCode::CREATED, &body)

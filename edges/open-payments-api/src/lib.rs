@@ -23,7 +23,7 @@ use axum::middleware::from_fn_with_state;
 use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining};
 use shared_cache::{Limiter, Rate};
 
-pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, Settings};
+pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings};
 
 /// How often one source may show a wrong token or signature.
 #[derive(Clone, Debug)]

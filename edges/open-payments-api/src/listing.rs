@@ -20,7 +20,7 @@ pub(crate) fn list_query(request: &ApiRequest) -> Result<ListQuery, ApiError> {
     Ok(ListQuery::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))?)
 }
 
-/// The page asked for. A contradiction is an error that shows the whole query.
+/// The requested page. A contradiction is an error that shows the whole query.
 pub(crate) fn page_request(request: &ApiRequest, query: &ListQuery) -> Result<page::PageRequest, ApiError> {
     let page = query.page_request().map_err(|error| {
         let sent: Map<String, Value> = request.query().into_iter().map(|(name, value)| (name, value.into())).collect();

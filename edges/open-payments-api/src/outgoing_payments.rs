@@ -59,6 +59,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         metadata: asked.metadata,
         card: None,
     };
+
     let create = |origin| api.payments.create_outgoing_payment_once(tenant, new, origin);
     let (payment, spent, sent) = match once(api, request, &caller, tenant, create, Made::of).await? {
         Once::Now(created) => (created.payment, created.spent_before, 0),
@@ -67,6 +68,7 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
             (found.payment, Spent { debit, receive }, found.sent)
         }
     };
+
     let quote = &payment.quote;
     let body = CreatedOutgoingPayment {
         payment: render::outgoing_payment(&api.settings, &address.address, &payment, sent),
@@ -108,11 +110,13 @@ pub(crate) async fn get(
         }
         _ => None,
     };
+
     let found = found.ok_or_else(|| {
         ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")
             .with("description", "Failed to get wallet address from outgoing payment")
             .with("id", &*id.sent)
     })?;
+
     let address = &found.wallet_address.address;
     let caller = authorized(api, request, Action::Read, Some(address), tenant).await?;
     check_active(api, &found.wallet_address)?;
@@ -121,6 +125,7 @@ pub(crate) async fn get(
         return Err(ApiError::new(StatusCode::NOT_FOUND, "Outgoing payment does not exist").with("id", &*id.sent));
     }
     let body = render::outgoing_payment(&api.settings, address, payment, *sent);
+
     render::json(StatusCode::OK, &body)
 }
 

@@ -34,12 +34,14 @@ pub(crate) async fn create(api: &OpenPaymentsApi, request: &ApiRequest, tenant: 
         QuoteAmount::Debit(amount) => QuoteRequest::DebitAmount(amount.into()),
         QuoteAmount::Receive(amount) => QuoteRequest::ReceiveAmount(amount.into()),
     };
+
     let new = NewQuote {
         wallet_address_id: address.id,
         receiver: asked.receiver,
         request: request_amount,
         client: Some(caller.client.clone()),
     };
+
     let create = |origin| api.payments.create_quote_once(tenant, new, origin);
     let quote = match once(api, request, &caller, tenant, create, |quote| quote.id).await? {
         Once::Now(quote) => quote,
@@ -64,11 +66,13 @@ pub(crate) async fn get(
         }
         _ => None,
     };
+
     let found = found.ok_or_else(|| {
         ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")
             .with("description", "Failed to get wallet address from quote")
             .with("id", &*id.sent)
     })?;
+
     let wallet_address = Some(found.wallet_address.address.as_str());
     let needed = Needed { kind: AccessType::Quote, action: Action::Read, wallet_address, tenant };
     let caller = authorize(api, request, needed).await?;

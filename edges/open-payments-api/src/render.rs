@@ -11,7 +11,7 @@ use payments_model::{IncomingPayment, OutgoingPayment, Quote};
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::settings::Settings;
+use crate::settings::OpenPaymentsSettings;
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
@@ -22,7 +22,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Response
 
 /// An incoming payment that has received `received`; `methods` only where they are shown.
 pub(crate) fn incoming_payment(
-    settings: &Settings,
+    settings: &OpenPaymentsSettings,
     wallet_address: &str,
     payment: &IncomingPayment,
     received: u64,
@@ -50,7 +50,7 @@ fn method(method: IlpMethod) -> PaymentMethod {
 }
 
 /// A quote.
-pub(crate) fn quote(settings: &Settings, wallet_address: &str, quote: &Quote) -> open_payments::Quote {
+pub(crate) fn quote(settings: &OpenPaymentsSettings, wallet_address: &str, quote: &Quote) -> open_payments::Quote {
     open_payments::Quote {
         id: settings.resource_url(quote.tenant_id, "quotes", quote.id),
         wallet_address: wallet_address.to_owned(),
@@ -65,7 +65,7 @@ pub(crate) fn quote(settings: &Settings, wallet_address: &str, quote: &Quote) ->
 
 /// An outgoing payment that has sent `sent`.
 pub(crate) fn outgoing_payment(
-    settings: &Settings,
+    settings: &OpenPaymentsSettings,
     wallet_address: &str,
     payment: &OutgoingPayment,
     sent: u64,

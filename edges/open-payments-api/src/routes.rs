@@ -67,6 +67,7 @@ impl Route {
             _ if get => Self::WalletAddress(path.to_owned()),
             _ => return None,
         };
+
         Some(route)
     }
 }

@@ -17,7 +17,7 @@ const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease:
 
 /// What an operator decides about the listener.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct OpenPaymentsSettings {
     /// `OPEN_PAYMENTS_URL`: the beginning of every resource's id.
     pub open_payments_url: String,
     /// `AUTH_SERVER_GRANT_URL`: where clients are sent for grants.
@@ -58,13 +58,13 @@ pub struct OpenPaymentsApiParts {
     /// Randomness that makes claims of idempotency keys different.
     pub entropy: Arc<dyn Entropy>,
     /// How it is configured.
-    pub settings: Settings,
+    pub settings: OpenPaymentsSettings,
 }
 
 /// The listener's state. Cheap to clone.
 #[derive(Clone)]
 pub struct OpenPaymentsApi {
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<OpenPaymentsSettings>,
     pub(crate) payments: Payments,
     pub(crate) addresses: WalletAddressLookup,
     pub(crate) introspection: IntrospectionClient,
@@ -84,7 +84,7 @@ impl OpenPaymentsApi {
     }
 }
 
-impl Settings {
+impl OpenPaymentsSettings {
     /// The public URL of a resource.
     pub(crate) fn resource_url(&self, tenant: TenantId, collection: &str, id: impl std::fmt::Display) -> String {
         format!("{}/{tenant}/{collection}/{id}", self.open_payments_url.trim_end_matches('/'))

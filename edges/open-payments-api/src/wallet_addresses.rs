@@ -24,17 +24,17 @@ use crate::render::json;
 use crate::request::{ApiRequest, accept_names};
 use crate::settings::OpenPaymentsApi;
 
-/// How long a document may be kept by whoever reads it.
+/// How long a reader may keep a document.
 const DOCUMENT_CACHE: &str = "public, max-age=60";
-/// A revoked key must be refused at once, so who keeps the set asks each time whether it is still the same.
+/// A revoked key must be refused at once. So readers that keep the set must ask each time whether it has changed.
 const KEYS_CACHE: &str = "public, no-cache";
 
-/// What to do about a wallet address nobody knows.
+/// What to do about an unknown wallet address.
 #[derive(Clone, Copy)]
 enum Lookup<'a> {
     /// Nothing.
     Now,
-    /// Tell the account-servicing entity and wait a little for it to create one.
+    /// Send the event about it, and wait a moment until the account-servicing entity creates it.
     Wait {
         /// The URL as the request spells it.
         as_written: &'a str,
@@ -98,6 +98,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     {
         return Ok(redirect(template, &url));
     }
+
     if api.settings.spsp && accept_names(&request.headers, SPSP_CONTENT_TYPE) {
         return spsp(api, request, &url).await;
     }
@@ -106,6 +107,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
     if is_own(api, &url) {
         return Err(not_found());
     }
+
     let wait = Lookup::Wait { as_written: &url, source: source(request) };
     let lookup = if api.settings.wait_for_document { wait } else { Lookup::Now };
     let address = find_active(api, &url, lookup).await?;
@@ -122,6 +124,7 @@ pub(crate) async fn document(api: &OpenPaymentsApi, request: &ApiRequest, path: 
         card_service: settings.card_service_url.as_ref().map(|url| format!("{}/", url.trim_end_matches('/'))),
         additional_properties: properties.into_iter().map(|property| (property.key, property.value)).collect(),
     };
+
     cacheable(json(StatusCode::OK, &document)?, request, DOCUMENT_CACHE).await
 }
 
@@ -140,6 +143,7 @@ async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<
             }
         }
     })?;
+
     let receipts_enabled = receipts.is_some();
     let receipts = receipts.map(|ReceiptRequest { nonce, secret }| ReceiptSetup { nonce, secret });
     let issued = api.payments.spsp_credentials(&address, receipts).await?.ok_or_else(not_found)?;
@@ -148,6 +152,7 @@ async fn spsp(api: &OpenPaymentsApi, request: &ApiRequest, url: &str) -> Result<
         shared_secret: URL_SAFE_NO_PAD.encode(issued.shared_secret.as_bytes()),
         receipts_enabled,
     };
+
     let mut response = json(StatusCode::OK, &credentials)?;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SPSP_CONTENT_TYPE));
     Ok(response)
@@ -170,10 +175,10 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
     cacheable(json(StatusCode::OK, &set)?, request, KEYS_CACHE).await
 }
 
-/// The keys of a client whose wallet address is served by this instance under its own host, as they are now; `None` for
-/// clients of elsewhere.
+/// The current keys of a client whose wallet address is served by this instance under its own host; `None` for other
+/// clients.
 ///
-/// Tenants may name other hosts for their addresses. Whether such a host is theirs is known to who calls it.
+/// Tenants may use other hosts for their addresses. The caller knows whether such a host is theirs.
 pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
     if is_own(api, url) {
         return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));

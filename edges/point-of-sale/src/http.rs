@@ -22,7 +22,7 @@ use web_url::WalletAddressUrl;
 
 use crate::outcome::{answer, not_known_yet, refusal};
 use crate::service::{PointOfSale, Received, RefundAsked};
-use crate::store::Kept;
+use crate::store::StoredTap;
 use crate::terminals::{Caller, NotBelieved};
 use crate::wire::TapRequest;
 
@@ -220,7 +220,7 @@ async fn believed(service: &PointOfSale, request: Request) -> Result<(SignedMess
 }
 
 /// The tap with this id, if the caller may see it.
-async fn own_tap(service: &PointOfSale, id: &str, request: Request) -> Result<Kept, Response> {
+async fn own_tap(service: &PointOfSale, id: &str, request: Request) -> Result<StoredTap, Response> {
     let (_, caller) = believed(service, request).await?;
     let Ok(id) = Uuid::try_parse(id) else { return Err(unknown_tap()) };
     let store = service.store();
@@ -233,7 +233,7 @@ async fn own_tap(service: &PointOfSale, id: &str, request: Request) -> Result<Ke
     found.filter(|kept| caller.speaks_for(&kept.merchant)).ok_or_else(unknown_tap)
 }
 
-fn described(kept: &Kept) -> Response {
+fn described(kept: &StoredTap) -> Response {
     let mut body = json!({
         "requestId": kept.id, "incomingPaymentId": kept.incoming_payment, "amount": kept.request.amount,
         "senderWalletAddress": kept.request.sender_wallet_address, "receiverWalletAddress": kept.merchant,

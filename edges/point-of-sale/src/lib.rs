@@ -14,6 +14,6 @@ mod tap;
 mod terminals;
 mod wire;
 
-pub use service::{PointOfSale, Ports, Settings};
+pub use service::{PointOfSale, PointOfSalePorts, PointOfSaleSettings};
 pub use store::MIGRATIONS;
 pub use terminals::{NewTerminal, TerminalRecord, Terminals};

@@ -9,16 +9,16 @@ use std::time::Duration;
 use admin_client::{AdminClient, AdminError, Amount, OutgoingPaymentState};
 use async_trait::async_trait;
 use clock::{Clock, Entropy};
-use jobs::{Backoff, Done, Failure, Handler, Job, Settings, Worker};
+use jobs::{Backoff, Done, Failure, Handler, Job, Worker, WorkerSettings};
 use uuid::Uuid;
 
-use crate::store::{self, Kept, Refund, Store};
+use crate::store::{self, Refund, Store, StoredTap};
 
 pub(crate) const QUEUE: &str = "refunds";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// About ten minutes with the back-off below.
 const ATTEMPTS_MAX: u32 = 60;
-const SETTINGS: Settings = Settings {
+const SETTINGS: WorkerSettings = WorkerSettings {
     concurrency: 16,
     lane_concurrency: 16,
     places_in_lanes: 0,
@@ -80,7 +80,7 @@ impl Handler for RefundWork {
 }
 
 impl RefundWork {
-    async fn next(&self, kept: &Kept, refund: &Refund) -> Result<Next, AdminError> {
+    async fn next(&self, kept: &StoredTap, refund: &Refund) -> Result<Next, AdminError> {
         match refund {
             Refund::Asked => self.expect(kept).await,
             Refund::Expected { receiver } => self.pay(kept, receiver).await,
@@ -90,7 +90,7 @@ impl RefundWork {
     }
 
     /// Creates the incoming payment at the payer's institution.
-    async fn expect(&self, kept: &Kept) -> Result<Next, AdminError> {
+    async fn expect(&self, kept: &StoredTap) -> Result<Next, AdminError> {
         let received = self.received(kept).await?;
         if received.value == 0 {
             return Ok(Next::End(Refund::Failed { reason: "nothing was received".to_owned() }));
@@ -107,7 +107,7 @@ impl RefundWork {
         Ok(Next::Go(Refund::Expected { receiver: receiver.id }))
     }
 
-    async fn pay(&self, kept: &Kept, receiver: &str) -> Result<Next, AdminError> {
+    async fn pay(&self, kept: &StoredTap, receiver: &str) -> Result<Next, AdminError> {
         let received = self.received(kept).await?;
         let address = self.admin.wallet_address_by_url(&kept.request.receiver_wallet_address).await?;
         let Some(address) = address else {
@@ -135,7 +135,7 @@ impl RefundWork {
         })
     }
 
-    async fn received(&self, kept: &Kept) -> Result<Amount, AdminError> {
+    async fn received(&self, kept: &StoredTap) -> Result<Amount, AdminError> {
         match kept.incoming_payment {
             Some(incoming) => Ok(self.admin.incoming_payment(incoming).await?.received_amount),
             None => Ok(Amount { value: 0, ..kept.request.amount.clone() }),

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::asked_card::PayerSide;
 use crate::refund::{self, RefundWork};
-use crate::store::{self, Kept, MIGRATIONS, Store};
-use crate::tap::{self, QUEUE, Work};
+use crate::store::{self, MIGRATIONS, Store, StoredTap};
+use crate::tap::{self, QUEUE, TapWorker};
 use crate::terminals::{self, NewTerminal, TerminalRecord, Terminals};
 use crate::wire::TapRequest;
 
@@ -29,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Settings of a point of sale.
 #[derive(Clone)]
-pub struct Settings {
+pub struct PointOfSaleSettings {
     /// The longest time from the receipt of a tap to the arrival of its money.
     pub timeout: Duration,
     /// How long an incoming payment is open after that.
@@ -44,7 +44,7 @@ pub struct Settings {
 
 /// The dependencies of a point of sale.
 #[derive(Clone)]
-pub struct Ports {
+pub struct PointOfSalePorts {
     /// Its own database.
     pub database: Database,
     /// The instance's Admin API, with the operator's rights.
@@ -64,11 +64,11 @@ pub struct Ports {
 /// A point-of-sale service. It is cheap to clone.
 #[derive(Clone)]
 pub struct PointOfSale {
-    inner: Arc<Inner>,
+    inner: Arc<Service>,
 }
 
-struct Inner {
-    settings: Settings,
+struct Service {
+    settings: PointOfSaleSettings,
     store: Store,
     admin: AdminClient,
     taps: Worker,
@@ -102,9 +102,9 @@ impl PointOfSale {
     }
 
     /// Makes a point of sale on a migrated database.
-    pub fn new(settings: Settings, ports: Ports) -> Self {
+    pub fn new(settings: PointOfSaleSettings, ports: PointOfSalePorts) -> Self {
         let (store, clock) = (Store::new(ports.database), ports.clock);
-        let work = Work {
+        let work = TapWorker {
             store: store.clone(),
             admin: ports.admin.clone(),
             payer_side: PayerSide { http: ports.http, signer: ports.signer },
@@ -113,7 +113,7 @@ impl PointOfSale {
             settlement_reserve: (settings.timeout / 3).min(Duration::from_secs(10)),
         };
         let refunds = RefundWork { store: store.clone(), admin: ports.admin.clone(), clock: Arc::clone(&clock) };
-        let inner = Inner {
+        let inner = Service {
             settings,
             store,
             admin: ports.admin,
@@ -160,7 +160,7 @@ impl PointOfSale {
         self.inner.store.find(Uuid::nil()).await.map(drop)
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &PointOfSaleSettings {
         &self.inner.settings
     }
 
@@ -209,7 +209,7 @@ impl PointOfSale {
     }
 
     /// Waits for the result of a tap, until shortly after its deadline, and returns the tap.
-    pub(crate) async fn wait(&self, id: Uuid) -> Result<Option<Kept>, Error> {
+    pub(crate) async fn wait(&self, id: Uuid) -> Result<Option<StoredTap>, Error> {
         let mut ends = self.inner.store.ends(id);
         loop {
             let Some(kept) = self.inner.store.find(id).await? else { return Ok(None) };
@@ -224,7 +224,7 @@ impl PointOfSale {
     }
 
     /// Starts the refund of a tap, once.
-    pub(crate) async fn ask_refund(&self, kept: &Kept) -> Result<RefundAsked, Error> {
+    pub(crate) async fn ask_refund(&self, kept: &StoredTap) -> Result<RefundAsked, Error> {
         if kept.refund.is_some() {
             return Ok(RefundAsked::Accepted);
         }

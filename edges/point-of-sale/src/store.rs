@@ -21,7 +21,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 /// The state of a presented card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum TapState {
     /// It was stored, and nothing was done.
     Received,
     /// Payer and payee are known. The incoming payment is to be created.
@@ -65,21 +65,21 @@ impl Refund {
 
 /// A stored tap.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct StoredTap {
     pub(crate) id: Uuid,
     pub(crate) request: TapRequest,
     pub(crate) digest: String,
     pub(crate) merchant: String,
-    pub(crate) state: State,
+    pub(crate) state: TapState,
     pub(crate) incoming_payment: Option<Uuid>,
     pub(crate) deadline: Timestamp,
     pub(crate) refund: Option<Refund>,
 }
 
-impl Kept {
+impl StoredTap {
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
-            State::Settled { outcome } => Some(outcome),
+            TapState::Settled { outcome } => Some(outcome),
             _ => None,
         }
     }
@@ -119,28 +119,28 @@ impl Store {
         &self.database
     }
 
-    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<Kept>, Error> {
+    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<StoredTap>, Error> {
         self.find_where("id = $1", id).await
     }
 
-    pub(crate) async fn find_by_incoming_payment(&self, incoming: Uuid) -> Result<Option<Kept>, Error> {
+    pub(crate) async fn find_by_incoming_payment(&self, incoming: Uuid) -> Result<Option<StoredTap>, Error> {
         self.find_where("incoming_payment_id = $1", incoming).await
     }
 
-    async fn find_where(&self, condition: &str, id: Uuid) -> Result<Option<Kept>, Error> {
+    async fn find_where(&self, condition: &str, id: Uuid) -> Result<Option<StoredTap>, Error> {
         let sql = format!("{TAP} WHERE {condition}");
         self.rows(&sql, [id.into()]).await?.first().map(read).transpose()
     }
 
     /// Stores the state of a tap. A tap with a result does not change.
-    pub(crate) async fn advance(&self, id: Uuid, state: &State) -> Result<(), Error> {
+    pub(crate) async fn advance(&self, id: Uuid, state: &TapState) -> Result<(), Error> {
         let sql = "UPDATE pos_taps SET state = $2, incoming_payment_id = COALESCE($3, incoming_payment_id)
             WHERE id = $1 AND settled_at IS NULL";
         let incoming = match state {
-            State::Asking { incoming, .. } | State::Awaiting { incoming } | State::Closing { incoming, .. } => {
-                Some(incoming.id)
-            }
-            State::Received | State::Creating { .. } | State::Settled { .. } => None,
+            TapState::Asking { incoming, .. }
+            | TapState::Awaiting { incoming }
+            | TapState::Closing { incoming, .. } => Some(incoming.id),
+            TapState::Received | TapState::Creating { .. } | TapState::Settled { .. } => None,
         };
         self.database.execute(sql, [id.into(), json(state).into(), incoming.into()]).await.map(drop)
     }
@@ -206,7 +206,7 @@ pub(crate) async fn insert(
         request.amount.asset_code.as_str().into(),
         i64::from(request.amount.asset_scale).into(),
         i64::try_from(request.amount.value).unwrap_or(i64::MAX).into(),
-        json(&State::Received).into(),
+        json(&TapState::Received).into(),
         now.as_millis().into(),
         deadline.as_millis().into(),
     ];
@@ -221,7 +221,7 @@ pub(crate) async fn settle(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let sql = "UPDATE pos_taps SET state = $2, result = $3, settled_at = $4 WHERE id = $1 AND settled_at IS NULL";
-    let state = json(&State::Settled { outcome: outcome.clone() });
+    let state = json(&TapState::Settled { outcome: outcome.clone() });
     let settled =
         execute(transaction, sql, [id.into(), state.into(), outcome.name().into(), now.as_millis().into()]).await?;
     transaction.wake_on_commit(&topic(id));
@@ -250,12 +250,12 @@ fn topic(id: Uuid) -> String {
     format!("taps {:x}", id.as_bytes()[15] & 0x3f)
 }
 
-fn read(row: &QueryResult) -> Result<Kept, Error> {
+fn read(row: &QueryResult) -> Result<StoredTap, Error> {
     let id: Uuid = row.try_get_by_index(0)?;
     let (body, state, refund): (String, String, Option<String>) =
         (row.try_get_by_index(1)?, row.try_get_by_index(4)?, row.try_get_by_index(7)?);
     let wrong = |column| Error::inconsistent("pos_taps", column, id);
-    Ok(Kept {
+    Ok(StoredTap {
         id,
         request: serde_json::from_str(&body).map_err(|_| wrong("body"))?,
         digest: row.try_get_by_index(2)?,

@@ -17,7 +17,7 @@ use clock::{Clock, ManualClock};
 use http_kit::{EventVerification, ShutdownGate, Unsigned};
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use outbound_http::{Outbound, OutboundConfig};
-use point_of_sale::{NewTerminal, PointOfSale, Ports, Settings, Terminals};
+use point_of_sale::{NewTerminal, PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
 use serde_json::{Value, json};
 use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
 use testkit::TestDatabase;
@@ -252,7 +252,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
     let http = Outbound::new(OutboundConfig::development(), dyn_clock()).unwrap();
     let credentials = Credentials { tenant_id: Uuid::nil(), secret: SECRET.to_owned(), signature_version: 1 };
     let (freshness, origin) = (Freshness::default(), TargetOrigin::Host);
-    let settings = Settings {
+    let settings = PointOfSaleSettings {
         timeout: Duration::from_secs(30),
         margin: Duration::from_secs(30),
         events: EventVerification {
@@ -268,7 +268,7 @@ fn service(database: &TestDatabase, clock: &Arc<ManualClock>, base: &str, links:
         per_source: Rate::per_minute("taps", 0),
     };
     let limits = InProcessLimits { entries: 100, bytes: 100_000 };
-    let ports = Ports {
+    let ports = PointOfSalePorts {
         database: (**database).clone(),
         admin: AdminClient::new(format!("{base}/graphql").parse().unwrap(), credentials, http.clone(), dyn_clock()),
         http,

@@ -38,6 +38,21 @@ pub enum CardVerification {
     Off,
 }
 
+/// Why a card was not accepted.
+#[derive(Debug)]
+pub(crate) enum JudgeError {
+    /// The payment is not funded.
+    Refused(Refused),
+    /// The database did not answer.
+    Database(Error),
+}
+
+impl From<Error> for JudgeError {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 /// Why a payment by card is not funded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -109,25 +124,25 @@ impl Cards {
         account: Uuid,
         presented: &CardData,
         amount: &EventAmount,
-    ) -> Result<Result<(), Refused>, Error> {
+    ) -> Result<(), JudgeError> {
         if self.verification == CardVerification::Off {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        let payload = match SignedPayload::from_hex(&presented.data.payload) {
-            Ok(payload) => payload,
-            Err(error) => return Ok(Err(Refused::invalid(error.to_string()))),
-        };
+        let payload = SignedPayload::from_hex(&presented.data.payload)
+            .map_err(|error| JudgeError::Refused(Refused::invalid(error.to_string())))?;
+
         let transaction = self.database.begin().await?;
         let number = payload.payload.number.to_string();
         let Some(kept) = locked_card(&transaction, &number, account).await? else {
-            return Ok(Err(Refused::invalid("No active card found")));
+            return Err(JudgeError::Refused(Refused::invalid("No active card found")));
         };
         if let Some(before) = verdict_before(&transaction, payment).await? {
-            return Ok(before);
+            return before.map_err(JudgeError::Refused);
         }
         if kept.state != "active" {
-            return Ok(Err(Refused::invalid("No active card found")));
+            return Err(JudgeError::Refused(Refused::invalid("No active card found")));
         }
+
         let verdict = judge(
             &kept.card,
             kept.memory,
@@ -148,24 +163,25 @@ impl Cards {
         if result.is_ok() && was_used(&transaction, &number, &unpredictable).await? {
             result = Err(ChipRefusal::Repeated);
         }
+
         remember(&transaction, &number, memory).await?;
         // The number of a refused presentation is not used up, because a stranger could have sent it.
         let used = result.is_ok().then_some(unpredictable);
         note_use(&transaction, payment, &number, used, result.err(), self.clock.now().as_millis()).await?;
         transaction.commit().await?;
-        Ok(result.map_err(Refused::from))
+        result.map_err(|refusal| JudgeError::Refused(refusal.into()))
     }
 }
 
 /// A card with its state.
-struct Kept {
+struct StoredCard {
     card: Card,
     memory: Memory,
     state: String,
 }
 
 /// The account's card of this number, locked until the transaction ends.
-async fn locked_card(transaction: &WriteTransaction, number: &str, account: Uuid) -> Result<Option<Kept>, Error> {
+async fn locked_card(transaction: &WriteTransaction, number: &str, account: Uuid) -> Result<Option<StoredCard>, Error> {
     let lock = if transaction.dialect() == Dialect::Postgres { " FOR UPDATE" } else { "" };
     let sql = format!(
         "SELECT wallet_address, kind, card_key, pin_key, pin, pin_from, state, counter, wrong_pins FROM wallet_cards
@@ -175,7 +191,7 @@ async fn locked_card(transaction: &WriteTransaction, number: &str, account: Uuid
     row.map(|row| read(&row, number)).transpose()
 }
 
-fn read(row: &QueryResult, number: &str) -> Result<Kept, Error> {
+fn read(row: &QueryResult, number: &str) -> Result<StoredCard, Error> {
     let wrong = |column| Error::inconsistent("wallet_cards", column, number);
     let (kind, key): (String, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
     let (pin_key, pin): (String, String) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
@@ -201,7 +217,7 @@ fn read(row: &QueryResult, number: &str) -> Result<Kept, Error> {
         counter: counter.map(|counter| u16::try_from(counter).map_err(|_| wrong("counter"))).transpose()?,
         wrong_pins: u8::try_from(wrong_pins).map_err(|_| wrong("wrong_pins"))?,
     };
-    Ok(Kept { card, memory, state: row.try_get_by_index(6)? })
+    Ok(StoredCard { card, memory, state: row.try_get_by_index(6)? })
 }
 
 /// The earlier decision about this payment's card.

@@ -11,7 +11,7 @@ use money::Asset;
 use uuid::Uuid;
 
 use crate::addresses::Addresses;
-use crate::cards::{Cards, Refused};
+use crate::cards::{Cards, JudgeError, Refused};
 use crate::effect_error::EffectError;
 use crate::event::{Event, EventAsset, IncomingPaymentData, LiquidityData, OutgoingPaymentData, StreamedTo};
 use crate::fees::{FeePolicy, FeeRule, charged};
@@ -64,11 +64,15 @@ impl Effects {
             // released.
             return Ok(());
         }
-        if let Some(card) = &payment.card_details
-            && let Err(refused) = self.cards.judge(payment.id, account.id, card, &payment.receive_amount).await?
-        {
-            tracing::warn!(payment.id = %payment.id, reason = refused.reason, "a payment by card is refused");
-            return self.refuse_card(payment.id, &refused).await;
+        if let Some(card) = &payment.card_details {
+            match self.cards.judge(payment.id, account.id, card, &payment.receive_amount).await {
+                Ok(()) => {}
+                Err(JudgeError::Refused(refused)) => {
+                    tracing::warn!(payment.id = %payment.id, reason = refused.reason, "a payment by card is refused");
+                    return self.refuse_card(payment.id, &refused).await;
+                }
+                Err(JudgeError::Database(error)) => return Err(error.into()),
+            }
         }
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
             Ok(()) => {}

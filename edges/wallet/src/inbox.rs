@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use clock::Entropy;
 use database::Error;
 use http_kit::ReceivedEvent;
-use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Settings, Worker};
+use jobs::{Backoff, Done, Failure, Handler, Job, NewJob, Worker, WorkerSettings};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::store::{self, EventRow, EventState};
 const QUEUE: &str = "wallet events";
 /// About an hour with the back-off below.
 const ATTEMPTS_MAX: u32 = 380;
-const SETTINGS: Settings = Settings {
+const SETTINGS: WorkerSettings = WorkerSettings {
     concurrency: 32,
     lane_concurrency: 1,
     places_in_lanes: 32,

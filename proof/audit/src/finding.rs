@@ -1,6 +1,6 @@
-//! One thing that does not add up, in words for the person who has to look.
+//! One fault in the books, in words for a person.
 //!
-//! Not a decision about what to do.
+//! What to do about it is not decided here.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use uuid::Uuid;
 /// Something that does not add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// More was credited to an incoming payment than it asked for.
+    /// More was credited to an incoming payment than its amount.
     Overpaid { payment: Uuid, asked: u128, received: u128 },
-    /// The amount asked for has arrived, and the payment is still open.
+    /// The whole amount has arrived, and the payment is still open.
     PaidButOpen { payment: Uuid, received: u128 },
     /// What the events of an account announce is not what was credited to it.
     AnnouncedIsNotReceived { account: Uuid, announced: u128, received: u128 },
@@ -21,7 +21,7 @@ pub enum Finding {
     Held { account: Uuid, amount: u128 },
     /// An outgoing payment has not ended.
     NotEnded { payment: Uuid, state: String },
-    /// An outgoing payment ended, and its end was told to nobody or more than once.
+    /// An outgoing payment ended, and its end has no event or several.
     EndTold { payment: Uuid, state: String, times: usize },
     /// An outgoing payment ended, and its account holds more or less than its end announced.
     LeftInPayment { payment: Uuid, left: u128, announced: u128 },

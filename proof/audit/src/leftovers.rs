@@ -1,6 +1,6 @@
-//! Rows that should be gone or settled: packets and jobs of ended payments, deliveries nobody made.
+//! Rows that should be deleted or settled: packets and jobs of ended payments, pending deliveries.
 //!
-//! Not the payments themselves.
+//! The payments themselves are elsewhere.
 
 use std::collections::HashSet;
 

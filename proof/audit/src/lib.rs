@@ -1,6 +1,7 @@
-//! The audit of an institution's books: rows, events, jobs, ledger and wallet must tell the same story.
+//! The audit of an institution's books: rows, events, jobs, ledger and wallet must agree.
 //!
-//! Not a fixer and not the ledger's own verifier: it reads a stopped institution and lists what does not add up.
+//! It repairs nothing, and does not replace the ledger's own verifier. It reads a stopped institution and lists the
+//! faults.
 
 mod finding;
 mod incoming;
@@ -19,14 +20,14 @@ use ledger::{Ledger, LedgerUnavailable};
 pub use finding::Finding;
 pub use quiet::quiet;
 
-/// Where an institution keeps its books. Nobody else may write them while they are read.
+/// The databases of an institution. They must not change during the audit.
 pub struct Books {
     /// The backend's database.
     pub backend: String,
     /// The backend's ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// The most that the smallest unit of any asset is worth in the smallest units of another. The packet that completes
-    /// a payment may bring that much more than is asked, because nobody can send less than a unit.
+    /// The most that the smallest unit of any asset is worth in the smallest units of another. The packet that
+    /// completes a payment may bring that much more than the amount, because a sender cannot send less than a unit.
     pub unit_worth_max: u128,
     /// The built-in wallet's books, if it is the account-servicing entity.
     pub wallet: Option<WalletBooks>,

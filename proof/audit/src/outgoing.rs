@@ -1,6 +1,6 @@
-//! Outgoing payments: each has ended, its end was told once, and what it left is what its end announced.
+//! Outgoing payments: each has ended with one event, and its remainder is what the event announced.
 //!
-//! Not what its packets delivered: that is compared between the institutions by their ledgers.
+//! What its packets delivered is compared between the ledgers of both institutions.
 
 use ledger::{Account, Ledger};
 
@@ -36,7 +36,7 @@ fn told(payment: &Outgoing, events: &[Event]) -> Option<Finding> {
     }
     let of_payment = events.iter().filter(|event| event.outgoing_payment == Some(payment));
     let times = of_payment.filter(|event| ENDS.contains(&event.kind.as_str())).count();
-    // The entity cancels by itself and is told so for cards only.
+    // The entity cancels payments itself, so it gets this event for cards only.
     let expected = if state == "CANCELLED" { times <= 1 } else { times == 1 };
     (!expected).then_some(Finding::EndTold { payment, state, times })
 }

@@ -1,6 +1,6 @@
-//! Whether everything that follows from what happened has been done: payments ended, events told and dealt with.
+//! Whether nothing is left to do: payments have ended, events are delivered and handled.
 //!
-//! Only databases are asked, so it may be called while the institution runs.
+//! Only databases are read, so it may be called while the institution runs.
 
 use database::{Database, Options};
 

@@ -1,16 +1,16 @@
-//! What an institution of a test meets outside: rates that never change, and nobody else.
+//! The outside of an institution in a test: rates that never change, and no peers.
 //!
-//! Not a network: a test that needs one gives its own uplink.
+//! A test that needs a network gives its own uplink.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Answer, Attempt, LiquidityAlerts, LowLiquidity, PeerAccount, Uplink, UplinkError};
+use connector::{LiquidityAlerts, LowLiquidity, PeerAccount, PeerAnswer, Transmission, Uplink, UplinkError};
 use rates::{FetchError, FetchRates};
 use url::Url;
 
-/// Where rates are asked for.
+/// The URL of the rates.
 pub(crate) fn rates_url() -> Url {
     "https://rates.example/".parse().unwrap()
 }
@@ -29,7 +29,7 @@ impl FetchRates for FixedRates {
     }
 }
 
-/// Nobody is told that liquidity runs low.
+/// Ignores reports of low liquidity.
 pub(crate) struct Deaf;
 
 #[async_trait]
@@ -42,7 +42,13 @@ pub(crate) struct Nobody;
 
 #[async_trait]
 impl Uplink for Nobody {
-    async fn exchange(&self, _: &PeerAccount, _: Bytes, _: Attempt, _: Duration) -> Result<Answer, UplinkError> {
+    async fn exchange(
+        &self,
+        _: &PeerAccount,
+        _: Bytes,
+        _: Transmission,
+        _: Duration,
+    ) -> Result<PeerAnswer, UplinkError> {
         Err(UplinkError::Unreachable("no peer in this test".into()))
     }
 }

@@ -109,7 +109,7 @@ impl Institution {
         Self { payments: Payments::new(parts.clone()), administration, peering, addresses, parts, database, setup }
     }
 
-    /// The operator, as who asks.
+    /// The operator as a caller.
     pub fn operator(&self) -> Caller {
         Caller { tenant: self.setup.operator, is_operator: true }
     }
@@ -166,7 +166,7 @@ impl Institution {
 
     /// A worker of this process, whose jobs are taken up by others as soon as `lease` has passed without it.
     pub fn worker(&self, queue: &str, handler: Arc<dyn Handler>, lease: Duration) -> Worker {
-        let settings = jobs::Settings { lease, ..jobs::Settings::default() };
+        let settings = jobs::WorkerSettings { lease, ..jobs::WorkerSettings::default() };
         let (clock, entropy) = (self.parts.clock.clone(), self.parts.entropy.clone());
         Worker::new(self.parts.store.database().clone(), clock, entropy, queue, handler, settings)
     }

@@ -70,7 +70,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// An institution with its money in memory, which reaches nobody.
+    /// An institution with its ledger in memory, which reaches no peer.
     pub fn new(name: &str, clock: Arc<dyn Clock>) -> Self {
         Self {
             name: name.to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Not the measurements: those are the programs'.
 
-pub mod cluster;
+pub mod databases;
 pub mod processor;
 
 /// What measuring may end with.

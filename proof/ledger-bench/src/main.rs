@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use clock::{Stopwatch, SystemClock};
-use ledger_bench::cluster::{self, Cluster};
+use ledger_bench::databases;
 use ledger_bench::{Outcome, processor};
 use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
-use testkit::TigerBeetle;
+use testkit::{PostgresServer, TigerBeetle};
 
 use crate::bare::Disk;
 use crate::load::{Figures, Load, Spread};
@@ -53,7 +53,7 @@ struct Options {
     /// Folder for database files; its disk is what is measured.
     #[arg(long, default_value = "target")]
     folder: String,
-    /// Verifies the ledger with history afterwards and tells how long that took.
+    /// Verifies the ledger with history afterwards and reports how long that took.
     #[arg(long)]
     verify: bool,
 }
@@ -102,16 +102,16 @@ async fn postgres(table: &mut Table, folder: &Path) -> Outcome<()> {
     let seconds = table.options.seconds;
     let cluster = match &table.options.postgres {
         Some(_) => None,
-        None => Some(Cluster::start(folder)?),
+        None => Some(PostgresServer::start_in(folder, &[])?),
     };
-    table.server = cluster.as_ref().map(Cluster::process).transpose()?;
-    let url = table.options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+    table.server = cluster.as_ref().map(PostgresServer::process).transpose()?;
+    let url = table.options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
     table.row("postgres, one row", 0, Spread::Hot, 1, async || bare::postgres_row(&url, seconds).await).await?;
     for callers in table.small() {
         let bare = async || bare::postgres(&url, callers, seconds).await;
         table.row("postgres, a transaction each", 0, Spread::Hot, callers, bare).await?;
     }
-    measure(table, "postgres", async || cluster::new_database(&url).await).await
+    measure(table, "postgres", async || databases::new_database(&url).await).await
 }
 
 async fn tigerbeetle(table: &mut Table, folder: &Path) -> Outcome<()> {
@@ -191,7 +191,7 @@ impl Table {
         let busy = (processor::busy_us(self.server)? - busy) / pairs;
         let fsync = f64::midpoint(before, self.disk.sync_us()?);
         let accounts = spread.accounts();
-        // Of one caller, who waits for one commit after the other.
+        // One caller, which waits for each commit.
         let commit = if callers == 1 { format!("{:.0}", 1e6 / per_second / 2.0) } else { String::new() };
         println!(
             "| {engine} | {history} | {accounts} | {callers} | {per_second:.0} | {p50:.2} | {p99:.2} | {commit} | {fsync:.0} | {busy:.0} |"

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::Outcome;
 
-/// A tick of the kernel's accounts, by which it tells processes.
+/// A tick of the kernel's accounting of processes.
 const TICK_US: f64 = 1e4;
 
 /// Microseconds of processor time so far, of this process and of a server's children. Children that have ended are left

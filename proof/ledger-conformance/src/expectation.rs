@@ -13,11 +13,11 @@ use payments_model::{AssetId, Expectation, IncomingPaymentId};
 const STAKE: u64 = 1000;
 const PART: u64 = 7;
 
-/// Payers on as many engines as are given, which share one ledger, credit one payment with amount and one without until
-/// they are refused; the second is closed meanwhile. In the end the first has its amount exactly, and the second what
-/// was told at its close.
+/// Payers on the given engines, which share one ledger, credit one payment with amount and one without until they are
+/// refused. The second payment is closed meanwhile. In the end the first has exactly its amount, and the second the
+/// total read at its close.
 ///
-/// `number` must be a ledger number of no other account, and `base` begin ids nobody else uses.
+/// `number` must be a ledger number of no other account, and `base` the beginning of unused ids.
 pub async fn payers_at_once(
     engines: &[Arc<dyn Ledger>],
     payers: u128,
@@ -97,7 +97,7 @@ pub async fn payers_at_once(
     let found = first.accounts(vec![open_account]).await?;
     assert_eq!(found[0].map(|account| account.credits_posted), Some(told?));
 
-    // Nobody was ever to pay it, so it is filled with nothing, once for all.
+    // It was never meant to be paid, so it is filled with zero.
     let unpaid = payment(4);
     first.create_accounts(unpaid.accounts()).await?;
     assert_eq!(first.submit(vec![unpaid.never_open(), unpaid.never_open()]).await?, [R::Created, R::Exists]);

@@ -313,7 +313,7 @@ impl Model {
         self.transfers.iter().find(|(transfer, _)| transfer.id == id).copied()
     }
 
-    /// Where a transfer stands: what came after it and the time tell.
+    /// The state of a transfer. It follows from later transfers and the time.
     fn state(&self, now: Timestamp, id: TransferId) -> TransferState {
         let Some((transfer, at)) = self.made(id) else { return TransferState::Single };
         if !transfer.flags.pending {

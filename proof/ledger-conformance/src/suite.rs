@@ -47,9 +47,9 @@ pub async fn same_answers<L: Ledger, F: Future<Output = L>>(
     Ok(ledger)
 }
 
-/// The past as two ledgers tell it that were asked the same.
+/// Compares the past of two ledgers that had the same requests.
 ///
-/// `told` must tell of every account what `reference` does, page by page and at every instant of its history.
+/// `told` must return the same as `reference` for every account, page by page and at every instant of its history.
 pub async fn same_past(
     told: &dyn LedgerQueries,
     reference: &dyn LedgerQueries,
@@ -105,7 +105,7 @@ async fn look(
     look_at_histories(ledger, model, clock, context).await
 }
 
-/// Every account tells its transfers, newest first, and a part of them when fewer are asked for.
+/// Every account returns its transfers, newest first, and only a part of them with a smaller limit.
 async fn look_at_histories(
     ledger: &dyn Ledger,
     model: &Model,
@@ -133,9 +133,9 @@ async fn look_at_histories(
     Ok(())
 }
 
-/// Few accounts in two ledgers, whose sums are known, and what the engine says they are.
+/// A few accounts in two ledgers with known sums, and what the engine says they are.
 ///
-/// `numbers` must be of no other account. Returns all that the engine told.
+/// No other account may use `numbers`. Returns everything that the engine answered.
 pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
     ledger: &L,
     base: u128,

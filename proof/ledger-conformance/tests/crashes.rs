@@ -70,7 +70,7 @@ async fn a_process_killed_on_sqlite_loses_and_doubles_nothing() {
     }
 }
 
-/// The disk is full when a file may grow no further; whoever is told so has nothing stored.
+/// A limit on file sizes plays a full disk. A caller that gets this error has stored nothing.
 #[tokio::test]
 async fn a_process_whose_disk_is_full_has_answered_nothing_that_is_not_there() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

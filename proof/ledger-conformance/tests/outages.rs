@@ -1,4 +1,4 @@
-//! Commits that fail: every caller is told the truth, a repetition finds out, and the ledger goes on.
+//! Commits that fail: every caller gets a true answer, a repetition finds out, and the ledger continues.
 
 mod line;
 
@@ -219,7 +219,7 @@ async fn a_commit_that_fails_on_sqlite_is_told_to_every_caller_and_the_ledger_go
         for answer in futures::future::join_all(refused).await {
             answer.expect_err("nothing was committed");
         }
-        // What was not made is not there for those who only look either.
+        // A transfer that was not made is not found by queries either.
         assert!(!exists(ledger.as_ref(), made + 1).await, "{fail}");
         file.execute_batch(mend).expect("it changes back");
         for id in ids {

@@ -1,7 +1,7 @@
-//! The account-servicing entity of both institutions: it funds every payment it is told of, and tells who waits when a
-//! payment has ended.
+//! The account-servicing entity of both institutions. It funds every payment that is announced to it, and signals the
+//! end of payments.
 //!
-//! It keeps no books: what is measured is the institutions.
+//! It keeps no books, because only the institutions are measured.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -71,7 +71,7 @@ impl Entity {
     /// How the payment ends.
     pub async fn end_of(&self, payment: Uuid) -> Outcome<End> {
         let end = {
-            // Both at once, in the order of who tells: an end is never between the two.
+            // Both locks at once, in the order of the code that signals, so no end is lost between them.
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(&payment);
             if let Some(end) = ended {
@@ -87,7 +87,7 @@ impl Entity {
     fn tell(&self, payment: Uuid, end: End) {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.remove(&payment) {
-            // Whoever waited may have given up.
+            // The waiting payer may have given up.
             Some(sender) => drop(sender.send(end)),
             None => drop(self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(payment, end)),
         }

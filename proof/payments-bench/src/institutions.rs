@@ -148,7 +148,7 @@ fn start(command: &mut Command, errors: Stdio) -> Outcome<Child> {
         // Reads on to the end, so that the process never blocks on a full pipe.
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             if line.trim() == "ready" {
-                // Nobody waits any more if it took too long.
+                // The receiver is gone if it took too long.
                 let _ = ready.send(());
             }
         }

@@ -1,6 +1,6 @@
-//! Two institutions as processes, an account-servicing entity that funds payments when it is told of them, and payers.
+//! Two institutions as processes, an account-servicing entity that funds announced payments, and payers.
 //!
-//! Not a test and not a measurement by itself: both are made of it.
+//! Tests and measurements are built on this.
 
 mod entity;
 mod institutions;

@@ -1,10 +1,10 @@
-//! What processes have used so far: processor time and memory.
+//! The processor time and memory of processes so far.
 //!
-//! As the kernel tells it, so it does not matter what else the machine does.
+//! The kernel counts them, so other load on the machine does not matter.
 
 use std::fs;
 
-/// Processor time is told in hundredths of a second on every machine this runs on.
+/// The kernel reports processor time in hundredths of a second on every machine this runs on.
 const TICK_MS: f64 = 10.0;
 
 /// Milliseconds of processor time of these processes.

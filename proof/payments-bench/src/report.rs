@@ -1,4 +1,4 @@
-//! The rows: a table for people, and one line of JSON each for whoever compares.
+//! The results: a table for people, and one line of JSON for each row.
 
 use std::process::Command;
 use std::time::Duration;

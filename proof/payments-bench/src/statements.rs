@@ -52,7 +52,7 @@ impl StatementLog {
         Ok(Self { from, ..log })
     }
 
-    /// What was asked since the start, by database. The server goes on without writing.
+    /// The statements since the start, by database. The server continues without writing them.
     pub async fn stop(self) -> Outcome<HashMap<String, Counted>> {
         self.configure(&["ALTER SYSTEM SET log_statement = 'none'"]).await?;
         let mut file = File::open(&self.file)?;
@@ -111,7 +111,7 @@ fn count(log: &str) -> HashMap<String, Counted> {
     counted
 }
 
-/// The statement of a line that tells one.
+/// The statement of a log line, if it has one.
 fn statement(line: &str) -> Option<&str> {
     let line = line.trim_start().strip_prefix("LOG:")?.trim_start();
     line.strip_prefix("statement: ").or_else(|| line.strip_prefix("execute ")?.split_once(": ").map(|(_, text)| text))

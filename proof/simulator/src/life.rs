@@ -1,4 +1,4 @@
-//! The life of a process: after its end nothing it began goes on.
+//! The life of a process: after its end nothing that it began continues.
 
 use tokio::sync::watch;
 
@@ -17,7 +17,7 @@ impl ProcessLife {
         (Self(receiver), Killer(sender))
     }
 
-    /// Goes on only if the process lives; a dead process never gets beyond this point.
+    /// Continues only if the process lives.
     pub(crate) async fn go_on(&self) {
         if !*self.0.borrow() {
             std::future::pending::<()>().await;

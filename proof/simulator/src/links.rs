@@ -1,6 +1,6 @@
-//! The links between nodes: what happens to an exchange, and who listens at the other end.
+//! The links between nodes: what happens to an exchange, and the listener at the other end.
 //!
-//! Knows processes only as listeners. Nodes and the network are built on it.
+//! It knows processes only as listeners. Nodes and the network are built on it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Attempt, Outcome};
+use connector::{Outcome, Transmission};
 
 use crate::chance::Chance;
 
@@ -56,7 +56,7 @@ pub struct Weather {
 #[async_trait]
 pub(crate) trait Listener: Send + Sync {
     /// Takes a packet as a server would; `None` if the process dies meanwhile.
-    async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome>;
+    async fn take(&self, token: &str, octets: Bytes, attempt: Transmission) -> Option<Outcome>;
 
     /// Whether it announces that it recognises repetitions.
     fn repeatable(&self) -> bool;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Clock;
 use connector::{
-    AccountAsset, Attempt, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome,
-    PeerRecord, PeerReport, Source, TenantRecord,
+    AccountAsset, Connector, ConnectorConfig, ConnectorPorts, DirectorySnapshot, LowLiquidity, Outcome, PeerRecord,
+    PeerReport, Source, TenantRecord, Transmission,
 };
 use ilp_packet::{Address, AddressPrefix, PrepareBuf};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
@@ -167,7 +167,7 @@ impl Node {
         self.surroundings.chance.clone()
     }
 
-    /// Kills the node's process: nothing it began goes on.
+    /// Kills the node's process: nothing that it began continues.
     pub fn kill(&self) {
         if let Some(process) = self.process.lock().unwrap().take() {
             self.surroundings.links.close(&self.name);
@@ -185,7 +185,7 @@ impl Node {
         self.process().expect("the node runs").connector
     }
 
-    /// Low liquidity told so far.
+    /// The reports of low liquidity so far.
     pub fn alerts(&self) -> Vec<LowLiquidity> {
         self.alerts.0.lock().unwrap().clone()
     }
@@ -308,11 +308,11 @@ impl Node {
 
 #[async_trait]
 impl Listener for Process {
-    async fn take(&self, token: &str, octets: Bytes, attempt: Attempt) -> Option<Outcome> {
+    async fn take(&self, token: &str, octets: Bytes, attempt: Transmission) -> Option<Outcome> {
         let peer = self.connector.authenticate(token).expect("peers know their tokens");
         let packet = PrepareBuf::parse(octets).unwrap();
-        // A node that knows nothing of repetitions cannot be told of one.
-        let attempt = if self.repeatable { attempt } else { Attempt::First };
+        // A node that does not recognise repetitions cannot get one.
+        let attempt = if self.repeatable { attempt } else { Transmission::First };
         let answer = self.connector.handle_prepare(Source::Peer(peer), packet, attempt);
         tokio::select! {
             biased;

@@ -1,5 +1,5 @@
-//! A sender of money, imitating the payments service: what it must not forget is durable, and after a crash it first
-//! finds out what became of the packets that were under way.
+//! A sender of money that imitates the payments service. Its progress is durable. After a crash it first finds out the
+//! outcome of the packets that were under way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock::Clock;
-use connector::{AccountAsset, Attempt, Outcome, PaymentSource, Source};
+use connector::{AccountAsset, Outcome, PaymentSource, Source, Transmission};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf};
 use ledger::Ledger;
@@ -69,7 +69,7 @@ pub struct Sent {
     pub without_reply: u64,
 }
 
-/// What became of one packet.
+/// The outcome of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Settled,
@@ -136,7 +136,8 @@ impl Payment {
                 return;
             }
             let before = self.sent();
-            let steps = join_all(rows.into_iter().map(|(number, row)| self.send(number, row, Attempt::First))).await;
+            let steps =
+                join_all(rows.into_iter().map(|(number, row)| self.send(number, row, Transmission::First))).await;
             if steps.contains(&Step::Unresolved) {
                 return;
             }
@@ -146,12 +147,12 @@ impl Payment {
         }
     }
 
-    /// Finds out what became of the packets left behind; whether all are settled.
+    /// Finds out the outcome of the remaining packets. Returns whether all are settled.
     pub async fn resume(&self) -> bool {
         let rows = self.durable.lock().unwrap().rows.clone();
         let mut settled = true;
         for (number, row) in rows {
-            settled &= self.send(number, row, Attempt::Again).await == Step::Settled;
+            settled &= self.send(number, row, Transmission::Again).await == Step::Settled;
         }
         settled
     }
@@ -188,7 +189,7 @@ impl Payment {
     pub async fn send_one(&self, amount: u64) -> Outcome {
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
         let row = self.make(&mut sender, amount);
-        self.hand_over(&row, Attempt::First).await
+        self.hand_over(&row, Transmission::First).await
     }
 
     /// [`Payment::send_one`], and what the Reject says.
@@ -198,11 +199,11 @@ impl Payment {
         (reject.code, reject.message_text().into_owned())
     }
 
-    /// Sends one packet of `amount` and gives the maximum and the total its reply tells, if it does.
+    /// Sends one packet of `amount`, and returns the maximum and the total in its reply, if any.
     pub async fn told_maximum(&self, amount: u64) -> Option<(u64, u64)> {
         let mut sender = Sender::new(self.credentials.address.clone(), &self.credentials.shared_secret);
         let row = self.make(&mut sender, amount);
-        let Outcome::Reply(reply) = self.hand_over(&row, Attempt::First).await else { panic!("no reply") };
+        let Outcome::Reply(reply) = self.hand_over(&row, Transmission::First).await else { panic!("no reply") };
         let keys = self.credentials.shared_secret.keys();
         let data = match ilp_packet::Reply::parse(&reply).unwrap() {
             ilp_packet::Reply::Fulfill(fulfill) => fulfill.data,
@@ -216,14 +217,14 @@ impl Payment {
         })
     }
 
-    async fn hand_over(&self, row: &Row, attempt: Attempt) -> Outcome {
+    async fn hand_over(&self, row: &Row, attempt: Transmission) -> Outcome {
         let mut packet = PrepareBuf::parse(row.prepare.clone()).unwrap();
         packet.set_expires_at(self.node.clock().now() + PACKET_LIFE);
         let source = PaymentSource { tenant: self.node.tenant, payment: self.id, asset: self.asset.clone() };
         self.node.connector().handle_prepare(Source::Payment(source), packet, attempt).await
     }
 
-    async fn send(&self, number: u64, row: Row, attempt: Attempt) -> Step {
+    async fn send(&self, number: u64, row: Row, attempt: Transmission) -> Step {
         let outcome = self.hand_over(&row, attempt).await;
         let mut durable = self.durable.lock().unwrap();
         match outcome {

@@ -128,7 +128,7 @@ impl LocalAccounts for ReceiversOfProcess {
     }
 }
 
-/// Keeps what it hears.
+/// Keeps what it receives.
 #[derive(Clone, Default)]
 pub(crate) struct Alerts(pub(crate) Arc<Mutex<Vec<LowLiquidity>>>);
 

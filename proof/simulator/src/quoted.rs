@@ -1,6 +1,6 @@
-//! A payer who asks for a quote and pays it, as the payments service does: the real machines over the real connector.
+//! A payer with a quote, like the payments service: the real state machines over the real connector.
 //!
-//! Not durable: a node that dies forgets it. For that see `payment`.
+//! It is not durable: a killed node forgets it. For that see `payment`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock::{Clock, Entropy, Timestamp};
-use connector::{AccountAsset, Attempt, Outcome, PaymentSource, QuoteSource, Source};
+use connector::{AccountAsset, Outcome, PaymentSource, QuoteSource, Source, Transmission};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use payments_model::OutgoingPaymentId;
@@ -46,14 +46,14 @@ impl QuotedPayment {
         Self { node: node.clone(), asset: asset.clone(), destination }
     }
 
-    /// Asks for a quote; tells how long that took, too.
+    /// Requests a quote. Returns also how long that took.
     pub async fn quote(&self, terms: QuoteTerms) -> (Result<Quote, NoQuote>, Duration) {
         let mut quoting = Quoting::new(&self.destination, terms);
         let source = Source::Quote(QuoteSource { tenant: self.node.tenant, asset: self.asset.clone() });
         self.drive(&mut quoting, &source).await
     }
 
-    /// Pays `quote` from a new account on which `funds` are; tells what is left of them and how long it took, too.
+    /// Pays `quote` from a new account with `funds`. Returns what is left of them and how long it took.
     pub async fn pay(&self, quote: &Quote, funds: u64) -> (stream_pay::Outcome, u128, Duration) {
         let payment = account_for(&self.node, &self.asset, funds).await;
         let mut machine = Payment::new(&self.destination, quote, None).unwrap();
@@ -85,7 +85,7 @@ impl QuotedPayment {
     fn send(&self, source: Source, packet: OutgoingPrepare) -> impl Future<Output = (u64, Vec<u8>)> {
         let connector = self.node.connector();
         async move {
-            match connector.handle(source, Bytes::from(packet.packet), Attempt::First).await {
+            match connector.handle(source, Bytes::from(packet.packet), Transmission::First).await {
                 Outcome::Reply(reply) => (packet.sequence, reply.into()),
                 other => panic!("nothing is lost here: {other:?}"),
             }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// 2026-01-01T00:00:00Z, when every simulation begins.
 const BEGIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-/// Tells the time of the runtime it was made in.
+/// The time of the runtime in which it was made.
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualClock(Instant);
 

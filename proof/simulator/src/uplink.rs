@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Answer, Attempt, Outcome, PeerAccount, Uplink, UplinkError};
+use connector::{Outcome, PeerAccount, PeerAnswer, Transmission, Uplink, UplinkError};
 use ilp_packet::Fulfill;
 
 use crate::life::ProcessLife;
@@ -22,9 +22,9 @@ impl Uplink for UplinkOfProcess {
         &self,
         peer: &PeerAccount,
         prepare: Bytes,
-        attempt: Attempt,
+        attempt: Transmission,
         _at_most: Duration,
-    ) -> Result<Answer, UplinkError> {
+    ) -> Result<PeerAnswer, UplinkError> {
         self.life.go_on().await;
         let record = peer.record();
         let to = record.endpoint.host_str().unwrap_or_default().to_owned();
@@ -35,7 +35,13 @@ impl Uplink for UplinkOfProcess {
 }
 
 impl UplinkOfProcess {
-    async fn carry(&self, to: &str, token: &str, octets: Bytes, attempt: Attempt) -> Result<Answer, UplinkError> {
+    async fn carry(
+        &self,
+        to: &str,
+        token: &str,
+        octets: Bytes,
+        attempt: Transmission,
+    ) -> Result<PeerAnswer, UplinkError> {
         let fate = self.links.fate(&self.from, to);
         self.links.latency().await;
         let process = self.links.listener(to);
@@ -45,14 +51,16 @@ impl UplinkOfProcess {
         match fate {
             Fate::Busy => return Err(UplinkError::Busy),
             Fate::LoseRequest => std::future::pending().await,
-            Fate::Garbage => return Ok(Answer { octets: Bytes::from_static(b"<html>"), repeatable: false }),
+            Fate::Garbage => return Ok(PeerAnswer { octets: Bytes::from_static(b"<html>"), repeatable: false }),
             Fate::Fail => return Err(UplinkError::Broken("status 500".into())),
             _ => {}
         }
         self.links.count_delivery(&self.from, to);
         let outcome = if fate == Fate::Twice {
-            let (first, second) =
-                tokio::join!(process.take(token, octets.clone(), attempt), process.take(token, octets, Attempt::Again));
+            let (first, second) = tokio::join!(
+                process.take(token, octets.clone(), attempt),
+                process.take(token, octets, Transmission::Again)
+            );
             first.or(second)
         } else {
             process.take(token, octets, attempt).await
@@ -71,11 +79,11 @@ impl UplinkOfProcess {
             Outcome::Reply(octets) if fate == Fate::ForgeFulfillment => {
                 let data = Fulfill::parse(&octets).map(|fulfill| fulfill.data.to_vec()).unwrap_or_default();
                 let forged = Fulfill { fulfillment: ilp_packet::Fulfillment::new([9; 32]), data: &data };
-                Ok(Answer { octets: forged.encode().into(), repeatable })
+                Ok(PeerAnswer { octets: forged.encode().into(), repeatable })
             }
-            Outcome::Reply(octets) => Ok(Answer { octets, repeatable }),
+            Outcome::Reply(octets) => Ok(PeerAnswer { octets, repeatable }),
             Outcome::Unresolved | Outcome::Paid if repeatable => Err(UplinkError::Broken("status 504".into())),
-            Outcome::Unresolved | Outcome::Paid => Ok(Answer { octets: process.unresolved_reject(), repeatable }),
+            Outcome::Unresolved | Outcome::Paid => Ok(PeerAnswer { octets: process.unresolved_reject(), repeatable }),
         }
     }
 }

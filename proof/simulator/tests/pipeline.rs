@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use connector::{AccountAsset, Attempt, Connector, Outcome, PacketRate, Repeats, Source};
+use connector::{AccountAsset, Connector, Outcome, PacketRate, Repeats, Source, Transmission};
 use ilp_packet::{AddressRef, ErrorCode, Fulfillment, Prepare, PrepareBuf, Reply};
 use ledger::AccountId;
 use payments_model::IncomingPaymentId;
@@ -197,7 +197,7 @@ fn paying(network: &Network, credentials: &Credentials, amount: u64) -> PrepareB
 }
 
 /// Hands Bob a packet as Alice's.
-async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Attempt) -> Outcome {
+async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Transmission) -> Outcome {
     let alice = bob.authenticate("alice-to-bob").unwrap();
     bob.handle_prepare(Source::Peer(alice), packet.clone(), attempt).await
 }
@@ -214,16 +214,16 @@ async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
     let (_, credentials) = bob.receive(&usd(), None).await;
     let (known, unknown) = (paying(&s.network, &credentials, 5), paying(&s.network, &credentials, 6));
     let bob = bob.connector();
-    let first = from_alice(&bob, &known, Attempt::First).await;
+    let first = from_alice(&bob, &known, Transmission::First).await;
     assert_eq!(code(first), None);
 
     // The rate is used up: what has a record is answered, marked as a repetition or not.
-    for attempt in [Attempt::Again, Attempt::First] {
+    for attempt in [Transmission::Again, Transmission::First] {
         assert_eq!(code(from_alice(&bob, &known, attempt).await), None, "{attempt:?}");
     }
     // Another process may have the first of it, so a Reject would be a lie.
-    assert_eq!(from_alice(&bob, &unknown, Attempt::Again).await, Outcome::Unresolved);
-    assert_eq!(code(from_alice(&bob, &unknown, Attempt::First).await), Some(ErrorCode::T05RateLimited));
+    assert_eq!(from_alice(&bob, &unknown, Transmission::Again).await, Outcome::Unresolved);
+    assert_eq!(code(from_alice(&bob, &unknown, Transmission::First).await), Some(ErrorCode::T05RateLimited));
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,7 +246,7 @@ async fn packets_that_share_condition_and_amount_are_packets_of_their_own() {
         packet("test.carol.x", b"1", 6),
     ];
     let bob = s.network.node("bob").connector();
-    let at_once = futures::future::join_all(packets.iter().map(|packet| from_alice(&bob, packet, Attempt::First)));
+    let at_once = futures::future::join_all(packets.iter().map(|packet| from_alice(&bob, packet, Transmission::First)));
     for outcome in at_once.await {
         assert_eq!(code(outcome), Some(ErrorCode::F02Unreachable));
     }
@@ -270,14 +270,14 @@ async fn packets_that_wait_for_a_peer_leave_room_for_those_to_others() {
     let packets = [1, 2, 3].map(|amount| paying(&s.network, &far, amount));
     let bob = bob.connector();
     let hanging = futures::future::join(
-        from_alice(&bob, &packets[0], Attempt::First),
-        from_alice(&bob, &packets[1], Attempt::First),
+        from_alice(&bob, &packets[0], Transmission::First),
+        from_alice(&bob, &packets[1], Transmission::First),
     );
     let others = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let third = from_alice(&bob, &packets[2], Attempt::First).await;
+        let third = from_alice(&bob, &packets[2], Transmission::First).await;
         assert_eq!(code(third), Some(ErrorCode::T02PeerBusy));
-        assert_eq!(code(from_alice(&bob, &paying(&s.network, &own, 4), Attempt::First).await), None);
+        assert_eq!(code(from_alice(&bob, &paying(&s.network, &own, 4), Transmission::First).await), None);
     };
     tokio::join!(hanging, others);
 }

@@ -123,7 +123,7 @@ impl Measured<'_> {
         };
         self.measure("Admin query", engine, serving, Arc::new(query)).await?;
 
-        // The last, because what is told of new payments is still on its way afterwards.
+        // Measured last, because events of new payments are still under way afterwards.
         let body = json!({"walletAddress": customer(), "metadata": {"description": "coffee"}});
         let post = signed(OPEN_PAYMENTS, &format!("/{TENANT}/incoming-payments"), body.to_string().into(), 201)?;
         let post = Signed { token: Some(token), ..post };

@@ -5,11 +5,13 @@
 
 mod cluster;
 mod database;
+mod hostile;
 mod postgres_server;
 mod tigerbeetle;
 mod waiting;
 
 pub use database::{TestDatabase, block_on};
+pub use hostile::hostile_segments;
 pub use postgres_server::PostgresServer;
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};
@@ -25,7 +27,7 @@ pub fn manual_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)))
 }
 
-/// [`manual_clock`] for those who only read it.
+/// [`manual_clock`] for code that only reads it.
 pub fn fixed_clock() -> Arc<dyn Clock> {
     manual_clock()
 }

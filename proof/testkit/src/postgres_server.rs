@@ -27,7 +27,7 @@ impl PostgresServer {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = Self { programs: newest.join("bin"), folder, port };
         if is_root()? {
-            // The server is another user, who has to find the way to its files.
+            // The server runs as another user, which must have access to its files.
             succeed(Command::new("chmod").arg("a+x").arg(server.folder.path()).args(server.folder.path().parent()))?;
             succeed(Command::new("chown").arg("postgres").arg(server.folder.path()))?;
         }

@@ -88,7 +88,7 @@ impl TigerBeetle {
         &self.addresses
     }
 
-    /// Whether nobody else uses it.
+    /// Whether it is not used by others.
     pub fn is_own(&self) -> bool {
         self.own.is_some()
     }

@@ -11,6 +11,7 @@ mod cryptogram;
 mod currency;
 mod payload;
 mod pin;
+mod presented;
 mod rules;
 mod tlv;
 
@@ -19,4 +20,5 @@ pub use cryptogram::{CardKey, Cryptogram, InvalidKey};
 pub use currency::currency_number;
 pub use payload::{InvalidPayload, Payload, SignedPayload};
 pub use pin::{CardNumber, InvalidCardNumber, InvalidPin, Pin, PinKey};
+pub use presented::check_texts;
 pub use rules::{Card, Memory, PinRule, Purchase, Refusal, Verdict, judge};

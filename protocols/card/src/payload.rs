@@ -21,7 +21,7 @@ const KIND: u16 = 0x9f27;
 const CRYPTOGRAM: u16 = 0x9f26;
 
 /// The longest payload in octets.
-const OCTETS_MAX: usize = 4096;
+pub(crate) const OCTETS_MAX: usize = 4096;
 /// The largest amount in twelve digits.
 const AMOUNT_MAX: u64 = 999_999_999_999;
 

@@ -87,7 +87,7 @@ impl Action {
     }
 }
 
-/// Actions without repetition, in the order asked for.
+/// Actions without repetition, in the requested order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Action>", into = "Vec<Action>")]
 pub struct Actions(Vec<Action>);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// The request is malformed, incomplete or asks for something that cannot be asked for.
+    /// The request is malformed, incomplete, or requests something impossible.
     InvalidRequest,
     /// The client could not be identified, or its signature or token is not right.
     InvalidClient,

@@ -24,7 +24,7 @@ pub struct GrantRequest {
     /// The statement wanted about the resource owner.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
-    /// How the owner can be asked for consent.
+    /// How the owner can give consent.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub interact: Option<InteractRequest>,
 }
@@ -113,7 +113,7 @@ pub enum SubjectFormat {
 pub struct InteractRequest {
     /// The ways to start the client offers.
     pub start: Vec<StartMode>,
-    /// How the client wants to hear that the interaction is over; without it, or with `null`, which published clients
+    /// How the client is informed of the end of the interaction. Without it, or with `null`, which published clients
     /// send, the client polls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<InteractFinish>,

@@ -1,8 +1,8 @@
 //! JSON (RFC 8259) read strictly, without duplicate names, and written compactly the way ECMAScript does (ECMA-262
 //! section 25.5.2).
 //!
-//! The compact form is what official clients digest. Since a digest of it says nothing about the octets received, whoever
-//! accepts it must read the body with [`parse_json`] and nothing else, or two readers could see two bodies.
+//! Official clients compute the digest of the compact form. This digest does not cover the received octets. So a
+//! receiver must read the body with [`parse_json`] only, or two readers could see two bodies.
 
 use std::fmt;
 

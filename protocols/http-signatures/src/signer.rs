@@ -164,6 +164,7 @@ impl Signer {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
             components.extend([digest_name, CONTENT_LENGTH, CONTENT_TYPE].map(Component::Field));
         }
+
         let params = self.parameters(&components, when);
         let request = SignedRequest { method, target_uri, headers, body };
         // Every covered header was put there above, so the base is complete.

@@ -10,7 +10,7 @@ pub enum TargetOrigin {
     Pinned {
         /// `https://host[:port]`.
         origin: String,
-        /// What becomes of requests whose `Host` is not the origin's.
+        /// How requests are handled whose `Host` is not the origin's.
         others: OtherHosts,
     },
     /// The `Host` header over plain `http`.
@@ -24,7 +24,7 @@ pub enum TargetOrigin {
     },
 }
 
-/// What becomes of requests for another host than the configured one.
+/// How requests for another host than the configured one are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherHosts {
     /// They are refused.

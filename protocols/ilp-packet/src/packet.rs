@@ -8,7 +8,7 @@ use crate::{Fulfill, Prepare, Reject};
 /// Any packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
-    /// A conditional transfer asked for.
+    /// A request for a conditional transfer.
     Prepare(Prepare<'a>),
     /// It happened.
     Fulfill(Fulfill<'a>),

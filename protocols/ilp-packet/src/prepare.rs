@@ -19,7 +19,7 @@ pub struct Prepare<'a> {
     pub amount: u64,
     /// When the sender of this hop takes the money back.
     pub expires_at: Timestamp,
-    /// The hash of the fulfillment that is asked for.
+    /// The hash of the requested fulfillment.
     pub execution_condition: Condition,
     /// Where the money goes.
     pub destination: AddressRef<'a>,
@@ -56,8 +56,8 @@ impl<'a> Prepare<'a> {
 
 /// A parsed Prepare together with its octets, for a node that forwards it.
 ///
-/// Parsing happens once; amount and expiry are patched in place and no other octet ever changes, trailing octets included.
-/// The octets are copied only if somebody else holds them when they are patched first.
+/// It is parsed once. Amount and expiry are patched in place and no other octet ever changes, trailing octets included.
+/// The octets are copied only if they are shared at the first patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrepareBuf {
     octets: Bytes,
@@ -95,7 +95,7 @@ impl PrepareBuf {
         self.expires_at
     }
 
-    /// The hash of the fulfillment that is asked for.
+    /// The hash of the requested fulfillment.
     pub fn execution_condition(&self) -> Condition {
         let mut condition = [0; 32];
         condition.copy_from_slice(&self.octets[self.header + EXPIRY_END..self.header + FIXED]);

@@ -1,6 +1,6 @@
 //! `GET /incoming-payments/{id}` and the answer to creating one (Open Payments resource server API).
 //!
-//! The public view, without a token, tells only what was received and which server gives grants.
+//! The public view, without a token, shows only what was received and which server gives grants.
 
 use clock::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};

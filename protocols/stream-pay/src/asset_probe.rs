@@ -6,17 +6,16 @@
 //! with the credentials and need no probe.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use clock::{Entropy, Timestamp};
 use ilp_packet::{Address, MAX_ADDRESS_LENGTH};
 use money::Asset;
-use stream::{Frame, Hashlock, Request, STREAM_ID, Sender, SharedSecret};
+use stream::{Frame, Sender, SharedSecret};
 
+use crate::control::{PACKET_LIFE, control_frames, control_request};
 use crate::error::PaymentError;
 use crate::poll::{OutgoingPrepare, Poll};
 
-const PACKET_LIFE: Duration = Duration::from_secs(20);
 /// The address of a sender that cannot be paid back.
 const SEND_ONLY_CLIENT: &[u8] = b"private.SEND_ONLY_CLIENT";
 
@@ -92,17 +91,8 @@ impl AssetProbe {
         entropy: &dyn Entropy,
     ) -> Result<OutgoingPrepare, PaymentError> {
         let expires_at = now + PACKET_LIFE;
-        let request = Request {
-            source_amount: 0,
-            min_destination_amount: 0,
-            hashlock: Hashlock::Unfulfillable,
-            expires_at,
-            frames: &[
-                Frame::ConnectionMaxStreamId { max_stream_id: STREAM_ID },
-                Frame::ConnectionMaxData { max_offset: 0 },
-                Frame::ConnectionNewAddress { source_account: own_address },
-            ],
-        };
+        let frames = control_frames(Frame::ConnectionNewAddress { source_account: own_address });
+        let request = control_request(expires_at, &frames);
         let packet = self.sender.make_to(destination.as_ref(), &request, entropy);
         let packet = packet.map_err(|_| PaymentError::MaxSafeEncryptionLimit)?;
         self.outstanding.insert(packet.sequence, expires_at);

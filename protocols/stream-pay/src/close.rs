@@ -1,12 +1,10 @@
 //! Closing a connection: one packet that says to the receiver that nothing more will come (RFC 29, section 4.6).
 
 use clock::{Entropy, Timestamp};
-use std::time::Duration;
-use stream::{CloseCode, Frame, Hashlock, Request, STREAM_ID, Sender};
+use stream::{CloseCode, Frame, Sender};
 
+use crate::control::{PACKET_LIFE, control_frames, control_request};
 use crate::poll::{OutgoingPrepare, Poll};
-
-const PACKET_LIFE: Duration = Duration::from_secs(20);
 
 /// A connection being closed. Best effort: whatever the reply, and also without one, it is closed.
 #[derive(Debug)]
@@ -48,17 +46,8 @@ impl Closer {
 
     fn make(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Option<OutgoingPrepare> {
         let expires_at = now + PACKET_LIFE;
-        let request = Request {
-            source_amount: 0,
-            min_destination_amount: 0,
-            hashlock: Hashlock::Unfulfillable,
-            expires_at,
-            frames: &[
-                Frame::ConnectionMaxStreamId { max_stream_id: STREAM_ID },
-                Frame::ConnectionMaxData { max_offset: 0 },
-                Frame::ConnectionClose { code: CloseCode::NoError, message: b"" },
-            ],
-        };
+        let frames = control_frames(Frame::ConnectionClose { code: CloseCode::NoError, message: b"" });
+        let request = control_request(expires_at, &frames);
         self.state = State::Closed;
         let packet = self.sender.make(&request, entropy).ok()?;
         self.state = State::AwaitingReply { sequence: packet.sequence, expires_at };

@@ -2,21 +2,19 @@
 //! says about the path (RFC 29, section 4.2; the error classes of RFC 27).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clock::{Entropy, Timestamp};
 use ilp_packet::{Address, ErrorClass, ErrorCode};
 use money::Asset;
 use stream::{Frame, Hashlock, Reading, Request, STREAM_ID, Sender, SharedSecret, Verdict};
 
+use crate::control::PACKET_LIFE;
 use crate::error::PaymentError;
 use crate::packet_limit::PacketLimit;
 use crate::poll::OutgoingPrepare;
 use crate::rate_bounds::RateBounds;
 use crate::window::Window;
 
-/// How long a packet may travel.
-const PACKET_LIFE: Duration = Duration::from_secs(20);
 const FRAMES_MAX: usize = 8;
 
 /// The receiver's credentials and asset.
@@ -169,6 +167,7 @@ impl Exchange {
             frames.push(Frame::ConnectionMaxStreamId { max_stream_id: STREAM_ID });
             frames.push(Frame::ConnectionMaxData { max_offset: 0 });
         }
+
         frames.extend_from_slice(attempt.frames);
         let request = Request {
             source_amount: attempt.source_amount,
@@ -177,6 +176,7 @@ impl Exchange {
             expires_at,
             frames: &frames,
         };
+
         let packet = self.sender.make(&request, entropy).map_err(|_| PaymentError::MaxSafeEncryptionLimit)?;
         let in_flight = InFlight {
             source_amount: attempt.source_amount,
@@ -187,6 +187,7 @@ impl Exchange {
             timed_out: false,
         };
         self.in_flight.insert(packet.sequence, in_flight);
+
         Ok(OutgoingPrepare { sequence: packet.sequence, packet: packet.prepare, expires_at })
     }
 
@@ -217,6 +218,7 @@ impl Exchange {
             error: None,
             application_data: None,
         };
+
         self.established |= authentic;
         let (mut closed, mut conflict) = (false, false);
         for frame in stream.iter().flat_map(stream::StreamPacket::frames) {
@@ -233,6 +235,7 @@ impl Exchange {
                 _ => {}
             }
         }
+
         let limit_change = self.learn_limit(&settled);
         settled.error = failure(&reading, closed)
             .or(limit_change.err())
@@ -241,6 +244,7 @@ impl Exchange {
         if let Some(arrived) = settled.destination_amount.filter(|_| settled.packet.source_amount > 0) {
             self.learn_rate(settled.packet.source_amount, arrived);
         }
+
         Some(settled)
     }
 
@@ -287,7 +291,7 @@ impl Exchange {
             Verdict::Fulfilled => self.window.succeeded(),
             // An unfulfillable packet that reached the receiver did what it was sent for.
             _ if settled.authentic && settled.packet.fulfillment.is_none() => self.window.succeeded(),
-            // Neither did one that is worth nothing there fail to tell so.
+            // A refusal of an amount as worth nothing also shows the rate.
             Verdict::Rejected { code: ErrorCode::R01InsufficientSourceAmount, .. }
                 if settled.packet.fulfillment.is_none() => {}
             _ if limit_changed => {}

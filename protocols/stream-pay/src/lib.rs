@@ -12,6 +12,7 @@
 
 mod asset_probe;
 mod close;
+mod control;
 mod error;
 mod exchange;
 mod packet_limit;

@@ -1,4 +1,4 @@
-//! What replies tell about the largest packet a path takes (F08 of RFC 27 and its data).
+//! What replies show about the largest packet that a path takes (F08 of RFC 27 and its data).
 
 use ilp_packet::AmountTooLarge;
 use money::Ratio;
@@ -11,7 +11,7 @@ enum Maximum {
     Unknown,
     /// TooLargeReply by a node on the path.
     Precise(u64),
-    /// Concluded from a refusal that did not tell.
+    /// Concluded from a refusal without this data.
     Imprecise(u64),
 }
 

@@ -25,8 +25,8 @@ use crate::quote::{Quote, Target};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refusals for want of liquidity after which smaller packets are tried.
 const LIQUIDITY_REFUSALS_MAX: u32 = 3;
-/// Refusals of the same amount as worth nothing after which it is believed. With the pauses of the window between them
-/// this takes less than a second.
+/// After this many refusals of the same amount as worth nothing, the amount counts as worth nothing. With the pauses of
+/// the window between them this takes less than a second.
 const WORTHLESS_REFUSALS_MAX: u32 = 5;
 
 /// The quote cannot be paid: an amount is zero.
@@ -215,6 +215,7 @@ impl Payment {
             self.learn_shortage(sequence, &settled);
             None
         };
+
         self.receive_max = self.receive_max.max(settled.receive_max);
         let receive_max = self.receive_max.is_some_and(|max| max < self.min_delivery_amount && !self.is_complete());
         let first = settled.error.or(violation).or(receive_max.then_some(PaymentError::IncompatibleReceiveMax));
@@ -337,6 +338,7 @@ impl Payment {
         if missing == 0 {
             return Ok(None);
         }
+
         let by_rate = self.exchange.source_enough_for(missing).ok_or(PaymentError::InsufficientExchangeRate)?;
         let short = self.last.short.filter(|short| short.missing <= missing);
         let need = match short {
@@ -345,12 +347,14 @@ impl Payment {
             Some(short) => short.source.saturating_add(short.raise).max(by_rate),
             None => by_rate,
         };
+
         if need > limit && available > limit {
             return Ok(Some(Purpose::Part(limit)));
         }
         if self.exchange.outstanding() > 0 && self.exchange.is_uncertain() {
             return Ok(None);
         }
+
         let source = need.min(available);
         if short.is_some_and(|short| short.source >= source) && !self.worthless.covers(source) {
             // All that is left was tried and does not deliver what is missing.
@@ -460,6 +464,7 @@ impl Payment {
             hashlock: Hashlock::Fulfillable,
             frames: if with_data { &frames } else { &frames[1..] },
         };
+
         let packet = self.exchange.send(&attempt, now, entropy)?;
         let at_most = self.exchange.rates.destination_at_most(plan.source);
         self.totals.source_in_flight = self.totals.source_in_flight.saturating_add(plan.source);
@@ -467,6 +472,7 @@ impl Payment {
         if plan.concedes {
             self.conceded = Some(packet.sequence);
         }
+
         if plan.is_last {
             self.last.outstanding = Some(packet.sequence);
         }

@@ -88,6 +88,7 @@ impl RateProbe {
         if let Some(error) = self.failure {
             return Poll::Done(Err(error));
         }
+
         if self.exchange.outstanding() == 0 && self.queue.is_empty() && !self.is_done() {
             self.plan_round();
         }
@@ -97,6 +98,7 @@ impl RateProbe {
         if self.is_done() && (answered || is_enough) {
             return Poll::Done(Ok(self.estimate()));
         }
+
         if now >= deadline {
             return Poll::Done(Err(PaymentError::RateProbeFailed));
         }
@@ -167,6 +169,7 @@ impl RateProbe {
             self.queue.push_back(LARGEST);
             return;
         }
+
         let limit = &mut self.exchange.limit;
         let known = (limit.next(), limit.verified());
         if self.rounds > 1 && known == self.before {
@@ -177,6 +180,7 @@ impl RateProbe {
                 return;
             }
         }
+
         self.before = known;
         self.rounds += 1;
         match limit.next() {

@@ -1,9 +1,9 @@
-//! A quote that can be kept: the path is asked what the very amounts of the payment arrive as (RFC 29, section 6: an
+//! A quote that can be kept: probes show what the exact amounts of the payment arrive as (RFC 29, section 6: an
 //! unfulfillable packet is answered with what arrived).
 //!
-//! Every node rounds down, and a rate does not tell what that costs a small packet. Where the amounts by the rate alone
-//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. Not
-//! the rate itself, which is found by `probe`.
+//! Every node rounds down, and a rate does not show what this costs a small packet. If the amounts by the rate alone
+//! would not arrive, a fixed send promises what does arrive, and a fixed delivery takes the least that is enough. The
+//! rate itself is found by `probe`.
 
 use clock::{Entropy, Timestamp};
 use money::Ratio;
@@ -16,7 +16,7 @@ use crate::probe::{LARGEST, PathEstimate, RateProbe};
 use crate::quote::{Quote, QuoteTerms, Target};
 use crate::rate_bounds::RateBounds;
 
-/// Amounts asked for at once.
+/// Amounts probed at the same time.
 const AT_ONCE: u64 = 15;
 /// Rounds in which nothing is learned, after which the quote by the rate alone is given.
 const BARREN_ROUNDS_MAX: u32 = 3;
@@ -47,8 +47,25 @@ pub struct Quoting {
     barren_rounds: u32,
 }
 
-/// What an amount arrives as, or the amounts to probe before that is known.
-type Known<T> = Result<T, Vec<u64>>;
+/// Why there is no quote yet, or none at all.
+enum Unquoted {
+    /// These amounts must be probed first.
+    Probe(Vec<u64>),
+    /// There will be no quote.
+    Refused(NoQuote),
+}
+
+impl From<NoQuote> for Unquoted {
+    fn from(error: NoQuote) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<PaymentError> for Unquoted {
+    fn from(error: PaymentError) -> Self {
+        Self::Refused(error.into())
+    }
+}
 
 impl Quoting {
     /// A quote on these terms over the path to `destination`.
@@ -71,19 +88,22 @@ impl Quoting {
                 Poll::Done(Ok(_)) => self.path_known = true,
             }
         }
+
         self.probe.exchange.expire(now);
         if let Some(error) = self.probe.failure {
             return Poll::Done(Err(error.into()));
         }
         if self.to_ask.is_empty() && self.probe.exchange.outstanding() == 0 {
             match self.quote() {
-                Ok(quote) => return Poll::Done(quote),
-                Err(amounts) => self.to_ask = amounts,
+                Ok(quote) => return Poll::Done(Ok(quote)),
+                Err(Unquoted::Refused(error)) => return Poll::Done(Err(error)),
+                Err(Unquoted::Probe(amounts)) => self.to_ask = amounts,
             }
             if self.is_barren() {
                 return Poll::Done(self.terms.quote(&self.path()).map_err(NoQuote::from));
             }
         }
+
         match self.ask(now, entropy) {
             Ok(step) => step,
             Err(error) => Poll::Done(Err(error.into())),
@@ -128,15 +148,12 @@ impl Quoting {
         self.barren_rounds > BARREN_ROUNDS_MAX
     }
 
-    fn quote(&self) -> Known<Result<Quote, NoQuote>> {
+    fn quote(&self) -> Result<Quote, Unquoted> {
         let path = self.path();
         if path.rates.low() < self.terms.min_rate() {
             self.look_for_better_rate(&path)?;
         }
-        let by_rate = match self.terms.quote(&path) {
-            Ok(quote) => quote,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let by_rate = self.terms.quote(&path)?;
         match self.terms.target() {
             Target::Send(amount) => self.fixed_send(amount, by_rate, &path),
             Target::Deliver(amount) => self.fixed_delivery(amount, by_rate, &path),
@@ -144,7 +161,7 @@ impl Quoting {
     }
 
     /// What the roundings of the whole path leave of `amount`, and not more.
-    fn fixed_send(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Known<Result<Quote, NoQuote>> {
+    fn fixed_send(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Result<Quote, Unquoted> {
         let largest = path.max_packet_amount;
         let (packets, rest) = (amount / largest, amount % largest);
         let full = if packets > 0 { self.arrival(largest)? } else { 0 };
@@ -152,37 +169,37 @@ impl Quoting {
         let arrives = u64::try_from(arrives).unwrap_or(u64::MAX);
         if arrives == 0 {
             let min_send_amount = self.least_for(1, path)?;
-            return Ok(Err(NoQuote::TooSmall { min_send_amount }));
+            return Err(NoQuote::TooSmall { min_send_amount }.into());
         }
         let min_delivery_amount = by_rate.min_delivery_amount.max(self.terms.least_promise()).min(arrives);
-        Ok(Ok(by_rate.with_amounts(amount, min_delivery_amount)))
+        Ok(by_rate.with_amounts(amount, min_delivery_amount))
     }
 
     /// What is enough to deliver `amount`: by the rate, or more where the roundings of the whole path need it.
-    fn fixed_delivery(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Known<Result<Quote, NoQuote>> {
-        let too_large = Ok(Err(PaymentError::InvalidDestinationAmount.into()));
+    fn fixed_delivery(&self, amount: u64, by_rate: Quote, path: &PathEstimate) -> Result<Quote, Unquoted> {
+        let too_large = || Unquoted::from(PaymentError::InvalidDestinationAmount);
         let largest = path.max_packet_amount;
         let (mut spent, mut rest) = (0, amount);
         if largest < LARGEST {
             let full = self.arrival(largest)?;
             if full == 0 {
-                return Ok(Err(NoQuote::TooSmall { min_send_amount: None }));
+                return Err(NoQuote::TooSmall { min_send_amount: None }.into());
             }
             let packets = (amount - 1) / full;
-            let Some(taken) = packets.checked_mul(largest) else { return too_large };
+            let taken = packets.checked_mul(largest).ok_or_else(too_large)?;
             (spent, rest) = (taken, amount - packets * full);
         }
         let left = by_rate.max_source_amount.saturating_sub(spent).min(largest);
         if self.arrival(left)? >= rest {
-            return Ok(Ok(by_rate));
+            return Ok(by_rate);
         }
-        let Some(needed) = self.least_for(rest, path)? else { return too_large };
-        let Some(max_source_amount) = spent.checked_add(needed) else { return too_large };
-        Ok(Ok(by_rate.with_amounts(max_source_amount.max(by_rate.max_source_amount), amount)))
+        let needed = self.least_for(rest, path)?.ok_or_else(too_large)?;
+        let max_source_amount = spent.checked_add(needed).ok_or_else(too_large)?;
+        Ok(by_rate.with_amounts(max_source_amount.max(by_rate.max_source_amount), amount))
     }
 
     /// The rate of a path with coarse units shows best at the least amount that arrives as much as the largest packet.
-    fn look_for_better_rate(&self, path: &PathEstimate) -> Known<()> {
+    fn look_for_better_rate(&self, path: &PathEstimate) -> Result<(), Unquoted> {
         let arrived = self.arrival(path.max_packet_amount.min(LARGEST))?;
         if arrived > 0 {
             self.least_for(arrived, path)?;
@@ -209,14 +226,14 @@ impl Quoting {
     }
 
     /// What a packet of `amount` arrives as.
-    fn arrival(&self, amount: u64) -> Known<u64> {
-        self.probe.arrivals.get(&amount).copied().ok_or_else(|| vec![amount])
+    fn arrival(&self, amount: u64) -> Result<u64, Unquoted> {
+        self.probe.arrivals.get(&amount).copied().ok_or_else(|| Unquoted::Probe(vec![amount]))
     }
 
     /// The least packet that arrives as `wanted` or more; `None` if the largest does not.
     ///
     /// More source never arrives as less. So two amounts bound it, and what lies between is cut into parts.
-    fn least_for(&self, wanted: u64, path: &PathEstimate) -> Known<Option<u64>> {
+    fn least_for(&self, wanted: u64, path: &PathEstimate) -> Result<Option<u64>, Unquoted> {
         let largest = path.max_packet_amount.min(LARGEST);
         let known = || self.probe.arrivals.range(..=largest);
         let enough = known().find(|(_, arrived)| **arrived >= wanted).map(|(amount, _)| *amount);
@@ -224,9 +241,12 @@ impl Quoting {
         let too_little = before_enough.map_or(0, |(amount, _)| *amount);
         match enough {
             Some(enough) if enough - too_little <= 1 => Ok(Some(enough)),
-            Some(enough) => Err(between(too_little, enough)),
+            Some(enough) => Err(Unquoted::Probe(between(too_little, enough))),
             None if too_little == largest => Ok(None),
-            None => Err(upwards(first_guess(wanted, path), too_little, first_guess(1, path), largest)),
+            None => {
+                let guess = first_guess(wanted, path);
+                Err(Unquoted::Probe(upwards(guess, too_little, first_guess(1, path), largest)))
+            }
         }
     }
 }

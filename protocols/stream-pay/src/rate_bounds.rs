@@ -1,4 +1,4 @@
-//! What replies tell about the rate of a path: a lower and an upper bound of destination per source unit (the prepare
+//! What replies show about the rate of a path: a lower and an upper bound of destination per source unit (the prepare
 //! amount of RFC 29, section 5.2).
 
 use money::Ratio;

@@ -196,6 +196,7 @@ impl<'a> Frame<'a> {
             0x17 => Self::StreamReceipt { stream_id: r.var_uint()?, receipt: r.var_octets()? },
             _ => return Ok(None),
         };
+
         Ok(Some(frame))
     }
 

@@ -172,12 +172,14 @@ impl Connection {
         let Ok(plaintext) = state.keys.open(prepare.data) else {
             return bare(ErrorCode::F06UnexpectedPayment);
         };
+
         let Ok(request) = StreamPacket::parse(&plaintext) else {
             return bare(ErrorCode::F06UnexpectedPayment);
         };
         if request.ilp_packet_type != PacketType::Prepare.octet() {
             return bare(ErrorCode::F00BadRequest);
         }
+
         let seen = Seen::in_frames(&request);
         let reply = ReplyContext {
             connection: self.clone(),
@@ -186,6 +188,7 @@ impl Connection {
             announces_asset: seen.new_address,
             iv: entropy.bytes(),
         };
+
         if seen.close {
             return Decision::Reply(reply.reject_closing());
         }
@@ -193,12 +196,14 @@ impl Connection {
         if !fulfillment.satisfies(&prepare.execution_condition) {
             return Decision::Reply(reply.reject(state.style.code(ErrorCode::F05WrongCondition), &[]));
         }
+
         if prepare.amount == 0 {
             return Decision::Reply(reply.fulfill(fulfillment, &[]));
         }
         if prepare.amount < request.prepare_amount {
             return Decision::Reply(reply.reject(state.style.code(ErrorCode::F04InsufficientDestinationAmount), &[]));
         }
+
         if prepare.expires_at < now {
             return Decision::Reply(reply.reject(ErrorCode::R00TransferTimedOut, &[]));
         }
@@ -276,10 +281,10 @@ impl Money {
         Self { receive_max: Some(limit), ..self }
     }
 
-    /// The Fulfill. Send it only once the money is posted.
+    /// The Fulfill. Send it only after the money is posted.
     ///
-    /// `total_received` is what the connection has received, this packet included; it becomes a receipt if the sender
-    /// asked for receipts when it got its credentials, and has no effect otherwise.
+    /// `total_received` is what the connection has received, including this packet. It becomes a receipt if the sender
+    /// requested receipts with its credentials, and has no effect otherwise.
     pub fn accept(self, total_received: Option<u64>) -> Vec<u8> {
         let receipt = total_received.and_then(|total| self.receipt(total));
         let frames =

@@ -126,6 +126,7 @@ impl Sender {
             Hashlock::Fulfillable => Some(self.keys.fulfillment(&data)),
             Hashlock::Unfulfillable => None,
         };
+
         let execution_condition =
             fulfillment.map_or_else(|| Condition::new(entropy.bytes()), |fulfillment| fulfillment.condition());
         let prepare = Prepare {
@@ -135,6 +136,7 @@ impl Sender {
             destination,
             data: &data,
         };
+
         Ok(OutgoingPacket { sequence, prepare: prepare.encode(), fulfillment })
     }
 
@@ -165,8 +167,8 @@ impl Sender {
 impl Reading {
     /// The STREAM reply, if the receiver itself wrote it as the reply to this very packet.
     ///
-    /// A packet made for a Fulfill is also believed inside a Reject, but not the other way round: it could be used to
-    /// make a rejected packet look delivered.
+    /// A reply made for a Fulfill is also accepted inside a Reject, but not the other way round, because it could make
+    /// a rejected packet look delivered.
     pub fn stream(&self) -> Option<StreamPacket<'_>> {
         let packet = StreamPacket::parse(self.plaintext.as_deref()?).ok()?;
         let is_reply = match PacketType::from_octet(packet.ilp_packet_type) {

@@ -1,4 +1,4 @@
-//! Sender and receiver of one connection talking to each other: limits, expiry, old senders, and what is not believed.
+//! Sender and receiver of one connection: limits, expiry, old senders, and replies that are not accepted.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Which rights the owner has to be asked for.
+//! Which rights need the owner's consent.
 
 use gnap::{AccessItem, AccessType, Action};
 
@@ -20,7 +20,7 @@ impl Default for ConsentPolicy {
 }
 
 impl ConsentPolicy {
-    /// Whether the owner has to be asked for this item.
+    /// Whether this item needs the owner's consent.
     pub fn requires_consent(self, item: &AccessItem) -> bool {
         match item.kind() {
             AccessType::OutgoingPayment => true,

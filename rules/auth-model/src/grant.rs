@@ -1,7 +1,7 @@
-//! A grant: what a client was given, or has asked for, at one tenant.
+//! A grant: what a client was given, or has requested, at one tenant.
 //!
-//! Transitions take the grant and return what it becomes, or refuse. The store of grants sees to it that
-//! two transitions of one grant never start from the same state.
+//! A transition takes the grant and returns its new state, or refuses. The store of grants ensures that two transitions
+//! of one grant never start from the same state.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Grant {
     pub access: Vec<AccessItem>,
     /// The statement about the owner.
     pub subject: Option<Subject>,
-    /// How the client goes on.
+    /// How the client continues.
     pub continuation: Continuation,
     /// The question to the owner, if one was needed.
     pub interaction: Option<Interaction>,
@@ -36,7 +36,7 @@ pub struct Grant {
     pub created_at: Timestamp,
 }
 
-/// How the client goes on with a grant.
+/// How the client continues a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuation {
     /// Names the grant in the continuation URL.
@@ -96,7 +96,7 @@ pub struct Opened {
 pub enum Progress {
     /// The owner has not decided: ask again later.
     Pending(Grant),
-    /// The grant is issued, with a token unless only a statement about the owner was asked for.
+    /// The grant is issued. It has a token, unless the client requested only a statement about the owner.
     Issued(Grant, Option<Issued>),
 }
 
@@ -193,7 +193,7 @@ impl Grant {
         (grant, token)
     }
 
-    /// The client goes on: with the reference its browser brought back, or by polling.
+    /// The client continues: with the reference from the owner's browser, or by polling.
     pub fn proceed(
         self,
         step: &ContinueStep,

@@ -13,7 +13,7 @@ use crate::tenant::Tenant;
 /// Why a grant request is refused. One variant per fact the client can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestRefusal {
-    /// Neither rights nor a statement about a person is asked for.
+    /// The request has neither rights nor a statement about a person.
     #[error("subject or access_token required")]
     NothingRequested,
     /// The owner has to be asked, but the request names no owner.
@@ -39,7 +39,7 @@ pub enum RequestRefusal {
 /// What has to be put to the owner before anything is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The client: its wallet address tells its name.
+    /// The client. Its wallet address has its name.
     pub client: WebUrl,
     /// Where the browser goes afterwards, if anywhere.
     pub finish: Option<Finish>,
@@ -59,6 +59,7 @@ pub fn examine(
     if asks.is_empty() && request.subject.is_none() {
         return Ok(None);
     }
+
     asks.retain(|item| item.identifier().is_none());
     if !asks.is_empty() {
         return Err(RequestRefusal::IdentifierRequired);
@@ -67,12 +68,14 @@ pub fn examine(
     if tenant.identity_provider.is_none() {
         return Err(RequestRefusal::NoIdentityProvider);
     }
+
     let Client::WalletAddress(client) = &request.client else {
         return Err(RequestRefusal::NamelessClient);
     };
     if request.subject.as_ref().is_some_and(|subject| !names_urls(subject)) {
         return Err(RequestRefusal::SubjectId);
     }
+
     let finish = match &interact.finish {
         Some(finish) => Some(Finish { uri: FinishUri::new(&finish.uri, finish_uris)?, nonce: finish.nonce.clone() }),
         None => None,

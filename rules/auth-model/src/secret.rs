@@ -25,7 +25,7 @@ impl SecretHash {
         &self.0
     }
 
-    /// Whether `presented` is the secret, in a time that does not tell how much of it is right.
+    /// Whether `presented` is the secret. The time of the comparison does not depend on how much of it is right.
     pub fn matches(&self, presented: &str) -> bool {
         Self::of(presented).0.ct_eq(&self.0).into()
     }

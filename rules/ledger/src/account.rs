@@ -17,7 +17,7 @@ pub struct AccountFlags {
     pub debits_must_not_exceed_credits: bool,
     /// Credits, pending ones included, may never exceed posted debits.
     pub credits_must_not_exceed_debits: bool,
-    /// Keeps the balance after every transfer, so that past balances can be asked for.
+    /// Keeps the balance after every transfer, so that past balances can be queried.
     pub history: bool,
 }
 
@@ -81,7 +81,7 @@ impl Account {
     }
 }
 
-/// What became of a requested account. Exactly one per request, in TigerBeetle's order of precedence.
+/// The result of a requested account. Exactly one per request, in TigerBeetle's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CreateAccountResult {
     /// It was created.

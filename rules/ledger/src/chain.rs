@@ -63,5 +63,6 @@ pub(crate) fn execute<E, R: Copy + PartialEq>(
             chain = Chain::None;
         }
     }
+
     results
 }

@@ -45,33 +45,41 @@ fn create(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     }
 }
 
-fn transfer(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTransferResult {
+/// What is wrong with the fields of a transfer that settles nothing.
+fn fault_of_transfer(new: &NewTransfer) -> Option<CreateTransferResult> {
     use CreateTransferResult as R;
     match new.debit_account_id.as_u128() {
-        0 => return R::DebitAccountIdMustNotBeZero,
-        u128::MAX => return R::DebitAccountIdMustNotBeIntMax,
+        0 => return Some(R::DebitAccountIdMustNotBeZero),
+        u128::MAX => return Some(R::DebitAccountIdMustNotBeIntMax),
         _ => {}
     }
     match new.credit_account_id.as_u128() {
-        0 => return R::CreditAccountIdMustNotBeZero,
-        u128::MAX => return R::CreditAccountIdMustNotBeIntMax,
+        0 => return Some(R::CreditAccountIdMustNotBeZero),
+        u128::MAX => return Some(R::CreditAccountIdMustNotBeIntMax),
         _ => {}
     }
+
     if new.credit_account_id == new.debit_account_id {
-        return R::AccountsMustBeDifferent;
+        Some(R::AccountsMustBeDifferent)
+    } else if new.pending_id.as_u128() != 0 {
+        Some(R::PendingIdMustBeZero)
+    } else if !new.flags.pending && new.timeout_seconds != 0 {
+        Some(R::TimeoutReservedForPendingTransfer)
+    } else if new.ledger == 0 {
+        Some(R::LedgerMustNotBeZero)
+    } else if new.code == 0 {
+        Some(R::CodeMustNotBeZero)
+    } else {
+        None
     }
-    if new.pending_id.as_u128() != 0 {
-        return R::PendingIdMustBeZero;
+}
+
+fn transfer(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTransferResult {
+    use CreateTransferResult as R;
+    if let Some(fault) = fault_of_transfer(new) {
+        return fault;
     }
-    if !new.flags.pending && new.timeout_seconds != 0 {
-        return R::TimeoutReservedForPendingTransfer;
-    }
-    if new.ledger == 0 {
-        return R::LedgerMustNotBeZero;
-    }
-    if new.code == 0 {
-        return R::CodeMustNotBeZero;
-    }
+
     let Some(debit) = set.account(new.debit_account_id) else { return R::DebitAccountNotFound };
     let Some(credit) = set.account(new.credit_account_id) else { return R::CreditAccountNotFound };
     if debit.account.created.ledger != credit.account.created.ledger {
@@ -80,6 +88,7 @@ fn transfer(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTr
     if new.ledger != debit.account.created.ledger {
         return R::TransferMustHaveTheSameLedgerAsAccounts;
     }
+
     if let Some(refusal) = overflow(new, &debit.account, &credit.account) {
         return refusal;
     }
@@ -127,23 +136,54 @@ fn overflow(new: &NewTransfer, debit: &Account, credit: &Account) -> Option<Crea
     }
 }
 
-fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTransferResult {
+/// What is wrong with the fields of a post or void.
+fn fault_of_settlement(new: &NewTransfer) -> Option<CreateTransferResult> {
     use CreateTransferResult as R;
     let flags = new.flags;
     if flags.post_pending_transfer && flags.void_pending_transfer || flags.pending {
-        return R::FlagsAreMutuallyExclusive;
+        return Some(R::FlagsAreMutuallyExclusive);
     }
     match new.pending_id.as_u128() {
-        0 => return R::PendingIdMustNotBeZero,
-        u128::MAX => return R::PendingIdMustNotBeIntMax,
+        0 => return Some(R::PendingIdMustNotBeZero),
+        u128::MAX => return Some(R::PendingIdMustNotBeIntMax),
         _ => {}
     }
     if new.pending_id == new.id {
-        return R::PendingIdMustBeDifferent;
+        Some(R::PendingIdMustBeDifferent)
+    } else if new.timeout_seconds != 0 {
+        Some(R::TimeoutReservedForPendingTransfer)
+    } else {
+        None
     }
-    if new.timeout_seconds != 0 {
-        return R::TimeoutReservedForPendingTransfer;
+}
+
+/// In what a post or void differs from the transfer that it settles.
+fn difference(new: &NewTransfer, pending: &NewTransfer) -> Option<CreateTransferResult> {
+    use CreateTransferResult as R;
+    let amount = settled_amount(new, pending.amount);
+    if new.debit_account_id.as_u128() != 0 && new.debit_account_id != pending.debit_account_id {
+        Some(R::PendingTransferHasDifferentDebitAccountId)
+    } else if new.credit_account_id.as_u128() != 0 && new.credit_account_id != pending.credit_account_id {
+        Some(R::PendingTransferHasDifferentCreditAccountId)
+    } else if new.ledger != 0 && new.ledger != pending.ledger {
+        Some(R::PendingTransferHasDifferentLedger)
+    } else if new.code != 0 && new.code != pending.code {
+        Some(R::PendingTransferHasDifferentCode)
+    } else if amount > pending.amount {
+        Some(R::ExceedsPendingTransferAmount)
+    } else if new.flags.void_pending_transfer && amount < pending.amount {
+        Some(R::PendingTransferHasDifferentAmount)
+    } else {
+        None
     }
+}
+
+fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTransferResult {
+    use CreateTransferResult as R;
+    if let Some(fault) = fault_of_settlement(new) {
+        return fault;
+    }
+
     let Some(Recorded::Made { seq, transfer: reserved }) = set.transfer(new.pending_id).copied() else {
         return R::PendingTransferNotFound;
     };
@@ -151,24 +191,8 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     if !pending.flags.pending {
         return R::PendingTransferNotPending;
     }
-    if new.debit_account_id.as_u128() != 0 && new.debit_account_id != pending.debit_account_id {
-        return R::PendingTransferHasDifferentDebitAccountId;
-    }
-    if new.credit_account_id.as_u128() != 0 && new.credit_account_id != pending.credit_account_id {
-        return R::PendingTransferHasDifferentCreditAccountId;
-    }
-    if new.ledger != 0 && new.ledger != pending.ledger {
-        return R::PendingTransferHasDifferentLedger;
-    }
-    if new.code != 0 && new.code != pending.code {
-        return R::PendingTransferHasDifferentCode;
-    }
-    let amount = settled_amount(new, pending.amount);
-    if amount > pending.amount {
-        return R::ExceedsPendingTransferAmount;
-    }
-    if flags.void_pending_transfer && amount < pending.amount {
-        return R::PendingTransferHasDifferentAmount;
+    if let Some(difference) = difference(new, &pending) {
+        return difference;
     }
     match reserved.state {
         TransferState::Pending => {}
@@ -182,7 +206,8 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     }
 
     // From here it must succeed: a reservation holds at least what is released and posted.
-    let post = flags.post_pending_transfer;
+    let post = new.flags.post_pending_transfer;
+    let amount = settled_amount(new, pending.amount);
     set.settle_state(pending.id, if post { TransferState::Posted } else { TransferState::Voided });
     let created = resolved(new, &pending);
     set.add_transfer(now, Cause::Settled { pending: seq }, created, |debit, credit| {

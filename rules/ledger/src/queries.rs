@@ -38,7 +38,7 @@ pub async fn newest_transfers(
     account: AccountId,
     limit: usize,
 ) -> Result<Vec<Transfer>, LedgerUnavailable> {
-    /// Transfers asked for at once.
+    /// Transfers of one query.
     const PAGE: u32 = 64;
     let (mut found, mut from) = (Vec::new(), None);
     while found.len() < limit {

@@ -141,6 +141,7 @@ fn put_movement(out: &mut Vec<u8>, movement: &Movement) {
         Cause::Settled { pending } => (1, pending),
         Cause::Expired { pending } => (2, pending),
     };
+
     out.push(cause);
     out.extend(transfer.id.as_u128().to_be_bytes());
     out.extend(transfer.debit_account_id.as_u128().to_be_bytes());
@@ -153,6 +154,7 @@ fn put_movement(out: &mut Vec<u8>, movement: &Movement) {
     out.extend(transfer.code.to_be_bytes());
     put_short(out, transfer.timeout_seconds);
     put_short(out, transfer.amount);
+
     put_short(out, pending);
     put_short(out, transfer.pending_id.as_u128());
     put_short(out, transfer.user_data_128);
@@ -252,6 +254,7 @@ impl Input<'_> {
             (2, pending @ 1..) => Cause::Expired { pending },
             _ => return Err(MalformedRecord),
         };
+
         let transfer = NewTransfer {
             id,
             debit_account_id,
@@ -266,6 +269,7 @@ impl Input<'_> {
             user_data_64: self.short()?,
             user_data_32: self.short()?,
         };
+
         let debit = self.posting(debit_previous)?;
         let credit = self.posting(credit_previous)?;
         Ok(Movement { cause, transfer, debit, credit })

@@ -150,7 +150,7 @@ pub struct Transfer {
     pub timestamp: Timestamp,
 }
 
-/// What became of a requested transfer. Exactly one per request, in TigerBeetle's order of precedence.
+/// The result of a requested transfer. Exactly one per request, in TigerBeetle's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CreateTransferResult {
     /// It was made.

@@ -217,6 +217,7 @@ impl Movement {
         if source.amount == 0 {
             return Err(TransferError::InvalidSourceAmount);
         }
+
         if destination.amount == 0 {
             return Err(TransferError::InvalidDestinationAmount);
         }
@@ -229,6 +230,7 @@ impl Movement {
                 Settling::Later { timeout } => transfer.into_pending(timeout.map_or(0, NonZeroU32::get)),
             });
         };
+
         let mut liquidity_leg = None;
         if source.asset.ledger == destination.asset.ledger {
             let ledger = source.asset.ledger;
@@ -247,6 +249,7 @@ impl Movement {
             liquidity_leg = Some(1);
         }
         link(&mut legs);
+
         Ok(Self { legs, liquidity_leg, expectation_leg: None })
     }
 

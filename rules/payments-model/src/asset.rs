@@ -1,6 +1,6 @@
-//! An asset of a tenant: what is counted, in which ledger, and when its owner wants to hear of it.
+//! An asset of a tenant: its unit, its ledger, and the thresholds of its events.
 //!
-//! Not its balance: that is in the ledger.
+//! Its balance is in the ledger.
 
 use clock::Timestamp;
 

@@ -1,6 +1,6 @@
-//! Which part of a list is asked for, and the part that is answered.
+//! Which part of a list is requested, and the part that is returned.
 //!
-//! Lists are ordered by creation time and id; a cursor is a row's id.
+//! Lists are ordered by creation time and id. A cursor is a row's id.
 
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub enum PagePosition {
     Before(Uuid),
 }
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// Where.
@@ -99,7 +99,7 @@ fn size(given: Option<i64>) -> Result<u16, PageError> {
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in the order asked for.
+    /// The items, in the requested order.
     pub items: Vec<T>,
     /// Whether there are items after the last.
     pub has_next: bool,

@@ -31,6 +31,7 @@ pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
     if let Some(expected) = payment.incoming_amount {
         put("incomingAmount", amount(expected, &payment.asset.asset));
     }
+
     if let Some(metadata) = &payment.metadata {
         put("metadata", json!(metadata));
     }
@@ -39,6 +40,7 @@ pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
         Some(Decision::Cancelled { at, .. }) => drop(put("cancelledAt", json!(at))),
         None => {}
     }
+
     if let Some(at) = payment.deleted_at() {
         put("deletedAt", json!(at));
     }
@@ -59,17 +61,20 @@ pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> V
     put("receiveAmount", asset_amount(&quote.receive_amount));
     put("sentAmount", amount(sent, &quote.asset.asset));
     put("stateAttempts", json!(payment.state_attempts()));
+
     put("createdAt", json!(payment.created_at));
     put("balance", json!(balance.to_string()));
     if let Some(metadata) = &payment.metadata {
         put("metadata", json!(metadata));
     }
+
     if let OutgoingState::Failed { error, .. } = &payment.state {
         put("error", json!(error));
     }
     if let Some(grant) = &payment.grant_id {
         put("grantId", json!(grant));
     }
+
     if let Some(card) = &payment.card
         && !matches!(payment.state, OutgoingState::Completed { .. } | OutgoingState::Failed { .. })
     {
@@ -78,6 +83,7 @@ pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> V
         });
         put("cardDetails", details);
     }
+
     Value::Object(data)
 }
 

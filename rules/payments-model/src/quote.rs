@@ -96,7 +96,7 @@ impl FeeTerms {
     }
 }
 
-/// Which amount a quote is asked for.
+/// The amount for which a quote is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuoteRequest {
     /// Pay exactly this, fees included.
@@ -204,6 +204,7 @@ impl QuotePlan {
                 _ => return Err(QuoteRefused::InvalidAmount),
             },
         };
+
         Ok(Self { target, fee, requested_debit, receiver_remaining: remaining })
     }
 

@@ -150,6 +150,7 @@ impl RepeatingInterval {
             }
             boundary = next;
         }
+
         None
     }
 }

@@ -48,6 +48,7 @@ pub fn next_step(
     if sending.attempts == 0 && debited == 0 && quote.is_expired(now) {
         return Err(LifecycleError::QuoteExpired);
     }
+
     let receiver = receiver.ok_or(LifecycleError::ReceiverUnavailable)?;
     if quote.asset.asset != *wallet_address_asset {
         return Err(LifecycleError::SourceAssetConflict);
@@ -55,11 +56,13 @@ pub fn next_step(
     if quote.receive_amount.asset != receiver.asset {
         return Err(LifecycleError::DestinationAssetConflict);
     }
+
     let undelivered = quote.receive_amount.value.saturating_sub(sending.progress.delivered);
     let receive = receiver.amounts().remaining().map_or(undelivered, |remaining| undelivered.min(remaining));
     if receive == 0 || receiver.completed {
         return if debited == 0 { Err(LifecycleError::ReceiverClosed) } else { Ok(NextStep::Complete) };
     }
+
     if !receiver.is_active(now) {
         return Err(LifecycleError::ReceiverUnavailable);
     }
@@ -68,6 +71,7 @@ pub fn next_step(
     if left == 0 {
         return Err(LifecycleError::BadState);
     }
+
     match &quote.method {
         QuoteMethod::Local if receiver.location.is_of(quote.tenant_id) => {
             let quoted = MethodAmounts { debit: quote.debit_amount_minus_fees, receive: quote.receive_amount.value };

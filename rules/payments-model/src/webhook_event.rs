@@ -51,7 +51,7 @@ event_types! {
     OutgoingPaymentFunded = "outgoing_payment.funded",
     /// A card payment was cancelled.
     OutgoingPaymentCancelled = "outgoing_payment.cancelled",
-    /// A wallet address that does not exist was asked for.
+    /// A request for a wallet address that does not exist.
     WalletAddressNotFound = "wallet_address.not_found",
     /// Web-monetization money is due for withdrawal.
     WalletAddressWebMonetization = "wallet_address.web_monetization",

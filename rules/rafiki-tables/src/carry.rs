@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::sealed::ColumnSecret;
 use crate::version::Side;
-use crate::work::Work;
+use crate::work::DueJob;
 
 /// The tables that are read, in the order in which they are moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,7 +148,7 @@ pub struct Carried {
     /// Our rows.
     pub records: Vec<Record>,
     /// Later jobs for it.
-    pub work: Vec<Work>,
+    pub work: Vec<DueJob>,
     /// Values that were changed.
     pub changes: Vec<Change>,
 }
@@ -239,7 +239,7 @@ impl Carried {
         self
     }
 
-    fn with_work(mut self, work: Work) -> Self {
+    fn with_work(mut self, work: DueJob) -> Self {
         self.work.push(work);
         self
     }

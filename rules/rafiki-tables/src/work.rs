@@ -18,7 +18,7 @@ pub enum Recipient {
 
 /// Something that will be due.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum DueJob {
     /// An incoming payment ends.
     Expire {
         /// The payment.

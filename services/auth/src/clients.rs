@@ -80,7 +80,7 @@ pub enum ClientError {
     /// The signature does not name its key.
     #[error("invalid signature input")]
     NoKeyId,
-    /// The client's key cannot be had.
+    /// The client's key cannot be fetched.
     #[error("could not determine client")]
     Unknown(#[source] NoSuchClient),
     /// The signature is not the client's, or not fresh.

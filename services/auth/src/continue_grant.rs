@@ -1,4 +1,4 @@
-//! `POST` and `DELETE /continue/{id}`: a client goes on with its grant, or gives it up.
+//! `POST` and `DELETE /continue/{id}`: a client continues its grant, or cancels it.
 
 use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
 use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};

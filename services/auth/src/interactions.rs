@@ -80,9 +80,9 @@ pub struct InteractionDetails {
     pub grant: GrantId,
     /// Its tenant.
     pub tenant: TenantId,
-    /// The rights asked for.
+    /// The requested rights.
     pub access: Vec<AccessItem>,
-    /// The statement asked for.
+    /// The requested statement.
     pub subject: Option<Subject>,
     /// The question.
     pub interaction: Interaction,
@@ -123,7 +123,7 @@ pub enum DecideError {
 }
 
 impl Auth {
-    /// The client sent the owner's browser here: it goes on to the tenant's consent page. May be repeated.
+    /// The client sent the owner's browser here. It is redirected to the tenant's consent page. May be repeated.
     #[tracing::instrument(name = "auth.interaction.start", skip_all, fields(interaction.id = id))]
     pub async fn start_interaction(&self, id: &str, nonce: &str) -> Result<Started, StartError> {
         let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(StartError::Unknown)?;

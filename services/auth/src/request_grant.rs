@@ -28,7 +28,7 @@ pub enum RequestGrantError {
     /// There is no such tenant.
     #[error("Not Found")]
     NoTenant,
-    /// What is asked for cannot be given.
+    /// The requested rights cannot be given.
     #[error(transparent)]
     Refused(#[from] RequestRefusal),
     /// The owner has to see the client's name, but the client's wallet address gives none.

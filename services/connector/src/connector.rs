@@ -24,7 +24,7 @@ use crate::in_flight::{InFlight, Leader, Role};
 use crate::limits;
 use crate::liquidity::LiquidityWatch;
 use crate::local_delivery::LocalDelivery;
-use crate::outcome::{Attempt, Outcome, Stop};
+use crate::outcome::{Outcome, Stop, Transmission};
 use crate::peer_state::{PeerFailure, Repeats};
 use crate::pipeline::Pipeline;
 use crate::ports::{LiquidityAlerts, LocalAccounts, Uplink};
@@ -110,7 +110,7 @@ impl Connector {
     }
 
     /// Handles the Prepare in `octets`. Octets that are not a Prepare are rejected with F01.
-    pub async fn handle(&self, source: Source, octets: Bytes, attempt: Attempt) -> Outcome {
+    pub async fn handle(&self, source: Source, octets: Bytes, attempt: Transmission) -> Outcome {
         match PrepareBuf::parse(octets) {
             Ok(packet) => self.handle_prepare(source, packet, attempt).await,
             Err(error) => self.0.turn_away(&source, &Refusal::new(ErrorCode::F01InvalidPacket, error.to_string())),
@@ -121,13 +121,13 @@ impl Connector {
     ///
     /// The packet is handled to the end even if the caller stops waiting, because the next peer may fulfil it and must
     /// then be paid.
-    pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf, attempt: Attempt) -> Outcome {
+    pub async fn handle_prepare(&self, source: Source, packet: PrepareBuf, attempt: Transmission) -> Outcome {
         if self.0.under_way.is_closed() {
             return match attempt {
-                Attempt::First => {
+                Transmission::First => {
                     self.0.turn_away(&source, &Refusal::new(ErrorCode::T03ConnectorBusy, "connector is stopping."))
                 }
-                Attempt::Again => Outcome::Unresolved,
+                Transmission::Again => Outcome::Unresolved,
             };
         }
         let arrived = Arrived::with(&source, &packet);
@@ -194,14 +194,16 @@ impl Shared {
         source: &Source,
         arrived: Arrived,
         packet: PrepareBuf,
-        attempt: Attempt,
+        attempt: Transmission,
         leader: Option<Leader>,
     ) -> Outcome {
         let (outcome, to_followers) = match self.first_or_again(source, arrived, packet, attempt).await {
             Ok(reply) => same(Outcome::Reply(reply)),
             Err(Stop::Refused(refusal)) => same(self.refuse(&refusal)),
             // Only a sender that never sent the packet before may treat this as a refusal of it.
-            Err(Stop::Limited(refusal)) if attempt == Attempt::First => (self.refuse(&refusal), Outcome::Unresolved),
+            Err(Stop::Limited(refusal)) if attempt == Transmission::First => {
+                (self.refuse(&refusal), Outcome::Unresolved)
+            }
             Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
             Err(Stop::Paid) => same(Outcome::Paid),
         };
@@ -220,14 +222,14 @@ impl Shared {
         source: &Source,
         arrived: Arrived,
         mut packet: PrepareBuf,
-        attempt: Attempt,
+        attempt: Transmission,
     ) -> Result<Bytes, Stop> {
         let Pipeline { config, clock, balance, .. } = &self.pipeline;
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
         let mut recorded = None;
-        if attempt == Attempt::Again || pace.is_err() {
+        if attempt == Transmission::Again || pace.is_err() {
             recorded = balance.recorded(arrived).await?;
         }
         if recorded.is_none() {

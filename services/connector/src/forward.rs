@@ -13,7 +13,7 @@ use clock::Clock;
 use ilp_packet::{ErrorCode, PrepareBuf, Reply, ildcp};
 
 use crate::accounts::PeerAccount;
-use crate::outcome::{Attempt, Stop};
+use crate::outcome::{Stop, Transmission};
 use crate::peer_state::Repeats;
 use crate::ports::{Uplink, UplinkError};
 use crate::refusal::Refusal;
@@ -75,7 +75,7 @@ impl Forwarder<'_> {
         let timeout = at_most.min(QUESTION_TIMEOUT);
         let question = ildcp::request(self.clock.now() + timeout);
         let question = question.map_err(|error| UplinkError::Refused(error.to_string()))?;
-        match self.exchange(peer, question.into(), Attempt::First, timeout).await {
+        match self.exchange(peer, question.into(), Transmission::First, timeout).await {
             Err(error @ UplinkError::Unreachable(_)) => return Err(error),
             Err(error) => {
                 *asked_in_vain = Some(self.clock.now());
@@ -93,7 +93,7 @@ impl Forwarder<'_> {
     pub(crate) async fn forward_once(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Decision, Refusal> {
         let octets = packet.to_bytes();
         let left = (packet.expires_at() + self.grace).saturating_since(self.clock.now());
-        let reply = self.exchange(peer, octets, Attempt::First, left).await.map_err(|error| no_reply(&error))?;
+        let reply = self.exchange(peer, octets, Transmission::First, left).await.map_err(|error| no_reply(&error))?;
         match judge(peer, reply, packet) {
             Judged::Decision(decision) => Ok(decision),
             Judged::WrongFulfillment => Err(wrong_fulfillment()),
@@ -108,17 +108,17 @@ impl Forwarder<'_> {
         &self,
         peer: &PeerAccount,
         packet: &PrepareBuf,
-        attempt: Attempt,
+        attempt: Transmission,
     ) -> Result<Decision, Stop> {
         let octets = packet.to_bytes();
         let until = packet.expires_at() + self.grace;
-        let mut may_have_left = attempt == Attempt::Again;
+        let mut may_have_left = attempt == Transmission::Again;
         let mut pause = SHORTEST_PAUSE;
         let mut last = UplinkError::TimedOut;
         loop {
             let left = until.saturating_since(self.clock.now());
             if !left.is_zero() {
-                let attempt = if may_have_left { Attempt::Again } else { Attempt::First };
+                let attempt = if may_have_left { Transmission::Again } else { Transmission::First };
                 last = match self.exchange(peer, octets.clone(), attempt, left).await {
                     Ok(reply) => match judge(peer, reply, packet) {
                         Judged::Decision(decision) => return Ok(decision),
@@ -153,7 +153,7 @@ impl Forwarder<'_> {
         &self,
         peer: &PeerAccount,
         octets: Bytes,
-        attempt: Attempt,
+        attempt: Transmission,
         at_most: Duration,
     ) -> Result<Bytes, UplinkError> {
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);

@@ -12,8 +12,8 @@ use outbound_http::{Outbound, OutboundError, Request, Response};
 use payments_model::TenantId;
 
 use crate::accounts::{PeerAccount, PeerRecord};
-use crate::outcome::Attempt;
-use crate::ports::{Answer, Uplink, UplinkError};
+use crate::outcome::Transmission;
+use crate::ports::{PeerAnswer, Uplink, UplinkError};
 
 /// Header of a sender that repeats packets, or of a receiver that recognises repeated packets.
 pub const REPEATABLE: HeaderName = HeaderName::from_static("ilp-repeatable");
@@ -50,9 +50,9 @@ impl Uplink for HttpUplink {
         &self,
         peer: &PeerAccount,
         prepare: Bytes,
-        attempt: Attempt,
+        attempt: Transmission,
         at_most: Duration,
-    ) -> Result<Answer, UplinkError> {
+    ) -> Result<PeerAnswer, UplinkError> {
         let record = peer.record();
         let mut request = Request::new(Method::POST, record.endpoint.clone())
             .header(CONTENT_TYPE, OCTETS)
@@ -64,13 +64,13 @@ impl Uplink for HttpUplink {
         if record.tenant == self.operator && record.history.administrator_named_its_endpoint() {
             request = request.configured();
         }
-        if attempt == Attempt::Again {
+        if attempt == Transmission::Again {
             request = request.header(REPEATED, YES);
         }
         let answer = self.present_tokens(record, request).await?;
         match answer.status {
             status if status.is_success() => {
-                Ok(Answer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
+                Ok(PeerAnswer { octets: answer.body, repeatable: answer.headers.contains_key(REPEATABLE) })
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(UplinkError::Busy),
             // A proxy answers so, too, if its server ended while it had the packet.

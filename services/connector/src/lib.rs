@@ -41,11 +41,11 @@ pub use config::ConnectorConfig;
 pub use connector::{Connector, ConnectorPorts, PeerReport};
 pub use directory::{DirectorySnapshot, TenantRecord};
 pub use http_uplink::{HttpUplink, REPEATABLE, REPEATED};
-pub use outcome::{Attempt, Outcome};
+pub use outcome::{Outcome, Transmission};
 pub use packet_rate::PacketRate;
 pub use packet_transfer::PacketIdentity;
 pub use peer_state::{PeerFailure, Repeats};
 pub use ports::{
-    Answer, Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity,
+    Credit, LiquidityAlerts, LiquidityHolder, LocalAccounts, LocalAccountsUnavailable, LowLiquidity, PeerAnswer,
     SenderData, Uplink, UplinkError, Verdict,
 };

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 
 /// Whether a packet may have been seen here before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub enum Transmission {
     /// It was never sent before.
     First,
     /// The same octets, except the expiry, may have been sent before, and their outcome is unknown.
@@ -21,7 +21,7 @@ pub enum Attempt {
 pub enum Outcome {
     /// A Fulfill or Reject. A Reject means that nothing moved here and nothing is held.
     Reply(Bytes),
-    /// Whether the packet was paid is unknown. Its money stays held. The same packet sent [again](Attempt::Again) finds
+    /// Whether the packet was paid is unknown. Its money stays held. The same packet sent [again](Transmission::Again) finds
     /// out.
     Unresolved,
     /// An earlier attempt paid the packet, but its reply is lost, because the peer does not recognise repetitions.

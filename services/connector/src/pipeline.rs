@@ -19,7 +19,7 @@ use crate::directory::Directory;
 use crate::forward::{Decision, Forwarder, no_reply};
 use crate::liquidity::LiquidityWatch;
 use crate::local_delivery::LocalDelivery;
-use crate::outcome::{Attempt, Stop};
+use crate::outcome::{Stop, Transmission};
 use crate::ports::{LocalAccounts, Uplink};
 use crate::refusal::Refusal;
 use crate::{conversion, destination, expiry, limits, peer_protocol};
@@ -102,7 +102,7 @@ impl Pipeline {
         let hold = self.balance.hold(identity.transfer_id(0), from, to, timeout).await?;
 
         // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.
-        let decision = forwarder.forward(peer, packet, Attempt::First).await;
+        let decision = forwarder.forward(peer, packet, Transmission::First).await;
         self.settle(source, peer, &hold, decision, arrived.expires_at).await
     }
 

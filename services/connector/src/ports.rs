@@ -12,7 +12,7 @@ use clock::Timestamp;
 use payments_model::{AssetId, PeerId, TenantId};
 
 use crate::accounts::{LocalAccount, LocalAccountId, PeerAccount};
-use crate::outcome::Attempt;
+use crate::outcome::Transmission;
 
 /// The payments service's receivers of money.
 #[async_trait]
@@ -118,14 +118,14 @@ pub trait Uplink: Send + Sync {
         &self,
         peer: &PeerAccount,
         prepare: Bytes,
-        attempt: Attempt,
+        attempt: Transmission,
         at_most: Duration,
-    ) -> Result<Answer, UplinkError>;
+    ) -> Result<PeerAnswer, UplinkError>;
 }
 
 /// A peer's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct PeerAnswer {
     /// The reply's octets.
     pub octets: Bytes,
     /// Whether the peer says that it recognises a repeated packet.

@@ -15,7 +15,7 @@ use crate::arrived::Arrived;
 use crate::balance::{Hold, TransferSide};
 use crate::directory::Directory;
 use crate::forward::{Decision, QUESTION_TIMEOUT};
-use crate::outcome::{Attempt, Stop};
+use crate::outcome::{Stop, Transmission};
 use crate::peer_state::Repeats;
 use crate::pipeline::Pipeline;
 use crate::recorded::{Recorded, Standing};
@@ -95,7 +95,7 @@ impl Pipeline {
             Standing::Lapsed => self.hold_again(source, arrived, packet, &peer, recorded.generation + 1).await?,
             _ => Hold::recorded(recorded.clone()),
         };
-        match forwarder.forward(&peer, packet, Attempt::Again).await {
+        match forwarder.forward(&peer, packet, Transmission::Again).await {
             Ok(Decision::Rejected(_)) | Err(Stop::Refused(_)) if posted => {
                 tracing::error!(peer.id = %peer.id(), "ALERT peer refuses a packet it fulfilled before");
                 Err(Stop::Paid)

@@ -23,10 +23,10 @@ use crate::facts_in_use::FactsInUse;
 
 /// The directory of one backend. Clones share one directory.
 #[derive(Clone, Debug)]
-pub struct Directory(Arc<Inner>);
+pub struct Directory(Arc<DirectoryMemory>);
 
 #[derive(Debug)]
-struct Inner {
+struct DirectoryMemory {
     store: Store,
     freshness: Freshness,
     facts: FactsInUse,
@@ -66,12 +66,17 @@ impl Directory {
             wallet_addresses: store.watch_wallet_addresses(),
             age: AtomicU64::default(),
         };
-        Self(Arc::new(Inner { store, freshness, facts: FactsInUse::default(), addresses: Addresses::default() }))
+        Self(Arc::new(DirectoryMemory {
+            store,
+            freshness,
+            facts: FactsInUse::default(),
+            addresses: Addresses::default(),
+        }))
     }
 
     /// Tenants, settings, assets, fees and peers. They come from memory unless one has changed.
     pub async fn facts(&self) -> Result<Arc<Facts>, Error> {
-        let Inner { store, freshness, facts, .. } = &*self.0;
+        let DirectoryMemory { store, freshness, facts, .. } = &*self.0;
         facts.current(store, freshness).await
     }
 

@@ -43,7 +43,7 @@ impl Api {
 pub struct Asked<'a> {
     /// Where.
     pub api: Api,
-    /// Who, within which tenant: keys of different owners never meet.
+    /// The owner and its tenant. Keys of different owners are independent.
     pub owner: &'a [&'a str],
     /// The key.
     pub key: &'a str,
@@ -54,9 +54,9 @@ pub struct Asked<'a> {
 /// What a repetition does while the first request is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// It is told so.
+    /// The repetition is refused.
     None,
-    /// It waits this long for the result, and is told then.
+    /// The repetition waits this long for the result, and is refused after that.
     UpTo(Duration),
 }
 
@@ -122,7 +122,7 @@ enum Turn {
 }
 
 impl Keys {
-    /// Keys remembered in `cache`; `entropy` tells claims apart.
+    /// Keys remembered in `cache`. `entropy` distinguishes claims.
     pub fn new(cache: SharedCache, entropy: Arc<dyn Entropy>, settings: KeysSettings) -> Self {
         Self { cache, entropy, settings }
     }
@@ -138,8 +138,8 @@ impl Keys {
         Origin::Repeatable { request, known_since: now - self.settings.kept }
     }
 
-    /// Runs `act` unless it was done before under this key with the same content; `identity` is what a repetition is
-    /// told of the result.
+    /// Runs `act` unless it was done before under this key with the same content. `identity` is the part of the result
+    /// that a repetition gets.
     pub async fn once<T, I, E>(
         &self,
         asked: Asked<'_>,
@@ -161,6 +161,7 @@ impl Keys {
                 },
             }
         };
+
         let made = tokio::select! {
             made = act => made,
             never = self.keep(&name, &claim) => match never {},

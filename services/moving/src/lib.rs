@@ -5,6 +5,7 @@
 
 mod books;
 mod comparison;
+mod counts;
 mod examination;
 mod pass;
 mod progress;
@@ -21,8 +22,8 @@ use rafiki_tables::refusal::Refusal;
 pub use comparison::{Comparison, Line, compare};
 pub use examination::{Plan, examine};
 pub use pass::{Report, carry_over};
-pub use progress::{InUse, MIGRATIONS, Mark, Since, mark_in_use, since_of};
-pub use source::{History, OldInstallation, Settings};
+pub use progress::{MIGRATIONS, Mark, MarkInUseError, Since, mark_in_use, since_of};
+pub use source::{History, MoveSettings, OldInstallation};
 pub use target::Target;
 
 /// Progress of a pass.

@@ -26,12 +26,15 @@ pub struct Mark {
     pub in_use_since: Option<Timestamp>,
 }
 
-/// Why a database cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InUse {
+/// Why a role cannot use a database.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkInUseError {
     /// A pass has begun and has not ended with success.
     #[error("a move into it has begun and is not complete; run `rafiki import` again, then start this role")]
     Incomplete,
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] Error),
 }
 
 /// The state of a move into this database; `None` if there was none.
@@ -51,15 +54,15 @@ const TOTALS: &str = "totals";
 const REPLAYED: &str = "replayed";
 
 /// Notes that a role uses the database from now on. Refused while a move is not complete.
-pub async fn mark_in_use(database: &Database, now: Timestamp) -> Result<Result<(), InUse>, Error> {
-    let Some(mark) = mark_of(database).await? else { return Ok(Ok(())) };
+pub async fn mark_in_use(database: &Database, now: Timestamp) -> Result<(), MarkInUseError> {
+    let Some(mark) = mark_of(database).await? else { return Ok(()) };
     if mark.complete_at.is_none() {
-        return Ok(Err(InUse::Incomplete));
+        return Err(MarkInUseError::Incomplete);
     }
     if mark.in_use_since.is_none() {
         database.execute("UPDATE moving SET in_use_since = $1", [now.as_millis().into()]).await?;
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Notes that a pass begins.

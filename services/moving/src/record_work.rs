@@ -5,7 +5,7 @@ use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZAT
 use payments_model::TenantId;
 use payments_model::webhook_event;
 use rafiki_tables::carry::Source;
-use rafiki_tables::work::{Recipient, Work};
+use rafiki_tables::work::{DueJob, Recipient};
 use serde_json::json;
 
 use crate::progress::texts_of;
@@ -27,13 +27,13 @@ pub(crate) fn queues_of(source: Source) -> &'static [&'static str] {
 }
 
 /// The row of a job.
-pub(crate) fn job(work: &Work) -> String {
+pub(crate) fn job(work: &DueJob) -> String {
     let (queue, key, lane, due, attempts) = match work {
-        Work::Expire { payment, at } => (EXPIRY_QUEUE, payment, String::new(), at, 0),
-        Work::Send { payment, at, host } => (SENDING_QUEUE, payment, host.clone().unwrap_or_default(), at, 0),
-        Work::GiveUp { payment, at } => (FUNDING_QUEUE, payment, String::new(), at, 0),
-        Work::Announce { address, at } => (WEB_MONETIZATION_QUEUE, address, String::new(), at, 0),
-        Work::Deliver { delivery, at, attempts, recipient } => {
+        DueJob::Expire { payment, at } => (EXPIRY_QUEUE, payment, String::new(), at, 0),
+        DueJob::Send { payment, at, host } => (SENDING_QUEUE, payment, host.clone().unwrap_or_default(), at, 0),
+        DueJob::GiveUp { payment, at } => (FUNDING_QUEUE, payment, String::new(), at, 0),
+        DueJob::Announce { address, at } => (WEB_MONETIZATION_QUEUE, address, String::new(), at, 0),
+        DueJob::Deliver { delivery, at, attempts, recipient } => {
             (webhooks::QUEUE, delivery, webhooks::lane(ours(*recipient)), at, *attempts)
         }
     };

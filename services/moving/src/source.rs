@@ -15,7 +15,7 @@ use crate::MoveError;
 
 /// Settings of a move.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct MoveSettings {
     /// `DB_ENCRYPTION_SECRET` of the old backend.
     pub secret: Option<ColumnSecret>,
     /// `WEBHOOK_MAX_RETRY` of the old backend.
@@ -54,7 +54,7 @@ const FINGERPRINT: &str =
 
 impl OldInstallation {
     /// Opens both databases. The backend's comes first, so the auth database has every grant that it refers to.
-    pub async fn open(backend: &str, auth: &str, settings: Settings) -> Result<Self, MoveError> {
+    pub async fn open(backend: &str, auth: &str, settings: MoveSettings) -> Result<Self, MoveError> {
         let mut backend = Old::open(Side::Backend, backend, settings.unknown).await?;
         let mut auth = Old::open(Side::Auth, auth, settings.unknown).await?;
         let retries = retries(&mut backend).await?;

@@ -57,9 +57,9 @@ pub struct PaymentsParts {
 
 /// Use cases of incoming payments, receivers, quotes and outgoing payments. Clones share one service.
 #[derive(Clone)]
-pub struct Payments(pub(crate) Arc<Inner>);
+pub struct Payments(pub(crate) Arc<PaymentsCore>);
 
-pub(crate) struct Inner {
+pub(crate) struct PaymentsCore {
     pub(crate) parts: PaymentsParts,
     pub(crate) grants: GrantSlots,
     pub(crate) packets: PacketLog,
@@ -74,7 +74,7 @@ impl Payments {
         let packets = PacketLog::new(parts.store.clone());
         let (grants, receivers, at_hand) = (GrantSlots::default(), ReceiverMemory::default(), AtHand::default());
         let counts = OutgoingCounts::default();
-        Self(Arc::new(Inner { parts, grants, packets, receivers, at_hand, counts }))
+        Self(Arc::new(PaymentsCore { parts, grants, packets, receivers, at_hand, counts }))
     }
 
     /// The settings.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs::{Settings, Worker};
+use jobs::{Worker, WorkerSettings};
 
 use crate::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
 use crate::service::Payments;
@@ -33,12 +33,12 @@ impl Payments {
 
     fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {
         let parts = &self.0.parts;
-        let settings = Settings {
+        let settings = WorkerSettings {
             concurrency: at_once,
             lane_concurrency: at_once,
             places_in_lanes: at_once * LANES_AT_FULL_WIDTH,
             lease: LEASE,
-            ..Settings::default()
+            ..WorkerSettings::default()
         };
         let database = self.store().database().clone();
         Worker::new(database, parts.clock.clone(), parts.entropy.clone(), queue, handler, settings)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::{Clock, Entropy};
 use directory::Directory;
-use jobs::{Backoff, Done, Failure, Handler, Job, Settings};
+use jobs::{Backoff, Done, Failure, Handler, Job, WorkerSettings};
 use metrics::Counter;
 use outbound_http::{Outbound, Request};
 use payments_model::WebhookDeliveryId;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
 use uuid::Uuid;
 
-use crate::delivery_ends::{Again, Attempt, DeliveryEnds};
+use crate::delivery_ends::{Again, AttemptRecord, DeliveryEnds};
 use crate::record::ToTell;
 use crate::signature::{Signing, signature_header};
 use crate::target::{Target, Targets};
@@ -33,9 +33,9 @@ const LANES_AT_FULL_WIDTH: usize = 16;
 
 /// Settings of the worker of [`crate::QUEUE`]. Every delivery is in the lane of its recipient. At most `at_once` go to
 /// one recipient, and many times as many to all. So a dozen slow recipients do not delay the others.
-pub fn worker_settings(at_once: usize) -> Settings {
+pub fn worker_settings(at_once: usize) -> WorkerSettings {
     let concurrency = at_once.max(4);
-    Settings {
+    WorkerSettings {
         concurrency,
         lane_concurrency: concurrency,
         places_in_lanes: concurrency * LANES_AT_FULL_WIDTH,
@@ -210,7 +210,7 @@ impl Deliverer {
         let at = self.clock.now();
         let again = (state == DeliveryState::Pending)
             .then(|| Again { at: at + self.spread(BACKOFF.after(delivery.attempts)), reason });
-        self.ends.note(Attempt { job: job.clone(), delivery, at, again }).await?;
+        self.ends.note(AttemptRecord { job: job.clone(), delivery, at, again }).await?;
         self.counts.count(state);
         Ok(())
     }

@@ -10,7 +10,7 @@ use payments_store::Store;
 
 /// One attempt, and what happens to its job.
 #[derive(Clone, Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct AttemptRecord {
     pub(crate) job: Job,
     /// The delivery after it.
     pub(crate) delivery: WebhookDelivery,
@@ -29,7 +29,7 @@ pub(crate) struct Again {
 
 /// Stores the results of attempts. Clones write together.
 #[derive(Clone, Debug)]
-pub struct DeliveryEnds(Gather<Attempt, ()>);
+pub struct DeliveryEnds(Gather<AttemptRecord, ()>);
 
 impl DeliveryEnds {
     /// Stores results in `store`.
@@ -39,14 +39,14 @@ impl DeliveryEnds {
     }
 
     /// Stores the result of an attempt and the end of its job in one transaction.
-    pub(crate) async fn note(&self, attempt: Attempt) -> Result<(), Error> {
+    pub(crate) async fn note(&self, attempt: AttemptRecord) -> Result<(), Error> {
         self.0.ask(attempt).await
     }
 }
 
-async fn record(store: Store, attempts: Vec<Attempt>) -> Result<Vec<()>, Error> {
+async fn record(store: Store, attempts: Vec<AttemptRecord>) -> Result<Vec<()>, Error> {
     let unit = store.begin().await?;
-    for Attempt { job, delivery, at, again } in &attempts {
+    for AttemptRecord { job, delivery, at, again } in &attempts {
         unit.every_tenant().note_delivery_attempt(delivery, *at);
         match again {
             Some(again) => job.retry(unit.transaction(), again.at, &again.reason),

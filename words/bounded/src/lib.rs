@@ -1,7 +1,7 @@
-//! A map that remembers a bounded number of entries, the ones used last among them.
+//! A map with a bounded number of entries, which keeps those used last.
 //!
-//! Two halves: the young one takes what is new or used again; when it is full it becomes the old one, whose content is
-//! forgotten. So remembering costs no list of who was used when.
+//! It has two halves. New entries and used ones go to the young half. When this is full, it becomes the old half, and
+//! the entries of the earlier old half are dropped. So no list of uses is needed.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

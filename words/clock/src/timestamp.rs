@@ -1,6 +1,6 @@
-//! An instant in UTC with millisecond precision, and the clocks that tell it.
+//! An instant in UTC with millisecond precision, and the clocks that read it.
 //!
-//! Not monotonic by itself: durations measured for reports use `Stopwatch`.
+//! It is not monotonic by itself: durations measured for reports use `Stopwatch`.
 
 use std::fmt;
 use std::ops::{Add, Sub};

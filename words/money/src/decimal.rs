@@ -64,17 +64,20 @@ impl FromStr for Rate {
         if digits.starts_with('-') {
             return Err(ParseRateError::NotPositive);
         }
+
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !all_digits(whole) || !all_digits(part) || (digits.contains('.') && part.is_empty()) {
             return Err(ParseRateError::NotANumber);
         }
+
         let part = part.trim_end_matches('0');
         let joined = format!("{whole}{part}");
         let significant = joined.trim_start_matches('0');
         if significant.is_empty() {
             return Err(ParseRateError::NotPositive);
         }
+
         if significant.len() > 19 {
             return Err(ParseRateError::OutOfRange);
         }
@@ -84,6 +87,7 @@ impl FromStr for Rate {
         if !(-30..=30).contains(&exponent) {
             return Err(ParseRateError::OutOfRange);
         }
+
         Ok(Self { mantissa, exponent })
     }
 }

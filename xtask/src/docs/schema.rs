@@ -1,6 +1,6 @@
-//! The part of GraphQL's schema language that tells operations and their inputs apart.
+//! The part of GraphQL's schema language that separates operations and their inputs.
 //!
-//! Not a validator: the schema is compared with the running one elsewhere.
+//! It validates nothing: the schema is compared with the running one elsewhere.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! The chapter of environment variables, made of the source of `apps/config`.
+//! The chapter of environment variables, made from the source of `apps/config`.
 //!
-//! A meaning is the comment at the field a variable fills; a default, what the reader is given with the name. A variable
-//! that fills no field is read to be told of only; one whose comment says nothing is refused.
+//! The meaning of a variable is the comment of the field that it fills. Its default is the value that the reader is
+//! given with the name. A variable that fills no field must have a comment that says why it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -35,7 +35,7 @@ enum Absent {
     /// Nothing is assumed without it.
     #[default]
     None,
-    /// Something is, which the comment tells.
+    /// A use that the comment explains.
     Told,
     /// This is.
     Value(String),

@@ -1,8 +1,8 @@
-//! Tells of an id that was surely never used, so that the table of ids is not asked about every new transfer.
+//! Recognises most ids that were never used, so that the table of ids is not queried for every new transfer.
 //!
-//! A Bloom filter (B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970): an id whose bits are
-//! not all set was never put in; one whose bits are may have been. It is filled in the background after a start, and
-//! until then every id may have been used.
+//! A Bloom filter (B. H. Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970): an id whose bits
+//! are not all set was never added; one whose bits are all set may have been. It is filled in the background after a
+//! start. Until then every id may have been used.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,8 +48,8 @@ impl IdFilter {
         !self.is_complete() || self.places(id).all(|(word, bit)| self.words[word].load(Ordering::Relaxed) & bit != 0)
     }
 
-    /// Puts in what is in the table of the file `path`, on a thread of its own. Ids used meanwhile are put in by who
-    /// commits them.
+    /// Adds the ids in the table of the file `path`, on a thread of its own. Ids that are used meanwhile are added by
+    /// the code that commits them.
     pub(crate) fn fill(self: &Arc<Self>, path: PathBuf) {
         let filter = Arc::downgrade(self);
         let filling = std::thread::Builder::new().name("ledger ids".to_owned()).spawn(move || {
@@ -71,7 +71,7 @@ impl IdFilter {
         self.complete.load(Ordering::Acquire)
     }
 
-    /// How many ids it tells apart well; `None` for any number, because there is no larger one.
+    /// How many ids it distinguishes well; `None` for any number, because there is no larger one.
     pub(crate) fn room(&self) -> Option<u64> {
         (self.mask + 1 < BITS_MAX).then_some((self.mask + 1) / BITS_EACH)
     }

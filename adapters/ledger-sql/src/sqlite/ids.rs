@@ -101,6 +101,7 @@ impl IdIndex {
                 Event::AccountCreated(_) => {}
             }
         }
+
         for id in fresh.keys() {
             filters.put(*id);
         }

@@ -12,7 +12,7 @@ use crate::reader::Reader;
 pub struct Payments {
     /// `EXCHANGE_RATES_URL`: where rates come from. Unset: payments within one asset code only.
     pub exchange_rates_url: Option<Url>,
-    /// `EXCHANGE_RATES_LIFETIME`: how long a rate is used before it is asked for again.
+    /// `EXCHANGE_RATES_LIFETIME`: how long a rate is used before it is fetched again.
     pub exchange_rates_lifetime: Duration,
     /// `SLIPPAGE`: the share of the rate that a path may take, 0 to 1. By default 0.01.
     pub slippage: Slippage,

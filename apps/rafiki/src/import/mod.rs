@@ -11,7 +11,7 @@ use std::time::Duration;
 use clock::SystemClock;
 use config::{Environment, Mode};
 use database::{Contents, Database, Options};
-use moving::{History, MoveError, OldInstallation, Settings, Since, Target, carry_over, examine, since_of};
+use moving::{History, MoveError, MoveSettings, OldInstallation, Since, Target, carry_over, examine, since_of};
 use rafiki_database::UnknownAllowed;
 use rafiki_tables::sealed::ColumnSecret;
 
@@ -72,14 +72,14 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
-fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<Settings, Failure> {
+fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
     let secret = match &options.old_encryption_secret {
         None => None,
         Some(text) => Some(ColumnSecret::from_base64(text).ok_or_else(|| {
             Failure::Check("--old-encryption-secret is 32 octets in base64, as DB_ENCRYPTION_SECRET was".to_owned())
         })?),
     };
-    Ok(Settings {
+    Ok(MoveSettings {
         secret,
         webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
         grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),

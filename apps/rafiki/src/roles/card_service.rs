@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use admin_client::{AdminClient, Credentials};
-use card_service::{Callers, CardService, PointOfSaleKeys, Ports, Settings, Tenants};
+use card_service::{Callers, CardService, CardServicePorts, CardServiceSettings, PointOfSaleKeys, Tenants};
 use http_kit::{EventVerification, ShutdownGate, Unsigned};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use shared_cache::Rate;
@@ -45,7 +45,7 @@ pub(crate) async fn start(
 ) -> Result<Running, Failure> {
     let database = open(&Place::of_card_service(config)).await?;
     CardService::migrate(&database).await.map_err(|e| Failure::start("the card service's database", e))?;
-    let ports = Ports {
+    let ports = CardServicePorts {
         database: database.clone(),
         tenants: tenants(config, deps)?,
         limiter: memory_limiter(Arc::clone(&deps.clock)),
@@ -83,14 +83,14 @@ fn tenants(config: &config::CardService, deps: &SharedDeps) -> Result<Tenants, F
     Ok(tenants)
 }
 
-fn settings(config: &config::CardService, deps: &SharedDeps) -> Settings {
+fn settings(config: &config::CardService, deps: &SharedDeps) -> CardServiceSettings {
     let public = PublicResources::new(deps.http.clone(), RetryPolicy::default(), Arc::clone(&deps.clock));
     let keys = PointOfSaleKeys {
         keys: Arc::new(KeySets::new(public, KeySetsConfig::default(), Arc::clone(&deps.clock))),
         freshness: signatures::freshness(&config.signatures),
         origin: signatures::target_origin(&config.signatures, config.mode, config.trust_proxy),
     };
-    Settings {
+    CardServiceSettings {
         timeout: config.payment_timeout,
         timestamp_tolerance: config.timestamp_tolerance,
         events: verification(&config.events),

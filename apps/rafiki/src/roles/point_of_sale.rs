@@ -6,7 +6,7 @@ use admin_client::{AdminClient, Credentials};
 use config::Mode;
 use http_kit::ShutdownGate;
 use http_signatures::{Signer, SigningKey};
-use point_of_sale::{PointOfSale, Ports, Settings, Terminals};
+use point_of_sale::{PointOfSale, PointOfSalePorts, PointOfSaleSettings, Terminals};
 use shared_cache::Rate;
 use tokio::net::TcpListener;
 
@@ -54,7 +54,7 @@ pub(crate) async fn start(
         signature_version: config.tenant_signature_version,
     };
     let clock = Arc::clone(&deps.clock);
-    let ports = Ports {
+    let ports = PointOfSalePorts {
         database: database.clone(),
         admin: AdminClient::new(config.graphql_url.clone(), credentials, deps.http.clone(), Arc::clone(&clock)),
         http: deps.http.clone(),
@@ -86,10 +86,10 @@ fn signer(config: &config::PointOfSale) -> Result<Option<Signer>, Failure> {
     Signer::new(key, key_id).map(Some).map_err(|error| failed("KEY_ID", &error))
 }
 
-fn settings(config: &config::PointOfSale) -> Settings {
+fn settings(config: &config::PointOfSale) -> PointOfSaleSettings {
     let freshness = signatures::freshness(&config.signatures);
     let origin = signatures::target_origin(&config.signatures, config.mode, config.trust_proxy);
-    Settings {
+    PointOfSaleSettings {
         timeout: config.timeout,
         margin: config.incoming_payment_margin,
         events: verification(&config.events),

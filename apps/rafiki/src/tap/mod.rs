@@ -2,7 +2,7 @@
 //!
 //! Plays chip and terminal; everything behind the terminal is real.
 
-mod error;
+pub(crate) mod error;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ use crate::output::{Table, say};
 use crate::pay::{PayError, wallet_address};
 use crate::roles::shared_deps::SharedDeps;
 
-pub(crate) use error::TapError;
+use error::TapError;
 
 /// Longer than a point of sale may take.
 const WAIT: Duration = Duration::from_secs(100);
-/// How often a broken or undecided answer is asked for again.
+/// How often the result is requested again after an error or an undecided answer.
 const TRIES: u32 = 30;
 
 pub(crate) async fn run(options: TapOptions) -> Result<(), Failure> {
@@ -104,6 +104,7 @@ fn presented(
         counter: cards::next_count(folder, &record.number)?,
         pin: pin.as_ref().map(|pin| (pin, deps.entropy.bytes())),
     };
+
     let signed = record.chip()?.sign(&tap).map_err(|error| Failure::start("the card", error))?;
     let signature = hex::encode_upper(signed.cryptogram.as_bytes());
     let id = deps.entropy.uuid();
@@ -113,6 +114,7 @@ fn presented(
         "amount": {"value": amount.to_string(), "assetCode": asset.code.as_str(), "assetScale": asset.scale},
         "timestamp": deps.clock.now().as_millis(),
     });
+
     Ok((id, body))
 }
 
@@ -192,6 +194,7 @@ impl Terminal {
                 None => last = answer.map_or_else(|error| error.to_string(), |answer| answer.excerpt()),
             }
         }
+
         Err(TapError::Unknown { id, reason: last })
     }
 }

@@ -25,7 +25,7 @@ const WEBHOOK_SECRET: &str = "the webhooks' secret";
 const OPERATOR: Uuid = Uuid::from_u128(0x438f_a74a_fa7d_4317_9ced_dde3_2ece_1787);
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What an account-servicing entity was told.
+/// The events that an account-servicing entity received.
 #[derive(Clone, Default)]
 struct Entity(Arc<Mutex<Vec<Value>>>);
 

@@ -1,6 +1,7 @@
-//! Cards presented at terminals, with everything real but the plastic: paid once or not at all, whoever is killed.
+//! Cards presented at terminals. Everything is real except the plastic. Each tap is paid once or not at all, whichever
+//! process is killed.
 //!
-//! Knows the command line, the terminals' HTTP interface, and the books.
+//! It uses the command line, the terminals' HTTP interface, and the books.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

@@ -86,7 +86,7 @@ pub(crate) struct Institutions {
 }
 
 impl Institutions {
-    /// Starts both; `None`, said loudly, if there is no Postgres or TigerBeetle to be had.
+    /// Starts both. Prints a notice and returns `None` if there is no Postgres or TigerBeetle.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
         Self::start_with(storage, &[])
     }
@@ -232,7 +232,7 @@ impl Institutions {
         run(Command::new(BINARY).arg(command).args(arguments).arg("--data-dir").arg(self.data.path()))
     }
 
-    /// Tells a side's process something by a signal, for example `-STOP`.
+    /// Sends a signal to a side's process, for example `-STOP`.
     pub(crate) fn signal(&self, side: Side, signal: &str) {
         tell(self.children[side as usize].as_ref().unwrap(), signal);
     }
@@ -244,9 +244,9 @@ impl Institutions {
         run(&mut command)
     }
 
-    /// Waits until nothing is under way, stops both, and demands that each ledger is sound (hash chain, balances, every
+    /// Waits until nothing is under way, stops both, and checks that each ledger is sound (hash chain, balances, every
     /// asset zero in sum, nothing held), that each side's account of the other mirrors the other's account of it, and
-    /// that rows, events, jobs and the wallet tell the same story as the ledger.
+    /// that rows, events, jobs and the wallet agree with the ledger.
     pub(crate) fn assert_conserved(&mut self) {
         let facts = [self.facts(Side::CloudNine), self.facts(Side::HappyLife)];
         for side in SIDES {

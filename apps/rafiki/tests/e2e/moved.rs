@@ -130,7 +130,7 @@ impl Moved {
         format!("sqlite:{}", folder.join(format!("{}-backend-ledger.db", self.host)).display())
     }
 
-    /// What does not add up, each told once.
+    /// The differences, each once.
     async fn findings(&self, folder: &Path) -> BTreeSet<String> {
         let ledger = SqlLedger::open(&self.ledger(folder), Arc::new(SystemClock)).await.unwrap();
         let backend = format!("sqlite:{}", folder.join(format!("{}-backend.db", self.host)).display());
@@ -145,7 +145,7 @@ impl Moved {
     }
 }
 
-/// Takes events, and tells rates.
+/// Receives events, and serves rates.
 fn listen_to_everybody() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -234,7 +234,7 @@ fn two_moved_institutions_finish_between_themselves_what_was_in_flight() {
             one.await_ready().await;
         }
         let (nine, life) = (moved[0].admin(), moved[1].admin());
-        // The wallet's deposit comes now, under the id it was told before the move.
+        // The wallet makes the deposit now, under the id that it received before the move.
         for waiting in moved[0].waiting_for_funds(folder) {
             nine.deposit_outgoing_payment_liquidity(waiting, &format!("funded {waiting}")).await.unwrap();
             let ended = end_of(&nine, waiting).await;

@@ -1,6 +1,6 @@
-//! One payment from receiver to end over the Admin API, insisting through outages.
+//! One payment from receiver to end over the Admin API, repeated through outages.
 //!
-//! Keys are derived from the payment, so nothing is made twice however often a call is repeated.
+//! Keys are derived from the payment, so a repetition makes nothing twice.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! Both institutions with their ledgers in TigerBeetle clusters of their own, where there is a server.
+//! Both institutions with their ledgers in TigerBeetle clusters of their own, if there is a server.
 //!
-//! Each test ends with the books of both compared, as the clusters tell them.
+//! Each test ends with a comparison of both clusters' books.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -91,6 +91,7 @@ impl IncomingPaymentMutation {
             let (tenant, origin) = (call.caller.tenant, mutation.origin());
             Ok(call.payments().create_incoming_payment_once(tenant, new, origin).await?)
         };
+
         let payment = match mutation.once(act, |payment| payment.id).await? {
             Once::Now(payment) => Some(payment),
             Once::Before(id) => call.reach().incoming_payment(id).await.map_err(Refusal::from)?,

@@ -131,6 +131,7 @@ impl OutgoingPaymentMutation {
             Ok(call.payments().create_outgoing_payment_once(tenant, new, origin).await?.payment)
         };
         let once = mutation.once(act, OutgoingPayment::id).await?;
+
         answer(&call, once).await
     }
 

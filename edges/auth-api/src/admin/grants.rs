@@ -48,6 +48,7 @@ impl Query {
             Some(SortOrder::Asc) => auth::SortOrder::Ascending,
             Some(SortOrder::Desc) | None => auth::SortOrder::Descending,
         };
+
         let Some(page) = page(after, before, first, last)? else { return Ok(nothing()) };
         let found = auth.list_grants(scope, &filter, order, page).await.map_err(|error| failed(&error))?;
         let Some(found) = found else { return Ok(nothing()) };
@@ -62,6 +63,7 @@ impl Query {
             has_next_page: found.has_next,
             has_previous_page: found.has_previous,
         };
+
         Ok(GrantsConnection { page_info, edges })
     }
 

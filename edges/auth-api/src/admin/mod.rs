@@ -26,7 +26,7 @@ pub struct AdminSettings {
     pub signature_lifetime: Duration,
     /// Remembers signatures that were used.
     pub cache: SharedCache,
-    /// Whether the schema may be asked for; not in production.
+    /// Whether introspection of the schema is allowed; not in production.
     pub introspection: Introspection,
 }
 

@@ -240,6 +240,7 @@ impl Grant {
             State::Rejected => (GrantState::Finalized, Some(GrantFinalization::Rejected)),
             State::Revoked => (GrantState::Finalized, Some(GrantFinalization::Revoked)),
         };
+
         let concerns = |item: &AccessItem| {
             let owner = item.identifier().map(gnap::WalletAddressUrl::as_str);
             owners.is_empty() || owners.iter().any(|wanted| Some(wanted.as_str()) == owner)

@@ -40,23 +40,6 @@ fn no_route_is_forgotten_here() {
     assert_eq!(routed, listed);
 }
 
-/// What stands in for a part of a path or a query, and whether it must be refused as a bad request.
-fn segments() -> Vec<(String, bool)> {
-    vec![
-        ("%00".into(), true),
-        ("a%00b".into(), true),
-        ("%0d%0aX:%20y".into(), true),
-        ("%FF%FE".into(), true),
-        ("%ED%A0%80".into(), true),
-        ("a".repeat(9000), true),
-        ("a".repeat(3000), false),
-        ("%E2%80%AE%F0%9F%98%80".into(), false),
-        ("..%2f..%2f".into(), false),
-        ("%".into(), false),
-        ("'%20OR%201=1;--".into(), false),
-    ]
-}
-
 /// Every text of `body`, replaced in turn by each of these; the bodies, and whether they must be refused.
 fn poisoned(body: &Value) -> Vec<(String, bool)> {
     let mut places = Vec::new();
@@ -160,7 +143,7 @@ on_each_database! {
         let server = Server::on(database).await;
         for (route, methods) in ROUTES {
             let parameters = route.matches('{').count();
-            for (segment, must_refuse) in segments() {
+            for (segment, must_refuse) in testkit::hostile_segments() {
                 for method in methods {
                     for router in listeners(&server) {
                         for place in 0..parameters {
@@ -212,7 +195,7 @@ on_each_database! {
         let server = Server::on(database).await;
         let interaction = Interaction::of(&server.outgoing_grant().await);
         let secret = HeaderMap::from_iter([(HeaderName::from_static("x-idp-secret"), HeaderValue::from_static(IDP_SECRET))]);
-        for (segment, must_refuse) in segments() {
+        for (segment, must_refuse) in testkit::hostile_segments() {
             let (id, nonce) = (&interaction.id, &interaction.nonce);
             for (router, method, path) in [
                 (&server.routers.auth, "GET", format!("/interact/{id}/{segment}?clientName=a&clientUri=b")),

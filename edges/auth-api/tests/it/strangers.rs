@@ -66,7 +66,7 @@ on_each_database! {
     }
 
     async fn a_page_in_a_browser_reaches_neither(database) {
-        // Even where no secret is asked for.
+        // Even if no secret is required.
         let server = Server::on(database).await;
         let tenant = json!({"id": TENANT, "apiSecret": "s"}).to_string();
         let json_type = ("content-type", "application/json");

@@ -1,4 +1,4 @@
-//! Every action of every resource, asked for by everybody: who gets an answer, and who is told what.
+//! Every action of every resource, requested by every kind of client, with the expected answer.
 
 use gnap::{AccessType, Action};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, QuoteId};
@@ -24,7 +24,7 @@ struct Operation {
     /// What it answers to whom it serves.
     served: u16,
     call: fn(&There) -> Call,
-    /// What it is about: nothing yet, one resource that somebody created, or a list.
+    /// Its subject: nothing yet, one resource of another client, or a list.
     about: About,
 }
 
@@ -72,7 +72,7 @@ fn operations() -> Vec<Operation> {
     ]
 }
 
-/// Everything was created by `creator`, and one payment of each kind by somebody else.
+/// Everything was created by `creator`, except one payment of each kind.
 async fn there(creator: Creator) -> There {
     let world = World::new().await;
     let creator = match creator {

@@ -39,7 +39,7 @@ fn shown(id: impl std::fmt::Display, completed: bool, received: &str) -> Value {
     })
 }
 
-/// The one way to pay that was told: an address at this institution, and 32 octets in unpadded base64url.
+/// The one payment method in the answer: an address at this institution, and 32 octets in unpadded base64url.
 fn is_payable(answer: &Answer) -> bool {
     let told = answer.json()["methods"].clone();
     let [method] = told.as_array().unwrap_or_else(|| panic!("no methods: {}", answer.text)).as_slice() else {

@@ -14,7 +14,7 @@ use http_kit::ShutdownGate;
 use http_signatures::{Freshness, Signer, SigningKey, TargetOrigin};
 use institution::{Institution, Setup};
 use money::{Asset, AssetAmount};
-use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, Settings, WrongGuesses, router};
+use open_payments_api::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings, WrongGuesses, router};
 use open_payments_client::{KeySets, KeySetsConfig, PublicResources, RetryPolicy};
 use outbound_http::{Outbound, OutboundConfig};
 use payments::administration::{NewWalletAddress, WalletAddressChange, WalletAddressStatus};
@@ -194,7 +194,7 @@ impl World {
         let public = PublicResources::new(outbound.clone(), RetryPolicy::default(), clock.clone());
         let client_keys = Arc::new(KeySets::new(public, KeySetsConfig::default(), clock.clone()));
         let url = format!("http://{address}/introspect").parse().unwrap();
-        let settings = Settings {
+        let settings = OpenPaymentsSettings {
             open_payments_url: "https://wallet.example/".into(),
             auth_server_grant_url: "https://auth.example".into(),
             card_service_url: Some("https://cards.example".to_owned()),
@@ -266,7 +266,7 @@ impl World {
         url_of("incoming-payments", created.id)
     }
 
-    /// A quote that `client` asked for: 10.30 dollars of Alice's, of which 9 euro reach Carol.
+    /// A quote of `client`: 10.30 dollars of Alice's, of which 9 euro reach Carol.
     pub(crate) async fn quote(&self, client: Option<&str>) -> QuoteId {
         self.quote_to(self.receiver().await, QuoteRequest::DebitAmount(usd(1000 + FEE)), client).await
     }
@@ -321,7 +321,7 @@ impl World {
         administration.update_wallet_address(operator, self.alice.id, change).await.unwrap();
     }
 
-    /// How often anybody was told that an address is not known.
+    /// The number of events about unknown addresses.
     pub(crate) async fn told_of_unknown_addresses(&self) -> u64 {
         self.institution.count("webhook_events", "event_type = 'wallet_address.not_found'").await
     }

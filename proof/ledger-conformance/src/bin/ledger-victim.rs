@@ -1,7 +1,7 @@
-//! A process that makes transfers until it is killed, and says which were answered.
+//! A process that makes transfers until it is killed, and reports which were answered.
 //!
-//! Arguments: the ledger's URL (`tigerbeetle:<addresses>` for a cluster) and the first transfer id. Prints `<id> <result>` after each answer, so whoever kills
-//! it knows what was promised.
+//! Arguments: the ledger's URL (`tigerbeetle:<addresses>` for a cluster) and the first transfer id. Prints `<id>
+//! <result>` after each answer, so that the test knows what was promised.
 
 use std::io::Write;
 use std::sync::Arc;

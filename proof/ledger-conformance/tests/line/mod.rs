@@ -15,11 +15,11 @@ use url::Url;
 /// What the cut takes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The server never hears of it.
+    /// The server does not receive it.
     Request,
     /// The server has done it, and its answer is lost.
     Answer,
-    /// The server may or may not hear of it.
+    /// The server may or may not receive it.
     Either,
 }
 
@@ -90,7 +90,7 @@ impl Line {
         (plan.closed, plan.close_with_cut) = (false, false);
     }
 
-    /// How many of the cuts asked for are still to come.
+    /// How many of the requested cuts are still to come.
     pub(crate) fn cuts_left(&self) -> usize {
         self.plan().cuts.len()
     }
@@ -140,7 +140,7 @@ async fn carry(client: TcpStream, server: Box<dyn Socket>, plan: Arc<Mutex<Plan>
         }
         let _ = to_server.write_all(&request).await;
         if loss == Loss::Answer {
-            // Told to end, the server first does what came before.
+            // The server first does what it received before the request to end.
             let _ = to_server.write_all(&[b'X', 0, 0, 0, 4]).await;
             let _ = back.await;
             return;

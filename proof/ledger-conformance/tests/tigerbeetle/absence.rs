@@ -1,4 +1,5 @@
-//! Servers killed and paused, clients killed and forgotten: nothing is lost or doubled, and nobody waits for ever.
+//! Servers are killed and paused, clients are killed and forgotten. Nothing is lost or doubled, and no caller waits for
+//! ever.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

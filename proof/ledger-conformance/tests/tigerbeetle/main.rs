@@ -1,7 +1,7 @@
-//! The suite on TigerBeetle, where there is one, and what must hold where there is none.
+//! The suite on TigerBeetle, if there is one, and what must hold if there is none.
 //!
-//! What the cluster answers is in `law`, what it tells of the past in `reports`, what happens while it is away or its
-//! clients are killed in `absence`.
+//! Answers of the cluster are in `law`, queries of the past in `reports`, outages of the cluster and killed clients in
+//! `absence`.
 
 mod absence;
 mod law;
@@ -33,7 +33,7 @@ fn account(id: AccountId, ledger: u32) -> NewAccount {
     NewAccount { id, ledger, code: 1, flags, user_data_128: 0, user_data_64: 0, user_data_32: 0 }
 }
 
-/// Two accounts and the ids of transfers, of nobody else.
+/// Two accounts and unused ids of transfers.
 fn names(base: u128) -> ([AccountId; 2], impl Fn(u128) -> TransferId) {
     ([1, 2].map(|number| AccountId::from_u128(base + number)), move |number| TransferId::from_u128(base + 100 + number))
 }

@@ -1,4 +1,4 @@
-//! What the cluster tells of the past, and the sums over its accounts.
+//! Queries of the past, and the sums over the cluster's accounts.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use testkit::{TigerBeetle, eventually};
 
 use crate::{account, fresh_base, ledger_of, names};
 
-/// Ledger numbers of nobody else.
+/// Unused ledger numbers.
 fn fresh_numbers() -> [u32; 2] {
     let octets = SystemEntropy.uuid().into_bytes();
     let number = |at: usize| u32::from_le_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3] | 0x80]);

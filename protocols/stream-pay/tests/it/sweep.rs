@@ -164,7 +164,7 @@ fn slippage() -> Slippage {
     "0.01".parse().unwrap()
 }
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ended {
     Delivered,
@@ -306,7 +306,8 @@ fn a_worthless_rest_is_not_halved_where_the_halves_would_not_deliver_what_was_pr
     }
 }
 
-/// The last node carries a little less than a whole number of coarse units, so each share it tells is too large again.
+/// The last node carries a little less than a whole number of coarse units, so each maximum it reports is too large
+/// again.
 #[test]
 fn a_path_is_not_refused_for_its_rate_where_a_coarse_unit_hides_its_largest_packet() {
     assert_eq!(run(&Case::of(8833)), Ended::TooSmall);

@@ -312,7 +312,7 @@ fn check_trace(id: &str, case: &Value) {
     };
     let result = &case["result"];
     let expected_error = match id {
-        // Later senders tell a refusal of the application from a close (docs/differences.md).
+        // Later senders distinguish a refusal by the application from a close (docs/differences.md).
         "p-close-receiver" => Some("ApplicationError"),
         _ => result["error"].as_str(),
     };

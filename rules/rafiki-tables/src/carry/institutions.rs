@@ -7,7 +7,7 @@ use crate::record::Record;
 use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 use crate::table::Table;
-use crate::work::Work;
+use crate::work::DueJob;
 
 pub(super) fn tenant(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let id = row.uuid("id")?;
@@ -59,6 +59,7 @@ pub(super) fn asset(row: &Row<'_>) -> Result<Carried, Refusal> {
     if !usable {
         return Err(row.refuse(Reason::Malformed { column: "code", found: code, wanted: "asset code" }));
     }
+
     let ledger = row.count("ledger")?;
     if ledger == 0 {
         return Err(row.refuse(Reason::Malformed { column: "ledger", found: "0".to_owned(), wanted: "ledger number" }));
@@ -118,7 +119,7 @@ pub(super) fn wallet_address(row: &Row<'_>) -> Result<Carried, Refusal> {
     );
     let carried = Carried::one(record);
     Ok(match process_at {
-        Some(at) => carried.with_work(Work::Announce { address: id, at }),
+        Some(at) => carried.with_work(DueJob::Announce { address: id, at }),
         None => carried,
     })
 }

@@ -15,7 +15,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 use crate::sealed;
 use crate::table::Table;
-use crate::work::{Recipient, Work};
+use crate::work::{DueJob, Recipient};
 
 const INITIATORS: &[&str] = &["CARD", "OPEN_PAYMENTS", "ADMIN"];
 
@@ -175,7 +175,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     if untold > 0 {
         carried = end_event(row, carried, id, state, expected, untold, context)?;
     }
-    Ok(if ended { carried } else { carried.with_work(Work::Expire { payment: id, at: expires_at }) })
+    Ok(if ended { carried } else { carried.with_work(DueJob::Expire { payment: id, at: expires_at }) })
 }
 
 /// The event of an end that was not sent yet. Its ids are derived from the payment's id.
@@ -188,30 +188,12 @@ fn end_event(
     untold: u64,
     context: &Context,
 ) -> Result<Carried, Refusal> {
-    let wanted = "asset code";
-    let code = row.text("assetCode")?;
-    let asset = money::Asset::new(&code, row.scale("assetScale")?)
-        .map_err(|_| row.refuse(Reason::Malformed { column: "assetCode", found: code, wanted }))?;
-    let mut data = Map::new();
-    data.insert("id".to_owned(), json!(id));
-    data.insert("walletAddressId".to_owned(), json!(row.uuid("walletAddressId")?));
-    data.insert("client".to_owned(), json!(row.optional_text("client")?));
-    data.insert("createdAt".to_owned(), json!(row.instant("createdAt")?));
-    data.insert("expiresAt".to_owned(), json!(row.instant("expiresAt")?));
-    data.insert("receivedAmount".to_owned(), payment_events::amount(untold, &asset));
-    data.insert("completed".to_owned(), json!(state == "COMPLETED"));
-    if let Some(expected) = expected {
-        data.insert("incomingAmount".to_owned(), payment_events::amount(expected, &asset));
-    }
-    if let Some(metadata) = row.object("metadata")? {
-        let metadata: Json = serde_json::from_str(metadata).map_err(|_| row.refuse(Reason::Unreadable))?;
-        data.insert("metadata".to_owned(), metadata);
-    }
-    let data = Json::Object(data).to_string();
+    let data = end_data(row, id, state, expected, untold)?;
     let tenant = row.uuid("tenantId")?;
     let event = TransferId::derived(id, "end told by the move", 0).as_uuid();
     let delivery = TransferId::derived(id, "end delivered by the move", 0).as_uuid();
     let kind = if state == "COMPLETED" { "incoming_payment.completed" } else { "incoming_payment.expired" };
+
     carried.records.push(Record::new(
         Table::WebhookEvents,
         &[
@@ -239,8 +221,33 @@ fn end_event(
             ("updated_at", context.at.into()),
         ],
     ));
-    let work = Work::Deliver { delivery, at: context.at, attempts: 0, recipient: Recipient::Tenant(tenant) };
+    let work = DueJob::Deliver { delivery, at: context.at, attempts: 0, recipient: Recipient::Tenant(tenant) };
     Ok(carried.with_work(work).changed(Change::EventMade))
+}
+
+/// The data of the event of an end, as JSON.
+fn end_data(row: &Row<'_>, id: Uuid, state: &str, expected: Option<u64>, untold: u64) -> Result<String, Refusal> {
+    let wanted = "asset code";
+    let code = row.text("assetCode")?;
+    let asset = money::Asset::new(&code, row.scale("assetScale")?)
+        .map_err(|_| row.refuse(Reason::Malformed { column: "assetCode", found: code, wanted }))?;
+
+    let mut data = Map::new();
+    data.insert("id".to_owned(), json!(id));
+    data.insert("walletAddressId".to_owned(), json!(row.uuid("walletAddressId")?));
+    data.insert("client".to_owned(), json!(row.optional_text("client")?));
+    data.insert("createdAt".to_owned(), json!(row.instant("createdAt")?));
+    data.insert("expiresAt".to_owned(), json!(row.instant("expiresAt")?));
+    data.insert("receivedAmount".to_owned(), payment_events::amount(untold, &asset));
+    data.insert("completed".to_owned(), json!(state == "COMPLETED"));
+    if let Some(expected) = expected {
+        data.insert("incomingAmount".to_owned(), payment_events::amount(expected, &asset));
+    }
+    if let Some(metadata) = row.object("metadata")? {
+        let metadata: Json = serde_json::from_str(metadata).map_err(|_| row.refuse(Reason::Unreadable))?;
+        data.insert("metadata".to_owned(), metadata);
+    }
+    Ok(Json::Object(data).to_string())
 }
 
 /// The query joins the quote's receiver, amounts and expiry, whether it is delivered over Interledger, and the amount
@@ -289,13 +296,13 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     Ok(match state {
         "SENDING" => {
             let at = updated_at + retry::pause_after(attempts);
-            carried.with_work(Work::Send { payment: id, at, host: host(row)? })
+            carried.with_work(DueJob::Send { payment: id, at, host: host(row)? })
         }
         "FUNDING" => {
             let written = row.instant("quoteExpiresAt")?;
             let soon = written > context.at && written < context.at + context.grace;
             let at = if soon { context.at + context.grace } else { written };
-            carried.with_work(Work::GiveUp { payment: id, at })
+            carried.with_work(DueJob::GiveUp { payment: id, at })
         }
         _ => carried,
     })

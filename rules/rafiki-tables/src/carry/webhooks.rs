@@ -9,7 +9,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::row::Row;
 use crate::sealed;
 use crate::table::Table;
-use crate::work::{Recipient, Work};
+use crate::work::{DueJob, Recipient};
 
 pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let kind = row.text("type")?;
@@ -109,7 +109,7 @@ pub(super) fn delivery(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     );
     let carried = Carried::one(record);
     Ok(match (state, process_at) {
-        ("PENDING", Some(at)) => carried.with_work(Work::Deliver { delivery: id, at, attempts, recipient }),
+        ("PENDING", Some(at)) => carried.with_work(DueJob::Deliver { delivery: id, at, attempts, recipient }),
         ("EXHAUSTED", _) => carried.changed(Change::DeliveryGivenUp),
         _ => carried,
     })

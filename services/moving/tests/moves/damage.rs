@@ -102,7 +102,7 @@ const RESTORE: &str = "DO $$ DECLARE t text; BEGIN
 fn encrypted_texts_need_the_secret_that_opens_them() {
     block_on(async {
         let Some(old) = OldPlaces::of(Institution::CloudNine).await else { return };
-        let settings = moving::Settings { secret: None, ..old.settings(History::Totals) };
+        let settings = moving::MoveSettings { secret: None, ..old.settings(History::Totals) };
         let opened = moving::OldInstallation::open(old.backend.url(), old.auth.url(), settings).await;
         let plan = examine(&mut opened.unwrap(), &Since::default(), &silent).await.unwrap();
         let named: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();

@@ -85,7 +85,7 @@ fn what_is_in_use_or_was_filled_from_elsewhere_is_left_alone() {
         let ours = OurPlaces::of(Dialect::Sqlite).await.unwrap();
         pass(&old, &ours, History::Totals).await.unwrap();
         assert!(matches!(pass(&other, &ours, History::Totals).await, Err(MoveError::OtherSource)));
-        mark_in_use(&ours.backend, SystemClock.now()).await.unwrap().unwrap();
+        mark_in_use(&ours.backend, SystemClock.now()).await.unwrap();
         let before = contents(&ours).await;
         assert!(matches!(pass(&old, &ours, History::Totals).await, Err(MoveError::InUse)));
         assert_same(&contents(&ours).await, &before);

@@ -9,7 +9,7 @@ use database::{Database, Dialect, Durability, Options};
 use ledger::{AccountId, Ledger};
 use ledger_sql::SqlLedger;
 use moving::{
-    History, MoveError, OldInstallation, Plan, Report, Settings, Step, Target, carry_over, examine, since_of,
+    History, MoveError, MoveSettings, OldInstallation, Plan, Report, Step, Target, carry_over, examine, since_of,
 };
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part};
 use rafiki_tables::sealed::ColumnSecret;
@@ -42,9 +42,9 @@ impl OldPlaces {
         Some(Self { institution, backend, auth })
     }
 
-    pub(crate) fn settings(&self, history: History) -> Settings {
+    pub(crate) fn settings(&self, history: History) -> MoveSettings {
         let cloud_nine = self.institution == Institution::CloudNine;
-        Settings {
+        MoveSettings {
             secret: cloud_nine.then(|| ColumnSecret::from_base64(COLUMN_SECRET).unwrap()),
             webhook_retries: if cloud_nine { 3 } else { 10 },
             grace: Duration::from_hours(1),

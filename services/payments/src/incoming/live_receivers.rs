@@ -50,9 +50,9 @@ pub struct ReceiverSettings {
 
 /// The receivers in this process. Clones share one memory.
 #[derive(Clone)]
-pub struct LiveReceivers(pub(crate) Arc<Inner>);
+pub struct LiveReceivers(pub(crate) Arc<ReceiverMemory>);
 
-pub(crate) struct Inner {
+pub(crate) struct ReceiverMemory {
     pub(crate) store: Store,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) webhooks: Webhooks,
@@ -117,7 +117,7 @@ impl LiveReceivers {
     ) -> Self {
         let (live, assets, unnoted) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (counts, created) = (IncomingCounts::default(), Mutex::new(Bounded::new(CREATED_KEPT)));
-        Self(Arc::new(Inner {
+        Self(Arc::new(ReceiverMemory {
             store,
             ledger,
             webhooks,

@@ -25,6 +25,27 @@ const FAR_FUTURE: Timestamp = Timestamp::from_millis(i64::MAX);
 /// A movement has at most two legs. One of them credits the receiver.
 const LEGS_MOST: u64 = 2;
 
+/// Why an attempt to deliver a payment did not succeed.
+#[derive(Debug)]
+pub(crate) enum DeliveryError {
+    /// The attempt failed.
+    Failed(AttemptFailure),
+    /// The database, the ledger or the cache did not answer, so the job is done again.
+    Unavailable(Unavailable),
+}
+
+impl From<AttemptFailure> for DeliveryError {
+    fn from(failure: AttemptFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Unavailable> for DeliveryError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
 /// The result of the movement of a local delivery.
 enum Moved {
     /// It was made.
@@ -44,24 +65,22 @@ impl Payments {
         payment: &OutgoingPayment,
         receiver: &Receiver,
         amounts: MethodAmounts,
-    ) -> Result<Result<Progress, AttemptFailure>, Unavailable> {
+    ) -> Result<Progress, DeliveryError> {
         let found = match receiver.location {
             ReceiverLocation::Local { tenant: Some(tenant), id } => self.own_incoming_payment(tenant, id).await?,
             ReceiverLocation::Local { tenant: None, .. } | ReceiverLocation::Remote(_) => None,
         };
         let Some(incoming) = found else {
-            return Ok(Err(AttemptFailure::fatal("Incoming payment not found from receiver")));
+            return Err(AttemptFailure::fatal("Incoming payment not found from receiver").into());
         };
         if incoming.takes_money(self.settings().approval(), self.now()).is_err() {
-            return Ok(Err(takes_no_money()));
+            return Err(takes_no_money().into());
         }
-        let moved = match self.move_what_is_expected(payment, &incoming, amounts).await? {
-            Ok(moved) => moved,
-            Err(failure) => return Ok(Err(failure)),
-        };
+
+        let moved = self.move_what_is_expected(payment, &incoming, amounts).await?;
         // The money has moved. If the database does not answer, the note is made later.
         self.0.parts.receivers.note_in_time(LocalAccountId::IncomingPayment(incoming.id), FAR_FUTURE).await;
-        Ok(Ok(moved))
+        Ok(moved)
     }
 
     /// Pays `amounts`. If other payers were faster, pays only the part that the receiver still takes, and debits in
@@ -71,7 +90,7 @@ impl Payments {
         payment: &OutgoingPayment,
         incoming: &IncomingPayment,
         amounts: MethodAmounts,
-    ) -> Result<Result<Progress, AttemptFailure>, Unavailable> {
+    ) -> Result<Progress, DeliveryError> {
         let Ready { mut left, mut opening } = expectations::prepare(self.ledger(), incoming).await?;
         for attempt in 0.. {
             let receive = amounts.receive.min(left);
@@ -80,22 +99,22 @@ impl Payments {
             }
             let part = MethodAmounts { debit: debit_for_part_ceil(amounts, receive), receive };
             match self.move_locally(payment, incoming, part, opening.take(), attempt).await? {
-                Moved::Made => return Ok(Ok(Progress { debited: part.debit, delivered: part.receive })),
+                Moved::Made => return Ok(Progress { debited: part.debit, delivered: part.receive }),
                 Moved::Before => {
                     let made = self.local_delivery_made(payment).await?;
-                    return Ok(made.ok_or_else(|| AttemptFailure::retryable("a delivery made before is not found")));
+                    return made.ok_or_else(|| AttemptFailure::retryable("a delivery made before is not found").into());
                 }
                 Moved::NotExpected => left = expectations::look(self.ledger(), incoming.id).await?.left.unwrap_or(0),
                 Moved::Refused(error @ (TransferError::InsufficientBalance | TransferError::InsufficientLiquidity)) => {
-                    return Ok(Err(AttemptFailure::fatal(error.to_string())));
+                    return Err(AttemptFailure::fatal(error.to_string()).into());
                 }
                 Moved::Refused(error) => {
                     tracing::error!(%error, payment.id = %payment.id(), "local delivery refused by the ledger");
-                    return Ok(Err(AttemptFailure::fatal("Unknown error while trying to create transfer")));
+                    return Err(AttemptFailure::fatal("Unknown error while trying to create transfer").into());
                 }
             }
         }
-        Ok(Err(takes_no_money()))
+        Err(takes_no_money().into())
     }
 
     /// Tries once to move `amounts`, after the `opening` of the receiver's expectation. `attempt` is the number of

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Attempt, Outcome, PaymentSource, Source};
+use connector::{Outcome, PaymentSource, Source, Transmission};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reject};
 use money::Ratio;
@@ -84,7 +84,7 @@ impl Payments {
         };
         prepare.set_expires_at(self.now() + PACKET_LIFE);
         let connector = &self.0.parts.connector;
-        let reply = match connector.handle_prepare(source(payment), prepare.clone(), Attempt::Again).await {
+        let reply = match connector.handle_prepare(source(payment), prepare.clone(), Transmission::Again).await {
             Outcome::Reply(reply) => reply,
             Outcome::Unresolved => return None,
             Outcome::Paid => return Some(paid_without_reply(packet, &prepare)),
@@ -185,7 +185,7 @@ impl Payments {
             return (sequence, Some(never_left.encode()));
         }
         let connector = &self.0.parts.connector;
-        match connector.handle_prepare(source(payment), prepare, Attempt::First).await {
+        match connector.handle_prepare(source(payment), prepare, Transmission::First).await {
             Outcome::Reply(reply) => (sequence, Some(reply.into())),
             Outcome::Unresolved | Outcome::Paid => (sequence, None),
         }

@@ -24,13 +24,14 @@ use crate::outgoing::at_hand::Funded;
 use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::outgoing::packet_list::Begun;
+use crate::outgoing::pay_locally::DeliveryError;
 use crate::outgoing::pay_over_ilp::{Counted, Resumed};
 use crate::receivers::resolve_receiver::ResolveReceiverError;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
 /// The result of an attempt.
-enum Attempt {
+enum AttemptResult {
     /// The whole amount has arrived.
     Delivered,
     /// The amount has not arrived, for this reason.
@@ -66,48 +67,43 @@ fn attempt_id(id: OutgoingPaymentId, attempt: u32) -> Uuid {
     TransferId::derived(id.as_uuid(), "sending attempt", attempt.into()).as_uuid()
 }
 
-fn over_ilp(paid: Result<(), AttemptFailure>, counted: &Counted) -> Attempt {
+fn failed(error: LifecycleError) -> DeliveryError {
+    DeliveryError::Failed(error.into())
+}
+
+fn over_ilp(paid: Result<(), AttemptFailure>, counted: &Counted) -> AttemptResult {
     match paid {
-        Ok(()) => Attempt::Delivered,
-        Err(_) if counted.unresolved => Attempt::Unresolved,
-        Err(failure) => Attempt::Failed(failure),
+        Ok(()) => AttemptResult::Delivered,
+        Err(_) if counted.unresolved => AttemptResult::Unresolved,
+        Err(failure) => AttemptResult::Failed(failure),
     }
+}
+
+/// Where the row of a payment comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowOrigin {
+    /// This process wrote it a moment ago.
+    AtHand,
+    /// It was read from the database.
+    Database,
 }
 
 impl Payments {
     async fn send(&self, job: &Job) -> Result<Done, Failure> {
-        let id: OutgoingPaymentId = job.key().parse()?;
-        // If this process funded the payment a moment ago, its copy is used, unless another process has taken the job.
-        let at_hand = if job.attempt() == FIRST { self.0.at_hand.take_funded(id) } else { None };
-        let (payment, before_it, is_known) = match at_hand {
-            Some(Funded { payment, begun: Some(begun) }) if begun.is_recent(self.now()) => {
-                (payment, BeforeIt::FirstPacketMade(Box::new(begun)), true)
-            }
-            Some(Funded { payment, begun: Some(_) }) => (payment, BeforeIt::Unknown, true),
-            Some(Funded { payment, begun: None }) => (payment, BeforeIt::Nothing, true),
-            None => {
-                let found = self.store().every_tenant().outgoing_payment(id).await?;
-                let Some(payment) = found else { return Ok(Done::Complete) };
-                (payment, BeforeIt::Unknown, false)
-            }
-        };
+        let Some((payment, before_it, origin)) = self.payment_to_send(job).await? else { return Ok(Done::Complete) };
         if !matches!(payment.state, OutgoingState::Sending(_)) {
             return Ok(Done::Complete);
         }
+
         let mut counted = Counted::default();
-        let ended = match before_it {
-            BeforeIt::FirstPacketMade(begun) => {
-                let paid = self.go_on_over_ilp(&payment, *begun, &mut counted).await;
-                over_ilp(paid, &counted)
-            }
-            BeforeIt::Nothing => self.attempt(&payment, attempt_id(id, job.attempt()), Some(0), &mut counted).await?,
-            BeforeIt::Unknown => match self.settle_what_was_before(&payment, &mut counted).await? {
-                Some(ended) => ended,
-                None => self.attempt(&payment, attempt_id(id, job.attempt()), None, &mut counted).await?,
-            },
+        let ended = match self.deliver(job, &payment, before_it, &mut counted).await {
+            Ok(ended) => ended,
+            Err(DeliveryError::Failed(failure)) => AttemptResult::Failed(failure),
+            Err(DeliveryError::Unavailable(error)) => return Err(error.into()),
         };
         self.0.receivers.forget(&payment.quote.receiver);
-        if is_known
+
+        if origin == RowOrigin::AtHand
             && !counted.row_has_changed
             && let Some(done) = self.note_end_of_known(job, &payment, &ended, &counted).await?
         {
@@ -116,18 +112,56 @@ impl Payments {
         self.note(job, &payment, ended, counted).await
     }
 
+    /// The payment of the job; `None` if it does not exist. If this process funded it a moment ago, its copy is used,
+    /// unless another process has taken the job.
+    async fn payment_to_send(&self, job: &Job) -> Result<Option<(OutgoingPayment, BeforeIt, RowOrigin)>, Failure> {
+        let id: OutgoingPaymentId = job.key().parse()?;
+        let at_hand = if job.attempt() == FIRST { self.0.at_hand.take_funded(id) } else { None };
+        let Some(Funded { payment, begun }) = at_hand else {
+            let found = self.store().every_tenant().outgoing_payment(id).await?;
+            return Ok(found.map(|payment| (payment, BeforeIt::Unknown, RowOrigin::Database)));
+        };
+        let before_it = match begun {
+            Some(begun) if begun.is_recent(self.now()) => BeforeIt::FirstPacketMade(Box::new(begun)),
+            Some(_) => BeforeIt::Unknown,
+            None => BeforeIt::Nothing,
+        };
+        Ok(Some((payment, before_it, RowOrigin::AtHand)))
+    }
+
+    async fn deliver(
+        &self,
+        job: &Job,
+        payment: &OutgoingPayment,
+        before_it: BeforeIt,
+        counted: &mut Counted,
+    ) -> Result<AttemptResult, DeliveryError> {
+        let attempt = attempt_id(payment.id(), job.attempt());
+        match before_it {
+            BeforeIt::FirstPacketMade(begun) => {
+                let paid = self.go_on_over_ilp(payment, *begun, counted).await;
+                Ok(over_ilp(paid, counted))
+            }
+            BeforeIt::Nothing => self.attempt(payment, attempt, Some(0), counted).await,
+            BeforeIt::Unknown => match self.settle_what_was_before(payment, counted).await? {
+                Some(ended) => Ok(ended),
+                None => self.attempt(payment, attempt, None, counted).await,
+            },
+        }
+    }
+
     /// Finds out what earlier attempts moved. Returns `Some` if this attempt ends here.
     async fn settle_what_was_before(
         &self,
         payment: &OutgoingPayment,
         counted: &mut Counted,
-    ) -> Result<Option<Attempt>, Unavailable> {
+    ) -> Result<Option<AttemptResult>, Unavailable> {
         if self.resume_packets(payment, counted).await? == Resumed::Unresolved {
-            return Ok(Some(Attempt::Unresolved));
+            return Ok(Some(AttemptResult::Unresolved));
         }
         let Some(moved) = self.local_delivery_made(payment).await? else { return Ok(None) };
         counted.progress = moved;
-        Ok(Some(Attempt::Delivered))
+        Ok(Some(AttemptResult::Delivered))
     }
 
     /// Makes the first packet of a payment that was just funded, if this needs no query and no waiting.
@@ -153,45 +187,36 @@ impl Payments {
         attempt: Uuid,
         debited: Option<u64>,
         counted: &mut Counted,
-    ) -> Result<Attempt, Unavailable> {
-        let receiver = match self.receiver_now(payment).await? {
-            Ok(receiver) => receiver,
-            Err(failure) => return Ok(Attempt::Failed(failure)),
-        };
+    ) -> Result<AttemptResult, DeliveryError> {
+        let receiver = self.receiver_now(payment).await?;
         let with_progress = payment.clone().with_progress(counted.total(payment));
-        let Ok(payment) = with_progress else { return Ok(Attempt::Failed(LifecycleError::BadState.into())) };
+        let payment = with_progress.map_err(|_| failed(LifecycleError::BadState))?;
         let debited = match debited {
             Some(debited) => Some(debited),
             None => self.account(payment.id()).await?.map(|account| amount_of(account.debits_posted)),
         };
         // A wallet address never changes its asset, so the asset of the quote is used.
         let step = next_step(&payment, &payment.quote.asset.asset, debited, receiver.as_ref(), self.now());
-        match (step, receiver) {
-            (Ok(NextStep::Complete), _) => Ok(Attempt::Delivered),
-            (Ok(NextStep::PayLocally(amounts)), Some(receiver)) => {
-                Ok(match self.pay_locally(&payment, &receiver, amounts).await? {
-                    Ok(moved) => {
-                        counted.progress = moved;
-                        Attempt::Delivered
-                    }
-                    Err(failure) => Attempt::Failed(failure),
-                })
+
+        match (step.map_err(failed)?, receiver) {
+            (NextStep::Complete, _) => Ok(AttemptResult::Delivered),
+            (NextStep::PayLocally(amounts), Some(receiver)) => {
+                counted.progress = self.pay_locally(&payment, &receiver, amounts).await?;
+                Ok(AttemptResult::Delivered)
             }
-            (Ok(NextStep::PayOverIlp { max_source, min_delivery, details }), Some(receiver)) => {
+            (NextStep::PayOverIlp { max_source, min_delivery, details }, Some(receiver)) => {
                 let limits = (max_source, min_delivery, details);
                 let paid = self.pay_over_ilp(&payment, &receiver, attempt, limits, counted).await;
                 Ok(over_ilp(paid, counted))
             }
-            (Ok(_), None) => Ok(Attempt::Failed(LifecycleError::ReceiverUnavailable.into())),
-            (Err(error), _) => Ok(Attempt::Failed(error.into())),
+            (NextStep::PayLocally(_) | NextStep::PayOverIlp { .. }, None) => {
+                Err(failed(LifecycleError::ReceiverUnavailable))
+            }
         }
     }
 
     /// The receiver; `None` if it does not exist. If that is unknown, the attempt fails and is repeated.
-    async fn receiver_now(
-        &self,
-        payment: &OutgoingPayment,
-    ) -> Result<Result<Option<Receiver>, AttemptFailure>, Unavailable> {
+    async fn receiver_now(&self, payment: &OutgoingPayment) -> Result<Option<Receiver>, DeliveryError> {
         let url = &payment.quote.receiver;
         // A first attempt follows soon after the quote. Any later attempt resolves the receiver again.
         let resolved = if payment.state_attempts() == 0 {
@@ -200,10 +225,10 @@ impl Payments {
             self.resolve_receiver(url).await
         };
         match resolved {
-            Ok(receiver) => Ok(Ok(Some(receiver))),
-            Err(ResolveReceiverError::NotFound) => Ok(Ok(None)),
-            Err(ResolveReceiverError::Unavailable(error)) => Err(error),
-            Err(error) => Ok(Err(AttemptFailure::retryable(error.to_string()))),
+            Ok(receiver) => Ok(Some(receiver)),
+            Err(ResolveReceiverError::NotFound) => Ok(None),
+            Err(ResolveReceiverError::Unavailable(error)) => Err(DeliveryError::Unavailable(error)),
+            Err(error) => Err(AttemptFailure::retryable(error.to_string()).into()),
         }
     }
 
@@ -213,7 +238,7 @@ impl Payments {
         &self,
         job: &Job,
         before: &OutgoingPayment,
-        ended: &Attempt,
+        ended: &AttemptResult,
         counted: &Counted,
     ) -> Result<Option<Done>, Failure> {
         let (account, now) = (self.account(before.id()).await?, self.now());
@@ -222,11 +247,11 @@ impl Payments {
         let progress = counted.total(before);
         let moved = before.clone().with_progress(progress)?;
         let after = match ended {
-            Attempt::Delivered => moved.complete(sent, now)?,
-            Attempt::Failed(failure) => {
+            AttemptResult::Delivered => moved.complete(sent, now)?,
+            AttemptResult::Failed(failure) => {
                 moved.attempt_failed(failure.clone(), self.settings().outgoing_attempts_max, sent, now)?
             }
-            Attempt::Unresolved => return Ok(None),
+            AttemptResult::Unresolved => return Ok(None),
         };
         if after.next_attempt_at().is_some() {
             return Ok(None);
@@ -271,7 +296,7 @@ impl Payments {
         &self,
         job: &Job,
         before: &OutgoingPayment,
-        ended: Attempt,
+        ended: AttemptResult,
         counted: Counted,
     ) -> Result<Done, Failure> {
         let account = self.account(before.id()).await?;
@@ -289,13 +314,13 @@ impl Payments {
         };
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
         let after = match ended {
-            Attempt::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
-            Attempt::Failed(failure) => {
+            AttemptResult::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
+            AttemptResult::Failed(failure) => {
                 tracing::info!(payment.id = %before.id(), failure.description, failure.retryable, "attempt failed");
                 let attempts_max = self.settings().outgoing_attempts_max;
                 payment.try_map(|payment| payment.attempt_failed(failure, attempts_max, sent, now))?
             }
-            Attempt::Unresolved => {
+            AttemptResult::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
                 job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
                 unit.commit().await?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connector::{Attempt, Outcome, QuoteSource, Source};
+use connector::{Outcome, QuoteSource, Source, Transmission};
 use ilp_packet::Address;
 use money::{Asset, Ratio};
 use payments_model::local_delivery::{LocalQuoteRefused, quote_local};
@@ -93,7 +93,7 @@ impl Payments {
         let source = Source::Quote(QuoteSource { tenant: address.tenant_id, asset });
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: stream_pay::OutgoingPrepare| {
-            let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
+            let reply = self.0.parts.connector.handle(source.clone(), Bytes::from(packet.packet), Transmission::First);
             async move { (packet.sequence, octets(reply.await)) }
         };
         let quoted = drive(&mut quoting, clock, entropy, None, send, |_, _| {}).await;
@@ -107,7 +107,7 @@ impl Payments {
         tokio::spawn(async move {
             let connector = &service.0.parts.connector;
             let send = |packet: stream_pay::OutgoingPrepare| {
-                let reply = connector.handle(source.clone(), Bytes::from(packet.packet), Attempt::First);
+                let reply = connector.handle(source.clone(), Bytes::from(packet.packet), Transmission::First);
                 async move { (packet.sequence, octets(reply.await)) }
             };
             drive(&mut closer, &*service.0.parts.clock, service.entropy(), None, send, |_, _| {}).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock::{Clock, SystemClock};
-use connector::{Attempt, Connector, Outcome, PaymentSource, Source};
+use connector::{Connector, Outcome, PaymentSource, Source, Transmission};
 use futures::future::join_all;
 use ilp_packet::{ErrorCode, PrepareBuf, Reply};
 use payments_model::accounting::{AccountKind, TransferError};
@@ -22,6 +22,7 @@ use crate::incoming::create_incoming_payment::NewIncomingPayment;
 use crate::incoming::decide_incoming_payment::ChangeIncomingPaymentError;
 use crate::incoming::end_incoming_payment::CompleteIncomingPaymentError;
 use crate::incoming::expectations;
+use crate::outgoing::pay_locally::DeliveryError;
 use crate::service::Payments;
 use crate::settings::IncomingApproval;
 use crate::tests::testing::{Node, OPERATOR, Process};
@@ -99,7 +100,7 @@ impl Streamer {
         let asset = Arc::new(crate::incoming::live_receivers::account_asset(&node.asset));
         let source = Source::Payment(PaymentSource { tenant: OPERATOR.tenant, payment: self.id, asset });
         let packet = PrepareBuf::parse(prepare).unwrap();
-        let Outcome::Reply(reply) = connector.handle_prepare(source, packet, Attempt::First).await else {
+        let Outcome::Reply(reply) = connector.handle_prepare(source, packet, Transmission::First).await else {
             panic!("no reply")
         };
         code(&reply)
@@ -180,8 +181,8 @@ on_each_database! {
         let streamer = Streamer::to(&node, incoming).await;
         assert_eq!(streamer.pay(&node, &other.parts.connector, 1000).await, None);
         let amounts = payments_model::quote::MethodAmounts { debit: 1000, receive: 1000 };
-        let failed = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap().unwrap_err();
-        assert!(!failed.retryable, "{failed:?}");
+        let failed = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap_err();
+        assert!(matches!(&failed, DeliveryError::Failed(failure) if !failure.retryable), "{failed:?}");
         assert_eq!(node.outgoing_payment(payer).await.balance, 1000);
         exactly_was_paid(&node, incoming, 1000).await;
     }
@@ -196,7 +197,7 @@ on_each_database! {
         let streamer = Streamer::to(&node, incoming).await;
         assert_eq!(streamer.pay(&node, &other.parts.connector, 700).await, None);
         let amounts = payments_model::quote::MethodAmounts { debit: 1000, receive: 1000 };
-        let moved = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap().unwrap();
+        let moved = node.payments.pay_locally(&payment, &receiver, amounts).await.unwrap();
         assert_eq!((moved.debited, moved.delivered), (300, 300));
         // The attempt is repeated by a process that has no memory of it.
         let again = other.payments.local_delivery_made(&payment).await.unwrap().unwrap();

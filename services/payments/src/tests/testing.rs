@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clock::{Clock, SystemClock};
 use connector::{
-    Answer, Attempt, Connector, DirectorySnapshot, Outcome, PeerAccount, PeerRecord, Source, TenantRecord, Uplink,
-    UplinkError,
+    Connector, DirectorySnapshot, Outcome, PeerAccount, PeerAnswer, PeerRecord, Source, TenantRecord, Transmission,
+    Uplink, UplinkError,
 };
 use jobs::Worker;
 use ledger::Ledger;
@@ -74,9 +74,9 @@ impl Uplink for Wire {
         &self,
         _: &PeerAccount,
         prepare: Bytes,
-        attempt: Attempt,
+        attempt: Transmission,
         _: Duration,
-    ) -> Result<Answer, UplinkError> {
+    ) -> Result<PeerAnswer, UplinkError> {
         let weather = *self.weather.lock().unwrap();
         if weather == Weather::Unreachable {
             return Err(UplinkError::Unreachable("no wire".into()));
@@ -107,7 +107,7 @@ impl Uplink for Wire {
         if octets.first() == Some(&14) {
             *self.refused.lock().unwrap() += 1;
         }
-        Ok(Answer { octets, repeatable: true })
+        Ok(PeerAnswer { octets, repeatable: true })
     }
 }
 

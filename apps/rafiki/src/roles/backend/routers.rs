@@ -153,8 +153,8 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
     }
 }
 
-fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::Settings {
-    open_payments_api::Settings {
+fn open_payments_settings(config: &config::Backend, signer: &Signer) -> open_payments_api::OpenPaymentsSettings {
+    open_payments_api::OpenPaymentsSettings {
         open_payments_url: config.open_payments_url.to_string(),
         auth_server_grant_url: config.auth_server_grant_url.clone(),
         card_service_url: config.card_service_url.as_ref().map(ToString::to_string),

@@ -69,20 +69,10 @@ impl Services {
             LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings, partial)
         });
         let connector = metrics.gather(|| {
-            Connector::new(
-                connector_config(config, &stream_secret),
-                ConnectorPorts {
-                    ledger: ledger.clone(),
-                    local_accounts: Arc::new(receivers.clone()),
-                    alerts: Arc::new(Alerts::new(store.clone(), webhooks.clone(), deps)),
-                    uplink: Arc::new(HttpUplink::new(deps.http.clone(), *operator, deps.clock.clone())),
-                    rates: rates.clone(),
-                    cache: cache.clone(),
-                    clock: deps.clock.clone(),
-                    entropy: deps.entropy.clone(),
-                },
-            )
+            let ports = connector_ports(stores, &receivers, &webhooks, rates.clone(), deps);
+            Connector::new(connector_config(config, &stream_secret), ports)
         });
+
         let directory = Directory::new(store.clone());
         let directory_sync = DirectorySync::new(directory.clone(), connector.clone(), config);
         directory_sync.refresh().await.map_err(failed)?;
@@ -107,17 +97,8 @@ impl Services {
                 settings: payment_settings,
             })
         });
-        let administration = Administration::new(
-            store.clone(),
-            ledger.clone(),
-            deps.clock.clone(),
-            deps.entropy.clone(),
-            AdministrationSettings {
-                open_payments_url: config.open_payments_url.clone(),
-                own_wallet_address: config.wallet_addresses.own_url.clone(),
-                deactivation_grace: config.wallet_addresses.deactivation_grace,
-            },
-        );
+        let administration = administration(stores, config, deps);
+
         Ok(Self {
             metrics,
             webhooks,
@@ -169,6 +150,39 @@ fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peer
             },
         },
     })
+}
+
+fn connector_ports(
+    stores: &Stores,
+    receivers: &LiveReceivers,
+    webhooks: &Webhooks,
+    rates: Rates,
+    deps: &SharedDeps,
+) -> ConnectorPorts {
+    ConnectorPorts {
+        ledger: stores.ledger.clone(),
+        local_accounts: Arc::new(receivers.clone()),
+        alerts: Arc::new(Alerts::new(stores.store.clone(), webhooks.clone(), deps)),
+        uplink: Arc::new(HttpUplink::new(deps.http.clone(), stores.operator, deps.clock.clone())),
+        rates,
+        cache: stores.cache.clone(),
+        clock: deps.clock.clone(),
+        entropy: deps.entropy.clone(),
+    }
+}
+
+fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Administration {
+    Administration::new(
+        stores.store.clone(),
+        stores.ledger.clone(),
+        deps.clock.clone(),
+        deps.entropy.clone(),
+        AdministrationSettings {
+            open_payments_url: config.open_payments_url.clone(),
+            own_wallet_address: config.wallet_addresses.own_url.clone(),
+            deactivation_grace: config.wallet_addresses.deactivation_grace,
+        },
+    )
 }
 
 fn rates(config: &config::Backend, deps: &SharedDeps) -> Rates {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use database::Database;
 use ledger::Ledger;
+use moving::MarkInUseError;
 use payments_model::{Secret, TenantId};
 use payments_store::Store;
 use shared_cache::SharedCache;
@@ -35,8 +36,10 @@ impl Stores {
             Store::open(database.clone()).await.map_err(failed)?
         };
         // An unfinished move must be completed first. After this start no further pass may write here.
-        let usable = moving::mark_in_use(&database, deps.clock.now()).await.map_err(failed)?;
-        usable.map_err(|reason| Failure::start("the backend", reason))?;
+        moving::mark_in_use(&database, deps.clock.now()).await.map_err(|error| match error {
+            MarkInUseError::Incomplete => Failure::start("the backend", error),
+            MarkInUseError::Database(error) => failed(error),
+        })?;
         let operator = TenantId::from_uuid(config.operator_tenant_id);
         ensure_operator(&store, config, operator, deps).await.map_err(failed)?;
 

@@ -38,7 +38,7 @@ struct Replicated {
 }
 
 impl Replicated {
-    /// `None`, said loudly, if there is no Postgres or no Redis to be had.
+    /// Prints a notice and returns `None` if there is no Postgres or no Redis.
     fn start(storage: Storage) -> Option<Self> {
         let (data, base, facts) = Institutions::start(storage)?.stopped_with_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -40,7 +40,7 @@ async fn pass_on(State(upstreams): State<Arc<Upstreams>>, request: Request) -> R
         let port = upstreams.ports[upstreams.next.fetch_add(1, Ordering::SeqCst) % upstreams.ports.len()];
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let call = upstreams.client.request(head.method.clone(), format!("http://127.0.0.1:{port}{path}"));
-        // The host stays what the caller asked for: it is signed.
+        // The host stays that of the caller, because it is signed.
         match call.headers(head.headers.clone()).body(body.clone()).send().await {
             Ok(answer) => return answered(answer).await,
             Err(error) if error.is_connect() => {}

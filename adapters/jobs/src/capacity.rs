@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// without a lane. A lane gets at most half of the places that other lanes leave, so there is always a place for a lane
 /// that has none yet.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     /// Places for jobs without a lane.
     pub(crate) without_lane: usize,
     /// Places for jobs of one lane.
@@ -19,7 +19,7 @@ pub(crate) struct Room {
     pub(crate) running: HashMap<String, usize>,
 }
 
-impl Room {
+impl Capacity {
     /// Stands for every lane that has no job yet. No lane has this name, because lanes are named after hosts and ids.
     pub(crate) const ANY_LANE: &str = "\0";
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     /// Takes places for jobs of `lane` until there is none left, and returns their number.
-    fn fill(room: &mut Room, lane: &str) -> usize {
+    fn fill(room: &mut Capacity, lane: &str) -> usize {
         let mut taken = 0;
         while room.has_place(lane) {
             room.take(lane);
@@ -99,8 +99,8 @@ mod tests {
         taken
     }
 
-    fn room() -> Room {
-        Room { without_lane: 4, per_lane: 8, in_lanes: 16, running: HashMap::new() }
+    fn room() -> Capacity {
+        Capacity { without_lane: 4, per_lane: 8, in_lanes: 16, running: HashMap::new() }
     }
 
     #[test]

@@ -9,13 +9,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use crate::entity::{access_tokens, grants};
 use crate::grants::insert_token;
 
-/// A unit of work. Dropped without [`Work::commit`] it changes nothing.
+/// A unit of work. Dropped without [`AuthUnit::commit`] it changes nothing.
 #[derive(Debug)]
-pub struct Work {
+pub struct AuthUnit {
     transaction: WriteTransaction,
 }
 
-impl Work {
+impl AuthUnit {
     pub(crate) fn new(transaction: WriteTransaction) -> Self {
         Self { transaction }
     }

@@ -10,12 +10,12 @@ use crate::Job;
 
 /// Jobs that end during a write are written with the next one.
 #[derive(Clone, Debug)]
-pub(crate) struct Ends {
+pub(crate) struct Completions {
     database: Database,
     deleted: Gather<Job, bool>,
 }
 
-impl Ends {
+impl Completions {
     pub(crate) fn new(database: Database) -> Self {
         let of_queue = database.clone();
         Self { database, deleted: Gather::new(move |jobs| delete(of_queue.clone(), jobs)) }

@@ -12,45 +12,46 @@ use clock::{Clock, Entropy, Timestamp};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
+use crate::capacity::Capacity;
 use crate::claim::Claimed;
-use crate::job::{Job, ToldOfDueJobs};
-use crate::room::Room;
+use crate::job::{DueJobListener, Job};
 
 /// How long another transaction usually keeps a job locked.
 const OTHERS_AT_WORK: Duration = Duration::from_millis(10);
 
-/// The desks of one open database, by queue. A queue may have several: some tests run two workers, as in two processes.
+/// The local queues of one open database, by name. A name may have several: some tests run two workers, as in two
+/// processes.
 #[derive(Debug, Default)]
-pub(crate) struct Desks(Mutex<HashMap<String, Vec<Weak<Desk>>>>);
+pub(crate) struct LocalQueues(Mutex<HashMap<String, Vec<Weak<LocalQueue>>>>);
 
-impl Desks {
-    pub(crate) fn of(&self, queue: &str) -> Vec<Arc<Desk>> {
-        lock(&self.0).get(queue).map(|desks| desks.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+impl LocalQueues {
+    pub(crate) fn of(&self, queue: &str) -> Vec<Arc<LocalQueue>> {
+        lock(&self.0).get(queue).map(|queues| queues.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
     }
 
-    pub(crate) fn open(&self, desk: &Arc<Desk>) {
-        let mut desks = lock(&self.0);
-        let of_queue = desks.entry(desk.queue.clone()).or_default();
-        of_queue.retain(|desk| desk.strong_count() > 0);
-        of_queue.push(Arc::downgrade(desk));
+    pub(crate) fn open(&self, local_queue: &Arc<LocalQueue>) {
+        let mut queues = lock(&self.0);
+        let of_queue = queues.entry(local_queue.queue.clone()).or_default();
+        of_queue.retain(|local_queue| local_queue.strong_count() > 0);
+        of_queue.push(Arc::downgrade(local_queue));
     }
 }
 
 /// Hands jobs of one queue to a worker.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct LocalQueue {
     queue: String,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     lease: Duration,
-    known: Mutex<Known>,
+    known: Mutex<QueueView>,
     changed: Notify,
-    born: mpsc::UnboundedSender<(Job, Place)>,
+    born: mpsc::UnboundedSender<(Job, Slot)>,
 }
 
 #[derive(Debug)]
-struct Known {
-    room: Room,
+struct QueueView {
+    room: Capacity,
     is_open: bool,
     /// Whether the database was never asked. Until then jobs of earlier processes are unknown, and no new job goes
     /// first.
@@ -65,8 +66,8 @@ struct Known {
 
 /// The place of a running job. Dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Place {
-    desk: Arc<Desk>,
+pub(crate) struct Slot {
+    local_queue: Arc<LocalQueue>,
     lane: String,
 }
 
@@ -75,35 +76,36 @@ pub(crate) struct Place {
 pub(crate) struct Reserved {
     pub(crate) lease: Uuid,
     pub(crate) until: Timestamp,
-    pub(crate) place: Place,
+    pub(crate) place: Slot,
 }
 
 /// What the worker does after the database has answered.
 #[derive(Debug, Default)]
 pub(crate) struct Started {
-    pub(crate) jobs: Vec<(Job, Place)>,
+    pub(crate) jobs: Vec<(Job, Slot)>,
     pub(crate) surplus: Vec<Job>,
 }
 
 /// What is known before the database is asked.
 #[derive(Debug)]
 pub(crate) struct Look {
-    pub(crate) room: Room,
+    pub(crate) room: Capacity,
     refused: u64,
 }
 
-impl Desk {
+impl LocalQueue {
     pub(crate) fn new(
         queue: &str,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         lease: Duration,
-        room: Room,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<(Job, Place)>) {
+        room: Capacity,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<(Job, Slot)>) {
         let (born, inbox) = mpsc::unbounded_channel();
         let look_at = Some(clock.now());
-        let known = Known { room, is_open: false, is_first_look: true, look_at, behind: HashMap::new(), refused: 0 };
-        let desk = Self {
+        let known =
+            QueueView { room, is_open: false, is_first_look: true, look_at, behind: HashMap::new(), refused: 0 };
+        let local_queue = Self {
             queue: queue.to_owned(),
             clock,
             entropy,
@@ -112,7 +114,7 @@ impl Desk {
             changed: Notify::new(),
             born,
         };
-        (Arc::new(desk), inbox)
+        (Arc::new(local_queue), inbox)
     }
 
     /// A place and a lease for a new job that is due; `None` if its lane is full, or other jobs of the lane wait
@@ -125,7 +127,7 @@ impl Desk {
         }
         known.room.take(lane);
         drop(known);
-        let place = Place { desk: Arc::clone(self), lane: lane.to_owned() };
+        let place = Slot { local_queue: Arc::clone(self), lane: lane.to_owned() };
         Some(Reserved { lease: self.entropy.uuid(), until: now + self.lease, place })
     }
 
@@ -135,7 +137,7 @@ impl Desk {
     }
 
     /// Hands over a job whose transaction is committed.
-    pub(crate) fn hand_over(&self, job: Job, place: Place) {
+    pub(crate) fn hand_over(&self, job: Job, place: Slot) {
         // If the worker has ended, the place is dropped and the lease runs out.
         let _ = self.born.send((job, place));
     }
@@ -188,8 +190,8 @@ impl Desk {
             in_lanes += usize::from(!job.lane.is_empty());
             if known.room.has_place(&job.lane) {
                 known.room.take(&job.lane);
-                let place = Place { desk: Arc::clone(self), lane: job.lane.clone() };
-                started.jobs.push((Job { worker: Some(Arc::clone(self) as Arc<dyn ToldOfDueJobs>), ..job }, place));
+                let place = Slot { local_queue: Arc::clone(self), lane: job.lane.clone() };
+                started.jobs.push((Job { worker: Some(Arc::clone(self) as Arc<dyn DueJobListener>), ..job }, place));
             } else {
                 known.refused += 1;
                 let refused = known.refused;
@@ -205,7 +207,7 @@ impl Desk {
         known
             .behind
             .retain(|lane, refused| *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty()));
-        let full = taken.keys().chain(room.running.keys()).map(String::as_str).chain([Room::ANY_LANE]);
+        let full = taken.keys().chain(room.running.keys()).map(String::as_str).chain([Capacity::ANY_LANE]);
         for lane in full.filter(|lane| took_all(lane)) {
             known.behind.entry(lane.to_owned()).or_insert(0);
         }
@@ -234,12 +236,12 @@ impl Desk {
         self.known().room.running.is_empty()
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, QueueView> {
         lock(&self.known)
     }
 }
 
-impl ToldOfDueJobs for Desk {
+impl DueJobListener for LocalQueue {
     fn look_for(&self, at: Timestamp) {
         let mut known = self.known();
         if known.look_at.is_none_or(|look_at| at < look_at) {
@@ -254,16 +256,16 @@ impl ToldOfDueJobs for Desk {
     }
 }
 
-impl Place {
-    pub(crate) fn desk(&self) -> &Arc<Desk> {
-        &self.desk
+impl Slot {
+    pub(crate) fn local_queue(&self) -> &Arc<LocalQueue> {
+        &self.local_queue
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let now = self.desk.clock.now();
-        let mut known = self.desk.known();
+        let now = self.local_queue.clock.now();
+        let mut known = self.local_queue.known();
         known.room.give_back(&self.lane);
         let room = &known.room;
         if known.behind.keys().any(|lane| room.has_place(lane)) {
@@ -272,7 +274,7 @@ impl Drop for Place {
         let worth_a_look = known.look_at.is_some_and(|at| at <= now) || !known.is_open;
         drop(known);
         if worth_a_look {
-            self.desk.changed.notify_one();
+            self.local_queue.changed.notify_one();
         }
     }
 }
