@@ -63,9 +63,9 @@ pub struct Deliverer {
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
-    /// Stores the results of attempts.
     /// Decrypts what is stored encrypted.
     pub sealer: Sealer,
+    /// Stores the results of attempts.
     pub ends: DeliveryEnds,
 }
 
