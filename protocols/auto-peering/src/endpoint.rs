@@ -1,4 +1,4 @@
-//! Where packets of a peer may be posted.
+//! Where packets of a peer may be posted (ILP over HTTP, RFC 35).
 
 use url::Url;
 

@@ -1,6 +1,7 @@
 //! The documents with which two nodes become peers: a request, and its answer or refusal.
 //!
-//! What may be agreed is decided elsewhere; here is how it is written and read.
+//! What may be agreed is decided elsewhere; here is how it is written and read. No RFC describes it; addresses are those
+//! of RFC 15, and peers talk ILP over HTTP (RFC 35) afterwards.
 
 #![warn(missing_docs)]
 

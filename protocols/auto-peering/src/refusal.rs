@@ -1,4 +1,4 @@
-//! Why a request for peering is not granted, in the words that both sides know.
+//! Why a request for peering is not granted, in the words that both sides know. JSON (RFC 8259).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a node says that wants to become a peer.
+//! What a node says that wants to become a peer: its address (RFC 15), endpoint and token (RFC 35).
 
 use ilp_packet::Address;
 use money::Asset;

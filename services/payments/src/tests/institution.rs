@@ -2,6 +2,9 @@
 //!
 //! Inside this crate its types differ from those that other crates see. So the files are compiled here a second time.
 
+// The files below use it.
+use peering as _;
+
 #[path = "../../../../proof/institution/src/outside.rs"]
 mod outside;
 #[path = "../../../../proof/institution/src/process.rs"]
