@@ -1,4 +1,4 @@
-//! Benchmarks and fuzzing: figures are printed, never asserted.
+//! Benchmarks and fuzzing: the figures are printed, and nothing is asserted.
 //!
 //! Each runs beside a bare baseline in the same process, so a slow machine slows both.
 
@@ -26,7 +26,7 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
             &["run", "--profile", "dist", "--package", "payments-bench"]
         }
         "apis" => {
-            // The program that is measured, and the one that measures.
+            // The program that is measured, and the program that measures.
             if !run_named(&["build", "--profile", "dist", "--package", "rafiki"], &[]) {
                 return Ok(false);
             }
@@ -40,6 +40,7 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<bool, String> {
             ));
         }
     };
+
     Ok(run_named(command, rest))
 }
 

@@ -1,6 +1,6 @@
-//! What an idle development process costs: time until ready, memory, processor time.
+//! The costs of an idle development process: time until ready, memory, processor time.
 //!
-//! Figures for the README; beside them the same figures of an empty process, so a slow machine is seen as such.
+//! The figures are for the README. The figures of an empty process stand beside them, so a slow machine is visible.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::command::{cargo, root, run};
 
 const IDLE: Duration = Duration::from_secs(20);
-/// Linux counts processor time in hundredths of a second on every machine this runs on.
+/// Linux counts processor time in hundredths of a second on all machines used for this.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Measures a fresh start, a second start, and twenty idle seconds.
@@ -76,7 +76,7 @@ fn resident_megabytes(pid: u32) -> f64 {
 
 fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Fields after the command name, which may itself hold blanks and brackets.
+    // The fields after the command name, which may contain blanks and brackets.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / TICKS_PER_SECOND

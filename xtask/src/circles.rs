@@ -1,4 +1,4 @@
-//! Circles of files: within a crate, no file may use another that uses it again, directly or through further files.
+//! Circles of files: no file of a crate may use another that uses it too, directly or through further files.
 //!
 //! Crates are checked by `arrows`. Two things make no circle: a file that only re-exports a name (`pub use`) does not
 //! use it, and a file may use what its parent module (`lib.rs`, `main.rs`, or `a.rs` of `a/b.rs`) defines for its children.
@@ -21,7 +21,7 @@ pub(crate) fn check() -> Result<(), String> {
 /// A path as written, from the root of its crate.
 struct Written {
     path: Vec<String>,
-    /// The name under which it is known in the file, when it stands in a `use`.
+    /// Its name in the file, if it stands in a `use`.
     name: Option<String>,
     /// Stands in a `pub use`.
     handed_on: bool,
@@ -74,7 +74,7 @@ impl<'a> Crate<'a> {
         used
     }
 
-    /// The file that holds what a path names, past any file that hands it on.
+    /// The file that defines the item of a path, past any file that only re-exports it.
     fn owner(&self, path: &[String], hops: u8) -> Option<&'a [String]> {
         let deepest = (0..=path.len()).rev().find_map(|length| self.files.get_key_value(&path[..length]));
         let (module, file) = deepest?;
@@ -114,6 +114,7 @@ fn paths(module: &[String], tokens: &[Token], files: &BTreeMap<&[String], &RustF
             at += 1;
             continue;
         };
+
         let goes_on = is_double_colon(tokens, at + 1);
         let begins = at < 2 || !is_double_colon(tokens, at - 2);
         let child: Vec<String> = module.iter().chain([word]).cloned().collect();
@@ -127,6 +128,7 @@ fn paths(module: &[String], tokens: &[Token], files: &BTreeMap<&[String], &RustF
             at += 1;
             continue;
         };
+
         let (in_use, handed_on) = statement(tokens, at);
         let first = found.len();
         at = tree(tokens, at + 3, start, &mut found);
@@ -157,7 +159,7 @@ fn statement(tokens: &[Token], at: usize) -> (bool, bool) {
     (in_use, in_use && visible)
 }
 
-/// Reads a path, or a tree of paths in braces, from `at`; gives where it ends.
+/// Reads a path, or a tree of paths in braces, from `at`. Returns where it ends.
 fn tree(tokens: &[Token], mut at: usize, mut path: Vec<String>, found: &mut Vec<Written>) -> usize {
     loop {
         match tokens.get(at) {
@@ -172,6 +174,7 @@ fn tree(tokens: &[Token], mut at: usize, mut path: Vec<String>, found: &mut Vec<
                     at += 2;
                     continue;
                 }
+
                 let mut name = path.last().cloned();
                 if let Some([Token::Name(word), Token::Name(alias)]) = tokens.get(at..at + 2)
                     && word == "as"
@@ -182,11 +185,13 @@ fn tree(tokens: &[Token], mut at: usize, mut path: Vec<String>, found: &mut Vec<
                 found.push(Written { path, name, handed_on: false });
                 return at;
             }
+
             Some(Token::Sign('*')) => {
                 path.push("*".to_owned());
                 found.push(Written { path, name: None, handed_on: false });
                 return at + 1;
             }
+
             Some(Token::Sign('{')) => {
                 at += 1;
                 while !matches!(tokens.get(at), None | Some(Token::Sign('}'))) {
@@ -198,6 +203,7 @@ fn tree(tokens: &[Token], mut at: usize, mut path: Vec<String>, found: &mut Vec<
                 }
                 return at + 1;
             }
+
             // A generic argument or a macro's variable: the path ends before it.
             _ => {
                 found.push(Written { path, name: None, handed_on: false });
@@ -207,7 +213,7 @@ fn tree(tokens: &[Token], mut at: usize, mut path: Vec<String>, found: &mut Vec<
     }
 }
 
-/// The shortest way from a file over those it uses back to itself.
+/// The shortest circle of uses from a file back to itself.
 fn shortest_circle<'a>(
     start: &'a [String],
     arrows: &BTreeMap<&'a [String], BTreeSet<&'a [String]>>,

@@ -1,6 +1,6 @@
-//! Running other programs: from the root of the workspace, with their output shown and kept.
+//! Runs other programs from the root of the workspace, and shows and keeps their output.
 //!
-//! Not a shell: programs and arguments are given apart.
+//! It is not a shell: programs and arguments are given separately.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
 
-/// What a program printed and whether it succeeded.
+/// The output of a program, and whether it succeeded.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) success: bool,
@@ -37,7 +37,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     program(&variable("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
 }
 
-/// Runs a program, shows both its outputs as they come, and keeps them.
+/// Runs a program, shows both its outputs while it runs, and keeps them.
 pub(crate) fn run(command: &mut Command) -> Finished {
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = match spawned {
@@ -87,13 +87,13 @@ fn forward(source: impl std::io::Read + Send + 'static, lines: mpsc::Sender<Stri
     })
 }
 
-/// What a program prints on standard output, silently; `None` if it fails.
+/// The standard output of a program, without showing it; `None` if it fails.
 pub(crate) fn capture(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The first directory of `PATH`, or of `extra`, that holds `name`.
+/// The first directory of `PATH`, or of `extra`, that contains `name`.
 pub(crate) fn find(name: &str, extra: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from)).map(|dir| dir.join(name)).find(|p| p.is_file())

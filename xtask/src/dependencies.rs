@@ -28,8 +28,8 @@ pub(crate) fn check_outside() -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// Known faults of outside crates, by the database of RustSec. Without `cargo deny` or without the database nothing is
-/// checked, and the summary says so.
+/// Known faults of outside crates, from the database of RustSec. Without `cargo deny` or without the database nothing
+/// is checked, and the summary says so.
 pub(crate) fn check_advisories(tally: &mut Tally) {
     const NAME: &str = "advisories of outside crates";
     if find("cargo-deny", &[]).is_none() {
@@ -64,7 +64,7 @@ impl Rules {
         Self { licences, doubles: list("skip").into_iter().map(quoted).collect(), clarified }
     }
 
-    /// Whether an SPDX expression leaves a choice of allowed licences.
+    /// Whether an SPDX expression allows at least one of the allowed licences.
     fn allow(&self, expression: &str) -> bool {
         let words = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
         let words: Vec<&str> = words.split_whitespace().collect();
@@ -109,7 +109,7 @@ impl Rules {
     }
 }
 
-/// Lines `name version (from)|licence`, without what is repeated.
+/// Lines `name version (from)|licence`, without repetitions.
 fn packages(tree: &str) -> BTreeMap<(&str, &str), &str> {
     tree.lines()
         .filter_map(|line| {

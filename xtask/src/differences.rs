@@ -1,6 +1,6 @@
-//! The page of intended differences, held against the tests it names.
+//! Checks the page of intended differences against the tests that it names.
 //!
-//! Whether a test really holds its difference is for its reader; that it exists and that a reason is given is not.
+//! It checks that each test exists and that a reason is given. Only a reader can judge whether the test proves it.
 
 use crate::command::{capture, program, root};
 

@@ -1,7 +1,7 @@
 //! The book below `docs/`: built with mdBook, and checked without it.
 //!
-//! Not its text. What follows from the sources, the settings and the Admin API's operations, is written by the modules
-//! below this one and compared with what is checked in.
+//! It does not check the text. The modules below this one write the pages that follow from the sources, from the
+//! settings and from the Admin API's operations, and compare them with the files in the repository.
 
 mod assembled;
 mod citations;
@@ -16,7 +16,7 @@ use std::path::Path;
 use crate::command::{capture, cargo, find, program, root, run, variable};
 use crate::tally::Tally;
 
-/// Where the book is.
+/// The folder of the book.
 const BOOK: &str = "docs";
 
 /// Builds the book into `target/book`.
@@ -44,12 +44,12 @@ fn mdbook() -> Result<String, String> {
     look().ok_or_else(|| "mdbook was installed, but not into a directory of the PATH".to_owned())
 }
 
-/// Writes the chapter of settings anew.
+/// Writes the chapter of settings again.
 pub(crate) fn write_settings() -> Result<bool, String> {
     write(settings::PAGE, &settings::chapter()?)
 }
 
-/// Writes the chapter of the Admin API's operations anew.
+/// Writes the chapter of the Admin API's operations again.
 pub(crate) fn write_operations() -> Result<bool, String> {
     write(operations::PAGE, &operations::chapter()?)
 }
@@ -60,7 +60,7 @@ fn write(page: &str, text: &str) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What needs no mdBook: links, chapters, citations, and pages that follow from sources.
+/// The checks without mdBook: links, chapters, citations, and pages that follow from sources.
 pub(crate) fn check(tally: &mut Tally) {
     tally.check("links of the pages", links::check());
     tally.check("chapters of the book", chapters());
@@ -71,7 +71,7 @@ pub(crate) fn check(tally: &mut Tally) {
     tally.check("chapter of operations", operations::chapter().and_then(|text| same(operations::PAGE, &text, fresh)));
 }
 
-/// Whether a page is what its source makes of it.
+/// Whether a page is equal to what its source makes.
 fn same(page: &str, text: &str, fresh: &str) -> Result<(), String> {
     if read(page)? == text {
         return Ok(());
@@ -97,7 +97,7 @@ fn read(path: impl AsRef<Path>) -> Result<String, String> {
     std::fs::read_to_string(root().join(path)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The files of the repository that match a pattern of git's, new ones included and deleted ones left out.
+/// The files of the repository that match a pattern of git, with new files and without deleted ones.
 fn tracked(pattern: &str) -> Result<Vec<String>, String> {
     let mut list = program("git", &["ls-files", "--cached", "--others", "--exclude-standard", pattern]);
     let files = capture(&mut list).ok_or("git ls-files failed")?;

@@ -1,6 +1,6 @@
-//! The published packages, JavaScript and Python, driven against our crates and our binary.
+//! The published packages, in JavaScript and Python, run against our crates and our binary.
 //!
-//! Not their tests: each script under `proof/interop` is ours and prints its own count.
+//! Their own tests are not run. Each script under `proof/interop` is ours and prints its own count.
 
 use crate::command::{capture, cargo, find, program, root};
 use crate::services::install;
@@ -43,7 +43,7 @@ pub(crate) fn run(tally: &mut Tally) {
     }
 }
 
-/// Whether there is a Python that can make a virtual environment; Debian keeps that ability in a package of its own.
+/// Whether Python can make a virtual environment. Debian has this function in a separate package.
 fn ensure_python() -> bool {
     let is_fit = || {
         let question = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";

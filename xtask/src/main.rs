@@ -1,10 +1,11 @@
-//! `cargo xtask …`: the commands this project checks and measures itself with.
+//! `cargo xtask …`: the commands for checks and measurements of this project.
 //!
-//! Not a build system: each verb runs cargo or the built binary and reports.
+//! It is not a build system: each command runs cargo or the built binary and reports.
 
 mod arrows;
 mod bench;
 mod bench_dev;
+mod browser;
 mod circles;
 mod command;
 mod dependencies;
@@ -29,8 +30,10 @@ const USAGE: &str = "cargo xtask <verb>
   lint               formatting, floors, circles of files, unused code and dependencies, licences, the book,
                      clippy and rustdoc with denied warnings
   docs               builds the book into target/book with mdBook, which is installed if it is missing;
-                     --check checks it without, --settings and --operations write the pages made of sources anew
+                     --check checks it without, --settings and --operations write the pages made of sources anew,
+                     --pictures takes those of the console
   wasm               the pure floors built for wasm32, and their imports
+  browser            the console in a real browser: every page, and the tasks of an operator by keyboard
   interop            the published packages against our crates and binary
   fuzz --short       every fuzz target for 30 seconds (--seconds N for another time)
   bench <name>       protocols | ledger | connector | apis | payments | dev";
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         ["docs", "--settings"] => docs::write_settings(),
         ["docs", "--operations"] => docs::write_operations(),
         ["wasm"] => toolchain::ensure_wasm().map(|()| suite::only("wasm32", wasm::check)),
+        ["browser"] => Ok(suite::only("browser", browser::run)),
+        ["docs", "--pictures"] => browser::pictures(),
         ["interop"] => Ok(suite::only("interop", interop::run)),
         ["fuzz", "--short"] => Ok(suite::only("fuzz", |tally| bench::fuzz(tally, 30))),
         ["fuzz", "--seconds", seconds] => match seconds.parse() {

@@ -1,6 +1,6 @@
-//! The Rust files of every crate as plain tokens: without comments, and with test code kept apart.
+//! The Rust files of every crate as plain tokens, without comments, and with test code separated.
 //!
-//! No parser: the checks that use this look for names and paths, which tokens show well enough, also inside macros.
+//! It is not a parser. The checks look for names and paths, and tokens are enough for that, also inside macros.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -26,9 +26,9 @@ pub(crate) struct RustFile {
     pub(crate) krate: String,
     /// Its place in the tree of modules; empty for `lib.rs` and `main.rs`. `None` outside of `src`.
     pub(crate) module: Option<Vec<String>>,
-    /// What is compiled without tests.
+    /// The code that is compiled without tests.
     pub(crate) tokens: Vec<Token>,
-    /// What is compiled for tests only.
+    /// The code that is compiled for tests only.
     pub(crate) test_tokens: Vec<Token>,
 }
 
@@ -62,7 +62,7 @@ impl RustFile {
         Ok(file)
     }
 
-    /// Holds that all of this file is compiled for tests only.
+    /// Notes that the whole file is compiled for tests only.
     fn be_test(&mut self) {
         self.test_tokens.append(&mut self.tokens);
     }
@@ -128,7 +128,7 @@ fn is_test_mark(tokens: &[Token]) -> bool {
     tokens.starts_with(&mark)
 }
 
-/// Where the item that begins with attributes at `start` ends: after its `;`, or after its outermost braces.
+/// The end of the item that begins with attributes at `start`: after its `;`, or after its outermost braces.
 fn item_end(tokens: &[Token], start: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(start) {
@@ -147,7 +147,7 @@ fn item_end(tokens: &[Token], start: usize) -> usize {
     tokens.len()
 }
 
-/// A file declared with `#[cfg(test)] mod name;` is test code altogether, and so are the files below it.
+/// A file declared with `#[cfg(test)] mod name;` is test code, and so are the files below it.
 fn keep_test_files_apart(files: &mut [RustFile]) {
     let mut test_modules: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
     for file in files.iter() {

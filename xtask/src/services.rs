@@ -1,6 +1,6 @@
-//! Postgres and Redis for the tests: found, or installed as Debian packages, and started as throw-away instances.
+//! Postgres and Redis for the tests: found, or installed as Debian packages, and started as temporary instances.
 //!
-//! Not for production: no password, no durability, gone with the process.
+//! They are not for production: no password, no durability, and they end with the process.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -105,7 +105,7 @@ impl Drop for Services {
     }
 }
 
-/// Installs Debian packages; whether that succeeded.
+/// Installs Debian packages. Returns whether that succeeded.
 pub(crate) fn install(packages: &[&str]) -> bool {
     println!("installing the Debian packages {}", packages.join(", "));
     let mut install = program("apt-get", &["install", "--yes", "--no-install-recommends"]);

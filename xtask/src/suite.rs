@@ -1,10 +1,12 @@
 //! The order of the checks.
 //!
-//! Not the checks themselves: each is a file of its own or a tool.
+//! Each check is in a file of its own or in a tool.
 
 use crate::command::{Finished, cargo, run};
 use crate::tally::{Tally, counts};
-use crate::{arrows, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm};
+use crate::{
+    arrows, browser, circles, dependencies, differences, docs, interop, services, tidy, toolchain, unused, wasm,
+};
 
 /// Formatting, the floors, circles of files, dead code, dependencies, the book, clippy and the API documentation.
 pub(crate) fn lint() -> bool {
@@ -13,7 +15,7 @@ pub(crate) fn lint() -> bool {
     tally.finish()
 }
 
-/// One named check by itself.
+/// One check, by its name.
 pub(crate) fn only(name: &str, check: impl FnOnce(&mut Tally)) -> bool {
     println!("== {name}");
     let mut tally = Tally::default();
@@ -64,6 +66,9 @@ pub(crate) fn test() -> Result<bool, String> {
 
     println!("== interop");
     interop::run(&mut tally);
+
+    println!("== browser");
+    browser::run(&mut tally);
     Ok(tally.finish())
 }
 

@@ -1,10 +1,10 @@
-//! The one count of what passed and failed, over all kinds of runners.
+//! The count of passed and failed checks, over all kinds of runners.
 //!
-//! Not which checks there are: that is `suite`.
+//! The list of checks is in `suite`.
 
 use crate::command::Finished;
 
-/// What passed and what failed so far.
+/// The passed and the failed checks so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     passed: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts one check that is a test by itself.
+    /// Counts a check that is a single test.
     pub(crate) fn check(&mut self, name: &str, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => {
@@ -29,7 +29,8 @@ impl Tally {
         }
     }
 
-    /// Counts a run of many tests by what its runner printed; a runner that failed without naming a test counts once.
+    /// Counts a run of many tests from the output of its runner. A runner that failed without naming a test counts
+    /// once.
     pub(crate) fn runner(&mut self, name: &str, finished: &Finished) {
         let (passed, failed) = counts(&finished.output);
         self.passed += passed;
@@ -48,12 +49,12 @@ impl Tally {
         }
     }
 
-    /// Reports at the end what was left out, and how to run it.
+    /// Notes what was left out and how to run it. This is reported at the end.
     pub(crate) fn skip(&mut self, what: &str) {
         self.skips.push(what.to_owned());
     }
 
-    /// Prints what was left out, what failed and the closing count; whether nothing failed.
+    /// Prints what was left out, what failed, and the final count. Returns whether nothing failed.
     pub(crate) fn finish(mut self) -> bool {
         println!();
         self.skips.sort();

@@ -1,6 +1,6 @@
-//! What a reader may rely on in every file, checked on the text of the tracked files.
+//! Rules for every file, checked on the text of the tracked files.
 //!
-//! Not style: rustfmt and clippy see to that.
+//! Style is checked by rustfmt and clippy.
 
 use crate::command::{capture, program, root};
 
@@ -65,13 +65,13 @@ fn offences(path: &str, text: &str) -> Vec<String> {
     problems
 }
 
-/// Whether the opening of a protocol's file names what it implements.
+/// Whether the first lines of a protocol's file name the specification that it implements.
 fn names_its_source(text: &str) -> bool {
     let mut opening = text.lines().take_while(|line| line.starts_with("//!"));
     opening.any(|line| line.contains("RFC ") || line.contains(" section ") || line.contains("Open Payments"))
 }
 
-/// Vectors no test reads: the name of each file has to stand in a string of its crate's Rust files.
+/// Vectors that no test reads: the name of each file must stand in a string of its crate's Rust files.
 fn unread_vectors(files: &[(&str, String)]) -> Vec<String> {
     let mut problems = Vec::new();
     for (path, _) in files {

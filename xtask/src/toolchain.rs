@@ -1,7 +1,8 @@
-//! What the checks need of the Rust toolchain: the standard library for wasm32, and the oldest release that is promised.
+//! The parts of the Rust toolchain that the checks need: the standard library for wasm32, and the oldest promised
+//! release.
 //!
-//! Not the toolchain itself: `rust-toolchain.toml` names it, but an installation from before, or one chosen by
-//! `RUSTUP_TOOLCHAIN`, may lack the target that file asks for.
+//! `rust-toolchain.toml` names the toolchain. But an older installation, or one chosen by `RUSTUP_TOOLCHAIN`, may lack
+//! the target that this file names.
 
 use std::path::Path;
 
@@ -23,13 +24,13 @@ pub(crate) fn ensure_wasm() -> Result<(), String> {
 /// How the promise of `rust-version` is checked.
 #[derive(Debug, PartialEq, Eq)]
 enum Oldest {
-    /// The toolchain in use is that release, so every other check is this one too.
+    /// The toolchain in use is that release, so every other check also checks it.
     InUse,
-    /// The toolchain in use is newer; that release has to build everything once more.
+    /// The toolchain in use is newer, so everything is built once more with that release.
     Another(String),
 }
 
-/// Builds everything with the release named by `rust-version`, if it is installed and not the one in use anyway.
+/// Builds everything with the release named by `rust-version`, if it is installed and is not the one in use.
 pub(crate) fn check_oldest(tally: &mut Tally) {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap_or_default();
     let in_use = capture(&mut program("rustc", &["--version"])).unwrap_or_default();
@@ -66,7 +67,7 @@ fn ensure(present: impl Fn() -> bool, add: impl FnOnce() -> bool) -> Result<(), 
     ))
 }
 
-/// Whether the standard library for wasm32 lies where the compiler looks for it.
+/// Whether the standard library for wasm32 is where the compiler looks for it.
 fn has_wasm() -> bool {
     let folder = capture(&mut program("rustc", &["--print", "target-libdir", "--target", WASM]));
     let Some(folder) = folder else { return false };

@@ -1,8 +1,9 @@
 //! Dead code: public items without a user outside of their crate.
 //!
-//! The compiler finds unused private items. It cannot find a public one, because it looks at one crate at a time. This
-//! check looks at all crates, by name: an item counts as used where its name stands in another crate, or in tests,
-//! examples and benches of its own. So it misses an item whose name is common, and accuses none wrongly.
+//! The compiler finds unused private items. It does not find a public one, because it looks at one crate at a time.
+//! This check looks at all crates, by name. An item counts as used if its name stands in another crate, or in tests,
+//! examples and benches of its own. So the check can miss an unused item with a common name, but it never reports a
+//! used one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ const KEPT: [(&str, &str); 2] = [
     ("with_stored_ledger", "the institution of tests is new; tests of stored ledgers come to it"),
 ];
 
-/// Where an item is defined.
+/// The place of an item's definition.
 #[derive(Debug, PartialEq, Eq)]
 struct Item<'a> {
     path: &'a str,
@@ -23,7 +24,7 @@ struct Item<'a> {
     name: &'a str,
 }
 
-/// Names every public item that nothing outside of its crate uses.
+/// Names every public item that is not used outside of its crate.
 pub(crate) fn check() -> Result<(), String> {
     let files = rust_files::read()?;
     let problems = unused(&files);
@@ -31,7 +32,7 @@ pub(crate) fn check() -> Result<(), String> {
 }
 
 fn unused(files: &[RustFile]) -> Vec<String> {
-    // Each name with the crates in which it stands; a crate's tests and its `main.rs` count as a crate of their own.
+    // Each name with the crates that contain it. A crate's tests and its `main.rs` count as a crate of their own.
     let mut users: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for file in files {
         let is_root_of_binary = file.path.ends_with("/src/main.rs");
@@ -54,7 +55,7 @@ fn unused(files: &[RustFile]) -> Vec<String> {
     problems
 }
 
-/// Every name in these tokens, also a name that is the whole of a text, as in `#[serde(default = "name")]`.
+/// Every name in these tokens, also a name that is a whole string, as in `#[serde(default = "name")]`.
 fn names(tokens: &[Token]) -> impl Iterator<Item = &str> {
     tokens.iter().filter_map(|token| match token {
         Token::Name(name) => Some(name.as_str()),

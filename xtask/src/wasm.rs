@@ -1,7 +1,7 @@
 //! The proof that the pure floors are pure: linked for a machine without clock, sockets or randomness, they import
 //! nothing, and hold none of the parts of the standard library that only refuse there.
 //!
-//! Not a product: nothing of it is shipped.
+//! The linked program is only for this check and is not shipped.
 
 use wasmparser::{Parser, Payload};
 
@@ -9,19 +9,20 @@ use crate::command::{capture, cargo, root, run, variable};
 use crate::tally::Tally;
 use crate::toolchain::WASM as TARGET;
 
-/// Crates that reach the operating system; none may stand below the pure floors on wasm32.
+/// Crates that use the operating system. None may be below the pure floors on wasm32.
 const IMPURE: [&str; 8] = ["tokio", "mio", "socket2", "getrandom", "rand", "wasm-bindgen", "js-sys", "sea-orm"];
 
-/// What the standard library says on this target instead of doing it. Linked only where something may call it.
+/// Messages of the standard library for functions that this target does not have. They are linked only if a call is
+/// possible.
 const REFUSALS: [(&str, &str); 2] = [
     ("time not implemented on this platform", "reads the clock"),
     ("operation not supported on this platform", "opens a socket or a file"),
 ];
 
-/// Offences `pure-floors` can be built with; one that goes unnoticed would make the whole check worthless.
+/// Violations that `pure-floors` can be built with. If one is not found, the check does not work.
 const OFFENCES: [&str; 3] = ["offence-clock", "offence-import", "offence-socket"];
 
-/// Builds every crate of `protocols/` and `rules/` for wasm32, links them, and looks at what they pull in.
+/// Builds every crate of `protocols/` and `rules/` for wasm32, links them, and checks their imports.
 pub(crate) fn check(tally: &mut Tally) {
     let mut crates = Vec::new();
     for floor in ["protocols", "rules"] {
@@ -67,14 +68,14 @@ fn links_all(crates: &[String]) -> Result<(), String> {
     if missing.is_empty() { Ok(()) } else { Err(format!("proof/pure-floors leaves out {}", missing.join(", "))) }
 }
 
-/// The libraries a crate depends on, a line each.
+/// The dependencies of a crate, one per line.
 fn tree(name: &str) -> Result<String, String> {
     let format = ["--edges", "normal", "--prefix", "none", "--format", "{lib}"];
     let mut command = cargo(&["tree", "--package", name, "--target", TARGET]);
     capture(command.args(format)).ok_or_else(|| "cargo tree failed".to_owned())
 }
 
-/// The module of `pure-floors`, with an offence or without.
+/// The module of `pure-floors`, with or without a violation.
 fn link(offence: Option<&str>) -> Result<Vec<u8>, String> {
     let mut command = cargo(&["build", "--quiet", "--target", TARGET, "--package", "pure-floors"]);
     if let Some(offence) = offence {
@@ -88,7 +89,7 @@ fn link(offence: Option<&str>) -> Result<Vec<u8>, String> {
     std::fs::read(&module).map_err(|error| format!("{}: {error}", module.display()))
 }
 
-/// Names what a module imports or would have to import on a machine that had it.
+/// Names the imports of a module, and the functions that it would need from a machine.
 fn require_pure(module: &[u8]) -> Result<(), String> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_the_standard_library_refuses_is_named() {
-        // A custom section, as any text in a module.
+        // A custom section with a text, in a module.
         for (text, what) in REFUSALS {
             let length = u8::try_from(text.len() + 2).unwrap();
             let module = [EMPTY, &[0, length, 1, b'x'], text.as_bytes()].concat();

@@ -1,6 +1,7 @@
-//! What card payments need of the Admin API: one file, because the card service, the point of sale and the wallet share it.
+//! The operations for card payments. They are in one file, because the card service, the point of sale and the wallet
+//! share them.
 //!
-//! Every mutation takes the key that makes it count once.
+//! It has no other operations. Every mutation takes an idempotency key, so that a repetition has no second effect.
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::documents as d;
 use crate::operations::without_nulls;
 use crate::{AdminError, Amount, IncomingPaymentState, OutgoingPayment, Receiver};
 
-/// The card flow an outgoing payment belongs to.
+/// The card flow that an outgoing payment belongs to.
 #[derive(Clone, Debug)]
 pub struct CardDetails {
     /// The request at the point of sale.
@@ -23,12 +24,12 @@ pub struct CardDetails {
     pub data: Value,
 }
 
-/// The message to a card service that waits for a payment that will not be made.
+/// Why a card payment is not made, for the waiting card service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardFailure {
-    /// The chip's signature does not hold.
+    /// The chip's signature is not valid.
     InvalidSignature,
-    /// Anything else.
+    /// Another reason.
     InvalidRequest,
 }
 
@@ -41,7 +42,7 @@ impl CardFailure {
     }
 }
 
-/// An incoming payment that a card is to pay.
+/// An incoming payment to be paid by card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedIncomingPayment {
     /// Its id.
@@ -54,13 +55,13 @@ pub struct CreatedIncomingPayment {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageRequest {
-    /// The first so many.
+    /// The number of records from the start.
     pub first: Option<u32>,
-    /// The last so many.
+    /// The number of records from the end.
     pub last: Option<u32>,
-    /// After this cursor.
+    /// The records after this cursor.
     pub after: Option<String>,
-    /// Before this cursor.
+    /// The records before this cursor.
     pub before: Option<String>,
     /// `ASC` or `DESC`.
     pub sort_order: Option<String>,
@@ -78,22 +79,22 @@ pub struct CardPaymentRecord {
     pub wallet_address_id: Uuid,
     /// The payer's wallet address, from the terminal.
     pub sender_wallet_address: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: IncomingPaymentState,
-    /// What is attached.
+    /// The metadata.
     pub metadata: Option<Value>,
-    /// How much is asked.
+    /// The expected amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incoming_amount: Option<Amount>,
-    /// How much has arrived.
+    /// The received amount.
     pub received_amount: Amount,
-    /// Until when it takes money.
+    /// The time at which it stops accepting money.
     pub expires_at: String,
     /// When it was created.
     pub created_at: String,
 }
 
-/// Where a page lies in its list.
+/// The place of a page in its list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageInfo {
@@ -114,7 +115,7 @@ pub struct PageInfo {
 pub struct CardPaymentPage {
     /// The payments.
     pub payments: Vec<CardPaymentRecord>,
-    /// Where the page lies.
+    /// The place of the page in the list.
     pub page_info: PageInfo,
 }
 
@@ -147,7 +148,8 @@ impl AdminClient {
         self.mutate(d::CREATE_INCOMING_PAYMENT, input, "/createIncomingPayment/payment").await
     }
 
-    /// Quotes and makes a payment to an incoming payment: with `debit` exactly that is spent, else what it asks for.
+    /// Quotes and creates a payment to an incoming payment. With `debit`, exactly this amount is spent; without it, the
+    /// expected amount is delivered.
     pub async fn pay_incoming_payment(
         &self,
         wallet_address_id: Uuid,

@@ -1,6 +1,6 @@
 //! Sends one signed document and reads its answer.
 //!
-//! Not a retry policy: repeating is the caller's, with the same idempotency key.
+//! It does not retry: the caller may repeat a call with the same idempotency key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::error::GraphQlError;
 const DEADLINE: Duration = Duration::from_secs(30);
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
-/// As which tenant the client speaks.
+/// The tenant for which the client acts.
 #[derive(Clone)]
 pub struct Credentials {
     /// The tenant.
@@ -58,12 +58,12 @@ impl AdminClient {
         Self { endpoint, credentials: Arc::new(credentials), http, clock }
     }
 
-    /// The tenant this client speaks as.
+    /// The tenant for which this client acts.
     pub fn tenant_id(&self) -> Uuid {
         self.credentials.tenant_id
     }
 
-    /// Runs `document` and reads what stands at `path` (a JSON pointer) in its data; `null` reads as `Option::None`.
+    /// Runs `document` and reads the value at `path` (a JSON pointer) in its data; `null` reads as `Option::None`.
     pub(crate) async fn run<T: DeserializeOwned>(
         &self,
         document: &str,
@@ -73,6 +73,7 @@ impl AdminClient {
         let unexpected = |what: String| AdminError::Unexpected(what);
         let body = json!({"query": document, "variables": variables});
         let request = self.signed(&self.endpoint, body, Audience::Backend);
+
         let answer: GraphQlAnswer = {
             let response = self.http.send(request).await.map_err(|error| AdminError::Unreachable {
                 endpoint: self.endpoint.to_string(),
@@ -101,8 +102,8 @@ impl AdminClient {
 
     /// A request that posts `body` to `url`, signed for `audience`.
     ///
-    /// Two equal bodies signed by two processes within a millisecond would have equal signatures, and a server takes
-    /// the second for a replay. So each body gets a text that no other has.
+    /// Two equal bodies signed by two processes within a millisecond would have equal signatures, and a server would
+    /// refuse the second as a replay. So each body gets a unique text.
     pub fn signed(&self, url: &Url, body: Value, audience: Audience) -> Request {
         let credentials = &self.credentials;
         let unique = SystemEntropy.uuid().simple().to_string();

@@ -50,6 +50,8 @@ documents! {
   updatePeer(input: $input) { peer { id staticIlpAddress name liquidity http { outgoing { endpoint } } } }
 }";
 
+    PEER_OUTGOING_TOKEN = "query PeerOutgoingToken($id: String!) { peer(id: $id) { http { outgoing { authToken } } } }";
+
     WALLET_ADDRESS_BY_URL = "query WalletAddressByUrl($url: String!) {
   walletAddressByUrl(url: $url) {
     id address publicName asset { id code scale sendingFee { fixed basisPoints } }

@@ -1,6 +1,6 @@
-//! Why an operation was not done, as far as a caller can act on it.
+//! Why an operation was not done, in terms that a caller can act on.
 //!
-//! Not the words of the answer alone: the code decides, the message explains.
+//! Callers decide by the code, not by the message. The message explains.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,18 +44,19 @@ impl From<&str> for ErrorCode {
     }
 }
 
-/// Why there is no result.
+/// Why an operation has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// Nothing answered; whether the operation took effect is unknown. Repeat it with the same idempotency key.
+    /// There was no answer, so it is unknown whether the operation took effect. Repeat it with the same idempotency
+    /// key.
     #[error("the Admin API at {endpoint} does not answer ({reason}); is the backend running?")]
     Unreachable {
-        /// Where.
+        /// The endpoint.
         endpoint: String,
-        /// What the transport said.
+        /// The error of the transport.
         reason: String,
     },
-    /// Tenant or signature were not accepted.
+    /// The tenant or the signature was not accepted.
     #[error(
         "the Admin API refused the signature (401): tenant id and secret must be those of the tenant (for the operator, \
              SIGNATURE_SECRET here is ADMIN_API_SECRET there), and both clocks must agree"
@@ -64,9 +65,9 @@ pub enum AdminError {
     /// The operation was refused.
     #[error("{message}")]
     Refused {
-        /// What kind of refusal.
+        /// The code of the refusal.
         code: ErrorCode,
-        /// In the API's words.
+        /// The message of the API.
         message: String,
         /// `extensions.details`, where the API gives any.
         details: Option<Value>,

@@ -6,7 +6,10 @@ mod cards;
 mod client;
 mod documents;
 mod error;
+mod mutations;
 mod operations;
+mod operator;
+mod operator_documents;
 mod types;
 
 pub use cards::{
@@ -15,7 +18,14 @@ pub use cards::{
 pub use client::{AdminClient, Credentials};
 pub use documents::ALL as DOCUMENTS;
 pub use error::{AdminError, ErrorCode};
+pub use mutations::Mutation;
 pub use operations::{NewPeer, PeerByUrl, PeerChange, QuoteAmount};
+pub use operator::{
+    AccountView, AdditionalProperty, AssetView, Direction, FeeView, IncomingPaymentView, Jwk, KeyView, Listed,
+    OutgoingPaymentView, PaymentFilter, PaymentView, PeerView, QuoteView, Setting, TenantName, TenantView,
+    TransferView, WalletAddressView, WebhookEventView,
+};
+pub use operator_documents::ALL as OPERATOR_DOCUMENTS;
 pub use types::{
     AccountingTransfer, AccountingTransfers, Amount, AssetRecord, FeeRecord, IncomingPayment, IncomingPaymentState,
     Key, OutgoingPayment, OutgoingPaymentState, PeerRecord, Quote, Receiver, TransferState, TransferType,

@@ -14,7 +14,7 @@ use crate::{
     Quote, Receiver, WalletAddressRecord, Whoami,
 };
 
-/// A peering to be created.
+/// A peering to create.
 #[derive(Clone, Debug)]
 pub struct NewPeer {
     /// The asset it is in.
@@ -25,41 +25,41 @@ pub struct NewPeer {
     pub name: Option<String>,
     /// The URL of its connector.
     pub endpoint: String,
-    /// Shown to the peer.
+    /// The token that is presented to the peer.
     pub outgoing_token: String,
-    /// Accepted from the peer.
+    /// The tokens that are accepted from the peer.
     pub incoming_tokens: Vec<String>,
     /// Largest packet accepted from it.
     pub max_packet_amount: Option<u64>,
-    /// Below this an event reports that liquidity is low.
+    /// An event reports when its liquidity falls to this amount.
     pub liquidity_threshold: Option<u64>,
     /// Prefixes reached through it, besides its own address.
     pub routes: Vec<String>,
 }
 
-/// A peering to be asked for.
+/// A peering to ask another node for.
 #[derive(Clone, Debug)]
 pub struct PeerByUrl {
-    /// Where the other node is asked.
+    /// The peering URL of the other node.
     pub peer_url: String,
     /// The asset it is in.
     pub asset_id: Uuid,
-    /// Its name here; by default what it calls itself.
+    /// Its name here; by default the name that it states.
     pub name: Option<String>,
     /// The largest packet.
     pub max_packet_amount: Option<u64>,
-    /// Below this an event reports that liquidity is low.
+    /// An event reports when its liquidity falls to this amount.
     pub liquidity_threshold: Option<u64>,
-    /// What it may owe more than before.
+    /// The additional amount that it may owe.
     pub liquidity_to_deposit: Option<u64>,
-    /// A repetition with the same key deposits nothing again.
+    /// A repetition with the same key makes no second deposit.
     pub idempotency_key: String,
 }
 
-/// What changes in a peering; everything not named stays.
+/// The changes of a peering. `None` keeps a value.
 #[derive(Clone, Debug)]
 pub struct PeerChange {
-    /// Which one.
+    /// The id of the peer.
     pub id: Uuid,
     /// The peer's ILP address.
     pub static_ilp_address: String,
@@ -67,15 +67,15 @@ pub struct PeerChange {
     pub name: Option<String>,
     /// The URL of its connector.
     pub endpoint: String,
-    /// Shown to the peer.
+    /// The token that is presented to the peer.
     pub outgoing_token: String,
-    /// Accepted from the peer.
+    /// The tokens that are accepted from the peer.
     pub incoming_tokens: Vec<String>,
     /// Prefixes reached through it, besides its own address.
     pub routes: Vec<String>,
 }
 
-/// Which side of a quote is fixed.
+/// The fixed side of a quote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuoteAmount {
     /// The payer pays exactly this, fees included.
@@ -87,7 +87,7 @@ pub enum QuoteAmount {
 }
 
 impl AdminClient {
-    /// The tenant as which this client calls the API.
+    /// The tenant for which this client calls the API.
     pub async fn whoami(&self) -> Result<Whoami, AdminError> {
         self.run(d::WHOAMI, json!({}), "/whoami").await
     }
@@ -121,7 +121,7 @@ impl AdminClient {
         self.mutate::<Value>(d::SET_FEE, input, "/setFee").await.map(drop)
     }
 
-    /// The peer packets to this address in this asset would go to.
+    /// The peer to which packets for this address in this asset would go.
     pub async fn peer_by_address_and_asset(
         &self,
         static_ilp_address: &str,
@@ -289,7 +289,7 @@ impl AdminClient {
         self.mutate::<Value>(d::DEPOSIT_OUTGOING_PAYMENT, input, "/depositOutgoingPaymentLiquidity").await.map(drop)
     }
 
-    /// Takes what a finished payment left, at once.
+    /// Withdraws the remaining money of a finished payment at once.
     pub async fn create_outgoing_payment_withdrawal(
         &self,
         outgoing_payment_id: Uuid,
@@ -301,7 +301,7 @@ impl AdminClient {
         self.mutate::<Value>(d::WITHDRAW_OUTGOING_PAYMENT, input, "/createOutgoingPaymentWithdrawal").await.map(drop)
     }
 
-    /// Takes what a finished incoming payment received, at once.
+    /// Withdraws the money of a finished incoming payment at once.
     pub async fn create_incoming_payment_withdrawal(
         &self,
         incoming_payment_id: Uuid,
@@ -313,7 +313,7 @@ impl AdminClient {
         self.mutate::<Value>(d::WITHDRAW_INCOMING_PAYMENT, input, "/createIncomingPaymentWithdrawal").await.map(drop)
     }
 
-    /// Takes what an event announced, at once.
+    /// Withdraws the money that an event announced at once.
     pub async fn withdraw_event_liquidity(&self, event_id: Uuid, idempotency_key: &str) -> Result<(), AdminError> {
         let input = json!({"eventId": event_id, "idempotencyKey": idempotency_key});
         self.mutate::<Value>(d::WITHDRAW_EVENT, input, "/withdrawEventLiquidity").await.map(drop)
@@ -331,7 +331,7 @@ impl AdminClient {
         self.mutate::<Value>(d::DEPOSIT_PEER, input, "/depositPeerLiquidity").await.map(drop)
     }
 
-    /// Accepts a packet that waits for the account-servicing entity's word.
+    /// Accepts a packet that waits for the decision of the account-servicing entity.
     pub async fn confirm_partial_incoming_payment(
         &self,
         incoming_payment_id: Uuid,
@@ -397,7 +397,7 @@ fn set(input: &mut Value, name: &str, value: Option<Value>) {
     }
 }
 
-/// An explicit `null` clears a field, so what is not given is left out.
+/// An explicit `null` clears a field, so fields without a value are left out.
 pub(crate) fn without_nulls(mut input: Value) -> Value {
     if let Some(members) = input.as_object_mut() {
         members.retain(|_, value| !value.is_null());

@@ -1,6 +1,6 @@
-//! What the operations answer: the fields this house uses of the schema's types.
+//! The results of the operations: the fields of the schema's types that this client reads.
 //!
-//! Not the whole schema; a field is added here when it is read.
+//! It is not the whole schema: a field is added here when it is read.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// `UInt64`: decimal text on the wire, and a number where clients send one.
-mod uint64 {
+pub(crate) mod uint64 {
     use super::{Deserialize, Deserializer, Serializer};
 
     #[derive(Deserialize)]
@@ -22,18 +22,18 @@ mod uint64 {
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         match Wire::deserialize(deserializer)? {
             Wire::Number(number) => Ok(number),
             Wire::Text(text) => text.parse().map_err(serde::de::Error::custom),
         }
     }
 
-    pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         match Option::<Wire>::deserialize(deserializer)? {
             None => Ok(None),
             Some(Wire::Number(number)) => Ok(Some(number)),
@@ -107,7 +107,7 @@ pub struct AssetRecord {
     pub code: String,
     /// Decimal places.
     pub scale: u8,
-    /// What its liquidity account holds.
+    /// The balance of its liquidity account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
     /// The fee on outgoing payments.
@@ -125,14 +125,14 @@ pub struct PeerRecord {
     pub static_ilp_address: String,
     /// Its name, if it has one.
     pub name: Option<String>,
-    /// What its liquidity account holds.
+    /// The balance of its liquidity account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
     /// Where its connector listens.
     pub http: PeerHttp,
 }
 
-/// How a peer is reached.
+/// How to send packets to a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PeerHttp {
     /// Outgoing requests.
@@ -157,7 +157,7 @@ pub struct WalletAddressRecord {
     pub address: String,
     /// The name shown to payers.
     pub public_name: Option<String>,
-    /// What it holds money in.
+    /// Its asset.
     pub asset: AssetRecord,
 }
 
@@ -180,11 +180,11 @@ pub struct Receiver {
     pub wallet_address_url: String,
     /// Whether it takes no more money.
     pub completed: bool,
-    /// How much is asked.
+    /// The expected amount.
     pub incoming_amount: Option<Amount>,
-    /// How much has arrived.
+    /// The received amount.
     pub received_amount: Amount,
-    /// Until when it takes money.
+    /// The time at which it stops accepting money.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -196,15 +196,15 @@ pub struct Quote {
     pub id: Uuid,
     /// The incoming payment's URL.
     pub receiver: String,
-    /// What the payer is debited at most, fees included.
+    /// The most that the payer is debited, with fees.
     pub debit_amount: Amount,
-    /// What arrives at least.
+    /// The least amount that arrives.
     pub receive_amount: Amount,
-    /// Until when it may be used.
+    /// The time at which it expires.
     pub expires_at: Timestamp,
 }
 
-/// Where an outgoing payment stands.
+/// The state of an outgoing payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OutgoingPaymentState {
@@ -212,9 +212,9 @@ pub enum OutgoingPaymentState {
     Funding,
     /// Packets are on their way.
     Sending,
-    /// All that was to be delivered has been.
+    /// The whole amount was delivered.
     Completed,
-    /// Given up; part may have been delivered.
+    /// It was given up. A part may have been delivered.
     Failed,
     /// Refused before funding.
     Cancelled,
@@ -228,17 +228,17 @@ pub struct OutgoingPayment {
     pub id: Uuid,
     /// The payer's wallet address.
     pub wallet_address_id: Uuid,
-    /// Where it stands.
+    /// Its state.
     pub state: OutgoingPaymentState,
     /// Why it failed.
     pub error: Option<String>,
     /// Sending attempts in this state.
     pub state_attempts: u32,
-    /// What the payer is debited at most, fees included.
+    /// The most that the payer is debited, with fees.
     pub debit_amount: Amount,
-    /// What is to arrive.
+    /// The amount to deliver.
     pub receive_amount: Amount,
-    /// What has been sent so far.
+    /// The amount sent so far.
     pub sent_amount: Amount,
     /// The incoming payment's URL.
     pub receiver: String,
@@ -249,7 +249,7 @@ pub struct OutgoingPayment {
     pub metadata: Option<Value>,
 }
 
-/// Where an incoming payment stands.
+/// The state of an incoming payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IncomingPaymentState {
@@ -259,7 +259,7 @@ pub enum IncomingPaymentState {
     Processing,
     /// Takes no more money.
     Completed,
-    /// Its time is over.
+    /// It has expired.
     Expired,
 }
 
@@ -271,18 +271,18 @@ pub struct IncomingPayment {
     pub id: Uuid,
     /// The payee's wallet address.
     pub wallet_address_id: Uuid,
-    /// Where it stands.
+    /// Its state.
     pub state: IncomingPaymentState,
-    /// What its ledger account holds.
+    /// The balance of its ledger account.
     #[serde(default, deserialize_with = "uint64::optional")]
     pub liquidity: Option<u64>,
-    /// How much is asked.
+    /// The expected amount.
     pub incoming_amount: Option<Amount>,
-    /// How much has arrived.
+    /// The received amount.
     pub received_amount: Amount,
 }
 
-/// What kind of movement a transfer is.
+/// The kind of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TransferType {
@@ -294,7 +294,7 @@ pub enum TransferType {
     Transfer,
 }
 
-/// Where a transfer stands.
+/// The state of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TransferState {
@@ -312,25 +312,25 @@ pub enum TransferState {
 pub struct AccountingTransfer {
     /// Its id.
     pub id: Uuid,
-    /// Taken from.
+    /// The debited account.
     pub debit_account_id: Uuid,
-    /// Given to.
+    /// The credited account.
     pub credit_account_id: Uuid,
-    /// How much.
+    /// The amount.
     #[serde(with = "uint64")]
     pub amount: u64,
-    /// What kind.
+    /// Its kind.
     pub transfer_type: TransferType,
-    /// Where it stands.
+    /// Its state.
     pub state: TransferState,
 }
 
 /// The movements of one account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct AccountingTransfers {
-    /// Taken from the account.
+    /// The movements that debit the account.
     pub debits: Vec<AccountingTransfer>,
-    /// Given to the account.
+    /// The movements that credit the account.
     pub credits: Vec<AccountingTransfer>,
 }
 

@@ -2,16 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use admin_client::DOCUMENTS;
+use admin_client::{DOCUMENTS, Mutation, OPERATOR_DOCUMENTS};
 use apollo_compiler::{ExecutableDocument, Schema};
 
 #[test]
 fn every_document_is_valid_under_the_published_schema() {
     let schema = Schema::parse_and_validate(include_str!("../schema/backend.graphql"), "backend.graphql").unwrap();
-    for document in DOCUMENTS {
-        if let Err(faults) = ExecutableDocument::parse_and_validate(&schema, *document, "document.graphql") {
+    let mutations = Mutation::ALL.iter().map(|mutation| mutation.document());
+    for document in DOCUMENTS.iter().chain(OPERATOR_DOCUMENTS).copied().chain(mutations) {
+        if let Err(faults) = ExecutableDocument::parse_and_validate(&schema, document, "document.graphql") {
             panic!("{document}\n{faults}");
         }
+    }
+}
+
+/// Two are deprecated in favour of those that name what is paid or withdrawn.
+#[test]
+fn every_mutation_of_the_schema_is_known_but_the_deprecated_two() {
+    let schema = Schema::parse_and_validate(include_str!("../schema/backend.graphql"), "backend.graphql").unwrap();
+    let known: BTreeSet<&str> = Mutation::ALL.iter().map(|mutation| mutation.field()).collect();
+    let published = schema.get_object("Mutation").unwrap();
+    let missing: Vec<_> = published.fields.keys().filter(|name| !known.contains(name.as_str())).collect();
+    assert_eq!(missing, ["depositEventLiquidity", "withdrawEventLiquidity"]);
+}
+
+#[test]
+fn no_document_of_a_console_asks_for_a_secret() {
+    for document in OPERATOR_DOCUMENTS {
+        let asks = ["apiSecret", "idpSecret", "authToken"].iter().find(|secret| document.contains(**secret));
+        assert_eq!(asks, None, "{document}");
     }
 }
 

@@ -1,6 +1,7 @@
-//! Forgetting what is over: old tokens, and questions to owners that were never answered.
+//! Removes old tokens, and grants whose owner never answered.
 //!
-//! In small batches, so that no other writer waits long for the lock. Safe to repeat and to run in several processes.
+//! It removes nothing that can still be used. It works in small batches, so that no other writer waits long for the
+//! lock. It may be repeated and may run in several processes.
 
 use std::time::Duration;
 
@@ -13,16 +14,16 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrde
 use crate::AuthStore;
 use crate::entity::{access_tokens, grants};
 
-/// How long things are kept after they are over.
+/// The retention times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Access tokens after their expiry, and grants without consent once they have no token left.
+    /// For access tokens after their expiry, and for grants without consent that have no token left.
     pub tokens: Duration,
-    /// Grants that were never issued, after their interaction expired.
+    /// For grants that were never issued, after their interaction expired.
     pub unissued_grants: Duration,
 }
 
-/// How much was forgotten.
+/// The numbers of removed rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
     /// Access tokens.
@@ -34,7 +35,7 @@ pub struct Purged {
 const BATCH: u64 = 500;
 
 impl AuthStore {
-    /// Forgets everything whose time of keeping is over.
+    /// Removes everything whose retention time has passed.
     pub async fn purge(&self, retention: &Retention, now: Timestamp) -> Result<Purged, Error> {
         let mut purged = Purged::default();
         loop {
@@ -69,7 +70,7 @@ impl AuthStore {
         Ok(deleted.rows_affected)
     }
 
-    /// The condition is asked again when deleting: a grant may have been continued in between.
+    /// The condition is checked again when deleting: a grant may have been continued in between.
     async fn purge_grants(&self, over: Condition) -> Result<u64, Error> {
         let ids: Vec<Uuid> = grants::Entity::find()
             .select_only()
@@ -90,14 +91,14 @@ impl AuthStore {
     }
 }
 
-/// The owner never answered, refused, or the client never fetched the token.
+/// Grants whose owner never answered or refused, or whose client never fetched the token.
 fn unissued(expired_before: Timestamp) -> Condition {
     use grants::Column::{FinalizationReason, InteractionExpiresAt};
     let ended = Condition::any().add(FinalizationReason.is_null()).add(FinalizationReason.eq("REJECTED"));
     Condition::all().add(ended).add(InteractionExpiresAt.lt(expired_before.as_millis()))
 }
 
-/// Never needed consent, and has no token left: nothing can come of it any more.
+/// Grants that needed no consent and have no token left. They can give no token any more.
 fn spent(created_before: Timestamp) -> Condition {
     use grants::Column::{CreatedAt, FinalizationReason, Id, InteractionExpiresAt};
     let tokens = Query::select()

@@ -1,4 +1,6 @@
-//! Finding grants by what clients, browsers and resource servers present, and opening new ones.
+//! Finds grants by the ids and tokens that clients, browsers and resource servers present, and stores new ones.
+//!
+//! It does not change existing grants: see `unit`.
 
 use std::collections::HashMap;
 
@@ -11,24 +13,25 @@ use crate::AuthStore;
 use crate::entity::{access_tokens, grant_identifiers, grants, tenants};
 
 impl AuthStore {
-    /// Keeps a new grant, and its token if it has one. Those that are opened at once are kept with one commit.
+    /// Stores a new grant, and its token if it has one. Grants that are opened at the same time are stored with one
+    /// commit.
     pub async fn open_grant(&self, opened: &Opened) -> Result<(), Error> {
         let token = opened.issued.as_ref().map(|issued| issued.token.clone());
         self.opening.ask(NewGrant { grant: opened.grant.clone(), token }).await
     }
 
-    /// The grant of this id.
+    /// The grant with this id.
     pub async fn get_grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
         one(grants::Entity::find_by_id(id.as_uuid()).one(self.database.reader()).await?)
     }
 
-    /// The grant a continuation URL names.
+    /// The grant that a continuation URL names.
     pub async fn get_grant_by_continuation(&self, id: ContinueId) -> Result<Option<Grant>, Error> {
         let query = grants::Entity::find().filter(grants::Column::ContinueId.eq(id.as_uuid()));
         one(query.one(self.database.reader()).await?)
     }
 
-    /// The grant an interaction belongs to, if the nonce is the interaction's.
+    /// The grant that an interaction belongs to, if the nonce is the interaction's.
     pub async fn get_grant_by_interaction(&self, id: InteractionId, nonce: &str) -> Result<Option<Grant>, Error> {
         let query = grants::Entity::find()
             .filter(grants::Column::InteractionId.eq(id.as_uuid()))
@@ -36,7 +39,7 @@ impl AuthStore {
         one(query.one(self.database.reader()).await?)
     }
 
-    /// The token a management URL names, with its grant, unless it was revoked.
+    /// The token that a management URL names, with its grant, unless the token was revoked.
     pub async fn get_token_by_management(&self, id: ManagementId) -> Result<Option<(AccessToken, Grant)>, Error> {
         let found = access_tokens::Entity::find()
             .filter(access_tokens::Column::ManagementId.eq(id.as_uuid()))
@@ -60,7 +63,7 @@ impl AuthStore {
     }
 }
 
-/// A grant to be kept, and its token if it has one.
+/// A grant to store, and its token if it has one.
 #[derive(Clone, Debug)]
 pub(crate) struct NewGrant {
     grant: Grant,
@@ -74,7 +77,7 @@ pub(crate) struct Presented {
     grant: Grant,
 }
 
-/// Keeps new grants with one commit.
+/// Stores new grants with one commit.
 pub(crate) async fn open(database: Database, opened: Vec<NewGrant>) -> Result<Vec<()>, Error> {
     let rows = opened.iter().map(|opened| grants::row_of(&opened.grant)).collect::<Result<Vec<_>, _>>()?;
     let owners: Vec<_> = opened.iter().flat_map(|opened| grant_identifiers::rows_of(&opened.grant)).collect();

@@ -1,7 +1,7 @@
 //! The database of the authorization server: tenants, grants and access tokens.
 //!
-//! Rows do not leave this crate; what may follow from what is decided in `auth-model`. A grant, its question to the
-//! owner and its rights are one row, so every request reads one row and writes one transaction.
+//! Rows do not leave this crate, and the rules for states are in `auth-model`. A grant, its interaction and its rights
+//! are one row, so every request reads one row and writes one transaction.
 
 mod cleanup;
 mod entity;
@@ -49,7 +49,7 @@ impl AuthStore {
         self.database.migrate(&MIGRATIONS).await.map(drop)
     }
 
-    /// Begins a unit of work that may change grants and tokens. Dropped without a commit it changes nothing.
+    /// Begins a unit of work that may change grants and tokens. If it is dropped without a commit, it changes nothing.
     pub async fn begin(&self) -> Result<AuthUnit, Error> {
         Ok(AuthUnit::new(self.database.begin().await?))
     }

@@ -1,4 +1,6 @@
-//! Pages of grants for the Admin API.
+//! Reads pages of grants for the Admin API.
+//!
+//! It changes nothing.
 
 use auth_model::{Grant, GrantId, TenantId};
 use database::Error;
@@ -8,12 +10,12 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrde
 use crate::AuthStore;
 use crate::entity::{grant_identifiers, grants};
 
-/// Whose grants are looked at.
+/// The tenants whose grants are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Every tenant's; for the operator.
+    /// All tenants, for the operator.
     All,
-    /// One tenant's.
+    /// One tenant.
     Tenant(TenantId),
 }
 
@@ -27,13 +29,13 @@ impl Scope {
 /// A grant's state in the words of the Admin API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateName {
-    /// Never assigned.
+    /// No grant has this state.
     Processing,
-    /// Waits for the owner.
+    /// It waits for the owner.
     Pending,
-    /// Consented to.
+    /// The owner consented.
     Approved,
-    /// See the reason.
+    /// It has ended; see the reason.
     Finalized,
 }
 
@@ -48,14 +50,14 @@ impl StateName {
     }
 }
 
-/// Why a grant is finalized.
+/// Why a grant has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinalizationReason {
     /// The token was fetched.
     Issued,
-    /// Taken back.
+    /// It was revoked.
     Revoked,
-    /// Refused by the owner.
+    /// The owner refused.
     Rejected,
 }
 
@@ -69,22 +71,22 @@ impl FinalizationReason {
     }
 }
 
-/// Conditions that must all hold; empty lists are no condition.
+/// Conditions that must all hold. An empty list is no condition.
 #[derive(Clone, Debug, Default)]
 pub struct GrantFilter {
-    /// About resources of one of these owners.
+    /// Only grants about resources of these owners.
     pub identifiers: Vec<String>,
-    /// In one of these states.
+    /// Only grants in these states.
     pub states: Vec<StateName>,
-    /// In none of these states.
+    /// No grants in these states.
     pub states_not: Vec<StateName>,
-    /// Finalized for one of these reasons.
+    /// Only grants that ended for these reasons.
     pub reasons: Vec<FinalizationReason>,
-    /// Not finalized, or for none of these reasons.
+    /// No grants that ended for these reasons.
     pub reasons_not: Vec<FinalizationReason>,
 }
 
-/// Newest or oldest first.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortOrder {
     /// Oldest first.
@@ -93,21 +95,21 @@ pub enum SortOrder {
     Descending,
 }
 
-/// Which part of the list.
+/// The requested part of a list.
 #[derive(Clone, Copy, Debug)]
 pub enum Page {
-    /// The first so many, after a grant if one is given.
+    /// The first grants of the list, or the first after a grant.
     Forward {
         /// The grant before the page.
         after: Option<GrantId>,
-        /// At most so many.
+        /// The largest number of grants.
         first: u64,
     },
-    /// The last so many before a grant.
+    /// The last grants before a grant.
     Backward {
         /// The grant after the page.
         before: GrantId,
-        /// At most so many.
+        /// The largest number of grants.
         last: u64,
     },
 }
@@ -117,14 +119,14 @@ pub enum Page {
 pub struct GrantPage {
     /// The grants.
     pub grants: Vec<Grant>,
-    /// There are some before the first of them.
+    /// Whether there are grants before this page.
     pub has_previous: bool,
-    /// There are some after the last of them.
+    /// Whether there are grants after this page.
     pub has_next: bool,
 }
 
 impl AuthStore {
-    /// A page of the grants in scope that pass the filter; `None` if the page hangs on an unknown grant.
+    /// A page of the grants in scope that pass the filter; `None` if the page refers to an unknown grant.
     pub async fn list_grants(
         &self,
         scope: Scope,
@@ -144,7 +146,8 @@ impl AuthStore {
             },
         };
 
-        // Away from the anchor: ascending when the list ascends and we go forward, or it descends and we go back.
+        // Rows are read away from the anchor: ascending if the list ascends and the page goes forward, or if the list
+        // descends and the page goes back.
         let ascending = (order == SortOrder::Ascending) != backward;
         let query = select(scope, filter);
         let query = anchor.map_or(query.clone(), |anchor| query.filter(beyond(anchor, ascending)));
@@ -158,7 +161,7 @@ impl AuthStore {
         let more = rows.len() as u64 > limit;
 
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        // On the other side of the page: whatever lies beyond its first row, looking back.
+        // Looks back from the first row of the page, for rows on the other side.
         let behind = match rows.first() {
             None => anchor.is_some(),
             Some(row) => {

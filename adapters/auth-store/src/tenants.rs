@@ -1,4 +1,6 @@
-//! Tenants, mirrored from the backend.
+//! Stores tenants, which are mirrored from the backend.
+//!
+//! It does not create tenants by itself.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,18 +11,18 @@ use clock::Timestamp;
 use database::{Database, Error, Mark, Watch};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use url::Url;
 
 use crate::AuthStore;
 use crate::entity::{grants, tenants};
 
-/// What the backend sends of a new tenant. Its debug form hides the secrets.
+/// The data of a new tenant from the backend. Its debug form hides the secrets.
 #[derive(Clone)]
 pub struct TenantData {
     /// Its id.
     pub id: TenantId,
-    /// Signs its Admin API requests.
+    /// The secret that signs its Admin API requests.
     pub api_secret: String,
     /// Its consent page.
     pub idp_consent_url: Option<Url>,
@@ -28,10 +30,10 @@ pub struct TenantData {
     pub idp_secret: Option<String>,
 }
 
-/// What the backend changes of a tenant.
+/// The changes of a tenant from the backend.
 #[derive(Clone, Default)]
 pub struct TenantChange {
-    /// Signs its Admin API requests.
+    /// The secret that signs its Admin API requests.
     pub api_secret: Option<String>,
     /// Its consent page.
     pub idp_consent_url: Change<Url>,
@@ -48,7 +50,7 @@ impl fmt::Debug for TenantData {
 /// The topic of changes of a tenant.
 const TENANTS: &str = "tenants";
 
-/// Tenants that were looked up, until one of them changes.
+/// The tenants that were looked up. They are kept until one of them changes.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTenants {
     watch: Watch,
@@ -95,6 +97,7 @@ impl TenantData {
             created_at: Set(now.as_millis()),
             updated_at: Set(now.as_millis()),
             deleted_at: Set(None),
+            ..Default::default()
         }
     }
 }
@@ -102,7 +105,7 @@ impl TenantData {
 impl AuthStore {
     /// A tenant that was not deleted.
     pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
-        // Taken before reading, so that a change meanwhile makes what is read out of date.
+        // The mark is taken before the read, so that a change during the read makes the copy out of date.
         let mark = self.tenants.watch.mark();
         if let Some(known) = self.tenants.known(id, mark) {
             return Ok(Some(known));
@@ -118,7 +121,7 @@ impl AuthStore {
         Ok(found)
     }
 
-    /// Adds a tenant. A tenant of this id, even a deleted one, is a [`Error::UniqueViolation`].
+    /// Adds a tenant. If a tenant with this id exists or existed, the error is [`Error::UniqueViolation`].
     pub async fn create_tenant(&self, tenant: &TenantData, now: Timestamp) -> Result<(), Error> {
         let transaction = self.database.begin().await?;
         tenants::Entity::insert(tenant.row(now)).exec_without_returning(&transaction).await?;
@@ -126,7 +129,7 @@ impl AuthStore {
         transaction.commit().await
     }
 
-    /// Adds a tenant, or makes the existing one equal to it. A deleted one stays deleted.
+    /// Adds a tenant, or makes the existing one equal to it. A deleted tenant stays deleted.
     pub async fn ensure_tenant(&self, tenant: &TenantData, now: Timestamp) -> Result<(), Error> {
         use tenants::Column::{ApiSecret, Id, IdpConsentUrl, IdpSecretHash, UpdatedAt};
         let transaction = self.database.begin().await?;
@@ -137,36 +140,66 @@ impl AuthStore {
         transaction.commit().await
     }
 
-    /// Changes a tenant; whether it exists and was not deleted.
-    pub async fn update_tenant(&self, id: TenantId, change: TenantChange, now: Timestamp) -> Result<bool, Error> {
+    /// Changes a tenant. Returns whether it exists and was not deleted. A replaced secret stays valid until `old_until`
+    /// beside the new one. The secret that was replaced before it ends now.
+    pub async fn update_tenant(
+        &self,
+        id: TenantId,
+        change: TenantChange,
+        now: Timestamp,
+        old_until: Timestamp,
+    ) -> Result<bool, Error> {
+        let transaction = self.database.begin().await?;
+        let found = tenants::Entity::find_by_id(id.as_uuid())
+            .filter(tenants::Column::DeletedAt.is_null())
+            .lock_exclusive()
+            .one(&transaction)
+            .await?;
+        let Some(before) = found else { return Ok(false) };
+
         let mut row = tenants::ActiveModel { id: Unchanged(id.as_uuid()), ..Default::default() };
-        if let Some(secret) = change.api_secret {
+        if let Some(secret) = change.api_secret.filter(|secret| *secret != before.api_secret) {
             row.api_secret = Set(secret);
+            row.old_api_secret = Set(Some(before.api_secret));
+            row.old_api_secret_until = Set(Some(old_until.as_millis()));
         }
+
         match change.idp_consent_url {
             Change::Keep => {}
             Change::Clear => row.idp_consent_url = Set(None),
             Change::Set(url) => row.idp_consent_url = Set(Some(url.into())),
         }
+
         match change.idp_secret {
             Change::Keep => {}
-            Change::Clear => row.idp_secret_hash = Set(None),
-            Change::Set(secret) => row.idp_secret_hash = Set(Some(kept(&secret))),
+            Change::Clear => {
+                row.idp_secret_hash = Set(None);
+                row.old_idp_secret_hash = Set(None);
+            }
+            Change::Set(secret) => {
+                let new = kept(&secret);
+                if before.idp_secret_hash.as_ref() != Some(&new) {
+                    row.old_idp_secret_until = Set(before.idp_secret_hash.as_ref().map(|_| old_until.as_millis()));
+                    row.old_idp_secret_hash = Set(before.idp_secret_hash);
+                    row.idp_secret_hash = Set(Some(new));
+                }
+            }
         }
+
         row.updated_at = Set(now.as_millis());
-        let transaction = self.database.begin().await?;
         let changed = tenants::Entity::update_many()
             .set(row)
             .filter(tenants::Column::Id.eq(id.as_uuid()))
             .filter(tenants::Column::DeletedAt.is_null())
             .exec(&transaction)
             .await?;
+
         transaction.announce_on_commit(TENANTS);
         transaction.commit().await?;
         Ok(changed.rows_affected == 1)
     }
 
-    /// Deletes a tenant and revokes its grants; whether it existed and was not deleted.
+    /// Deletes a tenant and revokes its grants. Returns whether it existed and was not deleted.
     pub async fn delete_tenant(&self, id: TenantId, deleted_at: Timestamp, now: Timestamp) -> Result<bool, Error> {
         let transaction = self.database.begin().await?;
         let row = tenants::ActiveModel {
@@ -175,12 +208,14 @@ impl AuthStore {
             updated_at: Set(now.as_millis()),
             ..Default::default()
         };
+
         let deleted = tenants::Entity::update_many()
             .set(row)
             .filter(tenants::Column::Id.eq(id.as_uuid()))
             .filter(tenants::Column::DeletedAt.is_null())
             .exec(&transaction)
             .await?;
+
         let (state, reason) = grants::words(GrantState::Revoked);
         grants::Entity::update_many()
             .col_expr(grants::Column::State, Expr::value(state))
@@ -189,6 +224,7 @@ impl AuthStore {
             .filter(grants::Column::TenantId.eq(id.as_uuid()))
             .exec(&transaction)
             .await?;
+
         transaction.announce_on_commit(TENANTS);
         transaction.commit().await?;
         Ok(deleted.rows_affected == 1)

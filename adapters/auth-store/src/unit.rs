@@ -1,4 +1,6 @@
 //! One transition of one grant: lock, decide, save, commit.
+//!
+//! It does not decide: the rules are in `auth-model`.
 
 use auth_model::{AccessToken, Grant, GrantId, ManagementId};
 use clock::Timestamp;
@@ -9,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use crate::entity::{access_tokens, grants};
 use crate::grants::insert_token;
 
-/// A unit of work. Dropped without [`AuthUnit::commit`] it changes nothing.
+/// A unit of work. If it is dropped without [`AuthUnit::commit`], it changes nothing.
 #[derive(Debug)]
 pub struct AuthUnit {
     transaction: WriteTransaction,
@@ -20,14 +22,14 @@ impl AuthUnit {
         Self { transaction }
     }
 
-    /// The grant, kept from any other unit of work until this one ends.
+    /// The grant. No other unit of work can change it until this one ends.
     pub async fn lock_grant(&self, id: GrantId) -> Result<Option<Locked<'_, Grant>>, Error> {
         let row = grants::Entity::find_by_id(id.as_uuid()).lock_exclusive().one(&self.transaction).await?;
         let grant = row.map(grants::Model::into_grant).transpose()?;
         Ok(grant.map(|grant| Locked::read_under_lock(&self.transaction, id.as_uuid(), grant)))
     }
 
-    /// Saves what a transition changed.
+    /// Saves the changes of a transition.
     pub async fn save_grant(&self, grant: &Locked<'_, Grant>, now: Timestamp) -> Result<(), Error> {
         grants::Entity::update_many()
             .set(grants::change_of(grant, now))
@@ -37,7 +39,7 @@ impl AuthUnit {
         Ok(())
     }
 
-    /// Keeps a new token.
+    /// Stores a new token.
     pub async fn add_token(&self, token: &AccessToken) -> Result<(), Error> {
         insert_token(&self.transaction, token).await
     }
@@ -64,7 +66,7 @@ impl AuthUnit {
         Ok(())
     }
 
-    /// Makes everything durable at once.
+    /// Commits all changes together.
     pub async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await
     }

@@ -36,6 +36,7 @@ fn numbered_from(before: usize, sql: &str, to: &mut String) {
         let (plain, special) = rest.split_at(at);
         to.push_str(plain);
         let (mark, after) = special.split_at(1);
+
         if mark == "'" || mark == "\"" {
             // A quote inside a quoted text is written twice. This code reads it as two adjacent texts.
             let end = after.find(mark).map_or(special.len(), |end| end + 2);
@@ -43,6 +44,7 @@ fn numbered_from(before: usize, sql: &str, to: &mut String) {
             rest = &special[end..];
             continue;
         }
+
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let number = after[..digits].parse::<usize>().ok();
         let place = match number {
@@ -53,6 +55,7 @@ fn numbered_from(before: usize, sql: &str, to: &mut String) {
             }
             None => None,
         };
+
         match place {
             // Writing to a string cannot fail.
             Some(place) => drop(write!(to, "${place}")),
@@ -60,6 +63,7 @@ fn numbered_from(before: usize, sql: &str, to: &mut String) {
         }
         rest = &after[digits..];
     }
+
     to.push_str(rest);
 }
 

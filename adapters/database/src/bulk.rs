@@ -111,6 +111,7 @@ impl BulkTable {
     fn upsert_sql(&self) -> String {
         let names = list(self.columns.iter().map(|column| &column.name), quoted);
         let values = self.columns.iter().map(|column| self.value_sql(column)).collect::<Vec<_>>().join(", ");
+
         let source = match self.dialect {
             Dialect::Sqlite => "json_each($1) AS r WHERE TRUE".to_owned(),
             Dialect::Postgres => {
@@ -122,6 +123,7 @@ impl BulkTable {
                 format!("json_to_recordset($1::json) AS r ({columns})")
             }
         };
+
         let key = list(self.key.iter(), quoted);
         let others: Vec<&String> =
             self.columns.iter().map(|column| &column.name).filter(|name| !self.key.contains(name)).collect();
@@ -131,6 +133,7 @@ impl BulkTable {
             let set = list(others.into_iter(), |name| format!("{0} = excluded.{0}", quoted(name)));
             format!("DO UPDATE SET {set}")
         };
+
         format!(
             "INSERT INTO {} ({names}) SELECT {values} FROM {source} ON CONFLICT ({key}) {replace}",
             quoted(&self.name)
@@ -167,15 +170,18 @@ impl BulkTable {
                 _ => name,
             }
         };
+
         let object = self.columns.iter().map(|column| format!("'{}', {}", column.name, written(column)));
         let object = object.collect::<Vec<_>>().join(", ");
         let json = match self.dialect {
             Dialect::Sqlite => format!("json_object({object})"),
             Dialect::Postgres => format!("json_build_object({object})::text"),
         };
+
         let key: Vec<&Column> =
             self.key.iter().filter_map(|name| self.columns.iter().find(|column| column.name == *name)).collect();
         let order = key.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
+
         let (behind, limit) = if after {
             // The last row is given as its JSON object. Its key is read from there.
             let parts = key.iter().map(|column| self.key_part(column)).collect::<Vec<_>>().join(", ");
@@ -183,6 +189,7 @@ impl BulkTable {
         } else {
             (String::new(), "$1")
         };
+
         format!("SELECT {json} FROM {} {behind} ORDER BY {order} LIMIT {limit}", quoted(&self.name))
     }
 

@@ -35,6 +35,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         url.parse().map_err(|error: sqlx::Error| Unreachable::Url { reason: error.to_string() })?;
     let file = connection.get_filename().display().to_string();
     let failed = |error: sqlx::Error| Unreachable::sqlite(&file, &error);
+
     let mut connection = connection
         .create_if_missing(true)
         .foreign_keys(true)
@@ -48,11 +49,13 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         .pragma("journal_size_limit", "16777216")
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
+
     let pool = SqlitePoolOptions::new()
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None);
+
     if in_memory {
         let both = pool.min_connections(1).max_connections(1).connect_with(connection).await;
         let both = both.map_err(failed)?;
@@ -61,13 +64,16 @@ async fn sqlite(url: &str, options: &Options) -> Result<Database, Error> {
         let both = DatabaseConnection::from(both);
         return Ok(database(Dialect::Sqlite, both.clone(), both, Some(line), Wakeups::local()));
     }
+
     create_folder(connection.get_filename())?;
     connection = connection.journal_mode(SqliteJournalMode::Wal);
+
     // The writer is opened first. It creates the file that the readers open read-only.
     let writer = pool.clone().min_connections(1).max_connections(1).connect_with(connection.clone()).await;
     let writer = writer.map_err(failed)?;
     let line = SqliteLine::new(writer.clone(), true);
     let writer = DatabaseConnection::from(writer);
+
     let readers = pool.max_connections(options.sqlite_readers.max(1)).idle_timeout(IDLE);
     let reader = DatabaseConnection::from(readers.connect_lazy_with(connection.read_only(true)));
     Ok(database(Dialect::Sqlite, reader, writer, Some(line), Wakeups::local()))
@@ -86,6 +92,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
     let (first, connection) = server_connection(url).await?;
     let connection = connection.statement_cache_capacity(STATEMENTS);
     let _ = first.close().await;
+
     let pool = PgPoolOptions::new()
         .max_connections(options.postgres_connections.max(2))
         .acquire_timeout(options.acquire_timeout)
@@ -103,6 +110,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Database, Error> {
         .connect_with(connection.clone())
         .await
         .map_err(|error| Unreachable::postgres(&connection, &error))?;
+
     let wakeups = Wakeups::across_processes(pool.clone(), connection);
     let both = DatabaseConnection::from(pool);
     Ok(database(Dialect::Postgres, both.clone(), both, None, wakeups))

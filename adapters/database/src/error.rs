@@ -1,4 +1,4 @@
-//! Errors of a database, by what a caller can do about them.
+//! Errors of a database, in terms that a caller can act on.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub enum Error {
         row: String,
     },
     /// Something that this transaction was based on has changed meanwhile. Nothing of the transaction happens.
-    #[error("somebody else was faster: {what}")]
+    #[error("another writer was faster: {what}")]
     Overtaken {
         /// What has changed.
         what: String,

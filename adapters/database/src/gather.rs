@@ -93,6 +93,7 @@ impl<Q: Clone, A> Gathering<Q, A> {
     async fn answer(&self, together: Vec<Waiting<Q, A>>) {
         let questions: Vec<Q> = together.iter().map(|waiting| waiting.question.clone()).collect();
         let count = questions.len();
+
         match (self.serve)(questions).await {
             Ok(answers) => {
                 for (waiting, answer) in together.into_iter().zip(answers) {

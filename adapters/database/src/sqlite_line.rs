@@ -308,6 +308,7 @@ impl Connected {
 
     async fn send(&mut self, steps: &[Step], sending: Sending) -> (Vec<StepResult>, Option<sqlx::Error>) {
         let Some(connection) = &mut self.connection else { return (Vec::new(), Some(sqlx::Error::PoolClosed)) };
+
         let mut batch = Batch::default();
         for step in steps {
             match step {
@@ -317,10 +318,12 @@ impl Connected {
             }
             batch.push_words(";\n");
         }
+
         self.sending = sending;
         let query = sqlx::query_with(AssertSqlSafe(batch.sql), SqlxValues(Values(batch.values)));
         let mut results = (&mut **connection).fetch_many(query);
         let (mut answers, mut rows, mut error) = (Vec::with_capacity(steps.len()), Vec::new(), None);
+
         while let Some(result) = results.next().await {
             match result {
                 Ok(Either::Right(row)) => rows.push(row.into()),
@@ -331,6 +334,7 @@ impl Connected {
                 }
             }
         }
+
         drop(results);
         self.sending = Sending::Nothing;
         (answers, error)

@@ -82,6 +82,7 @@ impl SqliteUnit {
             Stage::Before => self.line.turn().await?,
             Stage::At(turn) => turn,
         };
+
         loop {
             match turn.send_and_commit(steps(&left)).await {
                 Ended::Committed => {

@@ -62,10 +62,12 @@ pub(crate) async fn claim(
         count(room.places_of_a_new_lane()).into(),
         lease.into(),
     ];
+
     let rows = match database.dialect() {
         Dialect::Postgres => in_one_statement(database, values).await?,
         Dialect::Sqlite => in_one_crossing(database, values).await?,
     };
+
     let jobs = rows.jobs.iter().map(|row| leased(row, queue, lease, until)).collect::<Result<Vec<_>, Error>>()?;
     let others_at_work = rows.due > jobs.len();
     Ok(Claimed { jobs, next_due: rows.next_due.map(Timestamp::from_millis), others_at_work })
@@ -141,6 +143,55 @@ fn leased(row: &QueryResult, queue: &str, lease: Uuid, until: Timestamp) -> Resu
 fn count(places: usize) -> i64 {
     // More than any number of jobs, and small enough that a sum of two does not overflow.
     i64::try_from(places).unwrap_or(i64::MAX).min(1 << 30)
+}
+
+/// A job whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueJob {
+    /// Its name in its queue.
+    pub key: String,
+    /// Since when.
+    pub due_at: Timestamp,
+}
+
+/// The jobs of a queue whose time has come, longest first: at most `limit` of those that follow on `after`.
+pub async fn due_jobs(
+    database: &Database,
+    queue: &str,
+    now: Timestamp,
+    after: Option<&DueJob>,
+    limit: u32,
+) -> Result<Vec<DueJob>, Error> {
+    let sql = "SELECT key, due_at FROM jobs WHERE queue = $1 AND due_at <= $2
+        AND (due_at > $3 OR (due_at = $3 AND key > $4)) ORDER BY due_at, key LIMIT $5";
+    let (since, key) = after.map_or((i64::MIN, ""), |job| (job.due_at.as_millis(), job.key.as_str()));
+    let values: [Value; 5] = [queue.into(), now.as_millis().into(), since.into(), key.into(), i64::from(limit).into()];
+    let reader = database.reader();
+    let rows = reader.query_all_raw(Statement::from_sql_and_values(reader.get_database_backend(), sql, values)).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DueJob { key: row.try_get_by_index(0)?, due_at: Timestamp::from_millis(row.try_get_by_index(1)?) })
+        })
+        .collect()
+}
+
+/// Leases one job by its key, unless another worker has it.
+pub(crate) async fn claim_one(
+    database: &Database,
+    queue: &str,
+    key: &str,
+    lease: Uuid,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Job>, Error> {
+    let sql = "UPDATE jobs SET lease = $3, due_at = $5, attempts = attempts + 1
+        WHERE queue = $1 AND key = $2 AND (lease IS NULL OR due_at <= $4) RETURNING key, lane, payload, attempts";
+    let values: [Value; 5] = [queue.into(), key.into(), lease.into(), now.as_millis().into(), until.as_millis().into()];
+    let transaction = database.begin().await?;
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    let row = transaction.query_one_raw(statement).await?;
+    transaction.commit().await?;
+    row.map(|row| leased(&row, queue, lease, until)).transpose()
 }
 
 /// Gives back jobs that were leased but not started.

@@ -39,6 +39,7 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> 
     let Some(queue) = jobs.first().map(|job| job.queue.clone()) else { return Ok(Vec::new()) };
     let leases: Vec<[String; 2]> = jobs.iter().map(|job| [job.key.clone(), lease(&database, job)]).collect();
     let values = [queue.into(), json!(leases).to_string().into()];
+
     let rows = match database.dialect() {
         Dialect::Postgres => {
             let sql = "DELETE FROM jobs USING json_array_elements($2::json) AS e
@@ -59,6 +60,7 @@ async fn delete(database: Database, jobs: Vec<Job>) -> Result<Vec<bool>, Error> 
             rows
         }
     };
+
     let gone = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<String>, _>>()?;
     Ok(jobs.iter().map(|job| gone.contains(&job.key)).collect())
 }

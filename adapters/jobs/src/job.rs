@@ -87,7 +87,7 @@ impl Job {
     }
 
     /// Lets the job run again at `at`, as a new job, in the handler's own transaction.
-    pub(crate) fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
+    pub fn run_again(&self, transaction: &WriteTransaction, at: Timestamp) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, attempts = 0, last_error = NULL
             WHERE queue = $1 AND key = $2 AND lease = $3";
@@ -99,6 +99,16 @@ impl Job {
     pub fn retry(&self, transaction: &WriteTransaction, at: Timestamp, error: &str) {
         let sql = "UPDATE jobs SET due_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
                 again_at = NULL, lease = NULL, last_error = $5
+            WHERE queue = $1 AND key = $2 AND lease = $3";
+        let values = [at.as_millis().into(), error.chars().take(2000).collect::<String>().into()];
+        transaction.write(self.written(transaction, sql, values));
+        self.waits(transaction, at);
+    }
+
+    /// Lets the job be tried again at `at` and not before, also if it was asked for once more meanwhile: what it was
+    /// asked for waits with it. Attempts go on counting.
+    pub fn put_off(&self, transaction: &WriteTransaction, at: Timestamp, error: &str) {
+        let sql = "UPDATE jobs SET due_at = $4, again_at = NULL, lease = NULL, last_error = $5
             WHERE queue = $1 AND key = $2 AND lease = $3";
         let values = [at.as_millis().into(), error.chars().take(2000).collect::<String>().into()];
         transaction.write(self.written(transaction, sql, values));

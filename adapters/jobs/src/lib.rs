@@ -11,8 +11,9 @@ mod local_queue;
 mod queue;
 mod worker;
 
+pub use claim::{DueJob, due_jobs};
 pub use job::Job;
-pub use queue::{NewJob, cancel, enqueue, waiting_until};
+pub use queue::{IfWaiting, NewJob, cancel, enqueue, waiting_until};
 pub use worker::{Backoff, Done, Failure, Handler, Worker, WorkerSettings};
 
 use database::{Migrations, Step};

@@ -203,10 +203,12 @@ impl LocalQueue {
         let room = &look.room;
         let might_be_more = in_lanes > 0 && in_lanes >= room.in_new_lanes_at_once();
         let took_all = |lane: &str| taken.get(lane).copied().unwrap_or_default() >= room.places(lane);
+
         // If a lane used fewer places than it had, it has no more due jobs, unless one was written meanwhile.
         known
             .behind
             .retain(|lane, refused| *refused > look.refused || took_all(lane) || (might_be_more && !lane.is_empty()));
+
         let full = taken.keys().chain(room.running.keys()).map(String::as_str).chain([Capacity::ANY_LANE]);
         for lane in full.filter(|lane| took_all(lane)) {
             known.behind.entry(lane.to_owned()).or_insert(0);
@@ -219,6 +221,7 @@ impl LocalQueue {
             let others_done = claimed.others_at_work.then(|| self.clock.now() + OTHERS_AT_WORK);
             [known.look_at, claimed.next_due, others_done].into_iter().flatten().min()
         };
+
         known.is_open |= known.is_first_look;
         known.is_first_look = false;
         started

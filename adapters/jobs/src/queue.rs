@@ -27,12 +27,33 @@ pub struct NewJob<'a, P> {
     pub run_at: Timestamp,
     /// Data for a handler in this process, if the job runs where it was created. It is not stored.
     pub carried: Option<Arc<dyn Any + Send + Sync>>,
+    /// How a waiting job with this key is handled.
+    pub if_waiting: IfWaiting,
+}
+
+/// How a waiting job is handled when one with the same key is enqueued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfWaiting {
+    /// The waiting job is due earlier, if the new one is.
+    #[default]
+    BringForward,
+    /// The waiting job keeps its time and does the work of both. This is for jobs that process rows written elsewhere,
+    /// in order. The data that the new job carries is left for it only if there is no other job with its key.
+    LeaveIt,
 }
 
 impl<'a> NewJob<'a, ()> {
     /// A job without payload, whose key is all that the handler needs.
     pub fn new(queue: &'a str, key: impl ToString, run_at: Timestamp) -> Self {
-        NewJob { queue, key: key.to_string(), lane: String::new(), payload: (), run_at, carried: None }
+        NewJob {
+            queue,
+            key: key.to_string(),
+            lane: String::new(),
+            payload: (),
+            run_at,
+            carried: None,
+            if_waiting: IfWaiting::default(),
+        }
     }
 }
 
@@ -40,6 +61,12 @@ impl<P> NewJob<'_, P> {
     /// The same job in a lane.
     pub fn in_lane(mut self, lane: impl ToString) -> Self {
         self.lane = lane.to_string();
+        self
+    }
+
+    /// The same job, which does not bring forward one of its name that waits.
+    pub fn behind_one_that_waits(mut self) -> Self {
+        self.if_waiting = IfWaiting::LeaveIt;
         self
     }
 
@@ -63,16 +90,24 @@ const INSERT_LEASED: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at
     ON CONFLICT (queue, key) DO UPDATE SET
         payload = excluded.payload, due_at = excluded.due_at, lease = excluded.lease, attempts = 1
     WHERE jobs.lease IS NULL AND jobs.attempts = 0 AND jobs.lane = excluded.lane";
+const INSERT_BEHIND: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (queue, key) DO UPDATE SET
+        again_at = CASE WHEN jobs.lease IS NULL THEN NULL
+            WHEN jobs.again_at < excluded.due_at THEN jobs.again_at ELSE excluded.due_at END";
+/// Meets no row if there is a job of this key.
+const INSERT_LEASED_ALONE: &str = "INSERT INTO jobs (queue, key, lane, payload, due_at, lease, attempts)
+    VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT (queue, key) DO NOTHING";
 
 /// Enqueues a job in the caller's transaction. After the commit the worker of its queue in this process runs it, if it
 /// is due and there is room. Otherwise the first worker that finds it runs it.
 ///
-/// A waiting job of the same key gets this payload, and the earlier of the two due times. If a job of the same key is
-/// running right now, it runs once more afterwards.
+/// A waiting job of the same key gets this payload, and the earlier of the two due times, unless this one says otherwise
+/// ([`IfWaiting`]). If a job of the same key is running right now, it runs once more afterwards.
 pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>) -> Result<(), Error> {
     let payload = serde_json::to_string(&job.payload).map_err(|_| Error::OutOfRange { what: "a job's payload" })?;
     let backend = transaction.get_database_backend();
     let row = row_key(job.queue, &job.key);
+
     let insert = |sql: &str, due_at: Timestamp, more: Option<Value>| {
         let values: [Value; 5] = [
             job.queue.into(),
@@ -83,7 +118,12 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         ];
         Statement::from_sql_and_values(backend, sql, values.into_iter().chain(more))
     };
-    let waiting = insert(INSERT, job.run_at, None);
+
+    let (plain, if_leased) = match job.if_waiting {
+        IfWaiting::BringForward => (INSERT, INSERT_LEASED),
+        IfWaiting::LeaveIt => (INSERT_BEHIND, INSERT_LEASED_ALONE),
+    };
+    let waiting = insert(plain, job.run_at, None);
 
     let queues = transaction.shared::<LocalQueues>().of(job.queue);
     let reserved = queues.iter().find_map(|local_queue| local_queue.reserve(&job.lane, job.run_at));
@@ -92,9 +132,11 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         tell_of_waiting(transaction, queues, &job);
         return Ok(());
     };
-    let mut leased = Write::new(TABLE, row, insert(INSERT_LEASED, until, Some(lease.into()))).otherwise(waiting);
+
+    let mut leased = Write::new(TABLE, row, insert(if_leased, until, Some(lease.into()))).otherwise(waiting);
     let is_leased = leased.met();
     transaction.write(leased);
+
     let born = Job {
         queue: job.queue.to_owned(),
         key: job.key,
@@ -106,6 +148,7 @@ pub fn enqueue<P: Serialize>(transaction: &WriteTransaction, job: NewJob<'_, P>)
         worker: Some(Arc::clone(place.local_queue()) as Arc<dyn DueJobListener>),
         carried: job.carried,
     };
+
     let run_at = job.run_at;
     transaction.on_commit(move || {
         let local_queue = Arc::clone(place.local_queue());

@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Job;
 use crate::capacity::Capacity;
-use crate::claim::{Claimed, claim, give_back};
+use crate::claim::{Claimed, claim, claim_one, give_back};
 use crate::completions::Completions;
 use crate::job::{DueJobListener, topic};
 use crate::local_queue::{LocalQueue, LocalQueues, Look, Slot};
@@ -175,6 +175,19 @@ impl Worker {
         }
     }
 
+    /// Runs the job with this key at once, due or not, unless another worker has it. Returns whether it ran.
+    ///
+    /// For a caller that does not want to wait for a worker. The result of the job is recorded as usual.
+    pub async fn run_now(&self, key: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let (lease, until) = (self.entropy.uuid(), now + self.settings.lease);
+        let Some(job) = claim_one(&self.database, &self.queue, key, lease, now, until).await? else {
+            return Ok(false);
+        };
+        self.run_one(job).await;
+        Ok(true)
+    }
+
     fn open_local_queue(&self) -> (Arc<LocalQueue>, mpsc::UnboundedReceiver<(Job, Slot)>) {
         let room = Capacity {
             without_lane: self.settings.concurrency,
@@ -217,10 +230,12 @@ impl Worker {
                 return local_queue.look_for(self.clock.now() + AFTER_DATABASE_ERROR);
             }
         };
+
         let started = local_queue.claimed(look, claimed);
         for (job, place) in started.jobs {
             self.start(running, job, place);
         }
+
         if !started.surplus.is_empty()
             && let Err(error) = give_back(&self.database, &started.surplus, self.clock.now()).await
         {

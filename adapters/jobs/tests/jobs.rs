@@ -34,6 +34,30 @@ impl Handler for Script {
     }
 }
 
+/// Is asked for once more while it runs, and is then put off for half a minute, once.
+struct PutsOff {
+    database: database::Database,
+    clock: Arc<ManualClock>,
+    runs: Mutex<u32>,
+}
+
+#[async_trait]
+impl Handler for PutsOff {
+    async fn run(&self, job: &Job) -> Result<Done, Failure> {
+        *self.runs.lock().unwrap() += 1;
+        if *self.runs.lock().unwrap() > 1 {
+            return Ok(Done::Complete);
+        }
+        let transaction = self.database.begin().await?;
+        enqueue(&transaction, NewJob::new("letters", job.key(), self.clock.now()))?;
+        transaction.commit().await?;
+        let transaction = self.database.begin().await?;
+        job.put_off(&transaction, self.clock.now() + Duration::from_secs(30), "later");
+        transaction.commit().await?;
+        Ok(Done::Settled)
+    }
+}
+
 struct Bench {
     database: TestDatabase,
     clock: Arc<ManualClock>,
@@ -94,6 +118,36 @@ on_each_database! {
         assert_eq!(bench.run_due().await, 1);
         bench.clock.advance(Duration::from_secs(100));
         assert_eq!(bench.run_due().await, 0);
+    }
+
+    async fn a_job_that_does_things_in_turn_is_not_brought_forward_by_what_comes_later(database) {
+        let bench = Bench::new(database).await;
+        let enqueue_behind = async || {
+            let transaction = bench.database.begin().await.unwrap();
+            let job = NewJob::new("letters", "a", bench.clock.now()).behind_one_that_waits();
+            enqueue(&transaction, job).unwrap();
+            transaction.commit().await.unwrap();
+        };
+        *bench.script.failures.lock().unwrap() = 1;
+        enqueue_behind().await;
+        assert_eq!(bench.run_due().await, 1);
+        enqueue_behind().await;
+        assert_eq!(bench.run_due().await, 0, "it waits for its back-off");
+        bench.clock.advance(Duration::from_secs(10));
+        assert_eq!(bench.run_due().await, 1);
+        assert_eq!(bench.run_due().await, 0, "it is one job");
+    }
+
+    async fn a_job_that_is_put_off_waits_although_it_was_asked_for_meanwhile(database) {
+        let bench = Bench::new(database).await;
+        let handler = Arc::new(PutsOff { database: (*bench.database).clone(), clock: Arc::clone(&bench.clock), runs: Mutex::new(0) });
+        bench.enqueue("a", NOW).await;
+        let worker = bench.worker(Arc::clone(&handler) as Arc<dyn Handler>);
+        assert_eq!(worker.run_due().await.unwrap(), 1);
+        bench.clock.advance(Duration::from_secs(29));
+        assert_eq!(worker.run_due().await.unwrap(), 0);
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(worker.run_due().await.unwrap(), 1);
     }
 
     async fn a_failed_job_comes_back_after_its_back_off_and_counts_attempts(database) {

@@ -1,4 +1,4 @@
-//! Where reservations stand. The cluster has no question for it, so it is asked to post them and to undo that.
+//! The states of reservations. The cluster has no query for them, so it is asked to post them and to undo that.
 //!
 //! Each post is linked with a transfer that is certain to be refused: a reservation that could be posted answers
 //! that the chain failed and stays as it was, any other answers why it cannot be posted. Thus the cluster's own law

@@ -1,32 +1,33 @@
-//! What a monitor raises: that one stored fact is not as it was written, under an id of its own.
+//! The alarm of a monitor: a part of the stored ledger was changed. Each alarm has its own id.
 //!
-//! The id follows from the fault. So the same fault found again, in any process, raises the same alarm.
+//! It does not report the alarm. The id is derived from the fault. So the same fault raises the same alarm when it is
+//! found again, in any process.
 
 use std::fmt;
 
 use ledger::TransferId;
 use uuid::Uuid;
 
-/// What kind of fault it is.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AlarmKind {
-    /// Entries between two others are gone.
+    /// Entries between two others are missing.
     EntriesMissing,
-    /// An entry, or its hash, is not what was chained.
+    /// An entry or its hash was changed after it was chained.
     EntryChanged,
-    /// An entry's octets mean nothing, although they are the octets that were chained.
+    /// An entry's octets cannot be read, although they are unchanged.
     EntryMalformed,
-    /// An entry does not follow from the entries before it: money would appear or vanish.
+    /// An entry contradicts the entries before it: money would appear or disappear.
     EntryUnlawful,
-    /// The newest entries, seen before, are gone.
+    /// The newest entries of an earlier scan are missing.
     JournalShortened,
-    /// An entry seen before is another one now.
+    /// An entry of an earlier scan has changed.
     JournalRewritten,
     /// The stored head does not name the last entry.
     HeadDiffers,
-    /// An account is not as its entries left it.
+    /// The state of an account differs from its entries.
     AccountDiffers,
-    /// A table beside the journal does not say what the journal says.
+    /// A table beside the journal contradicts the journal.
     IndexDiffers,
     /// The accounts of a ledger do not sum to zero.
     NotConserved,
@@ -64,14 +65,15 @@ impl AlarmKind {
     }
 }
 
-/// Something in the stored ledger is not as it was written.
+/// A fault in the stored ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// The same for every finding of the same fault: derived from its kind, its place and what was found there.
+    /// Its id. It is derived from the kind, the place and the stored data, so it is the same whenever the same fault is
+    /// found.
     pub id: Uuid,
-    /// What kind of fault.
+    /// The kind of the fault.
     pub kind: AlarmKind,
-    /// What is wrong and where, for people.
+    /// The fault and its place, as text for an operator.
     pub reason: String,
 }
 
@@ -86,9 +88,9 @@ impl Alarm {
         Self { id: TransferId::derived(Uuid::nil(), &cause, 0).as_uuid(), kind, reason: reason.into() }
     }
 
-    /// A ledger whose debits less its credits come to `posted` and `pending`.
+    /// The alarm for a ledger whose debits minus its credits are `posted` and `pending`.
     ///
-    /// The difference stays the same while lawful movements go on, so the same fault has the same name.
+    /// The difference stays the same during correct movements, so the same fault has the same id.
     pub(crate) fn not_conserved(ledger: u32, posted: i128, pending: i128) -> Self {
         Self::new(
             AlarmKind::NotConserved,

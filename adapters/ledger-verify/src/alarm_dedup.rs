@@ -1,6 +1,6 @@
 //! Reports each fault once, even if many scans find it.
 //!
-//! Only within one monitor. Two monitors give a fault the same alarm id, so its event is stored once.
+//! It works within one monitor. Two monitors give a fault the same alarm id, so its event is stored once.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::alarm::Alarm;
 
-/// The most alarms reported from one scan, and the most remembered. Of further ones only the number is reported.
+/// The most alarms that are reported from one scan, and the most that are remembered. Of further ones only the number
+/// is reported.
 const REPORTED: usize = 10;
 const REMEMBERED: usize = 10_000;
 
@@ -17,7 +18,7 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct AlarmDedup(HashSet<Uuid>);
 
 impl AlarmDedup {
-    /// How many faults these are, and which of them are to be reported now.
+    /// The number of these faults, and those that must be reported now.
     pub(crate) fn new_of(&mut self, alarms: Vec<Alarm>) -> (u64, Vec<Alarm>) {
         let faults = alarms.iter().map(|alarm| alarm.id).collect::<HashSet<_>>().len() as u64;
         let mut fresh = Vec::new();

@@ -1,6 +1,6 @@
-//! Replays the journal and holds every entry, and every table beside the journal, against what the replay says.
+//! Replays the journal, and compares every entry and every table beside the journal with the replay.
 //!
-//! Knows nothing of databases. Entries come in order; the tables come after the last entry.
+//! It does not read databases. Entries come in order, and the tables come after the last entry.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,10 @@ const FAULTS: usize = 10;
 /// Code of peers' accounts, and of ordinary transfers.
 const PEER: u16 = 3;
 const TRANSFER: u16 = 1;
-/// Every so many movements of an account a waypoint is stored.
+/// A waypoint is stored after this number of movements of an account.
 const WAYPOINT_EVERY: u64 = 256;
 
-/// Everything the replay has learnt.
+/// The state of the replay.
 #[derive(Default)]
 pub(crate) struct Audit {
     seq: u64,
@@ -34,12 +34,12 @@ pub(crate) struct Audit {
     peer_movement: i128,
     first_bad: Option<BadEntry>,
     faults: Vec<String>,
-    /// Of the rows that the tables beside the journal must have.
+    /// Fingerprints of the rows that the tables beside the journal must have.
     expected: Tables,
     found: Tables,
     accounts_found: u64,
     timeouts_found: u64,
-    /// Transfer ids up to this entry are all indexed; later ones may be.
+    /// All transfer ids up to this entry are in the index. Later ones may be.
     indexed: u64,
     later_ids: HashMap<TransferId, u64>,
 }
@@ -58,12 +58,12 @@ struct Reservation {
 }
 
 impl Audit {
-    /// Transfer ids of entries up to `through` must be in the index; the rest may be.
+    /// Transfer ids of entries up to `through` must be in the index. Later ones may be.
     pub(crate) fn indexed_through(&mut self, through: u64) {
         self.indexed = through;
     }
 
-    /// The next row of the journal. Returns whether there is a point in going on.
+    /// Checks the next row of the journal. Returns whether to continue.
     pub(crate) fn row(&mut self, seq: u64, hash: &[u8], record: &[u8]) -> bool {
         if let Err(reason) = self.judge(seq, hash, record) {
             self.first_bad = Some(BadEntry { seq: self.seq + 1, reason });
@@ -135,7 +135,7 @@ impl Audit {
         Ok(())
     }
 
-    /// What a movement does to the totals, and whether its cause allows it.
+    /// The effect of a movement on the totals. It fails if the cause does not allow it.
     fn change(&mut self, entry: &Entry, movement: &Movement) -> Result<Change, String> {
         let transfer = &movement.transfer;
         let flags = transfer.flags;
@@ -194,7 +194,7 @@ impl Audit {
         reservation.ok_or_else(|| format!("entry {pending} is no undecided reservation"))
     }
 
-    /// Moves one account and holds the result against the entry.
+    /// Changes one account and compares the result with the entry.
     fn side(
         &mut self,
         entry: &Entry,
@@ -263,7 +263,7 @@ impl Audit {
         self.found.waypoints.add((account, ordinal, seq, at));
     }
 
-    /// Where the head row says the journal ends, if the database has one.
+    /// Checks the end of the journal by the head row, if the database has one.
     pub(crate) fn head_row(&mut self, seq: u64, hash: &[u8]) {
         let last = if self.seq == 0 { GENESIS } else { self.hash };
         if seq != self.seq || hash != last {
@@ -277,7 +277,7 @@ impl Audit {
         }
     }
 
-    /// The judgement, after everything was read.
+    /// The result, after everything was read.
     pub(crate) fn report(mut self) -> Report {
         if self.first_bad.is_none() {
             self.compare_tables();

@@ -1,10 +1,10 @@
-//! Two states of one account that should be equal: what differs, in words.
+//! Describes the differences between two states of one account that should be equal.
 //!
 //! Amounts are in the smallest unit of the account's asset, because a ledger does not know its scale.
 
 use ledger::{AccountState, Balances, Posting};
 
-/// What is stored of an account beside what the journal says of it.
+/// The stored state of an account, compared with its state by the journal.
 pub(crate) fn account(stored: Option<&AccountState>, journal: Option<&AccountState>) -> String {
     let (stored, journal) = match (stored, journal) {
         (None, None) => return "the row cannot be read, and no entry of the journal creates it".to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn account(stored: Option<&AccountState>, journal: Option<&AccountSta
     told.join("; ")
 }
 
-/// Where an entry says it leaves an account, beside where the entries before lead.
+/// The state of an account by an entry, compared with its state by the entries before.
 pub(crate) fn posting(entry: Posting, before: Posting) -> String {
     let mut told = balances(entry.balances, before.balances);
     differing(&mut told, "as the number of the movement", entry.ordinal.into(), before.ordinal.into());

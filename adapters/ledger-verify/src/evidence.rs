@@ -1,6 +1,6 @@
-//! Opens a ledger's file to be judged: read only, and without leaving anything beside it.
+//! Opens a ledger's file for verification: read only, and without leaving other files beside it.
 //!
-//! Not for a file in use that is looked at again and again: the monitor opens it as every other reader does.
+//! It is not for a file that is checked repeatedly while it is used: the monitor opens that like every other reader.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,24 +12,25 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::VerifyError;
 
-/// What every SQLite file begins with (<https://www.sqlite.org/fileformat.html>).
+/// The beginning of every SQLite file (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// A file of the ledger, open for reading.
 pub(crate) struct Evidence {
     pub(crate) connection: Connection,
-    /// Removed with what is in it.
+    /// The folder of the copy. It is removed with its content.
     _copy: Option<Copy>,
 }
 
-/// How the file can be read without a trace.
+/// How the file can be read without changing its folder.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
-    /// No process has it open, and everything is in the file itself.
+    /// No process uses it, and all data is in the file itself.
     Alone,
-    /// The files of a running process, or of one that was killed, lie beside it and are read as they are.
+    /// There are other files beside it, from a running process or from a killed one. They are read as they are.
     Beside,
-    /// Some of it is in a write-ahead log without an index, which SQLite would have to make: in a copy.
+    /// A part of the data is in a write-ahead log without an index. SQLite would have to create the index, so it is
+    /// done in a copy.
     InACopy,
 }
 
@@ -73,7 +74,7 @@ impl Way {
     }
 }
 
-/// The file and its log in a folder of their own.
+/// A copy of the file and its log, in another folder.
 struct Copy(PathBuf);
 
 impl Copy {
@@ -94,7 +95,7 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // Another program may have cleaned the temporary folder already; that is no fault.
+        // Another program may have removed the temporary folder already. That is not an error.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -120,7 +121,7 @@ fn connect(file: &Path, parameter: &str) -> Result<Connection, VerifyError> {
     Connection::open_with_flags(uri, flags).map_err(|error| unreadable(&file.display().to_string(), &error))
 }
 
-/// Refuses a file that is missing, empty or no ledger, with a clearer message than SQLite's.
+/// Refuses a file that is missing, empty or not a ledger, with a clearer message than SQLite's.
 fn require_sqlite(file: &Path) -> Result<(), VerifyError> {
     let name = file.display().to_string();
     let mut head = Vec::new();

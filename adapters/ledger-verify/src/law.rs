@@ -1,10 +1,10 @@
-//! What a movement does to the totals of its two accounts.
+//! The effect of a movement on the totals of its two accounts.
 //!
-//! Follows from the meaning of the journal alone, not from the code that writes it.
+//! It is written from the meaning of the journal only, and does not use the code that writes it.
 
 use ledger::{AccountFlags, AccountId, Balances, Cause, Entry, Event, NewTransfer};
 
-/// What a movement does, the same on both of its sides.
+/// The effect of a movement, which is the same on both sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) reserved: u128,
@@ -13,7 +13,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// What `transfer` does when made by itself.
+    /// The effect of a new `transfer`.
     pub(crate) fn made(transfer: &NewTransfer) -> Self {
         if transfer.flags.pending {
             Self { reserved: transfer.amount, ..Self::default() }
@@ -22,19 +22,19 @@ impl Change {
         }
     }
 
-    /// What `transfer` does when it decides the reservation `reserved`, for the reason `cause`.
+    /// The effect of a `transfer` that decides the reservation `reserved`, for the reason `cause`.
     pub(crate) fn decided(cause: Cause, transfer: &NewTransfer, reserved: &NewTransfer) -> Self {
         let posts = matches!(cause, Cause::Settled { .. }) && transfer.flags.post_pending_transfer;
         Self { released: reserved.amount, posted: if posts { transfer.amount } else { 0 }, ..Self::default() }
     }
 
-    /// The debit account's totals after the change; `None` if they would leave their range.
+    /// The debit account's totals after the change; `None` if they would exceed their range.
     pub(crate) fn debit(&self, before: Balances) -> Option<Balances> {
         let (debits_pending, debits_posted) = self.apply(before.debits_pending, before.debits_posted)?;
         Some(Balances { debits_pending, debits_posted, ..before })
     }
 
-    /// The credit account's totals after the change; `None` if they would leave their range.
+    /// The credit account's totals after the change; `None` if they would exceed their range.
     pub(crate) fn credit(&self, before: Balances) -> Option<Balances> {
         let (credits_pending, credits_posted) = self.apply(before.credits_pending, before.credits_posted)?;
         Some(Balances { credits_pending, credits_posted, ..before })
@@ -58,7 +58,7 @@ pub(crate) fn within_limits(flags: AccountFlags, balances: Balances) -> bool {
         && (!flags.credits_must_not_exceed_debits || credits <= debits_posted)
 }
 
-/// How many movements an account has had and its totals, after an entry it takes part in.
+/// The number of movements of an account, and its totals after an entry.
 pub(crate) fn standing(entry: &Entry, account: AccountId) -> Option<(u64, Balances)> {
     match &entry.event {
         Event::Moved(movement) => movement.posting_of(account).map(|posting| (posting.ordinal, posting.balances)),

@@ -1,6 +1,6 @@
-//! Reads a stored ledger from its first entry and proves it right, or names the first entry that is not.
+//! Reads a stored ledger from its first entry, and proves that it is correct or names the first wrong entry.
 //!
-//! Shares with the writer the record format and nothing else; it never writes.
+//! It shares only the record format with the writer, and it never writes.
 
 mod alarm;
 mod alarm_dedup;
@@ -34,18 +34,18 @@ use crate::source::Source;
 /// Why a ledger could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The URL is of no known database.
+    /// The URL does not name a known database.
     #[error("{0:?} is no ledger database; use sqlite:<file> or postgres://…")]
     UnknownUrl(String),
-    /// Only the process that made it can see it.
+    /// The ledger is in memory, so only its own process can read it.
     #[error("a ledger in memory cannot be watched; keep it in a file or on Postgres")]
     InMemory,
-    /// There is something, or nothing, but no ledger.
+    /// There is no ledger at this place.
     #[error("{place} is no ledger: {reason}")]
     NoLedger {
         /// The file or database.
         place: String,
-        /// What it is instead.
+        /// What was found instead.
         reason: String,
     },
     /// The file or server could not be read.

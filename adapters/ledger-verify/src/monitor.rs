@@ -1,4 +1,4 @@
-//! Watches a ledger in use: new entries at once, old ones part by part, and that every ledger sums to zero.
+//! Watches a ledger in use: it checks new entries at once, old ones part by part, and that every ledger sums to zero.
 //!
 //! It reads over its own connection and writes nothing. Each fault is reported once.
 
@@ -10,7 +10,7 @@ use crate::scan::{Findings, ScanLimits, State, scan};
 use crate::source::Source;
 use crate::sqlite::SqliteRows;
 
-/// Looks at one ledger again and again.
+/// Checks one ledger repeatedly.
 #[derive(Debug)]
 pub struct ConservationMonitor {
     place: Place,
@@ -21,37 +21,37 @@ pub struct ConservationMonitor {
 
 #[derive(Debug)]
 enum Place {
-    /// Opened anew for every scan, so that nothing is read from an old scan's memory of the file.
+    /// It is opened again for every scan, so that nothing is read from the cache of an old scan.
     Sqlite(String),
     Postgres(PostgresWatch),
 }
 
-/// What one scan has read and found.
+/// The result of one scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
     /// Faults that no scan of this monitor has reported before.
     pub alarms: Vec<Alarm>,
     /// All faults seen, reported before or not.
     pub faults: u64,
-    /// Entries read that were new.
+    /// The number of new entries.
     pub new_entries: u64,
-    /// Entries of the past read again.
+    /// The number of old entries that were read again.
     pub old_entries: u64,
-    /// Accounts held against their last entries.
+    /// The number of accounts that were compared with their last entries.
     pub accounts: u64,
-    /// More is new than one scan takes: scan again soon.
+    /// There are more new entries than one scan reads. Scan again soon.
     pub behind: bool,
-    /// Another process watches this ledger; nothing was read.
+    /// Another process watches this ledger, so nothing was read.
     pub watched_elsewhere: bool,
 }
 
 impl ConservationMonitor {
-    /// A monitor of the ledger at `url` that has seen nothing yet.
+    /// Makes a monitor of the ledger at `url` that has read nothing yet.
     pub fn new(url: &str) -> Result<Self, VerifyError> {
         Self::within(url, ScanLimits::default())
     }
 
-    /// A monitor whose scans keep to `limits`.
+    /// Makes a monitor whose scans have these `limits`.
     pub fn within(url: &str, limits: ScanLimits) -> Result<Self, VerifyError> {
         let place = match Source::of(url)? {
             Source::Sqlite(path) if path == ":memory:" => return Err(VerifyError::InMemory),
@@ -61,7 +61,7 @@ impl ConservationMonitor {
         Ok(Self { place, limits, state: State::default(), dedup: AlarmDedup::default() })
     }
 
-    /// Scans once. One that fails has no effect on the next.
+    /// Scans once. A failed scan has no effect on the next.
     pub async fn scan(&mut self) -> Result<Scan, VerifyError> {
         let (mut state, limits) = (self.state.clone(), self.limits);
         let findings = match &mut self.place {

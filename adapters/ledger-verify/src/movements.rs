@@ -1,7 +1,7 @@
-//! Whether new entries follow from the entries before them: each moves two accounts by the same, from where their
-//! own last movements left them.
+//! Checks that new entries follow from the entries before them: each changes two accounts by the same amount, beginning
+//! with the states after their last movements.
 //!
-//! Needs no accounts table: an entry names the two before it, and the reservation it decides.
+//! It needs no table of accounts: an entry names the two entries before it, and the reservation that it decides.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ pub(crate) struct Movements {
     entries: Vec<Entry>,
 }
 
-/// Entries by number: those of the scan itself, and older ones they refer to.
+/// The entries by number: those of the scan, and older ones that they refer to.
 struct Journal<'a> {
     new: HashMap<u64, &'a Entry>,
     old: &'a HashMap<u64, Vec<u8>>,
@@ -37,7 +37,7 @@ impl Movements {
         wanted
     }
 
-    /// Judges each movement and adds it to the sums.
+    /// Checks each movement and adds it to the sums.
     pub(crate) fn judge(&self, records: &HashMap<u64, Vec<u8>>, sums: &mut Sums, alarms: &mut Vec<Alarm>) {
         let journal = Journal { new: self.entries.iter().map(|entry| (entry.seq, entry)).collect(), old: records };
         let mut latest = HashMap::new();
@@ -85,7 +85,7 @@ impl Journal<'_> {
         }
     }
 
-    /// Both sides, with their totals before and after; or what is wrong with the movement.
+    /// Both sides with their totals before and after, or the fault of the movement.
     fn judge(
         &self,
         entry: &Entry,

@@ -16,19 +16,19 @@ use crate::audit::Audit;
 use crate::rows::{JournalRow, Rows, Waypoint};
 use crate::scan::{Findings, ScanLimits, State, scan};
 
-/// How long a server may take to answer.
+/// The time-out of a server.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Reads until the transaction's end see the ledger as of the first of them.
+/// All reads until the end of the transaction see the ledger at the instant of the first read.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A connection whose reads all see the ledger as of its first one.
+/// A connection whose reads all see the ledger at the instant of the first read.
 async fn snapshot(url: &str) -> Result<PgConnection, VerifyError> {
     let mut connection = PgConnection::connect(url).await?;
     connection.execute(SNAPSHOT).await?;
     Ok(connection)
 }
 
-/// Shows everything there is to the audit, all as of one instant.
+/// Reads the whole ledger at one instant, for the audit.
 pub(crate) async fn read_all(url: &str, audit: &mut Audit) -> Result<(), VerifyError> {
     let connecting = tokio::time::timeout(CONNECT, snapshot(url)).await;
     let mut connection = connecting
@@ -109,20 +109,21 @@ fn account(row: &PgRow) -> Result<AccountId, sqlx::Error> {
     row.try_get::<Uuid, _>(0).map(AccountId::from)
 }
 
-/// Names the one watcher of a ledger among the processes that share it.
+/// The name of the lock that only one watcher of a ledger holds, among the processes that share it.
 const WATCHER: &str = "SELECT pg_try_advisory_lock(7020586423420)";
-/// Lookups are by key, whatever the statistics of a young table say; a scan that takes too long is given up.
+/// Look-ups must use the key, even if the statistics of a new table suggest another plan. A scan that takes too long is
+/// stopped.
 const SETTINGS: &str = "
 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
 SET statement_timeout = '10s'; SET plan_cache_mode = force_generic_plan; SET application_name = 'rafiki ledger monitor';
 ";
-/// How long a scan may take in all.
+/// The time limit of a whole scan.
 const SCAN_TIME: Duration = Duration::from_secs(30);
 
-/// Looks at a ledger that several processes share; the first of them that asks is its watcher.
+/// Scans a ledger that several processes share. The first process that asks is its watcher.
 pub(crate) struct PostgresWatch {
     url: String,
-    /// Kept between scans, because the server forgets the watcher when its connection ends.
+    /// It is kept between scans, because the server releases the watcher's lock when its connection ends.
     connection: Option<PgConnection>,
     watcher: bool,
 }
@@ -140,7 +141,7 @@ impl PostgresWatch {
     ) -> Result<Option<(Findings, State)>, VerifyError> {
         let connection = self.connection.take();
         let scanning = tokio::time::timeout(SCAN_TIME, self.scan_with(connection, state, limits)).await;
-        // After a failure the connection is gone, and with it the claim to be the watcher.
+        // After a failure the connection is closed, and the watcher's lock with it.
         let Ok(Ok((connection, scanned))) = scanning else {
             self.watcher = false;
             return match scanning {
@@ -185,7 +186,7 @@ impl fmt::Debug for PostgresWatch {
     }
 }
 
-/// The tables as of the transaction's first read.
+/// The tables at the instant of the transaction's first read.
 struct PostgresRows<'a> {
     connection: &'a mut PgConnection,
 }
@@ -229,7 +230,7 @@ impl Rows for PostgresRows<'_> {
 
     async fn head(&mut self) -> Result<Option<(u64, Vec<u8>)>, VerifyError> {
         let row = sqlx::query("SELECT seq, hash FROM ledger_head").fetch_optional(&mut *self.connection).await?;
-        // Without the row the writer stops by itself; here it is a head that names nothing.
+        // Without this row the writer stops by itself. Here it counts as a head without an entry.
         let head = row.map_or(Ok((0, Vec::new())), |row| Ok::<_, sqlx::Error>((number(&row, 0)?, row.try_get(1)?)))?;
         Ok(Some(head))
     }

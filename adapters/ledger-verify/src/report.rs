@@ -1,4 +1,6 @@
-//! What a verification found, as people and programs read it.
+//! The result of a verification, for people and programs.
+//!
+//! It does not print it.
 
 use serde::Serialize;
 
@@ -6,24 +8,25 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Nothing was found wrong.
+    /// No fault was found.
     pub sound: bool,
-    /// Entries read; all of the journal if none was bad.
+    /// The number of entries that were read: the whole journal, if all were correct.
     pub entries: u64,
-    /// Accounts created.
+    /// The number of created accounts.
     pub accounts: u64,
-    /// Reservations neither settled nor expired by an entry.
+    /// The number of reservations that no entry has settled or expired.
     pub pending_transfers: u64,
-    /// The first entry that breaks a rule, if any; later entries were not judged.
+    /// The first entry that breaks a rule, if there is one. Later entries were not checked.
     pub first_bad: Option<BadEntry>,
-    /// Where the tables beside the journal do not say what the journal says; the first ten.
+    /// The first ten places at which a table beside the journal contradicts the journal.
     pub faults: Vec<String>,
     /// Totals by ledger, in order of ledger number.
     pub ledgers: Vec<LedgerTotals>,
-    /// Over the accounts of peers, posted credits less posted debits made by ordinary transfers: what flowed in
-    /// from peers less what flowed out to them.
+    /// The posted credits minus the posted debits of all peers' accounts, by ordinary transfers: the money received
+    /// from peers minus the money sent to them.
     pub peer_movement: String,
-    /// The hash of the last entry, hexadecimal: kept elsewhere, it proves later that history was not rewritten.
+    /// The hash of the last entry, hexadecimal. If it is stored elsewhere, it later proves that history was not
+    /// changed.
     pub head_hash: String,
 }
 
@@ -33,7 +36,7 @@ pub struct Report {
 pub struct BadEntry {
     /// Its number.
     pub seq: u64,
-    /// The rule it breaks.
+    /// The rule that it breaks.
     pub reason: String,
 }
 
@@ -45,7 +48,7 @@ pub struct LedgerTotals {
     pub ledger: u32,
     /// Number of accounts.
     pub accounts: u64,
-    /// Decimal, as JSON has no integers of 128 bits.
+    /// Decimal text, because JSON has no integers of 128 bits.
     #[serde(serialize_with = "decimal")]
     pub debits_pending: u128,
     /// Decimal.

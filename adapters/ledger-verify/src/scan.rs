@@ -1,7 +1,7 @@
-//! One scan of a stored ledger: what is new, a stretch of what is old, and a slice of the accounts.
+//! One scan of a stored ledger: the new entries, a stretch of old ones, and a slice of the accounts.
 //!
-//! Everything is read as of one instant and within fixed limits, so a scan costs the same however long the journal
-//! is and however many accounts there are. What one scan does not cover, later ones do.
+//! It does not check the whole ledger: later scans check the rest. Everything is read at one instant and within fixed
+//! limits, so a scan costs the same for every number of entries and accounts.
 
 use std::collections::HashMap;
 
@@ -16,14 +16,14 @@ use crate::side_tables::SideTables;
 use crate::stretch::Stretch;
 use crate::sums::Sums;
 
-/// How much one scan reads at most.
+/// The limits of one scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanLimits {
-    /// Entries that are new since the scan before.
+    /// The most new entries since the last scan.
     pub new_entries: u32,
-    /// Old entries. The next scan continues where this one ends.
+    /// The most old entries. The next scan continues after them.
     pub old_entries: u32,
-    /// Accounts compared with their last entries and summed. The next scan continues where this one ends.
+    /// The most accounts that are compared with their last entries and summed. The next scan continues after them.
     pub accounts: u32,
 }
 
@@ -33,23 +33,23 @@ impl Default for ScanLimits {
     }
 }
 
-/// What is remembered from scan to scan.
+/// The data that is kept from scan to scan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// Ends with the newest entry seen. Begins where the first scan finds the journal's end.
+    /// It ends with the newest entry that was read. It begins at the end of the journal at the first scan.
     newest: Option<Stretch>,
     past: Stretch,
     sums: Sums,
 }
 
-/// What a scan has read and found.
+/// The result of a scan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) new_entries: u64,
     pub(crate) old_entries: u64,
     pub(crate) accounts: u64,
-    /// More is new than one scan takes.
+    /// There are more new entries than one scan reads.
     pub(crate) behind: bool,
 }
 
@@ -82,7 +82,7 @@ async fn head<R: Rows>(rows: &mut R, last: Option<&JournalRow>, findings: &mut F
     Ok(())
 }
 
-/// What was written since the last scan: chained to what was seen then, and lawful.
+/// Checks the entries since the last scan: they must continue the chain and follow the rules.
 async fn newest<R: Rows>(
     rows: &mut R,
     last: Option<&JournalRow>,
@@ -105,7 +105,7 @@ async fn newest<R: Rows>(
         return Ok(());
     }
 
-    // With the last entry seen, and the one it follows.
+    // The last entry of the earlier scan and the entry before it are read too.
     let found = rows.journal(end.saturating_sub(1).max(1), limit.saturating_add(2)).await?;
     let (known, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.seq <= end);
     let mut stretch = anchor(seen, &known, &mut findings.alarms);
@@ -122,20 +122,20 @@ async fn newest<R: Rows>(
     let records = rows.records(&movements.older_entries()).await?;
     movements.judge(&records, &mut state.sums, &mut findings.alarms);
     if findings.alarms.len() > raised {
-        // What these entries did to the sums is not certain.
+        // The effect of these entries on the sums is not certain.
         state.sums = Sums::default();
     }
 
     Ok(())
 }
 
-/// The stretch that ends with the last entry seen, as that is stored now.
+/// The stretch that ends with the last entry of the earlier scan, as it is stored now.
 fn anchor(seen: Stretch, known: &[JournalRow], alarms: &mut Vec<Alarm>) -> Stretch {
     let end = seen.end();
     if end == 0 {
         return seen;
     }
-    // If it is missing, or what it follows is, the look at the past says so.
+    // If this entry or the one before is missing, the check of old entries reports it.
     let Some(row) = known.iter().find(|row| row.seq == end) else { return seen };
     if seen.still_ends_with(row) {
         return seen;
@@ -155,7 +155,7 @@ fn anchor(seen: Stretch, known: &[JournalRow], alarms: &mut Vec<Alarm>) -> Stret
     stretch
 }
 
-/// A stretch of the past: chained, and what it left in the other tables is there.
+/// Checks a stretch of old entries: they must continue the chain, and the other tables must have their rows.
 async fn past<R: Rows>(
     rows: &mut R,
     state: &mut State,
@@ -177,7 +177,8 @@ async fn past<R: Rows>(
     Ok(())
 }
 
-/// A slice of the accounts: each as its last entry left it; and after the last slice, that all sum to zero.
+/// Checks a slice of the accounts: each must have the state of its last entry. After the last slice, all must sum to
+/// zero.
 async fn accounts<R: Rows>(
     rows: &mut R,
     sums: &mut Sums,
@@ -188,6 +189,7 @@ async fn accounts<R: Rows>(
     let states: Vec<_> = slice.iter().map(|(_, stored)| AccountState::decode(stored).ok()).collect();
     let last_entries: Vec<u64> = states.iter().flatten().map(|state| state.last_entry).collect();
     let records = rows.records(&last_entries).await?;
+
     for ((id, stored), state) in slice.iter().zip(states) {
         let agrees = state.is_some_and(|state| is_as_its_last_entry_left_it(*id, &state, &records));
         if !agrees {
@@ -197,6 +199,7 @@ async fn accounts<R: Rows>(
             };
             findings.alarms.push(Alarm::new(AlarmKind::AccountDiffers, id, &[stored], reason));
         }
+
         let (ledger, balances) =
             state.map_or((0, Balances::default()), |state| (state.account.created.ledger, state.account.balances()));
         sums.stored(*id, ledger, balances);

@@ -1,6 +1,6 @@
-//! What the entries of a stretch left in the tables beside the journal, and whether it is there.
+//! Checks that the tables beside the journal have the rows that the entries of a stretch require.
 //!
-//! Not whether something else is there too; only a verification of the whole ledger shows that.
+//! It does not find additional rows: only a verification of the whole ledger finds them.
 
 use std::fmt::Display;
 
@@ -11,15 +11,15 @@ use crate::VerifyError;
 use crate::alarm::{Alarm, AlarmKind};
 use crate::rows::{Rows, Waypoint};
 
-/// Every so many movements of an account a waypoint is stored.
+/// A waypoint is stored after this number of movements of an account.
 const WAYPOINT_EVERY: u64 = 256;
 
-/// How a reservation was decided, as stored.
+/// The stored decision of a reservation.
 const POSTED: i64 = 1;
 const VOIDED: i64 = 2;
 const EXPIRED: i64 = 3;
 
-/// What must be found.
+/// The rows that must be found.
 #[derive(Debug, Default)]
 pub(crate) struct SideTables {
     accounts: Vec<(u64, Timestamp, NewAccount)>,
@@ -31,7 +31,7 @@ pub(crate) struct SideTables {
 }
 
 impl SideTables {
-    /// Notes what `entry` must have left.
+    /// Adds the rows that `entry` requires.
     pub(crate) fn expect(&mut self, entry: &Entry) {
         match &entry.event {
             Event::AccountCreated(account) => self.accounts.push((entry.seq, entry.timestamp, *account)),
@@ -65,7 +65,7 @@ impl SideTables {
         }
     }
 
-    /// Raises an alarm for everything that is not there.
+    /// Raises an alarm for every missing row.
     pub(crate) async fn check<R: Rows>(&self, rows: &mut R, alarms: &mut Vec<Alarm>) -> Result<(), VerifyError> {
         self.check_accounts(rows, alarms).await?;
         self.check_ids(rows, alarms).await?;
@@ -120,7 +120,7 @@ impl SideTables {
         for (at, pending) in &self.limited {
             match (settlements.get(pending), timeouts.contains(&(*at, *pending))) {
                 (Some(_), false) | (None, true) => {}
-                // The same fault as above, if there is a decision in the journal.
+                // It is the same fault as above, if there is a decision in the journal.
                 (None, false) => {
                     let what = format!("decision about entry {pending}, or its time-out,");
                     alarms.push(differs("reservations", *pending, None::<i64>, what));

@@ -1,8 +1,10 @@
-//! The database that a URL names.
+//! Parses the URL of a ledger's database.
+//!
+//! It opens nothing.
 
 use crate::VerifyError;
 
-/// Where a ledger is stored.
+/// The database of a ledger.
 pub(crate) enum Source<'a> {
     /// A SQLite file.
     Sqlite(String),
@@ -11,7 +13,7 @@ pub(crate) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads the URL; options after `?` of a SQLite URL are of no matter here.
+    /// Parses the URL. Options after `?` of a SQLite URL do not matter here.
     pub(crate) fn of(url: &'a str) -> Result<Self, VerifyError> {
         if let Some(place) = url.strip_prefix("sqlite:") {
             let path = place.strip_prefix("//").unwrap_or(place);

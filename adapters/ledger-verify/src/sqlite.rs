@@ -18,7 +18,7 @@ fn open(path: &str) -> Result<Connection, VerifyError> {
     Ok(connection)
 }
 
-/// Shows everything there is to the audit, all as of one instant.
+/// Reads the whole ledger at one instant, for the audit.
 pub(crate) fn read_all(path: &str, audit: &mut Audit) -> Result<(), VerifyError> {
     let mut evidence = Evidence::open(path)?;
     let snapshot = evidence.connection.transaction()?;
@@ -89,7 +89,7 @@ fn id(row: &Row<'_>) -> u128 {
     octets(row, 0).try_into().map(u128::from_be_bytes).unwrap_or_default()
 }
 
-/// The file at the instant of the first read.
+/// A view of the file at the instant of the first read.
 pub(crate) struct SqliteRows {
     connection: Connection,
 }
@@ -101,7 +101,7 @@ impl SqliteRows {
         Ok(Self { connection })
     }
 
-    /// One row at most for each key.
+    /// There is at most one row for each key.
     fn by_key<K: ToSql, T>(
         &self,
         query: &str,

@@ -1,4 +1,6 @@
-//! A part of the journal checked so far, and whether the next row continues it.
+//! The part of the journal that is checked so far, and the check of the next row.
+//!
+//! It reads nothing.
 
 use ledger::{ChainHash, Entry, GENESIS, chain_hash};
 
@@ -9,10 +11,10 @@ use crate::rows::JournalRow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
     after: u64,
-    /// As stored with the last entry.
+    /// The hash that is stored with the last entry.
     hash: ChainHash,
-    /// As it follows from the last entry's content. Differs from `hash` after a fault; the next entry may follow from
-    /// either, so that one fault is one alarm.
+    /// The hash computed from the last entry's content. It differs from `hash` after a fault. The next entry may
+    /// continue either of them, so that one fault causes one alarm.
     computed: ChainHash,
 }
 
@@ -23,7 +25,7 @@ impl Default for Stretch {
 }
 
 impl Stretch {
-    /// A stretch that trusts this row to be its end.
+    /// Makes a stretch that ends with this row, without checking it.
     pub(crate) fn ending_with(row: &JournalRow) -> Self {
         let hash = row.hash.as_slice().try_into().unwrap_or(GENESIS);
         Self { after: row.seq, hash, computed: hash }
@@ -34,7 +36,7 @@ impl Stretch {
         self.after
     }
 
-    /// The next row as an entry, if it is one, and it is as it was chained.
+    /// Checks the next row, and returns its entry if it is valid and unchanged.
     pub(crate) fn follow(&mut self, row: &JournalRow, alarms: &mut Vec<Alarm>) -> Option<Entry> {
         let JournalRow { seq, hash, record } = row;
         let next = self.after + 1;
@@ -44,6 +46,7 @@ impl Stretch {
         let repaired = chain_hash(&self.computed, *seq, record);
         let chained = continues && (computed == hash.as_slice() || repaired == hash.as_slice());
         *self = Self { computed, ..Self::ending_with(row) };
+
         if !continues {
             let last = seq.saturating_sub(1);
             alarms.push(Alarm::new(
@@ -72,7 +75,7 @@ impl Stretch {
         entry.filter(|_| chained)
     }
 
-    /// Whether `row`, the one this stretch ended with, is still the same.
+    /// Whether `row`, the last row of this stretch, is unchanged.
     pub(crate) fn still_ends_with(&self, row: &JournalRow) -> bool {
         row.seq == self.after && row.hash == self.hash
     }

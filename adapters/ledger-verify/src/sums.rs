@@ -1,13 +1,13 @@
-//! The sums of all accounts of each ledger, gathered a slice at a time while the accounts go on moving.
+//! The sums of all accounts of each ledger, added slice by slice while the accounts change.
 //!
-//! Accounts up to a cursor have been summed. A later movement of one of them is added to the sum from the journal, so
-//! that when the cursor has passed the last account, the sums are those of one instant: the last scan's.
+//! It reads nothing. Accounts up to a cursor are summed. If one of them changes later, the change is added from the
+//! journal. So when the cursor has passed the last account, the sums are those of one instant: the last scan's.
 
 use std::collections::BTreeMap;
 
 use ledger::{AccountId, Balances};
 
-/// Sums under way.
+/// Unfinished sums.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sums {
     summed_through: AccountId,
@@ -33,12 +33,12 @@ pub(crate) struct Unbalanced {
 }
 
 impl Sums {
-    /// Where the next slice begins: after this account.
+    /// The next slice begins after this account.
     pub(crate) fn summed_through(&self) -> AccountId {
         self.summed_through
     }
 
-    /// A movement took an account from `before` to `after`.
+    /// Adds a movement that changed an account from `before` to `after`.
     pub(crate) fn moved(&mut self, account: AccountId, ledger: u32, before: Balances, after: Balances) {
         if account <= self.summed_through {
             let total = self.ledgers.entry(ledger).or_default();
@@ -47,13 +47,13 @@ impl Sums {
         }
     }
 
-    /// The next account in id order.
+    /// Adds the next account in the order of ids.
     pub(crate) fn stored(&mut self, account: AccountId, ledger: u32, balances: Balances) {
         self.summed_through = self.summed_through.max(account);
         self.ledgers.entry(ledger).or_default().add(balances);
     }
 
-    /// There are no more accounts: what does not balance. Begins anew.
+    /// Ends the sums: returns the ledgers that do not balance, and begins again.
     pub(crate) fn finish(&mut self) -> Vec<Unbalanced> {
         let ledgers = std::mem::take(self).ledgers.into_iter();
         let differences = ledgers.map(|(ledger, Total { pending, posted })| Unbalanced {

@@ -7,8 +7,8 @@ use ledger::Account;
 
 use crate::LedgerTotals;
 
-/// Sums `accounts` by ledger, modulo 2^128: what the law allows in one account, two of them may exceed together,
-/// and sums that are equal stay equal.
+/// Sums `accounts` by ledger, modulo 2^128: two accounts together may exceed the limit of one account, and equal sums
+/// stay equal.
 pub(crate) fn by_ledger<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Vec<LedgerTotals> {
     let mut ledgers: BTreeMap<u32, LedgerTotals> = BTreeMap::new();
     for account in accounts {

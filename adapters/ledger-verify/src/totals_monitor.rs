@@ -1,6 +1,6 @@
-//! Watches a ledger that keeps its own journal, as a TigerBeetle cluster does: that every ledger sums to zero.
+//! Watches a ledger that keeps its own journal, for example a TigerBeetle cluster: every ledger must sum to zero.
 //!
-//! The cluster itself verifies that what is stored is as it was written.
+//! It does not verify stored data: the cluster does that itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::alarm::Alarm;
 use crate::alarm_dedup::AlarmDedup;
 use crate::{Scan, VerifyError};
 
-/// Asks one ledger for its sums again and again.
+/// Reads the sums of one ledger repeatedly.
 pub struct TotalsMonitor {
     ledger: Arc<dyn LedgerQueries>,
     dedup: AlarmDedup,
 }
 
 impl TotalsMonitor {
-    /// A monitor of `ledger` that has asked nothing yet.
+    /// Makes a monitor of `ledger` that has read nothing yet.
     pub fn new(ledger: Arc<dyn LedgerQueries>) -> Self {
         Self { ledger, dedup: AlarmDedup::default() }
     }
 
-    /// Asks once. Sums of several instants prove nothing: then nothing is reported, and the next scan asks again.
+    /// Reads once. Sums of several instants prove nothing. Then nothing is reported, and the next scan reads again.
     pub async fn scan(&mut self) -> Result<Scan, VerifyError> {
         let totals = self.ledger.totals().await.map_err(|error| VerifyError::Unavailable(error.reason))?;
         Ok(self.judge(&totals))

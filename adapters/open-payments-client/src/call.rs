@@ -1,4 +1,6 @@
-//! One request to another institution, repeated as the policy allows, and its answer read as JSON.
+//! Sends one request to another institution, repeats it as the policy allows, and reads its answer as JSON.
+//!
+//! It does not know what the answer means.
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use url::Url;
 use crate::error::ClientError;
 use crate::retry::{RetryPolicy, asked_pause, is_passing};
 
-/// How other institutions are called.
+/// Calls other institutions.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) outbound: Outbound,
@@ -53,7 +55,7 @@ impl Caller {
                 Ok(response) if is_passing(response.status) => {
                     asked_pause(response.status, &response.headers, self.clock.now())
                 }
-                // A silent server is not asked again: it has had its time.
+                // A server that did not answer in time is not called again: the time is used up.
                 Err(OutboundError::Connect { .. } | OutboundError::Broken { .. }) => None,
                 _ => return result,
             };
@@ -65,7 +67,7 @@ impl Caller {
     }
 }
 
-/// The URL `text`, which another institution named.
+/// Parses `text`, a URL from another institution.
 pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
     let url = parse_told_url(text)?;
     if url.query().is_none() { Ok(url) } else { Err(ClientError::Url(text.to_owned())) }
@@ -74,7 +76,7 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, ClientError> {
 /// The longest URL that is called, in characters.
 const URL_LENGTH_MAX: usize = 2048;
 
-/// A URL given by a server, to be called as it is, query included (RFC 9635 section 3.2.1).
+/// A URL from a server, which is called unchanged, with its query (RFC 9635 section 3.2.1).
 pub(crate) fn parse_told_url(text: &str) -> Result<Url, ClientError> {
     // It is stored, and looked up by its text.
     let short = check_line(text, URL_LENGTH_MAX).is_ok();
@@ -91,7 +93,7 @@ pub(crate) fn append(base: &str, segment: &str) -> Result<Url, ClientError> {
     parse_url(&format!("{base}/{segment}"))
 }
 
-/// Where the payments of a wallet address are kept: its resource server, or the origin of its id without one.
+/// The server of the payments of a wallet address: its resource server, or the origin of its id if it has none.
 pub(crate) fn resource_server(document: &WalletAddress) -> Result<String, ClientError> {
     match &document.resource_server {
         Some(server) => Ok(server.trim_end_matches('/').to_owned()),

@@ -1,4 +1,6 @@
 //! Why a request to another institution failed.
+//!
+//! It does not retry.
 
 use open_payments::ErrorBody;
 use outbound_http::{OutboundError, Response};
@@ -9,13 +11,13 @@ pub enum ClientError {
     /// The URL cannot be called.
     #[error("{0:?} is not an http or https URL without query and fragment")]
     Url(String),
-    /// No answer; another try may get one.
+    /// There was no answer. A repetition may get one.
     #[error(transparent)]
     NoAnswer(#[from] OutboundError),
-    /// The other side is unable for now: 408, 429 or 5xx.
+    /// The other side cannot answer now: 408, 429 or 5xx.
     #[error("{url} answered {status}")]
     Unavailable {
-        /// What was called.
+        /// The called URL.
         url: String,
         /// The status.
         status: u16,
@@ -23,41 +25,41 @@ pub enum ClientError {
     /// The token or signature was not accepted: 401 or 403.
     #[error("{url} answered {status}: {description}")]
     Unauthorized {
-        /// What was called.
+        /// The called URL.
         url: String,
         /// The status.
         status: u16,
-        /// What the other side says about it.
+        /// The message of the other side.
         description: String,
     },
-    /// There is no such thing: 404.
+    /// The resource does not exist: 404.
     #[error("{url} does not exist")]
     NotFound {
-        /// What was called.
+        /// The called URL.
         url: String,
     },
     /// The request was refused.
     #[error("{url} answered {status}: {description}")]
     Refused {
-        /// What was called.
+        /// The called URL.
         url: String,
         /// The status.
         status: u16,
-        /// What the other side says about it.
+        /// The message of the other side.
         description: String,
     },
-    /// The answer is not what the specification promises.
+    /// The answer does not follow the specification.
     #[error("the answer of {url} cannot be used: {reason}")]
     Unusable {
-        /// What was called.
+        /// The called URL.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         reason: String,
     },
 }
 
 impl ClientError {
-    /// Whether the answer could not be determined now, so that asking again later may help. Anything else is an answer.
+    /// Whether there was no final answer, so that a later request may get one. Every other error is final.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NoAnswer(error) => error.is_transient(),
@@ -70,7 +72,7 @@ impl ClientError {
         }
     }
 
-    /// Whether a fresh grant may help.
+    /// Whether a request with a new grant may succeed.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Unauthorized { .. })
     }
@@ -79,7 +81,7 @@ impl ClientError {
         Self::Unusable { url: url.to_owned(), reason: reason.to_string() }
     }
 
-    /// What a status outside 2xx means.
+    /// The error for a status outside 2xx.
     pub(crate) fn from_response(url: &str, response: &Response) -> Self {
         let (url, status) = (url.to_owned(), response.status.as_u16());
         let description = || match response.json::<ErrorBody>() {

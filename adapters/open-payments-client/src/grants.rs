@@ -1,6 +1,6 @@
 //! Grants at other institutions' authorization servers: request, rotate, revoke.
 //!
-//! Only grants that need no consent of a person. An answer that asks for interaction is an error here.
+//! It requests only grants that need no consent of a person. An answer that asks for interaction is an error here.
 
 use std::time::Duration;
 
@@ -17,39 +17,39 @@ use crate::call::{parse_told_url, parse_url};
 use crate::error::ClientError;
 use crate::incoming_payments::OpenPaymentsClient;
 
-/// A token another authorization server issued.
+/// A token from another authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedToken {
     /// Its value.
     pub value: TokenValue,
-    /// Where it is rotated and revoked, as the server named it.
+    /// The URL at which it is rotated and revoked, as the server stated it.
     pub manage: String,
-    /// How long it is good for; for ever without.
+    /// Its lifetime; `None` means for ever.
     pub expires_in: Option<Duration>,
 }
 
 /// Why no token was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    /// The request cannot be made: its actions do not belong together or the client identity is no wallet address.
+    /// The request cannot be made: its actions do not belong together, or the client identity is not a wallet address.
     #[error("the grant cannot be requested: {0}")]
     Request(String),
     /// The server refused, or could not be reached.
     #[error(transparent)]
     Call(#[from] ClientError),
-    /// The server wants a person's consent, and no person is here to give it.
+    /// The server wants a person's consent, which cannot be given here.
     #[error("the grant requires interaction")]
     RequiresInteraction,
 }
 
 impl GrantError {
-    /// Whether asking again later may help.
+    /// Whether a later request may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Call(error) if error.is_transient())
     }
 }
 
-/// The part of a grant or rotation answer that matters here; servers may add what they like.
+/// The members of a grant or rotation answer that are used. Servers may add others.
 #[derive(Deserialize)]
 struct GrantAnswer {
     access_token: Option<Token>,
@@ -82,7 +82,7 @@ impl IssuedToken {
 }
 
 impl OpenPaymentsClient {
-    /// Asks `auth_server` for a token for `actions` on things of type `kind`.
+    /// Asks `auth_server` for a token for `actions` on resources of type `kind`.
     pub async fn request_grant(
         &self,
         auth_server: &str,
@@ -110,7 +110,7 @@ impl OpenPaymentsClient {
         })
     }
 
-    /// Exchanges a token for a fresh one of the same rights; the old one is gone afterwards.
+    /// Exchanges a token for a new one with the same rights. The old token is no longer valid afterwards.
     pub async fn rotate_token(&self, manage: &str, token: &str) -> Result<IssuedToken, GrantError> {
         let call = Request::post(parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());
@@ -119,7 +119,7 @@ impl OpenPaymentsClient {
         issued.ok_or_else(|| ClientError::unusable(manage, "the answer holds no access_token"))?.checked(manage)
     }
 
-    /// Gives a token back.
+    /// Revokes a token.
     pub async fn revoke_token(&self, manage: &str, token: &str) -> Result<(), ClientError> {
         let call = Request::new(Method::DELETE, parse_told_url(manage)?);
         let call = call.authorization(&format!("GNAP {token}")).signed(self.signer.clone());

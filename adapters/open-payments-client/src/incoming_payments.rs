@@ -1,6 +1,6 @@
 //! Incoming payments at other institutions, read and changed with a token and a signature.
 //!
-//! Not the grants for it: those are in `grants`.
+//! It does not get the grants for this: see `grants`.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::call::{append, parse_url, resource_server};
 use crate::error::ClientError;
 use crate::public::PublicResources;
 
-/// Names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
+/// The header that names a request that may be repeated (the IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Acts at other institutions under this instance's own client identity.
+/// Calls other institutions with this instance's own client identity.
 #[derive(Clone, Debug)]
 pub struct OpenPaymentsClient {
     pub(crate) public: PublicResources,
@@ -25,17 +25,17 @@ pub struct OpenPaymentsClient {
 }
 
 impl OpenPaymentsClient {
-    /// Acts as the client `wallet_address`, at whose `jwks.json` the signer's key is published.
+    /// Makes a client with the identity `wallet_address`. The signer's key is published at its `jwks.json`.
     pub fn new(public: PublicResources, wallet_address: &str, signer: Arc<Signer>) -> Self {
         Self { public, identity: wallet_address.into(), signer }
     }
 
-    /// What can be read without a token.
+    /// The client for reads without a token.
     pub fn public(&self) -> &PublicResources {
         &self.public
     }
 
-    /// The wallet address under which this instance acts.
+    /// The wallet address that is this instance's identity.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -69,7 +69,7 @@ impl OpenPaymentsClient {
         self.authorized(Request::get(parse_url(url)?), token).await
     }
 
-    /// Announces that nothing more will be paid.
+    /// Completes an incoming payment: no more money will be paid.
     pub async fn complete_incoming_payment(&self, url: &str, token: &str) -> Result<IncomingPayment, ClientError> {
         let completed = self.authorized(Request::post(append(url, "complete")?), token).await?;
         if completed.completed {

@@ -1,6 +1,6 @@
-//! What is remembered of clients' keys: bounded in octets and in age, whatever strangers publish.
+//! The memory of clients' keys. Its size and the age of its entries are bounded, whatever strangers publish.
 //!
-//! The oldest client is forgotten first. A forgotten client costs one more fetch.
+//! It does not fetch keys. The oldest client is removed first. A removed client costs one more fetch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use clock::Timestamp;
 
-/// What a client costs besides its name and its keys, about.
+/// The approximate size of a client, without its name and its keys.
 const OVERHEAD: usize = 256;
 
-/// Values by client. `T` is shared, so a value that is in use stays alive when it is forgotten here.
+/// Values by client. `T` is shared, so a value in use stays alive when it is removed here.
 #[derive(Debug)]
 pub(crate) struct KeyMemory<T> {
     octets_max: usize,
@@ -22,7 +22,7 @@ pub(crate) struct KeyMemory<T> {
 #[derive(Debug)]
 struct Clients<T> {
     clients: HashMap<Arc<str>, Client<T>>,
-    /// The same clients in the order of their age; the number keeps equal instants apart.
+    /// The same clients in the order of their age. The number separates equal instants.
     by_age: BTreeMap<(Timestamp, u64), Arc<str>>,
     next_number: u64,
     octets: usize,
@@ -36,13 +36,13 @@ struct Client<T> {
 }
 
 impl<T: Default> KeyMemory<T> {
-    /// Remembers at most so many octets, for at most this long.
+    /// Makes a memory of at most `octets_max` octets. An entry is kept for at most `age_max`.
     pub(crate) fn new(octets_max: usize, age_max: Duration) -> Self {
         let clients = Clients { clients: HashMap::new(), by_age: BTreeMap::new(), next_number: 0, octets: 0 };
         Self { octets_max, age_max, clients: Mutex::new(clients) }
     }
 
-    /// The value of a client, a fresh one if the client is new.
+    /// The value of a client. If the client is new, it is a new value.
     pub(crate) fn of(&self, client: &str, now: Timestamp) -> Arc<T> {
         let mut clients = self.lock();
         clients.forget_older_than(now.saturating_sub(self.age_max));
@@ -55,7 +55,7 @@ impl<T: Default> KeyMemory<T> {
         value
     }
 
-    /// The keys of a client take so many octets since `now`.
+    /// Records the size of a client's keys, since `now`.
     pub(crate) fn weigh(&self, client: &str, octets: usize, now: Timestamp) {
         let mut clients = self.lock();
         let Some((client, value)) = clients.remove(client) else { return };

@@ -1,8 +1,8 @@
-//! The key a client signs with, found at its wallet address and remembered for a short time.
+//! Finds the key of a client at its wallet address, and remembers it for a short time.
 //!
-//! Never longer than the server of the keys allows (`Cache-Control`, RFC 9111 section 5.2.2), so that a key it no
-//! longer publishes is refused. Clients choose these URLs, so look-ups are bounded in number, and failures are
-//! remembered too. Concurrent look-ups of one client share one fetch.
+//! It never keeps a key longer than the keys' server allows (`Cache-Control`, RFC 9111 section 5.2.2), so that a key
+//! that is no longer published is refused. Clients choose these URLs, so the number of look-ups is bounded, and
+//! failures are remembered too. Concurrent look-ups of one client share one fetch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,14 +20,14 @@ use crate::public::{PublicResources, Published};
 pub struct KeySetsConfig {
     /// How long a key set is used at most; its server may allow less.
     pub fresh_for: Duration,
-    /// How long a set is not fetched again because a signature did not verify with it.
+    /// How long a set is not fetched again after a signature was not valid with its key.
     pub recheck_after: Duration,
-    /// How long a failed fetch is not repeated, and how long a set fetched again for a key it lacked is not fetched a
-    /// third time.
+    /// How long a failed fetch is not repeated. Also how long a set that was fetched again for a missing key is not
+    /// fetched a third time.
     pub retry_after: Duration,
-    /// How many octets of clients' names and keys are remembered.
+    /// The most octets of clients' names and keys that are remembered.
     pub octets_max: usize,
-    /// How many sets are fetched at once; others wait their turn.
+    /// The most sets that are fetched at the same time. Other fetches wait.
     pub fetches_max: usize,
 }
 
@@ -51,7 +51,7 @@ pub enum KeyLookupError {
     NotRetrieved {
         /// The client.
         wallet_address: String,
-        /// Why.
+        /// The reason.
         reason: Arc<str>,
     },
     /// The set has no usable key of that name.
@@ -93,9 +93,9 @@ struct Fetched {
 /// Why a set was fetched.
 #[derive(Clone, Copy, Debug)]
 enum Cause {
-    /// Nothing usable was known.
+    /// No usable set was known.
     Unknown,
-    /// What was known lacked a key.
+    /// The known set had no such key.
     LacksKey,
 }
 
@@ -107,7 +107,7 @@ enum Use {
 }
 
 impl KeySets {
-    /// Looks keys up through `public`.
+    /// Makes a memory that fetches keys through `public`.
     pub fn new(public: PublicResources, config: KeySetsConfig, clock: Arc<dyn Clock>) -> Self {
         let slots = KeyMemory::new(config.octets_max, config.fresh_for.max(config.retry_after));
         let fetches = Semaphore::new(config.fetches_max);
@@ -116,7 +116,7 @@ impl KeySets {
 
     /// The key named `key_id` of the client `wallet_address`.
     ///
-    /// A set that lacks the key is fetched once more, so that a client may sign with a key it has just published.
+    /// A set without the key is fetched once more, so that a client may sign with a key that it has just published.
     pub async fn find(&self, wallet_address: &str, key_id: &str) -> Result<Jwk, KeyLookupError> {
         let asked = self.turn();
         let fetched = self.fetched(wallet_address, |known| self.judge(known, key_id, asked)).await;
@@ -129,9 +129,9 @@ impl KeySets {
         }
     }
 
-    /// The key named `key_id` after a signature did not verify with `failed`, if it is another key by now.
+    /// The key named `key_id` after a signature was not valid with `failed`, if it is another key now.
     ///
-    /// A client may have replaced a key under the same name. Its set is fetched again for this, now and then.
+    /// A client may have replaced a key under the same name. So its set is fetched again from time to time.
     pub async fn find_again(&self, wallet_address: &str, key_id: &str, failed: &Jwk) -> Option<Jwk> {
         let other = |known: &Fetched| {
             let key = known.result.as_ref().ok().and_then(|set| set.get(key_id));
@@ -161,7 +161,7 @@ impl KeySets {
 
     fn judge(&self, known: Fetched, key_id: &str, asked: u64) -> Use {
         if known.turn > asked {
-            // Fetched while this look-up waited for its turn: nothing can be newer.
+            // It was fetched while this look-up waited, so nothing can be newer.
             return Use::AsItIs(known);
         }
         let age = self.clock.now().saturating_since(known.at);
@@ -175,7 +175,7 @@ impl KeySets {
     }
 
     async fn fetch(&self, wallet_address: &str, cause: Cause) -> Fetched {
-        // Never closed, so there is always a place.
+        // The semaphore is never closed, so this always succeeds.
         let _place = self.fetches.acquire().await;
         let (turn, at) = (self.turn(), self.clock.now());
         let (lasts, result) = match self.public.keys(wallet_address).await {
@@ -194,7 +194,7 @@ impl KeySets {
     }
 }
 
-/// What a result takes in memory, about.
+/// The approximate size of a result in memory.
 fn octets(result: &Result<Arc<JwkSet>, Arc<str>>) -> usize {
     match result {
         Ok(set) => set.keys.iter().map(|key| size_of::<Jwk>() + key.kid().len()).sum(),

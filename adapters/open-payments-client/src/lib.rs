@@ -1,7 +1,7 @@
 //! Client of other institutions: wallet addresses, incoming payments and the grants needed for them.
 //!
-//! Every call has a bounded total time; reads are repeated a little, writes never. Which grants are kept, and when they
-//! are renewed, is decided by the caller, which stores them.
+//! It stores no grants, and does not decide when to renew them: the caller does both. Every call has a bounded total
+//! time. Reads are repeated a few times, writes never.
 
 mod call;
 mod error;

@@ -1,4 +1,6 @@
-//! What can be read without a token: wallet addresses, their keys, and the public view of incoming payments.
+//! Reads without a token: wallet addresses, their keys, and the public view of incoming payments.
+//!
+//! It keeps no documents.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +16,13 @@ use crate::call::{Caller, append, parse_url};
 use crate::error::ClientError;
 use crate::retry::RetryPolicy;
 
-/// How many redirects a public document may hide behind.
+/// The most redirects that are followed to a public document.
 const REDIRECTS: u8 = 3;
 
-/// A document, and how long its server lets it be kept.
+/// A document, and how long its server allows it to be kept.
 #[derive(Clone, Debug)]
 pub struct Published<T> {
-    /// What was read.
+    /// The document.
     pub document: T,
     /// How long it may be used without asking again; `None` if the server says nothing about it.
     pub may_be_kept: Option<Duration>,
@@ -33,7 +35,7 @@ pub struct PublicResources {
 }
 
 impl PublicResources {
-    /// Reads through `outbound`.
+    /// Makes a reader that uses `outbound`.
     pub fn new(outbound: Outbound, policy: RetryPolicy, clock: Arc<dyn Clock>) -> Self {
         Self { caller: Caller { outbound, policy, clock } }
     }
@@ -43,7 +45,7 @@ impl PublicResources {
         self.caller.json(Request::get(parse_url(url)?).redirects(REDIRECTS)).await
     }
 
-    /// The keys published at a wallet address, whose URL is taken as it is written.
+    /// The keys published at a wallet address. Its URL is used as it is written.
     pub async fn keys(&self, wallet_address: &str) -> Result<Published<JwkSet>, ClientError> {
         let url = append(wallet_address, "jwks.json")?;
         let response = self.caller.answer(Request::get(url.clone()).redirects(REDIRECTS)).await?;
@@ -51,20 +53,20 @@ impl PublicResources {
         Ok(Published { document, may_be_kept: may_be_kept(&response.headers) })
     }
 
-    /// What is public of an incoming payment.
+    /// The public part of an incoming payment.
     pub async fn incoming_payment(&self, url: &str) -> Result<PublicIncomingPayment, ClientError> {
         self.caller.json(Request::get(parse_url(url)?)).await
     }
 }
 
-/// The time `Cache-Control` leaves (RFC 9111 section 4.2); for a cache that serves many, `s-maxage` and `private`
+/// The remaining time by `Cache-Control` (RFC 9111 section 4.2). This is a shared cache, so `s-maxage` and `private`
 /// count.
 fn may_be_kept(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let (mut shared, mut any, mut never) = (None, None, false);
     for directive in lines.flat_map(|line| line.split(',')) {
         let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
-        // What cannot be read is taken for stale.
+        // A value that cannot be read counts as expired.
         let seconds = || Some(value.trim_matches('"').parse().unwrap_or(0));
         match name.to_ascii_lowercase().as_str() {
             "no-store" | "no-cache" | "private" => never = true,

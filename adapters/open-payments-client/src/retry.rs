@@ -1,4 +1,6 @@
-//! When a read is repeated: connection errors and passing conditions, twice at most, within a total time.
+//! When a read is repeated: after connection errors and temporary conditions, twice at most, within a total time.
+//!
+//! Writes are never repeated.
 
 use std::time::Duration;
 
@@ -6,7 +8,7 @@ use clock::Timestamp;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
-/// How long calls may take and how often reads are repeated.
+/// The time limits of calls, and the number of repeated reads.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// Time for one attempt.
@@ -14,9 +16,9 @@ pub struct RetryPolicy {
     /// The time for all attempts and the pauses between them. A longer pause requested by the other side does not
     /// extend it.
     pub total: Duration,
-    /// How often a read is repeated.
+    /// The most repetitions of a read.
     pub repeats: u32,
-    /// The pause before the first repeat; it doubles with each further one.
+    /// The pause before the first repetition. It doubles with each further one.
     pub first_pause: Duration,
 }
 
@@ -32,9 +34,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The pause before the attempt after number `made`, or `None` if there is to be no other.
+    /// The pause after attempt number `made`; `None` if there is no further attempt.
     ///
-    /// `asked` is what the other side wants; `spent` the time since the first attempt began.
+    /// `asked` is the pause that the other side wants. `spent` is the time since the first attempt began.
     pub(crate) fn pause(&self, made: u32, asked: Option<Duration>, spent: Duration) -> Option<Duration> {
         if made > self.repeats {
             return None;
@@ -44,7 +46,7 @@ impl RetryPolicy {
     }
 }
 
-/// Whether a read answered with `status` may be answered differently soon.
+/// Whether a repeated read may get another answer than `status`.
 pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 413 | 429 | 500 | 502 | 503 | 504)
 }

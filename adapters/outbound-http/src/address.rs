@@ -1,7 +1,7 @@
 //! Which addresses belong to the public internet (IANA special-purpose registries, RFC 6890).
 //!
-//! Every address that is not clearly public is refused: a wrong refusal is a question to support, a wrong acceptance
-//! is a security hole.
+//! It resolves no names. Every address that is not clearly public is refused: a wrong refusal costs a support request,
+//! a wrong acceptance is a security hole.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

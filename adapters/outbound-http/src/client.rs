@@ -1,6 +1,7 @@
 //! Sends requests over two connection pools: one for the operator's URLs, one behind the address guard.
 //!
-//! Two pools, because a connection once opened to a private host for the operator must not serve a stranger's URL.
+//! It does not retry. There are two pools, because a connection to a private host that was opened for the operator must
+//! not be used for a stranger's URL.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -15,10 +16,10 @@ use url::{Host, Url};
 use crate::address::is_public;
 use crate::config::{OutboundConfig, Scheme, Strangers};
 use crate::error::{BuildError, OutboundError};
-use crate::request::{Destination, Request, Response};
+use crate::request::{BeyondLimit, Destination, Request, Response};
 use crate::resolver::{NoPublicAddress, PublicOnly};
 
-/// The client. Cheap to clone; every clone shares the connections.
+/// The client. Cheap to clone; all clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     configured: reqwest::Client,
@@ -35,7 +36,7 @@ enum Guard {
 }
 
 impl Outbound {
-    /// A client with these settings; `clock` gives the time of signatures.
+    /// Makes a client with these settings; `clock` gives the time of signatures.
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         // Fails only if a provider is installed already, and then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -63,7 +64,7 @@ impl Outbound {
         }
     }
 
-    /// The URL that is really called for `url`: in development `http` stands in for `https`.
+    /// The URL that is called for `url`: in development `http` replaces `https`.
     pub(crate) fn wire_url(&self, mut url: Url) -> Url {
         if self.scheme == Scheme::PlainForDevelopment && url.scheme() == "https" {
             // Both schemes are special, so the change is always possible.
@@ -96,26 +97,33 @@ impl Outbound {
         self.check_url(&request)?;
         let mut url = self.wire_url(request.url);
         url.set_fragment(None);
+
         if let Some(signer) = &request.signer {
-            // Two equal requests within a second would have equal signatures, and their receiver would have to
-            // guess whether the second is a replay.
+            // Without a nonce, two equal requests within a second would have equal signatures, and their receiver could
+            // take the second for a replay.
             let nonce = SystemEntropy.uuid().simple().to_string();
             let (method, now) = (request.method.as_str(), self.clock.now());
             signer.sign_once(method, url.as_str(), &mut request.headers, &request.body, now, &nonce)?;
         }
+
         let client = match request.destination {
             Destination::Configured => &self.configured,
             Destination::Stranger => &self.guarded,
         };
-        // The client writes these itself; a second copy would be sent twice.
+        // The client writes these headers itself. A second copy would be sent too.
         request.headers.remove(HOST);
         request.headers.remove(CONTENT_LENGTH);
+
         let mut call = client.request(request.method, url).headers(request.headers);
         if !request.body.is_empty() {
             call = call.body(request.body);
         }
+
         let mut response = call.send().await.map_err(|error| failure(&host, &error))?;
-        let body = read(&mut response, request.limit, &host).await?;
+        let body = match request.beyond_limit {
+            BeyondLimit::Refuse => read(&mut response, request.limit, &host).await?,
+            BeyondLimit::Leave => read_beginning(&mut response, request.limit).await,
+        };
         let status = response.status();
         Ok(Response { status, headers: std::mem::take(response.headers_mut()), body })
     }
@@ -123,12 +131,14 @@ impl Outbound {
     fn check_url(&self, request: &Request) -> Result<(), OutboundError> {
         let url = &request.url;
         let refused = |reason| OutboundError::Url { url: without_query(url), reason };
+
         if !matches!(url.scheme(), "https" | "http") {
             return Err(refused("only https and http are spoken"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refused("it carries a user name or password"));
         }
+
         let Guard::On { except_hosts } = &self.guard else { return Ok(()) };
         let host = host_of(url);
         if request.destination == Destination::Configured || except_hosts.contains(&host) {
@@ -137,13 +147,15 @@ impl Outbound {
         if self.scheme == Scheme::AsWritten && url.scheme() != "https" {
             return Err(refused("it must be https"));
         }
-        // Addresses written as such never reach the resolver, so they are judged here.
+
+        // A host that is an IP address never reaches the resolver, so it is checked here.
         let public = match url.host() {
             Some(Host::Ipv4(address)) => is_public(address.into()),
             Some(Host::Ipv6(address)) => is_public(address.into()),
             Some(Host::Domain(_)) => true,
             None => false,
         };
+
         if public { Ok(()) } else { Err(OutboundError::AddressRefused { host }) }
     }
 }
@@ -164,7 +176,7 @@ fn build(
             .no_proxy()
     };
     builder().build().or_else(|error| {
-        // A machine without certificate authorities can still speak http, and says so when https is tried.
+        // A machine without certificate authorities can still use http. It gets an error when it tries https.
         tracing::warn!(%error, "no certificate authorities found; https calls will fail");
         Ok(builder().tls_certs_only([]).build()?)
     })
@@ -177,7 +189,7 @@ async fn read(response: &mut reqwest::Response, limit: usize, host: &str) -> Res
         return Err(too_large());
     }
     let next = async |response: &mut reqwest::Response| response.chunk().await.map_err(|error| failure(host, &error));
-    // Most answers arrive in one piece, which is then handed on without copying.
+    // Most answers arrive in one piece, which is then returned without copying.
     let Some(first) = next(response).await? else { return Ok(Bytes::new()) };
     if first.len() > limit {
         return Err(too_large());
@@ -193,6 +205,19 @@ async fn read(response: &mut reqwest::Response, limit: usize, host: &str) -> Res
         piece = next(response).await?;
     }
     Ok(whole.freeze())
+}
+
+/// The first bytes of the answer. If the connection breaks, it is the part that arrived: the status was received
+/// before.
+async fn read_beginning(response: &mut reqwest::Response, limit: usize) -> Bytes {
+    let mut beginning = BytesMut::new();
+    while beginning.len() < limit {
+        match response.chunk().await {
+            Ok(Some(bytes)) => beginning.extend_from_slice(&bytes[..bytes.len().min(limit - beginning.len())]),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    beginning.freeze()
 }
 
 fn failure(host: &str, error: &reqwest::Error) -> OutboundError {
@@ -213,7 +238,7 @@ fn failure(host: &str, error: &reqwest::Error) -> OutboundError {
     }
 }
 
-/// The host for the guard and for messages; brackets of IPv6 addresses are left out.
+/// The host for the guard and for messages, without the brackets of IPv6 addresses.
 fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
 }

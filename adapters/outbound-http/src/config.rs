@@ -1,4 +1,6 @@
-//! What an operator decides about outgoing calls.
+//! The operator's settings for outgoing calls.
+//!
+//! It does not read the environment.
 
 use std::time::Duration;
 
@@ -8,19 +10,19 @@ pub enum Scheme {
     /// As they are written.
     #[default]
     AsWritten,
-    /// Over plain `http`, for a development set-up whose identifiers are `https` URLs without certificates.
+    /// Over plain `http`. This is for development, where identifiers are `https` URLs without certificates.
     PlainForDevelopment,
 }
 
-/// Where calls to URLs chosen by strangers may go.
+/// The addresses that calls to strangers' URLs may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Strangers {
-    /// Only to public addresses, over `https`, after name resolution; hosts listed here are exempt.
+    /// Only public addresses after name resolution, over `https`. The hosts listed here are exempt.
     PublicAddresses {
         /// Exact host names or addresses that may be private or called over `http`.
         except_hosts: Vec<String>,
     },
-    /// Anywhere: for development and closed networks.
+    /// All addresses. This is for development and closed networks.
     AnyAddress,
 }
 
@@ -35,9 +37,9 @@ pub struct OutboundConfig {
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Duration,
-    /// How many unused connections are kept per host.
+    /// The most unused connections that are kept per host.
     pub pool_max_idle_per_host: usize,
-    /// The `User-Agent` sent.
+    /// The `User-Agent` header.
     pub user_agent: String,
 }
 
@@ -55,7 +57,7 @@ impl Default for OutboundConfig {
 }
 
 impl OutboundConfig {
-    /// `https` identifiers over plain `http`, to any address.
+    /// Settings for development: `https` identifiers are called over plain `http`, at any address.
     pub fn development() -> Self {
         Self { scheme: Scheme::PlainForDevelopment, strangers: Strangers::AnyAddress, ..Self::default() }
     }

@@ -1,4 +1,6 @@
-//! Why a call out did not give an answer.
+//! Why an outgoing call got no answer.
+//!
+//! A status is not an error here.
 
 use std::time::Duration;
 
@@ -7,18 +9,18 @@ use std::time::Duration;
 #[error("the HTTP client could not be set up: {0}")]
 pub struct BuildError(#[from] pub(crate) reqwest::Error);
 
-/// Why a call gave no answer. Any status, also 500, is an answer.
+/// Why a call got no answer. Any status, also 500, is an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// The URL cannot be called at all.
+    /// The URL cannot be called.
     #[error("{url} cannot be called: {reason}")]
     Url {
         /// The URL without query.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         reason: &'static str,
     },
-    /// A stranger's URL leads into a private network.
+    /// A stranger's URL leads to a private address.
     #[error("{host} is not on the public internet; allow the host explicitly if it is to be called")]
     AddressRefused {
         /// The host of the URL.
@@ -29,7 +31,7 @@ pub enum OutboundError {
     Connect {
         /// The host of the URL.
         host: String,
-        /// What the network said.
+        /// The error of the network.
         reason: String,
     },
     /// The answer did not come in time. The other side may have acted on the request.
@@ -40,12 +42,12 @@ pub enum OutboundError {
         /// The time allowed.
         deadline: Duration,
     },
-    /// The connection broke or spoke no HTTP. The other side may have acted on the request.
+    /// The connection broke, or the answer was not HTTP. The other side may have acted on the request.
     #[error("the connection to {host} failed: {reason}")]
     Broken {
         /// The host of the URL.
         host: String,
-        /// What the network said.
+        /// The error of the network.
         reason: String,
     },
     /// The body is larger than the caller reads.

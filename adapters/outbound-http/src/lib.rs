@@ -1,7 +1,7 @@
-//! The one HTTP client of the house: pooled connections, a deadline and a size limit on every call, signed requests,
-//! and an address guard for URLs that strangers chose.
+//! The only HTTP client of this program: pooled connections, a deadline and a size limit for every call, signed
+//! requests, and an address guard for URLs that strangers chose.
 //!
-//! No retries, and no meaning of an answer: those belong to the callers, which know the protocol.
+//! It does not retry, and does not interpret answers: the callers know the protocol.
 
 mod address;
 mod client;
@@ -14,4 +14,4 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use config::{OutboundConfig, Scheme, Strangers};
 pub use error::{BuildError, OutboundError};
-pub use request::{Destination, Request, Response};
+pub use request::{BeyondLimit, Destination, Request, Response};

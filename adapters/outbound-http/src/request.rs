@@ -1,4 +1,6 @@
-//! One call: what is sent, how long it may take, how much is read.
+//! One call: its request, its time limit and its size limit.
+//!
+//! It is not sent here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,40 +15,51 @@ use url::Url;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Where the URL comes from.
+/// The origin of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// From outside: the address guard applies.
+    /// The URL comes from outside, so the address guard applies.
     Stranger,
-    /// The operator, in configuration or through the Admin API: called wherever it leads.
+    /// The operator gave the URL, in the configuration or through the Admin API. The address guard does not apply.
     Configured,
 }
 
-/// A call to be made. Made for strangers' URLs unless said otherwise.
+/// How an answer is handled that is longer than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeyondLimit {
+    /// The call fails.
+    Refuse,
+    /// The rest is not read. The caller needs the status only.
+    Leave,
+}
+
+/// A call to make. The address guard applies unless it is turned off.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
     pub method: Method,
     /// The absolute URL.
     pub url: Url,
-    /// All headers but those of connection handling, length and signature.
+    /// All headers except those for connections, length and signature.
     pub headers: HeaderMap,
-    /// The body, empty for none.
+    /// The body; empty means no body.
     pub body: Bytes,
-    /// Time for the whole call, redirects and reading included.
+    /// The time for the whole call, with redirects and reading.
     pub deadline: Duration,
-    /// The most bytes read of the answer.
+    /// The most bytes of the answer that are read.
     pub limit: usize,
-    /// Where the URL comes from.
+    /// How a longer answer is handled.
+    pub beyond_limit: BeyondLimit,
+    /// The origin of the URL.
     pub destination: Destination,
-    /// How many redirects of an unsigned `GET` are followed.
+    /// The most redirects of an unsigned `GET` that are followed.
     pub redirects: u8,
-    /// How the request is signed, if it is.
+    /// The signer of the request, if it is signed.
     pub signer: Option<Arc<Signer>>,
 }
 
 impl Request {
-    /// A call without body: 5 seconds, 64 KiB, no redirects, to a stranger.
+    /// A call without body to a stranger's URL: 5 seconds, 64 KiB, no redirects.
     pub fn new(method: Method, url: Url) -> Self {
         Self {
             method,
@@ -55,6 +68,7 @@ impl Request {
             body: Bytes::new(),
             deadline: Duration::from_secs(5),
             limit: 64 * 1024,
+            beyond_limit: BeyondLimit::Refuse,
             destination: Destination::Stranger,
             redirects: 0,
             signer: None,
@@ -83,7 +97,7 @@ impl Request {
         self
     }
 
-    /// Sets `Authorization`, marked as secret; a value that cannot be sent is left out.
+    /// Sets `Authorization`, marked as secret. A value that cannot be sent is left out.
     pub fn authorization(mut self, value: &str) -> Self {
         if let Ok(mut value) = HeaderValue::from_str(value) {
             value.set_sensitive(true);
@@ -110,6 +124,13 @@ impl Request {
         self
     }
 
+    /// Reads only the first `limit` bytes of the answer, even if it is longer.
+    pub fn beginning_of_answer(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self.beyond_limit = BeyondLimit::Leave;
+        self
+    }
+
     /// Marks the URL as chosen by the operator.
     pub fn configured(mut self) -> Self {
         self.destination = Destination::Configured;
@@ -122,7 +143,7 @@ impl Request {
         self
     }
 
-    /// Has the request signed when it is sent.
+    /// Signs the request when it is sent.
     pub fn signed(mut self, signer: Arc<Signer>) -> Self {
         self.signer = Some(signer);
         self

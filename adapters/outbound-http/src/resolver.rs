@@ -1,6 +1,8 @@
-//! Name resolution that hands out public addresses only, so that a name cannot lead a stranger's URL inside.
+//! Name resolution that returns public addresses only, so that a name cannot lead a stranger's URL into a private
+//! network.
 //!
-//! The connection is made to the very addresses checked here; there is no second look-up to rebind.
+//! It makes no connections. The connection is made to exactly the addresses that were checked here, so a second look-up
+//! cannot return other addresses.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::is_public;
 
-/// The name leads to no public address.
+/// The name has no public address.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} leads to no public address")]
 pub(crate) struct NoPublicAddress(String);

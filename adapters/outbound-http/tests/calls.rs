@@ -87,6 +87,19 @@ async fn an_answer_beyond_the_limit_is_not_read_whether_announced_or_streamed() 
 }
 
 #[tokio::test]
+async fn only_the_beginning_of_an_answer_is_read_if_only_its_status_counts() {
+    let chunks = || (0..10).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![0; 100])));
+    let streamed = move || async move { Body::from_stream(futures::stream::iter(chunks())) };
+    let router = Router::new().route("/known", get(|| async { vec![0_u8; 1000] })).route("/streamed", get(streamed));
+    let address = serve(router).await;
+    for (path, limit, read) in [("/known", 150, 150), ("/streamed", 150, 150), ("/streamed", 5000, 1000)] {
+        let request = Request::get(url(address, path)).beginning_of_answer(limit);
+        let response = development().send(request).await.unwrap();
+        assert_eq!((response.status, response.body.len()), (StatusCode::OK, read), "{path} {limit}");
+    }
+}
+
+#[tokio::test]
 async fn a_silent_server_costs_no_more_than_the_deadline() {
     let address = serve(Router::new().route("/", get(std::future::pending::<()>))).await;
     let result = development().send(Request::get(url(address, "/")).deadline(Duration::from_millis(50))).await;

@@ -9,6 +9,7 @@ use sea_orm::{QueryOrder, QuerySelect, Set, Statement};
 
 use crate::convert::{Place, instant, stored_instant, stored_optional};
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::asset::{ActiveModel, Column, Entity, Model};
 use crate::scope::{Scope, must_be_one};
 
@@ -67,8 +68,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// Every asset that is not deleted, oldest first, for directories kept in memory.
     pub async fn all_assets(&self) -> Result<Vec<TenantAsset>, Error> {
-        let rows = self.live_assets().order_by_asc(Column::Ledger).all(self.connection).await?;
-        rows.into_iter().map(asset).collect()
+        readable(self.connection, &self.live_assets().order_by_asc(Column::Ledger), asset).await
     }
 
     fn live_assets(&self) -> Select<Entity> {

@@ -7,10 +7,11 @@ use payments_model::quote::FeeTerms;
 use payments_model::{AssetId, Fee, FeeId, FeeKind};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Condition, ExprTrait, Query};
-use sea_orm::{QueryOrder, Set};
+use sea_orm::{FromQueryResult, QueryOrder, QueryResult, QueryTrait, Set};
 
 use crate::convert::{Place, stored_amount};
 use crate::paging::Paging;
+use crate::readable::or_left_out;
 use crate::rows::asset as asset_row;
 use crate::rows::fee::{ActiveModel, Column, Entity, Model};
 use crate::scope::Scope;
@@ -45,8 +46,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         newest.one(self.connection).await?.map(fee).transpose()
     }
 
-    /// The fees that apply, of all assets, for directories kept in memory.
-    pub async fn all_newest_fees(&self) -> Result<Vec<Fee>, Error> {
+    /// The fees that apply, of all assets, for directories kept in memory. `None` for a fee that cannot be read.
+    pub async fn all_newest_fees(&self) -> Result<Vec<(AssetId, Option<Fee>)>, Error> {
         let newer = Alias::new("newer");
         let of_newer = |column: Column| Expr::col((newer.clone(), column));
         let of_row = |column: Column| Expr::col((Entity, column));
@@ -61,7 +62,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .cond_where(later)
             .to_owned();
         let newest = self.fee_rows().filter(Expr::exists(replaced).not());
-        newest.all(self.connection).await?.into_iter().map(fee).collect()
+        let rows = self.connection.query_all_raw(newest.build(self.connection.get_database_backend())).await?;
+        let read = |row: &QueryResult| {
+            let asset = or_left_out("fees", row.try_get("", "asset_id").map_err(Error::from))?;
+            let fee = Model::from_query_result(row, "").map_err(Error::from).and_then(fee);
+            Some((AssetId::from_uuid(asset), or_left_out("fees", fee)))
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// A page of an asset's fees of both kinds.

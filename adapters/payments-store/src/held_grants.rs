@@ -82,9 +82,11 @@ impl Scope<'_, WriteTransaction> {
         };
         let once = OnConflict::column(server_row::Column::Url).do_nothing().to_owned();
         server_row::Entity::insert(server).on_conflict(once).exec_without_returning(self.connection).await?;
+
         let server = server_row::Entity::find().filter(server_row::Column::Url.eq(&held.auth_server));
         let server = server.one(self.connection).await?;
         let server = server.ok_or_else(|| Error::inconsistent("auth_servers", "url", &held.auth_server))?;
+
         let row = grant_row::ActiveModel {
             id: Set(held.id.as_uuid()),
             auth_server_id: Set(server.id),
@@ -99,6 +101,7 @@ impl Scope<'_, WriteTransaction> {
             updated_at: Set(held.created_at.as_millis()),
             deleted_at: Set(None),
         };
+
         grant_row::Entity::insert(row).exec_without_returning(self.connection).await?;
         Ok(())
     }

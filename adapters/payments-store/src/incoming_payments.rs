@@ -18,7 +18,7 @@ use crate::scope::Scope;
 
 const TABLE: &str = "incoming_payments";
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
 /// The incoming payments that a list shows.
@@ -61,11 +61,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             select = select.filter(Column::InitiatedBy.is_in(initiators.iter().map(|by| by.as_str())));
         }
         let page = PAGING.page(self.connection, select, request).await?;
-        let assets = assets_of(self.connection, page.items.iter().map(|row| row.asset_id)).await?;
-        page.try_map(|row| {
-            let asset = assets.get(&row.asset_id).cloned();
-            payment_with_asset((row, asset))
-        })
+        let items = payments(self.connection, page.items).await?;
+        Ok(Page { items, has_next: page.has_next, has_previous: page.has_previous })
     }
 
     /// Every incoming payment that may still receive money, for the reconciliation at a start.
@@ -76,9 +73,23 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(ids.into_iter().map(IncomingPaymentId::from_uuid).collect())
     }
 
-    fn live_incoming_payments(&self) -> Select<Entity> {
+    pub(crate) fn live_incoming_payments(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::TenantId)).filter(Column::DeletedAt.is_null())
     }
+}
+
+/// The payments of these rows, in their order.
+pub(crate) async fn payments<C: ConnectionTrait>(
+    connection: &C,
+    rows: Vec<Model>,
+) -> Result<Vec<IncomingPayment>, Error> {
+    let assets = assets_of(connection, rows.iter().map(|row| row.asset_id)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let asset = assets.get(&row.asset_id).cloned();
+            payment_with_asset((row, asset))
+        })
+        .collect()
 }
 
 impl<'t> Scope<'t, WriteTransaction> {
@@ -89,11 +100,13 @@ impl<'t> Scope<'t, WriteTransaction> {
             Some(at) => column.eq(at.as_millis()),
             None => column.is_null(),
         };
+
         let (approved, cancelled) = match &before.decision {
             None => (None, None),
             Some(Decision::Approved { at }) => (Some(*at), None),
             Some(Decision::Cancelled { at, .. }) => (None, Some(*at)),
         };
+
         let unchanged = Condition::all()
             .add(self.within(Column::TenantId))
             .add(Column::Id.eq(after.id.as_uuid()))
@@ -102,6 +115,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             .add(Column::AnnouncedAmount.eq(stored_amount("the announced amount", before.announced_amount)?))
             .add(decided(Column::ApprovedAt, approved))
             .add(decided(Column::CancelledAt, cancelled));
+
         let whole = changes(after)?;
         let changed = ActiveModel {
             state: whole.state,
@@ -110,6 +124,7 @@ impl<'t> Scope<'t, WriteTransaction> {
             deleted_at: whole.deleted_at,
             ..Default::default()
         };
+
         let update = Entity::update_many().set(changed).filter(unchanged);
         self.write_or_fail(TABLE, after.id, &update);
         Ok(())
@@ -140,10 +155,23 @@ impl<'t> Scope<'t, WriteTransaction> {
         latest: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<IncomingPaymentId>, Error> {
+        self.shorten(Condition::all().add(Column::WalletAddressId.eq(address.as_uuid())), latest, now).await
+    }
+
+    /// Lets every open payment of this scope expire at `latest`, those that would later; gives their ids.
+    pub async fn shorten_every_incoming_payment(
+        &self,
+        latest: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<IncomingPaymentId>, Error> {
+        self.shorten(Condition::all(), latest, now).await
+    }
+
+    async fn shorten(&self, of: Condition, latest: Timestamp, now: Timestamp) -> Result<Vec<IncomingPaymentId>, Error> {
         let open = [IncomingState::Pending.as_str(), IncomingState::Processing.as_str()];
         let later = Condition::all()
             .add(self.within(Column::TenantId))
-            .add(Column::WalletAddressId.eq(address.as_uuid()))
+            .add(of)
             .add(Column::State.is_in(open))
             .add(Column::ExpiresAt.gt(latest.as_millis()));
         let ids = Entity::find().filter(later.clone()).select_only().column(Column::Id).lock_exclusive();
@@ -182,6 +210,7 @@ fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> 
     let place = Place { table: "incoming_payments", row: row.id };
     let asset_row = asset_row.ok_or_else(|| place.inconsistent("asset_id"))?;
     let deleted_at = instant(row.deleted_at);
+
     let state = match row.state.as_str() {
         "PENDING" => IncomingState::Pending,
         "PROCESSING" => IncomingState::Processing,
@@ -189,11 +218,13 @@ fn payment_with_asset((row, asset_row): (Model, Option<rows::asset::Model>)) -> 
         "EXPIRED" => IncomingState::Expired { deleted_at },
         _ => return Err(place.inconsistent("state")),
     };
+
     let decision = match (instant(row.approved_at), instant(row.cancelled_at)) {
         (Some(at), _) => Some(Decision::Approved { at }),
         (None, Some(at)) => Some(Decision::Cancelled { at, reason: row.cancellation_reason }),
         (None, None) => None,
     };
+
     Ok(IncomingPayment {
         id: row.id.into(),
         tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -220,6 +251,7 @@ fn active(payment: &IncomingPayment) -> Result<ActiveModel, Error> {
         Some(Decision::Approved { at }) => (Some(*at), None, None),
         Some(Decision::Cancelled { at, reason }) => (None, Some(*at), reason.clone()),
     };
+
     Ok(ActiveModel {
         id: Set(payment.id.as_uuid()),
         tenant_id: Set(payment.tenant_id.as_uuid()),

@@ -14,9 +14,12 @@ mod incoming_payments;
 mod outgoing_payments;
 mod packets_in_flight;
 mod paging;
+mod partial_payments;
+mod payments;
 mod peerings_asked_for;
 mod peers;
 mod quotes;
+mod readable;
 #[expect(unreachable_pub, reason = "SeaORM's derive builds public items on them")]
 mod rows;
 mod scope;
@@ -24,7 +27,10 @@ mod store;
 mod tenants;
 mod wallet_addresses;
 mod web_monetization;
+mod webhook_deliveries;
+mod webhook_endpoints;
 mod webhook_events;
+mod webhook_purge;
 
 pub use database::{Error, Locked};
 pub use grant_spending::{GrantSpending, GrantTotal, LockedPaymentGrant, SpentAssets};
@@ -32,8 +38,12 @@ pub use held_grants::HeldGrant;
 pub use incoming_payments::IncomingPaymentFilter;
 pub use outgoing_payments::OutgoingPaymentFilter;
 pub use packets_in_flight::PacketInFlight;
+pub use payments::{AnyPayment, PaymentFilter, PaymentKind};
 pub use scope::Scope;
 /// The connection with which a scope reads outside of units of work.
 pub use sea_orm::DatabaseConnection as Reader;
 pub use store::{MIGRATIONS, Store, Unit};
+pub use tenants::OldSecret;
+pub use webhook_deliveries::{DeliveryFilter, InTurn};
 pub use webhook_events::EventFilter;
+pub use webhook_purge::{OldEvent, PurgePlace};

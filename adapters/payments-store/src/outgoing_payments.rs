@@ -22,7 +22,7 @@ use crate::scope::Scope;
 
 const TABLE: &str = "outgoing_payments";
 
-const PAGING: Paging<Entity> =
+pub(crate) const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
 /// The outgoing payments that a list shows. An empty filter shows all.
@@ -64,7 +64,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(Page { items, has_next: page.has_next, has_previous: page.has_previous })
     }
 
-    fn all_outgoing(&self) -> Select<Entity> {
+    pub(crate) fn all_outgoing(&self) -> Select<Entity> {
         Entity::find().filter(self.within(Column::TenantId))
     }
 }
@@ -143,21 +143,25 @@ fn changes(payment: &OutgoingPayment) -> Result<ActiveModel, Error> {
 
 fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Select<Entity> {
     let ids = |addresses: &[WalletAddressId]| -> Vec<Uuid> { addresses.iter().map(|id| id.as_uuid()).collect() };
+
     if let Some(addresses) = &filter.wallet_addresses {
         select = select.filter(Column::WalletAddressId.is_in(ids(addresses)));
     }
     if !filter.not_wallet_addresses.is_empty() {
         select = select.filter(Column::WalletAddressId.is_not_in(ids(&filter.not_wallet_addresses)));
     }
+
     if let Some(client) = &filter.client {
         select = select.filter(Column::Client.eq(client));
     }
+
     if let Some(states) = &filter.states {
         select = select.filter(Column::State.is_in(states));
     }
     if !filter.not_states.is_empty() {
         select = select.filter(Column::State.is_not_in(&filter.not_states));
     }
+
     let quotes_of = |receivers: &[String]| {
         let mut quotes = Query::select();
         quotes
@@ -172,24 +176,31 @@ fn filtered(mut select: Select<Entity>, filter: &OutgoingPaymentFilter) -> Selec
     if !filter.not_receivers.is_empty() {
         select = select.filter(Column::Id.not_in_subquery(quotes_of(&filter.not_receivers)));
     }
+
     select
 }
 
-/// The payments of rows with their quotes, assets and card details. Each kind is read with one query.
-async fn payments<C: ConnectionTrait>(connection: &C, found: Vec<Model>) -> Result<Vec<OutgoingPayment>, Error> {
+/// The payments of rows, with their quotes, assets and card details, each kind read at once.
+pub(crate) async fn payments<C: ConnectionTrait>(
+    connection: &C,
+    found: Vec<Model>,
+) -> Result<Vec<OutgoingPayment>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
+
     let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
     let quotes = rows::quote::Entity::find().filter(rows::quote::Column::Id.is_in(ids)).all(connection).await?;
     let assets = assets_of(connection, quotes.iter().map(|row| row.asset_id)).await?;
     let mut quotes: HashMap<Uuid, rows::quote::Model> = quotes.into_iter().map(|row| (row.id, row)).collect();
+
     let with_card: Vec<Uuid> = found.iter().filter(|row| row.initiated_by == "CARD").map(|row| row.id).collect();
     let mut cards = HashMap::new();
     if !with_card.is_empty() {
         let select = card::Entity::find().filter(card::Column::OutgoingPaymentId.is_in(with_card));
         cards = select.all(connection).await?.into_iter().map(|row| (row.outgoing_payment_id, row)).collect();
     }
+
     let mut payments = Vec::with_capacity(found.len());
     for row in found {
         let place = Place { table: "outgoing_payments", row: row.id };

@@ -83,15 +83,18 @@ impl Scope<'_, WriteTransaction> {
         if stored.is_empty() {
             return Ok(true);
         }
+
         let these = Condition::all()
             .add(Column::OutgoingPaymentId.eq(payment.as_uuid()))
             .add(Column::Attempt.eq(attempt))
             .add(Column::Sequence.is_in(stored));
+
         let known = Entity::find().filter(these.clone()).select_only().column(Column::Sequence).lock_exclusive();
         let known: Vec<i64> = known.into_tuple().all(self.connection).await?;
         if known.len() != sequences.len() {
             return Ok(false);
         }
+
         Entity::delete_many().filter(these).exec(self.connection).await?;
         if moved != Progress::default() {
             let debited = stored_amount("the debited amount", moved.debited)?;
@@ -109,6 +112,7 @@ impl Scope<'_, WriteTransaction> {
             let done = update.exec(self.connection).await?;
             must_be_one(done.rows_affected, "outgoing_payments", payment)?;
         }
+
         Ok(true)
     }
 }

@@ -25,31 +25,37 @@ impl<E: EntityTrait> Paging<E> {
         select: Select<E>,
         request: PageRequest,
     ) -> Result<Page<E::Model>, Error> {
-        let size = usize::from(request.size);
-        let (cursor, backwards) = match request.position {
-            PagePosition::Start => (None, false),
-            PagePosition::After(id) => (Some(id), false),
-            PagePosition::Before(id) => (Some(id), true),
-        };
-        let cursor = match cursor {
+        let cursor = match cursor_of(request) {
             None => None,
-            Some(id) => match select.clone().filter(self.id.eq(id)).one(connection).await? {
-                Some(row) => Some((self.key)(&row)),
+            Some(id) => match self.cursor(connection, &select, id).await? {
+                Some(cursor) => Some(cursor),
                 None => return Ok(Page::empty()),
             },
         };
-        let order = if backwards { reversed(request.order) } else { request.order };
-        let mut rows =
-            self.ordered(select.clone(), cursor, order).limit(u64::from(request.size) + 1).all(connection).await?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        if backwards {
-            rows.reverse();
-        }
-        // On the other side there is at least the cursor's own row.
-        let other_side = cursor.is_some() && !rows.is_empty();
-        let (has_next, has_previous) = if backwards { (other_side, more) } else { (more, other_side) };
-        Ok(Page { items: rows, has_next, has_previous })
+        let reading = Reading::new(request, cursor);
+        let rows = self.read(connection, select, &reading).await?;
+        Ok(reading.page(rows))
+    }
+
+    /// What orders the row that a cursor names, if it is in the list.
+    pub(crate) async fn cursor<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        select: &Select<E>,
+        id: Uuid,
+    ) -> Result<Option<Key>, Error> {
+        Ok(select.clone().filter(self.id.eq(id)).one(connection).await?.map(|row| (self.key)(&row)))
+    }
+
+    /// The rows of `select` that a page may need: one more than it shows.
+    pub(crate) async fn read<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        select: Select<E>,
+        reading: &Reading,
+    ) -> Result<Vec<E::Model>, Error> {
+        let wanted = u64::try_from(reading.size).unwrap_or(u64::MAX).saturating_add(1);
+        Ok(self.ordered(select, reading.cursor, reading.order).limit(wanted).all(connection).await?)
     }
 
     /// The rows strictly after `cursor` in this order.
@@ -66,6 +72,44 @@ impl<E: EntityTrait> Paging<E> {
         };
         let same_time = Condition::all().add(self.created_at.eq(created_at)).add(tie);
         select.filter(Condition::any().add(time).add(same_time))
+    }
+}
+
+/// The row that a page begins beside.
+pub(crate) fn cursor_of(request: PageRequest) -> Option<Uuid> {
+    match request.position {
+        PagePosition::Start => None,
+        PagePosition::After(id) | PagePosition::Before(id) => Some(id),
+    }
+}
+
+/// From where a page is read, and in which direction. One page may be read from several tables.
+pub(crate) struct Reading {
+    cursor: Option<Key>,
+    /// The order in which rows are read; that of the list, unless it is read backwards.
+    pub(crate) order: SortOrder,
+    backwards: bool,
+    size: usize,
+}
+
+impl Reading {
+    pub(crate) fn new(request: PageRequest, cursor: Option<Key>) -> Self {
+        let backwards = matches!(request.position, PagePosition::Before(_));
+        let order = if backwards { reversed(request.order) } else { request.order };
+        Self { cursor, order, backwards, size: usize::from(request.size) }
+    }
+
+    /// The page of `rows`, which are in the order of reading.
+    pub(crate) fn page<T>(&self, mut rows: Vec<T>) -> Page<T> {
+        let more = rows.len() > self.size;
+        rows.truncate(self.size);
+        if self.backwards {
+            rows.reverse();
+        }
+        // On the other side lies at least the cursor's own row, if there is one.
+        let other_side = self.cursor.is_some() && !rows.is_empty();
+        let (has_next, has_previous) = if self.backwards { (other_side, more) } else { (more, other_side) };
+        Page { items: rows, has_next, has_previous }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Peerings that were asked for and not answered yet: the token that goes with each.
+//! Stores the token of each peering request that was not answered yet.
 //!
-//! Not the peers; those are there once the other side has answered.
+//! It does not store peers: a peer is stored when the other node has answered.
 
 use clock::Timestamp;
 use database::{Error, WriteTransaction};
@@ -13,8 +13,8 @@ use crate::rows::peering_asked_for::{ActiveModel, Column, Entity};
 use crate::scope::Scope;
 
 impl Scope<'_, WriteTransaction> {
-    /// The token to be sent to `url`: that of an earlier request which was not answered, or else `token`, which is
-    /// remembered.
+    /// The token to send to `url`: the token of an earlier request without an answer, or else `token`, which is then
+    /// stored.
     pub async fn ask_for_peering(
         &self,
         asset: &TenantAsset,
@@ -38,7 +38,7 @@ impl Scope<'_, WriteTransaction> {
         Ok(row.map_or_else(|| token.clone(), |row| Secret::new(row.token)))
     }
 
-    /// The request was answered: the next one sends another token.
+    /// Removes the token of an answered request, so that the next request sends another token.
     pub async fn peering_answered(&self, asset: AssetId, url: &str) -> Result<(), Error> {
         let done = Entity::delete_many().filter(self.within(Column::TenantId));
         let done = done.filter(Column::AssetId.eq(asset.as_uuid())).filter(Column::PeeringUrl.eq(url));

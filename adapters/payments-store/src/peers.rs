@@ -1,4 +1,8 @@
-//! Peers and their tokens.
+//! Stores peers and their tokens.
+//!
+//! It does not store their balances: those are in the ledger.
+
+use std::collections::HashMap;
 
 use clock::Timestamp;
 use database::{Database, Error, Locked, WriteTransaction};
@@ -15,6 +19,7 @@ use crate::assets::asset;
 use crate::convert::{Place, stored_json, stored_optional};
 use crate::embedded::assets_of;
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::peer::{ActiveModel, Column, Entity, Model};
 use crate::rows::{asset as asset_row, peer_incoming_token as token_row};
 use crate::scope::{Scope, must_be_one};
@@ -22,7 +27,7 @@ use crate::scope::{Scope, must_be_one};
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
 
-/// Tokens as older versions stored them.
+/// Reads the tokens that older versions stored in clear text.
 const OLD_TOKENS: &str = "SELECT token, peer_id, created_at FROM peer_http_tokens";
 
 const US: &str = "US";
@@ -38,6 +43,7 @@ fn peer(row: Model, asset: TenantAsset) -> Result<Peer, Error> {
         .outgoing_endpoint
         .zip(row.outgoing_token)
         .map(|(endpoint, token)| OutgoingHttp { endpoint, token: Secret::new(token) });
+
     Ok(Peer {
         id: PeerId::from_uuid(row.id),
         tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -94,15 +100,22 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 
     /// Every peer, oldest first, for the connector's directory.
     pub async fn all_peers(&self) -> Result<Vec<Peer>, Error> {
+        let of_peers = Query::select().column(Column::AssetId).from(Entity).to_owned();
+        let assets = asset_row::Entity::find().filter(asset_row::Column::Id.in_subquery(of_peers));
+        let assets = readable(self.connection, &assets, asset).await?;
+        let assets: HashMap<Uuid, TenantAsset> = assets.into_iter().map(|asset| (asset.id.as_uuid(), asset)).collect();
         let select = self.peer_rows().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
-        let rows = select.find_also_related(asset_row::Entity).all(self.connection).await?;
-        rows.into_iter().map(joined).collect()
+        let read = |row: Model| {
+            let of = assets.get(&row.asset_id).ok_or_else(|| place(&row).inconsistent("asset_id"))?.clone();
+            peer(row, of)
+        };
+        readable(self.connection, &select, read).await
     }
 
-    /// Every token a peer may present, with whose it is; for the connector's directory.
+    /// Every token a peer may present, with its peer; for the connector's directory.
     pub async fn all_peer_tokens(&self) -> Result<Vec<(IncomingToken, PeerId)>, Error> {
-        let rows = self.token_rows().all(self.connection).await?;
-        rows.iter().map(|row| Ok((incoming_token(row)?, PeerId::from_uuid(row.peer_id)))).collect()
+        let read = |row: token_row::Model| Ok((incoming_token(&row)?, PeerId::from_uuid(row.peer_id)));
+        readable(self.connection, &self.token_rows(), read).await
     }
 
     /// The tokens a peer may present, the newest first.
@@ -163,6 +176,15 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(done.rows_affected > 0)
     }
 
+    /// Removes the tokens of all peers of this scope.
+    pub async fn delete_every_peer_token(&self) -> Result<(), Error> {
+        let own = Query::select().column(Column::Id).from(Entity).cond_where(self.within(Column::TenantId)).to_owned();
+        let delete = token_row::Entity::delete_many().filter(token_row::Column::PeerId.in_subquery(own));
+        delete.exec(self.connection).await?;
+        self.directory_changed();
+        Ok(())
+    }
+
     /// Replaces the tokens of a peer in this scope. A token of another peer of any tenant is a unique violation.
     pub async fn replace_peer_tokens(&self, id: PeerId, tokens: &[Secret], now: Timestamp) -> Result<(), Error> {
         // Under the peer's lock, so that two replacements at once do not mix.
@@ -177,8 +199,8 @@ impl<'t> Scope<'t, WriteTransaction> {
         Ok(())
     }
 
-    /// Adds a token to those a locked peer may present; the others end at `others_end`. A token that any peer has is a
-    /// unique violation.
+    /// Adds a token to those that a locked peer may present. The others end at `others_end`. A token that any other
+    /// peer has is a unique violation.
     pub async fn add_peer_token(
         &self,
         peer: &Locked<'_, Peer>,
@@ -202,7 +224,7 @@ impl<'t> Scope<'t, WriteTransaction> {
         useless.exec(self.connection).await?;
 
         if !same.is_empty() {
-            // Asked again with the same token: it does not end.
+            // The request was repeated with the same token, so this token has no end.
             let same = tokens().filter(token_row::Column::Digest.eq(digest.to_string()));
             let lasting = token_row::ActiveModel { expires_at: Set(None), ..Default::default() };
             same.set(lasting).exec(self.connection).await?;
@@ -225,7 +247,7 @@ fn token_of(peer: PeerId, digest: TokenDigest, now: Timestamp) -> token_row::Act
     }
 }
 
-/// Keeps only digests of the tokens that an older version stored as they are.
+/// Replaces the tokens that an older version stored in clear text by their digests.
 pub(crate) async fn digest_old_tokens(database: &Database) -> Result<(), Error> {
     let backend = database.reader().get_database_backend();
     let old = || Statement::from_string(backend, OLD_TOKENS);
@@ -237,7 +259,7 @@ pub(crate) async fn digest_old_tokens(database: &Database) -> Result<(), Error> 
         let (token, peer): (String, Uuid) = (row.try_get("", "token")?, row.try_get("", "peer_id")?);
         let created_at: i64 = row.try_get("", "created_at")?;
         let digested = token_of(PeerId::from_uuid(peer), TokenDigest::of(&token), Timestamp::from_millis(created_at));
-        // Another process may be at it as well.
+        // Another process may do this at the same time.
         let there = OnConflict::column(token_row::Column::Digest).do_nothing().to_owned();
         token_row::Entity::insert(digested).on_conflict(there).exec_without_returning(&transaction).await?;
     }

@@ -57,6 +57,7 @@ impl Scope<'_, WriteTransaction> {
 pub(crate) fn quote(row: Model, asset_row: Option<rows::asset::Model>) -> Result<Quote, Error> {
     let place = Place { table: "quotes", row: row.id };
     let asset = asset(asset_row.ok_or_else(|| place.inconsistent("asset_id"))?)?;
+
     let method = match (row.ilp_max_packet_amount, row.ilp_min_rate, row.ilp_low_rate, row.ilp_high_rate) {
         (None, None, None, None) => QuoteMethod::Local,
         (Some(max_packet_amount), Some(min_rate), Some(low_rate), Some(high_rate)) => {
@@ -69,6 +70,7 @@ pub(crate) fn quote(row: Model, asset_row: Option<rows::asset::Model>) -> Result
         }
         _ => return Err(place.inconsistent("ilp_max_packet_amount")),
     };
+
     Ok(Quote {
         id: row.id.into(),
         tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -95,6 +97,7 @@ fn active(quote: &Quote) -> Result<ActiveModel, Error> {
         QuoteMethod::Local => None,
         QuoteMethod::Ilp(details) => Some(details),
     };
+
     Ok(ActiveModel {
         id: Set(quote.id.as_uuid()),
         tenant_id: Set(quote.tenant_id.as_uuid()),

@@ -15,6 +15,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0002_ledger_alarms", sql: include_str!("0002_ledger_alarms.sql") },
         Step { name: "0003_grant_spent_by_asset", sql: include_str!("0003_grant_spent_by_asset.sql") },
         Step { name: "0004_peering", sql: include_str!("0004_peering.sql") },
+        Step { name: "0004_webhook_endpoints", sql: include_str!("0004_webhook_endpoints.sql") },
+        Step { name: "0006_tenant_secrets", sql: include_str!("0006_tenant_secrets.sql") },
+        Step { name: "0007_partial_payments", sql: include_str!("0007_partial_payments.sql") },
     ],
 };
 

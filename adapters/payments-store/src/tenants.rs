@@ -11,12 +11,22 @@ use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::convert::{Place, instant, stored_instant};
 use crate::paging::Paging;
+use crate::readable::readable;
 use crate::rows::tenant::{ActiveModel, Column, Entity, Model};
-use crate::rows::tenant_setting as setting_row;
+use crate::rows::{tenant_old_secret as old_secret_row, tenant_setting as setting_row};
 use crate::scope::{Scope, must_be_one};
 
 const PAGING: Paging<Entity> =
     Paging { created_at: Column::CreatedAt, id: Column::Id, key: |row| (row.created_at, row.id) };
+
+/// A secret that was replaced, and until when it is accepted beside its successor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// Until then.
+    pub until: Timestamp,
+}
 
 fn tenant(row: Model) -> Tenant {
     Tenant {
@@ -62,7 +72,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// Every tenant that is not deleted, for directories kept in memory.
     pub async fn all_tenants(&self) -> Result<Vec<Tenant>, Error> {
         let live = Entity::find().filter(self.within(Column::Id)).filter(Column::DeletedAt.is_null());
-        Ok(live.all(self.connection).await?.into_iter().map(tenant).collect())
+        readable(self.connection, &live, |row| Ok(tenant(row))).await
     }
 
     /// The settings of `tenant`, ordered by key.
@@ -87,14 +97,23 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(row.map(|row| row.value))
     }
 
+    /// Every secret that was replaced and may still be used until an instant; for directories kept in memory.
+    pub async fn all_old_secrets(&self) -> Result<Vec<(TenantId, OldSecret)>, Error> {
+        let rows = old_secret_row::Entity::find().filter(self.within(old_secret_row::Column::TenantId));
+        let rows = rows.all(self.connection).await?;
+        let old = |row: old_secret_row::Model| {
+            let secret = OldSecret { secret: Secret::new(row.secret), until: Timestamp::from_millis(row.until) };
+            (TenantId::from_uuid(row.tenant_id), secret)
+        };
+        Ok(rows.into_iter().map(old).collect())
+    }
+
     /// Every setting that is not deleted, with its tenant, for directories kept in memory.
     pub async fn all_settings(&self) -> Result<Vec<(TenantId, Setting)>, Error> {
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
-            .filter(setting_row::Column::DeletedAt.is_null())
-            .all(self.connection)
-            .await?;
-        rows.into_iter().map(|row| Ok((TenantId::from_uuid(row.tenant_id), setting(row)?))).collect()
+            .filter(setting_row::Column::DeletedAt.is_null());
+        readable(self.connection, &rows, |row| Ok((TenantId::from_uuid(row.tenant_id), setting(row)?))).await
     }
 }
 
@@ -134,6 +153,7 @@ impl<'t> Scope<'t, WriteTransaction> {
     /// Processes that start together may all call this. One creates the row, the others wait and find it.
     pub async fn ensure_operator(&self, id: TenantId, api_secret: &Secret, now: Timestamp) -> Result<Tenant, Error> {
         self.must_reach(id)?;
+
         let operator = Tenant {
             id,
             api_secret: api_secret.clone(),
@@ -145,9 +165,11 @@ impl<'t> Scope<'t, WriteTransaction> {
             updated_at: now,
             deleted_at: None,
         };
+
         let unless_there = OnConflict::column(Column::Id).do_nothing().to_owned();
         let made = Entity::insert(active(&operator)).on_conflict(unless_there);
         let made = made.exec_without_returning(self.connection).await? > 0;
+
         if !made {
             let changed = Entity::update_many()
                 .col_expr(Column::ApiSecret, Expr::value(api_secret.expose()))
@@ -158,6 +180,7 @@ impl<'t> Scope<'t, WriteTransaction> {
                 return self.found_operator(id).await;
             }
         }
+
         self.directory_changed();
         self.found_operator(id).await
     }
@@ -167,13 +190,31 @@ impl<'t> Scope<'t, WriteTransaction> {
         operator.ok_or_else(|| Error::inconsistent("tenants", "deleted_at", id))
     }
 
-    /// Every wallet address URL in a setting, deleted settings included. Until this unit ends, no other unit can set
-    /// one. So two tenants cannot set the same URL at the same time.
-    pub async fn locked_wallet_address_bases(&self) -> Result<Vec<(TenantId, String)>, Error> {
+    /// Lets a replaced secret be used until an instant; the one that was replaced before it ends now. `None`: no old
+    /// secret is good any more.
+    pub async fn keep_old_secret(&self, tenant: TenantId, old: Option<&OldSecret>) -> Result<(), Error> {
+        self.must_reach(tenant)?;
+        let earlier = old_secret_row::Entity::delete_many();
+        earlier.filter(old_secret_row::Column::TenantId.eq(tenant.as_uuid())).exec(self.connection).await?;
+        if let Some(old) = old {
+            let row = old_secret_row::ActiveModel {
+                tenant_id: Set(tenant.as_uuid()),
+                secret: Set(old.secret.expose().to_owned()),
+                until: Set(old.until.as_millis()),
+            };
+            old_secret_row::Entity::insert(row).exec_without_returning(self.connection).await?;
+        }
+        self.directory_changed();
+        Ok(())
+    }
+
+    /// All values of this setting, with the deleted ones. Another unit that sets a value waits for this one, so that
+    /// two tenants cannot take the same value at once.
+    pub async fn locked_values(&self, key: SettingKey) -> Result<Vec<(TenantId, String)>, Error> {
         Entity::find().order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(self.connection).await?;
         let rows = setting_row::Entity::find()
             .filter(self.within(setting_row::Column::TenantId))
-            .filter(setting_row::Column::Key.eq(SettingKey::WalletAddressUrl.as_str()))
+            .filter(setting_row::Column::Key.eq(key.as_str()))
             .all(self.connection)
             .await?;
         Ok(rows.into_iter().map(|row| (TenantId::from_uuid(row.tenant_id), row.value)).collect())

@@ -187,6 +187,22 @@ impl<'t> Scope<'t, WriteTransaction> {
         must_be_one(done.rows_affected, "wallet_addresses", changed.row())
     }
 
+    /// Deactivates every wallet address of this scope that is active.
+    pub async fn deactivate_every_wallet_address(&self, now: Timestamp) -> Result<(), Error> {
+        let changed = ActiveModel {
+            deactivated_at: Set(Some(now.as_millis())),
+            updated_at: Set(now.as_millis()),
+            ..Default::default()
+        };
+        let update = Entity::update_many().set(changed).filter(self.within(Column::TenantId));
+        let still_active = sea_orm::Condition::any()
+            .add(Column::DeactivatedAt.is_null())
+            .add(Column::DeactivatedAt.gt(now.as_millis()));
+        update.filter(still_active).exec(self.connection).await?;
+        self.wallet_addresses_changed();
+        Ok(())
+    }
+
     /// Replaces the properties of a wallet address of this scope.
     pub async fn replace_additional_properties(
         &self,

@@ -107,6 +107,7 @@ impl Old {
         let side = self.side;
         let version = |reason| SourceError::Version { side, reason };
         let book = side.book();
+
         let there: Option<bool> = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
             .bind(book)
             .fetch_one(&mut self.connection)
@@ -115,6 +116,7 @@ impl Old {
         if there != Some(true) {
             return Err(version(UnknownVersion::NotRafiki(side)));
         }
+
         let locked = format!("SELECT coalesce(max(is_locked), 0) FROM {book}_lock");
         let locked: i32 = sqlx::query_scalar(AssertSqlSafe(locked))
             .fetch_one(&mut self.connection)
@@ -123,11 +125,13 @@ impl Old {
         if locked != 0 {
             return Err(version(UnknownVersion::Locked));
         }
+
         let booked: Vec<String> =
             sqlx::query_scalar(AssertSqlSafe(format!("SELECT name::text FROM {book} ORDER BY id")))
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(|error| failed("the migrations", &error))?;
+
         match recognise(side, &booked) {
             Err(UnknownVersion::Newer(_)) if unknown == UnknownAllowed::Yes => Ok(()),
             other => other.map_err(version),

@@ -69,6 +69,7 @@ impl Old {
             Transfers::Named => "t.type IS NOT NULL",
             Transfers::All => "(t.type IS NOT NULL OR t.state = 'POSTED')",
         };
+
         // Incoming money is booked before outgoing money of the same microsecond.
         let sql = format!(
             r#"SELECT row_to_json(r)::text FROM (
@@ -81,6 +82,7 @@ impl Old {
                 ORDER BY t."createdAt", CASE t.type WHEN 'DEPOSIT' THEN 0 WHEN 'WITHDRAWAL' THEN 2 ELSE 1 END, t.id
             ) r"#
         );
+
         sqlx::query_scalar::<_, String>(AssertSqlSafe(dated(&sql, since)))
             .fetch(&mut self.connection)
             .map_err(|error| failed("ledgerTransfers", &error))

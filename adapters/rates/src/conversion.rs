@@ -1,11 +1,13 @@
-//! Amounts of one asset in another.
+//! Converts amounts of one asset to another.
+//!
+//! It gets no rates.
 
 use money::Ratio;
 
-/// How the smallest units of two assets relate.
+/// The relation between the smallest units of two assets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conversion {
-    /// Same code and scale: amounts stay as they are.
+    /// Code and scale are the same, so amounts do not change.
     None,
     /// Smallest units of the destination per smallest unit of the source.
     By(Ratio),
@@ -21,7 +23,7 @@ impl Conversion {
     }
 }
 
-/// What `source_amount` is worth, rounded down; `None` above 2^64−1.
+/// The value of `source_amount` in the destination, rounded down; `None` above 2^64−1.
 pub fn convert_source_floor(source_amount: u64, conversion: Conversion) -> Option<u64> {
     match conversion {
         Conversion::None => Some(source_amount),
@@ -29,7 +31,7 @@ pub fn convert_source_floor(source_amount: u64, conversion: Conversion) -> Optio
     }
 }
 
-/// What must be given for `destination_amount`, rounded up; `None` above 2^64−1.
+/// The source amount that is needed for `destination_amount`, rounded up; `None` above 2^64−1.
 pub fn convert_destination_ceil(destination_amount: u64, conversion: Conversion) -> Option<u64> {
     match conversion {
         Conversion::None => Some(destination_amount),

@@ -1,4 +1,6 @@
-//! How an answer of a rates service is obtained.
+//! Gets the answer of a rates service.
+//!
+//! It is a trait; the implementation over HTTP is in `http`.
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,4 +1,6 @@
-//! Rates services over HTTP.
+//! Calls rates services over HTTP.
+//!
+//! It does not read their answers.
 
 use std::time::Duration;
 
@@ -12,12 +14,12 @@ use crate::fetch::{FetchError, FetchRates};
 /// The reference's limit for a rates request.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A table of every currency takes a few kilobytes.
+/// The longest answer. A table of all currencies has a few kilobytes.
 const ANSWER_LIMIT: usize = 1 << 20;
 
-/// Asks rates services with the house's client.
+/// Calls rates services with the shared HTTP client.
 ///
-/// The operator's service may be anywhere; services chosen by tenants are strangers' URLs.
+/// The operator's service may have any address. Services of tenants are strangers' URLs.
 #[derive(Clone, Debug)]
 pub struct HttpRates {
     client: Outbound,
@@ -25,12 +27,13 @@ pub struct HttpRates {
 }
 
 impl HttpRates {
-    /// Rates through `client`. `operators` is the service the operator configured, if any.
+    /// Makes a source of rates that uses `client`. `operators` is the service that the operator configured, if there is
+    /// one.
     pub fn new(client: Outbound, operators: Option<Url>) -> Self {
         Self { client, operators }
     }
 
-    /// Whether `url` asks the operator's own service; the query, which names the base, does not matter.
+    /// Whether `url` is the operator's own service. The query, which names the base, does not matter.
     fn is_operators(&self, url: &Url) -> bool {
         self.operators.as_ref().is_some_and(|own| own.origin() == url.origin() && own.path() == url.path())
     }

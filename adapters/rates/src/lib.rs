@@ -1,6 +1,6 @@
-//! Exchange rates: where they come from, how long they are good, and the conversion they make.
+//! Exchange rates: their sources, their lifetime, and conversions.
 //!
-//! Rates are exact decimals read from the text of the answer; no floats, no fees.
+//! It has no floats and no fees. Rates are exact decimals, read from the text of the answer.
 
 mod conversion;
 mod fetch;

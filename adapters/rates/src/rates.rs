@@ -1,8 +1,8 @@
-//! Tables of rates kept in memory, refreshed before they run out.
+//! Keeps tables of rates in memory, and refreshes them before they expire.
 //!
-//! A table in use is refreshed in the background after half its lifetime. So only the first packet after a pause waits
-//! for a fetch. One fetch per service and base is under way at any time. A failure is remembered for a moment, so that
-//! a broken service is not called for every packet.
+//! It does not call services itself. A table in use is refreshed in the background after half its lifetime. So only the
+//! first packet after a pause waits for a fetch. One fetch per service and base runs at a time. A failure is remembered
+//! for a moment, so that a broken service is not called for every packet.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,12 @@ use url::Url;
 
 use crate::{Conversion, FetchRates, RateTable};
 
-/// How long rates are good.
+/// The lifetimes of rates.
 #[derive(Clone, Copy, Debug)]
 pub struct RatesSettings {
     /// `EXCHANGE_RATES_LIFETIME`: a table of this age is no longer served without a fresh answer.
     pub lifetime: Duration,
-    /// How long beyond its life a table is still served while its service does not answer.
+    /// How long an expired table is still used while its service does not answer.
     pub stale_for: Duration,
     /// How long a failure is remembered before the service is asked again.
     pub failure_pause: Duration,
@@ -58,12 +58,12 @@ struct Shared {
     entries: Mutex<HashMap<(Url, AssetCode), Arc<Entry>>>,
 }
 
-/// How many questions are remembered. Tenants choose services, so their number is bounded.
+/// The most services and bases that are remembered. Tenants choose services, so their number is bounded.
 const ENTRIES_MAX: usize = 4096;
 
-/// What is known from one service about one base.
+/// The data from one service about one base.
 struct Entry {
-    /// The question.
+    /// The URL of the service, with the base.
     url: Url,
     base: AssetCode,
     known: ArcSwapOption<DatedTable>,
@@ -78,14 +78,14 @@ struct DatedTable {
 }
 
 impl Rates {
-    /// Rates obtained through `service`.
+    /// Makes a memory of rates that come from `service`.
     pub fn new(service: Arc<dyn FetchRates>, clock: Arc<dyn Clock>, settings: RatesSettings) -> Self {
         Self(Arc::new(Shared { service, clock, settings, entries: Mutex::default() }))
     }
 
-    /// How amounts of `source` become amounts of `destination` by the rates of the service at `url`.
+    /// The conversion from `source` to `destination` with the rates of the service at `url`.
     ///
-    /// Assets of one code need no service. The answer comes from memory while the table is alive.
+    /// Two assets with one code need no service. The answer comes from memory while the table is valid.
     pub async fn conversion(
         &self,
         url: Option<&Url>,
@@ -147,7 +147,7 @@ impl Rates {
         }
         let (shared, entry) = (self.0.clone(), entry.clone());
         tokio::spawn(async move {
-            // A failure is logged where it happens; the table in memory serves on.
+            // The failure was logged where it happened. The table in memory is still used.
             let _ = shared.ask(&entry).await;
             entry.refreshing.store(false, Ordering::Release);
         });
@@ -155,7 +155,7 @@ impl Rates {
 }
 
 impl Shared {
-    /// Asks the service, unless another caller just got an answer or the service has just failed.
+    /// Calls the service, unless another caller just got an answer or the service has just failed.
     async fn ask(&self, entry: &Entry) -> Result<Arc<DatedTable>, ConversionError> {
         let mut pause_until = entry.asking.lock().await;
         let now = self.clock.now();

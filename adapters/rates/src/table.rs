@@ -1,4 +1,6 @@
-//! A rates service's answer: the worth of one unit of a base in other assets.
+//! Reads a rates service's answer: the value of one unit of a base in other assets.
+//!
+//! It does not keep tables.
 
 use std::collections::HashMap;
 
@@ -6,7 +8,7 @@ use money::{AssetCode, ParseRateError, Rate};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The most digits a rate carries exactly; more are cut off, which errs by less than one part in 10^18.
+/// The most digits of a rate that are kept. Further digits are cut off, with an error below one part in 10^18.
 const SIGNIFICANT_DIGITS: usize = 19;
 
 /// Units of other assets per unit of the base, in major units.
@@ -15,7 +17,7 @@ pub struct RateTable {
     rates: HashMap<Box<str>, Rate>,
 }
 
-/// Why an answer is no table of rates.
+/// Why an answer is not a table of rates.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTable {
     /// It is not `{"base": text, "rates": {code: number}}`.
@@ -26,7 +28,7 @@ pub enum InvalidTable {
     OtherBase {
         /// The requested base.
         asked: AssetCode,
-        /// What the answer says.
+        /// The base of the answer.
         answered: String,
     },
 }
@@ -39,9 +41,9 @@ struct RatesDocument<'a> {
 }
 
 impl RateTable {
-    /// Reads an answer to the question for `base`.
+    /// Reads the answer for `base`.
     ///
-    /// An entry that is no positive number is left out: it makes its own asset inconvertible, not the others.
+    /// An entry that is not a positive number is left out. Then only its own asset cannot be converted.
     pub fn parse(body: &[u8], base: &AssetCode) -> Result<Self, InvalidTable> {
         let answer: RatesDocument<'_> = serde_json::from_slice(body).map_err(InvalidTable::Malformed)?;
         if answer.base != base.as_str() {
@@ -63,7 +65,7 @@ impl RateTable {
     }
 }
 
-/// The rate a JSON number writes.
+/// The rate that a JSON number states.
 fn rate(number: &str) -> Result<Rate, ParseRateError> {
     match number.parse() {
         Err(ParseRateError::OutOfRange) => shortened(number).parse(),

@@ -1,8 +1,8 @@
-//! The cache in the database of the role: a table whose rows run out, for installations without Redis.
+//! The cache in the database of the role: a table whose rows expire, for installations without Redis.
 //!
-//! Every operation is one statement, so that processes cannot come between its parts. What has run out is no longer
-//! there, whether or not it was removed already. Names that are taken at once, by requests that may count only once, are
-//! taken together.
+//! Every operation is one statement, so no other process can come between its parts. An expired row counts as absent,
+//! even if it is not removed yet. Requests that may count only once claim names; names that are claimed at the same
+//! time share one statement.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use database::{Database, Gather, Migrations, Step, Subscription};
 
 use crate::CacheError;
 
-/// The table. It belongs into the database of the role whose processes share the values.
+/// The table. It must be in the database of the role whose processes share the values.
 pub const MIGRATIONS: Migrations = Migrations {
     store: "shared_cache",
     steps: &[Step { name: "0001_shared_values", sql: include_str!("0001_shared_values.sql") }],
@@ -25,17 +25,17 @@ pub const MIGRATIONS: Migrations = Migrations {
 /// The channel that wakes processes waiting for a value.
 const TOPIC: &str = "shared_values";
 
-/// The octets of the largest value.
+/// The largest value, in octets.
 const VALUE_MAX: usize = 1 << 20;
 
-/// How much the table may hold, and how often it is looked through.
+/// The limits of the table, and how often it is cleaned.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseLimits {
-    /// Rows that have not run out. When there are more, new ones are refused until some have.
+    /// The most rows that have not expired. If there are more, new rows are refused until some have expired.
     pub rows: u64,
-    /// Writes of this process after which the table is looked through.
+    /// The number of writes of this process after which the table is cleaned.
     pub sweep_after_writes: u64,
-    /// Time after which the next write looks through it anyway.
+    /// The time after which the next write cleans it anyway.
     pub sweep_after: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Default for DatabaseLimits {
     }
 }
 
-/// Values seen by every process on the same database. Clones share one connection pool.
+/// Values that every process on the same database sees. Clones share one connection pool.
 #[derive(Clone, Debug)]
 pub struct DatabaseCache {
     database: Database,
@@ -63,7 +63,7 @@ struct Claim {
     expires_at: Timestamp,
 }
 
-/// When the table was looked through last, and what was found.
+/// The time of the last cleaning, and its result.
 #[derive(Debug, Default)]
 struct Sweeping {
     writes: AtomicU64,
@@ -72,7 +72,7 @@ struct Sweeping {
 }
 
 impl DatabaseCache {
-    /// A cache in `database`, which has the table of [`MIGRATIONS`].
+    /// Makes a cache in `database`, which has the table of [`MIGRATIONS`].
     pub fn new(database: Database, clock: Arc<dyn Clock>, limits: DatabaseLimits) -> Self {
         let sweeping = Sweeping { last: AtomicI64::new(clock.now().as_millis()), ..Sweeping::default() };
         let (of_claims, time) = (database.clone(), Arc::clone(&clock));
@@ -140,7 +140,7 @@ impl DatabaseCache {
     }
 
     pub(crate) async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {
-        // A writer that was overtaken between reading and writing tries again; in each round one writer succeeds.
+        // A writer that was overtaken between its read and its write tries again. In each round one writer succeeds.
         loop {
             let before = self.get(key).await?;
             let count = before.as_ref().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
@@ -164,14 +164,14 @@ impl DatabaseCache {
         Ok(())
     }
 
-    /// Runs one statement; whether it changed a row.
+    /// Runs one statement. Returns whether it changed a row.
     async fn write<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<bool, CacheError> {
         let changed = self.database.execute(sql, values).await?;
         self.sweep_now_and_then().await;
         Ok(changed > 0)
     }
 
-    /// The instant of writing, unless the value is too large or the table is full.
+    /// The instant of the write, unless the value is too large or the table is full.
     async fn room_for(&self, value: &Bytes) -> Result<Timestamp, CacheError> {
         if self.sweeping.full.load(Ordering::Relaxed) {
             self.sweep_now_and_then().await;
@@ -182,7 +182,7 @@ impl DatabaseCache {
         Ok(self.clock.now())
     }
 
-    /// Removes what has run out, and counts what is left, once in a while.
+    /// Removes expired rows and counts the others, if it is time for that.
     async fn sweep_now_and_then(&self) {
         let (now, sweeping) = (self.clock.now(), &self.sweeping);
         let writes = sweeping.writes.fetch_add(1, Ordering::Relaxed) + 1;
@@ -191,7 +191,7 @@ impl DatabaseCache {
         if !due {
             return;
         }
-        // One of the writers that find it due does it.
+        // Several writers may find that it is time. Only one of them does it.
         sweeping.writes.store(0, Ordering::Relaxed);
         let turn = (last.as_millis(), now.as_millis().max(last.as_millis() + 1));
         if sweeping.last.compare_exchange(turn.0, turn.1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -215,12 +215,13 @@ impl DatabaseCache {
 
 /// Claims each name that is free. Returns whether it was claimed, in the order of `claims`.
 async fn take(database: Database, claims: Vec<Claim>, now: Timestamp) -> Result<Vec<bool>, database::Error> {
-    // Of equal names the first is taken. The order of names is the same in every process, so that two that take the same
-    // names do not wait for each other.
+    // Of equal names, the first is claimed. All processes use the same order of names, so that two processes with the
+    // same names do not wait for each other.
     let mut first = BTreeMap::new();
     for (place, claim) in claims.iter().enumerate() {
         first.entry(claim.name.as_str()).or_insert(place);
     }
+
     let mut values: Vec<Value> = vec![now.as_millis().into()];
     let mut rows = Vec::with_capacity(first.len());
     for place in first.values() {
@@ -230,12 +231,14 @@ async fn take(database: Database, claims: Vec<Claim>, now: Timestamp) -> Result<
         values.push(claim.value.to_vec().into());
         values.push(claim.expires_at.as_millis().into());
     }
+
     let sql = format!(
         "INSERT INTO shared_values (name, value, expires_at) VALUES {}
             ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
             WHERE shared_values.expires_at <= $1 RETURNING name",
         rows.join(", ")
     );
+
     let mut taken = vec![false; claims.len()];
     for row in database.query(sql, values).await? {
         let name: String = row.try_get_by_index(0)?;

@@ -1,7 +1,7 @@
-//! The cache inside one process: a bounded map whose entries run out.
+//! The cache inside one process: a bounded map whose entries expire.
 //!
-//! When it is full it refuses instead of forgetting: a lock or a replay window dropped early would be worse than
-//! a refusal.
+//! If it is full, it refuses new entries instead of removing old ones: an early removal of a lock or a replay window
+//! would be worse than a refusal.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use clock::{Clock, Timestamp};
 use crate::CacheError;
 use crate::wakers::Wakers;
 
-/// How much the cache of a process may hold.
+/// The limits of the cache of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct InProcessLimits {
-    /// Entries.
+    /// The most entries.
     pub entries: usize,
-    /// Octets of keys and values together.
+    /// The most octets of keys and values together.
     pub bytes: usize,
 }
 
@@ -28,7 +28,7 @@ impl Default for InProcessLimits {
     }
 }
 
-/// Values seen by this process only. Clones share one content.
+/// Values that only this process sees. Clones share one content.
 #[derive(Clone, Debug)]
 pub struct InProcessCache {
     clock: Arc<dyn Clock>,
@@ -40,7 +40,7 @@ pub struct InProcessCache {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Arc<str>, Entry>,
-    /// The same keys in the order in which they run out; the number keeps equal instants apart.
+    /// The same keys in the order of their expiry. The number separates keys with the same instant.
     by_expiry: BTreeMap<(Timestamp, u64), Arc<str>>,
     next_number: u64,
     bytes: usize,
@@ -53,7 +53,7 @@ struct Entry {
 }
 
 impl InProcessCache {
-    /// An empty cache whose time is `clock`.
+    /// Makes an empty cache that uses `clock`.
     pub fn new(clock: Arc<dyn Clock>, limits: InProcessLimits) -> Self {
         Self { clock, limits, state: Arc::default(), wakers: Wakers::default() }
     }
@@ -125,7 +125,7 @@ impl InProcessCache {
         Ok(())
     }
 
-    /// The content without what has run out, and the instant of looking.
+    /// The content without expired entries, and the present instant.
     fn present(&self) -> (MutexGuard<'_, State>, Timestamp) {
         let now = self.clock.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Volatile values shared by the processes of one role: running totals, decisions, locks, replay windows.
 //!
-//! Not a database: everything here has a lifetime and may be lost. Nothing here decides about money.
+//! It is not a database: every value has a lifetime and may be lost. No decision about money depends on it.
 
 mod database_cache;
 mod in_process;
@@ -19,35 +19,35 @@ pub use limiter::{Limiter, Lockout, Rate, TooMany};
 pub use redis_cache::{RedisCache, RedisSettings, RedisTls};
 use wakers::Waiter;
 
-/// How often a waiting caller looks again by itself, in case a notification was lost.
+/// How often a waiting caller reads again, in case a notification was lost.
 const RECHECK: Duration = Duration::from_millis(500);
 
-/// The cache of this process, or the one it shares with others.
+/// The cache of this process, or the cache that it shares with others.
 ///
-/// Keys are used as they are given; their names are the callers' business.
+/// Keys are used as they are given. The callers choose their names.
 #[derive(Clone, Debug)]
 pub enum SharedCache {
-    /// Seen by this process only, and lost with it.
+    /// Only this process sees the values. They are lost when it ends.
     InProcess(InProcessCache),
-    /// Seen by every process on the same database.
+    /// Every process on the same database sees the values.
     Database(DatabaseCache),
-    /// Seen by every process using the same Redis server.
+    /// Every process that uses the same Redis server sees the values.
     Redis(RedisCache),
 }
 
-/// Why the cache could not do as asked.
+/// Why an operation of the cache failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// The server did not answer in time or refused.
+    /// The server did not answer in time, or it refused.
     #[error("the shared cache did not answer ({reason}); check REDIS_URL and the server")]
     Unavailable {
         /// What went wrong, for the log.
         reason: String,
     },
-    /// The database that holds the values did not do as asked.
+    /// The database that holds the values failed.
     #[error("the shared values in the database cannot be used: {0}")]
     Database(#[source] database::Error),
-    /// The cache holds as much as it may, or the value is too large for it; nothing was stored.
+    /// The cache is full, or the value is too large for it. Nothing was stored.
     #[error("the shared cache is full; let entries expire, or set REDIS_URL")]
     Full,
     /// The counter's value is not an integer, or would leave the range of 64 bits with sign.
@@ -59,7 +59,7 @@ pub enum CacheError {
 }
 
 impl SharedCache {
-    /// The value under `key`, unless there is none or its time is over.
+    /// The value of `key`; `None` if there is none or it has expired.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
         match self {
             Self::InProcess(cache) => Ok(cache.get(key)),
@@ -68,7 +68,7 @@ impl SharedCache {
         }
     }
 
-    /// Puts `value` under `key` for `life`, whatever was there before.
+    /// Sets `key` to `value` for `life`, and replaces an earlier value.
     pub async fn set(&self, key: &str, value: Bytes, life: Duration) -> Result<(), CacheError> {
         match self {
             Self::InProcess(cache) => cache.set(key, value, life),
@@ -77,9 +77,9 @@ impl SharedCache {
         }
     }
 
-    /// Puts `value` under `key` for `life` if nothing is there; `false` if something is.
+    /// Sets `key` to `value` for `life` if it has no value. Returns `false` if it has one.
     ///
-    /// A lock is a value only its owner knows: it is given back with [`SharedCache::remove_if`].
+    /// A lock is a value that only its owner knows. The owner releases it with [`SharedCache::remove_if`].
     pub async fn set_if_absent(&self, key: &str, value: Bytes, life: Duration) -> Result<bool, CacheError> {
         match self {
             Self::InProcess(cache) => cache.set_if_absent(key, value, life),
@@ -88,8 +88,8 @@ impl SharedCache {
         }
     }
 
-    /// Puts `value` in the place of exactly `expected`, for `life` from now, and wakes the callers that wait for it.
-    /// Returns whether it was there.
+    /// Replaces exactly `expected` by `value`, for `life` from now, and wakes the callers that wait for the key.
+    /// Returns whether the value was `expected`.
     pub async fn replace_if(
         &self,
         key: &str,
@@ -104,7 +104,8 @@ impl SharedCache {
         }
     }
 
-    /// Removes `key` if its value is exactly `value`, and wakes the callers that wait for it. Returns whether it was.
+    /// Removes `key` if its value is exactly `value`, and wakes the callers that wait for it. Returns whether it was
+    /// removed.
     pub async fn remove_if(&self, key: &str, value: &[u8]) -> Result<bool, CacheError> {
         match self {
             Self::InProcess(cache) => Ok(cache.remove_if(key, value)),
@@ -113,7 +114,8 @@ impl SharedCache {
         }
     }
 
-    /// Adds `delta` to the counter `key`, starting at 0, and lets it live for `life` from now. The new value.
+    /// Adds `delta` to the counter `key`, which starts at 0, and extends its life to `life` from now. Returns the new
+    /// value.
     pub async fn add(&self, key: &str, delta: i64, life: Duration) -> Result<i64, CacheError> {
         match self {
             Self::InProcess(cache) => cache.add(key, delta, life),
@@ -131,13 +133,13 @@ impl SharedCache {
         }
     }
 
-    /// The value under `key` as soon as there is one; `None` if there is none for as long as `at_most`.
+    /// Waits until `key` has a value, and returns it; `None` if there is none within `at_most`.
     pub async fn wait_for(&self, key: &str, at_most: Duration) -> Result<Option<Bytes>, CacheError> {
         let there = self.wait_until(key, at_most, Option::is_some).await?;
         Ok(there.flatten())
     }
 
-    /// What is under `key` as soon as it is as `wanted`; `None` if it is not for as long as `at_most`.
+    /// Waits until the value of `key` is as `wanted`, and returns it; `None` if it is not within `at_most`.
     pub async fn wait_until(
         &self,
         key: &str,
@@ -147,7 +149,7 @@ impl SharedCache {
         let mut waiter = self.waiter(key);
         let found = async {
             loop {
-                // Listening starts before looking, so a value published in between is not missed.
+                // Listening starts before the read, so a value that is published in between is not missed.
                 let woken = waiter.woken();
                 let found = self.get(key).await?;
                 if wanted(&found) {
@@ -175,7 +177,7 @@ enum Waiting {
 }
 
 impl Waiting {
-    /// Resolves at the next wake-up after this call; for the table also at one since the last.
+    /// Resolves at the next wake-up after this call. For the table, it also resolves at a wake-up since the last call.
     fn woken(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         match self {
             Self::Key(waiter) => Box::pin(waiter.woken()),

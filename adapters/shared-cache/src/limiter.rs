@@ -1,7 +1,7 @@
-//! How often strangers may do something, counted by all processes together.
+//! Limits how often strangers may do something. All processes count together.
 //!
-//! A protection, not a law: when the cache cannot count, what is only frequent is let through, and what tries secrets
-//! is not.
+//! It is a protection only. If the cache cannot count, frequent events are allowed, and attempts to guess a secret are
+//! refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,39 +11,39 @@ use clock::{Clock, Timestamp};
 
 use crate::{CacheError, SharedCache};
 
-/// So many events of one kind in a window of time, for each subject.
+/// The allowed number of events of one kind for each subject in a window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Names the kind; part of the counter's key.
+    /// The name of the kind. It is part of the counter's key.
     pub name: &'static str,
-    /// How many; `None` for any number.
+    /// The allowed number; `None` means no limit.
     pub at_most: Option<u32>,
-    /// The window. It begins anew at multiples of its length.
+    /// The window of time. Windows begin at multiples of their length.
     pub within: Duration,
 }
 
 impl Rate {
-    /// `at_most` in every minute; 0 stands for any number, as in settings.
+    /// At most `at_most` in every minute; 0 means no limit, as in settings.
     pub fn per_minute(name: &'static str, at_most: u32) -> Self {
         Self { name, at_most: (at_most > 0).then_some(at_most), within: Duration::from_mins(1) }
     }
 }
 
-/// After some failures in a row, a subject has to wait, longer after each further one.
+/// After some failures in a row a subject must wait. Each further failure makes the wait longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lockout {
-    /// Names the kind; part of the keys.
+    /// The name of the kind. It is part of the keys.
     pub name: &'static str,
-    /// How many failures cost nothing.
+    /// The number of failures without a wait.
     pub free: u32,
-    /// The wait after the first failure that costs something. Each further one doubles it.
+    /// The wait after the next failure. Each further failure doubles it.
     pub first_wait: Duration,
-    /// The longest wait; failures are forgotten after twice this time without one.
+    /// The longest wait. Failures are forgotten after twice this time without a failure.
     pub longest_wait: Duration,
 }
 
 impl Lockout {
-    /// For secrets: five tries, then a second, two, four, up to a quarter of an hour.
+    /// For secrets: five failures are free. Then the waits are one second, two, four, up to a quarter of an hour.
     pub const fn of_secrets(name: &'static str) -> Self {
         Self { name, free: 5, first_wait: Duration::from_secs(1), longest_wait: Duration::from_mins(15) }
     }
@@ -55,11 +55,11 @@ impl Lockout {
     }
 }
 
-/// Too often; it may be tried again later.
+/// The limit is reached. The subject may try again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests; try again in {} s", .retry_after.as_secs() + 1)]
 pub struct TooMany {
-    /// Not before this time has passed.
+    /// The time that must pass before.
     pub retry_after: Duration,
 }
 
@@ -70,19 +70,18 @@ pub struct Limiter {
     clock: Arc<dyn Clock>,
 }
 
-/// How long a subject waits when it cannot be known whether it is locked out.
+/// The wait of a subject if the cache does not answer.
 const NOT_KNOWN: TooMany = TooMany { retry_after: Duration::from_secs(1) };
 
 impl Limiter {
-    /// Counts in `cache`.
+    /// Makes a limiter that counts in `cache`.
     ///
-    /// Without a server to share, this is best a cache of its own, so that strangers cannot fill the one that keeps
-    /// replays away.
+    /// Without a shared server, give it its own cache. Then strangers cannot fill the cache that prevents replays.
     pub fn new(cache: SharedCache, clock: Arc<dyn Clock>) -> Self {
         Self { cache, clock }
     }
 
-    /// Counts one event of `subject`; refuses it if the window has had as many as it may.
+    /// Counts one event of `subject`, and refuses it if the limit of the window is reached.
     pub async fn take(&self, rate: &Rate, subject: &str) -> Result<(), TooMany> {
         let Some(at_most) = rate.at_most else { return Ok(()) };
         let window = self.window(rate, subject);
@@ -97,7 +96,7 @@ impl Limiter {
         }
     }
 
-    /// Whether `subject` may have one more event, without counting it: for kinds where only failures count.
+    /// Whether `subject` may have one more event, without counting it. For kinds that count only failures.
     pub async fn check(&self, rate: &Rate, subject: &str) -> Result<(), TooMany> {
         let Some(at_most) = rate.at_most else { return Ok(()) };
         let window = self.window(rate, subject);
@@ -124,7 +123,7 @@ impl Limiter {
         if retry_after.is_zero() { Ok(()) } else { Err(TooMany { retry_after }) }
     }
 
-    /// `subject` failed: it waits if it has failed too often.
+    /// Records a failure of `subject`, which must wait if it has failed too often.
     pub async fn failed(&self, lockout: &Lockout, subject: &str) {
         let memory = lockout.longest_wait * 2;
         let counted = self.cache.add(&failures_key(lockout, subject), 1, memory).await;
@@ -143,7 +142,7 @@ impl Limiter {
         }
     }
 
-    /// `subject` succeeded: earlier failures are forgotten.
+    /// Records a success of `subject`. Its earlier failures are forgotten.
     pub async fn succeeded(&self, lockout: &Lockout, subject: &str) {
         let key = failures_key(lockout, subject);
         let forgotten = match self.cache.get(&key).await {

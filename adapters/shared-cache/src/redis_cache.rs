@@ -1,7 +1,7 @@
 //! The cache on a Redis server, version 7 or later.
 //!
-//! One multiplexed connection that reconnects by itself; every command has a time limit, so a lost server is an
-//! error and never a hanging packet.
+//! It uses one multiplexed connection that reconnects by itself. Every command has a time limit, so a lost server
+//! causes an error and no packet hangs.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,27 +16,27 @@ use url::Url;
 use crate::CacheError;
 use crate::wakers::Wakers;
 
-/// The channel on which published keys are announced; the values stay under their keys.
+/// The channel that announces published keys. The values stay under their keys.
 const ANNOUNCEMENTS: &str = "rafiki:published";
 
-/// Gives a lock back only if it is still the owner's: another may have taken it after it ran out.
+/// Releases a lock only if it still belongs to the owner: another owner may have taken it after it expired.
 const REMOVE_IF: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[2], KEYS[1])
 return 1";
 
-/// Puts a value in the place of the expected one only.
+/// Replaces a value only if it is the expected one.
 const REPLACE_IF: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 redis.call('PUBLISH', ARGV[2], KEYS[1])
 return 1";
 
-/// Where the server is and how long it may take.
+/// The address of the server, and its time limits.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
     /// `redis://`, `rediss://` or `redis+unix://` address.
     pub url: Url,
-    /// Certificates, if not those of the machine. The server's certificate is always verified.
+    /// Certificates, if the machine's are not used. The server's certificate is always verified.
     pub tls: Option<RedisTls>,
     /// The limit for connecting and for each command.
     pub time_limit: Duration,
@@ -57,7 +57,7 @@ impl fmt::Debug for RedisTls {
     }
 }
 
-/// Values seen by every process using the same server. Clones share one connection.
+/// Values that every process with the same server sees. Clones share one connection.
 #[derive(Clone)]
 pub struct RedisCache {
     connection: ConnectionManager,
@@ -136,7 +136,7 @@ impl RedisCache {
         add.atomic().cmd("INCRBY").arg(key).arg(delta).cmd("PEXPIRE").arg(key).arg(millis(life)).ignore();
         match add.query_async::<(i64,)>(&mut self.connection()).await {
             Ok((total,)) => Ok(total),
-            // A refusal by the server that is no loss of connection: the value is no integer or would overflow.
+            // The server refused, and the connection is fine: the value is not an integer or would overflow.
             Err(error) if error.code().is_some() && !error.is_io_error() => {
                 tracing::debug!(key, %error, "counter refused");
                 Err(CacheError::NotCountable { key: key.to_owned() })
@@ -158,7 +158,7 @@ impl RedisCache {
 }
 
 fn client(mut settings: RedisSettings) -> Result<Client, CacheError> {
-    // As with the reference, certificates are enough to say that TLS is meant.
+    // As in the reference, configured certificates mean that TLS is wanted.
     if settings.tls.is_some() && settings.url.scheme() == "redis" {
         settings.url = settings.url.as_str().replacen("redis", "rediss", 1).parse()?;
     }

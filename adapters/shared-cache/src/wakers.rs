@@ -1,6 +1,6 @@
 //! The callers in this process that wait for a key.
 //!
-//! Holds no values: a woken waiter looks the value up again.
+//! It holds no values: a woken caller reads the value again.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,7 +19,7 @@ struct Waiting {
     waiters: usize,
 }
 
-/// A place in the queue of one key, left on drop.
+/// A place in the queue of one key. Dropping it leaves the queue.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     key: String,
@@ -37,7 +37,7 @@ impl Wakers {
         Waiter { key: key.to_owned(), notify: entry.notify.clone(), wakers: self.clone() }
     }
 
-    /// Wakes everyone waiting for `key`.
+    /// Wakes all callers that wait for `key`.
     pub(crate) fn wake(&self, key: &str) {
         if let Some(waiting) = self.lock().get(key) {
             waiting.notify.notify_waiters();

@@ -1,22 +1,30 @@
-//! Logs: the one place where a subscriber is installed. And metrics: their names, and where they are kept.
+//! Logs and metrics. The subscriber for logs is installed here only. The names of metrics are defined here, and their
+//! numbers are kept here.
 //!
-//! Nothing leaves the machine by itself: logs go to standard error, metrics are served on request.
+//! Nothing leaves the machine unless a collector is named: logs go to standard error, metrics are served on request.
 
+mod collector;
+mod exported;
 pub mod metrics;
+mod privacy;
+mod traces;
 
+pub use crate::collector::CollectorError;
+pub use crate::exported::{Amounts, PacketTimer, PacketTimes, Probes, Worth};
 pub use crate::metrics::Metrics;
+pub use crate::traces::{PACKETS, Traces, payment_span};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people at a terminal.
+    /// For an operator at a terminal.
     #[default]
     Text,
-    /// One JSON object a line, for collectors.
+    /// One JSON object per line, for collectors.
     Json,
 }
 
@@ -26,12 +34,12 @@ pub enum StartError {
     /// The filter is not `level` or `target=level,…`.
     #[error("the log filter {filter:?} cannot be used: {reason}")]
     Filter {
-        /// As configured.
+        /// The configured filter.
         filter: String,
-        /// What is wrong with it.
+        /// What is wrong with the filter.
         reason: String,
     },
-    /// A subscriber was installed before.
+    /// Another subscriber is already installed.
     #[error("logging was started before")]
     AlreadyStarted,
 }
@@ -48,7 +56,19 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), StartError> {
     started.map_err(|_| StartError::AlreadyStarted)
 }
 
-/// The directives of `level`; libraries are quieter than the house unless a directive names them.
+/// The same, and spans to the collectors of `traces`.
+pub fn start_with_traces(level: &str, format: LogFormat, traces: &Traces) -> Result<(), StartError> {
+    let filter = filter(level)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let registry = tracing_subscriber::registry().with(traces.layer());
+    let started = match format {
+        LogFormat::Text => registry.with(lines.with_filter(filter)).try_init(),
+        LogFormat::Json => registry.with(lines.json().with_filter(filter)).try_init(),
+    };
+    started.map_err(|_| StartError::AlreadyStarted)
+}
+
+/// The directives for `level`. Libraries log less than our crates, unless a directive names them.
 fn filter(level: &str) -> Result<EnvFilter, StartError> {
     let quiet = "hyper=warn,h2=warn,rustls=warn,sqlx=warn,sea_orm=warn,reqwest=warn";
     let directives = if level.contains('=') || matches!(level, "off" | "error" | "warn") {

@@ -1,12 +1,17 @@
-//! What is counted: every metric with its unit and meaning, and the place where one role's numbers are gathered.
+//! All metrics with their units and meanings, and the collection of one role's numbers.
 //!
-//! A service asks for its handles once, while it is put together inside [`Metrics::gather`]. Then it only adds to them:
-//! no name is looked up and nothing is allocated where it counts. Outside, as in most tests, handles lead nowhere.
+//! It measures nothing by itself. A service gets its handles once, while it is created inside [`Metrics::gather`]. Then
+//! it only adds to them: counting looks up no name and allocates nothing. Outside of `gather`, as in most tests, the
+//! handles do nothing.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::collector::{CollectorError, meters};
+use crate::exported::{Amounts, Both, Exported, PacketTimes, Renamed};
 
 macro_rules! metrics_table {
     ($( $constant:ident = $kind:ident $name:literal: $meaning:literal; )*) => {
@@ -23,7 +28,7 @@ macro_rules! metrics_table {
     (@describe gauge $name:literal $meaning:literal) => { metrics::describe_gauge!($name, $meaning) };
 }
 
-// Names end in their unit; `_total` counts things since the start of the process.
+// A name ends with its unit; `_total` counts events since the start of the process.
 metrics_table! {
     PACKETS_PREPARED = counter "rafiki_packets_prepared_total":
         "ILP Prepares taken in. direction: incoming (from a peer), outgoing (of an own payment), probe (of a quote).";
@@ -38,7 +43,7 @@ metrics_table! {
     INCOMING_PAYMENTS = counter "rafiki_incoming_payments_total":
         "Incoming payments that ended with money received. state: completed, expired.";
     WEBHOOK_DELIVERIES = counter "rafiki_webhook_deliveries_total":
-        "Attempts to deliver an event. result: delivered, failed (tried again), exhausted (given up).";
+        "Attempts to deliver an event. result: delivered, failed (tried again), quarantined (set aside, tried on), exhausted (given up).";
     JOBS = counter "rafiki_jobs_total":
         "Jobs run, by queue. result: done, failed (tried again), lost (the lease ran out, or it could not be settled).";
     LEDGER_ALARMS = counter "rafiki_ledger_alarms_total":
@@ -59,26 +64,69 @@ metrics_table! {
         "Accounts held against their last journal entries and summed, in turns.";
 }
 
-/// The numbers of one role. Clones are the same numbers.
+/// The counts that Rafiki 2.4 has too, with their names there.
+const RENAMED: [Renamed; 4] = [
+    (PACKETS_PREPARED, ("direction", "outgoing"), "packet_count_prepare"),
+    (PACKETS_FULFILLED, ("direction", "outgoing"), "packet_count_fulfill"),
+    (PACKETS_REJECTED, ("direction", "outgoing"), "packet_count_reject"),
+    (OUTGOING_PAYMENTS, ("state", "completed"), "transactions_total"),
+];
+
+/// The numbers of one role. Clones share the numbers.
 #[derive(Clone)]
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    /// The export to collectors.
+    exported: Option<Arc<Exported>>,
+}
+
+/// The collectors that get the numbers of a role, and the interval.
+#[derive(Clone, Debug)]
+pub struct Collectors {
+    /// The name of the instance.
+    pub instance: String,
+    /// The addresses of the collectors.
+    pub urls: Vec<String>,
+    /// The interval between two exports.
+    pub interval: Duration,
+    /// Whether they get the durations of packets.
+    pub packet_times: PacketTimes,
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Makes the numbers of a role, all zero.
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let gathered = Self { recorder: Arc::new(recorder), handle };
+        let gathered = Self { recorder: Arc::new(recorder), handle, exported: None };
         gathered.gather(describe);
         gathered
     }
 
-    /// Everything that asks for a handle while `build` runs counts here.
+    /// The same, with an export of the numbers of Rafiki 2.4 to these collectors. Needs a runtime.
+    pub fn told_to(collectors: &Collectors) -> Result<(Self, Amounts), CollectorError> {
+        let provider = meters(&collectors.instance, &collectors.urls, collectors.interval)?;
+        let (exported, amounts) = Exported::new(provider, &collectors.instance, &RENAMED, collectors.packet_times);
+        Ok((Self { exported: Some(Arc::new(exported)), ..Self::new() }, amounts))
+    }
+
+    /// Sends the numbers that collectors did not get yet. Blocks.
+    pub fn flush(&self) {
+        if let Some(exported) = &self.exported {
+            exported.flush();
+        }
+    }
+
+    /// Runs `build`. All handles that it creates count here.
     pub fn gather<T>(&self, build: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(&*self.recorder, build)
+        match &self.exported {
+            None => metrics::with_local_recorder(&*self.recorder, build),
+            Some(exported) => {
+                let both = Both { own: &self.recorder, exported };
+                exported.probes.during(|| metrics::with_local_recorder(&both, build))
+            }
+        }
     }
 
     /// All numbers in the text format of Prometheus.

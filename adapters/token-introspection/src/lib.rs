@@ -1,4 +1,4 @@
-//! Token introspection for resource servers: what a presented token is good for.
+//! Token introspection for resource servers: it finds out what a presented token allows.
 //!
 //! - [`IntrospectionClient`] asks a GNAP authorization server of Open Payments. `remember` keeps answers about reading for a
 //!   short time; answers about what moves money are always fresh.
@@ -37,48 +37,48 @@ pub struct IntrospectionClient {
     memory: Option<Memory>,
 }
 
-/// Why nothing is known about a token.
+/// Why a token could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum IntrospectionError {
     /// The authorization server gave no answer; the token may be fine.
     #[error("Error when making introspection request: {0}")]
     NoAnswer(#[from] OutboundError),
-    /// The authorization server is unable: 5xx or 429.
+    /// The authorization server cannot answer now: status 5xx or 429.
     #[error("Error when making introspection request: status {0}")]
     Unavailable(u16),
-    /// The authorization server does not take questions from us.
+    /// The authorization server does not accept our secret.
     #[error(
         "the authorization server does not accept our secret; set AUTH_SERVICE_SECRET to the same value at both, or ADMIN_API_SECRET"
     )]
     NotTrusted,
-    /// The authorization server does not take the question.
+    /// The authorization server refuses the request.
     #[error("Error when making introspection request: status {0}")]
     Refused(u16),
-    /// The answer breaks the contract.
+    /// The answer has the wrong form.
     #[error("Error when making introspection request: Failed to validate OpenApi response: {0}")]
     Unusable(String),
 }
 
 impl IntrospectionError {
-    /// Whether the authorization server could not be asked, as opposed to having said something unusable.
+    /// Whether the authorization server did not answer, as opposed to an answer that cannot be used.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::Unavailable(_) | Self::NotTrusted)
     }
 }
 
 impl IntrospectionClient {
-    /// Asks at `url`, which is called as it is, waiting 5 seconds at most.
+    /// Makes a client for `url` with a time-out of 5 seconds. The address guard does not apply to `url`.
     pub fn new(outbound: Outbound, url: Url) -> Self {
         Self { outbound, url, timeout: Duration::from_secs(5), secret: None, memory: None }
     }
 
-    /// Waits this long at most.
+    /// Sets the time-out.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Proves the right to ask with `Authorization: Bearer`.
+    /// Authenticates this client with `Authorization: Bearer`.
     pub fn secret(mut self, secret: String) -> Self {
         self.secret = Some(secret);
         self
@@ -91,7 +91,7 @@ impl IntrospectionClient {
         self
     }
 
-    /// What the token grants of `access`. An inactive token is an answer, not an error.
+    /// The part of `access` that the token grants. An inactive token is an answer, not an error.
     pub async fn introspect(&self, token: &str, access: Vec<RequiredAccess>) -> Result<TokenInfo, IntrospectionError> {
         let question = IntrospectionRequest { access_token: TokenValue::from(token), access: Some(access) };
         let memory = self.memory.as_ref().and_then(|memory| Some((memory, Memory::key(&question)?)));

@@ -1,4 +1,4 @@
-//! Answers remembered for a short time, so that a busy reader does not ask for every request.
+//! Remembers answers for a short time, so that a busy reader does not ask for every request.
 //!
 //! Answers about access that moves money are never kept. For all other access, a revoked token is refused when the
 //! time is over.

@@ -17,9 +17,9 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use crate::IntrospectionError;
 use crate::refusal::Refusal;
 
-/// How far clocks may be apart.
+/// The largest accepted difference between two clocks.
 const SKEW: Duration = Duration::from_secs(30);
-/// How long a resource server waits for its provider.
+/// The time-out of a provider.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks one provider about tokens. The provider knows the asking service as a client.

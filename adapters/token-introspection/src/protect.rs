@@ -38,7 +38,7 @@ impl Protect {
         Ok(Self { client, required, challenge })
     }
 
-    /// What the token of a request grants of what is needed.
+    /// The part of the required access that the token of a request grants.
     pub async fn check(&self, headers: &HeaderMap, query: Option<&str>) -> Result<ActiveToken, Refusal> {
         let token = token(headers, query)?;
         match self.client.introspect(token, vec![self.required.clone()]).await {

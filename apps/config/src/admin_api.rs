@@ -18,6 +18,9 @@ pub struct AdminApi {
     pub idempotency_lifetime: Duration,
     /// `GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS`: how long a process that died keeps others of the same key away.
     pub idempotency_lock: Duration,
+    /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a tenant's API secret or identity provider secret that was replaced is
+    /// accepted beside its successor. To be the same at `backend` and `auth`. Replacing twice ends the old one at once.
+    pub secret_overlap: Duration,
 }
 
 impl AdminApi {
@@ -27,12 +30,14 @@ impl AdminApi {
         let lifetime_seconds = r.number("ADMIN_API_SIGNATURE_TTL_SECONDS", 30, 1..=86_400);
         let idempotency_lifetime = r.millis("GRAPHQL_IDEMPOTENCY_KEY_TTL_MS", 86_400_000);
         let idempotency_lock = r.millis("GRAPHQL_IDEMPOTENCY_KEY_LOCK_MS", 2_000);
+        let overlap_seconds = r.number("TENANT_SECRET_OVERLAP_SECONDS", 600, 0..=30 * 86_400);
         Some(Self {
             secret: secret?,
             signature_version,
             signature_lifetime: Duration::from_secs(lifetime_seconds),
             idempotency_lifetime,
             idempotency_lock,
+            secret_overlap: Duration::from_secs(overlap_seconds),
         })
     }
 }

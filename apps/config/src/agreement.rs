@@ -1,6 +1,6 @@
-//! What the roles of one installation have to agree on, compared across their sections.
+//! Values that the roles of one installation must agree on, compared across their sections.
 //!
-//! Not a judge of one section: each has read itself.
+//! Each section is checked when it is read.
 
 use std::fmt;
 
@@ -150,10 +150,12 @@ impl Findings {
                 )
             }),
         }
+
         let signs = backend.webhooks.secret.is_some();
         self.broken(!signs || backend.webhooks.signature_version == wallet.webhook_signature_version, || {
             format!("SIGNATURE_VERSION of {b} is not the WEBHOOK_SIGNATURE_VERSION of {w}; make them equal")
         });
+
         if wallet.tenant_id == backend.operator_tenant_id {
             self.broken(wallet.admin_secret == backend.admin_api.secret, || {
                 format!(
@@ -166,6 +168,7 @@ impl Findings {
                 format!("{w} acts as tenant {}, which is not the operator of {b}", wallet.tenant_id)
             });
         }
+
         self.broken(wallet.admin_signature_version == backend.admin_api.signature_version, || {
             format!("SIGNATURE_VERSION of {w} is not the ADMIN_API_SIGNATURE_VERSION of {b}; make them equal")
         });
@@ -182,6 +185,7 @@ impl Findings {
         self.doubtful(backend.admin_api.secret == auth.admin_api.secret, || {
             format!("ADMIN_API_SECRET is another at {b} than at {a}; the operator has one secret in the original")
         });
+
         let shown = backend.auth_service_secret.as_ref();
         let wanted = auth.service_secret.as_ref();
         let knows_us = match (shown, wanted) {
@@ -194,18 +198,21 @@ impl Findings {
                  answered with 503; make them equal, or leave both out where ADMIN_API_SECRET is equal"
             )
         });
+
         self.broken(Url::parse(&backend.auth_server_grant_url).is_ok_and(|url| url == auth.server_url), || {
             format!(
                 "AUTH_SERVER_GRANT_URL of {b} is not the AUTH_SERVER_URL of {a}: clients are sent to a server that does \
                  not answer for this institution; make them equal"
             )
         });
+
         let introspection = &backend.auth_server_introspection_url;
         self.port_of(
             ("AUTH_SERVER_INTROSPECTION_URL", b),
             introspection,
             ("INTROSPECTION_PORT", a, auth.ports.introspection),
         );
+
         self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV is another at {b} than at {a}"));
     }
 

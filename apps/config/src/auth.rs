@@ -1,6 +1,6 @@
 //! The authorization server's section.
 //!
-//! Grants and tokens are the service's; here are only its settings.
+//! Grants and tokens belong to the service. This file has only its settings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -159,6 +159,7 @@ impl Auth {
         let cookie_key = r.require_secret("COOKIE_KEY");
         let database = r.database("AUTH_DATABASE_URL", "sqlite:./data/auth.db");
         let ports = AuthPorts::read(r);
+
         for name in ["ADMIN_API_SECRET", "IDENTITY_SERVER_SECRET", "COOKIE_KEY"] {
             r.judge_secret(name);
         }
@@ -169,16 +170,11 @@ impl Auth {
             r.notice("NODE_ENV", text);
         }
 
-        let cleanup = match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
-            0 => Cleanup::Elsewhere,
-            _ if mode == Mode::Test => Cleanup::Elsewhere,
-            _ => Cleanup::Here,
-        };
-
         let same_site = [("lax", Some(SameSite::Lax)), ("none", Some(SameSite::None))];
         let year = 366 * 86_400;
         let retention_days = r.number("ACCESS_TOKEN_DELETION_DAYS", 30u64, 0..=36_600);
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),
@@ -199,7 +195,7 @@ impl Auth {
             quote_interaction: r.flag("QUOTE_INTERACTION", false),
             list_all_interaction: r.flag("LIST_ALL_ACCESS_INTERACTION", true),
             access_token_retention: Duration::from_secs(retention_days * 86_400),
-            cleanup,
+            cleanup: Cleanup::read(r, mode),
             notices: Vec::new(),
             ports,
             database: database?,
@@ -210,6 +206,16 @@ impl Auth {
             admin_api: admin_api?,
             cookie_key: cookie_key?,
         })
+    }
+}
+
+impl Cleanup {
+    fn read(r: &mut Reader<'_>, mode: Mode) -> Self {
+        match r.number("DATABASE_CLEANUP_WORKERS", 1u16, 0..=256) {
+            0 => Self::Elsewhere,
+            _ if mode == Mode::Test => Self::Elsewhere,
+            _ => Self::Here,
+        }
     }
 }
 

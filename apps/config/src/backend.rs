@@ -1,6 +1,6 @@
 //! The backend's section: Open Payments, connector, Admin API and workers.
 //!
-//! Telemetry exporters are configured where they exist; nothing is sent anywhere by default.
+//! No data is sent to collectors unless they are named.
 
 mod accounting;
 mod auto_peering;
@@ -8,6 +8,7 @@ mod keys;
 mod packets;
 mod partial_payments;
 mod payments;
+mod telemetry;
 mod wallet_addresses;
 mod webhooks;
 mod without_effect;
@@ -35,6 +36,7 @@ use self::keys::judge_keys;
 pub use self::packets::Packets;
 pub use self::partial_payments::PartialPayments;
 pub use self::payments::{IncomingApproval, Payments};
+pub use self::telemetry::Telemetry;
 pub use self::wallet_addresses::WalletAddresses;
 pub use self::webhooks::Webhooks;
 use self::without_effect::read_without_effect;
@@ -88,6 +90,8 @@ pub struct Backend {
     pub outbound_allowed_hosts: Vec<String>,
     /// `AUTH_SERVICE_SECRET`, shown to the authorization server; by default made of `ADMIN_API_SECRET`.
     pub auth_service_secret: Option<Secret>,
+    /// `AUTH_SERVICE_API_URL`: the service API of the authorization server, where tenants are mirrored.
+    pub auth_service_api_url: Url,
     /// `FAILED_TOKENS_PER_MINUTE_PER_ADDRESS`: wrong tokens and signatures borne of one address; 0 for any number.
     pub failed_tokens_per_minute: u32,
     /// Ports of the listeners; 0 lets the system choose.
@@ -121,6 +125,8 @@ pub struct Backend {
     pub packets: Packets,
     /// Data that goes with payments.
     pub partial_payments: PartialPayments,
+    /// What collectors are told.
+    pub telemetry: Telemetry,
     /// Peers that come about by asking.
     pub auto_peering: AutoPeering,
     /// What is to be said at the start.
@@ -154,13 +160,14 @@ impl Backend {
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
         if let Some(Err(problem)) = open_payments_url.as_ref().map(WebUrl::try_from) {
-            // The names of all own resources begin with it and are compared.
+            // The URLs of all own resources begin with it and are compared.
             r.problem("OPEN_PAYMENTS_URL", problem.to_string());
         }
         let auth_server_grant_url = r.require_url("AUTH_SERVER_GRANT_URL");
         let auth_server_grant_url = auth_server_grant_url.and_then(|_| r.text("AUTH_SERVER_GRANT_URL"));
         let auth_server_introspection_url = r.require_url("AUTH_SERVER_INTROSPECTION_URL");
-        r.require_url("AUTH_SERVICE_API_URL");
+        let auth_service_api_url = r.require_url("AUTH_SERVICE_API_URL");
+
         let ilp_address = r.require_parsed::<Address>("ILP_ADDRESS");
         let ilp_connector_url = r.require_url("ILP_CONNECTOR_URL");
         let instance_name = r.require_text("INSTANCE_NAME");
@@ -168,22 +175,27 @@ impl Backend {
         let operator_tenant_id = r.require_parsed("OPERATOR_TENANT_ID");
         let private_key_pem = r.private_key("PRIVATE_KEY_FILE");
         let stream_secret = r.key32("STREAM_SECRET");
+
         let mode = r.mode();
         judge_keys(r);
         read_without_effect(r, mode);
+
         if mode == Mode::Production && stream_secret.is_none() && r.text("STREAM_SECRET").is_none() {
             r.problem("STREAM_SECRET", "must be set in production: it keys all STREAM credentials and must be stable");
         }
+
         let database = r.database("DATABASE_URL", "sqlite:./data/backend.db");
         let beside = database.as_ref().map(|url| url.file().map_or_else(|| url.clone(), |_| url.sibling("ledger")));
         let ledger_database = match r.text("LEDGER_DATABASE_URL") {
             Some(_) => r.parsed("LEDGER_DATABASE_URL"),
             None => beside,
         };
+
         let monitor_seconds = r.number("LEDGER_MONITOR_INTERVAL_SECONDS", 10, 0..=86_400);
         let accounting = Accounting::read(r);
         let redis = RedisSettings::read(r);
         let auto_peering = AutoPeering::read(r);
+
         let ports = BackendPorts {
             open_payments: r.port("OPEN_PAYMENTS_PORT", 3003),
             admin: r.port("ADMIN_PORT", 3001),
@@ -194,16 +206,18 @@ impl Backend {
             ("OPEN_PAYMENTS_PORT", ports.open_payments),
             ("ADMIN_PORT", ports.admin),
             ("CONNECTOR_PORT", ports.connector),
-            // Without a listener it is no port of anything.
+            // Without a listener the port is not used.
             ("AUTO_PEERING_SERVER_PORT", if auto_peering.enabled { ports.auto_peering } else { 0 }),
         ]);
-        // Read even if other values are missing, so that every name is known.
+
+        // These are read even if other values are missing, so that every name is known.
         let wallet_addresses = WalletAddresses::read(r, open_payments_url.as_ref());
         let payments = Payments::read(r);
         let workers = Workers::read(r, mode);
         let webhooks = Webhooks::read(r);
         let admin_api = AdminApi::read(r);
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),
@@ -215,6 +229,7 @@ impl Backend {
             listeners: Listeners::read(r, trust_proxy),
             outbound_allowed_hosts: r.list("OUTBOUND_ALLOWED_HOSTS"),
             auth_service_secret: r.secret("AUTH_SERVICE_SECRET"),
+            auth_service_api_url: auth_service_api_url?,
             failed_tokens_per_minute: r.number("FAILED_TOKENS_PER_MINUTE_PER_ADDRESS", 120, 0..=1_000_000),
             manual_migrations: r.flag("ENABLE_MANUAL_MIGRATIONS", false),
             local_cache_lifetime: r.millis("LOCAL_CACHE_DURATION_MS", 15_000),
@@ -240,6 +255,7 @@ impl Backend {
             webhooks: webhooks?,
             admin_api: admin_api?,
             packets: Packets::read(r),
+            telemetry: Telemetry::read(r),
             auto_peering,
             partial_payments: PartialPayments::read(r),
             notices: Vec::new(),
@@ -286,7 +302,8 @@ mod tests {
         );
         assert_eq!(backend.payments.slippage.kept(), money::Ratio::new(99, 100).unwrap());
         assert_eq!(backend.payments.quote_lifespan, Duration::from_mins(5));
-        assert_eq!(backend.webhooks.attempts_max, 10);
+        assert_eq!(backend.webhooks.attempts_max, None);
+        assert!(backend.webhooks.ladder.total() > Duration::from_hours(72));
         let minutes = Duration::from_mins;
         let signatures = Signatures { max_age: minutes(5), clock_skew: minutes(1), public_url: None, any_host: false };
         assert_eq!(backend.signatures, signatures);
@@ -397,7 +414,7 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_said_with_the_reason() {
         let set = [
-            ("ENABLE_TELEMETRY", "true"),
+            ("LIVENET", "true"),
             ("WEBHOOK_WORKER_IDLE", "200"),
             ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
             ("POS_SERVICE_URL", "http://localhost:3014"),
@@ -411,9 +428,10 @@ mod tests {
     }
 
     #[test]
-    fn no_retry_is_one_attempt_and_in_a_test_nothing_works_by_itself() {
+    fn no_retry_is_no_attempt_and_is_told_and_in_a_test_nothing_works_by_itself() {
         let backend = Backend::from_environment(&with(&[("WEBHOOK_MAX_RETRY", "0"), ("NODE_ENV", "test")])).unwrap();
-        assert_eq!(backend.webhooks.attempts_max, 1);
+        assert_eq!(backend.webhooks.attempts_max, Some(0));
+        assert!(backend.notices.iter().any(|notice| notice.name == "WEBHOOK_MAX_RETRY"));
         assert_eq!(backend.workers, Workers::NONE);
     }
 

@@ -1,6 +1,6 @@
-//! Where a database is: a SQLite file or a PostgreSQL server.
+//! The place of a database: a SQLite file or a PostgreSQL server.
 //!
-//! Not a connection, and no proof that anything is there.
+//! It opens no connection and does not check that the database exists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,7 +49,7 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("sqlite:") {
-            // Both spellings are common, and only one of them is understood everywhere.
+            // Both spellings are common, but only one of them is understood everywhere.
             let path = path.strip_prefix("//").unwrap_or(path);
             let empty = path.trim_start_matches('/').is_empty();
             return if empty { Err(InvalidDatabaseUrl) } else { Ok(Self(format!("sqlite:{path}"))) };
@@ -70,7 +70,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Url::parse(&self.0) {
             Ok(mut url) if url.password().is_some() => {
-                // Only URLs that cannot have a password refuse to lose it.
+                // Only URLs that cannot have a password return an error here.
                 let _ = url.set_password(Some("***"));
                 f.write_str(url.as_str())
             }

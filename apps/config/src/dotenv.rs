@@ -1,6 +1,6 @@
 //! Files of `NAME=value` lines, read as the reference's runtime reads them.
 //!
-//! Not a shell: nothing is expanded, so a `$` in a secret stays a `$`.
+//! It is not a shell: nothing is expanded, so a `$` in a secret stays a `$`.
 
 /// The assignments of `text` in order. Lines that assign nothing are skipped, as the reference does.
 pub(crate) fn parse(text: &str) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
-//! Where the values come from: the process environment over a dotenv file.
+//! The source of the values: the process environment first, then a dotenv file.
 //!
-//! Not a judge of values: the sections are.
+//! The sections check the values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

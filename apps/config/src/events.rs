@@ -1,6 +1,6 @@
 //! How events of the backend are verified, for the services that receive them.
 //!
-//! The wallet's section has names of its own for the same, as the original's has.
+//! The wallet's section uses other names for the same settings, like the original.
 
 use std::time::Duration;
 

@@ -1,13 +1,14 @@
 //! Typed configuration sections with the reference's variable names and defaults.
 //!
-//! Everything is read and judged at once, so a start reports all that is wrong and not the first thing only.
-//! Nothing else in the house reads the environment.
+//! All values are read and checked at once, so a start reports all errors and not only the first. No other crate reads
+//! the environment.
 
 mod admin_api;
 mod agreement;
 mod auth;
 mod backend;
 mod card_service;
+mod console;
 mod database_url;
 mod dotenv;
 mod environment;
@@ -27,10 +28,11 @@ pub use admin_api::AdminApi;
 pub use agreement::{Disagreement, Roles};
 pub use auth::{Auth, AuthPorts, Cleanup, SameSite, StrangerLimits};
 pub use backend::{
-    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, PartialPayments, Payments,
-    WalletAddresses, Webhooks, Workers,
+    Accounting, AutoPeering, Backend, BackendPorts, IncomingApproval, Packets, PartialPayments, Payments, Telemetry, WalletAddresses,
+    Webhooks, Workers,
 };
 pub use card_service::{CardService, CardTenant};
+pub use console::Console;
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use environment::{Environment, EnvironmentError, Mode};
 pub use events::Events;

@@ -1,6 +1,6 @@
-//! Where a role listens, and how long and how many clients it bears.
+//! The listeners of a role: their address, and the limits for clients.
 //!
-//! Ports are the roles' own; this is what their listeners have in common.
+//! Each role has its own ports. This file has the common settings of their listeners.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Listeners {
     pub(crate) fn read(r: &mut Reader<'_>, behind_proxy: bool) -> Self {
         let hops = r.number("TRUSTED_PROXIES", 1, 1..=16);
         let connections_max = r.number("HTTP_CONNECTIONS_MAX", 8192, 1..=1 << 20);
-        // A proxy's connections are those of all its clients.
+        // The connections of a proxy are those of all its clients.
         let usual = if behind_proxy { connections_max } else { connections_max.min(1024) };
         Self {
             public_address: r.parsed("LISTEN_ADDRESS").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),

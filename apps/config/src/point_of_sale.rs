@@ -83,6 +83,7 @@ impl PointOfSale {
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mode = r.mode();
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         let graphql_url = r.require_url("GRAPHQL_URL");
         let tenant_id = r.require_parsed("TENANT_ID");
         let tenant_secret = r.require_secret("TENANT_SECRET");
@@ -90,9 +91,11 @@ impl PointOfSale {
         let events = Events::read(r);
         let danger = "every caller that reaches this service can ask for payments to any merchant, and read what merchants received";
         let unsigned_terminals = read_unsigned(r, "POS_UNSIGNED_TERMINALS", danger);
+
         let timeout = r.millis("WEBHOOK_TIMEOUT_MS", 30_000);
         let life = r.millis("INCOMING_PAYMENT_EXPIRY_MS", 10_000);
         let (private_key_pem, key_id) = (r.private_key("PRIVATE_KEY_FILE"), r.text("KEY_ID"));
+
         if private_key_pem.is_some() != key_id.is_some() {
             r.problem("KEY_ID", "must be set together with PRIVATE_KEY_FILE, both as at the backend");
         }
@@ -101,6 +104,7 @@ impl PointOfSale {
                         them; set it and KEY_ID as at the backend";
             r.notice("PRIVATE_KEY_FILE", told);
         }
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

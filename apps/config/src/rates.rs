@@ -1,6 +1,6 @@
 //! The section of the service of exchange rates.
 //!
-//! The rates themselves are in a file; here is only where it is.
+//! The rates are in a file. This section has only its path.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

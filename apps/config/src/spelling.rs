@@ -1,11 +1,11 @@
-//! Names of variables that nothing reads, with the nearest one that something does.
+//! Variables with unknown names, each with the most similar known name.
 //!
-//! Not a judge of values: the sections are.
+//! The sections check the values.
 
 use std::collections::BTreeSet;
 
 use crate::reader::Notice;
-use crate::{Auth, Backend, CardService, Environment, PointOfSale, Rates, Wallet};
+use crate::{Auth, Backend, CardService, Console, Environment, PointOfSale, Rates, Wallet};
 
 /// A name this near to one of ours is one of ours misspelt: a letter left out, doubled, changed or two exchanged,
 /// twice.
@@ -31,10 +31,13 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
         Wallet::variables(),
         CardService::variables(),
         PointOfSale::variables(),
+        Console::variables(),
         Rates::variables(),
     ];
+
     let mut known: BTreeSet<String> = sections.into_iter().flatten().collect();
     known.extend(OTHERS.map(str::to_owned));
+
     let unknown = environment.names().filter(|(name, _)| !known.contains(*name));
     unknown
         .filter_map(|(name, written)| {
@@ -53,7 +56,7 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
 
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
     let distance = |known: &&String| strsim::damerau_levenshtein(&name.to_uppercase(), known);
-    // Short names are near to each other without meaning each other.
+    // Short names are similar to each other without the same meaning.
     let near = |known: &&String| distance(known) <= NEAR && known.len() > 3 * NEAR;
     known.iter().filter(near).min_by_key(distance)
 }

@@ -1,6 +1,6 @@
 //! The account-servicing entity's section.
 //!
-//! The seed itself is data of the wallet; here is only where it is.
+//! The seed is data of the wallet. This section has only its path.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -115,25 +115,30 @@ impl Wallet {
         let admin_signature_version = r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX);
         let webhook_secret = r.secret("WEBHOOK_SIGNATURE_SECRET").or_else(|| admin_secret.clone());
         let webhook_signature_version = r.number("WEBHOOK_SIGNATURE_VERSION", admin_signature_version, 0..=u32::MAX);
+
         let mode = r.mode();
         let unsigned_webhooks = match (mode, r.text("WEBHOOK_SIGNATURE_SECRET")) {
             (Mode::Development, None) => UnsignedWebhooks::Believed,
             _ => UnsignedWebhooks::Refused,
         };
+
         if unsigned_webhooks == UnsignedWebhooks::Believed {
             let text = "is not set: in development a webhook without a signature is believed; set it to the instance's \
                         SIGNATURE_SECRET to have them refused";
             r.notice("WEBHOOK_SIGNATURE_SECRET", text);
         }
+
         for name in ["SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET"] {
             r.judge_secret(name);
         }
+
         let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
         let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
         if card_verification == CardVerification::Off {
             let told = "is off: a caller that names a customer's wallet address pays with its card; remove it to have chips checked";
             r.notice("CARD_VERIFICATION", told);
         }
+
         read_not_built(r);
         let database = r.database("DATABASE_URL", "sqlite:./data/wallet.db");
         let policies = [
@@ -142,6 +147,7 @@ impl Wallet {
             ("compat", FeePolicy::Compat),
         ];
         let trust_proxy = r.flag("TRUST_PROXY", false);
+
         Some(Self {
             mode,
             log_level: read_log_level(r),

@@ -1,6 +1,6 @@
-//! Every variable that the services of Rafiki 2.4 read makes a difference here, or the start says why it makes none.
+//! Every variable of the services of Rafiki 2.4 has an effect here, or the start reports why it has none.
 //!
-//! What difference it makes is shown by the tests that the list names; `cargo xtask docs` looks whether they exist.
+//! The tests named in the list prove the effect. `cargo xtask docs` checks that these tests exist.
 
 use config::{Auth, Backend, ConfigError, Environment};
 

@@ -73,6 +73,10 @@ pub(crate) enum Command {
     ///
     /// It listens on LISTEN_ADDRESS (every address of the machine unless set).
     PointOfSale,
+    /// Run the operators' web console. Configured by the environment.
+    ///
+    /// It listens on PRIVATE_LISTEN_ADDRESS (127.0.0.1 unless set).
+    Console,
     /// Run the service of exchange rates: what is in a file, also after the file has changed. Configured by the
     /// environment.
     ///
@@ -97,9 +101,13 @@ impl Command {
     pub(crate) fn worker_threads(&self) -> usize {
         match self {
             Self::Dev(_) | Self::Demo(_) => 2,
-            Self::Backend | Self::Auth | Self::Wallet | Self::CardService | Self::PointOfSale | Self::Rates => {
-                std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-            }
+            Self::Backend
+            | Self::Auth
+            | Self::Wallet
+            | Self::CardService
+            | Self::PointOfSale
+            | Self::Console
+            | Self::Rates => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             _ => 1,
         }
     }
@@ -107,7 +115,8 @@ impl Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "TRUST_PROXY, SIGNATURE_PUBLIC_URL and SIGNATURE_ANY_HOST in the environment hold for both \
-                        institutions, so that clients that insist on https can reach them through a proxy.")]
+                        institutions, so that clients that insist on https can reach them through a proxy. So do ENABLE_TELEMETRY, \
+                        ENABLE_TELEMETRY_TRACES and the collectors that go with them.")]
 pub(crate) struct DevOptions {
     /// Where databases and keys are kept.
     #[arg(long, default_value = "./data")]
@@ -291,7 +300,7 @@ pub(crate) struct AdminOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct PeerOptions {
-    /// The peering URL of the other node, for example https://peers.bank.example; with ?invitation=… if it wants one.
+    /// The peering URL of the other node, for example `https://peers.bank.example`, with `?invitation=…` if it asks for one.
     pub(crate) url: Url,
     /// What is exchanged, for example USD/2: code and decimal places of an asset that both have.
     #[arg(long, value_name = "CODE/SCALE")]
@@ -379,6 +388,7 @@ impl RoleName {
             Self::Wallet => "wallet",
             Self::CardService => "card-service",
             Self::PointOfSale => "point-of-sale",
+            Self::Console => "console",
             Self::Rates => "rates",
         }
     }
@@ -401,7 +411,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale or rates, and =FILE behind it if its variables are in a file"
+                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })
@@ -420,6 +430,8 @@ pub(crate) enum RoleName {
     CardService,
     /// The point of sale.
     PointOfSale,
+    /// The console.
+    Console,
     /// The service of exchange rates.
     Rates,
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clock::SystemEntropy;
 use config::{
-    Auth, Backend, CardService, ConfigError, Disagreement, Environment, Notice, PointOfSale, Rates, Roles, Scope,
-    Wallet, unknown_names,
+    Auth, Backend, CardService, ConfigError, Console, Disagreement, Environment, Notice, PointOfSale, Rates, Roles,
+    Scope, Wallet, unknown_names,
 };
 
 use crate::cli::{ConfigCommand, ConfigOptions, RoleFile, RoleName};
@@ -29,6 +29,12 @@ struct Findings {
 impl Findings {
     fn config(&mut self, error: ConfigError) {
         self.problems.extend(error.problems.into_iter().map(|problem| format!("{}: {}", problem.name, problem.reason)));
+    }
+
+    fn of(notices: Vec<Notice>) -> Self {
+        let mut findings = Self::default();
+        findings.notices(notices);
+        findings
     }
 
     fn notices(&mut self, notices: Vec<Notice>) {
@@ -76,6 +82,7 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
     let ConfigCommand::Check { roles: chosen, offline } = &options.command;
     let all = RoleName::USUAL.map(|role| RoleFile { role, file: None });
     let chosen = if chosen.is_empty() { all.to_vec() } else { chosen.clone() };
+
     let mut together = Roles::default();
     let mut problems = 0;
     for role in &chosen {
@@ -87,11 +94,13 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
             Some(file) => format!("{} ({})", role.role.word(), file.display()),
             None => role.role.word().to_owned(),
         };
+
         let mut findings = check(role.role, &name, &environment, *offline, &mut together).await;
         findings.notices(unknown_names(&environment, Scope::AllOfTheFile));
         problems += findings.problems.len();
         say(&findings.text(&name));
     }
+
     problems += compare(&together);
     match problems {
         0 => Ok(()),
@@ -102,75 +111,105 @@ pub(crate) async fn run(options: &ConfigOptions) -> Result<(), Failure> {
 
 /// Parses a role's section, adds it to the others, and checks the places that it names.
 async fn check(role: RoleName, name: &str, environment: &Environment, offline: bool, together: &mut Roles) -> Findings {
-    let mut findings = Findings::default();
-    match role {
-        RoleName::Backend => match Backend::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if let Err(failure) = roles::backend::signer(&config, &SystemEntropy) {
-                    findings.problems.push(failure.to_string());
-                }
-                if !offline {
-                    findings.places(&Place::of_backend(&config)).await;
-                    findings.cache(config.redis.as_ref()).await;
-                }
-                together.backends.push((name.to_owned(), config));
-            }
-            Err(error) => findings.config(error),
-        },
-        RoleName::Auth => match Auth::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if !offline {
-                    findings.places(&Place::of_auth(&config)).await;
-                    findings.cache(config.redis.as_ref()).await;
-                }
-                together.auths.push((name.to_owned(), config));
-            }
-            Err(error) => findings.config(error),
-        },
-        RoleName::Wallet => match Wallet::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if let Err(failure) = roles::wallet::seed(&config) {
-                    findings.problems.push(format!("SEED_FILE_LOCATION: {failure}"));
-                }
-                if !offline {
-                    findings.places(&Place::of_wallet(&config)).await;
-                }
-                together.wallets.push((name.to_owned(), config));
-            }
-            Err(error) => findings.config(error),
-        },
-        RoleName::CardService => match CardService::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if !offline {
-                    findings.places(&Place::of_card_service(&config)).await;
-                }
-            }
-            Err(error) => findings.config(error),
-        },
-        RoleName::PointOfSale => match PointOfSale::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if !offline {
-                    findings.places(&Place::of_point_of_sale(&config)).await;
-                }
-            }
-            Err(error) => findings.config(error),
-        },
-        RoleName::Rates => match Rates::from_environment(environment) {
-            Ok(config) => {
-                findings.notices(config.notices.clone());
-                if let Err(failure) = roles::rates::service(&config.file).await {
-                    findings.problems.push(failure.to_string());
-                }
-            }
-            Err(error) => findings.config(error),
-        },
+    let checked = match role {
+        RoleName::Backend => backend(name, environment, offline, together).await,
+        RoleName::Auth => auth(name, environment, offline, together).await,
+        RoleName::Wallet => wallet(name, environment, offline, together).await,
+        RoleName::CardService => card_service(environment, offline).await,
+        RoleName::PointOfSale => point_of_sale(environment, offline).await,
+        RoleName::Console => console(environment),
+        RoleName::Rates => rates(environment).await,
+    };
+    checked.unwrap_or_else(|error| {
+        let mut findings = Findings::default();
+        findings.config(error);
+        findings
+    })
+}
+
+async fn backend(
+    name: &str,
+    environment: &Environment,
+    offline: bool,
+    together: &mut Roles,
+) -> Result<Findings, ConfigError> {
+    let config = Backend::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if let Err(failure) = roles::backend::signer(&config, &SystemEntropy) {
+        findings.problems.push(failure.to_string());
     }
-    findings
+    if !offline {
+        findings.places(&Place::of_backend(&config)).await;
+        findings.cache(config.redis.as_ref()).await;
+    }
+    together.backends.push((name.to_owned(), config));
+    Ok(findings)
+}
+
+async fn auth(
+    name: &str,
+    environment: &Environment,
+    offline: bool,
+    together: &mut Roles,
+) -> Result<Findings, ConfigError> {
+    let config = Auth::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if !offline {
+        findings.places(&Place::of_auth(&config)).await;
+        findings.cache(config.redis.as_ref()).await;
+    }
+    together.auths.push((name.to_owned(), config));
+    Ok(findings)
+}
+
+async fn wallet(
+    name: &str,
+    environment: &Environment,
+    offline: bool,
+    together: &mut Roles,
+) -> Result<Findings, ConfigError> {
+    let config = Wallet::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if let Err(failure) = roles::wallet::seed(&config) {
+        findings.problems.push(format!("SEED_FILE_LOCATION: {failure}"));
+    }
+    if !offline {
+        findings.places(&Place::of_wallet(&config)).await;
+    }
+    together.wallets.push((name.to_owned(), config));
+    Ok(findings)
+}
+
+async fn card_service(environment: &Environment, offline: bool) -> Result<Findings, ConfigError> {
+    let config = CardService::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if !offline {
+        findings.places(&Place::of_card_service(&config)).await;
+    }
+    Ok(findings)
+}
+
+async fn point_of_sale(environment: &Environment, offline: bool) -> Result<Findings, ConfigError> {
+    let config = PointOfSale::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if !offline {
+        findings.places(&Place::of_point_of_sale(&config)).await;
+    }
+    Ok(findings)
+}
+
+fn console(environment: &Environment) -> Result<Findings, ConfigError> {
+    let config = Console::from_environment(environment)?;
+    Ok(Findings::of(config.notices.clone()))
+}
+
+async fn rates(environment: &Environment) -> Result<Findings, ConfigError> {
+    let config = Rates::from_environment(environment)?;
+    let mut findings = Findings::of(config.notices.clone());
+    if let Err(failure) = roles::rates::service(&config.file).await {
+        findings.problems.push(failure.to_string());
+    }
+    Ok(findings)
 }
 
 /// Reports conflicts between roles. Returns the number of errors.

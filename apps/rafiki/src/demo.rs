@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::{DemoOptions, InstitutionName};
 use crate::dev::institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
+use crate::dev::peer;
 use crate::dev::playground::{Playground, SeededPeering, Started, Storage};
 use crate::dev::ports::{Listeners, Ports};
 use crate::failure::Failure;
@@ -59,8 +60,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     let nine_listeners = Listeners::bind(&Ports::ANY).await?;
     let happy_listeners = Listeners::bind(&Ports::ANY).await?;
     let (nine_ports, happy_ports) = (nine_listeners.ports()?, happy_listeners.ports()?);
-    let nine = playground.start(&CLOUD_NINE, nine_listeners, happy_ports.connector, None).await?;
-    let happy = playground.start(&HAPPY_LIFE, happy_listeners, nine_ports.connector, None).await?;
+    let nine = playground.start(&CLOUD_NINE, nine_listeners, &peer(&HAPPY_LIFE, &happy_ports), None).await?;
+    let happy = playground.start(&HAPPY_LIFE, happy_listeners, &peer(&CLOUD_NINE, &nine_ports), None).await?;
     for institution in [&nine, &happy] {
         institution.seed().await?;
         institution.write_session(&folder.0)?;
@@ -107,6 +108,7 @@ async fn payments(
     let institutions = of_playground(&folder.0, &deps.http, &deps.clock)?;
     let payer = Payer::new(institutions, deps.http.clone(), Arc::clone(&deps.clock));
     let mut receipts = Vec::with_capacity(PAYMENTS.len());
+
     for (from, side, to, amount) in PAYMENTS {
         let base = |started: &Started| started.session().open_payments_url.as_str().trim_end_matches('/').to_owned();
         let to_base = match side {
@@ -117,6 +119,7 @@ async fn payments(
             DemoAmount::Send(amount) => OrderAmount::Send(amount.to_owned()),
             DemoAmount::Receive(amount) => OrderAmount::Receive(amount.to_owned()),
         };
+
         let from = wallet_address(&format!("{}/{from}", base(nine)))?;
         let to = wallet_address(&format!("{to_base}/{to}"))?;
         let offer = payer.offer(Order { from, to, amount }).await?;

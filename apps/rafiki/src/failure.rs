@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     Pay(#[from] PayError),
     #[error(transparent)]
     Tap(#[from] TapError),
-    /// What was to be checked cannot be read, so the result is unknown.
+    /// The object of the check cannot be read, so the result is unknown.
     #[error("{0}")]
     Unreadable(String),
     /// The check failed.

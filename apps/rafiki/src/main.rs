@@ -67,6 +67,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Wallet => roles::run_wallet().await,
         Command::CardService => roles::run_card_service().await,
         Command::PointOfSale => roles::run_point_of_sale().await,
+        Command::Console => roles::run_console().await,
         Command::Rates => roles::run_rates().await,
         Command::Tap(options) => tap::run(*options).await,
         Command::Terminal(options) => terminal::run(options).await,

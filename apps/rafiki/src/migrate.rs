@@ -43,8 +43,8 @@ impl Plan {
             RoleName::PointOfSale => {
                 (Place::of_point_of_sale(&config::PointOfSale::from_environment(environment)?), POINT_OF_SALE)
             }
-            // It has no database.
-            RoleName::Rates => (Vec::new(), &[][..]),
+            // They have no database.
+            RoleName::Console | RoleName::Rates => (Vec::new(), &[][..]),
         };
         Ok(Self { role: role.word(), places, migrations })
     }
@@ -108,6 +108,7 @@ async fn carry_out(plan: &Plan) -> Result<String, Failure> {
                 for migrations in plan.migrations {
                     applied.extend(database.migrate(migrations).await.map_err(failed)?);
                 }
+
                 database.close().await;
                 if !applied.is_empty() {
                     done.push(format!("applied {} to {}", applied.join(", "), place.url));
@@ -124,5 +125,6 @@ async fn carry_out(plan: &Plan) -> Result<String, Failure> {
             }
         }
     }
+
     Ok(if done.is_empty() { "nothing to do, everything was up to date".to_owned() } else { done.join("; ") })
 }

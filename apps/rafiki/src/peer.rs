@@ -1,6 +1,6 @@
 //! `rafiki peer`: has an institution ask another node to become its peer.
 //!
-//! Speaks to the Admin API; the asking is done by the backend.
+//! It calls the Admin API. The backend sends the request to the other node.
 
 use admin_client::{AdminError, PeerByUrl, PeerRecord};
 use clock::{Entropy, SystemEntropy};
@@ -19,14 +19,17 @@ pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
     let deps = SharedDeps::new(Mode::Development, &[])?;
     let known = institutions::known(&options.known, &deps.http, &deps.clock)?;
     let institution = institutions::chosen(&known, options.at.as_deref())?;
+
     let asset = read_asset(&options.asset)?;
     let liquidity = options.liquidity.as_deref().map(|text| read_amount(text, &asset));
     let liquidity = liquidity.transpose().map_err(|reason| Failure::Check(format!("--liquidity: {reason}")))?;
+
     let found = institution.admin.asset_by_code_and_scale(asset.code.as_str(), asset.scale).await;
     let found = found.map_err(PayError::from)?;
     let found = found.ok_or_else(|| {
         Failure::Check(format!("{} has no asset {}; make it with createAsset", institution.name, options.asset))
     })?;
+
     let wanted = PeerByUrl {
         peer_url: options.url.to_string(),
         asset_id: found.id,
@@ -36,12 +39,13 @@ pub(crate) async fn run(options: PeerOptions) -> Result<(), Failure> {
         liquidity_to_deposit: liquidity,
         idempotency_key: SystemEntropy.uuid().to_string(),
     };
+
     let peer = institution.admin.create_or_update_peer_by_url(&wanted).await.map_err(refused)?;
     say(&introduction(&peer, &asset));
     Ok(())
 }
 
-/// What has come about.
+/// The text about the new peering.
 fn introduction(peer: &PeerRecord, asset: &Asset) -> String {
     let name = peer.name.as_deref().unwrap_or("a node without a name");
     let liquidity = asset.display(peer.liquidity.unwrap_or(0));

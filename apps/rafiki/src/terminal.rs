@@ -1,6 +1,6 @@
 //! `rafiki terminal`: registers the terminals of merchants at the configured point of sale.
 //!
-//! Speaks to its database; the private key is shown once and kept nowhere here.
+//! It uses the database of the point of sale. The private key is shown once and not stored.
 
 use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use database::{Database, Options};
@@ -40,6 +40,7 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
                 name,
                 key: key.public_key().map_err(|error| wrong(&error))?,
             };
+
             PointOfSale::add_terminal(database, &new, SystemClock.now()).await.map_err(failed)?;
             let told = json!({"id": new.id, "merchant": new.merchant.as_str(), "privateKey": key.to_pem()});
             say(&format!("{told}\n"));

@@ -1,4 +1,4 @@
-//! `rafiki ledger verify`, and what a demonstration checks over both institutions' ledgers.
+//! `rafiki ledger verify`, and the checks of a demonstration on both institutions' ledgers.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::ledger_place::LedgerPlace;
 use crate::output::{Table, say};
 
-/// A ledger's verification with the name of whose it is.
+/// The verification of a ledger with the name of its owner.
 #[derive(Debug, Serialize)]
 pub(crate) struct LedgerReport {
     pub(crate) institution: String,
@@ -51,13 +51,13 @@ pub(crate) async fn report(institution: &str, url: &str) -> Result<LedgerReport,
 }
 
 impl LedgerReport {
-    /// Nothing is wrong and nothing is reserved.
+    /// Whether there is no fault and no reservation.
     pub(crate) fn is_sound_and_idle(&self) -> bool {
         self.report.sound && self.report.pending_transfers == 0
     }
 }
 
-/// Whether what left one institution through its peer arrived at the other: their movements are each other's opposite.
+/// Whether the money that left one institution through its peer arrived at the other: their movements are opposite.
 pub(crate) fn peers_agree(reports: &[LedgerReport]) -> bool {
     let movements: Option<Vec<i128>> = reports.iter().map(|report| report.report.peer_movement.parse().ok()).collect();
     movements.is_some_and(|movements| movements.into_iter().sum::<i128>() == 0)

@@ -1,4 +1,4 @@
-//! What the resolvers work with: the services, the settings, and the caller.
+//! What the resolvers use: the services, the settings, and the caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use payments_model::TenantId;
 use payments_store::{Scope, Store};
 use peering::Peering;
 use shared_cache::SharedCache;
+use webhooks::WebhookAdministration;
 
 use crate::errors::Refusal;
 
@@ -30,10 +31,21 @@ pub struct AdminApiSettings {
     pub idempotency_lock: Duration,
     /// Whether introspection of the schema is allowed; not in production.
     pub introspection: bool,
+    /// Whether `GET /explorer` answers with a page that shows the schema and signs requests; in development only.
+    pub explorer: Explorer,
+}
+
+/// Whether there is a page for developers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explorer {
+    /// The page exists.
+    Offered,
+    /// There is no page.
+    Absent,
 }
 
 impl AdminApiSettings {
-    /// The reference's defaults.
+    /// The defaults of the reference.
     pub fn new(operator: TenantId) -> Self {
         Self {
             operator,
@@ -42,32 +54,35 @@ impl AdminApiSettings {
             idempotency_ttl: Duration::from_hours(24),
             idempotency_lock: Duration::from_secs(2),
             introspection: true,
+            explorer: Explorer::Absent,
         }
     }
 }
 
-/// What the Admin API needs from others.
+/// What the Admin API needs from other crates.
 #[derive(Clone)]
 pub struct AdminApiParts {
-    /// Assets, fees, peers, wallet addresses, liquidity.
+    /// Assets, fees, peers, wallet addresses and liquidity.
     pub administration: Administration,
-    /// The tenants that may ask.
+    /// The tenants that may send requests.
     pub directory: Directory,
-    /// Payments, receivers, quotes.
+    /// Payments, receivers and quotes.
     pub payments: Payments,
-    /// Asking other nodes for peering.
+    /// Webhook endpoints, and sending events again.
+    pub webhooks: WebhookAdministration,
+    /// Peering with other nodes.
     pub peering: Peering,
     /// Replay windows and idempotency keys.
     pub cache: SharedCache,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness for lock owners.
     pub entropy: Arc<dyn Entropy>,
-    /// How it is configured.
+    /// The configuration.
     pub settings: AdminApiSettings,
 }
 
-/// A request being answered.
+/// A request that is being answered.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a AdminApiParts,
@@ -96,14 +111,14 @@ impl<'a> Call<'a> {
         self.caller.reach(self.store())
     }
 
-    /// What a list shows that may be narrowed to a tenant.
+    /// The range of a list that can be limited to one tenant.
     pub(crate) fn list(&self, tenant: Option<&str>) -> Scope<'a, payments_store::Reader> {
-        // A text that is no id names no tenant.
+        // A text that is not an id names no tenant.
         let named = tenant.map(|text| text.parse().unwrap_or(TenantId::from_uuid(uuid::Uuid::nil())));
         self.caller.list(self.store(), named)
     }
 
-    /// What a ledger account holds; `None` if there is none.
+    /// The balance of a ledger account; `None` if the account does not exist.
     pub(crate) async fn balance(&self, id: impl Into<ledger::AccountId>) -> Result<Option<u64>, Refusal> {
         Ok(self.administration().balance(id.into()).await?)
     }

@@ -1,6 +1,6 @@
 //! The sender of a request: the tenant whose secret signed it.
 //!
-//! Every failure looks the same from outside, except that a missing header is named.
+//! A client sees the same answer for every failure, except that a missing header is named.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use axum::http::HeaderMap;
 use http_kit::graphql;
 use idempotency::{NotAccepted, SignedRequests};
 use payments::administration::Caller;
-use payments_model::TenantId;
+use payments_model::{Secret, TenantId};
 
 use crate::AdminApiParts;
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unauthenticated {
     #[error("the header {0} is missing, sent twice or unreadable")]
@@ -67,10 +67,8 @@ pub(crate) async fn authenticate(
     let signed = text(headers, "signature")?;
     let tenant: TenantId = text(headers, "tenant-id")?.parse().map_err(|_| Unauthenticated::Header("tenant-id"))?;
     let facts = parts.directory.facts().await?;
-    let secret = facts.tenant(tenant).ok_or(Unauthenticated::UnknownTenant)?.tenant.api_secret.expose();
-    if secret.is_empty() {
-        return Err(Unauthenticated::UnknownTenant);
-    }
+    let known = facts.tenant(tenant).ok_or(Unauthenticated::UnknownTenant)?;
+    let secrets = known.api_secrets(parts.clock.now()).map(Secret::expose).filter(|secret| !secret.is_empty());
     let requests = SignedRequests {
         audience: Audience::Backend,
         version: parts.settings.signature_version,
@@ -78,7 +76,7 @@ pub(crate) async fn authenticate(
         cache: parts.cache.clone(),
         clock: Arc::clone(&parts.clock),
     };
-    requests.accept(signed, tenant.as_uuid(), secret, body).await?;
+    requests.accept(signed, tenant.as_uuid(), secrets, body).await?;
     Ok(Caller { tenant, is_operator: tenant == parts.settings.operator })
 }
 

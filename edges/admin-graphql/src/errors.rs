@@ -7,8 +7,9 @@ use payments_model::accounting::TransferError;
 use payments_model::grant_limits::GrantRefused;
 use payments_model::page::PageError;
 use serde_json::{Value, json};
+use webhooks as w;
 
-/// The codes clients act on.
+/// The codes that clients evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     BadUserInput,
@@ -63,7 +64,7 @@ impl Refusal {
         Self::new(p::CreateReceiverError::Away.to_string(), Code::Internal)
     }
 
-    /// A fault of ours: logged, and not shown to the client.
+    /// An internal error: it is logged, and its cause is not shown to the client.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "an Admin API request failed");
         Self::new("Internal server error", Code::Internal)
@@ -81,12 +82,12 @@ impl From<Refusal> for Error {
     }
 }
 
-/// A field that may be null is null when it is refused, and its neighbours are not: the library sees to that for an
-/// error within the value, but lets an error instead of the value take the whole parent along.
+/// A nullable field becomes null when it is refused, and the other fields stay. The library does this for an error
+/// inside the value, but an error in place of the value would make the whole parent null.
 pub(crate) async fn nullable<T>(
     field: impl Future<Output = async_graphql::Result<Option<T>>>,
 ) -> Option<async_graphql::Result<T>> {
-    // On the heap: the futures of use cases are large, and a document nests many.
+    // On the heap, because the futures of use cases are large and a document nests many of them.
     Box::pin(field).await.transpose()
 }
 
@@ -114,7 +115,7 @@ impl From<PageError> for Refusal {
     }
 }
 
-/// Maps an operation's errors, `E` in the patterns, to codes; a store that did not answer is only logged.
+/// Maps an operation's errors, `E` in the patterns, to codes. A store that did not answer is only logged.
 macro_rules! codes {
     ($($error:path { $($variant:pat => $code:ident),* $(,)? })*) => {
         $(impl From<$error> for Refusal {
@@ -170,7 +171,37 @@ codes! {
     }
     a::RevokeKeyError { E::Unknown => NotFound }
     a::AccountTransfersError { E::InvalidId => Internal }
-    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl => BadUserInput }
+    a::PutSettingsError { E::Invalid | E::DuplicateWalletAddressUrl | E::DuplicateIlpAddress => BadUserInput }
+    a::CreateTenantError {
+        E::NotOperator => Forbidden,
+        E::InvalidId | E::Unfit(_) | E::Settings(_) => BadUserInput,
+        E::Duplicate => Duplicate,
+    }
+    a::UpdateTenantError {
+        E::Foreign | E::Failed => NotFound,
+        E::SecretByOperator | E::Unfit(_) => BadUserInput,
+    }
+    a::DeleteTenantError {
+        E::NotOperator | E::IsOperator => Forbidden,
+        E::Failed => NotFound,
+    }
+    w::CreateEndpointError {
+        E::Url | E::EventType(_) | E::Secret | E::UnknownTenant => BadUserInput,
+        E::TooMany => Conflict,
+    }
+    w::UpdateEndpointError {
+        E::Unknown => NotFound,
+        E::Url | E::EventType(_) | E::Default => BadUserInput,
+    }
+    w::DeleteEndpointError {
+        E::Unknown => NotFound,
+        E::Default => BadUserInput,
+    }
+    w::RotateSecretError {
+        E::Unknown => NotFound,
+        E::Secret | E::Overlap => BadUserInput,
+    }
+    w::PingError { E::Unknown => NotFound }
     p::CreateIncomingPaymentError {
         E::InvalidExpiry | E::InvalidAmount => BadUserInput,
         E::UnknownWalletAddress => NotFound,
@@ -181,6 +212,10 @@ codes! {
         E::UnknownPayment => NotFound,
         E::WrongState => Conflict,
         E::AlreadyActioned => Forbidden,
+    }
+    p::DecidePartialPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => BadUserInput,
     }
     p::CompleteIncomingPaymentError {
         E::UnknownPayment => NotFound,
@@ -214,7 +249,7 @@ impl From<p::CompleteReceiverError> for Refusal {
     }
 }
 
-/// What the other side's refusals are called; their words go to the log.
+/// The names of the other side's refusals. Their texts go to the log.
 fn remote(error: p::ResolveReceiverError) -> Refusal {
     use p::ResolveReceiverError as E;
     tracing::info!(error = &error as &dyn std::error::Error, "another institution refused");

@@ -1,4 +1,4 @@
-//! The listener: one endpoint for signed GraphQL requests, and one that says whether the process is healthy.
+//! The listener: one endpoint for signed GraphQL requests, and one for the health of the process.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,9 +8,9 @@ use axum::routing::{any, post};
 use http_kit::graphql::{self, Endpoint, Introspection};
 use payments::Unavailable;
 
-use crate::AdminApiParts;
 use crate::authenticate::authenticate;
 use crate::schema::AdminSchema;
+use crate::{AdminApiParts, Explorer};
 
 #[derive(Clone)]
 struct Api {
@@ -21,12 +21,19 @@ struct Api {
 /// The Admin API: `POST /graphql` and `/healthz`.
 pub fn router(parts: AdminApiParts) -> Router {
     let introspection = if parts.settings.introspection { Introspection::Allowed } else { Introspection::Refused };
-    let endpoint = Endpoint::new(crate::schema::schema(&parts), introspection);
+    let inputs = graphql::Inputs::of(&crate::schema::sdl(), crate::scalars::refusal);
+    let endpoint = Endpoint::new(crate::schema::schema(&parts), inputs, introspection);
+    let explorer = parts.settings.explorer;
     let router = Router::new()
         .route("/graphql", post(answer).fallback(graphql::only_post))
         .route("/healthz", any(healthz))
         .with_state(Api { parts, endpoint });
-    http_kit::open_to_every_origin(router)
+    let router = http_kit::open_to_every_origin(router);
+    match explorer {
+        // Pages of other origins cannot read the answers.
+        Explorer::Offered => router.merge(crate::explorer::routes()),
+        Explorer::Absent => router,
+    }
 }
 
 /// Whether database, ledger and cache answer.

@@ -1,7 +1,7 @@
-//! Mutations repeated under the same idempotency key answer the same and act once.
+//! Mutations that are repeated under the same idempotency key act once and get the same answer.
 //!
-//! The mechanism is that of the crate `idempotency`; here are the words of its refusals. What is remembered is the
-//! identity of the result, not the result: a repetition shows the entity as it is now.
+//! The mechanism is in the crate `idempotency`. This file has the texts of its refusals. The identity of a result is
+//! stored, not the result. So a repetition shows the entity in its present state.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ impl<'a> Call<'a> {
         Ok(Mutation { call: self, field, key: key.filter(|key| !key.is_empty()), tenant, arguments })
     }
 
-    /// Runs `act` unless it was done before under this key with the same arguments. For what makes nothing whose id
-    /// this server chooses.
+    /// Runs `act` unless it was done before under this key with the same arguments. For mutations that create nothing
+    /// with an id chosen by this server.
     pub(crate) async fn once<T, I: Serialize + DeserializeOwned>(
         &self,
         field: &str,
@@ -59,7 +59,7 @@ impl<'a> Call<'a> {
 }
 
 impl Mutation<'_> {
-    /// Where what it makes comes from.
+    /// The origin of what the mutation creates.
     pub(crate) fn origin(&self) -> Origin {
         let Some(key) = self.key else { return Origin::Alone };
         let content = [self.field.as_bytes(), self.arguments.as_bytes()];
@@ -73,7 +73,7 @@ impl Mutation<'_> {
         act: impl Future<Output = Result<T, Refusal>>,
         identity: impl FnOnce(&T) -> I,
     ) -> Result<Once<T, I>, Refusal> {
-        // On the heap: the futures of use cases are large, and a document nests many.
+        // On the heap, because the futures of use cases are large and a document nests many of them.
         let act = Box::pin(act);
         let Some(key) = self.key else { return act.await.map(Once::Now) };
         let content = [self.field.as_bytes(), self.arguments.as_bytes()];

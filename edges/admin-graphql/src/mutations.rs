@@ -1,4 +1,4 @@
-//! The mutations, a file per subject.
+//! The mutations, one file per subject.
 
 pub(crate) mod assets;
 pub(crate) mod incoming_payments;
@@ -9,6 +9,7 @@ pub(crate) mod peers;
 pub(crate) mod receivers;
 pub(crate) mod tenants;
 pub(crate) mod wallet_addresses;
+pub(crate) mod webhooks;
 
 use async_graphql::MergedObject;
 
@@ -24,4 +25,5 @@ pub(crate) struct Mutation(
     partial_payments::PartialPaymentMutation,
     receivers::ReceiverMutation,
     outgoing_payments::OutgoingPaymentMutation,
+    webhooks::WebhookMutation,
 );

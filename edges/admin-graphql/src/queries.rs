@@ -1,7 +1,8 @@
-//! The queries, a file per subject.
+//! The queries, one file per subject.
 
 pub(crate) mod directory;
 pub(crate) mod payments;
+pub(crate) mod webhooks;
 
 use async_graphql::{Context, MergedObject, Object, Result};
 
@@ -10,7 +11,7 @@ use crate::types::tenant::WhoamiResponse;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub(crate) struct Query(WhoamiQuery, directory::DirectoryQuery, payments::PaymentsQuery);
+pub(crate) struct Query(WhoamiQuery, directory::DirectoryQuery, payments::PaymentsQuery, webhooks::WebhooksQuery);
 
 #[derive(Default)]
 pub(crate) struct WhoamiQuery;

@@ -1,6 +1,6 @@
 //! The scalars of the schema: `UInt8`, `UInt64` and `JSONObject`.
 
-use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use async_graphql::{InputType, InputValueError, InputValueResult, Number, Pos, Scalar, ScalarType, Value};
 use outside_text::METADATA_MAX;
 use payments_model::quote::LARGEST_AMOUNT;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ fn integer(text: &str) -> Result<u64, String> {
         Some("0b") => (&trimmed[2..], 2),
         _ => (trimmed, 10),
     };
-    // A sign in front of the digits would be understood otherwise.
+    // A sign in front of the digits would be read in another way.
     let plain = digits.bytes().all(|b| b.is_ascii_alphanumeric());
     match u64::from_str_radix(digits, radix) {
         Ok(value) if plain => Ok(value),
@@ -102,6 +102,23 @@ impl ScalarType for JsonObject {
     fn to_value(&self) -> Value {
         Value::from_json(serde_json::Value::Object(self.0.clone())).unwrap_or_default()
     }
+}
+
+/// Why a scalar of this schema does not accept a value.
+pub(crate) fn refusal(scalar: &str, value: &serde_json::Value) -> Option<String> {
+    let value = Value::from_json(value.clone()).ok()?;
+    match scalar {
+        "UInt8" => words::<UInt8>(value),
+        "UInt64" => words::<UInt64>(value),
+        "JSONObject" => words::<JsonObject>(value),
+        _ => None,
+    }
+}
+
+fn words<T: InputType + ScalarType>(value: Value) -> Option<String> {
+    let told = <T as ScalarType>::parse(value).err()?.into_server_error(Pos::default()).message;
+    // The library puts the name of the type in front of the message, and so does the caller.
+    Some(told.strip_prefix(&format!("Failed to parse \"{}\": ", T::type_name())).unwrap_or(&told).to_owned())
 }
 
 impl UInt64 {

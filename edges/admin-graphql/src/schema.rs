@@ -1,18 +1,26 @@
 //! The schema, assembled.
 
-use async_graphql::{EmptySubscription, Schema};
+use async_graphql::{EmptySubscription, Schema, SchemaBuilder};
 
 use crate::AdminApiParts;
 use crate::mutations::Mutation;
 use crate::queries::Query;
+use crate::types::interfaces::{BasePayment, LiquidityError, Model};
 
 pub(crate) type AdminSchema = Schema<Query, Mutation, EmptySubscription>;
 
 pub(crate) fn schema(parts: &AdminApiParts) -> AdminSchema {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription).data(parts.clone()).finish()
+    builder().data(parts.clone()).finish()
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<Model>()
+        .register_output_type::<BasePayment>()
+        .register_output_type::<LiquidityError>()
 }
 
 /// The schema in its definition language, for comparison with the published one.
 pub fn sdl() -> String {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription).finish().sdl()
+    builder().finish().sdl()
 }

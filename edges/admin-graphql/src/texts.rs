@@ -1,6 +1,7 @@
-//! Texts in arguments, bounded by their types: a resolver cannot meet one that is too long or has control characters.
+//! Texts in arguments, limited by their types. So a resolver never gets a text that is too long or has control
+//! characters.
 //!
-//! In the schema they are all `String`.
+//! In the schema all of them are `String`.
 
 use std::borrow::Cow;
 use std::ops::Deref;

@@ -1,7 +1,7 @@
-//! How many grants and introspections a second, on SQLite and Postgres, by one caller and by many.
+//! Grants and introspections per second, on SQLite and Postgres, by one caller and by many.
 //!
-//! Everything of a request is in it but the socket: signing by the client, routing, verification, rules, database.
-//! Prints a table; the databases do not wait for the disk, so the figures are the cost of the code.
+//! It measures everything of a request except the socket: signing by the client, routing, verification, rules,
+//! database. It prints a table. The databases do not wait for the disk, so the figures are the cost of the code.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at faults and prints its result")]
 
 #[path = "../tests/it/harness.rs"]
@@ -48,7 +48,7 @@ async fn measure(name: &str, database: TestDatabase) {
     }
 }
 
-/// Requests a second when `callers` make one after the other.
+/// Requests per second of `callers`, each with one request after the other.
 async fn rate<F: Future<Output = ()> + Send + 'static>(callers: u32, request: impl Fn() -> F) -> u128 {
     let watch = Stopwatch::start();
     let callers: Vec<_> = (0..callers)

@@ -1,11 +1,11 @@
-//! What every route requires of `Accept` and `Content-Type` before anything else is looked at.
+//! The checks of `Accept` and `Content-Type` that every route makes first.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use crate::errors::ApiError;
 
-/// What a route's body must be.
+/// The body that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// JSON, always.
@@ -30,7 +30,7 @@ fn reads_json(range: &str) -> bool {
     !refused && matches!(media_type.as_str(), "*/*" | "application/*" | "application/json")
 }
 
-/// Refuses bodies that do not claim to be JSON.
+/// Refuses bodies whose `Content-Type` is not JSON.
 pub(crate) fn check_content_type(headers: &HeaderMap, body: &[u8], expected: Expected) -> Result<(), ApiError> {
     if body.is_empty() && expected == Expected::JsonOrNothing {
         return Ok(());

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use gnap::{ContinueResponse, ErrorCode, TokenValue};
 use http::StatusCode;
+use http_kit::RetryAfter;
 
 use crate::Api;
 use crate::body::{Expected, check_content_type};
@@ -18,7 +19,14 @@ pub(crate) async fn go_on(
 ) -> Result<Json<ContinueResponse>, ApiError> {
     check_content_type(&message.headers, &message.body, Expected::JsonOrNothing)?;
     let token = continue_token(&message)?;
-    Ok(Json(api.auth.continue_grant(&id, &token, message.signed()).await?))
+    match api.auth.continue_grant(&id, &token, message.signed()).await {
+        Ok(answer) => Ok(Json(answer)),
+        Err(error) => {
+            let error = ApiError::from(error);
+            let wait = RetryAfter(api.auth.settings().terms.continue_wait);
+            Err(if error.code == ErrorCode::TooFast { ApiError { retry_after: Some(wait), ..error } } else { error })
+        }
+    }
 }
 
 /// `DELETE /continue/{id}`: give the grant up.
@@ -32,7 +40,7 @@ pub(crate) async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Without the token the signature cannot cover what it has to.
+/// Without the token the signature cannot cover all required parts.
 fn continue_token(message: &Message) -> Result<TokenValue, ApiError> {
     message
         .token()

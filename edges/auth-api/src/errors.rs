@@ -1,6 +1,6 @@
 //! Every refusal as HTTP: status, code and message. This is the only place where they are mapped.
 //!
-//! A failing database is logged here. Clients do not learn of it.
+//! A failing database is logged here. Clients do not see the cause.
 
 use auth::{
     CancelError, ClientError, ContinueError, DecideError, DetailsError, FinishError, IntrospectError,
@@ -20,7 +20,7 @@ pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: ErrorCode,
     pub(crate) description: String,
-    /// When it may be tried again, if that is what is wrong.
+    /// When the request may be sent again, if it was refused because of a rate.
     pub(crate) retry_after: Option<RetryAfter>,
 }
 
@@ -29,7 +29,7 @@ impl ApiError {
         Self { status, code, description: description.to_string(), retry_after: None }
     }
 
-    /// The request does not have the shape the API describes.
+    /// The request does not match the schema of the API.
     pub(crate) fn schema(status: StatusCode, problem: impl std::fmt::Display) -> Self {
         let description = format!("Received error validating OpenAPI request: {problem}");
         Self::new(status, ErrorCode::InvalidRequest, description)
@@ -62,7 +62,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A client asks too often, or is wrong too often.
+/// A client sends too many requests, or too many wrong guesses.
 impl From<TooMany> for ApiError {
     fn from(refused: TooMany) -> Self {
         let retry_after = Some(RetryAfter(refused.retry_after));

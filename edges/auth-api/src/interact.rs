@@ -1,6 +1,7 @@
 //! `/interact/{id}/{nonce}` and `…/finish`: the owner's browser.
 //!
-//! A browser is redirected to the client's page only if it started the interaction; any other gets a page with a link.
+//! A browser is redirected to the client's page only if it started the interaction. Any other browser gets a page with
+//! a link.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,8 @@ use crate::pages::{discreet, page, reads_html, redirect};
 
 /// `GET /interact/{id}/{nonce}?clientName=…&clientUri=…`: on to the consent page.
 ///
-/// The two parameters must be there, but what the owner sees was read from the client's wallet address.
+/// The two parameters must be present, but their values are not shown. The owner sees data from the client's wallet
+/// address.
 pub(crate) async fn start(
     State(api): State<Api>,
     Path((id, nonce)): Path<(String, String)>,

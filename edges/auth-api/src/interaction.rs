@@ -100,7 +100,7 @@ pub(crate) async fn decide(
     }
 }
 
-/// A caller tries an identity provider's secret, and has not been wrong too often before.
+/// Checks an identity provider's secret, unless the caller has sent too many wrong ones.
 struct SecretTrial<'a> {
     limiter: &'a Limiter,
     source: String,

@@ -1,7 +1,6 @@
 //! The HTTP listeners of the authorization server: parse, call the service, render.
 //!
-//! One router per listener, because each is exposed to other clients. Decisions are made
-//! in `auth`.
+//! One router per listener, because each has other clients. The decisions are made in `auth`.
 
 mod admin;
 mod body;
@@ -37,16 +36,17 @@ use shared_cache::{Limiter, Rate};
 use crate::admin::AdminSchema;
 pub use crate::admin::{AdminSettings, schema_definition};
 use crate::errors::{ApiError, not_found};
+pub use crate::service::ServiceOperation;
 pub use crate::session::SameSite;
 use crate::session::Sessions;
 
 /// The largest body accepted, in octets.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
 
-/// What the listeners need to know besides the service.
+/// The settings of the listeners besides the service.
 #[derive(Clone)]
 pub struct ApiSettings {
-    /// Where scheme and host of signed URLs come from.
+    /// The source of scheme and host of signed URLs.
     pub target_origin: TargetOrigin,
     /// `COOKIE_KEY`: signs the cookie that binds an interaction to a browser.
     pub cookie_key: String,
@@ -56,20 +56,20 @@ pub struct ApiSettings {
     pub admin: AdminSettings,
     /// Which programs may call introspection and the service API.
     pub services: ServiceCallers,
-    /// Counts what strangers do.
+    /// Counts requests of unknown clients.
     pub limiter: Limiter,
     /// How many grants one source may request.
     pub grant_requests: Rate,
-    /// How often one source may be wrong about signatures, tokens and interactions.
+    /// How many wrong signatures, tokens and interactions one source may send.
     pub failures: Rate,
 }
 
 /// Which programs may call introspection and the service API.
 #[derive(Clone, Debug)]
 pub enum ServiceCallers {
-    /// Those that show the secret.
+    /// Those that send the secret.
     WithSecret(CallerSecret),
-    /// All that reach the listeners.
+    /// All programs that can reach the listeners.
     Anybody,
 }
 
@@ -102,7 +102,10 @@ struct Api {
 pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
     let is_https = auth.settings().server_url.scheme() == "https";
     let sessions = Sessions::new(&settings.cookie_key, settings.cookie_same_site, is_https);
-    let endpoint = Endpoint::new(admin::build(auth.clone()), settings.admin.introspection);
+    // No input of this schema has a scalar of its own.
+    let inputs = graphql::Inputs::of(&schema_definition(), |_, _| None);
+    let endpoint = Endpoint::new(admin::build(auth.clone()), inputs, settings.admin.introspection);
+
     let api = Api {
         auth,
         origin: settings.target_origin,
@@ -111,11 +114,13 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         limiter: settings.limiter.clone(),
         endpoint,
     };
+
     let limit = |rate| SourceLimit {
         limiter: settings.limiter.clone(),
         rate,
         refuse: |refused| ApiError::from(refused).into_response(),
     };
+
     let grant_requests = Router::new().route("/{tenant}", post(grants::request));
     let client_facing = Router::new()
         .route("/healthz", get(healthz))
@@ -126,19 +131,19 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         .route("/interact/{id}/{nonce}", get(interact::start))
         .route("/interact/{id}/{nonce}/finish", get(interact::finish));
     let client_facing = limit_guesses(client_facing, limit(settings.failures));
+
     let interaction = Router::new()
         .route("/healthz", get(healthz))
         .route("/grant/{id}/{nonce}", get(interaction::details))
         .route("/grant/{id}/{nonce}/{choice}", post(interaction::decide));
     let interaction = limit_guesses(interaction, limit(settings.failures));
+
     let introspection = Router::new().route("/healthz", get(healthz)).route("/", post(introspection::introspect));
-    let service = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/tenant", post(service::create))
-        .route("/tenant/{id}", axum::routing::patch(service::update).delete(service::delete));
+    let service = service::routes().route("/healthz", get(healthz));
     let admin = Router::new()
         .route("/healthz", get(healthz))
         .route("/graphql", post(admin::execute).fallback(graphql::only_post));
+
     let finish = |router: Router<Api>| {
         let router = router.fallback(not_found).method_not_allowed_fallback(not_found).with_state(api.clone());
         routing::tolerant(router).layer(from_fn(outside::check_target_of))
@@ -147,6 +152,7 @@ pub fn routers(auth: Auth, settings: ApiSettings) -> Routers {
         ServiceCallers::WithSecret(secret) => refuse_browsers(require_secret(router, secret.clone())),
         ServiceCallers::Anybody => refuse_browsers(router),
     };
+
     Routers {
         auth: open_to_every_origin(finish(client_facing)),
         interaction: open_to_every_origin(finish(interaction)),

@@ -1,6 +1,6 @@
-//! What strangers may write in a request to any of the listeners: bounds of its URL and of its JSON body.
+//! Limits on the URL and the JSON body of a request, for all listeners.
 //!
-//! Checked once for every route, before a handler reads anything.
+//! They are checked once for every route, before a handler reads anything.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -10,7 +10,7 @@ use outside_text::{Bounds, check_json, check_target};
 
 use crate::errors::ApiError;
 
-/// Refuses a request whose path or query hides control characters, or is no UTF-8.
+/// Refuses a request whose path or query contains control characters, or is not UTF-8.
 pub(crate) async fn check_target_of(request: Request, next: Next) -> Response {
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     match check_target(target) {
@@ -19,8 +19,8 @@ pub(crate) async fn check_target_of(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses a JSON body with texts, lists or nesting beyond their bounds. A body that is no JSON is refused later,
-/// where it is read.
+/// Refuses a JSON body whose texts, lists or nesting exceed the limits. A body that is not JSON is refused later, when
+/// it is parsed.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     match serde_json::from_slice(body) {
         Ok(document) => check_json("body", &document, Bounds::REQUEST).map_err(ApiError::bad_request),

@@ -1,18 +1,18 @@
-//! What an owner sees of this server: a sentence, and perhaps a link back to the application.
+//! The pages for an owner: a sentence, and possibly a link back to the application.
 //!
-//! Programs that do not read HTML get the JSON error or the plain word instead.
+//! Programs that do not read HTML get the JSON error or plain text instead.
 
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
-/// Whether the caller is a browser in front of a person.
+/// Whether the caller is a browser.
 pub(crate) fn reads_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/html"))
 }
 
-/// A page with one sentence and, if there is somewhere to go, a link the owner may follow.
+/// A page with one sentence and, if there is an application to return to, a link.
 pub(crate) fn page(status: StatusCode, sentence: &str, back: Option<&Url>) -> Response {
     let link = back.map(|url| {
         let host = url.host_str().unwrap_or(url.scheme());
@@ -27,7 +27,7 @@ pub(crate) fn page(status: StatusCode, sentence: &str, back: Option<&Url>) -> Re
     (status, Html(html)).into_response()
 }
 
-/// Sends the browser on.
+/// Redirects the browser.
 pub(crate) fn redirect(to: &Url) -> Response {
     let location = HeaderValue::try_from(to.as_str());
     let mut response = (StatusCode::FOUND, format!("Redirecting to {to}.")).into_response();

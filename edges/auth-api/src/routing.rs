@@ -1,6 +1,6 @@
-//! Paths as clients of Rafiki 2.4 may write them: in any letter case, with or without a trailing slash.
+//! Paths as clients of Rafiki 2.4 write them: in any letter case, with or without a trailing slash.
 //!
-//! The target as received is kept beside the request, because that is what was signed.
+//! The received path is kept with the request, because it is signed.
 
 use axum::Router;
 use axum::body::Body;
@@ -27,7 +27,7 @@ const WORDS: [&str; 11] = [
     "reject",
 ];
 
-/// The same routes, found by tolerant paths.
+/// The same routes, with tolerant paths.
 pub(crate) fn tolerant(router: Router) -> Router {
     Router::new().fallback_service(ServiceBuilder::new().map_request(normalise).service(router))
 }

@@ -2,7 +2,9 @@
 
 use auth::{TenantChange, TenantData};
 use auth_model::{Change, TenantId};
+use axum::Router;
 use axum::extract::{Path, State};
+use axum::routing::{MethodRouter, patch, post};
 use clock::Timestamp;
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,6 +14,52 @@ use crate::Api;
 use crate::body::{Expected, check_content_type};
 use crate::errors::{ApiError, not_found};
 use crate::signed::Message;
+
+/// The requests of the backend to the service listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceOperation {
+    /// A tenant is new.
+    CreateTenant,
+    /// A tenant has changed.
+    UpdateTenant,
+    /// A tenant was deleted.
+    DeleteTenant,
+}
+
+impl ServiceOperation {
+    /// Every operation. The routes of the listener are made from this list.
+    pub const ALL: [Self; 3] = [Self::CreateTenant, Self::UpdateTenant, Self::DeleteTenant];
+
+    /// Its method.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::CreateTenant => "POST",
+            Self::UpdateTenant => "PATCH",
+            Self::DeleteTenant => "DELETE",
+        }
+    }
+
+    /// Its path, with `{id}` for the tenant's id.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::CreateTenant => "/tenant",
+            Self::UpdateTenant | Self::DeleteTenant => "/tenant/{id}",
+        }
+    }
+
+    fn handler(self) -> MethodRouter<Api> {
+        match self {
+            Self::CreateTenant => post(create),
+            Self::UpdateTenant => patch(update),
+            Self::DeleteTenant => axum::routing::delete(delete),
+        }
+    }
+}
+
+pub(crate) fn routes() -> Router<Api> {
+    let add = |router: Router<Api>, operation: ServiceOperation| router.route(operation.path(), operation.handler());
+    ServiceOperation::ALL.into_iter().fold(Router::new(), add)
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -98,7 +146,7 @@ fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, ApiError
     serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format_args!("body {error}")))
 }
 
-/// Owners' browsers are sent there.
+/// Owners' browsers are redirected to this URL.
 fn require_web_page(url: Option<&Url>) -> Result<(), ApiError> {
     match url {
         Some(url) if !matches!(url.scheme(), "https" | "http") => {

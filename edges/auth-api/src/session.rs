@@ -1,7 +1,7 @@
-//! Which interactions a browser has started, remembered in a signed cookie.
+//! The interactions that a browser has started, stored in a signed cookie.
 //!
-//! The cookie holds the nonces themselves, so nothing is stored here and several interactions may be open at once.
-//! It proves no identity: only that the browser that finishes is one that started.
+//! The cookie contains the nonces, so the server stores nothing, and several interactions may be open at once. It
+//! proves no identity. It only proves that the same browser started the interaction.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use sha2::Sha256;
 
 const VALUE: &str = "sessionId";
 const SIGNATURE: &str = "sessionId.sig";
-/// The most interactions a browser may have open; the one expiring first gives way.
+/// The most open interactions of a browser. Above it, the one that expires first is removed.
 const STARTED_MAX: usize = 16;
 
-/// How long an interaction is remembered after it has expired.
+/// How long an interaction is kept after it has expired.
 const GRACE: Duration = Duration::from_hours(1);
 
 /// The `SameSite` attribute of the cookie.
@@ -50,13 +50,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Whether the browser started the interaction with this nonce, and not too long ago.
+    /// Whether the browser started the interaction with this nonce, and it is still kept.
     pub(crate) fn has_started(&self, nonce: &str, now: Timestamp) -> bool {
         self.started.iter().any(|(started, expires_at)| started == nonce && *expires_at >= now)
     }
 
-    /// Remembers a nonce until the interaction has expired, and a little longer. An owner who is late is still
-    /// redirected to the application.
+    /// Stores a nonce until a little after the interaction has expired, so that a late owner is still redirected to the
+    /// application.
     pub(crate) fn start(&mut self, nonce: &str, expires_at: Timestamp, now: Timestamp) {
         let expires_at = expires_at + GRACE;
         self.started.retain(|(started, expires_at)| started != nonce && *expires_at >= now);
@@ -101,7 +101,7 @@ impl Sessions {
         if genuine { Session::from_text(value).unwrap_or_default() } else { Session::default() }
     }
 
-    /// Has the browser remember the session.
+    /// Stores the session in the browser.
     pub(crate) fn save(&self, session: &Session, now: Timestamp, headers: &mut HeaderMap) {
         let value = session.to_text();
         let until = session.started.iter().map(|(_, until)| *until).max().unwrap_or(now);

@@ -1,4 +1,4 @@
-//! A request whose signature is going to be checked: its parts as they were received.
+//! A request with a signature to verify: its parts as they were received.
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -35,21 +35,21 @@ impl Message {
 
     /// The token presented: the header's text, without the scheme if it is `GNAP`.
     ///
-    /// Another scheme is left in place, so what is presented equals no token.
+    /// A token with another scheme keeps its scheme, so it equals no token.
     pub(crate) fn token(&self) -> Option<TokenValue> {
         let text = self.headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
         Some(text.strip_prefix("GNAP ").unwrap_or(text).into())
     }
 }
 
-/// A message whose body is checked later, by the GraphQL endpoint, which has messages of its own.
+/// A message whose body is checked later by the GraphQL endpoint, which has its own error messages.
 #[derive(Clone, Debug)]
 pub(crate) struct UncheckedMessage(pub(crate) Message);
 
 impl FromRequest<Api> for Message {
     type Rejection = ApiError;
 
-    /// No handler meets a body with texts, lists or nesting beyond their bounds.
+    /// No handler gets a body whose texts, lists or nesting exceed the limits.
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let UncheckedMessage(message) = UncheckedMessage::from_request(request, api).await?;
         check_body(&message.body)?;

@@ -1,6 +1,6 @@
-//! The listener at which other nodes ask for peering: one request, one answer.
+//! The listener for peering requests of other nodes: one request, one answer.
 //!
-//! Parses, calls one use case, renders. What is granted is decided in the crate `peering`.
+//! Parses, calls one use case, renders. The crate `peering` decides what is granted.
 
 use auto_peering::{PeeringRequest, Refusal, RefusalKind, UnreadableRequest};
 use axum::Router;
@@ -17,16 +17,16 @@ use shared_cache::{Limiter, Rate, TooMany};
 /// The largest body.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// How often one source may ask.
+/// The rate limit of one source.
 #[derive(Clone, Debug)]
 pub struct RequestLimit {
-    /// Counts.
+    /// The counters.
     pub limiter: Limiter,
-    /// How often.
+    /// The limit.
     pub rate: Rate,
 }
 
-/// `POST /`. Everything else is not found. While `gate` is closed everything is answered 503.
+/// `POST /`. Every other path gets 404. While `gate` is closed, every request gets 503.
 pub fn router(peering: Peering, limit: RequestLimit, gate: ShutdownGate) -> Router {
     let RequestLimit { limiter, rate } = limit;
     let route = Router::new().route("/", post(ask).fallback(not_found)).with_state(peering);
@@ -58,7 +58,8 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The invitation is part of the URL, so that published nodes can name it too: they post to a URL as it is given to them.
+/// The invitation is part of the URL, so that published nodes can send it too: they post to any URL that they are
+/// given.
 fn invitation(uri: &Uri) -> Option<String> {
     let query = url::form_urlencoded::parse(uri.query()?.as_bytes());
     query.into_owned().find_map(|(name, value)| (name == "invitation").then_some(value))

@@ -1,4 +1,4 @@
-//! Two institutions that become peers over real sockets, and those who try to get more than they should.
+//! Two institutions that become peers over real sockets, and nodes that try to get more than they are allowed.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -92,7 +92,7 @@ impl Node {
     }
 }
 
-/// `requests` a minute; 0 for any number.
+/// `requests` a minute; 0 means no limit.
 fn api(institution: &Institution, requests: u32) -> Router {
     let clock: Arc<dyn clock::Clock> = Arc::new(SystemClock);
     let cache = SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default()));
@@ -104,7 +104,7 @@ fn serve(listener: tokio::net::TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
-/// Serves `router`; its URL.
+/// Serves `router`. Returns its URL.
 async fn served(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -119,7 +119,7 @@ async fn send(router: Router, request: Request) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body))))
 }
 
-/// What a node of Rafiki 2.4 sends.
+/// The request of a node of Rafiki 2.4.
 fn stranger(address: &str, token: &str) -> Value {
     json!({
         "staticIlpAddress": address,
@@ -148,7 +148,7 @@ fn reason(result: Result<Peer, PeerByUrlError>) -> String {
     }
 }
 
-/// What each presents, the other takes.
+/// Each side accepts the token that the other presents.
 async fn assert_tokens_match(one: &Node, other: &Node) {
     for (from, to) in [(one, other), (other, one)] {
         let presented = TokenDigest::of(from.only_peer().await.outgoing.unwrap().token.expose());
@@ -255,7 +255,7 @@ on_each_database! {
             let losing = losing.clone();
             async move {
                 let answer: Response = next.run(request).await;
-                // Every answer but each third.
+                // Only every third answer arrives.
                 if losing.fetch_add(1, Ordering::SeqCst) % 3 == 2 { answer } else { StatusCode::BAD_GATEWAY.into_response() }
             }
         }));
@@ -303,7 +303,7 @@ on_each_database! {
         assert_eq!(alice.only_peer().await, bob);
         assert_eq!(alice.tokens().await, [IncomingToken::of("in")]);
 
-        // Nor does who wants to see a token get one that is shown to another host.
+        // A token is not shown to another host, even if that host asks for it.
         let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
         let seeing = seen.clone();
         let curious = Router::new().fallback(move |request: Request| async move {
@@ -336,7 +336,7 @@ on_each_database! {
         assert!(matches!(foreign, Err(PeerByUrlError::UnknownAsset)), "{foreign:?}");
 
         let new = payments::administration::NewAsset {
-            asset: money::Asset::new("USD", 2).unwrap(), thresholds: Default::default(), tenant: None,
+            asset: money::Asset::new("USD", 2).unwrap(), thresholds: payments::administration::Thresholds::default(), tenant: None,
         };
         let usd = alice.institution.administration.create_asset(tenant, new).await.unwrap();
         let wanted = PeerByUrl { asset_id: usd.id, ..alice.wanted(&bob.url, 0) };

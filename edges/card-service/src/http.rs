@@ -43,18 +43,22 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
     if !accepts_json(request.headers()) {
         return refusal(StatusCode::NOT_ACCEPTABLE, &json!("not_acceptable"), "answers are JSON", Retry::Never);
     }
+
     let message = match SignedMessage::read(request, settings.callers.origin(), BODY_MAX).await {
         Ok(message) => message,
         Err(error) => return error.into_response(),
     };
+
     let asked = match PaymentRequest::parse(&message.body) {
         Ok(asked) => asked,
         Err(reason) => return refusal(StatusCode::BAD_REQUEST, &json!("invalid_request"), reason, Retry::Never),
     };
+
     if let Err(refused) = service.count(&from.source().to_string(), &asked).await {
         let told = refusal(StatusCode::TOO_MANY_REQUESTS, &json!("too_many_requests"), refused, Retry::Later);
         return (RetryAfter(refused.retry_after), told).into_response();
     }
+
     let now = service.now();
     if let Err(error) = settings.callers.check(&message, &asked, now).await {
         return not_believed(&error);
@@ -67,6 +71,7 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
         let told = "timestamp is too far from now; compare the clocks, or present the card again";
         return refusal(StatusCode::BAD_REQUEST, &json!("stale_request"), told, Retry::Never);
     }
+
     match service.receive(&asked, deadline(&message.headers)).await {
         Ok(Received::Accepted) => {}
         Ok(Received::OtherContent) => {
@@ -75,6 +80,7 @@ async fn pay(State(service): State<CardService>, from: ClientAddress, request: R
         }
         Err(error) => return unavailable(&error),
     }
+
     answer_when_settled(&service, asked.request_id).await
 }
 

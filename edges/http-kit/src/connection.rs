@@ -52,6 +52,7 @@ pub(crate) async fn serve_connection(
     let Terms { peer, proxies, deadlines } = terms;
     let activity = Activity::begin();
     let watched = activity.clone();
+
     let service = service_fn(move |mut request: Request<Incoming>| {
         let under_way = watched.request(request.version());
         let client = proxies.client(peer, request.headers());
@@ -60,6 +61,7 @@ pub(crate) async fn serve_connection(
         let answer = router.clone().oneshot(request);
         async move { Ok::<_, Infallible>(kept_under_way(answer.await, under_way)) }
     });
+
     let builder = builder();
     let connection = builder.serve_connection(TokioIo::new(Watched::new(io, activity.clone())), service);
     tokio::pin!(connection, stop);
@@ -74,12 +76,14 @@ pub(crate) async fn serve_connection(
             }
             return Poll::Ready(());
         }
+
         if leave_by.is_none() && stop.as_mut().poll(cx).is_ready() {
             connection.as_mut().graceful_shutdown();
             leave_by = Some(Instant::now() + deadlines.request);
             // Requests under way continue. The connection is polled again so that it closes after them.
             cx.waker().wake_by_ref();
         }
+
         loop {
             let (due, overdue) = leave_by.map_or_else(|| activity.due(&deadlines), |by| (by, Overdue::Request));
             if due < alarm.deadline() || alarm.is_elapsed() {

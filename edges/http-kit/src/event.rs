@@ -1,6 +1,6 @@
 //! Receiving webhooks: a body of limited size, its signature, its three members.
 //!
-//! The effects of an event are its receiver's. Receivers recognise a repeated event by its id.
+//! The receiver decides the effects of an event. It recognises a repeated event by its id.
 
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use uuid::Uuid;
 use crate::body::{BodyError, read_body};
 
 const BODY_MAX: usize = 1024 * 1024;
+/// The most digests of one signature: of a secret and of the one before it.
+const DIGESTS_MAX: usize = 2;
 /// The longest name of a type of event.
 const KIND_MAX: usize = 255;
 
@@ -112,16 +114,33 @@ impl EventVerification {
                 return Ok(());
             }
         };
-        let signature = Signature::parse(header, self.version).map_err(|error| error.to_string())?;
         let canonical = canonical(&signed_members(body));
         let mut verdict = Err("there is no secret to check signatures with".to_owned());
-        for secret in &self.secrets {
-            verdict = signature.verify(secret, now, self.tolerance, &canonical).map_err(|error| error.to_string());
-            if verdict.is_ok() {
-                break;
+        for signature in self.signatures(header)? {
+            for secret in &self.secrets {
+                verdict = signature.verify(secret, now, self.tolerance, &canonical).map_err(|error| error.to_string());
+                if verdict.is_ok() {
+                    return verdict;
+                }
             }
         }
         verdict
+    }
+
+    /// Every signature in the header: while an endpoint's secret is replaced there is a digest made with each.
+    fn signatures(&self, header: &str) -> Result<Vec<Signature>, String> {
+        let mut parts = header.split(", ");
+        let time = parts.next().unwrap_or_default();
+        let digests: Vec<&str> = parts.take(DIGESTS_MAX + 1).collect();
+        if digests.len() > DIGESTS_MAX {
+            return Err(format!("a signature has {DIGESTS_MAX} digests at most"));
+        }
+        let one = |digest: &&str| Signature::parse(&format!("{time}, {digest}"), self.version);
+        match digests.as_slice() {
+            [] => Signature::parse(header, self.version).map(|signature| vec![signature]),
+            digests => digests.iter().map(one).collect(),
+        }
+        .map_err(|error| error.to_string())
     }
 }
 
@@ -174,6 +193,22 @@ mod tests {
         assert!(matches!(received(&both, Some(signed("other"))).await, Err(EventRefused::Signature(_))));
         let one = verification(&["new"], Unsigned::Refused);
         assert!(matches!(received(&one, Some(signed("old"))).await, Err(EventRefused::Signature(_))));
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_knows_one_of_two_secrets_believes_what_is_signed_with_both() {
+        let [new, old] = ["new", "old"].map(signed);
+        let both = format!("{new}, {}", old.split_once(", ").unwrap().1);
+        for known in ["new", "old"] {
+            assert!(received(&verification(&[known], Unsigned::Refused), Some(both.clone())).await.is_ok(), "{known}");
+        }
+        let other = verification(&["other"], Unsigned::Refused);
+        assert!(received(&other, Some(both.clone())).await.is_err());
+        let three = format!("{both}, {}", old.split_once(", ").unwrap().1);
+        let knows_new = verification(&["new"], Unsigned::Refused);
+        for bad in [three, format!("{new}, "), format!("{new},"), new.split_once(", ").unwrap().0.to_owned()] {
+            assert!(received(&knows_new, Some(bad.clone())).await.is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]

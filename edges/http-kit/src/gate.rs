@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{Request, State};
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +23,7 @@ impl ShutdownGate {
 /// Middleware: 503 to everything while the gate is closed.
 pub async fn refuse_while_draining(State(gate): State<ShutdownGate>, request: Request, next: Next) -> Response {
     if gate.0.load(Ordering::Acquire) {
-        let close = [(CONNECTION, HeaderValue::from_static("close"))];
+        let close = [(CONNECTION, HeaderValue::from_static("close")), (RETRY_AFTER, HeaderValue::from_static("1"))];
         return (StatusCode::SERVICE_UNAVAILABLE, close, "Server is in the process of restarting").into_response();
     }
     next.run(request).await

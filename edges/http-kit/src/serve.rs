@@ -33,6 +33,7 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
     let (told, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
+
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -58,6 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, serving: Serving, stop
             }
         }
     }
+
     drop(listener);
     told.send_replace(true);
     while connections.join_next().await.is_some() {}

@@ -8,16 +8,23 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_kit::read_body;
 use ilp_packet::PrepareBuf;
+use telemetry::PACKETS;
+use tracing::Instrument;
 
 use crate::{BODY_LIMIT, bearer};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// What some published clients call the same; both are accepted.
+/// Another content type of some published clients. Both are accepted.
 const ILP_OCTETS: &str = "application/ilp+octet-stream";
 
-/// Authenticates, reads and answers; the checks stand in the reference's order.
+/// Authenticates, reads and answers. The checks are in the order of the reference.
 pub(crate) async fn handle(State(connector): State<Connector>, request: Request) -> Response {
+    let span = tracing::trace_span!(target: PACKETS, "ilp.packet", source = "peer");
+    answer(connector, request).instrument(span).await
+}
+
+async fn answer(connector: Connector, request: Request) -> Response {
     if request.method() != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")], "packets are sent by POST").into_response();
     }
@@ -25,7 +32,8 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
         return unauthorized("Bearer token required in Authorization header");
     };
 
-    let Some(peer) = connector.authenticate(token) else {
+    let auth = tracing::trace_span!(target: PACKETS, "ilp.auth", source = "peer");
+    let Some(peer) = auth.in_scope(|| connector.authenticate(token)) else {
         return unauthorized("Access Denied - Invalid Token");
     };
     if !is_octets(request.headers()) {
@@ -36,7 +44,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
     let peer_repeats = request.headers().contains_key(REPEATABLE);
     let body = match read_body(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,
-        // Too large, too slow, or shorter than announced; the refusal says which.
+        // Too large, too slow, or shorter than announced. The refusal names the reason.
         Err(error) => return error.into_response(),
     };
 
@@ -50,7 +58,7 @@ pub(crate) async fn handle(State(connector): State<Connector>, request: Request)
 
     match connector.handle_prepare(Source::Peer(peer), packet, attempt).await {
         Outcome::Reply(reply) => octets(reply),
-        // No ILP reply: a Reject would be taken for proof that nothing was paid.
+        // Not an ILP reply, because a Reject would prove that nothing was paid.
         Outcome::Unresolved | Outcome::Paid if peer_repeats => {
             (StatusCode::GATEWAY_TIMEOUT, [(REPEATABLE, "1")], "the packet's outcome is not known; repeat it")
                 .into_response()

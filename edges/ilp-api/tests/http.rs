@@ -1,4 +1,4 @@
-//! What peers see of the endpoint, and our own uplink talking to it over a socket.
+//! The endpoint as peers see it, and our own uplink that calls it over a socket.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn endpoint() -> Router {
     ilp_api::router(network().await.node("bob").connector())
 }
 
-/// A question every connector answers without moving money.
+/// A request that every connector answers without moving money.
 fn question() -> Vec<u8> {
     ildcp::request(clock::Timestamp::from_millis(4_000_000_000_000)).unwrap()
 }

@@ -1,6 +1,6 @@
-//! What a token allows a request to do.
+//! The rights of a request's token.
 //!
-//! Asked of the authorization server for every request: a revoked token is refused at once.
+//! The authorization server is called for every request, so a revoked token is refused at once.
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
@@ -15,7 +15,7 @@ use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 use crate::signature::check_signature;
 
-/// What an operation needs a token for.
+/// The right that an operation needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Needed<'a> {
     pub(crate) kind: AccessType,
@@ -75,7 +75,7 @@ async fn introspect(api: &OpenPaymentsApi, request: &ApiRequest, needed: &Needed
         _ => false,
     };
     match active.access.as_slice() {
-        // The item is checked here too: what another server takes for covered need not be what is needed.
+        // The item is checked here too, because the authorization server may compare it in another way.
         [item] if !foreign && required.is_covered_by(item) => Ok(active),
         [] | [_] => Err(insufficient()),
         _ => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "Unexpected number of access items")),

@@ -1,24 +1,24 @@
-//! The client behind an authorized request, and whose resources it sees.
+//! The client of an authorized request, and the resources that it may see.
 
 use payments::PaymentGrant;
 
-/// A request whose token and signature are good.
+/// A request with a valid token and a valid signature.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// The client, as stored on what it creates: its wallet address, or a name made of its key.
+    /// The client, as stored with its resources: its wallet address, or a name derived from its key.
     pub(crate) client: String,
-    /// Whose resources it sees.
+    /// The resources that it may see.
     pub(crate) reach: Reach,
-    /// The grant behind the token.
+    /// The grant of the token.
     pub(crate) grant: PaymentGrant,
 }
 
-/// Whose resources a caller sees.
+/// The resources that a caller may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Those it created.
+    /// Those that it created.
     Own,
-    /// All of the wallet address.
+    /// All resources of the wallet address.
     All,
 }
 
@@ -28,7 +28,7 @@ impl Caller {
         (self.reach == Reach::Own).then_some(self.client.as_str())
     }
 
-    /// Whether it sees what `creator` created.
+    /// Whether it may see resources of `creator`.
     pub(crate) fn sees(&self, creator: Option<&str>) -> bool {
         self.client_filter().is_none_or(|client| creator == Some(client))
     }

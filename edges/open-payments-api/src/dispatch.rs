@@ -1,4 +1,4 @@
-//! From a request to its operation.
+//! Finds the operation of a request and runs it.
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
@@ -14,8 +14,8 @@ pub(crate) async fn dispatch(State(api): State<OpenPaymentsApi>, request: Reques
     if request.method() != Method::POST {
         return answer(&api, request).await.unwrap_or_else(IntoResponse::into_response);
     }
-    // Runs to its end whether or not the client still listens: what was begun is also remembered under its key, for when
-    // the client asks again.
+    // The operation is completed even if the client disconnects. So its result is stored under its key for a
+    // repetition.
     match tokio::spawn(async move { answer(&api, request).await }).await {
         Ok(answer) => answer.unwrap_or_else(IntoResponse::into_response),
         Err(error) => {

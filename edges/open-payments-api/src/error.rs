@@ -1,6 +1,6 @@
-//! Refusals as HTTP answers: the one place where they get a status.
+//! Refusals as HTTP answers. Only this file maps them to a status.
 //!
-//! The shape is that of the Open Payments specification; what is refused is decided in the crate `payments`.
+//! The form is that of the Open Payments specification. The crate `payments` decides what is refused.
 
 use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
@@ -17,13 +17,13 @@ use shared_cache::TooMany;
 /// The message for a token that is not active.
 pub(crate) const INACTIVE_TOKEN: &str = "Inactive Token";
 
-/// A source shows wrong tokens or signatures too often.
+/// A source sends wrong tokens or signatures too often.
 pub(crate) fn too_many(refused: TooMany) -> Response {
     let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, refused.to_string());
     (RetryAfter(refused.retry_after), error).into_response()
 }
 
-/// An answer that is not the one hoped for.
+/// An answer other than success.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// In the JSON shape of the API.
@@ -34,7 +34,7 @@ pub(crate) enum ApiError {
         /// The value of `WWW-Authenticate`.
         challenge: Option<String>,
     },
-    /// Outside of it: what never reached an operation, and faults of this side.
+    /// In plain text: the request never reached an operation, or the fault is on this side.
     Plain(StatusCode, &'static str),
 }
 
@@ -46,13 +46,13 @@ impl ApiError {
         Self::Told { status, description: description.into(), details: None, challenge: None }
     }
 
-    /// A fault of this side: logged, and not shown to the client.
+    /// An internal error: it is logged, and its cause is not shown to the client.
     pub(crate) fn fault(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "an Open Payments request could not be answered");
         Self::Plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     }
 
-    /// A request that does not fit its description in the specification.
+    /// A request that does not match the specification.
     pub(crate) fn invalid(status: StatusCode, problem: &str) -> Self {
         Self::new(status, format!("Received error validating OpenAPI request: {problem}"))
     }
@@ -169,7 +169,7 @@ impl From<CreateOutgoingPaymentError> for ApiError {
             Error::UnknownWalletAddress | Error::UnknownQuote => StatusCode::NOT_FOUND,
             Error::InactiveWalletAddress | Error::InvalidQuote => StatusCode::BAD_REQUEST,
             Error::ReceiverAway => StatusCode::BAD_GATEWAY,
-            // The grant, not the server, is at fault: it cannot allow any payment.
+            // The fault is in the grant: it cannot allow any payment.
             Error::Grant(_) => StatusCode::FORBIDDEN,
             Error::Unavailable(error) => return error.into(),
         };
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Status, description and details as a client gets them.
+    /// Status, description and details for the client.
     fn told(error: impl Into<ApiError>) -> (u16, String, Option<Metadata>) {
         match error.into() {
             ApiError::Told { status, description, details, .. } => (status.as_u16(), description, details),

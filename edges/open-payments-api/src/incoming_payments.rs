@@ -1,6 +1,6 @@
 //! Incoming payments: create, read, list, complete.
 //!
-//! What one takes and when it ends is decided in the crate `payments`.
+//! The crate `payments` decides how much a payment takes and when it ends.
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
@@ -121,7 +121,7 @@ pub(crate) async fn complete(
         return Err(CompleteIncomingPaymentError::UnknownPayment.into());
     }
     check_active(api, &found.wallet_address)?;
-    // Ending what has ended is refused, so there is nothing that could be made twice.
+    // A completed payment cannot be completed again, so nothing can happen twice.
     let complete = |_| complete_and_count(api, tenant, found.resource.payment.id);
     let completed = match once(api, request, &caller, tenant, complete, |_| ()).await? {
         Once::Now(completed) => Owned { resource: completed, ..found },
@@ -130,7 +130,7 @@ pub(crate) async fn complete(
     render::json(StatusCode::OK, &show(api, &completed, None))
 }
 
-/// Completes the payment; what it received is final then.
+/// Completes the payment. Its received amount is then final.
 async fn complete_and_count(
     api: &OpenPaymentsApi,
     tenant: TenantId,
@@ -141,7 +141,7 @@ async fn complete_and_count(
     Ok(ReceivedPayment { payment, received, balance: received })
 }
 
-/// The ways to pay it: none once it takes nothing more.
+/// The payment methods: none if it takes no more money.
 async fn methods(api: &OpenPaymentsApi, payment: &IncomingPayment) -> Result<Vec<IlpMethod>, ApiError> {
     if payment.is_open() { Ok(api.payments.payment_methods(payment).await?) } else { Ok(Vec::new()) }
 }
@@ -155,7 +155,7 @@ fn show(
     render::incoming_payment(&api.settings, &found.wallet_address.address, payment, *received, methods)
 }
 
-/// The payment and its tenant; unknown ones look like unauthorised ones.
+/// The payment and its tenant. An unknown payment gets the same answer as an unauthorised one.
 async fn load(api: &OpenPaymentsApi, tenant: Tenant, id: &Id) -> Result<(TenantId, Owned<ReceivedPayment>), ApiError> {
     let unauthorized = || {
         ApiError::new(StatusCode::UNAUTHORIZED, "Unauthorized")

@@ -1,6 +1,6 @@
 //! The public Open Payments listener: wallet addresses, incoming payments, quotes, outgoing payments.
 //!
-//! Parses, authorises, calls one use case, renders. Which payments may exist is decided in the crate `payments`.
+//! Parses, authorises, calls one use case, renders. The crate `payments` decides which payments may exist.
 
 mod access;
 mod caller;
@@ -23,18 +23,20 @@ use axum::middleware::from_fn_with_state;
 use http_kit::{ShutdownGate, SourceLimit, limit_guesses, open_to_every_origin, refuse_while_draining};
 use shared_cache::{Limiter, Rate};
 
+pub use routes::{OPERATIONS, Operation};
 pub use settings::{OpenPaymentsApi, OpenPaymentsApiParts, OpenPaymentsSettings};
 
-/// How often one source may show a wrong token or signature.
+/// The limit on wrong tokens and signatures of one source.
 #[derive(Clone, Debug)]
 pub struct WrongGuesses {
-    /// Counts.
+    /// The counters.
     pub limiter: Limiter,
-    /// How often.
+    /// The limit.
     pub rate: Rate,
 }
 
-/// The listener's service. Sources that show wrong tokens and signatures too often are left out by `guesses`. While `gate` is closed it answers 503 to everything.
+/// The listener's service. `guesses` refuses sources with too many wrong tokens and signatures. While `gate` is closed
+/// it answers 503 to everything.
 pub fn router(api: OpenPaymentsApi, guesses: WrongGuesses, gate: ShutdownGate) -> Router {
     let WrongGuesses { limiter, rate } = guesses;
     let limit = SourceLimit { limiter, rate, refuse: error::too_many };

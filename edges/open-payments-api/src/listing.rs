@@ -1,6 +1,6 @@
 //! Lists: from query parameters to a page of resources and back.
 //!
-//! Not the filters: those are the operations' own.
+//! Each operation has its own filters.
 
 use axum::http::StatusCode;
 use axum::response::Response;

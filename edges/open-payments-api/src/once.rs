@@ -1,6 +1,6 @@
-//! `Idempotency-Key`: a client that wants a repeated request to act once says so.
+//! `Idempotency-Key`: with this header a repeated request acts once.
 //!
-//! Without the header every request is one of its own, however equal it is to another.
+//! Without the header each request counts, also if two are equal.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::error::ApiError;
 use crate::request::ApiRequest;
 use crate::settings::OpenPaymentsApi;
 
-/// How long a repetition waits for the answer to the first.
+/// How long a repetition waits for the answer to the first request.
 const PATIENCE: Patience = Patience::UpTo(Duration::from_secs(10));
 /// The longest key, in octets.
 const KEY_MAX: usize = 255;
 
-/// Runs `act`, or returns what it made before if the request names a key that was used for the same. `act` gets the
-/// origin of what it makes.
+/// Runs `act`, or returns the earlier result if the key was used for the same request. `act` gets the origin of its
+/// resources.
 ///
 /// Keys belong to one client at one tenant.
 pub(crate) async fn once<T, I, E, F>(
@@ -39,10 +39,12 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let Some(key) = key(&request.headers)? else { return act(Origin::Alone).await.map(Once::Now).map_err(Into::into) };
+
     let (tenant, body) = (tenant.to_string(), to_compact_json(request.json()));
     let content = [request.method.as_str().as_bytes(), request.raw_target().as_bytes(), body.as_bytes()];
     let asked = Asked { api: Api::OpenPayments, owner: &[&tenant, &caller.client], key, content: &content };
     let act = act(api.keys.origin(asked, api.clock.now()));
+
     api.keys.once(asked, PATIENCE, act, identity).await.map_err(|error| match error {
         OnceError::Action(refusal) => refusal.into(),
         OnceError::Cache(error) => ApiError::fault(error),
@@ -56,7 +58,7 @@ where
     })
 }
 
-/// What a request made under a key before is no longer there to be shown.
+/// The result of an earlier request with this key does not exist any more.
 pub(crate) fn gone() -> ApiError {
     ApiError::fault("what was made under an idempotency key cannot be found again")
 }

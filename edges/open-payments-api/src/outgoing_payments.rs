@@ -1,6 +1,6 @@
-//! Outgoing payments: create, read, list, and what a grant has spent.
+//! Outgoing payments: create, read, list, and the spent amounts of a grant.
 //!
-//! What a grant allows is decided in the crate `payments`.
+//! The crate `payments` decides what a grant allows.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -27,7 +27,7 @@ use crate::routes::{Id, Tenant};
 use crate::settings::OpenPaymentsApi;
 use crate::wallet_addresses::{check_active, of_tenant, require_active, with_owner};
 
-/// What is remembered of a payment made under an idempotency key.
+/// The stored identity of a payment that was created under an idempotency key.
 #[derive(Serialize, Deserialize)]
 struct Made {
     id: OutgoingPaymentId,

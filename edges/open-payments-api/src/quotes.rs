@@ -1,6 +1,6 @@
 //! Quotes: create and read.
 //!
-//! What a payment costs is decided in the crate `payments`.
+//! The crate `payments` decides what a payment costs.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Resources of the backend in the shape of the API.
+//! Resources of the backend in the form of the API.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};

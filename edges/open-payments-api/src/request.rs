@@ -1,6 +1,6 @@
-//! A request as the operations see it: headers, raw octets, and the JSON they spell.
+//! A request in the form for operations: headers, raw octets, and the parsed JSON.
 //!
-//! Checked in the order clients can observe: acceptable answer, body, signature headers, query.
+//! The checks run in the order that clients can observe: acceptable answer, body, signature headers, query.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::error::ApiError;
 /// The largest JSON body.
 const JSON_MAX: usize = 1024 * 1024;
 
-/// The content types read as JSON, whatever an operation makes of them.
+/// The content types that are parsed as JSON.
 const JSON_TYPES: [&str; 5] = [
     "application/json",
     "application/json-patch+json",
@@ -34,14 +34,14 @@ pub(crate) struct ApiRequest {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Where it came from.
+    /// The source of the request.
     pub(crate) address: Option<IpAddr>,
     json: Value,
 }
 
 impl ApiRequest {
-    /// Reads the body; JSON is parsed strictly, anything else counts as an empty object. No text of path, query and body
-    /// goes any further if it is beyond its bounds.
+    /// Reads the body. JSON is parsed strictly. Any other body counts as an empty object. Texts of path, query and body
+    /// that exceed the limits are refused.
     pub(crate) async fn read(mut parts: Parts, body: Body) -> Result<Self, ApiError> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         check_target(target).map_err(|bad| ApiError::invalid(StatusCode::BAD_REQUEST, &format!("the URL {bad}")))?;
@@ -64,7 +64,7 @@ impl ApiRequest {
         Ok(Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, address, json })
     }
 
-    /// 406 unless the client takes JSON.
+    /// 406 unless the client accepts JSON.
     pub(crate) fn require_accepts_json(&self) -> Result<(), ApiError> {
         if accepts(&self.headers, "application/json") {
             Ok(())
@@ -86,12 +86,12 @@ impl ApiRequest {
         Ok(parse(&self.json)?)
     }
 
-    /// The JSON the body spells; an empty object for a body that is no JSON.
+    /// The parsed JSON body; an empty object for a body that is not JSON.
     pub(crate) fn json(&self) -> &Value {
         &self.json
     }
 
-    /// 400 unless both signature headers are there.
+    /// 400 unless both signature headers are present.
     pub(crate) fn require_signature_headers(&self) -> Result<(), ApiError> {
         match ["signature-input", "signature"].iter().find(|name| !self.headers.contains_key(**name)) {
             Some(name) => Err(InvalidRequest::missing("", name).into()),
@@ -130,7 +130,7 @@ pub(crate) fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
         return !headers.contains_key(ACCEPT);
     }
     let kind = wanted.split('/').next().unwrap_or_default();
-    // Of the ranges that match, the most specific decides.
+    // If several ranges match, the most specific one decides.
     let best = lines.flat_map(|line| line.split(',')).filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next()?.to_ascii_lowercase();

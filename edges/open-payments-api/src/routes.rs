@@ -1,7 +1,7 @@
-//! Which operation a method and a path mean.
+//! The operation of a method and a path.
 //!
-//! Letter case and one trailing slash of the fixed parts do not matter. A malformed tenant or id is kept as `None`:
-//! each operation answers it as it answers an unknown one.
+//! Letter case and one trailing slash of the fixed parts do not matter. A malformed tenant or id is stored as `None`,
+//! and each operation answers it like an unknown one.
 
 use axum::http::Method;
 use payments_model::TenantId;
@@ -21,16 +21,44 @@ pub(crate) enum Route {
     ListOutgoingPayments(Tenant),
     GetOutgoingPayment(Tenant, Id),
     GetOutgoingPaymentGrant,
-    /// The raw path, as a wallet address is spelled.
+    /// The raw path of a wallet address.
     WalletAddress(String),
     /// The raw path before `/jwks.json`.
     WalletAddressKeys(String),
 }
 
-/// The tenant segment, if it is a tenant's id.
+/// The operations of the listener, for tests of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name.
+    pub name: &'static str,
+    /// Its method.
+    pub method: &'static str,
+    /// Its path, with `{tenant}`, `{id}` and `{address}` as placeholders.
+    pub path: &'static str,
+}
+
+/// Every operation of the listener.
+pub const OPERATIONS: [Operation; 13] = [
+    Operation { name: "health", method: "GET", path: "/healthz" },
+    Operation { name: "create incoming payment", method: "POST", path: "/{tenant}/incoming-payments" },
+    Operation { name: "list incoming payments", method: "GET", path: "/{tenant}/incoming-payments" },
+    Operation { name: "get incoming payment", method: "GET", path: "/{tenant}/incoming-payments/{id}" },
+    Operation { name: "complete incoming payment", method: "POST", path: "/{tenant}/incoming-payments/{id}/complete" },
+    Operation { name: "create quote", method: "POST", path: "/{tenant}/quotes" },
+    Operation { name: "get quote", method: "GET", path: "/{tenant}/quotes/{id}" },
+    Operation { name: "create outgoing payment", method: "POST", path: "/{tenant}/outgoing-payments" },
+    Operation { name: "list outgoing payments", method: "GET", path: "/{tenant}/outgoing-payments" },
+    Operation { name: "get outgoing payment", method: "GET", path: "/{tenant}/outgoing-payments/{id}" },
+    Operation { name: "get outgoing payment grant", method: "GET", path: "/{tenant}/outgoing-payment-grant" },
+    Operation { name: "wallet address", method: "GET", path: "{address}" },
+    Operation { name: "wallet address keys", method: "GET", path: "{address}/jwks.json" },
+];
+
+/// The tenant segment, if it is a valid id.
 pub(crate) type Tenant = Option<TenantId>;
 
-/// The id segment as sent, and as an id if it is one.
+/// The id segment as sent, and parsed if it is a valid id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Id {
     pub(crate) sent: String,
@@ -48,6 +76,7 @@ impl Route {
         let names: Vec<&str> = folded.iter().map(String::as_str).collect();
         let tenant = || segments[0].parse().ok();
         let id = || Id { sent: segments[2].clone(), uuid: Uuid::try_parse(&segments[2]).ok() };
+
         let route = match names.as_slice() {
             ["healthz"] if get => Self::Health,
             [_, "incoming-payments"] if post => Self::CreateIncomingPayment(tenant()),
@@ -94,6 +123,36 @@ mod tests {
     use super::*;
 
     const T: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
+
+    /// A route without a name here does not compile, and one without an operation fails the test below.
+    fn name(route: &Route) -> &'static str {
+        match route {
+            Route::Health => "health",
+            Route::CreateIncomingPayment(_) => "create incoming payment",
+            Route::ListIncomingPayments(_) => "list incoming payments",
+            Route::GetIncomingPayment(..) => "get incoming payment",
+            Route::CompleteIncomingPayment(..) => "complete incoming payment",
+            Route::CreateQuote(_) => "create quote",
+            Route::GetQuote(..) => "get quote",
+            Route::CreateOutgoingPayment(_) => "create outgoing payment",
+            Route::ListOutgoingPayments(_) => "list outgoing payments",
+            Route::GetOutgoingPayment(..) => "get outgoing payment",
+            Route::GetOutgoingPaymentGrant => "get outgoing payment grant",
+            Route::WalletAddress(_) => "wallet address",
+            Route::WalletAddressKeys(_) => "wallet address keys",
+        }
+    }
+
+    #[test]
+    fn every_operation_that_is_told_of_is_the_one_that_is_done() {
+        for operation in OPERATIONS {
+            let path = operation.path.replace("{tenant}", T).replace("{id}", T).replace("{address}", "/accounts/alice");
+            let route = Route::of(&operation.method.parse().unwrap(), &path).unwrap();
+            assert_eq!(name(&route), operation.name);
+        }
+        let names: std::collections::BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
+        assert_eq!(names.len(), 13, "one of each kind of route");
+    }
 
     fn tenant() -> TenantId {
         T.parse().unwrap()

@@ -1,4 +1,4 @@
-//! What the listener is given: its settings and the services it calls.
+//! The settings of the listener and the services that it calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,52 +12,52 @@ use payments_model::TenantId;
 use shared_cache::SharedCache;
 use token_introspection::IntrospectionClient;
 
-/// How long an idempotency key is remembered, and how long a process that died keeps it.
+/// How long an idempotency key is stored, and how long the claim of a dead process lasts.
 const KEYS: KeysSettings = KeysSettings { kept: Duration::from_hours(24), lease: Duration::from_secs(10) };
 
-/// What an operator decides about the listener.
+/// The operator's settings for the listener.
 #[derive(Clone, Debug)]
 pub struct OpenPaymentsSettings {
     /// `OPEN_PAYMENTS_URL`: the beginning of every resource's id.
     pub open_payments_url: String,
-    /// `AUTH_SERVER_GRANT_URL`: where clients are sent for grants.
+    /// `AUTH_SERVER_GRANT_URL`: where clients request grants.
     pub auth_server_grant_url: String,
-    /// `CARD_SERVICE_URL`, announced by wallet addresses.
+    /// `CARD_SERVICE_URL`, shown by wallet addresses.
     pub card_service_url: Option<String>,
-    /// `WALLET_ADDRESS_URL`: this instance's own identity as a client; it has keys but is no wallet address.
+    /// `WALLET_ADDRESS_URL`: the identity of this instance as a client. It has keys but is not a wallet address.
     pub own_wallet_address: String,
     /// The public half of this instance's client key.
     pub own_key: Jwk,
-    /// Where scheme and host of signed requests come from.
+    /// The source of scheme and host of signed requests.
     pub target: TargetOrigin,
     /// How old signatures may be.
     pub freshness: Freshness,
     /// `ENABLE_SPSP_PAYMENT_POINTERS`: wallet addresses answer SPSP clients.
     pub spsp: bool,
-    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: the document of an unknown address is waited for.
+    /// `WALLET_ADDRESS_NOT_FOUND_POLLING_ENABLED`: a request for an unknown address waits for its creation.
     pub wait_for_document: bool,
-    /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: where browsers are sent, with placeholders.
+    /// `WALLET_ADDRESS_REDIRECT_HTML_PAGE`: the page that browsers are redirected to, with placeholders.
     pub redirect_html_page: Option<String>,
 }
 
-/// What the listener needs from others.
+/// The dependencies of the listener.
 #[derive(Clone)]
 pub struct OpenPaymentsApiParts {
     /// Incoming payments, quotes, outgoing payments.
     pub payments: Payments,
     /// Wallet addresses.
     pub addresses: WalletAddressLookup,
-    /// The authorization server, asked what tokens are good for.
+    /// The authorization server, which introspects tokens.
     pub introspection: IntrospectionClient,
     /// The keys of clients.
     pub client_keys: Arc<KeySets>,
-    /// Remembers used nonces and idempotency keys, for all processes of the server.
+    /// Stores used nonces and idempotency keys, for all processes of the server.
     pub cache: SharedCache,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness that makes claims of idempotency keys different.
     pub entropy: Arc<dyn Entropy>,
-    /// How it is configured.
+    /// The settings.
     pub settings: OpenPaymentsSettings,
 }
 

@@ -1,6 +1,6 @@
-//! Whether the request was signed by the client its token belongs to.
+//! Checks that the client of the token signed the request.
 //!
-//! Refusals name the key id at most: a client learns nothing about other clients or other keys here.
+//! Refusals contain at most the key id, so a client learns nothing about other clients or keys.
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -35,10 +35,10 @@ fn refused(suffix: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, format!("Signature validation error: {suffix}"))
 }
 
-/// The key a client signs with, and where it may have been replaced since.
+/// The key of a client, and the address where a newer one may be.
 struct ClientKey<'a> {
     key: Jwk,
-    /// The address it was fetched from; none if what is known cannot be out of date.
+    /// The address that it was fetched from; none if the stored key is always up to date.
     published_at: Option<&'a WebUrl>,
 }
 
@@ -105,7 +105,7 @@ async fn verify(
     Ok(())
 }
 
-/// Verifies with the key that is known, and with the one that has taken its place if there is one.
+/// Verifies with the stored key, and then with a newer key if there is one.
 async fn verify_with(
     api: &OpenPaymentsApi,
     request: &CheckedRequest<'_>,

@@ -1,6 +1,6 @@
 //! Wallet addresses: found by URL, shown as documents and key sets.
 //!
-//! Not how one is waited for: that is the crate `payments`.
+//! The crate `payments` waits for unknown addresses.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -24,21 +24,21 @@ use crate::render::json;
 use crate::request::{ApiRequest, accept_names};
 use crate::settings::OpenPaymentsApi;
 
-/// How long a reader may keep a document.
+/// How long a reader may cache a document.
 const DOCUMENT_CACHE: &str = "public, max-age=60";
-/// A revoked key must be refused at once. So readers that keep the set must ask each time whether it has changed.
+/// A revoked key must be refused at once, so readers that cache the set must revalidate it each time.
 const KEYS_CACHE: &str = "public, no-cache";
 
-/// What to do about an unknown wallet address.
+/// What to do if a wallet address is unknown.
 #[derive(Clone, Copy)]
 enum Lookup<'a> {
     /// Nothing.
     Now,
     /// Send the event about it, and wait a moment until the account-servicing entity creates it.
     Wait {
-        /// The URL as the request spells it.
+        /// The URL as it is written in the request.
         as_written: &'a str,
-        /// The source of a request: only so many of its requests are answered.
+        /// The source of a request. Only a limited number of its requests is answered.
         source: Source<'a>,
     },
 }
@@ -49,7 +49,7 @@ pub(crate) struct Owned<T> {
     pub(crate) wallet_address: WalletAddress,
 }
 
-/// The resource of `tenant` with the wallet address it belongs to.
+/// The resource of `tenant` with its wallet address.
 pub(crate) async fn with_owner<T>(
     api: &OpenPaymentsApi,
     tenant: TenantId,
@@ -61,7 +61,7 @@ pub(crate) async fn with_owner<T>(
     Ok(wallet_address.map(|wallet_address| Owned { resource, wallet_address }))
 }
 
-/// The wallet address a request is about, on behalf of an authorised caller; waits for one to be created.
+/// The wallet address of a request of an authorised caller. Waits for the creation of an unknown one.
 ///
 /// Refused if it does not exist or is deactivated.
 pub(crate) async fn require_active(
@@ -85,7 +85,7 @@ pub(crate) fn check_active(api: &OpenPaymentsApi, address: &WalletAddress) -> Re
     }
 }
 
-/// The address if it is of the tenant the path names.
+/// The address, if it belongs to the tenant in the path.
 pub(crate) fn of_tenant(address: &WalletAddress, tenant: Option<TenantId>) -> Option<TenantId> {
     tenant.filter(|tenant| *tenant == address.tenant_id)
 }
@@ -177,8 +177,7 @@ pub(crate) async fn keys(api: &OpenPaymentsApi, request: &ApiRequest, path: &str
 
 /// The current keys of a client whose wallet address is served by this instance under its own host; `None` for other
 /// clients.
-///
-/// Tenants may use other hosts for their addresses. The caller knows whether such a host is theirs.
+/// Tenants may use other hosts for their addresses. The caller knows whether such a host belongs to a tenant.
 pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Result<Option<JwkSet>, ApiError> {
     if is_own(api, url) {
         return Ok(Some(JwkSet { keys: vec![api.settings.own_key.clone()] }));
@@ -193,7 +192,7 @@ pub(crate) async fn keys_of_own_client(api: &OpenPaymentsApi, url: &str) -> Resu
     Ok(Some(JwkSet { keys: keys.iter().filter_map(jwk).collect() }))
 }
 
-/// A stored key that cannot be used by anybody is not published.
+/// A stored key that is not usable is not published.
 fn jwk(key: &WalletAddressKey) -> Option<Jwk> {
     Jwk::new(&*key.kid, PublicKey::from_base64url(&key.x).ok()?).ok()
 }
@@ -215,7 +214,7 @@ async fn find_active(api: &OpenPaymentsApi, url: &str, lookup: Lookup<'_>) -> Re
     Ok(address.filter(|address| address.is_active(api.clock.now())))
 }
 
-/// `https://` + host of the request + path, whatever the transport, in the spelling of the request.
+/// `https://` + host of the request + path, for every transport, as written in the request.
 fn requested_url(api: &OpenPaymentsApi, request: &ApiRequest, path: &str) -> Option<String> {
     let host = api.settings.target.host(&request.headers)?;
     Some(format!("https://{host}{path}"))
@@ -247,7 +246,7 @@ fn redirect(template: &str, url: &str) -> Response {
     }
 }
 
-/// Adds validators, and leaves the body out if the client has it.
+/// Adds validators, and leaves out the body if the client has it.
 async fn cacheable(response: Response, request: &ApiRequest, policy: &'static str) -> Result<Response, ApiError> {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| ApiError::BAD_REQUEST)?;

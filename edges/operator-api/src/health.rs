@@ -92,6 +92,7 @@ impl LedgerHealth {
             Watching::Elsewhere => ("elsewhere", None),
             Watching::Failing { reason } => ("failing", Some(reason)),
         };
+
         let alarms = state.alarms.iter().map(|(found_at, alarm)| {
             json!({ "id": alarm.id, "kind": alarm.kind.as_str(), "reason": alarm.reason, "detectedAt": found_at })
         });
@@ -102,11 +103,13 @@ impl LedgerHealth {
             "alarmCount": state.count,
             "alarms": alarms.collect::<Vec<_>>(),
         });
+
         let (status, word) = match (state.count, reason) {
             (0, None) => (StatusCode::OK, "ok"),
             (0, Some(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "alarm"),
         };
+
         let Instance { name, ilp_address, connector_url } = &*self.instance;
         let instance = json!({ "name": name, "ilpAddress": ilp_address, "connectorUrl": connector_url });
         (status, json!({ "status": word, "instance": instance, "ledger": ledger }))

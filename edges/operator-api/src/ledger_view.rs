@@ -120,7 +120,7 @@ impl View {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = text("tenant-id").and_then(|id| Uuid::try_parse(id).ok());
         let (Some(header), true) = (text("signature"), tenant == Some(self.operator)) else { return Ok(false) };
-        match self.requests.accept(header, self.operator, self.secret.expose(), body).await {
+        match self.requests.accept(header, self.operator, [self.secret.expose()], body).await {
             Ok(()) => Ok(true),
             Err(NotAccepted::Cache(error)) => Err(error),
             Err(_) => Ok(false),
@@ -221,9 +221,11 @@ mod tests {
         let clock = testkit::fixed_clock();
         let store = Store::open((*database).clone()).await.unwrap();
         let operator = TenantId::from_uuid(OPERATOR);
+
         let unit = store.begin().await.unwrap();
         unit.every_tenant().ensure_operator(operator, &Secret::new(SECRET), clock.now()).await.unwrap();
         let scope = unit.tenant(operator);
+
         let asset = TenantAsset {
             id: AssetId::from_uuid(ASSET),
             tenant_id: operator,
@@ -236,6 +238,7 @@ mod tests {
             deleted_at: None,
         };
         scope.insert_asset(&asset).await.unwrap();
+
         let peer = Peer {
             id: PeerId::from_uuid(PEER),
             tenant_id: operator,
@@ -252,12 +255,14 @@ mod tests {
         };
         scope.insert_peer(&peer).await.unwrap();
         unit.commit().await.unwrap();
+
         let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(Arc::clone(&clock)));
         let in_ledger = asset.in_ledger();
         ledger.create_accounts(in_ledger.own_accounts()).await.unwrap();
         ledger.create_accounts(vec![in_ledger.account(PEER.into(), AccountKind::Peer)]).await.unwrap();
         let deposit = in_ledger.deposit(TransferId::from_u128(1), in_ledger.liquidity_account(), 500);
         ledger.submit(vec![deposit]).await.unwrap();
+
         let cache = SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), InProcessLimits::default()));
         let failure = PeerFailure { at: clock.now(), reason: "status 500".to_owned(), answered_since: false };
         let last_failure: LastFailure = Arc::new(move |_| Some(failure.clone()));
@@ -267,6 +272,7 @@ mod tests {
             signature_version: 1,
             signature_lifetime: Duration::from_secs(30),
         };
+
         let view = LedgerView { store, ledger, last_failure, cache, clock: Arc::clone(&clock), settings };
         let api = view.router();
         Scene { api, clock, _database: database }

@@ -1,6 +1,6 @@
 //! The payer's institution: the payer's wallet address, and the card service that it names.
 //!
-//! Both URLs come from strangers. They pass the address guard, with limits of time and size, and redirects are not
+//! Both URLs come from outside. They pass the address guard, with limits of time and size, and redirects are not
 //! followed.
 
 use std::sync::Arc;

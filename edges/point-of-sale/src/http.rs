@@ -52,10 +52,12 @@ async fn pay(State(service): State<PointOfSale>, from: ClientAddress, request: R
         let told = refusal(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", refused);
         return (RetryAfter(refused.retry_after), told).into_response();
     }
+
     let (message, caller) = match believed(&service, request).await {
         Ok(believed) => believed,
         Err(response) => return response,
     };
+
     let asked = match TapRequest::parse(&message.body) {
         Ok(asked) => asked,
         Err(reason) => return refusal(StatusCode::BAD_REQUEST, "invalid_request", reason),
@@ -63,6 +65,7 @@ async fn pay(State(service): State<PointOfSale>, from: ClientAddress, request: R
     if !caller.speaks_for(&asked.merchant()) {
         return foreign_merchant();
     }
+
     match service.receive(&asked, caller.terminal()).await {
         Ok(Received::Accepted) => {}
         Ok(Received::OtherContent) => {
@@ -70,6 +73,7 @@ async fn pay(State(service): State<PointOfSale>, from: ClientAddress, request: R
         }
         Err(error) => return unavailable(&error),
     }
+
     match service.wait(asked.id()).await {
         Ok(Some(kept)) => match kept.outcome() {
             Some(outcome) => answer(outcome, kept.names()),
@@ -97,17 +101,20 @@ async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>
         Ok((_, caller)) => caller,
         Err(response) => return response,
     };
+
     let Some(address) = query.receiver_wallet_address.as_deref().and_then(normal) else {
         return refusal(StatusCode::BAD_REQUEST, "invalid_request", "receiverWalletAddress must be a wallet address");
     };
     if !caller.speaks_for(&address) {
         return foreign_merchant();
     }
+
     let is_order = query.sort_order.as_deref().is_none_or(|order| matches!(order, "ASC" | "DESC"));
     if !is_order || query.first.max(query.last).is_some_and(|size| size > PAGE_MAX) {
         let told = format!("sortOrder is ASC or DESC, first and last are at most {PAGE_MAX}");
         return refusal(StatusCode::BAD_REQUEST, "invalid_request", told);
     }
+
     let page = PageRequest {
         first: query.first,
         last: query.last,
@@ -115,6 +122,7 @@ async fn list(State(service): State<PointOfSale>, Query(query): Query<ListQuery>
         before: query.before,
         sort_order: query.sort_order,
     };
+
     match service.admin().card_incoming_payments(&address, &page).await {
         Ok(page) => Json(json!({"result": page.payments, "pagination": page.page_info})).into_response(),
         Err(error @ AdminError::Refused { .. }) if !error.is_temporary() => {

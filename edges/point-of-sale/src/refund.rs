@@ -51,6 +51,7 @@ impl Handler for RefundWork {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
         let id = Uuid::try_parse(job.key())?;
         let Some(mut kept) = self.store.find(id).await? else { return Ok(Done::Complete) };
+
         loop {
             let Some(refund) = &kept.refund else { return Ok(Done::Complete) };
             let next = match self.next(&kept, refund).await {
@@ -58,6 +59,7 @@ impl Handler for RefundWork {
                 Err(error) if error.is_temporary() && job.attempt() < ATTEMPTS_MAX => return Err(error.into()),
                 Err(error) => Next::End(Refund::Failed { reason: error.to_string() }),
             };
+
             match next {
                 Next::Go(refund) => {
                     self.store.advance_refund(id, &refund).await?;
@@ -124,7 +126,7 @@ impl RefundWork {
         let found = self.admin.outgoing_payment(payment).await?;
         let failed = |why: &str| {
             let told = found.metadata.as_ref().and_then(|metadata| metadata["cancellationReason"].as_str());
-            let reason = found.error.as_deref().or(told).unwrap_or("no reason was told");
+            let reason = found.error.as_deref().or(told).unwrap_or("no reason was given");
             Next::End(Refund::Failed { reason: format!("payment {payment} {why}: {reason}") })
         };
         Ok(match found.state {

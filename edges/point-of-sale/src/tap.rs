@@ -219,6 +219,7 @@ impl TapWorker {
                 return Ok(Next::Wait);
             }
         }
+
         let received = found.received_amount.value;
         if received >= kept.request.amount.value {
             return Ok(Next::End(Outcome::Approved, Leftover::Nothing));

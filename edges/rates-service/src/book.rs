@@ -1,6 +1,6 @@
 //! Tables of rates: the general one and those of tenants.
 //!
-//! Knows nothing of files and requests.
+//! It does not read files or requests.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use uuid::Uuid;
 /// Units of other assets for one unit of a base, by base.
 type Table = BTreeMap<String, BTreeMap<String, Rate>>;
 
-/// All rates that are served.
+/// All rates of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateBook {
     general: Table,
     of_tenants: BTreeMap<Uuid, Table>,
 }
 
-/// What is answered about a base without rates.
+/// The answer for a base without rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownBase {
-    /// A table without rates: the asset cannot be converted, and the service is well.
+    /// A table without rates: the asset cannot be converted, but the service works.
     #[default]
     Empty,
     /// 404, as if the service had no answer.
@@ -45,13 +45,13 @@ impl RateBook {
         table.entry(base.as_str().to_owned()).or_default().insert(quote.as_str().to_owned(), rate);
     }
 
-    /// Notes that a tenant has a table of its own, be it empty.
+    /// Notes that a tenant has a table of its own, which may be empty.
     pub(crate) fn add_tenant(&mut self, tenant: Uuid) {
         self.of_tenants.entry(tenant).or_default();
     }
 
-    /// The answer to a question for `base`, as JSON. `None` if the tenant has no table, or the base is unknown and
-    /// unknown ones are not found.
+    /// The answer to a request for `base`, as JSON. `None` if the tenant has no table, or if the base is unknown and
+    /// unknown bases are not found.
     pub(crate) fn answer(
         &self,
         tenant: Option<Uuid>,

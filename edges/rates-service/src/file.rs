@@ -1,6 +1,6 @@
-//! The file of rates (YAML or JSON), read and judged as a whole.
+//! The file of rates (YAML or JSON), read and checked as a whole.
 //!
-//! A file that cannot be used is refused with the place of the fault; nothing of it is taken.
+//! A file with an error is refused with the place of the error. No part of it is used.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::book::RateBook;
 
-/// Every pair of a thousand currencies would be more; nobody writes that down.
+/// More than every pair of a thousand currencies. No real file is larger.
 const FILE_MAX: u64 = 8 << 20;
 
 /// Why a file of rates cannot be used.
@@ -20,43 +20,43 @@ pub enum RatesFileError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// It is larger than any file of rates.
+    /// It is larger than allowed.
     #[error("has {0} octets; a file of rates has at most {FILE_MAX}")]
     TooLarge(u64),
     /// It ends in the middle of a line.
     #[error("ends in the middle of a line, as if it were still being written; end its last line")]
     Unfinished,
-    /// It is not YAML, or not of this shape.
+    /// It is not YAML, or has another shape.
     #[error("{0}")]
     Malformed(String),
     /// It has no section of rates.
     #[error("has no section `rates`; write `rates: {{USD: {{EUR: 0.91}}}}`")]
     NoRates,
-    /// A name that is no asset code.
+    /// A name that is not an asset code.
     #[error("{place}: {text:?} is no asset code")]
     NoCode {
         /// The section.
         place: String,
-        /// As written.
+        /// The text in the file.
         text: String,
     },
-    /// A rate that is no positive decimal.
+    /// A rate that is not a positive decimal.
     #[error("{place}: {text:?} for one {base} in {quote} cannot be a rate: {reason}")]
     NoRate {
         /// The section.
         place: String,
         /// Code of the base.
         base: String,
-        /// Code of the other.
+        /// Code of the other asset.
         quote: String,
-        /// As written.
+        /// The text in the file.
         text: String,
         /// What is wrong with it.
         reason: money::ParseRateError,
     },
 }
 
-/// Rates by base and other asset. Numbers are taken as the text that stands in the file.
+/// Rates by base and other asset. Numbers are read as the text in the file.
 pub type Rows = BTreeMap<String, BTreeMap<String, String>>;
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ struct RatesFile {
     rates_of_tenants: BTreeMap<Uuid, Rows>,
 }
 
-/// What the file at `path` holds.
+/// The rates in the file at `path`.
 pub(crate) async fn read(path: &Path) -> Result<String, RatesFileError> {
     let length = tokio::fs::metadata(path).await?.len();
     if length > FILE_MAX {
@@ -84,7 +84,7 @@ impl RateBook {
         Ok(book)
     }
 
-    /// The rates in `text`. Sections with other names are passed over, so the seed file of the wallet can be given too.
+    /// The rates in `text`. Sections with other names are ignored, so the seed file of the wallet can be used too.
     pub fn from_yaml(text: &str) -> Result<Self, RatesFileError> {
         if !text.ends_with(['\n', '}']) {
             return Err(RatesFileError::Unfinished);

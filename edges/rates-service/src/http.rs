@@ -28,7 +28,7 @@ async fn general(State(service): State<RatesService>, Query(query): Query<RatesQ
     answer(&service, None, query, &headers).await
 }
 
-/// `GET /{tenant}/rates?base=USD`: what a tenant's setting `EXCHANGE_RATES_URL` can name.
+/// `GET /{tenant}/rates?base=USD`: a URL for a tenant's setting `EXCHANGE_RATES_URL`.
 async fn of_tenant(
     State(service): State<RatesService>,
     Path(tenant): Path<Uuid>,

@@ -1,6 +1,6 @@
-//! A service of exchange rates: the tables of a file, which may change while the service runs, or of a seed.
+//! A service of exchange rates, from a seed or from a file that may change while the service runs.
 //!
-//! Rates are exact decimals from the text of the file to the text of the answer. Nothing is computed here.
+//! Rates are exact decimals from the text of the file to the text of the answer. The service computes nothing.
 
 mod book;
 mod file;

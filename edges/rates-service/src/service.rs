@@ -1,6 +1,6 @@
-//! The rates as they are now: those of a seed, or those of the file at this moment.
+//! The present rates: those of a seed, or those of the file at this moment.
 //!
-//! The file is read at every question. Questions come every few seconds, so nothing has to watch it.
+//! The file is read for every request. Requests come every few seconds, so the file need not be watched.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use crate::book::{RateBook, UnknownBase};
 use crate::file::{RatesFileError, read};
 
-/// Answers questions for rates. Clones are the same service.
+/// Answers requests for rates. Clones are the same service.
 #[derive(Clone, Debug)]
 pub struct RatesService {
     source: Source,
@@ -23,7 +23,7 @@ enum Source {
     File(Arc<Watched>),
 }
 
-/// A file, and what was last read in it.
+/// A file, and its last content.
 #[derive(Debug)]
 struct Watched {
     path: PathBuf,
@@ -33,7 +33,7 @@ struct Watched {
 #[derive(Debug)]
 struct Reading {
     text: String,
-    /// The last usable rates: those of the text, or those before it if it cannot be used.
+    /// The last usable rates: those of the text, or the earlier ones if the text cannot be used.
     book: Arc<RateBook>,
 }
 
@@ -43,7 +43,7 @@ impl RatesService {
         Self { source: Source::Seed(Arc::new(book)), unknown_base: UnknownBase::Empty }
     }
 
-    /// Serves the file at `path` as it is at each question. It must be usable now.
+    /// Serves the file at `path` with its content at each request. It must be usable now.
     pub async fn of_file(path: &Path) -> Result<Self, RatesFileError> {
         let text = read(path).await?;
         let book = Arc::new(RateBook::from_yaml(&text)?);
@@ -52,12 +52,12 @@ impl RatesService {
         Ok(Self { source, unknown_base: UnknownBase::Empty })
     }
 
-    /// The same, with this answer about a base without rates.
+    /// The same, with this answer for a base without rates.
     pub fn with_unknown_base(self, unknown_base: UnknownBase) -> Self {
         Self { unknown_base, ..self }
     }
 
-    /// The rates of this moment.
+    /// The rates at this moment.
     pub(crate) async fn book(&self) -> Arc<RateBook> {
         match &self.source {
             Source::Seed(book) => book.clone(),
@@ -67,7 +67,7 @@ impl RatesService {
 }
 
 impl Watched {
-    /// The rates in the file. If it cannot be used, which is logged, the last ones that could.
+    /// The rates in the file. If the file cannot be used, this is logged, and the last usable rates are returned.
     async fn book(&self) -> Arc<RateBook> {
         let known = self.read.load_full();
         let text = match read(&self.path).await {

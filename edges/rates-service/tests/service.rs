@@ -1,4 +1,4 @@
-//! The service over a socket, asked by the client that the backend asks with; and its file changed meanwhile.
+//! The service over a socket, called by the HTTP client of the backend, while its file changes.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
@@ -69,7 +69,7 @@ async fn a_file_that_changes_is_served_at_once_and_one_that_cannot_be_used_never
     let file = folder.path().join("rates.yaml");
     let service = serving(&file, "rates: {USD: {EUR: 0.91}}\n").await;
     assert_eq!(dollar(&service).await, r#"{"base":"USD","rates":{"EUR":0.91}}"#);
-    // As long as the one before and written in the same moment.
+    // As long as the file before, and written in the same moment.
     std::fs::write(&file, "rates: {USD: {EUR: 0.92}}\n").unwrap();
     assert_eq!(dollar(&service).await, r#"{"base":"USD","rates":{"EUR":0.92}}"#);
     for unusable in ["", "rates: {USD: {EUR: 0.9", "rates: {USD: {EUR: 0}}\n", "rates:\n"] {

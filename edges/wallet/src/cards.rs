@@ -165,7 +165,7 @@ impl Cards {
         }
 
         remember(&transaction, &number, memory).await?;
-        // The number of a refused presentation is not used up, because a stranger could have sent it.
+        // The number of a refused presentation is not used up, because an unknown sender could have sent it.
         let used = result.is_ok().then_some(unpredictable);
         note_use(&transaction, payment, &number, used, result.err(), self.clock.now().as_millis()).await?;
         transaction.commit().await?;
@@ -197,12 +197,14 @@ fn read(row: &QueryResult, number: &str) -> Result<StoredCard, Error> {
     let (pin_key, pin): (String, String) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
     let (pin_from, counter, wrong_pins): (i64, Option<i64>, i64) =
         (row.try_get_by_index(5)?, row.try_get_by_index(7)?, row.try_get_by_index(8)?);
+
     let octets = unhex(&key).ok_or_else(|| wrong("card_key"))?;
     let key = match kind.as_str() {
         "cmac" => octets.try_into().ok().map(CardKey::Cmac),
         _ => CardKey::ecdsa(&octets).ok(),
     };
     let pin_key = unhex(&pin_key).and_then(|octets| octets.try_into().ok()).map(PinKey::new);
+
     let card = Card {
         number: number.parse().map_err(|_| wrong("number"))?,
         wallet_address: row.try_get_by_index(0)?,
@@ -213,6 +215,7 @@ fn read(row: &QueryResult, number: &str) -> Result<StoredCard, Error> {
             from: u64::try_from(pin_from).map_err(|_| wrong("pin_from"))?,
         },
     };
+
     let memory = Memory {
         counter: counter.map(|counter| u16::try_from(counter).map_err(|_| wrong("counter"))).transpose()?,
         wrong_pins: u8::try_from(wrong_pins).map_err(|_| wrong("wrong_pins"))?,

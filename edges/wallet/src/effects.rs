@@ -59,11 +59,13 @@ impl Effects {
         let Some(account) = self.store.account_by_wallet_address(payment.wallet_address_id).await? else {
             return self.cancel(payment, "No account has this wallet address.").await;
         };
+
         if self.book.is_settled_without_hold(payment.id).await? {
             // The event of the payment's end arrived before that of its creation. A hold made now would never be
             // released.
             return Ok(());
         }
+
         if let Some(card) = &payment.card_details {
             match self.cards.judge(payment.id, account.id, card, &payment.receive_amount).await {
                 Ok(()) => {}
@@ -74,6 +76,7 @@ impl Effects {
                 Err(JudgeError::Database(error)) => return Err(error.into()),
             }
         }
+
         match self.book.hold(&account, payment.id, payment.debit_amount.value).await {
             Ok(()) => {}
             Err(BookError::NotEnough) => {
@@ -81,6 +84,7 @@ impl Effects {
             }
             Err(error) => return Err(error.into()),
         }
+
         match self.admin.deposit_outgoing_payment_liquidity(payment.id, &event_id.to_string()).await {
             Ok(()) => Ok(()),
             Err(error) if error.is(&ErrorCode::Conflict) || error.is(&ErrorCode::Duplicate) => {
@@ -201,6 +205,7 @@ impl Effects {
         if !self.store.claim_topup(low.id, event_id, self.clock.now(), interval).await? {
             return Ok(());
         }
+
         let id = derived_v4(event_id, "topup");
         let deposited = match resource {
             Resource::Asset => self.admin.deposit_asset_liquidity(low.id, self.liquidity_topup, id).await,
@@ -213,6 +218,7 @@ impl Effects {
             Err(error) if error.is(&ErrorCode::NotFound) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+
         let EventAsset { code, scale } = &low.asset;
         if let Ok(asset) = Asset::new(code, *scale) {
             let ledger = self.store.ensure_asset(&asset).await?;

@@ -200,6 +200,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
         Hold::Made => ("settle", "fee"),
         Hold::Missing => (SETTLE_WITHOUT_HOLD, FEE_WITHOUT_HOLD),
     };
+
     let settle_id = TransferId::derived(payment, settle_step, 0);
     let mut chain = Vec::with_capacity(2);
     match hold {
@@ -213,6 +214,7 @@ fn settlement(customer: &AccountRow, payment: Uuid, sent: u64, fee: u64, hold: H
             chain.push(transfer(settle_id, customer.id.into(), house(ledger, SETTLEMENT), sent, ledger, PAYMENT));
         }
     }
+
     if fee > 0 {
         if let Some(first) = chain.last_mut() {
             first.flags.linked = true;

@@ -186,6 +186,7 @@ impl Seed {
         let file: SeedFile =
             serde_saphyr::from_str(text).map_err(|error| SeedFileError::Unreadable(error.to_string()))?;
         let assets = file.assets.iter().map(|entry| entry.read(&file.fees)).collect::<Result<Vec<_>, _>>()?;
+
         let asset = |place: &'static str, code: &str, scale: Option<u8>| {
             let mut fitting = assets
                 .iter()
@@ -200,12 +201,14 @@ impl Seed {
                 }),
             }
         };
+
         let peering = file.peering_asset.as_deref().unwrap_or_default();
         let peers = file.peers.into_iter().map(|peer| Ok(peer.read(asset("peers", peering, None)?)));
         let accounts = file.accounts.into_iter().map(|account| {
             let asset = asset("accounts", &account.asset_code, account.asset_scale)?;
             Ok(account.read(asset))
         });
+
         Ok(Self {
             peers: peers.collect::<Result<_, _>>()?,
             accounts: accounts.collect::<Result<_, _>>()?,

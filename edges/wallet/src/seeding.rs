@@ -78,6 +78,7 @@ async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) 
     let found = admin.peer_by_address_and_asset(&seed.ilp_address, asset.id).await?;
     // The query searches by route, so a peer with a shorter address may be the result.
     let found = found.filter(|peer| peer.static_ilp_address == seed.ilp_address);
+
     let peer = if let Some(peer) = found {
         if peer.http.outgoing.endpoint != seed.endpoint || peer.name.as_deref() != Some(&seed.name) {
             let change = PeerChange {
@@ -106,6 +107,7 @@ async fn ensure_peer(admin: &AdminClient, asset: &AssetRecord, seed: &SeedPeer) 
         };
         admin.create_peer(&new).await?
     };
+
     if peer.liquidity.unwrap_or(0) == 0 && seed.initial_liquidity > 0 {
         let id = derived_v4(peer.id, "seed");
         done_or_done_before(admin.deposit_peer_liquidity(peer.id, seed.initial_liquidity, id).await)?;

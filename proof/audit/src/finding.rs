@@ -1,21 +1,21 @@
-//! One fault in the books, in words for a person.
+//! One fault in the books, described for a person.
 //!
-//! What to do about it is not decided here.
+//! It does not say how to repair the fault.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// Something that does not add up.
+/// A fault in the books.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// More was credited to an incoming payment than its amount.
     Overpaid { payment: Uuid, asked: u128, received: u128 },
     /// The whole amount has arrived, and the payment is still open.
     PaidButOpen { payment: Uuid, received: u128 },
-    /// What the events of an account announce is not what was credited to it.
+    /// The events of an account announce another amount than was credited to it.
     AnnouncedIsNotReceived { account: Uuid, announced: u128, received: u128 },
-    /// What was withdrawn from an account is not what its events announced.
+    /// Another amount was withdrawn from an account than its events announced.
     WithdrawnIsNotAnnounced { account: Uuid, announced: u128, withdrawn: u128 },
     /// Money is still reserved on an account although nothing is under way.
     Held { account: Uuid, amount: u128 },
@@ -25,15 +25,15 @@ pub enum Finding {
     EndTold { payment: Uuid, state: String, times: usize },
     /// An outgoing payment ended, and its account holds more or less than its end announced.
     LeftInPayment { payment: Uuid, left: u128, announced: u128 },
-    /// A packet is noted as under way for a payment that has ended.
+    /// A packet is stored as under way for a payment that has ended.
     PacketOfEndedPayment { payment: Uuid },
-    /// A job waits for a thing that has ended.
+    /// A job waits for an object that has ended.
     JobOfEnded { queue: String, key: String },
     /// An event was not delivered.
     NotDelivered { event: Uuid, recipient: String, state: String },
-    /// The wallet has not dealt with an event.
+    /// The wallet has not processed an event.
     NotDealtWith { event: Uuid, kind: String, state: String },
-    /// What the wallet credited to its customers is not what was withdrawn for them.
+    /// The wallet credited another amount to its customers than was withdrawn for them.
     CreditedIsNotWithdrawn { credited: u128, withdrawn: u128 },
     /// The wallet still reserves a customer's money although nothing is under way.
     CustomerHeld { account: Uuid, amount: u128 },

@@ -1,6 +1,6 @@
 //! Incoming payments: what was asked, received, announced and withdrawn.
 //!
-//! Not the wallet's side of it.
+//! The wallet's side is checked elsewhere.
 
 use ledger::Account;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ fn amounts(payment: &Incoming, account: &Account, unit_worth_max: u128) -> Vec<F
     findings
 }
 
-/// An account whose money was announced: all of it, and all of that was withdrawn.
+/// An account whose money was announced: the whole amount was announced, and the whole amount was withdrawn.
 pub(crate) fn withdrawals(id: Uuid, account: &Account, events: &[Event]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let announced = announced_of(events, id);

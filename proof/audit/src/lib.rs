@@ -33,7 +33,7 @@ pub struct Books {
     pub wallet: Option<WalletBooks>,
 }
 
-/// Where the built-in wallet keeps its books.
+/// The databases of the built-in wallet.
 pub struct WalletBooks {
     /// Its database.
     pub database: String,
@@ -41,16 +41,16 @@ pub struct WalletBooks {
     pub ledger: Arc<dyn Ledger>,
 }
 
-/// What the audit found, and how much it looked at.
+/// The faults found, and the number of rows checked.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// Everything that does not add up; empty for sound books.
+    /// All faults; empty for correct books.
     pub findings: Vec<Finding>,
-    /// Incoming payments looked at.
+    /// Number of incoming payments checked.
     pub incoming_payments: usize,
-    /// Outgoing payments looked at.
+    /// Number of outgoing payments checked.
     pub outgoing_payments: usize,
-    /// What was ever credited to wallet addresses themselves, all assets added up.
+    /// The sum of all credits to wallet addresses themselves, over all assets.
     pub streamed: u128,
 }
 

@@ -41,7 +41,7 @@ fn told(payment: &Outgoing, events: &[Event]) -> Option<Finding> {
     (!expected).then_some(Finding::EndTold { payment, state, times })
 }
 
-/// What an ended payment holds: all that its end announced before it is withdrawn, nothing afterwards.
+/// The balance of an ended payment: the amount announced at its end before the withdrawal, zero afterwards.
 fn left(payment: &Outgoing, account: &Account, events: &[Event]) -> Option<Finding> {
     let left = account.credit_balance();
     let announced = announced_of(events, payment.id);

@@ -7,7 +7,7 @@ use database::{Database, Options};
 use crate::AuditError;
 use crate::rows::all;
 
-/// Rows that say that something is still to come.
+/// Rows that show unfinished work.
 const UNDER_WAY: [&str; 3] = [
     "SELECT key FROM jobs WHERE queue = 'web monetization' LIMIT 1",
     "SELECT id FROM outgoing_payments WHERE state IN ('FUNDING', 'SENDING') LIMIT 1",

@@ -1,6 +1,6 @@
 //! The rows of the backend's database that the audit reads, by plain SQL.
 //!
-//! Not the stores' types: the audit must not believe the code it checks.
+//! It does not use the types of the stores, because the audit must not rely on the code that it checks.
 
 use std::collections::HashSet;
 
@@ -97,12 +97,12 @@ pub(crate) async fn all(database: &Database, sql: &str) -> Result<Vec<QueryResul
     Ok(reader.query_all_raw(Statement::from_string(reader.get_database_backend(), sql)).await?)
 }
 
-/// The tables forbid negative amounts; one that is there all the same counts as nothing and fails the sums.
+/// The tables forbid negative amounts. If there is one, it counts as zero, and the sums show the fault.
 fn unsigned(amount: i64) -> u128 {
     u128::try_from(amount).unwrap_or(0)
 }
 
-/// What the events announced of each account, added up.
+/// The sum that the events announced for each account.
 pub(crate) fn announced_of(events: &[Event], account: Uuid) -> u128 {
     events.iter().filter_map(|event| event.withdrawal).filter(|(of, _)| *of == account).map(|(_, amount)| amount).sum()
 }

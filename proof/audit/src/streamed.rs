@@ -1,6 +1,6 @@
-//! Money paid straight to wallet addresses: announced and withdrawn to the last unit, or waiting for its announcement.
+//! Money paid directly to wallet addresses: it is announced and withdrawn completely, or waits for its announcement.
 //!
-//! Not incoming payments: those have an end.
+//! Incoming payments are checked elsewhere.
 
 use std::collections::HashSet;
 
@@ -36,7 +36,7 @@ fn is_to_come(finding: &Finding, waiting: &HashSet<Uuid>) -> bool {
         if announced < received && waiting.contains(account))
 }
 
-/// What was ever credited to wallet addresses themselves.
+/// The sum of all credits to wallet addresses themselves.
 pub(crate) async fn received(ledger: &dyn Ledger, addresses: &[Uuid]) -> Result<u128, AuditError> {
     let mut received = 0;
     for some in addresses.chunks(1000) {

@@ -1,6 +1,6 @@
-//! The wallet's side: every event dealt with, and its customers got what was withdrawn for them.
+//! The wallet's side: every event is processed, and its customers received the money that was withdrawn for them.
 //!
-//! Not the backend's side.
+//! The backend's side is checked elsewhere.
 
 use database::{Database, Options};
 use ledger::{AccountId, Ledger};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::rows::{Event, all};
 use crate::{AuditError, Finding, WalletBooks};
 
-/// The wallet's code of a transfer that gives a customer what arrived.
+/// The wallet's code of a transfer that credits received money to a customer.
 const RECEIPT: u16 = 4;
 /// The newest movements of a customer that are read; end-to-end tests make far fewer.
 const MOVEMENTS_MOST: usize = 100_000;

@@ -1,5 +1,5 @@
-//! Where damage starts from besides values made here: the vectors of the protocol crates, octets real programs have
-//! written.
+//! Input that is damaged, besides generated values: the vectors of the protocol crates, and recorded output of real
+//! programs.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ fn cases<T>(text: &str, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
     document(text)["cases"].as_array().into_iter().flatten().filter_map(read).collect()
 }
 
-/// ILP packets, right and wrong ones.
+/// Valid and invalid ILP packets.
 pub(crate) static PACKETS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     const TEXTS: [&str; 2] = [
         include_str!("../../../protocols/ilp-packet/tests/vectors/ilp-packets.json"),
@@ -27,20 +27,20 @@ pub(crate) static PACKETS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     TEXTS.iter().flat_map(|text| cases(text, read)).collect()
 });
 
-/// Plaintexts of STREAM packets, right and wrong ones.
+/// Valid and invalid plaintexts of STREAM packets.
 pub(crate) static PLAINTEXTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let text = include_str!("../../../protocols/stream/tests/vectors/stream-packets.json");
     cases(text, |case| octets(&case["plaintext"]["hex"]))
 });
 
-/// A destination and the receiver it was made by.
+/// A destination and the receiver that issued it.
 pub(crate) struct Address {
     pub(crate) secret: Vec<u8>,
     pub(crate) server: String,
     pub(crate) destination: String,
 }
 
-/// Addresses with tokens, some of which cannot be restored.
+/// Addresses with tokens. Some of the tokens are invalid.
 pub(crate) static ADDRESSES: LazyLock<Vec<Address>> = LazyLock::new(|| {
     let text = include_str!("../../../protocols/stream/tests/vectors/stream-receiver-address.json");
     cases(text, |case| {
@@ -52,14 +52,14 @@ pub(crate) static ADDRESSES: LazyLock<Vec<Address>> = LazyLock::new(|| {
     })
 });
 
-/// A Prepare and the receiver it is for.
+/// A Prepare and its receiver.
 pub(crate) struct Request {
     pub(crate) secret: Vec<u8>,
     pub(crate) server: String,
     pub(crate) prepare: Vec<u8>,
 }
 
-/// Requests to receivers, fulfillable and not.
+/// Requests to receivers. Some of them cannot be fulfilled.
 pub(crate) static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
     let text = include_str!("../../../protocols/stream/tests/vectors/stream-receiver-replies.json");
     cases(text, |case| {
@@ -78,11 +78,11 @@ pub(crate) struct Message {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
     pub(crate) jwk: Value,
-    /// Whether it was signed by that key as it stands.
+    /// Whether that key signed exactly this request.
     pub(crate) acceptable: bool,
 }
 
-/// Messages as the published SDKs send them, and wrong ones.
+/// Messages as the published SDKs send them, and invalid ones.
 pub(crate) static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
     let text = include_str!("../../../protocols/http-signatures/tests/vectors/http-signatures.json");
     let document = document(text);

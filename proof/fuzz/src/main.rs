@@ -1,7 +1,7 @@
-//! Feeds seeded random and damaged input to everything that reads what others send, for a given time.
+//! Sends seeded random and damaged input to every parser of external data, for a given time.
 //!
-//! Needs no nightly compiler. A failure prints the seed and the number of the case, which repeat it:
-//! `cargo run --package fuzz -- packet --seed 7 --case 1234`.
+//! It does not need a nightly compiler. A failure prints the seed and the number of the case. With them it can be
+//! repeated: `cargo run --package fuzz -- packet --seed 7 --case 1234`.
 
 mod corpus;
 mod material;
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     report(&format!("{passed} passed, {failed} failed"), failed == 0)
 }
 
-/// Gives the number of cases run, or the case that failed.
+/// Returns the number of cases run, or the case that failed.
 fn run(arguments: &Arguments, target: fn(&mut Material)) -> Result<u64, u64> {
     let attempt = |case| {
         let mut material = Material::new(arguments.seed, case);
@@ -70,7 +70,7 @@ fn run(arguments: &Arguments, target: fn(&mut Material)) -> Result<u64, u64> {
     let watch = Stopwatch::start();
     let limit = Duration::from_secs(arguments.seconds);
     for case in 0.. {
-        // The clock is asked now and then only, so that it does not take the time of the cases.
+        // The clock is read only now and then, because reading it takes time.
         if case % 64 == 0 && watch.elapsed() >= limit {
             return Ok(case);
         }

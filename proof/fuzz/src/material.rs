@@ -1,4 +1,4 @@
-//! Random values, and octets damaged the way parsers mind: cut, extended, flipped, spliced, lengths exaggerated.
+//! Random values, and octets with damage that is hard for parsers: cut, extended, flipped, spliced, with wrong lengths.
 
 use clock::{Entropy, SeededEntropy};
 
@@ -8,7 +8,7 @@ pub(crate) struct Material(SeededEntropy);
 
 impl Material {
     pub(crate) fn new(seed: u64, case: u64) -> Self {
-        // Mixed, so that neighbouring cases and seeds have nothing in common.
+        // Mixed, so that neighbouring cases and seeds get independent values.
         Self(SeededEntropy::new(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ case.wrapping_mul(0xff51_afd7_ed55_8ccd)))
     }
 
@@ -24,7 +24,7 @@ impl Material {
         u64::from_le_bytes(self.array())
     }
 
-    /// From 0 up to `limit`, which is left out; 0 if there is nothing to choose from.
+    /// From 0 to below `limit`; 0 if `limit` is 0.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.u64() % limit).unwrap_or(0)
@@ -55,7 +55,7 @@ impl Material {
         octets
     }
 
-    /// `octets`, damaged a few times or not at all.
+    /// `octets`, unchanged or damaged a few times.
     pub(crate) fn damaged(&mut self, mut octets: Vec<u8>) -> Vec<u8> {
         for _ in 0..self.below(4) {
             self.damage(&mut octets);

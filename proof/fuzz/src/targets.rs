@@ -1,4 +1,4 @@
-//! The targets by name. A target panics when what it checks does not hold.
+//! The targets by name. A target panics if a check fails.
 
 mod operations;
 mod packet;

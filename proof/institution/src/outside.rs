@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auth_service::{MirrorError, TenantMirror};
 use bytes::Bytes;
 use connector::{LiquidityAlerts, LowLiquidity, PeerAccount, PeerAnswer, Transmission, Uplink, UplinkError};
+use payments_model::Tenant;
 use rates::{FetchError, FetchRates};
 use url::Url;
 
@@ -15,7 +17,7 @@ pub(crate) fn rates_url() -> Url {
     "https://rates.example/".parse().unwrap()
 }
 
-/// One dollar is 0.9 euro, wherever it is asked.
+/// One dollar is 0.9 euro, for every caller.
 pub(crate) struct FixedRates;
 
 #[async_trait]
@@ -50,5 +52,16 @@ impl Uplink for Nobody {
         _: Duration,
     ) -> Result<PeerAnswer, UplinkError> {
         Err(UplinkError::Unreachable("no peer in this test".into()))
+    }
+}
+
+/// There is no authorization server.
+#[derive(Debug)]
+pub(crate) struct NoMirror;
+
+#[async_trait]
+impl TenantMirror for NoMirror {
+    async fn bring_in_line(&self, _: &Tenant) -> Result<(), MirrorError> {
+        Ok(())
     }
 }

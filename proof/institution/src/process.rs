@@ -1,6 +1,6 @@
-//! One process of an institution, and what tests do with it again and again.
+//! One process of an institution, and actions that many tests need.
 //!
-//! Not what it is made of: that is decided in `setup`.
+//! `setup` decides the parts of an institution.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,25 +22,23 @@ use payments::{
     LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings, WalletAddressLookup,
 };
 use payments_model::incoming_payment::Approval;
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::Store;
+use sealed_text::Sealer;
 use peering::{Peering, PeeringParts, PeeringSettings};
 use rates::{Rates, RatesSettings};
-use sealed_text::Sealer;
 use shared_cache::{DatabaseCache, DatabaseLimits, InProcessCache, InProcessLimits, SharedCache};
 use stream::ReceiverSecret;
 use testkit::TestDatabase;
 use url::Url;
-use webhooks::{Targets, Webhooks};
+use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::outside::{Deaf, FixedRates, rates_url};
 use super::setup::{CacheIn, LedgerOf, Setup, stored_ledger};
 
-/// How much of every asset of a test there is.
+/// The amount of every asset of a test.
 const LIQUIDITY: u64 = 1_000_000_000;
-
-/// What is stored encrypted is encrypted with this.
-const SEALING_KEY: [u8; 32] = [7; 32];
 
 /// One process of an institution.
 pub struct Institution {
@@ -52,9 +50,9 @@ pub struct Institution {
     pub peering: Peering,
     /// Wallet addresses by their URL.
     pub addresses: WalletAddressLookup,
-    /// What the payments service is made of; a test may change a copy and make another service of it.
+    /// The parts of the payments service. A test may change a copy and make another service from it.
     pub parts: PaymentsParts,
-    /// Where its rows are.
+    /// Its database.
     pub database: Arc<TestDatabase>,
     setup: Setup,
 }
@@ -68,20 +66,25 @@ impl Institution {
         institution
     }
 
-    /// Another process of it: with a memory and connections of its own, on the same rows and the same money.
+    /// Another process of it: with its own memory and connections, and the same database and ledger.
     pub async fn another_process(&self) -> Self {
         let store = open_store(&self.database.connect_again().await).await;
         let mut setup = self.setup.clone();
-        // A SQLite ledger has one writer, which both share.
+        // A SQLite ledger has one writer, which both processes share.
         if self.setup.ledger_of == LedgerOf::EachProcess && self.database.dialect() == Dialect::Postgres {
             setup.ledger = stored_ledger(&self.database, setup.clock.clone()).await;
         }
         Self::build(self.database.clone(), store, setup)
     }
 
-    /// The process started again: what was only in memory is gone, packets under way included.
+    /// The process after a restart: the contents of its memory are lost, including packets under way.
     pub fn restarted(&self) -> Self {
         Self::build(self.database.clone(), self.parts.store.clone(), self.setup.clone())
+    }
+
+    /// The same, with other keys for the data that is stored encrypted.
+    pub fn restarted_with(&self, sealer: Sealer) -> Self {
+        Self::build(self.database.clone(), self.parts.store.clone(), Setup { sealer, ..self.setup.clone() })
     }
 
     fn build(database: Arc<TestDatabase>, store: Store, setup: Setup) -> Self {
@@ -93,6 +96,7 @@ impl Institution {
             setup.clock.clone(),
             entropy.clone(),
             administration_settings(&setup),
+            setup.mirror.clone(),
         );
         let addresses = WalletAddressLookup {
             directory: Directory::new(store.clone()),
@@ -109,6 +113,18 @@ impl Institution {
         Self { payments: Payments::new(parts.clone()), administration, peering, addresses, parts, database, setup }
     }
 
+    /// The administration of its webhooks.
+    pub fn webhook_administration(&self) -> WebhookAdministration {
+        WebhookAdministration {
+            store: self.parts.store.clone(),
+            directory: self.parts.directory.clone(),
+            targets: Arc::new(targets(&self.setup)),
+            http: Outbound::new(self.setup.http.clone(), self.setup.clock.clone()).unwrap(),
+            clock: self.parts.clock.clone(),
+            entropy: self.parts.entropy.clone(),
+        }
+    }
+
     /// The operator as a caller.
     pub fn operator(&self) -> Caller {
         Caller { tenant: self.setup.operator, is_operator: true }
@@ -119,12 +135,12 @@ impl Institution {
         self.setup.ilp_address()
     }
 
-    /// The URL of something below its own.
+    /// A URL below its own.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}.example{path}", self.setup.name)
     }
 
-    /// Adds a tenant, whose secret is that of [`Setup::secret_of`].
+    /// Adds a tenant with the secret from [`Setup::secret_of`].
     pub async fn add_tenant(&self, id: TenantId) {
         let now = self.setup.clock.now();
         let tenant = Tenant {
@@ -164,7 +180,7 @@ impl Institution {
         self.administration.create_wallet_address(self.operator(), new).await.unwrap()
     }
 
-    /// A worker of this process, whose jobs are taken up by others as soon as `lease` has passed without it.
+    /// A worker of this process. Other workers take over its jobs when `lease` has passed.
     pub fn worker(&self, queue: &str, handler: Arc<dyn Handler>, lease: Duration) -> Worker {
         let settings = jobs::WorkerSettings { lease, ..jobs::WorkerSettings::default() };
         let (clock, entropy) = (self.parts.clock.clone(), self.parts.entropy.clone());
@@ -211,12 +227,16 @@ fn administration_settings(setup: &Setup) -> AdministrationSettings {
         own_wallet_address: url.join("/.well-known/pay").unwrap(),
         open_payments_url: url,
         deactivation_grace: Duration::from_hours(24),
+        operator: setup.operator,
+        ilp_address: setup.ilp_address().parse().unwrap(),
+        secret_overlap: Duration::from_mins(10),
     }
 }
 
 fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> PaymentsParts {
     let (clock, ledger) = (setup.clock.clone(), setup.ledger.clone());
-    let webhooks = Webhooks::new(&targets(setup), None, entropy.clone());
+    let directory = Directory::new(store.clone());
+    let webhooks = Webhooks::new(&targets(setup), None, directory.clone(), entropy.clone());
     let cache = match setup.cache {
         CacheIn::Memory => SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
         CacheIn::Database => {
@@ -231,7 +251,7 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
         clock.clone(),
         entropy.clone(),
         ReceiverSettings { web_monetization_delay: Some(Duration::from_mins(1)), approval: Approval::NotAsked },
-        PartialPayments { cache: cache.clone(), sealer: Sealer::new(Some(&SEALING_KEY), &[]), times: setup.decisions },
+        PartialPayments::new(setup.decisions, setup.sealer.clone()),
     );
     let rates = Rates::new(Arc::new(FixedRates), clock.clone(), RatesSettings::default());
 
@@ -253,7 +273,6 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
     let mut settings = PaymentsSettings::new(setup.base_url(), setup.operator, address, secret, slippage);
     settings.exchange_rates_url = Some(rates_url());
     let client = client(setup, &*entropy);
-    let directory = Directory::new(store.clone());
     PaymentsParts {
         store,
         directory,
@@ -266,6 +285,7 @@ fn payments_parts(store: Store, setup: &Setup, entropy: Arc<dyn Entropy>) -> Pay
         cache,
         clock,
         entropy,
+        sealer: setup.sealer.clone(),
         settings,
     }
 }
@@ -283,7 +303,10 @@ fn targets(setup: &Setup) -> Targets {
     Targets {
         default_url,
         timeout: Duration::from_secs(1),
-        attempts_max: 1,
+        attempts_max: AttemptsMax::Exactly(1),
+        ladder: RetryLadder::default(),
+        secret: None,
+        signature_version: 1,
         operator: setup.operator,
         card_service: None,
         point_of_sale: None,

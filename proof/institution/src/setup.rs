@@ -1,9 +1,10 @@
-//! How an institution of a test is made.
+//! The parts of a test institution.
 //!
-//! Not its rows: those are made through its services.
+//! Its rows are made through its services.
 
 use std::sync::Arc;
 
+use auth_service::TenantMirror;
 use clock::Clock;
 use connector::Uplink;
 use database::Dialect;
@@ -13,34 +14,35 @@ use outbound_http::OutboundConfig;
 use payments::DecisionTimes;
 use payments_model::TenantId;
 use peering::Offer;
+use sealed_text::Sealer;
 use testkit::TestDatabase;
 use url::Url;
 use uuid::Uuid;
 
-use super::outside::Nobody;
+use super::outside::{NoMirror, Nobody};
 
-/// The operator, unless a test wants another.
+/// The default operator.
 pub const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 
-/// Whose the ledger is.
+/// The owner of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerOf {
-    /// The institution's: its processes share this one.
+    /// The institution: its processes share this ledger.
     All,
-    /// The process's: each opens the stored ledger for itself, if the database is a server.
+    /// The process: each process opens the stored ledger itself, if the database is a server.
     EachProcess,
 }
 
-/// Where the processes of an institution keep what they share for a while.
+/// Where the processes of an institution keep their shared cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheIn {
-    /// Each for itself.
+    /// Each process has its own.
     Memory,
-    /// Together, in the database.
+    /// The processes share one in the database.
     Database,
 }
 
-/// What a test decides about an institution.
+/// The choices of a test for an institution.
 #[derive(Clone)]
 pub struct Setup {
     /// `bank` is at `https://bank.example` and has the ILP address `test.bank`.
@@ -49,21 +51,25 @@ pub struct Setup {
     pub operator: TenantId,
     /// The secret of each tenant.
     pub secret_of: fn(TenantId) -> String,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where its money is.
+    /// The ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// The way to its peers.
+    /// The uplink to its peers.
     pub uplink: Arc<dyn Uplink>,
-    /// What its processes share.
+    /// The place to which its tenants are mirrored.
+    pub mirror: Arc<dyn TenantMirror>,
+    /// The data shared by its processes.
     pub cache: CacheIn,
-    /// How it calls others.
+    /// Its HTTP client.
     pub http: OutboundConfig,
-    /// Where its peers post packets, if they do.
+    /// The address for packets of its peers, if there is one.
     pub connector_url: Option<Url>,
-    /// How long decisions on money with data are waited for, if anybody is asked.
+    /// How long packets with data wait for a decision; `None` if nobody is asked.
     pub decisions: Option<DecisionTimes>,
-    /// What it gives to those who ask for peering.
+    /// Encrypts the data that is stored encrypted.
+    pub sealer: Sealer,
+    /// The offer to nodes that ask for peering.
     pub offer: Offer,
     /// Whether another process uses this ledger or opens the stored one again.
     pub ledger_of: LedgerOf,
@@ -79,16 +85,18 @@ impl Setup {
             ledger: Arc::new(MemoryLedger::new(clock.clone())),
             clock,
             uplink: Arc::new(Nobody),
+            mirror: Arc::new(NoMirror),
             cache: CacheIn::Memory,
             http: OutboundConfig::default(),
             connector_url: None,
             decisions: None,
+            sealer: Sealer::new(Some(&[7; 32]), &[]),
             offer: Offer { peers_max: 10, ..Offer::default() },
             ledger_of: LedgerOf::All,
         }
     }
 
-    /// The same with its money stored beside `database`.
+    /// The same with its ledger stored beside `database`.
     pub async fn with_stored_ledger(self, database: &TestDatabase) -> Self {
         let ledger = stored_ledger(database, self.clock.clone()).await;
         Self { ledger, ledger_of: LedgerOf::EachProcess, ..self }
@@ -103,7 +111,7 @@ impl Setup {
     }
 }
 
-/// A ledger kept in the same kind of database as all the rest, beside it.
+/// A ledger in the same kind of database as the other data, beside it.
 pub(crate) async fn stored_ledger(database: &TestDatabase, clock: Arc<dyn Clock>) -> Arc<dyn Ledger> {
     let url = match database.dialect() {
         Dialect::Postgres => database.url().to_owned(),

@@ -1,6 +1,6 @@
-//! A peer over real HTTP, for the published JavaScript packages to talk to: our receiver, or our sender.
+//! A peer over real HTTP for the published JavaScript packages: our receiver, or our sender.
 //!
-//! Not the connector: no accounts, no ledger, every packet is taken.
+//! It is not a connector: it has no accounts and no ledger, and accepts every packet.
 
 mod pay;
 mod serve;
@@ -24,7 +24,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The only provider compiled in; installing it twice is impossible here.
+    // It is the only compiled provider, and it is installed only once.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match Command::parse() {
         Command::Serve(options) => serve::run(options).await,

@@ -1,4 +1,4 @@
-//! The sending peer: ask for the asset, probe, quote, pay and close over HTTP, each packet in a task of its own.
+//! The sending peer: query the asset, probe, quote, pay and close over HTTP, each packet in its own task.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     data: Option<String>,
 }
 
-/// The one way all three machines are driven.
+/// All three machines are driven in this way.
 trait Machine {
     type Output;
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Output>;
@@ -89,18 +89,22 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let (address, shared_secret) = (options.address.parse::<Address>()?, SharedSecret::from_base64(&options.secret)?);
     let asset = drive(&mut AssetProbe::new(address.clone(), &shared_secret), &client, &options.url).await??;
     let destination = Destination { address, shared_secret, asset: asset.clone() };
+
     let target = match (options.send, options.deliver) {
         (Some(amount), _) => Target::Send(amount),
         (None, amount) => Target::Deliver(amount.unwrap_or_default()),
     };
     let slippage: Slippage = "0.01".parse()?;
     let terms = QuoteTerms::new(target, &asset, &asset, None, slippage)?;
+
     let mut probe = RateProbe::new(&destination);
     let quote = terms.quote(&drive(&mut probe, &client, &options.url).await??)?;
     drive(&mut probe.close(), &client, &options.url).await?;
+
     let mut payment = Payment::new(&destination, &quote, options.data.map(String::into_bytes))?;
     let outcome = drive(&mut payment, &client, &options.url).await?;
     drive(&mut payment.close(), &client, &options.url).await?;
+
     let application_data = outcome.application_data.as_deref().map(String::from_utf8_lossy);
     print_line(
         &json!({
@@ -141,7 +145,7 @@ async fn drive<M: Machine>(machine: &mut M, client: &reqwest::Client, url: &str)
     }
 }
 
-/// The reply to a packet; octets that are none if there is no reply.
+/// The reply to a packet. Without a reply, octets that are not a packet.
 async fn exchange(client: reqwest::Client, url: String, packet: OutgoingPrepare) -> (u64, Vec<u8>) {
     let request = client.post(url).header("content-type", "application/octet-stream").body(packet.packet);
     let reply = async { request.send().await?.error_for_status()?.bytes().await };

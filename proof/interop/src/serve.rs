@@ -1,4 +1,4 @@
-//! The receiving peer: packets in, replies out, credentials and totals for the script that checks them.
+//! The receiving peer: it answers packets, and gives credentials and totals to the script that checks them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,7 +83,7 @@ async fn receive(State(peer): State<Arc<Peer>>, body: Bytes) -> Result<Vec<u8>, 
     })
 }
 
-/// The packet as this side understands and writes it.
+/// The packet as this side parses and writes it.
 async fn roundtrip(body: Bytes) -> Result<Vec<u8>, StatusCode> {
     Ok(match Packet::parse(&body).map_err(|_| StatusCode::BAD_REQUEST)? {
         Packet::Prepare(prepare) => prepare.encode(),

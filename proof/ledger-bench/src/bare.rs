@@ -1,6 +1,6 @@
-//! What the disk does alone, and what the databases do with one transfer per transaction.
+//! The speed of the disk alone, and of the databases with one transfer per transaction.
 //!
-//! The bare transfer is as simple as can be: two rows written, two balances updated, no journal.
+//! The bare transfer is minimal: two rows are written, two balances are updated, and there is no journal.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -30,7 +30,7 @@ const POST: [&str; 3] = [
     "UPDATE bare_transfers SET posted = true WHERE id = $1",
 ];
 
-/// A file that is appended to durably.
+/// A file with durable appends.
 pub(crate) struct Disk {
     file: File,
     end: u64,
@@ -41,7 +41,7 @@ impl Disk {
         Ok(Self { file: File::create(folder.join("disk"))?, end: 0 })
     }
 
-    /// Microseconds that 4 KiB appended and synced take now, on average.
+    /// Average microseconds for appending and syncing 4 KiB now.
     pub(crate) fn sync_us(&mut self) -> Outcome<f64> {
         let (watch, limit) = (Stopwatch::start(), Duration::from_millis(500));
         let mut commits = 0;
@@ -95,6 +95,7 @@ pub(crate) async fn sqlite(path: &Path, callers: usize, seconds: u64) -> Outcome
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.execute_batch(TABLES)?;
     let connection = Arc::new(Mutex::new(connection));
+
     let (watch, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
     let callers = (0..callers).map(|_| {
         let connection = Arc::clone(&connection);
@@ -116,6 +117,7 @@ pub(crate) async fn sqlite(path: &Path, callers: usize, seconds: u64) -> Outcome
             Ok(waits)
         })
     });
+
     let mut waits = Vec::new();
     for caller in callers.collect::<Vec<_>>() {
         waits.extend(caller.await??);
@@ -123,7 +125,7 @@ pub(crate) async fn sqlite(path: &Path, callers: usize, seconds: u64) -> Outcome
     Ok(figures(waits, watch.elapsed()))
 }
 
-/// Holds and posts, a connection per caller.
+/// Holds and posts, with one connection per caller.
 pub(crate) async fn postgres(url: &str, callers: usize, seconds: u64) -> Outcome<Figures> {
     let mut connection = PgConnection::connect(url).await?;
     connection.execute("DROP TABLE IF EXISTS bare_accounts, bare_transfers").await?;

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::Outcome;
 
-/// A new database on the server of `url`; its name is the next that is free.
+/// A new database on the server of `url`, with the next free name.
 pub async fn new_database(url: &str) -> Outcome<String> {
     let mut connection = PgConnection::connect(url).await?;
     for number in 1.. {

@@ -1,9 +1,9 @@
-//! What benchmarks have in common: a durable Postgres cluster, and the processor time that processes spend.
+//! The common parts of benchmarks: a durable Postgres cluster, and the processor time of processes.
 //!
-//! Not the measurements: those are the programs'.
+//! The measurements are in the programs.
 
 pub mod databases;
 pub mod processor;
 
-/// What measuring may end with.
+/// The result of a measurement.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

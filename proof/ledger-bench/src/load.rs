@@ -1,4 +1,4 @@
-//! Callers that hold and post, one pair after the other, and how long they waited.
+//! Callers that hold and post, one pair after the other, and their waiting times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use ledger::{
     AccountFlags, AccountId, CreateTransferResult, Ledger, LedgerUnavailable, NewAccount, NewTransfer, TransferId,
 };
 
-/// Accounts of a wide load.
+/// Number of accounts of a wide load.
 const WIDE: u64 = 10_000;
-/// Transfers per submission while history is made.
+/// Transfers per submission while the history is made.
 const FILL: u64 = 4_000;
 
-/// How many accounts the load touches.
+/// The number of accounts that the load uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Spread {
     /// Two accounts.
@@ -22,7 +22,7 @@ pub(crate) enum Spread {
     Wide,
 }
 
-/// What was measured.
+/// The result of a measurement.
 pub(crate) struct Figures {
     pub(crate) pairs: f64,
     pub(crate) per_second: f64,
@@ -31,7 +31,7 @@ pub(crate) struct Figures {
     pub(crate) p99: f64,
 }
 
-/// A ledger with its accounts made.
+/// A ledger with the accounts of the load.
 pub(crate) struct Load {
     ledger: Arc<dyn Ledger>,
     made: u64,
@@ -79,7 +79,7 @@ impl Load {
         Ok(Self { ledger, made: 0 })
     }
 
-    /// Makes transfers until the ledger holds `history` of them, what was measured before included.
+    /// Makes transfers until the ledger holds `history` of them, including those of earlier measurements.
     pub(crate) async fn fill(&mut self, history: u64) -> Result<(), LedgerUnavailable> {
         while self.made < history {
             let holds: Vec<_> = (0..FILL / 2)
@@ -135,7 +135,7 @@ async fn caller(
     Ok(waits)
 }
 
-/// What these waits over this time come to.
+/// The figures for these waits over this time.
 #[expect(clippy::cast_precision_loss, reason = "a report, not money")]
 pub(crate) fn figures(mut waits: Vec<Duration>, elapsed: Duration) -> Figures {
     waits.sort_unstable();

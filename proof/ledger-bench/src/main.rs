@@ -1,7 +1,7 @@
 //! `cargo xtask bench ledger`: two-phase transfers per second on every engine, side by side with the bare database
 //! and the bare disk.
 //!
-//! Prints a table; decides nothing.
+//! It prints a table and makes no decision.
 
 mod bare;
 mod load;
@@ -21,7 +21,7 @@ use testkit::{PostgresServer, TigerBeetle};
 use crate::bare::Disk;
 use crate::load::{Figures, Load, Spread};
 
-/// Before the addresses of a cluster, where a database would have its URL.
+/// Stands before the addresses of a cluster, in place of the URL of a database.
 const TIGERBEETLE: &str = "tigerbeetle:";
 /// A server's own, durable defaults.
 const TIGERBEETLE_SETTINGS: &[&str] = &[];
@@ -78,10 +78,10 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The rows as they come.
+/// The rows in the order in which they are measured.
 struct Table {
     disk: Disk,
-    /// The process whose children are at work too.
+    /// The process whose children also work for the measurement.
     server: Option<u32>,
     options: Options,
 }
@@ -121,7 +121,7 @@ async fn tigerbeetle(table: &mut Table, folder: &Path) -> Outcome<()> {
     }
     let fresh = async || {
         if given.is_none() {
-            // The one before ends first.
+            // The previous one ends first.
             drop(server.take());
             server = TigerBeetle::own_in(folder, TIGERBEETLE_SETTINGS);
         }
@@ -135,14 +135,16 @@ async fn tigerbeetle(table: &mut Table, folder: &Path) -> Outcome<()> {
 /// The rows of an engine; `fresh` makes a place for a new ledger.
 async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -> Outcome<String>) -> Outcome<()> {
     let (callers, seconds) = (table.options.callers.clone(), table.options.seconds);
-    // Kept until after its row, so that the server's process for it is still there to be asked.
+    // Kept until after its row, so that the server's process for it still exists and can be measured.
     let mut load;
+
     for spread in [Spread::Hot, Spread::Wide] {
         for callers in &callers {
             load = open(&fresh().await?).await?;
             table.row(engine, 0, spread, *callers, async || load.run(spread, *callers, seconds).await).await?;
         }
     }
+
     let history = table.options.history;
     let url = fresh().await?;
     load = open(&url).await?;
@@ -153,6 +155,7 @@ async fn measure(table: &mut Table, engine: &str, mut fresh: impl AsyncFnMut() -
         }
     }
     drop(load);
+
     if table.options.verify && !url.starts_with(TIGERBEETLE) {
         let watch = Stopwatch::start();
         let report = ledger_verify::verify(&url).await?;
@@ -172,12 +175,12 @@ async fn open(url: &str) -> Outcome<Load> {
 }
 
 impl Table {
-    /// Numbers of callers at which a transaction each is not hopeless.
+    /// Numbers of callers for which one transaction each makes sense.
     fn small(&self) -> Vec<usize> {
         self.options.callers.iter().copied().filter(|callers| *callers <= 32).collect()
     }
 
-    /// Measures and shows one row, beside what the disk did just before and after.
+    /// Measures and shows one row, with the speed of the disk just before and after.
     async fn row(
         &mut self,
         engine: &str,

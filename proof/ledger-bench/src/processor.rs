@@ -1,6 +1,6 @@
-//! Processor time spent: what a measurement costs whatever else the machine is doing meanwhile.
+//! The processor time of a measurement, independent of other work of the machine.
 //!
-//! Of this process, the load it makes included, and of a server's children.
+//! It covers this process, including its load, and the children of a server.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ use crate::Outcome;
 /// A tick of the kernel's accounting of processes.
 const TICK_US: f64 = 1e4;
 
-/// Microseconds of processor time so far, of this process and of a server's children. Children that have ended are left
-/// out, so take differences while the same ones live.
+/// Microseconds of processor time so far, of this process and of a server's children. Ended children are not counted,
+/// so take differences only while the same children live.
 pub fn busy_us(server: Option<u32>) -> Outcome<f64> {
     let own = busy_of(std::process::id())?;
     Ok(own + server.map_or(Ok(0.0), busy_of_children)?)
@@ -25,7 +25,7 @@ pub fn busy_of(process: u32) -> Outcome<f64> {
 pub fn busy_of_children(parent: u32) -> Outcome<f64> {
     let mut busy = 0.0;
     for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
-        // A process may end while it is looked at.
+        // A process may end while it is read.
         if let Ok(stat) = fs::read_to_string(entry.path().join("stat")) {
             busy += ticks(&stat, Some(parent)).unwrap_or(0.0);
         }
@@ -35,8 +35,8 @@ pub fn busy_of_children(parent: u32) -> Outcome<f64> {
 
 /// The ticks in a line of `/proc/<pid>/stat`, if the process is a child of `parent`.
 fn ticks(stat: &str, parent: Option<u32>) -> Option<f64> {
-    // The name stands in parentheses and may hold anything; after it come state, parent, and from the twelfth on the
-    // times in user and system mode.
+    // The name is in parentheses and may contain any character. After it follow state, parent, and from the twelfth
+    // field on the times in user and system mode.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     if parent.is_some_and(|parent| fields.get(1) != Some(&parent.to_string().as_str())) {
         return None;

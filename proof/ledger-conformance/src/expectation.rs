@@ -1,6 +1,6 @@
-//! Payers at once against what one payment still expects, and its end in between.
+//! Concurrent payers of a payment with an expected amount, and the end of the payment meanwhile.
 //!
-//! The chains are those of the product, so that an engine is known to bound them as the law says.
+//! The chains are those of the product, so the test shows that an engine enforces the limit.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use ledger::{AccountId, CreateAccountResult, CreateTransferResult as R, Ledger, 
 use payments_model::accounting::{AccountKind, LedgerAsset, Movement, Settling, Side, TransferError};
 use payments_model::{AssetId, Expectation, IncomingPaymentId};
 
-/// What each payer has, and what each credit moves.
+/// The money of each payer, and the amount of each credit.
 const STAKE: u64 = 1000;
 const PART: u64 = 7;
 

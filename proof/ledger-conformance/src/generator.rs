@@ -1,18 +1,18 @@
-//! Requests drawn from a seed: mostly sensible, often repeated, sometimes wrong in one field.
+//! Requests drawn from a seed: mostly valid, often repeated, sometimes wrong in one field.
 //!
-//! Ids and accounts come from small pools, so that requests meet each other.
+//! Ids and accounts come from small pools, so that many requests concern the same ones.
 
 use std::time::Duration;
 
 use clock::{Entropy, SeededEntropy};
 use ledger::{AccountFlags, AccountId, NewAccount, NewTransfer, TransferId};
 
-/// What a run may use.
+/// The range of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    /// Added to every id, so that runs on one ledger do not meet.
+    /// Added to every id, so that runs on one ledger use different ids.
     pub base: u128,
-    /// Whether reservations may run out and time may pass; not where time is the engine's own.
+    /// Whether reservations may expire and time may pass; false if the engine has its own clock.
     pub time: bool,
 }
 
@@ -25,7 +25,7 @@ pub enum Step {
     Transfers(Vec<NewTransfer>),
     /// Let time pass.
     Wait(Duration),
-    /// Look at everything.
+    /// Compare everything.
     Look,
     /// Stop the engine and start it again.
     Restart,
@@ -93,7 +93,7 @@ impl Generator {
         account
     }
 
-    /// Each number has one sensible account: 1 to 7 in ledger 1, others in ledger 2, some with limits.
+    /// Each number has one valid account: 1 to 7 in ledger 1, others in ledger 2, some with limits.
     fn account_numbered(&self, number: u64) -> NewAccount {
         NewAccount {
             id: AccountId::from_u128(self.scope.base + u128::from(number)),
@@ -130,7 +130,7 @@ impl Generator {
 
     fn fresh_id(&mut self) -> TransferId {
         self.next += 1;
-        // Spread over the key space, as real ids are.
+        // Spread over the key space, like real ids.
         TransferId::from_u128(self.scope.base + (self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (1 << 40)))
     }
 

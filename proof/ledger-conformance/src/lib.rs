@@ -1,6 +1,6 @@
-//! One suite for every ledger engine: an independent model says what each answer must be.
+//! One suite for every ledger engine: an independent model computes each expected answer.
 //!
-//! Shares with the engines only the words of requests and results.
+//! It shares only the types of requests and results with the engines.
 
 mod expectation;
 mod generator;

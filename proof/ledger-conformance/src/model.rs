@@ -1,7 +1,7 @@
-//! A ledger that is slow and obviously right: it keeps what was made and works everything else out anew.
+//! A slow and simple ledger: it stores all transfers and computes everything else again each time.
 //!
-//! No balance, no state of a reservation is stored; they are sums and searches over the whole history. A request
-//! is held against every rule at once, and of the rules it breaks the first in order of precedence is the answer.
+//! Balances and states of reservations are not stored. They are sums and searches over the whole history. A request is
+//! checked against every rule, and the answer is the broken rule that comes first in the order of precedence.
 
 use clock::Timestamp;
 use ledger::{
@@ -25,7 +25,7 @@ enum Side {
 }
 
 impl Model {
-    /// What the engine must answer to these accounts.
+    /// The expected answer of the engine to these accounts.
     pub fn create_accounts(&mut self, now: Timestamp, batch: &[NewAccount]) -> Vec<CreateAccountResult> {
         use CreateAccountResult as R;
         self.batch(
@@ -37,7 +37,7 @@ impl Model {
         )
     }
 
-    /// What the engine must answer to these transfers.
+    /// The expected answer of the engine to these transfers.
     pub fn create_transfers(&mut self, now: Timestamp, batch: &[NewTransfer]) -> Vec<CreateTransferResult> {
         use CreateTransferResult as R;
         let spend = |model: &mut Self, transfer: &NewTransfer, result: R| {
@@ -90,7 +90,7 @@ impl Model {
         self.transfers.iter().map(|(transfer, _)| transfer.id).collect()
     }
 
-    /// Cuts a batch into chains; a chain that fails anywhere is undone by going back to a copy.
+    /// Cuts a batch into chains. If a chain fails, it is undone by returning to a copy.
     fn batch<E, R: Copy + PartialEq>(
         &mut self,
         batch: &[E],
@@ -105,6 +105,7 @@ impl Model {
             let end = rest.iter().position(|event| !linked(event));
             let (chain, after) = rest.split_at(end.map_or(rest.len(), |last| last + 1));
             let complete = if end.is_some() { chain } else { &chain[..chain.len() - 1] };
+
             let before = self.clone();
             let mut answers: Vec<R> = Vec::new();
             for event in complete {
@@ -114,6 +115,7 @@ impl Model {
                     break;
                 }
             }
+
             let failed = answers.last().copied().filter(|answer| *answer != created);
             if failed.is_some() || end.is_none() {
                 *self = before;
@@ -127,6 +129,7 @@ impl Model {
                     answers[chain.len() - 1] = chain_open;
                 }
             }
+
             results.extend(answers);
             rest = after;
         }
@@ -136,6 +139,7 @@ impl Model {
     fn create_account(&mut self, now: Timestamp, new: &NewAccount) -> CreateAccountResult {
         use CreateAccountResult as R;
         let mut broken = vec![R::Created];
+
         if let Some((old, _)) = self.accounts.iter().find(|(account, _)| account.id == new.id) {
             broken = [
                 (new.flags != old.flags, R::ExistsWithDifferentFlags),
@@ -162,6 +166,7 @@ impl Model {
                 broken = vec![first];
             }
         }
+
         if broken[0] == R::Created {
             self.accounts.push((*new, now));
         }
@@ -205,6 +210,7 @@ impl Model {
         use CreateTransferResult as R;
         let [debit, credit] = [new.debit_account_id, new.credit_account_id];
         let [dr, cr] = [debit, credit].map(|id| self.account(now, id));
+
         let mut rules = vec![
             (debit.as_u128() == 0, R::DebitAccountIdMustNotBeZero),
             (debit.as_u128() == u128::MAX, R::DebitAccountIdMustNotBeIntMax),
@@ -219,11 +225,13 @@ impl Model {
             (cr.is_none(), R::CreditAccountNotFound),
             (now.as_millis().checked_add(i64::from(new.timeout_seconds) * 1000).is_none(), R::OverflowsTimeout),
         ];
+
         let (Some(dr), Some(cr)) = (dr, cr) else { return rules };
         let over = |parts: &[u128]| parts.iter().try_fold(new.amount, |sum, part| sum.checked_add(*part)).is_none();
         let above = |parts: &[u128], limit: u128| {
             parts.iter().try_fold(new.amount, |sum, part| sum.checked_add(*part)).is_none_or(|sum| sum > limit)
         };
+
         rules.extend([
             (dr.created.ledger != cr.created.ledger, R::AccountsMustHaveTheSameLedger),
             (new.ledger != dr.created.ledger, R::TransferMustHaveTheSameLedgerAsAccounts),
@@ -251,6 +259,7 @@ impl Model {
         use CreateTransferResult as R;
         let flags = new.flags;
         let kinds = [flags.pending, flags.post_pending_transfer, flags.void_pending_transfer];
+
         let mut rules = vec![
             (kinds.iter().filter(|kind| **kind).count() > 1, R::FlagsAreMutuallyExclusive),
             (new.pending_id.as_u128() == 0, R::PendingIdMustNotBeZero),
@@ -258,12 +267,14 @@ impl Model {
             (new.pending_id == new.id, R::PendingIdMustBeDifferent),
             (new.timeout_seconds != 0, R::TimeoutReservedForPendingTransfer),
         ];
+
         let Some((pending, _)) = self.made(new.pending_id) else {
             rules.push((true, R::PendingTransferNotFound));
             return rules;
         };
         let amount = filled(new, &pending).amount;
         let state = self.state(now, pending.id);
+
         rules.extend([
             (!pending.flags.pending, R::PendingTransferNotPending),
             (
@@ -285,7 +296,7 @@ impl Model {
         rules
     }
 
-    /// How a repetition differs from what was made; `Exists` if it does not.
+    /// The difference between a repetition and the stored transfer; `Exists` if there is none.
     fn difference(&self, new: &NewTransfer, old: &NewTransfer) -> CreateTransferResult {
         use CreateTransferResult as R;
         let same_pending = new.flags == old.flags && new.pending_id == old.pending_id;
@@ -349,7 +360,7 @@ impl Model {
     }
 }
 
-/// A settlement with what it leaves open taken from its reservation.
+/// A settlement whose missing fields are taken from its reservation.
 fn filled(new: &NewTransfer, pending: &NewTransfer) -> NewTransfer {
     let mut filled = *new;
     if filled.debit_account_id == AccountId::default() {
@@ -358,16 +369,19 @@ fn filled(new: &NewTransfer, pending: &NewTransfer) -> NewTransfer {
     if filled.credit_account_id == AccountId::default() {
         filled.credit_account_id = pending.credit_account_id;
     }
+
     if new.flags.void_pending_transfer && new.amount == 0 || !new.flags.void_pending_transfer && new.amount == u128::MAX
     {
         filled.amount = pending.amount;
     }
+
     if filled.ledger == 0 {
         filled.ledger = pending.ledger;
     }
     if filled.code == 0 {
         filled.code = pending.code;
     }
+
     if filled.user_data_128 == 0 {
         filled.user_data_128 = pending.user_data_128;
     }

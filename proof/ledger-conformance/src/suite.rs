@@ -1,6 +1,6 @@
-//! The runs: an engine and the model side by side, and many callers at once.
+//! The runs: an engine compared with the model, and many concurrent callers.
 //!
-//! How an engine is opened, and opened again after a restart, is the caller's.
+//! The caller opens an engine and reopens it after a restart.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub async fn same_answers<L: Ledger, F: Future<Output = L>>(
 ) -> Result<L, LedgerUnavailable> {
     let mut model = Model::default();
     let mut generator = Generator::new(seed, scope);
+
     for step in 0..steps {
         let context = || format!("seed {seed}, step {step}");
         match generator.step() {
@@ -43,6 +44,7 @@ pub async fn same_answers<L: Ledger, F: Future<Output = L>>(
             Step::Restart => ledger = restart(ledger).await,
         }
     }
+
     look(&ledger, &model, clock, scope, &format!("seed {seed}, at the end")).await?;
     Ok(ledger)
 }
@@ -67,6 +69,7 @@ pub async fn same_past(
             }
         }
         assert_eq!(pages, whole, "{account}");
+
         for transfer in &whole {
             let made = transfer.timestamp;
             for at in [made - Duration::from_millis(1), made, transfer.expires_at().unwrap_or(made)] {
@@ -90,18 +93,21 @@ async fn look(
     accounts.push(AccountId::from_u128(scope.base + 99));
     let mut transfers = model.transfer_ids();
     transfers.push(TransferId::from_u128(scope.base + 99));
+
     let mut expected: Vec<_> = accounts.iter().map(|id| model.account(now, *id)).collect();
     let mut shown = ledger.accounts(accounts).await?;
     if !scope.time {
         shown.iter_mut().chain(&mut expected).flatten().for_each(|account| account.timestamp = now);
     }
     assert_eq!(shown, expected, "{context}");
+
     let mut expected: Vec<_> = transfers.iter().map(|id| model.transfer(now, *id)).collect();
     let mut shown = ledger.transfers(transfers).await?;
     if !scope.time {
         shown.iter_mut().chain(&mut expected).flatten().for_each(|transfer| transfer.timestamp = now);
     }
     assert_eq!(shown, expected, "{context}");
+
     look_at_histories(ledger, model, clock, context).await
 }
 
@@ -119,9 +125,11 @@ async fn look_at_histories(
             let settles = made.flags.post_pending_transfer || made.flags.void_pending_transfer;
             !settles && (made.debit_account_id == account || made.credit_account_id == account)
         };
+
         let recorded = model.transfer_ids().into_iter().filter_map(|id| model.transfer(now, id));
         let mut expected: Vec<_> =
             recorded.filter(touches).map(|transfer| (transfer.created.id, transfer.state)).collect();
+
         let shown = ledger.transfers_of(account, usize::MAX).await?;
         assert!(shown.is_sorted_by(|newer, older| newer.timestamp >= older.timestamp), "{context}");
         assert_eq!(ledger.transfers_of(account, 3).await?, shown[..shown.len().min(3)], "{context}");
@@ -133,7 +141,7 @@ async fn look_at_histories(
     Ok(())
 }
 
-/// A few accounts in two ledgers with known sums, and what the engine says they are.
+/// A few accounts in two ledgers with known sums, compared with the engine's totals.
 ///
 /// No other account may use `numbers`. Returns everything that the engine answered.
 pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
@@ -152,6 +160,7 @@ pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
         user_data_32: 0,
     };
     ledger.create_accounts((1..=5).map(new).collect()).await?;
+
     let id = |number: u128| TransferId::from_u128(base + 100 + number);
     let transfer = |number: u128, debit: u128, credit: u128, amount: u128| {
         let number_of_ledger = new(debit).ledger;
@@ -169,9 +178,11 @@ pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
         transfer(8, 5, 4, u128::MAX),
     ];
     assert_eq!(ledger.submit(made).await?, [CreateTransferResult::Created; 8]);
+
     let totals = ledger.totals().await?;
     assert!(totals.ledgers.is_sorted_by_key(|totals| totals.ledger), "{totals:?}");
     let told = numbers.map(|number| totals.ledgers.iter().find(|totals| totals.ledger == number).copied());
+
     let sums = |pending, posted| Balances {
         debits_pending: pending,
         debits_posted: posted,
@@ -181,6 +192,7 @@ pub async fn totals_of_two_ledgers<L: Ledger + LedgerQueries>(
     let first = LedgerTotals { ledger: numbers[0], accounts: 3, sums: sums(40, 105) };
     // Twice the largest amount is 2 less than 0.
     let second = LedgerTotals { ledger: numbers[1], accounts: 2, sums: sums(0, u128::MAX - 1) };
+
     assert_eq!(told, [Some(first), Some(second)]);
     Ok(totals)
 }
@@ -199,10 +211,12 @@ pub async fn callers_at_once(engines: &[Arc<dyn Ledger>], callers: u128, base: u
         user_data_64: 0,
         user_data_32: 0,
     };
+
     let Some(first) = engines.first() else { return Ok(()) };
     first.create_accounts(vec![new(1, false), new(2, true), new(3, false)]).await?;
     let id = |caller: u128, step: u128| TransferId::from_u128(base + 100 + caller * 100 + step);
     first.submit(vec![NewTransfer::single(id(callers, 0), account(1), account(2), STAKE, 1, 1)]).await?;
+
     let runs = (0..callers).map(|caller| {
         let engine = &engines[usize::try_from(caller).unwrap_or(0) % engines.len()];
         async move {
@@ -212,6 +226,7 @@ pub async fn callers_at_once(engines: &[Arc<dyn Ledger>], callers: u128, base: u
                 if engine.submit(vec![hold]).await? != [CreateTransferResult::Created] {
                     continue;
                 }
+
                 let settle = if caller % 3 == 0 { NewTransfer::void } else { NewTransfer::post };
                 let settlement = settle(id(caller, round * 3 + 1), hold.id);
                 let repeated = engine.submit(vec![settlement, settlement]).await?;
@@ -222,6 +237,7 @@ pub async fn callers_at_once(engines: &[Arc<dyn Ledger>], callers: u128, base: u
         }
     });
     let moved: u128 = futures::future::try_join_all(runs).await?.into_iter().sum();
+
     for engine in engines {
         let shown = engine.accounts(vec![account(2), account(3)]).await?;
         let totals: Vec<_> = shown.into_iter().flatten().map(|a| a.balances()).collect();

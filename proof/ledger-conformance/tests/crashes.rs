@@ -1,4 +1,4 @@
-//! Processes killed while they commit: what was answered is there, once, and the journal is sound.
+//! Processes are killed while they commit. Answered transfers are stored exactly once, and the journal is correct.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,14 +9,14 @@ use ledger::{AccountId, Ledger, TransferId, TransferState};
 use ledger_sql::SqlLedger;
 use testkit::TestDatabase;
 
-/// A victim that has answered `answers` transfers at least when it is killed.
+/// A victim that is killed after at least `answers` answered transfers.
 fn killed_after(answers: usize, url: &str, first: u128) -> Vec<u128> {
     let mut victim = victim(url, first);
     let mut lines = BufReader::new(victim.stdout.take().expect("its output is piped")).lines();
     let mut promised: Vec<u128> = lines.by_ref().take(answers).map(|line| created(&line.expect("a line"))).collect();
     victim.kill().expect("it can be killed");
     victim.wait().expect("it ends");
-    // What it had still written is promised too; its last line may be cut off.
+    // The remaining output counts too. Its last line may be cut off.
     promised.extend(lines.map_while(Result::ok).filter(|line| line.ends_with("Created")).map(|line| created(&line)));
     promised
 }
@@ -35,7 +35,7 @@ fn created(line: &str) -> u128 {
     id.parse().expect("a number")
 }
 
-/// Every promised transfer stands, and the balances are the sum of those that stand.
+/// Every answered transfer is stored, and the balances are the sum of the stored transfers.
 async fn nothing_lost_or_doubled(url: &str, promised: &[u128]) {
     assert!(!promised.is_empty());
     let ledger = SqlLedger::open(url, Arc::new(SystemClock)).await.expect("it opens after the crash");
@@ -70,7 +70,7 @@ async fn a_process_killed_on_sqlite_loses_and_doubles_nothing() {
     }
 }
 
-/// A limit on file sizes plays a full disk. A caller that gets this error has stored nothing.
+/// A limit on file sizes simulates a full disk. A caller with this error has stored nothing.
 #[tokio::test]
 async fn a_process_whose_disk_is_full_has_answered_nothing_that_is_not_there() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

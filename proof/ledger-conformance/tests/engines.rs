@@ -1,4 +1,4 @@
-//! The suite on the engines that need nothing but this machine.
+//! The suite on the engines that need only this machine.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn sql(url: &str, clock: &Arc<ManualClock>) -> SqlLedger {
     SqlLedger::open(url, Arc::clone(clock) as Arc<dyn Clock>).await.expect("the ledger opens")
 }
 
-/// Runs seeds against a SQL ledger that is closed and opened again on the way.
+/// Runs seeds against a SQL ledger that is closed and reopened during the run.
 async fn sql_answers_like_the_model(url: &str, seeds: std::ops::Range<u64>, steps: usize) {
     let clock = clock();
     for seed in seeds {
@@ -120,7 +120,7 @@ fn the_generator_meets_every_answer_but_the_end_of_time() {
     assert_eq!(met.len(), last, "met: {met:?}");
 }
 
-/// Watches a ledger meanwhile, with scans that never cover all of it, and finds nothing wrong.
+/// Watches a ledger during other work, with scans that never cover all of it, and finds no fault.
 struct Watched(ConservationMonitor);
 
 impl Watched {
@@ -135,7 +135,7 @@ impl Watched {
     }
 }
 
-/// The same steps on this ledger and on one in memory, whose past is then compared.
+/// The same steps on this ledger and on one in memory. Then their histories are compared.
 async fn tells_the_past_like_the_ledger_in_memory(url: &str) {
     let clock = clock();
     let memory = MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>);
@@ -179,7 +179,7 @@ async fn the_past_on_postgres_is_told_like_in_memory_and_the_journal_is_sound() 
     tells_the_past_like_the_ledger_in_memory(database.url()).await;
 }
 
-/// An engine on which nothing else moves.
+/// An engine without other transfers.
 async fn tells_its_totals(ledger: impl Ledger + LedgerQueries) {
     let totals = totals_of_two_ledgers(&ledger, SCOPE.base, [7, 5]).await.expect("an answer");
     assert!(totals.of_one_instant && totals.are_balanced(), "{totals:?}");

@@ -49,7 +49,7 @@ async fn exists(ledger: &dyn Ledger, id: u128) -> bool {
     ledger.transfers(vec![TransferId::from_u128(id)]).await.expect("an answer")[0].is_some()
 }
 
-/// As many transfers stand as were made, the totals are theirs, and the journal is sound.
+/// As many transfers are stored as were made, the totals match them, and the journal is correct.
 async fn sound(url: &str, made: u128) {
     let ledger = open(url).await;
     let listed = ledger.transfers_of(AccountId::from_u128(1), usize::MAX).await.expect("an answer");
@@ -62,7 +62,7 @@ async fn sound(url: &str, made: u128) {
     assert!(report.sound, "{report:?}");
 }
 
-/// An engine behind the line whose next round ends with a message of this kind.
+/// An engine whose connection is cut at the next message of this kind.
 async fn about_to(point: Point, line: &Line, other: &dyn Ledger, made: &mut u128) -> Arc<SqlLedger> {
     let ledger = open(line.url()).await;
     let mut make = async |ledger: &dyn Ledger| {
@@ -71,7 +71,7 @@ async fn about_to(point: Point, line: &Line, other: &dyn Ledger, made: &mut u128
     };
     make(ledger.as_ref()).await;
     if point == Point::Commit {
-        // Another process has written: the round is tried again in a transaction that holds the lock.
+        // Another process has written, so the round is repeated in a transaction that holds the lock.
         make(other).await;
     }
     ledger
@@ -133,8 +133,8 @@ async fn while_the_server_is_out_of_reach_nobody_is_told_that_anything_was_creat
     sound(database.url(), made).await;
 }
 
-/// Holds and posts with ids of its own, each repeated until it is answered, with `trouble` before every round.
-/// A transfer answered as created is so answered once.
+/// Holds and posts with ids of its own, each repeated until it is answered, with `trouble` before every round. Each
+/// transfer is answered as created exactly once.
 async fn caller(ledger: Arc<SqlLedger>, number: u128, trouble: impl AsyncFn(u128)) {
     for round in 0..ROUNDS {
         trouble(round).await;
@@ -191,8 +191,8 @@ async fn callers_whose_connections_are_cut_and_ended_all_the_time_make_every_tra
     sound(database.url(), CALLERS * ROUNDS).await;
 }
 
-/// Ways in which a commit to a SQLite file fails: a statement of it, so that it is still open; one that ends the
-/// transaction; the `COMMIT` itself.
+/// Ways in which a commit to a SQLite file fails: a statement fails and the transaction stays open; a statement fails
+/// and ends the transaction; the `COMMIT` itself fails.
 const FAILURES: [(&str, &str); 3] = [
     ("CREATE TRIGGER refusal AFTER INSERT ON journal BEGIN SELECT RAISE(FAIL, 'no'); END", "DROP TRIGGER refusal"),
     ("CREATE TRIGGER refusal AFTER INSERT ON journal BEGIN SELECT RAISE(ROLLBACK, 'no'); END", "DROP TRIGGER refusal"),

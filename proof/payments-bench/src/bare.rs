@@ -1,4 +1,4 @@
-//! What the machine does with one durable row per payment and nothing else: the bound of any way to record payments.
+//! The speed of one durable row per payment and nothing else. No way of storing payments can be faster.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,16 +8,17 @@ use clock::Stopwatch;
 use payments_bench::Outcome;
 use sqlx::{Connection, Executor, PgConnection};
 
-/// How long each caller waited, one entry a row.
+/// The waiting times of all callers, one entry per row.
 pub(crate) type Waits = Vec<Duration>;
 
-/// One row a commit, each caller on the one connection there is.
+/// One row per commit. All callers share one connection.
 pub(crate) async fn sqlite(folder: &Path, callers: usize, limit: Duration) -> Outcome<Waits> {
     let file = folder.join(format!("bare-{callers}.db"));
     let connection = rusqlite::Connection::open(file)?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.execute_batch("CREATE TABLE bare (id INTEGER PRIMARY KEY, content BLOB NOT NULL)")?;
     let connection = Arc::new(Mutex::new(connection));
+
     let watch = Stopwatch::start();
     let all = (0..callers).map(|_| {
         let connection = Arc::clone(&connection);
@@ -33,6 +34,7 @@ pub(crate) async fn sqlite(folder: &Path, callers: usize, limit: Duration) -> Ou
             Ok(waits)
         })
     });
+
     let mut waits = Vec::new();
     for caller in all.collect::<Vec<_>>() {
         waits.extend(caller.await??);
@@ -40,14 +42,16 @@ pub(crate) async fn sqlite(folder: &Path, callers: usize, limit: Duration) -> Ou
     Ok(waits)
 }
 
-/// One row a commit, a connection for each caller.
+/// One row per commit, with a connection for each caller.
 pub(crate) async fn postgres(url: &str, callers: usize, limit: Duration) -> Outcome<Waits> {
     let mut connection = PgConnection::connect(url).await?;
     connection.execute("CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, content bytea NOT NULL)").await?;
+
     let mut connections = Vec::new();
     for _ in 0..callers {
         connections.push(PgConnection::connect(url).await?);
     }
+
     let watch = Stopwatch::start();
     let all = connections.into_iter().map(|mut connection| {
         tokio::spawn(async move {
@@ -61,6 +65,7 @@ pub(crate) async fn postgres(url: &str, callers: usize, limit: Duration) -> Outc
             Ok::<Waits, sqlx::Error>(waits)
         })
     });
+
     let mut waits = Vec::new();
     for caller in all.collect::<Vec<_>>() {
         waits.extend(caller.await??);

@@ -24,16 +24,16 @@ use crate::{Institutions, Outcome};
 /// How a payment ended: the type of its last event.
 type End = String;
 
-/// Listens on a port of its own. Clones are one.
+/// Listens on a port of its own. Clones share one listener.
 #[derive(Clone)]
-pub struct Entity(Arc<Inner>);
+pub struct Entity(Arc<EntityState>);
 
-struct Inner {
+struct EntityState {
     url: String,
     waiting: Mutex<HashMap<Uuid, oneshot::Sender<End>>>,
-    /// Of payments that ended before anybody waited for them.
+    /// Payments that ended before a payer waited for them.
     ended: Mutex<HashMap<Uuid, End>>,
-    /// Of the institution whose customers pay.
+    /// The institution of the payers.
     payers: OnceLock<AdminClient>,
 }
 
@@ -50,28 +50,28 @@ impl Entity {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let (waiting, ended, payers) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        let entity = Self(Arc::new(Inner { url, waiting, ended, payers }));
+        let entity = Self(Arc::new(EntityState { url, waiting, ended, payers }));
         let router =
             Router::new().route("/webhooks", post(event)).route("/rates", get(rates)).with_state(entity.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(entity)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Learns how to reach the first institution, whose customers pay.
+    /// Sets the address of the first institution, which is the institution of the payers.
     pub fn serve(&self, institutions: &Institutions) -> Outcome<()> {
         let client = client(&institutions.facts()[0])?;
         self.0.payers.set(client).map_err(|_| "it serves others already".into())
     }
 
-    /// How the payment ends.
+    /// Waits for the end of the payment.
     pub async fn end_of(&self, payment: Uuid) -> Outcome<End> {
         let end = {
-            // Both locks at once, in the order of the code that signals, so no end is lost between them.
+            // Both locks at once, in the order of the code that signals, so that no end is missed.
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(&payment);
             if let Some(end) = ended {

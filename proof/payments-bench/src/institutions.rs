@@ -1,11 +1,10 @@
 //! Two peered institutions, each a backend and an authorization server in processes of their own.
 //!
-//! Their data and environments are those of the playground, which makes them once and is stopped again. In the place of
-//! its wallets stands the entity of this program.
+//! Their data and environments are those of the playground, which creates them once and is then stopped. The entity of
+//! this program replaces its wallets.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -18,7 +17,7 @@ use crate::Outcome;
 
 const START_LIMIT: Duration = Duration::from_mins(2);
 
-/// The playground's names of the two.
+/// The playground's names of the two institutions.
 const SLUGS: [&str; 2] = ["cloud-nine", "happy-life"];
 
 /// The roles of an institution that run beside the entity.
@@ -27,11 +26,11 @@ const ROLES: [&str; 2] = ["backend", "auth"];
 /// Where the institutions keep their data.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// A file each.
+    /// One file each.
     Sqlite,
     /// Databases on the server with this URL.
     Postgres(String),
-    /// A file each, and a TigerBeetle cluster each by its addresses.
+    /// One file each, and one TigerBeetle cluster each, by its addresses.
     TigerBeetle([String; 2]),
 }
 
@@ -46,10 +45,10 @@ pub struct Institutions {
 
 impl Institutions {
     /// Starts both from the program at `binary`, with their files below `folder`. Events go to `entity`, the URL of the
-    /// program's entity; shared decisions to `redis`, if there is one.
+    /// program's entity. Both share the Redis server `redis`, if there is one.
     pub fn start(binary: &Path, folder: &Path, storage: &Storage, redis: Option<&str>, entity: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir_in(folder.canonicalize()?)?;
-        let ports = free_ports()?;
+        let ports = testkit::free_ports();
         let facts = make(binary, folder.path(), ports, storage, redis)?;
         let mut institutions = Self { folder, ports, facts, processes: Vec::new() };
         for (which, slug) in SLUGS.iter().enumerate() {
@@ -67,7 +66,7 @@ impl Institutions {
         Ok(institutions)
     }
 
-    /// What the playground wrote about each institution.
+    /// The session files that the playground wrote about the institutions.
     pub fn facts(&self) -> &[Value; 2] {
         &self.facts
     }
@@ -77,12 +76,12 @@ impl Institutions {
         format!("https://localhost:{}/accounts/{name}", self.ports + if which == 0 { 0 } else { 20 })
     }
 
-    /// The processes of both.
+    /// The ids of all processes.
     pub fn process_ids(&self) -> Vec<u32> {
         self.processes.iter().map(|(_, child)| child.id()).collect()
     }
 
-    /// The name of an institution's database, without those of its other roles and its ledger.
+    /// The name of an institution's database, without the databases of its other roles and its ledger.
     pub fn backend_database(&self, which: usize) -> String {
         let url = self.facts[which]["databaseUrl"].as_str().unwrap_or_default();
         url.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default().to_owned()
@@ -99,20 +98,21 @@ impl Institutions {
 impl Drop for Institutions {
     fn drop(&mut self) {
         for (_, child) in &mut self.processes {
-            // One that has ended by itself cannot be killed.
+            // A process that has already ended cannot be killed.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// Lets the playground make data and environments, and reads what it says about them.
+/// Starts the playground, which creates data and environments, and reads its session files.
 fn make(binary: &Path, folder: &Path, ports: u16, storage: &Storage, redis: Option<&str>) -> Outcome<[Value; 2]> {
     let mut facts = [Value::Null, Value::Null];
     for (which, slug) in SLUGS.iter().enumerate() {
         let mut command = Command::new(binary);
         command.args(["dev", "--only", slug, "--ports", &ports.to_string(), "--data-dir"]).arg(folder);
         command.env("LOG_LEVEL", "warn");
+
         match storage {
             Storage::Sqlite => {}
             Storage::Postgres(url) => {
@@ -125,6 +125,7 @@ fn make(binary: &Path, folder: &Path, ports: u16, storage: &Storage, redis: Opti
         if let Some(redis) = redis {
             command.args(["--redis", redis]);
         }
+
         let mut playground = start(&mut command, Stdio::inherit())?;
         facts[which] = serde_json::from_str(&fs::read_to_string(session_file(folder, slug))?)?;
         let told = Command::new("kill").args(["-TERM", &playground.id().to_string()]).status()?;
@@ -139,7 +140,7 @@ fn session_file(folder: &Path, slug: &str) -> PathBuf {
     folder.join(format!("dev-{slug}.json"))
 }
 
-/// Starts a process and waits until it says that it is ready.
+/// Starts a process and waits until it reports that it is ready.
 fn start(command: &mut Command, errors: Stdio) -> Outcome<Child> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn()?;
     let stdout = child.stdout.take().ok_or("no output to read")?;
@@ -158,11 +159,4 @@ fn start(command: &mut Command, errors: Stdio) -> Outcome<Child> {
         return Err(format!("{command:?} did not become ready").into());
     }
     Ok(child)
-}
-
-/// The first of forty ports in a row that are free now.
-fn free_ports() -> Outcome<u16> {
-    let first = 31_000 + u16::try_from(std::process::id() % 20)? * 40;
-    let is_free = |base: &u16| (*base..base + 40).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    (first..32_700).step_by(40).find(is_free).ok_or_else(|| "no forty free ports in a row".into())
 }

@@ -12,5 +12,5 @@ pub use institutions::{Institutions, Storage};
 pub use payer::{Payer, Way};
 pub use statements::{Counted, StatementLog};
 
-/// What may fail here fails the measurement.
+/// An error here makes the measurement fail.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

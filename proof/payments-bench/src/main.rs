@@ -1,7 +1,7 @@
 //! `cargo xtask bench payments`: payments per second and what each costs, remote and local, on every engine, beside what
 //! the database does bare.
 //!
-//! Prints a table, and a line of JSON per row to standard error; decides nothing.
+//! It prints a table, and a line of JSON per row to standard error. It makes no decision.
 
 mod bare;
 mod processes;
@@ -19,7 +19,7 @@ use testkit::{PostgresServer, TigerBeetle};
 
 use crate::report::{Report, Row};
 
-/// Payments made one after the other to count what they ask of the database.
+/// Payments made one after the other, to count the statements and transactions of each.
 const COUNTED: u32 = 20;
 /// Payments made before anything is measured.
 const WARM_UP: u64 = 50;
@@ -111,12 +111,14 @@ impl<'o> Bench<'o> {
         for callers in &self.options.callers {
             self.bare(*callers).await?;
         }
+
         let ways = self.options.ways.iter().map(|name| match name.as_str() {
             "remote" => Ok(("remote", Way::Remote)),
             "local" => Ok(("local", Way::Local)),
             other => Err(format!("{other:?} are no payments; use remote or local")),
         });
         let ways = ways.collect::<Result<Vec<_>, _>>()?;
+
         for history in [0, self.options.history] {
             for (name, way) in &ways {
                 let payer = Payer::new(&self.institutions, &self.entity, *way).await?;
@@ -148,9 +150,11 @@ impl<'o> Bench<'o> {
             let database = server.map_or(0.0, processes::children_busy_ms);
             [processes::busy_ms(&processes), database, processes::busy_ms(&[std::process::id()])]
         };
+
         let (before, watch) = (busy(), Stopwatch::start());
         let waits = pay(payer, callers, Until::Passed(Duration::from_secs(self.options.seconds))).await?;
         let (after, elapsed) = (busy(), watch.elapsed());
+
         self.report.print(Row {
             engine: self.engine,
             what,
@@ -207,13 +211,13 @@ impl<'o> Bench<'o> {
 /// When payers stop.
 #[derive(Clone, Copy)]
 enum Until {
-    /// So many payments were made.
+    /// After this number of payments.
     Made(u64),
-    /// So much time has passed.
+    /// After this time.
     Passed(Duration),
 }
 
-/// Many payers at once; how long each payment took.
+/// Many concurrent payers. Returns the duration of each payment.
 async fn pay(payer: &Payer, callers: usize, until: Until) -> Outcome<Vec<Duration>> {
     let (begun, watch) = (Arc::new(AtomicU64::new(0)), Stopwatch::start());
     let payers: Vec<_> = (0..callers)
@@ -230,6 +234,7 @@ async fn pay(payer: &Payer, callers: usize, until: Until) -> Outcome<Vec<Duratio
                     if !goes_on {
                         return Outcome::Ok(waits);
                     }
+
                     let started = watch.elapsed();
                     payer.pay().await?;
                     waits.push(watch.elapsed().saturating_sub(started));
@@ -237,6 +242,7 @@ async fn pay(payer: &Payer, callers: usize, until: Until) -> Outcome<Vec<Duratio
             })
         })
         .collect();
+
     let mut waits = Vec::new();
     for payer in payers {
         waits.extend(payer.await??);

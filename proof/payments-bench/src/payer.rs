@@ -1,6 +1,6 @@
-//! One payment after the other over the Admin API, each awaited to its last event.
+//! One payment after the other over the Admin API. Each is awaited until its last event.
 //!
-//! Not the load: many payers at once are.
+//! The load comes from many payers at once.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::entity::client;
 use crate::{Entity, Institutions, Outcome};
 
-/// Where the payee is.
+/// The institution of the payee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// At the other institution.
@@ -39,7 +39,7 @@ impl Payer {
         };
         let from = admin.wallet_address_by_url(&institutions.address(0, "gfranklin")).await?;
         let from = from.ok_or("the payer's wallet address is not there")?.id;
-        // So little that the seeded liquidity lasts for a million payments.
+        // This amount is so small that the seeded liquidity lasts for a million payments.
         let amount = Amount { value: 5, asset_code: "USD".into(), asset_scale: 2 };
         Ok(Self { admin, entity: entity.clone(), from, payee: payee.into(), amount: Arc::new(amount) })
     }

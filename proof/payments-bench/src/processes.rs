@@ -4,7 +4,7 @@
 
 use std::fs;
 
-/// The kernel reports processor time in hundredths of a second on every machine this runs on.
+/// The kernel reports processor time in hundredths of a second on all machines used for this.
 const TICK_MS: f64 = 10.0;
 
 /// Milliseconds of processor time of these processes.
@@ -34,7 +34,7 @@ fn stat(id: u32) -> String {
     fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default()
 }
 
-/// The name stands in parentheses and may hold anything; fields are counted after it.
+/// The name is in parentheses and may contain any character. The fields are counted after it.
 fn field(stat: &str, index: usize) -> Option<f64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(index)?.parse().ok()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What was measured.
+/// One measurement.
 pub(crate) struct Row<'a> {
     pub(crate) engine: &'a str,
     pub(crate) what: &'a str,
@@ -16,11 +16,11 @@ pub(crate) struct Row<'a> {
     /// Milliseconds of processor time of both institutions, of the database server, and of this program.
     pub(crate) busy_ms: [f64; 3],
     pub(crate) memory_mb: f64,
-    /// Statements and transactions of payer's and payee's institution for one payment.
+    /// Statements and transactions of one payment, at the payer's and at the payee's institution.
     pub(crate) asked: Option<[(f64, f64); 2]>,
 }
 
-/// Where and of what the rows are.
+/// The common facts of all rows.
 pub(crate) struct Report {
     machine: Value,
     commit: String,
@@ -46,19 +46,23 @@ impl Report {
             let index = (row.waits.len() * percent / 100).min(row.waits.len().saturating_sub(1));
             row.waits.get(index).copied().unwrap_or_default().as_secs_f64() * 1e3
         };
+
         let payments = row.waits.len() as f64;
         let per_second = payments / row.elapsed.as_secs_f64();
         let [institutions, database, load] = row.busy_ms.map(|busy| busy / payments);
         let (p50, p95, p99) = (at(50), at(95), at(99));
+
         let asked = row
             .asked
             .map(|asked| asked.map(|(statements, transactions)| format!("{statements:.1}, {transactions:.1}")));
         let [payer, payee] = asked.unwrap_or_default();
+
         let Row { engine, what, history, callers, memory_mb, .. } = row;
         println!(
             "| {engine} | {what} | {history} | {callers} | {per_second:.0} | {p50:.1} | {p95:.1} | {p99:.1} | \
              {institutions:.2} | {database:.2} | {load:.2} | {memory_mb:.0} | {payer} | {payee} |"
         );
+
         let line = json!({
             "bench": "payments", "engine": engine, "payments": what, "history": history, "callers": callers,
             "perSecond": per_second, "p50Ms": p50, "p95Ms": p95, "p99Ms": p99,

@@ -1,6 +1,6 @@
-//! What a Postgres server was asked to do, by its own log.
+//! The statements that a Postgres server received, from its own log.
 //!
-//! Nothing is counted in the programs that ask.
+//! The programs that send them do not count.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -12,17 +12,17 @@ use testkit::PostgresServer;
 
 use crate::Outcome;
 
-/// The settings of a server whose log this can read.
+/// The settings of a server with a log in the expected form.
 const LINE: &str = "log_line_prefix='%d|%v|'";
 
-/// What was asked of one database.
+/// The statements of one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Statements, those that begin and end transactions left out.
+    /// Number of statements, without those that begin and end transactions.
     pub statements: usize,
-    /// Transactions that were begun and committed, and statements that changed something without one around them.
+    /// Transactions that were begun and committed, and changing statements outside a transaction.
     pub transactions: usize,
-    /// The statements by their text, and how often each came.
+    /// The text of each statement, with its count.
     pub texts: BTreeMap<String, usize>,
 }
 
@@ -44,7 +44,7 @@ pub struct StatementLog {
 }
 
 impl StatementLog {
-    /// Lets `server` write down what it is asked from now on.
+    /// Makes `server` log every statement from now on.
     pub async fn start(server: &PostgresServer) -> Outcome<Self> {
         let log = Self { url: server.url(), file: server.log_file(), from: 0 };
         log.configure(&["ALTER SYSTEM SET log_statement = 'all'", &format!("ALTER SYSTEM SET {LINE}")]).await?;
@@ -52,7 +52,7 @@ impl StatementLog {
         Ok(Self { from, ..log })
     }
 
-    /// The statements since the start, by database. The server continues without writing them.
+    /// The statements since the start, by database. From now on the server does not log them.
     pub async fn stop(self) -> Outcome<HashMap<String, Counted>> {
         self.configure(&["ALTER SYSTEM SET log_statement = 'none'"]).await?;
         let mut file = File::open(&self.file)?;
@@ -72,7 +72,7 @@ impl StatementLog {
     }
 }
 
-/// What the log says of a transaction.
+/// The known state of a transaction in the log.
 #[derive(Default)]
 struct Transaction {
     begun: bool,
@@ -83,6 +83,7 @@ struct Transaction {
 fn count(log: &str) -> HashMap<String, Counted> {
     let mut counted: HashMap<String, Counted> = HashMap::new();
     let mut transactions: HashMap<(&str, &str), Transaction> = HashMap::new();
+
     for line in log.lines() {
         let mut parts = line.splitn(3, '|');
         let (Some(database), Some(transaction), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
@@ -90,6 +91,7 @@ fn count(log: &str) -> HashMap<String, Counted> {
         };
         let Some(statement) = statement(rest) else { continue };
         let verb = statement.split_whitespace().next().unwrap_or_default().to_uppercase();
+
         let of_database = counted.entry(database.to_owned()).or_default();
         let transaction = transactions.entry((database, transaction)).or_default();
         match verb.as_str() {
@@ -103,6 +105,7 @@ fn count(log: &str) -> HashMap<String, Counted> {
             }
         }
     }
+
     for ((database, _), transaction) in transactions {
         if transaction.committed || (transaction.changes && !transaction.begun) {
             counted.entry(database.to_owned()).or_default().transactions += 1;

@@ -1,7 +1,7 @@
-//! Everything the pure floors offer, linked into one program, so that what the floors reach outside can be looked at.
+//! All public functions of the pure floors, linked into one program, so that their imports can be checked.
 //!
-//! Does nothing when run. `cargo xtask wasm` links it for a machine without clock, sockets and randomness, and looks for
-//! what is imported, and for the parts of the standard library that only refuse there.
+//! The program does nothing. `cargo xtask wasm` links it for a target without clock, sockets and randomness. Then it
+//! checks the imports, and the parts of the standard library that always fail on that target.
 
 #[cfg(any(
     feature = "offence-clock",
@@ -29,13 +29,34 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
+    black_box(sealed_text());
     black_box(card());
+    black_box(auto_peering());
     #[cfg(any(
         feature = "offence-clock",
         feature = "offence-socket",
         all(feature = "offence-import", target_arch = "wasm32")
     ))]
     black_box(offence::commit());
+}
+
+fn auto_peering() -> impl Sized {
+    use auto_peering::{PeeringReply, PeeringRequest, Refusal, UnreadableRequest, is_endpoint};
+    linked![
+        PeeringReply::parse,
+        PeeringReply::to_json,
+        PeeringRequest::parse,
+        PeeringRequest::to_json,
+        Refusal::parse,
+        Refusal::to_json,
+        UnreadableRequest::refusal,
+        is_endpoint,
+    ]
+}
+
+fn sealed_text() -> impl Sized {
+    use sealed_text::Sealer;
+    linked![Sealer::fingerprint, Sealer::new, Sealer::open, Sealer::seal,]
 }
 
 fn card() -> impl Sized {
@@ -212,9 +233,12 @@ fn ledger() -> impl Sized {
 fn payments_model() -> impl Sized {
     use payments_model::quote::{FeeTerms, QuotePlan};
     use payments_model::receiver::ReceiverLocation;
+    use payments_model::partial_payment::{Course, PartialPayment};
     use payments_model::{IncomingPayment, OutgoingPayment, Peer, grant_limits, local_delivery, payment_events, retry};
     use payments_model::{repeating_interval, sending};
+
     linked![
+        Course::of,
         FeeTerms::fee_ceil,
         FeeTerms::min_send_amount_ceil,
         IncomingPayment::approve,
@@ -226,6 +250,8 @@ fn payments_model() -> impl Sized {
         OutgoingPayment::cancel,
         OutgoingPayment::complete,
         OutgoingPayment::fund,
+        PartialPayment::decide,
+        PartialPayment::give_up,
         Peer::move_to,
         QuotePlan::finish,
         QuotePlan::new,

@@ -1,4 +1,4 @@
-//! Offences against purity that the check must find. Nothing here is part of a usual build.
+//! Violations of purity that the check must find. They are not part of a usual build.
 
 #[cfg(feature = "offence-clock")]
 #[expect(clippy::disallowed_methods, reason = "the offence itself")]

@@ -1,6 +1,6 @@
-//! Databases of a well-used Rafiki 2.4, made afresh for each test on the Postgres server of the tests.
+//! Databases of a Rafiki 2.4 with much data, created for each test on the Postgres server of the tests.
 //!
-//! Where the rows come from stands in `data/README.md`.
+//! `data/README.md` describes the origin of the rows.
 
 use std::io::Read as _;
 
@@ -30,7 +30,7 @@ pub enum Part {
 /// `DB_ENCRYPTION_SECRET` of cloud-nine.
 pub const COLUMN_SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// The tables of Rafiki 2.4 without rows; `None`, said aloud, if there is no Postgres to test on.
+/// The tables of Rafiki 2.4 without rows; `None`, with a notice, if the tests have no Postgres.
 pub async fn empty(part: Part) -> Option<TestDatabase> {
     let database = TestDatabase::postgres().await?;
     run(&database, tables(part)).await;
@@ -47,8 +47,7 @@ pub async fn filled(institution: Institution, part: Part) -> Option<TestDatabase
     Some(database)
 }
 
-/// A database with its rows, in which the hosts of the environment stand elsewhere: each first text is replaced by the
-/// second wherever it stands.
+/// A database with its rows, in which host names are replaced: each first text becomes the second everywhere.
 pub async fn filled_elsewhere(
     institution: Institution,
     part: Part,
@@ -69,12 +68,12 @@ pub async fn unguarded(institution: Institution, part: Part) -> Option<TestDatab
     Some(database)
 }
 
-/// What the APIs of the environment said, and the totals of its accounts.
+/// The recorded answers of the APIs, and the totals of the accounts.
 pub fn totals() -> Value {
     serde_json::from_str(&text(include_bytes!("../data/totals.json.gz"))).expect("the totals are JSON")
 }
 
-/// Adds so many payments sent and as many received, all ended.
+/// Adds this number of sent and of received payments, all ended.
 pub async fn add_many(database: &TestDatabase, payments: u32) {
     run(database, &include_str!("../data/many.sql").replace("COUNT", &payments.to_string())).await;
 }
@@ -105,9 +104,11 @@ async fn fill(database: &TestDatabase, institution: Institution, part: Part, els
         (Institution::HappyLife, Part::Backend) => include_bytes!("../data/happy-life-backend.rows.gz"),
         (Institution::HappyLife, Part::Auth) => include_bytes!("../data/happy-life-auth.rows.gz"),
     });
+
     for (there, here) in elsewhere {
         rows = rows.replace(there, here);
     }
+
     let mut lines = rows.lines().map(|line| line.split_once('\t').expect("a table and a row")).peekable();
     while let Some((table, first)) = lines.next() {
         let mut list = format!("[{first}");
@@ -121,6 +122,7 @@ async fn fill(database: &TestDatabase, institution: Institution, part: Part, els
         let filled = Statement::from_sql_and_values(backend, sql, [list.into()]);
         database.reader().execute_raw(filled).await.expect("the rows fit their table");
     }
+
     if part == Part::Backend {
         run(database, "SELECT setval('assets_ledger_seq', (SELECT max(ledger) FROM assets))").await;
     }

@@ -1,4 +1,4 @@
-//! What must hold once a network has come to rest.
+//! Conditions that must hold when a network is at rest.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl Audit {
         Self(books)
     }
 
-    /// Every asset of every node sums to zero and nothing is held.
+    /// Checks that every asset of every node sums to zero and nothing is held.
     pub fn assert_conserved(&self) {
         for (node, accounts) in &self.0 {
             let mut sums: BTreeMap<u32, (u128, u128)> = BTreeMap::new();
@@ -37,7 +37,7 @@ impl Audit {
         }
     }
 
-    /// For every peering, what one side says it sent is what the other says it got.
+    /// Checks for every peering that one side received what the other side sent.
     pub fn assert_peers_agree(&self, network: &Network) {
         for (one, other) in network.peerings() {
             for (from, to) in [(&one, &other), (&other, &one)] {

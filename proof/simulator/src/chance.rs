@@ -1,11 +1,11 @@
-//! Choices drawn from a seed.
+//! Random choices from a seed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Entropy, SeededEntropy};
 
-/// A source of choices; clones draw from one sequence.
+/// A source of choices. Clones draw from one sequence.
 #[derive(Clone, Debug)]
 pub struct Chance(Arc<SeededEntropy>);
 
@@ -22,7 +22,7 @@ impl Chance {
         u64::from_le_bytes(octets) % end
     }
 
-    /// Whether something that happens to `per_mille` of a thousand happens.
+    /// Returns true with a probability of `per_mille` in a thousand.
     pub fn happens(&self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }

@@ -1,7 +1,7 @@
-//! Networks of real connectors on virtual time: what is lost, late, repeated or killed comes from a seed or a script.
+//! Networks of real connectors on virtual time. A seed or a script decides what is lost, late, repeated or killed.
 //!
-//! Only the edges are imitated: the network between nodes, the death of a process, and the payments service. Packets,
-//! pipeline and ledger are the real ones. Run inside a current-thread tokio runtime with paused time.
+//! Only the edges are simulated: the network between nodes, the death of a process, and the payments service. Packets,
+//! pipeline and ledger are real. Run it inside a current-thread tokio runtime with paused time.
 #![expect(clippy::unwrap_used, reason = "a simulation stops at the first surprise")]
 
 mod audit;

@@ -1,8 +1,8 @@
-//! The life of a process: after its end nothing that it began continues.
+//! The life of a process. After its end, none of its tasks continues.
 
 use tokio::sync::watch;
 
-/// A running process, as it knows itself.
+/// A running process, as its own code sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessLife(watch::Receiver<bool>);
 
@@ -11,7 +11,7 @@ pub(crate) struct ProcessLife(watch::Receiver<bool>);
 pub(crate) struct Killer(watch::Sender<bool>);
 
 impl ProcessLife {
-    /// A new process and what kills it.
+    /// A new process and its killer.
     pub(crate) fn begin() -> (Self, Killer) {
         let (sender, receiver) = watch::channel(true);
         (Self(receiver), Killer(sender))
@@ -27,7 +27,7 @@ impl ProcessLife {
     /// Resolves when the process is dead.
     pub(crate) async fn ended(&self) {
         let mut alive = self.0.clone();
-        // A killer that is gone has killed.
+        // A dropped killer has killed too.
         let _ = alive.wait_for(|alive| !alive).await;
     }
 }

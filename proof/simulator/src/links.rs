@@ -1,6 +1,6 @@
-//! The links between nodes: what happens to an exchange, and the listener at the other end.
+//! The links between nodes: the fate of each exchange, and the listener at the other end.
 //!
-//! It knows processes only as listeners. Nodes and the network are built on it.
+//! Here a process is only a listener. Nodes and the network are built on this file.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -12,34 +12,34 @@ use connector::{Outcome, Transmission};
 
 use crate::chance::Chance;
 
-/// What happens to one exchange.
+/// The fate of one exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Nothing unusual.
     Deliver,
     /// No connection.
     Refuse,
-    /// The other end says it is busy.
+    /// The other end answers that it is busy.
     Busy,
-    /// The request is lost in silence.
+    /// The request is lost without an error.
     LoseRequest,
-    /// The reply is lost in silence.
+    /// The reply is lost without an error.
     LoseReply,
     /// The connection breaks after the other end has decided.
     BreakReply,
     /// The request arrives twice at once.
     Twice,
-    /// The reply is held back so long.
+    /// The reply is delayed by this time.
     Late(Duration),
     /// The reply becomes a Fulfill with another fulfillment.
     ForgeFulfillment,
-    /// The answer is a page of a server that knows nothing of ILP.
+    /// The answer is the page of a server without ILP.
     Garbage,
-    /// The other end's server fails before it looks at the packet.
+    /// The other end's server fails before it reads the packet.
     Fail,
 }
 
-/// How often what goes wrong, of a thousand exchanges.
+/// The frequency of each fault, per thousand exchanges.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Weather {
     /// [`Fate::Refuse`] and [`Fate::Busy`].
@@ -52,20 +52,20 @@ pub struct Weather {
     pub delays: u64,
 }
 
-/// A running process, as its peers reach it.
+/// A running process, as its peers see it.
 #[async_trait]
 pub(crate) trait Listener: Send + Sync {
-    /// Takes a packet as a server would; `None` if the process dies meanwhile.
+    /// Takes a packet like a server; `None` if the process dies meanwhile.
     async fn take(&self, token: &str, octets: Bytes, attempt: Transmission) -> Option<Outcome>;
 
     /// Whether it announces that it recognises repetitions.
     fn repeatable(&self) -> bool;
 
-    /// What it answers instead of an outcome that is not known.
+    /// Its answer instead of an unknown outcome.
     fn unresolved_reject(&self) -> Bytes;
 }
 
-/// All links of a network; clones are the same ones.
+/// All links of a network. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Links(Arc<State>);
 
@@ -83,13 +83,13 @@ struct Link {
 }
 
 impl Links {
-    /// Links on which nothing goes wrong yet.
+    /// Links without faults.
     pub(crate) fn new(chance: Chance) -> Self {
         let (links, listeners, weather) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self(Arc::new(State { chance, links, listeners, weather }))
     }
 
-    /// Lets `listener` take what is sent to the node of this name.
+    /// Makes `listener` receive the exchanges for the node of this name.
     pub(crate) fn listen(&self, name: &str, listener: Arc<dyn Listener>) {
         self.0.listeners.lock().unwrap().insert(name.to_owned(), listener);
     }
@@ -120,7 +120,7 @@ impl Links {
         self.with_link(from, to, |link| link.deliveries += 1);
     }
 
-    /// Waits as long as octets take from one node to another.
+    /// Waits for the time that octets take from one node to another.
     pub(crate) async fn latency(&self) {
         tokio::time::sleep(Duration::from_millis(1) + self.0.chance.millis_up_to(20)).await;
     }

@@ -1,6 +1,6 @@
-//! A network: nodes, peered with each other, and one time and one chance for all of them.
+//! A network: nodes that are peers, with one clock and one source of choices.
 //!
-//! What happens between two nodes is in `links`.
+//! Exchanges between two nodes are in `links`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::links::{Fate, Links, Weather};
 use crate::node::{Node, SETTLED_AFTER, Surroundings};
 use crate::time::VirtualClock;
 
-/// A network; clones are the same one.
+/// A network. Clones share it.
 #[derive(Clone)]
 pub struct Network(Arc<Shared>);
 
@@ -44,7 +44,7 @@ impl Network {
         }))
     }
 
-    /// A row of nodes, each peered with the next in the asset given after it, all running. Each knows the way to all
+    /// A row of nodes, all running. Each is a peer of the next, in the asset given after it. Each knows a route to all
     /// others, and each peer has `liquidity`.
     pub async fn chain(seed: u64, first: &str, others: &[(&Arc<AccountAsset>, &str)], liquidity: u64) -> Self {
         let network = Self::with_seed(seed);
@@ -95,27 +95,27 @@ impl Network {
         self.0.peerings.lock().unwrap().clone()
     }
 
-    /// What happens to the next exchanges from one node to another; after these, what the weather brings.
+    /// Sets the fates of the next exchanges from one node to another. Later exchanges get random faults again.
     pub fn script(&self, from: &str, to: &str, fates: &[Fate]) {
         self.0.links.script(from, to, fates);
     }
 
-    /// Sets what goes wrong everywhere.
+    /// Sets the faults for the whole network.
     pub fn set_weather(&self, weather: Weather) {
         self.0.links.set_weather(weather);
     }
 
-    /// Sets how many of a thousand requests to any ledger stay without answer.
+    /// Sets how many of a thousand requests to any ledger get no answer.
     pub fn set_ledger_silences(&self, per_mille: u64) {
         self.nodes().iter().for_each(|node| *node.silences.lock().unwrap() = per_mille);
     }
 
-    /// How many exchanges from one node reached the other.
+    /// The number of exchanges from one node that reached the other.
     pub fn deliveries(&self, from: &str, to: &str) -> u64 {
         self.0.links.deliveries(from, to)
     }
 
-    /// The time.
+    /// The clock.
     pub fn clock(&self) -> VirtualClock {
         self.0.clock
     }
@@ -125,7 +125,7 @@ impl Network {
         self.0.chance.clone()
     }
 
-    /// Waits until nothing is under way any more and every limited hold has run out.
+    /// Waits until nothing is under way and every hold with a time-out has expired.
     pub async fn settle(&self) {
         tokio::time::sleep(SETTLED_AFTER).await;
     }

@@ -1,4 +1,4 @@
-//! A node: what survives its death, and the process that runs it.
+//! A node: its durable data, and the process that runs it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,12 +29,12 @@ use crate::ports::{Alerts, LedgerOfProcess, RatesService, Receivers, ReceiversOf
 use crate::time::VirtualClock;
 use crate::uplink::UplinkOfProcess;
 
-/// What a test may change about a node before or while it runs; taken over at its next start.
+/// The settings of a node that a test may change. They take effect at its next start.
 #[derive(Clone, Debug)]
 pub struct NodeSetup {
     /// Whether it announces that it recognises repetitions.
     pub repeatable: bool,
-    /// Changes the connector's figures.
+    /// Changes the connector's configuration.
     pub configure: fn(&mut ConnectorConfig),
 }
 
@@ -44,7 +44,7 @@ impl Default for NodeSetup {
     }
 }
 
-/// What a node shares with all others.
+/// The parts that all nodes share.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) clock: VirtualClock,
@@ -61,7 +61,7 @@ pub struct Node {
     /// Its only tenant.
     pub tenant: TenantId,
     surroundings: Surroundings,
-    /// Its figures; see [`NodeSetup`].
+    /// Its settings; see [`NodeSetup`].
     pub setup: Mutex<NodeSetup>,
     peers: Mutex<Vec<PeerRecord>>,
     receivers: Arc<Receivers>,
@@ -106,7 +106,7 @@ impl Node {
         format!("test.{}", self.name).parse().unwrap()
     }
 
-    /// Its prefix as others route it.
+    /// Its prefix in the routes of other nodes.
     pub fn prefix(&self) -> AddressPrefix {
         self.address().into()
     }
@@ -124,6 +124,7 @@ impl Node {
         let clock: Arc<dyn Clock> = Arc::new(self.clock());
         let mut config = ConnectorConfig::new(self.address(), self.secret());
         (setup.configure)(&mut config);
+
         let ledger = LedgerOfProcess {
             ledger: self.ledger.clone(),
             life: life.clone(),
@@ -138,6 +139,7 @@ impl Node {
         };
         let uplink =
             UplinkOfProcess { links: self.surroundings.links.clone(), from: self.name.clone(), life: life.clone() };
+
         let connector = Connector::new(
             config,
             ConnectorPorts {
@@ -152,12 +154,13 @@ impl Node {
             },
         );
         connector.replace_directory(self.directory());
+
         let process = Process { connector, life, killer: Arc::new(killer), repeatable: setup.repeatable };
         self.surroundings.links.listen(&self.name, Arc::new(process.clone()));
         *self.process.lock().unwrap() = Some(process);
     }
 
-    /// The time.
+    /// The clock.
     pub(crate) fn clock(&self) -> VirtualClock {
         self.surroundings.clock
     }
@@ -167,7 +170,7 @@ impl Node {
         self.surroundings.chance.clone()
     }
 
-    /// Kills the node's process: nothing that it began continues.
+    /// Kills the node's process and all its tasks.
     pub fn kill(&self) {
         if let Some(process) = self.process.lock().unwrap().take() {
             self.surroundings.links.close(&self.name);
@@ -190,12 +193,12 @@ impl Node {
         self.alerts.0.lock().unwrap().clone()
     }
 
-    /// Sets the rates its service answers for every base, as a JSON object; `None` takes the service down.
+    /// Sets the answer of its rates service for every base, as a JSON object; `None` makes the service fail.
     pub fn set_rates(&self, rates: Option<&str>) {
         *self.rates.0.lock().unwrap() = rates.map(|rates| Served::ToEveryBase(rates.to_owned()));
     }
 
-    /// Sets the rates its service answers to each base, as JSON objects.
+    /// Sets the answers of its rates service for each base, as JSON objects.
     pub fn set_rates_by_base(&self, rates: &[(&str, &str)]) {
         let rates = rates.iter().map(|(base, rates)| ((*base).to_owned(), (*rates).to_owned())).collect();
         *self.rates.0.lock().unwrap() = Some(Served::ByBase(rates));
@@ -210,7 +213,7 @@ impl Node {
         }
     }
 
-    /// Forgets the peer called `name`, here and in the running process. Its ledger account stays.
+    /// Removes the peer called `name`, here and in the running process. Its ledger account stays.
     pub fn remove_peer(&self, name: &str) {
         let id = peer_id(&self.name, name);
         self.peers.lock().unwrap().retain(|peer| peer.id != id);
@@ -219,7 +222,7 @@ impl Node {
         }
     }
 
-    /// What its process knows of exchanges with the peer called `name`.
+    /// The process's report about the peer called `name`.
     pub fn peer_report(&self, name: &str) -> PeerReport {
         self.connector().peer_report(peer_id(&self.name, name)).expect("the peer is known")
     }
@@ -276,7 +279,7 @@ impl Node {
         *self.deposits.lock().unwrap().entry(to).or_default() += u128::from(amount);
     }
 
-    /// What was deposited to an account so far.
+    /// The sum of deposits to an account so far.
     pub(crate) fn deposited(&self, account: AccountId) -> u128 {
         self.deposits.lock().unwrap().get(&account).copied().unwrap_or_default()
     }
@@ -330,7 +333,7 @@ impl Listener for Process {
     }
 }
 
-/// The id one node gives another.
+/// The id of one node at another.
 fn peer_id(of: &str, other: &str) -> PeerId {
     let mut id = [0; 16];
     for (place, octet) in id.iter_mut().zip(of.bytes().chain(*b"-").chain(other.bytes())) {
@@ -339,5 +342,5 @@ fn peer_id(of: &str, other: &str) -> PeerId {
     PeerId::from_uuid(Uuid::from_bytes(id))
 }
 
-/// Long enough for everything that is under way to end.
+/// Long enough for everything under way to end.
 pub(crate) const SETTLED_AFTER: Duration = Duration::from_mins(2);

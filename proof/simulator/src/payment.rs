@@ -20,7 +20,7 @@ use crate::node::Node;
 /// How long a packet may live.
 const PACKET_LIFE: Duration = Duration::from_secs(20);
 
-/// How long a payment may take in all.
+/// The time limit of a payment.
 const PATIENCE: Duration = Duration::from_mins(20);
 
 /// The pause after a failure.
@@ -41,7 +41,7 @@ pub struct Payment {
     durable: Mutex<Durable>,
 }
 
-/// What the payment knows for good.
+/// The durable state of a payment.
 #[derive(Clone, Debug, Default)]
 struct Durable {
     rows: BTreeMap<u64, Row>,
@@ -56,16 +56,16 @@ struct Row {
     amount: u64,
 }
 
-/// What was sent so far.
+/// The amounts sent so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Taken from the payment's account.
     pub debited: u64,
-    /// Received, as the receiver's replies say.
+    /// Received, according to the receiver's replies.
     pub delivered: u64,
     /// Packets fulfilled.
     pub packets: u64,
-    /// Packets known to be paid whose reply is lost.
+    /// Packets that are paid and whose reply was lost.
     pub without_reply: u64,
 }
 
@@ -92,7 +92,7 @@ impl Payment {
         Arc::new(Self { node, asset, credentials, id, total, packet, durable: Mutex::default() })
     }
 
-    /// What was sent so far.
+    /// The amounts sent so far.
     pub fn sent(&self) -> Sent {
         self.durable.lock().unwrap().sent
     }
@@ -103,7 +103,7 @@ impl Payment {
         durable.rows.is_empty() && durable.sent.debited == self.total
     }
 
-    /// Sends until all is sent, over any number of lives of the node.
+    /// Sends until the whole amount is sent, over several lives of the node if needed.
     pub async fn run(&self) {
         let deadline = self.node.clock().elapsed() + PATIENCE;
         while !self.is_complete() {
@@ -120,7 +120,7 @@ impl Payment {
         }
     }
 
-    /// One sending attempt: first what is left behind, then new packets.
+    /// One sending attempt: first the remaining packets, then new ones.
     async fn attempt(&self) {
         if !self.resume().await {
             tokio::time::sleep(PAUSE).await;
@@ -157,7 +157,7 @@ impl Payment {
         settled
     }
 
-    /// Makes the next packet and writes it down before it is sent.
+    /// Makes the next packet and stores it before it is sent.
     fn next_row(&self, sender: &mut Sender) -> Option<(u64, Row)> {
         let mut durable = self.durable.lock().unwrap();
         let under_way: u64 = durable.rows.values().map(|row| row.amount).sum();
@@ -192,7 +192,7 @@ impl Payment {
         self.hand_over(&row, Transmission::First).await
     }
 
-    /// [`Payment::send_one`], and what the Reject says.
+    /// [`Payment::send_one`], and the code and data of the Reject.
     pub async fn rejection_of(&self, amount: u64) -> (ErrorCode, String) {
         let Outcome::Reply(reply) = self.send_one(amount).await else { panic!("no reply") };
         let reject = ilp_packet::Reject::parse(&reply).expect("a Reject");
@@ -245,7 +245,7 @@ impl Payment {
         Step::Settled
     }
 
-    /// What the receiver says it got, if the reply is a Fulfill.
+    /// The amount that the receiver reports, if the reply is a Fulfill.
     fn delivered(&self, row: &Row, reply: &[u8]) -> Option<u64> {
         let keys = self.credentials.shared_secret.keys();
         let prepare = ilp_packet::Prepare::parse(&row.prepare).unwrap();
@@ -256,7 +256,7 @@ impl Payment {
         (reading.verdict == Verdict::Fulfilled).then(|| reading.stream().expect("the receiver's reply").prepare_amount)
     }
 
-    /// What is left on the payment's account, and what of it is held.
+    /// The balance of the payment's account, and the held part of it.
     pub async fn balance(&self) -> (u128, u128) {
         let accounts = self.node.ledger.accounts(vec![self.id.into()]).await.unwrap();
         let account = accounts[0].unwrap();

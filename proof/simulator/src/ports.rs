@@ -1,4 +1,4 @@
-//! The connector's ports in a simulation: a ledger that takes time and dies with its caller, receivers, rates.
+//! The connector's ports in a simulation: a slow ledger that fails with its process, receivers, rates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use connector::{
     AccountAsset, Bound, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts,
-    LocalAccountsUnavailable, LocalState, LowLiquidity,
+    LocalAccountsUnavailable, LocalState, LowLiquidity, SenderData, Verdict,
 };
 use ledger::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable,
@@ -20,7 +20,7 @@ use url::Url;
 use crate::chance::Chance;
 use crate::life::ProcessLife;
 
-/// A durable ledger as one process sees it: asking takes time, and the process may die before or after it took effect.
+/// A durable ledger as one process sees it. Requests take time, and the process may die before or after their effect.
 pub(crate) struct LedgerOfProcess {
     pub(crate) ledger: Arc<MemoryLedger>,
     pub(crate) life: ProcessLife,
@@ -126,9 +126,13 @@ impl LocalAccounts for ReceiversOfProcess {
         self.life.go_on().await;
         None
     }
+
+    async fn judge(&self, _: SenderData<'_>) -> Verdict {
+        Verdict::Take
+    }
 }
 
-/// Keeps what it receives.
+/// Collects what it receives.
 #[derive(Clone, Default)]
 pub(crate) struct Alerts(pub(crate) Arc<Mutex<Vec<LowLiquidity>>>);
 
@@ -139,15 +143,15 @@ impl LiquidityAlerts for Alerts {
     }
 }
 
-/// A rates service; `None` while it is down.
+/// A rates service; `None` while it fails.
 #[derive(Default)]
 pub(crate) struct RatesService(pub(crate) Mutex<Option<Served>>);
 
-/// What a rates service answers, as JSON objects.
+/// The answers of a rates service, as JSON objects.
 pub(crate) enum Served {
     /// The same for every base.
     ToEveryBase(String),
-    /// To each base its own.
+    /// One for each base.
     ByBase(HashMap<String, String>),
 }
 

@@ -1,6 +1,6 @@
 //! A payer with a quote, like the payments service: the real state machines over the real connector.
 //!
-//! It is not durable: a killed node forgets it. For that see `payment`.
+//! It is not durable: it ends when its node is killed. `payment` is durable.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl QuotedPayment {
     }
 }
 
-/// What is driven in the same way.
+/// The common interface of the machines.
 trait Machine {
     type Output;
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Poll<Self::Output>;

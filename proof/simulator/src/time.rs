@@ -1,11 +1,11 @@
-//! The clock of a simulation: tokio's paused time, so that waiting costs nothing and always takes equally long.
+//! The clock of a simulation: tokio's paused time. Waiting costs no real time and always takes exactly the same time.
 
 use std::time::Duration;
 
 use clock::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// 2026-01-01T00:00:00Z, when every simulation begins.
+/// 2026-01-01T00:00:00Z, the start of every simulation.
 const BEGIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// The time of the runtime in which it was made.

@@ -48,6 +48,7 @@ impl UplinkOfProcess {
         let Some(process) = process.filter(|_| fate != Fate::Refuse) else {
             return Err(UplinkError::Unreachable("connection refused".into()));
         };
+
         match fate {
             Fate::Busy => return Err(UplinkError::Busy),
             Fate::LoseRequest => std::future::pending().await,
@@ -55,6 +56,7 @@ impl UplinkOfProcess {
             Fate::Fail => return Err(UplinkError::Broken("status 500".into())),
             _ => {}
         }
+
         self.links.count_delivery(&self.from, to);
         let outcome = if fate == Fate::Twice {
             let (first, second) = tokio::join!(
@@ -67,6 +69,7 @@ impl UplinkOfProcess {
         };
         let broken = || UplinkError::Broken("connection reset".into());
         let outcome = outcome.ok_or_else(broken)?;
+
         self.links.latency().await;
         match fate {
             Fate::LoseReply => std::future::pending().await,
@@ -74,6 +77,7 @@ impl UplinkOfProcess {
             Fate::Late(pause) => tokio::time::sleep(pause).await,
             _ => {}
         }
+
         let repeatable = process.repeatable();
         match outcome {
             Outcome::Reply(octets) if fate == Fate::ForgeFulfillment => {

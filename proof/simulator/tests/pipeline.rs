@@ -56,7 +56,7 @@ impl Setup {
         Audit::of(&self.network).await.account(self.last, self.receiver.into()).credits_posted
     }
 
-    /// Everything at rest, both sides of every peering agree, and `received` arrived.
+    /// Checks that everything is at rest, both sides of every peering agree, and `received` arrived.
     async fn assert_settled(&self, received: u128) {
         self.network.settle().await;
         let audit = Audit::of(&self.network).await;
@@ -139,7 +139,7 @@ async fn more_than_64_bits_of_the_next_unit_is_f08_with_the_largest_amount_that_
     assert_eq!(reject.code, ErrorCode::F08AmountTooLarge);
     let detail = ilp_packet::AmountTooLarge { received: 1845, maximum: 1844 };
     assert_eq!(ilp_packet::AmountTooLarge::parse(reject.data), Some(detail));
-    // That much fits a packet; a receiver holds 2^63−1 units, and declines for now what is more.
+    // This amount fits in a packet. A receiver holds 2^63−1 units, and declines more for now.
     assert_eq!(code(s.payment.send_one(1844).await), Some(ErrorCode::T00InternalError));
     assert_eq!(code(s.payment.send_one(922).await), None);
     s.assert_settled(9_220_000_000_000_000_000).await;
@@ -149,7 +149,7 @@ async fn more_than_64_bits_of_the_next_unit_is_f08_with_the_largest_amount_that_
 async fn without_balance_or_liquidity_a_packet_is_t04() {
     let s = alice_to_bob(LIQUIDITY + 2).await;
     s.assert_rejected(LIQUIDITY + 3, ErrorCode::T04InsufficientLiquidity, "InsufficientBalance").await;
-    // Alice has it, but her account at Bob has not.
+    // Alice has the money, but her account at Bob is too low.
     s.assert_rejected(LIQUIDITY + 1, ErrorCode::T04InsufficientLiquidity, "InsufficientBalance").await;
 }
 
@@ -173,7 +173,7 @@ async fn a_peer_that_sends_too_many_packets_is_told_so() {
         config.packet_rate = PacketRate { packets: 1, period: Duration::from_secs(1), burst: 2 };
     };
     bob.start();
-    // The question whether Bob recognises repetitions is a packet too.
+    // The request whether Bob recognises repetitions is a packet too.
     assert_eq!(code(s.payment.send_one(1).await), None);
     s.payment.rejection_of(1).await;
     let (refused, message) = s.payment.rejection_of(1).await;
@@ -196,7 +196,7 @@ fn paying(network: &Network, credentials: &Credentials, amount: u64) -> PrepareB
     PrepareBuf::parse(packet.prepare).unwrap()
 }
 
-/// Hands Bob a packet as Alice's.
+/// Hands Bob a packet from Alice.
 async fn from_alice(bob: &Connector, packet: &PrepareBuf, attempt: Transmission) -> Outcome {
     let alice = bob.authenticate("alice-to-bob").unwrap();
     bob.handle_prepare(Source::Peer(alice), packet.clone(), attempt).await
@@ -217,11 +217,11 @@ async fn a_peer_over_its_rate_is_still_told_what_became_of_its_packets() {
     let first = from_alice(&bob, &known, Transmission::First).await;
     assert_eq!(code(first), None);
 
-    // The rate is used up: what has a record is answered, marked as a repetition or not.
+    // The rate is used up. A packet with a record is answered, whether it is marked as a repetition or not.
     for attempt in [Transmission::Again, Transmission::First] {
         assert_eq!(code(from_alice(&bob, &known, attempt).await), None, "{attempt:?}");
     }
-    // Another process may have the first of it, so a Reject would be a lie.
+    // Another process may have the first one, so a Reject would be wrong.
     assert_eq!(from_alice(&bob, &unknown, Transmission::Again).await, Outcome::Unresolved);
     assert_eq!(code(from_alice(&bob, &unknown, Transmission::First).await), Some(ErrorCode::T05RateLimited));
 }
@@ -250,7 +250,7 @@ async fn packets_that_share_condition_and_amount_are_packets_of_their_own() {
     for outcome in at_once.await {
         assert_eq!(code(outcome), Some(ErrorCode::F02Unreachable));
     }
-    // Each of them, and the question whether Carol recognises repetitions.
+    // Each of them, and the request whether Carol recognises repetitions.
     assert_eq!(s.network.deliveries("bob", "carol"), 5);
     s.assert_settled(0).await;
 }

@@ -1,5 +1,6 @@
-//! Quotes that are kept, between two institutions as the playground seeds them: every ordered pair of its ten addresses,
-//! twenty amounts, fixed send and fixed delivery. Packets, conversions and ledgers are the real ones; time is virtual.
+//! Quotes that are kept, between the two seeded institutions of the playground: every ordered pair of its ten
+//! addresses, twenty amounts, fixed send and fixed delivery. Packets, conversions and ledgers are real; time is
+//! virtual.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use simulator::{Audit, Network, QuotedPayment, account_for, asset, asset_of_scal
 use stream_pay::{NoQuote, PaymentError, Quote, QuoteTerms, Slippage, Target};
 
 const LIQUIDITY: u64 = 1_000_000_000_000;
-/// What the seeds take of every payment.
+/// The fee of the seeds.
 const FEE: FeeTerms = FeeTerms { basis_points: 200, fixed: 100 };
 /// Names, institutions and currencies of the ten seeded addresses.
 const ADDRESSES: [(&str, &str, &str); 10] = [
@@ -65,14 +66,14 @@ async fn two_institutions() -> Network {
     network
 }
 
-/// Someone pays someone.
+/// A payer and a payee.
 struct Pair<'a> {
     network: &'a Network,
     from: (&'static str, Arc<AccountAsset>),
     to: (&'static str, Arc<AccountAsset>),
 }
 
-/// A quote with the fee in it.
+/// A quote including the fee.
 #[derive(Debug)]
 struct Offer {
     debit: u64,
@@ -149,7 +150,7 @@ impl Pair<'_> {
         }
     }
 
-    /// Quotes and pays; gives what was promised, or the least debit amount that works.
+    /// Quotes and pays. Returns the promised amount, or the least debit amount that works.
     async fn run(&self, target: Target) -> Result<Offer, u64> {
         let (from, to) = (self.network.node(self.from.0), self.network.node(self.to.0));
         let (incoming, credentials) = to.receive(&self.to.1, None).await;
@@ -157,7 +158,7 @@ impl Pair<'_> {
         let offer = self.offer(&payment, target).await?;
         match &offer.over_ilp {
             Some(quote) => {
-                // As the payments service does: until what was promised has arrived.
+                // Like the payments service: until the promised amount has arrived.
                 let quote = Quote { target: Target::Deliver(offer.receive), ..*quote };
                 let (outcome, left, took) = payment.pay(&quote, offer.debit).await;
                 assert_eq!(outcome.error, None, "{target:?} {offer:?}: {outcome:?}");
@@ -170,7 +171,7 @@ impl Pair<'_> {
         assert!(credited >= u128::from(offer.receive), "{target:?} {offer:?}: {credited} arrived");
         match target {
             Target::Send(amount) => assert_eq!(offer.debit, amount),
-            // One unit more of the source may arrive as several units, and of what is between, too.
+            // One more unit of the source may arrive as several units, also in the currency between.
             Target::Deliver(amount) => {
                 let unit = self.rate().between(&self.from.1.asset, &self.to.1.asset).unwrap().checked_mul_ceil(1);
                 let over = credited - u128::from(amount);
@@ -237,7 +238,7 @@ async fn pesos_arrive_as_euros_to_the_last_cent_that_was_promised() {
     }
 }
 
-/// What roundings leave of small amounts is quoted and delivered.
+/// The rest of small amounts after rounding is quoted and delivered.
 #[tokio::test(start_paused = true)]
 async fn a_few_cents_are_quoted_as_what_roundings_leave_of_them() {
     let network = two_institutions().await;
@@ -274,7 +275,7 @@ async fn cents_are_delivered_in_a_unit_of_which_one_packet_carries_only_a_few_do
     assert!(outcome.amount_delivered >= amounts.receive, "{outcome:?}");
 }
 
-/// A quote that the path no longer keeps ends at once, with the money that has not been sent untouched.
+/// A payment whose quote the path no longer keeps ends at once. The unsent money stays untouched.
 #[tokio::test(start_paused = true)]
 async fn what_is_worth_nothing_any_more_ends_the_payment_within_a_second() {
     let network = two_institutions().await;

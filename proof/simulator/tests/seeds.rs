@@ -1,5 +1,5 @@
-//! Payments through a network in which everything goes wrong for a while, by seed. At rest, every payment was made
-//! exactly once and no unit is missing anywhere.
+//! Payments through a network with many faults for a while, by seed. At rest, every payment was made exactly once and
+//! no unit is missing anywhere.
 //!
 //! `SIMULATOR_SEEDS=from..to` runs other seeds, `RUST_LOG=debug` shows what happens; a failure names its seed.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -13,7 +13,7 @@ use simulator::{Audit, Network, Payment, Weather, asset};
 
 const LIQUIDITY: u64 = 10_000_000;
 
-/// A payment and where it goes.
+/// A payment and its destination.
 struct Flow {
     payment: Arc<Payment>,
     to: &'static str,
@@ -36,7 +36,7 @@ async fn flow(
     Flow { payment, to, receiver, total, converted }
 }
 
-/// Kills and starts nodes, changes rates and the weather, and in the end makes peace.
+/// Kills and starts nodes, changes rates and faults, and finally ends all faults.
 async fn chaos(network: &Network) {
     let chance = network.chance();
     network.set_weather(Weather {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use clap::Args;
-use ledger_bench::cluster::Cluster;
 use ledger_bench::processor;
 use serde_json::{Value, json};
+use testkit::PostgresServer;
 
 use crate::Outcome;
 use crate::bare::{self, Bare};
@@ -50,7 +50,7 @@ pub(crate) struct Options {
     folder: PathBuf,
 }
 
-/// What is measured beside the load.
+/// The requirements of a measurement besides the load.
 struct Measured<'o> {
     options: &'o Options,
     rows: Rows,
@@ -81,9 +81,9 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
             "postgres" => {
                 let cluster = match &options.postgres {
                     Some(_) => None,
-                    None => Some(Cluster::start(folder.path()).map_err(|error| error.to_string())?),
+                    None => Some(PostgresServer::start_in(folder.path(), &[]).map_err(|error| error.to_string())?),
                 };
-                let url = options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+                let url = options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
                 let process = match &cluster {
                     Some(cluster) => Some(cluster.process().map_err(|error| error.to_string())?),
                     None => options.postgres_process,
@@ -142,14 +142,17 @@ impl Measured<'_> {
         if !only.is_empty() && !only.iter().any(|part| what.contains(part)) {
             return Ok(());
         }
+
         for connections in &self.options.connections {
-            // What is made once is made.
+            // A warm-up, so that one-time work is already done.
             load::run(&requests, *connections, 1, Pace::Full).await?;
+
             let ended = transactions(serving.database).await?;
             let busy = busy(serving);
             let figures = load::run(&requests, *connections, self.options.seconds, Pace::Full).await?;
             let processor = self::busy(serving);
             let ended = transactions(serving.database).await? - ended;
+
             let each = |part: usize| (processor[part] - busy[part]) / figures.count as f64;
             self.rows.add(&Row {
                 what: what.to_owned(),

@@ -1,4 +1,4 @@
-//! What the machine can do: a server that only answers, and one that only verifies a signature and answers.
+//! The limit of the machine: a server that only answers, and one that only verifies a signature and answers.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::Outcome;
 
-/// What it does with a request before it answers.
+/// Its work for a request before it answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Bare {
     Answers,

@@ -1,6 +1,6 @@
-//! Packets through the connector behind its listener: forwarded, delivered here, refused; beside a bare relay.
+//! Packets through the connector behind its listener: forwarded, delivered here, refused; compared with a bare relay.
 //!
-//! Load, connector and next peer share one process and the machine, as with the relay.
+//! Load, connector and next peer share one process and the machine, like with the relay.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +13,12 @@ use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use connector::{
     AccountAsset, Bound, Connector, ConnectorConfig, ConnectorPorts, Credit, DirectorySnapshot, HttpUplink,
     LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts, LocalAccountsUnavailable, LocalState, LowLiquidity,
-    PacketRate, PeerRecord, TenantRecord,
+    PacketRate, PeerRecord, SenderData, TenantRecord, Verdict,
 };
 use http_kit::{Admission, ConnectionLimits, Deadlines, Proxies, Serving};
 use ilp_packet::{AddressRef, Fulfillment, Prepare};
 use ledger::{AccountId, Ledger, MemoryLedger, TransferId};
-use ledger_bench::cluster::{Cluster, new_database};
+use ledger_bench::databases::new_database;
 use ledger_bench::processor;
 use ledger_sql::SqlLedger;
 use ledger_tigerbeetle::TigerBeetleLedger;
@@ -30,7 +30,7 @@ use payments_model::{AssetId, Expectation, IncomingPaymentId, PeerId, TenantId};
 use rates::{FetchError, FetchRates, Rates, RatesSettings};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
 use stream::{ConnectionDetails, Frame, Hashlock, ReceiverSecret, Request, STREAM_ID, Sender, StreamReceiver};
-use testkit::TigerBeetle;
+use testkit::{PostgresServer, TigerBeetle};
 use tokio::net::TcpListener;
 use url::Url;
 use uuid::Uuid;
@@ -90,10 +90,11 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
 
     let folder = tempfile::tempdir_in(&options.folder)?;
     for engine in &options.engines {
-        // Servers last as long as their rows.
+        // Servers live as long as their rows.
         let (cluster, beetle);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         measured.server = None;
+
         let ledger: Arc<dyn Ledger> = match engine.as_str() {
             "memory" => Arc::new(MemoryLedger::new(clock)),
             "sqlite" => {
@@ -103,12 +104,12 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
             "postgres" => {
                 cluster = match &options.postgres {
                     Some(_) => None,
-                    None => Some(Cluster::start(folder.path()).map_err(|error| error.to_string())?),
+                    None => Some(PostgresServer::start_in(folder.path(), &[]).map_err(|error| error.to_string())?),
                 };
                 if let Some(cluster) = &cluster {
                     measured.server = Some(cluster.process().map_err(|error| error.to_string())?);
                 }
-                let server = options.postgres.clone().or(cluster.as_ref().map(Cluster::url)).unwrap_or_default();
+                let server = options.postgres.clone().or(cluster.as_ref().map(PostgresServer::url)).unwrap_or_default();
                 let url = new_database(&server).await.map_err(|error| error.to_string())?;
                 Arc::new(SqlLedger::open(&url, clock).await?)
             }
@@ -123,6 +124,7 @@ pub(crate) async fn run(options: Options) -> Outcome<()> {
             }
             other => return Err(format!("{other:?} is no engine").into()),
         };
+
         measured.connector(engine, ledger, next).await?;
     }
     measured.rows.end();
@@ -159,7 +161,7 @@ impl Measured<'_> {
                 most = Some((connections, per_second));
             }
         }
-        // How long packets wait when half of what is possible comes.
+        // The waiting time of packets at half of the maximum rate.
         if let Some((connections, per_second)) = most
             && what == "forward"
         {
@@ -189,7 +191,7 @@ impl Measured<'_> {
             what: what.to_owned(),
             engine: engine.to_owned(),
             connections,
-            // Everything but the database is one process.
+            // Everything except the database is in one process.
             processor: [each(0), each(1), 0.0],
             transactions: 0.0,
             figures,
@@ -237,9 +239,10 @@ fn connector(
 ) -> Outcome<Connector> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let defaults = ConnectorConfig::new(ADDRESS.parse()?, ReceiverSecret::new(&[5; 32]));
-    // What a peer may send is not what is measured.
+    // The rate limit of a peer must not influence the measurement.
     let packet_rate = PacketRate { packets: 1_000_000, period: Duration::from_secs(1), burst: 10_000_000 };
     let outbound = Outbound::new(OutboundConfig::development(), clock.clone())?;
+
     let account = LocalAccount {
         id: LocalAccountId::IncomingPayment(payment),
         tenant: TENANT,
@@ -247,6 +250,7 @@ fn connector(
         state: LocalState::Open,
         bound: Some(Bound { expectation, expected: None, left: PLENTY }),
     };
+
     let connector = Connector::new(
         ConnectorConfig { packet_rate, ..defaults },
         ConnectorPorts {
@@ -260,6 +264,7 @@ fn connector(
             entropy: Arc::new(SystemEntropy),
         },
     );
+
     let peer = |id: PeerId, address: &str| -> Outcome<PeerRecord> {
         Ok(PeerRecord {
             id,
@@ -275,6 +280,7 @@ fn connector(
             liquidity_threshold: None,
         })
     };
+
     connector.replace_directory(DirectorySnapshot {
         tenants: vec![TenantRecord { id: TENANT, ilp_address: Some(ADDRESS.parse()?), rates_url: None }],
         peers: vec![peer(FROM, "test.from")?, peer(TO, "test.next")?],
@@ -291,7 +297,7 @@ async fn serve(connector: Connector) -> Outcome<u16> {
     Ok(port)
 }
 
-/// Packets of a peer that carry the proof that fulfils them.
+/// Packets of a peer that contain their own fulfillment.
 struct Packets {
     port: u16,
     destination: &'static str,
@@ -362,7 +368,7 @@ fn post(packet: &[u8]) -> Vec<u8> {
     request("POST", "/", &headers, packet)
 }
 
-/// The one account that receives here.
+/// The only account that receives here.
 struct One(Arc<LocalAccount>);
 
 #[async_trait]
@@ -373,6 +379,10 @@ impl LocalAccounts for One {
 
     async fn credited(&self, credit: Credit) -> Option<u64> {
         Some(credit.amount)
+    }
+
+    async fn judge(&self, _: SenderData<'_>) -> Verdict {
+        Verdict::Take
     }
 }
 

@@ -1,4 +1,4 @@
-//! The playground of the binary, started for a measurement, and what it costs the processor.
+//! The playground of the binary, started for a measurement, and its processor time.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection, Row};
 
 use crate::Outcome;
 
-/// What everybody knows of the playground's first institution.
+/// The fixed data of the playground's first institution.
 pub(crate) const TENANT: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
 pub(crate) const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
 pub(crate) const SERVICE_SECRET: &str = "8Rn2ax0OUmgwl9OPXKD0MtpcyTTsqGdL1hLKsvE3rBk=";
@@ -71,11 +71,11 @@ pub(crate) fn customer() -> String {
     format!("https://localhost:{OPEN_PAYMENTS}/accounts/gfranklin")
 }
 
-/// How many transactions the server has ended so far.
+/// The number of transactions that have ended at the server so far.
 pub(crate) async fn transactions(database: Option<&str>) -> Outcome<i64> {
     let Some(url) = database else { return Ok(0) };
     let mut connection = PgConnection::connect(url).await?;
-    // The server's processes report what they have done after a second at the latest.
+    // The server's processes report their statistics after a second at the latest.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let row = sqlx::query(
         "SELECT sum(xact_commit + xact_rollback)::bigint FROM pg_stat_database WHERE datname LIKE 'rafiki_speed%'",

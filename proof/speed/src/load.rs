@@ -1,4 +1,4 @@
-//! Connections that ask one after the other, and how long they waited.
+//! Connections that send one request after the other, and their waiting times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::wire::Wire;
 
 /// Makes the requests of one kind.
 pub(crate) trait Requests: Send + Sync {
-    /// Where they go.
+    /// The address of the requests.
     fn port(&self) -> u16;
-    /// The next one.
+    /// The next request.
     fn next(&self) -> Vec<u8>;
-    /// Whether the answer is one to such a request.
+    /// Whether this is a correct answer to such a request.
     fn is_good(&self, status: u16, body: &[u8]) -> bool;
 }
 
-/// What was measured.
+/// The result of a measurement.
 pub(crate) struct Figures {
     pub(crate) count: usize,
     pub(crate) per_second: f64,
@@ -28,16 +28,16 @@ pub(crate) struct Figures {
     pub(crate) p99: f64,
 }
 
-/// How fast a connection asks.
+/// The rate of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// As soon as it is answered.
+    /// At once after each answer.
     Full,
-    /// So many times a second.
+    /// This number of times a second.
     Each(f64),
 }
 
-/// `connections` ask for `seconds`.
+/// `connections` send requests for `seconds`.
 pub(crate) async fn run(
     requests: &Arc<dyn Requests>,
     connections: usize,
@@ -67,6 +67,7 @@ async fn ask(
 ) -> Outcome<Vec<Duration>> {
     let mut waits = Vec::new();
     let mut due = watch.elapsed();
+
     while watch.elapsed() < limit {
         if let Pace::Each(rate) = pace {
             due += Duration::from_secs_f64(1.0 / rate);
@@ -75,12 +76,14 @@ async fn ask(
                 tokio::time::sleep(early).await;
             }
         }
+
         let request = requests.next();
-        // At a pace the wait begins when the request was due, so that a stall is not hidden by asking less.
+        // At a fixed rate the waiting time begins when the request was due, so that slow answers do not hide a delay.
         let started = match pace {
             Pace::Full => watch.elapsed(),
             Pace::Each(_) => due.min(watch.elapsed()),
         };
+
         let answer = wire.exchange(&request).await?;
         if !requests.is_good(answer.status, answer.body) {
             let (status, body) = (answer.status, String::from_utf8_lossy(answer.body).into_owned());
@@ -91,7 +94,7 @@ async fn ask(
     Ok(waits)
 }
 
-/// What these waits over this time come to.
+/// The figures for these waits over this time.
 #[expect(clippy::cast_precision_loss, reason = "a report, not money")]
 fn figures(mut waits: Vec<Duration>, elapsed: Duration) -> Figures {
     waits.sort_unstable();

@@ -1,6 +1,8 @@
-//! `cargo xtask bench apis` and `cargo xtask bench connector`: what the binary and the connector do in a second.
+//! `cargo xtask bench apis` and `cargo xtask bench connector`: requests per second of the binary and packets per second
+//! of the connector.
 //!
-//! Prints a table, and of each row a line of JSON; decides nothing. The load runs on the same machine and is counted.
+//! It prints a table, and a line of JSON for each row. It makes no decision. The load runs on the same machine and
+//! counts.
 
 mod apis;
 mod bare;
@@ -14,7 +16,7 @@ mod wire;
 
 use clap::{Parser, Subcommand};
 
-/// As in the binary, so that what both allocate costs the same.
+/// As in the binary, so that both allocate memory at the same cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,6 +1,6 @@
 //! A bare relay: takes a packet over HTTP, parses it, patches it, posts it to the next peer, and passes the reply back.
 //!
-//! And the peer behind it and behind the connector, which fulfils whatever comes.
+//! Also the peer behind the relay and the connector, which fulfils every packet.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::load::Requests;
 use crate::wire::request;
 
-/// Asks the same again and again.
+/// Sends the same request again and again.
 pub(crate) struct Same {
     pub(crate) port: u16,
     pub(crate) octets: Vec<u8>,
@@ -31,7 +31,7 @@ impl Requests for Same {
     }
 }
 
-/// Posts one body, signed anew each time.
+/// Posts one body, with a new signature each time.
 pub(crate) struct Signed {
     pub(crate) port: u16,
     pub(crate) path: String,
@@ -67,7 +67,7 @@ impl Requests for Signed {
     }
 }
 
-/// A query of the Admin API, signed anew each time.
+/// A query of the Admin API, with a new signature each time.
 pub(crate) struct AdminQuery {
     pub(crate) port: u16,
     pub(crate) tenant: String,
@@ -83,7 +83,7 @@ impl Requests for AdminQuery {
 
     fn next(&self) -> Vec<u8> {
         let mut body = self.body.clone();
-        // One of its kind, so that its signature is too.
+        // A unique value, so that the signature is unique too.
         body["extensions"] = json!({"unique": self.count.fetch_add(1, Ordering::Relaxed)});
         let canonical = admin_signature::canonical(&body);
         let signature = admin_signature::sign(&self.secret, 1, SystemClock.now(), &canonical);

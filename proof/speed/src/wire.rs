@@ -1,13 +1,13 @@
-//! HTTP/1.1 as small as can be: a request written as octets, and of its answer the status and the body.
+//! A minimal HTTP/1.1 client: it writes a request as octets, and reads status and body of the answer.
 //!
-//! Not a client for anything but measuring: it costs the machine little and believes what the server says.
+//! It is only for measurements: it uses little processor time and does not check the server.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Outcome;
 
-/// A connection that is kept.
+/// A connection that stays open.
 pub(crate) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,

@@ -1,15 +1,15 @@
-//! The Postgres server of the tests: the one named by `TEST_POSTGRES_URL`, or a throw-away cluster.
+//! The Postgres server of the tests: the one named by `TEST_POSTGRES_URL`, or a temporary cluster.
 //!
-//! The cluster is shared by all tests of a machine and user, listens on a socket in the temporary folder only,
-//! and keeps running after the tests; it holds nothing worth keeping and may be stopped at any time.
+//! All tests of a machine and user share the cluster. It listens only on a socket in the temporary folder, and keeps
+//! running after the tests. It holds no important data and may be stopped at any time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The URL of a server on which databases may be made; `None`, said aloud, if `TEST_WITHOUT_POSTGRES` is set.
+/// The URL of a server on which databases may be created; `None`, with a notice, if `TEST_WITHOUT_POSTGRES` is set.
 ///
-/// Without a server and without that variable the test fails: nothing is left untested in silence.
+/// Without a server and without that variable the test fails, so that no test is skipped without a notice.
 pub(crate) fn server_url() -> Option<String> {
     if let Some(url) = variable("TEST_POSTGRES_URL") {
         return Some(url);
@@ -80,11 +80,11 @@ impl Cluster {
         ready.is_ok_and(|status| status.success())
     }
 
-    /// `initdb` once; the settings trade durability, which tests do not need, for speed.
+    /// Runs `initdb` once. The settings give up durability, which tests do not need, for speed.
     fn start(&self) {
         let data = self.folder.join("data");
         if self.as_root {
-            // The server refuses to run as root; Debian's package brings the user.
+            // The server refuses to run as root. Debian's package creates the user.
             run(&mut Command::new("chown"), &["postgres", text(&self.folder)]);
         }
         if !data.join("PG_VERSION").exists() {

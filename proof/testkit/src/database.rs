@@ -1,4 +1,4 @@
-//! Fresh databases, removed when the test is over.
+//! New databases, removed at the end of the test.
 
 use std::ops::Deref;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::cluster;
 
-/// A fresh database of one test.
+/// A new database of one test.
 #[derive(Debug)]
 pub struct TestDatabase {
     database: Database,
@@ -24,14 +24,14 @@ enum Remains {
 }
 
 impl TestDatabase {
-    /// A fresh SQLite file.
+    /// A new SQLite file.
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let url = format!("sqlite:{}", folder.path().join("test.sqlite").display());
         Self::open(url, Remains::Folder { _folder: folder }).await
     }
 
-    /// A fresh Postgres database; `None`, said aloud, if `TEST_WITHOUT_POSTGRES` is set.
+    /// A new Postgres database; `None`, with a notice, if `TEST_WITHOUT_POSTGRES` is set.
     pub async fn postgres() -> Option<Self> {
         let server = cluster::server_url()?;
         let fresh = PostgresDatabase::create(&server).await;
@@ -39,7 +39,7 @@ impl TestDatabase {
         Some(Self::open(url, Remains::Postgres { _database: fresh }).await)
     }
 
-    /// A fresh database of this dialect, under the conditions of [`TestDatabase::postgres`].
+    /// A new database of this dialect, under the conditions of [`TestDatabase::postgres`].
     pub async fn of(dialect: Dialect) -> Option<Self> {
         match dialect {
             Dialect::Sqlite => Some(Self::sqlite().await),
@@ -47,7 +47,7 @@ impl TestDatabase {
         }
     }
 
-    /// Where it is, for a second connection or another process.
+    /// Its URL, for a second connection or another process.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -102,7 +102,7 @@ impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         let server = self.server.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // Not on the test's runtime: it may be going down.
+        // Not on the test's runtime, which may be shutting down.
         let dropping = std::thread::spawn(move || block_on(async move { execute(&server, &statement).await }));
         if dropping.join().is_err() {
             eprintln!("the test database {} was left behind", self.name);

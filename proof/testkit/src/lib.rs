@@ -1,21 +1,23 @@
-//! A database, a clock and entropy of its own for every test.
+//! A database, a clock, entropy and free ports for every test.
 //!
-//! Not for production code. SQLite lives in a temporary folder; Postgres is `TEST_POSTGRES_URL` or a throw-away
-//! cluster started from the installed server programs.
+//! It is not for production code. SQLite is in a temporary folder. Postgres is `TEST_POSTGRES_URL` or a temporary
+//! cluster of the installed server programs.
 
 mod cluster;
 mod database;
 mod hostile;
+mod ports;
 mod postgres_server;
 mod tigerbeetle;
 mod waiting;
 
 pub use database::{TestDatabase, block_on};
 pub use hostile::hostile_segments;
+pub use ports::free_ports;
 pub use postgres_server::PostgresServer;
 pub use tigerbeetle::TigerBeetle;
 pub use waiting::{eventually, until};
-// The macro below names it for crates that do not depend on it themselves.
+// The macro below needs it in crates that do not depend on it themselves.
 pub use ::database::Dialect;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! A Postgres server of one's own, for measurements: with the durable defaults, unless settings say otherwise.
+//! A separate Postgres server for measurements, with the durable defaults unless settings say otherwise.
 //!
-//! Not the tests' shared cluster, which trades durability for speed.
+//! The shared cluster of the tests is another one: it gives up durability for speed.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Stopped when dropped; its folder goes with it.
+/// Stopped when dropped. Its folder is removed too.
 #[derive(Debug)]
 pub struct PostgresServer {
     programs: PathBuf,
@@ -19,7 +19,7 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Makes and starts a server with its files below `folder`. A setting is a word as `fsync=off`.
+    /// Creates and starts a server with its files below `folder`. A setting is one word like `fsync=off`.
     pub fn start_in(folder: &Path, settings: &[&str]) -> io::Result<Self> {
         let installed = fs::read_dir("/usr/lib/postgresql")?.filter_map(Result::ok).map(|entry| entry.path());
         let newest = installed.max().ok_or_else(|| io::Error::other("no Postgres server is installed"))?;
@@ -27,7 +27,7 @@ impl PostgresServer {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = Self { programs: newest.join("bin"), folder, port };
         if is_root()? {
-            // The server runs as another user, which must have access to its files.
+            // The server runs as another user, who needs access to its files.
             succeed(Command::new("chmod").arg("a+x").arg(server.folder.path()).args(server.folder.path().parent()))?;
             succeed(Command::new("chown").arg("postgres").arg(server.folder.path()))?;
         }
@@ -47,12 +47,12 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// What it writes about itself.
+    /// Its log.
     pub fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
-    /// The server's first process, whose children serve.
+    /// The server's first process, the parent of those that serve.
     pub fn process(&self) -> io::Result<u32> {
         let lines = fs::read_to_string(self.data().join("postmaster.pid"))?;
         lines.lines().next().unwrap_or_default().parse().map_err(io::Error::other)
@@ -62,7 +62,7 @@ impl PostgresServer {
         self.folder.path().join("data")
     }
 
-    /// Runs a server program, which refuses to be run by root.
+    /// Runs a server program, which refuses to run as root.
     fn program(&self, name: &str, arguments: &[&str]) -> io::Result<()> {
         let program = self.programs.join(name);
         let mut command = if is_root()? {
@@ -89,7 +89,7 @@ fn succeed(command: &mut Command) -> io::Result<()> {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         let data = self.data().display().to_string();
-        // Nothing can be done about a server that does not stop; its folder is removed under it.
+        // If the server does not stop, nothing can be done about it. Its folder is removed anyway.
         let _ = self.program("pg_ctl", &["-D", &data, "-m", "immediate", "stop"]);
     }
 }

@@ -1,7 +1,7 @@
 //! A TigerBeetle cluster for tests: the one named by `TIGERBEETLE_ADDRESSES`, or a server of the test's own, started
 //! from a `tigerbeetle` program on the PATH.
 //!
-//! No registry has the server, so where there is none such tests say so and do nothing.
+//! No registry has the server. Where it is missing, such tests print a notice and do nothing.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const START_LIMIT: u32 = 600;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A cluster of one replica; its server and file go with it if they are its own.
+/// A cluster of one replica. Its server and file are removed with it if they are its own.
 #[derive(Debug)]
 pub struct TigerBeetle {
     addresses: String,
@@ -32,7 +32,7 @@ struct Own {
 }
 
 impl TigerBeetle {
-    /// A cluster that others may use as well; `None`, said aloud, if there is none.
+    /// A cluster that other tests may use as well; `None`, with a notice, if there is none.
     #[expect(clippy::disallowed_methods, reason = "the tests' own switches are no configuration of the product")]
     pub fn any() -> Option<Self> {
         match std::env::var("TIGERBEETLE_ADDRESSES") {
@@ -41,17 +41,18 @@ impl TigerBeetle {
         }
     }
 
-    /// A cluster of the test's own, to be killed and paused; `None`, said aloud, if there is no program.
+    /// A cluster of this test only, which may be killed and paused; `None`, with a notice, if there is no program.
     pub fn own() -> Option<Self> {
         Self::own_in(&std::env::temp_dir(), &["--development"])
     }
 
-    /// A cluster of one's own with its file below `folder` and its server started with `settings`; `None`, said aloud,
-    /// if there is no program.
+    /// A cluster of this caller only, with its file below `folder` and its server started with `settings`; `None`, with
+    /// a notice, if there is no program.
     pub fn own_in(folder: &std::path::Path, settings: &[&str]) -> Option<Self> {
         if !Self::is_installed() {
             return None;
         }
+
         let folder = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
         let file = folder.path().join("0_0.tigerbeetle");
         let formatted = Command::new("tigerbeetle")
@@ -61,11 +62,13 @@ impl TigerBeetle {
             .output()
             .expect("the program runs");
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
+
         let settings = settings.iter().map(ToString::to_string).collect();
         let own = Own { file, folder, server: None, settings };
         let mut cluster = Self { addresses: String::new(), own: Some(own) };
         for port in ports() {
-            // The port may be taken before the server gets it; then it ends, and another is tried.
+            // Another program may take the port before the server does. Then the server ends, and another port is
+            // tried.
             cluster.addresses = format!("127.0.0.1:{port}");
             if cluster.try_start().is_ok() {
                 return Some(cluster);
@@ -74,7 +77,7 @@ impl TigerBeetle {
         panic!("no port for a TigerBeetle server");
     }
 
-    /// Whether there is a program to start a server from; if not, that is said aloud.
+    /// Whether there is a program to start a server from. If not, a notice is printed.
     pub fn is_installed() -> bool {
         let installed = Command::new("tigerbeetle").arg("version").output().is_ok();
         if !installed {
@@ -83,7 +86,7 @@ impl TigerBeetle {
         installed
     }
 
-    /// Where it listens, as a client takes it.
+    /// Its address, in the form for a client.
     pub fn addresses(&self) -> &str {
         &self.addresses
     }
@@ -111,12 +114,12 @@ impl TigerBeetle {
         self.try_start().expect("the server starts again");
     }
 
-    /// Keeps the server from doing anything, as if the machine stood still.
+    /// Pauses the server, as if the machine stood still.
     pub fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets a paused server go on.
+    /// Resumes a paused server.
     pub fn resume(&self) {
         self.signal("-CONT");
     }
@@ -139,6 +142,7 @@ impl TigerBeetle {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
+
         for _ in 0..START_LIMIT {
             if server.try_wait()?.is_some() {
                 return Err(io::ErrorKind::AddrInUse.into());
@@ -149,14 +153,15 @@ impl TigerBeetle {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
+
         server.kill()?;
         server.wait()?;
         Err(io::ErrorKind::TimedOut.into())
     }
 }
 
-/// Free ports, below those that the system gives to connections: a client that tries such a port again and again while
-/// the server is away may one day be connected with itself, and the server does not get it back.
+/// Free ports, below those that the system gives to outgoing connections. Otherwise a client that tries such a port
+/// many times while the server is down may connect to itself, and then the server does not get the port back.
 fn ports() -> impl Iterator<Item = u16> {
     let start = u16::try_from(std::process::id() % 2000).unwrap_or(0);
     (0..2000)

@@ -1,13 +1,13 @@
-//! Asking others - a server, another process - until they say what is waited for, within a limit.
+//! Waits until a server or another process reports the expected state, within a limit.
 //!
-//! Not for what a test can drive itself: there the clock is moved by hand.
+//! Tests advance the clock by hand where they can, and do not use this file.
 
 use std::time::Duration;
 
-/// A moment in which something else may get on.
+/// A pause in which the other side can continue.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks again and again until there is an answer; `None` when `limit` has passed without one.
+/// Tries again and again until there is a result; `None` if `limit` passes without one.
 pub async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: impl FnMut() -> F) -> Option<T> {
     let asking = async {
         loop {
@@ -20,11 +20,11 @@ pub async fn until<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: i
     tokio::time::timeout(limit, asking).await.ok()
 }
 
-/// Asks again and again until the answer is yes.
+/// Tries again and again until the result is true.
 ///
 /// # Panics
 ///
-/// With `what` was waited for, when two minutes have passed.
+/// If two minutes pass. The message names `what`.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let answered = until(Duration::from_mins(2), || {
         let answer = ask();

@@ -1,8 +1,8 @@
-//! For which API a request was signed, and what makes it the only one of its kind.
+//! The API for which a request was signed, and a text that makes the request unique.
 //!
-//! The signature covers the body and nothing else, and two APIs may share a secret. Clients of the original do not say
-//! which API they mean. Those that do say it in `extensions` of the request, which servers are free to ignore
-//! (GraphQL over HTTP, section "Request Parameters").
+//! It does not sign. The signature covers only the body, and two APIs may share a secret. Clients of the original do
+//! not say which API they call. Other clients say it in `extensions` of the request, which servers may ignore (GraphQL
+//! over HTTP, section "Request Parameters").
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// The name in requests and in the memory of used signatures.
+    /// The name in requests and in the store of used signatures.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Backend => "backend",
@@ -28,13 +28,13 @@ impl Audience {
     }
 }
 
-/// The body with its audience and a text that no other request has, so that no two requests have equal signatures.
+/// The body with its audience and a unique text, so that no two requests have equal signatures.
 pub fn addressed(mut body: Value, audience: Audience, unique: &str) -> Value {
     body["extensions"] = json!({"audience": audience.as_str(), "nonce": unique});
     body
 }
 
-/// The audience `body` names, if it names one.
+/// The audience that `body` names, if there is one.
 pub fn audience_of(body: &Value) -> Option<&Value> {
     body.get("extensions")?.get("audience")
 }

@@ -1,8 +1,8 @@
 //! The header `signature: t=<milliseconds>, v<version>=<digest>`: HMAC-SHA-256 over a time and canonical JSON
 //! (RFC 8785).
 //!
-//! Used for Admin API requests and for webhooks alike. The caller chooses the secret and the age, and remembers what
-//! was used.
+//! It is used for Admin API requests and for webhooks. It stores nothing: the caller chooses the secret and the allowed
+//! age, and stores used signatures.
 
 #![warn(missing_docs)]
 

@@ -1,7 +1,7 @@
-//! Making, reading and verifying the header: an HMAC with SHA-256 (RFC 2104) over the canonical body.
+//! Makes, reads and verifies the header: an HMAC with SHA-256 (RFC 2104) over the canonical body.
 //!
-//! Read strictly: one spelling for each signature, the one signers write. Else a captured header could come again in
-//! another spelling, and a memory of used headers would take it for a new one.
+//! It does not store used signatures. Only the one spelling that signers write is accepted. Otherwise a captured header
+//! could be sent again in another spelling, and a store of used headers would not recognise it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,30 +22,30 @@ pub enum SignatureError {
     /// The header is not `t=<ms>, v<version>=<64 hex digits>`.
     #[error("the signature must be t=<milliseconds>, v<version>=<64 lower-case hex digits> and nothing else")]
     Malformed,
-    /// Another version than agreed.
+    /// The version is not the agreed one.
     #[error("the signature has another version than configured")]
     OtherVersion,
-    /// Too old, or too far in the future.
+    /// The time is too old, or too far in the future.
     #[error("the signature's time is too far from now; compare the clocks")]
     Stale,
-    /// The digest does not fit secret and body.
+    /// The digest does not match the secret and the body.
     #[error("the signature does not fit the body and the shared secret")]
     Mismatch,
 }
 
-/// RFC 8785 text of a JSON value.
+/// The text of a JSON value in the form of RFC 8785.
 pub fn canonical(value: &Value) -> String {
     // Every `Value` has a canonical form; the library's error is about types that are not JSON.
     serde_json_canonicalizer::to_string(value).unwrap_or_default()
 }
 
-/// The header value for `canonical_body` signed at `now`.
+/// The header value for `canonical_body`, signed at `now`.
 pub fn sign(secret: &str, version: u32, now: Timestamp, canonical_body: &str) -> String {
     let digest = mac(secret, now, canonical_body).finalize().into_bytes();
     format!("t={}, v{version}={}", now.as_millis(), hex(&digest))
 }
 
-/// A header that was read. [`Signature::verify`] says whether it is true.
+/// A parsed header. [`Signature::verify`] checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
     signed_at: Timestamp,
@@ -67,8 +67,8 @@ impl Signature {
         Ok(Self { signed_at: Timestamp::from_millis(time), digest })
     }
 
-    /// Checks time and digest; the digest is compared in constant time. `tolerance` is how far the time may be from
-    /// `now`, on either side.
+    /// Checks time and digest. The digest is compared in constant time. `tolerance` is the largest difference between
+    /// the time and `now`, in both directions.
     pub fn verify(
         &self,
         secret: &str,
@@ -83,7 +83,7 @@ impl Signature {
         mac(secret, self.signed_at, canonical_body).verify_slice(&self.digest).map_err(|_| SignatureError::Mismatch)
     }
 
-    /// The text by which a signature is remembered: equal for the same time and digest only.
+    /// The name of the signature for the store of used signatures. It is equal only for the same time and digest.
     pub fn name(&self) -> String {
         format!("{}:{}", self.signed_at.as_millis(), hex(&self.digest))
     }

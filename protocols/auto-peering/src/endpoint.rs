@@ -1,10 +1,12 @@
-//! Where packets of a peer may be posted (ILP over HTTP, RFC 35).
+//! Which URLs are accepted as the endpoint of a peer (ILP over HTTP, RFC 35).
+//!
+//! It does not check whether the host may be called: the address guard does that.
 
 use url::Url;
 
 use crate::URL_MAX;
 
-/// An http or https URL whose host has no empty label, without user name and password.
+/// Whether this is an http or https URL without user name and password, whose host has no empty label.
 pub fn is_endpoint(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let host = url.host_str().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The documents with which two nodes become peers: a request, and its answer or refusal.
 //!
-//! What may be agreed is decided elsewhere; here is how it is written and read. No RFC describes it; addresses are those
-//! of RFC 15, and peers talk ILP over HTTP (RFC 35) afterwards.
+//! It writes and reads the documents, and does not decide about a peering. No RFC describes them. Addresses are those
+//! of RFC 15. The packets that follow use ILP over HTTP (RFC 35).
 
 #![warn(missing_docs)]
 
@@ -15,7 +15,7 @@ pub use refusal::{Refusal, RefusalKind};
 pub use reply::{PeeringReply, UnusableReply};
 pub use request::{PeeringRequest, UnreadableRequest};
 
-/// The longest endpoint.
+/// The longest endpoint URL.
 const URL_MAX: usize = 2048;
 /// The longest token and name.
 const LINE_MAX: usize = 255;

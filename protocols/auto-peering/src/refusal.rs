@@ -1,27 +1,29 @@
-//! Why a request for peering is not granted, in the words that both sides know. JSON (RFC 8259).
+//! The refusal of a request for peering, in the words that both sides know. JSON (RFC 8259).
+//!
+//! It does not decide about a request.
 
 use serde_json::{Value, json};
 
 /// The kinds of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// No asset of that code and scale here.
+    /// The node has no asset of that code and scale.
     UnknownAsset,
-    /// The address or endpoint of who asks cannot be used.
+    /// The address or endpoint of the sender cannot be used.
     InvalidPeerIlpConfiguration,
-    /// Anything else.
+    /// Another reason.
     InvalidPeeringRequest,
-    /// One too many; of this house.
+    /// The node gets too many requests. Only this program sends this kind.
     TooManyRequests,
 }
 
-/// A refusal.
+/// One refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Its kind.
     pub kind: RefusalKind,
-    /// The address of the node that refuses, where it knows who asks as its peer and wants proof. Not said by others
-    /// than this program.
+    /// The address of the refusing node, if it knows the sender as its peer and wants proof. Only this program sends
+    /// it.
     pub proof_wanted_by: Option<String>,
 }
 
@@ -33,7 +35,7 @@ const KINDS: [RefusalKind; 4] = [
 ];
 
 impl RefusalKind {
-    /// The status it is answered with.
+    /// The HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
             Self::UnknownAsset => 404,
@@ -62,7 +64,7 @@ impl RefusalKind {
 }
 
 impl Refusal {
-    /// A refusal without more to say.
+    /// A refusal without a request for proof.
     pub const fn new(kind: RefusalKind) -> Self {
         Self { kind, proof_wanted_by: None }
     }

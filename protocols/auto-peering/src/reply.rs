@@ -1,4 +1,6 @@
-//! What a node answers that has become a peer: its address (RFC 15), endpoint and token (RFC 35).
+//! The answer of a node that has become a peer: its address (RFC 15), endpoint and token (RFC 35).
+//!
+//! It is not stored here.
 
 use ilp_packet::Address;
 use serde::Deserialize;
@@ -8,22 +10,22 @@ use uuid::Uuid;
 use crate::endpoint::is_endpoint;
 use crate::request::{is_name, is_token};
 
-/// The answer to a request that was granted, each member valid by itself.
+/// The answer to a granted request. Each member is valid by itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeeringReply {
-    /// Who answers.
+    /// The address of the answering node.
     pub static_ilp_address: Address,
-    /// Where its packets are to be posted.
+    /// The URL to which its packets are posted.
     pub ilp_connector_url: String,
-    /// What it will present with its packets.
+    /// The token that it will present with its packets.
     pub http_token: String,
-    /// What it is called.
+    /// Its name.
     pub name: Option<String>,
-    /// Whose peer there it is, if that is said.
+    /// The tenant whose peer it is, if the answer says so.
     pub tenant_id: Option<Uuid>,
 }
 
-/// The answer is not what it has to be.
+/// The answer cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer is no JSON with a usable address, endpoint and token")]
 pub struct UnusableReply;

@@ -1,4 +1,6 @@
-//! What a node says that wants to become a peer: its address (RFC 15), endpoint and token (RFC 35).
+//! The request of a node that wants to become a peer: its address (RFC 15), endpoint and token (RFC 35).
+//!
+//! It is not judged here.
 
 use ilp_packet::Address;
 use money::Asset;
@@ -9,39 +11,39 @@ use serde_json::{Value, json};
 use crate::endpoint::is_endpoint;
 use crate::{LINE_MAX, RefusalKind};
 
-/// A request for peering, each member valid by itself.
+/// A request for peering. Each member is valid by itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeeringRequest {
-    /// Who asks.
+    /// The address of the sender.
     pub static_ilp_address: Address,
-    /// Where its packets are to be posted.
+    /// The URL to which its packets are posted.
     pub ilp_connector_url: String,
-    /// What is to be exchanged.
+    /// The asset of the peering.
     pub asset: Asset,
-    /// What it will present with its packets.
+    /// The token that it will present with its packets.
     pub http_token: String,
     /// The largest packet it will send.
     pub max_packet_amount: Option<u64>,
-    /// What it is called.
+    /// Its name.
     pub name: Option<String>,
 }
 
 /// Why a request cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableRequest {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the body is no JSON")]
     NoJson,
-    /// A member is missing or is not what it has to be.
+    /// A member is missing or has the wrong form.
     #[error("a member of the request is missing or cannot be used")]
     Member,
-    /// Address or endpoint cannot be used.
+    /// The address or the endpoint cannot be used.
     #[error("the address or the endpoint cannot be used")]
     Configuration,
 }
 
 impl UnreadableRequest {
-    /// What is answered; `None` where the body is no JSON, so that there is no form to answer in.
+    /// The refusal to send; `None` if the body is not JSON. Such a request gets no answer in this form.
     pub fn refusal(self) -> Option<RefusalKind> {
         match self {
             Self::NoJson => None,
@@ -77,7 +79,7 @@ impl PeeringRequest {
         if !is_token(&document.http_token) || !document.name.as_deref().is_none_or(is_name) {
             return Err(UnreadableRequest::Member);
         }
-        // Amounts are signed where they are stored.
+        // The database stores amounts as signed integers, so larger ones are refused.
         let amount = document.max_packet_amount.filter(|amount| *amount > 0);
         if amount.is_some_and(|amount| i64::try_from(amount).is_err()) {
             return Err(UnreadableRequest::Member);

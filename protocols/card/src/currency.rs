@@ -31,5 +31,6 @@ pub fn currency_number(code: &str) -> Option<u16> {
         ("USD", 840),
         ("ZAR", 710),
     ];
+
     NUMBERS.iter().find(|(known, _)| *known == code).map(|(_, number)| *number)
 }

@@ -1,6 +1,7 @@
 //! The texts of a presented card on their way to the issuer: the signature and the payload.
 //!
-//! Only their size and characters are checked here. The issuer checks what they say.
+//! Only their size and characters are checked here. The issuer checks their content.
+//! The chapter `docs/cards.md`, section *What a chip signs*, describes it.
 
 use outside_text::check_text;
 

@@ -1,7 +1,7 @@
-//! Access items: what a token allows, on whose resources, within which limits (RFC 9635 section 8).
+//! Access items: the rights of a token, the owner of the resources, and the limits (RFC 9635 section 8).
 //!
-//! Closed types: a member that is not defined here is refused, so a request can never reach
-//! into what the server stores beside it.
+//! It does not decide which client gets a right. The types are closed: a member that is not defined here is refused, so
+//! a request can never change other data that the server stores with it.
 
 use serde::{Deserialize, Serialize};
 use web_url::WalletAddressUrl;
@@ -25,7 +25,7 @@ pub enum AccessType {
 }
 
 impl AccessType {
-    /// The word of the wire.
+    /// The word used in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::IncomingPayment => "incoming-payment",
@@ -34,7 +34,7 @@ impl AccessType {
         }
     }
 
-    /// Whether a token for this kind may carry the action.
+    /// Whether a token for this kind may have the action.
     pub const fn allows(self, action: Action) -> bool {
         match (self, action) {
             (_, Action::Create | Action::Read | Action::ReadAll)
@@ -46,26 +46,26 @@ impl AccessType {
     }
 }
 
-/// Something that may be done with a resource.
+/// An action on a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Make one.
+    /// Create a resource.
     Create,
     /// Complete an incoming payment before it is fully paid.
     Complete,
-    /// Read those the client made itself.
+    /// Read the resources that the client created.
     Read,
-    /// Read those of every client.
+    /// Read the resources of every client.
     ReadAll,
-    /// List those the client made itself.
+    /// List the resources that the client created.
     List,
-    /// List those of every client.
+    /// List the resources of every client.
     ListAll,
 }
 
 impl Action {
-    /// The word of the wire.
+    /// The word used in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -128,7 +128,7 @@ impl From<Actions> for Vec<Action> {
     }
 }
 
-/// Why an access item is not one.
+/// Why an access item is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAccess {
     /// The kind of resource does not know the action.
@@ -136,7 +136,7 @@ pub enum InvalidAccess {
     Action {
         /// The kind.
         kind: AccessType,
-        /// The action it does not have.
+        /// The action that it does not have.
         action: Action,
     },
     /// An outgoing payment always belongs to a wallet address.
@@ -158,7 +158,7 @@ pub struct AccessItem {
 }
 
 impl AccessItem {
-    /// A right, if these parts go together.
+    /// Makes a right, if these parts belong together.
     pub fn new(
         kind: AccessType,
         actions: Actions,
@@ -183,7 +183,7 @@ impl AccessItem {
         self.kind
     }
 
-    /// What may be done.
+    /// The actions.
     pub fn actions(&self) -> &Actions {
         &self.actions
     }
@@ -193,7 +193,7 @@ impl AccessItem {
         self.identifier.as_ref()
     }
 
-    /// Within which limits an outgoing payment may be made.
+    /// The limits of outgoing payments.
     pub fn limits(&self) -> Option<&Limits> {
         self.limits.as_ref()
     }
@@ -224,17 +224,17 @@ impl From<AccessItem> for WireAccessItem {
     }
 }
 
-/// A right a resource server needs to see before it serves a request.
+/// A right that a resource server requires before it serves a request.
 ///
-/// Members beyond these are tolerated, because resource servers may send the whole of what they know.
+/// Additional members are ignored, because resource servers may send all data that they have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequiredAccess {
     /// The kind of resource.
     #[serde(rename = "type")]
     pub kind: AccessType,
-    /// Everything that must be permitted.
+    /// The actions that must be permitted.
     pub actions: Actions,
-    /// Whose resource it is; absent when the request is not about one wallet address.
+    /// The wallet address of the resource; absent if the request is not about one wallet address.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub identifier: Option<WalletAddressUrl>,
     /// Limits that must be granted exactly like this.
@@ -248,7 +248,7 @@ impl RequiredAccess {
         Self { kind, actions: Actions(vec![action]), identifier, limits: None }
     }
 
-    /// Whether a granted item gives everything required.
+    /// Whether a granted item covers all required actions.
     pub fn is_covered_by(&self, granted: &AccessItem) -> bool {
         let same_owner = match (&self.identifier, &granted.identifier) {
             (Some(required), Some(granted)) => required == granted,
@@ -260,8 +260,8 @@ impl RequiredAccess {
             && self.limits.as_ref().is_none_or(|limits| granted.limits.as_ref() == Some(limits))
     }
 
-    /// The granted item to answer with: of those that cover the requirement, one naming the owner before
-    /// one without an identifier, then one with the wider action before one without, then the first.
+    /// The granted item for the answer, among those that cover the requirement. An item with the owner comes before one
+    /// without an identifier. Then an item with the wider action comes before one without. Then the first one is taken.
     pub fn best_of<'a>(&self, granted: &'a [AccessItem]) -> Option<&'a AccessItem> {
         let rank = |item: &AccessItem| {
             let names_owner = self.identifier.is_some() && item.identifier == self.identifier;

@@ -1,6 +1,6 @@
 //! The client of a grant: a wallet address whose keys are published, or a bare public key (RFC 9635 section 2.3).
 //!
-//! Fetching the published keys is the business of an adapter.
+//! It does not fetch the published keys: an adapter does.
 
 use http_signatures::{InvalidJwk, Jwk, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,12 @@ pub const KEY_ID_LENGTH_MAX: usize = 255;
 pub enum Client {
     /// Keys are found at this wallet address + `/jwks.json`.
     WalletAddress(WebUrl),
-    /// Directed identity: the key speaks for itself.
+    /// Directed identity: the key itself is the identity.
     Jwk(Box<Jwk>),
 }
 
 impl Client {
-    /// What distinguishes this client from every other: the wallet address, or `jwk:` and the key's thumbprint.
+    /// The unique name of this client: the wallet address, or `jwk:` and the key's thumbprint.
     pub fn identity(&self) -> String {
         match self {
             Self::WalletAddress(url) => url.as_str().to_owned(),
@@ -37,7 +37,7 @@ impl Client {
 /// Why a client is not identified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClient {
-    /// The wallet address is not one.
+    /// The URL is not a wallet address.
     #[error("wallet address {0}")]
     WalletAddress(#[from] InvalidUrl),
     /// The key id is too long.

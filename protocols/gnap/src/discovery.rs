@@ -1,4 +1,5 @@
-//! `GET /discovery` (RFC 9635 section 9): what a client may ask an authorization server for before its first request.
+//! `GET /discovery` (RFC 9635 section 9): the data that a client may request from an authorization server before its
+//! first grant request.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// What this profile offers, for grants requested at `grant_request_endpoint`.
+    /// The offer of this profile, for grants requested at `grant_request_endpoint`.
     pub fn of(grant_request_endpoint: String) -> Self {
         Self {
             grant_request_endpoint,

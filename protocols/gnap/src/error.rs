@@ -1,6 +1,6 @@
-//! How an authorization server refuses (RFC 9635 section 3.6): a code, and words for the developer.
+//! The refusal of an authorization server (RFC 9635 section 3.6): a code, and a text for the developer.
 //!
-//! Not the HTTP status: the same code is sent with several, which the edge decides.
+//! It does not have the HTTP status: the same code is sent with several, and the edge decides.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,42 +12,42 @@ pub enum ErrorCode {
     InvalidRequest,
     /// The client could not be identified, or its signature or token is not right.
     InvalidClient,
-    /// The interaction is over, expired, or not ready.
+    /// The interaction has ended or expired, or is not ready.
     InvalidInteraction,
     /// The token cannot be rotated.
     InvalidRotation,
-    /// The grant cannot be found by what was presented.
+    /// The grant cannot be found with the presented data.
     InvalidContinuation,
     /// The resource owner refused.
     UserDenied,
     /// The server refuses, or failed.
     RequestDenied,
-    /// No such interaction.
+    /// There is no such interaction.
     UnknownInteraction,
-    /// The client asked again before the time it had to wait.
+    /// The client asked again before its waiting time had passed.
     TooFast,
 }
 
 /// The error body: `{"error": {"code": …, "description": …}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// The one member.
+    /// The only member.
     pub error: ErrorDetail,
 }
 
-/// What an error body says.
+/// The content of an error body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
-    /// For programs. Absent in answers of servers that leave it out for malformed requests.
+    /// The code, for programs. Some servers leave it out for malformed requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
-    /// For people.
+    /// The description, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 impl ErrorBody {
-    /// A body with this code and these words.
+    /// A body with this code and description.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
         Self { error: ErrorDetail { code: Some(code), description: Some(description.into()) } }
     }

@@ -1,4 +1,4 @@
-//! `POST /{tenant}` and `POST /continue/{id}`: asking for a grant, and going on with it.
+//! `POST /{tenant}` and `POST /continue/{id}`: the requests for a grant and for its continuation.
 //!
 //! RFC 9635 sections 2, 3 and 5 in the Open Payments profile (auth-server API 1.3).
 
@@ -13,15 +13,15 @@ use crate::secret::TokenValue;
 /// The longest client nonce and subject id accepted, in octets.
 pub(crate) const TEXT_LENGTH_MAX: usize = 255;
 
-/// What a client asks for.
+/// The request for a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRequest {
     /// The client.
     pub client: Client,
-    /// The rights wanted.
+    /// The requested rights.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub access_token: Option<AccessTokenRequest>,
-    /// The statement wanted about the resource owner.
+    /// The requested statement about the resource owner.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
     /// How the owner can give consent.
@@ -49,13 +49,13 @@ impl GrantRequest {
         Ok(request)
     }
 
-    /// The rights wanted, none if no token is wanted.
+    /// The requested rights; none if no token is requested.
     pub fn access(&self) -> &[AccessItem] {
         self.access_token.as_ref().map_or(&[], |token| &token.access)
     }
 }
 
-/// The token wanted.
+/// The requested token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessTokenRequest {
     /// At most three different rights.
@@ -96,11 +96,11 @@ fn one_subject<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 pub struct SubjectId {
     /// The identifier.
     pub id: String,
-    /// How it is written.
+    /// Its form.
     pub format: SubjectFormat,
 }
 
-/// How a subject identifier is written.
+/// The form of a subject identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectFormat {
@@ -108,10 +108,10 @@ pub enum SubjectFormat {
     Uri,
 }
 
-/// How the owner can be brought to the consent page, and back.
+/// How the owner can be redirected to the consent page, and back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InteractRequest {
-    /// The ways to start the client offers.
+    /// The ways to start that the client offers.
     pub start: Vec<StartMode>,
     /// How the client is informed of the end of the interaction. Without it, or with `null`, which published clients
     /// send, the client polls.
@@ -123,16 +123,16 @@ pub struct InteractRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StartMode {
-    /// The browser is sent to a URL.
+    /// The browser is redirected to a URL.
     Redirect,
 }
 
-/// Where the browser goes when the interaction is over.
+/// Where the browser goes at the end of the interaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InteractFinish {
-    /// How.
+    /// The way to end it.
     pub method: FinishMethod,
-    /// Where to.
+    /// The URL.
     pub uri: String,
     /// The client's part of the interaction hash.
     pub nonce: String,
@@ -142,7 +142,7 @@ pub struct InteractFinish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishMethod {
-    /// The browser is sent back.
+    /// The browser is redirected back.
     Redirect,
 }
 
@@ -150,26 +150,26 @@ pub enum FinishMethod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum GrantResponse {
-    /// The owner has to consent first.
+    /// The owner must consent first.
     Pending {
-        /// Where to send the browser.
+        /// The URL for the browser.
         interact: InteractInstructions,
-        /// How to go on afterwards.
+        /// How to continue afterwards.
         r#continue: Continuation,
     },
-    /// Granted at once.
+    /// The grant is issued at once.
     Approved {
         /// The token.
         access_token: AccessToken,
-        /// How to cancel.
+        /// How to cancel the grant.
         r#continue: Continuation,
     },
 }
 
-/// How to bring the owner to the consent page.
+/// How to redirect the owner to the consent page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InteractInstructions {
-    /// Where to send the browser.
+    /// The URL for the browser.
     pub redirect: String,
     /// The server's part of the interaction hash.
     pub finish: String,
@@ -178,9 +178,9 @@ pub struct InteractInstructions {
 /// How to continue a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuation {
-    /// What authorises it.
+    /// The token that authorises it.
     pub access_token: ContinueToken,
-    /// Where.
+    /// The URL.
     pub uri: String,
     /// Seconds to wait before the next continuation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,11 +197,11 @@ pub struct ContinueToken {
 /// A token for the resource server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
-    /// What it allows.
+    /// The rights.
     pub access: Vec<AccessItem>,
     /// Its value, sent as `Authorization: GNAP <value>`.
     pub value: TokenValue,
-    /// Where it is rotated and revoked.
+    /// The URL at which it is rotated and revoked.
     pub manage: String,
     /// Seconds from its issue to its expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,17 +211,17 @@ pub struct AccessToken {
 /// The body of a continuation: empty when polling.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContinueRequest {
-    /// The reference the browser brought back.
+    /// The reference that the browser brought back.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub interact_ref: Option<String>,
 }
 
-/// What a continuation brings, as the server sees it.
+/// The body of a continuation, as the server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContinueStep {
     /// No body, or an empty object: the client asks whether the owner has decided.
     Poll,
-    /// The reference the browser brought back.
+    /// The reference that the browser brought back.
     Interacted(String),
     /// A body without a reference.
     Unreferenced,
@@ -250,7 +250,7 @@ pub struct ContinueResponse {
     /// The statement about the owner, once the owner consented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
-    /// How to go on or cancel.
+    /// How to continue or cancel.
     pub r#continue: Continuation,
 }
 

@@ -1,4 +1,4 @@
-//! The hash that proves to a client that its browser redirect came from the authorization server it asked.
+//! The hash that proves to a client that the browser was redirected by the authorization server that it asked.
 //!
 //! RFC 9635 section 4.2.3, with one deviation every deployed client relies on: the result is
 //! standard base64 with padding instead of unpadded base64url.
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-/// What the interaction hash covers, in the order it is hashed.
+/// The parts of the interaction hash, in their order.
 #[derive(Clone, Copy, Debug)]
 pub struct InteractionHash<'a> {
     /// `interact.finish.nonce` of the grant request.
@@ -16,7 +16,7 @@ pub struct InteractionHash<'a> {
     pub interact_nonce: &'a str,
     /// `interact_ref` of the redirect.
     pub interact_ref: &'a str,
-    /// Where the grant request was sent; see [`grant_endpoint`].
+    /// The URL to which the grant request was sent; see [`grant_endpoint`].
     pub grant_endpoint: &'a str,
 }
 

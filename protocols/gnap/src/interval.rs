@@ -1,6 +1,6 @@
 //! Repeating intervals of spending limits: `R12/2019-08-24T14:15:22Z/P1M` (ISO 8601-1 section 5.6).
 //!
-//! Finds the repetition an instant falls into. What was spent in it is counted elsewhere.
+//! It counts no spending. It finds the repetition that contains an instant.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Why a text is not a repeating interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidInterval {
-    /// Not three parts separated by `/`.
+    /// It does not have three parts separated by `/`.
     #[error("must have three parts separated by '/', such as R12/2024-01-01T00:00:00Z/P1M")]
     Parts,
     /// The first part is not `R`, `R-1` or `R` and a count.
@@ -24,7 +24,7 @@ pub enum InvalidInterval {
     /// A duration is not an ISO 8601 duration.
     #[error("has a duration that is not an ISO 8601 duration")]
     Duration,
-    /// The interval has no positive length, so nothing could ever be inside.
+    /// The interval has no positive length, so no instant could be inside.
     #[error("must have a positive duration")]
     Empty,
 }
@@ -32,9 +32,9 @@ pub enum InvalidInterval {
 /// One repetition: from `start`, which is inside, to `end`, which is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// First instant inside.
+    /// The first instant inside.
     pub start: Timestamp,
-    /// First instant outside.
+    /// The first instant after it.
     pub end: Timestamp,
 }
 
@@ -47,11 +47,11 @@ impl Window {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Always the same number of milliseconds: the repetition is found by division.
+    /// A fixed number of milliseconds. The repetition is found by division.
     Fixed(i64),
-    /// Years or months, whose length varies: the repetition is found by walking. Each step adds to the
-    /// previous boundary, so a step from the 31st stays on the shorter month's last day from then on,
-    /// as resource servers in use do it.
+    /// Years or months, whose length varies. The repetition is found by stepping. Each step adds to the previous
+    /// boundary. So after a step from the 31st, all later boundaries keep the shorter month's last day, as in deployed
+    /// resource servers.
     Calendar(Span),
 }
 
@@ -74,12 +74,12 @@ pub struct RepeatingInterval {
 }
 
 impl RepeatingInterval {
-    /// The text it was read from.
+    /// The text that it was read from.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The repetition `at` falls into, or `None` when it is before the first or after the last.
+    /// The repetition that contains `at`; `None` if `at` is before the first or after the last.
     pub fn window_at(&self, at: Timestamp) -> Option<Window> {
         if self.base.contains(at) {
             return Some(self.base);

@@ -1,6 +1,6 @@
-//! Token introspection: what a resource server asks about a token, and the answer.
+//! Token introspection: the request of a resource server about a token, and the answer.
 //!
-//! After RFC 7662 in the profile of Open Payments.
+//! It makes no calls. It follows RFC 7662 in the profile of Open Payments.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,10 @@ use crate::grant::different_items;
 use crate::parse::{InvalidBody, parse, present};
 use crate::secret::TokenValue;
 
-/// The question.
+/// The request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntrospectionRequest {
-    /// The token presented to the resource server.
+    /// The token that was presented to the resource server.
     pub access_token: TokenValue,
     /// The rights that this request needs.
     #[serde(default, deserialize_with = "required_items", skip_serializing_if = "Option::is_none")]
@@ -39,22 +39,22 @@ impl IntrospectionRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "WireTokenInfo", into = "WireTokenInfo")]
 pub enum TokenInfo {
-    /// Unknown, expired, revoked, or no longer backed by a living grant.
+    /// The token is unknown, expired or revoked, or its grant is no longer valid.
     Inactive,
-    /// Good for what is listed.
+    /// The token is valid for the listed rights.
     Active(ActiveToken),
 }
 
-/// What is known of a living token.
+/// The data of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveToken {
     /// The grant behind the token.
     pub grant: String,
-    /// For each required item that is covered, in the order asked, the granted item covering it.
+    /// For each required item that is covered, in the order of the request: the granted item that covers it.
     pub access: Vec<AccessItem>,
     /// The client that may present the token.
     pub client: Client,
-    /// The tenant that issued it. Absent from servers that do not say.
+    /// The tenant that issued it. Some servers leave it out.
     pub tenant_id: Option<String>,
 }
 

@@ -1,7 +1,7 @@
-//! The Open Payments profile of GNAP (RFC 9635): what clients and authorization servers say to each other.
+//! The Open Payments profile of GNAP (RFC 9635): the messages between clients and authorization servers.
 //!
-//! Types and pure checks only: no HTTP, no storage, no signatures. Whether a grant may be issued is
-//! decided in `auth-model`.
+//! It has types and pure checks only: no HTTP, no storage, no signatures. `auth-model` decides whether a grant may be
+//! issued.
 
 #![warn(missing_docs)]
 

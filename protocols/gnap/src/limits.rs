@@ -1,7 +1,7 @@
-//! What an outgoing-payment grant may spend, where, and how often: the `limits` an access item of Open Payments adds to
-//! RFC 9635 section 8.
+//! The spending limits of an outgoing-payment grant: the `limits` that an access item of Open Payments adds to RFC 9635
+//! section 8.
 //!
-//! The limits as agreed; what is left of them is counted by the resource server.
+//! It does not count spending: the resource server does.
 
 use money::{Asset, AssetAmount};
 use serde::{Deserialize, Serialize};
@@ -14,20 +14,20 @@ use crate::parse::present;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WireLimits", into = "WireLimits")]
 pub struct Limits {
-    /// Pay only this incoming payment.
+    /// Only this incoming payment may be paid.
     pub receiver: Option<WebUrl>,
     /// The amount is per repetition of this interval, and payments outside of it are refused.
     pub interval: Option<RepeatingInterval>,
-    /// The most that may be spent, in total or per repetition; `None` is unlimited.
+    /// The most that may be spent, in total or per repetition; `None` means no limit.
     pub amount: Option<LimitAmount>,
 }
 
-/// Which side of the payments is limited. Never both.
+/// The limited side of the payments. It is never both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LimitAmount {
-    /// What leaves the owner's account.
+    /// The amount that leaves the owner's account.
     Debit(AssetAmount),
-    /// What arrives at the receivers.
+    /// The amount that arrives at the receivers.
     Receive(AssetAmount),
 }
 

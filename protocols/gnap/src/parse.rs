@@ -1,22 +1,22 @@
-//! Request bodies (RFC 9635 section 2) read strictly, with the place of the first fault.
+//! Reads request bodies (RFC 9635 section 2) strictly, and reports the place of the first fault.
 //!
 //! The place is dotted, `access_token.access.0.actions`, as clients of the reference see it.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Why a body is not the request it should be.
+/// Why a body is not a valid request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBody {
-    /// Not JSON.
+    /// It is not JSON.
     #[error("body is not valid JSON")]
     Syntax,
-    /// JSON, but not of the right shape.
+    /// It is JSON, but not of the right shape.
     #[error("{at} {problem}")]
     Schema {
-        /// Where, beginning with `body`.
+        /// The place, beginning with `body`.
         at: String,
-        /// What is wrong there.
+        /// The fault.
         problem: String,
     },
 }

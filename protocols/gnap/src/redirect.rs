@@ -1,12 +1,12 @@
-//! Query parameters set on a URL the way browsers do, for redirects of the interaction (RFC 9635 section 4.2.1).
+//! Sets query parameters of a URL as browsers do, for redirects of the interaction (RFC 9635 section 4.2.1).
 //!
-//! Not a general URL builder: parameters are replaced, everything else of the URL stays.
+//! It is not a general URL builder: parameters are replaced, and the rest of the URL does not change.
 
 use url::Url;
 
-/// Sets each parameter of `url`: the first occurrence keeps its place and takes the new value,
-/// further ones go, a missing one is appended. The whole query is then in form encoding, and the
-/// fragment stays last (WHATWG URL, `searchParams.set`).
+/// Sets each parameter of `url`. The first occurrence keeps its place and gets the new value. Further ones are removed,
+/// and a missing one is appended. The whole query then has form encoding, and the fragment stays last (WHATWG URL,
+/// `searchParams.set`).
 pub fn set_query(url: &Url, parameters: &[(&str, &str)]) -> Url {
     let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     for (name, value) in parameters {

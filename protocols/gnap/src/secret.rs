@@ -1,6 +1,6 @@
-//! Token values (RFC 9635 section 3.2.1), which must not end up in logs.
+//! Token values (RFC 9635 section 3.2.1), which must not reach a log.
 //!
-//! The value is opaque to clients; how the server makes and stores it is decided elsewhere.
+//! It does not make or store tokens. The value is opaque to clients.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Names of what a signature covers: header fields and derived components (RFC 9421 section 2).
+//! The names of the components that a signature covers: header fields and derived components (RFC 9421 section 2).
 //!
 //! Component parameters (`sf`, `bs`, `key`, `req`, `tr`, `name`) are not part of the profile.
 

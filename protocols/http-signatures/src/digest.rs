@@ -1,6 +1,7 @@
 //! Content digests (RFC 9530): made with SHA-512, checked with SHA-256 and SHA-512.
 //!
-//! A digest may cover the octets received or the compact form of the JSON they spell; official clients digest the latter.
+//! It signs nothing. A digest may cover the received octets or the compact form of their JSON. Official clients use the
+//! compact form.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +15,7 @@ pub fn content_digest(body: &[u8]) -> String {
     format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body)))
 }
 
-/// Why a `Content-Digest` header does not vouch for the body.
+/// Why a `Content-Digest` header does not prove the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// The header is not a dictionary of byte sequences.
@@ -23,12 +24,12 @@ pub enum DigestError {
     /// None of the algorithms is `sha-256` or `sha-512`.
     #[error("Content-Digest must contain a sha-256 or a sha-512 digest")]
     Unsupported,
-    /// The body is another one.
+    /// The digest is of another body.
     #[error("Content-Digest does not match the body received")]
     Mismatch,
 }
 
-/// Checks that every supported digest of `header` is that of `body`, or every one that of its compact JSON form.
+/// Checks that all supported digests of `header` are those of `body`, or all are those of its compact JSON form.
 pub(crate) fn check(header: &[u8], body: &[u8]) -> Result<(), DigestError> {
     let digests = Digests::parse(header)?;
     if digests.are_of(body) {

@@ -1,8 +1,9 @@
 //! `Signature-Input` and `Signature` (RFC 9421 section 4): strict structured fields first, then the looser forms in
 //! the field.
 //!
-//! Clients choose the label (RFC 9421 section 4.1). Of several signatures the one called `sig1` counts, or else the
-//! only one that covers method and target. Its text is kept as received, because that text is what was signed.
+//! It verifies nothing. Clients choose the label (RFC 9421 section 4.1). If there are several signatures, the one named
+//! `sig1` is used, or else the only one that covers method and target. Its text is kept as received, because that text
+//! was signed.
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -11,13 +12,13 @@ use sfv::{BareItem, FieldType, InnerList, List, ListEntry, Parser};
 
 use crate::components::Component;
 
-/// What published clients call their signature.
+/// The label that published clients use for their signature.
 const USUAL_LABEL: &str = "sig1";
 
-/// Why the two headers cannot be understood.
+/// Why the two headers cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InputError {
-    /// No member that can be the client's signature, or several.
+    /// There is no member that can be the client's signature, or there are several.
     Label,
     /// The member is not a list of components with parameters.
     Malformed,
@@ -25,7 +26,7 @@ pub(crate) enum InputError {
     Component,
 }
 
-/// The parameters of a signature that decide anything.
+/// The parameters of a signature that are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) key_id: Option<String>,
@@ -38,13 +39,13 @@ pub(crate) struct Parameters {
 /// The client's member of a `Signature-Input` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SignatureInput {
-    /// Its name, under which `Signature` holds the octets.
+    /// Its label. `Signature` has the octets under the same label.
     pub(crate) label: String,
     pub(crate) components: Vec<Component>,
     pub(crate) parameters: Parameters,
     /// The member's value as received.
     pub(crate) raw: String,
-    /// The value as RFC 8941 writes it, if that is another text.
+    /// The value in the form of RFC 8941, if that is another text.
     pub(crate) canonical: Option<String>,
 }
 
@@ -198,7 +199,7 @@ fn members(header: &str) -> Vec<(&str, &str)> {
     parts.filter_map(|part| part.trim().split_once('=').filter(|(label, _)| is_label(label))).collect()
 }
 
-/// Splits at `separator` wherever it does not stand inside a quoted string.
+/// Splits at every `separator` that is not inside a quoted string.
 fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (position, c) in text.char_indices() {

@@ -1,6 +1,6 @@
-//! Public keys on the wire: one Ed25519 key as a JWK (RFC 8037) and sets of them.
+//! Public keys in documents: one Ed25519 key as a JWK (RFC 8037), and sets of them.
 //!
-//! Not private keys: a private member of a received JWK is dropped, never stored.
+//! It has no private keys: a private member of a received JWK is dropped, never stored.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// An Ed25519 point that is canonical and not of small order, the only kind a signature can prove anything with.
+/// An Ed25519 point that is canonical and not of small order. A signature with any other point proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
@@ -38,7 +38,7 @@ impl PublicKey {
         self.0.as_bytes()
     }
 
-    /// Whether `signature` was made over `message` with the private half; non-canonical signatures never are.
+    /// Whether `signature` was made over `message` with the private half. A signature that is not canonical is refused.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
@@ -92,7 +92,8 @@ impl Jwk {
         &self.key
     }
 
-    /// The SHA-256 thumbprint of the key in unpadded base64url (RFC 7638, RFC 8037 section 2); independent of its name.
+    /// The SHA-256 thumbprint of the key in unpadded base64url (RFC 7638, RFC 8037 section 2). It does not depend on
+    /// the key's name.
     pub fn thumbprint(&self) -> String {
         let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, self.key.to_base64url());
         URL_SAFE_NO_PAD.encode(Sha256::digest(members))
@@ -136,7 +137,7 @@ impl From<Jwk> for Wire {
 
 /// The keys published by one client, `{"keys":[…]}`.
 ///
-/// Reading keeps the usable keys and forgets the others, so one foreign key does not spoil a set.
+/// Reading keeps the usable keys and drops the others, so that one unknown key does not make a set unusable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct JwkSet {
     /// The usable keys in published order.

@@ -1,8 +1,8 @@
 //! HTTP message signatures as Open Payments uses them: RFC 9421 and RFC 9530 with Ed25519, keys as JWKs (RFC 8037).
 //!
-//! Not a client or a server: headers, bytes and instants go in, headers or a verdict come out. The verifier reads strict
-//! structured fields first and then the looser forms that published client libraries send, so `httpsig`, which knows the
-//! strict forms only, is not used.
+//! It is not a client or a server: headers, octets and instants go in, headers or a result come out. The verifier first
+//! reads strict structured fields, and then the looser forms that published client libraries send. `httpsig` knows the
+//! strict forms only, so it is not used.
 
 #![warn(missing_docs)]
 

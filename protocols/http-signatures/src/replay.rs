@@ -1,9 +1,9 @@
-//! Single use of nonces (RFC 9421 section 7.2.2): by which name a nonce is remembered, and for how long.
+//! Single use of nonces (RFC 9421 section 7.2.2): the name under which a nonce is stored, and for how long.
 //!
-//! Not the memory itself, which all processes of a server share. Signatures without a nonce are not refused when they
-//! come again: Ed25519 is deterministic and `created` counts seconds, so two honest equal requests within a second
-//! carry the same signature. They are two requests. A client that wants a repetition to be recognised sends a nonce
-//! or an idempotency key.
+//! It does not store nonces: all processes of a server share that store. A repeated signature without a nonce is not
+//! refused: Ed25519 is deterministic and `created` counts seconds, so two equal requests of an honest client within a
+//! second have the same signature. They are two requests. If a client wants a repetition to be recognised, it sends a
+//! nonce or an idempotency key.
 
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use crate::verify::{Freshness, Verified};
 
 impl Verified {
-    /// The name of the nonce this key of `client` has used, if the signature has one: of fixed length, and equal for
-    /// the same nonce of the same key of the same client only. A second use within [`Freshness::memory`] is a replay.
+    /// The name of the nonce that this key of `client` has used, if the signature has one. It has a fixed length, and
+    /// is equal only for the same nonce of the same key of the same client. A second use within [`Freshness::memory`]
+    /// is a replay.
     pub fn nonce_name(&self, client: &str) -> Option<String> {
         let nonce = self.nonce.as_deref()?;
         let mut digest = Sha256::new();
@@ -28,8 +29,8 @@ impl Verified {
 }
 
 impl Freshness {
-    /// How long a request may come again and so has to be remembered: its greatest age after the earliest instant it is
-    /// accepted at. Where signatures never get old, as long as by default.
+    /// How long a request could be repeated, so that its nonce must be stored: its largest age after the earliest
+    /// instant at which it is accepted. If signatures have no age limit, it is the default time.
     pub fn memory(&self) -> Duration {
         let max_age = if self.max_age.is_zero() { Self::default().max_age } else { self.max_age };
         max_age + self.clock_skew

@@ -1,6 +1,6 @@
-//! A request whose signature is made or judged (RFC 9421 section 2).
+//! A request whose signature is made or verified (RFC 9421 section 2).
 //!
-//! Not an HTTP request: only what a signature can cover.
+//! It is not a whole HTTP request: it has only the parts that a signature can cover.
 
 use http::HeaderMap;
 

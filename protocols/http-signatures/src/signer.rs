@@ -1,6 +1,6 @@
 //! Private keys, and signing a request the way the official client does (RFC 9421 section 3.1).
 //!
-//! Not key storage: text goes in, a key comes out, and nothing prints it.
+//! It does not store keys: text goes in, a key comes out, and nothing prints it.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::digest::content_digest;
 use crate::jwk::{InvalidJwk, Jwk, PublicKey};
 use crate::request::SignedRequest;
 
-/// An Ed25519 private key. Wiped from memory when dropped, never shown.
+/// An Ed25519 private key. It is wiped from memory when it is dropped, and never shown.
 #[derive(Clone)]
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
@@ -34,7 +34,7 @@ impl SigningKey {
         Self(ed25519_dalek::SigningKey::from_bytes(seed))
     }
 
-    /// A fresh key.
+    /// Makes a new random key.
     pub fn random(entropy: &dyn clock::Entropy) -> Self {
         Self::from_seed(&entropy.bytes())
     }
@@ -115,7 +115,7 @@ impl Signer {
         &self.jwk
     }
 
-    /// As [`Signer::sign`], with a nonce that makes the signature the only one of its kind (RFC 9421 section 2.3).
+    /// As [`Signer::sign`], with a nonce, so that no other signature is equal (RFC 9421 section 2.3).
     ///
     /// `nonce` must be printable ASCII without quotes and backslashes.
     pub fn sign_once(

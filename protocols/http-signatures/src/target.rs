@@ -1,12 +1,12 @@
-//! Which absolute URI a client called, as seen from behind the socket and perhaps a proxy: `@target-uri` of RFC 9421
+//! Finds the absolute URI that a client called, from behind a socket and perhaps a proxy: `@target-uri` of RFC 9421
 //! section 2.2.2.
 
 use http::HeaderMap;
 
-/// Where scheme and host of `@target-uri` come from.
+/// The source of the scheme and host of `@target-uri`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetOrigin {
-    /// The configured public origin; what proxies say does not matter.
+    /// The configured public origin. The headers of proxies do not matter.
     Pinned {
         /// `https://host[:port]`.
         origin: String,
@@ -31,11 +31,11 @@ pub enum OtherHosts {
     Refused,
     /// They are taken for requests to the configured origin.
     TakenForIt,
-    /// They are what they say, over plain `http`: a playground is also called directly.
+    /// The host of the request is used, over plain `http`: a playground is also called directly.
     Direct,
 }
 
-/// Why it is not known which URI was called.
+/// Why the called URI is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// The request does not say which host it is for.

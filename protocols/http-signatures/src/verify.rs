@@ -1,8 +1,7 @@
-//! Whether a request was signed by a key: coverage, digest, freshness, signature (RFC 9421 section 3.2).
+//! Verifies that a request was signed by a key: coverage, digest, age, signature (RFC 9421 section 3.2).
 //!
-//! In two steps, because the key is found by the `keyid` of a request whose headers are already known to be in order.
-//! Nothing here remembers requests: which nonces were used is remembered elsewhere, see
-//! [`Verified::nonce_name`].
+//! There are two steps, because the key is found by the `keyid` of a request whose headers are already checked. It does
+//! not store requests: used nonces are stored elsewhere, see [`Verified::nonce_name`].
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,12 +21,12 @@ const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// How old a signature may be.
+/// The allowed ages of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
-    /// Largest age of `created`; zero switches every check of time off.
+    /// The largest age of `created`; zero turns off all checks of time.
     pub max_age: Duration,
-    /// How far a client's clock may run ahead.
+    /// The most that a client's clock may be ahead.
     pub clock_skew: Duration,
 }
 
@@ -37,7 +36,7 @@ impl Default for Freshness {
     }
 }
 
-/// Why the headers of a request do not make up a signature worth checking.
+/// Why the headers of a request are not a usable signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// No `Signature` or `Signature-Input` header, or one that is not text.
@@ -49,16 +48,16 @@ pub enum HeaderError {
     /// A component is unknown, parametrised, not in lower case or listed twice.
     #[error("Signature-Input lists an unsupported, upper-case or repeated component")]
     Component,
-    /// Something that must be signed is not.
+    /// A component that must be signed is not signed.
     #[error("the signature must cover {0}")]
     NotCovered(&'static str),
-    /// A covered header is not there.
+    /// A covered header is missing.
     #[error("the signature covers the header {0}, which is absent")]
     Absent(String),
-    /// `Content-Length` is not the length received.
+    /// `Content-Length` is not the received length.
     #[error("Content-Length differs from the length of the body received")]
     Length,
-    /// The body is not the one that was digested.
+    /// The digest is of another body.
     #[error(transparent)]
     Digest(#[from] DigestError),
 }
@@ -75,10 +74,10 @@ impl From<InputError> for HeaderError {
 /// Why a request was not signed by a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// The headers are not in order.
+    /// The headers cannot be used.
     #[error(transparent)]
     Headers(#[from] HeaderError),
-    /// The signature names no key or another one.
+    /// The signature names no key or another key.
     #[error("the signature's keyid differs from the kid of the key")]
     KeyId,
     /// The signature names another algorithm.
@@ -90,31 +89,31 @@ pub enum VerifyError {
     /// `created` is too long ago or `expires` has passed.
     #[error("the signature has expired; check the clock and sign again")]
     Expired,
-    /// `created` lies in the future.
+    /// `created` is in the future.
     #[error("the signature was created in the future; check the clock")]
     NotYet,
-    /// The signature is not one of this key over this request.
+    /// The signature is not from this key over this request.
     #[error("the signature does not match the request")]
     Signature,
 }
 
-/// What a verified signature says about itself.
+/// The data of a verified signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The name of the key.
     pub key_id: String,
-    /// A number the client promises to use once.
+    /// A text that the client uses only once.
     pub nonce: Option<String>,
 }
 
-/// A request whose signature headers are in order; the signature itself is not checked yet.
+/// A request with checked signature headers. The signature itself is not verified yet.
 #[derive(Clone, Debug)]
 pub struct CheckedRequest<'a> {
     request: SignedRequest<'a>,
     input: SignatureInput,
 }
 
-/// The `keyid` a request names, without checking anything else.
+/// The `keyid` of a request, without any other check.
 pub fn key_id(headers: &HeaderMap) -> Option<String> {
     SignatureInput::parse(&joined(headers, &SIGNATURE_INPUT)?).ok()?.parameters.key_id
 }
@@ -130,7 +129,8 @@ pub fn verify(
 }
 
 impl<'a> SignedRequest<'a> {
-    /// Checks everything that needs no key: both headers readable, enough covered, digest and length of the body right.
+    /// Checks everything that needs no key: both headers can be read, enough is covered, and digest and length of the
+    /// body are right.
     pub fn check_headers(self) -> Result<CheckedRequest<'a>, HeaderError> {
         let headers = self.headers;
         if joined(headers, &SIGNATURE).is_none() {
@@ -182,17 +182,18 @@ impl<'a> SignedRequest<'a> {
 }
 
 impl CheckedRequest<'_> {
-    /// The key the signature names.
+    /// The key that the signature names.
     pub fn key_id(&self) -> Option<&str> {
         self.input.parameters.key_id.as_deref()
     }
 
-    /// What was signed as this side sees it, for a log that helps to find a wrong scheme or host; without the token.
+    /// The signed text from our side's view, without the token. It is for a log that helps to find a wrong scheme or
+    /// host.
     pub fn redacted_base(&self) -> String {
         redacted_base(&self.request, &self.input.components, &self.input.raw)
     }
 
-    /// Checks that `key` made this signature, and not too long ago.
+    /// Checks that `key` made this signature, and that it is not too old.
     pub fn verify(&self, key: &Jwk, freshness: Freshness, now: Timestamp) -> Result<Verified, VerifyError> {
         let parameters = &self.input.parameters;
         let key_id = self.key_id().filter(|id| *id == key.kid()).ok_or(VerifyError::KeyId)?;

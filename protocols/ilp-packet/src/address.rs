@@ -1,12 +1,12 @@
 //! ILP addresses (RFC 15): validated text, owned or borrowed, and prefixes of whole segments.
 //!
-//! Not a routing table; that is the connector's.
+//! It is not a routing table: the connector has that.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The most characters an address has.
+/// The most characters of an address.
 pub const MAX_ADDRESS_LENGTH: usize = 1023;
 
 fn is_scheme(text: &[u8]) -> bool {
@@ -77,7 +77,7 @@ impl<'a> AddressRef<'a> {
         Address(self.0.into())
     }
 
-    /// What follows `prefix` and a dot, if this address lies below `prefix`.
+    /// The rest after `prefix` and a dot, if this address is below `prefix`.
     pub fn below(self, prefix: &str) -> Option<&'a str> {
         self.0.strip_prefix(prefix)?.strip_prefix('.')
     }
@@ -85,7 +85,7 @@ impl<'a> AddressRef<'a> {
 
 /// Whether an address has only characters of segments and single dots between them.
 ///
-/// Written without early exits, so that many octets are looked at together.
+/// It has no early exits, so that many octets are checked together.
 #[expect(clippy::needless_bitwise_bool, reason = "no branches, so that the loop over octets is vectorised")]
 fn is_well_formed(address: &[u8]) -> bool {
     let in_class = address.iter().fold(true, |all, octet| all & is_address_octet(*octet));
@@ -147,7 +147,7 @@ impl AddressPrefix {
         &self.0
     }
 
-    /// Whether `address` equals the prefix or lies below it, by whole segments.
+    /// Whether `address` equals the prefix or is below it, by whole segments.
     pub fn covers(&self, address: AddressRef<'_>) -> bool {
         address.as_str() == &*self.0 || address.below(&self.0).is_some()
     }

@@ -1,11 +1,11 @@
-//! The data of an F08 Reject: what arrived and what the account takes at most (RFC 27, error codes).
+//! The data of an F08 Reject: the amount that arrived, and the account's maximum (RFC 27, error codes).
 
 /// Both amounts in the unit of the account that refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmountTooLarge {
-    /// What the packet carried there.
+    /// The amount of the packet at that account.
     pub received: u64,
-    /// What the account takes at most.
+    /// The account's maximum.
     pub maximum: u64,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 digest a fulfillment has to match.
+/// The SHA-256 digest that a fulfillment must match.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Condition([u8; 32]);
 
@@ -35,7 +35,7 @@ impl Fulfillment {
         &self.0
     }
 
-    /// The condition this fulfillment satisfies.
+    /// The condition that this fulfillment satisfies.
     pub fn condition(&self) -> Condition {
         Condition(Sha256::digest(self.0).into())
     }

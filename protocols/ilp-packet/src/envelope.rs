@@ -1,6 +1,6 @@
 //! The envelope that all packets share: a type octet and the length of the contents (RFC 27).
 //!
-//! Not the packets themselves: each is a file of its own.
+//! It does not parse the packets: each type has its own file.
 
 use crate::address::InvalidAddress;
 use crate::error_code::InvalidErrorCode;
@@ -59,7 +59,7 @@ pub enum ParseError {
     Code(#[from] InvalidErrorCode),
 }
 
-/// Checks type and length, and reads the contents. What follows the contents is ignored.
+/// Checks type and length, and reads the contents. Octets after the contents are ignored.
 pub(crate) fn open(octets: &[u8], expected: PacketType) -> Result<Reader<'_>, ParseError> {
     let mut envelope = Reader::new(octets);
     if envelope.u8()? != expected.octet() {

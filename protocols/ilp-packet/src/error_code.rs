@@ -1,4 +1,4 @@
-//! The codes of a Reject (RFC 27, error codes) and what their first letter means.
+//! The codes of a Reject (RFC 27, error codes), and the meaning of their first letter.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[error("an ILP error code is three ASCII characters")]
 pub struct InvalidErrorCode;
 
-/// What a sender may do about a Reject.
+/// What a sender may do after a Reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// `F`: the same packet will fail again.

@@ -1,4 +1,4 @@
-//! The seventeen digits in which a Prepare says when it expires: `YYYYMMDDHHmmSSfff`, UTC (RFC 27).
+//! The expiry of a Prepare, as seventeen digits: `YYYYMMDDHHmmSSfff`, UTC (RFC 27).
 
 use clock::Timestamp;
 
@@ -12,15 +12,15 @@ const DAY_MS: u64 = 86_400_000;
 const FIRST: i64 = -62_167_219_200_000;
 /// 9999-12-31T23:59:59.999Z, the last.
 const LAST: i64 = 253_402_300_799_999;
-/// The calendar repeats itself after so many years.
+/// The number of years after which the calendar repeats.
 const ERA: u32 = 400;
 /// From -0400-03-01 to 1970-01-01. Counted from there, every instant of the format is positive.
 const EPOCH_MS: i64 = (719_468 + 146_097) * 86_400_000;
 
 /// The digits of `expiry`.
 ///
-/// The format ends at 9999-12-31T23:59:59.999Z and starts at 0000-01-01T00:00:00.000Z; what lies outside is written
-/// as the nearer end, which for a deadline means the same: never, or long ago.
+/// The format begins at 0000-01-01T00:00:00.000Z and ends at 9999-12-31T23:59:59.999Z. An instant outside is written as
+/// the nearer limit. For a deadline this means the same: never, or long ago.
 pub(crate) fn encode(expiry: Timestamp) -> [u8; 17] {
     let millis = (expiry.as_millis().clamp(FIRST, LAST) + EPOCH_MS).unsigned_abs();
     #[expect(clippy::cast_possible_truncation, reason = "days up to the year 9999, and the milliseconds of one day")]

@@ -4,7 +4,7 @@ use crate::Fulfillment;
 use crate::envelope::{self, PacketType, ParseError};
 use crate::oer;
 
-/// The transfer happened; the preimage proves it.
+/// The transfer happened. The preimage proves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fulfill<'a> {
     /// The preimage of the condition.

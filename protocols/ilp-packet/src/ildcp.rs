@@ -1,6 +1,6 @@
-//! Dynamic configuration (RFC 31): a client asks its parent which address and asset its account has.
+//! Dynamic configuration (RFC 31): a client asks its parent for the address and asset of its account.
 //!
-//! The request is an ordinary Prepare to `peer.config` with a condition everybody can fulfil; no money moves.
+//! It moves no money: the request is an ordinary Prepare to `peer.config` with a public fulfillment.
 
 use clock::Timestamp;
 
@@ -19,7 +19,7 @@ pub const CONDITION: Condition = Condition::new([
     0x85, 0x6e, 0xe2, 0x33, 0xb3, 0x90, 0x2a, 0x59, 0x1d, 0x0d, 0x5f, 0x29, 0x25,
 ]);
 
-/// What a parent node answers its client.
+/// The answer of a parent node to its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountDetails {
     /// The address of the client.
@@ -30,10 +30,10 @@ pub struct AccountDetails {
     pub asset_code: String,
 }
 
-/// Why nothing can be learned from a reply.
+/// Why a reply cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
-    /// It is no Fulfill, or a field is malformed.
+    /// It is not a Fulfill, or a field is malformed.
     #[error(transparent)]
     Malformed(#[from] ParseError),
     /// The fulfillment is not the one of the peer protocols.

@@ -1,6 +1,6 @@
 //! ILPv4 packets, addresses and ILDCP over OER (RFC 22, RFC 27, RFC 30, RFC 31).
 //!
-//! Bytes in, values out, and back. Nothing here opens a socket, reads a clock or decides about money.
+//! It converts octets to values and back. It opens no sockets, reads no clock, and makes no decisions about money.
 //!
 //! A [`Prepare`], [`Fulfill`] or [`Reject`] borrows the octets it was parsed from and encodes itself into new ones.
 //! A packet to be forwarded is held as [`PrepareBuf`], which changes amount and expiry in place and nothing else.

@@ -1,6 +1,6 @@
-//! The octet encoding rules ILP and STREAM use (RFC 30; X.696, canonical form).
+//! The octet encoding rules that ILP and STREAM use (RFC 30; X.696, canonical form).
 //!
-//! Only the five primitives that occur. Lengths must be canonical and are checked against the input before use.
+//! It has only the five primitives that occur. Lengths must be canonical, and are checked against the input before use.
 
 /// Why octets are not a field of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum OerError {
     IntegerSize,
 }
 
-/// Reads fields one after another from a slice; what is left over is ignored.
+/// Reads fields one after another from a slice. The rest is ignored.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],

@@ -1,6 +1,6 @@
 //! A packet of any type (RFC 27).
 //!
-//! Not their contents: each type is a file of its own.
+//! It does not parse the contents: each type has its own file.
 
 use crate::envelope::{PacketType, ParseError};
 use crate::{Fulfill, Prepare, Reject};
@@ -10,9 +10,9 @@ use crate::{Fulfill, Prepare, Reject};
 pub enum Packet<'a> {
     /// A request for a conditional transfer.
     Prepare(Prepare<'a>),
-    /// It happened.
+    /// The transfer happened.
     Fulfill(Fulfill<'a>),
-    /// It did not.
+    /// The transfer did not happen.
     Reject(Reject<'a>),
 }
 
@@ -33,7 +33,7 @@ impl<'a> Packet<'a> {
 pub enum Reply<'a> {
     /// The transfer happened.
     Fulfill(Fulfill<'a>),
-    /// It did not.
+    /// The transfer did not happen.
     Reject(Reject<'a>),
 }
 

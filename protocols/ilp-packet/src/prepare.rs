@@ -12,16 +12,16 @@ const FIXED: usize = 57;
 const EXPIRY_OFFSET: usize = 8;
 const EXPIRY_END: usize = 25;
 
-/// A request to transfer `amount` on condition, borrowed from the octets that carried it.
+/// A request for a conditional transfer of `amount`, borrowed from the octets that carried it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepare<'a> {
-    /// In the smallest unit of the asset of this hop.
+    /// The amount, in the smallest unit of the asset of this hop.
     pub amount: u64,
-    /// When the sender of this hop takes the money back.
+    /// The instant at which the sender of this hop takes the money back.
     pub expires_at: Timestamp,
     /// The hash of the requested fulfillment.
     pub execution_condition: Condition,
-    /// Where the money goes.
+    /// The destination of the money.
     pub destination: AddressRef<'a>,
     /// End-to-end data.
     pub data: &'a [u8],
@@ -61,7 +61,7 @@ impl<'a> Prepare<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrepareBuf {
     octets: Bytes,
-    /// Where the contents start.
+    /// The position at which the contents start.
     header: usize,
     amount: u64,
     expires_at: Timestamp,
@@ -85,12 +85,12 @@ impl PrepareBuf {
         Ok(Self { octets, header, amount, expires_at, destination, data })
     }
 
-    /// In the smallest unit of the asset of this hop.
+    /// The amount, in the smallest unit of the asset of this hop.
     pub fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// When the sender of this hop takes the money back.
+    /// The instant at which the sender of this hop takes the money back.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
@@ -102,7 +102,7 @@ impl PrepareBuf {
         Condition::new(condition)
     }
 
-    /// Where the money goes.
+    /// The destination of the money.
     pub fn destination(&self) -> AddressRef<'_> {
         AddressRef::already_valid(&self.octets[self.destination.0..self.destination.1])
     }
@@ -112,7 +112,7 @@ impl PrepareBuf {
         &self.octets[self.data.0..self.data.1]
     }
 
-    /// The packet by its fields.
+    /// A view of the packet's fields.
     pub fn as_prepare(&self) -> Prepare<'_> {
         Prepare {
             amount: self.amount,
@@ -154,7 +154,7 @@ impl PrepareBuf {
         self.octets.clone()
     }
 
-    /// The octets to send, given away.
+    /// The octets to send. The packet is consumed.
     pub fn into_bytes(self) -> Bytes {
         self.octets
     }

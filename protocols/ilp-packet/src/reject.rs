@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use crate::envelope::{self, PacketType, ParseError};
 use crate::{AddressRef, ErrorCode, oer};
 
-/// The transfer did not happen, and why.
+/// The transfer did not happen, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject<'a> {
-    /// What went wrong.
+    /// The code of the error.
     pub code: ErrorCode,
     /// The node that refused, if it says.
     pub triggered_by: Option<AddressRef<'a>>,
-    /// For people; UTF-8 by convention, relayed as it is.
+    /// The message for people. It is usually UTF-8, and is relayed unchanged.
     pub message: &'a [u8],
     /// End-to-end data.
     pub data: &'a [u8],

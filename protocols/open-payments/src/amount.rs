@@ -9,7 +9,7 @@ use crate::AMOUNT_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Amount {
-    /// How many of the smallest unit.
+    /// The number of smallest units.
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub value: u64,
     /// The code of the asset.

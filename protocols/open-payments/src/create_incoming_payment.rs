@@ -9,19 +9,19 @@ use crate::amount::Amount;
 use crate::date_time::parse_date_time;
 use crate::validate::{InvalidRequest, Reader};
 
-/// Asks for a payment to be expected at a wallet address.
+/// The request to create an incoming payment at a wallet address.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateIncomingPayment {
     /// The wallet address to be paid.
     pub wallet_address: String,
-    /// The amount expected; open-ended without.
+    /// The expected amount; `None` means any amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incoming_amount: Option<Amount>,
-    /// Until when it can be paid; the server's longest time without.
+    /// The time at which it stops accepting money; `None` means the server's longest time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Whatever the client wants to find again.
+    /// The metadata of the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }

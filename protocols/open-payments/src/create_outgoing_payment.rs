@@ -6,30 +6,30 @@ use crate::Metadata;
 use crate::amount::Amount;
 use crate::validate::{InvalidRequest, Reader};
 
-/// Asks for a payment to be made.
+/// The request to create an outgoing payment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateOutgoingPayment {
     /// The wallet address that pays.
     pub wallet_address: String,
-    /// What is paid.
+    /// The quote or the incoming payment.
     pub source: PaymentSource,
-    /// Whatever the client wants to find again.
+    /// The metadata of the client.
     pub metadata: Option<Metadata>,
 }
 
-/// What an outgoing payment is made of.
+/// What an outgoing payment is created from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentSource {
-    /// A quote made before.
+    /// An existing quote.
     Quote {
-        /// Its URL, as submitted; only its last segment names it.
+        /// Its URL, as submitted. Only its last segment identifies the quote.
         quote_id: String,
     },
-    /// A fixed amount to an incoming payment, quoted on the way.
+    /// A fixed amount to an incoming payment. The quote is created with the payment.
     IncomingPayment {
         /// Its URL.
         incoming_payment: String,
-        /// What is paid, fees included.
+        /// The amount that is paid, with fees.
         debit_amount: Amount,
     },
 }

@@ -5,25 +5,25 @@ use serde_json::Value;
 use crate::amount::Amount;
 use crate::validate::{InvalidRequest, Reader};
 
-/// Asks what a payment to an incoming payment would cost.
+/// The request for a quote of a payment to an incoming payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateQuote {
     /// The wallet address that would pay.
     pub wallet_address: String,
     /// The URL of the incoming payment.
     pub receiver: String,
-    /// Which amount is fixed.
+    /// The fixed amount.
     pub amount: QuoteAmount,
 }
 
-/// Which amount of a quote is fixed; at most one can be.
+/// The fixed amount of a quote. At most one amount can be fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuoteAmount {
-    /// What the receiver still expects.
+    /// None: the receiver's remaining amount is paid.
     Receiver,
-    /// What is paid, fees included.
+    /// The amount that is paid, with fees.
     Debit(Amount),
-    /// What arrives.
+    /// The amount that arrives.
     Receive(Amount),
 }
 

@@ -1,6 +1,6 @@
 //! The `date-time` format of request bodies (RFC 3339 section 5.6).
 //!
-//! Stricter than what other readers of instants accept: a date alone, an hour alone or a leap second is refused.
+//! It is stricter than other parsers of instants: a date alone, an hour alone or a leap second is refused.
 
 use clock::Timestamp;
 

@@ -7,20 +7,20 @@ use crate::Metadata;
 /// The body of an error answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// What went wrong.
+    /// The error.
     pub error: ErrorDetail,
 }
 
-/// What went wrong.
+/// An error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
-    /// The HTTP status as text; authorization servers write GNAP error codes here.
+    /// The HTTP status as text. Authorization servers write GNAP error codes here.
     #[serde(default)]
     pub code: String,
-    /// For people and for clients that compare it.
+    /// The description, for people and for clients that compare it.
     #[serde(default)]
     pub description: String,
-    /// Further facts.
+    /// Further details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Metadata>,
 }

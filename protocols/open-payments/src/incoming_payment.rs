@@ -16,19 +16,19 @@ pub struct IncomingPayment {
     pub id: String,
     /// The URL of the wallet address it pays into.
     pub wallet_address: String,
-    /// The amount expected; open-ended without.
+    /// The expected amount; `None` means any amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incoming_amount: Option<Amount>,
-    /// What has arrived.
+    /// The received amount.
     pub received_amount: Amount,
-    /// Whether nothing more is expected; an expired payment is not completed.
+    /// Whether no more money is expected. An expired payment is not completed.
     pub completed: bool,
-    /// What its creator attached.
+    /// The metadata of its creator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Until when it can be paid.
+    /// The time at which it stops accepting money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// The ways to pay it; shown on creation and to authorised readers.
@@ -60,14 +60,14 @@ impl std::fmt::Debug for IlpPaymentMethod {
     }
 }
 
-/// What is public of an incoming payment.
+/// The public part of an incoming payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicIncomingPayment {
-    /// What has arrived.
+    /// The received amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_amount: Option<Amount>,
-    /// Where to ask for a grant.
+    /// The server that gives grants for it.
     pub auth_server: String,
 }
 

@@ -1,8 +1,8 @@
 //! Open Payments resource types: what travels between wallets, one file per resource and per request body, in the
 //! version of the resource and wallet address server APIs that is called 1.3. Files name their section of its description.
 //!
-//! Requests are validated with the messages clients of the original know; answers of other servers are read leniently,
-//! with unknown members ignored. No rules of payments here, and no HTTP.
+//! It has no rules of payments and no HTTP. Requests are validated with the messages that clients of the original know.
+//! Answers of other servers are read leniently: unknown members are ignored.
 
 #![warn(missing_docs)]
 

@@ -1,6 +1,7 @@
 //! Listing (Open Payments resource server API): query parameters and pages.
 //!
-//! Lists are newest first; a cursor is the id of an item, and pages lie after or before it in that order.
+//! It reads no rows. Lists have the newest item first. A cursor is the id of an item, and a page is after or before it
+//! in that order.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,12 +11,12 @@ use crate::validate::InvalidRequest;
 /// The page size without `first` and `last`.
 const PAGE_SIZE_DEFAULT: u8 = 20;
 
-/// The query of a list request, valid in shape; [`ListQuery::page_request`] says whether its members agree.
+/// The query of a list request, with valid types. [`ListQuery::page_request`] checks whether its members agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Whose payments.
+    /// The wallet address of the payments.
     pub wallet_address: String,
-    /// Where to go on.
+    /// The id of the item before or after the page.
     pub cursor: Option<Uuid>,
     /// Page size after the cursor.
     pub first: Option<u8>,
@@ -23,32 +24,32 @@ pub struct ListQuery {
     pub last: Option<u8>,
 }
 
-/// A page to be read.
+/// A page to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageRequest {
-    /// Up to `size` items after the cursor, or the newest ones without.
+    /// At most `size` items after the cursor, or the newest ones if there is no cursor.
     After {
         /// The item before the page.
         cursor: Option<Uuid>,
-        /// How many at most.
+        /// The most items.
         size: u8,
     },
     /// The `size` items before the cursor.
     Before {
         /// The item behind the page.
         cursor: Uuid,
-        /// How many at most.
+        /// The most items.
         size: u8,
     },
 }
 
-/// The parameters contradict each other.
+/// The faults of parameters that contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageRequestError {
-    /// A page size before nothing.
+    /// There is a `last` without a cursor.
     #[error("last requires cursor")]
     LastWithoutCursor,
-    /// Both directions.
+    /// There are `first` and `last`.
     #[error("first and last are mutually exclusive")]
     FirstAndLast,
 }
@@ -77,7 +78,7 @@ impl ListQuery {
         Ok(Self { wallet_address, cursor, first, last })
     }
 
-    /// Which page is meant.
+    /// The requested page.
     pub fn page_request(&self) -> Result<PageRequest, PageRequestError> {
         match (self.first, self.last, self.cursor) {
             (Some(_), Some(_), _) => Err(PageRequestError::FirstAndLast),
@@ -118,13 +119,13 @@ fn page_size(name: &str, text: &str) -> Result<u8, InvalidRequest> {
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// Where it lies.
+    /// The place of the page in the list.
     pub pagination: PageInfo,
     /// Its items, newest first.
     pub result: Vec<T>,
 }
 
-/// Where a page lies.
+/// The place of a page in its list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageInfo {

@@ -19,31 +19,31 @@ pub struct OutgoingPayment {
     pub quote_id: Option<String>,
     /// The URL of the incoming payment.
     pub receiver: String,
-    /// What is to arrive.
+    /// The amount to deliver.
     pub receive_amount: Amount,
-    /// What is to be paid, fees included.
+    /// The amount to pay, with fees.
     pub debit_amount: Amount,
-    /// What was debited so far, in the payer's asset.
+    /// The amount debited so far, in the payer's asset.
     pub sent_amount: Amount,
     /// Whether it failed or was cancelled.
     #[serde(default)]
     pub failed: bool,
-    /// What its creator attached.
+    /// The metadata of its creator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// A payment just created, with what its grant had spent before it.
+/// A new payment, with the amounts that its grant had spent before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreatedOutgoingPayment {
     /// The payment.
     #[serde(flatten)]
     pub payment: OutgoingPayment,
-    /// Spent before in the receivers' asset.
+    /// The amount spent before, in the receivers' asset.
     pub grant_spent_receive_amount: Amount,
-    /// Spent before in the payer's asset.
+    /// The amount spent before, in the payer's asset.
     pub grant_spent_debit_amount: Amount,
 }

@@ -1,10 +1,10 @@
-//! `GET /outgoing-payment-grant` (Open Payments resource server API): what a grant has spent.
+//! `GET /outgoing-payment-grant` (Open Payments resource server API): the amounts that a grant has spent.
 
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 
-/// What was spent under a grant in its present interval, or ever without one. Both members are always written.
+/// The amounts that were spent under a grant, in its present interval if it has one. Both members are always written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutgoingPaymentGrant {

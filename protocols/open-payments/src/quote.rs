@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 
-/// What a payment would cost and deliver.
+/// The cost and the delivered amount of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quote {
@@ -15,24 +15,24 @@ pub struct Quote {
     pub wallet_address: String,
     /// The URL of the incoming payment, as submitted.
     pub receiver: String,
-    /// What arrives.
+    /// The amount that arrives.
     pub receive_amount: Amount,
-    /// What is paid, fees included.
+    /// The amount that is paid, with fees.
     pub debit_amount: Amount,
-    /// How it is delivered.
+    /// The payment method.
     pub method: QuoteMethod,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Until when a payment may be made of it.
+    /// The time at which it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// How a quoted payment is delivered.
+/// The payment method of a quote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuoteMethod {
-    /// Over Interledger; also shown for delivery within one instance.
+    /// Interledger. It is also shown for delivery within one instance.
     #[default]
     Ilp,
 }

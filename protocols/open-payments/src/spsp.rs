@@ -1,19 +1,18 @@
-//! The answer of a wallet address to an SPSP client (RFC 9): credentials to pay straight to the
-//! address.
+//! The answer of a wallet address to an SPSP client (RFC 9): credentials to pay directly to the address.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-/// The type a client names in `Accept` to be answered by SPSP, and the type of the answer.
+/// The media type that a client sends in `Accept` to get an SPSP answer. It is also the type of the answer.
 pub const SPSP_CONTENT_TYPE: &str = "application/spsp4+json";
 
-/// Where and with which secret to pay.
+/// The address and the secret for a payment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpspCredentials {
     /// The ILP address to send packets to.
     pub destination_account: String,
-    /// The shared secret in unpadded base64url; clients accept standard base64 and padding too.
+    /// The shared secret in unpadded base64url. Clients accept standard base64 and padding too.
     pub shared_secret: String,
     /// Whether every packet is answered with a receipt (RFC 39).
     #[serde(default)]
@@ -28,10 +27,10 @@ impl std::fmt::Debug for SpspCredentials {
     }
 }
 
-/// The wish for receipts, from the headers `Receipt-Nonce` and `Receipt-Secret` (RFC 39).
+/// The request for receipts, from the headers `Receipt-Nonce` and `Receipt-Secret` (RFC 39).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceiptRequest {
-    /// Repeated in every receipt.
+    /// The nonce. It is repeated in every receipt.
     pub nonce: [u8; 16],
     /// The key with which the holder of the secret verifies every receipt.
     pub secret: [u8; 32],
@@ -46,7 +45,7 @@ impl std::fmt::Debug for ReceiptRequest {
 /// Why no credentials with receipts are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReceiptRequest {
-    /// One header without the other.
+    /// One header is sent without the other.
     #[error("Failed to generate credentials: receipt nonce and secret must accompany each other")]
     Unaccompanied,
     /// The nonce has another length.

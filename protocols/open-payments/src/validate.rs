@@ -1,7 +1,8 @@
-//! Reads request bodies member by member and says what is wrong in the words of JSON Schema validators.
+//! Reads request bodies member by member, and reports faults in the words of JSON Schema validators.
 //!
-//! The schemas are those of the published OpenAPI documents, section "requestBody" of each operation. Of several faults
-//! the first is reported, in the order type, required, additional, then each member in schema order.
+//! It has no schema files. The schemas are those of the published OpenAPI documents, section "requestBody" of each
+//! operation. If there are several faults, the first is reported, in the order type, required, additional, then each
+//! member in schema order.
 
 use outside_text::METADATA_MAX;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use web_url::URL_LENGTH_MAX;
 use crate::Metadata;
 use crate::amount::Amount;
 
-/// The first thing wrong with a request: `body.incomingAmount.value must be string`.
+/// The first fault of a request: `body.incomingAmount.value must be string`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRequest(String);
@@ -22,13 +23,13 @@ impl InvalidRequest {
         Self(if location.is_empty() { problem.to_owned() } else { format!("{location} {problem}") })
     }
 
-    /// A member, header or query parameter that has to be there is not.
+    /// A required member, header or query parameter is missing.
     pub fn missing(location: &str, name: &str) -> Self {
         Self::new(location, &format!("must have required property '{name}'"))
     }
 }
 
-/// An object of the request and where it stands.
+/// An object of the request, and its place.
 pub(crate) struct Reader<'a> {
     location: String,
     members: &'a Map<String, Value>,

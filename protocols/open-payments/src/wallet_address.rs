@@ -5,25 +5,25 @@ use std::collections::BTreeMap;
 use money::AssetCode;
 use serde::{Deserialize, Serialize};
 
-/// What is public of a wallet address.
+/// The public document of a wallet address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalletAddress {
     /// Its URL.
     pub id: String,
-    /// How it wants to be shown.
+    /// Its display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_name: Option<String>,
     /// The code of its asset.
     pub asset_code: AssetCode,
     /// Decimal places of the asset's smallest unit.
     pub asset_scale: u8,
-    /// Where to ask for grants.
+    /// The server that gives grants.
     pub auth_server: String,
-    /// Where its payments are kept.
+    /// The server of its payments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_server: Option<String>,
-    /// Where its cards are served.
+    /// The server of its cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_service: Option<String>,
     /// Further public properties.
@@ -31,7 +31,7 @@ pub struct WalletAddress {
     pub additional_properties: BTreeMap<String, String>,
 }
 
-/// Other servers may put anything here; only texts are kept.
+/// Other servers may send any values here. Only texts are kept.
 fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     let members = value.as_object().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Closing a connection: one packet that says to the receiver that nothing more will come (RFC 29, section 4.6).
+//! Closes a connection: one packet tells the receiver that nothing more will come (RFC 29, section 4.6).
 
 use clock::{Entropy, Timestamp};
 use stream::{CloseCode, Frame, Sender};
@@ -6,7 +6,7 @@ use stream::{CloseCode, Frame, Sender};
 use crate::control::{PACKET_LIFE, control_frames, control_request};
 use crate::poll::{OutgoingPrepare, Poll};
 
-/// A connection being closed. Best effort: whatever the reply, and also without one, it is closed.
+/// A connection that is being closed. It is closed after any reply, and also without a reply.
 #[derive(Debug)]
 pub struct Closer {
     sender: Sender,

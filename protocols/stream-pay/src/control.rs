@@ -1,4 +1,4 @@
-//! Packets without money, which carry frames about the connection.
+//! Packets without money, which carry frames about the connection (RFC 29, section 5).
 //!
 //! Packets with money are made in `exchange`.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::Timestamp;
 use stream::{Frame, Hashlock, Request, STREAM_ID};
 
-/// How long a packet may take to the receiver and back.
+/// The time for a packet to the receiver and back.
 pub(crate) const PACKET_LIFE: Duration = Duration::from_secs(20);
 
 /// The frames of such a packet: `last`, after those with which a connection begins.

@@ -1,13 +1,13 @@
 //! Sending a quoted payment (RFC 29, section 4.4.2): never more than its maximum leaves, and never less arrives than
 //! its minimum rate.
 //!
-//! Every packet names the least the receiver may accept, so the rate is enforced packet by packet; one source unit of
-//! the whole payment is conceded to rounding, and what the quote has conceded beyond it. Errors do not undo what was
-//! sent: the outcome shows both.
+//! Every packet states the least amount that the receiver may accept, so the rate is enforced packet by packet. For
+//! rounding, one source unit of the whole payment is conceded, and what the quote has conceded beyond it. Errors do not
+//! undo what was sent: the outcome shows both.
 //!
-//! Every node rounds down, so a packet may arrive as less than the rate says. How much less is learned from packets:
-//! the last one names all that is missing as its minimum, and takes more of the source when it is told that too
-//! little would arrive.
+//! Every node rounds down, so a packet may deliver less than the rate says. The sender learns from packets how much
+//! less. The last packet states all that is missing as its minimum. If a node reports that the last packet would
+//! deliver too little, it is sent again with a larger source amount.
 
 use std::time::Duration;
 

@@ -1,25 +1,25 @@
-//! What a state machine wants its driver to do next. No RFC speaks of it.
+//! The next step that a state machine wants from its driver. No RFC describes it.
 
 use clock::Timestamp;
 
 /// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Poll<T> {
-    /// Send this packet, then poll again at once; do not wait for its reply.
+    /// Send this packet, then poll again at once, without waiting for its reply.
     Send(OutgoingPrepare),
-    /// Poll again after the next reply, or at this instant if none arrives before.
+    /// Poll again after the next reply, or at this instant if no reply arrives before.
     WaitUntil(Timestamp),
-    /// Finished. Replies still to come change nothing any more.
+    /// It has finished. Later replies change nothing.
     Done(T),
 }
 
-/// A packet to be sent.
+/// A packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingPrepare {
-    /// Hand the reply back under this number.
+    /// The number with which the reply is handed back.
     pub sequence: u64,
     /// The octets of the Prepare.
     pub packet: Vec<u8>,
-    /// A reply after this instant comes too late.
+    /// The instant after which a reply is too late.
     pub expires_at: Timestamp,
 }

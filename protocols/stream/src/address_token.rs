@@ -43,10 +43,10 @@ struct DerivedKeys {
 #[error("a receiver secret has exactly 32 octets")]
 pub struct InvalidReceiverSecret;
 
-/// What a receiver wants to know again when a packet arrives.
+/// The data that a receiver needs again when a packet arrives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionDetails {
-    /// What the money is for, for example the id of an incoming payment. ASCII.
+    /// The purpose of the money, for example the id of an incoming payment. ASCII.
     pub payment_tag: Option<String>,
     /// Whether the sender's verifier wants receipts.
     pub receipts: Option<ReceiptSetup>,
@@ -57,9 +57,9 @@ pub struct ConnectionDetails {
 /// How receipts are made for a connection.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceiptSetup {
-    /// Chosen by the verifier; repeated in each receipt.
+    /// The nonce that the verifier chose. It is repeated in each receipt.
     pub nonce: [u8; 16],
-    /// Known to the verifier; authenticates each receipt.
+    /// The secret that the verifier knows. It authenticates each receipt.
     pub secret: [u8; 32],
 }
 
@@ -72,7 +72,7 @@ pub struct AssetDetails {
     pub scale: u8,
 }
 
-/// What a sender needs to know.
+/// The data that a sender needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The destination of the packets.
@@ -120,7 +120,7 @@ impl ReceiverSecret {
         Self(Arc::new(DerivedKeys { token, generator }))
     }
 
-    /// New credentials below `base`. Each call gives others; all of them stay valid.
+    /// Makes new credentials below `base`. Each call makes others, and all of them stay valid.
     pub(crate) fn issue(
         &self,
         base: &Address,

@@ -1,7 +1,7 @@
 //! STREAM (RFC 29): packets and frames, encryption, receiver credentials, and both ends of a connection.
 //!
-//! Pure: octets, instants and random octets go in, octets and decisions come out. How much to send, and when, is the
-//! business of `stream-pay`; what happens to received money is the connector's.
+//! It has no input or output: octets, instants and random octets go in, octets and decisions come out. `stream-pay`
+//! decides how much to send and when. The connector handles received money.
 
 #![warn(missing_docs)]
 

@@ -12,7 +12,7 @@ const FRAME_COUNT_OCTETS_MAX: usize = 6;
 /// Why octets are not a STREAM packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Another version than 1.
+    /// The version is not 1.
     #[error("STREAM version {0} is not spoken here")]
     Version(u8),
     /// The number of frames has no octets, or more than six.
@@ -30,7 +30,7 @@ pub struct StreamPacket<'a> {
     pub sequence: u64,
     /// The type of the ILP packet that should carry this one; any octet, the user of the packet checks it.
     pub ilp_packet_type: u8,
-    /// In a Prepare the least the receiver should accept, in a reply what arrived.
+    /// In a Prepare, the least amount that the receiver should accept. In a reply, the amount that arrived.
     pub prepare_amount: u64,
     frames: Frames<'a>,
 }
@@ -101,14 +101,14 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// A packet to be written: everything but the frames.
+/// A packet to write, without its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Chosen by the sender of the Prepare, repeated in the reply.
     pub sequence: u64,
     /// The type of the ILP packet that will carry this one.
     pub ilp_packet_type: PacketType,
-    /// In a Prepare the least the receiver should accept, in a reply what arrived.
+    /// In a Prepare, the least amount that the receiver should accept. In a reply, the amount that arrived.
     pub prepare_amount: u64,
 }
 

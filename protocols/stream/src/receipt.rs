@@ -13,10 +13,10 @@ const LENGTH: usize = 58;
 /// Why octets are not a valid receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
-    /// Not 58 octets.
+    /// The length is not 58 octets.
     #[error("a receipt has 58 octets")]
     Length,
-    /// Another version than 1.
+    /// The version is not 1.
     #[error("receipt version {0} is not known")]
     Version(u8),
     /// Not made with this secret.

@@ -1,6 +1,6 @@
 //! The sending half of a connection (RFC 29, sections 5 and 6): numbered, encrypted requests out, replies read and judged.
 //!
-//! Not how much to send or when; that is `stream-pay`.
+//! It does not decide how much to send or when: `stream-pay` does.
 
 use clock::{Entropy, Timestamp};
 use ilp_packet::{Address, AddressRef, AmountTooLarge, Condition, ErrorCode, Fulfillment, PacketType, Prepare, Reply};
@@ -23,18 +23,18 @@ pub struct Sender {
 /// Whether the receiver can fulfil a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hashlock {
-    /// The condition is that of the fulfillment the receiver can make; money may move.
+    /// The receiver can make the fulfillment of the condition, so money may move.
     Fulfillable,
-    /// The condition is random; no money can move.
+    /// The condition is random, so no money can move.
     Unfulfillable,
 }
 
-/// What a request asks.
+/// The content of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// What is sent, in the source asset.
+    /// The amount to send, in the source asset.
     pub source_amount: u64,
-    /// The least the receiver should accept, in the destination asset.
+    /// The least amount that the receiver should accept, in the destination asset.
     pub min_destination_amount: u64,
     /// Whether money may move.
     pub hashlock: Hashlock,
@@ -44,14 +44,14 @@ pub struct Request<'a> {
     pub frames: &'a [Frame<'a>],
 }
 
-/// A Prepare ready to be sent.
+/// A Prepare that is ready to be sent.
 #[derive(Clone, Debug)]
 pub struct OutgoingPacket {
-    /// Names the packet; its reply must carry the same number.
+    /// The number of the packet. Its reply must have the same number.
     pub sequence: u64,
     /// The octets.
     pub prepare: Vec<u8>,
-    /// What a Fulfill has to contain; unknown for unfulfillable packets.
+    /// The fulfillment that a Fulfill must contain; unknown for unfulfillable packets.
     pub fulfillment: Option<Fulfillment>,
 }
 
@@ -63,28 +63,28 @@ pub enum SendError {
     SequenceExhausted,
 }
 
-/// What the ILP part of a reply says.
+/// The result in the ILP part of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The money moved.
     Fulfilled,
-    /// It did not.
+    /// The money did not move.
     Rejected {
         /// Why.
         code: ErrorCode,
         /// The detail of an F08, if it has one.
         too_large: Option<AmountTooLarge>,
     },
-    /// A Fulfill whose fulfillment is not the preimage; the money did not move as far as the sender is concerned.
+    /// A Fulfill whose fulfillment is not the preimage. For the sender, the money did not move.
     WrongFulfillment,
     /// The octets are not a reply.
     Undecodable,
 }
 
-/// A reply, judged and decrypted.
+/// A checked and decrypted reply.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// What the ILP part says.
+    /// The result in the ILP part.
     pub verdict: Verdict,
     sequence: u64,
     plaintext: Option<Vec<u8>>,
@@ -140,7 +140,7 @@ impl Sender {
         Ok(OutgoingPacket { sequence, prepare: prepare.encode(), fulfillment })
     }
 
-    /// Judges the reply to packet `sequence`, whose fulfillment is `expected`.
+    /// Checks the reply to packet `sequence`, whose fulfillment is `expected`.
     ///
     /// An unfulfillable packet cannot have been fulfilled, so a Fulfill for one is a wrong fulfillment.
     pub fn read(&self, sequence: u64, expected: Option<Fulfillment>, octets: &[u8]) -> Reading {

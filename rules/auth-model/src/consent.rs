@@ -2,7 +2,7 @@
 
 use gnap::{AccessItem, AccessType, Action};
 
-/// What is never granted without the owner's consent, beyond outgoing payments and subjects.
+/// The rights that are never granted without the owner's consent, beyond outgoing payments and subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsentPolicy {
     /// `INCOMING_PAYMENT_INTERACTION`: incoming-payment items need consent.

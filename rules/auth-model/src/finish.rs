@@ -1,4 +1,4 @@
-//! Where a browser may be sent when an interaction is over.
+//! The addresses to which a browser may be redirected at the end of an interaction.
 //!
 //! The address comes from the client and is followed by the owner's browser, so it is restricted.
 
@@ -21,7 +21,7 @@ pub enum InvalidFinishUri {
     /// Not an absolute URI.
     #[error("interact.finish.uri must be an absolute URI")]
     NotAbsolute,
-    /// A scheme browsers should not be sent to from here.
+    /// Browsers should not be redirected to a URL of this scheme.
     #[error("interact.finish.uri must use https")]
     Scheme,
     /// User information or a fragment.
@@ -34,7 +34,7 @@ pub enum InvalidFinishUri {
 pub struct FinishUri(Url);
 
 impl FinishUri {
-    /// Checks an address a client asks for.
+    /// Checks an address that a client asks for.
     pub fn new(text: &str, policy: &FinishUriPolicy) -> Result<Self, InvalidFinishUri> {
         let url = Url::parse(text).map_err(|_| InvalidFinishUri::NotAbsolute)?;
         let acceptable = match url.scheme() {
@@ -51,7 +51,7 @@ impl FinishUri {
         Ok(Self(url))
     }
 
-    /// An address that was checked before it was kept.
+    /// An address that was checked before it was stored.
     pub fn from_kept(url: Url) -> Self {
         Self(url)
     }

@@ -1,4 +1,4 @@
-//! A grant: what a client was given, or has requested, at one tenant.
+//! A grant: the rights that a client has, or has requested, at one tenant.
 //!
 //! A transition takes the grant and returns its new state, or refuses. The store of grants ensures that two transitions
 //! of one grant never start from the same state.
@@ -30,9 +30,9 @@ pub struct Grant {
     pub continuation: Continuation,
     /// The question to the owner, if one was needed.
     pub interaction: Option<Interaction>,
-    /// Where it stands.
+    /// Its state.
     pub state: GrantState,
-    /// When it was requested.
+    /// The time of the request.
     pub created_at: Timestamp,
 }
 
@@ -41,29 +41,29 @@ pub struct Grant {
 pub struct Continuation {
     /// Names the grant in the continuation URL.
     pub id: ContinueId,
-    /// Recognises the continuation token.
+    /// The hash of the continuation token.
     pub token: SecretHash,
-    /// When the grant was requested or last polled.
+    /// The time at which the grant was requested or last polled.
     pub last_used_at: Timestamp,
 }
 
-/// Where a grant stands.
+/// The state of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantState {
-    /// Waits for the owner.
+    /// It waits for the owner.
     Pending,
-    /// The owner consented, or did not have to be asked.
+    /// The owner consented, or no consent was needed.
     Approved,
-    /// The client has fetched its token. Tokens live and rotate on.
+    /// The client has fetched its token. The tokens are valid and can be rotated.
     Issued,
     /// The owner refused.
     Rejected,
-    /// Taken back by the client, the tenant or the operator.
+    /// The client, the tenant or the operator revoked it.
     Revoked,
 }
 
 impl GrantState {
-    /// The grant gives nothing and never will again.
+    /// The grant gives no access, and never will again.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Rejected | Self::Revoked)
     }
@@ -72,29 +72,29 @@ impl GrantState {
 /// The times that govern grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// How long an access token is good.
+    /// The lifetime of an access token.
     pub token_lifetime: Duration,
-    /// How long an owner may take to decide.
+    /// The time that an owner has to decide.
     pub interaction_lifetime: Duration,
-    /// How long a client waits between continuations.
+    /// The time that a client must wait between continuations.
     pub continue_wait: Duration,
 }
 
-/// A grant just made: the only moment its continuation token is known.
+/// A new grant. Only now its continuation token is known in clear text.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The grant.
     pub grant: Grant,
-    /// What the client needs for continuing.
+    /// The data that the client needs to continue.
     pub continue_token: TokenValue,
-    /// The access token, unless the owner has to be asked first.
+    /// The access token, unless the owner must be asked first.
     pub issued: Option<Issued>,
 }
 
-/// What a continuation brought.
+/// The result of a continuation.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// The owner has not decided: ask again later.
+    /// The owner has not decided. The client asks again later.
     Pending(Grant),
     /// The grant is issued. It has a token, unless the client requested only a statement about the owner.
     Issued(Grant, Option<Issued>),
@@ -103,10 +103,10 @@ pub enum Progress {
 /// Why a continuation is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContinueRefusal {
-    /// There is a body, but no reference in it.
+    /// There is a body without a reference.
     #[error("missing interaction reference")]
     NoReference,
-    /// The reference is not the one of this grant, or the grant is over.
+    /// The reference does not belong to this grant, or the grant has ended.
     #[error("grant not found")]
     NotFound,
     /// Continued before the time to wait has passed.
@@ -118,10 +118,10 @@ pub enum ContinueRefusal {
     /// The owner has not consented, or the token was fetched before.
     #[error("grant interaction not approved")]
     NotApproved,
-    /// The client gets the reference by redirect, and has to send it.
+    /// The client gets the reference by redirect, and must send it.
     #[error("grant cannot be polled")]
     NotPollable,
-    /// Nothing can come of it any more.
+    /// The grant has ended and can give no token any more.
     #[error("grant cannot be continued")]
     NotContinuable,
 }
@@ -271,9 +271,9 @@ impl Grant {
         }
     }
 
-    /// The owner's browser came back from the identity provider: the grant learns the answer.
+    /// The owner's browser came back from the identity provider, so the answer is recorded in the grant.
     ///
-    /// May be repeated; after the first time nothing changes any more, so a reload cannot arm an issued grant again.
+    /// It may be repeated. Only the first time has an effect, so a reload cannot make an issued grant ready again.
     pub fn finish(mut self) -> (Self, FinishOutcome) {
         let choice = self.interaction.as_ref().map_or(Choice::Pending, |interaction| interaction.choice);
         let outcome = match (self.state, choice) {
@@ -292,13 +292,14 @@ impl Grant {
         (self, outcome)
     }
 
-    /// The client, the tenant or the operator takes the grant back. Its tokens go with it.
+    /// The client, the tenant or the operator revokes the grant. Its tokens are revoked with it.
     pub fn revoke(mut self) -> Self {
         self.state = GrantState::Revoked;
         self
     }
 
-    /// A token of the grant is replaced by a fresh one. Expired tokens may be, so that a client that slept can go on.
+    /// Replaces a token of the grant by a new one. An expired token may be replaced too, so that a client can continue
+    /// after a long pause.
     pub fn rotate(&self, terms: &Terms, now: Timestamp, entropy: &dyn Entropy) -> Result<Issued, RotateRefusal> {
         if self.state.is_over() {
             return Err(RotateRefusal::GrantOver);

@@ -1,32 +1,34 @@
-//! The question to the resource owner: which client asks, until when, and what was answered.
+//! The interaction with the resource owner: which client asks, the time limit, and the answer.
 //!
-//! Part of a grant that needs consent. It ends with a choice; the grant learns of it when the browser finishes.
+//! It is part of a grant that needs consent. It ends with a choice. The grant learns the choice when the browser
+//! finishes.
 
 use clock::Timestamp;
 
 use crate::finish::FinishUri;
 use crate::ids::{InteractRef, InteractionId};
 
-/// The question to the owner of the resources.
+/// The interaction with the owner of the resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interaction {
     /// Its id, in URLs.
     pub id: InteractionId,
-    /// Our part of the interaction hash, and what a browser must know besides the id.
+    /// Our part of the interaction hash. A browser must know it besides the id.
     pub nonce: String,
-    /// What proves to us that the client's browser came back.
+    /// The proof that the client's browser came back.
     pub reference: InteractRef,
-    /// From then on nothing can be decided any more.
+    /// The time after which the owner cannot decide any more.
     pub expires_at: Timestamp,
     /// The owner's answer.
     pub choice: Choice,
     /// The client.
     pub client: ClientDisplay,
-    /// Where the browser goes afterwards; without it the client polls.
+    /// Where the browser goes afterwards; `None` if the client polls.
     pub finish: Option<Finish>,
 }
 
-/// The client in words for the owner. Read from the client's wallet address when the grant was requested.
+/// The description of the client for the owner. It was read from the client's wallet address when the grant was
+/// requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDisplay {
     /// The public name of the client's wallet address.
@@ -47,16 +49,16 @@ pub struct Finish {
 /// The owner's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// None yet.
+    /// The owner has not answered.
     Pending,
-    /// Yes.
+    /// The owner consented.
     Approved,
-    /// No.
+    /// The owner refused.
     Denied,
 }
 
 impl Choice {
-    /// The word of the wire.
+    /// The word used in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -77,10 +79,10 @@ pub enum ChoiceRefusal {
     NotPending,
 }
 
-/// How an interaction ended for the browser that comes back from the consent page.
+/// The result of an interaction, for the browser that comes back from the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishOutcome {
-    /// The owner consented: the client gets the reference.
+    /// The owner consented. The client gets the reference.
     Approved,
     /// The owner refused.
     Rejected,
@@ -91,7 +93,7 @@ pub enum FinishOutcome {
 }
 
 impl Interaction {
-    /// Whether its time is over.
+    /// Whether its time limit has passed.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at < now
     }

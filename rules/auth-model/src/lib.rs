@@ -1,7 +1,7 @@
 //! States and transitions of grants, interactions and access tokens.
 //!
-//! Pure: what may be granted, what needs consent, and what may follow from what. Storing, signatures and HTTP
-//! are elsewhere.
+//! It has no side effects. It says what may be granted, what needs consent, and which state may follow. Storing,
+//! signatures and HTTP are elsewhere.
 
 mod consent;
 mod finish;
@@ -20,5 +20,5 @@ pub use ids::{ContinueId, GrantId, InteractRef, InteractionId, ManagementId, Ten
 pub use interaction::{Choice, ChoiceRefusal, ClientDisplay, Finish, FinishOutcome, Interaction};
 pub use request::{Question, RequestRefusal, examine};
 pub use secret::SecretHash;
-pub use tenant::{Change, IdentityProvider, Tenant};
+pub use tenant::{Change, IdentityProvider, Rotated, Tenant};
 pub use token::{AccessToken, Issued, RotateRefusal};

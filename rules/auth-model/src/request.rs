@@ -1,6 +1,7 @@
-//! What follows from a grant request: a grant at once, a question to the owner, or a refusal.
+//! Decides about a grant request: it is granted at once, it needs the owner's consent, or it is refused.
 //!
-//! Of the client only its identity is certain: its signature was verified. The rest is what it says of itself.
+//! Only the client's identity is certain, because its signature was verified. All other data is the client's own
+//! statement.
 
 use gnap::{AccessItem, Client, GrantRequest, Subject, WebUrl};
 use url::Url;
@@ -10,33 +11,33 @@ use crate::finish::{FinishUri, FinishUriPolicy, InvalidFinishUri};
 use crate::interaction::Finish;
 use crate::tenant::Tenant;
 
-/// Why a grant request is refused. One variant per fact the client can act on.
+/// Why a grant request is refused. There is one variant for each reason that the client can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestRefusal {
     /// The request has neither rights nor a statement about a person.
     #[error("subject or access_token required")]
     NothingRequested,
-    /// The owner has to be asked, but the request names no owner.
+    /// Consent is needed, but the request names no owner.
     #[error("access identifier required")]
     IdentifierRequired,
-    /// The owner has to be asked, but the client offers no way to.
+    /// Consent is needed, but the client offers no way to ask for it.
     #[error("missing required request field 'interact'")]
     InteractRequired,
-    /// The owner has to be asked, but the tenant has no consent page.
+    /// Consent is needed, but the tenant has no consent page.
     #[error("invalid tenant")]
     NoIdentityProvider,
-    /// The owner has to see the client's name, but a bare key has none.
+    /// The owner must see the client's name, but a bare key has none.
     #[error("JWK client identifier cannot be used for interactive grants")]
     NamelessClient,
     /// The subject is not a URL.
     #[error("subject id must be a valid https url")]
     SubjectId,
-    /// The browser may not be sent back there.
+    /// The browser may not be redirected to the finish address.
     #[error(transparent)]
     FinishUri(#[from] InvalidFinishUri),
 }
 
-/// What has to be put to the owner before anything is granted.
+/// The data for the owner's consent, which is needed before anything is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The client. Its wallet address has its name.
@@ -45,7 +46,7 @@ pub struct Question {
     pub finish: Option<Finish>,
 }
 
-/// What has to be put to the owner for a request to `tenant`; `None` when it may be granted at once.
+/// The data for the owner's consent to a request at `tenant`; `None` if the request may be granted at once.
 pub fn examine(
     request: &GrantRequest,
     tenant: &Tenant,

@@ -1,11 +1,11 @@
-//! Secrets as they are kept: only their hash, compared in constant time.
+//! Secrets as they are stored: only their hash, which is compared in constant time.
 
 use clock::Entropy;
 use gnap::TokenValue;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// The SHA-256 of a token or shared secret. Enough to recognise it, not enough to use it.
+/// The SHA-256 of a token or shared secret. It is enough to recognise the secret, and not enough to use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SecretHash([u8; 32]);
 
@@ -15,12 +15,12 @@ impl SecretHash {
         Self(Sha256::digest(secret.as_bytes()).into())
     }
 
-    /// A hash read from where it was kept.
+    /// A hash that was stored.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The hash itself, for keeping it.
+    /// The hash as octets, to store it.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,7 +1,8 @@
-//! Tenants as the authorization server knows them: mirrored from the backend, never made here.
+//! Tenants as the authorization server knows them. They are mirrored from the backend, and never created here.
 
 use std::fmt;
 
+use clock::Timestamp;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -15,8 +16,33 @@ pub struct Tenant {
     pub id: TenantId,
     /// The page that asks its users for consent. Without it only grants that need no consent can be issued.
     pub identity_provider: Option<IdentityProvider>,
-    /// Signs its Admin API requests.
-    pub api_secret: String,
+    /// The secret that signs its Admin API requests.
+    pub api_secret: Rotated<String>,
+}
+
+/// A secret that can be replaced. The old secret stays valid for a while beside the new one, so that its users can be
+/// given the new one without an interruption. A second replacement ends the first secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotated<T> {
+    /// The secret.
+    pub current: T,
+    /// The old secret, and the end of its validity.
+    pub before: Option<(T, Timestamp)>,
+}
+
+impl<T> Rotated<T> {
+    /// All secrets that are valid at an instant.
+    pub fn good_at(&self, now: Timestamp) -> impl Iterator<Item = &T> {
+        let before = self.before.iter().filter(move |(_, until)| now < *until).map(|(secret, _)| secret);
+        std::iter::once(&self.current).chain(before)
+    }
+}
+
+impl Rotated<SecretHash> {
+    /// Whether `secret` is valid at `now`.
+    pub fn is_shown_by(&self, secret: &str, now: Timestamp) -> bool {
+        self.good_at(now).any(|hash| hash.matches(secret))
+    }
 }
 
 impl fmt::Debug for Tenant {
@@ -28,21 +54,21 @@ impl fmt::Debug for Tenant {
 /// The consent pages of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityProvider {
-    /// Where the owner's browser is sent.
+    /// The URL to which the owner's browser is redirected.
     pub consent_url: Url,
-    /// Recognises the secret the provider presents in `x-idp-secret`.
-    pub secret: SecretHash,
+    /// The hash of the secret that the provider presents in `x-idp-secret`.
+    pub secret: Rotated<SecretHash>,
 }
 
-/// What happens to a property that may be absent. Read from JSON: a missing member keeps it, `null` clears it.
+/// The change of a property that may be absent. In JSON, a missing member keeps it and `null` clears it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// It stays.
+    /// Keeps the value.
     #[default]
     Keep,
-    /// It goes.
+    /// Removes the value.
     Clear,
-    /// It becomes this.
+    /// Replaces the value.
     Set(T),
 }
 

@@ -1,4 +1,4 @@
-//! Access tokens: live until they expire or are revoked; replaced by rotation.
+//! Access tokens. They are valid until they expire, are revoked, or are replaced by rotation.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use gnap::TokenValue;
 use crate::ids::{GrantId, ManagementId};
 use crate::secret::{SecretHash, mint};
 
-/// An access token as it is kept: without its value.
+/// An access token as it is stored: without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
-    /// Recognises the value.
+    /// The hash of its value.
     pub hash: SecretHash,
     /// Names it in its management URL.
     pub management_id: ManagementId,
     /// The grant it belongs to.
     pub grant: GrantId,
-    /// When it was made.
+    /// The time at which it was made.
     pub issued_at: Timestamp,
-    /// From then on it is no longer good.
+    /// The time from which it is no longer valid.
     pub expires_at: Timestamp,
 }
 
-/// A token just made: the only moment its value is known.
+/// A new token. Only now its value is known.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// What is kept.
+    /// The token to store.
     pub token: AccessToken,
     /// The answer to the client.
     pub value: TokenValue,
@@ -35,7 +35,7 @@ pub struct Issued {
 /// Why a token is not rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RotateRefusal {
-    /// The token was revoked, perhaps by a rotation at the same time.
+    /// The token was revoked, perhaps by a concurrent rotation.
     #[error("invalid access token")]
     Revoked,
     /// The grant behind it is revoked or rejected.
@@ -44,7 +44,7 @@ pub enum RotateRefusal {
 }
 
 impl AccessToken {
-    /// A fresh token of a grant.
+    /// Makes a new token of a grant.
     pub fn issue(grant: GrantId, lifetime: Duration, now: Timestamp, entropy: &dyn Entropy) -> Issued {
         let value = mint(entropy);
         let token = Self {
@@ -57,7 +57,7 @@ impl AccessToken {
         Issued { token, value }
     }
 
-    /// Whether its time is over.
+    /// Whether it has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at < now
     }

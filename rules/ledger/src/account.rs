@@ -1,36 +1,36 @@
 //! Accounts and the results of creating them.
 //!
-//! Not their owners: the caller knows which payment or peer an account belongs to.
+//! It does not know their owners: the caller knows which payment or peer an account belongs to.
 
 use clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::AccountId;
 
-/// What an account forbids.
+/// The restrictions of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of TigerBeetle's model, by their names")]
 pub struct AccountFlags {
-    /// Created only if the next account of the batch is.
+    /// It is created only if the next account of the batch is created.
     pub linked: bool,
     /// Debits, pending ones included, may never exceed posted credits.
     pub debits_must_not_exceed_credits: bool,
     /// Credits, pending ones included, may never exceed posted debits.
     pub credits_must_not_exceed_debits: bool,
-    /// Keeps the balance after every transfer, so that past balances can be queried.
+    /// The balance after every transfer is kept, so that past balances can be queried.
     pub history: bool,
 }
 
-/// An account to be created.
+/// An account to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAccount {
     /// Its id.
     pub id: AccountId,
-    /// The ledger (asset number) it belongs to; transfers never cross ledgers. Never 0.
+    /// The ledger (asset number) that it belongs to. Transfers never cross ledgers. It is never 0.
     pub ledger: u32,
-    /// What kind of account it is, for people and reports. Never 0.
+    /// The kind of account, for reports. It is never 0.
     pub code: u16,
-    /// What it forbids.
+    /// Its restrictions.
     pub flags: AccountFlags,
     /// Free for the caller, for example the asset's id.
     pub user_data_128: u128,
@@ -47,18 +47,18 @@ pub struct Account {
     pub created: NewAccount,
     /// Debits reserved by pending transfers.
     pub debits_pending: u128,
-    /// Debits made for good.
+    /// Final debits.
     pub debits_posted: u128,
     /// Credits reserved by pending transfers.
     pub credits_pending: u128,
-    /// Credits made for good.
+    /// Final credits.
     pub credits_posted: u128,
     /// When it was created.
     pub timestamp: Timestamp,
 }
 
 impl Account {
-    /// What may still be debited from a credit-balance account: posted credits − posted and pending debits.
+    /// The amount that may still be debited from a credit-balance account: posted credits − posted and pending debits.
     pub fn credit_balance(&self) -> u128 {
         self.credits_posted.saturating_sub(self.debits_posted).saturating_sub(self.debits_pending)
     }
@@ -81,7 +81,7 @@ impl Account {
     }
 }
 
-/// The result of a requested account. Exactly one per request, in TigerBeetle's order of precedence.
+/// The result of a requested account. There is exactly one per request, in TigerBeetle's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CreateAccountResult {
     /// It was created.

@@ -1,25 +1,25 @@
-//! Batches and linked chains: how single requests become one answer each, and chains stand or fall together.
+//! Batches and linked chains: each request gets one result, and a chain succeeds or fails as a whole.
 //!
-//! Independent of accounts and transfers: its `Law` says what a single request does.
+//! It is independent of accounts and transfers: a `Law` says what a single request does.
 
 use clock::Timestamp;
 
 use crate::WorkingSet;
 
-/// What one kind of request does and answers.
+/// The rules for one kind of request.
 pub(crate) struct Law<E, R> {
-    /// Whether a request stands or falls with the next.
+    /// Whether a request is linked to the next one.
     pub(crate) linked: fn(&E) -> bool,
-    /// Refuses, or writes and answers `created`.
+    /// Refuses the request, or writes it and returns `created`.
     pub(crate) create: fn(&mut WorkingSet, Timestamp, &E) -> R,
-    /// What a refusal leaves behind, outside any chain.
+    /// The effect of a refusal. It is not undone with the chain.
     pub(crate) refused: fn(&mut WorkingSet, Timestamp, &E, R),
     pub(crate) created: R,
     pub(crate) linked_failed: R,
     pub(crate) chain_open: R,
 }
 
-/// Where the batch stands between requests.
+/// The state of the chain between requests.
 #[derive(Clone, Copy)]
 enum Chain {
     None,
@@ -27,7 +27,7 @@ enum Chain {
     Broken,
 }
 
-/// Runs a batch: anything but `created` breaks a chain, a repetition included.
+/// Runs a batch. Every result except `created` breaks a chain, also the result of a repetition.
 pub(crate) fn execute<E, R: Copy + PartialEq>(
     set: &mut WorkingSet,
     now: Timestamp,
@@ -36,12 +36,14 @@ pub(crate) fn execute<E, R: Copy + PartialEq>(
 ) -> Vec<R> {
     let mut results = Vec::with_capacity(events.len());
     let mut chain = Chain::None;
+
     for (index, event) in events.iter().enumerate() {
         let linked = (law.linked)(event);
         if linked && matches!(chain, Chain::None) {
             chain = Chain::Open { start: index };
             set.open_scope();
         }
+
         let result = if linked && index + 1 == events.len() {
             law.chain_open
         } else if matches!(chain, Chain::Broken) {
@@ -49,6 +51,7 @@ pub(crate) fn execute<E, R: Copy + PartialEq>(
         } else {
             (law.create)(set, now, event)
         };
+
         if result != law.created {
             if let Chain::Open { start } = chain {
                 set.discard_scope();
@@ -57,6 +60,7 @@ pub(crate) fn execute<E, R: Copy + PartialEq>(
             }
             (law.refused)(set, now, event, result);
         }
+
         results.push(result);
         if !linked {
             set.keep_scope();

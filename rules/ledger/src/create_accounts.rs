@@ -1,4 +1,6 @@
-//! The law of creating accounts: every refusal in TigerBeetle's order, then the one write.
+//! The rules for creating accounts: every refusal in TigerBeetle's order, then the one write.
+//!
+//! It stores nothing: engines do.
 
 use clock::Timestamp;
 
@@ -6,7 +8,7 @@ use crate::chain::{Law, execute};
 use crate::{Account, CreateAccountResult, NewAccount, WorkingSet};
 
 impl WorkingSet {
-    /// Creates accounts in order; a linked chain is created whole or not at all. One result per request.
+    /// Creates accounts in order. A linked chain is created as a whole or not at all. There is one result per request.
     pub fn create_accounts(&mut self, now: Timestamp, accounts: &[NewAccount]) -> Vec<CreateAccountResult> {
         let law = Law {
             linked: |account: &NewAccount| account.flags.linked,
@@ -22,11 +24,13 @@ impl WorkingSet {
 
 fn create(set: &mut WorkingSet, now: Timestamp, new: &NewAccount) -> CreateAccountResult {
     use CreateAccountResult as R;
+
     match new.id.as_u128() {
         0 => return R::IdMustNotBeZero,
         u128::MAX => return R::IdMustNotBeIntMax,
         _ => {}
     }
+
     if let Some(existing) = set.account(new.id) {
         return exists(new, &existing.account.created);
     }

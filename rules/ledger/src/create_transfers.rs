@@ -1,4 +1,6 @@
-//! The law of making transfers: every refusal in TigerBeetle's order, then the writes, which cannot fail.
+//! The rules for creating transfers: every refusal in TigerBeetle's order, then the writes, which cannot fail.
+//!
+//! It stores nothing: engines do.
 
 use clock::Timestamp;
 
@@ -6,7 +8,7 @@ use crate::chain::{Law, execute};
 use crate::{Account, Cause, CreateTransferResult, NewTransfer, Recorded, TransferState, WorkingSet};
 
 impl WorkingSet {
-    /// Makes transfers in order; a linked chain is made whole or not at all. One result per request.
+    /// Creates transfers in order. A linked chain is created as a whole or not at all. There is one result per request.
     ///
     /// Reservations due at `now` must have been expired before (see [`WorkingSet::expire`]).
     pub fn create_transfers(&mut self, now: Timestamp, transfers: &[NewTransfer]) -> Vec<CreateTransferResult> {
@@ -45,7 +47,7 @@ fn create(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     }
 }
 
-/// What is wrong with the fields of a transfer that settles nothing.
+/// The fault in the fields of a transfer that is neither a post nor a void.
 fn fault_of_transfer(new: &NewTransfer) -> Option<CreateTransferResult> {
     use CreateTransferResult as R;
     match new.debit_account_id.as_u128() {
@@ -136,7 +138,7 @@ fn overflow(new: &NewTransfer, debit: &Account, credit: &Account) -> Option<Crea
     }
 }
 
-/// What is wrong with the fields of a post or void.
+/// The fault in the fields of a post or void.
 fn fault_of_settlement(new: &NewTransfer) -> Option<CreateTransferResult> {
     use CreateTransferResult as R;
     let flags = new.flags;
@@ -157,7 +159,7 @@ fn fault_of_settlement(new: &NewTransfer) -> Option<CreateTransferResult> {
     }
 }
 
-/// In what a post or void differs from the transfer that it settles.
+/// The first difference between a post or void and the transfer that it settles.
 fn difference(new: &NewTransfer, pending: &NewTransfer) -> Option<CreateTransferResult> {
     use CreateTransferResult as R;
     let amount = settled_amount(new, pending.amount);
@@ -187,6 +189,7 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     let Some(Recorded::Made { seq, transfer: reserved }) = set.transfer(new.pending_id).copied() else {
         return R::PendingTransferNotFound;
     };
+
     let pending = reserved.created;
     if !pending.flags.pending {
         return R::PendingTransferNotPending;
@@ -194,6 +197,7 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     if let Some(difference) = difference(new, &pending) {
         return difference;
     }
+
     match reserved.state {
         TransferState::Pending => {}
         TransferState::Posted => return R::PendingTransferAlreadyPosted,
@@ -209,6 +213,7 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     let post = new.flags.post_pending_transfer;
     let amount = settled_amount(new, pending.amount);
     set.settle_state(pending.id, if post { TransferState::Posted } else { TransferState::Voided });
+
     let created = resolved(new, &pending);
     set.add_transfer(now, Cause::Settled { pending: seq }, created, |debit, credit| {
         debit.debits_pending -= pending.amount;
@@ -221,13 +226,13 @@ fn settle(set: &mut WorkingSet, now: Timestamp, new: &NewTransfer) -> CreateTran
     R::Created
 }
 
-/// The amount a post or void of a reservation of `pending` stands for.
+/// The amount that a post or void takes out of a reservation of `pending`.
 fn settled_amount(new: &NewTransfer, pending: u128) -> u128 {
     let whole = if new.flags.void_pending_transfer { 0 } else { u128::MAX };
     if new.amount == whole { pending } else { new.amount }
 }
 
-/// A settlement's field of 0 stands for the reservation's.
+/// A settlement's field of 0 means the value of the reservation.
 fn or_pending<T: Default + PartialEq>(new: T, pending: T) -> T {
     if new == T::default() { pending } else { new }
 }
@@ -249,7 +254,7 @@ fn exists(set: &WorkingSet, new: &NewTransfer, old: &NewTransfer) -> CreateTrans
     }
 }
 
-/// A settlement as it is recorded: what it leaves open is the reservation's.
+/// A settlement as it is recorded. Its empty fields have the values of the reservation.
 fn resolved(new: &NewTransfer, pending: &NewTransfer) -> NewTransfer {
     NewTransfer {
         debit_account_id: or_pending(new.debit_account_id, pending.debit_account_id),

@@ -1,6 +1,7 @@
-//! The trait every ledger engine fulfils.
+//! The trait of every ledger engine.
 //!
-//! One result per request in the order of the requests; durable before it is answered.
+//! It has no implementation. There is one result per request, in the order of the requests, and it is durable before it
+//! is returned.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +10,10 @@ use crate::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, NewAccount, NewTransfer, Transfer, TransferId,
 };
 
-/// A future of the ledger; boxed because every call does I/O.
+/// A future of the ledger. It is boxed, because every call does I/O.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerUnavailable>> + Send + 'a>>;
 
-/// The engine could not answer. Whether the request took effect is unknown: repeat it with the same ids.
+/// The engine could not answer. It is unknown whether the request took effect: repeat it with the same ids.
 #[derive(Debug, thiserror::Error)]
 #[error("the ledger did not answer ({reason}); repeat the request with the same ids")]
 pub struct LedgerUnavailable {
@@ -28,13 +29,13 @@ pub trait Ledger: Send + Sync {
     /// Makes transfers, in order. Linked chains succeed or fail together.
     fn submit(&self, transfers: Vec<NewTransfer>) -> LedgerFuture<'_, Vec<CreateTransferResult>>;
 
-    /// The accounts with these ids, `None` where there is none.
+    /// The accounts with these ids; `None` for an unknown id.
     fn accounts(&self, ids: Vec<AccountId>) -> LedgerFuture<'_, Vec<Option<Account>>>;
 
-    /// The transfers with these ids, `None` where there is none.
+    /// The transfers with these ids; `None` for an unknown id.
     fn transfers(&self, ids: Vec<TransferId>) -> LedgerFuture<'_, Vec<Option<Transfer>>>;
 
-    /// The newest transfers of an account, newest first, at most `limit`. Posts and voids are not listed: they show
-    /// in the state of the transfer they settled.
+    /// The newest transfers of an account, the newest first, at most `limit`. Posts and voids are not listed: they show
+    /// in the state of the transfer that they settled.
     fn transfers_of(&self, account: AccountId, limit: usize) -> LedgerFuture<'_, Vec<Transfer>>;
 }

@@ -1,6 +1,6 @@
-//! What the journal holds: one entry per account made, transfer made, reservation expired or id spent.
+//! The entries of the journal: one for each created account, created transfer, expired reservation or used id.
 //!
-//! Not the bytes an entry is stored as; those are in `record`.
+//! It does not contain the stored octets of an entry: those are in `record`.
 
 use clock::Timestamp;
 
@@ -9,15 +9,15 @@ use crate::{Account, AccountId, NewAccount, NewTransfer, TransferId};
 /// One numbered fact. Numbers start at 1 and have no gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place in the journal.
+    /// Its number in the journal.
     pub seq: u64,
-    /// When it happened; never earlier than the entry before.
+    /// Its instant, which is never earlier than that of the entry before.
     pub timestamp: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// What can happen in a ledger.
+/// The events of a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly every entry is a movement; a box would cost more than it saves")]
 pub enum Event {
@@ -25,16 +25,16 @@ pub enum Event {
     AccountCreated(NewAccount),
     /// Balances changed.
     Moved(Movement),
-    /// A transfer was refused for a reason that may pass; its id is spent.
+    /// A transfer was refused for a temporary reason. Its id cannot be used again.
     IdSpent(TransferId),
 }
 
 /// A change of two balances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Movement {
-    /// What moved them.
+    /// The cause of the movement.
     pub cause: Cause,
-    /// The transfer as recorded. Of an expiry: the transfer that expired.
+    /// The transfer as recorded. For an expiry, it is the transfer that expired.
     pub transfer: NewTransfer,
     /// The debit account after the movement.
     pub debit: Posting,
@@ -42,7 +42,7 @@ pub struct Movement {
     pub credit: Posting,
 }
 
-/// Why balances changed.
+/// The cause of a change of balances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A single-phase transfer, or a reservation.
@@ -52,7 +52,7 @@ pub enum Cause {
         /// Number of the reservation's entry.
         pending: u64,
     },
-    /// The reservation made by entry `pending` ran out.
+    /// The reservation made by entry `pending` has expired.
     Expired {
         /// Number of the reservation's entry.
         pending: u64,
@@ -64,33 +64,33 @@ pub enum Cause {
 pub struct Balances {
     /// Debits reserved by pending transfers.
     pub debits_pending: u128,
-    /// Debits made for good.
+    /// Final debits.
     pub debits_posted: u128,
     /// Credits reserved by pending transfers.
     pub credits_pending: u128,
-    /// Credits made for good.
+    /// Final credits.
     pub credits_posted: u128,
 }
 
-/// One account's side of a movement.
+/// The side of one account in a movement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Posting {
-    /// How many movements the account has had, this one included.
+    /// The number of movements of the account, with this one.
     pub ordinal: u64,
-    /// Number of the account's entry before this one: its last movement, or its creation.
+    /// The number of the account's entry before this one: its last movement, or its creation.
     pub previous: u64,
     /// The account's totals after the movement.
     pub balances: Balances,
 }
 
-/// An account together with its place in the journal.
+/// An account with its place in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountState {
     /// The account.
     pub account: Account,
-    /// How many movements it has had.
+    /// The number of its movements.
     pub movements: u64,
-    /// Number of its last movement's entry, or of its creation.
+    /// The number of its last entry: its last movement, or its creation.
     pub last_entry: u64,
 }
 
@@ -107,7 +107,7 @@ impl Account {
 }
 
 impl Movement {
-    /// The side of `account`, if it takes part.
+    /// The side of `account`, if it takes part in the movement.
     pub fn posting_of(&self, account: AccountId) -> Option<Posting> {
         if self.transfer.debit_account_id == account {
             Some(self.debit)

@@ -1,6 +1,6 @@
 //! Identifiers of accounts and transfers: 128 bits, never zero and never all ones.
 //!
-//! Not random: the creator of a transfer derives its id from what caused it.
+//! They are not random: the creator of a transfer derives its id from the cause.
 
 use std::fmt;
 
@@ -67,10 +67,10 @@ macro_rules! ledger_id {
 }
 
 ledger_id!(
-    /// Names an account.
+    /// The id of an account.
     AccountId
 );
 ledger_id!(
-    /// Names a transfer, and is the key by which a repetition is recognised.
+    /// The id of a transfer. A repetition is recognised by it.
     TransferId
 );

@@ -1,6 +1,6 @@
-//! The ledger's law: accounts, two-phase transfers and the `Ledger` trait every engine fulfils.
+//! The rules of the ledger: accounts, two-phase transfers and the `Ledger` trait of every engine.
 //!
-//! Pure: no clock, no storage, no currency conversion. The model and its words are TigerBeetle's.
+//! It has no clock, no storage and no currency conversion. The model and its words are TigerBeetle's.
 
 mod account;
 mod chain;

@@ -1,6 +1,6 @@
-//! The whole ledger in memory: the state machine with nothing around it.
+//! The whole ledger in memory: the state machine without any storage.
 //!
-//! For tests and simulations; it forgets everything when dropped.
+//! It is for tests and simulations. Its content is lost when it is dropped.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,12 +23,12 @@ pub struct MemoryLedger {
 pub(crate) struct State {
     pub(crate) set: WorkingSet,
     pub(crate) journal: Vec<Entry>,
-    /// Reservations by expiry and entry; settled ones are dropped when their time comes.
+    /// Reservations by expiry and entry. Settled ones are removed at their expiry.
     timeouts: BTreeSet<(Timestamp, u64, TransferId)>,
 }
 
 impl MemoryLedger {
-    /// An empty ledger whose time is `clock`.
+    /// Makes an empty ledger that uses `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, state: Mutex::default() }
     }
@@ -38,9 +38,9 @@ impl MemoryLedger {
         self.at_present().0.journal.clone()
     }
 
-    /// The state with everything due expired, and the instant it stands at.
+    /// The state with all due reservations expired, and its instant.
     pub(crate) fn at_present(&self) -> (MutexGuard<'_, State>, Timestamp) {
-        // A panic inside the lock can only come from a broken invariant; the entries made so far still hold.
+        // Only a broken invariant can cause a panic inside the lock. The entries made so far are still valid.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = state.set.head().instant(self.clock.now());
         while let Some(&due) = state.timeouts.first().filter(|(at, ..)| *at <= now) {

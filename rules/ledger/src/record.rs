@@ -1,4 +1,4 @@
-//! The journal's bytes: how an entry is stored and how entries are chained.
+//! The octets of the journal: how an entry is stored, and how entries are chained by hashes.
 //!
 //! This format is all that writers and verifiers share. Integers are big endian. A *short* integer is one octet
 //! with the number of octets that follow (0 to 16), then the value without leading zeros.
@@ -177,7 +177,7 @@ fn bits(flags: [bool; 4]) -> u8 {
     flags.iter().enumerate().fold(0, |octet, (bit, set)| octet | u8::from(*set) << bit)
 }
 
-/// What is left of a record.
+/// The rest of a record.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {

@@ -1,6 +1,7 @@
-//! Sums over all accounts of each ledger number: what was debited was credited, so the two sides are equal.
+//! Sums over all accounts of each ledger number. Every transfer debits and credits the same amount, so both sums are
+//! equal.
 //!
-//! For reports and checks; no decision about money rests on them.
+//! They are for reports and checks, and not used for decisions about money.
 
 use crate::{Account, Balances};
 
@@ -9,8 +10,8 @@ use crate::{Account, Balances};
 pub struct Totals {
     /// In order of ledger number; numbers without accounts are left out.
     pub ledgers: Vec<LedgerTotals>,
-    /// Whether every account was seen as of one instant. Otherwise balances moved while they were summed, and sums
-    /// that differ prove nothing: ask again.
+    /// Whether all accounts were read at one instant. Otherwise balances changed during the summing. Then different
+    /// sums prove nothing, and the caller must ask again.
     pub of_one_instant: bool,
 }
 
@@ -21,18 +22,17 @@ pub struct LedgerTotals {
     pub ledger: u32,
     /// Number of accounts.
     pub accounts: u64,
-    /// The sums, modulo 2^128: two accounts may together exceed what the law allows in one, and sums that are equal
-    /// stay equal.
+    /// The sums, modulo 2^128: two accounts together may exceed the limit of one account, and equal sums stay equal.
     pub sums: Balances,
 }
 
 impl Totals {
-    /// Nothing summed yet, of a ledger that does not change meanwhile.
+    /// Empty sums of a ledger that does not change during the summing.
     pub fn at_one_instant() -> Self {
         Self { ledgers: Vec::new(), of_one_instant: true }
     }
 
-    /// Nothing summed yet, of a ledger that may change meanwhile.
+    /// Empty sums of a ledger that may change during the summing.
     pub fn over_some_time() -> Self {
         Self { ledgers: Vec::new(), of_one_instant: false }
     }
@@ -52,14 +52,14 @@ impl Totals {
         totals.sums = totals.sums.wrapping_add(account.balances());
     }
 
-    /// Whether on every ledger what was debited was credited.
+    /// Whether debits and credits are equal on every ledger.
     pub fn are_balanced(&self) -> bool {
         self.ledgers.iter().all(LedgerTotals::is_balanced)
     }
 }
 
 impl LedgerTotals {
-    /// Whether what was debited was credited, pending and posted.
+    /// Whether debits and credits are equal, pending and posted.
     pub fn is_balanced(&self) -> bool {
         self.sums.debits_pending == self.sums.credits_pending && self.sums.debits_posted == self.sums.credits_posted
     }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, TransferId};
 
-/// How a transfer is to be understood.
+/// The kind of a transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of TigerBeetle's model, by their names")]
 pub struct TransferFlags {
-    /// Made only if the next transfer of the batch is.
+    /// It is made only if the next transfer of the batch is made.
     pub linked: bool,
     /// Reserves the amount until it is posted, voided or timed out.
     pub pending: bool,
@@ -21,24 +21,25 @@ pub struct TransferFlags {
     pub void_pending_transfer: bool,
 }
 
-/// A transfer to be made.
+/// A transfer to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewTransfer {
     /// Its id; a repetition with the same content answers `Exists` and moves nothing.
     pub id: TransferId,
-    /// The account that gives. For a post or void: 0, or the account of the pending transfer.
+    /// The debited account. For a post or void: 0, or the account of the pending transfer.
     pub debit_account_id: AccountId,
-    /// The account that receives. For a post or void: 0, or the account of the pending transfer.
+    /// The credited account. For a post or void: 0, or the account of the pending transfer.
     pub credit_account_id: AccountId,
-    /// How much. A post of `u128::MAX` posts the whole pending amount, less posts less; a void gives 0 or the whole.
+    /// The amount. A post of `u128::MAX` posts the whole pending amount, and a smaller amount posts a part. A void has
+    /// 0 or the whole amount.
     pub amount: u128,
     /// For a post or void: the pending transfer. Otherwise 0.
     pub pending_id: TransferId,
     /// The ledger of both accounts. For a post or void: 0, or that of the pending transfer.
     pub ledger: u32,
-    /// What kind of transfer it is. For a post or void: 0, or that of the pending transfer.
+    /// The code of its kind. For a post or void: 0, or that of the pending transfer.
     pub code: u16,
-    /// How it is to be understood.
+    /// Its flags.
     pub flags: TransferFlags,
     /// Seconds until a pending transfer expires; 0 means never. Only for pending transfers.
     pub timeout_seconds: u32,
@@ -94,14 +95,14 @@ impl NewTransfer {
         transfer
     }
 
-    /// The same transfer, made only together with the next of its batch.
+    /// The same transfer, linked to the next of its batch.
     pub fn into_linked(mut self) -> Self {
         self.flags.linked = true;
         self
     }
 }
 
-/// An instant lies beyond what a timestamp can hold.
+/// An instant is too large for a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the transfer would expire later than a timestamp can say")]
 pub(crate) struct ExpiryOverflow;
@@ -124,33 +125,33 @@ impl Transfer {
     }
 }
 
-/// Where a recorded transfer stands.
+/// The state of a recorded transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TransferState {
-    /// Made at once, or a post or void record.
+    /// It was made at once, or it is the record of a post or void.
     Single,
-    /// Reserved, undecided.
+    /// It is reserved and undecided.
     Pending,
     /// A reservation that was posted.
     Posted,
     /// A reservation that was voided.
     Voided,
-    /// A reservation that ran out.
+    /// A reservation that has expired.
     Expired,
 }
 
 /// A recorded transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// As recorded: accounts, ledger, code and amount of a post or void are resolved from its pending transfer.
+    /// The transfer as recorded. Accounts, ledger, code and amount of a post or void are those of its pending transfer.
     pub created: NewTransfer,
-    /// Where it stands.
+    /// Its state.
     pub state: TransferState,
     /// When it was made.
     pub timestamp: Timestamp,
 }
 
-/// The result of a requested transfer. Exactly one per request, in TigerBeetle's order of precedence.
+/// The result of a requested transfer. There is exactly one per request, in TigerBeetle's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CreateTransferResult {
     /// It was made.
@@ -266,7 +267,7 @@ pub enum CreateTransferResult {
 }
 
 impl CreateTransferResult {
-    /// Whether the transfer stands as requested, now or already before.
+    /// Whether the transfer exists as requested, made now or before.
     pub fn is_ok(self) -> bool {
         matches!(self, Self::Created | Self::Exists)
     }
@@ -290,7 +291,8 @@ impl CreateTransferResult {
         )
     }
 
-    /// Whether the refusal depended on the state of the ledger. The id is spent: try again with another.
+    /// Whether the refusal depended on the state of the ledger. Then the id cannot be used again, and the next attempt
+    /// needs another id.
     pub fn is_transient(self) -> bool {
         matches!(
             self,

@@ -1,7 +1,8 @@
-//! The part of a ledger that a batch touches, and the entries the batch adds to the journal.
+//! The part of a ledger that a batch uses, and the entries that the batch adds to the journal.
 //!
-//! The engine loads every account and transfer that the batch names, and the reservations that those name with
-//! their accounts; what is absent here does not exist. Storage and locks are the engine's.
+//! It has no storage and no locks: those are the engine's. The engine loads all accounts and transfers that the batch
+//! names, and the reservations that these name, with their accounts. An account or transfer that is not loaded counts
+//! as absent.
 
 use std::collections::HashMap;
 
@@ -10,16 +11,16 @@ use clock::Timestamp;
 use crate::{Account, AccountId, AccountState, Cause, Entry, Event, Movement, NewTransfer, Posting};
 use crate::{Transfer, TransferId, TransferState};
 
-/// Where a journal ends.
+/// The end of a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// Number of the last entry, 0 for an empty journal.
+    /// The number of the last entry; 0 for an empty journal.
     pub seq: u64,
-    /// Instant of the last entry.
+    /// The instant of the last entry.
     pub timestamp: Timestamp,
 }
 
-/// What is known of a transfer id that was used.
+/// The record of a used transfer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// The transfer was made by entry `seq`.
@@ -29,11 +30,11 @@ pub enum Recorded {
         /// The transfer.
         transfer: Transfer,
     },
-    /// It was refused for a reason that may pass; the id is spent.
+    /// It was refused for a temporary reason. The id cannot be used again.
     Spent,
 }
 
-/// The loaded part of a ledger; see the module's words for what must be loaded.
+/// The loaded part of a ledger. The module's comment says what must be loaded.
 #[derive(Clone, Debug, Default)]
 pub struct WorkingSet {
     accounts: HashMap<AccountId, AccountState>,
@@ -43,7 +44,7 @@ pub struct WorkingSet {
     scope: Option<Scope>,
 }
 
-/// What a linked chain has done so far, so that it can be undone.
+/// The changes of a linked chain so far, so that they can be undone.
 #[derive(Clone, Debug)]
 struct Scope {
     entries: usize,
@@ -60,22 +61,22 @@ enum Undo {
 }
 
 impl WorkingSet {
-    /// An empty part of the ledger that ends at `head`.
+    /// Makes an empty part of the ledger that ends at `head`.
     pub fn new(head: Head) -> Self {
         Self { head, ..Self::default() }
     }
 
-    /// Where the journal ends, this set's entries included.
+    /// The end of the journal, with this set's entries.
     pub fn head(&self) -> Head {
         self.head
     }
 
-    /// Puts a loaded account in.
+    /// Adds a loaded account.
     pub fn load_account(&mut self, state: AccountState) {
         self.accounts.insert(state.account.created.id, state);
     }
 
-    /// Puts a loaded transfer in.
+    /// Adds a loaded transfer.
     pub fn load_transfer(&mut self, id: TransferId, recorded: Recorded) {
         self.transfers.insert(id, recorded);
     }
@@ -90,7 +91,7 @@ impl WorkingSet {
         self.transfers.get(&id)
     }
 
-    /// All loaded accounts; those with a `last_entry` beyond the head this set began with have changed.
+    /// All loaded accounts. An account has changed if its `last_entry` is beyond the head with which this set began.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountState> {
         self.accounts.values()
     }
@@ -100,15 +101,15 @@ impl WorkingSet {
         self.transfers.iter()
     }
 
-    /// The entries made since the set was new or this was last called.
+    /// The entries made since the set was created or since the last call.
     pub fn take_entries(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.entries)
     }
 
-    /// Lets a reservation run out if it is still undecided and its time has come. Returns whether it did.
+    /// Expires a reservation if it is still undecided and due. Returns whether it did.
     ///
-    /// The entry bears the instant at which it ran out, so that the past is exact even if the ledger was not asked at
-    /// that instant. Due reservations are to be expired earliest first.
+    /// The entry has the instant of the expiry, so that the past is exact even if the ledger was not used at that
+    /// instant. Due reservations must be expired in the order of their expiry.
     pub fn expire(&mut self, now: Timestamp, id: TransferId) -> bool {
         let Some(Recorded::Made { seq, transfer }) = self.transfers.get(&id).copied() else { return false };
         let Some(due) = transfer.expires_at().filter(|at| *at <= now) else { return false };
@@ -233,7 +234,7 @@ impl WorkingSet {
 }
 
 impl Head {
-    /// The instant of a batch that arrives at `now`: the journal's time never runs backwards.
+    /// The instant of a batch that arrives at `now`. Instants in the journal never decrease.
     pub fn instant(self, now: Timestamp) -> Timestamp {
         self.timestamp.max(now)
     }

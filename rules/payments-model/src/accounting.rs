@@ -1,7 +1,7 @@
-//! How payments, peers and assets stand in the ledger: their accounts and the legs of each movement.
+//! The ledger accounts of payments, peers and assets, and the legs of each movement.
 //!
-//! Pure: it builds transfers and reads results; submitting them is the caller's.
-//! The mapping is the reference's TigerBeetle mapping; what is expected of incoming payments is in `expectation`.
+//! It has no side effects: it builds transfers and reads results, and the caller submits them. The mapping is the
+//! reference's TigerBeetle mapping. Expectations of incoming payments are in `expectation`.
 
 use std::num::NonZeroU32;
 
@@ -9,11 +9,11 @@ use ledger::{AccountFlags, AccountId, CreateTransferResult, NewAccount, NewTrans
 
 use crate::AssetId;
 
-/// What kind of entity a liquidity account belongs to; its value is the account's code.
+/// The kind of entity that an account belongs to. Its value is the account's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum AccountKind {
-    /// Money streamed straight to a wallet address.
+    /// Money that was sent directly to a wallet address.
     WebMonetization = 1,
     /// An asset's own liquidity, from which conversions are made.
     Asset = 2,
@@ -23,11 +23,11 @@ pub enum AccountKind {
     Incoming = 4,
     /// An outgoing payment.
     Outgoing = 5,
-    /// What an incoming payment may still take.
+    /// The amount that an incoming payment may still take.
     Expected = 6,
     /// The outside world of an asset.
     Settlement = 101,
-    /// Where an asset's expectations come from and go back to.
+    /// The source and destination of an asset's expectations.
     Expectations = 102,
 }
 
@@ -37,7 +37,7 @@ pub const TRANSFER: u16 = 1;
 pub const DEPOSIT: u16 = 2;
 /// Code of a withdrawal to settlement.
 pub const WITHDRAWAL: u16 = 3;
-/// Code of a transfer that raises, uses up or ends what an incoming payment may still take. No money moves with it.
+/// Code of a transfer that raises, uses up or ends an expectation. It moves no money.
 pub const EXPECTATION: u16 = 4;
 
 /// An asset as the ledger knows it.
@@ -60,7 +60,7 @@ impl LedgerAsset {
         AccountId::from_u128(u128::from(self.ledger))
     }
 
-    /// The account all expectations of the asset come from.
+    /// The account that all expectations of the asset come from.
     pub(crate) fn expectations_account(&self) -> AccountId {
         AccountId::derived(self.id.as_uuid(), "expectations", 0)
     }
@@ -74,7 +74,7 @@ impl LedgerAsset {
 
     /// An account in this asset.
     pub fn account(&self, id: AccountId, kind: AccountKind) -> NewAccount {
-        // These two give without having been given to; everybody else spends what it has.
+        // The debits of these two accounts may exceed their credits. All others can spend only what they have.
         let gives = matches!(kind, AccountKind::Settlement | AccountKind::Expectations);
         NewAccount {
             id,
@@ -92,43 +92,43 @@ impl LedgerAsset {
         }
     }
 
-    /// A deposit: the outside world gives, the account receives.
+    /// A deposit: money comes from the settlement account into the account.
     pub fn deposit(&self, id: TransferId, to: AccountId, amount: u64) -> NewTransfer {
         NewTransfer::single(id, self.settlement_account(), to, amount.into(), self.ledger, DEPOSIT)
     }
 
-    /// A deposit of nothing. It uses up `id`, so that no deposit of this name can be made any more; if one was made
-    /// before, the ledger answers that `id` exists with another amount.
+    /// A deposit of zero. It uses up `id`, so that no other deposit with this id can be made. If one was made before,
+    /// the ledger answers that `id` exists with another amount.
     pub fn forgone_deposit(&self, id: TransferId, to: AccountId) -> NewTransfer {
         self.deposit(id, to, 0)
     }
 
-    /// A withdrawal; `timeout_seconds` 0 makes it at once, otherwise it is pending for that long.
+    /// A withdrawal. With `timeout_seconds` 0 it is final at once. Otherwise it is pending for that time.
     pub fn withdrawal(&self, id: TransferId, from: AccountId, amount: u64, timeout_seconds: u32) -> NewTransfer {
         let transfer = NewTransfer::single(id, from, self.settlement_account(), amount.into(), self.ledger, WITHDRAWAL);
         if timeout_seconds == 0 { transfer } else { transfer.into_pending(timeout_seconds) }
     }
 }
 
-/// One side of a movement: an account and the asset it is held in.
+/// One side of a movement: an account, its asset and an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Side {
     /// The account.
     pub account: AccountId,
     /// Its asset.
     pub asset: LedgerAsset,
-    /// How much is taken from it or given to it; above zero.
+    /// The amount that is debited or credited; above zero.
     pub amount: u64,
 }
 
-/// A movement between two accounts, possibly of different assets: one or two legs made together.
+/// A movement between two accounts, possibly of different assets. It has one or two legs, which are made together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
-    /// The legs, linked: all are made or none is.
+    /// The linked legs: either all are made or none.
     pub legs: Vec<NewTransfer>,
-    /// Which leg draws on the destination asset's liquidity.
+    /// The leg that uses the destination asset's liquidity.
     liquidity_leg: Option<usize>,
-    /// Which leg uses up what the destination still expects.
+    /// The leg that uses up the destination's expectation.
     expectation_leg: Option<usize>,
 }
 
@@ -147,19 +147,19 @@ pub enum TransferError {
     /// The source account has too little.
     #[error("Insufficient transfer balance")]
     InsufficientBalance,
-    /// More was withdrawn than ever deposited.
+    /// The withdrawal is larger than the deposits.
     #[error("Insufficient transfer debit balance")]
     InsufficientDebitBalance,
     /// The destination asset's liquidity account has too little.
     #[error("Insufficient transfer liquidity available")]
     InsufficientLiquidity,
-    /// The incoming payment takes no more, or less than this.
+    /// The incoming payment takes no more money, or less than this.
     #[error("Incoming payment does not take the amount")]
     NotExpected,
     /// The amount is zero or too large.
     #[error("Invalid transfer amount")]
     InvalidAmount,
-    /// The id is no usable identifier.
+    /// The id cannot be used.
     #[error("Invalid transfer id")]
     InvalidId,
     /// The time-out is not usable.
@@ -177,7 +177,7 @@ pub enum TransferError {
     /// The id was used before, for this or another transfer.
     #[error("Transfer already exists")]
     TransferExists,
-    /// The pending transfer ran out.
+    /// The pending transfer has timed out.
     #[error("Transfer already expired")]
     TransferExpired,
     /// There is no such transfer.
@@ -189,7 +189,7 @@ pub enum TransferError {
     /// There is no such destination account.
     #[error("Unknown destination account")]
     UnknownDestinationAccount,
-    /// A result that says nothing a caller could act on.
+    /// Another result. A caller cannot act on it.
     #[error("Internal server error")]
     UnknownError,
 }
@@ -197,17 +197,17 @@ pub enum TransferError {
 /// When a movement becomes final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settling {
-    /// With its legs.
+    /// When its legs are made.
     AtOnce,
     /// By [`Movement::post`] or [`Movement::void`]; its legs are pending until then.
     Later {
-        /// The seconds after which the ledger gives the money back; never without.
+        /// The seconds after which the ledger releases the money; `None` means never.
         timeout: Option<NonZeroU32>,
     },
 }
 
 impl Movement {
-    /// The legs that take `source.amount` and give `destination.amount`.
+    /// Makes the legs that debit `source.amount` and credit `destination.amount`.
     ///
     /// Ids are derived from `id`: leg `n` is `derived(id, "leg", n)`.
     pub fn between(id: TransferId, source: Side, destination: Side, settling: Settling) -> Result<Self, TransferError> {
@@ -217,10 +217,10 @@ impl Movement {
         if source.amount == 0 {
             return Err(TransferError::InvalidSourceAmount);
         }
-
         if destination.amount == 0 {
             return Err(TransferError::InvalidDestinationAmount);
         }
+
         let mut legs = Vec::with_capacity(2);
         let mut leg = |from: AccountId, to: AccountId, amount: u64, ledger: u32| {
             let leg_id = leg_id(id, legs.len());
@@ -253,7 +253,7 @@ impl Movement {
         Ok(Self { legs, liquidity_leg, expectation_leg: None })
     }
 
-    /// The same movement, made only together with `taking`, which uses up what the destination still expects.
+    /// The same movement, together with `taking`, which uses up the destination's expectation.
     pub fn with_expectation(mut self, taking: NewTransfer) -> Self {
         self.expectation_leg = Some(self.legs.len());
         self.legs.push(taking);
@@ -261,22 +261,22 @@ impl Movement {
         self
     }
 
-    /// The movement of legs found in the ledger again.
+    /// The movement whose legs were found in the ledger.
     pub fn of_recorded(legs: Vec<NewTransfer>) -> Self {
         Self { legs, liquidity_leg: None, expectation_leg: None }
     }
 
-    /// The ids the legs that move money can have.
+    /// The possible ids of the legs that move money.
     pub fn leg_ids(id: TransferId) -> [TransferId; 2] {
         [leg_id(id, 0), leg_id(id, 1)]
     }
 
-    /// Transfers that post every leg; repeating them is harmless.
+    /// Transfers that post every leg. They may be repeated.
     pub fn post(&self) -> Vec<NewTransfer> {
         self.settle(NewTransfer::post, "post")
     }
 
-    /// Transfers that void every leg; repeating them is harmless.
+    /// Transfers that void every leg. They may be repeated.
     pub fn void(&self) -> Vec<NewTransfer> {
         self.settle(NewTransfer::void, "void")
     }
@@ -290,8 +290,8 @@ impl Movement {
 
     /// Reads the ledger's answer to this movement's legs, or to their post or void.
     ///
-    /// A chain repeated is answered `Exists` once and `LinkedEventFailed` for the rest; as legs are made
-    /// together or not at all, the first leg's `Exists` says that every leg stands.
+    /// The ledger answers a repeated chain with `Exists` once and `LinkedEventFailed` for the rest. All legs are made
+    /// together, so `Exists` for the first leg means that every leg exists.
     pub fn outcome(&self, results: &[CreateTransferResult]) -> Result<(), TransferError> {
         if results.first() == Some(&CreateTransferResult::Exists) {
             return Ok(());
@@ -299,7 +299,7 @@ impl Movement {
         for (index, result) in results.iter().enumerate() {
             match result {
                 CreateTransferResult::LinkedEventFailed => {}
-                // The id of this leg may have been spent by an earlier attempt that was refused for the same reason.
+                // An earlier attempt that was refused for the same reason may have used up the id of this leg.
                 CreateTransferResult::ExceedsCredits | CreateTransferResult::IdAlreadyFailed
                     if self.expectation_leg == Some(index) =>
                 {
@@ -331,9 +331,10 @@ fn link(chain: &mut [NewTransfer]) {
     }
 }
 
-/// Reads the ledger's answer to one transfer: made now or made before is well, everything else is an error.
+/// Reads the ledger's answer to one transfer. A transfer that was made now or before is a success, everything else is
+/// an error.
 ///
-/// A caller for which a repetition is a mistake looks for `Exists` itself.
+/// If a repetition is an error for the caller, it checks for `Exists` itself.
 pub fn accepted(result: CreateTransferResult) -> Result<(), TransferError> {
     use CreateTransferResult as R;
     Err(match result {

@@ -1,6 +1,6 @@
 //! An asset of a tenant: its unit, its ledger, and the thresholds of its events.
 //!
-//! Its balance is in the ledger.
+//! It does not hold its balance: that is in the ledger.
 
 use clock::Timestamp;
 
@@ -12,21 +12,21 @@ use crate::{AssetId, TenantId};
 pub struct TenantAsset {
     /// Its id, which is also the id of its liquidity account.
     pub id: AssetId,
-    /// Whose books it is in.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
     /// Its ledger number, unique in the instance.
     pub ledger: u32,
-    /// As the outside world names it; unique in the tenant.
+    /// Its code and scale, unique in the tenant.
     pub asset: money::Asset,
-    /// Web-monetization money is announced from this amount on; `None` never.
+    /// Web-monetization money is announced from this amount on; `None` means never.
     pub withdrawal_threshold: Option<u64>,
-    /// An event reports when its liquidity falls to this amount; `None`: never.
+    /// An event reports when its liquidity falls to this amount; `None` means never.
     pub liquidity_threshold: Option<u64>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it was deleted; it may be revived.
+    /// When it was deleted. It can be restored.
     pub deleted_at: Option<Timestamp>,
 }
 

@@ -1,22 +1,23 @@
-//! What an incoming payment may still take, as the ledger holds it, and how much of it a packet uses up.
+//! The amount that an incoming payment may still take, as the ledger holds it, and the part that a packet uses up.
 //!
-//! Beside the account that is credited, every incoming payment has one that holds what may still come. It is filled
-//! once; every credit takes its amount out of it in the same chain; the end of the payment empties it. The ledger
-//! refuses a chain that finds too little there, so no process and no way of paying goes beyond. Not the asking of the
-//! ledger: that is the callers'.
+//! It does not call the ledger: callers do that. Every incoming payment has a second account beside the credited one.
+//! It holds the amount that may still arrive. It is filled once. Every credit takes its amount out of it in the same
+//! chain. The end of the payment empties it. The ledger refuses a chain that finds too little there, so no process and
+//! no payment method can credit too much.
 
 use ledger::{AccountId, NewAccount, NewTransfer, TransferId};
 
 use crate::IncomingPaymentId;
 use crate::accounting::{AccountKind, EXPECTATION, LedgerAsset};
 
-/// What a payment without an amount takes at most: the largest amount there is, 2^63−1.
+/// The most that a payment without an amount takes: the largest amount, 2^63−1.
 const OPEN_ENDED: u64 = u64::MAX >> 1;
 
-/// A packet that nothing explains may exceed what remains by this share of the whole amount: one part in a hundred.
+/// A packet may exceed the remaining amount by this share of the whole amount without another reason: one part in a
+/// hundred.
 const UNEXPLAINED_SHARE: u64 = 100;
 
-/// The account that holds what an incoming payment may still take.
+/// The account that holds the amount that an incoming payment may still take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expectation {
     asset: LedgerAsset,
@@ -29,7 +30,7 @@ impl Expectation {
         Self { asset, payment }
     }
 
-    /// The account's id; it follows from the payment's.
+    /// The account's id, which is derived from the payment's.
     pub fn account_of(payment: IncomingPaymentId) -> AccountId {
         AccountId::derived(payment.as_uuid(), "expected", 0)
     }
@@ -39,7 +40,7 @@ impl Expectation {
         Self::account_of(self.payment)
     }
 
-    /// The accounts that must exist before anything is expected or credited: the asset's, this one, the payment's own.
+    /// The accounts that must exist before the first transfer: the asset's, this one, and the payment's own.
     pub fn accounts(&self) -> Vec<NewAccount> {
         vec![
             self.asset.account(self.asset.expectations_account(), AccountKind::Expectations),
@@ -48,7 +49,8 @@ impl Expectation {
         ]
     }
 
-    /// Fills the account, once: with what is expected in all less what was received before there was this account.
+    /// Fills the account once: with the expected amount, minus the amount that was received before this account
+    /// existed.
     pub fn open(&self, expected: Option<u64>, received: u64) -> NewTransfer {
         self.filled_with(expected.unwrap_or(OPEN_ENDED).saturating_sub(received))
     }
@@ -64,19 +66,19 @@ impl Expectation {
         NewTransfer::single(id, control, self.account(), amount.into(), self.asset.ledger, EXPECTATION)
     }
 
-    /// Takes `amount` out of the account for `movement`, in the same chain. A refusal spends the id of this transfer
-    /// alone, so the movement may be tried again with another `attempt`.
+    /// Takes `amount` out of the account for `movement`, in the same chain. A refusal uses up only the id of this
+    /// transfer, so the movement may be tried again with another `attempt`.
     pub fn take(&self, movement: TransferId, attempt: u64, amount: u64) -> NewTransfer {
         self.back(TransferId::derived(movement.as_uuid(), "expectation used", attempt), amount)
     }
 
-    /// Empties the account that held `left` when it was looked at.
+    /// Empties the account, which held `left` when it was read.
     ///
-    /// A credit that comes in between leaves less there, and the ledger refuses; the next `attempt` is made after
-    /// another look. From the third on it is certain to succeed: the amount is taken in powers of two, each made if
-    /// as much is there, which together are whatever is there.
+    /// If a credit comes in between, the account holds less and the ledger refuses. Then the account is read again for
+    /// the next `attempt`. From the third attempt on it always succeeds: the amount is taken in powers of two. Each is
+    /// made only if the account holds as much, and together they are the whole rest.
     pub fn close(&self, left: u64, attempt: u64) -> Vec<NewTransfer> {
-        /// Attempts with the very amount that was seen.
+        /// The attempts that take exactly the amount that was read.
         const PLAIN: u64 = 2;
         let id = |step, number| TransferId::derived(self.payment.as_uuid(), step, number);
         if attempt < PLAIN {
@@ -92,23 +94,23 @@ impl Expectation {
     }
 }
 
-/// A packet's money as it bears on what is expected.
+/// The amounts of a packet that matter for the expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// What it brings, in the receiver's asset.
+    /// The amount that it delivers, in the receiver's asset.
     pub amount: u64,
-    /// The least its sender wants to arrive of it (STREAM, RFC 29 section 4.1: the prepare amount).
+    /// The least amount that must arrive for its sender (STREAM, RFC 29 section 4.1: the prepare amount).
     pub minimum: u64,
-    /// What one unit of the asset it came in is worth, rounded up; 0 if it was not converted here.
+    /// The value of one unit of the asset in which it arrived, rounded up; 0 if it was not converted here.
     pub source_unit: u64,
 }
 
 impl Arrival {
-    /// What it takes of `remaining`; `None` if it brings more than that.
+    /// The amount that it takes out of `remaining`; `None` if it brings too much.
     ///
-    /// A sender cannot hit every amount: what arrives grows by what one unit of its own asset is worth. So the packet
-    /// that completes a payment of `expected` may bring more than remains, by such a rounding and no more. It then
-    /// takes all that remains, so it is the last.
+    /// A sender cannot deliver every amount exactly: the delivered amount grows in steps, by the value of one unit of
+    /// the sender's asset. So the packet that completes a payment of `expected` may bring more than remains, but only
+    /// by such a rounding. It then takes all that remains, so it is the last.
     pub fn takes(&self, expected: Option<u64>, remaining: u64) -> Option<u64> {
         if self.amount <= remaining {
             return Some(self.amount);
@@ -117,10 +119,10 @@ impl Arrival {
         (self.amount - remaining <= self.rounding(expected)).then_some(remaining)
     }
 
-    /// How much too much the roundings of the path can bring. Where the last conversion is made here it is known;
-    /// otherwise the packet shows it: of a completing packet of several units, senders want all but one to arrive,
-    /// less the slippage they allow. Of a single unit they want nothing, which any packet can say, so there the
-    /// amount of the payment bounds it.
+    /// The most by which the roundings of the path can exceed the remaining amount. If the last conversion is made
+    /// here, it is known. Otherwise the packet shows it: if a completing packet has several units, its sender wants all
+    /// but one to arrive, minus the allowed slippage. For a packet of a single unit the minimum is zero, and any packet
+    /// can say that. So there the amount of the payment is the limit.
     fn rounding(&self, expected: u64) -> u64 {
         let several_units = self.minimum >= self.amount / 5 * 2 && self.minimum > 0;
         let shown = if several_units { self.amount.saturating_sub(self.minimum) } else { 0 };

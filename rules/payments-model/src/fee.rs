@@ -1,6 +1,7 @@
-//! What an account-servicing entity charges for payments in an asset.
+//! The fee of an account-servicing entity for payments in an asset.
 //!
-//! A history: the newest fee of an asset and kind is in force, older ones stay with their quotes.
+//! It computes nothing. Fees form a history: the newest fee of an asset and kind applies, and older ones stay with
+//! their quotes.
 
 use std::str::FromStr;
 
@@ -9,34 +10,34 @@ use clock::Timestamp;
 use crate::quote::FeeTerms;
 use crate::{AssetId, FeeId};
 
-/// The largest share, in 1/10000.
+/// The largest share, in hundredths of a percent.
 pub const LARGEST_BASIS_POINTS: u16 = 10_000;
 
-/// A version of an asset's fee.
+/// One version of an asset's fee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fee {
     /// Its id; quotes refer to it.
     pub id: FeeId,
-    /// For payments in which asset.
+    /// The asset of the payments.
     pub asset_id: AssetId,
-    /// For which payments.
+    /// The kind of the payments.
     pub kind: FeeKind,
-    /// How much.
+    /// The amount, as a share and a fixed part.
     pub terms: FeeTerms,
-    /// Since when.
+    /// The time at which it was set.
     pub created_at: Timestamp,
 }
 
-/// Which payments a fee is for.
+/// The kind of payments that a fee applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FeeKind {
-    /// Payments sent.
+    /// Outgoing payments.
     Sending,
-    /// Payments received; stored and shown, without effect.
+    /// Incoming payments. Such a fee is stored and shown, but it has no effect.
     Receiving,
 }
 
-/// The text is no kind of fee.
+/// The text does not name a kind of fee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a fee is SENDING or RECEIVING")]
 pub struct UnknownFeeKind;

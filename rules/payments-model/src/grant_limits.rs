@@ -1,7 +1,7 @@
-//! What a grant allows to be spent, and how spending is counted.
+//! The spending limits of a grant, and how spending is counted.
 //!
-//! Not the counting itself: totals are kept by the store, one row per grant and one per period, under the
-//! grant's lock. A correction changes the totals of the payment's own period, whichever is current.
+//! It does not keep the totals: the store does, one row per grant and one per period, under the grant's lock. A
+//! correction changes the totals of the period of the payment, even if it is not the current one.
 
 use clock::Timestamp;
 use money::AssetAmount;
@@ -15,11 +15,11 @@ use crate::repeating_interval::{InvalidInterval, Period, period_containing};
 pub struct GrantLimits {
     /// The only receiver that may be paid.
     pub receiver: Option<String>,
-    /// The period the amount limit renews with.
+    /// The interval after which the amount limit renews.
     pub interval: Option<String>,
-    /// What may be debited.
+    /// The largest debit amount.
     pub debit_amount: Option<AssetAmount>,
-    /// What may be delivered.
+    /// The largest delivered amount.
     pub receive_amount: Option<AssetAmount>,
 }
 
@@ -43,7 +43,7 @@ impl From<InvalidInterval> for GrantRefused {
     }
 }
 
-/// Amounts spent or to be spent, on both sides.
+/// Amounts that are spent or will be spent, on both sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// In the payer's asset.
@@ -53,7 +53,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What a quote would spend.
+    /// The amounts that a quote would spend.
     pub fn of_quote(quote: &Quote) -> Self {
         Self { debit: quote.debit_amount, receive: quote.receive_amount.value }
     }
@@ -63,7 +63,7 @@ impl Spent {
         Some(Self { debit: self.debit.checked_add(other.debit)?, receive: self.receive.checked_add(other.receive)? })
     }
 
-    /// The total after a payment that had reserved `reserved` really spent `actual`; never below zero.
+    /// The total after a payment that had reserved `reserved` and spent `actual`. It is never below zero.
     pub fn corrected(self, reserved: Self, actual: Self) -> Self {
         let corrected = |total: u64, reserved: u64, actual: u64| total.saturating_sub(reserved).saturating_add(actual);
         Self {
@@ -73,28 +73,28 @@ impl Spent {
     }
 }
 
-/// A payment that its grant's limits allow by themselves; what was spent before decides.
+/// A payment that the limits allow by themselves. Earlier spending decides finally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The grant limits no amount: nothing is counted.
     Unlimited,
     /// The payment counts against a limit.
     Counted {
-        /// The period it falls into, if the limit renews.
+        /// The period of the payment, if the limit renews.
         period: Option<Period>,
-        /// What it reserves.
+        /// The reserved amounts.
         payment: Spent,
-        /// What the limit is.
+        /// The limit.
         limit: Limit,
     },
 }
 
-/// The one amount a grant limits.
+/// The amount that a grant limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// What may be debited.
+    /// The largest debit amount.
     Debit(u64),
-    /// What may be delivered.
+    /// The largest delivered amount.
     Receive(u64),
 }
 
@@ -107,7 +107,7 @@ impl Limit {
     }
 }
 
-/// Whether both spell one URL.
+/// Whether both texts are the same URL.
 fn is_same_url(one: &str, other: &str) -> bool {
     one == other || one.parse::<WebUrl>().is_ok_and(|one| other.parse() == Ok(one))
 }
@@ -151,27 +151,27 @@ impl Admission {
     }
 }
 
-/// How a payment ended, as far as its grant is concerned.
+/// The end of a payment, with the data that its grant needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentEnd {
     /// It was delivered.
     Completed {
-        /// What arrived.
+        /// The amount that arrived.
         delivered: u64,
     },
-    /// It failed or was given up.
+    /// It failed or was cancelled.
     Failed {
-        /// What was debited nevertheless.
+        /// The amount that was debited nevertheless.
         sent: u64,
-        /// What arrived nevertheless.
+        /// The amount that arrived nevertheless.
         delivered: u64,
     },
 }
 
-/// What a payment of `quote` really spent.
+/// The amounts that a payment of `quote` really spent.
 ///
-/// The payer agreed to the debit amount of a completed payment, so it stays spent as it was reserved, whatever of it
-/// is left over. A failed payment spent only what was sent.
+/// The payer agreed to the debit amount of a completed payment, so the reserved amount counts as spent, even if a part
+/// of it is left. A failed payment spent only the amount that was sent.
 pub fn actually_spent(quote: &Quote, end: PaymentEnd) -> Spent {
     match end {
         PaymentEnd::Completed { delivered } => Spent { debit: quote.debit_amount, receive: delivered },

@@ -1,6 +1,6 @@
-//! A payment expected or received: its states and what may follow from each.
+//! An incoming payment, expected or received: its states and its transitions.
 //!
-//! The received amount is not here: it is the posted credit total of the payment's ledger account.
+//! It does not hold the received amount: that is the posted credit total of the payment's ledger account.
 
 use clock::Timestamp;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::expectation::Expectation;
 use crate::{IncomingPaymentId, InitiatedBy, TenantAsset, TenantId, WalletAddressId};
 
-/// Free-form data a client attaches to a payment.
+/// Free-form data that a client attaches to a payment.
 pub type Metadata = Map<String, Value>;
 
 /// A payment expected or received at a wallet address.
@@ -16,29 +16,29 @@ pub type Metadata = Map<String, Value>;
 pub struct IncomingPayment {
     /// Its id, which is also the id of its ledger account.
     pub id: IncomingPaymentId,
-    /// Whose books it is in.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
-    /// Where the money goes.
+    /// The wallet address that is paid.
     pub wallet_address_id: WalletAddressId,
     /// The asset of the wallet address when the payment was created.
     pub asset: TenantAsset,
-    /// The amount expected; `None` is open-ended.
+    /// The expected amount; `None` means any amount.
     pub incoming_amount: Option<u64>,
     /// When it stops accepting money.
     pub expires_at: Timestamp,
     /// The Open Payments client that created it.
     pub client: Option<String>,
-    /// What the client attached.
+    /// The metadata from the client.
     pub metadata: Option<Metadata>,
-    /// The client or person that set it in motion.
+    /// The party that started it.
     pub initiated_by: InitiatedBy,
-    /// The payer's wallet address as given by a card flow; informational.
+    /// The payer's wallet address from a card flow. It is only informative.
     pub sender_wallet_address: Option<String>,
-    /// What the account-servicing entity decided about it, if it did.
+    /// The decision of the account-servicing entity, if there is one.
     pub decision: Option<Decision>,
-    /// Where it stands.
+    /// Its state.
     pub state: IncomingState,
-    /// What the event of its end offered for withdrawal.
+    /// The amount that the event of its end announced for withdrawal.
     pub announced_amount: u64,
     /// When it was created.
     pub created_at: Timestamp,
@@ -46,7 +46,7 @@ pub struct IncomingPayment {
     pub updated_at: Timestamp,
 }
 
-/// Where an incoming payment stands.
+/// The state of an incoming payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IncomingState {
     /// Nothing was credited yet.
@@ -55,9 +55,9 @@ pub enum IncomingState {
     Processing,
     /// Nothing more is expected.
     Completed,
-    /// It ran out of time.
+    /// It has expired.
     Expired {
-        /// Set when it expired without ever receiving money: it then counts as deleted since that instant.
+        /// Set if it expired without any received money. It then counts as deleted since that instant.
         deleted_at: Option<Timestamp>,
     },
 }
@@ -74,19 +74,19 @@ impl IncomingState {
     }
 }
 
-/// What the account-servicing entity decided about a payment; a decision is never taken back.
+/// The decision of the account-servicing entity about a payment. It is never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It may be paid.
     Approved {
-        /// Since when.
+        /// The time of the decision.
         at: Timestamp,
     },
     /// It must not be paid.
     Cancelled {
-        /// Since when.
+        /// The time of the decision.
         at: Timestamp,
-        /// Why, in the entity's words.
+        /// The reason, as text from the entity.
         reason: Option<String>,
     },
 }
@@ -102,10 +102,10 @@ pub enum IncomingRefused {
     AlreadyActioned,
 }
 
-/// Whether payments wait for the account-servicing entity's word before they take money.
+/// Whether payments wait for the decision of the account-servicing entity before they take money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Approval {
-    /// They do not.
+    /// They do not wait.
     #[default]
     NotAsked,
     /// They take money once they are approved.
@@ -118,13 +118,13 @@ pub enum CreditRefused {
     /// It is completed or expired.
     #[error("destination account is in an incorrect state")]
     Ended,
-    /// Its time is over, although that is not written yet.
+    /// It has expired, although that is not stored yet.
     #[error("the incoming payment has expired")]
     PastExpiry,
     /// The account-servicing entity cancelled it.
     #[error("the incoming payment was cancelled")]
     Cancelled,
-    /// The account-servicing entity has to approve it first.
+    /// The account-servicing entity must approve it first.
     #[error("the incoming payment is not approved")]
     NotApproved,
 }
@@ -135,12 +135,12 @@ impl IncomingPayment {
         self.state == IncomingState::Completed
     }
 
-    /// Whether the state allows that money still arrives.
+    /// Whether its state allows it to take more money.
     pub fn is_open(&self) -> bool {
         matches!(self.state, IncomingState::Pending | IncomingState::Processing)
     }
 
-    /// Since when it counts as deleted: expired without ever receiving money.
+    /// The time since which it counts as deleted, because it expired without any received money.
     pub fn deleted_at(&self) -> Option<Timestamp> {
         match self.state {
             IncomingState::Expired { deleted_at } => deleted_at,
@@ -148,7 +148,7 @@ impl IncomingPayment {
         }
     }
 
-    /// Whether its row allows that it takes money. The ledger knows how much more.
+    /// Whether its row allows it to take money. The ledger knows how much it may still take.
     pub fn takes_money(&self, approval: Approval, now: Timestamp) -> Result<(), CreditRefused> {
         if !self.is_open() {
             return Err(CreditRefused::Ended);
@@ -163,20 +163,20 @@ impl IncomingPayment {
         }
     }
 
-    /// Whether a posted total of `total` is all that is expected.
+    /// Whether a posted total of `total` is the whole expected amount.
     pub fn is_paid_by(&self, total: u64) -> bool {
         self.incoming_amount.is_some_and(|expected| expected <= total)
     }
 
-    /// What it may still take, as the ledger holds it.
+    /// The amount that it may still take, as the ledger holds it.
     pub fn expectation(&self) -> Expectation {
         Expectation::new(self.asset.in_ledger(), self.id)
     }
 
-    /// After a credit, with the posted total.
+    /// Its state after a credit, with the posted total.
     ///
-    /// An ended payment stays ended. Nothing is credited after the end; of what older versions let in, only its
-    /// existence is noted.
+    /// An ended payment stays ended. Nothing is credited after the end. Older versions may have credited more; then
+    /// only the total is noted.
     pub fn credited(mut self, total: u64, now: Timestamp) -> Self {
         if total > 0 && self.deleted_at().is_some() {
             self.enter(IncomingState::Expired { deleted_at: None }, now);
@@ -188,7 +188,7 @@ impl IncomingPayment {
         self
     }
 
-    /// Nothing more is expected. A cancelled payment stays cancelled.
+    /// Completes it, because no more money is expected. A cancelled payment stays cancelled.
     pub fn complete(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
         if !self.is_open() || matches!(self.decision, Some(Decision::Cancelled { .. })) {
             return Err(IncomingRefused::WrongState);
@@ -197,9 +197,9 @@ impl IncomingPayment {
         Ok(self)
     }
 
-    /// Its time is over, with the posted total.
+    /// Expires it, with the posted total.
     ///
-    /// Fully paid payments complete instead: the credit was made, only noting it was interrupted.
+    /// A fully paid payment completes instead: the credit was made, and only its recording was interrupted.
     pub fn expire(self, total: u64, now: Timestamp) -> Result<Self, IncomingRefused> {
         if !self.is_open() || now < self.expires_at {
             return Err(IncomingRefused::WrongState);
@@ -211,7 +211,8 @@ impl IncomingPayment {
         Ok(noted)
     }
 
-    /// Announces what was received and not yet announced, once it has ended; 0 announces nothing.
+    /// Announces the amount that was received and not announced yet, once it has ended. An amount of 0 is not
+    /// announced.
     pub fn announce(&mut self, total: u64) -> u64 {
         if self.is_open() {
             return 0;
@@ -221,7 +222,7 @@ impl IncomingPayment {
         unannounced
     }
 
-    /// The account-servicing entity approves it; repeating that changes nothing.
+    /// The account-servicing entity approves it. A repetition changes nothing.
     pub fn approve(mut self, now: Timestamp) -> Result<Self, IncomingRefused> {
         self.decidable()?;
         match self.decision {
@@ -235,7 +236,7 @@ impl IncomingPayment {
         Ok(self)
     }
 
-    /// The account-servicing entity cancels it; repeating that changes nothing.
+    /// The account-servicing entity cancels it. A repetition changes nothing.
     pub fn cancel(mut self, reason: Option<String>, now: Timestamp) -> Result<Self, IncomingRefused> {
         self.decidable()?;
         match self.decision {

@@ -1,6 +1,6 @@
 //! States and transitions of payments, quotes, peers and wallet addresses.
 //!
-//! Pure: knows no rows, requests or packets. It says which state may follow from which.
+//! It has no side effects, and knows no rows, requests or packets. It says which state may follow from which.
 
 pub mod accounting;
 pub mod asset;
@@ -14,6 +14,7 @@ pub mod local_delivery;
 mod origin;
 pub mod outgoing_payment;
 pub mod page;
+pub mod partial_payment;
 pub mod payment_events;
 pub mod peer;
 pub mod peer_token;
@@ -24,23 +25,29 @@ pub mod retry;
 pub mod sending;
 pub mod tenant;
 pub mod wallet_address;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;
 pub mod webhook_event;
+pub mod webhook_ladder;
 
 pub use asset::TenantAsset;
 pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{
-    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
-    WalletAddressKeyId, WebhookDeliveryId, WebhookEventId,
+    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PartialPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
+    WalletAddressKeyId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
 };
 pub use incoming_payment::IncomingPayment;
 pub use initiator::{InitiatedBy, UnknownInitiator};
 pub use origin::Origin;
 pub use outgoing_payment::OutgoingPayment;
 pub use page::{Page, PageRequest};
+pub use partial_payment::PartialPayment;
 pub use peer::Peer;
 pub use quote::Quote;
 pub use receiver::Receiver;
 pub use tenant::{Secret, Tenant};
 pub use wallet_address::{WalletAddress, WalletAddressKey};
+pub use webhook_delivery::{WebhookAttempt, WebhookDelivery};
+pub use webhook_endpoint::WebhookEndpoint;
 pub use webhook_event::WebhookEvent;

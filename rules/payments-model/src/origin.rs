@@ -1,34 +1,35 @@
-//! The request something is created by, and the ids that follow from it.
+//! The request that creates something, and the ids that are derived from it.
 //!
-//! A request that may be repeated makes things whose ids follow from the request. So a repetition finds what was made,
-//! and the database refuses to make it twice, whatever was noted about it before a process died. Not the memory of keys
-//! and answers: that is kept elsewhere, and is only the shorter way to the same answer.
+//! It does not store keys and answers: that store is elsewhere, and only a faster way to the same answer. If a request
+//! may be repeated, the ids of its results are derived from the request. So a repetition finds the results, and the
+//! database refuses to create them twice, even if a process died before it stored the answer.
 
 use clock::{Entropy, Timestamp};
 use ledger::TransferId;
 use uuid::Uuid;
 
-/// The request something is created by.
+/// The request that creates something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// One of its own, however equal it is to another.
+    /// A request without an idempotency key. It creates something new, even if an equal request was made before.
     Alone,
-    /// One that names an idempotency key and may be repeated.
+    /// A request with an idempotency key. It may be repeated.
     Repeatable {
-        /// The same for every repetition, another for every other request.
+        /// The value is the same for every repetition, and different for every other request.
         request: Uuid,
-        /// The key was not known longer than this: what was made before belongs to an earlier use of it.
+        /// The earliest time at which this use of the key can have begun. Results from before belong to an earlier use
+        /// of it.
         known_since: Timestamp,
     },
 }
 
 impl Origin {
-    /// The id of what the request makes in the step of this name.
+    /// The id of the result of the step with this name.
     pub fn id(self, step: &str, entropy: &dyn Entropy) -> Uuid {
         self.known_id(step).unwrap_or_else(|| entropy.uuid())
     }
 
-    /// The id under which what an earlier repetition made is found; none if there can be no earlier one.
+    /// The id of the result of an earlier repetition; `None` if there can be no earlier one.
     pub fn known_id(self, step: &str) -> Option<Uuid> {
         match self {
             Self::Alone => None,
@@ -36,7 +37,7 @@ impl Origin {
         }
     }
 
-    /// Whether what was created at `created_at` under such an id belongs to this use of the key.
+    /// Whether a result that was created at `created_at` with such an id belongs to this use of the key.
     pub fn remembers(self, created_at: Timestamp) -> bool {
         match self {
             Self::Alone => false,

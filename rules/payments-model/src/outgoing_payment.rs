@@ -1,7 +1,7 @@
-//! A payment sent: its states and what may follow from each.
+//! An outgoing payment: its states and its transitions.
 //!
-//! Not its sending: the next step of an attempt is decided in `sending`. Amounts, asset and receiver are those of
-//! its quote; what was debited so far is the posted debit total of its ledger account.
+//! It does not send: the steps of an attempt are decided in `sending`. Amounts, asset and receiver are those of its
+//! quote. The amount debited so far is the posted debit total of its ledger account.
 
 use clock::Timestamp;
 use serde_json::Value;
@@ -10,25 +10,25 @@ use crate::incoming_payment::Metadata;
 use crate::quote::Quote;
 use crate::{InitiatedBy, OutgoingPaymentId, retry};
 
-/// The longest failure text that is kept, in characters: receivers may supply a packet's worth.
+/// The longest failure text that is kept, in characters. A receiver may send as much text as fits into a packet.
 pub const LONGEST_ERROR: usize = 1000;
 
-/// A payment made of a quote.
+/// A payment made from a quote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingPayment {
-    /// What it costs and delivers, and whose it is.
+    /// Its quote, with the amounts, the tenant and the wallet address.
     pub quote: Quote,
     /// The Open Payments client that created it.
     pub client: Option<String>,
     /// The grant it was created under, as introspection named it.
     pub grant_id: Option<String>,
-    /// What the client attached; cancellation adds its reasons.
+    /// The metadata from the client. A cancellation adds its reasons.
     pub metadata: Option<Metadata>,
-    /// The client or person that set it in motion.
+    /// The party that started it.
     pub initiated_by: InitiatedBy,
-    /// The card flow it belongs to.
+    /// The card flow that it belongs to.
     pub card: Option<CardDetails>,
-    /// Where it stands.
+    /// Its state.
     pub state: OutgoingState,
     /// When it was created.
     pub created_at: Timestamp,
@@ -36,7 +36,7 @@ pub struct OutgoingPayment {
     pub updated_at: Timestamp,
 }
 
-/// The card request an outgoing payment answers.
+/// The card request that an outgoing payment answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CardDetails {
     /// The request at the point of sale.
@@ -50,7 +50,7 @@ pub struct CardDetails {
 /// Why a card payment failed, as its service names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardPaymentFailure {
-    /// The card's signature does not hold.
+    /// The card's signature is not valid.
     InvalidSignature,
     /// The card's request is malformed.
     InvalidRequest,
@@ -66,50 +66,51 @@ impl CardPaymentFailure {
     }
 }
 
-/// Where an outgoing payment stands.
+/// The state of an outgoing payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutgoingState {
-    /// Waits for the payer's money.
+    /// It waits for the payer's money.
     Funding,
-    /// Is being delivered.
+    /// It is being delivered.
     Sending(Sending),
-    /// Was delivered.
+    /// It was delivered.
     Completed {
-        /// What it debited. Kept here because withdrawing what it left adds to the account's debits later.
+        /// The debited amount. It is kept here, because a withdrawal of the rest adds to the account's debits later.
         sent: u64,
     },
-    /// Failed for good, perhaps after a part was delivered.
+    /// It failed for good. A part may have been delivered.
     Failed {
-        /// Why, in at most [`LONGEST_ERROR`] characters.
+        /// The reason, in at most [`LONGEST_ERROR`] characters.
         error: String,
-        /// What it debited nevertheless.
+        /// The amount that was debited nevertheless.
         sent: u64,
     },
-    /// Was given up before it was funded; the reasons stand in its metadata.
+    /// It was cancelled before it was funded. The reasons are in its metadata.
     Cancelled,
 }
 
-/// A payment under way.
+/// A payment that is being delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sending {
     /// Failed attempts so far.
     pub attempts: u32,
-    /// Why the last of them failed.
+    /// The reason of the last failure.
     pub last_failure: Option<String>,
-    /// What the sender wants the receiver to see.
+    /// The sender's data for the receiver.
     pub data_to_transmit: Option<String>,
-    /// How far it has come.
+    /// Its progress.
     pub progress: Progress,
 }
 
-/// How far a payment under way has come: packets that were fulfilled, and what their receiver said arrived.
+/// The progress of a payment: the packets that were fulfilled, and the amount that their receiver reported as
+/// delivered.
 ///
 /// Packets whose outcome is not known yet are not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What was debited for them.
+    /// The amount that was debited for them.
     pub debited: u64,
-    /// What arrived, in the receiver's asset.
+    /// The amount that arrived, in the receiver's asset.
     pub delivered: u64,
 }
 
@@ -132,12 +133,12 @@ pub enum OutgoingRefused {
     /// The payment is in another state than the transition starts from.
     #[error("wrong state")]
     WrongState,
-    /// It is funded with exactly its debit amount.
+    /// The amount is not its debit amount.
     #[error("invalid amount")]
     InvalidAmount,
 }
 
-/// Why a payment cannot be delivered whatever the receiver does; the names are stored as its error.
+/// Why a payment cannot be delivered, independently of the receiver. The names are stored as its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LifecycleError {
     /// The quote was too old at the first attempt.
@@ -152,13 +153,13 @@ pub enum LifecycleError {
     /// The receiver's asset is not the quoted one.
     #[error("DestinationAssetConflict")]
     DestinationAssetConflict,
-    /// Something is left to deliver but nothing to deliver it with, or the quote does not fit the receiver.
+    /// Not everything is delivered and no money is left, or the quote does not fit the receiver.
     #[error("BadState")]
     BadState,
-    /// The receiver can no longer be paid, and is not paid either.
+    /// The receiver can no longer be paid, and was not paid in full.
     #[error("ReceiverUnavailable")]
     ReceiverUnavailable,
-    /// The receiver was closed, or paid by others, before anything of this payment arrived.
+    /// The receiver was closed, or paid by others, before any money of this payment arrived.
     #[error("ReceiverClosed")]
     ReceiverClosed,
 }
@@ -172,19 +173,19 @@ impl From<LifecycleError> for AttemptFailure {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptFailure {
-    /// What is known about it.
+    /// The description of the failure.
     pub description: String,
     /// Whether another attempt may succeed.
     pub retryable: bool,
 }
 
 impl AttemptFailure {
-    /// A failure worth another attempt.
+    /// A failure after which another attempt may succeed.
     pub fn retryable(description: impl Into<String>) -> Self {
         Self { description: description.into(), retryable: true }
     }
 
-    /// A failure no other attempt can mend.
+    /// A failure after which no other attempt can succeed.
     pub fn fatal(description: impl Into<String>) -> Self {
         Self { description: description.into(), retryable: false }
     }
@@ -196,7 +197,7 @@ impl OutgoingPayment {
         self.quote.id.into()
     }
 
-    /// What it debited in all, once nothing more will be; until then the ledger knows.
+    /// The whole debited amount, when no more will be debited. Before that, only the ledger knows it.
     pub fn sent(&self) -> Option<u64> {
         match self.state {
             OutgoingState::Completed { sent } | OutgoingState::Failed { sent, .. } => Some(sent),
@@ -205,7 +206,7 @@ impl OutgoingPayment {
         }
     }
 
-    /// Failed attempts of the present state.
+    /// The number of failed attempts in the present state.
     pub fn state_attempts(&self) -> u32 {
         match &self.state {
             OutgoingState::Sending(sending) => sending.attempts,
@@ -213,12 +214,12 @@ impl OutgoingPayment {
         }
     }
 
-    /// Whether it failed, as clients see it.
+    /// Whether clients see it as failed.
     pub fn has_failed(&self) -> bool {
         matches!(self.state, OutgoingState::Failed { .. } | OutgoingState::Cancelled)
     }
 
-    /// Why it failed, or, while it is tried again, why the last attempt did.
+    /// The reason of the failure. While it is tried again, the reason of the last attempt.
     pub fn error(&self) -> Option<&str> {
         match &self.state {
             OutgoingState::Failed { error, .. } => Some(error),
@@ -238,7 +239,7 @@ impl OutgoingPayment {
         Ok(())
     }
 
-    /// The payer's money is there.
+    /// Funds it: the payer's money has arrived.
     pub fn fund(
         mut self,
         amount: u64,
@@ -250,15 +251,15 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// It was delivered, and `sent` was debited for it.
+    /// Completes it: it was delivered, and `sent` was debited for it.
     pub fn complete(mut self, sent: u64, now: Timestamp) -> Result<Self, OutgoingRefused> {
         self.require_sending()?;
         self.enter(OutgoingState::Completed { sent }, now);
         Ok(self)
     }
 
-    /// An attempt failed, after `sent` had been debited in all: it stays `SENDING` if another attempt may help and is
-    /// allowed, otherwise it is `FAILED`.
+    /// Records a failed attempt, after `sent` had been debited in all. The payment stays `SENDING` if another attempt
+    /// may help and is allowed. Otherwise it is `FAILED`.
     pub fn attempt_failed(
         mut self,
         failure: AttemptFailure,
@@ -280,7 +281,7 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// Notes how far it has come.
+    /// Records its progress.
     pub fn with_progress(mut self, progress: Progress) -> Result<Self, OutgoingRefused> {
         match &mut self.state {
             OutgoingState::Sending(sending) => sending.progress = progress,
@@ -289,7 +290,7 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// It was not funded before its quote expired.
+    /// Fails it, because it was not funded before its quote expired.
     pub fn expire_unfunded(mut self, now: Timestamp) -> Result<Self, OutgoingRefused> {
         if self.state != OutgoingState::Funding || !self.quote.is_expired(now) {
             return Err(OutgoingRefused::WrongState);
@@ -298,7 +299,7 @@ impl OutgoingPayment {
         Ok(self)
     }
 
-    /// It is given up before money was put in.
+    /// Cancels it before it is funded.
     pub fn cancel(
         mut self,
         reason: Option<String>,

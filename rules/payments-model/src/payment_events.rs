@@ -1,6 +1,6 @@
 //! The `data` of payment events, as account-servicing entities receive it.
 //!
-//! Not the event types, recipients or delivery.
+//! It does not contain event types, recipients or deliveries.
 
 use money::{Asset, AssetAmount};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::incoming_payment::{Decision, IncomingPayment};
 use crate::outgoing_payment::{OutgoingPayment, OutgoingState};
 
-/// An amount as it stands in every event and resource: a decimal string, the code and the scale.
+/// An amount in events and resources: a decimal string, the code and the scale.
 pub fn amount(value: u64, asset: &Asset) -> Value {
     json!({ "value": value.to_string(), "assetCode": asset.code.as_str(), "assetScale": asset.scale })
 }
@@ -47,7 +47,7 @@ pub fn incoming_payment(payment: &IncomingPayment, received: u64) -> Value {
     Value::Object(data)
 }
 
-/// The data of an outgoing payment event, with what was debited and what is left.
+/// The data of an outgoing payment event, with the debited amount and the rest.
 pub fn outgoing_payment(payment: &OutgoingPayment, sent: u64, balance: u64) -> Value {
     let quote = &payment.quote;
     let mut data = Map::new();

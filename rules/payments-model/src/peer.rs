@@ -1,6 +1,6 @@
-//! A node this instance exchanges packets with, in one asset.
+//! A peer: a node with which this instance exchanges packets, in one asset.
 //!
-//! Not its balance (ledger) nor its connection (connector).
+//! It holds neither the balance (see the ledger) nor the connection (see the connector).
 
 use clock::Timestamp;
 
@@ -15,23 +15,23 @@ use crate::{PeerId, TenantId};
 pub struct Peer {
     /// Its id, which is also the id of its ledger account.
     pub id: PeerId,
-    /// Whose peer it is: the tenant of the asset.
+    /// The tenant that it is a peer of. The asset belongs to the same tenant.
     pub tenant_id: TenantId,
-    /// What is exchanged with it.
+    /// The asset that is exchanged with it.
     pub asset: TenantAsset,
     /// Its ILP address; unique for the asset.
     pub static_ilp_address: String,
-    /// How to reach it; `None` if it only calls.
+    /// How to send packets to it; `None` if it only sends packets to us.
     pub outgoing: Option<OutgoingHttp>,
     /// How the peering came about.
     pub history: PeerHistory,
-    /// The largest packet it is sent, in the asset's smallest unit.
+    /// The largest packet amount, in the asset's smallest unit.
     pub max_packet_amount: Option<u64>,
-    /// What people call it.
+    /// Its display name.
     pub name: Option<String>,
     /// An event reports when its liquidity falls to this amount; `None`: never.
     pub liquidity_threshold: Option<u64>,
-    /// Address prefixes reached through it; the first is its own address.
+    /// The address prefixes that are reached through it. The first is its own address.
     pub routes: Vec<String>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -39,38 +39,38 @@ pub struct Peer {
     pub updated_at: Timestamp,
 }
 
-/// How a peering came about, and what it was before.
+/// The history of a peering.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerHistory {
-    /// Tokens we presented to it before, the newest first.
+    /// The tokens that we presented to it before, the newest first.
     pub former_outgoing: Vec<FormerToken>,
-    /// Where we asked it for peering, if we did.
+    /// The URL at which we asked it for peering, if we did.
     pub peering_url: Option<String>,
-    /// Who wanted it.
+    /// The side that wanted the peering.
     pub wanted_by: WantedBy,
 }
 
-/// Who wanted a peering.
+/// The side that wanted a peering.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WantedBy {
     /// An administrator here.
     #[default]
     Us,
-    /// The other side, by auto-peering.
+    /// The other node, by auto-peering.
     Them,
 }
 
 /// How to send packets to a peer over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingHttp {
-    /// Where to.
+    /// The URL.
     pub endpoint: String,
     /// The bearer token it gave us.
     pub token: Secret,
 }
 
 impl PeerHistory {
-    /// Whether its endpoint is the word of an administrator here, and not of the peer itself.
+    /// Whether an administrator of this instance entered its endpoint, and not the peer itself.
     pub fn administrator_named_its_endpoint(&self) -> bool {
         self.wanted_by == WantedBy::Us && self.peering_url.is_none()
     }
@@ -82,7 +82,8 @@ impl Peer {
         self.asset.in_ledger()
     }
 
-    /// The routes of a peer at `address` with the `given` others: its own address first, each once.
+    /// The routes of a peer at `address` with the `given` prefixes. Its own address comes first, and no route is named
+    /// twice.
     pub fn routes_of(address: &str, given: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut routes = vec![address.to_owned()];
         for route in given {
@@ -93,7 +94,7 @@ impl Peer {
         routes
     }
 
-    /// Moves it to another address, which also replaces the old one among its routes.
+    /// Changes its address, and replaces the old address among its routes.
     pub fn move_to(&mut self, address: String) {
         let others = self.routes.iter().filter(|route| **route != self.static_ilp_address).cloned();
         self.routes = Self::routes_of(&address, others.collect::<Vec<_>>());

@@ -1,6 +1,6 @@
-//! The tokens that peers and we present to each other, and how one follows another.
+//! The tokens that two peers present to each other, and how a new token replaces an old one.
 //!
-//! Not the requests that carry them.
+//! It does not make the requests that carry them.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::tenant::Secret;
 
-/// How many tokens that were replaced are kept for one peer and direction.
+/// The most replaced tokens that are kept for one peer and direction.
 pub const REPLACED_KEPT: usize = 8;
 
-/// The SHA-256 of a token that a peer presents: all that is kept of it.
+/// The SHA-256 of a token that a peer presents. The token itself is not kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenDigest([u8; 32]);
 
@@ -61,37 +61,37 @@ impl std::str::FromStr for TokenDigest {
 /// A token that a peer may present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncomingToken {
-    /// What is kept of it.
+    /// Its digest.
     pub digest: TokenDigest,
-    /// From then on it is refused; `None`: it stays good.
+    /// The time from which it is refused; `None` if it has no end.
     pub expires_at: Option<Timestamp>,
 }
 
 impl IncomingToken {
-    /// A token that stays good.
+    /// Makes a token without an end.
     pub fn of(token: &str) -> Self {
         Self { digest: TokenDigest::of(token), expires_at: None }
     }
 
-    /// Whether it is good at `now`.
+    /// Whether it is valid at `now`.
     pub fn is_good(&self, now: Timestamp) -> bool {
         is_good(self.expires_at, now)
     }
 
-    /// The same token with its end at `at`, unless it ends sooner.
+    /// The same token, which ends at `at`, or sooner if it had an earlier end.
     pub fn ending(self, at: Timestamp) -> Self {
         Self { expires_at: Some(self.expires_at.map_or(at, |expiry| expiry.min(at))), ..self }
     }
 }
 
-/// A token that we presented to a peer before we had the present one. It is tried where the peer does not know the
-/// present one yet.
+/// A token that we presented to a peer before the present one. It is tried while the peer does not know the present one
+/// yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FormerToken {
     /// The token.
     token: String,
-    /// From then on it is not presented any more, in milliseconds since the epoch.
+    /// The time from which it is no longer presented, in milliseconds since the epoch.
     expires_at: i64,
 }
 
@@ -101,8 +101,7 @@ impl FormerToken {
         (now.as_millis() < self.expires_at).then_some(&*self.token)
     }
 
-    /// The tokens that may still be presented once `present` is replaced: the newest first, and no more than are worth
-    /// trying.
+    /// The tokens that may still be presented after `present` is replaced, the newest first. Their number is limited.
     pub fn after(present: &Secret, former: &[Self], now: Timestamp, overlap: Duration) -> Vec<Self> {
         let replaced = Self { token: present.expose().to_owned(), expires_at: (now + overlap).as_millis() };
         let still = former.iter().filter(|token| token.usable(now).is_some()).cloned();

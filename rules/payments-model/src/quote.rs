@@ -1,52 +1,52 @@
-//! What a payment would cost and deliver: fees, amounts, and the checks of a quote.
+//! A quote: the cost and the delivered amount of a payment, its fees, and the checks.
 //!
-//! Not the way to the receiver: a payment method turns an amount of one asset into an amount of the other,
-//! and here is what comes before and after.
+//! It does not find the way to the receiver: a payment method converts an amount of one asset into an amount of the
+//! other. The steps before and after that are here.
 
 use clock::Timestamp;
 use money::{AssetAmount, Ratio};
 
 use crate::{FeeId, QuoteId, TenantAsset, TenantId, WalletAddressId};
 
-/// The largest amount a quote or payment may carry: the database counts in signed 64-bit integers.
+/// The largest amount of a quote or payment, because the database stores signed 64-bit integers.
 pub const LARGEST_AMOUNT: u64 = i64::MAX as u64;
 
 const BASIS: u128 = 10_000;
 
-/// A quote: immutable, and good for one outgoing payment.
+/// A quote. It never changes, and one outgoing payment can be made from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
     /// Its id, which becomes the id of the outgoing payment.
     pub id: QuoteId,
-    /// Whose books it is in.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
     /// The wallet address that would pay.
     pub wallet_address_id: WalletAddressId,
-    /// The asset the payer pays in.
+    /// The asset in which the payer pays.
     pub asset: TenantAsset,
     /// The URL of the incoming payment, as submitted.
     pub receiver: String,
-    /// What the payer pays, fees included.
+    /// The amount that the payer pays, with fees.
     pub debit_amount: u64,
-    /// What of it is available for delivery.
+    /// The part of it that is available for delivery.
     pub debit_amount_minus_fees: u64,
-    /// What arrives at least, in the receiver's asset.
+    /// The least amount that arrives, in the receiver's asset.
     pub receive_amount: AssetAmount,
-    /// Units that arrive per unit sent, scales included: a lower bound for ILP, exact for local delivery.
+    /// Units that arrive per unit sent, with the scales. It is a lower bound for ILP, and exact for local delivery.
     pub estimated_rate: Ratio,
     /// The fee that was applied.
     pub fee_id: Option<FeeId>,
     /// The Open Payments client that created it.
     pub client: Option<String>,
-    /// How it would be delivered.
+    /// The payment method.
     pub method: QuoteMethod,
-    /// Until when a payment may be made of it.
+    /// The time at which it expires.
     pub expires_at: Timestamp,
     /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// How a quoted payment is delivered, with what that method needs to know later.
+/// The payment method of a quote, with the data that it needs later.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QuoteMethod {
     /// Within this instance: one movement in the ledger.
@@ -55,10 +55,10 @@ pub enum QuoteMethod {
     Ilp(IlpQuoteDetails),
 }
 
-/// What the probe found.
+/// The results of the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IlpQuoteDetails {
-    /// The largest packet the path takes, at most [`LARGEST_AMOUNT`].
+    /// The largest packet that the path accepts, at most [`LARGEST_AMOUNT`].
     pub max_packet_amount: u64,
     /// The least acceptable rate, destination per source.
     pub min_rate: Ratio,
@@ -107,23 +107,23 @@ pub enum QuoteRequest {
     ReceiverRemainder,
 }
 
-/// What a quote needs to know of its receiver.
+/// The data about the receiver that a quote needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverAmounts {
-    /// What it expects in all, if it said so.
+    /// The whole expected amount, if it is known.
     pub incoming_amount: Option<u64>,
-    /// What it has received; its asset is the receiver's.
+    /// The received amount. Its asset is the receiver's.
     pub received_amount: AssetAmount,
 }
 
 impl ReceiverAmounts {
-    /// What it still expects; `None` is without limit.
+    /// The amount that it still expects; `None` means no limit.
     pub fn remaining(&self) -> Option<u64> {
         self.incoming_amount.map(|expected| expected.saturating_sub(self.received_amount.value))
     }
 }
 
-/// What the payment method is asked to convert.
+/// The amount that the payment method converts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MethodTarget {
     /// Send exactly this; 0 if the fee leaves nothing.
@@ -132,27 +132,27 @@ pub enum MethodTarget {
     Deliver(u64),
 }
 
-/// What the payment method answered, before fees.
+/// The result of the payment method, before fees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MethodAmounts {
-    /// What it needs.
+    /// The amount that it needs.
     pub debit: u64,
-    /// What it delivers.
+    /// The amount that it delivers.
     pub receive: u64,
 }
 
 /// The amounts of a finished quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuoteAmounts {
-    /// What the payer pays, fees included.
+    /// The amount that the payer pays, with fees.
     pub debit: u64,
-    /// What of it is available for delivery.
+    /// The part of it that is available for delivery.
     pub debit_minus_fees: u64,
-    /// What arrives.
+    /// The amount that arrives.
     pub receive: u64,
 }
 
-/// Why no quote can be made of a request.
+/// Why a request gets no quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteRefused {
     /// An amount is zero, too large, of the wrong asset, or more than the receiver still expects.
@@ -166,7 +166,7 @@ pub enum QuoteRefused {
 /// A checked request, ready for the payment method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotePlan {
-    /// What to ask the payment method for.
+    /// The amount to ask the payment method for.
     pub target: MethodTarget,
     fee: FeeTerms,
     requested_debit: Option<u64>,
@@ -183,6 +183,7 @@ impl QuotePlan {
     ) -> Result<Self, QuoteRefused> {
         let remaining = receiver.remaining();
         let mut requested_debit = None;
+
         let target = match request {
             QuoteRequest::DebitAmount(amount) => {
                 if amount.asset != *payer_asset || !is_payable(amount.value) {
@@ -208,9 +209,10 @@ impl QuotePlan {
         Ok(Self { target, fee, requested_debit, receiver_remaining: remaining })
     }
 
-    /// Adds the fee to what the method answered and checks the result (steps 7 to 9).
+    /// Adds the fee to the method's result and checks it (steps 7 to 9).
     ///
-    /// A fixed-send quote keeps the requested debit amount: what the method leaves of it stays the payer's.
+    /// A fixed-send quote keeps the requested debit amount. If the method leaves a part of it, that part still belongs
+    /// to the payer.
     pub fn finish(&self, method: MethodAmounts) -> Result<QuoteAmounts, QuoteRefused> {
         if method.receive == 0 || method.debit == 0 {
             return Err(QuoteRefused::NonPositiveReceiveAmount);
@@ -225,14 +227,14 @@ impl QuotePlan {
         Ok(QuoteAmounts { debit, debit_minus_fees: method.debit, receive: method.receive })
     }
 
-    /// The smallest debit amount that would deliver something, when the method needs `method_minimum`.
+    /// The smallest debit amount that would deliver something, if the method needs `method_minimum`.
     pub fn min_send_amount_ceil(&self, method_minimum: u64) -> Option<u64> {
         self.fee.min_send_amount_ceil(method_minimum).filter(|amount| is_payable(*amount))
     }
 }
 
 impl Quote {
-    /// Whether it is too old to make a payment of.
+    /// Whether it has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at
     }

@@ -1,12 +1,14 @@
-//! Repeating intervals of grant limits: which period an instant falls into.
+//! Repeating intervals of grant limits: finds the period that contains an instant.
 //!
-//! Not a general ISO 8601 calendar: the forms `R[n]/start/end`, `R[n]/start/duration` and `R[n]/duration/end`.
+//! It is not a general ISO 8601 calendar. The forms are `R[n]/start/end`, `R[n]/start/duration` and
+//! `R[n]/duration/end`.
 
 use clock::Timestamp;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span};
 
-/// Calendar periods are found by stepping from one to the next; no payment comes so many periods after a start.
+/// The most periods that are tried. Calendar periods are found by stepping from one to the next, and no real payment is
+/// so many periods after a start.
 const MOST_STEPS: u32 = 50_000;
 
 /// A period: from `start` until just before `end`.
@@ -19,16 +21,16 @@ pub struct Period {
 }
 
 impl Period {
-    /// Whether `at` falls into it.
+    /// Whether it contains `at`.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && at < self.end
     }
 }
 
-/// Why a text is no usable repeating interval.
+/// Why a text is not a usable repeating interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidInterval {
-    /// It has not exactly three parts.
+    /// It does not have exactly three parts.
     #[error("a repeating interval has three parts: R[n]/start/end, R[n]/start/duration or R[n]/duration/end")]
     NotThreeParts,
     /// The repetition is not `R`, `R-1` or `Rn`.
@@ -37,12 +39,12 @@ pub enum InvalidInterval {
     /// The last two parts are not two instants, or an instant and a duration.
     #[error("an interval is two instants, or an instant and a duration, in ISO 8601")]
     Bounds,
-    /// Nothing ever falls into a period without length.
+    /// A period has no length.
     #[error("an interval is longer than zero and its end is after its start")]
     NotPositive,
 }
 
-/// A repeating interval, read.
+/// A parsed repeating interval.
 #[derive(Clone, Debug)]
 pub struct RepeatingInterval {
     repetitions: Option<u64>,
@@ -59,13 +61,13 @@ enum Direction {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Always as long: weeks, days and time, in milliseconds.
+    /// A fixed length: weeks, days and time, in milliseconds.
     Fixed(i64),
     /// Months or years, whose length depends on the calendar.
     Calendar(Span),
 }
 
-/// The period of `interval` that `at` falls into; `None` if there is none or the interval is unusable.
+/// The period of `interval` that contains `at`; `None` if there is none or the interval is unusable.
 ///
 /// Only a text that does not have three parts is an error.
 pub fn period_containing(interval: &str, at: Timestamp) -> Result<Option<Period>, InvalidInterval> {
@@ -94,7 +96,7 @@ impl RepeatingInterval {
         Ok(Self { repetitions, anchor, step, direction })
     }
 
-    /// The period that `at` falls into.
+    /// The period that contains `at`.
     pub fn period_containing(&self, at: Timestamp) -> Option<Period> {
         match &self.step {
             Step::Fixed(length) => self.fixed_period(*length, at),
@@ -127,6 +129,7 @@ impl RepeatingInterval {
         let most =
             self.repetitions.map_or(MOST_STEPS, |most| u32::try_from(most).unwrap_or(MOST_STEPS).min(MOST_STEPS));
         let mut boundary = self.anchor;
+
         for _ in 0..=most {
             let (period, next) = match self.direction {
                 Direction::Forwards => {
@@ -141,6 +144,7 @@ impl RepeatingInterval {
             if period.contains(at) {
                 return Some(period);
             }
+
             let passed = match self.direction {
                 Direction::Forwards => at < period.start,
                 Direction::Backwards => at >= period.end,

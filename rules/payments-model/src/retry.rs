@@ -1,6 +1,6 @@
-//! When a failed attempt is made again.
+//! The pauses between failed attempts.
 //!
-//! Not whether: that depends on the failure and on the number of attempts allowed.
+//! It does not decide whether to try again: that depends on the failure and on the allowed number of attempts.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! An account-servicing entity that uses this instance, and its settings.
 //!
-//! Not its authentication: secrets are compared where requests arrive.
+//! It does not authenticate: secrets are compared where requests arrive.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,15 +36,15 @@ impl fmt::Debug for Secret {
 pub struct Tenant {
     /// Its id, the same at the authorization server.
     pub id: TenantId,
-    /// Signs its requests to the Admin API.
+    /// The secret that signs its requests to the Admin API.
     pub api_secret: Secret,
-    /// The address for messages.
+    /// Its e-mail address.
     pub email: Option<String>,
-    /// What people call it.
+    /// Its display name.
     pub public_name: Option<String>,
-    /// Where its users give consent.
+    /// The URL at which its users give consent.
     pub idp_consent_url: Option<String>,
-    /// The secret of that place.
+    /// The secret of the server at that URL.
     pub idp_secret: Option<Secret>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -54,24 +54,24 @@ pub struct Tenant {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// What a tenant can set.
+/// The settings of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SettingKey {
-    /// Where exchange rates come from.
+    /// The URL of its exchange rates.
     ExchangeRatesUrl,
-    /// Where events go.
+    /// The URL for its events.
     WebhookUrl,
-    /// Milliseconds an event's receiver may take.
+    /// The time-out of an event's receiver, in milliseconds.
     WebhookTimeout,
-    /// How often an event is sent at most.
+    /// The largest number of attempts to send an event.
     WebhookMaxRetry,
-    /// What its wallet addresses begin with.
+    /// The base URL of its wallet addresses.
     WalletAddressUrl,
     /// Its ILP address.
     IlpAddress,
 }
 
-/// The text is no key of a tenant setting.
+/// The text does not name a tenant setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown tenant setting")]
 pub struct UnknownSetting;
@@ -110,8 +110,8 @@ impl FromStr for SettingKey {
 /// A tenant's own value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// What is set.
+    /// Its key.
     pub key: SettingKey,
-    /// To what.
+    /// Its value.
     pub value: String,
 }

@@ -1,6 +1,6 @@
-//! A wallet address: where a person is paid, its keys and its public properties.
+//! A wallet address: the address at which a person is paid, with its keys and public properties.
 //!
-//! Not its resolution from a URL in a request; here is what is known of it.
+//! It does not resolve URLs from requests.
 
 use clock::Timestamp;
 
@@ -12,19 +12,19 @@ use crate::{TenantId, WalletAddressId, WalletAddressKeyId};
 pub struct WalletAddress {
     /// Its id.
     pub id: WalletAddressId,
-    /// Whose books it is in.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
     /// The URL, in lower case, unique in the instance.
     pub address: String,
-    /// What people call it.
+    /// Its display name.
     pub public_name: Option<String>,
-    /// What it is counted in; never changes.
+    /// Its asset, which never changes.
     pub asset: TenantAsset,
     /// Sum of the amounts announced by web-monetization events.
     pub total_events_amount: u64,
-    /// When web-monetization money is looked at next.
+    /// The time of the next check of web-monetization money.
     pub process_at: Option<Timestamp>,
-    /// Since when, or from when, it takes no payments.
+    /// The time from which it takes no payments.
     pub deactivated_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -44,13 +44,13 @@ impl WalletAddress {
 pub struct WalletAddressKey {
     /// Its id.
     pub id: WalletAddressKeyId,
-    /// Whose key it is.
+    /// The wallet address that it belongs to.
     pub wallet_address_id: WalletAddressId,
     /// Its name in signatures; unique among the address's unrevoked keys.
     pub kid: String,
     /// The public key, base64url.
     pub x: String,
-    /// Whether it was withdrawn.
+    /// Whether it is revoked.
     pub revoked: bool,
     /// When it was created.
     pub created_at: Timestamp,
@@ -63,6 +63,6 @@ pub struct AdditionalProperty {
     pub key: String,
     /// Its value.
     pub value: String,
-    /// Whether the public sees it.
+    /// Whether it is public.
     pub visible_in_open_payments: bool,
 }

@@ -1,16 +1,15 @@
-//! An event, and its recipients.
+//! An event: what happened, its subject, and the money that the receiver may withdraw.
 //!
-//! Not the telling: deliveries are made by the webhooks service.
+//! It does not name the recipients: see `webhook_delivery`.
 
 use std::str::FromStr;
 
 use clock::Timestamp;
 use ledger::AccountId;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::{
-    AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookDeliveryId, WebhookEventId,
-};
+use crate::{AssetId, IncomingPaymentId, OutgoingPaymentId, PeerId, TenantId, WalletAddressId, WebhookEventId};
 
 macro_rules! event_types {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal ),* $(,)?) => {
@@ -39,7 +38,7 @@ event_types! {
     IncomingPaymentCompleted = "incoming_payment.completed",
     /// An incoming payment expired with money.
     IncomingPaymentExpired = "incoming_payment.expired",
-    /// A packet with the sender's data waits for a decision.
+    /// An incoming payment got a packet with the sender's data, which waits for a decision.
     IncomingPaymentPartialPaymentReceived = "incoming_payment.partial_payment_received",
     /// An outgoing payment waits for funds.
     OutgoingPaymentCreated = "outgoing_payment.created",
@@ -59,11 +58,21 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
-    /// The stored ledger is not as it was written. Not an event of the original.
+    /// The stored ledger was changed by another program. Rafiki 2.4 has no such event.
     LedgerAlarm = "ledger.alarm",
 }
 
-/// The text is no type of event.
+impl EventType {
+    /// Whether events of this type are delivered in the order of their subject.
+    ///
+    /// A question about money with data is not: its packet waits a second or two, so the question must not wait for
+    /// other events. Nor may they wait for it, when it is too late for an answer.
+    pub const fn is_in_order(self) -> bool {
+        !matches!(self, Self::IncomingPaymentPartialPaymentReceived)
+    }
+}
+
+/// The text does not name a type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown event type")]
 pub struct UnknownEventType;
@@ -75,7 +84,7 @@ impl FromStr for EventType {
     }
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// An incoming payment.
@@ -92,82 +101,46 @@ pub enum Subject {
     Nothing,
 }
 
-/// What the receiver of an event may withdraw in answer.
+impl Subject {
+    /// The id of the subject; `None` if no other event can have the same subject.
+    pub fn id(self) -> Option<Uuid> {
+        match self {
+            Self::IncomingPayment(id) => Some(id.as_uuid()),
+            Self::OutgoingPayment(id) => Some(id.as_uuid()),
+            Self::WalletAddress(id) => Some(id.as_uuid()),
+            Self::Peer(id) => Some(id.as_uuid()),
+            Self::Asset(id) => Some(id.as_uuid()),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The money that the receiver of an event may withdraw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventWithdrawal {
-    /// From where.
+    /// The account that it is withdrawn from.
     pub account: AccountId,
-    /// In which asset.
+    /// Its asset.
     pub asset_id: AssetId,
-    /// How much.
+    /// Its amount.
     pub amount: u64,
 }
 
-/// Something that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookEvent {
-    /// Its id, constant over retries and recipients; also the id of the transfer that answers it.
+    /// Its id, the same for all retries and recipients. It is also the id of the withdrawal transfer.
     pub id: WebhookEventId,
     /// What kind of event it is.
     pub event_type: EventType,
     /// The tenant that owns the subject.
     pub tenant_id: TenantId,
-    /// The content, members in order.
+    /// The content, with its members in order.
     pub data: Value,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// What may be withdrawn in answer.
+    /// The money that may be withdrawn.
     pub withdrawal: Option<EventWithdrawal>,
-    /// When it happened.
+    /// The time of the event.
     pub created_at: Timestamp,
-}
-
-/// Where a delivery goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Recipient {
-    /// A tenant, by its settings.
-    Tenant(TenantId),
-    /// The card service of the instance.
-    CardService,
-    /// The point-of-sale service of the instance.
-    PointOfSaleService,
-}
-
-/// One event on its way to one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookDelivery {
-    /// Its id.
-    pub id: WebhookDeliveryId,
-    /// What is delivered.
-    pub event_id: WebhookEventId,
-    /// The recipient.
-    pub recipient: Recipient,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The last HTTP status received.
-    pub status_code: Option<u16>,
-    /// Where it stands.
-    pub state: DeliveryState,
-}
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeliveryState {
-    /// It will be tried, perhaps again.
-    Pending,
-    /// It was answered with 200.
-    Delivered,
-    /// It was tried as often as the recipient allows.
-    Exhausted,
-}
-
-impl DeliveryState {
-    /// The name used in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Delivered => "DELIVERED",
-            Self::Exhausted => "EXHAUSTED",
-        }
-    }
 }

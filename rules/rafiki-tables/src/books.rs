@@ -47,6 +47,7 @@ impl OldAccount {
             "LIQUIDITY_OUTGOING",
             "LIQUIDITY_WEB_MONETIZATION",
         ];
+
         let kind = match row.word("type", known)? {
             "SETTLEMENT" => AccountKind::Settlement,
             "LIQUIDITY_ASSET" => AccountKind::Asset,
@@ -55,10 +56,12 @@ impl OldAccount {
             "LIQUIDITY_OUTGOING" => AccountKind::Outgoing,
             _ => AccountKind::WebMonetization,
         };
+
         let total = |column| {
             let value = row.optional_integer(column)?.unwrap_or(0);
             u128::try_from(value).map_err(|_| row.refuse(Reason::Negative { column, found: value.to_string() }))
         };
+
         let account = Self {
             owner: row.uuid("accountRef")?,
             kind,
@@ -68,6 +71,7 @@ impl OldAccount {
             held_debits: total("heldDebits")?,
             held_credits: total("heldCredits")?,
         };
+
         account.require_balance(row)?;
         Ok(account)
     }
@@ -173,10 +177,12 @@ impl OldTransfer {
         let state = row.word("state", &["PENDING", "POSTED", "VOIDED"])?;
         let expires_at = row.optional_instant("expiresAt")?;
         let amount = row.amount("amount")?;
+
         if amount == 0 {
             let wanted = "amount above zero";
             return Err(row.refuse(Reason::Malformed { column: "amount", found: "0".to_owned(), wanted }));
         }
+
         let side = |kind: &'static str, owner: &'static str| {
             Ok(match row.text(kind)?.as_str() {
                 "SETTLEMENT" => AccountId::from_u128(row.count("ledger")?.into()),
@@ -184,13 +190,16 @@ impl OldTransfer {
             })
         };
         let (debit, credit) = (side("debitType", "debitRef")?, side("creditType", "creditRef")?);
+
         let code = match row.optional_text("type")?.as_deref() {
             None => TRANSFER,
             Some(_) if row.word("type", &["DEPOSIT", "WITHDRAWAL"])? == "DEPOSIT" => DEPOSIT,
             Some(_) => WITHDRAWAL,
         };
+
         let id = TransferId::from(row.uuid("transferRef")?);
         let transfer = NewTransfer::single(id, debit, credit, amount.into(), row.count("ledger")?, code);
+
         let state = match (state, expires_at) {
             ("POSTED", None) => OldState::Single,
             ("POSTED", Some(_)) => OldState::Posted,
@@ -201,6 +210,7 @@ impl OldTransfer {
             }
             _ => OldState::GivenBack,
         };
+
         Ok(Self { transfer, state })
     }
 

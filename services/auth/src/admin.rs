@@ -1,13 +1,13 @@
-//! Grants as operators and tenants see them.
+//! Reads and revokes grants for operators and tenants.
 //!
-//! Everything here takes a [`Scope`]: a tenant never sees another's grants.
+//! Everything here takes a [`Scope`]: a tenant never sees the grants of another tenant.
 
 use auth_model::{Grant, GrantId, Tenant, TenantId};
 use auth_store::{GrantFilter, GrantPage, Page, Scope, SortOrder};
 
 use crate::{Auth, StoreError};
 
-/// Why a grant is not taken back.
+/// Why a grant is not revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeGrantError {
     /// There is no such grant in scope.
@@ -19,19 +19,19 @@ pub enum RevokeGrantError {
 }
 
 impl Auth {
-    /// The tenant that claims to call, for checking its signature.
+    /// The tenant that the request names, for checking its signature.
     pub async fn get_tenant(&self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
         self.inner.store.get_tenant(id).await
     }
 
-    /// What an authenticated tenant may see: the operator everything, others their own.
+    /// The data that an authenticated tenant may see. The operator sees everything, other tenants their own data.
     ///
-    /// The operator is known by its id, not by its secret: a secret may be given to two tenants by mistake.
+    /// The operator is recognised by its id, not by its secret: two tenants may have the same secret by mistake.
     pub fn scope_of(&self, tenant: &Tenant) -> Scope {
         if tenant.id == self.inner.settings.operator.id { Scope::All } else { Scope::Tenant(tenant.id) }
     }
 
-    /// A page of grants; `None` if it hangs on an unknown grant.
+    /// A page of grants; `None` if it refers to an unknown grant.
     #[tracing::instrument(name = "auth.grant.list", skip_all)]
     pub async fn list_grants(
         &self,
@@ -49,7 +49,7 @@ impl Auth {
         Ok(self.inner.store.get_grant(id).await?.filter(|grant| scope.includes(grant.tenant)))
     }
 
-    /// Takes a grant and its tokens back. May be repeated.
+    /// Revokes a grant and its tokens. It may be repeated.
     #[tracing::instrument(name = "auth.grant.revoke", skip_all, fields(grant.id = %id))]
     pub async fn revoke_grant(&self, scope: Scope, id: GrantId) -> Result<(), RevokeGrantError> {
         let now = self.inner.clock.now();

@@ -1,6 +1,6 @@
-//! Which client signed a request: the one it claims to be, or a refusal.
+//! Checks that a request is signed by the client that it names.
 //!
-//! Keys of wallet addresses are found through a [`ClientDirectory`], which fetches and remembers them.
+//! It does not fetch keys itself: a [`ClientDirectory`] fetches and remembers the keys of wallet addresses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use open_payments_client::{KeyLookupError, KeySets, KeySetsConfig, PublicResourc
 
 use crate::Auth;
 
-/// Finds what clients publish at their wallet addresses.
+/// Finds the keys and names that clients publish at their wallet addresses.
 #[async_trait]
 pub trait ClientDirectory: Send + Sync + fmt::Debug {
-    /// The key a client published under this id.
+    /// The key that a client published under this id.
     async fn key(&self, client: &WebUrl, key_id: &str) -> Result<Jwk, NoSuchClient>;
 
-    /// The key of this id after a signature did not verify with `failed`, if another one was published meanwhile.
+    /// The key with this id after a signature was not valid with `failed`, if another key was published meanwhile.
     async fn key_after(&self, client: &WebUrl, key_id: &str, failed: &Jwk) -> Option<Jwk>;
 
     /// The public name of a client, if it published one.
     async fn public_name(&self, client: &WebUrl) -> Result<Option<String>, NoSuchClient>;
 }
 
-/// The client publishes nothing usable. The reason is for the log.
+/// The client publishes no usable key. The reason is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct NoSuchClient {
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -71,7 +71,7 @@ impl ClientDirectory for PublishedClients {
     }
 }
 
-/// Why a request is not accepted as its client's.
+/// Why a request is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// The signature headers are missing or malformed, or cover too little.
@@ -83,13 +83,13 @@ pub enum ClientError {
     /// The client's key cannot be fetched.
     #[error("could not determine client")]
     Unknown(#[source] NoSuchClient),
-    /// The signature is not the client's, or not fresh.
+    /// The signature is not from the client's key, or it is too old.
     #[error("invalid signature")]
     Signature(#[source] VerifyError),
     /// The signature's nonce was used before.
     #[error("invalid signature")]
     Replayed,
-    /// Used nonces cannot be remembered; nothing is wrong with the request.
+    /// Used nonces cannot be stored. The request itself may be valid.
     #[error("internal server error")]
     Unavailable,
 }
@@ -104,7 +104,7 @@ pub(crate) fn check_headers(request: SignedRequest<'_>) -> Result<CheckedRequest
 }
 
 impl Auth {
-    /// Verifies with the client's key, and with the one that has taken its place if there is one.
+    /// Verifies the signature with the client's key, and then with its replacement if there is one.
     async fn verify(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<Verified, ClientError> {
         let key_id = request.key_id().ok_or(ClientError::NoKeyId)?;
         let verify = |key: &Jwk| request.verify(key, self.inner.settings.freshness, self.inner.clock.now());
@@ -128,7 +128,7 @@ impl Auth {
         })
     }
 
-    /// Checks that `client` signed the request, a short time ago.
+    /// Checks that `client` signed the request a short time ago.
     pub(crate) async fn authenticate(&self, request: &CheckedRequest<'_>, client: &Client) -> Result<(), ClientError> {
         let verified = self.verify(request, client).await?;
         let Some(nonce) = verified.nonce_name(&client.identity()) else { return Ok(()) };

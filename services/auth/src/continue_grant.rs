@@ -1,4 +1,6 @@
 //! `POST` and `DELETE /continue/{id}`: a client continues its grant, or cancels it.
+//!
+//! It does not parse HTTP.
 
 use auth_model::{ContinueRefusal, Grant, GrantState, Progress};
 use gnap::{ContinueResponse, ContinueStep, InvalidBody, TokenValue};
@@ -12,13 +14,13 @@ pub enum ContinueError {
     /// The body is not a continuation.
     #[error(transparent)]
     Body(#[from] InvalidBody),
-    /// No living grant has this id and continuation token.
+    /// No valid grant has this id and continuation token.
     #[error("invalid grant")]
     NoGrant,
     /// The request is not signed by the grant's client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The grant does not continue like this, or not now.
+    /// The grant cannot continue in this way, or not now.
     #[error(transparent)]
     Refused(#[from] ContinueRefusal),
     /// The database failed.
@@ -29,7 +31,7 @@ pub enum ContinueError {
 /// Why a grant is not cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// No living grant has this id and continuation token.
+    /// No valid grant has this id and continuation token.
     #[error("invalid grant")]
     NoGrant,
     /// The request is not signed by the grant's client.
@@ -40,7 +42,7 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
-/// What both errors have in common.
+/// The common cases of both errors.
 enum Unidentified {
     NoGrant,
     Client(ClientError),
@@ -68,7 +70,7 @@ impl From<Unidentified> for CancelError {
 }
 
 impl Auth {
-    /// Hands out the token when the owner has consented, or asks the client to wait.
+    /// Returns the token if the owner has consented, or asks the client to wait.
     #[tracing::instrument(name = "auth.grant.continue", skip_all, fields(continue.id = id))]
     pub async fn continue_grant(
         &self,
@@ -79,8 +81,10 @@ impl Auth {
         let step = ContinueStep::parse(request.body)?;
         let found = self.continued_grant(id, token, request).await?;
         let (settings, now) = (&self.inner.settings, self.inner.clock.now());
+
         let work = self.inner.store.begin().await?;
         let locked = work.lock_grant(found.id).await?.ok_or(ContinueError::NoGrant)?;
+
         match (*locked).clone().proceed(&step, &settings.terms, now, &*self.inner.entropy)? {
             Progress::Pending(grant) => {
                 let saved = locked.map(|_| grant);
@@ -107,7 +111,7 @@ impl Auth {
         }
     }
 
-    /// Takes the grant and its tokens back, at the client's wish.
+    /// Revokes the grant and its tokens at the client's request.
     #[tracing::instrument(name = "auth.grant.cancel", skip_all, fields(continue.id = id))]
     pub async fn cancel_grant(
         &self,
@@ -125,7 +129,7 @@ impl Auth {
         Ok(work.commit().await?)
     }
 
-    /// The living grant with this id and token, if its client signed the request.
+    /// The valid grant with this id and token, if its client signed the request.
     async fn continued_grant(
         &self,
         id: &str,

@@ -1,4 +1,6 @@
-//! Asking the owner: the browser's way through the identity provider and back.
+//! The interaction with the owner: the browser is redirected to the identity provider, and back.
+//!
+//! It does not show pages: the identity provider does.
 
 use auth_model::{Choice, ChoiceRefusal, FinishOutcome, Grant, GrantId, GrantState, Interaction, TenantId};
 use clock::Timestamp;
@@ -9,22 +11,22 @@ use url::Url;
 
 use crate::{Auth, StoreError};
 
-/// The browser may go to the consent page.
+/// The browser is redirected to the consent page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
-    /// Where the browser goes.
+    /// The URL of the consent page.
     pub consent_page: Url,
-    /// Until when the browser's session must remember the interaction.
+    /// The time until which the browser's session must remember the interaction.
     pub expires_at: Timestamp,
 }
 
-/// Why the browser does not go to the consent page. `back` is where the client wants it, with the reason.
+/// Why the browser is not redirected to the consent page. `back` is the client's page, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No interaction has this id and nonce.
     #[error("unknown interaction")]
     Unknown,
-    /// The interaction is decided or expired, or its grant taken back.
+    /// The interaction is decided or expired, or its grant was revoked.
     #[error("invalid interaction")]
     Over {
         /// The client's page, with that result.
@@ -41,19 +43,19 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-/// The interaction is over for the browser.
+/// The end of the interaction for the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
-    /// It goes back to the client.
+    /// The browser goes back to the client.
     Redirect(Url),
-    /// The client wants no browser and will poll.
+    /// The client polls, so the browser stays.
     Stay,
 }
 
-/// Why the browser's return from the consent page ends nothing.
+/// Why the return of the browser from the consent page does not end the interaction.
 #[derive(Debug, thiserror::Error)]
 pub enum FinishError {
-    /// No interaction has this id and nonce, or its grant was taken back and the client wants no browser.
+    /// No interaction has this id and nonce. Or its grant was revoked and the client polls.
     #[error("unknown interaction")]
     Unknown,
     /// The owner took too long.
@@ -65,7 +67,7 @@ pub enum FinishError {
     /// The browser did not start this interaction.
     #[error("invalid session")]
     OtherBrowser,
-    /// The owner has not decided, and the client wants no browser.
+    /// The owner has not decided, and the client polls.
     #[error("interaction is not active")]
     Undecided,
     /// The database failed.
@@ -73,7 +75,7 @@ pub enum FinishError {
     Store(#[from] StoreError),
 }
 
-/// What the identity provider gets about an interaction.
+/// The data about an interaction for the identity provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InteractionDetails {
     /// The grant.
@@ -84,14 +86,14 @@ pub struct InteractionDetails {
     pub access: Vec<AccessItem>,
     /// The requested statement.
     pub subject: Option<Subject>,
-    /// The question.
+    /// The interaction.
     pub interaction: Interaction,
 }
 
-/// Why an identity provider gets nothing.
+/// Why an identity provider gets no data.
 #[derive(Debug, thiserror::Error)]
 pub enum DetailsError {
-    /// No interaction has this id and nonce, or its grant was taken back.
+    /// No interaction has this id and nonce, or its grant was revoked.
     #[error("unknown interaction")]
     Unknown,
     /// The tenant is deleted or has no identity provider.
@@ -114,7 +116,7 @@ pub enum DecideError {
     /// The secret is missing or wrong.
     #[error("invalid x-idp-secret")]
     Secret,
-    /// Nothing can be decided any more.
+    /// The interaction has ended.
     #[error(transparent)]
     Refused(#[from] ChoiceRefusal),
     /// The database failed.
@@ -123,7 +125,7 @@ pub enum DecideError {
 }
 
 impl Auth {
-    /// The client sent the owner's browser here. It is redirected to the tenant's consent page. May be repeated.
+    /// Redirects the owner's browser, which comes from the client, to the tenant's consent page. It may be repeated.
     #[tracing::instrument(name = "auth.interaction.start", skip_all, fields(interaction.id = id))]
     pub async fn start_interaction(&self, id: &str, nonce: &str) -> Result<Started, StartError> {
         let (grant, interaction) = self.interaction(id, nonce).await?.ok_or(StartError::Unknown)?;
@@ -145,7 +147,8 @@ impl Auth {
         Ok(Started { consent_page, expires_at: interaction.expires_at })
     }
 
-    /// The consent page sent the browser back: the grant learns the owner's answer, and the browser goes to the client.
+    /// Handles the browser that comes back from the consent page. The grant gets the owner's answer, and the browser is
+    /// redirected to the client.
     ///
     /// `is_same_browser`: the browser's session remembers that it started this interaction.
     #[tracing::instrument(name = "auth.interaction.finish", skip_all, fields(interaction.id = id))]
@@ -192,6 +195,7 @@ impl Auth {
                 FinishOutcome::Gone => Err(FinishError::Unknown),
             };
         };
+
         let redirect = |told: &[(&str, &str)]| Ok(Finished::Redirect(set_query(finish.uri.as_url(), told)));
         match outcome {
             FinishOutcome::Approved => {
@@ -210,7 +214,7 @@ impl Auth {
         }
     }
 
-    /// What the identity provider shows the owner.
+    /// The data that the identity provider shows to the owner.
     #[tracing::instrument(name = "auth.interaction.details", skip_all, fields(interaction.id = id))]
     pub async fn interaction_details(
         &self,
@@ -224,7 +228,7 @@ impl Auth {
         }
         let tenant = self.inner.store.get_tenant(grant.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DetailsError::NoIdentityProvider)?;
-        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
             return Err(DetailsError::Secret);
         }
         Ok(InteractionDetails {
@@ -236,7 +240,7 @@ impl Auth {
         })
     }
 
-    /// The owner answered.
+    /// Records the owner's answer.
     #[tracing::instrument(name = "auth.interaction.decide", skip_all, fields(interaction.id = id, choice = choice.as_str()))]
     pub async fn decide_interaction(
         &self,
@@ -248,7 +252,7 @@ impl Auth {
         let (found, _) = self.interaction(id, nonce).await?.ok_or(DecideError::Unknown)?;
         let tenant = self.inner.store.get_tenant(found.tenant).await?;
         let provider = tenant.and_then(|tenant| tenant.identity_provider).ok_or(DecideError::Unknown)?;
-        if !secret.is_some_and(|secret| provider.secret.matches(secret)) {
+        if !secret.is_some_and(|secret| provider.secret.is_shown_by(secret, self.inner.clock.now())) {
             return Err(DecideError::Secret);
         }
         let now = self.inner.clock.now();

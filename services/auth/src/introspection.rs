@@ -1,13 +1,13 @@
-//! Token introspection (RFC 7662): what a resource server learns about a token.
+//! Token introspection (RFC 7662): gives a resource server the data of a token.
 //!
-//! One query. Nothing is cached, so a revocation takes effect at once.
+//! It makes one query. It caches nothing, so a revocation takes effect at once.
 
 use auth_model::SecretHash;
 use gnap::{ActiveToken, IntrospectionRequest, TokenInfo};
 
 use crate::{Auth, StoreError};
 
-/// Why a question is not answered.
+/// Why introspection gives no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum IntrospectError {
     /// The database failed.
@@ -16,7 +16,7 @@ pub enum IntrospectError {
 }
 
 impl Auth {
-    /// Whether a token is good, whose it is, and which of its rights cover those required.
+    /// Whether a token is valid, its client, and which of its rights cover the required ones.
     #[tracing::instrument(name = "auth.token.introspect", skip_all)]
     pub async fn introspect(&self, question: &IntrospectionRequest) -> Result<TokenInfo, IntrospectError> {
         let token = SecretHash::of(question.access_token.expose());

@@ -1,6 +1,7 @@
 //! Use cases of the authorization server: grants, interactions, tokens, introspection and tenants.
 //!
-//! Requests come in as parsed values and signed messages, answers go out as the types of `gnap`. HTTP is the edge's.
+//! It does not speak HTTP: that is in the edges. Requests are parsed values and signed messages, and answers are the
+//! types of `gnap`.
 
 mod admin;
 mod clients;
@@ -33,7 +34,7 @@ pub use settings::AuthSettings;
 pub use tenants::TenantError;
 pub use tokens::TokenError;
 
-/// The authorization server. Cheap to clone; every clone is the same server.
+/// The authorization server. Cheap to clone; all clones are the same server.
 #[derive(Clone, Debug)]
 pub struct Auth {
     inner: Arc<Shared>,
@@ -50,10 +51,10 @@ struct Shared {
     limiter: Limiter,
 }
 
-/// The database did not do as asked. Says nothing to clients; the cause is logged where it is answered.
+/// The database failed. Clients get no details; the cause is logged where the request is answered.
 pub type StoreError = auth_store::Error;
 
-/// Why the server does not open.
+/// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operator's tenant was deleted, so the server could not be administered.
@@ -65,9 +66,9 @@ pub enum OpenError {
 }
 
 impl Auth {
-    /// Opens the server on a migrated store. The operator's tenant is made, or brought in line with the settings;
-    /// if it was deleted, the server does not open. `cache` remembers used nonces for all processes of the server,
-    /// `limiter` counts what clients do.
+    /// Starts the server on a migrated store. The operator's tenant is created, or made equal to the settings. If it
+    /// was deleted, the server does not start. `cache` stores used nonces for all processes of the server, and
+    /// `limiter` counts the requests of clients.
     pub async fn open(
         settings: AuthSettings,
         store: AuthStore,
@@ -87,7 +88,7 @@ impl Auth {
         &self.inner.settings
     }
 
-    /// The clock, for what the edge signs and dates.
+    /// The clock, for signatures and dates of the edge.
     pub fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }

@@ -1,4 +1,6 @@
 //! `POST /{tenant}`: a client asks for a grant (RFC 9635 section 2).
+//!
+//! It does not parse HTTP.
 
 use auth_model::{ClientDisplay, Grant, Opened, Question, RequestRefusal, TenantId, examine};
 use gnap::redirect::set_query;
@@ -13,7 +15,7 @@ use crate::{Auth, ClientError, StoreError};
 /// The longest client name shown to owners, in characters.
 const CLIENT_NAME_MAX: usize = 100;
 
-/// Why a grant is not given.
+/// Why a request gets no grant.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestGrantError {
     /// The body is not a grant request.
@@ -22,7 +24,7 @@ pub enum RequestGrantError {
     /// The request is not signed by the client it names.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The client asks too often.
+    /// The client has sent too many requests.
     #[error(transparent)]
     TooMany(#[from] TooMany),
     /// There is no such tenant.
@@ -31,7 +33,7 @@ pub enum RequestGrantError {
     /// The requested rights cannot be given.
     #[error(transparent)]
     Refused(#[from] RequestRefusal),
-    /// The owner has to see the client's name, but the client's wallet address gives none.
+    /// The owner must see the client's name, but the client's wallet address has none.
     #[error("missing required request field 'client'")]
     NamelessClient,
     /// The database failed.
@@ -40,7 +42,7 @@ pub enum RequestGrantError {
 }
 
 impl Auth {
-    /// Gives a grant at once, or says to the client how the owner can be asked.
+    /// Issues a grant at once, or tells the client how to ask the owner.
     #[tracing::instrument(name = "auth.grant.request", skip_all, fields(tenant.id = tenant, grant.id))]
     pub async fn request_grant(
         &self,
@@ -112,6 +114,7 @@ impl Auth {
                     ];
                     Url::parse(&page).map_or(page, |page| set_query(&page, &asks).into())
                 });
+
                 GrantResponse::Pending {
                     interact: InteractInstructions {
                         redirect: redirect.unwrap_or_default(),

@@ -1,6 +1,8 @@
-//! What an operator decides about its authorization server.
+//! The operator's settings for an authorization server.
 //!
-//! Read from the environment elsewhere; here are only values.
+//! They are read from the environment elsewhere.
+
+use std::time::Duration;
 
 use auth_model::{ConsentPolicy, FinishUriPolicy, Terms};
 use auth_store::{Retention, TenantData};
@@ -13,19 +15,21 @@ use url::Url;
 pub struct AuthSettings {
     /// `AUTH_SERVER_URL`: the public base of continue, manage and interact URLs and of the interaction hash.
     pub server_url: Url,
-    /// The operator's own tenant, made at start.
+    /// The operator's own tenant, which is created at the start.
     pub operator: TenantData,
-    /// Which rights need consent.
+    /// The rights that need consent.
     pub consent: ConsentPolicy,
     /// Lifetimes and waiting times.
     pub terms: Terms,
-    /// Where browsers may be sent back to.
+    /// The addresses to which browsers may be redirected.
     pub finish_uris: FinishUriPolicy,
-    /// How old signatures may be.
+    /// The largest age of a signature.
     pub freshness: Freshness,
-    /// How many grants a client may ask for.
+    /// How long a tenant's old secret stays valid beside the new one.
+    pub secret_overlap: Duration,
+    /// The limit of grant requests per client.
     pub grant_requests_per_client: Rate,
-    /// How long things are kept that are over.
+    /// The retention times of old rows.
     pub retention: Retention,
 }
 

@@ -1,4 +1,6 @@
-//! Tenants, as the backend reports them.
+//! Creates, changes and deletes tenants as the backend reports them.
+//!
+//! It does not decide about tenants: the backend does.
 
 use auth_model::TenantId;
 use auth_store::{TenantChange, TenantData};
@@ -9,13 +11,13 @@ use crate::{Auth, StoreError};
 /// Why a tenant is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// A tenant of this id exists, or existed.
+    /// A tenant with this id exists, or existed.
     #[error("a tenant with this id exists")]
     Duplicate,
     /// There is no such tenant.
     #[error("Not Found")]
     NotFound,
-    /// Another tenant was to have the operator's secret.
+    /// The secret is the operator's, so another tenant cannot have it.
     #[error("apiSecret is the operator's; give the tenant one of its own")]
     OperatorSecret,
     /// The database failed.
@@ -37,7 +39,7 @@ impl Auth {
         Ok(self.inner.store.create_tenant(tenant, self.inner.clock.now()).await?)
     }
 
-    /// A fresh id, for a tenant that was sent without one.
+    /// A new id, for a tenant that was sent without one.
     pub fn fresh_tenant_id(&self) -> TenantId {
         TenantId::random(&*self.inner.entropy)
     }
@@ -46,7 +48,8 @@ impl Auth {
     #[tracing::instrument(name = "auth.tenant.update", skip_all, fields(tenant.id = %id))]
     pub async fn update_tenant(&self, id: TenantId, change: TenantChange) -> Result<(), TenantError> {
         self.check_secret(id, change.api_secret.as_ref())?;
-        let changed = self.inner.store.update_tenant(id, change, self.inner.clock.now()).await?;
+        let now = self.inner.clock.now();
+        let changed = self.inner.store.update_tenant(id, change, now, now + self.inner.settings.secret_overlap).await?;
         if changed { Ok(()) } else { Err(TenantError::NotFound) }
     }
 
@@ -58,7 +61,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Deletes a tenant; its grants and tokens are no longer good.
+    /// Deletes a tenant. Its grants and tokens are no longer valid.
     #[tracing::instrument(name = "auth.tenant.delete", skip_all, fields(tenant.id = %id))]
     pub async fn delete_tenant(&self, id: TenantId, deleted_at: Timestamp) -> Result<(), TenantError> {
         let deleted = self.inner.store.delete_tenant(id, deleted_at, self.inner.clock.now()).await?;

@@ -1,4 +1,6 @@
 //! `POST` and `DELETE /token/{id}`: a client rotates or revokes an access token.
+//!
+//! It does not parse HTTP.
 
 use auth_model::{AccessToken, Grant, RotateRefusal};
 use gnap::{TokenResponse, TokenValue};
@@ -15,7 +17,7 @@ pub enum TokenError {
     /// The request is not signed by the grant's client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The token does not rotate.
+    /// The token cannot be rotated.
     #[error(transparent)]
     Refused(#[from] RotateRefusal),
     /// The database failed.
@@ -24,7 +26,8 @@ pub enum TokenError {
 }
 
 impl Auth {
-    /// Replaces a token by a fresh one with the same rights. Of several rotations at once, one succeeds.
+    /// Replaces a token by a new one with the same rights. If it is rotated several times at once, one rotation
+    /// succeeds.
     #[tracing::instrument(name = "auth.token.rotate", skip_all, fields(management.id = id))]
     pub async fn rotate_token(
         &self,
@@ -46,7 +49,7 @@ impl Auth {
         Ok(TokenResponse { access_token: self.access_token(&grant, &issued) })
     }
 
-    /// Revokes a token. The grant is untouched.
+    /// Revokes a token. The grant does not change.
     #[tracing::instrument(name = "auth.token.revoke", skip_all, fields(management.id = id))]
     pub async fn revoke_token(
         &self,

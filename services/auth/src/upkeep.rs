@@ -1,14 +1,16 @@
-//! Forgetting what is over, now and then.
+//! Removes old rows from time to time.
+//!
+//! It does not decide what is old: the store does.
 
 use std::time::Duration;
 
 use crate::Auth;
 
-/// Mean time between two runs.
+/// The mean time between two runs.
 const EVERY: Duration = Duration::from_hours(1);
 
 impl Auth {
-    /// Forgets old tokens and unanswered questions once.
+    /// Removes old tokens and unanswered grants once.
     pub async fn purge(&self) {
         match self.inner.store.purge(&self.inner.settings.retention, self.inner.clock.now()).await {
             Ok(purged) => tracing::debug!(tokens = purged.tokens, grants = purged.grants, "old grants were forgotten"),
@@ -16,7 +18,7 @@ impl Auth {
         }
     }
 
-    /// Forgets at start and then about once an hour, until the task is dropped.
+    /// Removes old rows at the start and then about once an hour, until the task is dropped.
     ///
     /// The pause varies, so that processes on one database do not run at the same moment.
     pub async fn run_upkeep(&self) {

@@ -45,7 +45,7 @@ pub struct PeerRecord {
     pub endpoint: Url,
     /// The token that we present to it.
     pub outgoing_token: String,
-    /// How the peering came about, and what we authenticated with before.
+    /// The history of the peering, with the tokens that we presented before.
     pub history: PeerHistory,
     /// The tokens that it presents to us.
     pub incoming_tokens: Vec<IncomingToken>,

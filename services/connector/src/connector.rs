@@ -12,7 +12,9 @@ use payments_model::peer_token::TokenDigest;
 use payments_model::{PeerId, TenantId};
 use rates::Rates;
 use shared_cache::SharedCache;
+use telemetry::PACKETS;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
 
 use crate::accounts::{PeerAccount, Source};
 use crate::arrived::Arrived;
@@ -103,6 +105,13 @@ impl Connector {
         self.0.directory.load().tenant(tenant).is_some_and(|tenant| tenant.next_hop(destination, own).is_some())
     }
 
+    /// The peer that packets of `tenant`'s own, in the asset of this ledger, go to on their way to `destination`.
+    pub fn next_peer(&self, tenant: TenantId, destination: AddressRef<'_>, ledger: u32) -> Option<PeerId> {
+        let directory = self.0.directory.load();
+        let peer = directory.tenant(tenant)?.next_hop(destination, Hop { peer: None, ledger })?;
+        Some(peer.id())
+    }
+
     /// The peer with this token, unless the token has expired.
     pub fn authenticate(&self, token: &str) -> Option<Arc<PeerAccount>> {
         let now = self.0.pipeline.clock.now();
@@ -137,8 +146,9 @@ impl Connector {
             Some(Role::Follow(follower)) => return follower.outcome().await,
         };
         let shared = self.0.clone();
-        let answer =
-            self.0.under_way.spawn(async move { shared.answer(&source, arrived, packet, attempt, leader).await });
+        let span = packet_span(&source);
+        let answer = async move { shared.answer(&source, arrived, packet, attempt, leader).await };
+        let answer = self.0.under_way.spawn(answer.instrument(span));
         answer.await.unwrap_or_else(|error| {
             tracing::error!(%error, "ALERT a packet was given up in the middle");
             Outcome::Unresolved
@@ -179,7 +189,7 @@ impl Connector {
     }
 }
 
-/// What this process knows of its exchanges with a peer.
+/// The data of this process about its exchanges with a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// Whether the peer recognises a repeated packet.
@@ -207,7 +217,7 @@ impl Shared {
             Err(Stop::Limited(_) | Stop::Unresolved | Stop::Repeated) => same(Outcome::Unresolved),
             Err(Stop::Paid) => same(Outcome::Paid),
         };
-        self.counts.answered(source, &outcome);
+        self.counts.answered(source, arrived.amount, &outcome);
         if let Some(leader) = leader {
             leader.tell(to_followers);
         }
@@ -228,17 +238,21 @@ impl Shared {
         let directory = self.directory.load_full();
         let _under_way = limits::enter(source, config)?;
         let pace = limits::keep_pace(source, config, clock.now());
+
         let mut recorded = None;
         if attempt == Transmission::Again || pace.is_err() {
             recorded = balance.recorded(arrived).await?;
         }
+
         if recorded.is_none() {
             pace?;
-            match self.pipeline.run(&directory, source, arrived, &mut packet).await {
+            let mut timer = self.counts.timer();
+            match self.pipeline.run(&directory, source, arrived, &mut packet, &mut timer).await {
                 Err(Stop::Repeated) => recorded = balance.recorded(arrived).await?,
                 answered => return answered,
             }
         }
+
         let recorded = recorded.ok_or(Stop::Unresolved)?;
         self.pipeline.repeat(&directory, source, arrived, &mut packet, recorded).await
     }
@@ -246,7 +260,7 @@ impl Shared {
     /// Refuses a packet before it enters the pipeline.
     fn turn_away(&self, source: &Source, refusal: &Refusal) -> Outcome {
         let outcome = self.refuse(refusal);
-        self.counts.answered(source, &outcome);
+        self.counts.answered(source, 0, &outcome);
         outcome
     }
 
@@ -255,6 +269,19 @@ impl Shared {
         tracing::debug!(code = ?refusal.code, message = %refusal.message, "packet refused");
         Outcome::Reply(refusal.encode(self.pipeline.config.operator_address.as_ref()))
     }
+}
+
+/// The trace span of a packet. The span of a peer's packet began where the peer was authenticated.
+fn packet_span(source: &Source) -> Span {
+    let of = match source {
+        Source::Peer(_) => return Span::current(),
+        Source::Payment(_) => "payment",
+        Source::Quote(_) => "quote",
+    };
+    let span = tracing::trace_span!(target: PACKETS, "ilp.packet", source = of);
+    // Own payments are known here; there is nothing to check.
+    span.in_scope(|| tracing::trace_span!(target: PACKETS, "ilp.auth", source = of).in_scope(|| {}));
+    span
 }
 
 fn same(outcome: Outcome) -> (Outcome, Outcome) {

@@ -24,7 +24,7 @@ pub(crate) async fn convert(
         ConversionError::InvalidDestinationPrice => {
             Refusal::new(ErrorCode::F07CannotReceive, "Exchange rate error: InvalidDestinationPrice")
         }
-        // The fetching of rates has logged this. The error is temporary, so that the sender tries again.
+        // The code that fetches rates has logged the cause. The error is temporary, so that the sender tries again.
         ConversionError::CouldNotFetchRates | ConversionError::MissingExchangeRatesUrl => Refusal::internal(),
     })?;
     // Packets carry 64 bits, so one packet carries less of a much smaller unit. The Reject states the limit.

@@ -5,6 +5,7 @@
 use ilp_packet::PacketType;
 use metrics::Counter;
 use telemetry::metrics::{PACKETS_FULFILLED, PACKETS_PREPARED, PACKETS_REJECTED, PACKETS_UNRESOLVED};
+use telemetry::{PacketTimer, Probes};
 
 use crate::accounts::Source;
 use crate::outcome::Outcome;
@@ -14,6 +15,7 @@ pub(crate) struct PacketCounts {
     incoming: Direction,
     outgoing: Direction,
     probe: Direction,
+    probes: Probes,
 }
 
 /// Packets from one kind of source.
@@ -32,23 +34,40 @@ impl Default for PacketCounts {
             rejected: metrics::counter!(PACKETS_REJECTED, "direction" => direction),
             unresolved: metrics::counter!(PACKETS_UNRESOLVED, "direction" => direction),
         };
-        Self { incoming: direction("incoming"), outgoing: direction("outgoing"), probe: direction("probe") }
+        Self {
+            incoming: direction("incoming"),
+            outgoing: direction("outgoing"),
+            probe: direction("probe"),
+            probes: Probes::of_this_role(),
+        }
     }
 }
 
 impl PacketCounts {
+    /// Measures the time until a packet is answered, if collectors get these times.
+    pub(crate) fn timer(&self) -> PacketTimer {
+        self.probes.packet()
+    }
+
     /// Counts a packet of `source` that was answered.
-    pub(crate) fn answered(&self, source: &Source, outcome: &Outcome) {
+    pub(crate) fn answered(&self, source: &Source, amount: u64, outcome: &Outcome) {
         let direction = match source {
             Source::Peer(_) => &self.incoming,
             Source::Payment(_) => &self.outgoing,
             Source::Quote(_) => &self.probe,
         };
         direction.prepared.increment(1);
+        let is_fulfilled = match outcome {
+            Outcome::Reply(reply) => reply.first() == Some(&PacketType::Fulfill.octet()),
+            Outcome::Paid => true,
+            Outcome::Unresolved => false,
+        };
+        if is_fulfilled && matches!(source, Source::Payment(_)) {
+            self.probes.packet_fulfilled(&source.asset().asset, amount);
+        }
         match outcome {
-            Outcome::Reply(reply) if reply.first() == Some(&PacketType::Fulfill.octet()) => &direction.fulfilled,
-            Outcome::Paid => &direction.fulfilled,
-            Outcome::Reply(_) => &direction.rejected,
+            _ if is_fulfilled => &direction.fulfilled,
+            Outcome::Reply(_) | Outcome::Paid => &direction.rejected,
             Outcome::Unresolved => &direction.unresolved,
         }
         .increment(1);

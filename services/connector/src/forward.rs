@@ -115,6 +115,7 @@ impl Forwarder<'_> {
         let mut may_have_left = attempt == Transmission::Again;
         let mut pause = SHORTEST_PAUSE;
         let mut last = UplinkError::TimedOut;
+
         loop {
             let left = until.saturating_since(self.clock.now());
             if !left.is_zero() {
@@ -130,13 +131,16 @@ impl Forwarder<'_> {
                 tracing::warn!(peer.id = %peer.id(), error = %last, "no reply from peer");
                 may_have_left |= last.may_have_left();
             }
+
             if !may_have_left {
                 return Err(no_reply(&last).into());
             }
+
             let left = until.saturating_since(self.clock.now());
             if !left.is_zero() {
                 self.find_out(peer, left).await;
             }
+
             let left = until.saturating_since(self.clock.now());
             match peer.state.repeats() {
                 Repeats::Never => return Err(no_reply(&last).into()),
@@ -144,6 +148,7 @@ impl Forwarder<'_> {
                 Repeats::Always if left.is_zero() => return Err(Stop::Unresolved),
                 Repeats::Always => {}
             }
+
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -157,6 +162,7 @@ impl Forwarder<'_> {
         at_most: Duration,
     ) -> Result<Bytes, UplinkError> {
         let exchange = self.uplink.exchange(peer, octets, attempt, at_most);
+
         match tokio::time::timeout(at_most, exchange).await.unwrap_or(Err(UplinkError::TimedOut)) {
             // An answer without the header may come from another server, for example a proxy's error page. It does not
             // count as the peer's answer.

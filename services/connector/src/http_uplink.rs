@@ -61,12 +61,15 @@ impl Uplink for HttpUplink {
             .body(prepare)
             .deadline(at_most)
             .limit(REPLY_LIMIT);
+
         if record.tenant == self.operator && record.history.administrator_named_its_endpoint() {
             request = request.configured();
         }
+
         if attempt == Transmission::Again {
             request = request.header(REPEATED, YES);
         }
+
         let answer = self.present_tokens(record, request).await?;
         match answer.status {
             status if status.is_success() => {
@@ -81,8 +84,9 @@ impl Uplink for HttpUplink {
 }
 
 impl HttpUplink {
-    /// Sends `request` with the token of the peering. A peer that does not know it looked at nothing, so it is sent again
-    /// with the tokens before: after a new peering, one side learns of the new token a moment before the other.
+    /// Sends `request` with the token of the peering. If the peer does not know the token, it has not read the packet.
+    /// Then the request is sent again with the former tokens: after a new peering, one side learns of the new token a
+    /// moment before the other.
     async fn present_tokens(&self, record: &PeerRecord, request: Request) -> Result<Response, UplinkError> {
         let send = |request: Request, token: &str| self.client.send(request.authorization(&format!("Bearer {token}")));
         if record.history.former_outgoing.is_empty() {

@@ -1,6 +1,6 @@
 //! The ILP connector: takes a packet, gives its reply, and moves the money in between.
 //!
-//! It has no listener, no SQL and no payments. Other crates supply them through the ports.
+//! It has no listener, no SQL and no payments. Other crates supply these through the ports.
 
 mod accounts;
 mod arrived;

@@ -12,8 +12,10 @@ use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
 use stream::{ConnectionId, Decision, Money, ReceiveLimit, STREAM_ID};
+use telemetry::PACKETS;
+use tracing::{Instrument, trace_span};
 
-use crate::accounts::{Bound, Source};
+use crate::accounts::{Bound, LocalAccount, Source};
 use crate::arrived::Arrived;
 use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
@@ -53,31 +55,50 @@ impl LocalDelivery {
         receiver: &LocalReceiver,
     ) -> Result<Bytes, Stop> {
         let LocalReceiver { account, connection } = receiver;
+
         let money = match connection.evaluate(&packet.as_prepare(), self.clock.now(), &*self.entropy) {
             Decision::Reply(reply) => return Ok(reply.into()),
             Decision::Money(money) => money,
         };
+
         let Some(identity) = arrived.identity else {
             tracing::error!("a quote sent a packet that could be fulfilled; declined");
             return Ok(money.decline_temporarily().into());
         };
-        if let Some(data) = data_from_sender(&money) {
-            let offer = SenderData { account: account.id, data, until: packet.expires_at() };
-            if let Verdict::Decline { reason } = self.local_accounts.judge(offer).await {
-                return Ok(money.decline_finally(reason.as_bytes()).into());
-            }
+        match self.judge(packet, account, &money).await {
+            Verdict::Take => {}
+            Verdict::Later => return Ok(money.decline_temporarily().into()),
+            Verdict::Decline { reason } => return Ok(money.decline_finally(reason.as_bytes()).into()),
         }
+
+
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
-        match self.credit(identity.transfer_id(0), from, packet, receiver, &money).await {
+        let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
+        match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {
             Ok(()) => {}
             Err(NotCredited::Stopped(stop)) => return Err(stop),
             Err(NotCredited::TooMuch { left }) => return self.decline(arrived, receiver, money, left).await,
         }
+
         self.liquidity.moved(source, &account.asset);
-        let received = self.tell(packet, receiver, money.amount()).await;
-        // Counted after the credit, so a failed packet needs no correction.
-        let total = self.running_total(packet, receiver, money.amount()).await;
+        let told = async {
+            let received = self.tell(packet, receiver, money.amount()).await;
+            // Counted after the credit, so a failed packet needs no correction.
+            (received, self.running_total(packet, receiver, money.amount()).await)
+        };
+        let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
+
         Ok(announcing(money, account.bound, received).accept(total).into())
+    }
+
+    /// Lets the receiver decide about money that carries data.
+    async fn judge(&self, packet: &PrepareBuf, account: &LocalAccount, money: &Money) -> Verdict {
+        let Some(data) = data_from_sender(money) else { return Verdict::Take };
+        let (connection, until) = (ConnectionId::of(packet.destination()), packet.expires_at());
+        let offer = SenderData { tenant: account.tenant, account: account.id, connection, data, until };
+        let verdict = self.local_accounts.judge(offer).await;
+        // The previous node does not pay for a packet that expired while it waited.
+        if verdict == Verdict::Take && until <= self.clock.now() { Verdict::Later } else { verdict }
     }
 
     /// Answers a packet whose money, `packet`'s amount, was credited before. Its expiry and the receiver's state are
@@ -110,15 +131,18 @@ impl LocalDelivery {
         let account = &receiver.account;
         let to = TransferSide { account: account.id.into(), asset: &account.asset, amount: money.amount() };
         let until = packet.expires_at();
+
         let Some(bound) = account.bound else {
             return Ok(self.balance.credit(id, from, to, None, until).await?);
         };
+
         let converted = from.asset.asset != to.asset.asset;
         let arrival = Arrival {
             amount: money.amount(),
             minimum: money.minimum(),
             source_unit: if converted { to.amount.div_ceil(from.amount.max(1)) } else { 0 },
         };
+
         let (mut left, mut attempt) = (bound.left, 0);
         // What is left only decreases, so this loop ends. What was refused for good stays refused.
         while let Some(amount) = arrival.takes(bound.expected, left) {
@@ -129,6 +153,7 @@ impl LocalDelivery {
             }
             attempt += 1;
         }
+
         Err(NotCredited::TooMuch { left })
     }
 
@@ -188,7 +213,7 @@ fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Mone
     }
 }
 
-/// The data of the stream that every payment uses, or else the first that there is.
+/// The data of the stream that every payment uses, or else the first data in the packet.
 fn data_from_sender(money: &Money) -> Option<&[u8]> {
     let frames = money.stream_data();
     let own = frames.iter().find(|(stream, _)| *stream == STREAM_ID);

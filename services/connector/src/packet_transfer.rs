@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// The identity of a packet with money. Two packets with equal identity are the same packet, sent twice.
 ///
 /// It is the account that pays, the amount, the destination, the condition and the data. The expiry is left out,
-/// because it changes when a packet is sent again. The condition alone is not enough: anybody who has seen it can make
-/// other packets with it.
+/// because it changes when a packet is sent again. The condition alone is not enough: any node that has seen it can
+/// make other packets with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketIdentity {
     source: AccountId,

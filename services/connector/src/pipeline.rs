@@ -9,6 +9,8 @@ use bytes::Bytes;
 use clock::{Clock, Timestamp};
 use ilp_packet::{ErrorCode, PrepareBuf};
 use rates::Rates;
+use telemetry::{PACKETS, PacketTimer};
+use tracing::{Instrument, field, trace_span};
 
 use crate::accounts::{PeerAccount, Source};
 use crate::arrived::Arrived;
@@ -36,6 +38,17 @@ pub(crate) struct Pipeline {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// The word for a destination in traces, and the reference's word for what such a packet is.
+fn kind(source: &Source, destination: &Destination) -> (&'static str, &'static str) {
+    match (source, destination) {
+        (Source::Payment(_), Destination::Peer(_)) => ("peer", "outgoing_payment"),
+        (Source::Peer(_), Destination::Local(_)) => ("local", "incoming_payment"),
+        (Source::Peer(_), Destination::Peer(_)) => ("peer", "routing"),
+        (_, Destination::Local(_)) => ("local", "unknown"),
+        (Source::Quote(_), Destination::Peer(_)) => ("peer", "unknown"),
+    }
+}
+
 impl Pipeline {
     /// Handles a packet from `source` that was never seen before.
     pub(crate) async fn run(
@@ -44,6 +57,7 @@ impl Pipeline {
         source: &Source,
         arrived: Arrived,
         packet: &mut PrepareBuf,
+        timer: &mut PacketTimer,
     ) -> Result<Bytes, Stop> {
         // Before the lookup of accounts: `peer.` addresses must never be routed.
         let own_address = self.config.operator_address.as_ref();
@@ -52,14 +66,26 @@ impl Pipeline {
         }
 
         let tenant = directory.tenant(source.tenant()).ok_or_else(Refusal::unknown_destination)?;
-        let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
-
-        // The limit is in the source's asset, so it comes before the conversion.
-        limits::check_amount(source, arrived.amount)?;
+        let agreement = trace_span!(target: PACKETS, "ilp.agreement", destination = field::Empty);
+        let destination = async {
+            let destination = destination::find(&*self.local_accounts, tenant, source, packet).await?;
+            // The limit is in the source's asset, so it comes before the conversion.
+            limits::check_amount(source, arrived.amount)?;
+            Ok::<_, Stop>(destination)
+        };
+        let destination = destination.instrument(agreement.clone()).await?;
+        let (word, operation) = kind(source, &destination);
+        agreement.record("destination", word);
+        drop(agreement);
+        timer.is(operation);
 
         // Local receivers and peers both need the amount in their own asset, so the conversion comes before both.
         let (from, to) = (source.asset(), destination.asset());
-        let amount = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount).await?;
+        let fx = trace_span!(target: PACKETS, "ilp.fx", amount = field::Empty);
+        let converted = conversion::convert(&self.rates, tenant.rates_url(), from, to, arrived.amount);
+        let amount = converted.instrument(fx.clone()).await?;
+        fx.record("amount", amount);
+        drop(fx);
         if amount == 0 && arrived.amount != 0 && source.account().is_some() {
             let message = "the amount is worth nothing at the next account.";
             return Err(Refusal::new(ErrorCode::R01InsufficientSourceAmount, message).into());
@@ -99,15 +125,21 @@ impl Pipeline {
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let to = TransferSide { account: peer.id().into(), asset: peer.asset(), amount: packet.amount() };
         let timeout = self.hold_timeout(source, packet, now);
-        let hold = self.balance.hold(identity.transfer_id(0), from, to, timeout).await?;
+        let held = self.balance.hold(identity.transfer_id(0), from, to, timeout);
+        let hold = held.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "held")).await?;
 
         // After the hold: only held money is forwarded. Every path from here settles the hold or keeps it.
-        let decision = forwarder.forward(peer, packet, Transmission::First).await;
-        self.settle(source, peer, &hold, decision, arrived.expires_at).await
+        let forwarded = async {
+            let decision = forwarder.forward(peer, packet, Transmission::First).await;
+            self.settle(source, peer, &hold, decision, arrived.expires_at).await
+        };
+        forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await
     }
 
     async fn without_money(&self, peer: &PeerAccount, packet: &PrepareBuf) -> Result<Bytes, Stop> {
-        match self.forwarder().forward_once(peer, packet).await? {
+        let forwarder = self.forwarder();
+        let forwarded = forwarder.forward_once(peer, packet);
+        match forwarded.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "forward")).await? {
             Decision::Fulfilled(_) if packet.amount() != 0 => {
                 tracing::error!(peer.id = %peer.id(), "ALERT a quote's packet was fulfilled; fulfillment withheld");
                 Err(Refusal::internal().into())
@@ -133,6 +165,7 @@ impl Pipeline {
                     tracing::error!(%error, peer.id = %peer.id(), "ALERT fulfilled packet not posted");
                     return Err(Stop::Unresolved);
                 }
+
                 self.liquidity.moved(source, peer.asset());
                 Ok(reply)
             }

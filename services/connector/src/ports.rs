@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Timestamp;
 use payments_model::{AssetId, PeerId, TenantId};
+use stream::ConnectionId;
 
 use crate::accounts::{LocalAccount, LocalAccountId, PeerAccount};
 use crate::outcome::Transmission;
@@ -30,18 +31,20 @@ pub trait LocalAccounts: Send + Sync {
     /// total; this call is a hint to read it.
     async fn credited(&self, credit: Credit) -> Option<u64>;
 
-    /// Decides whether money that carries data from its sender is accepted. Called before the credit, and waited for.
-    async fn judge(&self, offer: SenderData<'_>) -> Verdict {
-        let _ = offer;
-        Verdict::Take
-    }
+    /// Decides whether money that carries data from its sender is accepted. It is called before the credit, which waits
+    /// for the result. It returns before the packet expires.
+    async fn judge(&self, offer: SenderData<'_>) -> Verdict;
 }
 
 /// Money that carries data from its sender.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderData<'a> {
+    /// The tenant of the account.
+    pub tenant: TenantId,
     /// The account that is paid.
     pub account: LocalAccountId,
+    /// The connection that the packet belongs to.
+    pub connection: ConnectionId,
     /// The data.
     pub data: &'a [u8],
     /// When the packet expires.
@@ -58,6 +61,8 @@ pub enum Verdict {
         /// What the sender is told.
         reason: String,
     },
+    /// This is not known yet. The sender may try again.
+    Later,
 }
 
 /// Local receivers could not be looked up.

@@ -74,10 +74,12 @@ impl Pipeline {
     ) -> Result<Bytes, Stop> {
         let standing = recorded.standing();
         let posted = standing == Standing::Posted;
+
         let Some((peer, amount)) = next_peer(directory, &recorded) else {
             // The peer is unknown here, so it cannot be asked. Another process may already know it.
             return self.stop_waiting(source, recorded, self.config.orphaned_hold).await;
         };
+
         let forwarder = self.forwarder();
         forwarder.find_out(&peer, QUESTION_TIMEOUT).await;
         match peer.state.repeats() {
@@ -86,6 +88,7 @@ impl Pipeline {
             Repeats::Unknown => return self.stop_waiting(source, recorded, self.config.unanswered_hold).await,
             Repeats::Always => {}
         }
+
         // Too late to be sent again, but the outcome is still unknown. A later attempt with a new expiry finds out.
         let expires_at = expiry::outgoing(arrived.expires_at, self.clock.now(), &self.config);
         packet.set_expires_at(expires_at.map_err(|_| Stop::Unresolved)?);
@@ -95,6 +98,7 @@ impl Pipeline {
             Standing::Lapsed => self.hold_again(source, arrived, packet, &peer, recorded.generation + 1).await?,
             _ => Hold::recorded(recorded.clone()),
         };
+
         match forwarder.forward(&peer, packet, Transmission::Again).await {
             Ok(Decision::Rejected(_)) | Err(Stop::Refused(_)) if posted => {
                 tracing::error!(peer.id = %peer.id(), "ALERT peer refuses a packet it fulfilled before");

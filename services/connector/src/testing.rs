@@ -1,4 +1,6 @@
-//! Samples for this crate's tests.
+//! Sample values for this crate's tests.
+//!
+//! It is not compiled into the product.
 
 use std::sync::Arc;
 

@@ -105,16 +105,19 @@ impl Directory {
                 return Ok(Some(address));
             }
         }
+
         let store = &self.0.store;
         let Some(address) = read(store).await? else { return Ok(None) };
         if self.facts().await?.tenant(address.tenant_id).is_none() {
             return Ok(None);
         }
+
         let known = KnownAddress { address, store: store.clone(), keys: OnceCell::new(), properties: OnceCell::new() };
         let known = Arc::new(known);
         if let Some(mark) = mark {
             lock(map).put(key, (mark, Arc::clone(&known)));
         }
+
         Ok(Some(known))
     }
 }

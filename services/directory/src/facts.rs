@@ -1,16 +1,17 @@
-//! Tenants with their settings, assets, fees and peers, as one immutable snapshot.
+//! Tenants with their settings, assets, fees, peers and webhook endpoints, as one immutable snapshot.
 //!
-//! The part of a tenant is reached by the tenant's id only. Deleted tenants, settings and assets are not in it.
+//! The data of a tenant is found by the tenant's id only. Deleted tenants, settings and assets are not in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use clock::Timestamp;
 use database::Error;
 use payments_model::peer::Peer;
 use payments_model::peer_token::IncomingToken;
 use payments_model::tenant::SettingKey;
-use payments_model::{AssetId, Fee, FeeKind, PeerId, Tenant, TenantAsset, TenantId};
-use payments_store::Store;
+use payments_model::{AssetId, Fee, FeeKind, PeerId, Secret, Tenant, TenantAsset, TenantId, WebhookEndpoint};
+use payments_store::{OldSecret, Store};
 
 /// The data of all tenants.
 #[derive(Debug, Default)]
@@ -18,15 +19,23 @@ pub struct Facts {
     tenants: HashMap<TenantId, Arc<KnownTenant>>,
 }
 
+/// A fee of the asset cannot be read, so the cost of a payment is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadableFee;
+
 /// The data of one tenant.
 #[derive(Debug)]
 pub struct KnownTenant {
     /// The tenant.
     pub tenant: Tenant,
+    old_secret: Option<OldSecret>,
     settings: BTreeMap<SettingKey, String>,
     assets: BTreeMap<u32, TenantAsset>,
     fees: HashMap<(AssetId, FeeKind), Fee>,
+    /// Assets with a fee that cannot be read.
+    unreadable_fees: HashSet<AssetId>,
     peers: HashMap<PeerId, KnownPeer>,
+    webhook_endpoints: Vec<WebhookEndpoint>,
 }
 
 /// A peer with its tokens.
@@ -59,6 +68,12 @@ impl Facts {
             }
         }
 
+        for (tenant, old) in all.all_old_secrets().await? {
+            if let Some(known) = tenants.get_mut(&tenant) {
+                known.old_secret = Some(old);
+            }
+        }
+
         let mut owners = HashMap::new();
         for asset in all.all_assets().await? {
             if let Some(known) = tenants.get_mut(&asset.tenant_id) {
@@ -66,9 +81,11 @@ impl Facts {
                 known.assets.insert(asset.ledger, asset);
             }
         }
-        for fee in all.all_newest_fees().await? {
-            if let Some(known) = owners.get(&fee.asset_id).and_then(|owner| tenants.get_mut(owner)) {
-                known.fees.insert((fee.asset_id, fee.kind), fee);
+        for (asset, fee) in all.all_newest_fees().await? {
+            let Some(known) = owners.get(&asset).and_then(|owner| tenants.get_mut(owner)) else { continue };
+            match fee {
+                Some(fee) => drop(known.fees.insert((asset, fee.kind), fee)),
+                None => drop(known.unreadable_fees.insert(asset)),
             }
         }
 
@@ -82,13 +99,33 @@ impl Facts {
                 known.peers.insert(peer.id, KnownPeer { peer, incoming_tokens });
             }
         }
+        for endpoint in all.webhook_endpoints().await? {
+            if let Some(known) = tenants.get_mut(&endpoint.tenant_id) {
+                known.webhook_endpoints.push(endpoint);
+            }
+        }
         Ok(Self { tenants: tenants.into_iter().map(|(id, known)| (id, Arc::new(known))).collect() })
     }
 }
 
 impl KnownTenant {
     fn new(tenant: Tenant) -> Self {
-        Self { tenant, settings: BTreeMap::new(), assets: BTreeMap::new(), fees: HashMap::new(), peers: HashMap::new() }
+        Self {
+            tenant,
+            old_secret: None,
+            settings: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            fees: HashMap::new(),
+            unreadable_fees: HashSet::new(),
+            peers: HashMap::new(),
+            webhook_endpoints: Vec::new(),
+        }
+    }
+
+    /// The secrets that it may sign with now: its own, and for a while the previous one.
+    pub fn api_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let before = self.old_secret.iter().filter(move |old| now < old.until).map(|old| &old.secret);
+        std::iter::once(&self.tenant.api_secret).chain(before)
     }
 
     /// The tenant's own value of a setting.
@@ -107,13 +144,18 @@ impl KnownTenant {
     }
 
     /// The fee that applies.
-    pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Option<&Fee> {
-        self.fees.get(&(asset, kind))
+    pub fn fee(&self, asset: AssetId, kind: FeeKind) -> Result<Option<&Fee>, UnreadableFee> {
+        if self.unreadable_fees.contains(&asset) { Err(UnreadableFee) } else { Ok(self.fees.get(&(asset, kind))) }
     }
 
     /// The peer with this id.
     pub fn peer(&self, id: PeerId) -> Option<&KnownPeer> {
         self.peers.get(&id)
+    }
+
+    /// Its webhook endpoints, the oldest first. The default endpoint is among them only if it was changed.
+    pub fn webhook_endpoints(&self) -> &[WebhookEndpoint] {
+        &self.webhook_endpoints
     }
 
     /// Every peer.

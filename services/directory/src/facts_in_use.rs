@@ -1,4 +1,4 @@
-//! The snapshot in use, and reading a new one when it is out of date.
+//! Holds the snapshot in use, and reads a new one when it is out of date.
 //!
 //! Callers that ask at the same time share one read, if it began after they asked.
 
@@ -34,7 +34,7 @@ impl FactsInUse {
         if let Some(picture) = shared {
             return Ok(picture);
         }
-        // In this order: a change during the read makes the snapshot out of date at once.
+        // The mark is taken before the read, so that a change during the read makes the snapshot out of date at once.
         let (turn, mark) = (self.turn(), freshness.of_facts());
         let picture = Arc::new(Facts::read(store).await?);
         *self.picture.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(&picture)));
@@ -42,7 +42,8 @@ impl FactsInUse {
         Ok(picture)
     }
 
-    fn if_fresh(&self, freshness: &Freshness) -> Option<Arc<Facts>> {
+    /// The snapshot in memory, if nothing has changed since it was read.
+    pub(crate) fn if_fresh(&self, freshness: &Freshness) -> Option<Arc<Facts>> {
         let now = freshness.of_facts()?;
         let picture = self.picture.read().unwrap_or_else(PoisonError::into_inner);
         picture.as_ref().filter(|(mark, _)| *mark == Some(now)).map(|(_, facts)| Arc::clone(facts))

@@ -16,7 +16,7 @@ use payments_store::Store;
 
 pub use addresses::KnownAddress;
 pub use bounded::Bounded;
-pub use facts::{Facts, KnownPeer, KnownTenant};
+pub use facts::{Facts, KnownPeer, KnownTenant, UnreadableFee};
 
 use crate::addresses::Addresses;
 use crate::facts_in_use::FactsInUse;
@@ -38,7 +38,7 @@ struct DirectoryMemory {
 struct Freshness {
     directory: Watch,
     wallet_addresses: Watch,
-    /// Raised when everything is to be read again.
+    /// Incremented to make everything be read again.
     age: AtomicU64,
 }
 
@@ -78,6 +78,13 @@ impl Directory {
     pub async fn facts(&self) -> Result<Arc<Facts>, Error> {
         let DirectoryMemory { store, freshness, facts, .. } = &*self.0;
         facts.current(store, freshness).await
+    }
+
+    /// The same, but only from memory: `None` if it must be read. For a caller inside a unit of work, which must not
+    /// wait for another connection.
+    pub fn facts_at_hand(&self) -> Option<Arc<Facts>> {
+        let DirectoryMemory { freshness, facts, .. } = &*self.0;
+        facts.if_fresh(freshness)
     }
 
     /// Signals changes of tenants, settings, assets, fees and peers.

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use clock::Timestamp;
-use database::Database;
 use database::sea_orm::{ConnectionTrait, Statement};
-use directory::{Directory, KnownTenant};
+use database::{Database, Dialect};
+use directory::{Directory, KnownTenant, UnreadableFee};
 use payments_model::peer::{OutgoingHttp, PeerHistory};
 use payments_model::peer_token::IncomingToken;
 use payments_model::quote::FeeTerms;
@@ -152,12 +152,42 @@ on_each_database! {
         assert_eq!(name_of_ann(&directory).await.as_deref(), Some("new"));
     }
 
+    async fn a_row_that_cannot_be_read_is_left_out_and_takes_no_other_with_it(database) {
+        let directory = Directory::new(filled(&database).await);
+        hearing(&directory).await;
+        let unknown_key = "INSERT INTO tenant_settings (tenant_id, key, value, created_at, updated_at)
+            SELECT id, 'FROM_A_LATER_VERSION', 'x', 0, 0 FROM tenants";
+        for sql in [unknown_key, "UPDATE peers SET routes = 'no JSON'"] {
+            in_secret(&database, sql).await;
+        }
+        directory.forget();
+        let facts = directory.facts().await.unwrap();
+        let known = facts.tenant(TENANT).unwrap();
+        assert_eq!((known.asset(usd().id), known.peers().count()), (Some(&usd()), 0));
+        assert_eq!(known.fee(usd().id, FeeKind::Sending), Ok(Some(&fee(3))));
+        assert!(facts.tenant(OTHER).is_some());
+
+        let no_number = match database.dialect() {
+            Dialect::Sqlite => &["UPDATE fees SET fixed_fee = 'much'"][..],
+            Dialect::Postgres => {
+                &["ALTER TABLE fees DROP CONSTRAINT fees_fixed_fee_check", "UPDATE fees SET fixed_fee = -1"][..]
+            }
+        };
+        for sql in no_number {
+            in_secret(&database, sql).await;
+        }
+        directory.forget();
+        let facts = directory.facts().await.unwrap();
+        let fee = facts.tenant(TENANT).unwrap().fee(usd().id, FeeKind::Sending);
+        assert_eq!(fee, Err(UnreadableFee), "nothing is sold for a price that is not known");
+    }
+
     async fn a_tenant_is_known_with_all_that_is_in_force(database) {
         let directory = Directory::new(filled(&database).await);
         let known = known(&directory).await;
         assert_eq!(known.asset(usd().id), Some(&usd()));
-        assert_eq!(known.fee(usd().id, FeeKind::Sending), Some(&fee(3)), "the newest");
-        assert_eq!(known.fee(usd().id, FeeKind::Receiving), None);
+        assert_eq!(known.fee(usd().id, FeeKind::Sending), Ok(Some(&fee(3))), "the newest");
+        assert_eq!(known.fee(usd().id, FeeKind::Receiving), Ok(None));
         let peer = known.peer(bank().id).unwrap();
         assert_eq!((&peer.peer, &*peer.incoming_tokens), (&bank(), &[IncomingToken::of("in")][..]));
         let facts = directory.facts().await.unwrap();
@@ -252,7 +282,7 @@ fn a_change_made_by_another_process_is_known() {
         unit.tenant(TENANT).insert_fee(&fee(9)).await.unwrap();
         unit.commit().await.unwrap();
         eventually("the other process knows", async || {
-            let fee_is_known = known(&directory).await.fee(usd().id, FeeKind::Sending) == Some(&fee(9));
+            let fee_is_known = known(&directory).await.fee(usd().id, FeeKind::Sending) == Ok(Some(&fee(9)));
             fee_is_known && name_of_ann(&directory).await.as_deref() == Some("Anna")
         })
         .await;

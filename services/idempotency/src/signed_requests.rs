@@ -45,14 +45,32 @@ pub struct SignedRequests {
 }
 
 impl SignedRequests {
-    /// Accepts the request `body` of `tenant`, whose header is `header`, once.
-    pub async fn accept(&self, header: &str, tenant: Uuid, secret: &str, body: &Value) -> Result<(), NotAccepted> {
+    /// Accepts the request `body` of `tenant`, whose header is `header`, once. While a secret is replaced by another,
+    /// the tenant has two `secrets`; any of them is good.
+    pub async fn accept<'s>(
+        &self,
+        header: &str,
+        tenant: Uuid,
+        secrets: impl IntoIterator<Item = &'s str>,
+        body: &Value,
+    ) -> Result<(), NotAccepted> {
         let signature = Signature::parse(header, self.version)?;
-        signature.verify(secret, self.clock.now(), self.lifetime, &canonical(body))?;
+        let (now, body_text) = (self.clock.now(), canonical(body));
+
+        let mut verified = Err(SignatureError::Mismatch);
+        for secret in secrets {
+            verified = signature.verify(secret, now, self.lifetime, &body_text);
+            if verified.is_ok() {
+                break;
+            }
+        }
+        verified?;
+
         let audience = self.audience.as_str();
         if audience_of(body).is_some_and(|named| named.as_str() != Some(audience)) {
             return Err(NotAccepted::OtherAudience);
         }
+
         let name = format!("signed_request:{audience}:{tenant}:{}", signature.name());
         // A signature may also come from a clock that is ahead by as much as it may be old.
         let life = self.lifetime.saturating_mul(2);

@@ -130,13 +130,13 @@ async fn a_request_that_names_its_api_is_refused_by_another_with_the_same_secret
         let mut body = whoami();
         body["extensions"] = json!({"audience": audience});
         let header = sign("s", 1, clock.now(), &canonical(&body));
-        let refused = backend.accept(&header, TENANT, "s", &body).await;
+        let refused = backend.accept(&header, TENANT, ["s"], &body).await;
         assert!(matches!(refused, Err(NotAccepted::OtherAudience)), "{audience}");
     }
     let body = addressed(whoami(), Audience::Auth, "1");
     let header = sign("s", 1, clock.now(), &canonical(&body));
-    auth.accept(&header, TENANT, "s", &body).await.unwrap();
-    assert!(matches!(auth.accept(&header, TENANT, "s", &body).await, Err(NotAccepted::Used)));
+    auth.accept(&header, TENANT, ["s"], &body).await.unwrap();
+    assert!(matches!(auth.accept(&header, TENANT, ["s"], &body).await, Err(NotAccepted::Used)));
 }
 
 #[tokio::test]
@@ -144,11 +144,11 @@ async fn a_request_of_an_old_client_names_no_api_and_is_accepted_once_for_each_t
     let clock = manual_clock();
     let backend = api(Audience::Backend, in_process(&clock), &clock);
     let header = sign("s", 1, clock.now(), &canonical(&whoami()));
-    backend.accept(&header, TENANT, "s", &whoami()).await.unwrap();
-    assert!(matches!(backend.accept(&header, TENANT, "s", &whoami()).await, Err(NotAccepted::Used)));
-    backend.accept(&header, Uuid::from_u128(8), "s", &whoami()).await.unwrap();
+    backend.accept(&header, TENANT, ["s"], &whoami()).await.unwrap();
+    assert!(matches!(backend.accept(&header, TENANT, ["s"], &whoami()).await, Err(NotAccepted::Used)));
+    backend.accept(&header, Uuid::from_u128(8), ["s"], &whoami()).await.unwrap();
     clock.advance(Duration::from_secs(31));
-    assert!(matches!(backend.accept(&header, TENANT, "s", &whoami()).await, Err(NotAccepted::Signature(_))));
+    assert!(matches!(backend.accept(&header, TENANT, ["s"], &whoami()).await, Err(NotAccepted::Signature(_))));
 }
 
 testkit::on_each_database! {
@@ -181,7 +181,7 @@ testkit::on_each_database! {
         let header = sign("s", 1, clock.now(), &canonical(&whoami()));
         let asking = (0..8).map(|number| {
             let (backend, header) = (api(Audience::Backend, caches[number % 2].clone(), &clock), header.clone());
-            tokio::spawn(async move { backend.accept(&header, TENANT, "s", &whoami()).await })
+            tokio::spawn(async move { backend.accept(&header, TENANT, ["s"], &whoami()).await })
         });
         let mut accepted = 0;
         for one in asking.collect::<Vec<_>>() {

@@ -207,6 +207,7 @@ async fn stream(
     let at = old.at();
     let mut rows = old.backend.transfers(which, since);
     let (mut batch, mut count) = (Vec::with_capacity(BATCH), 0);
+
     loop {
         let json = rows.try_next().await?;
         if let Some(json) = &json {
@@ -216,11 +217,13 @@ async fn stream(
                 batch.push(transfer);
             }
         }
+
         if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
             count += batch.len() as u64;
             book(target, &std::mem::take(&mut batch), at).await?;
             listen(Step::Booked("transfers", count));
         }
+
         if json.is_none() {
             return Ok(());
         }
@@ -234,20 +237,24 @@ async fn book(target: &Target, transfers: &[OldTransfer], at: Timestamp) -> Resu
         .filter(|transfer| transfer.state != OldState::Single)
         .map(|transfer| transfer.transfer.id)
         .collect();
+
     let mut here: BTreeMap<TransferId, Transfer> = BTreeMap::new();
     if !two_phase.is_empty() {
         let found = target.ledger.transfers(two_phase).await?;
         here.extend(found.into_iter().flatten().map(|transfer| (transfer.created.id, transfer)));
     }
+
     let passed = target.clock.now().saturating_since(at).as_secs();
     let mut submitted = Vec::with_capacity(transfers.len() * 2);
     for transfer in transfers {
         add(&mut submitted, transfer, here.get(&transfer.transfer.id), passed);
     }
+
     let ids: Vec<TransferId> = submitted.iter().map(|transfer| transfer.id).collect();
     if submitted.is_empty() {
         return Ok(());
     }
+
     let results = target.ledger.submit(submitted).await?;
     match results.iter().zip(ids).find(|(result, _)| !is_booked(**result)) {
         Some((result, id)) => Err(MoveError::Booking(id, *result)),
@@ -273,6 +280,7 @@ fn is_booked(result: CreateTransferResult) -> bool {
 
 fn add(submitted: &mut Vec<NewTransfer>, old: &OldTransfer, here: Option<&Transfer>, passed: u64) {
     let transfer = old.transfer;
+
     match (old.state, here.map(|here| here.state)) {
         (OldState::Single, _) => submitted.push(transfer),
         (OldState::Posted, None) => {

@@ -80,29 +80,35 @@ async fn compare_tables(
     let dialect = target.backend.dialect();
     let made = number(target, Side::Backend, &made_sql(dialect, "count(*)")).await?;
     let made_amount = number(target, Side::Backend, &made_sql(dialect, "sum(withdrawal_amount)")).await?;
+
     for count in COUNTS {
         let there = old.of(count.side).0.number(count.what, count.old).await?;
         let mut here = number(target, count.side, count.ours).await?;
+
         // The move itself has made the events of ends that the original had not sent yet.
         if matches!(count.what, "events told or to be told" | "deliveries") {
             here -= made;
         } else if count.what == "events: withdrawals" {
             here -= made_amount;
         }
+
         let line = Line { what: count.what.to_owned(), old: there.to_string(), ours: here.to_string() };
         comparison.tables.push(line);
     }
+
     for (source, table) in [
         (Source::IncomingPayments, "incoming_payments"),
         (Source::OutgoingPayments, "outgoing_payments"),
         (Source::AuthGrants, "grants"),
     ] {
         let there = old.of(source.side()).0.count(source.table()).await?;
+
         let state = match source {
             Source::AuthGrants => "state || coalesce(' ' || finalization_reason, '')",
             _ => "state",
         };
         let sql = format!("SELECT {state}, count(*) FROM {table} GROUP BY 1");
+
         let mut states: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         for (state, rows) in there.states {
             // The original's code name, which its clients see.
@@ -110,16 +116,19 @@ async fn compare_tables(
                 if state == "PROCESSING" && source == Source::AuthGrants { "PENDING".to_owned() } else { state };
             states.entry(state).or_default().0 += rows;
         }
+
         for row in target.database(source.side()).bulk_query(&sql, []).await? {
             let (state, rows): (String, i64) =
                 (row.try_get_by_index(0).map_err(Error::from)?, row.try_get_by_index(1).map_err(Error::from)?);
             states.entry(state).or_default().1 += rows.unsigned_abs();
         }
+
         for (state, (old, ours)) in states {
             let what = format!("{} {state}", table.replace('_', " "));
             comparison.tables.push(Line { what, old: old.to_string(), ours: ours.to_string() });
         }
     }
+
     Ok(())
 }
 
@@ -169,12 +178,14 @@ async fn compare_accounts(
     let mut sums: BTreeMap<(u32, &'static str), (Money, Money)> = BTreeMap::new();
     let mut rows = old.backend.accounts();
     let mut batch = Vec::with_capacity(BATCH);
+
     loop {
         let json = rows.try_next().await?;
         if let Some(json) = &json {
             let read = Row::read("ledgerAccounts", json).and_then(|row| OldAccount::read(&row));
             batch.push(read.map_err(|refusal| MoveError::Refused(vec![refusal]))?);
         }
+
         if batch.len() >= BATCH || (json.is_none() && !batch.is_empty()) {
             let accounts = std::mem::take(&mut batch);
             let here = target.ledger.accounts(accounts.iter().map(OldAccount::id).collect()).await?;
@@ -185,11 +196,13 @@ async fn compare_accounts(
                     credits: here.credits_posted,
                     held: here.debits_pending + here.credits_pending,
                 });
+
                 let held = account.held_debits + account.held_credits;
                 let there = Money { accounts: 1, debits: account.debits, credits: account.credits, held };
                 let (sum_there, sum_here) = sums.entry((account.asset.ledger, title(account.kind))).or_default();
                 sum_there.add(there);
                 sum_here.add(here);
+
                 comparison.compared += 1;
                 if there.told() != here.told() {
                     comparison.differing += 1;
@@ -201,14 +214,17 @@ async fn compare_accounts(
             }
             listen(Step::Compared(comparison.compared));
         }
+
         if json.is_none() {
             break;
         }
     }
+
     for ((ledger, kind), (there, here)) in sums {
         let what = format!("ledger {ledger} {kind}");
         comparison.ledgers.push(Line { what, old: there.told(), ours: here.told() });
     }
+
     Ok(())
 }
 

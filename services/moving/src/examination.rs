@@ -102,6 +102,7 @@ async fn examine_rows(
     let (database, context) = old.of(source.side());
     let mut rows = database.rows(source, since);
     let mut seen = 0;
+
     while let Some(json) = rows.try_next().await? {
         seen += 1;
         let carried = Row::read(source.table(), &json).and_then(|row| carry(source, &row, context));
@@ -114,10 +115,12 @@ async fn examine_rows(
             Err(refusal) if plan.refusals.len() < NAMED => plan.refusals.push(refusal),
             Err(_) => {}
         }
+
         if seen % TELL_EVERY == 0 {
             listen(Step::Examined(source.table(), seen));
         }
     }
+
     listen(Step::Examined(source.table(), seen));
     Ok(())
 }

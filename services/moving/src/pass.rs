@@ -37,30 +37,38 @@ pub async fn carry_over(
     if !plan.refusals.is_empty() {
         return Err(MoveError::Refused(plan.refusals.clone()));
     }
+
     require_own(old, target).await?;
     progress::begin(&target.backend, &old.fingerprint, old.history, target.clock.now()).await?;
+
     let tables = target.tables().await?;
     let jobs = record_work::table(&target.backend).await?;
     let known = progress::since_of(&target.backend).await?;
+
     let mut rows = 0;
     for source in Source::ALL {
         let since = known.of(source);
         if since.is_some() {
             remainders::remove_before(old, source, &tables, target).await?;
         }
+
         rows += Rows { source, since, tables: &tables, jobs: &jobs, target }.carry(old, listen).await?;
         if since.is_some() {
             remainders::remove_after(old, source, &tables, target).await?;
         }
+
         progress::carried(&target.backend, &progress::name(source), old.at()).await?;
     }
+
     number_ledgers(old, target).await?;
     books::carry_over(old, target, known.of_ledger(), listen).await?;
     progress::carried(&target.backend, progress::LEDGER, old.at()).await?;
+
     let comparison = compare(old, target, listen).await?;
     if comparison.is_equal() {
         progress::complete(&target.backend, target.clock.now()).await?;
     }
+
     Ok(Report { rows, comparison })
 }
 
@@ -117,12 +125,14 @@ impl Rows<'_> {
         let (database, context) = old.of(self.source.side());
         let ours = self.target.database(self.source.side());
         let mut rows = database.rows(self.source, self.since);
+
         let mut whole = None;
         if let Some(table) = self.replaced() {
             let transaction = ours.begin().await?;
             transaction.bulk_execute(&format!("DELETE FROM {}", table.name()), []).await?;
             whole = Some(transaction);
         }
+
         let (mut count, mut batch) = (0, Batch::default());
         loop {
             let json = rows.try_next().await?;
@@ -133,6 +143,7 @@ impl Rows<'_> {
                 batch.add(carried);
                 count += 1;
             }
+
             if batch.ids.len() >= BATCH || (json.is_none() && !batch.ids.is_empty()) {
                 let full = std::mem::take(&mut batch);
                 if let Some(transaction) = &whole {
@@ -144,10 +155,12 @@ impl Rows<'_> {
                 }
                 listen(Step::Carried(self.source.table(), count));
             }
+
             if json.is_none() {
                 break;
             }
         }
+
         if let Some(transaction) = whole {
             transaction.commit().await?;
         }

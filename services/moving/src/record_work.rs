@@ -3,7 +3,7 @@
 use database::{BulkTable, Database, Error, WriteTransaction};
 use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};
 use payments_model::TenantId;
-use payments_model::webhook_event;
+use payments_model::webhook_delivery;
 use rafiki_tables::carry::Source;
 use rafiki_tables::work::{DueJob, Recipient};
 use serde_json::json;
@@ -43,11 +43,11 @@ pub(crate) fn job(work: &DueJob) -> String {
     row.to_string()
 }
 
-fn ours(recipient: Recipient) -> webhook_event::Recipient {
+fn ours(recipient: Recipient) -> webhook_delivery::Recipient {
     match recipient {
-        Recipient::Tenant(tenant) => webhook_event::Recipient::Tenant(TenantId::from_uuid(tenant)),
-        Recipient::CardService => webhook_event::Recipient::CardService,
-        Recipient::PointOfSaleService => webhook_event::Recipient::PointOfSaleService,
+        Recipient::Tenant(tenant) => webhook_delivery::Recipient::Tenant(TenantId::from_uuid(tenant)),
+        Recipient::CardService => webhook_delivery::Recipient::CardService,
+        Recipient::PointOfSaleService => webhook_delivery::Recipient::PointOfSaleService,
     }
 }
 

@@ -64,11 +64,13 @@ async fn remove(
     let (ours, bulk) = (target.database(table.side()), &tables[&table]);
     let column = table.key()[0];
     let mut after: Option<String> = None;
+
     loop {
         let page = ours.bulk_page(bulk, after.as_deref(), PAGE).await?;
         let Some(last) = page.last().cloned() else { return Ok(()) };
         let ids: Vec<String> = page.iter().filter_map(|row| id_of(row, column)).collect();
         let gone = old.of(source.side()).0.missing(source.table(), key, &ids).await?;
+
         if !gone.is_empty() {
             let list = serde_json::to_string(&gone).unwrap_or_default();
             let transaction = ours.begin().await?;
@@ -81,6 +83,7 @@ async fn remove(
             transaction.bulk_execute(&sql, [list.into()]).await?;
             transaction.commit().await?;
         }
+
         after = Some(last);
     }
 }

@@ -10,6 +10,8 @@ mod liquidity;
 mod payment_withdrawals;
 mod peers;
 mod settlement;
+mod tenant_life;
+mod tenant_mirror;
 mod tenants;
 mod transfers;
 mod wallet_address_keys;
@@ -19,7 +21,9 @@ mod wallet_addresses;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::TenantMirror;
 use clock::{Clock, Entropy, Timestamp};
+use ilp_packet::Address;
 use ledger::{AccountId, Ledger};
 use payments_model::TenantId;
 use payments_store::Store;
@@ -33,6 +37,7 @@ pub use liquidity::{Holder, LiquidityError};
 pub use payment_withdrawals::PaymentToWithdraw;
 pub use peers::{CreatePeerError, DeletePeerError, NewPeer, PeerChange, UpdatePeerError};
 pub use settlement::SettleError;
+pub use tenant_life::{CreateTenantError, DeleteTenantError, NewTenant, TenantChange, UnfitTenant, UpdateTenantError};
 pub use tenants::PutSettingsError;
 pub use transfers::{AccountTransfers, AccountTransfersError};
 pub use wallet_address_keys::{CreateKeyError, NewKey, RevokeKeyError};
@@ -54,6 +59,12 @@ pub struct AdministrationSettings {
     /// `WALLET_ADDRESS_URL`: the URL with which the instance identifies itself as a client. It cannot become a wallet
     /// address.
     pub own_wallet_address: Url,
+    /// `OPERATOR_TENANT_ID`.
+    pub operator: TenantId,
+    /// `ILP_ADDRESS`: the addresses of tenants are below it.
+    pub ilp_address: Address,
+    /// `TENANT_SECRET_OVERLAP_SECONDS`: how long a secret that was replaced is accepted beside its successor.
+    pub secret_overlap: Duration,
 }
 
 impl AdministrationSettings {
@@ -76,6 +87,7 @@ pub struct Administration {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<AdministrationSettings>,
+    mirror: Arc<dyn TenantMirror>,
 }
 
 impl Administration {
@@ -86,8 +98,9 @@ impl Administration {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: AdministrationSettings,
+        mirror: Arc<dyn TenantMirror>,
     ) -> Self {
-        Self { store, ledger, clock, entropy, settings: Arc::new(settings) }
+        Self { store, ledger, clock, entropy, settings: Arc::new(settings), mirror }
     }
 
     /// The store, for reading within a caller's reach ([`Caller::reach`]).

@@ -3,28 +3,35 @@
 //! A payment is counted after the commit that ended it. A crash in between loses the count.
 
 use metrics::Counter;
-use payments_model::IncomingPayment;
 use payments_model::outgoing_payment::OutgoingState;
+use payments_model::{IncomingPayment, OutgoingPayment};
+use telemetry::Probes;
 use telemetry::metrics::{INCOMING_PAYMENTS, OUTGOING_PAYMENTS};
 
 /// Counts of outgoing payments.
 pub(crate) struct OutgoingCounts {
     completed: Counter,
     failed: Counter,
+    probes: Probes,
 }
 
 impl Default for OutgoingCounts {
     fn default() -> Self {
         let counter = |state: &'static str| metrics::counter!(OUTGOING_PAYMENTS, "state" => state);
-        Self { completed: counter("completed"), failed: counter("failed") }
+        Self { completed: counter("completed"), failed: counter("failed"), probes: Probes::of_this_role() }
     }
 }
 
 impl OutgoingCounts {
-    /// Counts a payment that has reached this state.
-    pub(crate) fn ended(&self, state: &OutgoingState) {
-        match state {
-            OutgoingState::Completed { .. } => self.completed.increment(1),
+    /// Counts a payment if it has ended.
+    pub(crate) fn ended(&self, payment: &OutgoingPayment) {
+        match payment.state {
+            OutgoingState::Completed { .. } => {
+                self.completed.increment(1);
+                let quote = &payment.quote;
+                let fee = quote.debit_amount.saturating_sub(quote.debit_amount_minus_fees);
+                self.probes.fee_kept(&quote.asset.asset, fee);
+            }
             OutgoingState::Failed { .. } => self.failed.increment(1),
             OutgoingState::Funding | OutgoingState::Sending(_) | OutgoingState::Cancelled => {}
         }

@@ -13,3 +13,6 @@ pub const EXPIRY_QUEUE: &str = "incoming payments";
 
 /// The queue of wallet addresses with money to announce.
 pub const WEB_MONETIZATION_QUEUE: &str = "web monetization";
+
+/// The queue of tenants to be mirrored at the authorization server.
+pub(crate) const TENANT_MIRROR_QUEUE: &str = "tenants at auth";

@@ -12,6 +12,7 @@ use payments_model::tenant::SettingKey;
 use payments_model::{TenantId, WalletAddressId};
 use payments_store::{Store, Unit};
 use rates::Rates;
+use sealed_text::Sealer;
 use shared_cache::SharedCache;
 use stream::StreamReceiver;
 use url::Url;
@@ -51,6 +52,8 @@ pub struct PaymentsParts {
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Encrypts data before it is stored.
+    pub sealer: Sealer,
     /// The settings.
     pub settings: PaymentsSettings,
 }
@@ -90,9 +93,8 @@ impl Payments {
         &*self.0.parts.ledger
     }
 
-    /// Encrypts and decrypts what is stored encrypted.
-    pub(crate) fn sealer(&self) -> &sealed_text::Sealer {
-        &self.0.parts.receivers.0.partial.sealer
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.parts.sealer
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -31,6 +31,7 @@ where
     F: Future<Output = (u64, Option<Vec<u8>>)>,
 {
     let mut under_way: FuturesUnordered<F> = ahead.into_iter().map(&mut send).collect();
+
     loop {
         let until = match machine.poll(clock.now(), entropy) {
             Poll::Send(packet) => {
@@ -40,6 +41,7 @@ where
             Poll::WaitUntil(until) => until,
             Poll::Done(outcome) => return outcome,
         };
+
         let pause = until.saturating_since(clock.now());
         tokio::select! {
             Some((sequence, reply)) = under_way.next() => {

@@ -1,7 +1,7 @@
-//! Finding a wallet address by its URL, and waiting a moment for one that does not exist yet.
+//! Finds a wallet address by its URL, and waits a moment for one that does not exist yet.
 //!
-//! Anybody may ask for any URL. So the events about unknown URLs are limited in rate: in all, and for each source. A
-//! source that asks for very many cannot use up the rate of the others.
+//! Any client may ask for any URL. So the events about unknown URLs are limited in rate: in all, and for each source. A
+//! source that asks for very many URLs cannot use up the rate of the others.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -175,15 +175,18 @@ impl WalletAddressLookup {
         source: Source<'_>,
     ) -> Result<Duration, Unavailable> {
         let now = self.clock.now();
+
         let told = format!("wallet_address_not_found:{url}");
         if !self.cache.set_if_absent(&told, now.as_millis().to_string().into(), SAME_URL_PAUSE).await? {
             let since = self.cache.get(&told).await?.and_then(|at| std::str::from_utf8(&at).ok()?.parse().ok());
             let elapsed = since.map_or(self.patience, |at| now.saturating_since(Timestamp::from_millis(at)));
             return Ok(self.patience.saturating_sub(elapsed));
         }
+
         if !self.may_tell(source, now).await? {
             return Ok(Duration::ZERO);
         }
+
         let facts = self.directory.facts().await?;
         let bases: Vec<_> = facts
             .every_tenant()
@@ -191,6 +194,7 @@ impl WalletAddressLookup {
             .collect();
         let owners = owners_of(url, &bases);
         let recipients = if owners.is_empty() { vec![self.operator_tenant] } else { owners };
+
         let event = WebhookEvent {
             id: WebhookEventId::random(&*self.entropy),
             event_type: EventType::WalletAddressNotFound,
@@ -200,8 +204,9 @@ impl WalletAddressLookup {
             withdrawal: None,
             created_at: now,
         };
+
         let unit = self.store.begin().await?;
-        self.webhooks.record(&unit, &event, &Audience::tenants(recipients))?;
+        self.webhooks.record(&unit, &event, &Audience::tenants(recipients)).await?;
         unit.commit().await?;
         Ok(self.patience)
     }

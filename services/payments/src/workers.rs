@@ -31,7 +31,8 @@ impl Payments {
         here.map(|(queue, handler, at_once)| self.worker(queue, handler, at_once)).collect()
     }
 
-    fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {
+    /// A worker of one queue.
+    pub(crate) fn worker(&self, queue: &str, handler: std::sync::Arc<dyn jobs::Handler>, at_once: usize) -> Worker {
         let parts = &self.0.parts;
         let settings = WorkerSettings {
             concurrency: at_once,

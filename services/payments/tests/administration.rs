@@ -27,6 +27,17 @@ const OTHER: Caller = Caller { tenant: TenantId::from_uuid(Uuid::from_u128(3)), 
 /// A public key.
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
+/// There is no authorization server.
+#[derive(Debug)]
+struct NoMirror;
+
+#[async_trait::async_trait]
+impl auth_service::TenantMirror for NoMirror {
+    async fn bring_in_line(&self, _: &Tenant) -> Result<(), auth_service::MirrorError> {
+        Ok(())
+    }
+}
+
 struct Office {
     administration: Administration,
     store: Store,
@@ -61,9 +72,13 @@ impl Office {
             open_payments_url: "https://localhost:3000".parse().unwrap(),
             own_wallet_address: "https://localhost:3000/me".parse().unwrap(),
             deactivation_grace: Duration::from_hours(24),
+            operator: OPERATOR.tenant,
+            ilp_address: "test.bank".parse().unwrap(),
+            secret_overlap: Duration::from_mins(10),
         };
         let shared = Arc::clone(&ledger) as Arc<dyn Ledger>;
-        let administration = Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings);
+        let administration =
+            Administration::new(store.clone(), shared, clock, Arc::clone(&entropy), settings, Arc::new(NoMirror));
         Self { administration, store, ledger, entropy, _database: database }
     }
 

@@ -10,7 +10,9 @@ use directory::Directory;
 use payments::{Source, WalletAddressLookup};
 use payments_model::page::PageRequest;
 use payments_model::tenant::{Setting, SettingKey};
-use payments_model::webhook_event::{EventType, Recipient};
+use payments_model::webhook_delivery::Recipient;
+use payments_model::webhook_event::EventType;
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
 use payments_model::{Secret, Tenant, TenantAsset, TenantId, WalletAddress};
 use payments_store::{EventFilter, Store};
 use shared_cache::{InProcessCache, InProcessLimits, SharedCache};
@@ -57,15 +59,18 @@ impl World {
         let targets = Targets {
             default_url: "https://operator.example/webhooks".parse().unwrap(),
             timeout: Duration::from_secs(2),
-            attempts_max: 10,
+            attempts_max: AttemptsMax::Ladder,
+            ladder: RetryLadder::default(),
+            secret: None,
+            signature_version: 1,
             operator: OPERATOR,
             card_service: None,
             point_of_sale: None,
         };
         let lookup = WalletAddressLookup {
+            webhooks: Webhooks::new(&targets, None, Directory::new(store.clone()), testkit::entropy(3)),
             directory: Directory::new(store.clone()),
             store,
-            webhooks: Webhooks::new(&targets, None, testkit::entropy(3)),
             cache: SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
             clock: clock.clone(),
             entropy: testkit::entropy(4),
@@ -107,7 +112,7 @@ impl World {
         for event in scope.webhook_events(&filter, PageRequest::default()).await.unwrap().items {
             assert_eq!((event.event_type, event.tenant_id), (EventType::WalletAddressNotFound, OPERATOR));
             let url = event.data["walletAddressUrl"].as_str().unwrap().to_owned();
-            let deliveries = scope.webhook_deliveries(event.id).await.unwrap();
+            let deliveries = scope.deliveries_of(event.id).await.unwrap();
             told.extend(deliveries.into_iter().map(|delivery| (delivery.recipient, url.clone())));
         }
         told

@@ -1,7 +1,7 @@
-//! Another node asks to become a peer, or to go on as one with new tokens.
+//! Answers the request of another node to become a peer, or to renew a peering with new tokens.
 //!
-//! Who asks is a stranger. So nothing is believed about an address that is known here without a token of it, and nothing
-//! is given but what the operator has offered.
+//! The sender is a stranger. So it must show a token of the peering if it claims an address that is known here, and it
+//! gets only what the operator has offered.
 
 use auto_peering::{PeeringReply, PeeringRequest};
 use ilp_packet::Address;
@@ -16,13 +16,13 @@ use payments_store::{Locked, Scope, Unit};
 use crate::Peering;
 use crate::claims::{Claim, Names, own_addresses};
 
-/// A request for peering, and what its sender shows.
+/// A request for peering, with the proofs of its sender.
 pub struct Asked<'a> {
-    /// What it says.
+    /// The request.
     pub request: PeeringRequest,
-    /// A token of the peering that there is.
+    /// A token of the existing peering.
     pub token: Option<&'a str>,
-    /// The operator's invitation.
+    /// The operator's invitation, if the sender has one.
     pub invitation: Option<&'a str>,
 }
 
@@ -32,16 +32,16 @@ pub enum AcceptError {
     /// The operator has no such asset.
     #[error("the operator has no asset of this code and scale")]
     UnknownAsset,
-    /// Only who is invited may become a peer.
-    #[error("the invitation is missing or another one")]
+    /// Only a node with an invitation may become a peer.
+    #[error("the invitation is missing or wrong")]
     NotInvited,
     /// The address is ours, or packets to it go to another peer.
-    #[error("the address belongs to somebody else")]
+    #[error("the address belongs to another node")]
     AddressTaken,
-    /// A peer has this address, and who asks has shown no token of it.
+    /// A peer has this address, and the sender has shown no token of it.
     #[error("there is a peering of this address, and no token of it was shown")]
     ProofWanted,
-    /// There are as many peers of this kind as there may be.
+    /// The limit of peers that asked for peering is reached.
     #[error("AUTO_PEERING_PEERS_MAX peers have asked for peering already")]
     TooManyPeers,
     /// Another peer presents this token.
@@ -50,7 +50,7 @@ pub enum AcceptError {
     /// Another request changed the same peering.
     #[error("the peering was changed at the same time")]
     Overtaken,
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -61,18 +61,18 @@ impl From<payments_store::Error> for AcceptError {
     }
 }
 
-/// What a request comes to.
+/// The effect of a request.
 enum Granted {
     /// A new peering in this asset.
     New(TenantAsset),
-    /// New tokens and terms for this one.
+    /// New tokens and terms for this peer.
     Renewed(PeerId),
 }
 
 impl Peering {
-    /// Makes who asks a peer of the operator, or renews the peering.
+    /// Makes the sender a peer of the operator, or renews the peering.
     ///
-    /// Everything is judged before the account is opened, and again under the lock under which the peer is written.
+    /// All checks are made before the account is opened, and again under the lock under which the peer is written.
     pub async fn accept(&self, asked: &Asked<'_>) -> Result<PeeringReply, AcceptError> {
         let settings = &self.0.settings;
         let own = own_addresses(&self.0.store, &settings.ilp_address).await?;
@@ -132,7 +132,7 @@ impl Peering {
 
     fn must_be_invited(&self, asked: &Asked<'_>) -> Result<(), AcceptError> {
         let Some(invitation) = &self.0.settings.offer.invitation else { return Ok(()) };
-        // Digests are compared, so that the time it takes reveals nothing of the invitation.
+        // Digests are compared, so that the time of the comparison reveals nothing of the invitation.
         let shown = asked.invitation.map(TokenDigest::of);
         if shown == Some(TokenDigest::of(invitation.expose())) { Ok(()) } else { Err(AcceptError::NotInvited) }
     }
@@ -143,7 +143,7 @@ impl Peering {
         if room { Ok(()) } else { Err(AcceptError::TooManyPeers) }
     }
 
-    /// The token that will be presented is a proof too: then it is the same request once more.
+    /// The token for future packets is also accepted as proof: the request is then a repetition.
     async fn must_own_one<C: database::sea_orm::ConnectionTrait>(
         &self,
         scope: &Scope<'_, C>,
@@ -171,8 +171,10 @@ impl Peering {
     ) -> Result<Peer, AcceptError> {
         let now = self.now();
         let scope = unit.tenant(asset.tenant_id);
+
         let locked = scope.locked_asset(asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         locked.ok_or(AcceptError::UnknownAsset)?;
+
         let peer = Peer {
             id,
             tenant_id: asset.tenant_id,
@@ -187,12 +189,14 @@ impl Peering {
             created_at: now,
             updated_at: now,
         };
+
         scope.insert_peer(&peer).await.map_err(|error| unique(error, AcceptError::Overtaken))?;
         let incoming = [Secret::new(request.http_token.clone())];
         scope
             .replace_peer_tokens(id, &incoming, now)
             .await
             .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
+
         Ok(peer)
     }
 
@@ -206,6 +210,7 @@ impl Peering {
         let (now, overlap) = (self.now(), self.0.settings.token_overlap);
         let scope = unit.tenant(self.0.settings.operator);
         let mut peer = scope.locked_peer(id).await?.ok_or(AcceptError::Overtaken)?;
+
         replace_outgoing(&mut peer, &request.ilp_connector_url, token, now, overlap);
         if let Some(name) = &request.name {
             peer.name = Some(name.clone());
@@ -213,18 +218,21 @@ impl Peering {
         if request.max_packet_amount.is_some() {
             peer.max_packet_amount = request.max_packet_amount;
         }
+
         peer.updated_at = now;
         scope.update_peer(&peer).await?;
+
         let incoming = Secret::new(request.http_token.clone());
         scope
             .add_peer_token(&peer, &incoming, now + overlap, now)
             .await
             .map_err(|error| unique(error, AcceptError::DuplicateToken))?;
+
         Ok(peer.into_inner())
     }
 
-    /// Gives a peer that asked what is offered, once: the id of the deposit follows from the peer's, so a request that is
-    /// repeated after a crash finds it made or makes it.
+    /// Deposits the offered liquidity once for a new peer. The id of the deposit is derived from the peer's id. So a
+    /// request that is repeated after a crash finds the deposit or makes it.
     async fn give_initial_liquidity(&self, peer: &Peer) -> Result<(), AcceptError> {
         let amount = self.0.settings.offer.initial_liquidity;
         if amount == 0 || peer.history.wanted_by != WantedBy::Them {
@@ -233,7 +241,7 @@ impl Peering {
         let id = TransferId::derived(peer.id.as_uuid(), "initial liquidity", 0);
         let deposit = peer.ledger_asset().deposit(id, peer.id.into(), amount);
         for result in self.0.ledger.submit(vec![deposit]).await.map_err(Unavailable::from)? {
-            // Made before with another amount, which the offer was then.
+            // The deposit was made before with another amount, because the offer was different then.
             let made_before = result.is_id_taken() && result != CreateTransferResult::IdAlreadyFailed;
             if !made_before {
                 accepted(result).map_err(|error| Unavailable::Refused { what: "the initial liquidity", error })?;
@@ -243,7 +251,8 @@ impl Peering {
     }
 }
 
-/// Puts a new outgoing token in the place of the present one, which is tried for a while where the new one is not known.
+/// Replaces the outgoing token of a peer. The old token is still tried for a while if the peer does not know the new
+/// one.
 pub(crate) fn replace_outgoing(
     peer: &mut Locked<'_, Peer>,
     endpoint: &str,

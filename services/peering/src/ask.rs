@@ -1,7 +1,8 @@
-//! Asking another node, at a URL of its own, to become a peer or to go on as one with new tokens.
+//! Asks another node, at its peering URL, to become a peer or to renew a peering with new tokens.
 //!
-//! Whoever answers at the URL says what it is called. So an answer changes a peering that there is only if the URL is
-//! one of that peer: where it was asked before, or on the host that its packets are posted to.
+//! The node at the URL states its own address, which may be false. So its answer may change an existing peering only if
+//! the URL belongs to that peer: it is the URL at which the peer was asked before, or it is on the host that gets the
+//! peer's packets.
 
 use auto_peering::{PeeringReply, PeeringRequest, RefusalKind};
 use ledger::TransferId;
@@ -19,32 +20,32 @@ use crate::accept::replace_outgoing;
 use crate::call::{CallError, ChosenBy, call};
 use crate::claims::{Claim, Names, address_of, own_addresses};
 
-/// A peering that is wanted.
+/// A peering that a caller wants.
 #[derive(Clone, Debug)]
 pub struct PeerByUrl {
-    /// Where the other node is asked.
+    /// The peering URL of the other node.
     pub peer_url: String,
-    /// What is to be exchanged.
+    /// The asset of the peering.
     pub asset_id: AssetId,
-    /// What people call the peer; by default what it calls itself.
+    /// The display name of the peer; by default the name that it states.
     pub name: Option<String>,
-    /// The largest packet either side sends.
+    /// The largest packet that either side sends.
     pub max_packet_amount: Option<u64>,
-    /// An event tells when its liquidity falls to this amount.
+    /// An event reports when its liquidity falls to this amount.
     pub liquidity_threshold: Option<u64>,
-    /// What it may owe more than before.
+    /// The additional amount that the peer may owe.
     pub liquidity_to_deposit: Option<u64>,
-    /// What wants it; a repetition deposits nothing again.
+    /// The origin of the request. A repetition makes no second deposit.
     pub origin: Origin,
 }
 
-/// Why there is no peering, or not the one that was wanted.
+/// Why the peering was not made as requested.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerByUrlError {
     /// The caller has no such asset.
     #[error("Unknown asset")]
     UnknownAsset,
-    /// Nobody answers there.
+    /// No node answers at the URL.
     #[error("Peer URL is invalid or peer does not support auto-peering")]
     InvalidPeerUrl,
     /// Our own address or connector URL cannot be used.
@@ -53,19 +54,19 @@ pub enum PeerByUrlError {
     /// The other node has no such asset.
     #[error("Peer does not support asset")]
     PeerUnsupportedAsset,
-    /// Something else is in the way.
+    /// There is another reason.
     #[error("Invalid peering request")]
     InvalidPeeringRequest {
-        /// What, and what to do about it.
+        /// The reason, and what to do about it.
         reason: String,
     },
-    /// What the other node says of itself cannot be used.
+    /// The other node stated an address or URL that cannot be used.
     #[error("Requested peer's ILP configuration is misconfigured")]
     InvalidPeerIlpConfiguration,
-    /// The ledger refused the deposit; the peering is there.
+    /// The ledger refused the deposit. The peering exists.
     #[error("Could not deposit liquidity to peer")]
     Liquidity(TransferError),
-    /// Something needed did not answer.
+    /// The database or the ledger did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -76,7 +77,7 @@ impl From<payments_store::Error> for PeerByUrlError {
     }
 }
 
-/// A request on its way: what it is about and what it is sent with.
+/// The subject of a request, and the data that is sent with it.
 struct Way {
     asset: TenantAsset,
     url: Url,
@@ -115,7 +116,7 @@ impl Peering {
         Ok(Names::new(own, self.0.store.tenant(caller.tenant).all_peers().await?))
     }
 
-    /// Asks; a second time with a token of the peering that there is, if the other side wants to see one.
+    /// Sends the request. If the other node wants proof, it is sent a second time with a token of the existing peering.
     async fn ask(
         &self,
         caller: Caller,
@@ -124,13 +125,15 @@ impl Peering {
         names: &Names,
     ) -> Result<PeeringReply, PeerByUrlError> {
         let settings = &self.0.settings;
+
         let static_ilp_address = if caller.tenant == settings.operator {
             settings.ilp_address.clone()
         } else {
-            // With the operator's address its packets would be taken for the operator's.
+            // With the operator's address, packets for the tenant would be taken for the operator's.
             let own = address_of(&self.0.store, caller.tenant).await?;
             own.ok_or(PeerByUrlError::InvalidIlpConfiguration)?
         };
+
         let request = PeeringRequest {
             static_ilp_address,
             ilp_connector_url: settings.connector_url.to_string(),
@@ -139,23 +142,26 @@ impl Peering {
             max_packet_amount: wanted.max_packet_amount.filter(|amount| *amount > 0),
             name: Some(settings.instance_name.clone()),
         };
+
         let chosen_by = if caller.is_operator { ChosenBy::Operator } else { ChosenBy::Tenant };
         let asked_here = |peer: &&Peer| peer.history.peering_url.as_deref() == Some(way.url.as_str());
         let proof = token_of(names.peers().iter().filter(asked_here), &way.asset);
         let mut answer = call(&self.0.http, &way.url, chosen_by, &request, proof).await;
+
         if let Err(CallError::Refused(refusal)) = &answer
             && let Some(address) = &refusal.proof_wanted_by
         {
-            // Only to a host that is shown the token with every packet.
+            // The token is sent only to a host that gets it with every packet anyway.
             let shown = names.called(address).filter(|peer| speaks_for(&way.url, peer));
             if let Some(proof) = token_of(shown, &way.asset) {
                 answer = call(&self.0.http, &way.url, chosen_by, &request, Some(proof)).await;
             }
         }
+
         answer.map_err(|error| told(error, &way.url))
     }
 
-    /// Writes the peer down as it said it is.
+    /// Stores the peer with the data of its answer.
     async fn keep(
         &self,
         caller: Caller,
@@ -195,8 +201,10 @@ impl Peering {
     ) -> Result<Peer, PeerByUrlError> {
         let now = self.now();
         let scope = unit.tenant(way.asset.tenant_id);
+
         let asset = scope.locked_asset(way.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         asset.ok_or(PeerByUrlError::UnknownAsset)?;
+
         let peer = Peer {
             id,
             tenant_id: way.asset.tenant_id,
@@ -211,9 +219,11 @@ impl Peering {
             created_at: now,
             updated_at: now,
         };
+
         scope.insert_peer(&peer).await?;
         let incoming = [Secret::new(reply.http_token.clone())];
         scope.replace_peer_tokens(id, &incoming, now).await.map_err(duplicate_token)?;
+
         Ok(peer)
     }
 
@@ -227,11 +237,13 @@ impl Peering {
     ) -> Result<Peer, PeerByUrlError> {
         let (now, overlap) = (self.now(), self.0.settings.token_overlap);
         let scope = unit.tenant(way.asset.tenant_id);
+
         let peer = scope.locked_peer(id).await?;
         let mut peer = peer.ok_or_else(|| refused("the peer was deleted meanwhile; ask again"))?;
         replace_outgoing(&mut peer, &reply.ilp_connector_url, &way.token, now, overlap);
         peer.history.peering_url = Some(way.url.to_string());
         peer.history.wanted_by = WantedBy::Us;
+
         if let Some(name) = wanted.name.as_ref().or(reply.name.as_ref()) {
             peer.name = Some(name.clone());
         }
@@ -241,10 +253,13 @@ impl Peering {
         if wanted.liquidity_threshold.is_some() {
             peer.liquidity_threshold = wanted.liquidity_threshold;
         }
+
         peer.updated_at = now;
         scope.update_peer(&peer).await?;
+
         let incoming = Secret::new(reply.http_token.clone());
         scope.add_peer_token(&peer, &incoming, now + overlap, now).await.map_err(duplicate_token)?;
+
         Ok(peer.into_inner())
     }
 
@@ -259,7 +274,7 @@ impl Peering {
     }
 }
 
-/// The peer that an answer renews; `None` if it makes a new one.
+/// The peer that an answer renews; `None` if the answer makes a new peer.
 fn known_as(names: &Names, way: &Way, reply: &PeeringReply) -> Result<Option<PeerId>, PeerByUrlError> {
     match names.claim(&reply.static_ilp_address) {
         Claim::Free => Ok(None),
@@ -280,14 +295,14 @@ fn known_as(names: &Names, way: &Way, reply: &PeeringReply) -> Result<Option<Pee
     }
 }
 
-/// Whether who answers at `url` may change this peering.
+/// Whether an answer from `url` may change this peering.
 fn speaks_for(url: &Url, peer: &Peer) -> bool {
     let endpoint = peer.outgoing.as_ref().and_then(|http| Url::parse(&http.endpoint).ok());
     let same_host = endpoint.is_some_and(|endpoint| endpoint.host_str() == url.host_str());
     same_host || peer.history.peering_url.as_deref() == Some(url.as_str())
 }
 
-/// The token we present as one of these peers, best as that in `asset`.
+/// The token that we present to one of these peers. The peer in `asset` is preferred.
 fn token_of<'p>(peers: impl Iterator<Item = &'p Peer>, asset: &TenantAsset) -> Option<&'p Secret> {
     let peer = peers.max_by_key(|peer| peer.asset.id == asset.id)?;
     peer.outgoing.as_ref().map(|http| &http.token)

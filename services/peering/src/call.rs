@@ -1,4 +1,6 @@
-//! One request to another node's peering URL.
+//! Sends one request to another node's peering URL.
+//!
+//! It does not judge the answer.
 
 use std::time::Duration;
 
@@ -7,32 +9,32 @@ use outbound_http::{Outbound, OutboundError, Request};
 use payments_model::Secret;
 use url::Url;
 
-/// How long another node may take.
+/// The time-out of a request.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Who chose the URL.
+/// The origin of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChosenBy {
-    /// The operator, who may name any host.
+    /// The operator chose it. It may name any host.
     Operator,
-    /// A tenant.
+    /// A tenant chose it, so the address guard applies.
     Tenant,
 }
 
-/// Why there is no peering.
+/// Why a request was not granted.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// There is nobody at the URL.
+    /// There was no connection.
     Nobody,
-    /// It refused in the form of the protocol.
+    /// The node refused in the form of the protocol.
     Refused(Refusal),
-    /// It answered something else with a good status.
+    /// The status was a success, but the answer cannot be read.
     Unusable,
-    /// Anything else, for the log.
+    /// Another error, as text for the log.
     Failed(String),
 }
 
-/// Asks the node at `url`; `proof` is a token of the peering that there is.
+/// Sends the request to `url`; `proof` is a token of the existing peering.
 pub(crate) async fn call(
     http: &Outbound,
     url: &Url,
@@ -43,16 +45,19 @@ pub(crate) async fn call(
     let failed = |error: &dyn std::fmt::Display| CallError::Failed(error.to_string());
     let mut call = Request::post_json(url.clone(), &request.to_json()).map_err(|error| failed(&error))?;
     call = call.deadline(DEADLINE);
+
     if chosen_by == ChosenBy::Operator {
         call = call.configured();
     }
     if let Some(proof) = proof {
         call = call.authorization(&format!("Bearer {}", proof.expose()));
     }
+
     let answer = http.send(call).await.map_err(|error| match error {
         OutboundError::Connect { .. } => CallError::Nobody,
         other => failed(&other),
     })?;
+
     if answer.status.is_success() {
         return PeeringReply::parse(&answer.body).map_err(|_| CallError::Unusable);
     }

@@ -1,26 +1,26 @@
-//! What an address that another node calls its own meets here.
+//! Compares an address that another node claims with the addresses known here.
 //!
-//! Packets go to whom the longest prefix of their destination belongs. So a stranger that were given the address of
-//! somebody else, or one below it, would get his packets.
+//! It changes nothing. A packet goes to the peer with the longest matching prefix. So if a stranger got the address of
+//! another node, or one below it, it would get packets of that node.
 
 use ilp_packet::{Address, AddressPrefix};
 use payments_model::tenant::SettingKey;
 use payments_model::{Peer, TenantId};
 use payments_store::{Error, Store};
 
-/// Who is called how, seen by one tenant.
+/// The known addresses, as one tenant sees them.
 pub(crate) struct Names {
     own: Vec<Address>,
     peers: Vec<Peer>,
 }
 
-/// What is known of an address.
+/// The present use of an address.
 pub(crate) enum Claim<'a> {
-    /// Nobody is called so.
+    /// No node has it.
     Free,
-    /// Peers are called so: one node in several assets.
+    /// These peers have it. They are one node in several assets.
     Known(Vec<&'a Peer>),
-    /// It is our own, or packets to it go to a peer that is called otherwise.
+    /// It is our own, or packets to it are routed to a peer with another address.
     Taken,
 }
 
@@ -39,7 +39,7 @@ impl Names {
         if known.is_empty() { Claim::Free } else { Claim::Known(known) }
     }
 
-    /// The peers of this address.
+    /// The peers with this address.
     pub(crate) fn called<'n>(&'n self, address: &str) -> impl Iterator<Item = &'n Peer> {
         self.peers.iter().filter(move |peer| peer.static_ilp_address == address)
     }
@@ -49,8 +49,8 @@ impl Names {
     }
 }
 
-/// Whether packets to `address` go to `peer` for a reason. A route of a whole scheme, as to a provider, is none: a
-/// longer one may be found beside it.
+/// Whether packets to `address` are routed to `peer` by a specific route. The default route of a whole scheme, for
+/// example to a provider, does not count, because a longer route may be added beside it.
 fn routes_lead(peer: &Peer, address: &Address) -> bool {
     let specific = peer.routes.iter().filter(|route| route.contains('.'));
     specific.filter_map(|route| route.parse::<AddressPrefix>().ok()).any(|route| route.covers(address.as_ref()))
@@ -64,7 +64,7 @@ pub(crate) async fn own_addresses(store: &Store, operator: &Address) -> Result<V
     Ok(std::iter::once(operator.clone()).chain(of_tenants).collect())
 }
 
-/// The address at which `tenant` receives.
+/// The address at which `tenant` receives packets.
 pub(crate) async fn address_of(store: &Store, tenant: TenantId) -> Result<Option<Address>, Error> {
     let address = store.tenant(tenant).setting(tenant, SettingKey::IlpAddress).await?;
     Ok(address.and_then(|address| address.parse().ok()))

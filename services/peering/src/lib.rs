@@ -1,12 +1,13 @@
-//! How two nodes become peers without their administrators writing to each other: one asks at a URL of the other.
+//! Auto-peering: two nodes become peers without messages between their administrators. One node asks at a URL of the
+//! other.
 //!
-//! Two halves, each in a file: what is granted to others ([`Peering::accept`]), and asking others
-//! ([`Peering::peer_by_url`]). Peers that an administrator writes down by hand are elsewhere.
+//! There are two halves: requests from other nodes ([`Peering::accept`]), and requests to other nodes
+//! ([`Peering::peer_by_url`]). Peers that an administrator enters are not here.
 //!
-//! What both keep to:
-//! - A peering is never taken over: who wants to change one shows a token of it.
-//! - A token that is replaced stays good for a while, so that no packet under way is refused.
-//! - A request that was not answered is repeated with the same token, and is then the same request.
+//! The rules for both halves:
+//! - No stranger takes over a peering: a node that wants to change one must show a token of it.
+//! - A replaced token stays valid for a while, so that no packet under way is refused.
+//! - A request without an answer is repeated with the same token. It then counts as the same request.
 
 mod accept;
 mod ask;
@@ -29,29 +30,29 @@ pub use accept::{AcceptError, Asked};
 pub use ask::{PeerByUrl, PeerByUrlError};
 pub use settings::{Offer, PeeringSettings};
 
-/// What peering needs from others.
+/// The dependencies of peering.
 #[derive(Clone)]
 pub struct PeeringParts {
-    /// Where peers are written down.
+    /// Holds the peers.
     pub store: Store,
-    /// Where their accounts are.
+    /// Holds their accounts.
     pub ledger: Arc<dyn Ledger>,
-    /// The way to other nodes.
+    /// Sends requests to other nodes.
     pub http: Outbound,
-    /// The time.
+    /// Gives the time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness for ids and tokens.
+    /// Gives the randomness for ids and tokens.
     pub entropy: Arc<dyn Entropy>,
-    /// How it is configured.
+    /// The settings.
     pub settings: PeeringSettings,
 }
 
-/// Peering of one instance. Clones are one.
+/// Auto-peering of one instance. Clones share one value.
 #[derive(Clone)]
 pub struct Peering(Arc<PeeringParts>);
 
 impl Peering {
-    /// Peering with these parts.
+    /// Makes the service from its dependencies.
     pub fn new(parts: PeeringParts) -> Self {
         Self(Arc::new(parts))
     }
@@ -65,12 +66,12 @@ impl Peering {
         self.0.clock.now()
     }
 
-    /// A token that nobody can guess: a random UUID, as published nodes make them.
+    /// A token that cannot be guessed: a random UUID, as published nodes make them.
     fn new_token(&self) -> Secret {
         Secret::new(self.0.entropy.uuid().to_string())
     }
 
-    /// Opens the account of a peer that is to be.
+    /// Opens the ledger account of a future peer.
     async fn open_account(&self, asset: &TenantAsset, id: PeerId) -> Result<(), Unavailable> {
         let account = asset.in_ledger().account(id.into(), AccountKind::Peer);
         let created = self.0.ledger.create_accounts(vec![account]).await?;

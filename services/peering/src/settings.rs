@@ -1,4 +1,6 @@
-//! What an operator decides about peering.
+//! The operator's settings for auto-peering.
+//!
+//! It does not read the environment.
 
 use std::time::Duration;
 
@@ -6,30 +8,31 @@ use ilp_packet::Address;
 use payments_model::{Secret, TenantId};
 use url::Url;
 
-/// The settings of an instance.
+/// The settings of one instance.
 #[derive(Clone, Debug)]
 pub struct PeeringSettings {
-    /// `OPERATOR_TENANT_ID`: whose peers those become that ask.
+    /// `OPERATOR_TENANT_ID`: the tenant that gets the peers that ask.
     pub operator: TenantId,
     /// `ILP_ADDRESS`: the operator's address.
     pub ilp_address: Address,
-    /// `ILP_CONNECTOR_URL`: where peers post packets.
+    /// `ILP_CONNECTOR_URL`: the URL to which peers post packets.
     pub connector_url: Url,
-    /// `INSTANCE_NAME`: what peers are told that this is called.
+    /// `INSTANCE_NAME`: the name that peers see.
     pub instance_name: String,
-    /// `PEER_TOKEN_OVERLAP_SECONDS`: how long a token that was replaced stays good.
+    /// `PEER_TOKEN_OVERLAP_SECONDS`: how long a replaced token stays valid.
     pub token_overlap: Duration,
-    /// What is given to those who ask.
+    /// The offer to nodes that ask for peering.
     pub offer: Offer,
 }
 
-/// What is given to nodes that ask for peering.
+/// The offer to nodes that ask for peering.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
-    /// `AUTO_PEERING_INITIAL_LIQUIDITY`: what each may owe from the beginning, in the smallest unit of its asset.
+    /// `AUTO_PEERING_INITIAL_LIQUIDITY`: the amount that each peer may owe from the beginning, in the smallest unit of
+    /// its asset.
     pub initial_liquidity: u64,
-    /// `AUTO_PEERING_PEERS_MAX`: how many there may be.
+    /// `AUTO_PEERING_PEERS_MAX`: the largest number of such peers.
     pub peers_max: u64,
-    /// `AUTO_PEERING_INVITATION`: only who names it may become a peer.
+    /// `AUTO_PEERING_INVITATION`: only a node that sends it may become a peer.
     pub invitation: Option<Secret>,
 }

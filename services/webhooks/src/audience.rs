@@ -3,7 +3,7 @@
 //! Their URLs are looked up at each attempt, so a changed URL takes effect at once.
 
 use payments_model::TenantId;
-use payments_model::webhook_event::Recipient;
+use payments_model::webhook_delivery::Recipient;
 
 /// The recipients that an event names, before the operator's copy is added and services without URL are removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,8 @@
-//! Delivering one event to one recipient.
+//! Delivers one event to one recipient.
 //!
-//! At least once: retries have the same event id, and only status 200 is a success.
+//! Delivery is at least once. The event's id stays the same over retries, and only status 200 counts as delivered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,30 +10,39 @@ use clock::{Clock, Entropy};
 use directory::Directory;
 use jobs::{Backoff, Done, Failure, Handler, Job, WorkerSettings};
 use metrics::Counter;
-use outbound_http::{Outbound, Request};
+use outbound_http::Outbound;
 use payments_model::WebhookDeliveryId;
-use payments_model::webhook_event::{DeliveryState, WebhookDelivery, WebhookEvent};
-use payments_store::Store;
-use sealed_text::{OpenError, Sealer};
+use payments_model::webhook_delivery::{DeliveryState, WebhookAttempt, WebhookDelivery};
+use payments_model::webhook_event::{EventType, WebhookEvent};
+use payments_model::webhook_ladder::AttemptsMax;
+use payments_store::{Error, InTurn, Store};
+use sealed_text::{OpenError, Place, Sealer};
 use serde_json::{Value, json};
 use telemetry::metrics::WEBHOOK_DELIVERIES;
-use uuid::Uuid;
 
-use crate::delivery_ends::{Again, AttemptRecord, DeliveryEnds};
+use crate::delivery_ends::{DeliveryEnds, Ended, Followers, Then};
 use crate::record::ToTell;
-use crate::signature::{Signing, signature_header};
+use crate::sending::{Letter, Sender};
 use crate::target::{Target, Targets};
+use crate::turns::{Turn, turn};
 
-/// Retries follow after 10, 20, 30, 40, 50, 60, 60 … seconds.
+/// The pause after an error that is not the recipient's fault: the database did not answer.
 const BACKOFF: Backoff = Backoff { step: Duration::from_secs(10), most_steps: 6 };
 /// Longer than the longest time-out that a tenant may set.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How many recipients may be slow, each with all its places in use, before others get fewer places.
+/// This many recipients may hang with all their places taken before the others get fewer places.
 const LANES_AT_FULL_WIDTH: usize = 16;
 
-/// Settings of the worker of [`crate::QUEUE`]. Every delivery is in the lane of its recipient. At most `at_once` go to
-/// one recipient, and many times as many to all. So a dozen slow recipients do not delay the others.
+/// The member of an event's data that may be stored encrypted.
+const SENDERS_DATA: &str = "dataFromSender";
+
+/// After this many failed attempts we suspect the event itself. The reference makes as many attempts.
+const SUSPECTED_AFTER: u32 = 10;
+
+/// How the worker of [`crate::QUEUE`] works. Each recipient has a lane. One recipient gets at most `at_once` deliveries
+/// at the same time. All recipients together get many times more, so a dozen recipients that hang do not delay the
+/// others.
 pub fn worker_settings(at_once: usize) -> WorkerSettings {
     let concurrency = at_once.max(4);
     WorkerSettings {
@@ -44,182 +54,287 @@ pub fn worker_settings(at_once: usize) -> WorkerSettings {
     }
 }
 
-/// Delivers due events. This is the handler of [`crate::QUEUE`].
+/// Delivers the due events. It is the handler of [`crate::QUEUE`].
 #[derive(Clone, Debug)]
 pub struct Deliverer {
-    /// The store of deliveries.
+    /// Holds the deliveries.
     pub store: Store,
-    /// The settings of tenants.
+    /// Knows the settings of tenants.
     pub directory: Directory,
-    /// The targets of recipients.
+    /// Gives the URL and the settings for each recipient.
     pub targets: Arc<Targets>,
-    /// How bodies are signed; `None` means that they are not signed.
-    pub signing: Option<Signing>,
-    /// The HTTP client.
+    /// Sends the calls.
     pub http: Outbound,
-    /// The time.
+    /// Gives the time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness that spreads retries.
+    /// Gives the randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
     /// Counts attempts.
     pub counts: DeliveryCounts,
-    /// Decrypts what is stored encrypted.
+    /// Decrypts the data that is stored encrypted.
     pub sealer: Sealer,
-    /// Stores the results of attempts.
+    /// Records attempts.
     pub ends: DeliveryEnds,
 }
 
-/// Counts of attempts, by their result.
+/// Counts of attempts, by their results.
 #[derive(Clone, Debug)]
 pub struct DeliveryCounts {
     delivered: Counter,
     failed: Counter,
+    quarantined: Counter,
     exhausted: Counter,
 }
 
 impl Default for DeliveryCounts {
     fn default() -> Self {
         let counter = |result: &'static str| metrics::counter!(WEBHOOK_DELIVERIES, "result" => result);
-        Self { delivered: counter("delivered"), failed: counter("failed"), exhausted: counter("exhausted") }
+        Self {
+            delivered: counter("delivered"),
+            failed: counter("failed"),
+            quarantined: counter("quarantined"),
+            exhausted: counter("exhausted"),
+        }
     }
 }
 
-impl DeliveryCounts {
-    fn count(&self, state: DeliveryState) {
-        let counter = match state {
-            DeliveryState::Delivered => &self.delivered,
-            DeliveryState::Pending => &self.failed,
-            DeliveryState::Exhausted => &self.exhausted,
-        };
-        counter.increment(1);
-    }
-}
-
-/// The usual reason for a 401 to a signed event.
-const OTHER_SECRET: &str = "SIGNATURE_SECRET and SIGNATURE_VERSION here must be what the receiver checks webhooks with";
-/// The usual reason for a 401 to an unsigned event.
-const NO_SECRET: &str = "SIGNATURE_SECRET is not set here, so nothing is signed; set it to the receiver's secret";
-
-enum Outcome {
-    Answered(u16),
-    Unanswered(String),
+/// What a job has to do.
+enum Found {
+    /// There is nothing left to deliver.
+    Nothing,
+    /// This delivery, with its event.
+    ToTell(Arc<ToTell>, Followers),
+    /// A delivery whose event cannot be read any more, and the reason.
+    Unreadable(Box<WebhookDelivery>, Error, Followers),
 }
 
 impl Deliverer {
     async fn deliver(&self, job: &Job) -> Result<Done, Failure> {
-        let Some(told) = self.to_tell(job).await? else { return Ok(Done::Complete) };
-        let ToTell { event, delivery } = &*told;
-        let attempt = delivery.attempts + 1;
-        let (outcome, attempts_max) = match self.targets.find(&self.directory, delivery.recipient).await? {
-            Some(target) => (self.send(event, &target, attempt).await, target.attempts_max),
-            None => (Outcome::Unanswered("the service has no URL any more".to_owned()), 0),
+        match self.find(job).await? {
+            Found::Nothing => Ok(Done::Complete),
+            Found::ToTell(told, followers) => self.tell(job, &told, followers).await,
+            Found::Unreadable(delivery, error, followers) => {
+                let attempt = self.unreadable(&delivery, &error);
+                self.settle(job, *delivery, attempt, AttemptsMax::Ladder, followers, Fault::OfEvent).await
+            }
+        }
+    }
+
+    /// Finds the delivery of a job. The job carries it, or the database has it.
+    async fn find(&self, job: &Job) -> Result<Found, Failure> {
+        if let Some(carried) = job.carried() {
+            return Ok(Found::ToTell(carried, Followers::NoneKnown));
+        }
+        let Some(turn) = turn(job.key()) else { return Ok(Found::Nothing) };
+
+        let everything = self.store.every_tenant();
+        let in_turn = match turn {
+            Turn::Of(recipient, subject) => everything.delivery_in_turn(recipient, subject).await,
+            Turn::Alone(id) => everything.webhook_delivery(id).await.map(|found| {
+                let own = found.filter(|delivery| match delivery.state {
+                    DeliveryState::Pending => delivery.subject.is_none(),
+                    DeliveryState::Quarantined => true,
+                    DeliveryState::Delivered | DeliveryState::Exhausted => false,
+                });
+                own.map(|delivery| InTurn { delivery, has_followers: false })
+            }),
         };
-        self.settle(job, delivery.clone(), outcome, attempts_max).await?;
+
+        let in_turn = match in_turn {
+            Err(error) => return self.set_aside_unreadable(error).await,
+            Ok(None) => return Ok(Found::Nothing),
+            Ok(Some(in_turn)) => in_turn,
+        };
+
+        let followers = if in_turn.has_followers { Followers::Waiting } else { Followers::NoneKnown };
+        let delivery = in_turn.delivery;
+        match everything.webhook_event(delivery.event_id).await {
+            Ok(Some(event)) => Ok(Found::ToTell(Arc::new(ToTell { event, delivery }), followers)),
+            Ok(None) => Ok(Found::Nothing),
+            Err(error @ Error::Inconsistent { .. }) => Ok(Found::Unreadable(Box::new(delivery), error, followers)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A delivery whose row cannot be read does not block the others. The job runs again, for the delivery after it.
+    async fn set_aside_unreadable(&self, error: Error) -> Result<Found, Failure> {
+        if let Error::Inconsistent { row, .. } = &error
+            && let Ok(id) = row.parse::<WebhookDeliveryId>()
+        {
+            let unit = self.store.begin().await?;
+            unit.every_tenant().quarantine_unreadable(id, &error.to_string(), self.clock.now());
+            unit.commit().await?;
+            self.counts.quarantined.increment(1);
+            tracing::error!(delivery.id = %id, error = &error as &dyn std::error::Error, "{QUARANTINED}");
+        }
+        Err(error.into())
+    }
+
+    async fn tell(&self, job: &Job, told: &ToTell, followers: Followers) -> Result<Done, Failure> {
+        let ToTell { event, delivery } = told;
+        let target = self.targets.find(&self.directory, delivery.recipient, self.clock.now()).await?;
+        let Some(target) = target else {
+            return self.give_up(job, delivery, "the recipient has no URL any more", followers).await;
+        };
+        // A request to send it again means that it is to be tried.
+        if target.attempts_max == AttemptsMax::Exactly(0) && delivery.due_at.is_none() {
+            return self.give_up(job, delivery, "WEBHOOK_MAX_RETRY is 0: nothing is sent", followers).await;
+        }
+        let (attempt, fault) = match self.opened(event) {
+            Ok(data) => (self.send(event, &data, &target, delivery.attempts + 1).await, Fault::Unknown),
+            Err(error) => (self.unreadable(delivery, &error), Fault::OfEvent),
+        };
+        self.settle(job, delivery.clone(), attempt, target.attempts_max, followers, fault).await
+    }
+
+    /// The event's data for its recipient. The data of a payment's sender may be stored encrypted.
+    fn opened<'e>(&self, event: &'e WebhookEvent) -> Result<Cow<'e, Value>, OpenError> {
+        let stored = match (event.event_type, event.data.get(SENDERS_DATA)) {
+            (EventType::IncomingPaymentPartialPaymentReceived, Some(Value::String(stored))) => stored,
+            _ => return Ok(Cow::Borrowed(&event.data)),
+        };
+        let opened = self.sealer.open(stored, Place::DataFromSender(event.id.as_uuid()))?;
+        let mut data = event.data.clone();
+        data[SENDERS_DATA] = Value::String(opened);
+        Ok(Cow::Owned(data))
+    }
+
+    /// An attempt that was not made.
+    fn unreadable(&self, delivery: &WebhookDelivery, error: &dyn std::error::Error) -> WebhookAttempt {
+        WebhookAttempt {
+            number: delivery.attempts + 1,
+            began_at: self.clock.now(),
+            duration: Duration::ZERO,
+            status_code: None,
+            body: None,
+            error: Some(format!("the event cannot be read: {error}")),
+        }
+    }
+
+    async fn send(&self, event: &WebhookEvent, data: &Value, target: &Target, attempt: u32) -> WebhookAttempt {
+        let id = event.id.to_string();
+        let body = json!({"id": id, "type": event.event_type.as_str(), "data": data});
+        let signature_version = self.targets.signature_version;
+        let sender = Sender { http: &self.http, clock: &*self.clock, signature_version };
+        sender.send(Letter { event_id: &id, body: &body, attempt }, target).await
+    }
+
+    /// Ends a delivery without an attempt.
+    async fn give_up(
+        &self,
+        job: &Job,
+        delivery: &WebhookDelivery,
+        reason: &str,
+        followers: Followers,
+    ) -> Result<Done, Failure> {
+        tracing::warn!(event.id = %delivery.event_id, reason, "an event is not sent");
+        let delivery = WebhookDelivery {
+            state: DeliveryState::Exhausted,
+            reason: Some(reason.to_owned()),
+            due_at: None,
+            updated_at: self.clock.now(),
+            ..delivery.clone()
+        };
+        self.ends.note(Ended { job: job.clone(), delivery, attempt: None, then: Then::Next(followers) }).await?;
+        self.counts.exhausted.increment(1);
         Ok(Done::Settled)
     }
 
-    /// The delivery of the job, from memory or from the database; `None` if it was done or deleted.
-    async fn to_tell(&self, job: &Job) -> Result<Option<Arc<ToTell>>, Failure> {
-        if let Some(carried) = job.carried() {
-            return Ok(Some(carried));
-        }
-        let id = WebhookDeliveryId::from_uuid(Uuid::parse_str(job.key())?);
-        let everything = self.store.every_tenant();
-        let delivery = everything.webhook_delivery(id).await?;
-        let Some(delivery) = delivery.filter(|delivery| delivery.state == DeliveryState::Pending) else {
-            return Ok(None);
-        };
-        let event = everything.webhook_event(delivery.event_id).await?;
-        Ok(event.map(|event| Arc::new(ToTell { event, delivery })))
-    }
-
-    async fn send(&self, event: &WebhookEvent, target: &Target, attempt: u32) -> Outcome {
-        let data = match self.opened(event) {
-            Ok(data) => data,
-            Err(error) => return Outcome::Unanswered(error.to_string()),
-        };
-        let body = json!({"id": event.id, "type": event.event_type.as_str(), "data": data});
-        match self.request(event, &body, target, attempt) {
-            Ok(request) => match self.http.send(request).await {
-                Ok(response) => Outcome::Answered(response.status.as_u16()),
-                Err(error) => Outcome::Unanswered(error.to_string()),
-            },
-            Err(error) => Outcome::Unanswered(error.to_string()),
-        }
-    }
-
-    /// The event's data as its recipient reads it: what the sender of a payment wrote is stored encrypted.
-    fn opened(&self, event: &WebhookEvent) -> Result<Value, OpenError> {
-        let mut data = event.data.clone();
-        if let Some(Value::String(stored)) = data.get_mut("dataFromSender") {
-            *stored = self.sealer.open(stored, event.id.as_uuid())?;
-        }
-        Ok(data)
-    }
-
-    fn request(&self, event: &WebhookEvent, body: &Value, target: &Target, attempt: u32) -> Result<Request, Failure> {
-        let mut request = Request::post_json(target.url.clone(), body)?.deadline(target.timeout);
-        if !target.chosen_by_tenant {
-            request = request.configured();
-        }
-        let mut headers =
-            vec![("rafiki-event-id", event.id.to_string()), ("rafiki-delivery-attempt", attempt.to_string())];
-        if let Some(signing) = &self.signing {
-            let signature = signature_header(signing, self.clock.now(), body);
-            headers.push(("rafiki-signature", signature));
-        }
-        for (name, value) in headers {
-            request = request.header(name.parse()?, value.parse()?);
-        }
-        Ok(request)
-    }
-
-    /// Decides whether the delivery is tried again, and stores the result in one transaction with the end of the job.
+    /// Decides the next state of the delivery. The attempt, the state and the end of the job are recorded in one
+    /// transaction.
     async fn settle(
         &self,
         job: &Job,
-        mut delivery: WebhookDelivery,
-        outcome: Outcome,
-        attempts_max: u32,
-    ) -> Result<(), Failure> {
-        delivery.attempts += 1;
-        let reason = match outcome {
-            Outcome::Answered(200) => {
-                delivery.status_code = Some(200);
-                delivery.state = DeliveryState::Delivered;
-                String::new()
+        before: WebhookDelivery,
+        attempt: WebhookAttempt,
+        attempts_max: AttemptsMax,
+        followers: Followers,
+        fault: Fault,
+    ) -> Result<Done, Failure> {
+        let now = self.clock.now();
+
+        let mut after = WebhookDelivery {
+            attempts: attempt.number,
+            status_code: attempt.status_code.or(before.status_code),
+            reason: attempt.error.clone(),
+            due_at: None,
+            updated_at: now,
+            ..before
+        };
+
+        let failed = after.attempts_of_this_round();
+        let then = match (&attempt.error, self.targets.ladder.pause_after(failed, attempts_max)) {
+            (None, _) => {
+                after.state = DeliveryState::Delivered;
+                Then::Next(followers)
             }
-            Outcome::Answered(status) => {
-                delivery.status_code = Some(status);
-                match (status, &self.signing) {
-                    (401, Some(_)) => format!("answered 401: {OTHER_SECRET}"),
-                    (401, None) => format!("answered 401: {NO_SECRET}"),
-                    _ => format!("answered {status}"),
+            (Some(_), None) => {
+                after.state = DeliveryState::Exhausted;
+                Then::Next(followers)
+            }
+            (Some(_), Some(pause)) => {
+                let at = now + self.spread(pause);
+                after.due_at = Some(at);
+                let newly = before.state == DeliveryState::Pending;
+                if newly && (fault == Fault::OfEvent || self.is_suspect(&after, failed).await?) {
+                    after.state = DeliveryState::Quarantined;
+                    // A delivery that already has its own job stays in it.
+                    if after.subject.is_some() { Then::Aside(at, followers) } else { Then::Again(at) }
+                } else {
+                    Then::Again(at)
                 }
             }
-            Outcome::Unanswered(reason) => reason,
         };
-        let told = delivery.state == DeliveryState::Delivered;
-        if !told && delivery.attempts >= attempts_max {
-            delivery.state = DeliveryState::Exhausted;
-            tracing::error!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "given up; the event was not delivered");
-        } else if !told {
-            tracing::warn!(event.id = %delivery.event_id, attempts = delivery.attempts, reason, "not told yet");
-        }
-        let state = delivery.state;
-        let at = self.clock.now();
-        let again = (state == DeliveryState::Pending)
-            .then(|| Again { at: at + self.spread(BACKOFF.after(delivery.attempts)), reason });
-        self.ends.note(AttemptRecord { job: job.clone(), delivery, at, again }).await?;
-        self.counts.count(state);
-        Ok(())
+
+        let newly_quarantined = after.state == DeliveryState::Quarantined && before.state == DeliveryState::Pending;
+        self.ends.note(Ended { job: job.clone(), delivery: after.clone(), attempt: Some(attempt), then }).await?;
+        self.report(&after, newly_quarantined);
+
+        Ok(Done::Settled)
     }
 
-    /// Adds up to a tenth, so that deliveries that failed together are not retried together.
+    /// Whether the event seems to cause the failures: its delivery fails repeatedly, and the recipient accepts later
+    /// events.
+    async fn is_suspect(&self, delivery: &WebhookDelivery, failed: u32) -> Result<bool, Error> {
+        Ok(failed >= SUSPECTED_AFTER && self.store.every_tenant().recipient_takes_others(delivery).await?)
+    }
+
+    fn report(&self, delivery: &WebhookDelivery, newly_quarantined: bool) {
+        let (event, attempts) = (delivery.event_id, delivery.attempts);
+        let reason = delivery.reason.as_deref().unwrap_or_default();
+        let counter = match delivery.state {
+            DeliveryState::Delivered => &self.counts.delivered,
+            DeliveryState::Exhausted => {
+                tracing::error!(event.id = %event, attempts, reason, "given up; the event was not delivered");
+                &self.counts.exhausted
+            }
+            DeliveryState::Quarantined if newly_quarantined => {
+                tracing::error!(event.id = %event, attempts, reason, "{QUARANTINED}");
+                &self.counts.quarantined
+            }
+            DeliveryState::Pending | DeliveryState::Quarantined => {
+                tracing::warn!(event.id = %event, attempts, reason, "an event was not delivered; it will be tried again");
+                &self.counts.failed
+            }
+        };
+        counter.increment(1);
+    }
+
+    /// Adds up to a tenth of the pause, so that deliveries that failed together are not repeated together.
     fn spread(&self, wait: Duration) -> Duration {
         let [byte] = self.entropy.bytes::<1>();
         wait + wait * u32::from(byte) / 2560
     }
+}
+
+const QUARANTINED: &str = "an event is set aside: it fails again and again while its recipient takes others, or it \
+    cannot be read; it is tried more rarely, and what comes after it is sent. Look at webhookDeliveries of the Admin API";
+
+/// The cause of a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    OfEvent,
+    Unknown,
 }
 
 #[async_trait::async_trait]

@@ -1,58 +1,90 @@
-//! Results of attempts to deliver, written together with others of the same time.
+//! Records the results of delivery attempts. Attempts that end at the same time are recorded together.
 //!
-//! What follows from a result is decided in `delivery`.
+//! It does not decide what follows from an attempt: the caller has decided that before.
 
 use clock::Timestamp;
 use database::{Error, Gather};
-use jobs::Job;
-use payments_model::webhook_event::WebhookDelivery;
-use payments_store::Store;
+use jobs::{Job, NewJob};
+use payments_model::webhook_delivery::{WebhookAttempt, WebhookDelivery};
+use payments_store::{Store, Unit};
 
-/// One attempt, and what happens to its job.
+use crate::record::QUEUE;
+use crate::turns::lane;
+
+/// One attempt, and the next step of its job.
 #[derive(Clone, Debug)]
-pub(crate) struct AttemptRecord {
+pub(crate) struct Ended {
     pub(crate) job: Job,
-    /// The delivery after it.
+    /// The delivery after the attempt.
     pub(crate) delivery: WebhookDelivery,
-    pub(crate) at: Timestamp,
-    /// The next attempt, if there is one.
-    pub(crate) again: Option<Again>,
+    /// The attempt; `None` if there was none.
+    pub(crate) attempt: Option<WebhookAttempt>,
+    pub(crate) then: Then,
 }
 
-/// The next attempt.
+/// The next step after an attempt.
 #[derive(Clone, Debug)]
-pub(crate) struct Again {
-    pub(crate) at: Timestamp,
-    /// Why it is needed.
-    pub(crate) reason: String,
+pub(crate) enum Then {
+    /// The delivery has ended. The next waiting delivery has its turn.
+    Next(Followers),
+    /// The same delivery is tried again.
+    Again(Timestamp),
+    /// The same delivery is tried again in its own job. The next waiting delivery has its turn.
+    Aside(Timestamp, Followers),
 }
 
-/// Stores the results of attempts. Clones write together.
+/// Whether other deliveries are known to wait behind this one. The job itself learns of deliveries that are recorded
+/// from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followers {
+    NoneKnown,
+    Waiting,
+}
+
+/// Records attempts. Clones share one batch.
 #[derive(Clone, Debug)]
-pub struct DeliveryEnds(Gather<AttemptRecord, ()>);
+pub struct DeliveryEnds(Gather<Ended, ()>);
 
 impl DeliveryEnds {
-    /// Stores results in `store`.
+    /// Makes a recorder that writes to `store`.
     pub fn new(store: &Store) -> Self {
         let store = store.clone();
-        Self(Gather::new(move |attempts| record(store.clone(), attempts)))
+        Self(Gather::new(move |ended| record(store.clone(), ended)))
     }
 
-    /// Stores the result of an attempt and the end of its job in one transaction.
-    pub(crate) async fn note(&self, attempt: AttemptRecord) -> Result<(), Error> {
-        self.0.ask(attempt).await
+    /// Records an attempt with the end of its job, in one transaction.
+    pub(crate) async fn note(&self, ended: Ended) -> Result<(), Error> {
+        self.0.ask(ended).await
     }
 }
 
-async fn record(store: Store, attempts: Vec<AttemptRecord>) -> Result<Vec<()>, Error> {
+async fn record(store: Store, all: Vec<Ended>) -> Result<Vec<()>, Error> {
     let unit = store.begin().await?;
-    for AttemptRecord { job, delivery, at, again } in &attempts {
-        unit.every_tenant().note_delivery_attempt(delivery, *at);
-        match again {
-            Some(again) => job.retry(unit.transaction(), again.at, &again.reason),
-            None => job.complete(unit.transaction()),
-        }
+    for ended in &all {
+        write(&unit, ended)?;
     }
     unit.commit().await?;
-    Ok(vec![(); attempts.len()])
+    Ok(vec![(); all.len()])
+}
+
+fn write(unit: &Unit, ended: &Ended) -> Result<(), Error> {
+    let Ended { job, delivery, attempt, then } = ended;
+    match attempt {
+        Some(attempt) => unit.every_tenant().note_delivery_attempt(delivery, attempt),
+        None => unit.every_tenant().note_delivery_not_tried(delivery),
+    }
+    let next = |followers| match followers {
+        Followers::NoneKnown => job.complete(unit.transaction()),
+        Followers::Waiting => job.run_again(unit.transaction(), delivery.updated_at),
+    };
+    match *then {
+        Then::Next(followers) => next(followers),
+        Then::Again(at) => job.put_off(unit.transaction(), at, delivery.reason.as_deref().unwrap_or_default()),
+        Then::Aside(at, followers) => {
+            let own = NewJob::new(QUEUE, delivery.id, at).in_lane(lane(delivery.recipient));
+            jobs::enqueue(unit.transaction(), own)?;
+            next(followers);
+        }
+    }
+    Ok(())
 }

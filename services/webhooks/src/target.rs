@@ -1,26 +1,35 @@
-//! The URL of a recipient, its time-out, and its number of attempts.
+//! How a recipient is called: its URL, the time-out, the number of attempts, and the signing secrets.
 //!
-//! A tenant's own settings take precedence over the instance's.
+//! A tenant's own settings come before the instance's. It calls nothing.
 
 use std::time::Duration;
 
-use directory::Directory;
-use payments_model::TenantId;
+use clock::Timestamp;
+use directory::{Directory, KnownTenant};
 use payments_model::tenant::SettingKey;
-use payments_model::webhook_event::Recipient;
+use payments_model::webhook_delivery::Recipient;
+use payments_model::webhook_endpoint::{EndpointAddress, WebhookEndpoint};
+use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
+use payments_model::{Secret, TenantId, WebhookEndpointId};
 use payments_store::Error;
 use url::Url;
 
 /// The instance's own settings.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// The URL for events of tenants without a URL of their own.
+    /// The URL for events of tenants that have no URL of their own.
     pub default_url: Url,
-    /// How long a recipient may take to answer.
+    /// The time-out of a call.
     pub timeout: Duration,
-    /// The number of attempts in all.
-    pub attempts_max: u32,
-    /// The operator. Its settings limit the attempts for the two services.
+    /// The number of attempts.
+    pub attempts_max: AttemptsMax,
+    /// The pauses between attempts.
+    pub ladder: RetryLadder,
+    /// The secret for endpoints that have no secret of their own. Without it, their events are not signed.
+    pub secret: Option<Secret>,
+    /// The number after `v` in signatures.
+    pub signature_version: u32,
+    /// The operator, whose settings bound the services' attempts.
     pub operator: TenantId,
     /// The URL of the card service.
     pub card_service: Option<Url>,
@@ -28,51 +37,90 @@ pub struct Targets {
     pub point_of_sale: Option<Url>,
 }
 
-/// A recipient's present URL and limits.
+/// How a recipient is called now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: Url,
-    /// Whether a tenant chose the URL. The address guard then applies.
+    /// A tenant has chosen the URL, so the address guard applies.
     pub(crate) chosen_by_tenant: bool,
     pub(crate) timeout: Duration,
-    pub(crate) attempts_max: u32,
+    pub(crate) attempts_max: AttemptsMax,
+    /// The signing secrets, the current one first.
+    pub(crate) secrets: Vec<Secret>,
 }
 
 impl Targets {
-    /// The recipient's present target; `None` for a service without a URL.
-    pub(crate) async fn find(&self, directory: &Directory, recipient: Recipient) -> Result<Option<Target>, Error> {
-        let own = match recipient {
-            Recipient::Tenant(tenant) => tenant,
-            Recipient::CardService | Recipient::PointOfSaleService => self.operator,
-        };
+    /// The recipient's present target; `None` for a service without a URL and for an endpoint that no longer exists.
+    pub(crate) async fn find(
+        &self,
+        directory: &Directory,
+        recipient: Recipient,
+        now: Timestamp,
+    ) -> Result<Option<Target>, Error> {
+        let own = recipient.tenant().unwrap_or(self.operator);
         let facts = directory.facts().await?;
-        let known = facts.tenant(own);
-        Ok(self.target(recipient, |key| known?.setting(key)))
+        Ok(self.target(recipient, facts.tenant(own).map(|known| &**known), now))
     }
 
-    fn target<'s>(&self, recipient: Recipient, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Target> {
-        let number = |key| setting(key)?.parse::<u32>().ok();
-        let attempts_max = number(SettingKey::WebhookMaxRetry).unwrap_or(self.attempts_max);
-        let service = |url: &Option<Url>| {
-            let url = url.clone()?;
-            Some(Target { url, chosen_by_tenant: false, timeout: self.timeout, attempts_max })
-        };
+    fn target(&self, recipient: Recipient, known: Option<&KnownTenant>, now: Timestamp) -> Option<Target> {
+        let setting = |key| known?.setting(key);
+        let endpoint = |id: WebhookEndpointId| known?.webhook_endpoints().iter().find(|endpoint| endpoint.id == id);
         match recipient {
-            Recipient::CardService => service(&self.card_service),
-            Recipient::PointOfSaleService => service(&self.point_of_sale),
+            Recipient::CardService => Some(self.service(self.card_service.as_ref()?, setting)),
+            Recipient::PointOfSaleService => Some(self.service(self.point_of_sale.as_ref()?, setting)),
             Recipient::Tenant(tenant) => {
-                let own_url = setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok());
-                let timeout = number(SettingKey::WebhookTimeout)
-                    .map_or(self.timeout, |millis| Duration::from_millis(u64::from(millis)));
-                Some(Target {
-                    chosen_by_tenant: own_url.is_some() && tenant != self.operator,
-                    url: own_url.unwrap_or_else(|| self.default_url.clone()),
-                    timeout,
-                    attempts_max,
-                })
+                let default = endpoint(WebhookEndpointId::from_uuid(tenant.as_uuid()));
+                Some(self.tenant(tenant, default, setting, now))
             }
+            Recipient::Endpoint(tenant, id) => Some(self.tenant(tenant, Some(endpoint(id)?), setting, now)),
         }
     }
+
+    fn service<'s>(&self, url: &Url, setting: impl Fn(SettingKey) -> Option<&'s str>) -> Target {
+        Target {
+            url: url.clone(),
+            chosen_by_tenant: false,
+            timeout: self.timeout,
+            attempts_max: self.attempts_max(setting),
+            secrets: self.secret.iter().cloned().collect(),
+        }
+    }
+
+    fn tenant<'s>(
+        &self,
+        tenant: TenantId,
+        endpoint: Option<&WebhookEndpoint>,
+        setting: impl Fn(SettingKey) -> Option<&'s str>,
+        now: Timestamp,
+    ) -> Target {
+        let own_url = match endpoint.map(|endpoint| &endpoint.address) {
+            Some(EndpointAddress::Own(url)) => Some(url.clone()),
+            Some(EndpointAddress::Default) | None => url_set_by(&setting),
+        };
+        let millis = setting(SettingKey::WebhookTimeout).and_then(|millis| millis.parse::<u32>().ok());
+        let instance = self.secret.as_ref();
+        let secrets = match endpoint {
+            Some(endpoint) => endpoint.secrets.at(now, instance).into_iter().cloned().collect(),
+            None => instance.into_iter().cloned().collect(),
+        };
+        Target {
+            chosen_by_tenant: own_url.is_some() && tenant != self.operator,
+            url: own_url.unwrap_or_else(|| self.default_url.clone()),
+            timeout: millis.map_or(self.timeout, |millis| Duration::from_millis(millis.into())),
+            attempts_max: self.attempts_max(setting),
+            secrets,
+        }
+    }
+
+    fn attempts_max<'s>(&self, setting: impl Fn(SettingKey) -> Option<&'s str>) -> AttemptsMax {
+        let own = setting(SettingKey::WebhookMaxRetry).and_then(|number| number.parse().ok());
+        own.map_or(self.attempts_max, AttemptsMax::Exactly)
+    }
+}
+
+/// The URL in a tenant's settings.
+fn url_set_by<'s>(setting: impl Fn(SettingKey) -> Option<&'s str>) -> Option<Url> {
+    setting(SettingKey::WebhookUrl).and_then(|url| Url::parse(url).ok())
 }
 
 #[cfg(test)]
@@ -88,38 +136,32 @@ mod tests {
         Targets {
             default_url: Url::parse("https://operator.example/webhooks").unwrap(),
             timeout: Duration::from_secs(2),
-            attempts_max: 10,
+            attempts_max: AttemptsMax::Exactly(10),
+            ladder: RetryLadder::default(),
+            secret: Some(Secret::new("secret")),
+            signature_version: 1,
             operator: tenant(1),
             card_service: None,
             point_of_sale: Some(Url::parse("http://pos.internal/webhook").unwrap()),
         }
     }
 
-    #[test]
-    fn a_tenant_without_settings_is_reached_where_the_instance_says() {
-        let target = targets().target(Recipient::Tenant(tenant(2)), |_| None).unwrap();
-        assert_eq!(target.url.as_str(), "https://operator.example/webhooks");
-        assert!(!target.chosen_by_tenant);
-        assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), 10));
+    fn target(recipient: Recipient) -> Option<Target> {
+        targets().target(recipient, None, Timestamp::from_millis(0))
     }
 
     #[test]
-    fn a_tenant_s_own_settings_come_first_and_its_url_is_a_stranger_s() {
-        let setting = |key| match key {
-            SettingKey::WebhookUrl => Some("https://tenant.example/hooks"),
-            SettingKey::WebhookTimeout => Some("500"),
-            SettingKey::WebhookMaxRetry => Some("3"),
-            _ => None,
-        };
-        let target = targets().target(Recipient::Tenant(tenant(2)), setting).unwrap();
-        assert_eq!(target.url.as_str(), "https://tenant.example/hooks");
-        assert!(target.chosen_by_tenant);
-        assert_eq!((target.timeout, target.attempts_max), (Duration::from_millis(500), 3));
+    fn a_tenant_without_settings_is_reached_where_the_instance_says() {
+        let target = target(Recipient::Tenant(tenant(2))).unwrap();
+        assert_eq!(target.url.as_str(), "https://operator.example/webhooks");
+        assert!(!target.chosen_by_tenant);
+        assert_eq!((target.timeout, target.attempts_max), (Duration::from_secs(2), AttemptsMax::Exactly(10)));
+        assert_eq!(target.secrets, [Secret::new("secret")]);
     }
 
     #[test]
     fn a_service_without_url_has_no_target() {
-        assert_eq!(targets().target(Recipient::CardService, |_| None), None);
-        assert!(targets().target(Recipient::PointOfSaleService, |_| None).is_some());
+        assert_eq!(target(Recipient::CardService), None);
+        assert!(target(Recipient::PointOfSaleService).is_some());
     }
 }

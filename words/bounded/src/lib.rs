@@ -16,7 +16,7 @@ pub struct Bounded<K, V> {
 }
 
 impl<K: Eq + Hash, V> Bounded<K, V> {
-    /// Remembers at most twice as many entries as `half`, and at least so many of those used last.
+    /// Makes a memory of at most twice `half` entries. At least the `half` entries that were used last stay in it.
     pub fn new(half: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half }
     }
@@ -53,7 +53,7 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
         self.young.insert(key, value);
     }
 
-    /// Forgets what is under `key`.
+    /// Removes the value under `key`.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
@@ -62,7 +62,7 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
         self.old.remove(key);
     }
 
-    /// Forgets everything.
+    /// Removes all entries.
     pub fn clear(&mut self) {
         self.young = HashMap::new();
         self.old = HashMap::new();

@@ -1,13 +1,13 @@
-//! Where random bytes come from.
+//! Sources of random octets.
 //!
-//! Not a statistics library: bytes and the identifiers made of them, nothing else.
+//! It is not a statistics library: it makes random octets and identifiers only.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// A source of random bytes. Passed to whatever needs it; nothing else draws randomness.
+/// A source of random octets. It is passed to all code that needs it, and no other code draws randomness.
 pub trait Entropy: Send + Sync + fmt::Debug {
     /// Fills `bytes` with random octets.
     fn fill(&self, bytes: &mut [u8]);
@@ -34,7 +34,7 @@ impl dyn Entropy + '_ {
 pub struct SeededEntropy(AtomicU64);
 
 impl SeededEntropy {
-    /// The sequence of this seed.
+    /// Makes the sequence of this seed.
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }

@@ -1,6 +1,6 @@
-//! Instants, and the only readers of time and randomness in the house.
+//! Instants, and the only readers of time and randomness in this program.
 //!
-//! Not a calendar: intervals and periods are the business of the rules that need them.
+//! It is not a calendar: intervals and periods are in the rules that need them.
 
 mod entropy;
 mod timestamp;

@@ -1,6 +1,6 @@
 //! The machine's own clock and random source.
 //!
-//! The one place where ambient time and randomness are read.
+//! No other code reads the system's time and randomness.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Measures elapsed time for reports and benchmarks; never decides anything about money.
+/// Measures elapsed time for reports and benchmarks. It is not used for decisions about money.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 

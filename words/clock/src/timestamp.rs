@@ -141,18 +141,18 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// The time. Passed to all code that needs it; nothing else reads a system clock.
+/// The time. It is passed to all code that needs it, and no other code reads a system clock.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present instant.
     fn now(&self) -> Timestamp;
 }
 
-/// A clock that a test or simulation moves.
+/// A clock that a test or simulation sets.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock standing at `start`.
+    /// Makes a clock that shows `start`.
     pub fn at(start: Timestamp) -> Self {
         Self(AtomicI64::new(start.as_millis()))
     }

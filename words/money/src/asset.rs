@@ -1,6 +1,6 @@
-//! What is counted, and amounts of it in the smallest unit.
+//! Assets, and amounts of them in their smallest units.
 //!
-//! Not balances: those live in the ledger, in 128 bits.
+//! It does not hold balances: those are in the ledger, in 128 bits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,7 +51,7 @@ impl fmt::Display for AssetCode {
     }
 }
 
-/// An asset as the outside world names it: a code and the number of decimal places of its smallest unit.
+/// An asset as other systems name it: a code and the number of decimal places of its smallest unit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Asset {
     /// The code, for example `USD`.
@@ -107,9 +107,9 @@ impl fmt::Display for Asset {
 /// An amount of an asset in its smallest unit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AssetAmount {
-    /// How many of the smallest unit.
+    /// The number of smallest units.
     pub value: u64,
-    /// Of what.
+    /// The asset.
     pub asset: Asset,
 }
 

@@ -1,6 +1,6 @@
-//! Exchange rates read as decimal text, exactly.
+//! Exchange rates, read exactly from decimal text.
 //!
-//! Not a general decimal type: a rate is parsed, scaled between two assets, and becomes a ratio.
+//! It is not a general decimal type: a rate is parsed, scaled between two assets, and becomes a ratio.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ impl Rate {
     /// One to one.
     pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
 
-    /// The ratio of smallest units: how many of `destination` one smallest unit of `source` is worth.
+    /// The ratio of smallest units: the value of one smallest unit of `source` in smallest units of `destination`.
     ///
     /// `None` if the scales and the rate together exceed what a ratio holds.
     pub fn between(&self, source: &Asset, destination: &Asset) -> Option<Ratio> {

@@ -1,6 +1,6 @@
 //! Amounts, assets and exact ratios.
 //!
-//! No floats and no hidden rounding: whatever rounds says so, and which way, in its name.
+//! It has no floats and no hidden rounding: a function that rounds has the direction in its name.
 
 mod asset;
 mod decimal;

@@ -1,12 +1,12 @@
-//! A whole JSON document: every text and member name, the length of lists, the depth.
+//! Checks a whole JSON document: every text and member name, the length of lists, and the depth.
 //!
-//! Two halves of a surrogate pair that stand alone cannot arrive here: no reader of JSON makes a text of them.
+//! It does not check for unpaired surrogates: no JSON reader makes a text of them.
 
 use serde_json::Value;
 
 use crate::text::{BadText, check_text};
 
-/// How much of a document is accepted.
+/// The limits of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The most characters of one text.
@@ -25,15 +25,15 @@ impl Bounds {
     pub const EVENT: Self = Self { text: 32_768, items: 2_000, depth: 40 };
 }
 
-/// The most octets of JSON that a client may attach to a payment. Events carry it along, and their receivers take no
-/// more than so much either.
+/// The most octets of JSON that a client may attach to a payment. Events contain it, and their receivers have the same
+/// limit.
 pub const METADATA_MAX: usize = 65_536;
 
-/// What is wrong with a document, and where: `variables.input.code must not contain the character U+0000`.
+/// The fault of a document and its place: `variables.input.code must not contain the character U+0000`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{at} {problem}")]
 pub struct Unfit {
-    /// The place, dotted.
+    /// The place, as names with dots.
     pub at: String,
     /// The fault.
     pub problem: Problem,
@@ -59,14 +59,14 @@ pub enum Problem {
     },
 }
 
-/// Refuses what is beyond `bounds` anywhere in `document`, which is called `name`.
+/// Refuses a `document` that exceeds `bounds` anywhere. Messages call it `name`.
 pub fn check_json(name: &str, document: &Value, bounds: Bounds) -> Result<(), Unfit> {
     Walk { bounds, path: vec![name.to_owned()] }.value(document)
 }
 
 struct Walk {
     bounds: Bounds,
-    /// The names on the way to where the walk is; the document's own is the first.
+    /// The names on the way to the present place. The document's own name is the first.
     path: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
-//! What a text written by strangers may be: how long, how deep, and without characters that a database refuses.
+//! Limits for texts from strangers: their length, their depth, and no characters that a database refuses.
 //!
-//! Checked once over a whole request before anything reads it, so that a new argument is bounded without a thought.
-//! What a single field demands beyond that is its own type's business.
+//! It does not check single fields: their types do. The limits are checked once for a whole request before it is read,
+//! so a new argument is bounded without extra code.
 
 #![warn(missing_docs)]
 

@@ -1,11 +1,11 @@
-//! The target of an HTTP request: path and query as they stand on the request line (RFC 9112 section 3.2).
+//! Checks the target of an HTTP request: path and query as on the request line (RFC 9112 section 3.2).
 
 use crate::text::BadText;
 
 /// The longest target, in octets: room for a URL as a parameter, and for cursors and filters beside it.
 const TARGET_MAX: usize = 8192;
 
-/// Refuses a target that is too long, is no UTF-8 once decoded, or hides control characters in its escapes.
+/// Refuses a target that is too long, is not UTF-8 after decoding, or has control characters in its escapes.
 pub fn check_target(target: &str) -> Result<(), BadText> {
     if target.len() > TARGET_MAX {
         return Err(BadText::TooLong { most: TARGET_MAX });
@@ -18,7 +18,8 @@ pub fn check_target(target: &str) -> Result<(), BadText> {
     if text.chars().any(char::is_control) { Err(BadText::Control) } else { Ok(()) }
 }
 
-/// The octets a target says. What is no escape stands for itself; whether that is allowed is the route's business.
+/// The octets of a target, decoded. Octets outside of escapes stay as they are. The route checks whether they are
+/// allowed.
 fn decoded(mut target: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(target.len());
     while let [first, rest @ ..] = target {

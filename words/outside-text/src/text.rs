@@ -1,26 +1,28 @@
-//! One text: its length and its characters.
+//! Checks one text: its length and its characters.
+//!
+//! It does not check the meaning of a text.
 
-/// Why a text is not accepted. The words follow the name of what is wrong, as in `publicName must not be empty`.
+/// Why a text is not accepted. The message follows the name of the value, as in `publicName must not be empty`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadText {
-    /// U+0000, which Postgres cannot store and C programs take for an end.
+    /// It has U+0000, which Postgres cannot store, and which ends a text in C programs.
     #[error("must not contain the character U+0000")]
     Null,
-    /// A control character where none makes sense.
+    /// It has a control character that makes no sense there.
     #[error("must not contain control characters")]
     Control,
-    /// Too long.
+    /// It is too long.
     #[error("must not be longer than {most} characters")]
     TooLong {
         /// The most characters.
         most: usize,
     },
-    /// In a percent-encoded text: no UTF-8.
+    /// It is percent-encoded, and is not UTF-8.
     #[error("must be UTF-8")]
     NotUtf8,
 }
 
-/// A text of up to `most` characters, line breaks included.
+/// A text of up to `most` characters. Line breaks are allowed.
 pub fn check_text(text: &str, most: usize) -> Result<(), BadText> {
     // Octets are counted first: no text has more characters than octets.
     if text.len() > most && text.chars().count() > most {

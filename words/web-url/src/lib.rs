@@ -1,6 +1,6 @@
-//! URLs and hosts in their one normal form, so that all spellings of one address are equal.
+//! URLs and hosts in a normal form, so that all spellings of one address are equal.
 //!
-//! Nothing is fetched here; whether an address may be called is decided by the guard of the outgoing HTTP client.
+//! It fetches nothing. The guard of the outgoing HTTP client decides whether an address may be called.
 
 #![warn(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! One path segment: percent-encoding (RFC 3986 section 2.1) and invisible characters.
 //!
-//! Segments are taken after a URL parser has removed dot segments, so decoding cannot make new ones of `%2e`.
+//! It does not parse URLs. A URL parser has removed dot segments before, so decoding `%2e` cannot make new ones.
 
 /// A piece of a segment.
 enum Piece {
@@ -53,7 +53,7 @@ pub(crate) fn normalized(segment: &str) -> String {
     normal
 }
 
-/// What the segment says; `None` if its octets are no UTF-8.
+/// The segment as decoded text; `None` if its octets are not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(segment.len());
     for piece in pieces(segment) {
@@ -65,7 +65,7 @@ pub(crate) fn decoded(segment: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// `text` as a segment: everything that may stand there plain does, everything else is escaped in small letters.
+/// `text` as a segment: all characters that need an escape are escaped in small letters, and no others.
 pub(crate) fn encoded(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for octet in text.bytes() {
@@ -80,8 +80,8 @@ pub(crate) fn encoded(text: &str) -> String {
     segment
 }
 
-/// Whether the character shows nothing, or makes what follows it look like something else: controls, zero-width
-/// characters, and what changes the direction of writing (Unicode TR36 section 2.5).
+/// Whether the character is invisible or changes the display of other characters: controls, zero-width characters, and
+/// characters that change the direction of writing (Unicode TR36 section 2.5).
 pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

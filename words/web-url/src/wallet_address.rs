@@ -1,6 +1,6 @@
-//! The URL of a wallet address of an instance of this house: letter case does not matter in it.
+//! The URL of a wallet address of an instance. Its letter case does not matter.
 //!
-//! Which of them may be created, and where, is a rule of the payments service.
+//! It does not say which addresses may be created: the payments service does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,14 +12,14 @@ use crate::invalid::{InvalidUrl, URL_LENGTH_MAX};
 use crate::segment::{decoded, encoded, is_hidden};
 use crate::web::WebUrl;
 
-/// A wallet address in its one form: a [`WebUrl`] in lower case, composed characters in one way (Unicode NFC), escapes
-/// only where they are needed and in small letters. This is how addresses are stored, found and owned.
+/// A wallet address in its normal form: a [`WebUrl`] in lower case, with composed characters (Unicode NFC), and with
+/// escapes in small letters only where they are needed. Addresses are stored and searched in this form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WalletAddressUrl(Box<str>);
 
 impl WalletAddressUrl {
-    /// The one form.
+    /// The normal form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -30,19 +30,19 @@ impl WalletAddressUrl {
         rest.find('/').map_or("", |start| &rest[start..])
     }
 
-    /// What follows `base` in the path, by whole segments: empty, or beginning with a slash. `None` if this lies
-    /// elsewhere.
+    /// The rest of the path after `base`, in whole segments: empty, or beginning with a slash. `None` if this is not
+    /// below `base`.
     pub fn below(&self, base: &Self) -> Option<&str> {
         let rest = self.0.strip_prefix(base.as_str())?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     }
 
-    /// Whether one of the two lies below the other, or both are the same.
+    /// Whether one is below the other, or both are the same.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.below(other).is_some() || other.below(self).is_some()
     }
 
-    /// What the segments of the path say, decoded.
+    /// The segments of the path, decoded.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.path().split('/').skip(1).filter_map(decoded)
     }
@@ -64,7 +64,7 @@ impl TryFrom<WebUrl> for WalletAddressUrl {
     }
 }
 
-/// One segment in its one form.
+/// One segment in its normal form.
 fn folded(segment: &str) -> Result<String, InvalidUrl> {
     if segment.is_empty() {
         return Err(InvalidUrl::EmptySegment);

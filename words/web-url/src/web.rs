@@ -1,7 +1,7 @@
-//! A URL of the web that names something: http or https, a host, a path, nothing else.
+//! A URL of the web that is used as a name: http or https, a host and a path, and nothing else.
 //!
-//! The letter case of the path is kept, as it may matter to another server; wallet addresses of this house are in
-//! `wallet_address.rs`.
+//! It is not a wallet address of this program: see `wallet_address.rs`. The letter case of the path is kept, because
+//! another server may distinguish it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,8 +15,8 @@ use crate::segment::{is_hidden, normalized};
 /// A URL in normal form (RFC 3986 section 6.2): scheme and host in lower case, international names in their ASCII form,
 /// numeric hosts in one notation, no default port, no dot segments, unreserved characters plain, no slash at the end.
 ///
-/// Equality is equality of that form. User information, queries and fragments are refused: what is named here is
-/// compared, and has paths appended to it.
+/// Two URLs are equal if their normal forms are. User information, queries and fragments are refused, because the names
+/// are compared and paths are appended to them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WebUrl(Box<str>);
@@ -32,7 +32,7 @@ impl WebUrl {
         self.0.split_once(':').map_or("", |(scheme, _)| scheme)
     }
 
-    /// Host and, where it is not the scheme's default, port.
+    /// The host, and the port if it is not the scheme's default.
     pub fn authority(&self) -> &str {
         let rest = self.after_scheme();
         rest.split_once('/').map_or(rest, |(authority, _)| authority)
@@ -49,16 +49,17 @@ impl WebUrl {
         self.path().split('/').skip(1)
     }
 
-    /// Whether both are at one server: the same host and port, where all names of this machine itself are one host.
+    /// Whether both are at the same server: the host and port are the same. All names of the local machine count as one
+    /// host.
     ///
-    /// The scheme is not compared: behind a proxy, and in development, `https` names are served over plain `http`.
+    /// The scheme is not compared: behind a proxy and in development, `https` URLs are served over plain `http`.
     pub fn is_at_server_of(&self, other: &Self) -> bool {
         self.authority() == other.authority()
             || (self.port() == other.port() && self.is_loopback() && other.is_loopback())
     }
 
-    /// What follows `base` in the path, by whole segments: empty, or beginning with a slash. `None` if this lies
-    /// elsewhere; host, port and scheme must be the same.
+    /// The rest of the path after `base`, in whole segments: empty, or beginning with a slash. `None` if this is not
+    /// below `base`. Host, port and scheme must be the same.
     pub fn below(&self, base: &Self) -> Option<&str> {
         let rest = self.0.strip_prefix(base.as_str())?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
@@ -99,7 +100,7 @@ impl FromStr for WebUrl {
         if text.len() > URL_LENGTH_MAX {
             return Err(InvalidUrl::TooLong);
         }
-        // The parser would drop some of these and turn others into slashes, without a word.
+        // The parser would silently remove some of these and change others into slashes.
         if text.chars().any(|character| character.is_whitespace() || character == '\\' || is_hidden(character)) {
             return Err(InvalidUrl::Character);
         }

@@ -1,17 +1,17 @@
-//! The book's source as mdBook gets it: the chapters, and beside them the pages and files of the repository they lead to.
+//! The source of the book for mdBook: the chapters, and the pages and files of the repository that they link to.
 //!
-//! In the repository a chapter leads to `../GLOSSARY.md`; in the built book that page is a chapter of its own.
+//! In the repository a chapter links to `../GLOSSARY.md`. In the built book that page is a chapter of its own.
 
 use std::path::Path;
 
 use super::{BOOK, read, tracked};
 use crate::command::root;
 
-/// Where mdBook reads.
+/// The folder that mdBook reads.
 pub(super) const PLACE: &str = "target/book-source";
 
-/// Pages and files outside of the book, and what they are called in it.
-const OUTSIDE: [(&str, &str); 8] = [
+/// Pages and files outside of the book, and their names in the book.
+const OUTSIDE: [(&str, &str); 9] = [
     ("README.md", "readme-page.md"),
     ("ARCHITECTURE.md", "map.md"),
     ("GLOSSARY.md", "glossary.md"),
@@ -20,6 +20,7 @@ const OUTSIDE: [(&str, &str); 8] = [
     ("SECURITY.md", "security.md"),
     ("LICENSE", "LICENSE.txt"),
     ("adapters/admin-client/schema/backend.graphql", "backend.graphql"),
+    ("edges/admin-graphql/additions.graphql", "additions.graphql"),
 ];
 
 /// The last part of the table of contents.
@@ -34,7 +35,7 @@ const APPENDIX: &str = "
 - [Security](security.md)
 ";
 
-/// Puts the source together anew.
+/// Makes the source again.
 pub(super) fn assemble() -> Result<(), String> {
     let place = root().join(PLACE);
     if place.exists() {

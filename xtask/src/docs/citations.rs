@@ -1,6 +1,6 @@
 //! Comments that cite a section of a document that is not in the repository.
 //!
-//! RFCs and other published standards may be cited, and nothing else: a reader must be able to look it up.
+//! Only RFCs and other published standards may be cited, because a reader must be able to look them up.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{read, tracked};
 /// Published standards beside the RFCs, by the last word of their name, whose sections a reader can look up.
 const STANDARDS: [&str; 3] = ["ECMA-262", "8601-1", "TR36"];
 
-/// Fails when there are such citations, and lists the lines they stand in.
+/// Fails if there are such citations, and lists their lines.
 pub(super) fn check() -> Result<(), String> {
     let mut files = BTreeMap::new();
     for path in tracked("*.rs")?.into_iter().filter(|path| !path.starts_with("xtask/")) {
@@ -29,7 +29,7 @@ pub(super) fn check() -> Result<(), String> {
     Err(lines.join("\n"))
 }
 
-/// What the comments of a file cite, with the lines. A citation may begin on the line before.
+/// The citations in the comments of a file, with their lines. A citation may begin on the line before.
 fn citations(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut before = String::new();

@@ -1,4 +1,4 @@
-//! Links of the Markdown pages: each leads to a file, and to a heading of it, that exists.
+//! Links of the Markdown pages: each must lead to an existing file, and to an existing heading in it.
 //!
 //! Links to other sites are not followed.
 
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{read, tracked};
 use crate::command::root;
 
-/// Names every link that leads nowhere.
+/// Names every broken link.
 pub(super) fn check() -> Result<(), String> {
     let mut pages = BTreeMap::new();
     for path in tracked("*.md")? {
@@ -41,7 +41,7 @@ fn problems(pages: &BTreeMap<String, String>, exists: &dyn Fn(&str) -> bool) -> 
     problems
 }
 
-/// A path as written on `page`, from the root of the repository.
+/// The path of a link on `page`, from the root of the repository.
 fn resolve(page: &str, target: &str) -> String {
     let mut path = PathBuf::from(page);
     path.pop();
@@ -67,7 +67,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Where the links of a page lead, with the line they stand on.
+/// The targets of the links of a page, with their lines.
 fn targets(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
@@ -82,7 +82,7 @@ fn targets(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The headings of a page as links name them.
+/// The headings of a page, in the form used by links.
 fn headings(text: &str) -> impl Iterator<Item = String> {
     prose(text).filter(|(_, line)| line.starts_with('#')).map(|(_, line)| anchor(line.trim_start_matches('#').trim()))
 }

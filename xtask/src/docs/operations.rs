@@ -1,4 +1,4 @@
-//! The chapter that lists the Admin API's operations, made of the schema in the repository.
+//! The chapter that lists the Admin API's operations, made from the schema in the repository.
 //!
 //! How the API is called is a chapter of its own, written by hand.
 
@@ -8,31 +8,39 @@ use std::fmt::Write;
 use super::read;
 use super::schema::{Definition, Member, parse};
 
-/// Where the chapter is.
+/// The file of the chapter.
 pub(super) const PAGE: &str = "docs/admin-operations.md";
 
 const SCHEMA: &str = "adapters/admin-client/schema/backend.graphql";
 
-/// Where the operations stand that the schema has and the listener does not.
+/// The additions of the listener to that schema.
+const ADDITIONS: &str = "edges/admin-graphql/additions.graphql";
+
+/// The list of operations that are in the schema and not in the listener.
 const COMPARISON: &str = "edges/admin-graphql/tests/api/schema.rs";
 
 const OPENING: &str = "# Operations of the Admin API
 
-Every query and mutation of the schema, with its arguments. The file is
-[`backend.graphql`](../adapters/admin-client/schema/backend.graphql); a test compares it with what the listener
-answers. How a request is signed and what errors mean stands in
+Every query and mutation of the schema, with its arguments. The files are
+[`backend.graphql`](../adapters/admin-client/schema/backend.graphql), the schema of Rafiki 2.4, and
+[`additions.graphql`](../edges/admin-graphql/additions.graphql), what is added to it; a test compares both with what
+the listener answers. How a request is signed and what errors mean stands in
 [The Admin API](admin-api.md). `!` marks what must be given.
 
 This page is made by `cargo xtask docs --operations`. Do not edit it.
 ";
 
-/// The chapter as the schema makes it.
+/// The chapter, made from the schema.
 pub(super) fn chapter() -> Result<String, String> {
-    let schema = parse(&read(SCHEMA)?).map_err(|problem| format!("{SCHEMA}: {problem}"))?;
+    let parsed = |path: &str| parse(&read(path)?).map_err(|problem| format!("{path}: {problem}"));
+    let mut schema = parsed(SCHEMA)?;
+    for (name, added) in parsed(ADDITIONS)? {
+        schema.entry(name).or_default().members.extend(added.members);
+    }
     render(&schema, &read(COMPARISON)?)
 }
 
-/// `comparison`: source that names what is missing as `"Mutation.name"`.
+/// `comparison` is source code that names missing operations as `"Mutation.name"`.
 fn render(schema: &BTreeMap<String, Definition>, comparison: &str) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     let mut inputs = BTreeSet::new();
@@ -89,6 +97,7 @@ fn table(
         page.push('\n');
     }
     let _ = write!(page, "| {what} | type | meaning |\n|---|---|---|\n");
+
     for member in members {
         let name = member.kind.trim_matches(['[', ']', '!']);
         let kind = if schema.contains_key(name) {

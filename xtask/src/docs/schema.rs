@@ -1,6 +1,6 @@
 //! The part of GraphQL's schema language that separates operations and their inputs.
 //!
-//! It validates nothing: the schema is compared with the running one elsewhere.
+//! It validates nothing. The schema is compared with the running one elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Member {
     pub(super) arguments: Vec<Member>,
     /// Its type, as written; empty for values of an enumeration.
     pub(super) kind: String,
-    /// Why it should not be used any more.
+    /// Why it is deprecated.
     pub(super) deprecated: Option<String>,
 }
 
@@ -111,14 +111,14 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Skips to the mark; gives the text in between without its first name and quotes.
+    /// Skips to the mark. Returns the text before it, without its first name and quotes.
     fn until(&mut self, mark: &str) -> Result<String, String> {
         let (skipped, rest) = self.rest.split_once(mark).ok_or_else(|| format!("{mark} is missing"))?;
         self.rest = rest;
         Ok(skipped.split_once('"').map_or("", |(_, text)| text.trim_end_matches('"')).to_owned())
     }
 
-    /// A type as written: `[Name!]!`.
+    /// A type in the notation of the schema: `[Name!]!`.
     fn kind(&mut self) -> String {
         self.rest = self.rest.trim_start();
         let is_kind = |c: char| c.is_alphanumeric() || matches!(c, '_' | '[' | ']' | '!');

@@ -1,7 +1,7 @@
 //! The chapter of environment variables, made from the source of `apps/config`.
 //!
-//! The meaning of a variable is the comment of the field that it fills. Its default is the value that the reader is
-//! given with the name. A variable that fills no field must have a comment that says why it is read.
+//! The meaning of a variable is the comment of the field that it fills. Its default is the value that the reader gets
+//! with the name. A variable that fills no field must have a comment with the reason why it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,41 +9,42 @@ use std::fmt::Write;
 use super::shown_by::{ShownBy, shown_by};
 use super::{read, tracked};
 
-/// Where the chapter is.
+/// The file of the chapter.
 pub(super) const PAGE: &str = "docs/settings.md";
 
 /// The sections, each with the role's name on the command line.
-const ROLES: [(&str, &str); 6] = [
+const ROLES: [(&str, &str); 7] = [
     ("Backend", "backend"),
     ("Auth", "auth"),
     ("Wallet", "wallet"),
     ("CardService", "card-service"),
     ("PointOfSale", "point-of-sale"),
+    ("Console", "console"),
     ("Rates", "rates"),
 ];
 
 const OPENING: &str = "# Settings
 
-Every environment variable of the six roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
+Every environment variable of the seven roles. `rafiki config check` says what is wrong with an environment without starting anything. A variable that is set to nothing counts as unset. Of the variables of Rafiki 2.4 the last column names tests that show the effect.
 
 This page is made of the source of `apps/config` by `cargo xtask docs --settings`. Do not edit it.
 ";
 
-/// What is assumed when a variable is not set.
+/// The assumption if a variable is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Absent {
-    /// Nothing is assumed without it.
+    /// Nothing is assumed.
     #[default]
     None,
     /// A use that the comment explains.
     Told,
-    /// This is.
+    /// This value.
     Value(String),
     /// The role does not start without it.
     Required,
 }
 
-/// What a comment says of a variable, and whether it is certainly about it.
+/// The text of a comment about a variable, and whether it is certainly about this variable.
 #[derive(Debug)]
 struct Meaning {
     text: String,
@@ -61,7 +62,7 @@ impl Absent {
     }
 }
 
-/// The chapter as the source makes it.
+/// The chapter, made from the source.
 pub(super) fn chapter() -> Result<String, String> {
     let mut files = Vec::new();
     for path in tracked("apps/config/src/*.rs")? {
@@ -72,7 +73,7 @@ pub(super) fn chapter() -> Result<String, String> {
     render(&files, &shown_by()?)
 }
 
-/// The role whose file, or folder of files, this is.
+/// The role of this file or folder of files.
 fn owner(path: &str) -> Option<&'static str> {
     let inside = path.rsplit_once("/src/").map_or(path, |(_, inside)| inside);
     let first = inside.split(['/', '.']).next().unwrap_or(inside);
@@ -82,6 +83,61 @@ fn owner(path: &str) -> Option<&'static str> {
 fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, String> {
     let mut page = OPENING.to_owned();
     for (role, command) in ROLES {
+        let source = RoleSource::of(role, files);
+        let variables = source.variables();
+        let _ = write!(page, "\n## rafiki {command}\n\n");
+        let tests = |name: &str| {
+            let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
+            tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()
+        };
+
+        page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
+        let mut without_effect = Vec::new();
+        for (name, absent) in &variables {
+            match source.meanings.get(name) {
+                Some(meaning) if meaning.text.is_empty() => {
+                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
+                }
+                Some(meaning) => {
+                    let _ = writeln!(page, "| `{name}` | {} | {} | {} |", absent.shown(), meaning.text, tests(name));
+                }
+                None => without_effect.push(name),
+            }
+        }
+
+        let reasons = source.reasons();
+        if !without_effect.is_empty() {
+            page.push_str(WITHOUT_EFFECT);
+        }
+        for name in without_effect {
+            let reason = reasons.get(name).map_or("", String::as_str);
+            let _ = writeln!(page, "| `{name}` | {reason} | {} |", tests(name));
+        }
+        let is_of_role = |(of, name): &&(String, String)| of == command && !variables.contains_key(name);
+        if let Some((_, name)) = shown_by.keys().find(is_of_role) {
+            return Err(format!("rafiki {command} does not read {name}, a variable of Rafiki 2.4"));
+        }
+    }
+    Ok(page)
+}
+
+const WITHOUT_EFFECT: &str = "
+Known from the original and without effect here, which the start says where one is set:
+
+| variable | why | shown by |
+|---|---|---|
+";
+
+/// The facts about one role in the source of `apps/config`.
+struct RoleSource {
+    functions: BTreeMap<String, String>,
+    /// The functions that read the role's section.
+    used: BTreeSet<String>,
+    meanings: BTreeMap<String, Meaning>,
+}
+
+impl RoleSource {
+    fn of(role: &str, files: &[(String, String)]) -> Self {
         // The files of other roles come first and the role's own last, because the last meaning of a name counts.
         let mut files: Vec<_> = files.iter().collect();
         files.sort_by_key(|(path, _)| match owner(path) {
@@ -93,57 +149,31 @@ fn render(files: &[(String, String)], shown_by: &ShownBy) -> Result<String, Stri
         let functions: BTreeMap<String, String> = files.iter().flat_map(|text| functions(text)).collect();
         let mut used = BTreeSet::new();
         reach(&format!("{role}::read"), &functions, &mut used);
-        let mut variables = BTreeMap::new();
-        for name in &used {
-            variables_of(&functions[name], &mut variables);
-        }
-        let mut meanings = BTreeMap::new();
-        for text in files {
-            for (name, meaning) in self::meanings(text) {
-                if meaning.certain || !meanings.contains_key(&name) {
-                    meanings.insert(name, meaning);
-                }
-            }
-        }
 
-        let _ = write!(page, "\n## rafiki {command}\n\n");
-        page.push_str("| variable | default | meaning | shown by |\n|---|---|---|---|\n");
-        let mut reasons = BTreeMap::new();
-        for name in &used {
-            reasons_of(&functions[name], &mut reasons);
-        }
-        let tests = |name: &str| {
-            let tests = shown_by.get(&(command.to_owned(), name.to_owned()));
-            tests.map(|tests| format!("`{}`", tests.join("`, `"))).unwrap_or_default()
-        };
-        let mut without_effect = Vec::new();
-        for (name, absent) in &variables {
-            match meanings.get(name) {
-                Some(meaning) if meaning.text.is_empty() => {
-                    return Err(format!("apps/config: the comment at the field of {name} does not say what it means"));
-                }
-                Some(meaning) => {
-                    let _ = writeln!(page, "| `{name}` | {} | {} | {} |", absent.shown(), meaning.text, tests(name));
-                }
-                None => without_effect.push(name),
+        let mut meanings = BTreeMap::new();
+        for (name, meaning) in files.into_iter().flat_map(|text| self::meanings(text)) {
+            if meaning.certain || !meanings.contains_key(&name) {
+                meanings.insert(name, meaning);
             }
         }
-        if !without_effect.is_empty() {
-            page.push_str(
-                "\nKnown from the original and without effect here, which the start says where one is set:\n\n",
-            );
-            page.push_str("| variable | why | shown by |\n|---|---|---|\n");
-            for name in without_effect {
-                let reason = reasons.get(name).map_or("", String::as_str);
-                let _ = writeln!(page, "| `{name}` | {reason} | {} |", tests(name));
-            }
-        }
-        let is_of_role = |(of, name): &&(String, String)| of == command && !variables.contains_key(name);
-        if let Some((_, name)) = shown_by.keys().find(is_of_role) {
-            return Err(format!("rafiki {command} does not read {name}, a variable of Rafiki 2.4"));
-        }
+        Self { functions, used, meanings }
     }
-    Ok(page)
+
+    fn variables(&self) -> BTreeMap<String, Absent> {
+        let mut variables = BTreeMap::new();
+        for name in &self.used {
+            variables_of(&self.functions[name], &mut variables);
+        }
+        variables
+    }
+
+    fn reasons(&self) -> BTreeMap<String, String> {
+        let mut reasons = BTreeMap::new();
+        for name in &self.used {
+            reasons_of(&self.functions[name], &mut reasons);
+        }
+        reasons
+    }
 }
 
 /// The text of every function by its name, those of an `impl` as `Type::name`.
@@ -151,6 +181,7 @@ fn functions(source: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut of = String::new();
     let mut open: Option<(String, String, String)> = None;
+
     for line in source.lines() {
         let text = line.trim_start();
         let indent = &line[..line.len() - text.len()];
@@ -182,8 +213,8 @@ fn functions(source: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Why variables have no effect: what a function says with `no_effect` and its like. Names that stand in a binding of the
-/// function are taken from there.
+/// Why variables have no effect: the text that a function gives to `no_effect` and similar functions. Names in a
+/// binding of the function are taken from there.
 fn reasons_of(body: &str, found: &mut BTreeMap<String, String>) {
     const SAYING: [&str; 3] = ["no_effect(", "no_effect_when_on(", "not_to_be_ignored("];
     for call in SAYING.iter().flat_map(|saying| body.split(saying).skip(1)) {
@@ -200,7 +231,7 @@ fn reasons_of(body: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The functions that `from` calls, directly or not, and itself.
+/// The functions that `from` calls, directly or indirectly, and `from` itself.
 fn reach(from: &str, functions: &BTreeMap<String, String>, used: &mut BTreeSet<String>) {
     let Some(body) = functions.get(from) else { return };
     if !used.insert(from.to_owned()) {
@@ -249,7 +280,7 @@ fn last_word(text: &str) -> &str {
     &text[start..]
 }
 
-/// What a call of the reader assumes, `after` being what follows the name; `None` if it reads nothing.
+/// The assumption of a call of the reader; `after` is the text after the name. `None` if the call reads nothing.
 fn absent(method: &str, after: &str) -> Option<Absent> {
     let unit = match method {
         "require_url" | "require_text" | "require_parsed" | "require_secret" => return Some(Absent::Required),
@@ -274,7 +305,7 @@ fn absent(method: &str, after: &str) -> Option<Absent> {
     })
 }
 
-/// What the comments at fields say of the variables they name.
+/// The meanings of variables in the comments of fields.
 fn meanings(source: &str) -> BTreeMap<String, Meaning> {
     let mut found = BTreeMap::new();
     let mut comment = String::new();
@@ -290,8 +321,8 @@ fn meanings(source: &str) -> BTreeMap<String, Meaning> {
     found
 }
 
-/// Notes what a comment says of the first variable it names. One that begins with the name is about it; of one that only
-/// mentions it, that is not certain, so it counts as long as there is no other.
+/// Stores the meaning of the first variable that a comment names. If the comment begins with the name, it is certainly
+/// about it. If it only mentions the name, the meaning counts as long as there is no other.
 fn explain(comment: &str, found: &mut BTreeMap<String, Meaning>) {
     let Some(name) = comment.split('`').skip(1).step_by(2).find(|name| is_variable(name)) else { return };
     let rest = comment.strip_prefix(&format!("`{name}`"));

@@ -1,13 +1,13 @@
-//! Which tests show the effect of a variable of Rafiki 2.4: the list beside the tests of `apps/config`, read and judged.
+//! The tests that show the effect of a variable of Rafiki 2.4, from the list beside the tests of `apps/config`.
 //!
-//! Whether a test really shows it is for its reader; that it exists is not.
+//! It checks that each test exists. Only a reader can judge whether the test shows the effect.
 
 use std::collections::BTreeMap;
 
 use super::{read, tracked};
 use crate::differences::exists;
 
-/// Where the list is.
+/// The file of the list.
 const LIST: &str = "apps/config/tests/rafiki-2.4-variables.txt";
 
 /// Tests by role and variable.

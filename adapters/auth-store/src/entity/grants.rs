@@ -1,6 +1,7 @@
-//! Rows of `grants`: the grant, its rights and its question to the owner.
+//! Rows of `grants`: the grant, its rights and its interaction with the owner.
 //!
-//! Client, rights and subject are kept as the JSON of the wire, which their types check when they are read.
+//! It does not check values: client, rights and subject are stored as the JSON of the API, and their types check it
+//! when they are read.
 
 use auth_model::{
     Choice, ClientDisplay, Continuation, ContinueId, Finish, FinishUri, Grant, GrantId, GrantState, InteractRef,
@@ -112,12 +113,13 @@ impl Model {
     }
 }
 
-/// A new row.
+/// Makes the row of a new grant.
 pub(crate) fn row_of(grant: &Grant) -> Result<ActiveModel, Error> {
     let json = |what: Result<String, serde_json::Error>| what.map_err(|_| Error::OutOfRange { what: "a grant" });
     let interaction = grant.interaction.as_ref();
     let finish = interaction.and_then(|interaction| interaction.finish.as_ref());
     let (state, reason) = words(grant.state);
+
     Ok(ActiveModel {
         id: Set(grant.id.as_uuid()),
         tenant_id: Set(grant.tenant.as_uuid()),
@@ -143,7 +145,7 @@ pub(crate) fn row_of(grant: &Grant) -> Result<ActiveModel, Error> {
     })
 }
 
-/// What transitions change of an existing row.
+/// The columns of an existing row that transitions change.
 pub(crate) fn change_of(grant: &Grant, now: Timestamp) -> ActiveModel {
     let (state, reason) = words(grant.state);
     ActiveModel {

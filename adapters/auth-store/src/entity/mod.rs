@@ -8,7 +8,7 @@ pub(crate) mod tenants;
 use auth_model::SecretHash;
 use database::Error;
 
-/// A stored hash; another length than 32 octets is a damaged row.
+/// A stored hash. If its length is not 32 octets, the row is damaged.
 fn hash(bytes: &[u8], table: &'static str, column: &'static str, row: impl ToString) -> Result<SecretHash, Error> {
     let bytes = bytes.try_into().map_err(|_| Error::inconsistent(table, column, row))?;
     Ok(SecretHash::from_bytes(bytes))

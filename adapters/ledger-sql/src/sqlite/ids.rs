@@ -82,10 +82,12 @@ impl IdIndex {
     pub(crate) fn load(connection: &Connection, file: Option<&Path>) -> Result<Self, StoreError> {
         let entries = connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get::<_, Option<u64>>(0))?;
         let mut filters = Filters::begin(entries.unwrap_or(0), file);
+
         let mut statement = connection
             .prepare("SELECT seq, record FROM journal WHERE seq > (SELECT through FROM indexed) ORDER BY seq")?;
         let mut rows = statement.query([])?;
         let mut fresh = HashMap::new();
+
         while let Some(row) = rows.next()? {
             let seq = row.get(0)?;
             let entry = decode(seq, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;

@@ -6,11 +6,11 @@ use database::sea_orm::{ConnectionTrait, Statement, Value};
 use database::{Migrations, Step, WriteTransaction};
 use ledger::AccountId;
 use payments_model::page::PageRequest;
-use payments_model::webhook_event::{
-    DeliveryState, EventType, EventWithdrawal, Recipient, Subject, WebhookDelivery, WebhookEvent,
-};
-use payments_model::{AssetId, TenantId};
-use payments_store::EventFilter;
+use payments_model::webhook_delivery::{DeliveryState, Recipient, WebhookAttempt};
+use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
+use payments_model::webhook_event::{EventType, EventWithdrawal, Subject, WebhookEvent};
+use payments_model::{AssetId, Secret, TenantId, WebhookDelivery};
+use payments_store::{DeliveryFilter, EventFilter};
 use serde_json::json;
 use testkit::on_each_database;
 use uuid::Uuid;
@@ -104,28 +104,92 @@ on_each_database! {
         let store = open(&database).await;
         let asset = add_asset(&store, "USD", 7).await.unwrap();
         let event = event(asset.id, 1);
-        let mut delivery = WebhookDelivery {
-            id: Uuid::from_u128(50).into(),
-            event_id: event.id,
-            recipient: Recipient::Tenant(OPERATOR),
-            attempts: 0,
-            status_code: None,
-            state: DeliveryState::Pending,
-        };
+        let first = WebhookDelivery::new(Uuid::from_u128(50).into(), &event, Recipient::Tenant(OPERATOR));
+        let second = WebhookDelivery { id: Uuid::from_u128(40).into(), ..first.clone() };
         let unit = store.begin().await.unwrap();
         unit.tenant(OPERATOR).insert_webhook_event(&event).unwrap();
-        unit.tenant(OPERATOR).insert_webhook_delivery(&delivery, now()).unwrap();
-        unit.commit().await.unwrap();
-        delivery.attempts = 1;
-        delivery.status_code = Some(503);
-        delivery.state = DeliveryState::Exhausted;
-        let unit = store.begin().await.unwrap();
-        unit.every_tenant().note_delivery_attempt(&delivery, now());
+        unit.tenant(OPERATOR).insert_webhook_delivery(&first);
         unit.commit().await.unwrap();
         let unit = store.begin().await.unwrap();
-        unit.every_tenant().note_delivery_attempt(&delivery, now());
-        assert!(unit.commit().await.unwrap_err().is_overtaken());
-        assert_eq!(store.tenant(OPERATOR).webhook_deliveries(event.id).await.unwrap(), [delivery]);
+        unit.tenant(OPERATOR).insert_webhook_delivery(&second);
+        unit.commit().await.unwrap();
+        let every = store.every_tenant();
+        let turn = every.delivery_in_turn(Recipient::Tenant(OPERATOR), asset.id.as_uuid()).await.unwrap().unwrap();
+        assert_eq!((&turn.delivery, turn.has_followers), (&first, true), "the one that was written first, not the lower id");
+
+        let attempt = WebhookAttempt {
+            number: 1,
+            began_at: now(),
+            duration: Duration::from_millis(1500),
+            status_code: Some(503),
+            body: Some("bu\u{fffd}sy".to_owned()),
+            error: Some("answered 503".to_owned()),
+        };
+        let after = WebhookDelivery {
+            attempts: 1,
+            status_code: Some(503),
+            reason: Some("answered 503".to_owned()),
+            state: DeliveryState::Exhausted,
+            ..first.clone()
+        };
+        let note = async || {
+            let unit = store.begin().await.unwrap();
+            unit.every_tenant().note_delivery_attempt(&after, &attempt);
+            unit.commit().await
+        };
+        note().await.unwrap();
+        assert!(note().await.unwrap_err().is_overtaken());
+        assert_eq!(store.tenant(OPERATOR).webhook_delivery(first.id).await.unwrap(), Some(after.clone()));
+        assert_eq!(every.webhook_attempts(&[first.id, second.id]).await.unwrap(), [(first.id, attempt.clone())]);
+        let turn = every.delivery_in_turn(Recipient::Tenant(OPERATOR), asset.id.as_uuid()).await.unwrap().unwrap();
+        assert_eq!((&turn.delivery, turn.has_followers), (&second, false));
+
+        let filter = DeliveryFilter {
+            events: vec![event.id],
+            states: vec![DeliveryState::Exhausted],
+            types: vec![event.event_type.as_str().to_owned()],
+            endpoint: Some(OPERATOR.as_uuid().into()),
+            from: Some(first.created_at),
+            to: Some(first.created_at + Duration::from_millis(1)),
+            ..DeliveryFilter::default()
+        };
+        let list = async |filter: DeliveryFilter| {
+            let page = store.tenant(OPERATOR).webhook_deliveries(&filter, PageRequest::default()).await.unwrap();
+            page.items.into_iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+        };
+        assert_eq!(list(filter.clone()).await, [first.id]);
+        assert_eq!(list(DeliveryFilter { to: filter.from, ..filter.clone() }).await, []);
+        assert_eq!(list(DeliveryFilter { endpoint: Some(Uuid::from_u128(9).into()), ..filter.clone() }).await, []);
+        assert_eq!(list(DeliveryFilter { types: vec!["ledger.alarm".to_owned()], ..filter }).await, []);
+    }
+
+    async fn an_endpoint_is_its_tenant_s_and_its_default_one_is_there_once(database) {
+        let store = open(&database).await;
+        let endpoint = WebhookEndpoint {
+            id: Uuid::from_u128(60).into(),
+            tenant_id: OPERATOR,
+            address: EndpointAddress::Own("https://shop.example/hooks".parse().unwrap()),
+            event_types: vec![EventType::PeerLiquidityLow],
+            secrets: EndpointSecrets::default().rotated(Secret::new("s"), now()).rotated(Secret::new("t"), now()),
+            created_at: now(),
+            updated_at: now(),
+        };
+        let default = WebhookEndpoint::default_of(OPERATOR, now());
+        let unit = store.begin().await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_endpoint(&endpoint).await.unwrap();
+        unit.tenant(OPERATOR).insert_webhook_endpoint(&default).await.unwrap();
+        unit.commit().await.unwrap();
+        let unit = store.begin().await.unwrap();
+        assert!(unit.tenant(OPERATOR).insert_webhook_endpoint(&default).await.unwrap_err().is_unique_violation());
+        drop(unit);
+        assert_eq!(store.tenant(OPERATOR).webhook_endpoint(endpoint.id).await.unwrap(), Some(endpoint.clone()));
+        let other = TenantId::from_uuid(Uuid::from_u128(99));
+        assert_eq!(store.tenant(other).webhook_endpoints().await.unwrap(), []);
+        let unit = store.begin().await.unwrap();
+        assert!(!unit.tenant(other).delete_webhook_endpoint(endpoint.id, now()).await.unwrap());
+        assert!(unit.tenant(OPERATOR).delete_webhook_endpoint(endpoint.id, now()).await.unwrap());
+        unit.commit().await.unwrap();
+        assert_eq!(store.tenant(OPERATOR).webhook_endpoints().await.unwrap(), [default]);
     }
 
     async fn events_and_deliveries_survive_the_step_that_lets_the_ledger_have_events(database) {
@@ -134,7 +198,7 @@ on_each_database! {
         insert_before(&transaction).await;
         transaction.commit().await.unwrap();
         let store = open(&database).await;
-        let deliveries = store.every_tenant().webhook_deliveries(Uuid::from_u128(5).into()).await.unwrap();
+        let deliveries = store.every_tenant().deliveries_of(Uuid::from_u128(5).into()).await.unwrap();
         assert_eq!((deliveries.len(), deliveries[0].attempts), (1, 3));
         let alarm = WebhookEvent {
             id: Uuid::from_u128(6).into(),
@@ -155,7 +219,7 @@ on_each_database! {
         let transaction = database.begin().await.unwrap();
         transaction.execute_unprepared("DELETE FROM webhook_events").await.unwrap();
         transaction.commit().await.unwrap();
-        let left = store.every_tenant().webhook_deliveries(Uuid::from_u128(5).into()).await.unwrap();
+        let left = store.every_tenant().deliveries_of(Uuid::from_u128(5).into()).await.unwrap();
         assert_eq!(left, [], "deliveries still go with their event");
     }
 }

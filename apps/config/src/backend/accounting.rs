@@ -1,4 +1,4 @@
-//! Which engine keeps the ledger.
+//! The engine of the ledger.
 
 use crate::reader::Reader;
 
@@ -18,7 +18,7 @@ pub enum Accounting {
 
 impl Accounting {
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
-        // The reference defaults to TigerBeetle; here it is used where its addresses are given.
+        // The reference uses TigerBeetle by default. Here it is used if its addresses are given.
         let addresses = r.text("TIGERBEETLE_REPLICA_ADDRESSES");
         let cluster_id = r.number("TIGERBEETLE_CLUSTER_ID", 0u128, 0..=u128::MAX);
         if !r.flag("USE_TIGERBEETLE", addresses.is_some()) {

@@ -1,4 +1,4 @@
-//! Peering that other nodes ask for, and the tokens of peers.
+//! Peering requests of other nodes, and the tokens of peers.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Checks of keys that are missing or published.
 //!
-//! They are read where they are used; here they are only judged.
+//! The keys are read where they are used. This file only checks them.
 
 use crate::reader::Reader;
 

@@ -5,22 +5,6 @@ use crate::reader::Reader;
 
 /// Variables of the original that have no effect here, with the reason; what may not be ignored stops the start.
 pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
-    r.no_effect(
-        &["AUTH_SERVICE_API_URL"],
-        "tenants are not mirrored to the authorization server yet; make each there too",
-    );
-    let telemetry = [
-        "ENABLE_TELEMETRY",
-        "OPEN_TELEMETRY_COLLECTOR_URLS",
-        "LIVENET",
-        "OPEN_TELEMETRY_EXPORT_INTERVAL",
-        "TELEMETRY_EXCHANGE_RATES_URL",
-        "TELEMETRY_EXCHANGE_RATES_LIFETIME",
-        "ENABLE_TELEMETRY_TRACES",
-        "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS",
-        "ENABLE_ILP_TIMING_TELEMETRY",
-    ];
-    r.no_effect(&telemetry, "nothing is sent to collectors yet; the numbers are at GET /metrics of the Admin listener");
     let idle = [
         "OUTGOING_PAYMENT_WORKER_IDLE",
         "INCOMING_PAYMENT_WORKER_IDLE",

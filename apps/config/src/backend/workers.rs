@@ -26,7 +26,7 @@ impl Workers {
             wallet_addresses: r.number("WALLET_ADDRESS_WORKERS", 1, 0..=256),
             webhooks: r.number("WEBHOOK_WORKERS", 1, 0..=256),
         };
-        // In test mode no work is done unless the test asks for it.
+        // In test mode no worker runs unless the test asks for it.
         if mode == Mode::Test { Self::NONE } else { workers }
     }
 }

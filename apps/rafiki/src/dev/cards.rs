@@ -1,6 +1,6 @@
 //! The virtual cards and terminals of an institution of the playground, created once and kept in its folder.
 //!
-//! Only `rafiki tap` uses a card's chip. Its issuer keeps the keys that verify its signatures.
+//! Only `rafiki tap` uses the chip of a card. The issuer keeps the keys that verify its signatures.
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use wallet::seed::Seed;
 use crate::failure::Failure;
 use crate::private_file;
 
-/// Where an institution of the playground keeps its cards.
+/// The file with the cards of an institution of the playground.
 pub(crate) const FILE: &str = "cards.json";
-/// Where chips count their purchases.
+/// The file with the counters of the chips.
 pub(crate) const COUNTERS_FILE: &str = "card-counters.json";
 
 /// Every PIN of the playground.
@@ -63,16 +63,18 @@ pub(crate) struct TerminalRecord {
 }
 
 impl Cards {
-    /// The cards and terminals in `folder`, and new ones for accounts without.
+    /// The cards and terminals in `folder`, and new ones for accounts that have none.
     pub(crate) fn ensure(folder: &Path, base: &str, seed: &Seed, entropy: &dyn Entropy) -> Result<Self, Failure> {
         let path = folder.join(FILE);
         let mut cards = Self::read(&path)?;
         let before = cards.chips.len();
+
         for (place, account) in seed.accounts.iter().enumerate() {
             let wallet_address = format!("{}/{}", base.trim_end_matches('/'), account.path);
             if cards.chips.iter().any(|chip| chip.wallet_address == wallet_address) {
                 continue;
             }
+
             let kind = if place % 2 == 0 { ChipKind::Cmac } else { ChipKind::Ecdsa };
             let digits = u128::from_be_bytes(entropy.bytes()) % 1_000_000_000_000_000;
             let key = match kind {
@@ -80,6 +82,7 @@ impl Cards {
                 // Nearly every number of 32 octets is a key. A high first octet could make it too large.
                 ChipKind::Ecdsa => format!("7f{}", hex::encode(entropy.bytes::<31>())),
             };
+
             cards.chips.push(ChipRecord {
                 number: format!("9{digits:015}"),
                 account: account.path.clone(),
@@ -95,6 +98,7 @@ impl Cards {
                 seed: hex::encode(entropy.bytes::<32>()),
             });
         }
+
         if cards.chips.len() != before {
             let text = serde_json::to_string_pretty(&cards).map_err(|error| Failure::start("the cards", error))?;
             private_file::write(&path, &text)?;

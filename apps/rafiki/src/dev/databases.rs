@@ -12,7 +12,7 @@ use super::institution::{Databases, Institution};
 use crate::failure::Failure;
 use crate::roles::waiting::{Patience, Tried, until_done};
 
-/// How long the server may take to start while a person waits.
+/// How long the server may take to start. The user is waiting.
 const PATIENCE: Patience = Patience::AtMost(Duration::from_secs(30));
 
 /// SQLite files in the institution's folder.
@@ -36,6 +36,7 @@ pub(crate) async fn on_server(
     fresh: bool,
 ) -> Result<Databases, Failure> {
     let failed = |error: database::Error| Failure::start("the databases", error);
+
     let mut maintenance = server.clone();
     maintenance.set_path("/postgres");
     let options = Options { postgres_connections: 2, ..Options::default() };
@@ -47,11 +48,13 @@ pub(crate) async fn on_server(
         }
     })
     .await?;
+
     let name = |part: &str| format!("{prefix}_{}_{part}", institution.short);
     for part in ["backend", "auth", "wallet", "ledger", "card_service", "point_of_sale"] {
         ensure(&admin, &name(part), fresh).await.map_err(failed)?;
     }
     admin.close().await;
+
     let url = |part: &str| {
         let mut url = server.clone();
         url.set_path(&format!("/{}", name(part)));
@@ -84,7 +87,7 @@ async fn ensure(admin: &Database, name: &str, fresh: bool) -> Result<(), databas
     if exists.is_none() {
         let create = format!("CREATE DATABASE {quoted}");
         match connection.execute_raw(Statement::from_string(backend, create)).await.map_err(database::Error::from) {
-            // Another process of the pair was faster.
+            // The other process of the pair was faster.
             Err(error) if !error.is_unique_violation() => return Err(error),
             _ => {}
         }

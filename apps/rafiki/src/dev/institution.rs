@@ -4,13 +4,17 @@
 
 use std::path::Path;
 
+use admin_client::Credentials;
 use config::{DatabaseUrl, Environment};
+use console::{Accent, OneClick};
+use url::Url;
 use uuid::Uuid;
 use wallet::SeedFileError;
 use wallet::seed::{self, Seed};
 
 use super::ports::Ports;
 use crate::cli::InstitutionName;
+use crate::roles::console::Playground;
 
 /// The common secrets of the reference's playground.
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
@@ -18,7 +22,13 @@ const STREAM_SECRET: &str = "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU=";
 const ENCRYPTION_SECRET: &str = "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=";
 const SERVICE_SECRET: &str = "8Rn2ax0OUmgwl9OPXKD0MtpcyTTsqGdL1hLKsvE3rBk=";
 const IDP_SECRET: &str = "2pEcn2kkCclbOHQiGNEwhJ0rucATZhrA807HTm2rNXE=";
+const CONSOLE_TENANT_SECRET: &str = "a secret that only the playground's tenant has";
 const COOKIE_KEY: &str = "42397d1f371dd4b8b7d0308a689a57c882effd4ea909d792302542af47e2cd37";
+
+/// The key file of an institution of the playground.
+pub(crate) const KEY_FILE: &str = "private-key.pem";
+/// The audit log of its console.
+pub(crate) const AUDIT_FILE: &str = "console-audit.jsonl";
 
 /// One institution.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +93,38 @@ pub(crate) struct Environments {
     pub(crate) wallet: Environment,
     pub(crate) card_service: Environment,
     pub(crate) point_of_sale: Environment,
+    pub(crate) console: Environment,
 }
 
 impl Institution {
+    /// The additional settings of its console: a button for the operator, and one for a tenant that is created at the
+    /// first click.
+    pub(crate) fn console(&self, backend: &config::Backend, neighbour: Option<(String, Url)>) -> Playground {
+        let secret = backend.admin_api.secret.expose().to_owned();
+        let creator = Credentials {
+            tenant_id: self.operator_tenant_id,
+            secret: secret.clone(),
+            signature_version: backend.admin_api.signature_version,
+        };
+        let operator = OneClick {
+            name: format!("{} (operator)", self.name),
+            tenant_id: self.operator_tenant_id,
+            secret,
+            creator: None,
+        };
+        let tenant = OneClick {
+            name: format!("Corner Shop, a tenant of {}", self.name),
+            tenant_id: Uuid::from_u128(self.operator_tenant_id.as_u128() ^ 1),
+            secret: CONSOLE_TENANT_SECRET.to_owned(),
+            creator: Some(creator),
+        };
+        let accent = match self.which {
+            InstitutionName::CloudNine => Accent::Teal,
+            InstitutionName::HappyLife => Accent::Plum,
+        };
+        Playground { accent, one_click: vec![operator, tenant], neighbours: neighbour.into_iter().collect() }
+    }
+
     /// The folder of its files.
     pub(crate) fn folder(&self, data_dir: &Path) -> std::path::PathBuf {
         data_dir.join(self.slug)
@@ -120,6 +159,7 @@ impl Institution {
         let open_payments_url = format!("https://localhost:{}", ports.open_payments);
         let key_file = key_file.display().to_string();
         let tenant = self.operator_tenant_id.to_string();
+
         let common = |environment: &mut Environment| {
             environment.set("NODE_ENV", "development");
             environment.set("LISTEN_ADDRESS", "127.0.0.1");
@@ -130,6 +170,7 @@ impl Institution {
                 environment.set("REDIS_URL", redis);
             }
         };
+
         let mut backend = Environment::of([
             ("INSTANCE_NAME", self.instance_name),
             ("ILP_ADDRESS", self.ilp_address),
@@ -164,6 +205,7 @@ impl Institution {
             ("AUTO_PEERING_SERVER_PORT", &ports.auto_peering.to_string()),
         ]);
         common(&mut backend);
+
         let mut auth = Environment::of([
             ("AUTH_SERVER_URL", local(ports.auth, "").as_str()),
             ("IDENTITY_SERVER_URL", &local(ports.wallet, "/mock-idp/")),
@@ -180,6 +222,7 @@ impl Institution {
             ("GRANT_REQUESTS_PER_MINUTE_PER_CLIENT", "0"),
         ]);
         common(&mut auth);
+
         let mut wallet = Environment::of([
             ("DISPLAY_NAME", self.name),
             ("OPEN_PAYMENTS_URL", &open_payments_url),
@@ -191,6 +234,7 @@ impl Institution {
             ("PORT", &ports.wallet.to_string()),
         ]);
         common(&mut wallet);
+
         let cards = |more: [(&str, &str); 4]| {
             let mut environment = Environment::of([
                 ("NODE_ENV", "development"),
@@ -205,6 +249,7 @@ impl Institution {
             }
             environment
         };
+
         let card_service = cards([
             ("CARD_SERVICE_PORT", &ports.card_service.to_string()),
             ("CARD_DATABASE_URL", databases.card_service.expose()),
@@ -212,6 +257,7 @@ impl Institution {
             ("CARD_REQUESTS_PER_MINUTE_PER_ADDRESS", "0"),
             ("CARD_REQUESTS_PER_MINUTE_PER_WALLET_ADDRESS", "0"),
         ]);
+
         let mut point_of_sale = cards([
             ("PORT", &ports.point_of_sale.to_string()),
             ("POS_DATABASE_URL", databases.point_of_sale.expose()),
@@ -219,14 +265,25 @@ impl Institution {
             ("PRIVATE_KEY_FILE", &key_file),
         ]);
         point_of_sale.set("POS_REQUESTS_PER_MINUTE_PER_ADDRESS", "0");
-        Environments { backend, auth, wallet, card_service, point_of_sale }
+
+        let mut console = Environment::of([
+            ("INSTANCE_NAME", self.name),
+            ("OPEN_PAYMENTS_URL", &open_payments_url),
+            ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
+            ("COOKIE_SECRET", COOKIE_KEY),
+            ("CONSOLE_AUDIT_FILE", &key_file.replace(KEY_FILE, AUDIT_FILE)),
+            ("PORT", &ports.console.to_string()),
+        ]);
+        common(&mut console);
+
+        Environments { backend, auth, wallet, card_service, point_of_sale, console }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::{Auth, Backend, CardService, PointOfSale, Wallet};
+    use config::{Auth, Backend, CardService, Console, PointOfSale, Wallet};
 
     #[test]
     fn the_environments_of_both_institutions_are_good() {
@@ -252,6 +309,7 @@ mod tests {
             Wallet::from_environment(&environments.wallet).unwrap();
             CardService::from_environment(&environments.card_service).unwrap();
             PointOfSale::from_environment(&environments.point_of_sale).unwrap();
+            Console::from_environment(&environments.console).unwrap();
         }
     }
 }

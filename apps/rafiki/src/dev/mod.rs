@@ -17,15 +17,18 @@ use clock::Stopwatch;
 use crate::cli::{DevOptions, InstitutionName};
 use crate::failure::Failure;
 use crate::output::{Table, say};
+use crate::roles::backend::collectors::{flush, start_logging};
 use crate::roles::running::stop_signal;
 use institution::{CLOUD_NINE, HAPPY_LIFE, Institution};
-use playground::{Playground, SeededPeering, Storage};
+use playground::{Peer, Playground, SeededPeering, Storage};
 use ports::{Listeners, Ports};
 use session::Session;
 
 pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     let watch = Stopwatch::start();
-    telemetry::start(&options.log, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let told = config::Telemetry::from_environment(&config::Environment::load()?)?;
+    let traces = start_logging(&options.log, "rafiki dev", &told)?;
+
     let chosen: Vec<InstitutionName> =
         options.only.map_or_else(|| InstitutionName::value_variants().to_vec(), |only| vec![only]);
     let ports = |institution: InstitutionName| match options.ports {
@@ -37,6 +40,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
     for institution in &chosen {
         listeners.push(Listeners::bind(&ports(*institution)?).await?);
     }
+
     if options.fresh {
         forget(&options.data_dir, &chosen)?;
     }
@@ -44,13 +48,15 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         Some(server) => Storage::Server { url: server, prefix: &options.database_name, fresh: options.fresh },
         None => Storage::Files,
     };
+
     let peering = if options.unpeered { SeededPeering::Left } else { SeededPeering::Made };
     let playground = Playground::new(&options.data_dir, storage, options.redis.as_deref(), peering)?;
+
     let mut running = Vec::with_capacity(chosen.len());
     let starting = chosen.iter().zip(listeners).map(async |(institution, listeners)| {
         let institution = by_name(*institution);
-        let peer = ports(other(institution.which))?.connector;
-        let started = playground.start(institution, listeners, peer, options.cluster_of(institution.which)).await?;
+        let peer = peer(by_name(other(institution.which)), &ports(other(institution.which))?);
+        let started = playground.start(institution, listeners, &peer, options.cluster_of(institution.which)).await?;
         eprintln!("  {} started after {} ms", institution.name, watch.elapsed().as_millis());
         Ok::<_, Failure>(started)
     });
@@ -65,6 +71,7 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         results = seeded => { results.into_iter().collect::<Result<Vec<_>, _>>()?; false }
         () = &mut stop => true,
     };
+
     if !interrupted {
         for institution in &running {
             institution.write_session(&options.data_dir)?;
@@ -75,11 +82,15 @@ pub(crate) async fn run(options: DevOptions) -> Result<(), Failure> {
         say("ready\n");
         stop.await;
     }
+
     eprintln!("Stopping…");
     for institution in &running {
         institution.forget_session(&options.data_dir);
     }
     futures::future::join_all(running.into_iter().map(playground::Started::stop)).await;
+    if let Some(traces) = traces {
+        flush(traces).await;
+    }
     Ok(())
 }
 
@@ -88,6 +99,11 @@ pub(crate) fn by_name(name: InstitutionName) -> &'static Institution {
         InstitutionName::CloudNine => &CLOUD_NINE,
         InstitutionName::HappyLife => &HAPPY_LIFE,
     }
+}
+
+pub(crate) fn peer(institution: &Institution, ports: &Ports) -> Peer {
+    let console = url::Url::parse(&format!("http://localhost:{}/", ports.console)).ok();
+    Peer { connector: ports.connector, console: console.map(|url| (institution.name.to_owned(), url)) }
 }
 
 fn other(name: InstitutionName) -> InstitutionName {
@@ -138,20 +154,25 @@ fn is_own(name: &str) -> bool {
         "point-of-sale.db",
     ];
     let environments = playground::ROLES.map(playground::environment_file);
-    [playground::KEY_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
+    [institution::KEY_FILE, institution::AUDIT_FILE, cards::FILE, cards::COUNTERS_FILE].contains(&name)
         || environments.iter().any(|file| file == name)
         || databases.into_iter().any(of_database)
 }
 
-/// Why the addresses below are not links.
+/// The reason why the addresses below are not links.
 const IDENTIFIERS: &str =
     "Wallet addresses (names, carried over plain http here: in a browser write http:// for https://)";
+
+/// How to sign in to the consoles.
+const CONSOLES: &str =
+    "\nConsoles: open one in a browser and sign in with one click, as its operator or as a tenant.\n";
 
 /// The introduction for a newcomer.
 fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
     let mut urls = Table::new();
-    urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet"]);
+    urls.row(["", "Open Payments", "Admin GraphQL", "Authorization", "Wallet", "Console"]);
     let mut addresses = Table::new();
+
     for session in sessions {
         let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
         urls.row([
@@ -160,12 +181,16 @@ fn introduction(sessions: &[&Session], data_dir: &Path) -> String {
             plain(&session.admin_url),
             plain(&session.auth_url),
             plain(&session.wallet_url),
+            plain(&session.console_url),
         ]);
         for address in &session.wallet_addresses {
             addresses.row([address.url.as_str(), &address.name, &address.asset_code]);
         }
     }
+
     let mut text = format!("\n{}\n{IDENTIFIERS}\n{}", urls.render(0), addresses.render(2));
+    text.push_str(CONSOLES);
+
     let first = |index: usize| sessions.get(index).and_then(|session| session.wallet_addresses.first());
     if let (Some(from), Some(to)) = (first(0), first(1)) {
         let folder =

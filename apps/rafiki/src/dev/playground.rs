@@ -10,7 +10,7 @@ use wallet::seed::{AddressCreation, Seed};
 
 use super::cards::{self, Cards};
 use super::databases;
-use super::institution::{Databases, Environments, Institution};
+use super::institution::{Databases, Environments, Institution, KEY_FILE};
 use super::ports::{Listeners, Ports};
 use super::session::{Session, SessionAddress};
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::ledger_place::LedgerPlace;
 use crate::private_file;
 use crate::roles::running::Running;
 use crate::roles::shared_deps::SharedDeps;
-use crate::roles::{auth, backend, card_service, point_of_sale, wallet as wallet_role};
+use crate::roles::{auth, backend, card_service, console as console_role, point_of_sale, wallet as wallet_role};
 
 /// Where databases are.
 #[derive(Clone, Copy)]
@@ -51,6 +51,21 @@ pub(crate) struct Playground<'a> {
 
 /// The settings about the way from clients to the listeners, for example through a proxy with TLS.
 const HANDED_ON: [&str; 3] = ["TRUST_PROXY", "SIGNATURE_PUBLIC_URL", "SIGNATURE_ANY_HOST"];
+/// The settings of backends that name collectors of numbers.
+const TO_BACKENDS: [&str; 4] = [
+    "ENABLE_TELEMETRY",
+    "OPEN_TELEMETRY_COLLECTOR_URLS",
+    "OPEN_TELEMETRY_EXPORT_INTERVAL",
+    "ENABLE_ILP_TIMING_TELEMETRY",
+];
+
+/// The facts about the other institution.
+pub(crate) struct Peer {
+    /// The address of its connector.
+    pub(crate) connector: u16,
+    /// The name and address of its console, if it is in a playground too.
+    pub(crate) console: Option<(String, Url)>,
+}
 
 /// A running institution.
 pub(crate) struct Started {
@@ -68,18 +83,18 @@ impl<'a> Playground<'a> {
         peering: SeededPeering,
     ) -> Result<Self, Failure> {
         let environment = Environment::load()?;
-        let given = HANDED_ON.iter().filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
+        let given =
+            HANDED_ON.iter().chain(&TO_BACKENDS).filter_map(|name| Some((*name, environment.get(name)?.to_owned())));
         let (handed_on, deps) = (given.collect(), SharedDeps::new(Mode::Development, &[])?);
         Ok(Self { data_dir: data_dir.to_owned(), storage, redis, peering, handed_on, deps })
     }
 
-    /// Starts an institution. Its peer's connector listens on `peer_connector`. Its ledger is in the TigerBeetle
-    /// `cluster`, if there is one.
+    /// Starts an institution whose peer is `peer`. Its ledger is in the TigerBeetle `cluster`, if there is one.
     pub(crate) async fn start(
         &self,
         institution: &'static Institution,
         listeners: Listeners,
-        peer_connector: u16,
+        peer: &Peer,
         cluster: Option<&str>,
     ) -> Result<Started, Failure> {
         let ports = listeners.ports()?;
@@ -89,31 +104,38 @@ impl<'a> Playground<'a> {
             Storage::Server { url, prefix, fresh } => databases::on_server(institution, url, prefix, fresh).await?,
         };
         let key_file = ensure_key(institution, &folder)?;
+
         let mut environments = institution.environments(&ports, &databases, &key_file, self.redis);
         for (name, value) in &self.handed_on {
             environments.backend.set(*name, value);
-            environments.auth.set(*name, value);
+            if !TO_BACKENDS.contains(name) {
+                environments.auth.set(*name, value);
+            }
         }
         if let Some(replicas) = cluster {
             environments.backend.set("USE_TIGERBEETLE", "true");
             environments.backend.set("TIGERBEETLE_REPLICA_ADDRESSES", replicas);
         }
         write_environments(&environments, &folder)?;
+
         let auth_config = config::Auth::from_environment(&environments.auth)?;
         let backend_config = config::Backend::from_environment(&environments.backend)?;
         let wallet_config = config::Wallet::from_environment(&environments.wallet)?;
 
         let card_config = config::CardService::from_environment(&environments.card_service)?;
         let pos_config = config::PointOfSale::from_environment(&environments.point_of_sale)?;
+        let console_config = config::Console::from_environment(&environments.console)?;
 
-        let mut seed = institution.seed(peer_connector).map_err(|error| Failure::start(institution.name, error))?;
+        let mut seed = institution.seed(peer.connector).map_err(|error| Failure::start(institution.name, error))?;
         if self.peering == SeededPeering::Left {
             seed.peers.clear();
         }
+
         let base = backend_config.open_payments_url.as_str();
         let cards = Cards::ensure(&folder, base, &seed, &*self.deps.entropy)?;
         seed.cards = cards.issued()?;
         let session = session(institution, &ports, &databases, &backend_config, &seed, &folder)?;
+
         let Listeners {
             open_payments,
             admin,
@@ -126,8 +148,10 @@ impl<'a> Playground<'a> {
             wallet,
             card_service,
             point_of_sale,
+            console,
             auto_peering,
         } = listeners;
+
         let auth_listeners = auth::AuthListeners { auth, admin: auth_admin, interaction, introspection, service };
         let backend_listeners = backend::BackendListeners {
             open_payments,
@@ -135,17 +159,22 @@ impl<'a> Playground<'a> {
             connector,
             auto_peering: backend_config.auto_peering.enabled.then_some(auto_peering),
         };
+
         // The wallet serves rates and the auth server introspection before the backend needs them.
         let auth = auth::start(&auth_config, auth_listeners, &self.deps).await?;
         let (wallet_running, wallet) = wallet_role::start(&wallet_config, seed, wallet, &self.deps).await?;
         let backend = backend::start(&backend_config, backend_listeners, &self.deps).await?;
         let card_service = card_service::start(&card_config, card_service, &self.deps).await?;
         let (point_of_sale, terminals) = point_of_sale::start(&pos_config, point_of_sale, &self.deps).await?;
+        let playground = institution.console(&backend_config, peer.console.clone());
+        let console = console_role::start(&console_config, console, &self.deps, playground)?;
+
         for terminal in cards.registered()? {
             let added = PointOfSale::add_terminal(&terminals, &terminal, self.deps.clock.now()).await;
             added.map_err(|error| Failure::start("the terminals", error))?;
         }
-        let roles = vec![point_of_sale, card_service, wallet_running, backend, auth];
+
+        let roles = vec![console, point_of_sale, card_service, wallet_running, backend, auth];
         Ok(Started { institution, session, wallet, roles })
     }
 }
@@ -160,7 +189,7 @@ impl Started {
         self.wallet.seed().await.map_err(|error| Failure::start(self.institution.name, error))
     }
 
-    /// The number of events that its wallet gave up.
+    /// The number of events that its wallet has given up.
     pub(crate) async fn dead_events(&self) -> Result<u64, Failure> {
         self.wallet.dead_events().await.map_err(|error| Failure::start(self.institution.name, error))
     }
@@ -178,7 +207,7 @@ impl Started {
         }
     }
 
-    /// Stops its roles: first those that make requests, last those that answer them.
+    /// Stops its roles: first those that send requests, last those that answer them.
     pub(crate) async fn stop(self) {
         for role in self.roles {
             role.stop().await;
@@ -187,10 +216,7 @@ impl Started {
 }
 
 /// The roles of an institution, by name.
-pub(crate) const ROLES: [&str; 5] = ["backend", "auth", "wallet", "card-service", "point-of-sale"];
-
-/// Where an institution of the playground keeps its key.
-pub(crate) const KEY_FILE: &str = "private-key.pem";
+pub(crate) const ROLES: [&str; 6] = ["backend", "auth", "wallet", "card-service", "point-of-sale", "console"];
 
 /// The institution's key as a file, as the reference's variables require. An existing file is never replaced.
 fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failure> {
@@ -216,8 +242,9 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
 
 /// Each role's environment as a file for `ENV_FILE`, so that each role can be run alone.
 fn write_environments(environments: &Environments, folder: &Path) -> Result<(), Failure> {
-    let Environments { backend, auth, wallet, card_service, point_of_sale } = environments;
-    for (role, environment) in ROLES.into_iter().zip([backend, auth, wallet, card_service, point_of_sale]) {
+    let Environments { backend, auth, wallet, card_service, point_of_sale, console } = environments;
+    let all = [backend, auth, wallet, card_service, point_of_sale, console];
+    for (role, environment) in ROLES.into_iter().zip(all) {
         private_file::write(&folder.join(environment_file(role)), &environment.to_dotenv())?;
     }
     Ok(())
@@ -239,6 +266,7 @@ fn session(
     let local = |port: u16, path: &str| {
         Url::parse(&format!("http://localhost:{port}{path}")).map_err(|e| Failure::start(institution.name, e))
     };
+
     let base = backend.open_payments_url.as_str().trim_end_matches('/').to_owned();
     let at_start = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::AtStart);
     let on_demand = seed.accounts.iter().filter(|account| account.wallet_address == AddressCreation::OnDemand);
@@ -251,6 +279,7 @@ fn session(
             asset_scale: account.asset.scale,
         })
         .collect();
+
     Ok(Session {
         name: institution.name.to_owned(),
         pid: std::process::id(),
@@ -262,6 +291,7 @@ fn session(
         wallet_url: local(ports.wallet, "")?,
         card_service_url: local(ports.card_service, "")?,
         point_of_sale_url: local(ports.point_of_sale, "")?,
+        console_url: local(ports.console, "")?,
         cards_file: folder.join(cards::FILE).display().to_string(),
         tenant_id: institution.operator_tenant_id,
         admin_secret: backend.admin_api.secret.expose().to_owned(),

@@ -24,6 +24,7 @@ pub(crate) struct Ports {
     pub(crate) wallet: u16,
     pub(crate) card_service: u16,
     pub(crate) point_of_sale: u16,
+    pub(crate) console: u16,
     pub(crate) auto_peering: u16,
 }
 
@@ -49,6 +50,7 @@ impl Ports {
             wallet,
             card_service: base + 12,
             point_of_sale: base + 8,
+            console: base + 10,
             auto_peering: base + 5,
         }
     }
@@ -59,12 +61,14 @@ impl Ports {
             InstitutionName::CloudNine => 0,
             InstitutionName::HappyLife => STRIDE,
         };
+
         let port = |n: u16| {
             let port = base.checked_add(offset).and_then(|first| first.checked_add(n));
             port.ok_or_else(|| {
                 Failure::start("the playground", format!("port base {base} leaves no room for 40 ports"))
             })
         };
+
         Ok(Self {
             open_payments: port(0)?,
             admin: port(1)?,
@@ -77,7 +81,8 @@ impl Ports {
             wallet: port(8)?,
             card_service: port(9)?,
             point_of_sale: port(10)?,
-            auto_peering: port(11)?,
+            console: port(11)?,
+            auto_peering: port(12)?,
         })
     }
 
@@ -94,6 +99,7 @@ impl Ports {
         wallet: 0,
         card_service: 0,
         point_of_sale: 0,
+        console: 0,
         auto_peering: 0,
     };
 }
@@ -111,6 +117,7 @@ pub(crate) struct Listeners {
     pub(crate) wallet: TcpListener,
     pub(crate) card_service: TcpListener,
     pub(crate) point_of_sale: TcpListener,
+    pub(crate) console: TcpListener,
     pub(crate) auto_peering: TcpListener,
 }
 
@@ -129,6 +136,7 @@ impl Listeners {
             wallet: bind("the wallet", here, ports.wallet).await?,
             card_service: bind("the card service", here, ports.card_service).await?,
             point_of_sale: bind("the point of sale", here, ports.point_of_sale).await?,
+            console: bind("the console", here, ports.console).await?,
             auto_peering: bind("auto-peering", here, ports.auto_peering).await?,
         })
     }
@@ -150,6 +158,7 @@ impl Listeners {
             wallet: port(&self.wallet)?,
             card_service: port(&self.card_service)?,
             point_of_sale: port(&self.point_of_sale)?,
+            console: port(&self.console)?,
             auto_peering: port(&self.auto_peering)?,
         })
     }

@@ -36,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) card_service_url: Url,
     /// The point of sale.
     pub(crate) point_of_sale_url: Url,
+    /// The operators' console.
+    pub(crate) console_url: Url,
     /// The file with its virtual cards and terminals.
     pub(crate) cards_file: String,
     /// The operator tenant.
@@ -113,6 +115,7 @@ mod tests {
 
     fn session() -> Session {
         let url = |text: &str| text.parse::<Url>().unwrap();
+
         Session {
             name: "Cloud Nine Wallet".to_owned(),
             pid: 1,
@@ -124,6 +127,7 @@ mod tests {
             wallet_url: url("http://localhost:3030"),
             card_service_url: url("http://localhost:3012"),
             point_of_sale_url: url("http://localhost:3008"),
+            console_url: url("http://localhost:3010"),
             cards_file: "cards.json".to_owned(),
             tenant_id: Uuid::nil(),
             admin_secret: "s".to_owned(),

@@ -72,6 +72,9 @@ pub(crate) async fn run(options: ImportOptions) -> Result<(), Failure> {
     }
 }
 
+/// The number of delivery attempts of Rafiki 2.4 by default.
+const RETRIES_OF_THE_ORIGINAL: u32 = 10;
+
 fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSettings, Failure> {
     let secret = match &options.old_encryption_secret {
         None => None,
@@ -81,7 +84,10 @@ fn settings(options: &ImportOptions, backend: &config::Backend) -> Result<MoveSe
     };
     Ok(MoveSettings {
         secret,
-        webhook_retries: options.old_webhook_retries.unwrap_or(backend.webhooks.attempts_max),
+        webhook_retries: options
+            .old_webhook_retries
+            .or(backend.webhooks.attempts_max)
+            .unwrap_or(RETRIES_OF_THE_ORIGINAL),
         grace: Duration::from_secs(u64::from(options.quotes_good_for) * 60),
         history: if options.history { History::Replayed } else { History::Totals },
         unknown: if options.accept_unknown_version { UnknownAllowed::Yes } else { UnknownAllowed::No },

@@ -7,23 +7,26 @@ use moving::{Line, Plan, Report};
 use crate::cli::ImportOptions;
 use crate::output::Table;
 
-/// What a pass would do.
+/// The plan of a pass.
 pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(text, "Rafiki 2.4, as of {}", plan.at);
+
     let mut table = Table::new().align_right(&[2]);
     for (side, name, counted) in &plan.counts {
         let states: Vec<String> = counted.states.iter().map(|(state, rows)| format!("{state} {rows}")).collect();
         table.row([side.as_str().to_owned(), (*name).to_owned(), counted.rows.to_string(), states.join(", ")]);
     }
     text.push_str(&table.render(2));
+
     let how = if options.history { "every transfer, in order" } else { "the totals of each account" };
     let _ = writeln!(
         text,
         "Money: {} accounts with {how}; {} deposits and withdrawals by their own ids, {} of them held",
         plan.accounts, plan.named_transfers, plan.held
     );
+
     if !plan.changes.is_empty() {
         text.push_str("Changed on the way:\n");
         let mut table = Table::new().align_right(&[0]);
@@ -32,6 +35,7 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
         }
         text.push_str(&table.render(2));
     }
+
     text.push_str(
         "Not carried: idempotency keys and nonces (they are in Redis; a call repeated over the move runs again), \
          packets under way (they end within seconds)\n",
@@ -39,12 +43,14 @@ pub(crate) fn plan(plan: &Plan, options: &ImportOptions) -> String {
     if plan.packets > 0 {
         let _ = writeln!(text, "The old installation is at work: {} packets are under way", plan.packets);
     }
+
     if !plan.refusals.is_empty() {
         text.push_str("Cannot be carried:\n");
         for refusal in &plan.refusals {
             let _ = writeln!(text, "  {refusal}");
         }
     }
+
     text
 }
 

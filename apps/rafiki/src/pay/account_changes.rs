@@ -1,4 +1,4 @@
-//! What moved in an institution's ledger between two reads of its accounts.
+//! The movements in an institution's ledger between two reads of its accounts.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(crate) struct Moved {
     pub(crate) credited: u128,
 }
 
-/// What moved at one institution between two reads.
+/// The movements at one institution between two reads.
 pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountView]) -> Vec<Moved> {
     let earlier: BTreeMap<Uuid, &AccountView> = before.iter().map(|account| (account.id, account)).collect();
     let change = |account: &AccountView| {
@@ -33,7 +33,7 @@ pub(crate) fn moved(institution: &str, before: &[AccountView], after: &[AccountV
     after.iter().filter_map(change).collect()
 }
 
-/// Whether debits and credits are equal in each ledger of each institution. `false` if nothing was seen to move.
+/// Whether debits and credits are equal in each ledger of each institution. `false` if no movement was seen.
 pub(crate) fn balances(moved: &[Moved]) -> bool {
     let mut ledgers: BTreeMap<(&str, u32), (u128, u128)> = BTreeMap::new();
     for one in moved {

@@ -117,7 +117,7 @@ pub(crate) fn of_playground(
     Ok(sessions.into_iter().map(|s| Institution::of_session(s, http.clone(), Arc::clone(clock))).collect())
 }
 
-/// The institution that is meant: the only one, or the one named.
+/// The chosen institution: the only one, or the one that was named.
 pub(crate) fn chosen<'a>(known: &'a [Institution], at: Option<&str>) -> Result<&'a Institution, Failure> {
     let named = |institution: &&Institution| at.is_none_or(|at| institution.is_called(at));
     match known.iter().filter(named).collect::<Vec<_>>()[..] {

@@ -1,4 +1,4 @@
-//! `rafiki pay`: send money and show what moved.
+//! `rafiki pay`: sends money and shows the movements.
 
 mod account_changes;
 pub(crate) mod error;
@@ -38,7 +38,7 @@ pub(crate) async fn run(options: PayOptions) -> Result<(), Failure> {
 }
 
 async fn pay(options: PayOptions) -> Result<(), Failure> {
-    // Few log lines, because the command prints what a person needs to know.
+    // Few log lines, because the command prints the important facts.
     telemetry::start("error", telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
     let (from, to) = (wallet_address(&options.from)?, wallet_address(&options.to)?);
     // Identifiers of this machine use plain http, all others do not.
@@ -49,31 +49,37 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
 
     let again = lookup_options(&options.known);
     let order = Order { from, to, amount: order_amount(options.amount) };
+
     let offer = tokio::select! {
         offer = payer.offer(order) => offer?,
         () = interrupted() => return Err(PayError::Stopped.into()),
     };
+
     if !options.json {
         say(&offer.text());
     }
     if !options.yes && !confirmed()? {
         return Err(PayError::NotConfirmed.into());
     }
+
     let bar = (!options.json).then(|| Bar::towards(&offer.quote.receive_amount));
     let mut show = |now: &payer::ProgressNow| {
         if let Some(bar) = &bar {
             bar.show(now);
         }
     };
+
     // From here on the institution continues the payment, even if this command ends.
     let goes_on = PayError::GoesOn { id: offer.quote.id.to_string(), options: again };
     let sent = tokio::select! {
         sent = payer.send(offer, &mut show) => sent,
         () = interrupted() => Err(goes_on),
     };
+
     if let Some(bar) = &bar {
         bar.finish();
     }
+
     let receipt = sent?;
     if options.json {
         say(&format!("{}\n", serde_json::to_string(&receipt.document()).unwrap_or_default()));
@@ -83,7 +89,7 @@ async fn pay(options: PayOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ctrl-C, or a plain kill.
+/// Ctrl-C, or SIGTERM.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
@@ -135,7 +141,7 @@ fn is_here(url: &url::Url) -> bool {
 
 fn confirmed() -> Result<bool, PayError> {
     if !std::io::stdin().is_terminal() {
-        eprintln!("Nobody can be asked here; confirm with --yes.");
+        eprintln!("No terminal is connected, so the question cannot be asked. Confirm with --yes.");
         return Ok(false);
     }
     say("Send? [y/N] ");

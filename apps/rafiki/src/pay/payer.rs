@@ -34,7 +34,7 @@ const SETTLING: Duration = Duration::from_secs(3);
 /// How long the receiver is open.
 const RECEIVER_LIFE: Duration = Duration::from_mins(15);
 
-/// What the payer ordered.
+/// The order of the payer.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) from: Url,
@@ -42,16 +42,16 @@ pub(crate) struct Order {
     pub(crate) amount: OrderAmount,
 }
 
-/// Which side is fixed, as a person wrote it.
+/// The fixed side of the payment, as the user wrote it.
 #[derive(Clone, Debug)]
 pub(crate) enum OrderAmount {
-    /// The payer pays this.
+    /// The payer pays this amount.
     Send(String),
-    /// The payee gets this.
+    /// The payee gets this amount.
     Receive(String),
 }
 
-/// How the money moves.
+/// The way of the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     SameCurrency,
@@ -102,7 +102,7 @@ pub(crate) struct Receipt {
 pub(crate) struct ProgressNow {
     pub(crate) state: OutgoingPaymentState,
     pub(crate) delivered: u64,
-    /// Why it is tried again.
+    /// The reason of the next attempt.
     pub(crate) tried_again: Option<TriedAgain>,
 }
 
@@ -191,10 +191,12 @@ impl Payer {
         let receiver = patiently(|| admin.receiver(&offer.receiver.id)).await?;
         self.await_settled(admin, payment.id, &offer.order.to, incoming).await?;
         let incoming_state = self.incoming_state(&offer.order.to, incoming, &receiver).await;
+
         let (movements, sent) = movements(admin, payment.id).await?;
         // Within one institution the money moves in the ledger, without packets.
         let packets = if offer.kind == Kind::Local { 0 } else { movements };
         let sent = Amount { value: sent, ..payment.debit_amount.clone() };
+
         let after = self.looks(&ids).await;
         let moved = before
             .iter()
@@ -202,6 +204,7 @@ impl Payer {
             .zip(&self.institutions)
             .flat_map(|((before, after), institution)| moved(&institution.name, before, after))
             .collect();
+
         Ok(Receipt {
             payment,
             incoming_state,
@@ -234,6 +237,7 @@ impl Payer {
     ) -> Result<OutgoingPayment, PayError> {
         let watch = Stopwatch::start();
         let payee_side = self.institutions.iter().find(|institution| institution.owns(&offer.order.to));
+
         loop {
             let payment = match admin.outgoing_payment(id).await {
                 Ok(payment) => payment,
@@ -244,6 +248,7 @@ impl Payer {
                 }
                 Err(error) => return Err(error.into()),
             };
+
             let delivered = match (payee_side, incoming) {
                 (Some(institution), Some(incoming)) => {
                     let received = institution.admin.incoming_payment(incoming).await;
@@ -252,6 +257,7 @@ impl Payer {
                 _ => delivered_so_far(&payment),
             };
             progress(&ProgressNow { state: payment.state, delivered, tried_again: tried_again(&payment) });
+
             match payment.state {
                 OutgoingPaymentState::Funding | OutgoingPaymentState::Sending => {}
                 OutgoingPaymentState::Completed | OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => {
@@ -265,7 +271,7 @@ impl Payer {
         }
     }
 
-    /// Waits until both wallets have withdrawn their money, as far as can be seen from here.
+    /// Waits until both wallets have withdrawn their money, as far as this command can see it.
     async fn await_settled(
         &self,
         admin: &AdminClient,
@@ -346,7 +352,7 @@ fn delivered_so_far(payment: &OutgoingPayment) -> u64 {
     quoted.ok().and_then(|ratio| ratio.checked_mul_floor(payment.sent_amount.value)).unwrap_or(0)
 }
 
-/// How many movements paid for it, and their total.
+/// The number and the total of the movements that paid for it.
 async fn movements(admin: &AdminClient, payment: Uuid) -> Result<(usize, u64), PayError> {
     let transfers = patiently(|| admin.accounting_transfers(payment, 0)).await?;
     let is_delivery = |transfer: &&admin_client::AccountingTransfer| {
@@ -377,7 +383,7 @@ fn amount(text: &str, asset: &Asset) -> Result<Amount, PayError> {
     Ok(Amount::new(value, asset))
 }
 
-/// The smallest units that a person means, or what is wrong with the text.
+/// The smallest units of the text, or the fault of the text.
 pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     let currency = asset.code.to_string();
     let text = text.trim();

@@ -20,7 +20,7 @@ pub(crate) fn wallet_address(text: &str) -> Result<Url, PayError> {
     if url.path().contains("/incoming-payments/") {
         return Err(PayError::IncomingPayment(text.to_owned()));
     }
-    // A slash at the end makes no difference for people.
+    // A slash at the end has no meaning for users.
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(if path.is_empty() { "/.well-known/pay" } else { &path });
     Ok(url)

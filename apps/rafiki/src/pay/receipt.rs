@@ -117,6 +117,7 @@ impl Receipt {
             credited: one.credited.to_string(),
             after: one.account.balance().to_string(),
         });
+
         ReceiptDocument {
             kind: self.offer.kind.as_str(),
             state: self.payment.state,
@@ -142,6 +143,7 @@ impl Receipt {
         let mut facts = Table::new();
         facts.row(["Outgoing payment", &format!("{} {}", self.payment.id, word(&self.payment.state))]);
         facts.row(["Incoming payment", &format!("{} {}", self.offer.receiver.id, word(&self.incoming_state))]);
+
         let Payer { reserved, given_back, paid, fee } = self.payer();
         facts.row(["Reserved", &reserved.to_string()]);
         facts.row(["- given back", &given_back.to_string()]);
@@ -150,11 +152,13 @@ impl Receipt {
         facts.row(["= sent", &format!("{}, {}", self.sent, self.way())]);
         facts.row(["Delivered", &self.delivered.to_string()]);
         facts.row(["Time", &format!("{} ms", self.elapsed.as_millis())]);
+
         let mut text = format!("Receipt ({})\n{}", self.offer.kind.as_str(), facts.render(2));
         if self.moved.is_empty() {
             text.push_str("  No ledger could be looked at.\n");
             return text;
         }
+
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
         let verdict = if self.conserves() { "zero in every ledger, nothing was made or lost" } else { "NOT ZERO" };

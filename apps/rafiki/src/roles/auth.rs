@@ -45,6 +45,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Auth::from_environment(&environment)?;
     telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+
     let deps = SharedDeps::new(config.mode, &config.outbound_allowed_hosts)?;
     let ports = config.ports;
     let public = Exposure::Public.address(&config.listeners);
@@ -56,6 +57,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         introspection: bind("introspection", private, ports.introspection).await?,
         service: bind("the service API", private, ports.service).await?,
     };
+
     announce(&[
         ("authorization server", Exposure::Public, &listeners.auth),
         ("Admin API", Exposure::Private, &listeners.admin),
@@ -64,15 +66,18 @@ pub(crate) async fn run() -> Result<(), Failure> {
         ("service API", Exposure::Private, &listeners.service),
     ]);
     tell(&config.notices, &environment);
+
     let AuthListeners { auth, admin, interaction, introspection, service } = &listeners;
     let stores_are_up = async {
         for_places(&Place::of_auth(&config), Patience::Endless).await?;
         for_cache(config.redis.as_ref(), Patience::Endless).await
     };
     meanwhile(&[auth, admin, interaction, introspection, service], stores_are_up).await?;
+
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(?ports, "authorization server ready");
     say("ready\n");
+
     stop_signal().await;
     running.stop().await;
     Ok(())
@@ -126,7 +131,9 @@ pub(crate) async fn start(
 
 fn settings(config: &config::Auth) -> AuthSettings {
     let never_issued = config.access_token_retention.min(std::time::Duration::from_hours(24));
+
     AuthSettings {
+        secret_overlap: config.admin_api.secret_overlap,
         server_url: config.server_url.clone(),
         operator: TenantData {
             id: TenantId::from(config.operator_tenant_id),

@@ -17,15 +17,15 @@ use crate::failure::Failure;
 /// How long Redis may take for connecting and for each command.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// The most memory in one process for values that strangers cause.
+/// The most memory in one process for values that unknown clients cause.
 const LOSSY: InProcessLimits = InProcessLimits { entries: 1 << 17, bytes: 32 << 20 };
 
-/// Counts requests of strangers, together with the role's other processes if they share a Redis server.
+/// Counts requests of unknown clients, together with the role's other processes if they share a Redis server.
 pub(crate) fn limiter(cache: &SharedCache, clock: Arc<dyn Clock>) -> Limiter {
     Limiter::new(lossy(cache, Arc::clone(&clock)), clock)
 }
 
-/// Counts requests of strangers in this process alone.
+/// Counts requests of unknown clients in this process alone.
 pub(crate) fn memory_limiter(clock: Arc<dyn Clock>) -> Limiter {
     Limiter::new(SharedCache::InProcess(InProcessCache::new(Arc::clone(&clock), LOSSY)), clock)
 }
@@ -79,8 +79,8 @@ fn needs_a_person(reason: &str) -> bool {
     ["auth", "wrongpass", "noperm", "certificate", "redis_url cannot"].iter().any(|word| reason.contains(word))
 }
 
-/// A cache for values that strangers cause and that may be lost: Redis if the role has it, else the memory of this
-/// process. So no request from outside causes a write to the database.
+/// A cache for values that unknown clients cause and that may be lost: Redis if the role has it, else the memory of
+/// this process. So no request from outside causes a write to the database.
 pub(crate) fn lossy(shared: &SharedCache, clock: Arc<dyn Clock>) -> SharedCache {
     match shared {
         SharedCache::Redis(_) => shared.clone(),

@@ -48,6 +48,7 @@ pub(crate) async fn start(
 ) -> Result<(Running, database::Database), Failure> {
     let database = open(&Place::of_point_of_sale(config)).await?;
     PointOfSale::migrate(&database).await.map_err(|e| Failure::start("the point of sale's database", e))?;
+
     let credentials = Credentials {
         tenant_id: config.tenant_id,
         secret: config.tenant_secret.expose().to_owned(),
@@ -63,10 +64,12 @@ pub(crate) async fn start(
         clock,
         entropy: Arc::clone(&deps.entropy),
     };
+
     let service = PointOfSale::new(settings(config), ports);
     let gate = ShutdownGate::default();
     let mut running = Running::new("point-of-sale", serving(&config.listeners));
     running.serve(listener, point_of_sale::http::router(service.clone(), gate.clone()));
+
     let refunds = service.clone();
     running.work(|stop| async move { refunds.work_refunds(stop).await });
     running.work(|stop| async move {

@@ -25,7 +25,7 @@ pub(crate) struct SharedDeps {
 impl SharedDeps {
     /// The dependencies of an installation of this kind.
     ///
-    /// URLs of strangers may name `allowed_hosts` although these are private.
+    /// URLs of tenants and other institutions may name `allowed_hosts` although these are private.
     pub(crate) fn new(mode: Mode, allowed_hosts: &[String]) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbound = match mode {

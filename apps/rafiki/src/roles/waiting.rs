@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) enum Patience {
     /// Without limit: the operator watches the role's readiness.
     Endless,
-    /// Only this long: a person waits for the command.
+    /// Only this long: a user is waiting for the command.
     AtMost(Duration),
 }
 
@@ -80,6 +80,7 @@ pub(crate) async fn meanwhile<T>(
 ) -> Result<T, Failure> {
     let (stop, stopped) = watch::channel(false);
     let mut answering = JoinSet::new();
+
     for listener in listeners {
         let listener = again(listener).map_err(|error| Failure::start("a listener", error))?;
         let mut stopped = stopped.clone();
@@ -94,6 +95,7 @@ pub(crate) async fn meanwhile<T>(
             }
         });
     }
+
     let result = work.await;
     stop.send_replace(true);
     // All answers are 503, so a short wait is enough.

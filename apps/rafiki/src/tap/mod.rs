@@ -1,6 +1,6 @@
 //! `rafiki tap`: a virtual card is presented at a virtual terminal of the playground, and the receipt is shown.
 //!
-//! Plays chip and terminal; everything behind the terminal is real.
+//! It simulates chip and terminal. Everything behind the terminal is real.
 
 pub(crate) mod error;
 
@@ -79,7 +79,7 @@ async fn tap(options: TapOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the terminal sends: the chip's signature over this purchase.
+/// The request of the terminal: the chip's signature over this purchase.
 fn presented(
     options: &TapOptions,
     payer: &Session,
@@ -141,7 +141,7 @@ impl Terminal {
         Ok(Self { service: merchant.point_of_sale_url.clone(), signer: Arc::new(signer), http })
     }
 
-    /// Sends a tap until it is known how it ended: repeated, it is the same tap.
+    /// Sends a tap until its result is known. A repeated request is the same tap.
     async fn send(&self, id: Uuid, body: &Value) -> Result<Value, TapError> {
         let mut last = String::new();
         for attempt in 0..TRIES {
@@ -157,9 +157,9 @@ impl Terminal {
                 .await
             {
                 Ok(answer) => match read(&answer) {
-                    Answer::Approved(body) => return Ok(body),
-                    Answer::Declined(error) => return Err(error),
-                    Answer::AskAgain(reason) => last = reason,
+                    TapAnswer::Approved(body) => return Ok(body),
+                    TapAnswer::Declined(error) => return Err(error),
+                    TapAnswer::AskAgain(reason) => last = reason,
                 },
                 Err(error) => last = error.to_string(),
             }
@@ -169,7 +169,7 @@ impl Terminal {
 }
 
 impl Terminal {
-    /// Asks how a tap ended until it has ended.
+    /// Requests the result of a tap until the tap has ended.
     async fn ask(&self, id: Uuid) -> Result<Value, TapError> {
         let mut last = String::new();
         for attempt in 0..TRIES {
@@ -199,29 +199,29 @@ impl Terminal {
     }
 }
 
-enum Answer {
+enum TapAnswer {
     Approved(Value),
     Declined(TapError),
     AskAgain(String),
 }
 
-fn read(answer: &Response) -> Answer {
+fn read(answer: &Response) -> TapAnswer {
     let body: Value = answer.json().unwrap_or_default();
     let error = &body["error"];
     match body["result"]["code"].as_str() {
-        Some("approved") => Answer::Approved(body),
-        Some(code) => Answer::Declined(TapError::Declined { code: code.to_owned(), description: String::new() }),
+        Some("approved") => TapAnswer::Approved(body),
+        Some(code) => TapAnswer::Declined(TapError::Declined { code: code.to_owned(), description: String::new() }),
         None if error["retryable"] == true || (error.is_null() && answer.status.is_server_error()) => {
-            Answer::AskAgain(answer.excerpt())
+            TapAnswer::AskAgain(answer.excerpt())
         }
-        None => Answer::Declined(TapError::Declined {
+        None => TapAnswer::Declined(TapError::Declined {
             code: error["code"].as_str().unwrap_or("refused").to_owned(),
             description: error["description"].as_str().map_or_else(|| answer.excerpt(), str::to_owned),
         }),
     }
 }
 
-/// What a terminal prints.
+/// The printed receipt of a terminal.
 struct Receipt {
     id: String,
     from: String,

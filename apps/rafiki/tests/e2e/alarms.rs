@@ -1,6 +1,6 @@
 //! A backend whose stored ledger is damaged while it runs: the alarm, and its recipients.
 //!
-//! One octet on disk is changed with ordinary file access, as a failing disk or a careless hand would.
+//! One octet on disk is changed with ordinary file access, like a failing disk or a careless user does.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,8 +17,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::asking::outbound;
-use crate::institutions::{BINARY, await_ready, free_ports};
-use testkit::until;
+use crate::institutions::{BINARY, await_ready};
+use testkit::{free_ports, until};
 
 const SECRET: &str = "the operator's secret";
 const WEBHOOK_SECRET: &str = "the webhooks' secret";
@@ -41,7 +41,7 @@ async fn hear(State(entity): State<Entity>, headers: HeaderMap, body: String) ->
 }
 
 impl Entity {
-    /// Listens as long as the runtime lives.
+    /// Listens while the runtime lives.
     async fn listen(&self) -> Url {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/events", listener.local_addr().unwrap());
@@ -55,7 +55,7 @@ impl Entity {
     }
 }
 
-/// One backend without its authorization server, which nothing here asks for.
+/// One backend without its authorization server, which these tests do not need.
 struct Backend {
     data: TempDir,
     ports: u16,
@@ -148,7 +148,7 @@ impl Backend {
         text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ').map(str::to_owned))
     }
 
-    /// Waits until another look at the ledger has ended.
+    /// Waits until the next scan of the ledger has ended.
     async fn another_look(&self) {
         let before = self.health().await.1["ledger"]["lastLookAt"].clone();
         let looked = until(LIMIT, || async {
@@ -174,7 +174,7 @@ impl Backend {
     }
 }
 
-/// Changes the first octet of `pattern` wherever it occurs in a file; returns how often it does.
+/// Changes the first octet of every `pattern` in a file. Returns the number of changes.
 fn flip_after(path: &Path, pattern: &[u8]) -> usize {
     use std::os::unix::fs::FileExt;
     let Ok(octets) = std::fs::read(path) else { return 0 };

@@ -1,6 +1,6 @@
-//! Asking a running institution until it says what is waited for, within a limit.
+//! Repeats requests to a running institution until it gives the expected answer, within a limit.
 //!
-//! Nothing here knows how the institution was started.
+//! It does not know how the institution was started.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use testkit::until;
 use url::Url;
 
-/// Repeats a call that may be repeated until it succeeds.
+/// Repeats a call, which must be safe to repeat, until it succeeds.
 pub(crate) async fn insist<T, F: Future<Output = Result<T, AdminError>>>(call: impl Fn() -> F) -> T {
     let answer = until(Duration::from_mins(2), || async { call().await.ok() }).await;
     answer.expect("the call succeeds within two minutes")

@@ -1,6 +1,6 @@
-//! Institutions that become peers by asking each other, and pay each other then.
+//! Institutions that become peers by asking each other, and then pay each other.
 //!
-//! Who may ask, and what is refused, is in the tests of the listener.
+//! The rules for requests are in the tests of the listener.
 
 use std::process::Child;
 

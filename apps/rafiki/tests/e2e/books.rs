@@ -1,6 +1,6 @@
-//! The audit of a stopped institution's books, and the wait until there is nothing left to do.
+//! The audit of a stopped institution's books, and the wait until no work is left.
 //!
-//! Knows where an institution keeps its books from what it wrote about itself.
+//! The institution's session file names its databases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,9 @@ const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 const UNIT_WORTH_MAX: u128 = 19;
 const CLUSTER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits until payments have ended and their events are dealt with. The institution runs meanwhile.
+/// Waits until payments have ended and their events are processed. The institution is running meanwhile.
 ///
-/// Says nothing about a wait in vain: the audit names what is left.
+/// If the wait has no success, this is not an error here: the audit lists what is left.
 pub(crate) fn await_quiet(facts: &Value) {
     let (backend, wallet) = (text(facts, "databaseUrl"), text(facts, "walletDatabaseUrl"));
     on_runtime(async {
@@ -30,8 +30,8 @@ pub(crate) fn await_quiet(facts: &Value) {
     });
 }
 
-/// Demands that the books of both stopped institutions add up, each by itself and with each other: hash chain,
-/// balances, every asset zero in sum, nothing held; rows, events, jobs and wallet as the ledger; peers' accounts
+/// Checks the books of both stopped institutions, each alone and both together: the hash chain, balances, every asset
+/// sums to zero, nothing is held; rows, events, jobs and wallet agree with the ledger; the accounts of the peers are
 /// mirrored.
 pub(crate) fn assert_books(facts: &[Value; 2]) {
     let mut moved = 0;
@@ -42,13 +42,13 @@ pub(crate) fn assert_books(facts: &[Value; 2]) {
         assert_eq!(verified.json["sound"], true, "{name}: {}", verified.json);
         assert!(holds_nothing(&verified.json), "{name} still holds money: {}", verified.json);
         moved += peer_movement(&verified.json);
-        // It came from a third party, through a peer's account.
+        // It came from a third institution, through a peer's account.
         moved += i128::try_from(assert_sound(facts).streamed).unwrap();
     }
     assert_eq!(moved, 0, "the institutions disagree about what passed between them");
 }
 
-/// Demands that the books of a stopped institution add up.
+/// Checks the books of a stopped institution.
 fn assert_sound(facts: &Value) -> Audit {
     let audit = on_runtime(async {
         let books = Books {
@@ -79,7 +79,7 @@ fn peer_movement(verified: &Value) -> i128 {
     text.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no peerMovement in {verified}"))
 }
 
-/// The wallet's ledger lies beside its file, or in the same Postgres database.
+/// The wallet's ledger is beside its file, or in the same Postgres database.
 fn wallet_ledger(database: &str) -> String {
     match database.strip_suffix(".db") {
         Some(stem) => format!("{stem}-ledger.db"),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::asking::{client, insist, outbound};
 use crate::institutions::{BINARY, Institutions, Run, Side, Storage, run};
 
-/// A card is at one terminal at a time, so as many taps are under way at once as there are cards.
+/// A card is at one terminal at a time, so there are at most as many taps under way as cards.
 const CARDS: [&str; 3] = ["gfranklin", "bhamchest", "wbdc"];
 const ROUNDS: usize = 17;
 const TAPS: usize = ROUNDS * CARDS.len();
@@ -186,7 +186,7 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
     println!("{approved} of {TAPS} were paid");
     assert!(approved >= (ROUNDS - KILLS) * CARDS.len(), "nobody was killed in the last rounds");
 
-    // What the merchant was credited is what the receipts say, no more and no less.
+    // The merchant was credited exactly the amounts of the receipts.
     let expected = 1 + i128::from(u32::try_from(approved).unwrap()) * 500;
     let balances =
         Url::parse(two.facts(Side::HappyLife)["walletUrl"].as_str().unwrap()).unwrap().join("/balances").unwrap();
@@ -203,7 +203,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// `rafiki tap … --json`, under way.
+/// `rafiki tap … --json`, while it runs.
 fn start_tap(two: &Institutions, from: &str, at: &str, amount: &str, more: &[&str]) -> Child {
     let mut command = Command::new(BINARY);
     command.args(["tap", "--from", from, "--at", at, "--amount", amount, "--json", "--data-dir"]);

@@ -1,6 +1,6 @@
 //! `kill -9` of either institution while fifty payments are under way: each ends exactly once.
 //!
-//! The moments are drawn from a seed that is printed, so a failure can be run again.
+//! The moments are drawn from a seed that is printed, so that a failure can be repeated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn killing(victim: Side, storage: Storage, seed: u64) {
     two.assert_conserved();
 }
 
-/// Waits until both wallets have settled every payment, then compares what they moved with what was paid.
+/// Waits until both wallets have settled every payment. Then it compares their movements with the payments.
 fn assert_wallets_settled(runtime: &tokio::runtime::Runtime, two: &Institutions, made: &[OutgoingPayment]) {
     let count = i128::try_from(made.len()).unwrap();
     let received = count * i128::from(AMOUNT);
@@ -89,7 +89,7 @@ fn assert_wallets_settled(runtime: &tokio::runtime::Runtime, two: &Institutions,
     let fees_and_slippage = debited - received;
     let wallets = [
         (Side::HappyLife, "pfry", 1 + received, "credited"),
-        // The wallet keeps its fee and gives the unused slippage back, or keeps both: never more than was debited.
+        // The wallet keeps its fee and returns the unused slippage, or keeps both: never more than was debited.
         (Side::CloudNine, "gfranklin", 40_000_000 - received - fees_and_slippage, "debited"),
     ];
     for (side, slug, expected, verb) in wallets {

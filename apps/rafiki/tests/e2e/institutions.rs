@@ -1,17 +1,16 @@
 //! Two institutions as two processes of the binary, on free ports and databases of their own.
 //!
-//! Knows the command line and the files the binary writes, nothing of its inside.
+//! It uses the command line and the files that the binary writes. It knows nothing else about the binary.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::TigerBeetle;
+use testkit::{TigerBeetle, free_ports};
 
 use crate::books::{assert_books, await_quiet};
 
@@ -22,15 +21,15 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
     Sqlite,
-    /// Postgres, and Redis where there is one.
+    /// Postgres, and Redis if there is one.
     Postgres,
-    /// Postgres, and nothing beside it.
+    /// Postgres, without Redis.
     PostgresAlone,
     /// SQLite, and each institution's ledger in a TigerBeetle cluster of its own.
     TigerBeetle,
 }
 
-/// One of the two.
+/// One of the two institutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     CloudNine,
@@ -38,7 +37,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// Names the side on the command line and its folder.
+    /// The name of the side on the command line and of its folder.
     pub(crate) fn slug(self) -> &'static str {
         match self {
             Self::CloudNine => "cloud-nine",
@@ -46,7 +45,7 @@ impl Side {
         }
     }
 
-    /// The first of its ports, counted from the port base of both.
+    /// The first of its ports, relative to the port base of both.
     pub(crate) fn first_port(self, base: u16) -> u16 {
         match self {
             Self::CloudNine => base,
@@ -64,7 +63,7 @@ impl Storage {
 /// Both.
 pub(crate) const SIDES: [Side; 2] = [Side::CloudNine, Side::HappyLife];
 
-/// What a run of the binary left behind.
+/// The data that a run of the binary left.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -78,25 +77,31 @@ pub(crate) struct Institutions {
     data: TempDir,
     ports: u16,
     storage: Storage,
-    /// More of the command line.
+    /// Further arguments of the command line.
     options: &'static [&'static str],
     database_name: String,
     children: [Option<Child>; 2],
     clusters: Option<[TigerBeetle; 2]>,
+    variables: Vec<(String, String)>,
 }
 
 impl Institutions {
     /// Starts both. Prints a notice and returns `None` if there is no Postgres or TigerBeetle.
     pub(crate) fn start(storage: Storage) -> Option<Self> {
-        Self::start_with(storage, &[])
+        Self::start_as(storage, &[], &[])
     }
 
-    /// The same without a peering between them.
+    /// The same, with these variables in the environment of both.
+    pub(crate) fn start_with(storage: Storage, variables: &[(&str, &str)]) -> Option<Self> {
+        Self::start_as(storage, &[], variables)
+    }
+
+    /// The same, but the two are not peers.
     pub(crate) fn start_unpeered(storage: Storage) -> Option<Self> {
-        Self::start_with(storage, &["--unpeered"])
+        Self::start_as(storage, &["--unpeered"], &[])
     }
 
-    fn start_with(storage: Storage, options: &'static [&'static str]) -> Option<Self> {
+    fn start_as(storage: Storage, options: &'static [&'static str], variables: &[(&str, &str)]) -> Option<Self> {
         if storage.needs_postgres() && postgres_url().is_none() {
             println!("SKIPPED: end-to-end on Postgres (set TEST_POSTGRES_URL, or run `cargo xtask test`)");
             return None;
@@ -114,6 +119,7 @@ impl Institutions {
             database_name: format!("e2e_{}_{ports}", std::process::id()),
             children: [None, None],
             clusters,
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         institutions.launch(Side::CloudNine);
         institutions.launch(Side::HappyLife);
@@ -134,13 +140,14 @@ impl Institutions {
             .arg(self.data.path())
             .args(self.options)
             .env("LOG_LEVEL", "warn")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
         if self.storage.needs_postgres() {
             command.args(["--database", &postgres_url().unwrap_or_default(), "--database-name", &self.database_name]);
         }
-        // At scale the shared cache is Redis; each test takes one of its sixteen databases.
+        // At scale the shared cache is Redis. Each test uses one of its sixteen databases.
         if let Some(redis) = variable("TEST_REDIS_URL").filter(|_| self.storage == Storage::Postgres) {
             command.args(["--redis", &format!("{redis}/{}", self.ports / 40 % 16)]);
         }
@@ -156,17 +163,17 @@ impl Institutions {
         assert!(await_ready(stdout), "{side:?} did not become ready:\n{}", self.log(side));
     }
 
-    /// The cluster that keeps a side's ledger.
+    /// The cluster with the ledger of a side.
     pub(crate) fn cluster(&mut self, side: Side) -> &mut TigerBeetle {
         &mut self.clusters.as_mut().unwrap()[side as usize]
     }
 
-    /// Where both keep their data.
+    /// The data folder of both.
     pub(crate) fn data_dir(&self) -> &std::path::Path {
         self.data.path()
     }
 
-    /// What a side has written to its log so far.
+    /// The log of a side so far.
     pub(crate) fn log(&self, side: Side) -> String {
         std::fs::read_to_string(self.log_path(side)).unwrap_or_default()
     }
@@ -178,7 +185,7 @@ impl Institutions {
         child.wait().unwrap();
     }
 
-    /// Ctrl-C's gentle sibling; waits for the clean end and returns its exit code.
+    /// SIGTERM. Waits for the clean end and returns its exit code.
     pub(crate) fn stop(&mut self, side: Side) -> Option<i32> {
         let mut child = self.children[side as usize].take().unwrap();
         let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
@@ -192,7 +199,7 @@ impl Institutions {
         self.await_ready(side);
     }
 
-    /// What the side wrote about itself when it became ready.
+    /// The session file that the side wrote when it became ready.
     pub(crate) fn facts(&self, side: Side) -> Value {
         let path = self.data.path().join(format!("dev-{}.json", side.slug()));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -203,14 +210,14 @@ impl Institutions {
         format!("https://localhost:{}/accounts/{slug}", side.first_port(self.ports))
     }
 
-    /// `rafiki pay … --yes --json`, under way.
+    /// `rafiki pay … --yes --json`, while it runs.
     pub(crate) fn start_paying(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(BINARY);
         command.arg("pay").args(arguments).args(["--yes", "--json", "--data-dir"]).arg(self.data.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// `rafiki pay … --yes`, as a person reads it.
+    /// `rafiki pay … --yes`, with the output for people.
     pub(crate) fn pay_in_words(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new(BINARY);
         command.arg("pay").args(arguments).args(["--yes", "--data-dir"]).arg(self.data.path());
@@ -227,7 +234,7 @@ impl Institutions {
         self.rafiki("admin", arguments)
     }
 
-    /// A command that asks the institutions.
+    /// A command that calls the institutions.
     pub(crate) fn rafiki(&self, command: &str, arguments: &[&str]) -> Run {
         run(Command::new(BINARY).arg(command).args(arguments).arg("--data-dir").arg(self.data.path()))
     }
@@ -244,9 +251,9 @@ impl Institutions {
         run(&mut command)
     }
 
-    /// Waits until nothing is under way, stops both, and checks that each ledger is sound (hash chain, balances, every
-    /// asset zero in sum, nothing held), that each side's account of the other mirrors the other's account of it, and
-    /// that rows, events, jobs and the wallet agree with the ledger.
+    /// Waits until nothing is under way, stops both, and checks three things. Each ledger is correct (hash chain,
+    /// balances, every asset sums to zero, nothing is held). Each side's account of the other mirrors the other's
+    /// account of it. Rows, events, jobs and the wallet agree with the ledger.
     pub(crate) fn assert_conserved(&mut self) {
         let facts = [self.facts(Side::CloudNine), self.facts(Side::HappyLife)];
         for side in SIDES {
@@ -266,7 +273,7 @@ impl Institutions {
         assert_books(&facts);
     }
 
-    /// Stops both; what remains is their folder, their first port, and what they wrote about themselves.
+    /// Stops both. Their folder, their first port, and their session files remain.
     pub(crate) fn stopped_with_files(mut self) -> (TempDir, u16, [Value; 2]) {
         let facts = SIDES.map(|side| self.facts(side));
         for side in SIDES {
@@ -297,13 +304,13 @@ impl Drop for Institutions {
     }
 }
 
-/// Sends a process a signal, for example `-INT`.
+/// Sends a signal to a process, for example `-INT`.
 pub(crate) fn tell(child: &Child, signal: &str) {
     let told = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(told.success());
 }
 
-/// Waits until the process behind `stdout` says that it is ready; `false` if it does not in time.
+/// Waits until the process behind `stdout` reports that it is ready; `false` if it does not in time.
 pub(crate) fn await_ready(stdout: ChildStdout) -> bool {
     let (ready, is_ready) = mpsc::channel();
     std::thread::spawn(move || {
@@ -321,7 +328,7 @@ pub(crate) fn await_ready(stdout: ChildStdout) -> bool {
 pub(crate) struct Role(Child);
 
 impl Role {
-    /// `rafiki <role>` with these variables and no others of its own.
+    /// `rafiki <role>` with only these variables.
     pub(crate) fn start(role: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(BINARY);
         command.arg(role).envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
@@ -348,17 +355,17 @@ pub(crate) fn run(command: &mut Command) -> Run {
     }
 }
 
-/// The binary, for runs that need no institutions.
+/// The binary, for runs without institutions.
 pub(crate) fn rafiki(arguments: &[&str]) -> Run {
     run(Command::new(BINARY).args(arguments))
 }
 
-/// A role that is expected to end by itself.
+/// A role that should end without a signal.
 pub(crate) fn run_role(role: &str, variables: &[(&str, &str)]) -> Run {
     run(Command::new(BINARY).arg(role).envs(variables.iter().copied()))
 }
 
-/// The Postgres server tests may create databases on.
+/// The Postgres server on which tests may create databases.
 pub(crate) fn postgres_url() -> Option<String> {
     variable("TEST_POSTGRES_URL")
 }
@@ -370,19 +377,4 @@ pub(crate) fn redis_url() -> Option<String> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
-}
-
-/// The first of forty ports in a row that are free now. Tests run as processes of their own, so the search starts
-/// at a place derived from the process id, with twenty rows to itself, and no row is given twice by one process.
-pub(crate) fn free_ports() -> u16 {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 25).unwrap_or(0) * 20;
-    for _ in 0..500 {
-        let row = (start + TAKEN.fetch_add(1, Ordering::SeqCst)) % 500;
-        let base = 10_000 + row * 40;
-        if (base..base + 40).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return base;
-        }
-    }
-    panic!("no forty free ports in a row");
 }

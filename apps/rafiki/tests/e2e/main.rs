@@ -1,6 +1,6 @@
-//! The built binary, run as its users run it: two institutions, real sockets, real files, real signals.
+//! The built binary, run like users run it: two institutions, real sockets, real files, real signals.
 //!
-//! Not a unit test of anything: what is wrong in one crate is found by that crate's own tests.
+//! These are not unit tests. Each crate has tests of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
@@ -9,6 +9,7 @@ mod asking;
 mod auto_peering;
 mod books;
 mod cards;
+mod collectors;
 mod crashes;
 mod institutions;
 mod moved;

@@ -1,6 +1,6 @@
-//! Two institutions of Rafiki 2.4 that stopped with payments in flight go on as ours.
+//! Two institutions of Rafiki 2.4 that stopped with payments in flight continue on this program.
 //!
-//! Not the import in detail: that stands with the service `moving`.
+//! The service `moving` tests the details of the import.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -16,21 +16,21 @@ use clock::{Clock as _, SystemClock};
 use ledger_sql::SqlLedger;
 use rafiki_fixture::{COLUMN_SECRET, Institution, Part, filled_elsewhere};
 use serde_json::{Value, json};
-use testkit::{TestDatabase, block_on, until};
+use testkit::{TestDatabase, block_on, free_ports, until};
 use uuid::Uuid;
 
 use crate::asking::{client, outbound};
-use crate::institutions::{BINARY, Role, free_ports, run};
+use crate::institutions::{BINARY, Role, run};
 use crate::paying::end_of;
 
 const ADMIN_SECRET: &str = "iyIgCprjb9uL8wFckR+pLEkJWMB7FJhgkvqhTQR/964=";
 
-/// One of the two, as it stands in the fixture and as it runs here.
+/// One of the two institutions, in the fixture and in this test.
 struct Moved {
     institution: Institution,
-    /// The first part of its hosts' names in the fixture.
+    /// The first part of its host names in the fixture.
     host: &'static str,
-    /// The first digit of its ports there.
+    /// The first digit of its ports in the fixture.
     port: char,
     operator: &'static str,
     ilp_address: &'static str,
@@ -58,7 +58,7 @@ impl Moved {
         [cloud_nine, happy_life]
     }
 
-    /// Where its hosts are here.
+    /// The addresses of its hosts in this test.
     fn elsewhere(&self) -> Vec<(String, String)> {
         let (host, port, ports) = (self.host, self.port, self.ports);
         vec![
@@ -106,7 +106,7 @@ impl Moved {
         .to_vec()
     }
 
-    /// The authorization server's ports have names that the backend's have too.
+    /// The authorization server's ports have variable names that the backend also uses.
     fn auth_variables(&self, folder: &Path, hooks: u16) -> Vec<(String, String)> {
         let mut variables = self.variables(folder, hooks);
         variables.retain(|(name, _)| name != "ADMIN_PORT");
@@ -130,7 +130,7 @@ impl Moved {
         format!("sqlite:{}", folder.join(format!("{}-backend-ledger.db", self.host)).display())
     }
 
-    /// The differences, each once.
+    /// The distinct differences.
     async fn findings(&self, folder: &Path) -> BTreeSet<String> {
         let ledger = SqlLedger::open(&self.ledger(folder), Arc::new(SystemClock)).await.unwrap();
         let backend = format!("sqlite:{}", folder.join(format!("{}-backend.db", self.host)).display());
@@ -178,7 +178,7 @@ async fn old_databases(moved: &[Moved; 2], hooks: u16) -> Option<Vec<[TestDataba
     Some(databases)
 }
 
-/// Under way or funded when the environment was stopped.
+/// Under way or funded when the old environment was stopped.
 const CLOUD_NINE_SENDING: [&str; 4] = [
     "8b25c3c1-59d6-41c9-b1d7-a24c2d1e735e",
     "10cd22c9-87d1-4f37-ab7b-19eea1ffa95a",
@@ -234,7 +234,7 @@ fn two_moved_institutions_finish_between_themselves_what_was_in_flight() {
             one.await_ready().await;
         }
         let (nine, life) = (moved[0].admin(), moved[1].admin());
-        // The wallet makes the deposit now, under the id that it received before the move.
+        // The wallet makes the deposit now, under the id from before the move.
         for waiting in moved[0].waiting_for_funds(folder) {
             nine.deposit_outgoing_payment_liquidity(waiting, &format!("funded {waiting}")).await.unwrap();
             let ended = end_of(&nine, waiting).await;
@@ -309,7 +309,7 @@ impl Moved {
         }
     }
 
-    /// Takes, as a wallet does, what events have announced since the move.
+    /// Withdraws, like a wallet, the money that events have announced since the move.
     async fn withdraw(&self, folder: &Path, since: i64) {
         let sql = format!("SELECT id FROM webhook_events WHERE withdrawal_amount IS NOT NULL AND created_at > {since}");
         for event in self.rows(folder, &sql) {
@@ -317,7 +317,7 @@ impl Moved {
         }
     }
 
-    /// Until no delivery is due any more.
+    /// Waits until no delivery is due.
     async fn await_told(&self, folder: &Path) {
         let told = until(Duration::from_mins(2), || async {
             self.rows(folder, "SELECT id FROM webhook_deliveries WHERE state = 'PENDING'").is_empty().then_some(())

@@ -1,6 +1,6 @@
-//! What an operator's Prometheus reads after a payment, at the institution that sent it and at the one that received it.
+//! The metrics for an operator's Prometheus after a payment, at the sending and at the receiving institution.
 //!
-//! Not every number: each is tested where it is counted.
+//! Each single number is tested where it is counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::asking::outbound;
 use crate::institutions::{Institutions, Side, Storage};
 use testkit::until;
 
-/// The numbers of an institution, by name with labels.
+/// The metrics of an institution, by name with labels.
 async fn numbers(two: &Institutions, side: Side) -> BTreeMap<String, String> {
     let admin = Url::parse(two.facts(side)["adminUrl"].as_str().unwrap()).unwrap();
     let request = outbound_http::Request::get(admin.join("/metrics").unwrap()).configured();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::asking::{insist, pause};
 
-/// Half a minute of outages, and more where answers take long.
+/// Half a minute of outages, and more on slow machines.
 const ATTEMPTS_MAX: usize = 300;
 const ENDS_WITHIN: Duration = Duration::from_mins(3);
 
@@ -26,14 +26,14 @@ pub(crate) async fn pay_once(
     let asked = Amount { value: amount, asset_code: "USD".into(), asset_scale: 2 };
     let quote = loop {
         let receiver = insist(|| admin.create_receiver(&payee, Some(&asked), None, None)).await;
-        // Quoting probes the path; while the other side is down it fails and is simply asked again.
+        // Quoting probes the path. While the other side is down it fails and is repeated.
         if let Ok(quote) = admin.create_quote(from, &receiver.id, &QuoteAmount::AsAsked).await {
             break quote;
         }
         pause().await;
     };
-    // While the payee's institution is away its receiver cannot be asked, and the quote is called invalid. A quote makes
-    // one payment at most, so further attempts may bear further keys.
+    // While the payee's institution is down its receiver cannot be read, and the quote is invalid. A quote makes one
+    // payment at most, so further attempts may use further keys.
     for attempt in 0.. {
         let key = format!("payment-{n}-{}-{attempt}", quote.id);
         match admin.create_outgoing_payment(from, quote.id, None, &key).await {

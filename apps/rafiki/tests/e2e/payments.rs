@@ -1,4 +1,4 @@
-//! Payments between and within the institutions, and the ways they are refused.
+//! Payments between and within the institutions, and their refusals.
 //!
 //! Each test runs on SQLite and on Postgres, and each ends with the books of both institutions compared.
 
@@ -39,7 +39,7 @@ fn five_euros_received_from_a_dollar_account_arrive_exactly() {
         let paid = two.pay(&["--from", &from, "--to", &to, "--receive", "5.00"]);
         assert_eq!(paid.code, Some(0), "{}", paid.stderr);
         assert_eq!(paid.json["state"], "COMPLETED", "{}", paid.json);
-        // The figure of the playground's worked examples.
+        // The number from the playground's worked examples.
         assert_eq!(paid.json["debitAmount"]["value"], "668");
         assert_eq!(paid.json["deliveredAmount"]["value"], "500");
         assert_eq!(paid.json["deliveredAmount"]["assetCode"], "EUR");
@@ -124,7 +124,7 @@ fn a_stopped_receiver_is_said_to_be_down_and_can_be_paid_once_it_is_back() {
     });
 }
 
-/// Two conversions, each of which rounds down: whatever is quoted arrives, at once.
+/// Two conversions, each of which rounds down: every quoted amount arrives at once.
 #[test]
 fn pesos_are_paid_out_in_euros_whatever_the_amount() {
     let Some(mut two) = Institutions::start(Storage::Sqlite) else { return };
@@ -138,7 +138,7 @@ fn pesos_are_paid_out_in_euros_whatever_the_amount() {
         let paid = two.pay(&["--from", &from, "--to", &to, "--receive", amount]);
         assert_delivered_as_promised(&paid, amount);
     }
-    // Nothing is left of this after the fee of 1.03 that would be a dollar cent on the way.
+    // After the fee of 1.03 the rest is worth less than a dollar cent between the conversions.
     let refused = two.pay(&["--from", &from, "--to", &to, "--send", "1.10"]);
     assert_eq!(refused.code, Some(6), "{}", refused.stderr);
     let least = refused.stderr.split("at least ").nth(1).and_then(|text| text.split(' ').next()).unwrap().to_owned();
@@ -161,13 +161,13 @@ fn small_amounts_between_all_currencies_arrive_as_quoted() {
     two.assert_conserved();
 }
 
-/// Completed within a second or so, with what was promised or more.
+/// Completed within about a second, with at least the promised amount.
 fn assert_delivered_as_promised(paid: &Run, amount: &str) {
     assert_eq!(paid.code, Some(0), "{amount}: {}", paid.stderr);
     assert_eq!(paid.json["state"], "COMPLETED", "{amount}: {}", paid.json);
     let value = |name: &str| paid.json[name]["value"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(value("deliveredAmount") >= value("receiveAmount"), "{amount}: {}", paid.json);
     assert!(value("sentAmount") + value("fee") <= value("debitAmount"), "{amount}: {}", paid.json);
-    // A failed attempt is made again after ten seconds.
+    // A failed attempt is repeated after ten seconds.
     assert!(paid.json["millis"].as_u64().unwrap() < 5_000, "{amount}: {}", paid.json);
 }

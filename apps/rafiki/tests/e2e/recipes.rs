@@ -1,6 +1,6 @@
-//! The recipes of `docs/admin-api.md`, run as they stand there against a running institution.
+//! The recipes of `docs/admin-api.md`, run unchanged against a running institution.
 //!
-//! A language that is not installed here is said to be left out.
+//! Recipes in a language that is not installed here are left out with a notice.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +60,7 @@ fn every_recipe_lists_the_newest_payments_as_it_stands() {
     }
 }
 
-/// `openssl` knows no `--version`; whether it starts at all is enough.
+/// `openssl` has no `--version`. It is enough that it starts.
 fn is_installed_somehow(program: &str) -> bool {
     Command::new(program).arg("version").output().is_ok()
 }

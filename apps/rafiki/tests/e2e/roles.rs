@@ -1,14 +1,14 @@
-//! The roles that need no partner: the demonstration, the checks of a configuration, and clean stops.
+//! The roles that need no other role: the demonstration, the checks of a configuration, and clean stops.
 //!
-//! Not payments in detail: those stand in `payments`.
+//! Payments are tested in `payments`.
 
 use std::time::Duration;
 
 use url::Url;
 
 use crate::asking::{client, outbound};
-use crate::institutions::{Institutions, Role, Side, Storage, free_ports, rafiki, run_role};
-use testkit::until;
+use crate::institutions::{Institutions, Role, Side, Storage, rafiki, run_role};
+use testkit::{free_ports, until};
 
 const SEED: &str = "
 assets:
@@ -55,7 +55,7 @@ fn a_second_start_finds_the_state_of_the_first() {
 fn a_wallet_address_answers_spsp_clients_with_credentials_below_its_institution() {
     let two = Institutions::start(Storage::Sqlite).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // In development https is carried over http.
+    // In development https URLs are called over http.
     let url = Url::parse(&two.address(Side::HappyLife, "pfry").replace("https://", "http://")).unwrap();
     let request = outbound_http::Request::get(url).configured();
     let request = request.header("accept".parse().unwrap(), "application/spsp4+json".parse().unwrap());

@@ -1,19 +1,19 @@
-//! The first hour: starts side by side, on places that cannot be used, and what the commands say of them.
+//! The first start: several starts at once, places that cannot be used, and the messages of the commands.
 //!
-//! Not payments: those stand in `payments`.
+//! Payments are tested in `payments`.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testkit::{TestDatabase, block_on, until};
+use testkit::{TestDatabase, block_on, free_ports, until};
 
-use crate::institutions::{BINARY, Run, free_ports, run, run_role};
+use crate::institutions::{BINARY, Run, run, run_role};
 
 const OPERATOR: &str = "438fa74a-fa7d-4317-9ced-dde32ece1787";
 
-/// A backend's variables, complete and on ports of its own.
+/// The complete variables of a backend, with ports of its own.
 fn backend(database: &str, ports: u16) -> Vec<(String, String)> {
     let port = |n: u16| (ports + n).to_string();
     [
@@ -96,7 +96,7 @@ fn two_backends_started_together_on_an_empty_postgres_both_come_up() {
     });
 }
 
-/// What `GET /healthz` answers on this port, if anything does.
+/// The answer of `GET /healthz` on this port, if there is one.
 fn status(port: u16) -> Option<u16> {
     use std::io::{Read, Write};
     let mut connection = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;

@@ -1,6 +1,6 @@
-//! How many statements and transactions a payment costs each institution, as the database server itself wrote them down.
+//! The statements and transactions of a payment at each institution, counted in the log of the database server.
 //!
-//! The figures do not depend on the machine. They are ceilings that are lowered with each improvement.
+//! The numbers do not depend on the machine. They are upper limits that are lowered with each improvement.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::institutions::{BINARY, redis_url};
 
 const PAYMENTS: u32 = 10;
 
-/// What one payment may cost an institution.
+/// The allowed numbers for one payment at an institution.
 struct Ceiling {
     statements: f64,
     transactions: f64,
@@ -34,9 +34,9 @@ fn texts(counted: &Counted) -> String {
     texts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Payments one after the other, after some that fill what is kept in memory; what they cost both.
+/// Payments one after the other, after some that fill the caches. Returns the numbers of both institutions.
 ///
-/// `None` without a Redis: then what processes share is in the database, and costs statements there.
+/// `None` without a Redis: then shared data is in the database and needs statements there.
 async fn counted(way: Way) -> Option<[Counted; 2]> {
     let Some(redis) = redis_url() else {
         println!("SKIPPED: statements of a payment (set TEST_REDIS_URL, or run `cargo xtask test`)");

@@ -1,15 +1,16 @@
-//! A role started from an environment of the original: what strangers reach of it.
+//! A role started from an environment of the original, and what an unknown client can reach of it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use outbound_http::Request;
 use serde_json::json;
+use testkit::free_ports;
 
 use crate::asking::outbound;
-use crate::institutions::{BINARY, free_ports};
+use crate::institutions::BINARY;
 
-/// `rafiki auth` on ports of its own, and what it said until it was ready.
+/// `rafiki auth` on ports of its own, and its output until it was ready.
 struct AuthServer {
     child: Child,
     told: Vec<String>,
@@ -24,7 +25,7 @@ impl AuthServer {
         let mut child = Command::new(BINARY)
             .arg("auth")
             .current_dir(data.path())
-            // What the original's playground sets, and nothing it does not know.
+            // The variables of the original's playground, and no others.
             .envs([
                 ("NODE_ENV", "development"),
                 ("AUTH_SERVER_URL", "http://localhost:3006"),
@@ -53,7 +54,7 @@ impl AuthServer {
         Self { child, told, ports, _data: data }
     }
 
-    /// The status that introspection answers to a caller with this secret.
+    /// The status of introspection for a caller with this secret.
     fn introspect(&self, secret: Option<&str>) -> u16 {
         let url = format!("http://127.0.0.1:{}/", self.ports + 3).parse().unwrap();
         let mut request = Request::post_json(url, &json!({"access_token": "x"})).unwrap().configured();
@@ -64,7 +65,7 @@ impl AuthServer {
         runtime.block_on(outbound().send(request)).unwrap().status.as_u16()
     }
 
-    /// Ends it and returns what it wrote to its log.
+    /// Ends it and returns its log.
     fn log(mut self) -> String {
         self.child.kill().unwrap();
         let mut log = String::new();

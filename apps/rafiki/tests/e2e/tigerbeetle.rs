@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use crate::books::holds_nothing;
 use crate::institutions::{Institutions, SIDES, Side, Storage, verify};
 
-/// What the Admin listener answers.
+/// The answer of the Admin listener.
 fn answer(two: &Institutions, side: Side, path: &str) -> String {
     let facts = two.facts(side);
     let address =
@@ -26,7 +26,7 @@ fn health(two: &Institutions, side: Side) -> u16 {
     answer(two, side, "/healthz").split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// What both become by themselves takes a moment.
+/// Both institutions need a moment for this.
 fn eventually(what: &str, ask: impl Fn() -> bool) {
     testkit::block_on(testkit::eventually(what, async || ask()));
 }
@@ -54,7 +54,7 @@ fn payments_between_institutions_on_tigerbeetle_arrive_and_their_books_agree() {
     assert_eq!(back.code, Some(0), "{}", back.stderr);
     for side in SIDES {
         assert!(two.facts(side)["ledgerUrl"].as_str().unwrap().starts_with("tigerbeetle://"));
-        // Nothing was kept anywhere else.
+        // The money is stored nowhere else.
         assert_eq!(health(&two, side), 200);
         eventually("the cluster's sums are looked at", || {
             let told = answer(&two, side, "/health");
@@ -91,7 +91,7 @@ fn clusters_killed_while_payments_are_made_lose_and_double_nothing() {
         let paying = two.start_paying(&arguments);
         two.cluster(side).kill();
         two.cluster(side).start();
-        // It is completed, or was refused while the cluster was away; which of the two is a matter of luck.
+        // It was completed, or was refused while the cluster was down. Both are correct.
         let paid = paying.wait_with_output().unwrap();
         assert!(paid.status.code().is_some(), "{}", String::from_utf8_lossy(&paid.stderr));
     }
@@ -99,7 +99,7 @@ fn clusters_killed_while_payments_are_made_lose_and_double_nothing() {
     let paid = two.pay(&arguments);
     assert_eq!(paid.code, Some(0), "{}", paid.stderr);
     assert_eq!(paid.json["deliveredAmount"]["value"], "871");
-    // What was interrupted is completed by the institutions themselves.
+    // The institutions complete interrupted payments themselves.
     eventually("nothing is held", || SIDES.iter().all(|side| holds_nothing(&verify(&two.facts(*side)).json)));
     two.assert_conserved();
 }

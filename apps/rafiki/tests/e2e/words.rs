@@ -1,6 +1,6 @@
-//! What a new user reads on the screen: quotes, receipts, refusals, pages.
+//! The texts that a new user sees: quotes, receipts, refusals, pages.
 //!
-//! Not what moves: that stands in `payments`.
+//! The movements of money are tested in `payments`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 use crate::asking::outbound;
 use crate::institutions::{Institutions, Side, Storage, tell};
 
-/// The amount of a line of the receipt that begins so, in cents.
+/// The amount in the line of the receipt with this beginning, in cents.
 fn cents(receipt: &str, line: &str) -> u64 {
     let found = receipt.lines().find_map(|text| text.trim().strip_prefix(line));
     let amount = found.unwrap_or_else(|| panic!("no line {line:?} in\n{receipt}")).trim();
@@ -62,7 +62,7 @@ fn what_cannot_be_paid_is_told_in_the_payers_words() {
     }
 }
 
-/// Waits until a process has a way of its own to take an interruption (bit 1 of the caught signals).
+/// Waits until a process handles the interrupt signal itself (bit 1 of the caught signals).
 fn when_it_takes_signals(child: &std::process::Child) {
     let takes = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
@@ -82,7 +82,7 @@ fn a_command_that_is_stopped_before_it_paid_says_that_nothing_was_sent() {
     let to = two.address(Side::HappyLife, "pfry");
     two.signal(Side::HappyLife, "-STOP");
     let paying = two.start_paying(&["--from", &from, "--to", &to, "--send", "10.00"]);
-    // It waits for an institution that stands still, from its first question on.
+    // From its first request on it waits for an institution that is paused.
     when_it_takes_signals(&paying);
     tell(&paying, "-INT");
     let output = paying.wait_with_output().unwrap();

@@ -1,6 +1,6 @@
 //! Assets and fees.
 //!
-//! Not the rules for them: those are in the crate `payments`.
+//! Their rules are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use money::Asset;

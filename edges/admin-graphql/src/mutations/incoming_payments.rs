@@ -1,6 +1,6 @@
 //! Incoming payments: created, changed and decided.
 //!
-//! Not the rules for it: those are in the crate `payments`.
+//! Their rules are in the crate `payments`.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use clock::Timestamp;

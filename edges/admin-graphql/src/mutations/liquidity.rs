@@ -148,6 +148,7 @@ impl LiquidityMutation {
                 let (transfer, timeout) = (input.id.as_str(), input.timeout_seconds.0);
                 Ok(call.administration().withdraw_from_wallet_address(call.caller, address, transfer, timeout).await?)
             };
+
             let key = Some(&*input.idempotency_key);
             let remember = |(address, amount): &(payments_model::WalletAddress, u64)| Withdrawn {
                 wallet_address: address.id,
@@ -162,6 +163,7 @@ impl LiquidityMutation {
                     (address.ok_or_else(unknown)?, withdrawn.amount)
                 }
             };
+
             let withdrawal = WalletAddressWithdrawal {
                 id: input.id.into(),
                 amount: UInt64(amount),

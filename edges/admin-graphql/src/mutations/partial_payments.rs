@@ -1,15 +1,15 @@
 //! Decisions on packets that carry the sender's data.
 //!
-//! The packet waits in the connector, perhaps of another process; the decision reaches it through the shared cache.
+//! They do not reach the packet from here: the service `payments` does that, in whichever process the packet waits.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use payments::PartialPaymentDecision;
-use payments_model::IncomingPaymentId;
-use uuid::Uuid;
+use payments::DecisionEffect;
+use payments_model::partial_payment::PartialPaymentDecision;
+use payments_model::{IncomingPaymentId, PartialPaymentId};
 
 use super::liquidity::id;
 use crate::api::Call;
-use crate::errors::{Code, Refusal};
+use crate::errors::Refusal;
 use crate::texts::Prose;
 
 #[derive(InputObject)]
@@ -46,9 +46,9 @@ impl PartialPaymentMutation {
         input: ConfirmPartialIncomingPaymentInput,
     ) -> Result<ConfirmPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
-        let decision = PartialPaymentDecision { success: true, reason: None };
+        let decision = PartialPaymentDecision::Accept;
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
-        Ok(ConfirmPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
+        Ok(ConfirmPartialIncomingPaymentResponse { success: decide(&call, payment, partial, decision).await? })
     }
 
     async fn reject_partial_incoming_payment(
@@ -58,9 +58,9 @@ impl PartialPaymentMutation {
     ) -> Result<RejectPartialIncomingPaymentResponse> {
         let call = Call::of(context)?;
         let reason = input.reason.as_ref().map(|reason| reason.to_string());
-        let decision = PartialPaymentDecision { success: false, reason };
+        let decision = PartialPaymentDecision::Reject { reason };
         let (payment, partial) = (&input.incoming_payment_id, &input.partial_incoming_payment_id);
-        Ok(RejectPartialIncomingPaymentResponse { success: decide(&call, payment, partial, &decision).await? })
+        Ok(RejectPartialIncomingPaymentResponse { success: decide(&call, payment, partial, decision).await? })
     }
 }
 
@@ -68,17 +68,10 @@ async fn decide(
     call: &Call<'_>,
     payment: &str,
     partial: &str,
-    decision: &PartialPaymentDecision,
+    decision: PartialPaymentDecision,
 ) -> Result<bool, Refusal> {
     let payment: IncomingPaymentId = id(payment, "unknown payment")?;
-    let partial: Uuid = id(partial, "unknown payment")?;
-    let found = call.reach().incoming_payment(payment).await?;
-    let found = found.ok_or_else(|| Refusal::new("unknown payment", Code::NotFound))?;
-    if !found.is_open() {
-        return Err(Refusal::new("invalid state", Code::BadUserInput));
-    }
-    call.payments().decide_partial_payment(payment, partial, decision).await.or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "a decision was not recorded");
-        Ok(false)
-    })
+    let partial: PartialPaymentId = id(partial, "unknown payment")?;
+    let effect = call.payments().decide_partial_payment(call.caller, payment, partial, decision).await?;
+    Ok(effect == DecisionEffect::Counts)
 }

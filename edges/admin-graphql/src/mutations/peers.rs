@@ -131,6 +131,7 @@ impl PeerMutation {
     ) -> Result<CreateOrUpdatePeerByUrlMutationResponse> {
         let call = Call::of(context)?;
         let mutation = call.mutation("createOrUpdatePeerByUrl", input.idempotency_key.as_deref(), &input)?;
+
         let act = async {
             let unknown_asset = |_| Refusal::new("Unknown asset", Code::NotFound);
             let wanted = PeerByUrl {
@@ -144,6 +145,7 @@ impl PeerMutation {
             };
             Ok(call.parts.peering.peer_by_url(call.caller, wanted).await?)
         };
+
         let peer = match mutation.once(act, |peer| peer.id).await? {
             Once::Now(peer) => Some(peer),
             Once::Before(id) => call.reach().peer(id).await.map_err(Refusal::from)?,

@@ -1,6 +1,6 @@
 //! Receivers and quotes.
 //!
-//! Not the rules for them: those are in the crate `payments`.
+//! Their rules are in the crate `payments`.
 
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use payments::{NewQuote, NewReceiver};

@@ -1,11 +1,45 @@
-//! Settings of tenants.
+//! Tenants and their settings.
 
-use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use payments::administration::{NewTenant, TenantChange};
 use payments_model::tenant::Setting;
+use payments_model::{Secret, TenantId};
 
 use crate::api::Call;
-use crate::errors::{Refusal, nullable};
-use crate::types::tenant::{TenantSetting, TenantSettingInput};
+use crate::errors::{Code, Refusal, nullable};
+use crate::texts::{Name, UrlText};
+use crate::types::tenant::{HIDDEN, Seen, TenantNode, TenantSetting, TenantSettingInput};
+
+#[derive(InputObject)]
+pub(crate) struct CreateTenantInput {
+    id: Option<ID>,
+    email: Option<Name>,
+    api_secret: String,
+    idp_consent_url: Option<UrlText>,
+    idp_secret: Option<String>,
+    public_name: Option<Name>,
+    settings: Option<Vec<TenantSettingInput>>,
+}
+
+#[derive(InputObject)]
+pub(crate) struct UpdateTenantInput {
+    id: ID,
+    email: MaybeUndefined<Name>,
+    api_secret: MaybeUndefined<String>,
+    idp_consent_url: MaybeUndefined<UrlText>,
+    idp_secret: MaybeUndefined<String>,
+    public_name: MaybeUndefined<Name>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct TenantMutationResponse {
+    tenant: TenantNode,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct DeleteTenantMutationResponse {
+    success: bool,
+}
 
 #[derive(InputObject)]
 pub(crate) struct CreateTenantSettingsInput {
@@ -22,6 +56,62 @@ pub(crate) struct TenantMutation;
 
 #[Object]
 impl TenantMutation {
+    async fn create_tenant(&self, context: &Context<'_>, input: CreateTenantInput) -> Result<TenantMutationResponse> {
+        let call = Call::of(context)?;
+        if [Some(&input.api_secret), input.idp_secret.as_ref()].into_iter().flatten().any(|secret| secret == HIDDEN) {
+            let message = format!("{HIDDEN} stands for a secret and is none; give the secret itself");
+            return Err(Refusal::new(message, Code::BadUserInput).into());
+        }
+        let id = input.id.map(|id| id.parse::<TenantId>()).transpose();
+        let new = NewTenant {
+            id: id.map_err(|_| Refusal::new("Invalid Tenant ID", Code::BadUserInput)).or_else(|refusal| {
+                // A caller that may not create tenants gets no other information.
+                if call.caller.is_operator { Err(refusal) } else { Ok(None) }
+            })?,
+            api_secret: Secret::new(input.api_secret),
+            email: input.email.map(Name::into_string),
+            public_name: input.public_name.map(Name::into_string),
+            idp_consent_url: input.idp_consent_url.map(UrlText::into_string),
+            idp_secret: input.idp_secret.map(Secret::new),
+            settings: input.settings.unwrap_or_default().into_iter().map(Setting::from).collect(),
+        };
+        let tenant = call.administration().create_tenant(call.caller, new).await.map_err(Refusal::from)?;
+        Ok(TenantMutationResponse { tenant: TenantNode::seen(tenant, Seen::BothSecrets) })
+    }
+
+    async fn update_tenant(&self, context: &Context<'_>, input: UpdateTenantInput) -> Result<TenantMutationResponse> {
+        let call = Call::of(context)?;
+        let id = input.id.parse().map_err(|_| {
+            let message = if call.caller.is_operator { "failed to update tenant" } else { "tenant does not exist" };
+            Refusal::new(message, Code::NotFound)
+        })?;
+        let change = TenantChange {
+            api_secret: secret(input.api_secret),
+            email: given(input.email, Name::into_string),
+            public_name: given(input.public_name, Name::into_string),
+            idp_consent_url: given(input.idp_consent_url, UrlText::into_string),
+            idp_secret: secret(input.idp_secret),
+        };
+        let seen = match (is_given(change.api_secret.as_ref()), is_given(change.idp_secret.as_ref())) {
+            (true, true) => Seen::BothSecrets,
+            (true, false) => Seen::ApiSecret,
+            (false, true) => Seen::IdpSecret,
+            (false, false) => Seen::NoSecret,
+        };
+        let tenant = call.administration().update_tenant(call.caller, id, change).await.map_err(Refusal::from)?;
+        Ok(TenantMutationResponse { tenant: TenantNode::seen(tenant, seen) })
+    }
+
+    async fn delete_tenant(&self, context: &Context<'_>, id: String) -> Result<DeleteTenantMutationResponse> {
+        let call = Call::of(context)?;
+        if !call.caller.is_operator {
+            return Err(Refusal::new("permission denied", Code::Forbidden).into());
+        }
+        let id = id.parse().map_err(|_| Refusal::new("failed to delete tenant", Code::NotFound))?;
+        call.administration().delete_tenant(call.caller, id).await.map_err(Refusal::from)?;
+        Ok(DeleteTenantMutationResponse { success: true })
+    }
+
     async fn create_tenant_settings(
         &self,
         context: &Context<'_>,
@@ -36,4 +126,25 @@ impl TenantMutation {
         })
         .await
     }
+}
+
+/// A change of a member: absent keeps it, `null` clears it.
+#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
+fn given<T, U>(member: MaybeUndefined<T>, read: impl FnOnce(T) -> U) -> Option<Option<U>> {
+    match member {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(read(value))),
+    }
+}
+
+/// The same of a secret. What is shown instead of one changes nothing, so that a form may send back what it was shown.
+#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
+fn secret(member: MaybeUndefined<String>) -> Option<Option<Secret>> {
+    given(member, Secret::new).filter(|change| change.as_ref().is_none_or(|secret| secret.expose() != HIDDEN))
+}
+
+/// Whether a secret is set. What is kept or cleared was not given with the question.
+fn is_given(change: Option<&Option<Secret>>) -> bool {
+    matches!(change, Some(Some(_)))
 }

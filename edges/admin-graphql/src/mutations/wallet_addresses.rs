@@ -67,6 +67,17 @@ pub(crate) struct RevokeWalletAddressKeyMutationResponse {
     wallet_address_key: Option<WalletAddressKeyNode>,
 }
 
+#[derive(InputObject, Serialize)]
+pub(crate) struct TriggerWalletAddressEventsInput {
+    limit: i32,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct TriggerWalletAddressEventsMutationResponse {
+    count: Option<i32>,
+}
+
 #[derive(Default)]
 pub(crate) struct WalletAddressMutation;
 
@@ -165,6 +176,26 @@ impl WalletAddressMutation {
             Ok(Some(RevokeWalletAddressKeyMutationResponse { wallet_address_key: revoked.map(Into::into) }))
         })
         .await
+    }
+
+    /// Announces what was paid straight to wallet addresses of the caller (the operator: of anybody), where it is time.
+    async fn trigger_wallet_address_events(
+        &self,
+        context: &Context<'_>,
+        input: TriggerWalletAddressEventsInput,
+    ) -> Result<TriggerWalletAddressEventsMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let limit = usize::try_from(input.limit);
+            let limit = limit.map_err(|_| Refusal::new("limit must not be negative", Code::BadUserInput))?;
+            let handled = call.payments().announce_due_web_monetization(call.caller, limit).await?;
+            Ok(i32::try_from(handled).unwrap_or(i32::MAX))
+        };
+        let key = input.idempotency_key.as_deref();
+        let count = match call.once("triggerWalletAddressEvents", key, &input, act, |count| *count).await? {
+            Once::Now(count) | Once::Before(count) => count,
+        };
+        Ok(TriggerWalletAddressEventsMutationResponse { count: Some(count) })
     }
 }
 

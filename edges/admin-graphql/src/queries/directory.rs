@@ -1,6 +1,6 @@
 //! Tenants, assets, peers and wallet addresses.
 //!
-//! An id that is no UUID finds nothing.
+//! An id that is not a UUID finds nothing.
 
 use async_graphql::{Context, ID, Object, Result};
 use money::Asset;

@@ -1,6 +1,6 @@
 //! Payments, quotes, receivers and events.
 //!
-//! An id that is no UUID finds nothing.
+//! An id that is not a UUID finds nothing.
 
 use async_graphql::{Context, Object, Result};
 use payments::ResolveReceiverError;
@@ -11,6 +11,7 @@ use crate::types::accounting::AccountingTransferConnection;
 use crate::types::incoming_payment::{IncomingPaymentConnection, IncomingPaymentFilter, IncomingPaymentNode};
 use crate::types::outgoing_payment::{OutgoingPaymentConnection, OutgoingPaymentFilter, OutgoingPaymentNode};
 use crate::types::page::{SortOrder, page_request};
+use crate::types::payment::{PaymentConnection, PaymentFilter};
 use crate::types::quote::QuoteNode;
 use crate::types::receiver::ReceiverNode;
 use crate::types::webhook_event::{WebhookEventFilter, WebhookEventsConnection};
@@ -120,6 +121,25 @@ impl PaymentsQuery {
         let scope = Call::of(context)?.list(tenant_id.as_deref());
         let filter = filter.unwrap_or_default().read();
         Ok(scope.incoming_payments(&filter, request).await.map_err(Refusal::from)?.into())
+    }
+
+    /// Both kinds in one list.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]
+    async fn payments(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+        sort_order: Option<SortOrder>,
+        filter: Option<PaymentFilter>,
+        tenant_id: Option<String>,
+    ) -> Result<PaymentConnection> {
+        let request = page_request(after, before, first, last, sort_order).map_err(Refusal::from)?;
+        let scope = Call::of(context)?.list(tenant_id.as_deref());
+        let filter = filter.unwrap_or_default().read();
+        Ok(scope.payments(&filter, request).await.map_err(Refusal::from)?.into())
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the schema")]

@@ -24,13 +24,15 @@ impl From<AccountTransfers> for AccountingTransferConnection {
 
 #[derive(SimpleObject)]
 pub(crate) struct AccountingTransfer {
-    id: ID,
+    #[graphql(owned)]
+    pub(crate) id: ID,
     debit_account_id: ID,
     credit_account_id: ID,
     amount: UInt64,
     transfer_type: TransferType,
     ledger: UInt8,
-    created_at: String,
+    #[graphql(owned)]
+    pub(crate) created_at: String,
     state: TransferState,
     expires_at: Option<String>,
 }
@@ -50,7 +52,7 @@ impl From<Transfer> for AccountingTransfer {
                 WITHDRAWAL => TransferType::Withdrawal,
                 _ => TransferType::Transfer,
             },
-            // The schema has room for 255 ledgers.
+            // The schema allows 255 ledgers.
             ledger: UInt8(u8::try_from(made.ledger).unwrap_or(u8::MAX)),
             created_at: transfer.timestamp.to_string(),
             state: match transfer.state {

@@ -34,7 +34,7 @@ connection!(AssetsConnection as "AssetsConnection", AssetEdge as "AssetEdge", As
 
 #[Object(name = "Asset")]
 impl AssetNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -88,7 +88,7 @@ impl AssetNode {
         .await
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 
@@ -115,13 +115,15 @@ impl From<FeeType> for FeeKind {
 #[derive(Clone, SimpleObject)]
 #[graphql(name = "Fee")]
 pub(crate) struct FeeNode {
-    id: ID,
+    #[graphql(owned)]
+    pub(crate) id: ID,
     asset_id: ID,
     #[graphql(name = "type")]
     kind: FeeType,
     fixed: UInt64,
     basis_points: i32,
-    created_at: String,
+    #[graphql(owned)]
+    pub(crate) created_at: String,
 }
 
 impl From<Fee> for FeeNode {

@@ -76,7 +76,7 @@ impl From<IncomingState> for IncomingPaymentState {
 
 #[Object(name = "IncomingPayment")]
 impl IncomingPaymentNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -85,11 +85,11 @@ impl IncomingPaymentNode {
         Ok(settings.resource_url(self.0.tenant_id, "incoming-payments", self.0.id))
     }
 
-    async fn wallet_address_id(&self) -> ID {
+    pub(crate) async fn wallet_address_id(&self) -> ID {
         self.0.wallet_address_id.to_string().into()
     }
 
-    async fn client(&self) -> Option<&str> {
+    pub(crate) async fn client(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
@@ -116,11 +116,11 @@ impl IncomingPaymentNode {
         Ok(Amount::new(u64::try_from(received).unwrap_or(u64::MAX), &self.0.asset.asset))
     }
 
-    async fn metadata(&self) -> Option<JsonObject> {
+    pub(crate) async fn metadata(&self) -> Option<JsonObject> {
         self.0.metadata.clone().map(JsonObject)
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 

@@ -61,7 +61,7 @@ impl OutgoingPaymentFilter {
 }
 
 /// A text that is no id finds no address.
-fn ids(texts: Vec<String>) -> Vec<WalletAddressId> {
+pub(crate) fn ids(texts: Vec<String>) -> Vec<WalletAddressId> {
     texts.iter().map(|text| text.parse().unwrap_or(WalletAddressId::from_uuid(Uuid::nil()))).collect()
 }
 
@@ -93,15 +93,15 @@ impl From<CardPaymentFailureReason> for CardPaymentFailure {
 
 #[Object(name = "OutgoingPayment")]
 impl OutgoingPaymentNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id().to_string().into()
     }
 
-    async fn wallet_address_id(&self) -> ID {
+    pub(crate) async fn wallet_address_id(&self) -> ID {
         self.0.quote.wallet_address_id.to_string().into()
     }
 
-    async fn client(&self) -> Option<&str> {
+    pub(crate) async fn client(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
@@ -139,7 +139,7 @@ impl OutgoingPaymentNode {
         &self.0.quote.receiver
     }
 
-    async fn metadata(&self) -> Option<JsonObject> {
+    pub(crate) async fn metadata(&self) -> Option<JsonObject> {
         self.0.metadata.clone().map(JsonObject)
     }
 
@@ -159,7 +159,7 @@ impl OutgoingPaymentNode {
         Ok(Amount::new(sent, &self.0.quote.asset.asset))
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct HttpOutgoing {
 
 #[Object(name = "Peer")]
 impl PeerNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -82,7 +82,7 @@ impl PeerNode {
         .await
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 

@@ -1,4 +1,4 @@
-//! Receivers: incoming payments here or elsewhere, as a payer sees them.
+//! Receivers: incoming payments at this or another institution, as their payer sees them.
 
 use async_graphql::Object;
 use payments_model::Receiver;

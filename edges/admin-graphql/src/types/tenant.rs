@@ -15,12 +15,31 @@ pub(crate) struct WhoamiResponse {
     pub(crate) is_operator: bool,
 }
 
+/// What is shown instead of a secret.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// Which secrets of a tenant an answer shows: those that were given with the question, and no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    NoSecret,
+    ApiSecret,
+    IdpSecret,
+    BothSecrets,
+}
+
 #[derive(Clone)]
-pub(crate) struct TenantNode(Tenant);
+pub(crate) struct TenantNode(Tenant, Seen);
 
 impl From<Tenant> for TenantNode {
     fn from(tenant: Tenant) -> Self {
-        Self(tenant)
+        Self(tenant, Seen::NoSecret)
+    }
+}
+
+impl TenantNode {
+    /// The tenant with the secrets that were given with the question.
+    pub(crate) fn seen(tenant: Tenant, seen: Seen) -> Self {
+        Self(tenant, seen)
     }
 }
 
@@ -32,10 +51,9 @@ impl TenantNode {
 
 connection!(TenantsConnection as "TenantsConnection", TenantEdge as "TenantEdge", TenantNode of Tenant);
 
-/// The secrets are shown, because only the tenant itself and the operator can read a tenant.
 #[Object(name = "Tenant")]
 impl TenantNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -44,7 +62,10 @@ impl TenantNode {
     }
 
     async fn api_secret(&self) -> &str {
-        self.0.api_secret.expose()
+        match self.1 {
+            Seen::ApiSecret | Seen::BothSecrets => self.0.api_secret.expose(),
+            Seen::NoSecret | Seen::IdpSecret => HIDDEN,
+        }
     }
 
     async fn idp_consent_url(&self) -> Option<&str> {
@@ -52,14 +73,18 @@ impl TenantNode {
     }
 
     async fn idp_secret(&self) -> Option<&str> {
-        self.0.idp_secret.as_ref().map(payments_model::Secret::expose)
+        let secret = self.0.idp_secret.as_ref()?;
+        Some(match self.1 {
+            Seen::IdpSecret | Seen::BothSecrets => secret.expose(),
+            Seen::NoSecret | Seen::ApiSecret => HIDDEN,
+        })
     }
 
     async fn public_name(&self) -> Option<&str> {
         self.0.public_name.as_deref()
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 
@@ -76,7 +101,7 @@ impl TenantNode {
 /// The owner of an entity; `None` once it is deleted.
 pub(crate) async fn owner(context: &Context<'_>, id: TenantId) -> Result<Option<TenantNode>> {
     let found = Call::of(context)?.reach().find_tenant(id).await.map_err(Refusal::from)?;
-    Ok(found.filter(|tenant| tenant.deleted_at.is_none()).map(TenantNode))
+    Ok(found.filter(|tenant| tenant.deleted_at.is_none()).map(TenantNode::from))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize, Deserialize)]

@@ -56,7 +56,7 @@ impl From<WalletAddressStatus> for admin::WalletAddressStatus {
 
 #[Object(name = "WalletAddress")]
 impl WalletAddressNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -133,7 +133,7 @@ impl WalletAddressNode {
         .await
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 
@@ -242,11 +242,13 @@ pub(crate) struct JwkInput {
 #[derive(SimpleObject)]
 #[graphql(name = "WalletAddressKey")]
 pub(crate) struct WalletAddressKeyNode {
-    id: ID,
+    #[graphql(owned)]
+    pub(crate) id: ID,
     wallet_address_id: ID,
     jwk: Jwk,
     revoked: bool,
-    created_at: String,
+    #[graphql(owned)]
+    pub(crate) created_at: String,
 }
 
 impl From<WalletAddressKey> for WalletAddressKeyNode {

@@ -52,7 +52,7 @@ impl WebhookEventFilter {
 
 #[Object(name = "WebhookEvent")]
 impl WebhookEventNode {
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -72,7 +72,7 @@ impl WebhookEventNode {
         }
     }
 
-    async fn created_at(&self) -> String {
+    pub(crate) async fn created_at(&self) -> String {
         self.0.created_at.to_string()
     }
 }

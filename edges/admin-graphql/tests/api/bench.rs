@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) use institution::OPERATOR;
 
 pub(crate) const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
-/// A tenant that chose the operator's secret.
+/// A tenant that has the operator's secret.
 pub(crate) const TWIN: TenantId = TenantId::from_uuid(Uuid::from_u128(3));
 
 pub(crate) struct Bench {
@@ -35,7 +35,7 @@ impl Bench {
         Self::of(database, clock, setup).await
     }
 
-    /// A bench whose ledger is this one.
+    /// A bench with this ledger.
     pub(crate) async fn open_on(database: TestDatabase, clock: Arc<ManualClock>, ledger: Arc<dyn Ledger>) -> Self {
         let setup = Setup { ledger, ..Setup::new("bank", clock.clone()) };
         Self::of(database, clock, setup).await
@@ -50,7 +50,7 @@ impl Bench {
         Self { api: api(&institution), institution, clock }
     }
 
-    /// The API as a second process on the same database and ledger would serve it.
+    /// The API as a second process on the same database and ledger serves it.
     pub(crate) async fn another_process(&self) -> Router {
         api(&self.institution.another_process().await)
     }
@@ -59,7 +59,7 @@ impl Bench {
         self.institution.parts.entropy.uuid().to_string()
     }
 
-    /// The signature of `body` by `tenant` now. The clock moves on, so that no two are the same.
+    /// The signature of `body` by `tenant` now. The clock advances, so that no two signatures are equal.
     pub(crate) fn sign(&self, tenant: TenantId, body: &Value) -> String {
         self.clock.advance(Duration::from_millis(1));
         admin_signature::sign(&secret(tenant), 1, self.clock.now(), &admin_signature::canonical(body))
@@ -100,15 +100,20 @@ impl Bench {
 }
 
 fn api(process: &Institution) -> Router {
+    api_with(process, AdminApiSettings::new(OPERATOR))
+}
+
+pub(crate) fn api_with(process: &Institution, settings: AdminApiSettings) -> Router {
     admin_graphql::router(AdminApiParts {
         administration: process.administration.clone(),
         directory: process.parts.directory.clone(),
         payments: process.payments.clone(),
+        webhooks: process.webhook_administration(),
         peering: process.peering.clone(),
         cache: process.parts.cache.clone(),
         clock: process.parts.clock.clone(),
         entropy: process.parts.entropy.clone(),
-        settings: AdminApiSettings::new(OPERATOR),
+        settings,
     })
 }
 

@@ -196,6 +196,83 @@ fn an_invalid_document_is_refused_without_giving_the_schema_away() {
 }
 
 #[test]
+fn what_is_wrong_with_a_document_is_told_in_the_words_of_the_original() {
+    with_bench(async |bench| {
+        let two = "query A { whoami { id } } query B { whoami { id } }";
+        let (validation, operation, input) =
+            ("GRAPHQL_VALIDATION_FAILED", "OPERATION_RESOLUTION_FAILURE", "BAD_USER_INPUT");
+        let asset = "mutation($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }";
+        let asked = [
+            (
+                json!({ "query": "{ whoami { idd } }" }),
+                "Cannot query field \"idd\" on type \"WhoamiResponse\".",
+                validation,
+            ),
+            (json!({ "query": "{ zzzzz }" }), "Cannot query field \"zzzzz\" on type \"Query\".", validation),
+            (
+                json!({ "query": "{ asset(id: \"x\", idd: 1) { id } }" }),
+                "Unknown argument \"idd\" on field \"Query.asset\".",
+                validation,
+            ),
+            (json!({ "query": two }), "Must provide operation name if query contains multiple operations.", operation),
+            (json!({ "query": two, "operationName": "Z" }), "Unknown operation named \"Z\".", operation),
+            (
+                json!({ "query": "query($id: String!) { asset(id: $id) { id } }" }),
+                "Variable \"$id\" of required type \"String!\" was not provided.",
+                input,
+            ),
+            (
+                json!({ "query": asset, "variables": { "input": { "code": "USD", "scale": 300 } } }),
+                "Variable \"$input\" got invalid value 300 at \"input.scale\"; Expected type \"UInt8\". Provided value \
+                 is not a UInt8.",
+                input,
+            ),
+            (
+                json!({ "query": asset, "variables": { "input": { "code": "USD", "scale": 2, "x": 1 } } }),
+                "Variable \"$input\" got invalid value { code: \"USD\", scale: 2, x: 1 }; Field \"x\" is not defined by \
+                 type \"CreateAssetInput\".",
+                input,
+            ),
+        ];
+        for (body, message, code) in asked {
+            let (status, answer) = bench.post(TENANT, &body).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            let error = &answer["errors"][0];
+            assert_eq!((&error["message"], &error["extensions"]["code"]), (&json!(message), &json!(code)));
+            assert_eq!(error.get("path"), None, "{answer}");
+            assert_eq!(error.get("locations").is_none(), code == operation, "{answer}");
+        }
+    });
+}
+
+#[test]
+fn a_persisted_query_that_nobody_knows_is_to_be_sent_in_full() {
+    with_bench(async |bench| {
+        let hash = "e63c4dae69ca5d7c8b05f03b3d9e5d0b2e6dd8a3c7a3bb1e9d5e3b3f2a9c8d71";
+        let by_hash =
+            |version: u8| json!({ "extensions": { "persistedQuery": { "version": version, "sha256Hash": hash } } });
+        let (status, answer) = bench.post(TENANT, &by_hash(1)).await;
+        assert_eq!(status, StatusCode::OK);
+        let error =
+            json!({ "message": "PersistedQueryNotFound", "extensions": { "code": "PERSISTED_QUERY_NOT_FOUND" } });
+        assert_eq!(answer, json!({ "errors": [error] }));
+        let (status, answer) = bench.post(TENANT, &by_hash(2)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer["errors"][0]["message"], "Unsupported persisted query version");
+
+        let mut full = by_hash(1);
+        full["query"] = json!("{ whoami { id } }");
+        let (status, answer) = bench.post(TENANT, &full).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer["errors"][0]["message"], "provided sha does not match query");
+        full["extensions"]["persistedQuery"]["sha256Hash"] =
+            json!("3a589828200d95db09c0478f230f77b46e9e9a8a2ceb19ad029551392602755d");
+        let (status, answer) = bench.post(TENANT, &full).await;
+        assert_eq!((status, &answer["data"]["whoami"]["id"]), (StatusCode::OK, &json!(TENANT)), "{answer}");
+    });
+}
+
+#[test]
 fn a_bad_scalar_is_bad_input() {
     with_bench(async |bench| {
         let query = "mutation($input: CreateAssetInput!) { createAsset(input: $input) { asset { id } } }";
@@ -207,7 +284,7 @@ fn a_bad_scalar_is_bad_input() {
     });
 }
 
-/// A ledger that is away, as a cluster may be.
+/// A ledger that does not answer, like a cluster that is down.
 struct Away;
 
 fn away<'a, T>() -> LedgerFuture<'a, T> {

@@ -1,7 +1,7 @@
-//! Every text argument of every operation, found by asking the schema, filled with what strangers send to break things.
+//! Every text argument of every operation, found through the schema and filled with hostile texts.
 //!
-//! Whatever comes, the answer is a result or a refusal that says why, the same on both databases; and what was stored
-//! can be read back.
+//! The answer is always a result or a refusal with a reason, and both databases give the same. What was stored can be
+//! read again.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const SCHEMA: &str = "{ __schema { queryType { fields { ...F } } mutationType { 
 
 const BIDI: &str = "\u{202e}\u{2066}txt.exe\u{2069}\u{200f}";
 
-/// A field of `Query` or `Mutation` with its arguments, each of a known type.
+/// A field of `Query` or `Mutation` with its arguments and their known types.
 struct Operation {
     kind: &'static str,
     name: String,
@@ -31,7 +31,7 @@ struct Operation {
 /// A type as the schema describes it.
 #[derive(Clone, Debug)]
 struct Type {
-    /// As it is written: `[String!]!`.
+    /// In the notation of the schema: `[String!]!`.
     written: String,
     shape: Shape,
 }
@@ -82,7 +82,7 @@ impl Schema {
         Self { inputs, operations }
     }
 
-    /// A value of the type that is well-formed, and plausible by its name. `texts` collects where texts stand.
+    /// A well-formed value of the type that fits its name. `texts` collects the places of texts.
     fn fill(&self, filler: &Filler, name: &str, shape: &Shape, path: &[String], texts: &mut Vec<Place>) -> Value {
         match shape {
             Shape::Text => {
@@ -117,14 +117,14 @@ impl Schema {
     }
 }
 
-/// Where a text stands in the variables.
+/// The place of a text in the variables.
 #[derive(Clone, Debug)]
 struct Place {
     path: Vec<String>,
     is_json: bool,
 }
 
-/// What arguments of these names usually are.
+/// Usual values of arguments with these names.
 struct Filler(BTreeMap<&'static str, String>);
 
 impl Filler {
@@ -167,7 +167,7 @@ fn read_type(kind: &Value, enums: &BTreeMap<String, String>) -> Type {
     }
 }
 
-/// A bank with something in it, and what arguments can point to.
+/// A bank with some data, and the ids that arguments can name.
 async fn furnished(bench: &Bench) -> Filler {
     let create_asset = "createAsset: CreateAssetInput { asset { id } }";
     let asset = bench.mutate(OPERATOR, create_asset, json!({ "code": "USD", "scale": 2 })).await;
@@ -201,7 +201,7 @@ async fn furnished(bench: &Bench) -> Filler {
     ]))
 }
 
-/// What is put in the place of a good text; whether it may be answered with anything but a refusal.
+/// What replaces a good text, and whether an answer other than a refusal is allowed.
 fn poisons(place: &Place) -> Vec<(Value, MustRefuse)> {
     use MustRefuse::{No, Yes};
     if place.is_json {
@@ -278,7 +278,7 @@ fn literal(value: &Value, shape: &Shape) -> String {
     }
 }
 
-/// The answer is none of a fault of ours; whether it is a refusal.
+/// Checks that the answer is not an internal error. Returns whether it is a refusal.
 fn is_refused(what: &str, status: StatusCode, answer: &Value) -> bool {
     assert!(status.as_u16() < 500, "{what}: {status} {answer}");
     let errors = answer["errors"].as_array().cloned().unwrap_or_default();
@@ -293,7 +293,7 @@ async fn ask(bench: &Bench, tenant: TenantId, query: &str, variables: &Value) ->
     bench.post(tenant, &json!({ "query": query, "variables": variables })).await
 }
 
-/// Sends `body` as it is. Its signature is of no matter: such a body is refused before the signature is checked.
+/// Sends `body` unchanged. Its signature does not matter: such a body is refused before the signature is checked.
 async fn send_raw(bench: &Bench, body: String) -> StatusCode {
     let mut raw: Request<Body> = request(OPERATOR, "t=1, v1=00", &Value::Null);
     *raw.body_mut() = Body::from(body);
@@ -327,7 +327,7 @@ on_each_database! {
                     asked += 1;
                 }
 
-                // The same within the document itself, and a lone half of a surrogate pair in both.
+                // The same inside the document itself, and half of a surrogate pair in both.
                 let mut marked = variables.clone();
                 put(&mut marked, place, if place.is_json { json!({ "a": "MARK" }) } else { json!("MARK") });
                 let in_document = literal_document(operation, &marked);
@@ -339,7 +339,7 @@ on_each_database! {
                 let body = json!({ "query": query, "variables": marked }).to_string().replace("MARK", "\\ud800");
                 assert_eq!(send_raw(&bench, body).await, StatusCode::BAD_REQUEST, "{} {:?}", operation.name, place.path);
 
-                // A megabyte is costly to sign, so it goes to one place of each operation only.
+                // Signing a megabyte takes long, so each operation gets it in one place only.
                 if count == 0 {
                     let mut large = variables.clone();
                     put(&mut large, place, if place.is_json { json!({ "a": "x".repeat(1_000_000) }) } else { json!("x".repeat(1_000_000)) });
@@ -386,7 +386,7 @@ on_each_database! {
     }
 }
 
-/// A key used before would answer for the mutation.
+/// A key that was used before would give the earlier answer.
 fn fresh_key(variables: &mut Value, number: usize) {
     if let Some(key) = variables.pointer_mut("/input/idempotencyKey") {
         *key = format!("key {number}").into();
@@ -397,7 +397,7 @@ fn short(value: &Value) -> String {
     value.to_string().chars().take(300).collect()
 }
 
-/// Every row that was made on the way can be shown.
+/// Every row that was made in this test can be shown.
 async fn everything_reads_back(bench: &Bench) {
     for list in [
         "assets { edges { node { code } } pageInfo { hasNextPage endCursor } }",

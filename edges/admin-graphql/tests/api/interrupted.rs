@@ -1,5 +1,5 @@
-//! Processes that die after a mutation has had its effect and before anybody noted that: the mutation repeated under its
-//! key is answered with what was made, and nothing is made twice.
+//! Processes that die after the effect of a mutation and before its result is stored. The mutation is repeated under
+//! its key, gets the same result, and nothing is made twice.
 
 use std::future::pending;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use testkit::on_each_database;
 
 use super::bench::{Bench, OPERATOR};
 
-/// What there is to pay with.
+/// The accounts of a payment.
 struct Ground {
     asset: Value,
     ann: Value,
-    /// Where money is sent.
+    /// The receiver of the money.
     receiver: Value,
 }
 
@@ -45,7 +45,7 @@ async fn quote(bench: &Bench, there: &Ground) -> Value {
     bench.mutate(OPERATOR, create, input).await["quote"]["id"].clone()
 }
 
-/// Forgets that anything was done under a key, as if no process had lived to note it and its claim had run out.
+/// Deletes all stored keys, as if the process had died before it stored a result and its claim had expired.
 async fn forget_keys(bench: &Bench) {
     let database = bench.institution.parts.store.database();
     let forgotten = database.execute("DELETE FROM shared_values WHERE name LIKE 'idempotency:%'", []).await.unwrap();
@@ -155,7 +155,7 @@ on_each_database! {
             Keys::new(process.parts.cache.clone(), process.parts.entropy.clone(), settings)
         };
 
-        // The process is killed when the payment is there and nothing was noted.
+        // The process is killed after the payment was made and before its result was stored.
         let effect = tokio::sync::Mutex::new(None);
         let is_made = tokio::sync::Notify::new();
         let dying = async {

@@ -4,8 +4,13 @@
 
 mod bench;
 mod directory;
+mod explorer;
 mod flows;
 mod gate;
 mod hostile;
 mod interrupted;
+mod matrix;
+mod payments;
 mod schema;
+mod tenants;
+mod webhooks;

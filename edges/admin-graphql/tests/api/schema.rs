@@ -1,81 +1,36 @@
-//! The schema, compared with the published one member by member.
+//! The schema, compared with the published one and the listed additions, and with the introspection query of tools.
 
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use testkit::{TestDatabase, block_on};
 
-use apollo_compiler::Schema;
-use apollo_compiler::schema::ExtendedType;
+use super::bench::{Bench, OPERATOR};
 
-/// What the published schema has and this one does not have yet.
-const NOT_YET: &[&str] = &[
-    "Mutation.createTenant",
-    "Mutation.deleteTenant",
-    "Mutation.triggerWalletAddressEvents",
-    "Mutation.updateTenant",
-    "Query.payments",
-];
-
-/// Types that only those need, and those no field refers to.
-const NOT_YET_TYPES: &[&str] = &[
-    "BasePayment",
-    "CreateTenantInput",
-    "DeleteTenantMutationResponse",
-    "LiquidityError",
-    "Model",
-    "Payment",
-    "PaymentConnection",
-    "PaymentEdge",
-    "PaymentFilter",
-    "PaymentType",
-    "TenantMutationResponse",
-    "TriggerWalletAddressEventsInput",
-    "TriggerWalletAddressEventsMutationResponse",
-    "UpdateTenantInput",
-];
-
-fn members(text: &str, name: &str) -> BTreeSet<String> {
-    let schema = Schema::parse_and_validate(text, name).unwrap();
-    let mut members = BTreeSet::new();
-    for (type_name, definition) in &schema.types {
-        if definition.is_built_in() || NOT_YET_TYPES.contains(&type_name.as_str()) {
-            continue;
-        }
-        match definition {
-            ExtendedType::Object(object) => {
-                for (field, definition) in &object.fields {
-                    let arguments: Vec<_> = definition
-                        .arguments
-                        .iter()
-                        .map(|argument| format!("{}: {}", argument.name, argument.ty))
-                        .collect();
-                    let path = format!("{type_name}.{field}");
-                    if !NOT_YET.contains(&path.as_str()) {
-                        members.insert(format!("{path}({}): {}", arguments.join(", "), definition.ty));
-                    }
-                }
-            }
-            ExtendedType::InputObject(input) => {
-                for (field, definition) in &input.fields {
-                    members.insert(format!("input {type_name}.{field}: {}", definition.ty));
-                }
-            }
-            ExtendedType::Enum(values) => {
-                for value in values.values.keys() {
-                    members.insert(format!("enum {type_name}.{value}"));
-                }
-            }
-            other => {
-                members.insert(format!("{} {type_name}", if other.is_scalar() { "scalar" } else { "other" }));
-            }
-        }
-    }
-    members
+/// The published schema and the additions of this one.
+fn published() -> String {
+    [include_str!("../../../../adapters/admin-client/schema/backend.graphql"), include_str!("../../additions.graphql")]
+        .join("\n")
 }
 
 #[test]
-fn every_member_is_published_and_only_the_listed_ones_are_missing() {
-    let published = members(include_str!("../../../../adapters/admin-client/schema/backend.graphql"), "published");
-    let ours = members(&admin_graphql::sdl(), "ours");
-    let invented: Vec<_> = ours.difference(&published).collect();
-    let missing: Vec<_> = published.difference(&ours).collect();
-    assert!(invented.is_empty() && missing.is_empty(), "invented: {invented:#?}\nmissing: {missing:#?}");
+fn the_schema_is_the_published_one_with_the_listed_additions() {
+    published_schema::assert_same(&published(), &admin_graphql::sdl());
+}
+
+#[test]
+fn tools_that_ask_for_the_schema_get_all_of_it() {
+    block_on(async {
+        let bench = Bench::open(TestDatabase::sqlite().await).await;
+        let query = include_str!("../../../../proof/published-schema/stock_introspection.graphql");
+        let answer = bench.run(OPERATOR, query, json!({})).await;
+        let types = answer["data"]["__schema"]["types"].as_array().unwrap();
+        let named = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
+        let mutations = named("Mutation")["fields"].as_array().unwrap();
+        let old = mutations.iter().find(|field| field["name"] == "depositEventLiquidity").unwrap();
+        assert_eq!(
+            (&old["isDeprecated"], &old["deprecationReason"]),
+            (&json!(true), &json!("Use `depositOutgoingPaymentLiquidity`"))
+        );
+        let where_specified: &Value = &named("JSONObject")["specifiedByURL"];
+        assert!(where_specified.as_str().unwrap().ends_with("ECMA-404.pdf"), "{where_specified}");
+    });
 }

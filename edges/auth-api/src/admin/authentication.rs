@@ -24,7 +24,9 @@ pub(crate) async fn authenticate(
         tracing::error!(%error, "the database failed");
         Unauthenticated::Unavailable
     })?;
-    let tenant = found.filter(|tenant| !tenant.api_secret.is_empty()).ok_or(Unauthenticated::Unauthorized)?;
+    let tenant = found.ok_or(Unauthenticated::Unauthorized)?;
+    let secrets = tenant.api_secret.good_at(auth.clock().now()).filter(|secret| !secret.is_empty());
+
     let requests = SignedRequests {
         audience: Audience::Auth,
         version: settings.signature_version,
@@ -32,7 +34,8 @@ pub(crate) async fn authenticate(
         cache: settings.cache.clone(),
         clock: auth.shared_clock(),
     };
-    match requests.accept(signature, tenant.id.as_uuid(), &tenant.api_secret, body).await {
+
+    match requests.accept(signature, tenant.id.as_uuid(), secrets.map(String::as_str), body).await {
         Ok(()) => Ok(auth.scope_of(&tenant)),
         Err(NotAccepted::Cache(error)) => {
             tracing::error!(%error, "used signatures cannot be remembered");

@@ -38,53 +38,7 @@ async fn populate(server: &Server) -> Vec<String> {
 
 #[test]
 fn the_schema_is_the_published_one() {
-    let ours = describe(&auth_api::schema_definition());
-    let published = describe(include_str!("../auth.graphql"));
-    assert_eq!(ours, published);
-}
-
-/// Every member of every type, one a line, in order.
-fn describe(sdl: &str) -> Vec<String> {
-    use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
-    let document = async_graphql::parser::parse_schema(sdl).unwrap();
-    let mut lines = Vec::new();
-    for definition in document.definitions {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
-        let name = &definition.node.name.node;
-        let field = |field: &async_graphql::parser::types::FieldDefinition| {
-            let arguments = field
-                .arguments
-                .iter()
-                .map(|argument| format!("{}: {}", argument.node.name.node, argument.node.ty.node));
-            format!("{name}.{}({}): {}", field.name.node, arguments.collect::<Vec<_>>().join(", "), field.ty.node)
-        };
-        match &definition.node.kind {
-            TypeKind::Scalar => lines.push(format!("scalar {name}")),
-            TypeKind::Object(object) => {
-                let implements: Vec<_> = object.implements.iter().map(|name| name.node.to_string()).collect();
-                lines.push(format!("type {name}: {}", implements.join(" ")));
-                lines.extend(object.fields.iter().map(|found| field(&found.node)));
-            }
-            TypeKind::Interface(interface) => {
-                lines.push(format!("interface {name}"));
-                lines.extend(interface.fields.iter().map(|found| field(&found.node)));
-            }
-            TypeKind::Enum(values) => {
-                lines.extend(values.values.iter().map(|value| format!("enum {name}.{}", value.node.value.node)));
-            }
-            TypeKind::InputObject(input) => {
-                lines.extend(
-                    input
-                        .fields
-                        .iter()
-                        .map(|found| format!("input {name}.{}: {}", found.node.name.node, found.node.ty.node)),
-                );
-            }
-            TypeKind::Union(_) => lines.push(format!("union {name}")),
-        }
-    }
-    lines.sort();
-    lines
+    published_schema::assert_same(include_str!("../auth.graphql"), &auth_api::schema_definition());
 }
 
 on_each_database! {

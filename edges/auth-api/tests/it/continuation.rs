@@ -9,8 +9,9 @@ on_each_database! {
     async fn a_client_without_finish_url_polls_until_the_owner_has_decided(database) {
         let server = Server::on(database).await;
         let grant = server.request(&polled()).await.json();
-        let fast = server.go_on(&grant, None).await.refusal();
-        assert_eq!(fast, refused(400, "too_fast", "polled grant faster than \"wait\" period"));
+        let fast = server.go_on(&grant, None).await;
+        assert_eq!(fast.headers["retry-after"], "5", "what continue.wait says, too");
+        assert_eq!(fast.refusal(), refused(400, "too_fast", "polled grant faster than \"wait\" period"));
         server.wait(5);
         let pending = server.go_on(&grant, Some(&json!({}))).await.json();
         assert_eq!(pending["continue"], grant["continue"]);

@@ -1,4 +1,4 @@
-//! A server on a fresh database, a client that signs, and a browser that keeps cookies.
+//! A server on a new database, a client that signs, and a browser that keeps cookies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -172,7 +172,7 @@ impl Server {
         self.text_signed_by(signer, method, path, token, &body).await
     }
 
-    /// A signed request with this body, be it JSON or not.
+    /// A signed request with this body, which need not be JSON.
     pub(crate) async fn signed_text(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
         self.text_signed_by(&self.client, method, path, token, body).await
     }
@@ -236,7 +236,7 @@ impl Server {
         }
     }
 
-    /// A signed question of the operator to the Admin API; status and answer.
+    /// A signed query of the operator to the Admin API. Returns status and answer.
     pub(crate) async fn admin_asks(&self, query: &str, variables: &Value) -> (u16, Value) {
         self.wait_millis(1);
         let body = json!({"query": query, "variables": variables});
@@ -245,7 +245,7 @@ impl Server {
         (answer.status.as_u16(), answer.json())
     }
 
-    /// How many grants are kept.
+    /// The number of stored grants.
     pub(crate) async fn grants(&self) -> usize {
         let page = self.admin(OPERATOR, OPERATOR_SECRET, "{ grants { edges { cursor } } }").await.unwrap();
         page["grants"]["edges"].as_array().unwrap().len()
@@ -279,7 +279,7 @@ impl Server {
         answer
     }
 
-    /// What the identity provider does with the interaction of a pending grant: `details`, `accept` or `reject`.
+    /// The identity provider's request about the interaction of a pending grant: `details`, `accept` or `reject`.
     pub(crate) async fn idp(&self, grant: &Value, what: &str, secret: &str) -> Answer {
         let interaction = Interaction::of(grant);
         let headers = HeaderMap::from_iter([
@@ -291,7 +291,7 @@ impl Server {
         call(&self.routers.interaction, method, &path, headers, String::new()).await
     }
 
-    /// The owner's way: start, `accept` or `reject`, finish. The last answer.
+    /// The requests of the owner: start, `accept` or `reject`, finish. Returns the last answer.
     pub(crate) async fn consent(&self, grant: &Value, choice: &str) -> Answer {
         let mut browser = Browser::default();
         let interaction = Interaction::of(grant);
@@ -384,6 +384,7 @@ pub(crate) fn polled() -> Value {
 
 fn settings() -> AuthSettings {
     AuthSettings {
+        secret_overlap: Duration::from_mins(1),
         server_url: "http://auth.example".parse().unwrap(),
         operator: TenantData {
             id: OPERATOR.parse::<TenantId>().unwrap(),

@@ -1,6 +1,6 @@
-//! Every route of every listener, with what strangers send to break things in its path, its query and its body.
+//! Every route of every listener, with hostile texts in its path, its query and its body.
 //!
-//! Whatever comes, the answer is a result or a refusal that says why, the same on both databases.
+//! The answer is always a result or a refusal with a reason, and both databases give the same.
 
 use std::collections::BTreeSet;
 
@@ -35,12 +35,14 @@ const GRAPHQL: &str = "/graphql";
 #[test]
 fn no_route_is_forgotten_here() {
     let source = include_str!("../../src/lib.rs");
-    let routed: BTreeSet<&str> = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let written = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let of_service = auth_api::ServiceOperation::ALL.into_iter().map(auth_api::ServiceOperation::path);
+    let routed: BTreeSet<&str> = written.chain(of_service).collect();
     let listed = ROUTES.iter().map(|(route, _)| *route).chain([GRAPHQL]).collect();
     assert_eq!(routed, listed);
 }
 
-/// Every text of `body`, replaced in turn by each of these; the bodies, and whether they must be refused.
+/// The bodies in which one text of `body` is replaced by one of these, and whether they must be refused.
 fn poisoned(body: &Value) -> Vec<(String, bool)> {
     let mut places = Vec::new();
     texts_of(body, String::new(), &mut places);
@@ -78,7 +80,7 @@ fn texts_of(value: &Value, path: String, places: &mut Vec<String>) {
     }
 }
 
-/// A good body of each route that reads one.
+/// A good body for each route that reads one.
 fn bodies(route: &str, method: &str) -> Vec<Value> {
     let key = json!({"kid": "k", "alg": "EdDSA", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     match (route, method) {
@@ -185,7 +187,7 @@ on_each_database! {
         }
         assert!(asked > 200, "only {asked} bodies were sent");
 
-        // What was stored on the way is shown: grants with all their texts.
+        // The stored grants are shown with all their texts.
         let query = "{ grants(first: 100) { edges { node { client access { identifier limits { receiver interval } } subject { sub_ids { subId } } } } } }";
         let shown = server.admin(OPERATOR, OPERATOR_SECRET, query).await.unwrap();
         assert!(!shown["grants"]["edges"].as_array().unwrap().is_empty());

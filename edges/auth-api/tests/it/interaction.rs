@@ -1,4 +1,4 @@
-//! The owner's way: start, choice, finish.
+//! The requests of the owner: start, choice, finish.
 
 use gnap::hash::InteractionHash;
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ on_each_database! {
         assert_eq!(finish, format!("{BACK}&result=invalid_interaction&message=interaction+expired"));
         let start = server.browse(&mut browser, &interaction.start).await.location();
         assert_eq!(start, format!("{BACK}&result=invalid_interaction&message=invalid+interaction"));
-        // A browser that never started gets no redirect.
+        // A browser that has not started the interaction gets no redirect.
         let stranger = server.browse(&mut Browser::default(), &interaction.finish).await.refusal();
         assert_eq!(stranger, refused(401, "invalid_interaction", "interaction expired"));
         let stranger = server.browse(&mut Browser::default(), &interaction.start).await.refusal();

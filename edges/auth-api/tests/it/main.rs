@@ -1,4 +1,4 @@
-//! The listeners as clients, browsers, identity providers, resource servers and the backend meet them.
+//! The listeners, as clients, browsers, identity providers, resource servers and the backend use them.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
 
 mod admin;
@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod interaction;
 mod introspection;
+mod matrix;
 mod refusals;
 mod strangers;
 mod tenants;

@@ -1,4 +1,4 @@
-//! What every listener refuses before it looks at the details.
+//! Refusals of every listener that come before all other checks.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

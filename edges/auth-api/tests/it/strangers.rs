@@ -1,4 +1,4 @@
-//! What strangers may do, and how often: secrets, browsers, floods, large documents.
+//! Unknown clients: their rights and their rate limits, for secrets, browsers, floods and large documents.
 
 use auth_api::ServiceCallers;
 use clock::Clock;
@@ -119,7 +119,7 @@ on_each_database! {
         let server = Server::with(database, |settings| {
             settings.grant_requests_per_client = Rate::per_minute("grants-of-client", 2);
         }).await;
-        // What the client did not sign does not count as its own.
+        // A value that the client did not sign does not count.
         let path = format!("/{OPERATOR}");
         for _ in 0..3 {
             let forged = server.signed_by(&server.stranger, "POST", &path, None, Some(&incoming())).await;
@@ -190,9 +190,9 @@ on_each_database! {
         let changed = tell("PATCH", &format!("/tenant/{TENANT}"), json!({"apiSecret": OPERATOR_SECRET})).await;
         assert_eq!(changed.refusal(), refused(400, "invalid_request", words));
 
-        // A tenant that has it from elsewhere sees its own grants only.
+        // A tenant that has this secret sees its own grants only.
         let mut tenant = server.auth.get_tenant(TENANT.parse().unwrap()).await.unwrap().unwrap();
-        OPERATOR_SECRET.clone_into(&mut tenant.api_secret);
+        OPERATOR_SECRET.clone_into(&mut tenant.api_secret.current);
         assert_eq!(server.auth.scope_of(&tenant), auth::Scope::Tenant(tenant.id));
         let operator = server.auth.get_tenant(OPERATOR.parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(server.auth.scope_of(&operator), auth::Scope::All);
@@ -206,7 +206,7 @@ on_each_database! {
     }
 }
 
-/// What `getIntrospectionQuery` of graphql-js writes, and with it most tools.
+/// The query that `getIntrospectionQuery` of graphql-js and most tools send.
 const STOCK: &str = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name }
     types { ...FullType } directives { name description locations args { ...InputValue } } } }
     fragment FullType on __Type { kind name description

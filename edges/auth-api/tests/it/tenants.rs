@@ -24,6 +24,10 @@ on_each_database! {
 
         assert_eq!(tell(&server, "PATCH", &path, &json!({})).await.status, 204);
         assert_eq!(tell(&server, "PATCH", &path, &json!({"idpSecret": "new"})).await.status, 204);
+        for good in [IDP_SECRET, "new"] {
+            assert_eq!(server.idp(&grant, "details", good).await.status, 200, "both are good for a minute");
+        }
+        server.wait(61);
         assert_eq!(server.idp(&grant, "details", IDP_SECRET).await.status, 401);
         assert_eq!(server.idp(&grant, "details", "new").await.status, 200);
         assert_eq!(tell(&server, "PATCH", &path, &json!({"idpConsentUrl": null})).await.status, 204);
@@ -51,6 +55,28 @@ on_each_database! {
         let manage = grant["access_token"]["manage"].as_str().unwrap().strip_prefix("http://auth.example").unwrap();
         let rotated = server.signed("POST", manage, None, None).await.refusal();
         assert_eq!(rotated, refused(404, "invalid_rotation", "grant is no longer valid"));
+    }
+
+    async fn of_two_replacements_of_a_secret_the_second_ends_the_first(database) {
+        let server = Server::on(database).await;
+        let path = format!("/tenant/{TENANT}");
+        tell(&server, "POST", "/tenant", &json!({"id": TENANT, "apiSecret": "one"})).await;
+        let query = "{ grants { edges { cursor } } }";
+        let is_good = async |secret: &str| {
+            server.wait_millis(1);
+            let body = json!({"query": query});
+            let signed = admin_signature::sign(secret, 1, clock::Clock::now(&*server.clock), &admin_signature::canonical(&body));
+            server.admin_raw(TENANT, &signed, body.to_string()).await.status == 200
+        };
+        assert!(is_good("one").await);
+        for secret in ["two", "two"] {
+            assert_eq!(tell(&server, "PATCH", &path, &json!({"apiSecret": secret})).await.status, 204);
+            assert!(is_good("one").await && is_good("two").await, "a repetition replaces nothing");
+        }
+        tell(&server, "PATCH", &path, &json!({"apiSecret": "three"})).await;
+        assert!(!is_good("one").await && is_good("two").await && is_good("three").await);
+        server.wait(61);
+        assert!(!is_good("two").await && is_good("three").await);
     }
 
     async fn bad_reports_are_refused_with_their_reason(database) {

@@ -2,15 +2,24 @@
 //!
 //! The edge identifies the caller between reading the body and answering it.
 
+mod documents;
 mod limits;
+mod malformed;
 mod outside;
 mod request;
 mod response;
+mod variables;
+mod wording;
+
+use std::sync::Arc;
 
 use async_graphql::{Executor, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+
+use documents::Documents;
+pub use variables::{Inputs, ScalarRefusal};
 
 use response::{JSON, error, errors, media_type, respond};
 
@@ -65,6 +74,8 @@ impl IntoResponse for Unauthenticated {
 pub struct Endpoint<E> {
     schema: E,
     introspection: Introspection,
+    documents: Documents,
+    inputs: Arc<Inputs>,
 }
 
 /// The JSON of a request, which is also what is signed.
@@ -88,9 +99,9 @@ pub async fn only_post() -> Response {
 }
 
 impl<E: Executor> Endpoint<E> {
-    /// Makes an endpoint for `schema`.
-    pub fn new(schema: E, introspection: Introspection) -> Self {
-        Self { schema, introspection }
+    /// Makes an endpoint for `schema`, whose variables are `inputs`.
+    pub fn new(schema: E, inputs: Inputs, introspection: Introspection) -> Self {
+        Self { schema, introspection, documents: Documents::default(), inputs: Arc::new(inputs) }
     }
 
     /// Answers `body`, sent by `caller`. Resolvers find the caller in their context.
@@ -106,9 +117,9 @@ impl<E: Executor> Endpoint<E> {
         let Some(media_type) = media_type(headers) else {
             return (StatusCode::NOT_ACCEPTABLE, "Not Acceptable").into_response();
         };
-        let (status, answer) = match request::read(body, self.introspection) {
+        let (status, answer) = match request::read(body, &self.documents, &self.inputs, self.introspection) {
             Ok(request) => self.execute(request.data(caller)).await,
-            Err(malformed) => (StatusCode::BAD_REQUEST, errors(vec![error(&malformed.message, malformed.code)])),
+            Err(malformed) => (malformed.status, errors(malformed.errors)),
         };
         respond(status, media_type, &answer)
     }

@@ -1,23 +1,22 @@
 //! Converts a JSON body to a request that is well-formed and not too large.
 
-use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{DocumentOperations, OperationDefinition};
 use async_graphql::{Request, Variables};
-use http::{HeaderMap, header};
-use serde_json::{Map, Value};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::{BAD_REQUEST, BAD_USER_INPUT, Introspection, VALIDATION_FAILED, limits, outside};
+use super::documents::Documents;
+use super::malformed::{Malformed, malformed};
+use super::response::error;
+use super::{BAD_REQUEST, BAD_USER_INPUT, Inputs, Introspection, VALIDATION_FAILED, outside};
 
-/// Why a request is refused.
-pub(super) struct Malformed {
-    pub(super) message: String,
-    pub(super) code: &'static str,
-}
-
-fn malformed(message: impl ToString, code: &'static str) -> Malformed {
-    Malformed { message: message.to_string(), code }
-}
-
-pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request, Malformed> {
+pub(super) fn read(
+    body: Value,
+    documents: &Documents,
+    inputs: &Inputs,
+    introspection: Introspection,
+) -> Result<Request, Malformed> {
     let Value::Object(mut members) = body else {
         return Err(malformed("Operation batching disabled.", BAD_REQUEST));
     };
@@ -25,35 +24,83 @@ pub(super) fn read(body: Value, introspection: Introspection) -> Result<Request,
         let message = "POST body missing, invalid Content-Type, or JSON object has no keys.";
         return Err(malformed(message, BAD_REQUEST));
     }
-    let query = query(members.remove("query"))?;
+
+    let query = query(members.remove("query"), members.get("extensions"))?;
     let variables = variables(members.remove("variables"))?;
     let operation = operation_name(members.remove("operationName"))?;
     outside::check_variables(&variables).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
-    outside::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    limits::check_text(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    let document = parse_query(&query).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    let asks_for_schema = limits::check(&document).map_err(|error| malformed(error, VALIDATION_FAILED))?;
-    outside::check_document(&document).map_err(|unfit| malformed(unfit, BAD_USER_INPUT))?;
-    if asks_for_schema && introspection == Introspection::Refused {
+
+    let parsed = documents.parse(&query)?;
+    if parsed.asks_for_schema && introspection == Introspection::Refused {
         // The library would answer with `null`; clients expect an error.
-        let message = "GraphQL introspection is not allowed, but the query contained __schema or __type.";
-        return Err(malformed(message, VALIDATION_FAILED));
+        return Err(no_introspection());
     }
+
+    if let (Some(operation), Value::Object(given)) =
+        (meant(&parsed.document.operations, operation.as_deref()), &variables)
+    {
+        let bad = inputs.check(operation, given);
+        if !bad.is_empty() {
+            let errors = bad.into_iter().map(|bad| {
+                let place = json!([{ "line": bad.pos.line, "column": bad.pos.column }]);
+                json!({ "message": bad.message, "locations": place, "extensions": { "code": BAD_USER_INPUT } })
+            });
+            return Err(Malformed { status: StatusCode::BAD_REQUEST, errors: errors.collect() });
+        }
+    }
+
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation;
-    request.set_parsed_query(document);
+    request.set_parsed_query(parsed.document.clone());
     Ok(request)
 }
 
-fn query(member: Option<Value>) -> Result<String, Malformed> {
-    match member {
-        Some(Value::String(query)) if !query.is_empty() => Ok(query),
-        None | Some(Value::Null | Value::String(_)) => {
+/// The operation that will run; `None` if the library will report that there is none.
+fn meant<'d>(operations: &'d DocumentOperations, name: Option<&str>) -> Option<&'d OperationDefinition> {
+    let mut named = operations.iter().filter(|(own, _)| name.is_none_or(|name| own.is_some_and(|own| own == name)));
+    match (named.next(), named.next()) {
+        (Some((_, only)), None) => Some(&only.node),
+        _ => None,
+    }
+}
+
+fn no_introspection() -> Malformed {
+    let message = "GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. \
+                   This server follows it: NODE_ENV is production. docs/admin-api.md says where the schema is.";
+    let codes = json!({ "code": VALIDATION_FAILED, "validationErrorCode": "INTROSPECTION_DISABLED" });
+    let error = json!({ "message": message, "extensions": codes });
+    Malformed { status: StatusCode::BAD_REQUEST, errors: vec![error] }
+}
+
+/// The document. A document that is named only by its hash (an automatic persisted query) is never known here, so the
+/// client sends it in full.
+fn query(member: Option<Value>, extensions: Option<&Value>) -> Result<String, Malformed> {
+    let persisted = extensions.and_then(|extensions| extensions.get("persistedQuery"));
+    let hash = persisted.and_then(|persisted| persisted.get("sha256Hash")).and_then(Value::as_str);
+    let is_first_version = persisted.and_then(|persisted| persisted.get("version")).is_some_and(|version| version == 1);
+    if persisted.is_some() && !is_first_version {
+        return Err(malformed("Unsupported persisted query version", BAD_REQUEST));
+    }
+    match (member, hash) {
+        (Some(Value::String(query)), Some(hash)) if !query.is_empty() && !is_hash_of(hash, &query) => {
+            Err(malformed("provided sha does not match query", BAD_REQUEST))
+        }
+        (Some(Value::String(query)), _) if !query.is_empty() => Ok(query),
+        (None | Some(Value::Null), Some(_)) => {
+            let error = error("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND");
+            Err(Malformed { status: StatusCode::OK, errors: vec![error] })
+        }
+        (None | Some(Value::Null | Value::String(_)), _) => {
             let message = "GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension.";
             Err(malformed(message, BAD_REQUEST))
         }
-        Some(_) => Err(malformed("GraphQL queries must be strings.", BAD_REQUEST)),
+        (Some(_), _) => Err(malformed("GraphQL queries must be strings.", BAD_REQUEST)),
     }
+}
+
+fn is_hash_of(hash: &str, query: &str) -> bool {
+    let digest = Sha256::digest(query);
+    hex::encode(digest) == hash
 }
 
 fn variables(member: Option<Value>) -> Result<Value, Malformed> {

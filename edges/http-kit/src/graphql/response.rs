@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::VALIDATION_FAILED;
+use super::wording::known_words;
 
 pub(super) const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
@@ -41,8 +42,11 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
         Ok(Value::Object(extensions)) => extensions,
         _ => Map::new(),
     };
-    let message = if own_code || reached == Reached::NoResolver || is_input_error(&error.message) {
-        without_suggestions(&error.message)
+
+    let message = if own_code {
+        error.message.clone()
+    } else if reached == Reached::NoResolver || is_input_error(&error.message) {
+        known_words(&error.message)
     } else {
         tracing::error!(message = error.message, "an Admin API request failed");
         "Internal server error".to_owned()
@@ -50,19 +54,28 @@ fn shown(error: &ServerError, reached: Reached) -> Value {
     if !own_code {
         extensions.insert("code".to_owned(), json!(code(&error.message, reached)));
     }
-    json!({
-        "message": message,
-        "locations": error.locations,
-        "path": error.path,
-        "extensions": extensions,
-    })
+
+    let is_placed = !error.locations.is_empty() && extensions.get("code") != Some(&json!(NO_OPERATION));
+    let mut shown = Map::new();
+    shown.insert("message".to_owned(), message.into());
+    if is_placed {
+        shown.insert("locations".to_owned(), json!(error.locations));
+    }
+    if !error.path.is_empty() {
+        shown.insert("path".to_owned(), json!(error.path));
+    }
+    shown.insert("extensions".to_owned(), extensions.into());
+    shown.into()
 }
+
+/// The code of a request whose operation is not known. It has no place in the document.
+const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
 
 /// The code of an error of the GraphQL library.
 fn code(message: &str, reached: Reached) -> &'static str {
     if message.starts_with("Unknown operation named") || message.starts_with("Operation name required") {
-        "OPERATION_RESOLUTION_FAILURE"
-    } else if is_input_error(message) {
+        NO_OPERATION
+    } else if is_input_error(message) && !is_literal_error(message) {
         "BAD_USER_INPUT"
     } else if reached == Reached::NoResolver {
         VALIDATION_FAILED
@@ -72,17 +85,12 @@ fn code(message: &str, reached: Reached) -> &'static str {
 }
 
 fn is_input_error(message: &str) -> bool {
-    ["Failed to parse", "Variable ", "Invalid value for argument", "Invalid input"]
-        .iter()
-        .any(|start| message.starts_with(start))
+    ["Failed to parse", "Invalid value for argument", "Invalid input"].iter().any(|start| message.starts_with(start))
 }
 
-/// Removes suggestions, so that guesses do not reveal the schema.
-fn without_suggestions(message: &str) -> String {
-    match message.find("Did you mean") {
-        Some(start) => format!("{}[Suggestion hidden]?", &message[..start]),
-        None => message.to_owned(),
-    }
+/// The variables were checked before, so the fault is in the document itself.
+fn is_literal_error(message: &str) -> bool {
+    message.starts_with("Invalid value for argument")
 }
 
 pub(super) fn error(message: &str, code: &str) -> Value {

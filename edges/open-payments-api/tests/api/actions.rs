@@ -8,7 +8,7 @@ use crate::world::{ALICE, Call, NOW, OTHER_TENANT, STRANGER, TENANT, World, sign
 
 const BOB: &str = "https://wallet.example/accounts/bob";
 
-/// What there is, all of it created by one.
+/// The existing data, all created by one client.
 struct There {
     world: World,
     incoming: IncomingPaymentId,
@@ -21,7 +21,7 @@ struct There {
 struct Operation {
     kind: AccessType,
     action: Action,
-    /// What it answers to whom it serves.
+    /// The expected answer to permitted callers.
     served: u16,
     call: fn(&There) -> Call,
     /// Its subject: nothing yet, one resource of another client, or a list.
@@ -90,7 +90,7 @@ async fn there(creator: Creator) -> There {
 }
 
 impl There {
-    /// What was listed, of two payments: that of the creator alone, or both.
+    /// The length of a list of two payments: only those of the creator, or both.
     async fn lists(&self, operation: &Operation) -> Listed {
         let listed = self.world.ask((operation.call)(self)).await.listed_ids();
         let own = [self.incoming.to_string(), self.outgoing.to_string()];
@@ -115,7 +115,7 @@ enum Creator {
     TheAdminApi,
 }
 
-/// What introspection says of the caller's token.
+/// The answer of introspection about the caller's token.
 fn token(world: &World, kind: AccessType, actions: &[Action], identifier: &str, tenant: &str) -> Value {
     json!({
         "active": true, "grant": "grant-1", "client": {"walletAddress": world.client}, "tenantId": tenant,
@@ -123,7 +123,7 @@ fn token(world: &World, kind: AccessType, actions: &[Action], identifier: &str, 
     })
 }
 
-/// The action with the wider ones its kind of resource knows, complete included where it is not the one.
+/// The action, together with the wider actions of its kind of resource.
 fn widened(operation: &Operation) -> Vec<Action> {
     let all = [operation.action, Action::ReadAll, Action::ListAll];
     all.into_iter().filter(|action| operation.kind.allows(*action)).collect()

@@ -1,7 +1,7 @@
-//! Every route over a real database, with what strangers send to break things in its path, its query and its body.
+//! Every route over a real database, with hostile texts in its path, its query and its body.
 //!
-//! Whatever comes, the answer is a result or a refusal that says why, the same on both databases; and what was stored
-//! is shown again as it was sent.
+//! The answer is always a result or a refusal with a reason, and both databases give the same. What was stored is shown
+//! again as it was sent.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::world::{ALICE, Answer, Call, TENANT, World};
 const BIDI: &str = "\u{202e}\u{2066}txt.exe\u{2069}\u{200f}";
 const ID: &str = "00000000-0000-4000-8000-000000000009";
 
-/// A route: its name in the router, how it is called, and what a token for it allows.
+/// A route: its name in the router, its request, and the rights of a token for it.
 struct Route {
     name: &'static str,
     method: Method,
@@ -106,7 +106,7 @@ fn no_route_is_forgotten_here() {
     assert_eq!(routed, routes().iter().map(|route| route.name).collect());
 }
 
-/// Lets the caller do what the route needs.
+/// Gives the caller the rights for the route.
 fn allow(world: &World, route: &Route) {
     world.introspection(json!({
         "active": true, "grant": "grant-1", "client": {"walletAddress": world.client}, "tenantId": TENANT,

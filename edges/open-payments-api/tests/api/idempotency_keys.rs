@@ -21,7 +21,7 @@ fn outgoing(receiver: &str) -> Call {
     Call::post(format!("/{TENANT}/outgoing-payments"), &body)
 }
 
-/// An operation that creates something: the right it needs, the request to a receiver, and where it leaves its rows.
+/// An operation that creates something: its right, its request for a receiver, and its table.
 struct Creation {
     kind: AccessType,
     request: fn(&str) -> Call,
@@ -37,7 +37,7 @@ fn creations() -> [Creation; 3] {
 }
 
 impl Creation {
-    /// A world in which the caller may do it, to this receiver.
+    /// A world in which the caller may call it for this receiver.
     async fn world(&self) -> (World, String) {
         let world = World::new().await;
         world.grant(self.kind, &[Action::Create]);
@@ -45,13 +45,13 @@ impl Creation {
         (world, receiver)
     }
 
-    /// How many of its kind clients have created.
+    /// The number of its resources created by clients.
     async fn made(&self, world: &World) -> u64 {
         made(world, self.table).await
     }
 }
 
-/// How many rows of `table` clients have created.
+/// The number of rows of `table` created by clients.
 async fn made(world: &World, table: &str) -> u64 {
     world.institution.count(table, "client IS NOT NULL").await
 }

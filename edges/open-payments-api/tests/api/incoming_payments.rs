@@ -1,6 +1,6 @@
 //! Incoming payments, from creation to completion.
 //!
-//! Which refusal has which status is shown beside the table of them.
+//! The statuses of refusals are tested beside their table.
 
 use gnap::{AccessType, Action};
 use payments_model::IncomingPaymentId;

@@ -1,4 +1,4 @@
-//! What holds for every request: gate, cross-origin access, routing, bodies, health.
+//! Rules for every request: gate, cross-origin access, routing, bodies, health.
 
 use axum::http::Method;
 use serde_json::json;
@@ -16,6 +16,7 @@ async fn a_draining_listener_sends_everybody_away() {
     world.gate.close();
     let answer = world.send(Call::get("/healthz")).await;
     assert_eq!((answer.status.as_u16(), answer.header("connection")), (503, "close"));
+    assert_eq!(answer.header("retry-after"), "1", "another process, or this one after its restart, answers");
     assert_eq!(answer.text, "Server is in the process of restarting");
 }
 

@@ -1,6 +1,6 @@
-//! The listener as clients see it, over the real services and a stand-in authorization server.
+//! The listener as clients see it, over the real services and a simulated authorization server.
 //!
-//! Not the rules of payments: those have their tests beside them.
+//! The rules of payments are tested in their crate.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -10,6 +10,7 @@ mod hostile;
 mod idempotency_keys;
 mod incoming_payments;
 mod listener;
+mod matrix;
 mod outgoing_payments;
 mod quotes;
 mod wallet_addresses;

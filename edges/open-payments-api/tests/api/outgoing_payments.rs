@@ -1,6 +1,6 @@
 //! Outgoing payments and what their grants have spent.
 //!
-//! Which refusal has which status is shown beside the table of them.
+//! The statuses of refusals are tested beside their table.
 
 use gnap::{AccessType, Action};
 use payments_model::{OutgoingPayment, OutgoingPaymentId, QuoteId};
@@ -33,7 +33,7 @@ fn list() -> Call {
     Call::get(format!("/{TENANT}/outgoing-payments?wallet-address={ALICE}"))
 }
 
-/// Lets introspection answer with a grant that has these limits from now on.
+/// From now on introspection answers with a grant that has these limits.
 fn limit(world: &World, limits: &Value) {
     world.introspection(json!({
         "active": true, "grant": "grant-1", "client": {"walletAddress": world.client},

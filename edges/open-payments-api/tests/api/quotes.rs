@@ -1,6 +1,6 @@
 //! Quotes.
 //!
-//! Which refusal has which status is shown beside the table of them.
+//! The statuses of refusals are tested beside their table.
 
 use gnap::{AccessType, Action};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Wallet address documents and key sets.
 //!
-//! What comes of an address that is waited for is shown beside the look-up.
+//! Waiting for an address is tested beside the look-up.
 
 use axum::http::Method;
 use base64::Engine;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::world::{ALICE, Call, NOW, TENANT, World, refused, signer};
 
-/// Stores a key of Alice's, whatever it is worth.
+/// Stores a key of Alice without checks.
 async fn store_key(world: &World, kid: &str, x: &str) {
     let key = WalletAddressKey {
         id: Uuid::from_u128(kid.len() as u128).into(),

@@ -1,6 +1,6 @@
-//! The listener over a real institution, its stand-in authorization server, and a client that signs.
+//! The listener over a real institution, a simulated authorization server, and a client that signs.
 //!
-//! Two people have accounts: Alice, whose payments the tests are about, in dollars, and Carol in euro.
+//! Two people have accounts: Alice, the owner of the tested payments, in dollars, and Carol in euro.
 
 use std::sync::{Arc, Mutex};
 
@@ -35,10 +35,10 @@ pub(crate) const OTHER_TENANT: &str = "538fa74a-fa7d-4317-9ced-dde32ece1788";
 pub(crate) const ALICE: &str = "https://wallet.example/accounts/alice";
 /// A client that is not the caller.
 pub(crate) const STRANGER: &str = "https://other.example/app";
-/// What one payment of Alice's costs her beside its amount.
+/// The cost of one payment for Alice besides its amount.
 const FEE: u64 = 30;
 
-/// What introspection answers next, and what it was asked last.
+/// The next answer of introspection, and its last request.
 #[derive(Debug, Default)]
 pub(crate) struct Authority {
     pub(crate) answer: Value,
@@ -54,7 +54,7 @@ pub(crate) struct World {
     pub(crate) signer: Signer,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) gate: ShutdownGate,
-    /// The client's wallet address, whose keys are really served.
+    /// The client's wallet address, whose keys are served.
     pub(crate) client: String,
     service: Router,
 }
@@ -74,7 +74,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The id at the end of the URL of what was made.
+    /// The id at the end of the URL of a resource.
     pub(crate) fn id(&self) -> String {
         let url = self.json()["id"].as_str().unwrap_or_else(|| panic!("no id: {}", self.text)).to_owned();
         url.rsplit('/').next().unwrap().to_owned()
@@ -101,7 +101,7 @@ pub(crate) fn refused(status: u16, description: &str) -> (u16, String) {
     (status, description.to_owned())
 }
 
-/// A request to be sent as it is, or signed first.
+/// A request, to be sent unchanged or signed first.
 pub(crate) struct Call {
     method: Method,
     path: String,
@@ -310,7 +310,7 @@ impl World {
         assert_ne!(self.institution.worker("incoming payments", handler, lease).run_due().await.unwrap(), 0);
     }
 
-    /// Lets Alice's wallet address take part in nothing from now on.
+    /// Deactivates Alice's wallet address.
     pub(crate) async fn deactivate_alice(&self) {
         let change = WalletAddressChange {
             public_name: None,
@@ -326,7 +326,7 @@ impl World {
         self.institution.count("webhook_events", "event_type = 'wallet_address.not_found'").await
     }
 
-    /// Lets introspection answer with these actions from now on.
+    /// From now on introspection answers with these actions.
     pub(crate) fn grant(&self, kind: AccessType, actions: &[Action]) {
         self.introspection(json!({
             "active": true, "grant": "grant-1", "client": {"walletAddress": self.client},
@@ -338,7 +338,7 @@ impl World {
         self.authority.lock().unwrap().answer = answer;
     }
 
-    /// Lets introspection answer with this status from now on.
+    /// From now on introspection answers with this status.
     pub(crate) fn introspection_status(&self, status: u16) {
         self.authority.lock().unwrap().status = Some(status);
     }

@@ -1,7 +1,7 @@
-//! Lists of operations on a running sender and receiver, in any order: poll, deliver, delay, repeat, forge, tamper, lose,
-//! refuse, decline, announce, wait.
+//! Lists of operations on a running sender and receiver, in any order: poll, deliver, delay, repeat, forge, change,
+//! lose, refuse, decline, announce, wait.
 //!
-//! Whatever happens, the books of both ends agree, the payment stays within its quote, and probes move nothing.
+//! After every list, the books of both sides agree, the payment is within its quote, and probes have moved no money.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use stream_pay::{AssetProbe, Destination, OutgoingPrepare, Payment, Poll, Quote,
 use crate::material::Material;
 use crate::targets::stream_data::receiver;
 
-/// The packet, the reply, and if it was fulfilled what it took and brought.
+/// The packet, the reply, and for a fulfilled packet its amount and the delivered amount.
 type ReplyUnderWay = (u64, Vec<u8>, Option<(u64, u64)>);
 
 struct Run {
@@ -33,7 +33,7 @@ pub(crate) fn operations(material: &mut Material) {
     if material.one_in(4) { probing(material) } else { paying(material) }
 }
 
-/// What all machines have in common, as far as probing goes.
+/// The common operations of all machines for probing.
 trait Probe {
     /// The packet to send, if any, and whether the machine is done.
     fn poll(&mut self, now: Timestamp, entropy: &dyn Entropy) -> (Option<OutgoingPrepare>, bool);
@@ -88,11 +88,13 @@ fn probing(material: &mut Material) {
     let Ok(credentials) = receiver().issue(&details, material.entropy()) else { panic!("the details fit") };
     let Ok(asset) = Asset::new("USD", 2) else { panic!("an asset") };
     let (address, shared_secret) = (credentials.address, credentials.shared_secret);
+
     let mut probe: Box<dyn Probe> = if material.one_in(3) {
         Box::new(AssetProbe::new(address, &shared_secret))
     } else {
         Box::new(RateProbe::new(&Destination { address, shared_secret, asset }))
     };
+
     let (mut now, mut replies) = (Timestamp::EPOCH, Vec::new());
     for _ in 0..100 {
         match material.below(6) {
@@ -111,6 +113,7 @@ fn probing(material: &mut Material) {
             _ => now = now + Duration::from_millis(material.u64() % 3000),
         }
     }
+
     // Past every deadline nothing is left to wait for.
     now = now + Duration::from_mins(1);
     assert!((0..2).any(|_| probe.poll(now, material.entropy()).1), "a probe that does not end");
@@ -161,19 +164,23 @@ fn start(material: &mut Material) -> Option<Run> {
     let details = ConnectionDetails { receipts, ..ConnectionDetails::default() };
     let credentials = receiver().issue(&details, material.entropy()).ok()?;
     let keys = credentials.shared_secret.keys();
+
     let destination = Destination {
         address: credentials.address,
         shared_secret: credentials.shared_secret,
         asset: Asset::new("USD", 2).ok()?,
     };
+
     let low = Ratio::new(u128::from(material.u64() % 1000), u128::from(material.u64() % 1000 + 1)).ok()?;
     let high = low.checked_mul(&Ratio::new(11, 10).ok()?)?;
     let min_exchange_rate = low.checked_mul(&Ratio::new(u128::from(material.u64() % 101), 100).ok()?)?;
     let (max_source_amount, min_delivery_amount) = (material.amount() / 4, material.amount() / 4);
+
     let deliver = material.one_in(2);
     let target = if deliver { Target::Deliver(min_delivery_amount) } else { Target::Send(max_source_amount) };
     let rates = RateBounds::new(low, high);
     let max_packet_amount = material.amount();
+
     let quote = Quote {
         target,
         max_source_amount,
@@ -183,6 +190,7 @@ fn start(material: &mut Material) -> Option<Run> {
         rates,
         rounding_allowance: 0,
     };
+
     let data = material.one_in(4).then(|| material.octets(50));
     let payment = Payment::new(&destination, &quote, data).ok()?;
     Some(Run { keys, payment, quote, now: Timestamp::EPOCH, replies: Vec::new(), answered: BTreeMap::new() })
@@ -213,13 +221,14 @@ impl Run {
         let Ok(prepare) = Prepare::parse(&packet.packet) else { panic!("a sender makes packets") };
         let (mut fulfilled, own_address) = (None, receiver());
         let reject = |code| Reject::new(code, own_address.address().as_ref());
+
         let reply = match material.below(12) {
             0 => reject(*material.pick(ErrorCode::KNOWN)).encode(),
             1 => too_large(material),
             2 => Fulfill { fulfillment: Fulfillment::new(material.array()), data: &[] }.encode(),
             3 => material.octets(60),
             _ => {
-                // Around the true rate; a connector does not let an amount vanish.
+                // Close to the true rate, because a connector does not forward an amount of zero.
                 let rate = self.quote.rates.low();
                 let share = Ratio::new(u128::from(material.u64() % 40 + 80), 100).unwrap_or(Ratio::ONE);
                 let arrives = rate.checked_mul(&share).and_then(|rate| rate.checked_mul_floor(prepare.amount));
@@ -238,11 +247,12 @@ impl Run {
                 }
             }
         };
+
         self.replies.push((packet.sequence, reply, fulfilled));
     }
 
-    /// What the application behind the receiver does with money, and what a node may do to the Fulfill. Gives what the
-    /// sender can know to have arrived.
+    /// The application behind the receiver decides about the money, and a node may change the Fulfill. Returns the
+    /// amount that the sender can know to have arrived.
     fn decide(&self, money: Money, prepare: &Prepare<'_>, material: &mut Material) -> (Vec<u8>, Option<u64>) {
         let amount = money.amount();
         let limit = ReceiveLimit { maximum: material.amount(), total_received: material.amount() };
@@ -260,14 +270,14 @@ impl Run {
         }
     }
 
-    /// The least the sender named in a request.
+    /// The minimum that the sender named in a request.
     fn minimum(&self, prepare: &Prepare<'_>) -> u64 {
         let plaintext = self.keys.open(prepare.data).unwrap_or_default();
         let request = StreamPacket::parse(&plaintext).map(|request| request.prepare_amount);
         request.unwrap_or_else(|error| panic!("the sender's own packet: {error}"))
     }
 
-    /// Hands over any of the replies under way; some arrive more than once, some under a wrong number.
+    /// Delivers any of the replies under way. Some arrive more than once, some with a wrong number.
     fn deliver(&mut self, material: &mut Material) {
         if self.replies.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! ILP packets: whatever is read is written back as the same value, and patching changes what it should only.
+//! ILP packets: every parsed packet is written as the same value, and patching changes only the intended fields.
 
 use clock::Timestamp;
 use ilp_packet::{
@@ -20,6 +20,7 @@ pub(crate) fn packet(material: &mut Material) {
             material.damaged(valid)
         }
     };
+
     let Ok(parsed) = Packet::parse(&octets) else { return };
     let written = match &parsed {
         Packet::Prepare(prepare) => prepare.encode(),
@@ -31,6 +32,7 @@ pub(crate) fn packet(material: &mut Material) {
         }
     };
     assert_eq!(Packet::parse(&written), Ok(parsed), "written differently than read");
+
     let _ = ildcp::AccountDetails::parse(&octets);
     if let Packet::Prepare(prepare) = parsed {
         patch(material, &octets, &prepare);

@@ -1,4 +1,4 @@
-//! `Signature-Input` and its companions: no header value makes the reader panic or a request signed that is not.
+//! `Signature-Input` and related headers: no value makes the parser panic, and no unsigned request counts as signed.
 
 use clock::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -7,7 +7,7 @@ use http_signatures::{Freshness, Jwk, SignedRequest, parse_json, to_compact_json
 use crate::corpus::MESSAGES;
 use crate::material::Material;
 
-/// The instant the messages of the corpus were signed at.
+/// The time at which the messages of the corpus were signed.
 const NOW: Timestamp = Timestamp::from_millis(1_718_000_000_000);
 
 const INPUTS: [&str; 4] = [
@@ -30,6 +30,7 @@ fn made_headers(material: &mut Material) {
     let input = material.pick(&INPUTS).as_bytes().to_vec();
     let digest = material.pick(&DIGESTS).as_bytes().to_vec();
     let signature = b"sig1=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==:";
+
     for (name, value) in [
         ("signature-input", input),
         ("signature", signature.to_vec()),
@@ -43,10 +44,12 @@ fn made_headers(material: &mut Material) {
             headers.append(name, value);
         }
     }
+
     let body = if material.one_in(3) { material.octets(40) } else { Vec::new() };
     let _ = http_signatures::key_id(&headers);
     let request =
         SignedRequest { method: "POST", target_uri: "https://example.com/a?b=c", headers: &headers, body: &body };
+
     if let Ok(checked) = request.check_headers() {
         let _ = checked.key_id();
         let base = checked.redacted_base();
@@ -55,10 +58,11 @@ fn made_headers(material: &mut Material) {
     let _ = parse_json(&body);
 }
 
-/// A really signed message of which one part, or none, was changed on the way.
+/// A signed message in which one part was changed, or none.
 fn damaged_message(material: &mut Material) {
     let message = material.pick(&MESSAGES);
     let Ok(key) = serde_json::from_value::<Jwk>(message.jwk.clone()) else { panic!("a key of the vectors") };
+
     let changed = material.below(message.headers.len() + 4);
     let mut part = |octets: &[u8], index: usize| {
         if index == changed { material.damaged(octets.to_vec()) } else { octets.to_vec() }
@@ -66,15 +70,17 @@ fn damaged_message(material: &mut Material) {
     let method = String::from_utf8_lossy(&part(message.method.as_bytes(), 0)).into_owned();
     let target_uri = String::from_utf8_lossy(&part(message.target_uri.as_bytes(), 1)).into_owned();
     let body = part(message.body.as_bytes(), 2);
+
     let mut headers = HeaderMap::new();
     for (index, (name, value)) in message.headers.iter().enumerate() {
         let value = HeaderValue::from_bytes(&part(value.as_bytes(), index + 3));
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value) else { return };
         headers.append(name, value);
     }
+
     let request = SignedRequest { method: &method, target_uri: &target_uri, headers: &headers, body: &body };
     let verified = verify(request, &key, Freshness::default(), NOW).is_ok();
-    // Some of the vectors are damaged themselves, and may be mended here.
+    // Some of the vectors are invalid themselves, and damage may repair them.
     if verified && message.acceptable {
         assert_eq!((&method, &target_uri), (&message.method, &message.target_uri), "another request than was signed");
         let token = message.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.trim());
@@ -84,7 +90,7 @@ fn damaged_message(material: &mut Material) {
     }
 }
 
-/// Whether both are the same octets, or spell the same JSON: a digest of the compact form vouches for every spelling.
+/// Whether both are the same octets or the same JSON. A digest of the compact form covers every form of the JSON.
 fn same_json(a: &[u8], b: &[u8]) -> bool {
     let compact = |octets| parse_json(octets).ok().map(|value| to_compact_json(&value));
     a == b || (compact(a).is_some() && compact(a) == compact(b))

@@ -1,4 +1,4 @@
-//! What STREAM reads: plaintexts with frames, encrypted packets, and the token in an address.
+//! The parsers of STREAM: plaintexts with frames, encrypted packets, and the token in an address.
 
 use clock::Timestamp;
 use ilp_packet::{Address, AddressRef, Condition, PacketType, Prepare, Reply};
@@ -10,7 +10,7 @@ use stream::{
 use crate::corpus::{ADDRESSES, PLAINTEXTS, REQUESTS};
 use crate::material::Material;
 
-/// Frames: what is read is written back as the same frames.
+/// Frames: every parsed frame is written as the same frame.
 pub(crate) fn frames(material: &mut Material) {
     let plaintext = match material.below(4) {
         0 => material.octets(120),
@@ -33,12 +33,12 @@ pub(crate) fn frames(material: &mut Material) {
     assert_eq!(reread.ok(), Some(frames), "written differently than read");
 }
 
-/// Encrypted packets: a receiver answers everything, and takes money for what was sealed for it only.
+/// Encrypted packets: a receiver answers every packet, and accepts money only for packets sealed for it.
 pub(crate) fn encrypted_packet(material: &mut Material) {
     if material.one_in(4) { written_request(material) } else { made_request(material) }
 }
 
-/// A request as a published sender made it, damaged or not; the receiver is that of the vectors.
+/// A request of a published sender, damaged or not. The receiver is that of the vectors.
 fn written_request(material: &mut Material) {
     let request = material.pick(&REQUESTS);
     let (Ok(secret), Ok(server)) = (ReceiverSecret::try_from(&request.secret[..]), request.server.parse()) else {
@@ -50,7 +50,7 @@ fn written_request(material: &mut Material) {
     let reply = match receiver.evaluate(&prepare, Timestamp::EPOCH, material.entropy()) {
         Decision::Reply(reply) => reply,
         Decision::Money(money) => {
-            // Amount, expiry and segments behind the token are not sealed; everything else must be as it was.
+            // Amount, expiry and the segments behind the token are not sealed. Everything else must be unchanged.
             let Ok(original) = Prepare::parse(&request.prepare) else { panic!("money for what was no packet") };
             assert_eq!(prepare.data, original.data, "money for a packet nobody with the secret has made");
             assert_eq!(prepare.execution_condition, original.execution_condition, "money under another condition");
@@ -68,11 +68,13 @@ fn made_request(material: &mut Material) {
     let Ok(credentials) = receiver.issue(&ConnectionDetails::default(), material.entropy()) else {
         panic!("credentials without details are always possible")
     };
+
     let keys = credentials.shared_secret.keys();
     let plaintext = plaintext(material);
     let plaintext = material.damaged(plaintext);
     let mut sealed = [vec![0; stream::ENVELOPE_OVERHEAD], plaintext].concat();
     keys.seal(material.array(), &mut sealed);
+
     let data = material.damaged(sealed.clone());
     let condition = match material.below(3) {
         0 => Condition::new(material.array()),
@@ -85,6 +87,7 @@ fn made_request(material: &mut Material) {
         destination: credentials.address.as_ref(),
         data: &data,
     };
+
     let reply = match receiver.evaluate(&prepare, Timestamp::EPOCH, material.entropy()) {
         Decision::Reply(reply) => reply,
         Decision::Money(money) => {
@@ -97,6 +100,7 @@ fn made_request(material: &mut Material) {
             }
         }
     };
+
     let Ok(reply) = Reply::parse(&reply) else { panic!("a reply is a reply") };
     if let Reply::Fulfill(fulfill) = reply {
         assert!(fulfill.fulfillment.satisfies(&condition), "the fulfillment does not fulfil");
@@ -104,12 +108,12 @@ fn made_request(material: &mut Material) {
     }
 }
 
-/// Tokens: only addresses issued by the receiver have a connection, and all of those do.
+/// Tokens: exactly the addresses that the receiver issued have a connection.
 pub(crate) fn address_token(material: &mut Material) {
     if material.one_in(3) { written_address(material) } else { issued_address(material) }
 }
 
-/// An address as the published receiver issued it, damaged or not.
+/// An address issued by the published receiver, damaged or not.
 fn written_address(material: &mut Material) {
     let address = material.pick(&ADDRESSES);
     let Ok(secret) = ReceiverSecret::try_from(&address.secret[..]) else { return };
@@ -118,9 +122,9 @@ fn written_address(material: &mut Material) {
     let restored = |text: &[u8]| AddressRef::from_octets(text).ok().and_then(|address| receiver.decode_tag(address));
     let damaged = material.damaged(address.destination.as_bytes().to_vec());
     let details = restored(&damaged);
-    // Some of the vectors are damaged themselves, and may be mended here.
+    // Some of the vectors are invalid themselves, and damage may repair them.
     let Some(original) = restored(address.destination.as_bytes()) else { return };
-    // Aliases of the token are the same connection; any other change is none.
+    // Aliases of the token have the same connection. Any other change has none.
     assert!(details.is_none_or(|details| details == original), "details nobody has issued");
 }
 
@@ -149,7 +153,7 @@ fn issued_address(material: &mut Material) {
     }
 }
 
-/// Whether the receiver takes what a holder of the secret has sealed.
+/// Whether the receiver accepts a packet that the holder of the secret has sealed.
 fn agree(connection: &Connection, secret: &SharedSecret, material: &mut Material) -> bool {
     let keys = secret.keys();
     let header = Header { sequence: 1, ilp_packet_type: PacketType::Prepare, prepare_amount: 1 };

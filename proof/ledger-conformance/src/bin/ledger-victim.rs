@@ -1,4 +1,4 @@
-//! A process that makes transfers until it is killed, and reports which were answered.
+//! A process that makes transfers until it is killed, and prints every answered one.
 //!
 //! Arguments: the ledger's URL (`tigerbeetle:<addresses>` for a cluster) and the first transfer id. Prints `<id>
 //! <result>` after each answer, so that the test knows what was promised.
@@ -21,10 +21,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: ledger-victim <url> <first id>".into());
     };
     let first: u128 = first.parse()?;
+
     let ledger: Arc<dyn Ledger> = match url.strip_prefix("tigerbeetle:") {
         Some(addresses) => Arc::new(TigerBeetleLedger::join(0, addresses, Duration::from_secs(20)).await?),
         None => Arc::new(SqlLedger::open(&url, Arc::new(SystemClock)).await?),
     };
+
     let [debit, credit] = [1, 2].map(AccountId::from_u128);
     let account = |id| NewAccount {
         id,
@@ -36,6 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         user_data_32: 0,
     };
     ledger.create_accounts(vec![account(debit), account(credit)]).await?;
+
     let callers = (0..CALLERS).map(|caller| {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
@@ -53,6 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         })
     });
+
     for caller in callers.collect::<Vec<_>>() {
         caller.await?;
     }

@@ -1,7 +1,7 @@
-//! The line between an engine and its Postgres server, cut where a test wants it: at a commit, on its way there or
-//! on the answer's way back.
+//! The connection between an engine and its Postgres server. A test cuts it at a commit, before the server gets it or
+//! before the engine gets the answer.
 //!
-//! Knows as much of the server's protocol as it takes to see a commit pass.
+//! It understands only as much of the server's protocol as it needs to recognise a commit.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,21 +12,21 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use url::Url;
 
-/// What the cut takes with it.
+/// What is lost with the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The server does not receive it.
+    /// The server does not receive the message.
     Request,
-    /// The server has done it, and its answer is lost.
+    /// The server executes it, and its answer is lost.
     Answer,
     /// The server may or may not receive it.
     Either,
 }
 
-/// Which message is cut.
+/// The message that is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
-    /// The statement that writes a round. Outside a transaction it is the commit too.
+    /// The statement that writes a round. Outside a transaction it is also the commit.
     Statement,
     /// The `COMMIT` of a transaction that holds the lock.
     Commit,
@@ -42,7 +42,7 @@ pub(crate) struct Line {
 struct Plan {
     cuts: VecDeque<(Point, Loss)>,
     closed: bool,
-    /// The line goes dead with the cut.
+    /// The connection stays dead after the cut.
     close_with_cut: bool,
 }
 
@@ -90,7 +90,7 @@ impl Line {
         (plan.closed, plan.close_with_cut) = (false, false);
     }
 
-    /// How many of the requested cuts are still to come.
+    /// The number of requested cuts that have not happened yet.
     pub(crate) fn cuts_left(&self) -> usize {
         self.plan().cuts.len()
     }
@@ -159,7 +159,7 @@ async fn carry_back(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + 
     }
 }
 
-/// What is to be lost with this message, if it is the one the plan waits for.
+/// What is lost with this message, if the plan waits for it.
 ///
 /// `writing` is the name under which the statement that writes a round was prepared on this connection.
 fn due(plan: &Mutex<Plan>, message: &[u8], writing: &mut Option<Vec<u8>>) -> Option<Loss> {
@@ -180,7 +180,7 @@ fn due(plan: &Mutex<Plan>, message: &[u8], writing: &mut Option<Vec<u8>>) -> Opt
     Some(loss)
 }
 
-/// A message whole: type, length and content; the first of a connection has no type.
+/// A complete message: type, length and content. The first message of a connection has no type.
 async fn read_message(from: &mut (impl AsyncRead + Unpin), startup: bool) -> std::io::Result<Vec<u8>> {
     let mut message = vec![0; if startup { 4 } else { 5 }];
     from.read_exact(&mut message).await?;

@@ -14,18 +14,19 @@ use testkit::{TigerBeetle, eventually, until};
 
 use crate::{account, client_of, fresh_base, ledger_of, names};
 
-/// Repeats a transfer with the same id until it is answered: made now, or made before by a try without an answer.
+/// Repeats a transfer with the same id until it is answered: created now, or created by an earlier try without an
+/// answer.
 async fn until_answered(ledger: &TigerBeetleLedger, transfer: NewTransfer) -> CreateTransferResult {
     let answered = until(Duration::from_mins(2), async || ledger.submit(vec![transfer]).await.ok()).await;
     answered.expect("an answer within two minutes")[0]
 }
 
-/// A client that waits no longer than a second, once it is known to the cluster, and its accounts.
+/// A client that waits at most a second after its session exists, and its accounts.
 async fn impatient_client(cluster: &TigerBeetle, accounts: [AccountId; 2]) -> TigerBeetleLedger {
     let accounts = accounts.map(|id| account(id, 1)).to_vec();
     ledger_of(cluster).await.create_accounts(accounts).await.expect("an answer");
     let ledger = client_of(cluster, Duration::from_secs(1)).await;
-    // A first request waits for the session, and for what else the machine is doing.
+    // The first request waits for the session, which takes longer on a busy machine.
     eventually("the cluster answers", async || ledger.submit(Vec::new()).await.is_ok()).await;
     ledger
 }
@@ -148,7 +149,7 @@ async fn a_client_the_cluster_has_forgotten_begins_anew() {
 
 #[tokio::test]
 async fn a_cluster_that_does_not_answer_makes_no_caller_wait_for_ever() {
-    // Nothing listens on the discard port.
+    // The discard port has no listener.
     let deadline = Duration::from_millis(20);
     let ledger = TigerBeetleLedger::join(0, "127.0.0.1:9", deadline).await.expect("a client can be made");
     let look = async || ledger.accounts(vec![AccountId::from_u128(1)]).await.expect_err("nobody answers").reason;

@@ -1,4 +1,4 @@
-//! The cluster answers like the model, one by one, at once and in batches longer than a request.
+//! The cluster answers like the model: one request at a time, concurrently, and in batches longer than a request.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ async fn payers_at_once_on_tigerbeetle_pay_what_is_expected() {
     let Some(cluster) = TigerBeetle::any() else { return };
     let engines: [Arc<dyn Ledger>; 2] = [Arc::new(ledger_of(&cluster).await), Arc::new(ledger_of(&cluster).await)];
     let base = fresh_base();
-    // The settlement account's id is the ledger number, so that must be fresh as well.
+    // The settlement account's id is the ledger number, so that must be new as well.
     let number = u32::try_from(base >> 64 & 0x3fff_ffff).expect("30 bits") + 1_000;
     payers_at_once(&engines, 16, base, number).await.expect("the cluster answers");
 }
@@ -95,7 +95,7 @@ async fn a_reservation_runs_out_by_the_clusters_clock() {
     let late = vec![NewTransfer::post(id(2), id(1)), NewTransfer::void(id(3), id(1))];
     let refused = ledger.submit(late).await.expect("an answer");
     assert_eq!(refused, [CreateTransferResult::PendingTransferExpired; 2]);
-    // The cluster gives back what has run out a moment later.
+    // The cluster releases an expired reservation a moment later.
     let pending = async || {
         let found = ledger.accounts(vec![debit, credit]).await.expect("an answer");
         found.iter().flatten().map(|account| account.debits_pending + account.credits_pending).sum::<u128>()

@@ -1,4 +1,4 @@
-//! The suite on TigerBeetle, if there is one, and what must hold if there is none.
+//! The suite on TigerBeetle if it is installed, and the expected behaviour if it is not.
 //!
 //! Answers of the cluster are in `law`, queries of the past in `reports`, outages of the cluster and killed clients in
 //! `absence`.
@@ -14,7 +14,7 @@ use ledger::{AccountFlags, AccountId, NewAccount, TransferId};
 use ledger_tigerbeetle::TigerBeetleLedger;
 use testkit::TigerBeetle;
 
-/// A client that is patient.
+/// A client with a long time limit.
 async fn ledger_of(cluster: &TigerBeetle) -> TigerBeetleLedger {
     client_of(cluster, Duration::from_secs(20)).await
 }
@@ -23,7 +23,7 @@ async fn client_of(cluster: &TigerBeetle, deadline: Duration) -> TigerBeetleLedg
     TigerBeetleLedger::join(0, cluster.addresses(), deadline).await.expect("a client can be made")
 }
 
-/// Where a test's ids begin: a cluster that stays keeps those of earlier runs.
+/// The first id of a test. A cluster that is not deleted keeps the ids of earlier runs.
 fn fresh_base() -> u128 {
     SystemEntropy.uuid().as_u128() & !(u128::MAX >> 64) & !(1 << 127)
 }

@@ -47,7 +47,7 @@ async fn the_past_is_told_of_accounts_with_and_without_history_and_of_what_ran_o
         NewTransfer::void(id(6), id(2)),
         there(7, 1).into_pending(0),
     ];
-    // What was true after each step.
+    // The state after each step.
     let mut moments: Vec<(Timestamp, [Balances; 2])> = Vec::new();
     for step in steps {
         assert_eq!(ledger.submit(vec![step]).await.expect("an answer"), [CreateTransferResult::Created]);
@@ -62,7 +62,7 @@ async fn the_past_is_told_of_accounts_with_and_without_history_and_of_what_ran_o
 
     let truth = |at: Timestamp| moments.iter().rev().find(|(since, _)| *since <= at).map(|(_, balances)| *balances);
     let instants = moments.iter().flat_map(|(at, _)| [*at - Duration::from_millis(1), *at]);
-    // Within the millisecond in which it runs out either is true.
+    // Within the millisecond of the expiry both answers are correct.
     let instants = instants.filter(|at| *at != held + Duration::from_secs(3));
     for at in instants.chain([held + Duration::from_millis(2999), held + Duration::from_mins(1)]) {
         let expected = truth(at).unwrap_or_default();

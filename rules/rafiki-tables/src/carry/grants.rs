@@ -42,9 +42,11 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let subject = subject(row)?;
     let client = client(row)?;
     let question = question(row, &client)?;
+
     let token = SecretHash::of(&row.text("continueToken")?);
     let access = serde_json::to_string(&rights).map_err(|_| row.refuse(Reason::Unreadable))?;
     let written = serde_json::to_string(&client).map_err(|_| row.refuse(Reason::Unreadable))?;
+
     let mut values: Vec<(&str, Value<'_>)> = vec![
         ("id", id.into()),
         ("tenant_id", row.uuid("tenantId")?.into()),
@@ -62,6 +64,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
         ("created_at", row.instant("createdAt")?.into()),
         ("updated_at", row.instant("updatedAt")?.into()),
     ];
+
     let asked = question.is_some();
     match &question {
         Some(question) => values.extend(question.iter().map(|(column, value)| (*column, value.clone_value()))),
@@ -71,6 +74,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     if asked {
         carried = carried.changed(Change::ClientNamedByUrl);
     }
+
     let mut owners: Vec<&str> =
         rights.iter().filter_map(|right| right.identifier()).map(gnap::WalletAddressUrl::as_str).collect();
     owners.sort_unstable();
@@ -79,6 +83,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Carried, Refusal> {
         let values = [("identifier", owner.into()), ("grant_id", id.into())];
         carried.records.push(Record::new(Table::GrantIdentifiers, &values));
     }
+
     Ok(carried)
 }
 
@@ -184,10 +189,12 @@ fn question(row: &Row<'_>, client: &Client) -> Result<Option<Vec<(&'static str, 
     if !asked.is_empty() {
         return Err(row.refuse(Reason::Twice { column: "interactions.grantId", found: row.name() }));
     }
+
     let lives = i64::from(question.count("expiresIn")?);
     let until = question.instant("createdAt")?.as_millis().saturating_add(lives.saturating_mul(1000));
     let choice = question.word("state", &["PENDING", "APPROVED", "DENIED"])?;
     let name = client.identity();
+
     let (uri, nonce) = (row.optional_text("finishUri")?, row.optional_text("clientNonce")?);
     if uri.is_some() != nonce.is_some() {
         return Err(row.refuse(Reason::Incomplete("finishUri, clientNonce")));
@@ -195,6 +202,7 @@ fn question(row: &Row<'_>, client: &Client) -> Result<Option<Vec<(&'static str, 
     if let Some(uri) = uri.as_ref().filter(|uri| Url::parse(uri).is_err()) {
         return Err(row.refuse(Reason::Malformed { column: "finishUri", found: uri.clone(), wanted: "URI" }));
     }
+
     let text = |value: Option<String>| value.map_or(Owned::Null, Owned::Text);
     let values = [
         Owned::Uuid(question.uuid("id")?),

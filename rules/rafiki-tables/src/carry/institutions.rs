@@ -64,6 +64,7 @@ pub(super) fn asset(row: &Row<'_>) -> Result<Carried, Refusal> {
     if ledger == 0 {
         return Err(row.refuse(Reason::Malformed { column: "ledger", found: "0".to_owned(), wanted: "ledger number" }));
     }
+
     Ok(Carried::one(Record::new(
         Table::Assets,
         &[

@@ -27,21 +27,26 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
         Some(amount) => amount,
         None => without_fees(row, debit)?,
     };
+
     if minus_fees > debit {
         let found = minus_fees.to_string();
         return Err(row.refuse(Reason::TooLarge { column: "debitAmountMinusFees", found }));
     }
+
     let code = row.text("receiveAmountAssetCode")?;
     if money::Asset::new(&code, 0).is_err() {
         let wanted = "asset code";
         return Err(row.refuse(Reason::Malformed { column: "receiveAmountAssetCode", found: code, wanted }));
     }
+
     let rate = decimal_ratio(row, "estimatedExchangeRate")?;
     let ilp = ilp_details(row)?;
+
     let written = row.instant("expiresAt")?;
     let unfinished = matches!(row.optional_text("payment")?.as_deref(), Some("FUNDING" | "SENDING"));
     let extended = unfinished && written > context.at && written < context.at + context.grace;
     let expires_at = if extended { context.at + context.grace } else { written };
+
     let (receiver, client) = (row.text("receiver")?, row.optional_text("client")?);
     let record = Record::new(
         Table::Quotes,
@@ -67,6 +72,7 @@ pub(super) fn quote(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
             ("created_at", row.instant("createdAt")?.into()),
         ],
     );
+
     let mut carried = Carried::one(record);
     if told.is_none() {
         carried = carried.changed(Change::FeesComputed);
@@ -131,18 +137,23 @@ fn ratio(written: &str) -> Option<Ratio> {
 pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let id = row.uuid("id")?;
     let state = row.word("state", &["PENDING", "PROCESSING", "COMPLETED", "EXPIRED"])?;
+
     let written = row.optional_amount("incomingAmountValue")?;
     let expected = written.filter(|amount| *amount > 0);
+
     let (approved_at, cancelled_at) = (row.optional_instant("approvedAt")?, row.optional_instant("cancelledAt")?);
     if approved_at.is_some() && cancelled_at.is_some() {
         return Err(row.refuse(Reason::Both("approvedAt", "cancelledAt")));
     }
+
     let expires_at = row.instant("expiresAt")?;
     let (received, announced) = (row.amount("received")?, row.amount("announced")?);
+
     let ended = matches!(state, "COMPLETED" | "EXPIRED");
     // In the original the event follows the end a moment later. Here both are one transaction.
     let untold =
         if ended && row.optional_instant("processAt")?.is_some() { received.saturating_sub(announced) } else { 0 };
+
     let (client, sender) = (row.optional_text("client")?, row.optional_text("senderWalletAddress")?);
     let reason = row.optional_text("cancellationReason")?;
     let record = Record::new(
@@ -168,6 +179,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
             ("deleted_at", row.optional_instant("deletedAt")?.into()),
         ],
     );
+
     let mut carried = Carried::one(record);
     if written == Some(0) {
         carried = carried.changed(Change::ZeroAmountIsOpen);
@@ -175,6 +187,7 @@ pub(super) fn incoming(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     if untold > 0 {
         carried = end_event(row, carried, id, state, expected, untold, context)?;
     }
+
     Ok(if ended { carried } else { carried.with_work(DueJob::Expire { payment: id, at: expires_at }) })
 }
 
@@ -208,6 +221,7 @@ fn end_event(
             ("created_at", context.at.into()),
         ],
     ));
+
     carried.records.push(Record::new(
         Table::WebhookDeliveries,
         &[
@@ -221,6 +235,7 @@ fn end_event(
             ("updated_at", context.at.into()),
         ],
     ));
+
     let work = DueJob::Deliver { delivery, at: context.at, attempts: 0, recipient: Recipient::Tenant(tenant) };
     Ok(carried.with_work(work).changed(Change::EventMade))
 }
@@ -259,6 +274,7 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
     let updated_at = row.instant("updatedAt")?;
     let sent = row.amount("sent")?;
     let delivered = if state == "SENDING" { delivered(row, sent)? } else { 0 };
+
     let attached = row.optional_text("dataToTransmit")?;
     let clear = match &attached {
         None => None,
@@ -267,6 +283,7 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
             Some(opened.map_err(|_| row.refuse(Reason::Encrypted("dataToTransmit")))?)
         }
     };
+
     let (error, client, grant) =
         (row.optional_text("error")?, row.optional_text("client")?, row.optional_text("grantId")?);
     let record = Record::new(
@@ -289,10 +306,12 @@ pub(super) fn outgoing(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
             ("updated_at", updated_at.into()),
         ],
     );
+
     let mut carried = Carried::one(record);
     if clear != attached {
         carried = carried.changed(Change::Decrypted);
     }
+
     Ok(match state {
         "SENDING" => {
             let at = updated_at + retry::pause_after(attempts);

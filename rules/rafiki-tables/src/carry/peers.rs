@@ -15,6 +15,7 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
     if token.is_some() != endpoint.is_some() {
         return Err(row.refuse(Reason::Incomplete("outgoingToken, outgoingEndpoint")));
     }
+
     let mut routes = row.texts("routes")?;
     let name = row.optional_text("name")?;
     let added = routes.is_empty();
@@ -22,6 +23,7 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
         routes.push(address.clone());
     }
     let routes = serde_json::to_string(&routes).map_err(|_| row.refuse(Reason::Unreadable))?;
+
     let record = Record::new(
         Table::Peers,
         &[
@@ -35,10 +37,13 @@ pub(super) fn peer(row: &Row<'_>) -> Result<Carried, Refusal> {
             ("name", name.as_deref().into()),
             ("liquidity_threshold", row.optional_amount("liquidityThreshold")?.into()),
             ("routes", (&routes).into()),
+            ("former_outgoing_tokens", "[]".into()),
+            ("wanted_by", "US".into()),
             ("created_at", row.instant("createdAt")?.into()),
             ("updated_at", row.instant("updatedAt")?.into()),
         ],
     );
+
     let carried = Carried::one(record);
     Ok(if added { carried.changed(Change::RouteAdded) } else { carried })
 }
@@ -71,13 +76,16 @@ pub(super) fn held_grant(row: &Row<'_>) -> Result<Carried, Refusal> {
     let url = Url::parse(&server).map_err(|_| malformed())?;
     let management_url =
         url.join("/").and_then(|root| root.join(&format!("token/{management}"))).map_err(|_| malformed())?;
+
     let continue_uri = match row.optional_text("continueId")? {
         None => None,
         Some(id) => Some(url.join("/").and_then(|root| root.join(&format!("continue/{id}"))).map_err(|_| malformed())?),
     };
+
     let actions = serde_json::to_string(&row.texts("accessActions")?).map_err(|_| row.refuse(Reason::Unreadable))?;
     let (access_type, token, continue_token) =
         (row.text("accessType")?, row.text("accessToken")?, row.optional_text("continueToken")?);
+
     Ok(Carried::one(Record::new(
         Table::HeldGrants,
         &[

@@ -31,12 +31,14 @@ pub(super) fn spending(row: &Row<'_>) -> Result<Carried, Refusal> {
     let (debit, receive) = (row.amount("paymentDebitAmountValue")?, row.amount("paymentReceiveAmountValue")?);
     let states: &[&str] = &["FUNDING", "SENDING", "COMPLETED", "FAILED", "CANCELLED"];
     let has_ended = !matches!(row.word("payment", states)?, "FUNDING" | "SENDING");
+
     let last = row.optional_amount("lastDebit")?.zip(row.optional_amount("lastReceive")?);
     let actual = if has_ended { Some(last.unwrap_or((debit, receive))) } else { None };
     let settled_at = match actual {
         Some(_) => Some(row.optional_instant("lastAt")?.map_or_else(|| row.instant("paymentUpdatedAt"), Ok)?),
         None => None,
     };
+
     Ok(Carried::one(Record::new(
         Table::OutgoingPaymentGrantSpendings,
         &[
@@ -58,6 +60,7 @@ pub(super) fn spending(row: &Row<'_>) -> Result<Carried, Refusal> {
 pub(super) fn total(row: &Row<'_>) -> Result<Carried, Refusal> {
     let grant = row.text("grantId")?;
     let of_period = row.flag("ofPeriod")?;
+
     let (debit, receive, start, end) = if of_period {
         let (debit, receive) = (row.amount("intervalDebitAmountValue")?, row.amount("intervalReceiveAmountValue")?);
         (debit, receive, row.instant("intervalStart")?.into(), row.instant("intervalEnd")?.into())
@@ -66,12 +69,14 @@ pub(super) fn total(row: &Row<'_>) -> Result<Carried, Refusal> {
         let receive = row.optional_amount("grantTotalReceiveAmountValue")?.unwrap_or(0);
         (debit, receive, Value::Integer(WHOLE_LIFE), Value::Integer(WHOLE_LIFE))
     };
+
     let mut carried = Carried::default();
     let (debit_code, receive_code) = (row.text("debitAmountCode")?, row.text("receiveAmountCode")?);
     let sides = [
         ("DEBIT", debit_code, row.scale("debitAmountScale")?, debit),
         ("RECEIVE", receive_code, row.scale("receiveAmountScale")?, receive),
     ];
+
     for (side, code, scale, amount) in sides {
         carried.records.push(Record::new(
             Table::OutgoingPaymentGrantSpent,
@@ -87,5 +92,6 @@ pub(super) fn total(row: &Row<'_>) -> Result<Carried, Refusal> {
             ],
         ));
     }
+
     Ok(carried)
 }

@@ -16,8 +16,10 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
     let known: EventType = kind.parse().map_err(|_| {
         row.refuse(Reason::UnknownWord { column: "type", found: kind.clone(), known: "the events of Rafiki 2.4" })
     })?;
+
     let written = row.object("data")?.ok_or_else(|| row.refuse(Reason::Missing("data")))?;
     let opened = data(row, known, written, context)?;
+
     let (account, asset, amount) = (
         row.optional_uuid("withdrawalAccountId")?,
         row.optional_uuid("withdrawalAssetId")?,
@@ -27,6 +29,7 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
         let columns = "withdrawalAccountId, withdrawalAssetId, withdrawalAmount";
         return Err(row.refuse(Reason::Incomplete(columns)));
     }
+
     if amount == Some(0) {
         return Err(row.refuse(Reason::Malformed {
             column: "withdrawalAmount",
@@ -34,6 +37,7 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
             wanted: "amount above zero",
         }));
     }
+
     let subjects = [
         ("incoming_payment_id", row.optional_uuid("incomingPaymentId")?),
         ("outgoing_payment_id", row.optional_uuid("outgoingPaymentId")?),
@@ -41,10 +45,12 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
         ("peer_id", row.optional_uuid("peerId")?),
         ("asset_id", row.optional_uuid("assetId")?),
     ];
+
     let about = subjects.iter().filter(|(_, id)| id.is_some()).count();
     if about != usize::from(known != EventType::WalletAddressNotFound) {
         return Err(row.refuse(Reason::Incomplete("exactly one subject")));
     }
+
     let mut values = vec![
         ("id", row.uuid("id")?.into()),
         ("event_type", known.as_str().into()),
@@ -56,6 +62,7 @@ pub(super) fn event(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal
         ("created_at", row.instant("createdAt")?.into()),
     ];
     values.extend(subjects.map(|(column, id)| (column, id.into())));
+
     let carried = Carried::one(Record::new(Table::WebhookEvents, &values));
     Ok(if opened.is_some() { carried.changed(Change::Decrypted) } else { carried })
 }
@@ -80,6 +87,7 @@ fn data(row: &Row<'_>, kind: EventType, written: &str, context: &Context) -> Res
 pub(super) fn delivery(row: &Row<'_>, context: &Context) -> Result<Carried, Refusal> {
     let (id, tenant) = (row.uuid("id")?, row.uuid("recipientTenantId")?);
     let recipient = recipient(row, tenant)?;
+
     let attempts = row.count("attempts")?;
     let process_at = row.optional_instant("processAt")?;
     let most = context.retries.get(&tenant).copied().unwrap_or(context.default_retries);
@@ -88,11 +96,13 @@ pub(super) fn delivery(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
         Some(_) if attempts >= most => "EXHAUSTED",
         Some(_) => "PENDING",
     };
+
     let (word, tenant) = match recipient {
         Recipient::Tenant(tenant) => ("TENANT", Some(tenant)),
         Recipient::CardService => ("CARD_SERVICE", None),
         Recipient::PointOfSaleService => ("POINT_OF_SALE_SERVICE", None),
     };
+
     let record = Record::new(
         Table::WebhookDeliveries,
         &[
@@ -107,6 +117,7 @@ pub(super) fn delivery(row: &Row<'_>, context: &Context) -> Result<Carried, Refu
             ("updated_at", row.instant("updatedAt")?.into()),
         ],
     );
+
     let carried = Carried::one(record);
     Ok(match (state, process_at) {
         ("PENDING", Some(at)) => carried.with_work(DueJob::Deliver { delivery: id, at, attempts, recipient }),

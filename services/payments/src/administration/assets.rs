@@ -91,9 +91,11 @@ impl Administration {
         let reader = self.store.tenant(tenant);
         let owner = reader.find_tenant(tenant).await?;
         owner.filter(|owner| owner.deleted_at.is_none()).ok_or(CreateAssetError::UnknownTenant)?;
+
         if let Some(found) = reader.asset_by_code_and_scale(tenant, &new.asset).await? {
             return self.revive_asset(&found).await;
         }
+
         let now = self.now();
         let asset = TenantAsset {
             id: AssetId::random(&*self.entropy),
@@ -107,12 +109,14 @@ impl Administration {
             deleted_at: None,
         };
         self.create_asset_accounts(asset.in_ledger()).await?;
+
         let unit = self.store.begin().await?;
         match unit.tenant(tenant).insert_asset(&asset).await {
             Ok(()) => unit.commit().await?,
             Err(error) if error.is_unique_violation() => return Err(CreateAssetError::Duplicate),
             Err(error) => return Err(error.into()),
         }
+
         Ok(asset)
     }
 

@@ -62,10 +62,13 @@ impl Administration {
         if fixed > LARGEST_AMOUNT {
             return Err(SetFeeError::FixedTooLarge);
         }
-        let asset = caller.reach(&self.store).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
+
+        let asset = self.store.tenant(caller.tenant).asset(asset).await?.ok_or(SetFeeError::UnknownAsset)?;
+
         let unit = self.store.begin().await?;
         let scope = unit.tenant(asset.tenant_id);
         scope.locked_asset(asset.id).await?.ok_or(SetFeeError::UnknownAsset)?;
+
         let made = match origin.known_id(STEP) {
             Some(id) => scope.fee(id.into()).await?,
             None => None,
@@ -74,6 +77,7 @@ impl Administration {
             Made::Before(fee) => return Ok(fee),
             Made::NotYet(origin) => origin,
         };
+
         // The newest fee applies, so no two fees may have the same time.
         let after = scope.newest_fee(asset.id, kind).await?.map(|newest| newest.created_at + Duration::from_millis(1));
         let fee = Fee {
@@ -83,6 +87,7 @@ impl Administration {
             terms: FeeTerms { basis_points, fixed },
             created_at: after.map_or(self.now(), |after| after.max(self.now())),
         };
+
         scope.insert_fee(&fee).await?;
         unit.commit().await?;
         Ok(fee)

@@ -35,6 +35,7 @@ impl Administration {
     ) -> Result<(), LiquidityError> {
         let timeout = timeout(timeout_seconds)?;
         let reach = caller.reach(&self.store);
+
         match payment {
             PaymentToWithdraw::Incoming(id) => {
                 let unknown = LiquidityError::UnknownIncomingPayment;

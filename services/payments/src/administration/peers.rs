@@ -136,7 +136,9 @@ impl Administration {
         if new.initial_liquidity.is_some_and(|amount| amount > LARGEST_AMOUNT) {
             return Err(CreatePeerError::InvalidInitialLiquidity);
         }
+
         let asset = caller.reach(&self.store).asset(new.asset_id).await?.ok_or(CreatePeerError::UnknownAsset)?;
+
         let now = self.now();
         let peer = Peer {
             id: PeerId::random(&*self.entropy),
@@ -152,12 +154,16 @@ impl Administration {
             created_at: now,
             updated_at: now,
         };
+
         let account = peer.ledger_asset().account(peer.id.into(), AccountKind::Peer);
         let created = self.ledger.create_accounts(vec![account]).await.map_err(Unavailable::from)?;
         accounts_stand(&created, "the account of a peer")?;
 
         let unit = self.store.begin().await?;
         let scope = unit.tenant(peer.tenant_id);
+        // A tenant is deleted under the same lock. It gets nothing new afterwards, also not from the operator.
+        let owner = scope.locked_tenant(peer.tenant_id).await?.filter(|owner| owner.deleted_at.is_none());
+        owner.ok_or(CreatePeerError::UnknownAsset)?;
         let asset = scope.locked_asset(peer.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         asset.ok_or(CreatePeerError::UnknownAsset)?;
         scope
@@ -168,9 +174,11 @@ impl Administration {
             if error.is_unique_violation() { CreatePeerError::DuplicateToken } else { error.into() }
         })?;
         unit.commit().await?;
+
         if let Some(amount) = new.initial_liquidity.filter(|amount| *amount > 0) {
             self.deposit_initial(&peer, amount).await?;
         }
+
         Ok(peer)
     }
 
@@ -184,10 +192,12 @@ impl Administration {
         if change.outgoing.as_ref().is_some_and(|http| !is_endpoint(&http.endpoint)) {
             return Err(UpdatePeerError::InvalidEndpoint);
         }
+
         let owner = caller.reach(&self.store).peer(id).await?.ok_or(UpdatePeerError::Unknown)?.tenant_id;
         let unit = self.store.begin().await?;
         let scope = unit.tenant(owner);
         let mut peer = scope.locked_peer(id).await?.ok_or(UpdatePeerError::Unknown)?;
+
         let tokens = change.incoming_tokens.clone();
         apply(&mut peer, change);
         peer.updated_at = self.now();
@@ -195,11 +205,13 @@ impl Administration {
             .update_peer(&peer)
             .await
             .map_err(|error| if error.is_unique_violation() { UpdatePeerError::Duplicate } else { error.into() })?;
+
         if let Some(tokens) = tokens {
             scope.replace_peer_tokens(id, &tokens, peer.updated_at).await.map_err(|error| {
                 if error.is_unique_violation() { UpdatePeerError::DuplicateToken } else { error.into() }
             })?;
         }
+
         let peer = peer.into_inner();
         unit.commit().await?;
         Ok(peer)
@@ -273,7 +285,8 @@ fn apply(peer: &mut Peer, change: PeerChange) {
     }
     if let Some(outgoing) = change.outgoing {
         peer.outgoing = Some(outgoing);
-        // An administrator's word: the tokens before and who said where it is are of no matter any more.
+        // An administrator has entered this endpoint, so the former tokens and the origin of the former endpoint no
+        // longer matter.
         peer.history = PeerHistory::default();
     }
     if let Some(limit) = change.max_packet_amount {

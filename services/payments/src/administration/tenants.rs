@@ -19,6 +19,9 @@ pub enum PutSettingsError {
     /// Another tenant has or had this wallet address URL, or one above or below it.
     #[error("Wallet Address Url already exists")]
     DuplicateWalletAddressUrl,
+    /// Another tenant has or had this ILP address, or one above or below it.
+    #[error("Ilp address already exists")]
+    DuplicateIlpAddress,
     /// The database did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -29,21 +32,56 @@ from_store!(PutSettingsError);
 impl Administration {
     /// Creates or changes settings of the caller. If a key is given twice, the last value counts.
     pub async fn put_settings(&self, caller: Caller, settings: Vec<Setting>) -> Result<Vec<Setting>, PutSettingsError> {
+        let unit = self.store.begin().await?;
+        let kept = self.put_settings_in(&unit, caller, settings).await?;
+        unit.commit().await?;
+        Ok(kept)
+    }
+
+    /// The same for `owner` within a unit of work.
+    pub(super) async fn put_settings_in(
+        &self,
+        unit: &Unit,
+        owner: Caller,
+        settings: Vec<Setting>,
+    ) -> Result<Vec<Setting>, PutSettingsError> {
         let mut kept: Vec<Setting> = Vec::new();
         for setting in settings {
             let setting = acceptable(setting).ok_or(PutSettingsError::Invalid)?;
             kept.retain(|other| other.key != setting.key);
             kept.push(setting);
         }
-        let unit = self.store.begin().await?;
-        for setting in kept.iter().filter(|setting| setting.key == SettingKey::WalletAddressUrl) {
-            self.require_free_base(&unit, caller, &setting.value).await?;
+        for setting in &kept {
+            match setting.key {
+                SettingKey::WalletAddressUrl => self.require_free_base(unit, owner, &setting.value).await?,
+                SettingKey::IlpAddress => self.require_free_ilp_address(unit, owner, &setting.value).await?,
+                _ => {}
+            }
         }
-        unit.tenant(caller.tenant).put_settings(caller.tenant, &kept, self.now()).await.map_err(|error| {
+        unit.tenant(owner.tenant).put_settings(owner.tenant, &kept, self.now()).await.map_err(|error| {
             if error.is_unique_violation() { PutSettingsError::DuplicateWalletAddressUrl } else { error.into() }
         })?;
-        unit.commit().await?;
         Ok(kept)
+    }
+
+    /// Refuses an ILP address that is not below the instance's address, because peers send only packets below it. Also
+    /// refuses an address that overlaps another tenant's address. The operator keeps the instance's address, whatever
+    /// it sets.
+    async fn require_free_ilp_address(&self, unit: &Unit, owner: Caller, own: &str) -> Result<(), PutSettingsError> {
+        let instance = self.settings.ilp_address.as_str();
+        if owner.is_operator {
+            return Ok(());
+        }
+        if !is_below(own, instance) {
+            return Err(PutSettingsError::Invalid);
+        }
+        let others = unit.every_tenant().locked_values(SettingKey::IlpAddress).await?;
+        let taken = others.iter().filter(|(tenant, _)| *tenant != owner.tenant && *tenant != self.settings.operator);
+        let overlaps = |other: &str| other == own || is_below(own, other) || is_below(other, own);
+        if taken.map(|(_, other)| other.as_str()).any(overlaps) {
+            return Err(PutSettingsError::DuplicateIlpAddress);
+        }
+        Ok(())
     }
 
     /// Refuses a base URL that overlaps the present or a former base of another tenant, in any spelling. The operator
@@ -55,7 +93,7 @@ impl Administration {
         if is_operators && !caller.is_operator {
             return Err(PutSettingsError::DuplicateWalletAddressUrl);
         }
-        let others = unit.every_tenant().locked_wallet_address_bases().await?;
+        let others = unit.every_tenant().locked_values(SettingKey::WalletAddressUrl).await?;
         let taken = others.iter().filter(|(tenant, _)| *tenant != caller.tenant).any(|(_, other)| {
             // A base that cannot be parsed was stored before this rule existed. No address lies below it.
             other.parse::<WalletAddressUrl>().is_ok_and(|other| other.overlaps(&base))
@@ -64,7 +102,12 @@ impl Administration {
     }
 }
 
-/// The setting in the form in which it is stored.
+/// Whether an ILP address begins with all segments of another.
+fn is_below(address: &str, above: &str) -> bool {
+    address.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The setting in the form in which it is stored; `None` if its value is not acceptable.
 fn acceptable(setting: Setting) -> Option<Setting> {
     match setting.key {
         SettingKey::WalletAddressUrl => {

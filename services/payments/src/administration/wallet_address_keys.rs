@@ -69,13 +69,16 @@ impl Administration {
         if new.kid.trim().is_empty() {
             return Err(CreateKeyError::BlankKeyId);
         }
+
         // Padding is accepted in keys that others publish. We do not publish it.
         let usable = PublicKey::from_base64url(&new.x).is_ok_and(|key| key.to_base64url() == new.x);
         if !usable {
             return Err(CreateKeyError::X);
         }
+
         let owner = caller.reach(&self.store).wallet_address(new.wallet_address_id).await?;
         let owner = owner.ok_or(CreateKeyError::UnknownWalletAddress)?;
+
         let key = WalletAddressKey {
             id: WalletAddressKeyId::random(&*self.entropy),
             wallet_address_id: owner.id,
@@ -84,6 +87,7 @@ impl Administration {
             revoked: false,
             created_at: self.now(),
         };
+
         let unit = self.store.begin().await?;
         unit.tenant(owner.tenant_id)
             .insert_wallet_address_key(&key)

@@ -96,8 +96,10 @@ impl Administration {
         let base = self.base_url(caller, tenant).await?.ok_or(CreateWalletAddressError::NoBaseUrl)?;
         let address = resolve(&base, &new.address)?;
         self.require_nobodys(&address).await?;
+
         let asset = self.store.tenant(tenant).asset(new.asset_id).await?;
         let asset = asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
+
         let now = self.now();
         let created = WalletAddress {
             id: WalletAddressId::random(&*self.entropy),
@@ -111,15 +113,21 @@ impl Administration {
             created_at: now,
             updated_at: now,
         };
+
         let unit = self.store.begin().await?;
         let scope = unit.tenant(tenant);
+        // A tenant is deleted under the same lock. It gets nothing new afterwards, also not from the operator.
+        let owner = scope.locked_tenant(tenant).await?.filter(|owner| owner.deleted_at.is_none());
+        owner.ok_or(CreateWalletAddressError::UnknownAsset)?;
         let asset = scope.locked_asset(created.asset.id).await?.filter(|asset| asset.deleted_at.is_none());
         asset.ok_or(CreateWalletAddressError::UnknownAsset)?;
         scope.insert_wallet_address(&created).await.map_err(|error| {
             if error.is_unique_violation() { CreateWalletAddressError::Duplicate } else { error.into() }
         })?;
+
         let properties = cleaned(new.additional_properties);
         scope.replace_additional_properties(created.id, &properties, &*self.entropy).await?;
+
         unit.commit().await?;
         Ok(created)
     }
@@ -135,9 +143,11 @@ impl Administration {
         let unit = self.store.begin().await?;
         let scope = unit.tenant(caller.tenant);
         let mut changed = scope.locked_wallet_address(id).await?.ok_or(UpdateWalletAddressError::Unknown)?;
+
         if let Some(name) = change.public_name {
             changed.public_name = name;
         }
+
         match change.status {
             Some(WalletAddressStatus::Inactive) if changed.is_active(now) => {
                 changed.deactivated_at = Some(now);
@@ -146,11 +156,13 @@ impl Administration {
             Some(WalletAddressStatus::Active) => changed.deactivated_at = None,
             _ => {}
         }
+
         changed.updated_at = now;
         scope.update_wallet_address(&changed).await?;
         if let Some(properties) = change.additional_properties {
             scope.replace_additional_properties(id, &cleaned(properties), &*self.entropy).await?;
         }
+
         let changed = changed.into_inner();
         unit.commit().await?;
         Ok(changed)

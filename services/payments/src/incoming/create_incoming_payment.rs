@@ -34,7 +34,7 @@ pub struct NewIncomingPayment {
     pub metadata: Option<Metadata>,
     /// The Open Payments client that creates it.
     pub client: Option<String>,
-    /// Who starts the payment.
+    /// The party that starts the payment.
     pub initiated_by: InitiatedBy,
     /// The payer's wallet address, from a card flow.
     pub sender_wallet_address: Option<String>,
@@ -111,23 +111,28 @@ impl Payments {
         origin: Origin,
     ) -> Result<IncomingPayment, CreateIncomingPaymentError> {
         use CreateIncomingPaymentError as Refused;
+
         let now = self.now();
         let latest = now + self.settings().incoming_payment_expiry_max;
         let expires_at = new.expires_at.unwrap_or(latest);
         if expires_at <= now || expires_at > latest {
             return Err(Refused::InvalidExpiry);
         }
+
         if new.incoming_amount.as_ref().is_some_and(|amount| !(1..=LARGEST_AMOUNT).contains(&amount.value)) {
             return Err(Refused::InvalidAmount);
         }
+
         let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
         let address = address.ok_or(Refused::UnknownWalletAddress)?;
         if !address.is_active(now) {
             return Err(Refused::InactiveWalletAddress);
         }
+
         if new.incoming_amount.as_ref().is_some_and(|amount| amount.asset != address.asset.asset) {
             return Err(Refused::InvalidAmount);
         }
+
         let id = origin.id(STEP, self.entropy()).into();
         let payment = new_payment(id, &address, new, expires_at, now);
         match self.write_new(&payment).await {
@@ -159,7 +164,7 @@ impl Payments {
         let unit = self.begin().await?;
         unit.tenant(payment.tenant_id).insert_incoming_payment(payment)?;
         let event = created_event(payment, payment.created_at, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.tenant_id)).await?;
         let expiry = NewJob::new(EXPIRY_QUEUE, payment.id, payment.expires_at);
         jobs::enqueue(unit.transaction(), expiry)?;
         unit.commit().await?;

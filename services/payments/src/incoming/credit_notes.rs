@@ -94,28 +94,34 @@ impl LiveReceivers {
         let live = self.known(id.as_uuid());
         let noting = live.as_ref().map(|live| live.noting.clone()).unwrap_or_default();
         let mut written = noting.lock().await;
+
         let mut found = expectations::look(&*self.0.ledger, id).await?;
         let expected = live.as_ref().map(|live| live.expected());
         let completes = expected.is_none_or(|expected| expected.is_some_and(|expected| expected <= found.received));
         let is_processing = written.as_ref().is_some_and(|payment| payment.state == IncomingState::Processing);
+
         if found.received == 0 || (is_processing && !completes) {
             return Ok(found.received);
         }
+
         // The row as it was last written or read. If another process has changed it since, nothing is written.
         let read = live.and_then(|live| live.payment.clone()).or_else(|| self.just_created(id));
         let known = written.take().into_iter().chain(read).max_by_key(|payment| payment.updated_at);
+
         if let Some(before) = known
             && let Some(noted) = self.note_credit_of_known(&before, &mut found).await?
         {
             *written = Some(noted);
             return Ok(found.received);
         }
+
         loop {
             let now = self.0.clock.now();
             let unit = self.0.store.begin().await?;
             let locked = unit.every_tenant().locked_incoming_payment(id).await?;
             let Some(locked) = locked else { return Ok(found.received) };
             let before = (*locked).clone();
+
             if before.is_open() && before.is_paid_by(found.received) && !found.is_closed() {
                 // The event of an ended payment states a final total, so the expectation is closed first.
                 drop(unit);
@@ -123,8 +129,10 @@ impl LiveReceivers {
                 found = InLedger { received, left: Some(0) };
                 continue;
             }
+
             let mut payment = locked.map(|payment| payment.credited(found.received, now));
-            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
+            announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
+
             let ended = before.is_open() && !payment.is_open();
             if ended {
                 jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
@@ -132,16 +140,19 @@ impl LiveReceivers {
             if *payment != before {
                 unit.every_tenant().update_incoming_payment(&payment)?;
             }
+
             let payment = payment.into_inner();
             if payment != before {
                 unit.commit().await?;
             }
+
             if ended {
                 self.count_end(&payment, found.received);
             }
             if !payment.is_open() {
                 self.forget(id);
             }
+
             *written = Some(payment);
             return Ok(found.received);
         }
@@ -157,27 +168,33 @@ impl LiveReceivers {
         if !before.is_open() {
             return Ok(None);
         }
+
         if before.is_paid_by(found.received) && !found.is_closed() {
             // The event of an ended payment states a final total, so the expectation is closed first.
             *found = InLedger { received: expectations::close(&*self.0.ledger, before).await?, left: Some(0) };
         }
+
         let now = self.0.clock.now();
         let unit = self.0.store.begin().await?;
         let mut payment = before.clone().credited(found.received, now);
-        announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy)?;
+        announce(&self.0.webhooks, &unit, &mut payment, found.received, now, &*self.0.entropy).await?;
+
         if !payment.is_open() {
             jobs::cancel(unit.transaction(), EXPIRY_QUEUE, payment.id);
         }
+
         unit.every_tenant().replace_incoming_payment(before, &payment)?;
         match unit.commit().await {
             Ok(()) => {}
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
+
         if !payment.is_open() {
             self.count_end(&payment, found.received);
             self.forget(payment.id);
         }
+
         Ok(Some(payment))
     }
 

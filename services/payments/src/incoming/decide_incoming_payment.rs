@@ -4,12 +4,9 @@
 
 use payments_model::incoming_payment::{Decision, IncomingRefused, Metadata};
 use payments_model::{IncomingPayment, IncomingPaymentId, TenantId};
-use shared_cache::CacheError;
-use uuid::Uuid;
 
 use crate::administration::Caller;
 use crate::incoming::expectations;
-use crate::incoming::partial_payments::PartialPaymentDecision;
 use crate::queues::EXPIRY_QUEUE;
 use crate::service::Payments;
 use crate::settings::IncomingApproval;
@@ -74,23 +71,28 @@ impl Payments {
         use ChangeIncomingPaymentError as Refused;
         let found = self.store().tenant(tenant).incoming_payment(id).await?.ok_or(Refused::UnknownPayment)?;
         found.clone().cancel(reason.clone(), self.now())?;
+
         if expectations::look(self.ledger(), id).await?.received > 0 {
             return Err(Refused::WrongState);
         }
+
         let total = expectations::close(self.ledger(), &found).await?;
         let unit = self.begin().await?;
         let locked = unit.tenant(tenant).locked_incoming_payment(id).await?.ok_or(Refused::UnknownPayment)?;
+
         if total > 0 {
             let completed = locked.try_map(|payment| payment.complete(self.now()))?;
             jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
-            let completed = self.write_end(&unit, completed, total)?;
+            let completed = self.write_end(&unit, completed, total).await?;
             unit.commit().await?;
             self.tell_end(&completed, total);
             return Err(Refused::WrongState);
         }
+
         let cancelled = locked.try_map(|payment| payment.cancel(reason, self.now()))?;
         unit.tenant(tenant).update_incoming_payment(&cancelled)?;
         unit.transaction().wake_on_commit(DECISIONS);
+
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
         self.0.parts.receivers.forget(id);
@@ -138,6 +140,7 @@ impl Payments {
         approval: IncomingApproval,
     ) -> Result<Option<IncomingPayment>, Unavailable> {
         let mut decisions = self.store().database().subscribe(DECISIONS);
+
         let decided = async {
             loop {
                 let found = self.store().tenant(payment.tenant_id).incoming_payment(payment.id).await?;
@@ -149,10 +152,12 @@ impl Payments {
                         None => {}
                     },
                 }
+
                 // The timer is for wake-ups of other processes that were lost.
                 let _ = tokio::time::timeout(approval.interval, decisions.notified()).await;
             }
         };
+
         match tokio::time::timeout(approval.timeout, decided).await {
             Ok(decided) => decided,
             Err(_) => self.give_up_undecided(payment).await,
@@ -171,15 +176,5 @@ impl Payments {
             }
             Err(ChangeIncomingPaymentError::Unavailable(error)) => Err(error),
         }
-    }
-
-    /// Records the entity's decision on money that came with data; whether it counts.
-    pub async fn decide_partial_payment(
-        &self,
-        payment: IncomingPaymentId,
-        partial: Uuid,
-        decision: &PartialPaymentDecision,
-    ) -> Result<bool, CacheError> {
-        self.0.parts.receivers.0.partial.decide(payment, partial, decision, self.now()).await
     }
 }

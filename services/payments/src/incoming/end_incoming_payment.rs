@@ -62,7 +62,7 @@ impl Payments {
         let locked = locked.ok_or(CompleteIncomingPaymentError::UnknownPayment)?;
         let completed = locked.try_map(|payment| payment.complete(self.now()))?;
         jobs::cancel(unit.transaction(), EXPIRY_QUEUE, id);
-        let completed = self.write_end(&unit, completed, total)?;
+        let completed = self.write_end(&unit, completed, total).await?;
         unit.commit().await?;
         self.tell_end(&completed, total);
         Ok(completed)
@@ -74,13 +74,13 @@ impl Payments {
     }
 
     /// Writes the end of a payment and its event. `total` is the received amount, which is final.
-    pub(crate) fn write_end(
+    pub(crate) async fn write_end(
         &self,
         unit: &Unit,
         mut ended: Locked<'_, IncomingPayment>,
         total: u64,
     ) -> Result<IncomingPayment, payments_store::Error> {
-        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy())?;
+        announce(&self.0.parts.webhooks, unit, &mut ended, total, self.now(), self.entropy()).await?;
         unit.every_tenant().update_incoming_payment(&ended)?;
         Ok(ended.into_inner())
     }
@@ -104,7 +104,7 @@ impl Payments {
         let Some(locked) = locked.filter(|payment| payment.is_open()) else { return Ok(Done::Complete) };
         let expired = locked.try_map(|payment| payment.expire(total, self.now()))?;
         job.complete(unit.transaction());
-        let expired = self.write_end(&unit, expired, total)?;
+        let expired = self.write_end(&unit, expired, total).await?;
         unit.commit().await?;
         self.tell_end(&expired, total);
         Ok(Done::Settled)

@@ -17,7 +17,7 @@ pub(crate) fn created_event(payment: &IncomingPayment, now: Timestamp, entropy: 
 ///
 /// Each event states the money that its own withdrawal takes. A payment has one such event, except payments that older
 /// versions ended before their last credit.
-pub(crate) fn announce(
+pub(crate) async fn announce(
     webhooks: &Webhooks,
     unit: &Unit,
     payment: &mut IncomingPayment,
@@ -37,7 +37,7 @@ pub(crate) fn announce(
         InitiatedBy::Card => Audience::tenant(payment.tenant_id).and_point_of_sale(),
         InitiatedBy::OpenPayments | InitiatedBy::Admin => Audience::tenant(payment.tenant_id),
     };
-    webhooks.record(unit, &event, &audience)
+    webhooks.record(unit, &event, &audience).await
 }
 
 fn event(

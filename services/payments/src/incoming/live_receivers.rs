@@ -63,7 +63,7 @@ pub(crate) struct ReceiverMemory {
     pub(crate) counts: IncomingCounts,
     pub(crate) unnoted: Mutex<Unnoted>,
     live: Mutex<HashMap<Uuid, Arc<Live>>>,
-    /// Payments that this process created and that nobody has paid yet, with the time of their creation.
+    /// Payments that this process created and that have received no packet yet, with the time of their creation.
     created: Mutex<Bounded<IncomingPaymentId, (IncomingPayment, Timestamp)>>,
     assets: Mutex<HashMap<Uuid, Arc<AccountAsset>>>,
 }
@@ -182,6 +182,7 @@ impl LiveReceivers {
     async fn read(&self, tenant: TenantId, tag: Uuid) -> Result<Option<Arc<Live>>, Unavailable> {
         let scope = self.0.store.tenant(tenant);
         let id = IncomingPaymentId::from_uuid(tag);
+
         let created = self.lock_created().take(&id);
         let is_recent = |at: Timestamp| self.0.clock.now().saturating_since(at) < BELIEVED_FOR;
         let created = created.filter(|(payment, at)| payment.tenant_id == tenant && is_recent(*at));
@@ -189,6 +190,7 @@ impl LiveReceivers {
             Some((payment, _)) => Some((payment, Before::Nothing)),
             None => scope.incoming_payment(id).await?.map(|payment| (payment, Before::Unknown)),
         };
+
         let live = match found {
             Some((payment, before)) => self.live_payment(payment, before).await?,
             None => match scope.wallet_address(tag.into()).await? {
@@ -196,19 +198,23 @@ impl LiveReceivers {
                 _ => return Ok(None),
             },
         };
+
         let live = Arc::new(live);
+
         let mut known = self.lock();
         if known.len() >= KEPT_MOST {
             let long_ago = self.0.clock.now() - KEPT_FOR;
             known.retain(|_, live| live.read_at >= long_ago);
         }
         known.insert(tag, live.clone());
+
         Ok(Some(live))
     }
 
     async fn live_payment(&self, payment: IncomingPayment, before: Before) -> Result<Live, Unavailable> {
         let now = self.0.clock.now();
         let takes_money = payment.takes_money(self.0.settings.approval, now).is_ok();
+
         let ledger = &*self.0.ledger;
         let left = match before {
             _ if !takes_money => None,
@@ -216,6 +222,7 @@ impl LiveReceivers {
             Before::Unknown => expectations::open(ledger, &payment).await?.left,
         };
         let left = left.unwrap_or(0);
+
         let account = LocalAccount {
             id: LocalAccountId::IncomingPayment(payment.id),
             tenant: payment.tenant_id,
@@ -223,6 +230,7 @@ impl LiveReceivers {
             state: if left > 0 { LocalState::Open } else { LocalState::Closed },
             bound: Some(Bound { expectation: payment.expectation(), expected: payment.incoming_amount, left }),
         };
+
         Ok(Live {
             closed: Arc::new(LocalAccount { state: LocalState::Closed, ..account.clone() }),
             account: Arc::new(account),
@@ -300,13 +308,11 @@ impl LocalAccounts for LiveReceivers {
     }
 
     async fn judge(&self, offer: SenderData<'_>) -> Verdict {
-        let Inner { store, webhooks, clock, entropy, partial, .. } = &*self.0;
+        // Nobody is asked about money that is paid to a wallet address.
         let LocalAccountId::IncomingPayment(id) = offer.account else { return Verdict::Take };
-        // Looked up a moment ago, because the packet names it.
-        let known = self.known(id.as_uuid()).and_then(|live| live.payment.clone());
-        let Some(payment) = known else { return Verdict::Take };
-        let asking = Asking { store, webhooks, clock: &**clock, entropy: &**entropy };
-        partial.judge(&asking, &payment, offer.data, offer.until).await
+        let ReceiverMemory { store, webhooks, clock, entropy, settings, partial, .. } = &*self.0;
+        let (clock, entropy, approval) = (&**clock, &**entropy, settings.approval);
+        Asking { store, webhooks, clock, entropy, approval, partial }.judge(id, offer).await
     }
 }
 

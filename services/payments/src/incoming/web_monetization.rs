@@ -14,11 +14,17 @@ use payments_model::{WalletAddress, WalletAddressId, WebhookEventId};
 use serde_json::json;
 use webhooks::Audience;
 
+use crate::administration::Caller;
 use crate::ledger_totals::amount_of;
+use crate::queues::WEB_MONETIZATION_QUEUE;
 use crate::service::Payments;
+use crate::unavailable::Unavailable;
 
 /// If money is announced by amount alone, the balance is checked this long after the first payment.
 pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// How many jobs are looked at together.
+const LOOKED_AT: u32 = 100;
 
 /// When the money of a wallet address that has received `total` is to be announced; `None` if it is not due.
 ///
@@ -53,10 +59,34 @@ impl Payments {
             return Ok(Done::RunAgain(now));
         }
         let event = self.web_monetization_event(&address, due);
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(address.tenant_id)).await?;
         job.complete(unit.transaction());
         unit.commit().await?;
         Ok(Done::Settled)
+    }
+
+    /// Announces the due amounts at once, at up to `limit` wallet addresses that the caller may see. Returns the number
+    /// of addresses that were handled. Workers do the same by themselves; this is for a caller that does not wait for
+    /// them, or has none.
+    pub async fn announce_due_web_monetization(&self, caller: Caller, limit: usize) -> Result<usize, Unavailable> {
+        let worker = self.worker(WEB_MONETIZATION_QUEUE, self.web_monetization_handler(), 1);
+        let (store, now) = (self.store(), self.now());
+        let (mut last, mut handled) = (None, 0);
+        while handled < limit {
+            let due = jobs::due_jobs(store.database(), WEB_MONETIZATION_QUEUE, now, last.as_ref(), LOOKED_AT).await?;
+            if due.is_empty() {
+                break;
+            }
+            for job in &due {
+                let Ok(id) = job.key.parse() else { continue };
+                let is_reached = caller.reach(store).wallet_address(id).await?.is_some();
+                if handled < limit && is_reached && worker.run_now(&job.key).await? {
+                    handled += 1;
+                }
+            }
+            last = due.into_iter().next_back();
+        }
+        Ok(handled)
     }
 
     fn web_monetization_event(&self, address: &WalletAddress, due: u64) -> WebhookEvent {

@@ -10,6 +10,8 @@ use payments_model::outgoing_payment::{CardDetails, OutgoingState};
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, Origin, OutgoingPayment, Quote, QuoteId, TenantId, WalletAddressId, WebhookEvent};
+use telemetry::payment_span;
+use tracing::Instrument;
 use webhooks::Audience;
 
 use crate::made_before::Made;
@@ -134,7 +136,8 @@ impl Payments {
             Made::NotYet(origin) => origin,
         };
         let quote = self.quote_to_pay(tenant, &new).await?;
-        match self.write_payment(quote, new, origin).await {
+        let span = payment_span("payment.create", quote.id.as_uuid());
+        match self.write_payment(quote, new, origin).instrument(span).await {
             // Another request, or a faster repetition of this one, has used the quote.
             Err(CreateOutgoingPaymentError::InvalidQuote) => match self.outgoing_payment_made_by(tenant, origin).await?
             {
@@ -170,6 +173,7 @@ impl Payments {
         new: &NewOutgoingPayment,
     ) -> Result<Quote, CreateOutgoingPaymentError> {
         use CreateOutgoingPaymentError as Refused;
+
         let quote_id = match &new.source {
             PaymentOf::Quote(id) => *id,
             PaymentOf::IncomingPayment { receiver, request } => {
@@ -182,18 +186,22 @@ impl Payments {
                 self.create_quote(tenant, quote).await.map_err(Refused::Quote)?.id
             }
         };
+
         let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
         let address = address.ok_or(Refused::UnknownWalletAddress)?;
         if !address.is_active(self.now()) {
             return Err(Refused::InactiveWalletAddress);
         }
+
         let quote = match self.0.at_hand.take_quote(tenant, quote_id) {
             Some(quote) => quote,
             None => self.quote(tenant, quote_id).await?.ok_or(Refused::UnknownQuote)?,
         };
+
         if quote.wallet_address_id != address.id || quote.is_expired(self.now()) {
             return Err(Refused::InvalidQuote);
         }
+
         self.require_payable(&quote).await?;
         Ok(quote)
     }
@@ -217,11 +225,13 @@ impl Payments {
         origin: Origin,
     ) -> Result<CreatedOutgoingPayment, CreateOutgoingPaymentError> {
         let now = self.now();
+
         let initiated_by = match (&new.card, &new.grant) {
             (Some(_), _) => InitiatedBy::Card,
             (None, Some(_)) => InitiatedBy::OpenPayments,
             (None, None) => InitiatedBy::Admin,
         };
+
         let payment = OutgoingPayment {
             quote,
             client: new.client,
@@ -233,26 +243,32 @@ impl Payments {
             created_at: now,
             updated_at: now,
         };
+
         let unit = self.begin().await?;
         let scope = unit.tenant(payment.quote.tenant_id);
         if let Some(grant) = &new.grant {
             scope.ensure_payment_grant(&grant.id, payment.quote.tenant_id, now).await?;
         }
         scope.insert_outgoing_payment(&payment)?;
+
         let spent_before = match &new.grant {
             Some(grant) => reserve(&unit, grant, &payment, now).await?,
             None => Spent::default(),
         };
+
         let event = outgoing_event(&payment, EventType::OutgoingPaymentCreated, 0, 0, None, now, self.entropy());
         let event = WebhookEvent { id: origin.id(STEP, self.entropy()).into(), ..event };
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id))?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(payment.quote.tenant_id)).await?;
+
         let unfunded = NewJob::new(FUNDING_QUEUE, payment.id(), payment.quote.expires_at);
         jobs::enqueue(unit.transaction(), unfunded)?;
         unit.commit().await?;
+
         // Kept only after the commit: another payment of this quote may exist, and its deposit has the id of its own
         // event.
         let deposit = event.id.as_uuid().into();
         self.0.at_hand.keep_unfunded(Unfunded { payment: payment.clone(), deposit });
+
         Ok(CreatedOutgoingPayment { payment, spent_before })
     }
 }

@@ -15,6 +15,9 @@ use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
+use sealed_text::{Place, TooLong};
+use telemetry::payment_span;
+use tracing::Instrument;
 use url::Url;
 use webhooks::Audience;
 
@@ -24,6 +27,7 @@ use crate::outgoing::grant_spending;
 use crate::outgoing::outgoing_events::outgoing_event;
 use crate::outgoing::packet_list::Begun;
 use crate::queues::{FUNDING_QUEUE, SENDING_QUEUE};
+use crate::quotes::quote_methods::ilp_destination;
 use crate::service::Payments;
 use crate::unavailable::Unavailable;
 
@@ -124,7 +128,7 @@ impl Payments {
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
-        self.fund(unfunded, amount, data_to_transmit).await
+        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     /// As [`Payments::fund_outgoing_payment`], with the payment's debit amount.
@@ -137,7 +141,7 @@ impl Payments {
         must_fit_a_packet(data_to_transmit.as_deref())?;
         let unfunded = self.unfunded(tenant, id).await?;
         let amount = unfunded.payment.quote.debit_amount;
-        self.fund(unfunded, amount, data_to_transmit).await
+        self.fund(unfunded, amount, data_to_transmit).instrument(payment_span("payment.fund", id.as_uuid())).await
     }
 
     async fn fund(
@@ -147,7 +151,7 @@ impl Payments {
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
-        let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id()));
+        let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id())).transpose()?;
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
             Some(funded) => Ok(funded),
@@ -155,9 +159,10 @@ impl Payments {
         }
     }
 
-    /// The data as it is stored.
-    fn seal(&self, data: &str, payment: OutgoingPaymentId) -> String {
-        self.sealer().seal(data, payment.as_uuid(), self.entropy())
+    /// The data in its stored form.
+    fn seal(&self, data: &str, payment: OutgoingPaymentId) -> Result<String, FundOutgoingPaymentError> {
+        let sealed = self.sealer().seal(data, Place::DataToTransmit(payment.as_uuid()), self.entropy());
+        sealed.map_err(|TooLong| FundOutgoingPaymentError::DataTooLong)
     }
 
     async fn unfunded(&self, tenant: TenantId, id: OutgoingPaymentId) -> Result<Unfunded, FundOutgoingPaymentError> {
@@ -186,7 +191,7 @@ impl Payments {
         scope.replace_outgoing_payment(before, &funded)?;
         let first: Vec<_> = begun.iter().filter_map(Begun::row).collect();
         scope.insert_packets_in_flight(&first)?;
-        self.write_what_follows_funds(&unit, &funded, amount)?;
+        self.write_what_follows_funds(&unit, &funded, amount).await?;
         // Kept before the job can run.
         self.0.at_hand.keep_funded(Funded { payment: funded.clone(), begun });
         if let Err(error) = unit.commit().await {
@@ -209,14 +214,14 @@ impl Payments {
         let locked = scope.locked_outgoing_payment(id).await?.ok_or(FundOutgoingPaymentError::UnknownPayment)?;
         let funded = locked.try_map(|payment| payment.fund(amount, data_to_transmit, now))?;
         scope.update_outgoing_payment(&funded)?;
-        self.write_what_follows_funds(&unit, &funded, amount)?;
+        self.write_what_follows_funds(&unit, &funded, amount).await?;
         let funded = funded.into_inner();
         unit.commit().await?;
         Ok(funded)
     }
 
     /// Writes that the payment is funded and is to be sent.
-    fn write_what_follows_funds(
+    async fn write_what_follows_funds(
         &self,
         unit: &Unit,
         funded: &OutgoingPayment,
@@ -226,11 +231,30 @@ impl Payments {
         if funded.initiated_by == InitiatedBy::Card {
             let (event_type, audience) = (EventType::OutgoingPaymentFunded, Audience::card_service());
             let event = outgoing_event(funded, event_type, 0, amount, Some(amount), now, self.entropy());
-            self.0.parts.webhooks.record(unit, &event, &audience)?;
+            self.0.parts.webhooks.record(unit, &event, &audience).await?;
         }
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, funded.id());
-        let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(lane(funded));
+        let sending = NewJob::new(SENDING_QUEUE, funded.id(), now).in_lane(self.lane(funded));
         Ok(jobs::enqueue(unit.transaction(), sending)?)
+    }
+
+    /// The party that the sending of the payment may have to wait for: the next peer on the way to the receiver. If the
+    /// receiver is not in memory, it is the receiver's institution, which is asked first. It is empty for a payment
+    /// within this instance.
+    fn lane(&self, payment: &OutgoingPayment) -> String {
+        let quote = &payment.quote;
+        if quote.method == QuoteMethod::Local {
+            return String::new();
+        }
+        let destination = self.0.receivers.get(&quote.receiver, self.now());
+        let destination = destination.and_then(|receiver| ilp_destination(&receiver).ok());
+        let peer = destination.and_then(|destination| {
+            let (connector, ledger) = (&self.0.parts.connector, quote.asset.in_ledger().ledger);
+            connector.next_peer(quote.tenant_id, destination.address.as_ref(), ledger)
+        });
+        // The payment fails without waiting if its receiver is not a URL.
+        let host = || Url::parse(&quote.receiver).ok()?.host_str().map(str::to_owned);
+        peer.map(|peer| peer.to_string()).or_else(host).unwrap_or_default()
     }
 
     async fn deposit(&self, payment: &OutgoingPayment, id: TransferId) -> Result<(), FundOutgoingPaymentError> {
@@ -301,7 +325,7 @@ impl Payments {
         let cancelled = locked.try_map(|payment| payment.cancel(reason, card_failure, now))?;
         scope.update_outgoing_payment(&cancelled)?;
         grant_spending::settle(&unit, &cancelled, NOTHING_SPENT, now).await?;
-        self.tell_card_service_of_the_end(&unit, &cancelled)?;
+        self.tell_card_service_of_the_end(&unit, &cancelled).await?;
         jobs::cancel(unit.transaction(), FUNDING_QUEUE, id);
         let cancelled = cancelled.into_inner();
         unit.commit().await?;
@@ -309,11 +333,11 @@ impl Payments {
     }
 
     /// Informs the card service, if it waits for this payment, that the payment will not be made.
-    fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
+    async fn tell_card_service_of_the_end(&self, unit: &Unit, cancelled: &OutgoingPayment) -> Result<(), Unavailable> {
         if cancelled.initiated_by == InitiatedBy::Card {
             let event_type = EventType::OutgoingPaymentCancelled;
             let event = outgoing_event(cancelled, event_type, 0, 0, None, self.now(), self.entropy());
-            self.0.parts.webhooks.record(unit, &event, &Audience::card_service())?;
+            self.0.parts.webhooks.record(unit, &event, &Audience::card_service()).await?;
         }
         Ok(())
     }
@@ -354,12 +378,12 @@ impl Payments {
         scope.update_outgoing_payment(&failed)?;
         grant_spending::settle(&unit, &failed, NOTHING_SPENT, now).await?;
         let event = outgoing_event(&failed, EventType::OutgoingPaymentFailed, 0, 0, None, now, self.entropy());
-        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id))?;
-        self.tell_card_service_of_the_end(&unit, &given_up)?;
+        self.0.parts.webhooks.record(&unit, &event, &Audience::tenant(failed.quote.tenant_id)).await?;
+        self.tell_card_service_of_the_end(&unit, &given_up).await?;
         job.complete(unit.transaction());
         let failed = failed.into_inner();
         unit.commit().await?;
-        self.0.counts.ended(&failed.state);
+        self.0.counts.ended(&failed);
         Ok(Done::Settled)
     }
 
@@ -372,17 +396,6 @@ impl Payments {
 fn must_fit_a_packet(data: Option<&str>) -> Result<(), FundOutgoingPaymentError> {
     let is_too_long = data.is_some_and(|data| data.len() > LONGEST_DATA);
     if is_too_long { Err(FundOutgoingPaymentError::DataTooLong) } else { Ok(()) }
-}
-
-/// The party that sending the payment may have to wait for: the institution of the receiver. Empty if the receiver is
-/// at this instance.
-fn lane(payment: &OutgoingPayment) -> String {
-    if payment.quote.method == QuoteMethod::Local {
-        return String::new();
-    }
-    // A receiver that is not a URL fails without waiting.
-    let receiver = Url::parse(&payment.quote.receiver).ok();
-    receiver.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 struct UnfundedHandler(Payments);

@@ -92,12 +92,14 @@ impl Payments {
         amounts: MethodAmounts,
     ) -> Result<Progress, DeliveryError> {
         let Ready { mut left, mut opening } = expectations::prepare(self.ledger(), incoming).await?;
+
         for attempt in 0.. {
             let receive = amounts.receive.min(left);
             if receive == 0 {
                 break;
             }
             let part = MethodAmounts { debit: debit_for_part_ceil(amounts, receive), receive };
+
             match self.move_locally(payment, incoming, part, opening.take(), attempt).await? {
                 Moved::Made => return Ok(Progress { debited: part.debit, delivered: part.receive }),
                 Moved::Before => {
@@ -114,6 +116,7 @@ impl Payments {
                 }
             }
         }
+
         Err(takes_no_money().into())
     }
 
@@ -130,15 +133,18 @@ impl Payments {
         let (from, to) = (payment.quote.asset.in_ledger(), incoming.asset.in_ledger());
         let source = Side { account: payment.id().into(), asset: from, amount: amounts.debit };
         let destination = Side { account: incoming.id.into(), asset: to, amount: amounts.receive };
+
         let id = movement_id(payment);
         let movement = match Movement::between(id, source, destination, Settling::AtOnce) {
             Ok(movement) => movement.with_expectation(incoming.expectation().take(id, attempt, amounts.receive)),
             Err(error) => return Ok(Moved::Refused(error)),
         };
+
         let before = opening.iter().count();
         let transfers = opening.into_iter().chain(movement.legs.iter().copied());
         let mut results = self.ledger().submit(transfers.collect()).await?;
         let results = results.split_off(before);
+
         Ok(match movement.outcome(&results) {
             Ok(()) if results.first() == Some(&CreateTransferResult::Exists) => Moved::Before,
             Ok(()) => Moved::Made,

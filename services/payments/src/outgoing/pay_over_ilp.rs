@@ -14,6 +14,7 @@ use payments_model::outgoing_payment::{AttemptFailure, Progress};
 use payments_model::quote::IlpQuoteDetails;
 use payments_model::{OutgoingPayment, Receiver};
 use payments_store::PacketInFlight;
+use sealed_text::Place;
 use stream::{SharedSecret, StreamPacket, Verdict};
 use stream_pay::{OutgoingPrepare, Payment, PaymentError, Poll, Quote, RateBounds, Target, rounding_allowance};
 use uuid::Uuid;
@@ -155,16 +156,19 @@ impl Payments {
     ) -> Result<(), AttemptFailure> {
         let (clock, entropy) = (&*self.0.parts.clock, self.entropy());
         let send = |packet: OutgoingPrepare| self.send_packet(payment, &list, packet);
+
         let mut before = Progress::default();
         let replied = |machine: &mut Payment, sequence: u64| {
             let now = Progress { debited: machine.amount_sent(), delivered: machine.amount_delivered() };
             list.answered(sequence, before, now);
             before = now;
         };
+
         let outcome = drive(&mut machine, clock, entropy, first, send, replied).await;
         counted.unresolved |= list.has_unanswered();
         counted.row_has_changed |= list.has_told_the_row();
         counted.settled.push(list.take_settled());
+
         self.close_in_background(machine.close(), source(payment));
         match outcome.error {
             None => Ok(()),
@@ -223,8 +227,9 @@ impl Payments {
             rounding_allowance: allowance_left(payment, details.min_rate),
         };
         let stored = payment.require_sending().ok().and_then(|sending| sending.data_to_transmit.as_deref());
-        let data = stored.map(|stored| self.sealer().open(stored, payment.id().as_uuid())).transpose();
-        // The operator can name the key, and then it can be sent.
+        let place = Place::DataToTransmit(payment.id().as_uuid());
+        let data = stored.map(|stored| self.sealer().open(stored, place)).transpose();
+        // The operator can name the missing key. Then a later attempt sends the data.
         let data =
             data.map_err(|error| AttemptFailure::retryable(format!("the data to transmit cannot be read: {error}")))?;
         let with_data = data.is_some();
@@ -265,12 +270,22 @@ fn allowance_left(payment: &OutgoingPayment, min_rate: Ratio) -> u64 {
     whole.saturating_sub(by_rate.saturating_sub(progress.delivered))
 }
 
+/// The most characters that are kept of a receiver's message.
+const MESSAGE_MAX: usize = 1000;
+
 /// The failure in its stored form. If the receiver refused the sender's data, its message is included.
 fn failure(error: PaymentError, receiver_says: Option<Vec<u8>>) -> AttemptFailure {
-    let text = receiver_says.map(|octets| String::from_utf8_lossy(&octets).trim().to_owned());
+    let text = receiver_says.map(|octets| message(&octets));
     match text.filter(|text| !text.is_empty() && error == PaymentError::ApplicationError) {
         Some(text) => AttemptFailure::fatal(text),
         None if error.is_retryable() => AttemptFailure::retryable(error.to_string()),
         None => AttemptFailure::fatal(error.to_string()),
     }
+}
+
+/// What a stranger says, as one line that every database can store.
+fn message(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_MAX).collect();
+    line.trim().to_owned()
 }

@@ -16,6 +16,8 @@ use payments_model::sending::{NextStep, next_step};
 use payments_model::webhook_event::EventType;
 use payments_model::{OutgoingPayment, OutgoingPaymentId, Receiver};
 use payments_store::Unit;
+use telemetry::payment_span;
+use tracing::Instrument;
 use uuid::Uuid;
 use webhooks::Audience;
 
@@ -244,6 +246,7 @@ impl Payments {
         let (account, now) = (self.account(before.id()).await?, self.now());
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
+
         let progress = counted.total(before);
         let moved = before.clone().with_progress(progress)?;
         let after = match ended {
@@ -253,19 +256,23 @@ impl Payments {
             }
             AttemptResult::Unresolved => return Ok(None),
         };
+
         if after.next_attempt_at().is_some() {
             return Ok(None);
         }
+
         let unit = self.begin().await?;
         unit.tenant(after.quote.tenant_id).replace_outgoing_payment(before, &after)?;
         let delivered = progress.delivered.max(counted.progress.delivered);
         self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
+
         match unit.commit().await {
             Ok(()) => {}
             Err(error) if error.is_overtaken() => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        self.0.counts.ended(&after.state);
+
+        self.0.counts.ended(&after);
         Ok(Some(Done::Settled))
     }
 
@@ -285,7 +292,7 @@ impl Payments {
         };
         grant_spending::settle(unit, after, end, at).await?;
         let event = outgoing_event(after, event_type, sent, balance, Some(balance), at, self.entropy());
-        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id))?;
+        self.0.parts.webhooks.record(unit, &event, &Audience::tenant(after.quote.tenant_id)).await?;
         unit.tenant(after.quote.tenant_id).forget_packets_in_flight(after.id());
         job.complete(unit.transaction());
         Ok(())
@@ -302,16 +309,20 @@ impl Payments {
         let account = self.account(before.id()).await?;
         let (sent, balance) =
             account.map_or((0, 0), |account| (amount_of(account.debits_posted), amount_of(account.credit_balance())));
+
         let now = self.now();
         let unit = self.begin().await?;
         let scope = unit.tenant(before.quote.tenant_id);
+
         for known in &counted.settled {
             scope.count_packets(known.payment, known.attempt, &known.sequences, known.moved).await?;
         }
+
         let found = scope.locked_outgoing_payment(before.id()).await?;
         let Some(payment) = found.filter(|payment| matches!(payment.state, OutgoingState::Sending(_))) else {
             return Ok(Done::Complete);
         };
+
         let delivered = payment.require_sending()?.progress.delivered.max(counted.progress.delivered);
         let after = match ended {
             AttemptResult::Delivered => payment.try_map(|payment| payment.complete(sent, now))?,
@@ -327,15 +338,17 @@ impl Payments {
                 return Ok(Done::Settled);
             }
         };
+
         if let Some(at) = after.next_attempt_at() {
             job.retry(unit.transaction(), at, "the attempt failed");
         } else {
             self.write_end_of_outgoing(&unit, job, &after, Ended { sent, balance, delivered, at: now }).await?;
         }
+
         scope.update_outgoing_payment(&after)?;
-        let state = after.into_inner().state;
+        let after = after.into_inner();
         unit.commit().await?;
-        self.0.counts.ended(&state);
+        self.0.counts.ended(&after);
         Ok(Done::Settled)
     }
 
@@ -361,6 +374,7 @@ struct SendingHandler(Payments);
 #[async_trait]
 impl Handler for SendingHandler {
     async fn run(&self, job: &Job) -> Result<Done, Failure> {
-        self.0.send(job).await
+        let payment: OutgoingPaymentId = job.key().parse()?;
+        self.0.send(job).instrument(payment_span("payment.send", payment.as_uuid())).await
     }
 }

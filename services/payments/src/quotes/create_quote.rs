@@ -2,6 +2,7 @@
 //!
 //! The amounts of each payment method are in `quote_methods`.
 
+use directory::UnreadableFee;
 use money::{AssetAmount, Ratio};
 use payments_model::fee::{Fee, FeeKind};
 use payments_model::quote::{FeeTerms, MethodAmounts, QuoteMethod, QuotePlan, QuoteRefused, QuoteRequest};
@@ -136,9 +137,11 @@ impl Payments {
             Made::Before(quote) => return Ok(quote),
             Made::NotYet(origin) => origin,
         };
+
         let quote = self.work_out(tenant, new, origin).await?;
         let unit = self.begin().await?;
         unit.tenant(tenant).insert_quote(&quote)?;
+
         match unit.commit().await {
             Ok(()) => {
                 self.0.at_hand.keep_quote(quote.clone());
@@ -161,17 +164,20 @@ impl Payments {
     /// Makes the requested quote without writing it.
     async fn work_out(&self, tenant: TenantId, new: NewQuote, origin: Origin) -> Result<Quote, CreateQuoteError> {
         use CreateQuoteError as Refused;
+
         let address = self.wallet_address_of(tenant, new.wallet_address_id).await?;
         let address = address.ok_or(Refused::UnknownWalletAddress)?;
         if !address.is_active(self.now()) {
             return Err(Refused::InactiveWalletAddress);
         }
+
         // A debit amount is checked before other servers are asked.
         if let QuoteRequest::DebitAmount(amount) = &new.request
             && (amount.value == 0 || amount.asset != address.asset.asset)
         {
             return Err(Refused::InvalidAmount);
         }
+
         let receiver = match self.recent_receiver(&new.receiver).await {
             Ok(receiver) => receiver,
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
@@ -180,13 +186,18 @@ impl Payments {
                 return Err(if error.is_transient() { Refused::ReceiverAway } else { Refused::InvalidReceiver });
             }
         };
+
         if !receiver.is_active(self.now()) {
             return Err(Refused::InvalidReceiver);
         }
+
         let facts = self.0.parts.directory.facts().await?;
-        let fee = facts.tenant(tenant).and_then(|tenant| tenant.fee(address.asset.id, FeeKind::Sending));
+        let fee = facts.tenant(tenant).map(|tenant| tenant.fee(address.asset.id, FeeKind::Sending)).transpose();
+        let fee = fee.map_err(|UnreadableFee| Unavailable::UnreadableFee)?.flatten();
         let terms = fee.map_or_else(FeeTerms::default, |fee| fee.terms);
+
         let plan = QuotePlan::new(&new.request, &address.asset.asset, &receiver.amounts(), terms)?;
+
         // Within one tenant's books a payment is one movement. Another tenant is paid like another institution: the
         // liquidity of its peer limits what it may owe.
         let offered = if receiver.location.is_of(tenant) {
@@ -195,6 +206,7 @@ impl Payments {
             self.quote_over_ilp(&address, &receiver, plan.target).await
         };
         let offered = offered.map_err(|error| refusal(error, &plan, &address))?;
+
         let id = origin.id(STEP, self.entropy()).into();
         Ok(self.quote_of(id, &address, &receiver, &plan, offered, new, fee)?)
     }
@@ -213,6 +225,7 @@ impl Payments {
         let amounts = plan.finish(offered.amounts)?;
         let now = self.now();
         let latest = now + self.settings().quote_lifespan;
+
         Ok(Quote {
             id,
             tenant_id: address.tenant_id,

@@ -48,11 +48,13 @@ impl Payments {
     ) -> Result<MethodQuote, MethodError> {
         let (source, destination) = (&address.asset.asset, &receiver.asset);
         let external = self.external_rate(address.tenant_id, source, destination).await?;
+
         let path_to = ilp_destination(receiver).map_err(|message| MethodError::Path(message.to_owned()))?;
         let connector = &self.0.parts.connector;
         if receiver.location.is_local() && !connector.has_way(address.tenant_id, path_to.address.as_ref()) {
             return Err(MethodError::TenantsNotPeered);
         }
+
         // If nothing is left to send, the path is probed anyway, to find the smallest amount that works.
         let asked = match target {
             MethodTarget::Send(amount) => Target::Send(amount.max(1)),
@@ -60,10 +62,12 @@ impl Payments {
         };
         let slippage = self.settings().slippage;
         let terms = QuoteTerms::new(asked, source, destination, Some(external), slippage).map_err(path_error)?;
+
         let quote = self.ask_path(address, Quoting::new(&path_to, terms)).await.map_err(no_quote)?;
         if target == MethodTarget::Send(0) {
             return Err(MethodError::NonPositive { min_send: Some(quote.max_source_amount) });
         }
+
         let details = IlpQuoteDetails {
             max_packet_amount: quote.max_packet_amount.min(LARGEST_AMOUNT),
             min_rate: quote.min_exchange_rate,

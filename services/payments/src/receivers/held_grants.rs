@@ -121,6 +121,7 @@ impl Payments {
         wanted: BTreeSet<String>,
     ) -> Result<HeldGrant, HeldGrantError> {
         let issued = self.0.parts.client.request_grant(auth_server, kind, actions).await?;
+
         let blank = HeldGrant {
             id: GrantId::random(self.entropy()),
             auth_server: auth_server.to_owned(),
@@ -132,6 +133,7 @@ impl Payments {
             created_at: self.now(),
         };
         let held = self.with_token(blank, issued);
+
         let unit = self.begin().await?;
         let stored = unit.every_tenant().insert_held_grant(&held, self.entropy().uuid()).await;
         if stored.as_ref().is_err_and(payments_store::Error::is_unique_violation) {
@@ -139,6 +141,7 @@ impl Payments {
             let (url, reason) = (auth_server.to_owned(), "it gave a token that is in use".to_owned());
             return Err(GrantError::Call(ClientError::Unusable { url, reason }).into());
         }
+
         stored?;
         unit.commit().await?;
         Ok(held)

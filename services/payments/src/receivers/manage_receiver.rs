@@ -209,12 +209,14 @@ impl Payments {
         {
             return Err(CompleteReceiverError::UnknownPayment);
         }
+
         let receiver = match self.resolve_receiver(url).await {
             Ok(receiver) => receiver,
             Err(ResolveReceiverError::Unavailable(error)) => return Err(error.into()),
             Err(error) if error.is_transient() => return Err(CompleteReceiverError::Remote(error)),
             Err(_) => return Err(CompleteReceiverError::UnknownPayment),
         };
+
         self.0.receivers.forget(url);
         match receiver.location {
             ReceiverLocation::Local { tenant: Some(tenant), id } => {

@@ -166,12 +166,14 @@ impl Payments {
         let ReceiverLocation::Remote(url) = location.map_err(|_| ResolveReceiverError::NotFound)? else {
             return Err(ResolveReceiverError::NotFound);
         };
+
         let methods = payment.methods.unwrap_or_default().into_iter().filter_map(|method| match method {
             PaymentMethod::Ilp(ilp) => {
                 let secret = SharedSecret::from_base64(&ilp.shared_secret).ok()?;
                 Some(IlpMethod { ilp_address: ilp.ilp_address, shared_secret: secret.as_bytes().to_vec() })
             }
         });
+
         let received: AssetAmount = payment.received_amount.into();
         Ok(Receiver {
             url: url.to_string(),

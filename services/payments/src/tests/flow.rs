@@ -5,6 +5,7 @@ use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject};
 use testkit::{TestDatabase, on_each_database};
 
+use crate::queues::SENDING_QUEUE;
 use crate::tests::testing::{Node, OPERATOR, Weather, usd};
 
 async fn two(database: TestDatabase, far_code: &str) -> (Node, Node) {
@@ -67,6 +68,17 @@ on_each_database! {
         assert_eq!(node.payments.received(incoming).await.unwrap(), 5000);
         let told = node.event(Subject::IncomingPayment(incoming), EventType::IncomingPaymentCompleted).await;
         assert!(told.is_some());
+    }
+
+    async fn a_payment_waits_in_the_lane_of_the_peer_that_is_next_on_its_way(database) {
+        let (near, far) = two(database, "USD").await;
+        let receiver = far.receiver_of(far.incoming(None).await).await;
+        let id = near.outgoing(&receiver, QuoteRequest::DebitAmount(usd(1_000))).await;
+        near.fund(id).await;
+        let sql = "SELECT lane FROM jobs WHERE queue = $1 AND key = $2";
+        let lane = near.store.database().query(sql, [SENDING_QUEUE.into(), id.to_string().into()]).await.unwrap();
+        let peers = near.store.every_tenant().all_peers().await.unwrap();
+        assert_eq!(lane[0].try_get_by_index::<String>(0).unwrap(), peers[0].id.to_string());
     }
 
     async fn a_hundred_payments_to_a_peer_that_hangs_hold_back_no_local_payment(database) {

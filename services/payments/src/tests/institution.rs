@@ -13,4 +13,4 @@ mod process;
 mod setup;
 
 pub(crate) use process::Institution;
-pub(crate) use setup::{CacheIn, OPERATOR, Setup};
+pub(crate) use setup::{OPERATOR, Setup};

@@ -1,24 +1,38 @@
 //! Money that comes with data from its sender: accepted, rejected, timed out, with one process and with two.
 //!
-//! The packets take turns between the processes. The decision goes to the process that does not hold the first one.
+//! With two, packets go to the processes in turns, and the decision is given to the process that does not hold the
+//! first packet. A SQLite database belongs to one process, so these tests need Postgres.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::SystemClock;
+use connector::{LocalAccountId, LocalAccounts, SenderData, Verdict};
+use database::Dialect;
+use futures::future::join_all;
+use ilp_packet::Address;
+use payments_model::partial_payment::{OPEN_QUESTIONS_MAX, PartialPaymentDecision};
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
-use payments_model::{IncomingPaymentId, OutgoingPaymentId};
+use payments_model::{IncomingPaymentId, OutgoingPaymentId, PartialPaymentId};
+use sealed_text::{Place, Sealer};
+use stream::ConnectionId;
 use testkit::{TestDatabase, on_each_database};
 use uuid::Uuid;
 
-use crate::incoming::partial_payments::{DecisionTimes, PartialPaymentDecision};
+use crate::incoming::live_receivers::LiveReceivers;
+use crate::incoming::partial_payments::{DecidePartialPaymentError, DecisionEffect, DecisionTimes};
 use crate::service::Payments;
-use crate::tests::institution::{CacheIn, Setup};
-use crate::tests::testing::{Node, Process};
+use crate::tests::institution::Setup;
+use crate::tests::testing::{Node, OPERATOR, Process, Weather};
 
 const DATA: &str = "sample kyc data";
 const LONG: Duration = Duration::from_secs(15);
+const SHORT: Duration = Duration::from_millis(60);
+const OLD_KEY: [u8; 32] = [7; 32];
+const NEW_KEY: [u8; 32] = [8; 32];
 
-/// A payer with a payment on its way, and the institution that is asked.
+/// A payer with a payment under way, and the institution that is asked.
 struct Scene {
     near: Node,
     far: Node,
@@ -36,8 +50,7 @@ enum Processes {
 impl Scene {
     async fn open(database: TestDatabase, processes: Processes, max_wait: Duration) -> Self {
         let times = DecisionTimes { max_wait, safety_margin: Duration::from_millis(100) };
-        let clock: std::sync::Arc<dyn clock::Clock> = std::sync::Arc::new(clock::SystemClock);
-        let setup = Setup { decisions: Some(times), cache: CacheIn::Database, ..Setup::new("happylife", clock) };
+        let setup = Setup { decisions: Some(times), ..Setup::new("happylife", Arc::new(SystemClock)) };
         let far = Node::of(database, setup, "USD").await;
         let near = Node::open(TestDatabase::sqlite().await, "cloudnine", "USD").await;
         near.connect(&far).await;
@@ -50,35 +63,35 @@ impl Scene {
         let incoming = far.incoming(Some(1000)).await;
         let receiver = far.receiver_of(incoming).await;
         let outgoing = near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
-        let (tenant, amount) = {
-            let quote = near.outgoing_payment(outgoing).await.payment.quote;
-            (quote.tenant_id, quote.debit_amount)
-        };
-        near.payments.fund_outgoing_payment(tenant, outgoing, amount, Some(DATA.to_owned())).await.unwrap();
+        let amount = near.outgoing_payment(outgoing).await.payment.quote.debit_amount;
+        near.payments.fund_outgoing_payment(OPERATOR.tenant, outgoing, amount, Some(DATA.to_owned())).await.unwrap();
         Self { near, far, other, incoming, outgoing }
     }
 
-    /// Whom the entity tells: the other process, if there is one.
+    /// The process that gets the decision: the other one, if there is one.
     fn told(&self) -> &Payments {
         self.other.as_ref().map_or(&self.far.payments, |process| &process.payments)
     }
 
     async fn question(&self) -> WebhookEvent {
-        let kind = EventType::IncomingPaymentPartialPaymentReceived;
-        let asked = async || self.far.event(Subject::IncomingPayment(self.incoming), kind).await;
+        let asked = async || self.far.event(Subject::IncomingPayment(self.incoming), asking()).await;
         testkit::until(LONG, asked).await.expect("the entity is asked")
     }
 
-    async fn decide(&self, question: &WebhookEvent, decision: &PartialPaymentDecision) -> bool {
-        let partial = partial_of(question);
-        self.told().decide_partial_payment(self.incoming, partial, decision).await.unwrap()
+    async fn questions(&self) -> u64 {
+        let of_type = format!("event_type = '{}'", asking().as_str());
+        self.far.institution.count("webhook_events", &of_type).await
     }
 
-    /// Sends the payment while the entity decides; gives the question.
-    async fn send_and_decide(&self, decision: &PartialPaymentDecision) -> WebhookEvent {
+    async fn decide(&self, question: &WebhookEvent, decision: PartialPaymentDecision) -> DecisionEffect {
+        self.told().decide_partial_payment(OPERATOR, self.incoming, partial_of(question), decision).await.unwrap()
+    }
+
+    /// Sends the payment while the entity decides. Returns the question.
+    async fn send_and_decide(&self, decision: PartialPaymentDecision) -> WebhookEvent {
         let entity = async {
             let question = self.question().await;
-            assert!(self.decide(&question, decision).await);
+            assert_eq!(self.decide(&question, decision).await, DecisionEffect::Counts);
             question
         };
         let (sent, question) = tokio::join!(self.near.send_due(), entity);
@@ -90,59 +103,111 @@ impl Scene {
         self.far.payments.received(self.incoming).await.unwrap()
     }
 
+    async fn assert_paid(&self) {
+        assert_eq!(self.received().await, 1000);
+        let sent = self.near.outgoing_payment(self.outgoing).await;
+        assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 1000));
+    }
+
     async fn failure(&self) -> String {
         let sent = self.near.outgoing_payment(self.outgoing).await;
         assert_eq!((sent.payment.state.as_str(), sent.sent), ("FAILED", 0), "{sent:?}");
         format!("{:?}", sent.payment.state)
     }
+
+    /// Sends until the payment has ended.
+    async fn send_to_the_end(&self) {
+        let ended = async || {
+            self.near.send_due().await;
+            let state = self.near.outgoing_payment(self.outgoing).await.payment.state;
+            (state.as_str() != "SENDING").then_some(())
+        };
+        testkit::until(LONG, ended).await.expect("the payment ends");
+    }
+
+    /// The receivers of packets in each process; twice the same if there is only one.
+    fn receivers(&self) -> (&LiveReceivers, &LiveReceivers) {
+        let one = &self.far.parts.receivers;
+        (one, self.other.as_ref().map_or(one, |process| &process.parts.receivers))
+    }
+
+    /// Offers money with `data` to the incoming payment, on a connection of its own.
+    async fn offer(&self, receivers: &LiveReceivers, data: &str) -> Verdict {
+        let address: Address = format!("test.happylife.{data}").parse().unwrap();
+        let offer = SenderData {
+            tenant: OPERATOR.tenant,
+            account: LocalAccountId::IncomingPayment(self.incoming),
+            connection: ConnectionId::of(address.as_ref()),
+            data: data.as_bytes(),
+            until: self.far.clock.now() + Duration::from_secs(20),
+        };
+        receivers.judge(offer).await
+    }
 }
 
-fn partial_of(question: &WebhookEvent) -> Uuid {
+fn asking() -> EventType {
+    EventType::IncomingPaymentPartialPaymentReceived
+}
+
+fn partial_of(question: &WebhookEvent) -> PartialPaymentId {
     question.data["partialIncomingPaymentId"].as_str().unwrap().parse().unwrap()
 }
 
-fn yes() -> PartialPaymentDecision {
-    PartialPaymentDecision { success: true, reason: None }
+fn no() -> PartialPaymentDecision {
+    PartialPaymentDecision::Reject { reason: Some("who are you?".to_owned()) }
 }
 
-fn no() -> PartialPaymentDecision {
-    PartialPaymentDecision { success: false, reason: Some("who are you?".to_owned()) }
+/// As many processes as the database allows.
+fn most(database: &TestDatabase) -> Processes {
+    if is_possible(database, Processes::Two) { Processes::Two } else { Processes::One }
+}
+
+fn is_possible(database: &TestDatabase, processes: Processes) -> bool {
+    processes == Processes::One || database.dialect() == Dialect::Postgres
 }
 
 async fn accepted(database: TestDatabase, processes: Processes) {
+    if !is_possible(&database, processes) {
+        return;
+    }
     let scene = Scene::open(database, processes, LONG).await;
-    let question = scene.send_and_decide(&yes()).await;
-    assert_eq!(scene.received().await, 1000);
-    let sent = scene.near.outgoing_payment(scene.outgoing).await;
-    assert_eq!((sent.payment.state.as_str(), sent.sent), ("COMPLETED", 1000));
+    let question = scene.send_and_decide(PartialPaymentDecision::Accept).await;
+    scene.assert_paid().await;
     assert_eq!(question.data["receivedAmount"]["value"], "0");
-    assert_eq!(scene.question().await.id, question.id, "asked once, however many packets carried the data");
+    assert_eq!(scene.questions().await, 1, "one question for all packets with the data");
 }
 
 async fn rejected(database: TestDatabase, processes: Processes) {
+    if !is_possible(&database, processes) {
+        return;
+    }
     let scene = Scene::open(database, processes, LONG).await;
-    let question = scene.send_and_decide(&no()).await;
-    assert!(scene.failure().await.contains("who are you?"), "the payer's side knows why");
+    let question = scene.send_and_decide(no()).await;
+    assert!(scene.failure().await.contains("who are you?"), "the payer learns the reason");
     assert_eq!(scene.received().await, 0);
-    assert!(!scene.decide(&question, &yes()).await, "the first decision is the only one");
-    assert!(scene.decide(&question, &no()).await, "which may be repeated");
+    assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::None);
+    assert_eq!(scene.decide(&question, no()).await, DecisionEffect::Counts, "a repetition of the first decision");
 }
 
 async fn timed_out(database: TestDatabase, processes: Processes) {
-    let scene = Scene::open(database, processes, Duration::from_millis(60)).await;
+    if !is_possible(&database, processes) {
+        return;
+    }
+    let scene = Scene::open(database, processes, SHORT).await;
     assert_eq!(scene.near.send_due().await, 1);
     assert!(scene.failure().await.contains("No response from receiving ASE"));
     assert_eq!(scene.received().await, 0);
     let question = scene.question().await;
-    assert!(!scene.decide(&question, &yes()).await, "nobody waits any more");
+    assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::None, "too late");
+    assert_eq!(scene.questions().await, 1);
 }
 
 on_each_database! {
-    async fn money_with_data_is_taken_once_its_receiver_says_so(database) {
+    async fn money_with_data_is_accepted_after_its_receiver_confirms_it(database) {
         accepted(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_taken_once_its_receiver_says_so_to_another_process(database) {
+    async fn money_with_data_is_accepted_after_another_process_is_told_so(database) {
         accepted(database, Processes::Two).await;
     }
 
@@ -150,33 +215,80 @@ on_each_database! {
         rejected(database, Processes::One).await;
     }
 
-    async fn money_with_data_is_declined_with_the_words_of_its_receiver_to_another_process(database) {
+    async fn money_with_data_is_declined_after_another_process_is_told_so(database) {
         rejected(database, Processes::Two).await;
     }
 
-    async fn without_a_word_in_time_the_money_is_declined(database) {
+    async fn without_a_decision_in_time_the_money_is_declined(database) {
         timed_out(database, Processes::One).await;
     }
 
-    async fn without_a_word_in_time_the_money_is_declined_by_two_processes(database) {
+    async fn without_a_decision_in_time_two_processes_decline_the_money(database) {
         timed_out(database, Processes::Two).await;
+    }
+
+    async fn a_decision_holds_although_the_process_with_the_packet_ends_before_the_credit(database) {
+        let mut scene = Scene::open(database, Processes::One, LONG).await;
+        let question = tokio::select! {
+            _ = scene.near.send_due() => panic!("the packet waits"),
+            question = scene.question() => question,
+        };
+        assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::Counts);
+        assert_eq!(scene.received().await, 0);
+        scene.far.restart(&scene.near);
+        scene.near.restart(&scene.far);
+        scene.send_to_the_end().await;
+        scene.assert_paid().await;
+        assert_eq!(scene.questions().await, 1);
     }
 
     async fn data_is_stored_encrypted_on_both_sides(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
         let of_payer = "data_to_transmit LIKE 'sealed:1:%' AND data_to_transmit NOT LIKE '%kyc%'";
         assert_eq!(scene.near.institution.count("outgoing_payments", of_payer).await, 1);
-        let question = scene.send_and_decide(&yes()).await;
+        let question = scene.send_and_decide(PartialPaymentDecision::Accept).await;
         let stored = question.data["dataFromSender"].as_str().unwrap();
         assert!(stored.starts_with("sealed:1:") && !stored.contains("kyc"), "{stored}");
-        let opened = scene.far.payments.sealer().open(stored, question.id.as_uuid());
-        assert_eq!(opened.as_deref(), Ok(DATA), "as the entity reads it");
+        let place = Place::DataFromSender(question.id.as_uuid());
+        assert_eq!(scene.far.payments.sealer().open(stored, place).as_deref(), Ok(DATA));
     }
 
-    async fn a_decision_on_what_was_never_asked_counts_for_nothing(database) {
+    async fn data_sealed_with_a_former_key_is_sent_while_that_key_is_configured(database) {
+        let mut scene = Scene::open(database, Processes::One, LONG).await;
+        *scene.near.wire.weather.lock().unwrap() = Weather::Unreachable;
+        scene.near.restart_with(&scene.far, Sealer::new(Some(&NEW_KEY), &[]));
+        assert_eq!(scene.near.send_due().await, 1);
+        let waits = scene.near.outgoing_payment(scene.outgoing).await;
+        assert_eq!((waits.payment.state.as_str(), waits.sent), ("SENDING", 0), "the money is not sent without its data");
+
+        *scene.near.wire.weather.lock().unwrap() = Weather::Fine;
+        scene.near.restart_with(&scene.far, Sealer::new(Some(&NEW_KEY), &[OLD_KEY]));
+        let entity = async {
+            let question = scene.question().await;
+            assert_eq!(scene.decide(&question, PartialPaymentDecision::Accept).await, DecisionEffect::Counts);
+        };
+        tokio::join!(scene.send_to_the_end(), entity);
+        scene.assert_paid().await;
+    }
+
+    async fn a_decision_about_something_that_was_not_asked_has_no_effect(database) {
         let scene = Scene::open(database, Processes::One, LONG).await;
-        let decided = scene.told().decide_partial_payment(scene.incoming, Uuid::from_u128(9), &yes()).await;
-        assert!(!decided.unwrap());
+        let (never, accept) = (Uuid::from_u128(9), PartialPaymentDecision::Accept);
+        let decided = scene.told().decide_partial_payment(OPERATOR, scene.incoming, never.into(), accept.clone()).await;
+        assert_eq!(decided.unwrap(), DecisionEffect::None);
+
+        let other = scene.far.incoming(Some(10)).await;
+        let entity = async {
+            let question = scene.question().await;
+            let of_other = scene.told().decide_partial_payment(OPERATOR, other, partial_of(&question), accept).await;
+            assert_eq!(of_other.unwrap(), DecisionEffect::None, "another payment's question");
+            scene.decide(&question, no()).await
+        };
+        let (_, effect) = tokio::join!(scene.near.send_due(), entity);
+        assert_eq!(effect, DecisionEffect::Counts);
+
+        let unknown = scene.told().decide_partial_payment(OPERATOR, never.into(), never.into(), no()).await;
+        assert!(matches!(unknown, Err(DecidePartialPaymentError::UnknownPayment)));
     }
 
     async fn nobody_is_asked_about_money_without_data(database) {
@@ -185,14 +297,39 @@ on_each_database! {
         let receiver = scene.far.receiver_of(incoming).await;
         let plain = scene.near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
         scene.near.fund(plain).await;
-        let question = async {
-            let question = scene.question().await;
-            scene.decide(&question, &yes()).await
-        };
-        let (_, counted) = tokio::join!(scene.near.send_due(), question);
-        assert!(counted);
+        scene.send_and_decide(PartialPaymentDecision::Accept).await;
+        scene.near.send_due().await;
         assert_eq!(scene.far.payments.received(incoming).await.unwrap(), 10);
-        let kind = EventType::IncomingPaymentPartialPaymentReceived;
-        assert!(scene.far.event(Subject::IncomingPayment(incoming), kind).await.is_none());
+        assert!(scene.far.event(Subject::IncomingPayment(incoming), asking()).await.is_none());
+    }
+
+    async fn packets_of_both_processes_with_the_same_data_share_one_question(database) {
+        let processes = most(&database);
+        let scene = Scene::open(database, processes, LONG).await;
+        let (one, two) = scene.receivers();
+        let offers = join_all((0..8).map(|n| scene.offer(if n % 2 == 0 { one } else { two }, DATA)));
+        let entity = async {
+            let question = scene.question().await;
+            scene.decide(&question, no()).await
+        };
+        let (verdicts, _) = tokio::join!(offers, entity);
+        let declined = Verdict::Decline { reason: "who are you?".into() };
+        assert!(verdicts.iter().all(|verdict| *verdict == declined), "{verdicts:?}");
+        assert_eq!(scene.questions().await, 1);
+        assert_eq!(scene.offer(two, DATA).await, declined, "the decision also holds for later packets");
+    }
+
+    async fn open_questions_about_one_payment_are_bounded_over_all_processes(database) {
+        let processes = most(&database);
+        let scene = Scene::open(database, processes, Duration::from_secs(2)).await;
+        let (one, two) = scene.receivers();
+        let names: Vec<_> = (0..OPEN_QUESTIONS_MAX * 2).map(|n| format!("data{n}")).collect();
+        let offers = names.iter().enumerate().map(|(n, data)| scene.offer(if n % 2 == 0 { one } else { two }, data));
+        let verdicts = join_all(offers).await;
+        let later = verdicts.iter().filter(|verdict| **verdict == Verdict::Later).count();
+        let unanswered = Verdict::Decline { reason: "No response from receiving ASE".into() };
+        let declined = verdicts.iter().filter(|verdict| **verdict == unanswered).count();
+        assert_eq!((later, declined), (OPEN_QUESTIONS_MAX, OPEN_QUESTIONS_MAX), "{verdicts:?}");
+        assert_eq!(scene.questions().await, OPEN_QUESTIONS_MAX as u64);
     }
 }

@@ -72,7 +72,7 @@ impl Neighbours {
     async fn become_peers(&self, limit: u64) -> Peer {
         let near = self.peer(OPERATOR, &self.node.asset, &other_address(), "unused", 0).await;
         let far = self.peer(OTHER, &self.dollars, "test.cloudnine", "from the operator", limit).await;
-        let (near_record, far_record) = (self.record(&near, "unused"), self.record(&far, "from the operator"));
+        let (near_record, far_record) = (Self::record(&near, "unused"), Self::record(&far, "from the operator"));
         let tenant = |id, address: &str| TenantRecord {
             id,
             ilp_address: Some(address.parse().unwrap()),
@@ -101,7 +101,7 @@ impl Neighbours {
         self.node.administration.create_peer(of, new).await.unwrap()
     }
 
-    fn record(&self, peer: &Peer, token: &str) -> PeerRecord {
+    fn record(peer: &Peer, token: &str) -> PeerRecord {
         PeerRecord {
             id: peer.id,
             tenant: peer.tenant_id,

@@ -44,7 +44,7 @@ impl Alerts {
             created_at: now,
         };
         let unit = self.store.begin().await?;
-        self.webhooks.record(&unit, &event, &Audience::tenant(alert.tenant))?;
+        self.webhooks.record(&unit, &event, &Audience::tenant(alert.tenant)).await?;
         unit.commit().await
     }
 

@@ -69,7 +69,7 @@ impl DirectorySync {
     fn tenant(&self, known: &KnownTenant) -> TenantRecord {
         let id = known.tenant.id;
         let own_rates = known.setting(SettingKey::ExchangeRatesUrl).and_then(|url| Url::parse(url).ok());
-        // The operator's address is that of the instance, whatever its settings say.
+        // The operator's address is that of the instance. Its own setting has no effect.
         let ilp_address = if id == self.operator {
             Some(self.operator_address.clone())
         } else {

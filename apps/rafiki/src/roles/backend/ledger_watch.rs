@@ -80,7 +80,7 @@ impl Monitor {
 }
 
 impl LedgerWatch {
-    /// A watch that scans with `monitor`, if the configuration wants one.
+    /// A watch that scans with `monitor`, if the configuration enables one.
     pub(crate) fn new(
         config: &config::Backend,
         monitor: Option<Monitor>,

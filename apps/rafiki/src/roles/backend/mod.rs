@@ -1,8 +1,9 @@
 //! The backend as a role: Open Payments, connector, Admin API and workers over one database and one ledger.
 //!
-//! Put together in this order: stores, services, routers, workers. Each is a file of its own.
+//! The parts are made in this order: stores, services, routers, workers. Each is in a file of its own.
 
 mod alerts;
+pub(crate) mod collectors;
 mod directory_sync;
 mod engine;
 mod ledger_watch;
@@ -49,7 +50,8 @@ pub(crate) struct BackendListeners {
 pub(crate) async fn run() -> Result<(), Failure> {
     let environment = config::Environment::load()?;
     let config = config::Backend::from_environment(&environment)?;
-    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let traces = collectors::start_logging(&config.log_level, &config.instance_name, &config.telemetry)?;
+
     let deps = SharedDeps::new(config.mode, &config.outbound_allowed_hosts)?;
     let ports = config.ports;
     let public = Exposure::Public.address(&config.listeners);
@@ -63,6 +65,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
             None
         },
     };
+
     let BackendListeners { open_payments, admin, connector, auto_peering } = &listeners;
     let mut announced = vec![
         ("Open Payments", Exposure::Public, open_payments),
@@ -72,17 +75,23 @@ pub(crate) async fn run() -> Result<(), Failure> {
     announced.extend(auto_peering.as_ref().map(|listener| ("auto-peering", Exposure::Public, listener)));
     announce(&announced);
     tell(&config.notices, &environment);
+
     let stores_are_up = async {
         for_places(&Place::of_backend(&config), Patience::Endless).await?;
         for_cache(config.redis.as_ref(), Patience::Endless).await
     };
     let listening: Vec<_> = announced.iter().map(|(_, _, listener)| *listener).collect();
     meanwhile(&listening, stores_are_up).await?;
+
     let running = start(&config, listeners, &deps).await?;
     tracing::info!(instance = config.instance_name, ?ports, "backend ready");
     say("ready\n");
+
     stop_signal().await;
     running.stop().await;
+    if let Some(traces) = traces {
+        collectors::flush(traces).await;
+    }
     Ok(())
 }
 
@@ -93,7 +102,8 @@ pub(crate) async fn start(
     deps: &SharedDeps,
 ) -> Result<Running, Failure> {
     let stores = Stores::open(config, deps).await?;
-    let services = Services::over(&stores, config, deps).await?;
+    let mut services = Services::over(&stores, config, deps).await?;
+    let (metrics, amounts) = (services.metrics.clone(), services.amounts.take());
 
     let health = LedgerHealth::of(Instance {
         name: config.instance_name.clone(),
@@ -114,11 +124,24 @@ pub(crate) async fn start(
         running.serve(listener, routers.auto_peering);
     }
 
+    if let Some((amounts, dollars)) = amounts {
+        let deps = deps.clone();
+        running.work(|stop| async move {
+            tokio::select! {
+                () = stop => {}
+                () = collectors::tell_amounts(amounts, dollars, deps) => {}
+            }
+        });
+    }
     let connector = services.connector.clone();
     workers::start(&mut running, &stores, services, watch, config, deps);
     running.drain(GATE_MAX, async move { gate.close() });
     // Packets under way are finished before the ledger closes, because the next peer may have fulfilled them.
     running.drain(connector.longest_stop(), async move { connector.stop().await });
     running.on_close(async move { stores.database.close().await });
+    running.on_close(async move {
+        // Spans that could not be sent are in the log.
+        let _ = tokio::task::spawn_blocking(move || metrics.flush()).await;
+    });
     Ok(running)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin_graphql::{AdminApiParts, AdminApiSettings};
+use admin_graphql::{AdminApiParts, AdminApiSettings, Explorer};
 use auto_peering_api::RequestLimit;
 use axum::Router;
 use config::Mode;
@@ -119,12 +119,14 @@ fn admin(stores: &Stores, services: &Services, config: &config::Backend, deps: &
         administration: services.administration.clone(),
         directory: services.directory.clone(),
         payments: services.payments.clone(),
+        webhooks: services.webhook_administration.clone(),
         peering: services.peering.clone(),
         cache: cache.clone(),
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
         settings: admin_settings(config, *operator),
     });
+
     let connector = services.connector.clone();
     let view = LedgerView {
         store: store.clone(),
@@ -149,6 +151,7 @@ fn admin_settings(config: &config::Backend, operator: TenantId) -> AdminApiSetti
         idempotency_ttl: config.admin_api.idempotency_lifetime,
         idempotency_lock: config.admin_api.idempotency_lock,
         introspection: config.mode != Mode::Production,
+        explorer: if config.mode == Mode::Development { Explorer::Offered } else { Explorer::Absent },
         ..AdminApiSettings::new(operator)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::AuthService;
 use clock::Entropy;
 use connector::{Connector, ConnectorConfig, ConnectorPorts, HttpUplink, PacketRate};
 use directory::Directory;
@@ -13,33 +14,38 @@ use payments::{
     AtOnce, DecisionTimes, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings,
     ReceiverSettings,
 };
+use payments_model::webhook_ladder::AttemptsMax;
 use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
 use sealed_text::Sealer;
-use shared_cache::SharedCache;
 use stream::{ReceiverSecret, RejectStyle};
-use telemetry::Metrics;
-use webhooks::{Targets, Webhooks};
+use telemetry::{Amounts, Metrics};
+use webhooks::{Targets, WebhookAdministration, Webhooks};
 
 use super::alerts::Alerts;
+use super::collectors::{self, Dollars};
 use super::directory_sync::DirectorySync;
 use super::stores::{Stores, failed};
 use crate::failure::Failure;
+use crate::roles::service_secret::service_secret;
 use crate::roles::shared_deps::SharedDeps;
 
 /// The services of one backend. Their metrics are gathered in one place.
 pub(super) struct Services {
     pub(super) metrics: Metrics,
     pub(super) webhooks: Webhooks,
-    pub(super) targets: Targets,
+    /// The amounts for collectors, if there are any.
+    pub(super) amounts: Option<(Amounts, Dollars)>,
+    pub(super) targets: Arc<Targets>,
+    pub(super) webhook_administration: WebhookAdministration,
     pub(super) receivers: LiveReceivers,
     pub(super) connector: Connector,
     /// Data that rarely changes, kept in memory.
     pub(super) directory: Directory,
     /// Keeps the connector's snapshot of peers and tenants up to date.
     pub(super) directory_sync: DirectorySync,
-    /// Documents and keys published by others.
+    /// Documents and keys of other servers.
     pub(super) published: PublicResources,
     pub(super) signer: Arc<Signer>,
     pub(super) payments: Payments,
@@ -51,11 +57,22 @@ impl Services {
     /// Makes the services over open stores.
     pub(super) async fn over(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Result<Self, Failure> {
         let Stores { store, ledger, cache, operator, .. } = stores;
-        let metrics = Metrics::new();
+        let (metrics, amounts) = collectors::metrics(config)?;
         let targets = targets(config, *operator);
         let copies = config.webhooks.copies_to_operator.then_some(*operator);
-        let webhooks = Webhooks::new(&targets, copies, deps.entropy.clone());
+        let directory = Directory::new(store.clone());
+        let webhooks = Webhooks::new(&targets, copies, directory.clone(), deps.entropy.clone());
+        let targets = Arc::new(targets);
+        let webhook_administration = WebhookAdministration {
+            store: store.clone(),
+            directory: directory.clone(),
+            targets: Arc::clone(&targets),
+            http: deps.http.clone(),
+            clock: deps.clock.clone(),
+            entropy: deps.entropy.clone(),
+        };
         let rates = rates(config, deps);
+        let amounts = amounts.map(|amounts| (amounts, Dollars::by(config, rates.clone(), deps)));
         let stream_secret = config.stream_secret.unwrap_or_else(|| deps.entropy.bytes::<32>());
         let payment_settings = payments_settings(config, *operator, &stream_secret);
 
@@ -65,7 +82,7 @@ impl Services {
                 approval: payment_settings.approval(),
             };
             let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
-            let partial = partial_payments(config, cache);
+            let partial = partial_payments(config);
             LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings, partial)
         });
         let connector = metrics.gather(|| {
@@ -73,7 +90,6 @@ impl Services {
             Connector::new(connector_config(config, &stream_secret), ports)
         });
 
-        let directory = Directory::new(store.clone());
         let directory_sync = DirectorySync::new(directory.clone(), connector.clone(), config);
         directory_sync.refresh().await.map_err(failed)?;
 
@@ -94,6 +110,7 @@ impl Services {
                 cache: cache.clone(),
                 clock: deps.clock.clone(),
                 entropy: deps.entropy.clone(),
+                sealer: sealer(config),
                 settings: payment_settings,
             })
         });
@@ -101,8 +118,10 @@ impl Services {
 
         Ok(Self {
             metrics,
+            amounts,
             webhooks,
             targets,
+            webhook_administration,
             receivers,
             connector,
             directory,
@@ -116,14 +135,13 @@ impl Services {
     }
 }
 
-fn partial_payments(config: &config::Backend, cache: &SharedCache) -> PartialPayments {
+fn partial_payments(config: &config::Backend) -> PartialPayments {
     let settings = &config.partial_payments;
     let times = DecisionTimes { max_wait: settings.max_wait, safety_margin: settings.safety_margin };
-    let times = settings.decision_enabled.then_some(times);
-    PartialPayments { cache: cache.clone(), sealer: sealer(config), times }
+    PartialPayments::new(settings.decision_enabled.then_some(times), sealer(config))
 }
 
-/// Encrypts what is stored encrypted.
+/// Encrypts the data that is stored encrypted.
 pub(super) fn sealer(config: &config::Backend) -> Sealer {
     let settings = &config.partial_payments;
     Sealer::new(settings.encryption_key.as_ref(), &settings.former_encryption_keys)
@@ -181,7 +199,16 @@ fn administration(stores: &Stores, config: &config::Backend, deps: &SharedDeps) 
             open_payments_url: config.open_payments_url.clone(),
             own_wallet_address: config.wallet_addresses.own_url.clone(),
             deactivation_grace: config.wallet_addresses.deactivation_grace,
+            operator: stores.operator,
+            ilp_address: config.ilp_address.clone(),
+            secret_overlap: config.admin_api.secret_overlap,
         },
+        Arc::new(AuthService::new(
+            deps.http.clone(),
+            &config.auth_service_api_url,
+            Secret::new(service_secret(config.auth_service_secret.as_ref(), &config.admin_api.secret)),
+            stores.operator,
+        )),
     )
 }
 
@@ -226,7 +253,10 @@ fn targets(config: &config::Backend, operator: TenantId) -> Targets {
     Targets {
         default_url: config.webhooks.url.clone(),
         timeout: config.webhooks.timeout,
-        attempts_max: config.webhooks.attempts_max,
+        attempts_max: config.webhooks.attempts_max.map_or(AttemptsMax::Ladder, AttemptsMax::Exactly),
+        ladder: config.webhooks.ladder.clone(),
+        secret: config.webhooks.secret.as_ref().map(|secret| Secret::new(secret.expose())),
+        signature_version: config.webhooks.signature_version,
         operator,
         card_service: config.webhooks.card_service_url.clone(),
         point_of_sale: config.webhooks.point_of_sale_url.clone(),

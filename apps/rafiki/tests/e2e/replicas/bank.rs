@@ -1,15 +1,16 @@
-//! One institution as several processes: two backends and two authorization servers behind the dumb proxy, one wallet.
+//! One institution as several processes: two backends and two authorization servers behind a simple proxy, one wallet.
 //!
-//! Their environments are those that the playground wrote for this institution; only the ports differ.
+//! Their environments are those that the playground wrote for this institution. Only the ports differ.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use testkit::free_ports;
 use tokio::runtime::Runtime;
 
 use super::proxy;
-use crate::institutions::{BINARY, await_ready, free_ports};
+use crate::institutions::{BINARY, await_ready};
 
 /// Names of port variables of a role, with the offset of each from the institution's first port.
 type PortVariables = &'static [(&'static str, u16)];
@@ -19,8 +20,19 @@ const BACKEND: PortVariables =
 const AUTH: PortVariables =
     &[("ADMIN_PORT", 3), ("AUTH_PORT", 4), ("INTROSPECTION_PORT", 5), ("INTERACTION_PORT", 6), ("SERVICE_API_PORT", 7)];
 
-/// Processes of a role.
-const REPLICAS: usize = 2;
+/// The processes of an institution.
+pub(crate) struct Staff {
+    /// How many of each role.
+    pub(crate) processes: usize,
+    /// Variables of the backends, beside those of the playground.
+    pub(crate) variables: Vec<(&'static str, String)>,
+}
+
+impl Default for Staff {
+    fn default() -> Self {
+        Self { processes: 2, variables: Vec::new() }
+    }
+}
 
 /// An institution of several processes. They are killed when it is dropped.
 pub(crate) struct Bank {
@@ -33,6 +45,7 @@ pub(crate) struct Bank {
 struct Replica {
     role: &'static str,
     environment: PathBuf,
+    variables: Vec<(&'static str, String)>,
     ports: Vec<(&'static str, u16)>,
     log: PathBuf,
     child: Option<Child>,
@@ -40,24 +53,28 @@ struct Replica {
 
 impl Bank {
     /// Starts all processes of the institution whose files are in `folder` and whose ports begin at `base`.
-    pub(crate) fn start(runtime: &Runtime, facts: Value, folder: &Path, base: u16) -> Self {
+    pub(crate) fn start(runtime: &Runtime, facts: Value, folder: &Path, base: u16, staff: &Staff) -> Self {
         let mut replicas = Vec::new();
         for (role, variables) in [("backend", BACKEND), ("auth", AUTH)] {
             let mut upstreams: Vec<Vec<u16>> = vec![Vec::new(); variables.len()];
-            for number in 0..REPLICAS {
+            for number in 0..staff.processes {
                 let own = free_ports();
                 for ((_, offset), ports) in variables.iter().zip(&mut upstreams) {
                     ports.push(own + offset);
                 }
                 let ports = variables.iter().map(|(name, offset)| (*name, own + offset)).collect();
-                replicas.push(Replica::new(role, folder, ports, &number.to_string()));
+                let mut replica = Replica::new(role, folder, ports, &number.to_string());
+                if role == "backend" {
+                    replica.variables.clone_from(&staff.variables);
+                }
+                replicas.push(replica);
             }
             for ((_, offset), ports) in variables.iter().zip(upstreams) {
                 proxy::listen(runtime, base + offset, ports);
             }
         }
         let mut bank = Self { facts, replicas, wallet: Replica::new("wallet", folder, Vec::new(), "0") };
-        // The wallet answers for rates as soon as a backend may ask; all start side by side.
+        // The wallet serves rates as soon as a backend may need them. All processes start at the same time.
         bank.wallet.launch();
         let started: Vec<_> = bank.replicas.iter_mut().map(Replica::launch).collect();
         for (replica, ready) in bank.replicas.iter().zip(started) {
@@ -71,7 +88,7 @@ impl Bank {
         self.replicas.len()
     }
 
-    /// `kill -9`, and a new start that is waited for.
+    /// `kill -9`, then a new start. Waits until it is ready.
     pub(crate) fn kill_and_restart(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         replica.kill();
@@ -79,7 +96,7 @@ impl Bank {
         assert!(await_ready(ready), "a killed {} did not become ready:\n{}", replica.role, replica.log());
     }
 
-    /// A clean stop, and a new start that is waited for.
+    /// A clean stop, then a new start. Waits until it is ready.
     pub(crate) fn stop_and_restart(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         replica.stop();
@@ -93,7 +110,7 @@ impl Bank {
         self.replicas.iter_mut().for_each(Replica::stop);
     }
 
-    /// What all its processes wrote.
+    /// The logs of all its processes.
     pub(crate) fn logs(&self) -> String {
         let all = self.replicas.iter().chain([&self.wallet]);
         all.map(|replica| format!("--- {}\n{}", replica.log.display(), replica.log())).collect::<Vec<_>>().concat()
@@ -112,15 +129,16 @@ impl Drop for Bank {
 impl Replica {
     fn new(role: &'static str, folder: &Path, ports: Vec<(&'static str, u16)>, number: &str) -> Self {
         let (environment, log) = (folder.join(format!("{role}.env")), folder.join(format!("{role}-{number}.log")));
-        Self { role, environment, ports, log, child: None }
+        Self { role, environment, variables: Vec::new(), ports, log, child: None }
     }
 
     fn launch(&mut self) -> std::process::ChildStdout {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(BINARY);
         command.arg(self.role).env("ENV_FILE", &self.environment).env("LOG_LEVEL", "warn");
-        // Without it, money streamed to a wallet address is never announced.
+        // Without this, money streamed to a wallet address would never be announced.
         command.env("WITHDRAWAL_THROTTLE_DELAY", "200");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.ports.iter().map(|(name, port)| (*name, port.to_string())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();

@@ -1,17 +1,21 @@
-//! Two processes of each role on one Postgres behind a dumb proxy: packets and API calls go to either.
+//! Two processes of each role on one Postgres behind a simple proxy, which sends packets and API calls to either.
 //!
-//! Not one process: that is what the other tests have.
+//! The other tests run one process per role.
 
 mod bank;
+mod desk;
+mod partial_payments;
 mod proxy;
 mod streamer;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use admin_client::{AdminClient, Amount, ErrorCode, OutgoingPaymentState};
 use clock::{Entropy, SeededEntropy};
 use futures::StreamExt;
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::until;
 use tokio::runtime::Runtime;
@@ -20,10 +24,10 @@ use crate::asking::{client, insist};
 use crate::books::{assert_books, await_quiet};
 use crate::institutions::{Institutions, SIDES, Side, Storage};
 use crate::paying::pay_once;
-use bank::Bank;
+use bank::{Bank, Staff};
 use streamer::Streamer;
 
-/// Payments each way between the institutions, and within each of them.
+/// Payments in each direction between the institutions, and within each of them.
 const PAYMENTS_EACH: usize = 75;
 const STREAMED_PACKETS: u64 = 60;
 const AT_ONCE: usize = 8;
@@ -40,11 +44,18 @@ struct Replicated {
 impl Replicated {
     /// Prints a notice and returns `None` if there is no Postgres or no Redis.
     fn start(storage: Storage) -> Option<Self> {
+        Self::with(storage, |_, _, _, _| Staff::default())
+    }
+
+    /// The same with other processes. `staff` gets the session file and the folder of each side.
+    fn with(storage: Storage, mut staff: impl FnMut(Side, &Runtime, &Value, &Path) -> Staff) -> Option<Self> {
         let (data, base, facts) = Institutions::start(storage)?.stopped_with_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let banks = SIDES.map(|side| {
             let folder = data.path().join(side.slug());
-            Bank::start(&runtime, facts[side as usize].clone(), &folder, side.first_port(base))
+            let facts = facts[side as usize].clone();
+            let staff = staff(side, &runtime, &facts, &folder);
+            Bank::start(&runtime, facts, &folder, side.first_port(base), &staff)
         });
         let address = |side: Side, name: &str| format!("https://localhost:{}/accounts/{name}", side.first_port(base));
         let addresses = [
@@ -63,7 +74,7 @@ impl Replicated {
         (self.addresses[from as usize].0.clone(), self.addresses[to as usize].1.clone())
     }
 
-    /// Waits until nothing is under way, stops everything, and demands that all books add up.
+    /// Waits until nothing is under way, stops everything, and checks all books.
     fn assert_books(mut self) {
         for bank in &self.banks {
             await_quiet(&bank.facts);
@@ -146,7 +157,7 @@ fn many_payers_of_one_incoming_payment_together_pay_what_it_asks_and_no_more() {
     replicated.assert_books();
 }
 
-/// Where the payers of one incoming payment are.
+/// The institution of the payers of one incoming payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mix {
     Local,
@@ -154,7 +165,7 @@ enum Mix {
     Both,
 }
 
-/// Each of `payers` pays the whole amount at the same time. The payment gets it once; the payers that failed keep
+/// Each of `payers` pays the whole amount at the same time. The payment gets it once, and the payers that failed keep
 /// their money.
 fn share_one(replicated: &Replicated, payers: usize, mix: Mix) {
     let payee = replicated.addresses[Side::HappyLife as usize].1.clone();
@@ -185,7 +196,7 @@ fn share_one(replicated: &Replicated, payers: usize, mix: Mix) {
 
         let paid = quoted.into_iter().map(|(admin, from, quote)| async move {
             let key = quote.to_string();
-            // A payer that comes after the receiver has its money is refused at once, and nothing is taken from it.
+            // A later payer is refused at once, because the receiver has its money. Nothing is taken from this payer.
             let created = until(Duration::from_mins(2), || async {
                 match admin.create_outgoing_payment(from, quote, None, &key).await {
                     Ok(_) => Some(true),

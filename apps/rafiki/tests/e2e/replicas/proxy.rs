@@ -1,6 +1,6 @@
-//! A dumb proxy: each request goes to the next of several processes.
+//! A simple proxy: each request goes to the next of several processes.
 //!
-//! It keeps nothing and understands nothing. A process that takes no connection is passed over, as any proxy does.
+//! It stores nothing. A process that accepts no connection is skipped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,9 +22,9 @@ struct Upstreams {
     client: reqwest::Client,
 }
 
-/// Listens on `port` for as long as `runtime` lives, and passes requests on to `ports` in turn.
+/// Listens on `port` while `runtime` lives, and sends requests to `ports` in turn.
 pub(crate) fn listen(runtime: &Runtime, port: u16, ports: Vec<u16>) {
-    // Nothing here is TLS; the client is built with the provider of the system under test all the same.
+    // Nothing here uses TLS. The client still needs the provider of the system under test.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().timeout(DEADLINE).redirect(reqwest::redirect::Policy::none());
     let upstreams = Arc::new(Upstreams { ports, next: AtomicUsize::new(0), client: client.build().unwrap() });
@@ -40,11 +40,11 @@ async fn pass_on(State(upstreams): State<Arc<Upstreams>>, request: Request) -> R
         let port = upstreams.ports[upstreams.next.fetch_add(1, Ordering::SeqCst) % upstreams.ports.len()];
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let call = upstreams.client.request(head.method.clone(), format!("http://127.0.0.1:{port}{path}"));
-        // The host stays that of the caller, because it is signed.
+        // The host header is not changed, because it is signed.
         match call.headers(head.headers.clone()).body(body.clone()).send().await {
             Ok(answer) => return answered(answer).await,
             Err(error) if error.is_connect() => {}
-            // It may have been dealt with: only the caller knows whether it may be sent again.
+            // The request may have taken effect. Only the caller knows whether it may be repeated.
             Err(_) => return StatusCode::BAD_GATEWAY.into_response(),
         }
     }

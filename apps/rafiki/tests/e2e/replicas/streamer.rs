@@ -1,6 +1,6 @@
-//! A payer that pays a wallet address directly, packet by packet, as a browser with web monetization does.
+//! A payer that pays a wallet address directly, packet by packet, like a browser with web monetization.
 //!
-//! A peer of the institution with a token of its own; it keeps no books.
+//! It is a peer of the institution with a token of its own, and keeps no books.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) struct Streamer {
 }
 
 impl Streamer {
-    /// Becomes a peer of the institution and asks the wallet address where it takes money.
+    /// Becomes a peer of the institution and asks the wallet address for its payment details.
     pub(crate) async fn start(admin: &AdminClient, facts: &Value, address: &str) -> Self {
         let asset = insist(|| admin.asset_by_code_and_scale("USD", 2)).await.unwrap();
         let peer = NewPeer {
@@ -59,9 +59,9 @@ impl Streamer {
         Self { connector, sender: Sender::new(destination, &secret) }
     }
 
-    /// Sends packets of `amount`, one after the other, until `count` of them were fulfilled.
+    /// Sends packets of `amount`, one after the other, until `count` of them are fulfilled.
     ///
-    /// A packet whose reply was lost may have been taken as well: what was received is at least what this counts.
+    /// A packet whose reply was lost may be paid too. So the received amount is at least the counted amount.
     pub(crate) async fn stream(&mut self, count: u64, amount: u64) {
         let http = outbound();
         let mut fulfilled = 0;

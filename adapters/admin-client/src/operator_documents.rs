@@ -1,0 +1,130 @@
+//! The documents of an operator's console, as plain texts.
+//!
+//! Checked against the published schema by `tests/schema.rs`. None asks for a secret.
+
+macro_rules! documents {
+    ($($name:ident = $text:expr;)*) => {
+        $(pub(crate) const $name: &str = $text;)*
+        /// Every document that a console reads with.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+/// A list with the arguments that every list has.
+macro_rules! list {
+    ($name:literal, $field:literal, $more:literal, $given:literal, $node:literal) => {
+        concat!(
+            "query ",
+            $name,
+            "($after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder",
+            $more,
+            ") {\n  ",
+            $field,
+            "(after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder",
+            $given,
+            ") {\n    edges { node { ",
+            $node,
+            " } }\n    pageInfo { startCursor endCursor hasNextPage hasPreviousPage }\n  }\n}"
+        )
+    };
+}
+
+documents! {
+    TENANT = "query ConsoleTenant($id: String!) {
+  tenant(id: $id) { id publicName email idpConsentUrl createdAt deletedAt settings { key value } }
+}";
+    TENANTS = list!("ConsoleTenants", "tenants", "", "", "id publicName email createdAt deletedAt");
+    ASSETS = list!(
+        "ConsoleAssets", "assets", ", $tenantId: String", ", tenantId: $tenantId",
+        "id code scale liquidity withdrawalThreshold liquidityThreshold createdAt tenant { id publicName }
+      sendingFee { fixed basisPoints } receivingFee { fixed basisPoints }"
+    );
+    ASSET = "query ConsoleAsset($id: String!) {
+  asset(id: $id) {
+    id code scale liquidity withdrawalThreshold liquidityThreshold createdAt tenant { id publicName }
+    sendingFee { fixed basisPoints } receivingFee { fixed basisPoints }
+  }
+}";
+    FEES = "query ConsoleFees($id: String!, $after: String, $before: String, $first: Int, $last: Int, $sortOrder: SortOrder) {
+  asset(id: $id) {
+    fees(after: $after, before: $before, first: $first, last: $last, sortOrder: $sortOrder) {
+      edges { node { id type fixed basisPoints createdAt } }
+      pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
+    }
+  }
+}";
+    PEERS = list!(
+        "ConsolePeers", "peers", ", $tenantId: ID", ", tenantId: $tenantId",
+        "id name staticIlpAddress liquidity liquidityThreshold createdAt
+      http { outgoing { endpoint } } asset { id code scale } tenant { id publicName }"
+    );
+    PEER = "query ConsolePeer($id: String!) {
+  peer(id: $id) {
+    id name staticIlpAddress maxPacketAmount liquidity liquidityThreshold routes createdAt
+    http { outgoing { endpoint } } asset { id code scale withdrawalThreshold } tenant { id publicName }
+  }
+}";
+    WALLET_ADDRESSES = list!(
+        "ConsoleWalletAddresses", "walletAddresses", ", $tenantId: String", ", tenantId: $tenantId",
+        "id address publicName status createdAt asset { id code scale } tenant { id publicName }"
+    );
+    WALLET_ADDRESS = "query ConsoleWalletAddress($id: String!) {
+  walletAddress(id: $id) {
+    id address publicName status liquidity createdAt
+    asset { id code scale withdrawalThreshold } tenant { id publicName }
+    additionalProperties { key value visibleInOpenPayments }
+    walletAddressKeys(first: 100) { edges { node { id revoked createdAt jwk { kid x } } } }
+  }
+}";
+    PAYMENTS = list!(
+        "ConsolePayments", "payments", ", $filter: PaymentFilter, $tenantId: String", ", filter: $filter, tenantId: $tenantId",
+        "id type state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+    );
+    INCOMING_PAYMENTS = list!(
+        "ConsoleIncomingPayments", "incomingPayments", ", $tenantId: String", ", tenantId: $tenantId",
+        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+    );
+    OUTGOING_PAYMENTS = list!(
+        "ConsoleOutgoingPayments", "outgoingPayments", ", $tenantId: String", ", tenantId: $tenantId",
+        "id state walletAddressId liquidity metadata createdAt tenant { id publicName }"
+    );
+    INCOMING_PAYMENT = "query ConsoleIncomingPayment($id: String!) {
+  incomingPayment(id: $id) {
+    id url walletAddressId client state liquidity expiresAt metadata createdAt senderWalletAddress
+    cancellationReason cancelledAt tenant { id publicName }
+    incomingAmount { value assetCode assetScale }
+    receivedAmount { value assetCode assetScale }
+  }
+}";
+    OUTGOING_PAYMENT = "query ConsoleOutgoingPayment($id: String!) {
+  outgoingPayment(id: $id) {
+    id walletAddressId client state liquidity error stateAttempts receiver metadata createdAt grantId
+    tenant { id publicName }
+    debitAmount { value assetCode assetScale }
+    receiveAmount { value assetCode assetScale }
+    sentAmount { value assetCode assetScale }
+    quote {
+      id receiver expiresAt
+      debitAmount { value assetCode assetScale }
+      receiveAmount { value assetCode assetScale }
+    }
+  }
+}";
+    QUOTE = "query ConsoleQuote($id: String!) {
+  quote(id: $id) {
+    id walletAddressId receiver createdAt expiresAt
+    debitAmount { value assetCode assetScale }
+    receiveAmount { value assetCode assetScale }
+  }
+}";
+    WEBHOOK_EVENTS = list!(
+        "ConsoleWebhookEvents", "webhookEvents", ", $filter: WebhookEventFilter, $tenantId: String",
+        ", filter: $filter, tenantId: $tenantId", "id type data createdAt tenant { id publicName }"
+    );
+    ACCOUNT = "query ConsoleAccount($id: String!, $limit: Int) {
+  accountingTransfers(id: $id, limit: $limit) {
+    debits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+    credits { id debitAccountId creditAccountId amount transferType state createdAt expiresAt }
+  }
+}";
+}

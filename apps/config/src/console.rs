@@ -1,0 +1,129 @@
+//! The operators' console's section.
+//!
+//! Names and defaults are the original's where it has them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::listeners::Listeners;
+use crate::log_level::read_log_level;
+use crate::reader::{Notice, Reader, read_section, variables_read_by};
+use crate::{ConfigError, Environment, Mode, Secret};
+
+/// Everything a console needs to know.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Outside of `development` cookies are sent over TLS
+    /// only.
+    pub mode: Mode,
+    /// `LOG_LEVEL`: the least important lines that are written: `trace`, `debug`, `info`, `warn`, `error`,
+    /// `fatal`, `silent`.
+    pub log_level: String,
+    /// `TRUST_PROXY`: believe `X-Forwarded-*`.
+    pub trust_proxy: bool,
+    /// What all listeners have in common. The console has no public one: put a proxy with TLS before it.
+    pub listeners: Listeners,
+    /// `PORT`: the pages. 0 lets the system choose.
+    pub port: u16,
+    /// `INSTANCE_NAME`: the name at the top of every page. By default `Rafiki`.
+    pub instance_name: String,
+    /// `GRAPHQL_URL`: the backend's Admin API.
+    pub graphql_url: Url,
+    /// `OPEN_PAYMENTS_URL`: what wallet addresses begin with, for tenants that have set nothing else.
+    pub open_payments_url: Url,
+    /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
+    pub signature_version: u32,
+    /// `COOKIE_SECRET`: encrypts the cookies in which people are signed in; the same in every process of the console.
+    /// Must be set outside of development; there one is made at every start.
+    pub cookie_secret: Option<Secret>,
+    /// `CONSOLE_IDLE_MINUTES`: after this time without a page somebody is signed out.
+    pub idle: Duration,
+    /// `CONSOLE_SESSION_HOURS`: after this time somebody is signed out, whatever was done.
+    pub session: Duration,
+    /// `CONSOLE_AUDIT_FILE`: where everything that is changed through the console is written down. By default
+    /// `./data/console-audit.jsonl`.
+    pub audit_file: PathBuf,
+    /// `CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS`: wrong attempts to sign in from one address; 0 for any number.
+    pub sign_ins_per_minute: u32,
+    /// What is to be said at the start.
+    pub notices: Vec<Notice>,
+}
+
+impl Console {
+    /// Reads and judges the section.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        read_section(environment, Self::read, |section, notices| Self { notices, ..section })
+    }
+
+    /// Every variable this section reads.
+    pub fn variables() -> BTreeSet<String> {
+        variables_read_by(Self::read)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let mode = r.mode();
+        let trust_proxy = r.flag("TRUST_PROXY", false);
+        let graphql_url = r.require_url("GRAPHQL_URL");
+        let open_payments_url = r.require_url("OPEN_PAYMENTS_URL");
+
+        let cookie_secret = match mode {
+            Mode::Development => r.secret("COOKIE_SECRET"),
+            Mode::Production | Mode::Test | Mode::Autopeer => r.require_secret("COOKIE_SECRET"),
+        };
+        r.judge_secret("COOKIE_SECRET");
+        if cookie_secret.is_none() && mode == Mode::Development {
+            r.notice("COOKIE_SECRET", "is not set: everybody is signed out when the console starts again");
+        }
+
+        let why = "people sign in with the id and the API secret of a tenant";
+        r.no_effect(
+            &["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"],
+            why,
+        );
+        r.no_effect(&["ENABLE_INSECURE_MESSAGE_COOKIE"], "NODE_ENV decides for all cookies");
+
+        let audit_file = r.text("CONSOLE_AUDIT_FILE").unwrap_or_else(|| "./data/console-audit.jsonl".to_owned());
+        let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
+        let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
+
+        Some(Self {
+            mode,
+            log_level: read_log_level(r),
+            trust_proxy,
+            listeners: Listeners::read(r, trust_proxy),
+            port: r.port("PORT", 3010),
+            instance_name: r.text("INSTANCE_NAME").unwrap_or_else(|| "Rafiki".to_owned()),
+            signature_version: r.number("SIGNATURE_VERSION", 1, 0..=u32::MAX),
+            cookie_secret,
+            idle: Duration::from_mins(minutes),
+            session: Duration::from_hours(hours),
+            audit_file: PathBuf::from(audit_file),
+            sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
+            graphql_url: graphql_url?,
+            open_payments_url: open_payments_url?,
+            notices: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_secret_is_needed_outside_of_development() {
+        let mut environment = Environment::of([
+            ("GRAPHQL_URL", "http://localhost:3001/graphql"),
+            ("OPEN_PAYMENTS_URL", "https://wallet.example"),
+        ]);
+        let console = Console::from_environment(&environment).unwrap();
+        assert_eq!((console.port, console.cookie_secret), (3010, None));
+        environment.set("NODE_ENV", "production");
+        assert_eq!(Console::from_environment(&environment).unwrap_err().problems[0].name, "COOKIE_SECRET");
+        environment.set("COOKIE_SECRET", "a cookie secret of our own");
+        assert!(Console::from_environment(&environment).unwrap().notices.is_empty());
+    }
+}

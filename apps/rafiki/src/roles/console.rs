@@ -1,0 +1,87 @@
+//! The operators' console as a role.
+
+use std::sync::Arc;
+
+use config::Mode;
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use http_kit::ShutdownGate;
+use shared_cache::Rate;
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::cache::memory_limiter;
+use super::listening::{Exposure, announce, serving};
+use super::running::{Running, stop_signal};
+use super::shared_deps::{SharedDeps, bind, tell};
+use crate::failure::Failure;
+use crate::output::say;
+
+/// Settings of the playground's consoles only.
+#[derive(Default)]
+pub(crate) struct Playground {
+    pub(crate) accent: Accent,
+    pub(crate) one_click: Vec<OneClick>,
+    pub(crate) neighbours: Vec<(String, Url)>,
+}
+
+/// `rafiki console`
+pub(crate) async fn run() -> Result<(), Failure> {
+    let environment = config::Environment::load()?;
+    let config = config::Console::from_environment(&environment)?;
+    telemetry::start(&config.log_level, telemetry::LogFormat::Text).map_err(|e| Failure::start("logging", e))?;
+    let deps = SharedDeps::new(config.mode, &[])?;
+    let listener = bind("the console", Exposure::Private.address(&config.listeners), config.port).await?;
+    announce(&[("console", Exposure::Private, &listener)]);
+    tell(&config.notices, &environment);
+    let running = start(&config, listener, &deps, Playground::default())?;
+    tracing::info!(port = config.port, "console ready");
+    say("ready\n");
+    stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts the console.
+pub(crate) fn start(
+    config: &config::Console,
+    listener: TcpListener,
+    deps: &SharedDeps,
+    playground: Playground,
+) -> Result<Running, Failure> {
+    let cookie_secret = match &config.cookie_secret {
+        Some(secret) => secret.expose().to_owned(),
+        None => format!("{}{}", deps.entropy.uuid(), deps.entropy.uuid()),
+    };
+
+    let settings = ConsoleSettings {
+        institution: config.instance_name.clone(),
+        graphql_url: config.graphql_url.clone(),
+        signature_version: config.signature_version,
+        open_payments_url: config.open_payments_url.clone(),
+        cookie_secret,
+        cookies: if config.mode == Mode::Development { Cookies::Plain } else { Cookies::Secure },
+        lifetimes: Lifetimes { idle: config.idle, absolute: config.session },
+        audit_file: config.audit_file.clone(),
+        accent: playground.accent,
+        sign_ins: Rate::per_minute("console-sign-ins", config.sign_ins_per_minute),
+        one_click: playground.one_click,
+        neighbours: playground.neighbours,
+    };
+
+    let ports = ConsolePorts {
+        http: deps.http.clone(),
+        clock: Arc::clone(&deps.clock),
+        entropy: Arc::clone(&deps.entropy),
+        limiter: memory_limiter(Arc::clone(&deps.clock)),
+    };
+    let console = Console::new(settings, ports).map_err(|error| Failure::start("the console", error))?;
+
+    let gate = ShutdownGate::default();
+    let mut running = Running::new("console", serving(&config.listeners));
+    running.serve(listener, console::http::router(console, gate.clone()));
+    running.work(|stop| async move {
+        stop.await;
+        gate.close();
+    });
+    Ok(running)
+}

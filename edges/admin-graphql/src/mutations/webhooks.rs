@@ -1,0 +1,299 @@
+//! Webhook endpoints, and sending events again.
+
+use std::time::Duration;
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use payments_model::webhook_delivery::DeliveryState;
+use payments_model::{Secret, TenantId, WebhookEndpoint, WebhookEndpointId};
+use serde::Serialize;
+use webhooks::{EndpointChange, NewEndpoint, Reach};
+
+use super::assets::tenant_id;
+use crate::api::Call;
+use crate::errors::{Code, Refusal};
+use crate::idempotency::Once;
+use crate::texts::{Name, UrlText};
+use crate::types::webhook_delivery::{WebhookAttemptNode, WebhookDeliveryFilter};
+use crate::types::webhook_endpoint::WebhookEndpointNode;
+
+/// For how long the secret before is used as well if nothing is said.
+const OVERLAP: i32 = 86_400;
+/// How many ids one request may name.
+const IDS_MAX: usize = 500;
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct CreateWebhookEndpointInput {
+    /// Whose it is to be; only the operator may name another tenant than itself.
+    tenant_id: Option<ID>,
+    url: UrlText,
+    /// The types it is to be told of; every type if none is named.
+    event_types: Option<Vec<Name>>,
+    /// What its events are signed with, 16 to 255 characters; without it one is made.
+    secret: Option<Name>,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct UpdateWebhookEndpointInput {
+    id: ID,
+    url: Option<UrlText>,
+    /// The types it is to be told of from now on; an empty list means every type.
+    event_types: Option<Vec<Name>>,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct DeleteWebhookEndpointInput {
+    id: ID,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct RotateWebhookEndpointSecretInput {
+    id: ID,
+    /// The new secret, 16 to 255 characters; without it one is made.
+    secret: Option<Name>,
+    /// For how many seconds events are signed with the secret before, too: 86400 if nothing is said, 30 days at most.
+    overlap_seconds: Option<i32>,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(InputObject, Serialize)]
+pub(crate) struct TestWebhookEndpointInput {
+    id: ID,
+}
+
+/// At least one member but `tenantId` and `idempotencyKey` is given; what meets all that are given is sent again.
+#[derive(InputObject, Serialize)]
+pub(crate) struct ResendWebhookEventsInput {
+    delivery_ids: Option<Vec<Name>>,
+    event_ids: Option<Vec<Name>>,
+    /// If no state is named here and no id: what was given up, and what is in quarantine.
+    filter: Option<WebhookDeliveryFilter>,
+    /// Only what goes to this tenant; for the operator, who otherwise means all.
+    tenant_id: Option<ID>,
+    idempotency_key: Option<Name>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct CreateWebhookEndpointMutationResponse {
+    webhook_endpoint: Option<WebhookEndpointNode>,
+    /// Told this once; null in the answer to a repetition.
+    secret: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct UpdateWebhookEndpointMutationResponse {
+    webhook_endpoint: Option<WebhookEndpointNode>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct DeleteWebhookEndpointMutationResponse {
+    success: bool,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct RotateWebhookEndpointSecretMutationResponse {
+    webhook_endpoint: Option<WebhookEndpointNode>,
+    /// Told this once; null in the answer to a repetition.
+    secret: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct TestWebhookEndpointMutationResponse {
+    /// How the call went.
+    attempt: WebhookAttemptNode,
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct ResendWebhookEventsMutationResponse {
+    /// So many deliveries are on their way again.
+    count: u32,
+    /// Whether others are meant, too: then ask again.
+    has_more: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct WebhookMutation;
+
+#[Object]
+impl WebhookMutation {
+    /// Has events sent to one more place.
+    async fn create_webhook_endpoint(
+        &self,
+        context: &Context<'_>,
+        input: CreateWebhookEndpointInput,
+    ) -> Result<CreateWebhookEndpointMutationResponse> {
+        let call = Call::of(context)?;
+        let mutation = call.mutation("createWebhookEndpoint", input.idempotency_key.as_deref(), &input)?;
+        let origin = mutation.origin();
+        let act = async {
+            let tenant = assigned(&call, input.tenant_id.as_ref())?;
+            let new = NewEndpoint {
+                url: input.url.to_string(),
+                event_types: names(input.event_types.as_deref()).unwrap_or_default(),
+                secret: input.secret.clone().map(Secret::new),
+            };
+            Ok(call.parts.webhooks.create_endpoint(tenant, new, origin).await?)
+        };
+        let (endpoint, secret) = match mutation.once(act, |(endpoint, _)| endpoint.id).await? {
+            Once::Now((endpoint, secret)) => (Some(endpoint), secret),
+            Once::Before(id) => (shown_again(&call, id).await?, None),
+        };
+        let secret = secret.map(|secret| secret.expose().to_owned());
+        Ok(CreateWebhookEndpointMutationResponse { webhook_endpoint: endpoint.map(Into::into), secret })
+    }
+
+    /// Changes where an endpoint is and what it is told of.
+    async fn update_webhook_endpoint(
+        &self,
+        context: &Context<'_>,
+        input: UpdateWebhookEndpointInput,
+    ) -> Result<UpdateWebhookEndpointMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let (tenant, id) = endpoint_of(&call, &input.id).await?;
+            let change = EndpointChange {
+                url: input.url.clone().map(UrlText::into_string),
+                event_types: names(input.event_types.as_deref()),
+            };
+            Ok(call.parts.webhooks.update_endpoint(tenant, id, change).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let endpoint = match call.once("updateWebhookEndpoint", key, &input, act, |endpoint| endpoint.id).await? {
+            Once::Now(endpoint) => Some(endpoint),
+            Once::Before(id) => shown_again(&call, id).await?,
+        };
+        Ok(UpdateWebhookEndpointMutationResponse { webhook_endpoint: endpoint.map(Into::into) })
+    }
+
+    /// Sends no more events to an endpoint.
+    async fn delete_webhook_endpoint(
+        &self,
+        context: &Context<'_>,
+        input: DeleteWebhookEndpointInput,
+    ) -> Result<DeleteWebhookEndpointMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let (tenant, id) = endpoint_of(&call, &input.id).await?;
+            Ok(call.parts.webhooks.delete_endpoint(tenant, id).await?)
+        };
+        call.once("deleteWebhookEndpoint", input.idempotency_key.as_deref(), &input, act, |()| ()).await?;
+        Ok(DeleteWebhookEndpointMutationResponse { success: true })
+    }
+
+    /// Signs an endpoint's events with another secret, and for a while with the one before, too.
+    async fn rotate_webhook_endpoint_secret(
+        &self,
+        context: &Context<'_>,
+        input: RotateWebhookEndpointSecretInput,
+    ) -> Result<RotateWebhookEndpointSecretMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let (tenant, id) = endpoint_of(&call, &input.id).await?;
+            let seconds = u64::try_from(input.overlap_seconds.unwrap_or(OVERLAP));
+            let seconds =
+                seconds.map_err(|_| Refusal::new("overlapSeconds must not be negative", Code::BadUserInput))?;
+            let secret = input.secret.clone().map(Secret::new);
+            let overlap = Duration::from_secs(seconds);
+            Ok(call.parts.webhooks.rotate_endpoint_secret(tenant, id, secret, overlap).await?)
+        };
+        let key = input.idempotency_key.as_deref();
+        let rotated = call.once("rotateWebhookEndpointSecret", key, &input, act, |(endpoint, _)| endpoint.id).await?;
+        let (endpoint, secret) = match rotated {
+            Once::Now((endpoint, secret)) => (Some(endpoint), Some(secret.expose().to_owned())),
+            Once::Before(id) => (shown_again(&call, id).await?, None),
+        };
+        Ok(RotateWebhookEndpointSecretMutationResponse { webhook_endpoint: endpoint.map(Into::into), secret })
+    }
+
+    /// Calls an endpoint once, signed like an event, with the type webhook.ping.
+    async fn test_webhook_endpoint(
+        &self,
+        context: &Context<'_>,
+        input: TestWebhookEndpointInput,
+    ) -> Result<TestWebhookEndpointMutationResponse> {
+        let call = Call::of(context)?;
+        let (tenant, id) = endpoint_of(&call, &input.id).await?;
+        let attempt = call.parts.webhooks.ping_endpoint(tenant, id).await.map_err(Refusal::from)?;
+        Ok(TestWebhookEndpointMutationResponse { attempt: attempt.into() })
+    }
+
+    /// Sends events again: single ones, or all that a filter names, at most 500 at once.
+    async fn resend_webhook_events(
+        &self,
+        context: &Context<'_>,
+        input: ResendWebhookEventsInput,
+    ) -> Result<ResendWebhookEventsMutationResponse> {
+        let call = Call::of(context)?;
+        let act = async {
+            let named = input.delivery_ids.is_some() || input.event_ids.is_some();
+            if !named && input.filter.is_none() {
+                return Err(Refusal::new("name deliveryIds, eventIds or a filter", Code::BadUserInput));
+            }
+
+            let mut filter = input.filter.clone().unwrap_or_default().read()?;
+            filter.ids = ids(input.delivery_ids.as_deref())?;
+            filter.events = ids(input.event_ids.as_deref())?;
+            if !named && filter.states.is_empty() {
+                filter.states = vec![DeliveryState::Exhausted, DeliveryState::Quarantined];
+            }
+
+            let reach = match call.list(input.tenant_id.as_ref().map(|id| id.as_str())).tenant_id() {
+                Some(tenant) => Reach::Tenant(tenant),
+                None => Reach::EveryTenant,
+            };
+            let resent = call.parts.webhooks.resend(reach, &filter).await?;
+            Ok((u32::try_from(resent.count).unwrap_or(u32::MAX), resent.has_more))
+        };
+
+        let key = input.idempotency_key.as_deref();
+        let (count, has_more) = match call.once("resendWebhookEvents", key, &input, act, |resent| *resent).await? {
+            Once::Now(resent) | Once::Before(resent) => resent,
+        };
+        Ok(ResendWebhookEventsMutationResponse { count, has_more })
+    }
+}
+
+/// The tenant an endpoint is made for: the named one, which only the operator may choose freely.
+fn assigned(call: &Call<'_>, named: Option<&ID>) -> Result<TenantId, Refusal> {
+    let own = call.caller.tenant;
+    match named.map(|id| tenant_id(id)).transpose()? {
+        Some(named) if named != own && !call.caller.is_operator => {
+            Err(Refusal::new("Assignment to the specified tenant is not permitted", Code::BadUserInput))
+        }
+        named => Ok(named.unwrap_or(own)),
+    }
+}
+
+/// The endpoint of this id and whose it is, if the caller reaches it.
+async fn endpoint_of(call: &Call<'_>, id: &ID) -> Result<(TenantId, WebhookEndpointId), Refusal> {
+    let unknown = || Refusal::new("unknown webhook endpoint", Code::NotFound);
+    let id: WebhookEndpointId = id.parse().map_err(|_| unknown())?;
+    if let Some(endpoint) = call.reach().webhook_endpoint(id).await? {
+        return Ok((endpoint.tenant_id, id));
+    }
+    // The default endpoint of a tenant exists before any setting is stored for it.
+    let tenant = TenantId::from_uuid(id.as_uuid());
+    let found = call.reach().find_tenant(tenant).await?.filter(|tenant| tenant.deleted_at.is_none());
+    found.map(|tenant| (tenant.id, id)).ok_or_else(unknown)
+}
+
+async fn shown_again(call: &Call<'_>, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>, Refusal> {
+    Ok(call.reach().webhook_endpoint(id).await?)
+}
+
+fn names(given: Option<&[Name]>) -> Option<Vec<String>> {
+    given.map(|names| names.iter().cloned().map(Name::into_string).collect())
+}
+
+/// A list that is given and empty would mean everything.
+fn ids<T: From<uuid::Uuid>>(given: Option<&[Name]>) -> Result<Vec<T>, Refusal> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    let refused = |why: &str| Refusal::new(why, Code::BadUserInput);
+    if given.is_empty() || given.len() > IDS_MAX {
+        return Err(refused("a list of ids has 1 to 500 of them"));
+    }
+    let id = |text: &Name| uuid::Uuid::try_parse(text).map(T::from).map_err(|_| refused("an id is a UUID"));
+    given.iter().map(id).collect()
+}

@@ -1,0 +1,128 @@
+//! Payments of both kinds in one list, and events that are requested before a worker announces them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::on_each_database;
+
+use super::bench::{Bench, OPERATOR, TENANT};
+
+const LIST: &str = "query($filter: PaymentFilter, $order: SortOrder, $first: Int, $after: String, $last: Int, $before: String) {
+    payments(filter: $filter, sortOrder: $order, first: $first, after: $after, last: $last, before: $before) {
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        edges { cursor node { id type state walletAddressId metadata ... on BasePayment { client } ... on Model { createdAt } tenant { id } } }
+    }
+}";
+
+async fn address(bench: &Bench, asset: &Value, name: &str) -> Value {
+    let create = "createWalletAddress: CreateWalletAddressInput { walletAddress { id } }";
+    bench.mutate(OPERATOR, create, json!({ "assetId": asset, "address": name })).await["walletAddress"]["id"].clone()
+}
+
+/// Ann pays Bob three times; the payments of both kinds, oldest first.
+async fn paid(bench: &Bench) -> (Vec<Value>, Value, Value) {
+    let asset = bench
+        .mutate(OPERATOR, "createAsset: CreateAssetInput { asset { id } }", json!({ "code": "USD", "scale": 2 }))
+        .await["asset"]["id"]
+        .clone();
+    let (ann, bob) = (address(bench, &asset, "ann").await, address(bench, &asset, "bob").await);
+    let amount = json!({ "value": 100, "assetCode": "USD", "assetScale": 2 });
+    let mut made = Vec::new();
+    for number in 0..3 {
+        bench.clock.advance(Duration::from_secs(1));
+        let input = json!({ "walletAddressId": bob, "incomingAmount": amount, "metadata": { "number": number } });
+        let incoming = bench
+            .mutate(OPERATOR, "createIncomingPayment: CreateIncomingPaymentInput { payment { id url } }", input)
+            .await["payment"]
+            .clone();
+        let input = json!({ "walletAddressId": ann, "incomingPayment": incoming["url"] });
+        bench.clock.advance(Duration::from_secs(1));
+        let create = "createOutgoingPaymentFromIncomingPayment: CreateOutgoingPaymentFromIncomingPaymentInput { payment { id } }";
+        let outgoing = bench.mutate(OPERATOR, create, input).await["payment"]["id"].clone();
+        made.extend([incoming["id"].clone(), outgoing]);
+    }
+    (made, ann, bob)
+}
+
+fn ids(page: &Value) -> Vec<Value> {
+    page["edges"].as_array().unwrap().iter().map(|edge| edge["node"]["id"].clone()).collect()
+}
+
+on_each_database! {
+    async fn both_kinds_are_in_one_list_in_the_order_in_which_they_were_made(database) {
+        let bench = Bench::open(database).await;
+        let (made, ann, bob) = paid(&bench).await;
+        let list = async |variables: Value| bench.run(OPERATOR, LIST, variables).await["data"]["payments"].clone();
+        let newest_first: Vec<_> = made.iter().rev().cloned().collect();
+        let all = list(json!({})).await;
+        assert_eq!(ids(&all), newest_first);
+        let node = &all["edges"][0]["node"];
+        assert_eq!((&node["type"], &node["state"], &node["walletAddressId"]), (&json!("OUTGOING"), &json!("FUNDING"), &ann));
+        assert_eq!(node["tenant"]["id"], json!(OPERATOR));
+        let node = &all["edges"][1]["node"];
+        assert_eq!((&node["type"], &node["state"], &node["metadata"]), (&json!("INCOMING"), &json!("PENDING"), &json!({ "number": 2 })));
+
+        for (order, all) in [("DESC", &newest_first), ("ASC", &made)] {
+            let mut after = Value::Null;
+            let mut seen = Vec::new();
+            loop {
+                let page = list(json!({ "order": order, "first": 4, "after": after })).await;
+                assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!seen.is_empty()));
+                seen.extend(ids(&page));
+                assert_eq!(page["pageInfo"]["hasNextPage"], json!(seen.len() < all.len()));
+                after = page["pageInfo"]["endCursor"].clone();
+                if page["pageInfo"]["hasNextPage"] == json!(false) {
+                    break;
+                }
+            }
+            assert_eq!(&seen, all);
+            let back = list(json!({ "order": order, "last": 2, "before": all[3] })).await;
+            assert_eq!(ids(&back), all[1..3]);
+            assert_eq!((&back["pageInfo"]["hasPreviousPage"], &back["pageInfo"]["hasNextPage"]), (&json!(true), &json!(true)));
+        }
+        let unknown = list(json!({ "after": bench.uuid() })).await;
+        assert_eq!(ids(&unknown), [Value::Null; 0]);
+
+        let outgoing: Vec<_> = newest_first.iter().step_by(2).cloned().collect();
+        let incoming: Vec<_> = newest_first.iter().skip(1).step_by(2).cloned().collect();
+        for (filter, expected) in [
+            (json!({ "type": { "in": ["OUTGOING"] } }), &outgoing),
+            (json!({ "type": { "notIn": ["OUTGOING"] } }), &incoming),
+            (json!({ "walletAddressId": { "in": [bob] } }), &incoming),
+            (json!({ "walletAddressId": { "notIn": [bob] } }), &outgoing),
+            (json!({ "type": { "in": [] } }), &newest_first),
+            (json!({ "type": { "in": ["NONE"] } }), &Vec::new()),
+            (json!({ "type": { "in": ["INCOMING"] }, "walletAddressId": { "in": [ann] } }), &Vec::new()),
+        ] {
+            assert_eq!(&ids(&list(json!({ "filter": filter })).await), expected, "{filter}");
+        }
+        let theirs = bench.run(TENANT, LIST, json!({})).await["data"]["payments"].clone();
+        assert_eq!(ids(&theirs), [Value::Null; 0]);
+    }
+
+    async fn due_events_of_own_wallet_addresses_are_announced_on_demand(database) {
+        let bench = Bench::open(database).await;
+        let asset = json!({ "code": "USD", "scale": 2, "withdrawalThreshold": 10 });
+        let asset = bench.mutate(OPERATOR, "createAsset: CreateAssetInput { asset { id } }", asset).await["asset"]["id"].clone();
+        let addresses = [address(&bench, &asset, "ann").await, address(&bench, &asset, "bob").await, address(&bench, &asset, "eve").await];
+        let queue = payments::queues::WEB_MONETIZATION_QUEUE;
+        let unit = bench.institution.parts.store.begin().await.unwrap();
+        for (late, address) in addresses.iter().enumerate() {
+            let at = clock::Clock::now(&*bench.clock) + Duration::from_secs(if late == 2 { 600 } else { 1 });
+            jobs::enqueue(unit.transaction(), jobs::NewJob::new(queue, address.as_str().unwrap(), at)).unwrap();
+        }
+        unit.commit().await.unwrap();
+
+        let trigger = "triggerWalletAddressEvents: TriggerWalletAddressEventsInput { count }";
+        let count = async |tenant, limit: i32| bench.mutate(tenant, trigger, json!({ "limit": limit })).await["count"].clone();
+        assert_eq!(count(OPERATOR, 10).await, json!(0), "nothing is due yet");
+        bench.clock.advance(Duration::from_secs(2));
+        assert_eq!(count(TENANT, 10).await, json!(0), "another tenant has none");
+        assert_eq!(count(OPERATOR, 0).await, json!(0));
+        assert_eq!(count(OPERATOR, 1).await, json!(1));
+        assert_eq!(count(OPERATOR, 10).await, json!(1));
+        assert_eq!(count(OPERATOR, 10).await, json!(0), "what is done is done");
+        let refused = bench.refused(OPERATOR, trigger, json!({ "limit": -1 })).await;
+        assert_eq!(refused, ("limit must not be negative".into(), "BAD_USER_INPUT".into()));
+    }
+}

@@ -1,0 +1,168 @@
+//! The console as a value: its settings, its ports, and the Admin API in the name of a session.
+//!
+//! The pages are elsewhere.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use admin_client::{AdminClient, Credentials};
+use clock::{Clock, Entropy, Timestamp};
+use outbound_http::Outbound;
+use sha2::{Digest, Sha256};
+use shared_cache::{Limiter, Rate};
+use url::Url;
+use uuid::Uuid;
+
+use crate::audit::{Audit, AuditError};
+use crate::files;
+use crate::seal::Seal;
+use crate::session::{Lifetimes, Session};
+
+/// Whether browsers also send cookies over plain http.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cookies {
+    /// Over TLS only.
+    Secure,
+    /// Over any connection, as in development.
+    Plain,
+}
+
+/// The colour that distinguishes the consoles of two institutions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accent {
+    /// The default.
+    #[default]
+    Teal,
+    /// Of the second institution of the playground.
+    Plum,
+}
+
+/// Signing in with one click, in the playground only.
+#[derive(Clone)]
+pub struct OneClick {
+    /// The text of the button.
+    pub name: String,
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// Its API secret.
+    pub secret: String,
+    /// Who creates the tenant at the first click; `None` if it exists.
+    pub creator: Option<Credentials>,
+}
+
+/// The settings of a console.
+pub struct ConsoleSettings {
+    /// Its name, shown to users.
+    pub institution: String,
+    /// The Admin API, `…/graphql`.
+    pub graphql_url: Url,
+    /// The version of signatures.
+    pub signature_version: u32,
+    /// The beginning of wallet addresses of tenants without a setting of their own.
+    pub open_payments_url: Url,
+    /// The secret that encrypts cookies.
+    pub cookie_secret: String,
+    /// Which connections cookies are sent over.
+    pub cookies: Cookies,
+    /// How long a session lasts.
+    pub lifetimes: Lifetimes,
+    /// The audit log.
+    pub audit_file: PathBuf,
+    /// The colour.
+    pub accent: Accent,
+    /// How often one address may sign in.
+    pub sign_ins: Rate,
+    /// Buttons of the sign-in page.
+    pub one_click: Vec<OneClick>,
+    /// Other consoles of the playground: name and address.
+    pub neighbours: Vec<(String, Url)>,
+}
+
+/// The ports of a console.
+pub struct ConsolePorts {
+    /// The HTTP client.
+    pub http: Outbound,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of keys.
+    pub entropy: Arc<dyn Entropy>,
+    /// The counter of sign-ins.
+    pub limiter: Limiter,
+}
+
+/// A console. Cheap to clone.
+#[derive(Clone)]
+pub struct Console(Arc<ConsoleCore>);
+
+struct ConsoleCore {
+    settings: ConsoleSettings,
+    ports: ConsolePorts,
+    seal: Seal,
+    audit: Audit,
+    version: String,
+    suffix: String,
+}
+
+impl Console {
+    /// A console with these settings. It checks that the audit log can be written.
+    pub fn new(settings: ConsoleSettings, ports: ConsolePorts) -> Result<Self, AuditError> {
+        let audit = Audit::open(&settings.audit_file)?;
+        let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
+        // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
+        let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
+        Ok(Self(Arc::new(ConsoleCore { settings, ports, seal, audit, version: files::version(), suffix })))
+    }
+
+    pub(crate) fn settings(&self) -> &ConsoleSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.0.seal
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.ports.limiter
+    }
+
+    /// Changes when a file of the pages changes.
+    pub(crate) fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.ports.clock.now()
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.0.ports.entropy.uuid()
+    }
+
+    /// The full name of a cookie of this console.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        format!("console_{name}_{}", self.0.suffix)
+    }
+
+    /// The Admin API in the name of a tenant.
+    pub(crate) fn admin(&self, tenant_id: Uuid, secret: &str) -> AdminClient {
+        let settings = &self.0.settings;
+        let credentials =
+            Credentials { tenant_id, secret: secret.to_owned(), signature_version: settings.signature_version };
+        self.client(credentials)
+    }
+
+    /// The Admin API with these credentials.
+    pub(crate) fn client(&self, credentials: Credentials) -> AdminClient {
+        let (settings, ports) = (&self.0.settings, &self.0.ports);
+        AdminClient::new(settings.graphql_url.clone(), credentials, ports.http.clone(), Arc::clone(&ports.clock))
+    }
+
+    /// The Admin API in the name of a session.
+    pub(crate) fn admin_of(&self, session: &Session) -> AdminClient {
+        self.admin(session.tenant_id, &session.secret)
+    }
+}

@@ -1,0 +1,502 @@
+//! A request of a signed-in user: its session, its language, and the ways to answer it.
+//!
+//! The pages are elsewhere.
+
+use std::collections::BTreeMap;
+
+use admin_client::{AdminClient, AdminError, ErrorCode, Mutation, PageRequest};
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_kit::ClientAddress;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::audit::{AuditError, Entry, Stage};
+use crate::console::{Accent, Console, Cookies};
+use crate::form_token;
+use crate::posted::Posted;
+use crate::render::{self, Frame, Person};
+use crate::session::Session;
+use crate::view::{Block, Cell, Form, Page, Paging, Tone};
+use crate::words::Words;
+
+/// A session's last use is stored again after this time.
+const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
+/// The most rows on a page of a list.
+const ROWS_MAX: u32 = 100;
+const ROWS: u32 = 20;
+
+/// The answer of a handler.
+pub(crate) enum Answer {
+    Page(Box<Page>),
+    /// The page with a form that was refused.
+    Refused(Box<Page>),
+    /// Another page with a message about what was done.
+    Go {
+        to: String,
+        said: Option<(Tone, String)>,
+    },
+    /// Anything else, such as a file.
+    Raw(Response),
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self::Page(Box::new(page))
+    }
+}
+
+impl Answer {
+    pub(crate) fn refused(page: Page) -> Self {
+        Self::Refused(Box::new(page))
+    }
+}
+
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Invalid(&'static str),
+    #[error("This form is no longer good: it is from another session or page. Open the page again.")]
+    ForeignForm,
+    #[error("You are signed in to look only. Sign in again with the right to make changes.")]
+    LooksOnly,
+    #[error("The audit log cannot be written, so nothing was done: {0}")]
+    Audit(#[from] AuditError),
+    #[error("{0}")]
+    Api(#[from] AdminError),
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ForeignForm | Self::LooksOnly | Self::Api(AdminError::Refused { code: ErrorCode::Forbidden, .. }) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Invalid(_) | Self::Api(AdminError::Refused { .. }) => StatusCode::BAD_REQUEST,
+            Self::Api(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+/// The parts of a request that concern its reader.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) console: Console,
+    pub(crate) words: Words,
+    pub(crate) theme: &'static str,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) from: String,
+    pub(crate) flash: Option<(Tone, String)>,
+}
+
+/// A request of a signed-in user.
+#[derive(Clone)]
+pub(crate) struct Ctx {
+    pub(crate) reader: Reader,
+    pub(crate) session: Session,
+    parameters: BTreeMap<String, String>,
+    /// A script loads an open page again. This does not count as activity of the user.
+    by_script: bool,
+}
+
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+impl FromRequestParts<Console> for Reader {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
+        let Ok(from) = ClientAddress::from_request_parts(parts, console).await;
+        let headers = &parts.headers;
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let theme = match cookie(headers, "console_theme") {
+            Some("dark") => "dark",
+            Some("light") => "light",
+            _ => "",
+        };
+        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let flash = cookie(headers, &console.cookie("flash")).and_then(|sealed| {
+            let said = console.seal().open("flash", sealed)?;
+            let (tone, text) = said.split_once(' ')?;
+            Some((if tone == "failed" { Tone::Failed } else { Tone::Done }, text.to_owned()))
+        });
+        Ok(Self {
+            words: Words::of(cookie(headers, "console_language"), accepted),
+            theme,
+            path: parts.uri.path().to_owned(),
+            query: query.into_owned().collect(),
+            from: from.0.to_string(),
+            flash,
+            console: console.clone(),
+        })
+    }
+}
+
+impl FromRequestParts<Console> for Ctx {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
+        let Ok(reader) = Reader::from_request_parts(parts, console).await;
+        let sealed = cookie(&parts.headers, &console.cookie("session"));
+        let session = sealed
+            .and_then(|sealed| Session::open(console.seal(), sealed, console.settings().lifetimes, console.now()));
+        let Some(session) = session else {
+            let asked = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+            let next: String = url::form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+            let to = if asked == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") };
+            return Err(Redirect::to(&to).into_response());
+        };
+        let parameters = RawPathParams::from_request_parts(parts, console).await;
+        let parameters = parameters.map_or_else(
+            |_| BTreeMap::new(),
+            |found| found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        );
+        let by_script = parts.headers.contains_key("x-again");
+        Ok(Self { reader, session, parameters, by_script })
+    }
+}
+
+impl Reader {
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        let settings = self.console.settings();
+        Frame {
+            words: self.words,
+            theme: self.theme,
+            accent: match settings.accent {
+                Accent::Teal => "teal",
+                Accent::Plum => "plum",
+            },
+            institution: &settings.institution,
+            version: self.console.version(),
+            flash: self.flash.clone(),
+        }
+    }
+
+    /// A `Set-Cookie` line; an empty value removes the cookie.
+    pub(crate) fn set_cookie(&self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
+        let secure = match self.console.settings().cookies {
+            Cookies::Secure => "; Secure",
+            Cookies::Plain => "",
+        };
+        let age = match (value, seconds) {
+            ("", _) => "; Max-Age=0".to_owned(),
+            (_, Some(seconds)) => format!("; Max-Age={seconds}"),
+            (_, None) => String::new(),
+        };
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}")).ok()
+    }
+
+    /// A page as an answer. A message that was shown is deleted.
+    pub(crate) fn html(&self, status: StatusCode, html: String) -> Response {
+        let mut response =
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], html).into_response();
+        if self.flash.is_some() {
+            let name = self.console.cookie("flash");
+            response.headers_mut().extend(self.set_cookie(&name, "", None).map(|value| (SET_COOKIE, value)));
+        }
+        response
+    }
+
+    /// Sends the reader to another page, which shows `said`.
+    pub(crate) fn go(&self, to: &str, said: Option<(Tone, String)>) -> Response {
+        let mut response = Redirect::to(to).into_response();
+        if let Some((tone, text)) = said {
+            let sealed = self.console.seal().seal("flash", &format!("{} {text}", tone.class()));
+            let line = self.set_cookie(&self.console.cookie("flash"), &sealed, Some(60));
+            response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+        }
+        response
+    }
+}
+
+impl Ctx {
+    pub(crate) fn words(&self) -> Words {
+        self.reader.words
+    }
+
+    pub(crate) fn admin(&self) -> AdminClient {
+        self.reader.console.admin_of(&self.session)
+    }
+
+    /// An id in the address.
+    pub(crate) fn id(&self, wrong: &'static str) -> Result<Uuid, Problem> {
+        self.id_named("id", wrong)
+    }
+
+    /// An id in the address, by the name of its parameter.
+    pub(crate) fn id_named(&self, name: &str, wrong: &'static str) -> Result<Uuid, Problem> {
+        Uuid::parse_str(self.parameter(name)).map_err(|_| Problem::Invalid(wrong))
+    }
+
+    /// A part of the address's path, by the name of its parameter.
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    /// The value with this name in the query of the address; `None` if there is none.
+    pub(crate) fn asked(&self, name: &str) -> Option<&str> {
+        self.reader.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The requested part of a list.
+    pub(crate) fn page_request(&self) -> Result<PageRequest, Problem> {
+        let wrong = || Problem::Invalid("Invalid pagination.");
+        let cursor = |name: &str| match self.asked(name) {
+            None => Ok(None),
+            Some(text) => Uuid::parse_str(text).map(|id| Some(id.to_string())).map_err(|_| wrong()),
+        };
+        let count = |name: &str| match self.asked(name) {
+            None => Ok(None),
+            Some(text) => match text.parse::<u32>() {
+                Ok(count) if (1..=ROWS_MAX).contains(&count) => Ok(Some(count)),
+                _ => Err(wrong()),
+            },
+        };
+
+        let (after, before) = (cursor("after")?, cursor("before")?);
+        let (first, last) = (count("first")?, count("last")?);
+        if (after.is_some() || first.is_some()) && (before.is_some() || last.is_some()) {
+            return Err(wrong());
+        }
+
+        let backwards = before.is_some() || last.is_some();
+        let rows = first.or(last).unwrap_or(ROWS);
+        Ok(PageRequest {
+            first: (!backwards).then_some(rows),
+            last: backwards.then_some(rows),
+            after,
+            before,
+            sort_order: None,
+        })
+    }
+
+    /// The addresses of the previous and the next page, with all other parameters of the address.
+    pub(crate) fn paging(&self, info: &admin_client::PageInfo) -> Paging {
+        let rows = self.asked("first").or_else(|| self.asked("last"));
+        let link = |cursor: &str, count: &str, at: &Option<String>, more: bool| {
+            let at = at.as_deref().filter(|_| more)?;
+            let mut pairs: Vec<(&str, &str)> = vec![(cursor, at)];
+            pairs.extend(rows.map(|rows| (count, rows)));
+            Some(self.here_with(&pairs, &["after", "before", "first", "last"]))
+        };
+        Paging {
+            previous: link("before", "last", &info.start_cursor, info.has_previous_page),
+            next: link("after", "first", &info.end_cursor, info.has_next_page),
+        }
+    }
+
+    /// This address with some parameters replaced.
+    pub(crate) fn here_with(&self, pairs: &[(&str, &str)], without: &[&str]) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.reader.query {
+            if !without.contains(&name.as_str()) && !pairs.iter().any(|(replaced, _)| replaced == name) {
+                query.append_pair(name, value);
+            }
+        }
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+        let query = query.finish();
+        if query.is_empty() { self.reader.path.clone() } else { format!("{}?{query}", self.reader.path) }
+    }
+
+    /// A form with its token. If it was sent and refused, it has the values that were sent.
+    pub(crate) fn form(&self, form: Form, posted: Option<&Posted>) -> Form {
+        let console = &self.reader.console;
+        let mine = posted.filter(|posted| posted.path() == form.action);
+        let key = mine.and_then(Posted::same_key).unwrap_or_else(|| console.new_id());
+        let token = form_token::issue(console.seal(), self.session.id, &form.action, key);
+        let form = mine.map_or_else(|| form.clone(), |posted| posted.fill(form.clone()));
+        Form { token, ..form }
+    }
+
+    /// Whether a sent form may be carried out. If so, the form gets its key.
+    pub(crate) fn accept(&self, posted: Posted) -> Result<Posted, Problem> {
+        let path = &self.reader.path;
+        let key = form_token::check(self.reader.console.seal(), self.session.id, path, posted.text("once"));
+        Ok(posted.of_form(path, key.ok_or(Problem::ForeignForm)?))
+    }
+
+    /// Requests a change from the Admin API for the form. `None`: the change was refused, and the form has the reason.
+    ///
+    /// The log entry is written before the request, so every change is in the log.
+    pub(crate) async fn change(
+        &self,
+        posted: &mut Posted,
+        mutation: Mutation,
+        input: Value,
+        before: Value,
+    ) -> Result<Option<Value>, Problem> {
+        if !self.session.may_change() {
+            return Err(Problem::LooksOnly);
+        }
+
+        let audit = self.reader.console.audit();
+        let mut entry = self.entry(Stage::Asked, mutation.field());
+        entry.key = posted.key();
+        entry.input = without_secrets(input.clone());
+        entry.before = before;
+        audit.add(entry.clone()).await?;
+
+        let answer = self.admin().change(mutation, input).await;
+        let (stage, outcome) = match &answer {
+            Ok(_) => (Stage::Done, None),
+            Err(error @ (AdminError::Unreachable { .. } | AdminError::Unexpected(_))) => {
+                (Stage::Unknown, Some(error.to_string()))
+            }
+            Err(error) => (Stage::Refused, Some(error.to_string())),
+        };
+
+        let told =
+            Entry { at: self.reader.console.now(), stage, outcome, input: Value::Null, before: Value::Null, ..entry };
+        if let Err(error) = audit.add(told).await {
+            tracing::error!(%error, "an outcome is missing in the audit log");
+        }
+
+        match answer {
+            Ok(done) => Ok(Some(done)),
+            Err(error @ AdminError::Unauthorized) => Err(error.into()),
+            Err(AdminError::Refused { code: ErrorCode::Internal, message, .. }) => {
+                posted.unknown(message);
+                Ok(None)
+            }
+            Err(AdminError::Refused { message, .. }) => {
+                posted.problem = Some(message);
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a change has no answer");
+                posted.unknown(
+                    "No answer came, so it is not known whether this took effect. Send the form again: it counts once."
+                        .to_owned(),
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// A line of the audit log.
+    pub(crate) fn entry(&self, stage: Stage, action: &str) -> Entry {
+        Entry {
+            at: self.reader.console.now(),
+            stage,
+            tenant: self.session.tenant_id,
+            name: self.session.name.clone(),
+            session: self.session.id,
+            from: self.reader.from.clone(),
+            key: None,
+            action: action.to_owned(),
+            place: self.reader.path.clone(),
+            input: Value::Null,
+            before: Value::Null,
+            outcome: None,
+        }
+    }
+
+    /// Another page with a message about what was done.
+    pub(crate) fn done(&self, to: impl Into<String>, said: &'static str) -> Answer {
+        Answer::Go { to: to.into(), said: Some((Tone::Done, self.words().t(said).to_owned())) }
+    }
+
+    /// The answer to the browser.
+    pub(crate) fn answer(&self, answer: Result<Answer, Problem>) -> Response {
+        let mut response = match answer {
+            Ok(Answer::Page(page)) => self.draw(StatusCode::OK, &page),
+            Ok(Answer::Refused(page)) => self.draw(StatusCode::UNPROCESSABLE_ENTITY, &page),
+            Ok(Answer::Go { to, said }) => self.reader.go(&to, said),
+            Ok(Answer::Raw(response)) => response,
+            Err(Problem::Api(AdminError::Unauthorized)) => return self.signed_out(),
+            Err(problem) => self.draw(problem.status(), &problem_page(&problem)),
+        };
+        let now = self.reader.console.now();
+        if !self.by_script && now.saturating_since(self.session.seen_at) > SEEN_AFTER {
+            let sealed = self.session.seen(now).sealed(self.reader.console.seal());
+            let line = self.reader.set_cookie(&self.reader.console.cookie("session"), &sealed, None);
+            response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+        }
+        response
+    }
+
+    fn draw(&self, status: StatusCode, page: &Page) -> Response {
+        let console = &self.reader.console;
+        let token = form_token::issue(console.seal(), self.session.id, "/sign-out", console.new_id());
+        let who = Person {
+            name: &self.session.name,
+            operator: self.session.is_operator(),
+            looks_only: !self.session.may_change(),
+            token,
+        };
+        self.reader.html(status, render::page(&self.reader.frame(), Some(&who), page))
+    }
+
+    /// The instance does not accept the secret any more: it was changed, or the tenant was deleted.
+    fn signed_out(&self) -> Response {
+        let said = self.words().t("Unauthorized. The API secret is no longer valid; sign in again.").to_owned();
+        let mut response = self.reader.go("/sign-in", Some((Tone::Failed, said)));
+        let line = self.reader.set_cookie(&self.reader.console.cookie("session"), "", None);
+        response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+        response
+    }
+}
+
+/// A page with the reason why the requested page cannot be shown.
+pub(crate) fn problem_page(problem: &Problem) -> Page {
+    let kind = match problem {
+        Problem::NotFound(_) => "Not found",
+        Problem::Invalid(_) => "This address is not valid",
+        Problem::ForeignForm | Problem::LooksOnly => "Not allowed",
+        Problem::Audit(_) | Problem::Api(_) => "There was an issue with your request.",
+    };
+    Page {
+        kind,
+        state: Some(Cell::state(problem.status().as_str(), Tone::Failed)),
+        main: vec![
+            Block::Note { tone: Tone::Failed, text: problem.to_string() },
+            Block::Actions(vec![crate::view::Action::main("/", "Go to homepage")]),
+        ],
+        ..Page::default()
+    }
+}
+
+/// The input of a mutation without the values that must not be in a log.
+fn without_secrets(value: Value) -> Value {
+    const SECRET: [&str; 4] = ["apiSecret", "idpSecret", "authToken", "authTokens"];
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| {
+                let hidden = SECRET.contains(&name.as_str()) && !value.is_null();
+                let value = if hidden { json!("***") } else { without_secrets(value) };
+                (name, value)
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_secrets).collect::<Vec<_>>().into(),
+        value => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_holds_no_secret_at_any_depth() {
+        let input = json!({"apiSecret": "s3", "http": {"incoming": {"authTokens": ["a", "b"]}, "outgoing": {"authToken": "t", "endpoint": "e"}}});
+        let kept = without_secrets(input).to_string();
+        assert!(!kept.contains("s3") && !kept.contains("\"a\"") && !kept.contains("\"t\""), "{kept}");
+        assert!(kept.contains("\"endpoint\":\"e\""));
+    }
+}

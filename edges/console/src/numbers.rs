@@ -1,0 +1,98 @@
+//! Amounts in the form that users read and write: exact, in the asset's scale, with the separators of the language.
+//!
+//! It uses no floating point: digits are moved as text.
+
+use money::Asset;
+
+use crate::words::Words;
+
+/// `value` of the smallest unit with `scale` decimal places: `1,234.50`.
+pub(crate) fn decimal(value: u64, scale: u8, words: Words) -> String {
+    let digits = format!("{value:0>width$}", width = usize::from(scale) + 1);
+    let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
+    let (point, group) = words.separators();
+    let grouped = grouped(whole, group);
+    if part.is_empty() { grouped } else { format!("{grouped}{point}{part}") }
+}
+
+/// The same without groups, for an input field.
+pub(crate) fn input(value: u64, scale: u8, words: Words) -> String {
+    let plain = decimal(value, scale, words);
+    plain.replace(words.separators().1, "")
+}
+
+/// A count with groups of digits.
+pub(crate) fn count(value: u64, words: Words) -> String {
+    decimal(value, 0, words)
+}
+
+/// Hundredths of a percent as a percentage: `1.25 %`.
+pub(crate) fn basis_points(value: u16, words: Words) -> String {
+    format!("{} %", decimal(u64::from(value), 2, words))
+}
+
+fn grouped(whole: &str, group: char) -> String {
+    let mut text = String::with_capacity(whole.len() + whole.len() / 3);
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            text.push(group);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The smallest units of a text that a user wrote. Groups are refused, because a misplaced separator changes the
+/// amount.
+pub(crate) fn parse(text: &str, scale: u8, words: Words) -> Result<u64, &'static str> {
+    let (point, _) = words.separators();
+    let other = if point == '.' { ',' } else { '.' };
+    if text.contains(other) {
+        return Err(match words {
+            Words::English => "Write the amount without separators between thousands, for example 1234.50.",
+            Words::German => "Write the amount without dots, and with a comma before the decimal places.",
+        });
+    }
+    let plain = text.trim().replace(point, ".");
+    if plain.split('.').nth(1).is_some_and(|places| places.len() > usize::from(scale)) {
+        return Err("The amount has more decimal places than the asset.");
+    }
+    let asset = Asset::new("X", scale).map_err(|_| "The asset cannot be used.")?;
+    match asset.parse_decimal(&plain) {
+        Some(value) if i64::try_from(value).is_ok() => Ok(value),
+        Some(_) => Err("The amount is too large."),
+        None if plain.starts_with(['-', '\u{2212}']) => Err("The amount should be a positive value."),
+        None => Err("Write the amount in digits, for example 12.50."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Words::{English, German};
+
+    #[test]
+    fn amounts_are_exact_in_every_scale_and_never_end_in_a_point() {
+        assert_eq!(decimal(5, 0, English), "5");
+        assert_eq!(decimal(0, 2, English), "0.00");
+        assert_eq!(decimal(123_456_789, 2, English), "1,234,567.89");
+        assert_eq!(decimal(123_456_789, 2, German), "1.234.567,89");
+        assert_eq!(decimal(u64::MAX, 18, English), "18.446744073709551615");
+        assert_eq!(decimal(1, 255, English).len(), 257);
+        assert_eq!(input(123_456, 2, English), "1234.56");
+    }
+
+    #[test]
+    fn what_is_written_is_read_exactly_or_refused() {
+        assert_eq!(parse("1.15", 2, English), Ok(115));
+        assert_eq!(parse("1,15", 2, German), Ok(115));
+        assert_eq!(parse(" 10 ", 2, English), Ok(1000));
+        for (text, words) in
+            [("1,000", English), ("1.000", German), ("1.155", English), ("-1", English), ("1e3", English)]
+        {
+            assert!(parse(text, 2, words).is_err(), "{text}");
+        }
+        assert!(parse("9223372036854775808", 0, English).is_err());
+        assert!(parse("", 2, English).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! The pages, one file per subject.
+//!
+//! Each handler reads from the Admin API and makes a `Page` from it. It changes data only through `Ctx::change`.
+
+pub(crate) mod accounts;
+pub(crate) mod assets;
+pub(crate) mod audit;
+pub(crate) mod charts;
+pub(crate) mod choices;
+pub(crate) mod export;
+pub(crate) mod fees;
+pub(crate) mod home;
+pub(crate) mod incoming;
+pub(crate) mod liquidity;
+pub(crate) mod live;
+pub(crate) mod new_payment;
+pub(crate) mod outgoing;
+pub(crate) mod payments;
+pub(crate) mod peers;
+pub(crate) mod picture;
+pub(crate) mod preferences;
+pub(crate) mod search;
+pub(crate) mod sign_in;
+pub(crate) mod tenants;
+pub(crate) mod wallet_addresses;
+pub(crate) mod wallet_keys;
+pub(crate) mod webhook_events;

@@ -1,0 +1,109 @@
+//! The audit log as a page and as a file.
+//!
+//! Operators see the whole log. Tenants see their own entries.
+
+use axum::response::IntoResponse;
+use http::HeaderValue;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use serde_json::Value;
+
+use crate::audit::{Chain, Entry, Stage};
+use crate::context::{Answer, Ctx, Problem};
+use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
+
+fn stage(stage: Stage) -> Cell {
+    match stage {
+        Stage::Asked => Cell::state("Asked", Tone::Info),
+        Stage::Done => Cell::state("Done", Tone::Done),
+        Stage::Refused => Cell::state("Refused", Tone::Failed),
+        Stage::Unknown => Cell::state("No answer", Tone::Waiting),
+        Stage::Session => Cell::state("Session", Tone::Quiet),
+    }
+}
+
+/// The changed members, as `name: before → after`.
+fn difference(entry: &Entry) -> Cell {
+    if let Some(outcome) = &entry.outcome {
+        return Cell::text(outcome.clone());
+    }
+    let Some(input) = entry.input.as_object() else { return Cell::Absent("–") };
+    let shown = |value: &Value| match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    let lines = input.iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "idempotencyKey")).filter_map(
+        |(name, after)| match entry.before.get(name) {
+            Some(before) if before == after => None,
+            Some(before) => Some(Cell::text(format!("{name}: {} → {}", shown(before), shown(after)))),
+            None => Some(Cell::text(format!("{name}: {}", shown(after)))),
+        },
+    );
+    Cell::Lines(lines.collect())
+}
+
+/// `GET /audit`
+pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let audit = ctx.reader.console.audit();
+    let entries = audit.latest(500).await?;
+    let mine = |entry: &&Entry| ctx.session.is_operator() || entry.tenant == ctx.session.tenant_id;
+
+    let empty = Empty {
+        title: "Nothing has been done yet.",
+        text: "Every sign-in and every change made in this console is written down here.",
+        action: None,
+    };
+
+    let rows = entries.iter().filter(mine).take(200).map(|entry| {
+        vec![
+            Cell::Time(entry.at),
+            Cell::Lines(vec![Cell::text(entry.name.clone()), Cell::text(entry.from.clone())]),
+            Cell::link(entry.place.clone(), entry.action.clone()),
+            stage(entry.stage),
+            difference(entry),
+        ]
+    });
+    let table = Table::new("Audit log", ["When", "Who", "What", "State", "Change"], empty).rows(rows);
+
+    let mut main = Vec::new();
+    if ctx.session.is_operator() {
+        main.push(match audit.verify().await? {
+            Chain::Whole { lines } => Block::Note {
+                tone: Tone::Done,
+                text: ctx.words().with("All {} lines are chained: none was changed or taken away.", &lines.to_string()),
+            },
+            Chain::Broken { line } => Block::Note {
+                tone: Tone::Failed,
+                text: ctx.words().with(
+                    "The chain is broken at line {}: it was changed, or one before it was taken away.",
+                    &line.to_string(),
+                ),
+            },
+        });
+    }
+    main.push(Block::Table { title: None, table });
+
+    let export = Action::other("/audit/export", "Export");
+    Ok(Page {
+        place: "audit",
+        kind: "Audit log",
+        lead: Some("Who did what in this console, the newest first."),
+        actions: if ctx.session.is_operator() { vec![export] } else { Vec::new() },
+        main,
+        ..Page::default()
+    }
+    .into())
+}
+
+/// `GET /audit/export`
+pub(crate) async fn export(ctx: Ctx) -> Result<Answer, Problem> {
+    if !ctx.session.is_operator() {
+        return Err(Problem::NotFound("Only the operator has the whole log."));
+    }
+    let text = ctx.reader.console.audit().export().await?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")),
+        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"audit.jsonl\"")),
+    ];
+    Ok(Answer::Raw((headers, text).into_response()))
+}

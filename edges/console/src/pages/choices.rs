@@ -1,0 +1,66 @@
+//! The choices in forms: tenants and assets, and parts that several forms share.
+//!
+//! The forms are elsewhere.
+
+use admin_client::{AdminError, AssetView, PageRequest};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::context::Ctx;
+use crate::view::{Field, Input};
+
+fn all() -> PageRequest {
+    PageRequest { first: Some(100), ..PageRequest::default() }
+}
+
+/// The tenants that an operator may choose, its own first; none for a tenant.
+pub(crate) async fn tenants(ctx: &Ctx) -> Result<Option<Field>, AdminError> {
+    if !ctx.session.is_operator() {
+        return Ok(None);
+    }
+    let found = ctx.admin().tenants_page(&all()).await?;
+    let mut choices = vec![(ctx.session.tenant_id.to_string(), ctx.session.name.clone())];
+    for tenant in found.nodes {
+        if tenant.id != ctx.session.tenant_id && tenant.deleted_at.is_none() {
+            choices.push((tenant.id.to_string(), tenant.public_name.unwrap_or_else(|| tenant.id.to_string())));
+        }
+    }
+    Ok(Some(Field::new("tenantId", "Tenant", Input::Choice(choices)).required()))
+}
+
+/// The assets that may be chosen. For an operator they are shown with their tenant.
+pub(crate) async fn assets(ctx: &Ctx) -> Result<Vec<AssetView>, AdminError> {
+    Ok(ctx.admin().assets_page(&all(), None).await?.nodes)
+}
+
+/// A field for choosing one of these assets.
+pub(crate) fn asset_field(ctx: &Ctx, assets: &[AssetView]) -> Field {
+    let shown = |asset: &AssetView| {
+        let tenant = asset.tenant.as_ref().filter(|tenant| tenant.id != ctx.session.tenant_id);
+        let whose = tenant.map(|tenant| tenant.public_name.clone().unwrap_or_else(|| tenant.id.to_string()));
+        match whose {
+            Some(name) => format!("{} (scale: {}), {name}", asset.code, asset.scale),
+            None => format!("{} (scale: {})", asset.code, asset.scale),
+        }
+    };
+    let choices = assets.iter().map(|asset| (asset.id.to_string(), shown(asset))).collect();
+    Field::new("assetId", "Asset", Input::Choice(choices)).required()
+}
+
+/// The chosen asset.
+pub(crate) fn chosen(assets: &[AssetView], id: Option<Uuid>) -> Option<&AssetView> {
+    assets.iter().find(|asset| Some(asset.id) == id)
+}
+
+/// An amount in the form of the API, or `null`.
+pub(crate) fn amount(value: Option<u64>) -> Value {
+    value.map_or(Value::Null, |value| Value::String(value.to_string()))
+}
+
+/// Joins two inputs to one.
+pub(crate) fn joined(mut first: Value, second: Value) -> Value {
+    if let (Some(first), Value::Object(second)) = (first.as_object_mut(), second) {
+        first.extend(second);
+    }
+    first
+}

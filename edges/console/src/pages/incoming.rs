@@ -1,0 +1,279 @@
+//! An incoming payment: the money that has arrived, and the possible actions.
+//!
+//! `new_payment` creates it.
+
+use admin_client::{IncomingPaymentState, IncomingPaymentView, Mutation, WebhookEventView};
+use serde_json::{Value, json};
+
+use crate::context::{Answer, Ctx, Problem};
+use crate::pages::{accounts, payments};
+use crate::posted::Posted;
+use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
+
+const INVALID: &str = "Invalid incoming payment ID.";
+const NOT_FOUND: &str = "Incoming payment not found.";
+const KINDS: [&str; 4] = [
+    "incoming_payment.created",
+    "incoming_payment.partial_payment_received",
+    "incoming_payment.completed",
+    "incoming_payment.expired",
+];
+
+async fn load(ctx: &Ctx) -> Result<IncomingPaymentView, Problem> {
+    let id = ctx.id(INVALID)?;
+    ctx.admin().incoming_payment_view(id).await?.ok_or(Problem::NotFound(NOT_FOUND))
+}
+
+fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
+    if payment.cancelled_at.is_some() {
+        return ("Cancelled", Tone::Failed, "It takes no money.");
+    }
+    match payment.state {
+        IncomingPaymentState::Pending => ("Pending", Tone::Waiting, "Nothing has arrived yet."),
+        IncomingPaymentState::Processing => ("Processing", Tone::Waiting, "Something has arrived, and more may."),
+        IncomingPaymentState::Completed => ("Completed", Tone::Done, "It takes no more money."),
+        IncomingPaymentState::Expired => ("Expired", Tone::Waiting, "Its time is over; what arrived can be withdrawn."),
+    }
+}
+
+/// `GET /payments/incoming/{id}`
+pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    let admin = ctx.admin();
+    let (events, address, account) = futures::join!(
+        payments::events(&admin, payment.id, &KINDS),
+        payments::wallet_address(&admin, payment.wallet_address_id),
+        admin.account_view(payment.id, 100),
+    );
+    let (events, (address, _), account) = (events?, address?, account?);
+
+    let received = Money::from(&payment.received_amount);
+    let (word, tone, next) = state(&payment);
+    let at = format!("/payments/incoming/{}", payment.id);
+    let open = matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing);
+
+    let mut actions = Vec::new();
+    if !open && payment.liquidity.unwrap_or(0) > 0 {
+        actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
+    }
+    if payment.state == IncomingPaymentState::Pending && payment.cancelled_at.is_none() {
+        actions.push(Action::other(format!("{at}/approve"), "Approve"));
+        actions.push(Action::other(format!("{at}/cancel"), "Cancel payment"));
+    }
+    if open {
+        actions.push(Action::other(format!("{at}/partial"), "Decide about a partial payment"));
+    }
+    actions.push(Action::other(format!("{at}/metadata"), "Change metadata"));
+
+    let mut main = vec![Block::Story(story(&payment, &events))];
+    main.push(accounts::block(&account, &received.code, received.scale));
+    main.extend(payments::metadata(payment.metadata.as_ref()));
+
+    let mut about = facts([
+        ("Wallet address", address),
+        ("URL", Cell::code(payment.url.clone())),
+        (
+            "Incoming amount",
+            payment.incoming_amount.as_ref().map_or(Cell::Absent("None"), |amount| Cell::Money(Money::from(amount))),
+        ),
+        ("Received amount", Cell::Money(received.clone())),
+        ("Liquidity", Cell::money_or(payment.liquidity, &received.code, received.scale)),
+        ("Created", Cell::Time(payment.created_at)),
+        ("Tenant", Cell::tenant(payment.tenant.as_ref())),
+        ("Client", Cell::text_or(payment.client.as_deref(), "None")),
+    ]);
+    if open {
+        about.push(Fact { label: "Expires", value: Cell::Time(payment.expires_at) });
+    }
+    if let Some(sender) = &payment.sender_wallet_address {
+        about.push(Fact { label: "Sender", value: Cell::code(sender.clone()) });
+    }
+    if let Some(reason) = &payment.cancellation_reason {
+        about.push(Fact { label: "Reason", value: Cell::text(reason.clone()) });
+    }
+
+    Ok(Page {
+        place: "payments",
+        kind: "Incoming payment",
+        back: Some(("Payments", "/payments".to_owned())),
+        state: Some(Cell::State { word: word.to_owned(), tone, next: Some(next) }),
+        amount: Some(received),
+        id: Some(payment.id.to_string()),
+        actions,
+        main,
+        side: vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }],
+        live: open,
+        ..Page::default()
+    }
+    .into())
+}
+
+fn story(payment: &IncomingPaymentView, events: &[WebhookEventView]) -> Vec<Step> {
+    let step = |title, tone, at| Step { title, tone, at: Some(at), facts: Vec::new(), link: None };
+    let mut steps = vec![step("Created", Tone::Info, payment.created_at)];
+    for event in events {
+        let (title, tone) = match event.kind.as_str() {
+            "incoming_payment.partial_payment_received" => ("A part arrived", Tone::Info),
+            "incoming_payment.completed" => ("Completed", Tone::Done),
+            "incoming_payment.expired" => ("Expired", Tone::Waiting),
+            _ => continue,
+        };
+        let link = Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"));
+        let about = facts([("Received amount", Cell::Money(Money::from(&payment.received_amount)))]);
+        let about = if tone == Tone::Info { Vec::new() } else { about };
+        steps.push(Step { link, facts: about, ..step(title, tone, event.created_at) });
+    }
+    if let Some(at) = payment.cancelled_at {
+        steps.push(step("Cancelled", Tone::Failed, at));
+    } else if matches!(payment.state, IncomingPaymentState::Pending | IncomingPaymentState::Processing) {
+        let waiting = Step { at: None, ..step("Waits for money", Tone::Waiting, payment.created_at) };
+        steps.push(waiting);
+    }
+    steps
+}
+
+/// The actions on a payment, by the last part of the address.
+#[derive(Clone, Copy)]
+enum Act {
+    Withdraw,
+    Approve,
+    Cancel,
+    Metadata,
+    Partial,
+}
+
+fn act_of(ctx: &Ctx) -> Result<Act, Problem> {
+    match ctx.parameter("act") {
+        "withdraw-liquidity" => Ok(Act::Withdraw),
+        "approve" => Ok(Act::Approve),
+        "cancel" => Ok(Act::Cancel),
+        "metadata" => Ok(Act::Metadata),
+        "partial" => Ok(Act::Partial),
+        _ => Err(Problem::NotFound("There is no such page.")),
+    }
+}
+
+/// `GET /payments/incoming/{id}/{act}`
+pub(crate) async fn act_page(ctx: Ctx) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    Ok(confirm(&ctx, &payment, act_of(&ctx)?, None).into())
+}
+
+fn confirm(ctx: &Ctx, payment: &IncomingPaymentView, act: Act, posted: Option<&Posted>) -> Page {
+    let back = format!("/payments/incoming/{}", payment.id);
+    let received = Money::from(&payment.received_amount);
+    let held = Money { value: payment.liquidity.unwrap_or(0), ..received };
+    let here = ctx.reader.path.clone();
+
+    let (kind, amount, form) = match act {
+        Act::Withdraw => (
+            "Withdraw incoming payment liquidity",
+            Some(held),
+            Form::new("", here, "Withdraw liquidity")
+                .intro("Everything the payment holds leaves the ledger for the account-servicing entity.")
+                .calls(Mutation::CreateIncomingPaymentWithdrawal),
+        ),
+        Act::Approve => (
+            "Approve incoming payment",
+            None,
+            Form::new("", here, "Approve")
+                .intro("The payment may then take money.")
+                .calls(Mutation::ApproveIncomingPayment),
+        ),
+        Act::Cancel => (
+            "Cancel incoming payment",
+            None,
+            Form::new("", here, "Cancel payment")
+                .intro("The payment takes no money any more. This is final.")
+                .fields([Field::new("reason", "Reason", Input::Text)])
+                .danger("cancel payment")
+                .calls(Mutation::CancelIncomingPayment),
+        ),
+        Act::Metadata => {
+            let now = payment.metadata.as_ref().map(|data| serde_json::to_string_pretty(data).unwrap_or_default());
+            (
+                "Change metadata",
+                None,
+                Form::new("", here, "Save")
+                    .fields([Field::new("metadata", "Metadata", Input::Lines)
+                        .required()
+                        .help("A JSON object. It takes the place of what is there.")
+                        .value(now.unwrap_or_else(|| "{}".to_owned()))])
+                    .calls(Mutation::UpdateIncomingPayment),
+            )
+        }
+        Act::Partial => {
+            let decisions = vec![
+                ("confirm".to_owned(), "Accept the part".to_owned()),
+                ("reject".to_owned(), "Refuse the part".to_owned()),
+            ];
+            (
+                "Decide about a partial payment",
+                None,
+                Form::new("", here, "Decide")
+                    .intro("A part waits for its payee's decision for a short time only; its id is in the webhook event of the part.")
+                    .fields([
+                        Field::new("partialIncomingPaymentId", "Partial payment ID", Input::Text).required(),
+                        Field::new("decision", "Decision", Input::Choice(decisions)).required(),
+                        Field::new("reason", "Reason", Input::Text).help("Only when it is refused."),
+                    ])
+                    .calls(Mutation::ConfirmPartialIncomingPayment),
+            )
+        }
+    };
+
+    Page {
+        place: "payments",
+        kind,
+        back: Some(("Incoming payment", back.clone())),
+        amount,
+        id: Some(payment.id.to_string()),
+        main: vec![Block::Form(ctx.form(form.cancel(back), posted))],
+        ..Page::default()
+    }
+}
+
+/// `POST /payments/incoming/{id}/{act}`
+pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    let act = act_of(&ctx)?;
+    let id = payment.id;
+    let before = json!({"state": payment.state, "metadata": payment.metadata});
+
+    let (mutation, input, said) = match act {
+        Act::Withdraw => (
+            Mutation::CreateIncomingPaymentWithdrawal,
+            json!({"incomingPaymentId": id, "idempotencyKey": posted.key(), "timeoutSeconds": "0"}),
+            "Withdrew incoming payment liquidity.",
+        ),
+        Act::Approve => (Mutation::ApproveIncomingPayment, json!({"id": id}), "Payment was approved."),
+        Act::Cancel => {
+            posted.confirm("cancel payment");
+            let input = json!({"id": id, "cancellationReason": posted.or_null("reason")});
+            (Mutation::CancelIncomingPayment, input, "Payment was cancelled.")
+        }
+        Act::Metadata => {
+            let metadata = serde_json::from_str::<Value>(&posted.required("metadata")).ok().filter(Value::is_object);
+            if metadata.is_none() {
+                posted.refuse("metadata", "This is no JSON object; write {\"name\": \"value\"}.");
+            }
+            (Mutation::UpdateIncomingPayment, json!({"id": id, "metadata": metadata}), "Metadata was changed.")
+        }
+        Act::Partial => {
+            let part = posted.id("partialIncomingPaymentId");
+            let input = json!({"incomingPaymentId": id, "partialIncomingPaymentId": part});
+            if posted.text("decision") == "reject" {
+                let reason = json!({"reason": posted.or_null("reason")});
+                let input = crate::pages::choices::joined(input, reason);
+                (Mutation::RejectPartialIncomingPayment, input, "The part was refused.")
+            } else {
+                (Mutation::ConfirmPartialIncomingPayment, input, "The part was accepted.")
+            }
+        }
+    };
+
+    if posted.is_good() && ctx.change(&mut posted, mutation, input, before).await?.is_some() {
+        return Ok(ctx.done(format!("/payments/incoming/{id}"), said));
+    }
+    Ok(Answer::refused(confirm(&ctx, &payment, act, Some(&posted))))
+}

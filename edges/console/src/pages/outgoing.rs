@@ -1,0 +1,267 @@
+//! An outgoing payment: where its money is, and the possible actions.
+//!
+//! `new_payment` creates it.
+
+use admin_client::{Mutation, OutgoingPaymentState, OutgoingPaymentView, WebhookEventView};
+use serde_json::json;
+
+use crate::context::{Answer, Ctx, Problem};
+use crate::pages::{accounts, payments, picture};
+use crate::posted::Posted;
+use crate::view::{Action, Block, Cell, Fact, Field, Form, Input, Money, Page, Step, Tone, facts};
+
+const INVALID: &str = "Invalid outgoing payment ID.";
+const NOT_FOUND: &str = "Outgoing payment not found.";
+const KINDS: [&str; 5] = [
+    "outgoing_payment.created",
+    "outgoing_payment.funded",
+    "outgoing_payment.completed",
+    "outgoing_payment.failed",
+    "outgoing_payment.cancelled",
+];
+
+async fn load(ctx: &Ctx) -> Result<OutgoingPaymentView, Problem> {
+    let id = ctx.id(INVALID)?;
+    ctx.admin().outgoing_payment_view(id).await?.ok_or(Problem::NotFound(NOT_FOUND))
+}
+
+fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
+    match payment.state {
+        OutgoingPaymentState::Funding => {
+            ("Funding", Tone::Waiting, "The account-servicing entity is to deposit the debit amount.")
+        }
+        OutgoingPaymentState::Sending => ("Sending", Tone::Waiting, "Packets are on their way to the receiver."),
+        OutgoingPaymentState::Completed => ("Completed", Tone::Done, "All that was to arrive has arrived."),
+        OutgoingPaymentState::Failed => ("Failed", Tone::Failed, "It was given up. What is left can be withdrawn."),
+        OutgoingPaymentState::Cancelled => ("Cancelled", Tone::Failed, "It was refused before it was funded."),
+    }
+}
+
+/// `GET /payments/outgoing/{id}`
+pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    let admin = ctx.admin();
+    let (events, address, account, receiver) = futures::join!(
+        payments::events(&admin, payment.id, &KINDS),
+        payments::wallet_address(&admin, payment.wallet_address_id),
+        admin.account_view(payment.id, 100),
+        receiver(&ctx, &payment),
+    );
+    let (events, (address, _), account) = (events?, address?, account?);
+
+    let debit = Money::from(&payment.debit_amount);
+    let (word, tone, next) = state(&payment);
+    let at = format!("/payments/outgoing/{}", payment.id);
+
+    let mut actions = Vec::new();
+    if payment.state == OutgoingPaymentState::Funding {
+        actions.push(Action::main(format!("{at}/deposit-liquidity"), "Deposit liquidity"));
+        actions.push(Action::other(format!("{at}/cancel"), "Cancel payment"));
+    }
+    let ended = !matches!(payment.state, OutgoingPaymentState::Funding | OutgoingPaymentState::Sending);
+    if ended && payment.liquidity.unwrap_or(0) > 0 {
+        actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
+    }
+
+    let mut main = vec![picture::block(&payment), Block::Story(story(&payment, &events))];
+    main.push(accounts::block(&account, &debit.code, debit.scale));
+    main.extend(payments::metadata(payment.metadata.as_ref()));
+
+    let mut about = facts([
+        ("Wallet address", address),
+        ("Receiver", Cell::code(payment.receiver.clone())),
+        ("Receiver now", receiver),
+        ("Debit amount", Cell::Money(debit.clone())),
+        ("Sent amount", Cell::Money(Money::from(&payment.sent_amount))),
+        ("Receive amount", Cell::Money(Money::from(&payment.receive_amount))),
+        ("Liquidity", Cell::money_or(payment.liquidity, &debit.code, debit.scale)),
+        ("Attempts", Cell::text(payment.state_attempts.to_string())),
+        ("Error", Cell::text_or(payment.error.as_deref(), "None")),
+        ("Created", Cell::Time(payment.created_at)),
+        ("Tenant", Cell::tenant(payment.tenant.as_ref())),
+        ("Client", Cell::text_or(payment.client.as_deref(), "None")),
+        ("Grant", payment.grant_id.clone().map_or(Cell::Absent("None"), Cell::Code)),
+    ]);
+    if let Some(quote) = &payment.quote {
+        about.push(Fact { label: "Quote", value: Cell::code(quote.id.to_string()) });
+        about.push(Fact { label: "Quote good until", value: Cell::Time(quote.expires_at) });
+    }
+    let side = vec![Block::Facts { title: "Facts", facts: about, actions: Vec::new() }];
+
+    Ok(Page {
+        place: "payments",
+        kind: "Outgoing payment",
+        back: Some(("Payments", "/payments".to_owned())),
+        state: Some(Cell::State { word: word.to_owned(), tone, next: Some(next) }),
+        amount: Some(debit),
+        id: Some(payment.id.to_string()),
+        actions,
+        main,
+        side,
+        live: !ended,
+        ..Page::default()
+    }
+    .into())
+}
+
+/// The state of the receiver. Its institution may be slow, so it is requested only when the user wants it.
+async fn receiver(ctx: &Ctx, payment: &OutgoingPaymentView) -> Cell {
+    if ctx.asked("receiver") != Some("now") {
+        return Cell::WordLink { href: ctx.here_with(&[("receiver", "now")], &[]), word: "Ask its institution" };
+    }
+    match ctx.admin().receiver(&payment.receiver).await {
+        Ok(found) => {
+            let state = if found.completed {
+                Cell::state("Completed", Tone::Done)
+            } else {
+                Cell::state("Takes money", Tone::Waiting)
+            };
+            Cell::Lines(vec![state, Cell::Money(Money::from(&found.received_amount))])
+        }
+        Err(_) => Cell::Absent("It is not there, or its institution does not answer."),
+    }
+}
+
+/// The history of the payment, from its events and its state.
+fn story(payment: &OutgoingPaymentView, events: &[WebhookEventView]) -> Vec<Step> {
+    let mut steps = vec![Step {
+        title: "Created",
+        tone: Tone::Info,
+        at: Some(payment.created_at),
+        facts: facts([
+            ("Debit amount", Cell::Money(Money::from(&payment.debit_amount))),
+            ("Receive amount", Cell::Money(Money::from(&payment.receive_amount))),
+        ]),
+        link: link(events, "outgoing_payment.created"),
+    }];
+
+    for event in events {
+        let (title, tone) = match event.kind.as_str() {
+            "outgoing_payment.funded" => ("Funded", Tone::Info),
+            "outgoing_payment.completed" => ("Completed", Tone::Done),
+            "outgoing_payment.failed" => ("Failed", Tone::Failed),
+            "outgoing_payment.cancelled" => ("Cancelled", Tone::Failed),
+            _ => continue,
+        };
+        let about = if tone == Tone::Info {
+            Vec::new()
+        } else {
+            facts([("Sent amount", Cell::Money(Money::from(&payment.sent_amount)))])
+        };
+        let link = Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"));
+        steps.push(Step { title, tone, at: Some(event.created_at), facts: about, link });
+    }
+
+    let waits = match payment.state {
+        OutgoingPaymentState::Funding => Some("Waits for the deposit"),
+        OutgoingPaymentState::Sending => Some("Packets are sent"),
+        _ => None,
+    };
+    steps.extend(waits.map(|title| Step { title, tone: Tone::Waiting, at: None, facts: Vec::new(), link: None }));
+    steps
+}
+
+fn link(events: &[WebhookEventView], kind: &str) -> Option<(String, &'static str)> {
+    let event = events.iter().find(|event| event.kind == kind)?;
+    Some((format!("/webhook-events/data?id={}", event.id), "Webhook event"))
+}
+
+/// The actions on a payment, by the last part of the address.
+enum Act {
+    Deposit,
+    Withdraw,
+    Cancel,
+}
+
+fn act_of(ctx: &Ctx) -> Result<Act, Problem> {
+    match ctx.parameter("act") {
+        "deposit-liquidity" => Ok(Act::Deposit),
+        "withdraw-liquidity" => Ok(Act::Withdraw),
+        "cancel" => Ok(Act::Cancel),
+        _ => Err(Problem::NotFound("There is no such page.")),
+    }
+}
+
+/// `GET /payments/outgoing/{id}/{act}`
+pub(crate) async fn act_page(ctx: Ctx) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    Ok(confirm(&ctx, &payment, &act_of(&ctx)?, None).into())
+}
+
+fn confirm(ctx: &Ctx, payment: &OutgoingPaymentView, act: &Act, posted: Option<&Posted>) -> Page {
+    let back = format!("/payments/outgoing/{}", payment.id);
+    let debit = Money::from(&payment.debit_amount);
+    let held = Money { value: payment.liquidity.unwrap_or(0), ..debit.clone() };
+    let here = ctx.reader.path.clone();
+
+    let (kind, amount, form) = match act {
+        Act::Deposit => (
+            "Deposit outgoing payment liquidity",
+            debit,
+            Form::new("", here, "Deposit liquidity")
+                .intro("The whole debit amount is deposited, and the payment begins to send. It is not called back.")
+                .calls(Mutation::DepositOutgoingPaymentLiquidity),
+        ),
+        Act::Withdraw => (
+            "Withdraw outgoing payment liquidity",
+            held,
+            Form::new("", here, "Withdraw liquidity")
+                .intro("Everything the payment still holds leaves the ledger for the account-servicing entity.")
+                .calls(Mutation::CreateOutgoingPaymentWithdrawal),
+        ),
+        Act::Cancel => (
+            "Cancel outgoing payment",
+            debit,
+            Form::new("", here, "Cancel payment")
+                .intro("The payment ends, and a webhook event reports it as cancelled. No money was taken for it yet.")
+                .fields([Field::new("reason", "Reason", Input::Text)])
+                .danger("cancel payment")
+                .calls(Mutation::CancelOutgoingPayment),
+        ),
+    };
+
+    Page {
+        place: "payments",
+        kind,
+        back: Some(("Outgoing payment", back.clone())),
+        amount: Some(amount),
+        id: Some(payment.id.to_string()),
+        main: vec![Block::Form(ctx.form(form.cancel(back), posted))],
+        ..Page::default()
+    }
+}
+
+/// `POST /payments/outgoing/{id}/{act}`
+pub(crate) async fn act(ctx: Ctx, mut posted: Posted) -> Result<Answer, Problem> {
+    let payment = load(&ctx).await?;
+    let act = act_of(&ctx)?;
+    let id = payment.id;
+    let key = posted.key();
+
+    let (mutation, input, said) = match act {
+        Act::Deposit => (
+            Mutation::DepositOutgoingPaymentLiquidity,
+            json!({"outgoingPaymentId": id, "idempotencyKey": key}),
+            "Deposited outgoing payment liquidity.",
+        ),
+        Act::Withdraw => (
+            Mutation::CreateOutgoingPaymentWithdrawal,
+            json!({"outgoingPaymentId": id, "idempotencyKey": key, "timeoutSeconds": "0"}),
+            "Withdrew outgoing payment liquidity.",
+        ),
+        Act::Cancel => {
+            posted.confirm("cancel payment");
+            (
+                Mutation::CancelOutgoingPayment,
+                json!({"id": id, "reason": posted.or_null("reason")}),
+                "Payment was cancelled.",
+            )
+        }
+    };
+
+    let before = json!({"state": payment.state, "liquidity": payment.liquidity.map(|value| value.to_string())});
+    if posted.is_good() && ctx.change(&mut posted, mutation, input, before).await?.is_some() {
+        return Ok(ctx.done(format!("/payments/outgoing/{id}"), said));
+    }
+    Ok(Answer::refused(confirm(&ctx, &payment, &act, Some(&posted))))
+}

@@ -1,0 +1,162 @@
+//! The list of incoming and outgoing payments, and the shared parts of their pages.
+//!
+//! The pages of single payments are `incoming` and `outgoing`.
+
+use admin_client::{
+    AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::context::{Answer, Ctx, Problem};
+use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
+
+/// `GET /payments`
+pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
+    let filter = filter(&ctx)?;
+    let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, None).await?;
+
+    let chosen = |kind: &str| filter.directions.iter().any(|direction| direction == kind);
+    let all = filter.directions.len() != 1;
+    let to = |kind: &str| ctx.here_with(&[("type", kind)], &["after", "before", "first", "last"]);
+    let filters = vec![
+        ("All", to(""), all),
+        ("Incoming", to("INCOMING"), !all && chosen("INCOMING")),
+        ("Outgoing", to("OUTGOING"), !all && chosen("OUTGOING")),
+    ];
+
+    let kept = ctx.asked("type").map(|kind| vec![("type".to_owned(), kind.to_owned())]).unwrap_or_default();
+    let find = Block::Find {
+        name: "walletAddressId",
+        label: "Wallet address ID",
+        value: ctx.asked("walletAddressId").unwrap_or_default().to_owned(),
+        hidden: kept,
+    };
+
+    let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
+    let csv = export_address(&ctx, "payments");
+    Ok(Page {
+        place: "payments",
+        kind: "Payments",
+        lead: Some("Everything that arrives and leaves, the newest first."),
+        actions: vec![Action::main("/payments/create", "New payment"), Action::other(csv, "Export CSV")],
+        main: vec![Block::Filters(filters), find, Block::Table { title: None, table }],
+        live: true,
+        ..Page::default()
+    }
+    .into())
+}
+
+/// The export with the filters of this list.
+pub(crate) fn export_address(ctx: &Ctx, list: &str) -> String {
+    let here = ctx.here_with(&[], &["after", "before", "first", "last"]);
+    match here.split_once('?') {
+        Some((_, query)) => format!("/export/{list}?{query}"),
+        None => format!("/export/{list}"),
+    }
+}
+
+/// The payments that the address selects.
+pub(crate) fn filter(ctx: &Ctx) -> Result<PaymentFilter, Problem> {
+    let wrong = Problem::Invalid("Invalid result.");
+    let directions: Vec<String> = ctx.asked("type").unwrap_or_default().split(',').map(str::to_owned).collect();
+    let directions: Vec<String> = directions.into_iter().filter(|direction| !direction.is_empty()).collect();
+    if directions.iter().any(|direction| !matches!(direction.as_str(), "INCOMING" | "OUTGOING")) {
+        return Err(wrong);
+    }
+    let wallet_address = match ctx.asked("walletAddressId") {
+        None => None,
+        Some(text) => Some(Uuid::parse_str(text).map_err(|_| wrong)?),
+    };
+    Ok(PaymentFilter { directions, wallet_address })
+}
+
+/// Rows of payments.
+pub(crate) fn table(payments: &[PaymentView]) -> Table {
+    let empty = Empty {
+        title: "No payments found.",
+        text: "Payments that customers make and receive appear here.",
+        action: Some(Action::other("/payments/create", "New payment")),
+    };
+
+    Table::new("Payments", ["ID", "Type", "State", "Wallet address", "Date", "Tenant"], empty).rows(
+        payments.iter().map(|payment| {
+            let word = match payment.direction {
+                Direction::Incoming => "Incoming",
+                Direction::Outgoing => "Outgoing",
+            };
+            vec![
+                Cell::link(address(payment.direction, payment.id), payment.id.to_string()),
+                Cell::Word(word),
+                state(&payment.state),
+                Cell::link(
+                    format!("/wallet-addresses/{}", payment.wallet_address_id),
+                    crate::view::short(payment.wallet_address_id),
+                ),
+                Cell::Time(payment.created_at),
+                Cell::tenant(payment.tenant.as_ref()),
+            ]
+        }),
+    )
+}
+
+pub(crate) fn address(direction: Direction, id: Uuid) -> String {
+    match direction {
+        Direction::Incoming => format!("/payments/incoming/{id}"),
+        Direction::Outgoing => format!("/payments/outgoing/{id}"),
+    }
+}
+
+/// A state as a word with its colour.
+pub(crate) fn state(state: &str) -> Cell {
+    Cell::state(word(state), tone(state))
+}
+
+/// `COMPLETED` is shown as `Completed`.
+pub(crate) fn word(state: &str) -> String {
+    let lower = state.to_lowercase();
+    let mut letters = lower.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+pub(crate) fn tone(state: &str) -> Tone {
+    match state {
+        "COMPLETED" => Tone::Done,
+        "FAILED" | "CANCELLED" => Tone::Failed,
+        "EXPIRED" | "PENDING" | "PROCESSING" | "FUNDING" | "SENDING" => Tone::Waiting,
+        _ => Tone::Quiet,
+    }
+}
+
+/// Data of a payment, or nothing.
+pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
+    let metadata = metadata.filter(|metadata| metadata.as_object().is_some_and(|members| !members.is_empty()))?;
+    Some(Block::Data { title: "Metadata", text: serde_json::to_string_pretty(metadata).unwrap_or_default() })
+}
+
+/// The events about a payment, the oldest first, out of the latest hundred events of these types.
+pub(crate) async fn events(
+    admin: &AdminClient,
+    payment: Uuid,
+    kinds: &[&str],
+) -> Result<Vec<WebhookEventView>, AdminError> {
+    let page = PageRequest { first: Some(100), ..PageRequest::default() };
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let found = admin.webhook_events_page(&page, &kinds, None).await?;
+    let about = |event: &WebhookEventView| event.data["id"].as_str() == Some(payment.to_string().as_str());
+    let mut events: Vec<_> = found.nodes.into_iter().filter(about).collect();
+    events.reverse();
+    Ok(events)
+}
+
+/// The wallet address as a link with its URL, and its asset.
+pub(crate) async fn wallet_address(admin: &AdminClient, id: Uuid) -> Result<(Cell, Option<AssetView>), AdminError> {
+    let link = format!("/wallet-addresses/{id}");
+    Ok(match admin.wallet_address_view(id).await? {
+        Some(address) => {
+            let cell = Cell::Link { href: link, text: address.address, note: address.public_name };
+            (cell, Some(address.asset))
+        }
+        None => (Cell::link(link, id.to_string()), None),
+    })
+}

@@ -1,0 +1,64 @@
+//! The reader's preferences: language and colours, kept in cookies of this browser.
+//!
+//! They are not settings of the instance.
+
+use axum::response::{IntoResponse, Redirect};
+use http::header::SET_COOKIE;
+
+use crate::context::{Answer, Ctx, Problem};
+use crate::posted::Posted;
+use crate::view::{Block, Cell, Field, Form, Input, Page, facts};
+
+const YEAR: u64 = 365 * 24 * 3600;
+
+/// `GET /preferences`
+pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
+    let choice = |value: &str, label: &str| (value.to_owned(), label.to_owned());
+    let form = Form::new("How pages look", "/preferences", "Save").fields([
+        Field::new("language", "Language", Input::Choice(vec![choice("en", "English"), choice("de", "Deutsch")]))
+            .value(ctx.words().code())
+            .required(),
+        Field::new(
+            "theme",
+            "Colours",
+            Input::Choice(vec![choice("system", "As the system"), choice("light", "Light"), choice("dark", "Dark")]),
+        )
+        .value(if ctx.reader.theme.is_empty() { "system" } else { ctx.reader.theme })
+        .required(),
+    ]);
+
+    let session = &ctx.session;
+    let about = facts([
+        ("Signed in as", Cell::text(session.name.clone())),
+        ("Tenant ID", Cell::code(session.tenant_id.to_string())),
+        ("Role", Cell::Word(if session.is_operator() { "Operator" } else { "Tenant" })),
+        ("Rights", Cell::Word(if session.may_change() { "May change" } else { "Read-only" })),
+        ("Since", Cell::Time(session.signed_in_at)),
+        ("Admin API", Cell::code(ctx.reader.console.settings().graphql_url.to_string())),
+    ]);
+
+    Ok(Page {
+        place: "settings",
+        kind: "Settings",
+        main: vec![Block::Form(ctx.form(form, None))],
+        side: vec![Block::Facts { title: "This session", facts: about, actions: Vec::new() }],
+        ..Page::default()
+    }
+    .into())
+}
+
+/// `POST /preferences`
+pub(crate) async fn save(ctx: Ctx, posted: Posted) -> Result<Answer, Problem> {
+    let language = if posted.text("language") == "de" { "de" } else { "en" };
+    let theme = match posted.text("theme") {
+        "dark" => "dark",
+        "light" => "light",
+        _ => "",
+    };
+    let mut response = Redirect::to("/preferences").into_response();
+    for (name, value) in [("console_language", language), ("console_theme", theme)] {
+        let line = ctx.reader.set_cookie(name, value, Some(YEAR));
+        response.headers_mut().extend(line.map(|value| (SET_COOKIE, value)));
+    }
+    Ok(Answer::Raw(response))
+}

@@ -1,0 +1,197 @@
+//! Pages as HTML: the templates, and the values that they need besides the page.
+//!
+//! The templates escape all text from outside. Only our own SVG is marked as safe.
+
+use askama::Template;
+use clock::Timestamp;
+
+use crate::numbers;
+use crate::view::{Block, Cell, Column, Field, Form, Input, Money, Page, Side, Table, Tone};
+use crate::words::Words;
+
+/// The values for the frame around every page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) words: Words,
+    /// `light`, `dark`, or empty for the choice of the system.
+    pub(crate) theme: &'a str,
+    pub(crate) accent: &'a str,
+    pub(crate) institution: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) flash: Option<(Tone, String)>,
+}
+
+/// The session, for the frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Person<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) operator: bool,
+    pub(crate) looks_only: bool,
+    pub(crate) token: String,
+}
+
+/// An entry of the rail: place, label, address, whether it begins a group.
+type Entry = (&'static str, &'static str, &'static str, bool);
+
+const RAIL: [Entry; 11] = [
+    ("home", "Home", "/", false),
+    ("payments", "Payments", "/payments", true),
+    ("wallet-addresses", "Wallet addresses", "/wallet-addresses", false),
+    ("ledger", "Ledger", "/ledger", false),
+    ("liquidity", "Liquidity", "/liquidity", false),
+    ("peers", "Peers", "/peers", true),
+    ("assets", "Assets and fees", "/assets", false),
+    ("webhook-events", "Webhook events", "/webhook-events", true),
+    ("tenants", "Tenants", "/tenants", true),
+    ("audit", "Audit log", "/audit", false),
+    ("settings", "Settings", "/preferences", false),
+];
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct PageHtml<'a> {
+    w: Words,
+    f: &'a Frame<'a>,
+    who: Option<&'a Person<'a>>,
+    p: &'a Page,
+    rail: &'static [Entry],
+}
+
+#[derive(Template)]
+#[template(path = "block.html")]
+struct BlockHtml<'a> {
+    w: Words,
+    b: &'a Block,
+}
+
+#[derive(Template)]
+#[template(path = "cell.html")]
+struct CellHtml<'a> {
+    w: Words,
+    c: &'a Cell,
+}
+
+#[derive(Template)]
+#[template(path = "table.html")]
+struct TableHtml<'a> {
+    w: Words,
+    t: &'a Table,
+}
+
+#[derive(Template)]
+#[template(path = "form.html")]
+struct FormHtml<'a> {
+    w: Words,
+    form: &'a Form,
+}
+
+/// A page of a signed-in user, or a page without the rail for a guest.
+pub(crate) fn page(frame: &Frame<'_>, who: Option<&Person<'_>>, page: &Page) -> String {
+    text(&PageHtml { w: frame.words, f: frame, who, p: page, rail: &RAIL })
+}
+
+fn text(template: &impl Template) -> String {
+    template.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a page could not be drawn");
+        String::new()
+    })
+}
+
+fn cell(w: Words, c: &Cell) -> String {
+    text(&CellHtml { w, c })
+}
+
+fn table(w: Words, t: &Table) -> String {
+    text(&TableHtml { w, t })
+}
+
+fn form(w: Words, form: &Form) -> String {
+    text(&FormHtml { w, form })
+}
+
+fn block(w: Words, b: &Block) -> String {
+    text(&BlockHtml { w, b })
+}
+
+fn money(w: Words, money: &Money) -> String {
+    numbers::decimal(money.value, money.scale, w)
+}
+
+/// `26 Nov 2026, 16:13:05 UTC`
+fn instant(at: Timestamp) -> String {
+    match at.to_civil() {
+        Some(civil) => civil.strftime("%-d %b %Y, %H:%M:%S UTC").to_string(),
+        None => at.to_string(),
+    }
+}
+
+fn is_right(column: &Column) -> bool {
+    column.side == Side::Right
+}
+
+/// The column of the cell at this place.
+fn column(table: &Table, place: usize) -> Option<&Column> {
+    table.columns.get(place)
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one == other
+}
+
+/// Two forms of a page have different addresses, so no two fields have the same id.
+fn id_in(form: &Form, name: &str) -> String {
+    let place: String = form.action.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{place}-{name}")
+}
+
+fn input_id(form: &Form, field: &Field) -> String {
+    id_in(form, field.name)
+}
+
+fn place_id(form: &Form) -> String {
+    id_in(form, "keyword")
+}
+
+fn kind_of(input: &Input) -> &'static str {
+    match input {
+        Input::Password => "password",
+        Input::Email => "email",
+        Input::Url => "url",
+        _ => "text",
+    }
+}
+
+fn mode_of(input: &Input) -> &'static str {
+    match input {
+        Input::Number => "numeric",
+        Input::Amount(_) => "decimal",
+        Input::Email => "email",
+        Input::Url => "url",
+        _ => "text",
+    }
+}
+
+/// The icon of an entry of the rail.
+fn icon(place: &str) -> &'static str {
+    match place {
+        "home" => r#"<path d="M3 9.5 10 4l7 5.5V17h-5v-4H8v4H3z"/>"#,
+        "payments" => r#"<path d="M3 7h12l-3-3M17 13H5l3 3"/>"#,
+        "wallet-addresses" => r#"<path d="M4 4h12v12H4zM7 8h6M7 12h3"/>"#,
+        "ledger" => r#"<path d="M10 4v12M4 4h12M5 8h3M12 8h3M5 12h3M12 12h3"/>"#,
+        "liquidity" => r#"<path d="M10 3c3 4 5 6 5 9a5 5 0 0 1-10 0c0-3 2-5 5-9z"/>"#,
+        "peers" => {
+            r#"<circle cx="5" cy="10" r="2.5"/><circle cx="15" cy="5" r="2.5"/><circle cx="15" cy="15" r="2.5"/><path d="m7.3 9 5.4-3M7.3 11l5.4 3"/>"#
+        }
+        "assets" => {
+            r#"<ellipse cx="10" cy="5.5" rx="6" ry="2.5"/><path d="M4 5.5v9C4 16 7 17 10 17s6-1 6-2.5v-9M4 10c0 1.5 3 2.5 6 2.5s6-1 6-2.5"/>"#
+        }
+        "webhook-events" => r#"<path d="M6 4v6a4 4 0 0 0 8 0V8M14 8l-2 2m2-2 2 2M4 16h12"/>"#,
+        "tenants" => {
+            r#"<path d="M4 17V5l6-2v14M10 8l6 2v7M3 17h14M6.5 7.5h1M6.5 10.5h1M6.5 13.5h1M13 12.5h.5M13 15h.5"/>"#
+        }
+        "audit" => r#"<path d="M5 3h8l3 3v11H5zM8 9h5M8 12h5M8 15h3"/>"#,
+        _ => {
+            r#"<circle cx="10" cy="10" r="2.5"/><path d="M10 3v2.5M10 14.5V17M3 10h2.5M14.5 10H17M5 5l1.8 1.8M13.2 13.2 15 15M15 5l-1.8 1.8M6.8 13.2 5 15"/>"#
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Encrypts texts that only this console can read: AES-256-GCM with a key derived from the cookie secret.
+//!
+//! It does not know their meaning. Sessions and flash messages are sealed, each for a purpose of its own.
+
+use std::sync::Arc;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clock::Entropy;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+const NONCE: usize = 12;
+
+/// Seals, opens and signs.
+#[derive(Clone)]
+pub(crate) struct Seal {
+    cipher: Aes256Gcm,
+    mac: Hmac<Sha256>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Seal {
+    /// Makes the keys from a secret. Two processes with the same secret can read each other's texts.
+    pub(crate) fn new(secret: &str, entropy: Arc<dyn Entropy>) -> Self {
+        let keyed = |purpose: &str| {
+            let mut mac = of_octets(secret.as_bytes());
+            mac.update(purpose.as_bytes());
+            <[u8; 32]>::from(mac.finalize().into_bytes())
+        };
+        let cipher = Aes256Gcm::new(&keyed("seal").into());
+        Self { cipher, mac: of_octets(&keyed("sign")), entropy }
+    }
+
+    /// `text` sealed for `purpose`, in characters that a cookie may contain.
+    pub(crate) fn seal(&self, purpose: &str, text: &str) -> String {
+        let nonce: [u8; NONCE] = self.entropy.bytes();
+        let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
+        // The cipher only refuses texts of many gigabytes.
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+    }
+
+    /// The text, if it was sealed with this secret for this purpose and was not changed.
+    pub(crate) fn open(&self, purpose: &str, sealed: &str) -> Option<String> {
+        let octets = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = octets.split_first_chunk::<NONCE>()?;
+        let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
+        String::from_utf8(self.cipher.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
+    }
+
+    /// A signature of these parts in their order.
+    pub(crate) fn sign(&self, parts: &[&str]) -> [u8; 16] {
+        let mut mac = self.mac.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut half = [0; 16];
+        half.copy_from_slice(&full[..16]);
+        half
+    }
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn of_octets(key: &[u8]) -> Hmac<Sha256> {
+    use hmac::KeyInit as _;
+    Hmac::<Sha256>::new_from_slice(key).expect("a key of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clock::SeededEntropy;
+
+    fn seal(secret: &str) -> Seal {
+        Seal::new(secret, Arc::new(SeededEntropy::new(1)))
+    }
+
+    #[test]
+    fn a_sealed_text_is_read_with_the_same_secret_and_purpose_only() {
+        let sealed = seal("a").seal("session", "tenant and secret");
+        assert_eq!(seal("a").open("session", &sealed).as_deref(), Some("tenant and secret"));
+        assert_eq!(seal("b").open("session", &sealed), None);
+        assert_eq!(seal("a").open("flash", &sealed), None);
+        assert!(!sealed.contains("secret"));
+    }
+
+    #[test]
+    fn a_changed_or_cut_text_is_refused() {
+        let sealed = seal("a").seal("session", "x");
+        assert_eq!(seal("a").open("session", &sealed[..sealed.len() - 2]), None);
+        assert_eq!(seal("a").open("session", ""), None);
+        let mut changed = sealed.into_bytes();
+        changed[3] = if changed[3] == b'A' { b'B' } else { b'A' };
+        assert_eq!(seal("a").open("session", std::str::from_utf8(&changed).unwrap()), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! The texts of the pages in each language. The English text is in the pages and is the key of the catalogue.
+//!
+//! Names and data are shown as they are.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+static GERMAN: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| read(include_str!("../words/de.txt")));
+
+/// Lines of `English = other`. Empty lines and lines that begin with `#` are ignored.
+fn read(text: &'static str) -> HashMap<&'static str, &'static str> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(" = ")).map(|(english, other)| (english.trim(), other.trim())).collect()
+}
+
+/// The language of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Words {
+    #[default]
+    English,
+    German,
+}
+
+impl Words {
+    /// The chosen language, or else the one that the browser prefers.
+    pub(crate) fn of(chosen: Option<&str>, accepted: Option<&str>) -> Self {
+        match chosen.or(accepted) {
+            Some(language) if language.trim_start().to_ascii_lowercase().starts_with("de") => Self::German,
+            _ => Self::English,
+        }
+    }
+
+    /// The language's code (RFC 5646).
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    /// The text in this language; English if the catalogue has no entry.
+    pub(crate) fn t(self, english: &str) -> &str {
+        match self {
+            Self::English => english,
+            Self::German => GERMAN.get(english).copied().unwrap_or(english),
+        }
+    }
+
+    /// The same, with `{}` replaced by `value`.
+    pub(crate) fn with(self, english: &str, value: &str) -> String {
+        self.t(english).replacen("{}", value, 1)
+    }
+
+    /// The separators of decimal places and of groups of three digits.
+    pub(crate) fn separators(self) -> (char, char) {
+        match self {
+            Self::English => ('.', ','),
+            Self::German => (',', '.'),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_goes_before_what_the_browser_prefers() {
+        assert_eq!(Words::of(None, Some("de-AT,en;q=0.5")), Words::German);
+        assert_eq!(Words::of(Some("en"), Some("de")), Words::English);
+        assert_eq!(Words::of(None, None), Words::English);
+    }
+
+    #[test]
+    fn the_catalogue_keeps_every_placeholder() {
+        for (english, german) in GERMAN.iter() {
+            assert_eq!(english.matches("{}").count(), german.matches("{}").count(), "{english}");
+        }
+        assert_eq!(Words::German.t("Payments"), "Zahlungen");
+        assert_eq!(Words::German.t("no such entry"), "no such entry");
+    }
+}

@@ -1,0 +1,202 @@
+//! A browser without scripts. It keeps cookies, follows redirects on request, and sends forms as they were rendered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use clock::{ManualClock, SeededEntropy, Timestamp};
+use console::{Accent, Console, ConsolePorts, ConsoleSettings, Cookies, Lifetimes, OneClick};
+use http_kit::ShutdownGate;
+use outbound_http::{Outbound, OutboundConfig};
+use shared_cache::{InProcessCache, InProcessLimits, Limiter, Rate, SharedCache};
+use tower::ServiceExt;
+
+use crate::fake::{Fake, OPERATOR, OPERATOR_SECRET, TENANT, TENANT_SECRET};
+
+pub(crate) struct World {
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) folder: tempfile::TempDir,
+    router: Router,
+}
+
+pub(crate) struct Browser<'a> {
+    world: &'a World,
+    cookies: BTreeMap<String, String>,
+    pub(crate) language: &'static str,
+}
+
+pub(crate) struct Shown {
+    pub(crate) status: StatusCode,
+    pub(crate) location: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::at(now));
+        let fake = Fake::new(now);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let api = fake.router();
+        tokio::spawn(async move { axum::serve(listener, api).await });
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ConsoleSettings {
+            institution: "Cloud Nine Wallet".to_owned(),
+            graphql_url: format!("http://{address}/graphql").parse().unwrap(),
+            signature_version: 1,
+            open_payments_url: "https://cloud-nine.example".parse().unwrap(),
+            cookie_secret: "a cookie secret of this test".to_owned(),
+            cookies: Cookies::Secure,
+            lifetimes: Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(8) },
+            audit_file: folder.path().join("audit.jsonl"),
+            accent: Accent::Teal,
+            sign_ins: Rate::per_minute("sign-ins", 3),
+            one_click: vec![OneClick {
+                name: "The operator".to_owned(),
+                tenant_id: OPERATOR,
+                secret: OPERATOR_SECRET.to_owned(),
+                creator: None,
+            }],
+            neighbours: Vec::new(),
+        };
+        let limiter = Limiter::new(
+            SharedCache::InProcess(InProcessCache::new(clock.clone(), InProcessLimits::default())),
+            clock.clone(),
+        );
+        let http = Outbound::new(OutboundConfig::development(), clock.clone()).unwrap();
+        let ports = ConsolePorts { http, clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)), limiter };
+        let console = Console::new(settings, ports).unwrap();
+        let router = console::http::router(console, ShutdownGate::default());
+        Self { fake, clock, folder, router }
+    }
+
+    pub(crate) fn stranger(&self) -> Browser<'_> {
+        Browser { world: self, cookies: BTreeMap::new(), language: "en" }
+    }
+
+    pub(crate) async fn operator(&self) -> Browser<'_> {
+        let mut browser = self.stranger();
+        browser.sign_in(&OPERATOR.to_string(), OPERATOR_SECRET, &[]).await;
+        browser
+    }
+
+    pub(crate) async fn tenant(&self) -> Browser<'_> {
+        let mut browser = self.stranger();
+        browser.sign_in(&TENANT.to_string(), TENANT_SECRET, &[]).await;
+        browser
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap()
+    }
+}
+
+impl Browser<'_> {
+    pub(crate) async fn sign_in(&mut self, tenant: &str, secret: &str, more: &[(&str, &str)]) -> Shown {
+        let mut fields = vec![("tenantId", tenant), ("apiSecret", secret)];
+        fields.extend(more);
+        self.post("/sign-in", &fields, &[]).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Shown {
+        self.ask("GET", path, String::new(), &[]).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Shown {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        self.ask("POST", path, body.finish(), headers).await
+    }
+
+    /// Opens `page`, fills in the form with the address `action`, and sends it.
+    pub(crate) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Shown {
+        let shown = self.get(page).await;
+        assert_eq!(shown.status, StatusCode::OK, "{page}: {}", shown.html);
+        let mut all: Vec<(String, String)> = shown.fields_of(action);
+        for (name, value) in fields {
+            all.retain(|(known, _)| known != name);
+            all.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post(action, &all, &[]).await
+    }
+
+    pub(crate) fn cookie(&self, part: &str) -> Option<&str> {
+        self.cookies.iter().find(|(name, _)| name.contains(part)).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn set_cookie(&mut self, part: &str, value: &str) {
+        let name = self.cookies.keys().find(|name| name.contains(part)).unwrap().clone();
+        self.cookies.insert(name, value.to_owned());
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: String, headers: &[(&str, &str)]) -> Shown {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "console.example");
+        request = request.header(header::ACCEPT_LANGUAGE, self.language).header(header::COOKIE, cookies.join("; "));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.world.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        for line in parts.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Secure"), "{line}");
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let html = String::from_utf8(to_bytes(body, 10_000_000).await.unwrap().to_vec()).unwrap();
+        let location = parts.headers.get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
+        Shown { status: parts.status, location, headers: parts.headers, html }
+    }
+}
+
+impl Shown {
+    /// Names and values of the form with the address `action`, as a browser would send them.
+    pub(crate) fn fields_of(&self, action: &str) -> Vec<(String, String)> {
+        let begin = self.html.find(&format!("action=\"{action}\"")).unwrap_or_else(|| panic!("no form to {action}"));
+        let form = &self.html[begin..begin + self.html[begin..].find("</form>").unwrap()];
+        let mut fields = Vec::new();
+        for piece in form.split('<').skip(1) {
+            let attribute = |name: &str| {
+                let at = piece.find(&format!(" {name}=\""))? + name.len() + 3;
+                Some(unescaped(&piece[at..at + piece[at..].find('"')?]))
+            };
+            match piece.split([' ', '>']).next().unwrap() {
+                "input" if attribute("type").as_deref() == Some("checkbox") && !piece.contains(" checked") => {}
+                "input" => {
+                    if let Some(name) = attribute("name") {
+                        fields.push((name, attribute("value").unwrap_or_default()));
+                    }
+                }
+                "select" => fields.push((attribute("name").unwrap(), String::new())),
+                "option" => {
+                    let last = fields.last_mut().unwrap();
+                    if last.1.is_empty() || piece.contains(" selected") {
+                        last.1 = attribute("value").unwrap();
+                    }
+                }
+                "textarea" => {
+                    let text = piece.split_once('>').unwrap().1;
+                    fields.push((attribute("name").unwrap(), unescaped(text)));
+                }
+                _ => {}
+            }
+        }
+        fields
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
+}

@@ -1,0 +1,320 @@
+//! A simulated Admin API for tests and design: two tenants, a few assets, peers and addresses, and many payments.
+//!
+//! It checks signatures and counts mutations by their idempotency keys. It has no rules about money.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use admin_signature::{canonical, sign};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use clock::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) const OPERATOR: Uuid = Uuid::from_u128(0x438f_a74a_fa7d_4317_9ced_dde3_2ece_1787);
+pub(crate) const TENANT: Uuid = Uuid::from_u128(0x7e11_a74a_fa7d_4317_9ced_dde3_2ece_1001);
+pub(crate) const OPERATOR_SECRET: &str = "the operator's secret of this test";
+pub(crate) const TENANT_SECRET: &str = "the tenant's secret of this test";
+pub(crate) const ASSET: Uuid = Uuid::from_u128(0xa55e_7000_0000_4000_8000_0000_0000_0001);
+pub(crate) const PEER: Uuid = Uuid::from_u128(0x9ee7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const ADDRESS: Uuid = Uuid::from_u128(0xadd7_0000_0000_4000_8000_0000_0000_0001);
+pub(crate) const OUTGOING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0000);
+pub(crate) const INCOMING: Uuid = Uuid::from_u128(0x0bad_0000_0000_4000_8000_0000_0000_0001);
+
+/// The number of payments.
+pub(crate) const PAYMENTS: u128 = 60;
+const STATES_OUT: [&str; 6] = ["FUNDING", "COMPLETED", "COMPLETED", "SENDING", "FAILED", "COMPLETED"];
+const STATES_IN: [&str; 4] = ["COMPLETED", "PENDING", "COMPLETED", "EXPIRED"];
+
+/// How the fake treats the next mutation.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Mood {
+    #[default]
+    Good,
+    Refuse(&'static str, &'static str),
+    /// It takes effect and gets no answer.
+    Silent,
+}
+
+/// The fake itself.
+pub(crate) struct Fake {
+    pub(crate) now: Timestamp,
+    pub(crate) mood: Mutex<Mood>,
+    pub(crate) empty: Mutex<bool>,
+    calls: Mutex<Vec<(String, Value)>>,
+    /// Mutations that took effect, by key.
+    done: Mutex<BTreeMap<String, String>>,
+    secrets: Mutex<BTreeMap<String, String>>,
+}
+
+impl Fake {
+    pub(crate) fn new(now: Timestamp) -> Arc<Self> {
+        let secrets = [(OPERATOR.to_string(), OPERATOR_SECRET), (TENANT.to_string(), TENANT_SECRET)];
+        Arc::new(Self {
+            now,
+            mood: Mutex::default(),
+            empty: Mutex::new(false),
+            calls: Mutex::default(),
+            done: Mutex::default(),
+            secrets: Mutex::new(secrets.into_iter().map(|(id, secret)| (id, secret.to_owned())).collect()),
+        })
+    }
+
+    /// The inputs of the calls of an operation.
+    pub(crate) fn calls_of(&self, operation: &str) -> Vec<Value> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(name, _)| name == operation).map(|(_, input)| input.clone()).collect()
+    }
+
+    /// How many mutations took effect.
+    pub(crate) fn effects(&self) -> usize {
+        self.done.lock().unwrap().len()
+    }
+
+    /// From now on the operator signs with another secret.
+    pub(crate) fn change_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().insert(OPERATOR.to_string(), secret.to_owned());
+    }
+
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
+        Router::new().route("/graphql", post(answer)).with_state(Arc::clone(self))
+    }
+
+    fn is_signed(&self, headers: &HeaderMap, body: &Value) -> Option<Uuid> {
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let (tenant, signature) = (text("tenant-id")?, text("signature")?);
+        let secret = self.secrets.lock().unwrap().get(tenant)?.clone();
+        let at = signature.strip_prefix("t=")?.split(',').next()?.trim().parse().ok()?;
+        let right = sign(&secret, 1, Timestamp::from_millis(at), &canonical(body));
+        (right == signature).then(|| tenant.parse().unwrap())
+    }
+
+    fn at(&self, minutes: u64) -> String {
+        (self.now - std::time::Duration::from_secs(minutes * 60 + 7)).to_string()
+    }
+
+    fn tenant(&self, id: Uuid) -> Value {
+        let (name, email) = if id == OPERATOR {
+            ("Cloud Nine Wallet", Some("operations@cloud-nine.example"))
+        } else {
+            ("Corner Shop", None)
+        };
+        json!({"id": id, "publicName": name, "email": email, "idpConsentUrl": null, "createdAt": self.at(60_000),
+               "deletedAt": null, "settings": [{"key": "WEBHOOK_URL", "value": "https://shop.example/webhooks"}]})
+    }
+
+    fn asset(&self, n: u128) -> Value {
+        let (code, scale, held, threshold) = [
+            ("USD", 2, "1234567850", Some("100000")),
+            ("EUR", 2, "48211", Some("50000")),
+            ("BTC", 8, "210000000", None),
+        ][usize::try_from(n).unwrap() % 3];
+        json!({"id": Uuid::from_u128(ASSET.as_u128() + n), "code": code, "scale": scale, "liquidity": held,
+               "withdrawalThreshold": null, "liquidityThreshold": threshold, "createdAt": self.at(50_000),
+               "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"},
+               "sendingFee": {"fixed": "25", "basisPoints": 150}, "receivingFee": null})
+    }
+
+    fn peer(&self, n: u128) -> Value {
+        let (name, address, held) =
+            [("Happy Life Bank", "test.happy-life-bank", "9000000"), ("Global Bank", "test.global", "120")]
+                [usize::try_from(n).unwrap() % 2];
+        json!({"id": Uuid::from_u128(PEER.as_u128() + n), "name": name, "staticIlpAddress": address,
+               "maxPacketAmount": "1000000", "liquidity": held, "liquidityThreshold": "10000", "routes": [address],
+               "http": {"outgoing": {"endpoint": "https://connector.happy-life.example", "authToken": "the token of the peer"}},
+               "asset": self.asset(0), "createdAt": self.at(40_000),
+               "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
+    }
+
+    fn address(&self, n: u128) -> Value {
+        let (path, name) =
+            [("gfranklin", "Grace Franklin"), ("bhamchest", "Bert Hamchest"), ("wbdc", "World's Best Donut Company")]
+                [usize::try_from(n).unwrap() % 3];
+        json!({"id": Uuid::from_u128(ADDRESS.as_u128() + n), "address": format!("https://cloud-nine.example/accounts/{path}"),
+               "publicName": name, "status": if n == 1 { "INACTIVE" } else { "ACTIVE" }, "liquidity": if n == 0 { "250" } else { "0" },
+               "asset": self.asset(0), "createdAt": self.at(30_000), "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"},
+               "additionalProperties": [{"key": "city", "value": "Lisbon", "visibleInOpenPayments": true}],
+               "walletAddressKeys": {"edges": [{"node": {"id": Uuid::from_u128(0x4e7), "revoked": false, "createdAt": self.at(29_000),
+                   "jwk": {"kid": "keyid-97a3a431-8ee1", "x": "ubqoInifJ5sssIPPnQR1gVPfmoZnJtPhTkyMXNoJF_8"}}}]}})
+    }
+
+    fn payment(&self, n: u128) -> Value {
+        let place = usize::try_from(n).unwrap();
+        let outgoing = n.is_multiple_of(2);
+        let state = if outgoing { STATES_OUT[place / 2 % 6] } else { STATES_IN[place / 2 % 4] };
+        json!({"id": Uuid::from_u128(OUTGOING.as_u128() + n), "type": if outgoing { "OUTGOING" } else { "INCOMING" }, "state": state,
+               "walletAddressId": Uuid::from_u128(ADDRESS.as_u128() + n % 3), "liquidity": "0",
+               "metadata": {"description": format!("Invoice {}", 1000 + n)}, "createdAt": self.at(u64::try_from(n).unwrap() * 21),
+               "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
+    }
+
+    fn outgoing(&self, n: u128) -> Value {
+        let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
+        let mut payment = self.payment(n);
+        let sent = match payment["state"].as_str().unwrap() {
+            "COMPLETED" => 104_500,
+            "SENDING" => 61_200,
+            "FAILED" => 20_000,
+            _ => 0,
+        };
+        let held = match payment["state"].as_str().unwrap() {
+            "SENDING" => 43_300,
+            "FAILED" => 84_500,
+            "COMPLETED" => 150,
+            _ => 0,
+        };
+        let more = json!({"client": null, "error": null, "stateAttempts": 0, "debitAmount": usd(106_567), "receiveAmount": usd(104_000),
+            "sentAmount": usd(sent), "liquidity": held.to_string(), "receiver": format!("https://happy-life.example/incoming-payments/{}", Uuid::from_u128(n)),
+            "grantId": null, "quote": {"id": payment["id"], "receiver": "https://happy-life.example/incoming-payments/1",
+                "expiresAt": self.at(0), "debitAmount": usd(106_567), "receiveAmount": usd(104_000)}});
+        payment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payment
+    }
+
+    fn incoming(&self, n: u128) -> Value {
+        let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
+        let mut payment = self.payment(n);
+        let more = json!({"url": format!("https://cloud-nine.example/incoming-payments/{}", payment["id"].as_str().unwrap()), "client": null,
+            "expiresAt": (self.now + std::time::Duration::from_hours(1)).to_string(), "incomingAmount": usd(50_000),
+            "receivedAmount": usd(50_000), "liquidity": "50000", "senderWalletAddress": null, "cancellationReason": null, "cancelledAt": null});
+        payment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payment
+    }
+
+    fn event(&self, n: u128) -> Value {
+        let outgoing = n.is_multiple_of(2);
+        let kinds = if outgoing {
+            ["outgoing_payment.completed", "outgoing_payment.funded", "outgoing_payment.created"]
+        } else {
+            ["incoming_payment.completed", "incoming_payment.created", "incoming_payment.created"]
+        };
+        json!({"id": Uuid::from_u128(0xe7e7_0000 + n), "type": kinds[usize::try_from(n / 2 % 3).unwrap()],
+               "data": {"id": Uuid::from_u128(OUTGOING.as_u128() + n / 6 * 2 + n % 2), "debitAmount": {"value": "106567", "assetCode": "USD", "assetScale": 2}},
+               "createdAt": self.at(u64::try_from(n).unwrap() * 5), "tenant": {"id": OPERATOR, "publicName": "Cloud Nine Wallet"}})
+    }
+
+    fn account(&self) -> Value {
+        let transfer = |n: u128, kind: &str, state: &str, amount: &str| {
+            json!({"id": Uuid::from_u128(0x7e0 + n), "debitAccountId": ASSET, "creditAccountId": Uuid::from_u128(PEER.as_u128() + n),
+                   "amount": amount, "transferType": kind, "state": state, "createdAt": self.at(90), "expiresAt": null})
+        };
+        json!({"debits": [transfer(0, "TRANSFER", "POSTED", "104500"), transfer(1, "WITHDRAWAL", "PENDING", "2500")],
+               "credits": [transfer(1, "DEPOSIT", "POSTED", "106567")]})
+    }
+
+    fn listed(&self, nodes: Vec<Value>, variables: &Value) -> Value {
+        let nodes = if *self.empty.lock().unwrap() { Vec::new() } else { nodes };
+        let place = |cursor: &Value| nodes.iter().position(|node| node["id"] == *cursor);
+        let begin = place(&variables["after"]).map_or(0, |at| at + 1);
+        let end = place(&variables["before"]).unwrap_or(nodes.len());
+        let (mut from, mut to) = (begin, end);
+        if let Some(first) = variables["first"].as_u64() {
+            to = to.min(from + usize::try_from(first).unwrap());
+        } else if let Some(last) = variables["last"].as_u64() {
+            from = from.max(to.saturating_sub(usize::try_from(last).unwrap()));
+        }
+        let page = &nodes[from..to];
+        json!({"edges": page.iter().map(|node| json!({"node": node, "cursor": node["id"]})).collect::<Vec<_>>(),
+               "pageInfo": {"startCursor": page.first().map(|node| node["id"].clone()), "endCursor": page.last().map(|node| node["id"].clone()),
+                            "hasPreviousPage": from > 0, "hasNextPage": to < nodes.len()}})
+    }
+
+    fn one(variables: &Value, first: Uuid, most: u128, make: impl Fn(u128) -> Value) -> Value {
+        let id = variables["id"].as_str().and_then(|id| id.parse::<Uuid>().ok()).unwrap_or_default().as_u128();
+        match id.checked_sub(first.as_u128()) {
+            Some(n) if n < most => make(n),
+            _ => Value::Null,
+        }
+    }
+
+    fn query(&self, name: &str, variables: &Value, tenant: Uuid) -> Value {
+        match name {
+            "Whoami" => json!({"whoami": {"id": tenant, "isOperator": tenant == OPERATOR}}),
+            "ConsoleTenant" => {
+                let known = [OPERATOR, TENANT].into_iter().find(|id| variables["id"] == json!(id));
+                json!({"tenant": known.map(|id| self.tenant(id))})
+            }
+            "ConsoleTenants" => {
+                json!({"tenants": self.listed(vec![self.tenant(OPERATOR), self.tenant(TENANT)], variables)})
+            }
+            "ConsoleAssets" => json!({"assets": self.listed((0..3).map(|n| self.asset(n)).collect(), variables)}),
+            "ConsoleAsset" => json!({"asset": Self::one(variables, ASSET, 3, |n| self.asset(n))}),
+            "ConsoleFees" => {
+                let fee = json!({"id": Uuid::from_u128(0xfee), "type": "SENDING", "fixed": "25", "basisPoints": 150, "createdAt": self.at(20_000)});
+                json!({"asset": {"fees": self.listed(vec![fee], &json!({}))}})
+            }
+            "ConsolePeers" => json!({"peers": self.listed((0..2).map(|n| self.peer(n)).collect(), variables)}),
+            "ConsolePeer" | "PeerOutgoingToken" => json!({"peer": Self::one(variables, PEER, 2, |n| self.peer(n))}),
+            "ConsoleWalletAddresses" => {
+                json!({"walletAddresses": self.listed((0..3).map(|n| self.address(n)).collect(), variables)})
+            }
+            "ConsoleWalletAddress" => json!({"walletAddress": Self::one(variables, ADDRESS, 3, |n| self.address(n))}),
+            "WalletAddressByUrl" => {
+                let found = (0..3).map(|n| self.address(n)).find(|address| address["address"] == variables["url"]);
+                json!({"walletAddressByUrl": found})
+            }
+            "ConsolePayments" => {
+                let wanted = &variables["filter"]["type"]["in"];
+                let fits = |payment: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&payment["type"]));
+                json!({"payments": self.listed((0..PAYMENTS).map(|n| self.payment(n)).filter(fits).collect(), variables)})
+            }
+            "ConsoleOutgoingPayment" => {
+                json!({"outgoingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n.is_multiple_of(2) { self.outgoing(n) } else { Value::Null })})
+            }
+            "ConsoleIncomingPayment" => {
+                json!({"incomingPayment": Self::one(variables, OUTGOING, PAYMENTS, |n| if n % 2 == 1 { self.incoming(n) } else { Value::Null })})
+            }
+            "ConsoleQuote" => {
+                let usd = |value: u64| json!({"value": value.to_string(), "assetCode": "USD", "assetScale": 2});
+                json!({"quote": Self::one(variables, Uuid::from_u128(0x9007), 1, |_| json!({"id": Uuid::from_u128(0x9007), "walletAddressId": ADDRESS,
+                    "receiver": "https://happy-life.example/incoming-payments/1", "debitAmount": usd(106_567), "receiveAmount": usd(104_000),
+                    "createdAt": self.at(1), "expiresAt": (self.now + std::time::Duration::from_mins(5)).to_string()}))})
+            }
+            "ConsoleWebhookEvents" => {
+                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).collect(), variables)})
+            }
+            "ConsoleAccount" => json!({"accountingTransfers": self.account()}),
+            "Receiver" => {
+                json!({"receiver": {"id": variables["id"], "walletAddressUrl": "https://happy-life.example/pfry", "completed": false,
+                "expiresAt": null, "incomingAmount": null, "receivedAmount": {"value": "0", "assetCode": "USD", "assetScale": 2}}})
+            }
+            other => panic!("the fake does not know {other}"),
+        }
+    }
+}
+
+async fn answer(State(fake): State<Arc<Fake>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    let Some(tenant) = fake.is_signed(&headers, &body) else {
+        return (StatusCode::UNAUTHORIZED, "Unauthorized").into_response();
+    };
+    let query = body["query"].as_str().unwrap();
+    let mut words = query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (kind, name) = (words.next().unwrap(), words.next().unwrap().to_owned());
+    let variables = &body["variables"];
+    let input = if variables["input"].is_null() { variables } else { &variables["input"] };
+    fake.calls.lock().unwrap().push((name.clone(), input.clone()));
+    if kind == "query" {
+        return Json(json!({"data": fake.query(&name, variables, tenant)})).into_response();
+    }
+    let mood = std::mem::take(&mut *fake.mood.lock().unwrap());
+    if let Mood::Refuse(code, message) = mood {
+        return Json(json!({"data": null, "errors": [{"message": message, "extensions": {"code": code}}]}))
+            .into_response();
+    }
+    let key = input["idempotencyKey"].as_str().map_or_else(|| format!("{name} {input}"), str::to_owned);
+    fake.done.lock().unwrap().insert(key, name.clone());
+    if matches!(mood, Mood::Silent) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
+    }
+    let field = name[..1].to_lowercase() + &name[1..];
+    let id = |id: Uuid| json!({"id": id});
+    let made = json!({"success": true, "asset": id(ASSET), "peer": id(PEER), "fee": id(ASSET), "walletAddress": id(ADDRESS),
+        "tenant": id(TENANT), "payment": id(if name.contains("Incoming") && !name.contains("Outgoing") { INCOMING } else { OUTGOING }),
+        "quote": id(Uuid::from_u128(0x9007)), "receiver": {"id": "https://happy-life.example/incoming-payments/1"}, "count": 1,
+        "walletAddressKey": id(ADDRESS), "withdrawal": id(ADDRESS), "settings": []});
+    Json(json!({"data": {field: made}})).into_response()
+}

@@ -1,0 +1,10 @@
+//! The console between a simulated browser and a simulated Admin API.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+
+mod browser;
+mod fake;
+mod pages;
+mod safety;
+mod signing_in;
+mod tasks;

@@ -1,0 +1,166 @@
+//! Every task of an operator as a form that is filled in and sent, and the resulting calls of the Admin API.
+
+use admin_client::Mutation;
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::browser::{Browser, World};
+use crate::fake::{ADDRESS, ASSET, INCOMING, OUTGOING, PEER, TENANT};
+
+async fn does(browser: &mut Browser<'_>, page: &str, action: &str, fields: &[(&str, &str)]) {
+    let shown = browser.fill(page, action, fields).await;
+    assert_eq!(shown.status, StatusCode::SEE_OTHER, "{action}: {}", shown.html);
+}
+
+#[tokio::test]
+async fn every_mutation_of_the_admin_api_is_reached_from_a_page_and_told_in_the_log() {
+    let world = World::new().await;
+    let mut operator = world.operator().await;
+    let b = &mut operator;
+    let asset = format!("/assets/{ASSET}");
+    does(b, "/assets/create", "/assets/create", &[("code", "USD"), ("scale", "2"), ("withdrawalThreshold", "1.15")])
+        .await;
+    does(b, &asset, &asset, &[("withdrawalThreshold", "")]).await;
+    does(b, &format!("{asset}/fee"), &format!("{asset}/fee"), &[("fixed", "0.25"), ("basisPoints", "100")]).await;
+    does(b, &asset, &format!("{asset}/delete"), &[("keyword", "delete asset")]).await;
+    for way in ["deposit-liquidity", "withdraw-liquidity"] {
+        let path = format!("{asset}/{way}");
+        does(b, &path, &path, &[("amount", "10")]).await;
+        let path = format!("/peers/{PEER}/{way}");
+        does(b, &path, &path, &[("amount", "10")]).await;
+    }
+    let peer = [
+        ("staticIlpAddress", "test.other"),
+        ("outgoingEndpoint", "https://c.example"),
+        ("outgoingAuthToken", "t"),
+        ("initialLiquidity", "5"),
+    ];
+    does(b, "/peers/create", "/peers/create", &peer).await;
+    does(b, "/peers/by-url", "/peers/by-url", &[("peerUrl", "https://peer.example")]).await;
+    let peer = format!("/peers/{PEER}");
+    does(b, &peer, &peer, &[("name", "Renamed")]).await;
+    does(b, &peer, &format!("{peer}/http"), &[("outgoingEndpoint", "https://new.example")]).await;
+    does(b, &peer, &format!("{peer}/delete"), &[("keyword", "Happy Life Bank")]).await;
+    for decision in ["post", "void"] {
+        let path = format!("/liquidity/pending/{ASSET}");
+        does(b, &path, &path, &[("decision", decision)]).await;
+    }
+    does(b, "/wallet-addresses/create", "/wallet-addresses/create", &[("name", "alice")]).await;
+    let address = format!("/wallet-addresses/{ADDRESS}");
+    does(b, &address, &address, &[("status", "INACTIVE")]).await;
+    does(b, &address, &format!("{address}/properties"), &[("properties", "public city = Porto")]).await;
+    let x = "ubqoInifJ5sssIPPnQR1gVPfmoZnJtPhTkyMXNoJF_8";
+    does(b, &format!("{address}/keys/create"), &format!("{address}/keys/create"), &[("kid", "k"), ("x", x)]).await;
+    let revoke = format!("{address}/keys/00000000-0000-0000-0000-0000000004e7/revoke");
+    does(b, &revoke, &revoke, &[("keyword", "revoke key")]).await;
+    does(b, &format!("{address}/withdraw-liquidity"), &format!("{address}/withdraw-liquidity"), &[]).await;
+    does(b, "/wallet-addresses/trigger-events", "/wallet-addresses/trigger-events", &[]).await;
+
+    let from = ("walletAddress", "https://cloud-nine.example/accounts/gfranklin");
+    let to = ("receiver", "https://happy-life.example/pfry");
+    does(b, "/payments/create", "/payments/create", &[from, to, ("kind", "receive"), ("amount", "10.40")]).await;
+    let paid = ("receiver", "https://happy-life.example/incoming-payments/1");
+    does(b, "/payments/create", "/payments/create", &[from, paid, ("atOnce", "yes"), ("kind", "asked")]).await;
+    let quote = "/payments/quotes/00000000-0000-0000-0000-000000009007";
+    does(b, quote, quote, &[("note", "Rent")]).await;
+    does(b, "/payments/incoming/create", "/payments/incoming/create", &[from, ("amount", "3"), ("hours", "2")]).await;
+    for act in ["create", "complete"] {
+        let path = "/payments/receivers/create";
+        does(b, path, path, &[("act", act), ("url", "https://happy-life.example/pfry")]).await;
+    }
+    let incoming = format!("/payments/incoming/{INCOMING}");
+    for (act, fields) in [
+        ("withdraw-liquidity", vec![]),
+        ("approve", vec![]),
+        ("cancel", vec![("keyword", "cancel payment"), ("reason", "asked for")]),
+        ("metadata", vec![("metadata", "{\"invoice\": 7}")]),
+        (
+            "partial",
+            vec![("partialIncomingPaymentId", "11111111-1111-4111-8111-111111111111"), ("decision", "confirm")],
+        ),
+        ("partial", vec![("partialIncomingPaymentId", "11111111-1111-4111-8111-111111111111"), ("decision", "reject")]),
+    ] {
+        does(b, &format!("{incoming}/{act}"), &format!("{incoming}/{act}"), &fields).await;
+    }
+    let outgoing = format!("/payments/outgoing/{OUTGOING}");
+    for (act, fields) in
+        [("deposit-liquidity", vec![]), ("withdraw-liquidity", vec![]), ("cancel", vec![("keyword", "cancel payment")])]
+    {
+        does(b, &format!("{outgoing}/{act}"), &format!("{outgoing}/{act}"), &fields).await;
+    }
+    does(b, "/tenants/create", "/tenants/create", &[("apiSecret", "a long enough secret"), ("email", "a@b.example")])
+        .await;
+    let tenant = format!("/tenants/{TENANT}");
+    does(b, &tenant, &tenant, &[("publicName", "Corner")]).await;
+    does(b, &tenant, &format!("{tenant}/secret"), &[("apiSecret", "another long secret")]).await;
+    does(b, &tenant, &format!("{tenant}/delete"), &[("keyword", "delete tenant")]).await;
+    let mut of_tenant = world.tenant().await;
+    does(&mut of_tenant, &tenant, &format!("{tenant}/settings"), &[("WEBHOOK_MAX_RETRY", "0")]).await;
+
+    let log = world.log();
+    let untold: Vec<&str> = Mutation::ALL
+        .iter()
+        .map(|mutation| mutation.field())
+        .filter(|name| !log.contains(&format!("\"action\":\"{name}\"")))
+        .collect();
+    assert_eq!(untold, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn amounts_and_clearings_reach_the_admin_api_exactly() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    does(
+        &mut b,
+        "/assets/create",
+        "/assets/create",
+        &[("code", "usd"), ("scale", "2"), ("withdrawalThreshold", "1.15")],
+    )
+    .await;
+    assert_eq!(world.fake.calls_of("CreateAsset")[0]["withdrawalThreshold"], "115");
+    let asset = format!("/assets/{ASSET}");
+    does(&mut b, &asset, &asset, &[("liquidityThreshold", "")]).await;
+    let update = world.fake.calls_of("UpdateAsset")[0].clone();
+    assert_eq!((&update["liquidityThreshold"], &update["withdrawalThreshold"]), (&json!(null), &json!(null)));
+    let peer = format!("/peers/{PEER}");
+    does(&mut b, &peer, &format!("{peer}/http"), &[]).await;
+    let kept = world.fake.calls_of("UpdatePeer")[0].clone();
+    assert_eq!(kept["http"]["outgoing"]["authToken"], "the token of the peer", "an empty token keeps the one there is");
+    assert!(kept["http"]["incoming"].is_null());
+    does(&mut b, "/wallet-addresses/create", "/wallet-addresses/create", &[("name", "/alice")]).await;
+    assert_eq!(world.fake.calls_of("CreateWalletAddress")[0]["address"], "https://cloud-nine.example/alice");
+    b.language = "de";
+    let deposit = format!("{asset}/deposit-liquidity");
+    does(&mut b, &deposit, &deposit, &[("amount", "1234,5")]).await;
+    assert_eq!(world.fake.calls_of("DepositAssetLiquidity")[0]["amount"], "123450");
+    let shown = b.fill(&deposit, &deposit, &[("amount", "1.234")]).await;
+    assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "a dot may be meant for thousands, so it is refused");
+}
+
+#[tokio::test]
+async fn wrong_values_are_told_beside_their_fields_and_nothing_is_asked() {
+    let world = World::new().await;
+    let mut b = world.operator().await;
+    for (page, action, fields, said) in [
+        ("/assets/create", "/assets/create", [("code", "U1"), ("scale", "2")], "at least 3 characters"),
+        ("/assets/create", "/assets/create", [("code", "USD"), ("scale", "256")], "from 0 to 255"),
+        (
+            "/peers/create",
+            "/peers/create",
+            [("staticIlpAddress", "nowhere"), ("outgoingEndpoint", "x")],
+            "ILP Address is not valid",
+        ),
+        ("/tenants/create", "/tenants/create", [("apiSecret", "short"), ("email", "x")], "10 to 255 characters"),
+        (
+            "/wallet-addresses/create",
+            "/wallet-addresses/create",
+            [("name", ""), ("publicName", "x")],
+            "This is needed.",
+        ),
+    ] {
+        let shown = b.fill(page, action, &fields).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(shown.html.contains(said) && shown.html.contains("aria-invalid"), "{page}: {said}");
+    }
+    assert_eq!(world.fake.effects(), 0);
+}

@@ -1,0 +1,99 @@
+// Starts the console over a played Admin API, and a browser that opens its pages.
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Starts a command and resolves with the first line of its output that `wanted` takes. */
+export async function start(command, options, wanted) {
+  const child = spawn(command, options, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  // Cargo runs the program as its child; both are in the group of this one process, and end with the test.
+  const end = () => process.kill(-child.pid)
+  process.once('exit', end)
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (wanted(line)) {
+      child.stdout.resume()
+      return { line, stop: () => { process.off('exit', end); end() } }
+    }
+  }
+  throw new Error(`${command} ${options.join(' ')} ended`)
+}
+
+/** The pages over a played Admin API: the address they are at. */
+export async function startPages() {
+  // The name of the package is that of another crate as well, so it is named by its place.
+  const run = ['run', '--quiet', '--manifest-path', 'edges/console/Cargo.toml', '--example', 'pages', '--', '127.0.0.1:0']
+  const { line, stop } = await start('cargo', run, (line) => line.startsWith('http'))
+  return { address: line.trim(), stop }
+}
+
+/** Debian's Chromium. */
+export async function launch() {
+  const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+  const executablePath = places.find(existsSync)
+  if (!executablePath) throw new Error('no Chromium is installed')
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
+}
+
+/** A window of somebody signed in as the operator. */
+export async function signedIn(browser, address, { width = 1440, height = 900, colorScheme = 'light', ...more } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...more })
+  const page = await context.newPage()
+  await page.goto(address)
+  await page.locator('.enter button').first().click()
+  await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
+  return page
+}
+
+const asset = 'a55e7000-0000-4000-8000-000000000001'
+const peer = '9ee70000-0000-4000-8000-000000000001'
+const wallet = 'add70000-0000-4000-8000-000000000001'
+const payment = (n) => `0bad0000-0000-4000-8000-0000000000${n}`
+
+/** Every page, by a name for its picture. */
+export const PAGES = {
+  home: '/',
+  payments: '/payments',
+  'payments-outgoing': '/payments?type=OUTGOING',
+  'payment-sending': `/payments/outgoing/${payment('06')}`,
+  'payment-completed': `/payments/outgoing/${payment('02')}`,
+  'payment-failed': `/payments/outgoing/${payment('08')}`,
+  'payment-incoming': `/payments/incoming/${payment('03')}`,
+  'payment-deposit': `/payments/outgoing/${payment('00')}/deposit-liquidity`,
+  'payment-cancel': `/payments/outgoing/${payment('00')}/cancel`,
+  'payment-new': '/payments/create',
+  'payment-quote': '/payments/quotes/00000000-0000-0000-0000-000000009007',
+  'receiver-elsewhere': '/payments/receivers/create?url=https://happy-life.example/incoming-payments/1',
+  'wallet-addresses': '/wallet-addresses',
+  'wallet-address': `/wallet-addresses/${wallet}`,
+  'wallet-address-new': '/wallet-addresses/create',
+  'key-new': `/wallet-addresses/${wallet}/keys/create`,
+  ledger: '/ledger',
+  account: `/ledger/${asset}`,
+  liquidity: '/liquidity',
+  'liquidity-pending': `/liquidity/pending/${asset}`,
+  peers: '/peers',
+  peer: `/peers/${peer}`,
+  'peer-new': '/peers/create',
+  'peer-by-url': '/peers/by-url',
+  assets: '/assets',
+  asset: `/assets/${asset}`,
+  'asset-new': '/assets/create',
+  'asset-withdraw': `/assets/${asset}/withdraw-liquidity`,
+  fee: `/assets/${asset}/fee?amount=100`,
+  'fee-history': `/assets/${asset}/fee-history`,
+  'webhook-events': '/webhook-events',
+  'webhook-event': '/webhook-events/data?id=00000000-0000-0000-0000-0000e7e70001',
+  tenants: '/tenants',
+  tenant: '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001',
+  'tenant-new': '/tenants/create',
+  audit: '/audit',
+  settings: '/preferences',
+  search: '/search?q=invoice',
+  'search-nothing': '/search?q=nothing-like-this',
+  'not-found': '/nowhere'
+}

@@ -1,0 +1,149 @@
+// The console in a real browser: every page in four looks, and the tasks of an operator by keyboard.
+
+import assert from 'node:assert/strict'
+import axe from 'axe-core'
+import { PAGES, launch, signedIn, startPages } from './console.js'
+
+let [passed, failed] = [0, 0]
+async function check(name, body) {
+  try {
+    await body()
+    passed += 1
+  } catch (error) {
+    failed += 1
+    console.log(`FAILED ${name}\n  ${error.message.split('\n').slice(0, 12).join('\n  ')}`)
+  }
+}
+
+/** The serious findings of axe, each with its first place. */
+async function findings(page) {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
+  const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
+  return serious.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary?.split('\n')[1] ?? ''}`)
+}
+
+const { address, stop } = await startPages()
+const browser = await launch()
+try {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [320, 1440]) {
+      const page = await signedIn(browser, address, { width, colorScheme })
+      const complaints = []
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+      for (const [name, path] of Object.entries(PAGES)) {
+        await check(`${name} at ${width} px, ${colorScheme}`, async () => {
+          await page.goto(address + path)
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+          assert.ok(wide <= 0, `scrolls sideways by ${wide} px`)
+          assert.deepEqual(await findings(page), [])
+          const own = complaints.splice(0).filter((text) => !text.includes('404'))
+          assert.deepEqual(own, [], 'the browser complains')
+        })
+      }
+      await page.context().close()
+      const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
+      const stranger = await context.newPage()
+      await check(`signing in at ${width} px, ${colorScheme}`, async () => {
+        await stranger.goto(`${address}/sign-in`)
+        assert.deepEqual(await findings(stranger), [])
+      })
+      await context.close()
+    }
+  }
+
+  await check('an asset is made with the keyboard alone, from the palette', async () => {
+    const page = await signedIn(browser, address)
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('add asset')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/assets/create')
+    await page.keyboard.press('Tab')
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to main content')
+    await page.keyboard.press('Enter')
+    while (!(await page.evaluate(() => document.activeElement.name === 'code'))) await page.keyboard.press('Tab')
+    await page.keyboard.type('usd')
+    await page.keyboard.press('Enter')
+    await page.waitForURL((url) => /\/assets\/[0-9a-f-]{36}$/.test(url.pathname))
+    assert.match(await page.locator('.flash').textContent(), /Asset created/)
+    await page.context().close()
+  })
+
+  await check('a slash searches, and one thing that is found is opened', async () => {
+    const page = await signedIn(browser, address)
+    await page.keyboard.press('/')
+    await page.keyboard.type('0bad0000-0000-4000-8000-000000000006')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/payments/outgoing/*')
+    await page.context().close()
+  })
+
+  await check('j and k walk a list, Enter opens, a question mark shows the keys', async () => {
+    const page = await signedIn(browser, address)
+    await page.goto(`${address}/payments`)
+    for (const key of ['j', 'j', 'k', 'j']) await page.keyboard.press(key)
+    const href = await page.locator('tr.at a').first().getAttribute('href')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`**${href}`)
+    await page.keyboard.press('?')
+    assert.ok(await page.locator('#keys').isVisible())
+    await page.keyboard.press('Escape')
+    assert.ok(!(await page.locator('#keys').isVisible()))
+    await page.context().close()
+  })
+
+  await check('what cannot be undone waits for its keyword', async () => {
+    const page = await signedIn(browser, address)
+    await page.goto(address + PAGES.asset)
+    const button = page.locator('.danger .submit button')
+    assert.ok(await button.isDisabled())
+    await page.locator('.danger [data-keyword-input]').fill('delete asset')
+    await button.click()
+    await page.waitForURL('**/assets')
+    await page.context().close()
+  })
+
+  await check('a double click sends once', async () => {
+    const page = await signedIn(browser, address)
+    let sent = 0
+    page.on('request', (request) => { if (request.method() === 'POST') sent += 1 })
+    await page.goto(`${address}${PAGES.asset}/deposit-liquidity`)
+    await page.locator('input[name=amount]').fill('12.50')
+    await page.locator('.submit button').dblclick()
+    await page.waitForURL((url) => url.pathname === PAGES.asset)
+    assert.equal(sent, 1)
+    await page.context().close()
+  })
+
+  await check('everything works without scripts', async () => {
+    const page = await signedIn(browser, address, { javaScriptEnabled: false })
+    await page.goto(`${address}/peers/create`)
+    await page.locator('input[name=staticIlpAddress]').fill('test.other')
+    await page.locator('input[name=outgoingEndpoint]').fill('https://connector.example')
+    await page.locator('input[name=outgoingAuthToken]').fill('a token')
+    await page.locator('.submit button').click()
+    await page.waitForURL((url) => /\/peers\/[0-9a-f-]{36}$/.test(url.pathname))
+    await page.setViewportSize({ width: 320, height: 700 })
+    await page.locator('.menu').click()
+    await page.locator('.rail a', { hasText: 'Assets' }).click()
+    await page.waitForURL('**/assets')
+    await page.context().close()
+  })
+
+  await check('two windows of two colours are chosen by hand and kept', async () => {
+    const page = await signedIn(browser, address)
+    await page.goto(`${address}/preferences`)
+    await page.locator('select[name=theme]').selectOption('dark')
+    await page.locator('select[name=language]').selectOption('de')
+    await page.locator('.submit button').click()
+    await page.waitForLoadState()
+    assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark')
+    assert.equal(await page.locator('h1').textContent(), 'Einstellungen')
+    await page.context().close()
+  })
+} finally {
+  await browser.close()
+  stop()
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed ? 1 : 0)
