@@ -231,9 +231,9 @@ fn ledger() -> impl Sized {
 }
 
 fn payments_model() -> impl Sized {
+    use payments_model::partial_payment::{Course, PartialPayment};
     use payments_model::quote::{FeeTerms, QuotePlan};
     use payments_model::receiver::ReceiverLocation;
-    use payments_model::partial_payment::{Course, PartialPayment};
     use payments_model::{IncomingPayment, OutgoingPayment, Peer, grant_limits, local_delivery, payment_events, retry};
     use payments_model::{repeating_interval, sending};
 

@@ -34,8 +34,8 @@ pub use asset::TenantAsset;
 pub use expectation::Expectation;
 pub use fee::{Fee, FeeKind};
 pub use ids::{
-    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PartialPaymentId, PeerId, QuoteId, TenantId, WalletAddressId,
-    WalletAddressKeyId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
+    AssetId, FeeId, GrantId, IncomingPaymentId, OutgoingPaymentId, PartialPaymentId, PeerId, QuoteId, TenantId,
+    WalletAddressId, WalletAddressKeyId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
 };
 pub use incoming_payment::IncomingPayment;
 pub use initiator::{InitiatedBy, UnknownInitiator};

@@ -71,7 +71,6 @@ impl LocalDelivery {
             Verdict::Decline { reason } => return Ok(money.decline_finally(reason.as_bytes()).into()),
         }
 
-
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
         match credited.instrument(trace_span!(target: PACKETS, "ilp.account", entry = "credited")).await {

@@ -96,8 +96,7 @@ async fn event(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Sta
     match event["type"].as_str().unwrap() {
         "outgoing_payment.created" => {
             let key = format!("with data {}", data["id"]);
-            let input =
-                json!({"outgoingPaymentId": data["id"], "idempotencyKey": key, "dataToTransmit": desk.0.data});
+            let input = json!({"outgoingPaymentId": data["id"], "idempotencyKey": key, "dataToTransmit": desk.0.data});
             // If the event is repeated, the deposit was made before. The wallet finds it made.
             let _ = desk.0.admin.change(Mutation::DepositOutgoingPaymentLiquidity, input).await;
         }

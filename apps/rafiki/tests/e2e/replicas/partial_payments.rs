@@ -13,7 +13,8 @@ use crate::paying::pay_once;
 
 const DATA: &str = "name: Grace Franklin\naddress: Main Street 1 ✓";
 const AMOUNT: u64 = 500;
-const KEYS: [&str; 2] = ["zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU="];
+const KEYS: [&str; 2] =
+    ["zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8=", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU="];
 /// Long enough for a decision on a slow machine.
 const WAIT_MS: &str = "8000";
 
