@@ -117,6 +117,8 @@ impl Scene {
 
     /// Sends until the payment has ended.
     async fn send_to_the_end(&self) {
+        // The process may have been started again, and cannot resolve URLs here.
+        self.near.knows(&self.far.receiver_of(self.incoming).await);
         let ended = async || {
             self.near.send_due().await;
             let state = self.near.outgoing_payment(self.outgoing).await.payment.state;
@@ -133,7 +135,7 @@ impl Scene {
 
     /// Offers money with `data` to the incoming payment, on a connection of its own.
     async fn offer(&self, receivers: &LiveReceivers, data: &str) -> Verdict {
-        let address: Address = format!("test.happylife.{data}").parse().unwrap();
+        let address: Address = format!("test.happylife.{}", data.replace(' ', "-")).parse().unwrap();
         let offer = SenderData {
             tenant: OPERATOR.tenant,
             account: LocalAccountId::IncomingPayment(self.incoming),
@@ -257,6 +259,7 @@ on_each_database! {
         let mut scene = Scene::open(database, Processes::One, LONG).await;
         *scene.near.wire.weather.lock().unwrap() = Weather::Unreachable;
         scene.near.restart_with(&scene.far, Sealer::new(Some(&NEW_KEY), &[]));
+        scene.near.knows(&scene.far.receiver_of(scene.incoming).await);
         assert_eq!(scene.near.send_due().await, 1);
         let waits = scene.near.outgoing_payment(scene.outgoing).await;
         assert_eq!((waits.payment.state.as_str(), waits.sent), ("SENDING", 0), "the money is not sent without its data");
@@ -297,8 +300,12 @@ on_each_database! {
         let receiver = scene.far.receiver_of(incoming).await;
         let plain = scene.near.outgoing(&receiver, QuoteRequest::ReceiverRemainder).await;
         scene.near.fund(plain).await;
-        scene.send_and_decide(PartialPaymentDecision::Accept).await;
-        scene.near.send_due().await;
+        let entity = async {
+            let question = scene.question().await;
+            scene.decide(&question, PartialPaymentDecision::Accept).await
+        };
+        let (sent, _) = tokio::join!(scene.near.send_due(), entity);
+        assert_eq!(sent, 2);
         assert_eq!(scene.far.payments.received(incoming).await.unwrap(), 10);
         assert!(scene.far.event(Subject::IncomingPayment(incoming), asking()).await.is_none());
     }

@@ -136,15 +136,16 @@ impl Services {
 }
 
 fn partial_payments(config: &config::Backend) -> PartialPayments {
-    let settings = &config.partial_payments;
-    let times = DecisionTimes { max_wait: settings.max_wait, safety_margin: settings.safety_margin };
-    PartialPayments::new(settings.decision_enabled.then_some(times), sealer(config))
+    let partial_payments = &config.partial_payments;
+    let (max_wait, safety_margin) = (partial_payments.max_wait, partial_payments.safety_margin);
+    let times = partial_payments.decision_enabled.then_some(DecisionTimes { max_wait, safety_margin });
+    PartialPayments::new(times, sealer(config))
 }
 
 /// Encrypts the data that is stored encrypted.
 pub(super) fn sealer(config: &config::Backend) -> Sealer {
-    let settings = &config.partial_payments;
-    Sealer::new(settings.encryption_key.as_ref(), &settings.former_encryption_keys)
+    let partial_payments = &config.partial_payments;
+    Sealer::new(partial_payments.encryption_key.as_ref(), &partial_payments.former_encryption_keys)
 }
 
 fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peering {
