@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::SystemClock;
+use clock::{SystemClock, Timestamp};
 use connector::{LocalAccountId, LocalAccounts, SenderData, Verdict};
 use database::Dialect;
 use futures::future::join_all;
 use ilp_packet::Address;
-use payments_model::partial_payment::{OPEN_QUESTIONS_MAX, PartialPaymentDecision};
+use payments_model::partial_payment::{OPEN_QUESTIONS_MAX, PartialPaymentDecision, Standing};
 use payments_model::quote::QuoteRequest;
 use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
 use payments_model::{IncomingPaymentId, OutgoingPaymentId, PartialPaymentId};
@@ -28,6 +28,7 @@ use crate::tests::testing::{Node, OPERATOR, Process, Weather};
 
 const DATA: &str = "sample kyc data";
 const LONG: Duration = Duration::from_secs(15);
+const MARGIN: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_millis(60);
 const OLD_KEY: [u8; 32] = [7; 32];
 const NEW_KEY: [u8; 32] = [8; 32];
@@ -49,7 +50,7 @@ enum Processes {
 
 impl Scene {
     async fn open(database: TestDatabase, processes: Processes, max_wait: Duration) -> Self {
-        let times = DecisionTimes { max_wait, safety_margin: Duration::from_millis(100) };
+        let times = DecisionTimes { max_wait, safety_margin: MARGIN };
         let setup = Setup { decisions: Some(times), ..Setup::new("happylife", Arc::new(SystemClock)) };
         let far = Node::of(database, setup, "USD").await;
         let near = Node::open(TestDatabase::sqlite().await, "cloudnine", "USD").await;
@@ -135,13 +136,18 @@ impl Scene {
 
     /// Offers money with `data` to the incoming payment, on a connection of its own.
     async fn offer(&self, receivers: &LiveReceivers, data: &str) -> Verdict {
+        self.offer_until(receivers, data, self.far.clock.now() + Duration::from_secs(20)).await
+    }
+
+    /// The same with a packet that expires then.
+    async fn offer_until(&self, receivers: &LiveReceivers, data: &str, until: Timestamp) -> Verdict {
         let address: Address = format!("test.happylife.{}", data.replace(' ', "-")).parse().unwrap();
         let offer = SenderData {
             tenant: OPERATOR.tenant,
             account: LocalAccountId::IncomingPayment(self.incoming),
             connection: ConnectionId::of(address.as_ref()),
             data: data.as_bytes(),
-            until: self.far.clock.now() + Duration::from_secs(20),
+            until,
         };
         receivers.judge(offer).await
     }
@@ -308,6 +314,17 @@ on_each_database! {
         assert_eq!(sent, 2);
         assert_eq!(scene.far.payments.received(incoming).await.unwrap(), 10);
         assert!(scene.far.event(Subject::IncomingPayment(incoming), asking()).await.is_none());
+    }
+
+    async fn a_packet_that_expires_soon_waits_until_the_safety_margin(database) {
+        let scene = Scene::open(database, Processes::One, LONG).await;
+        let until = scene.far.clock.now() + Duration::from_secs(3);
+        let verdict = scene.offer_until(&scene.far.parts.receivers, DATA, until).await;
+        assert_eq!(verdict, Verdict::Decline { reason: "No response from receiving ASE".into() });
+        let asked = partial_of(&scene.question().await);
+        let asked = scene.far.store.every_tenant().partial_payment(asked).await.unwrap().unwrap();
+        assert_eq!(asked.until, until - MARGIN);
+        assert_eq!(asked.standing, Standing::Unanswered);
     }
 
     async fn packets_of_both_processes_with_the_same_data_share_one_question(database) {
