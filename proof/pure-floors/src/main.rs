@@ -29,7 +29,11 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
+<<<<<<< HEAD
     black_box(sealed_text());
+=======
+    black_box(answer_comparison());
+>>>>>>> main
     black_box(card());
     black_box(auto_peering());
     #[cfg(any(
@@ -295,4 +299,9 @@ fn rafiki_tables() -> impl Sized {
         rafiki_tables::sealed::open,
         rafiki_tables::version::recognise,
     ]
+}
+
+fn answer_comparison() -> impl Sized {
+    use answer_comparison::{Known, Purpose, Route, compare};
+    linked![Known::for_ours, Known::issued, Known::made_only_there, Purpose::of, Route::of, compare,]
 }
