@@ -18,11 +18,10 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0004_peering", sql: include_str!("0004_peering.sql") },
         Step { name: "0004_webhook_endpoints", sql: include_str!("0004_webhook_endpoints.sql") },
         Step { name: "0006_tenant_secrets", sql: include_str!("0006_tenant_secrets.sql") },
-<<<<<<< HEAD
-        Step { name: "0007_partial_payments", sql: include_str!("0007_partial_payments.sql") },
-=======
         Step { name: "0007_kept_peer_tokens", sql: include_str!("0007_kept_peer_tokens.sql") },
->>>>>>> main
+        Step { name: "0008_peer_terms", sql: include_str!("0008_peer_terms.sql") },
+        Step { name: "0009_peer_health", sql: include_str!("0009_peer_health.sql") },
+        Step { name: "0010_partial_payments", sql: include_str!("0010_partial_payments.sql") },
     ],
 };
 

@@ -29,11 +29,8 @@ fn main() {
     black_box(payments_model());
     black_box(auth_model());
     black_box(rafiki_tables());
-<<<<<<< HEAD
     black_box(sealed_text());
-=======
     black_box(answer_comparison());
->>>>>>> main
     black_box(card());
     black_box(auto_peering());
     #[cfg(any(

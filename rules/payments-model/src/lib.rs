@@ -17,6 +17,8 @@ pub mod page;
 pub mod partial_payment;
 pub mod payment_events;
 pub mod peer;
+pub mod peer_health;
+pub mod peer_terms;
 pub mod peer_token;
 pub mod quote;
 pub mod receiver;
