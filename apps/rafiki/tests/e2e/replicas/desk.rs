@@ -48,7 +48,7 @@ impl Desk {
         let url = format!("http://localhost:{}/webhooks", listener.local_addr().unwrap().port());
         let desk = Self(Arc::new(DeskState {
             url,
-            wallet: wallet.trim_matches('"').to_owned(),
+            wallet: wallet.trim_matches(['"', '\'']).to_owned(),
             admin: client(facts),
             data,
             answer: Mutex::new(Answer::Confirm),
