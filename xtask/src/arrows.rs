@@ -32,7 +32,7 @@ const SAME_FLOOR: [(&str, &[&str]); 39] = [
     ("payments", &["connector", "directory", "webhooks"]),
     ("peering", &["payments"]),
     ("moving", &["payments", "webhooks"]),
-    ("rafiki-tables", &["auth-model", "ledger", "payments-model"]),
+    ("rafiki-tables", &["auth-model", "ledger", "payments-model", "sealed-text"]),
     ("open-payments-api", &["http-kit"]),
     ("ilp-api", &["http-kit"]),
     ("auto-peering-api", &["http-kit"]),

@@ -11,6 +11,7 @@ pub(crate) mod outgoing_payment_grant;
 pub(crate) mod outgoing_payment_grant_spending;
 pub(crate) mod outgoing_payment_grant_spent;
 pub(crate) mod packet_in_flight;
+pub(crate) mod partial_payment;
 pub(crate) mod peer;
 pub(crate) mod peer_health;
 pub(crate) mod peer_incoming_token;

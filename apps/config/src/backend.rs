@@ -6,6 +6,7 @@ mod accounting;
 mod auto_peering;
 mod keys;
 mod packets;
+mod partial_payments;
 mod payments;
 mod telemetry;
 mod wallet_addresses;
@@ -33,6 +34,7 @@ pub use self::accounting::Accounting;
 pub use self::auto_peering::AutoPeering;
 use self::keys::judge_keys;
 pub use self::packets::Packets;
+pub use self::partial_payments::PartialPayments;
 pub use self::payments::{IncomingApproval, Payments};
 pub use self::telemetry::Telemetry;
 pub use self::wallet_addresses::WalletAddresses;
@@ -121,6 +123,8 @@ pub struct Backend {
     pub admin_api: AdminApi,
     /// Packets from peers.
     pub packets: Packets,
+    /// Data that goes with payments.
+    pub partial_payments: PartialPayments,
     /// What collectors are told.
     pub telemetry: Telemetry,
     /// Peers that come about by asking.
@@ -253,6 +257,7 @@ impl Backend {
             packets: Packets::read(r),
             telemetry: Telemetry::read(r),
             auto_peering,
+            partial_payments: PartialPayments::read(r),
             notices: Vec::new(),
         })
     }
@@ -413,28 +418,12 @@ mod tests {
             ("WEBHOOK_WORKER_IDLE", "200"),
             ("TIGERBEETLE_TWO_PHASE_TIMEOUT_SECONDS", "5"),
             ("POS_SERVICE_URL", "http://localhost:3014"),
-            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
-            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
             ("NODE_ENV", "development"),
         ];
         let told = noticed(&with(&set));
-        for (name, _) in &set[..6] {
+        for (name, _) in &set[..4] {
             assert!(told.contains(name), "{name} is not named:\n{told}");
         }
-        let untold = noticed(&with(&[("ENABLE_PARTIAL_PAYMENT_DECISION", "false")]));
-        assert!(!untold.contains("DECISION"), "{untold}");
-    }
-
-    #[test]
-    fn in_production_what_protects_money_or_data_is_not_ignored() {
-        let production = [
-            ("NODE_ENV", "production"),
-            ("STREAM_SECRET", "BjPXtnd00G2mRQwP/8ZpwyZASOch5sUXT5o0iR5b5wU="),
-            ("DB_ENCRYPTION_SECRET", "zO9KogehJECHReHgQr+ZWGkmgOD4AYa4ksUxALSwgM8="),
-            ("ENABLE_PARTIAL_PAYMENT_DECISION", "true"),
-        ];
-        let refused = Backend::from_environment(&with(&production)).unwrap_err();
-        assert_eq!(names(&refused), ["DB_ENCRYPTION_SECRET", "ENABLE_PARTIAL_PAYMENT_DECISION"], "{refused}");
     }
 
     #[test]

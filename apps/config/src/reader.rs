@@ -273,11 +273,13 @@ impl<'a> Reader<'a> {
 
     /// 32 octets in base64.
     pub(crate) fn key32(&mut self, name: &str) -> Option<[u8; 32]> {
-        self.read(name, |text| {
-            let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
-            let length = octets.len();
-            octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
-        })
+        self.read(name, read_key32)
+    }
+
+    /// Several such keys, separated by commas.
+    pub(crate) fn keys32(&mut self, name: &str) -> Vec<[u8; 32]> {
+        let keys = self.read(name, |text| text.split(',').map(|key| read_key32(key.trim())).collect());
+        keys.unwrap_or_default()
     }
 
     /// The content of the file a variable names, which must be an Ed25519 private key.
@@ -304,6 +306,12 @@ fn http_url(text: &str) -> Result<Url, String> {
         return Err(format!("{text:?} is no http or https URL with a host"));
     }
     Ok(url)
+}
+
+fn read_key32(text: &str) -> Result<[u8; 32], String> {
+    let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
+    let length = octets.len();
+    octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
 }
 
 #[cfg(test)]

@@ -219,6 +219,10 @@ codes! {
         E::WrongState => Conflict,
         E::AlreadyActioned => Forbidden,
     }
+    p::DecidePartialPaymentError {
+        E::UnknownPayment => NotFound,
+        E::WrongState => BadUserInput,
+    }
     p::CompleteIncomingPaymentError {
         E::UnknownPayment => NotFound,
         E::WrongState => Conflict,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use connector::{
     AccountAsset, Bound, Credit, LiquidityAlerts, LocalAccount, LocalAccountId, LocalAccounts,
-    LocalAccountsUnavailable, LocalState, LowLiquidity,
+    LocalAccountsUnavailable, LocalState, LowLiquidity, SenderData, Verdict,
 };
 use ledger::{
     Account, AccountId, CreateAccountResult, CreateTransferResult, Ledger, LedgerFuture, LedgerUnavailable,
@@ -125,6 +125,10 @@ impl LocalAccounts for ReceiversOfProcess {
     async fn credited(&self, _credit: Credit) -> Option<u64> {
         self.life.go_on().await;
         None
+    }
+
+    async fn judge(&self, _: SenderData<'_>) -> Verdict {
+        Verdict::Take
     }
 }
 

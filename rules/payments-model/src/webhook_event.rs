@@ -62,6 +62,16 @@ event_types! {
     LedgerAlarm = "ledger.alarm",
 }
 
+impl EventType {
+    /// Whether events of this type are delivered in the order of their subject.
+    ///
+    /// A question about money with data is not: its packet waits a second or two, so the question must not wait for
+    /// other events. Nor may they wait for it, when it is too late for an answer.
+    pub const fn is_in_order(self) -> bool {
+        !matches!(self, Self::IncomingPaymentPartialPaymentReceived)
+    }
+}
+
 /// The text does not name a type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown event type")]

@@ -137,6 +137,9 @@ pub enum Reason {
     /// A clear value was kept with another key.
     #[error("its kept value does not open; give the key of the import")]
     OtherKey,
+    /// A text was encrypted here, and the given secret does not decrypt it.
+    #[error("{0} is encrypted with another secret than the one given; give the DB_ENCRYPTION_SECRET that encrypted it")]
+    SealedHere(&'static str),
     /// The value is too large for our columns.
     #[error("{column} is {found}: more than can be kept here")]
     TooLarge {

@@ -11,17 +11,17 @@ use ilp_packet::PrepareBuf;
 use ledger::TransferId;
 use payments_model::expectation::Arrival;
 use shared_cache::SharedCache;
-use stream::{ConnectionId, Decision, Money, ReceiveLimit};
+use stream::{ConnectionId, Decision, Money, ReceiveLimit, STREAM_ID};
 use telemetry::{PACKETS, Probes, Stage};
 use tracing::{Instrument, trace_span};
 
-use crate::accounts::{Bound, Source};
+use crate::accounts::{Bound, LocalAccount, Source};
 use crate::arrived::Arrived;
 use crate::balance::{Balance, BalanceError, Taking, TransferSide};
 use crate::destination::LocalReceiver;
 use crate::liquidity::LiquidityWatch;
 use crate::outcome::Stop;
-use crate::ports::{Credit, LocalAccounts};
+use crate::ports::{Credit, LocalAccounts, SenderData, Verdict};
 use crate::refusal::Refusal;
 
 /// How long the total of a connection is kept after its last packet.
@@ -70,6 +70,11 @@ impl LocalDelivery {
             tracing::error!("a quote sent a packet that could be fulfilled; declined");
             return Ok(money.decline_temporarily().into());
         };
+        match self.judge(packet, account, &money).await {
+            Verdict::Take => {}
+            Verdict::Later => return Ok(money.decline_temporarily().into()),
+            Verdict::Decline { reason } => return Ok(money.decline_finally(reason.as_bytes()).into()),
+        }
 
         let from = TransferSide { account: identity.source(), asset: source.asset(), amount: arrived.amount };
         let credited = self.credit(identity.transfer_id(0), from, packet, receiver, &money);
@@ -88,6 +93,16 @@ impl LocalDelivery {
         let (received, total) = told.instrument(trace_span!(target: PACKETS, "ilp.misc", step = "receive")).await;
 
         Ok(announcing(money, account.bound, received).accept(total).into())
+    }
+
+    /// Lets the receiver decide about money that carries data.
+    async fn judge(&self, packet: &PrepareBuf, account: &LocalAccount, money: &Money) -> Verdict {
+        let Some(data) = data_from_sender(money) else { return Verdict::Take };
+        let (connection, until) = (ConnectionId::of(packet.destination()), packet.expires_at());
+        let offer = SenderData { tenant: account.tenant, account: account.id, connection, data, until };
+        let verdict = self.local_accounts.judge(offer).await;
+        // The previous node does not pay for a packet that expired while it waited.
+        if verdict == Verdict::Take && until <= self.clock.now() { Verdict::Later } else { verdict }
     }
 
     /// Answers a packet whose money, `packet`'s amount, was credited before. Its expiry and the receiver's state are
@@ -200,6 +215,13 @@ fn announcing(money: Money, bound: Option<Bound>, received: Option<u64>) -> Mone
         }
         None => money,
     }
+}
+
+/// The data of the stream that every payment uses, or else the first data in the packet.
+fn data_from_sender(money: &Money) -> Option<&[u8]> {
+    let frames = money.stream_data();
+    let own = frames.iter().find(|(stream, _)| *stream == STREAM_ID);
+    own.or(frames.first()).map(|(_, data)| &**data).filter(|data| !data.is_empty())
 }
 
 impl From<BalanceError> for NotCredited {

@@ -9,4 +9,5 @@ pub(crate) mod end_incoming_payment;
 pub(crate) mod expectations;
 pub(crate) mod incoming_events;
 pub(crate) mod live_receivers;
+pub(crate) mod partial_payments;
 pub(crate) mod web_monetization;

@@ -11,5 +11,6 @@ pub(crate) mod held_grant;
 #[expect(unreachable_pub, dead_code, reason = "it is written for other crates, which use all of it")]
 mod institution;
 mod life;
+mod partial;
 mod tenant;
 pub(crate) mod testing;

@@ -19,34 +19,4 @@ pub(super) fn read_without_effect(r: &mut Reader<'_>, mode: Mode) {
     if mode == Mode::Test {
         r.notice("NODE_ENV", "is test: no worker runs; the Admin API asks for signatures all the same");
     }
-
-    r.key32("DB_ENCRYPTION_SECRET");
-    r.millis("PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", 1_500);
-    r.millis("PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS", 100);
-    let times = ["PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS", "PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS"];
-    r.no_effect(&times, "nobody is asked about partial payments yet");
-    let decides = r.flag("ENABLE_PARTIAL_PAYMENT_DECISION", false);
-    let encrypts = r.text("DB_ENCRYPTION_SECRET").is_some();
-    not_to_be_ignored(
-        r,
-        mode,
-        ("DB_ENCRYPTION_SECRET", encrypts),
-        "data to transmit is stored as it is, not encrypted; remove the variable to accept that",
-    );
-    not_to_be_ignored(
-        r,
-        mode,
-        ("ENABLE_PARTIAL_PAYMENT_DECISION", decides),
-        "partial payments are taken without asking anybody; switch it off to accept that",
-    );
-}
-
-/// Ignoring it would lose protection or move money against the operator's word: said in development, and no start in
-/// production.
-fn not_to_be_ignored(r: &mut Reader<'_>, mode: Mode, (name, is_on): (&str, bool), why: &str) {
-    match mode {
-        _ if !is_on => {}
-        Mode::Production | Mode::Autopeer => r.problem(name, format!("has no effect yet: {why}")),
-        Mode::Development | Mode::Test => r.notice(name, format!("has no effect yet: {why}")),
-    }
 }

@@ -15,6 +15,7 @@ use payments_model::quote::QuoteMethod;
 use payments_model::webhook_event::{EventType, Subject};
 use payments_model::{InitiatedBy, OutgoingPayment, OutgoingPaymentId, TenantId, WebhookEventId};
 use payments_store::Unit;
+use sealed_text::{Place, TooLong};
 use telemetry::payment_span;
 use tracing::Instrument;
 use url::Url;
@@ -150,11 +151,18 @@ impl Payments {
         data_to_transmit: Option<String>,
     ) -> Result<OutgoingPayment, FundOutgoingPaymentError> {
         payment.require_fundable(amount)?;
+        let data_to_transmit = data_to_transmit.map(|data| self.seal(&data, payment.id())).transpose()?;
         self.deposit(&payment, deposit).await?;
         match self.note_funds_of(&payment, amount, data_to_transmit.clone()).await? {
             Some(funded) => Ok(funded),
             None => self.note_funds(payment.quote.tenant_id, payment.id(), amount, data_to_transmit).await,
         }
+    }
+
+    /// The data in its stored form.
+    fn seal(&self, data: &str, payment: OutgoingPaymentId) -> Result<String, FundOutgoingPaymentError> {
+        let sealed = self.sealer().seal(data, Place::DataToTransmit(payment.as_uuid()), self.entropy());
+        sealed.map_err(|TooLong| FundOutgoingPaymentError::DataTooLong)
     }
 
     async fn unfunded(&self, tenant: TenantId, id: OutgoingPaymentId) -> Result<Unfunded, FundOutgoingPaymentError> {

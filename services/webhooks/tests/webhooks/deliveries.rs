@@ -15,7 +15,7 @@ use testkit::on_each_database;
 use uuid::Uuid;
 use webhooks::{Audience, Reach};
 
-use super::scene::{EVENT, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
+use super::scene::{EVENT, FORMER_KEY, HANGING, Heard, OPERATOR, TENANT, scene, scene_with};
 
 on_each_database! {
     async fn an_event_is_told_once_with_its_id_type_data_and_signature(database) {
@@ -30,6 +30,26 @@ on_each_database! {
         assert!(headers["rafiki-signature"].to_str().unwrap().starts_with("t=1767225600000, v1="));
         assert_eq!(headers["rafiki-event-id"], "00000000-0000-0000-0000-000000000005");
         assert_eq!(headers["rafiki-delivery-attempt"], "1");
+    }
+
+    async fn data_sealed_with_a_former_key_reaches_its_recipient_in_clear(database) {
+        let scene = scene(database).await;
+        let question = scene.question_of(scene.payments(1).await[0], "sample kyc data", &FORMER_KEY);
+        scene.process.record(&question, &Audience::tenant(OPERATOR)).await;
+        scene.run_due().await;
+        assert_eq!(scene.receiver.heard()[0].event()["data"]["dataFromSender"], "sample kyc data");
+        assert_eq!(scene.count("webhook_events", "data LIKE '%kyc%'").await, 0);
+    }
+
+    async fn data_that_cannot_be_opened_is_set_aside_with_the_reason_and_sent_to_nobody(database) {
+        let scene = scene(database).await;
+        let question = scene.question_of(scene.payments(1).await[0], "sample kyc data", &[5; 32]);
+        scene.process.record(&question, &Audience::tenant(OPERATOR)).await;
+        scene.run_due().await;
+        assert_eq!(scene.receiver.count(), 0);
+        let delivery = scene.delivery_of(question.id).await;
+        assert_eq!(delivery.state, DeliveryState::Quarantined);
+        assert!(delivery.reason.unwrap().contains("DB_ENCRYPTION_FORMER_SECRETS"));
     }
 
     async fn any_other_status_is_tried_again_after_ten_seconds(database) {

@@ -11,11 +11,15 @@ use http_signatures::{Signer, SigningKey};
 use ledger::Ledger;
 use open_payments_client::{OpenPaymentsClient, PublicResources, RetryPolicy};
 use payments::administration::{Administration, AdministrationSettings};
-use payments::{AtOnce, IncomingApproval, LiveReceivers, Payments, PaymentsParts, PaymentsSettings, ReceiverSettings};
+use payments::{
+    AtOnce, DecisionTimes, IncomingApproval, LiveReceivers, PartialPayments, Payments, PaymentsParts, PaymentsSettings,
+    ReceiverSettings,
+};
 use payments_model::webhook_ladder::AttemptsMax;
 use payments_model::{Secret, TenantId};
 use peering::{Offer, Peering, PeeringParts, PeeringSettings};
 use rates::{HttpRates, Rates, RatesSettings};
+use sealed_text::Sealer;
 use stream::{ReceiverSecret, RejectStyle};
 use telemetry::{Amounts, Metrics, Probes};
 use webhooks::{Targets, WebhookAdministration, Webhooks};
@@ -81,7 +85,8 @@ impl Services {
                 approval: payment_settings.approval(),
             };
             let (clock, entropy) = (deps.clock.clone(), deps.entropy.clone());
-            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings)
+            let partial = partial_payments(config);
+            LiveReceivers::new(store.clone(), ledger.clone(), webhooks.clone(), clock, entropy, settings, partial)
         });
         let connector = metrics.gather(|| {
             let ports = connector_ports(stores, ledger, &receivers, &webhooks, rates.clone(), deps);
@@ -108,6 +113,7 @@ impl Services {
                 cache: cache.clone(),
                 clock: deps.clock.clone(),
                 entropy: deps.entropy.clone(),
+                sealer: sealer(config),
                 settings: payment_settings,
             })
         });
@@ -130,6 +136,19 @@ impl Services {
             peering: peering(stores, config, deps),
         })
     }
+}
+
+fn partial_payments(config: &config::Backend) -> PartialPayments {
+    let partial_payments = &config.partial_payments;
+    let (max_wait, safety_margin) = (partial_payments.max_wait, partial_payments.safety_margin);
+    let times = partial_payments.decision_enabled.then_some(DecisionTimes { max_wait, safety_margin });
+    PartialPayments::new(times, sealer(config))
+}
+
+/// Encrypts the data that is stored encrypted.
+pub(super) fn sealer(config: &config::Backend) -> Sealer {
+    let partial_payments = &config.partial_payments;
+    Sealer::new(partial_payments.encryption_key.as_ref(), &partial_payments.former_encryption_keys)
 }
 
 fn peering(stores: &Stores, config: &config::Backend, deps: &SharedDeps) -> Peering {

@@ -72,6 +72,7 @@ fn deliverer(
         clock: deps.clock.clone(),
         entropy: deps.entropy.clone(),
         counts: DeliveryCounts::default(),
+        sealer: super::services::sealer(config),
         ends: DeliveryEnds::new(store),
     };
     // The reference counts loops of one delivery each. Here one worker makes many at the same time.

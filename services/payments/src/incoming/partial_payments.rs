@@ -1,0 +1,298 @@
+//! Money that comes with data from its sender: the account-servicing entity decides whether it is accepted.
+//!
+//! The packets wait for the answer, which may reach another process than theirs. So questions and answers are rows, and
+//! every change is made under a lock. A process only keeps packets waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Entropy, Timestamp};
+use connector::{SenderData, Verdict};
+use database::Subscription;
+use payments_model::incoming_payment::Approval;
+use payments_model::partial_payment::{
+    Course, DECISION_HOLDS_FOR, Offer, PartialPayment, PartialPaymentDecision, Standing,
+};
+use payments_model::webhook_event::{EventType, Subject, WebhookEvent};
+use payments_model::{IncomingPayment, IncomingPaymentId, InitiatedBy, PartialPaymentId, payment_events};
+use payments_store::{Store, Unit};
+use sealed_text::{Place, Sealer};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use webhooks::{Audience, Webhooks};
+
+use crate::administration::Caller;
+use crate::service::Payments;
+use crate::unavailable::Unavailable;
+
+/// The topic that wakes packets that wait for an answer.
+const ANSWERS: &str = "partial payment decisions";
+/// The most packets that wait in one process. The senders of further ones try again.
+const WAITING_MAX: usize = 256;
+
+const REJECTED: &str = "Additional data rejected";
+const UNANSWERED: &str = "No response from receiving ASE";
+const TOO_MANY: &str = "Additional data was sent too often";
+
+/// How long packets wait for decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionTimes {
+    /// `PARTIAL_PAYMENT_DECISION_MAX_WAIT_MS`: the longest time.
+    pub max_wait: Duration,
+    /// `PARTIAL_PAYMENT_DECISION_SAFETY_MARGIN_MS`: how long before its expiry a packet stops waiting.
+    pub safety_margin: Duration,
+}
+
+/// The settings of decisions, and the packets that wait for them in this process.
+#[derive(Clone, Debug)]
+pub struct PartialPayments {
+    times: Option<DecisionTimes>,
+    /// Encrypts the data in the event.
+    sealer: Sealer,
+    waiting: Arc<Semaphore>,
+}
+
+/// What a decision needs from others.
+pub(crate) struct Asking<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) webhooks: &'a Webhooks,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) entropy: &'a dyn Entropy,
+    pub(crate) approval: Approval,
+    pub(crate) partial: &'a PartialPayments,
+}
+
+/// Why a decision has no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum DecidePartialPaymentError {
+    /// The tenant does not have this payment.
+    #[error("unknown payment")]
+    UnknownPayment,
+    /// The payment has ended.
+    #[error("invalid state")]
+    WrongState,
+    /// The database did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Whether a decision has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecisionEffect {
+    /// It has, or the same decision had before.
+    Counts,
+    /// It is too late, the opposite was decided before, or nothing was asked.
+    None,
+}
+
+impl PartialPayments {
+    /// With `times` the entity is asked about money with data. Without, all money is accepted.
+    pub fn new(times: Option<DecisionTimes>, sealer: Sealer) -> Self {
+        Self { times, sealer, waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+    }
+}
+
+impl Asking<'_> {
+    /// Decides about the money of a packet to an incoming payment. Waits for the entity's answer if necessary.
+    pub(crate) async fn judge(&self, payment: IncomingPaymentId, offered: SenderData<'_>) -> Verdict {
+        let Some(times) = self.partial.times else { return Verdict::Take };
+        let Ok(_waiting) = self.partial.waiting.try_acquire() else { return Verdict::Later };
+
+        let left = offered.until.saturating_since(self.clock.now());
+        match tokio::time::timeout(left, self.ask_and_wait(payment, offered, times)).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(payment.id = %payment, error, "the receiver was not asked about money with data");
+                Verdict::Later
+            }
+            Err(_) => Verdict::Later,
+        }
+    }
+
+    async fn ask_and_wait(
+        &self,
+        payment: IncomingPaymentId,
+        offered: SenderData<'_>,
+        times: DecisionTimes,
+    ) -> Result<Verdict, Unavailable> {
+        // Before anything is read, so that no answer is missed.
+        let answers = self.store.database().subscribe(ANSWERS);
+
+        let data = self.partial.sealer.fingerprint(offered.data, payment.as_uuid());
+        let offer = Offer { data, connection: *offered.connection.as_bytes() };
+        let last = offered.until - times.safety_margin;
+
+        let now = self.clock.now();
+        let known = self.store.tenant(offered.tenant).partial_payments(payment, now - DECISION_HOLDS_FOR).await?;
+        let course = match Course::of(offer, known, now) {
+            Course::Ask => self.ask(payment, offered, offer, last.min(now + times.max_wait)).await?,
+            course => Some(course),
+        };
+
+        Ok(match course {
+            Some(Course::Follow(decision)) => verdict(decision),
+            Some(Course::Wait(question)) => self.wait(question, answers, last).await?,
+            Some(Course::TooLate) => declined(UNANSWERED),
+            Some(Course::TooMany) => declined(TOO_MANY),
+            Some(Course::Busy | Course::Ask) | None => Verdict::Later,
+        })
+    }
+
+    /// Asks the entity, unless another packet has done so meanwhile. `None` if the payment accepts no money any more or
+    /// there is no time for an answer: the sender tries again and learns which.
+    ///
+    /// The lock on the payment makes packets of all processes ask one after the other, so the bounds hold exactly.
+    async fn ask(
+        &self,
+        payment: IncomingPaymentId,
+        offered: SenderData<'_>,
+        offer: Offer,
+        until: Timestamp,
+    ) -> Result<Option<Course>, Unavailable> {
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(offered.tenant);
+        let Some(locked) = scope.locked_incoming_payment(payment).await? else { return Ok(None) };
+
+        let now = self.clock.now();
+        if locked.takes_money(self.approval, now).is_err() || until <= now {
+            return Ok(None);
+        }
+        let known = scope.partial_payments(payment, now - DECISION_HOLDS_FOR).await?;
+        match Course::of(offer, known, now) {
+            Course::Ask => {}
+            course => return Ok(Some(course)),
+        }
+
+        let question = PartialPayment {
+            id: PartialPaymentId::random(self.entropy),
+            tenant_id: offered.tenant,
+            payment,
+            offer,
+            asked_at: now,
+            until,
+            standing: Standing::Asked,
+        };
+        self.write_question(&unit, &question, &locked, offered.data).await?;
+        unit.commit().await?;
+        Ok(Some(Course::Wait(question)))
+    }
+
+    /// Writes the question, and the event that asks it.
+    async fn write_question(
+        &self,
+        unit: &Unit,
+        question: &PartialPayment,
+        payment: &IncomingPayment,
+        data: &[u8],
+    ) -> Result<(), Unavailable> {
+        let text = String::from_utf8_lossy(data);
+        let place = Place::DataFromSender(question.id.as_uuid());
+        let sealed = self.partial.sealer.seal(&text, place, self.entropy)?;
+
+        let mut body = payment_events::incoming_payment(payment, 0);
+        body["partialIncomingPaymentId"] = json!(question.id);
+        body["dataFromSender"] = json!(sealed);
+        let event = WebhookEvent {
+            id: question.id.into(),
+            event_type: EventType::IncomingPaymentPartialPaymentReceived,
+            tenant_id: question.tenant_id,
+            data: body,
+            subject: Subject::IncomingPayment(question.payment),
+            withdrawal: None,
+            created_at: question.asked_at,
+        };
+        let audience = match payment.initiated_by {
+            InitiatedBy::Card => Audience::tenant(question.tenant_id).and_point_of_sale(),
+            InitiatedBy::OpenPayments | InitiatedBy::Admin => Audience::tenant(question.tenant_id),
+        };
+        self.webhooks.record(unit, &event, &audience).await?;
+        Ok(unit.tenant(question.tenant_id).insert_partial_payment(question)?)
+    }
+
+    /// Waits for the answer until the question or the packet runs out of time.
+    async fn wait(
+        &self,
+        question: PartialPayment,
+        mut answers: Subscription,
+        last: Timestamp,
+    ) -> Result<Verdict, Unavailable> {
+        let until = question.until.min(last);
+        loop {
+            let left = until.saturating_since(self.clock.now());
+            if tokio::time::timeout(left, answers.notified()).await.is_err() {
+                return self.stop_waiting(question, last).await;
+            }
+            let found = self.store.tenant(question.tenant_id).partial_payment(question.id).await?;
+            match found.map(|question| question.standing) {
+                Some(Standing::Asked) => {}
+                Some(Standing::Decided { decision, .. }) => return Ok(verdict(decision)),
+                Some(Standing::Unanswered) => return Ok(declined(UNANSWERED)),
+                None => return Ok(Verdict::Later),
+            }
+        }
+    }
+
+    /// Ends the question under its lock, so that a later answer has no effect. An answer that is already there holds.
+    async fn stop_waiting(&self, question: PartialPayment, last: Timestamp) -> Result<Verdict, Unavailable> {
+        let unit = self.store.begin().await?;
+        let scope = unit.tenant(question.tenant_id);
+        let Some(locked) = scope.locked_partial_payment(question.id).await? else { return Ok(Verdict::Later) };
+        match &locked.standing {
+            Standing::Decided { decision, .. } => return Ok(verdict(decision.clone())),
+            Standing::Unanswered => return Ok(declined(UNANSWERED)),
+            // Another packet, which expires later, still waits for the answer.
+            Standing::Asked if last < question.until => return Ok(Verdict::Later),
+            Standing::Asked => {}
+        }
+
+        scope.update_partial_payment(&locked.map(PartialPayment::give_up));
+        unit.transaction().wake_on_commit(ANSWERS);
+        unit.commit().await?;
+        Ok(declined(UNANSWERED))
+    }
+}
+
+impl Payments {
+    /// Records the entity's decision about money that came with data.
+    pub async fn decide_partial_payment(
+        &self,
+        caller: Caller,
+        payment: IncomingPaymentId,
+        partial: PartialPaymentId,
+        decision: PartialPaymentDecision,
+    ) -> Result<DecisionEffect, DecidePartialPaymentError> {
+        use DecidePartialPaymentError as Refused;
+        let found = caller.reach(self.store()).incoming_payment(payment).await.map_err(Unavailable::from)?;
+        let found = found.ok_or(Refused::UnknownPayment)?;
+        if !found.is_open() {
+            return Err(Refused::WrongState);
+        }
+
+        let unit = self.begin().await?;
+        let scope = unit.tenant(found.tenant_id);
+        let locked = scope.locked_partial_payment(partial).await.map_err(Unavailable::from)?;
+        let Some(locked) = locked.filter(|question| question.payment == payment) else {
+            return Ok(DecisionEffect::None);
+        };
+        let Ok(decided) = locked.try_map(|question| question.decide(decision, self.now())) else {
+            return Ok(DecisionEffect::None);
+        };
+
+        scope.update_partial_payment(&decided);
+        unit.transaction().wake_on_commit(ANSWERS);
+        unit.commit().await.map_err(Unavailable::from)?;
+        Ok(DecisionEffect::Counts)
+    }
+}
+
+fn verdict(decision: PartialPaymentDecision) -> Verdict {
+    match decision {
+        PartialPaymentDecision::Accept => Verdict::Take,
+        PartialPaymentDecision::Reject { reason } => declined(reason.as_deref().unwrap_or(REJECTED)),
+    }
+}
+
+fn declined(reason: &str) -> Verdict {
+    Verdict::Decline { reason: reason.to_owned() }
+}
