@@ -58,8 +58,19 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
+    /// A grant gives rights now. Rafiki 2.4 has no such event.
+    GrantCreated = "grant.created",
+    /// A grant was taken back. Rafiki 2.4 has no such event.
+    GrantRevoked = "grant.revoked",
     /// The stored ledger was changed by another program. Rafiki 2.4 has no such event.
     LedgerAlarm = "ledger.alarm",
+}
+
+impl EventType {
+    /// Whether only those get it who name its type. Rafiki 2.4 has no such event, and every payment makes several.
+    pub const fn is_on_request(self) -> bool {
+        matches!(self, Self::GrantCreated | Self::GrantRevoked)
+    }
 }
 
 /// The text does not name a type of event.
@@ -87,6 +98,8 @@ pub enum Subject {
     Peer(PeerId),
     /// An asset.
     Asset(AssetId),
+    /// A grant of the authorization server.
+    Grant(Uuid),
     /// A wallet address that does not exist, or the ledger itself.
     Nothing,
 }
@@ -100,6 +113,7 @@ impl Subject {
             Self::WalletAddress(id) => Some(id.as_uuid()),
             Self::Peer(id) => Some(id.as_uuid()),
             Self::Asset(id) => Some(id.as_uuid()),
+            Self::Grant(id) => Some(id),
             Self::Nothing => None,
         }
     }

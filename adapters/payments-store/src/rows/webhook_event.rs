@@ -18,6 +18,7 @@ pub struct Model {
     pub wallet_address_id: Option<Uuid>,
     pub peer_id: Option<Uuid>,
     pub asset_id: Option<Uuid>,
+    pub grant_id: Option<Uuid>,
     pub created_at: i64,
 }
 
