@@ -17,7 +17,6 @@ pub const MIGRATIONS: Migrations = Migrations {
         Step { name: "0004_peering", sql: include_str!("0004_peering.sql") },
         Step { name: "0004_webhook_endpoints", sql: include_str!("0004_webhook_endpoints.sql") },
         Step { name: "0006_tenant_secrets", sql: include_str!("0006_tenant_secrets.sql") },
-        Step { name: "0008_grant_events", sql: include_str!("0008_grant_events.sql") },
     ],
 };
 

@@ -39,7 +39,6 @@ pub(crate) fn event(row: Model) -> Result<WebhookEvent, Error> {
         .or(row.wallet_address_id.map(|id| Subject::WalletAddress(WalletAddressId::from_uuid(id))))
         .or(row.peer_id.map(|id| Subject::Peer(PeerId::from_uuid(id))))
         .or(row.asset_id.map(|id| Subject::Asset(AssetId::from_uuid(id))))
-        .or(row.grant_id.map(Subject::Grant))
         .unwrap_or(Subject::Nothing);
 
     let withdrawal = match (row.withdrawal_account_id, row.withdrawal_asset_id, row.withdrawal_amount) {
@@ -104,7 +103,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             Subject::WalletAddress(id) => Column::WalletAddressId.eq(id.as_uuid()),
             Subject::Peer(id) => Column::PeerId.eq(id.as_uuid()),
             Subject::Asset(id) => Column::AssetId.eq(id.as_uuid()),
-            Subject::Grant(id) => Column::GrantId.eq(id),
             Subject::Nothing => Column::EventType.eq(EventType::WalletAddressNotFound.as_str()),
         };
         let of_types = Column::EventType.is_in(types.iter().map(|kind| kind.as_str()));
@@ -136,7 +134,6 @@ impl Scope<'_, WriteTransaction> {
             Subject::WalletAddress(id) => row.wallet_address_id = Set(Some(id.as_uuid())),
             Subject::Peer(id) => row.peer_id = Set(Some(id.as_uuid())),
             Subject::Asset(id) => row.asset_id = Set(Some(id.as_uuid())),
-            Subject::Grant(id) => row.grant_id = Set(Some(id)),
             Subject::Nothing => {}
         }
 

@@ -55,7 +55,7 @@ async fn take(State(recorder): State<GrantEventRecorder>, request: Request) -> R
         Err(refused) => return refused.into_response(),
     };
     let Some(event) = event(&body) else {
-        let told = "an event about a grant has id, type, tenantId, createdAt, and data with the grant's id";
+        let told = "an event about a grant has id, type, tenantId, createdAt, and data with access";
         return (StatusCode::BAD_REQUEST, told).into_response();
     };
     match recorder.record(event).await {
@@ -70,12 +70,13 @@ async fn take(State(recorder): State<GrantEventRecorder>, request: Request) -> R
 
 fn event(body: &[u8]) -> Option<GrantEvent> {
     let told: HandedOver = serde_json::from_slice(body).ok()?;
-    let grant = Uuid::try_parse(told.data.get("id")?.as_str()?).ok()?;
+    let rights = told.data.get("access")?.as_array()?;
+    let owners = rights.iter().filter_map(|right| right.get("identifier")?.as_str()).map(str::to_owned).collect();
     Some(GrantEvent {
         id: told.id,
         event_type: told.r#type.parse().ok()?,
         tenant: told.tenant_id,
-        grant,
+        owners,
         data: told.data,
         at: told.created_at,
     })
@@ -86,10 +87,13 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use directory::Directory;
+    use money::Asset;
     use payments_model::webhook_endpoint::{EndpointAddress, EndpointSecrets, WebhookEndpoint};
     use payments_model::webhook_event::EventType;
     use payments_model::webhook_ladder::{AttemptsMax, RetryLadder};
-    use payments_model::{Secret, WebhookEndpointId, WebhookEventId};
+    use payments_model::{
+        AssetId, Secret, TenantAsset, WalletAddress, WalletAddressId, WebhookEndpointId, WebhookEventId,
+    };
     use payments_store::Store;
     use serde_json::json;
     use shared_cache::{InProcessCache, InProcessLimits, Limiter, SharedCache};
@@ -101,6 +105,7 @@ mod tests {
     use super::*;
 
     const OPERATOR: TenantId = TenantId::from_uuid(Uuid::from_u128(0x4000_0000_8000_0000_0000_0000_0001));
+    const ADDRESS: &str = "https://bank.example/ann";
     const GRANT: Uuid = Uuid::from_u128(7);
 
     /// The route of an instance whose operator wants to be told of grants.
@@ -120,7 +125,33 @@ mod tests {
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(0),
         };
-        unit.tenant(OPERATOR).insert_webhook_endpoint(&endpoint).await.unwrap();
+        let scope = unit.tenant(OPERATOR);
+        scope.insert_webhook_endpoint(&endpoint).await.unwrap();
+        let asset = TenantAsset {
+            id: AssetId::from_uuid(Uuid::from_u128(3)),
+            tenant_id: OPERATOR,
+            ledger: scope.take_ledger_number().await.unwrap(),
+            asset: Asset::new("USD", 2).unwrap(),
+            withdrawal_threshold: None,
+            liquidity_threshold: None,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.created_at,
+            deleted_at: None,
+        };
+        scope.insert_asset(&asset).await.unwrap();
+        let address = WalletAddress {
+            id: WalletAddressId::from_uuid(Uuid::from_u128(4)),
+            tenant_id: OPERATOR,
+            address: ADDRESS.to_owned(),
+            public_name: None,
+            asset,
+            total_events_amount: 0,
+            process_at: None,
+            deactivated_at: None,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.created_at,
+        };
+        scope.insert_wallet_address(&address).await.unwrap();
         unit.commit().await.unwrap();
 
         let targets = Targets {
@@ -144,7 +175,7 @@ mod tests {
     fn told(id: u128, kind: &str) -> Value {
         json!({
             "id": Uuid::from_u128(id), "type": kind, "tenantId": OPERATOR, "createdAt": "2026-01-01T00:00:00.000Z",
-            "data": { "id": GRANT, "client": null, "access": [], "createdAt": "2026-01-01T00:00:00.000Z" },
+            "data": { "id": GRANT, "client": null, "access": [{ "type": "quote", "actions": ["create"] }, { "identifier": ADDRESS }], "createdAt": "2026-01-01T00:00:00.000Z" },
         })
     }
 

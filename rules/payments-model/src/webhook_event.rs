@@ -58,16 +58,16 @@ event_types! {
     AssetLiquidityLow = "asset.liquidity_low",
     /// A peer's liquidity fell to its threshold.
     PeerLiquidityLow = "peer.liquidity_low",
-    /// A grant gives rights now. Rafiki 2.4 has no such event.
+    /// A grant gives rights on a wallet address now. Rafiki 2.4 has no such event.
     GrantCreated = "grant.created",
-    /// A grant was taken back. Rafiki 2.4 has no such event.
+    /// A grant of rights on a wallet address was taken back. Rafiki 2.4 has no such event.
     GrantRevoked = "grant.revoked",
     /// The stored ledger was changed by another program. Rafiki 2.4 has no such event.
     LedgerAlarm = "ledger.alarm",
 }
 
 impl EventType {
-    /// Whether only those get it who name its type. Rafiki 2.4 has no such event, and every payment makes several.
+    /// Whether only those get it who name its type. Rafiki 2.4 has no such event.
     pub const fn is_on_request(self) -> bool {
         matches!(self, Self::GrantCreated | Self::GrantRevoked)
     }
@@ -98,8 +98,6 @@ pub enum Subject {
     Peer(PeerId),
     /// An asset.
     Asset(AssetId),
-    /// A grant of the authorization server.
-    Grant(Uuid),
     /// A wallet address that does not exist, or the ledger itself.
     Nothing,
 }
@@ -113,7 +111,6 @@ impl Subject {
             Self::WalletAddress(id) => Some(id.as_uuid()),
             Self::Peer(id) => Some(id.as_uuid()),
             Self::Asset(id) => Some(id.as_uuid()),
-            Self::Grant(id) => Some(id),
             Self::Nothing => None,
         }
     }

@@ -18,7 +18,6 @@ pub struct Model {
     pub wallet_address_id: Option<Uuid>,
     pub peer_id: Option<Uuid>,
     pub asset_id: Option<Uuid>,
-    pub grant_id: Option<Uuid>,
     pub created_at: i64,
 }
 

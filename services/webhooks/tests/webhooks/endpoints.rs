@@ -95,13 +95,13 @@ on_each_database! {
         let scene = scene(database).await;
         let recorder =
             GrantEventRecorder { store: scene.process.store.clone(), webhooks: scene.process.webhooks.clone() };
-        let grant = Uuid::from_u128(70);
+        scene.payments(0).await; // It makes the wallet address.
         let told = |number: u128, event_type| GrantEvent {
             id: Uuid::from_u128(number),
             event_type,
             tenant: OPERATOR,
-            grant,
-            data: json!({"id": grant, "client": null}),
+            owners: vec!["https://other.example/x".to_owned(), "https://bank.example/ann".to_owned()],
+            data: json!({"client": null}),
             at: scene.now(),
         };
         scene.endpoint(OPERATOR, "/all", &[]).await;
@@ -124,6 +124,9 @@ on_each_database! {
         let foreign = GrantEvent { tenant: TENANT, ..told(74, EventType::GrantCreated) };
         recorder.record(foreign).await.unwrap();
         assert_eq!(scene.count("webhook_events", "1 = 1").await, 2, "there is no such tenant");
+        let elsewhere = GrantEvent { owners: Vec::new(), ..told(76, EventType::GrantCreated) };
+        recorder.record(elsewhere).await.unwrap();
+        assert_eq!(scene.count("webhook_events", "1 = 1").await, 2, "it is about no wallet address");
         recorder.record(told(75, EventType::LedgerAlarm)).await.unwrap_err();
     }
 

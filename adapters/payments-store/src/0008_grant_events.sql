@@ -1,2 +1,0 @@
--- The grant that an event is about.
-ALTER TABLE webhook_events ADD COLUMN grant_id uuid;
