@@ -1,4 +1,4 @@
-//! What a tenant is told about a grant: that it gives rights now, or that it was taken back.
+//! What a tenant is told about a grant of rights on a wallet address: that it gives rights now, or that it was taken back.
 //!
 //! It is sent by others. A grant that ends by its age was told its end when it began, so nothing is told then.
 

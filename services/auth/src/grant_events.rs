@@ -60,7 +60,9 @@ impl Auth {
     }
 
     fn event(&self, news: GrantNews, grant: &Grant, at: Timestamp) -> Option<GrantEvent> {
-        if self.inner.settings.grant_events == GrantEvents::Unrecorded {
+        // A tenant is told about rights on its wallet addresses.
+        let names_an_owner = grant.access.iter().any(|item| item.identifier().is_some());
+        if self.inner.settings.grant_events == GrantEvents::Unrecorded || !names_an_owner {
             return None;
         }
         let id = news.event_id(grant.id);

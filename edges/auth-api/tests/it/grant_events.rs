@@ -145,6 +145,14 @@ on_each_database! {
         assert_eq!(scene.told().await, []);
     }
 
+    async fn a_grant_of_no_wallet_address_is_not_told(database) {
+        let scene = scene(database).await;
+        let mut quote = crate::harness::incoming();
+        quote["access_token"]["access"] = json!([{"type": "quote", "actions": ["create"]}]);
+        assert_eq!(scene.server.request(&quote).await.status, 200);
+        assert_eq!(scene.told().await, []);
+    }
+
     async fn nothing_is_recorded_where_nobody_takes_it(database) {
         let (first, _other) = Server::two(database, |_| {}).await;
         let grant = first.incoming_grant().await;
