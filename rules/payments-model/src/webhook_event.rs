@@ -67,6 +67,11 @@ event_types! {
 }
 
 impl EventType {
+    /// Whether Rafiki 2.4 has no event of this type.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Self::GrantCreated | Self::GrantRevoked | Self::LedgerAlarm)
+    }
+
     /// Whether only those get it who name its type. Rafiki 2.4 has no such event.
     pub const fn is_on_request(self) -> bool {
         matches!(self, Self::GrantCreated | Self::GrantRevoked)
