@@ -240,7 +240,7 @@ on_each_database! {
 
     async fn a_tenant_has_at_most_100_endpoints_and_a_repeated_request_makes_one(database) {
         let scene = scene(database).await;
-        let origin = Origin::Repeatable { request: uuid::Uuid::from_u128(77), known_since: scene.now() };
+        let origin = Origin::Repeatable { request: Uuid::from_u128(77), known_since: scene.now() };
         let new = || NewEndpoint { url: scene.url.clone(), event_types: Vec::new(), secret: None };
         let create = async |origin| scene.process.administration.create_endpoint(OPERATOR, new(), origin).await;
         let (first, secret) = create(origin).await.unwrap();
