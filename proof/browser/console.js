@@ -52,6 +52,10 @@ export async function signedIn(browser, address, { width = 1440, height = 900, c
 const asset = 'a55e7000-0000-4000-8000-000000000001'
 const peer = '9ee70000-0000-4000-8000-000000000001'
 const wallet = 'add70000-0000-4000-8000-000000000001'
+const endpoint = 'e4d00000-0000-4000-8000-000000000001'
+const operator = '438fa74a-fa7d-4317-9ced-dde32ece1787'
+const delivery = (n) => `de110000-0000-4000-8000-00000000000${n}`
+const grant = (n) => `96a40000-0000-4000-8000-00000000000${n}`
 const payment = (n) => `0bad0000-0000-4000-8000-0000000000${n}`
 
 /** Every page, by a name for its picture. */
@@ -88,6 +92,19 @@ export const PAGES = {
   'fee-history': `/assets/${asset}/fee-history`,
   'webhook-events': '/webhook-events',
   'webhook-event': '/webhook-events/data?id=00000000-0000-0000-0000-0000e7e70001',
+  deliveries: '/webhooks/deliveries',
+  'deliveries-filtered': '/webhooks/deliveries?state=EXHAUSTED&type=incoming_payment.created',
+  'dead-letters': '/webhooks/deliveries?state=QUARANTINED,EXHAUSTED',
+  'delivery-given-up': `/webhooks/deliveries/${delivery(3)}`,
+  'delivery-waiting': `/webhooks/deliveries/${delivery(5)}`,
+  resend: '/webhooks/resend?state=EXHAUSTED',
+  endpoints: '/webhooks/endpoints',
+  endpoint: `/webhooks/endpoints/${operator}/${endpoint}`,
+  'endpoint-new': '/webhooks/endpoints/create',
+  grants: '/grants',
+  'grants-filtered': '/grants?state=ISSUED',
+  grant: `/grants/${grant(0)}`,
+  'grant-revoked': `/grants/${grant(2)}`,
   tenants: '/tenants',
   tenant: '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001',
   'tenant-new': '/tenants/create',

@@ -56,6 +56,8 @@ pub struct ConsoleSettings {
     pub institution: String,
     /// The Admin API, `…/graphql`.
     pub graphql_url: Url,
+    /// The Admin API of the authorization server, which has the grants.
+    pub auth_graphql_url: Option<Url>,
     /// The version of signatures.
     pub signature_version: u32,
     /// The beginning of wallet addresses of tenants without a setting of their own.
@@ -159,6 +161,18 @@ impl Console {
     pub(crate) fn client(&self, credentials: Credentials) -> AdminClient {
         let (settings, ports) = (&self.0.settings, &self.0.ports);
         AdminClient::new(settings.graphql_url.clone(), credentials, ports.http.clone(), Arc::clone(&ports.clock))
+    }
+
+    /// The authorization server's Admin API in the name of a session.
+    pub(crate) fn grants_of(&self, session: &Session) -> Option<AdminClient> {
+        let (settings, ports) = (&self.0.settings, &self.0.ports);
+        let url = settings.auth_graphql_url.clone()?;
+        let credentials = Credentials {
+            tenant_id: session.tenant_id,
+            secret: session.secret.clone(),
+            signature_version: settings.signature_version,
+        };
+        Some(AdminClient::of_auth(url, credentials, ports.http.clone(), Arc::clone(&ports.clock)))
     }
 
     /// The Admin API in the name of a session.

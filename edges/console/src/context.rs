@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use admin_client::{AdminClient, AdminError, ErrorCode, Mutation, PageRequest};
+use admin_signature::Audience;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -28,6 +29,9 @@ const SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 /// The most rows on a page of a list.
 const ROWS_MAX: u32 = 100;
 const ROWS: u32 = 20;
+/// The text where grants are needed and the address of the authorization server is not known.
+pub(crate) const NO_AUTH: &str =
+    "This console has no address of the authorization server. Set AUTH_GRAPHQL_URL and start it again.";
 
 /// The answer of a handler.
 pub(crate) enum Answer {
@@ -230,6 +234,19 @@ impl Ctx {
         self.reader.console.admin_of(&self.session)
     }
 
+    /// The authorization server's Admin API, if this console has its address.
+    pub(crate) fn grants(&self) -> Option<AdminClient> {
+        self.reader.console.grants_of(&self.session)
+    }
+
+    /// The API that has this mutation.
+    fn api_of(&self, mutation: Mutation) -> Result<AdminClient, Problem> {
+        match mutation.audience() {
+            Audience::Auth => self.grants().ok_or(Problem::NotFound(NO_AUTH)),
+            _ => Ok(self.admin()),
+        }
+    }
+
     /// An id in the address.
     pub(crate) fn id(&self, wrong: &'static str) -> Result<Uuid, Problem> {
         self.id_named("id", wrong)
@@ -343,6 +360,7 @@ impl Ctx {
             return Err(Problem::LooksOnly);
         }
 
+        let api = self.api_of(mutation)?;
         let audit = self.reader.console.audit();
         let mut entry = self.entry(Stage::Asked, mutation.field());
         entry.key = posted.key();
@@ -350,7 +368,7 @@ impl Ctx {
         entry.before = before;
         audit.add(entry.clone()).await?;
 
-        let answer = self.admin().change(mutation, input).await;
+        let answer = api.change(mutation, input).await;
         let (stage, outcome) = match &answer {
             Ok(_) => (Stage::Done, None),
             Err(error @ (AdminError::Unreachable { .. } | AdminError::Unexpected(_))) => {
@@ -472,7 +490,7 @@ pub(crate) fn problem_page(problem: &Problem) -> Page {
 
 /// The input of a mutation without the values that must not be in a log.
 fn without_secrets(value: Value) -> Value {
-    const SECRET: [&str; 4] = ["apiSecret", "idpSecret", "authToken", "authTokens"];
+    const SECRET: [&str; 5] = ["apiSecret", "idpSecret", "authToken", "authTokens", "secret"];
     match value {
         Value::Object(members) => members
             .into_iter()

@@ -41,13 +41,13 @@ fn state(payment: &OutgoingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (events, address, account, receiver) = futures::join!(
-        payments::events(&admin, payment.id, &KINDS),
+    let (told, address, account, receiver) = futures::join!(
+        payments::told(&admin, payment.id, &KINDS),
         payments::wallet_address(&admin, payment.wallet_address_id),
         admin.account_view(payment.id, 100),
         receiver(&ctx, &payment),
     );
-    let (events, (address, _), account) = (events?, address?, account?);
+    let (told, (address, _), account) = (told?, address?, account?);
 
     let debit = Money::from(&payment.debit_amount);
     let (word, tone, next) = state(&payment);
@@ -63,8 +63,9 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         actions.push(Action::main(format!("{at}/withdraw-liquidity"), "Withdraw liquidity"));
     }
 
-    let mut main = vec![picture::block(&payment), Block::Story(story(&payment, &events))];
+    let mut main = vec![picture::block(&payment), Block::Story(story(&payment, &told.events))];
     main.push(accounts::block(&account, &debit.code, debit.scale));
+    main.push(told.block());
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([

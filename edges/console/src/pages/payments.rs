@@ -3,12 +3,14 @@
 //! The pages of single payments are `incoming` and `outgoing`.
 
 use admin_client::{
-    AdminClient, AdminError, AssetView, Direction, PageRequest, PaymentFilter, PaymentView, WebhookEventView,
+    AdminClient, AdminError, AssetView, DeliverySelection, DeliveryView, Direction, PageRequest, PaymentFilter,
+    PaymentView, WebhookEventView,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
+use crate::pages::deliveries;
 use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
 
 /// `GET /payments`
@@ -134,8 +136,52 @@ pub(crate) fn metadata(metadata: Option<&Value>) -> Option<Block> {
     Some(Block::Data { title: "Metadata", text: serde_json::to_string_pretty(metadata).unwrap_or_default() })
 }
 
+/// What was told about a payment.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The events, the oldest first.
+    pub(crate) events: Vec<WebhookEventView>,
+    /// Their deliveries, the newest first.
+    pub(crate) deliveries: Vec<DeliveryView>,
+}
+
+impl Told {
+    /// The deliveries as a block of the page.
+    pub(crate) fn block(&self) -> Block {
+        let empty = Empty {
+            title: "Nothing was sent yet.",
+            text: "The webhook events about this payment appear here, with each attempt.",
+            action: Some(Action::other("/webhooks/endpoints", "Endpoints")),
+        };
+        Block::Table { title: Some("Webhooks"), table: deliveries::table(&self.deliveries, empty) }
+    }
+}
+
+/// The events about a payment and their deliveries. An instance that does not list deliveries gives events only.
+pub(crate) async fn told(admin: &AdminClient, payment: Uuid, kinds: &[&str]) -> Result<Told, AdminError> {
+    let page = PageRequest { first: Some(100), ..PageRequest::default() };
+    let about = DeliverySelection { subject: Some(payment), ..DeliverySelection::default() };
+    let deliveries = match admin.webhook_deliveries_page(&page, &about, None).await {
+        Ok(found) => found.nodes,
+        Err(AdminError::Refused { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+
+    let mut events: Vec<WebhookEventView> = Vec::new();
+    for event in deliveries.iter().rev().filter_map(|delivery| delivery.event.as_ref()) {
+        if !events.iter().any(|known| known.id == event.id) {
+            events.push(event.clone());
+        }
+    }
+    events.sort_by_key(|event| event.created_at);
+    if events.is_empty() {
+        events = latest_events(admin, payment, kinds).await?;
+    }
+    Ok(Told { events, deliveries })
+}
+
 /// The events about a payment, the oldest first, out of the latest hundred events of these types.
-pub(crate) async fn events(
+async fn latest_events(
     admin: &AdminClient,
     payment: Uuid,
     kinds: &[&str],

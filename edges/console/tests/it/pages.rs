@@ -1,9 +1,10 @@
 //! Every page is rendered, is small, has no secrets, and names what is missing.
 
 use axum::http::StatusCode;
+use uuid::Uuid;
 
 use crate::browser::World;
-use crate::fake::{ADDRESS, ASSET, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
+use crate::fake::{ADDRESS, ASSET, DELIVERY, ENDPOINT, GRANT, INCOMING, OPERATOR, OUTGOING, PEER, TENANT};
 
 fn pages() -> Vec<String> {
     let fixed = [
@@ -28,6 +29,13 @@ fn pages() -> Vec<String> {
         "/audit",
         "/preferences",
         "/search?q=invoice",
+        "/webhooks/deliveries",
+        "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED",
+        "/webhooks/resend?state=EXHAUSTED",
+        "/webhooks/endpoints",
+        "/webhooks/endpoints/create",
+        "/grants",
+        "/grants?state=ISSUED",
         "/payments/quotes/00000000-0000-0000-0000-000000009007",
     ];
     let mut pages: Vec<String> = fixed.map(str::to_owned).to_vec();
@@ -45,6 +53,14 @@ fn pages() -> Vec<String> {
     }
     for act in ["", "/keys/create", "/keys/00000000-0000-0000-0000-0000000004e7/revoke", "/withdraw-liquidity"] {
         pages.push(format!("/wallet-addresses/{ADDRESS}{act}"));
+    }
+    for delivery in [DELIVERY, Uuid::from_u128(DELIVERY.as_u128() + 3), Uuid::from_u128(DELIVERY.as_u128() + 5)] {
+        pages.push(format!("/webhooks/deliveries/{delivery}"));
+    }
+    pages.push(format!("/webhooks/endpoints/{OPERATOR}/{OPERATOR}"));
+    pages.push(format!("/webhooks/endpoints/{OPERATOR}/{ENDPOINT}"));
+    for grant in 0..3 {
+        pages.push(format!("/grants/{}", Uuid::from_u128(GRANT.as_u128() + grant)));
     }
     pages.push(format!("/tenants/{OPERATOR}"));
     pages.push(format!("/tenants/{TENANT}"));
@@ -76,7 +92,16 @@ async fn every_list_says_what_to_do_when_it_is_empty() {
     let world = World::new().await;
     *world.fake.empty.lock().unwrap() = true;
     let mut browser = world.operator().await;
-    for path in ["/payments", "/assets", "/peers", "/wallet-addresses", "/webhook-events", "/tenants"] {
+    for path in [
+        "/payments",
+        "/assets",
+        "/peers",
+        "/wallet-addresses",
+        "/webhook-events",
+        "/tenants",
+        "/grants",
+        "/webhooks/deliveries",
+    ] {
         assert!(browser.get(path).await.html.contains("class=\"empty\""), "{path}");
     }
     assert!(browser.get("/").await.html.contains("begin with an asset"));
