@@ -112,7 +112,7 @@ documents! {
     receiveAmount { value assetCode assetScale }
     sentAmount { value assetCode assetScale }
     quote {
-      id receiver expiresAt
+      id receiver createdAt expiresAt
       debitAmount { value assetCode assetScale }
       receiveAmount { value assetCode assetScale }
     }

@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::audit::{Audit, AuditError};
 use crate::files;
+use crate::following::Following;
+use crate::pages::live::Followed;
 use crate::seal::Seal;
 use crate::session::{Lifetimes, Session};
 
@@ -101,6 +103,7 @@ struct ConsoleCore {
     ports: ConsolePorts,
     seal: Seal,
     audit: Audit,
+    following: Following<Followed>,
     version: String,
     suffix: String,
 }
@@ -112,7 +115,15 @@ impl Console {
         let seal = Seal::new(&settings.cookie_secret, Arc::clone(&ports.entropy));
         // Cookies do not depend on the port, so two consoles on one host need cookies with different names.
         let suffix = hex::encode(&Sha256::digest(settings.graphql_url.as_str())[..4]);
-        Ok(Self(Arc::new(ConsoleCore { settings, ports, seal, audit, version: files::version(), suffix })))
+        Ok(Self(Arc::new(ConsoleCore {
+            settings,
+            ports,
+            seal,
+            audit,
+            following: Following::default(),
+            version: files::version(),
+            suffix,
+        })))
     }
 
     pub(crate) fn settings(&self) -> &ConsoleSettings {
@@ -125,6 +136,10 @@ impl Console {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    pub(crate) fn following(&self) -> &Following<Followed> {
+        &self.0.following
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -22,6 +22,7 @@ use crate::posted::Posted;
 use crate::render::{self, Frame, Person};
 use crate::session::Session;
 use crate::view::{Block, Cell, Form, Page, Paging, Tone};
+use crate::views::{self, View};
 use crate::words::Words;
 
 /// A session's last use is stored again after this time.
@@ -100,6 +101,8 @@ pub(crate) struct Reader {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) from: String,
     pub(crate) flash: Option<(Tone, String)>,
+    /// The saved views of this browser.
+    pub(crate) views: Vec<View>,
 }
 
 /// A request of a signed-in user.
@@ -143,6 +146,7 @@ impl FromRequestParts<Console> for Reader {
             query: query.into_owned().collect(),
             from: from.0.to_string(),
             flash,
+            views: views::read(cookie(headers, views::COOKIE)),
             console: console.clone(),
         })
     }

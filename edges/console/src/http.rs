@@ -20,8 +20,8 @@ use crate::context::{Answer, Ctx, Problem};
 use crate::files;
 use crate::pages::{
     accounts, assets, audit, deliveries, export, fees, grants, home, incoming, liquidity, live, new_payment, outgoing,
-    payments, peers, preferences, search, sign_in, tenants, wallet_addresses, wallet_keys, webhook_endpoints,
-    webhook_events,
+    payments, peers, preferences, saved_views, search, sign_in, tenants, wallet_addresses, wallet_keys,
+    webhook_endpoints, webhook_events,
 };
 use crate::posted::{FORM_MAX, Posted};
 
@@ -41,6 +41,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .route("/", page(home::page))
         .route("/sign-out", form(home::page, sign_in::sign_out))
         .route("/preferences", form(preferences::page, preferences::save))
+        .route("/views", form(saved_views::page, saved_views::save))
         .route("/search", page(search::page))
         .route("/audit", page(audit::page))
         .route("/audit/export", page(audit::export))

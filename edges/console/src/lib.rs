@@ -6,6 +6,7 @@ mod audit;
 mod console;
 mod context;
 mod files;
+mod following;
 mod form_token;
 pub mod http;
 mod numbers;
@@ -15,6 +16,7 @@ mod render;
 mod seal;
 mod session;
 mod view;
+mod views;
 mod words;
 
 pub use audit::AuditError;

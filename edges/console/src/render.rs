@@ -158,6 +158,7 @@ fn kind_of(input: &Input) -> &'static str {
         Input::Password => "password",
         Input::Email => "email",
         Input::Url => "url",
+        Input::Instant => "datetime-local",
         _ => "text",
     }
 }

@@ -239,6 +239,8 @@ pub(crate) enum Input {
     Lines,
     /// Not shown, and sent as it is.
     Hidden,
+    /// A date and a time.
+    Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -431,8 +433,6 @@ pub(crate) enum Block {
         svg: String,
         table: Table,
     },
-    /// Links that filter a list: label, address, whether chosen.
-    Filters(Vec<(&'static str, String, bool)>),
     /// The filters of a list.
     Sieve(Sieve),
     /// Limits as bars.

@@ -111,6 +111,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     });
     let columns = ["Client", "Rights", "Wallet address", "Limit>", "State", "Created"];
     let table = Table::new("Grants", columns, empty).rows(rows).paged(ctx.paging(&found.page_info));
+    page.tabs = crate::pages::saved_views::tabs(&ctx, "All");
     page.main = vec![Block::Sieve(sieve(&ctx)), Block::Table { title: None, table }];
     Ok(page.into())
 }

@@ -10,30 +10,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
-use crate::pages::deliveries;
-use crate::view::{Action, Block, Cell, Empty, Page, Table, Tone};
+use crate::pages::{deliveries, saved_views};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sieve, Table, Tone};
 
 /// `GET /payments`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     let filter = filter(&ctx)?;
     let found = ctx.admin().payments_page(&ctx.page_request()?, &filter, None).await?;
-
-    let chosen = |kind: &str| filter.directions.iter().any(|direction| direction == kind);
-    let all = filter.directions.len() != 1;
-    let to = |kind: &str| ctx.here_with(&[("type", kind)], &["after", "before", "first", "last"]);
-    let filters = vec![
-        ("All", to(""), all),
-        ("Incoming", to("INCOMING"), !all && chosen("INCOMING")),
-        ("Outgoing", to("OUTGOING"), !all && chosen("OUTGOING")),
-    ];
-
-    let kept = ctx.asked("type").map(|kind| vec![("type".to_owned(), kind.to_owned())]).unwrap_or_default();
-    let find = Block::Find {
-        name: "walletAddressId",
-        label: "Wallet address ID",
-        value: ctx.asked("walletAddressId").unwrap_or_default().to_owned(),
-        hidden: kept,
-    };
 
     let table = table(&found.nodes).paged(ctx.paging(&found.page_info));
     let csv = export_address(&ctx, "payments");
@@ -41,12 +24,38 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
         place: "payments",
         kind: "Payments",
         lead: Some("Everything that arrives and leaves, the newest first."),
-        actions: vec![Action::main("/payments/create", "New payment"), Action::other(csv, "Export CSV")],
-        main: vec![Block::Filters(filters), find, Block::Table { title: None, table }],
+        tabs: saved_views::tabs(&ctx, "All"),
+        actions: vec![
+            Action::main("/payments/create", "New payment"),
+            Action::other(csv.clone(), "Export CSV"),
+            Action::other(format!("{csv}{}format=json", if csv.contains('?') { '&' } else { '?' }), "Export JSON"),
+        ],
+        main: vec![Block::Sieve(sieve(&ctx)), Block::Table { title: None, table }],
         live: true,
         ..Page::default()
     }
     .into())
+}
+
+fn sieve(ctx: &Ctx) -> Sieve {
+    let kinds = [("INCOMING", "Incoming"), ("OUTGOING", "Outgoing")];
+    let without = |name: &str| ctx.here_with(&[(name, "")], &["after", "before"]);
+    let asked = |name: &str| ctx.asked(name).unwrap_or_default().to_owned();
+    let word = |kind: &str| kinds.iter().find(|(known, _)| *known == kind).map_or("Any", |(_, word)| word);
+    let mut chosen = Vec::new();
+    if let Some(kind) = ctx.asked("type") {
+        chosen.push(("Type", word(kind).to_owned(), without("type")));
+    }
+    if let Some(address) = ctx.asked("walletAddressId") {
+        chosen.push(("Wallet address", address.to_owned(), without("walletAddressId")));
+    }
+    let any = std::iter::once((String::new(), "Any".to_owned()));
+    let choices = any.chain(kinds.map(|(kind, word)| (kind.to_owned(), word.to_owned()))).collect();
+    let fields = vec![
+        Field::new("type", "Type", Input::Choice(choices)).value(asked("type")),
+        Field::new("walletAddressId", "Wallet address ID", Input::Text).value(asked("walletAddressId")),
+    ];
+    Sieve { chosen, fields, kept: Vec::new() }
 }
 
 /// The export with the filters of this list.
