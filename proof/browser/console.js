@@ -78,6 +78,7 @@ export const PAGES = {
   'key-new': `/wallet-addresses/${wallet}/keys/create`,
   ledger: '/ledger',
   account: `/ledger/${asset}`,
+  'account-then': `/ledger/${asset}?at=2026-11-20T09:00`,
   liquidity: '/liquidity',
   'liquidity-pending': `/liquidity/pending/${asset}`,
   peers: '/peers',
@@ -108,8 +109,10 @@ export const PAGES = {
   tenants: '/tenants',
   tenant: '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001',
   'tenant-new': '/tenants/create',
+  'tenant-start': '/tenants/7e11a74a-fa7d-4317-9ced-dde32ece1001/start',
   audit: '/audit',
   settings: '/preferences',
+  views: '/views?list=/payments&filters=type%3DINCOMING',
   search: '/search?q=invoice',
   'search-nothing': '/search?q=nothing-like-this',
   'not-found': '/nowhere'

@@ -440,7 +440,7 @@ impl Ctx {
             Ok(Answer::Go { to, said }) => self.reader.go(&to, said),
             Ok(Answer::Raw(response)) => response,
             Err(Problem::Api(AdminError::Unauthorized)) => return self.signed_out(),
-            Err(problem) => self.draw(problem.status(), &problem_page(&problem)),
+            Err(problem) => self.draw(problem.status(), &problem_page(&problem, self.words())),
         };
         let now = self.reader.console.now();
         if !self.by_script && now.saturating_since(self.session.seen_at) > SEEN_AFTER {
@@ -474,7 +474,7 @@ impl Ctx {
 }
 
 /// A page with the reason why the requested page cannot be shown.
-pub(crate) fn problem_page(problem: &Problem) -> Page {
+pub(crate) fn problem_page(problem: &Problem, words: Words) -> Page {
     let kind = match problem {
         Problem::NotFound(_) => "Not found",
         Problem::Invalid(_) => "This address is not valid",
@@ -485,7 +485,7 @@ pub(crate) fn problem_page(problem: &Problem) -> Page {
         kind,
         state: Some(Cell::state(problem.status().as_str(), Tone::Failed)),
         main: vec![
-            Block::Note { tone: Tone::Failed, text: problem.to_string() },
+            Block::Note { tone: Tone::Failed, text: words.t(&problem.to_string()).to_owned() },
             Block::Actions(vec![crate::view::Action::main("/", "Go to homepage")]),
         ],
         ..Page::default()

@@ -103,6 +103,7 @@ pub fn router(console: Console, gate: ShutdownGate) -> Router {
         .route("/tenants", page(tenants::list))
         .route("/tenants/create", form(tenants::create_page, tenants::create))
         .route("/tenants/{id}", form(tenants::page, tenants::update))
+        .route("/tenants/{id}/start", page(tenants::start))
         .route("/tenants/{id}/identity-provider", form(tenants::page, tenants::update_identity_provider))
         .route("/tenants/{id}/secret", form(tenants::page, tenants::update_secret))
         .route("/tenants/{id}/settings", form(tenants::page, tenants::update_settings))

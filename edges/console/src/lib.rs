@@ -12,6 +12,7 @@ pub mod http;
 mod numbers;
 mod pages;
 mod posted;
+mod qr;
 mod render;
 mod seal;
 mod session;

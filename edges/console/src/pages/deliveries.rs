@@ -83,7 +83,7 @@ fn sieve(ctx: &Ctx) -> Sieve {
         .filter_map(|(name, label)| ctx.asked(name).map(|value| (label, shown(name, value), without(name))))
         .collect();
 
-    let any = ("".to_owned(), "Any".to_owned());
+    let any = (String::new(), "Any".to_owned());
     let states = STATES.map(|(value, word)| (value.to_owned(), word.to_owned()));
     let dead = (DEAD.to_owned(), "Dead letters".to_owned());
     let kinds = webhook_events::KINDS.map(|kind| (kind.to_owned(), kind.to_owned()));

@@ -218,9 +218,8 @@ fn sum(spent: &SpentUnderGrant, window: Option<Window>, debit: bool) -> u64 {
     let counted =
         spent.payments.iter().filter(|payment| window.is_none_or(|window| window.contains(payment.created_at)));
     let amounts = counted.map(|payment| match payment.state {
-        OutgoingPaymentState::Cancelled => 0,
         OutgoingPaymentState::Failed if debit => payment.sent_amount.value.min(payment.debit_amount.value),
-        OutgoingPaymentState::Failed => 0,
+        OutgoingPaymentState::Failed | OutgoingPaymentState::Cancelled => 0,
         _ if debit => payment.debit_amount.value,
         _ => payment.receive_amount.value,
     });

@@ -323,7 +323,9 @@ impl Fake {
                     "createdAt": self.at(1), "expiresAt": (self.now + std::time::Duration::from_mins(5)).to_string()}))})
             }
             "ConsoleWebhookEvents" => {
-                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).collect(), variables)})
+                let wanted = &variables["filter"]["type"]["in"];
+                let fits = |event: &Value| wanted.as_array().is_none_or(|kinds| kinds.contains(&event["type"]));
+                json!({"webhookEvents": self.listed((0..40).map(|n| self.event(n)).filter(fits).collect(), variables)})
             }
             "ConsoleWebhookDeliveries" => {
                 let filter = &variables["filter"];

@@ -29,6 +29,8 @@ fn pages() -> Vec<String> {
         "/audit",
         "/preferences",
         "/search?q=invoice",
+        "/views",
+        "/views?list=/payments&filters=type%3DINCOMING",
         "/webhooks/deliveries",
         "/webhooks/deliveries?state=QUARANTINED,EXHAUSTED",
         "/webhooks/resend?state=EXHAUSTED",
@@ -64,8 +66,10 @@ fn pages() -> Vec<String> {
     }
     pages.push(format!("/tenants/{OPERATOR}"));
     pages.push(format!("/tenants/{TENANT}"));
+    pages.push(format!("/tenants/{TENANT}/start"));
     pages.push(format!("/ledger/{ASSET}"));
     pages.push(format!("/ledger/{OUTGOING}"));
+    pages.push(format!("/ledger/{ASSET}?at=2026-11-20T11:00"));
     pages.push("/webhook-events/data?id=00000000-0000-0000-0000-0000e7e70001".to_owned());
     pages.push(format!("/liquidity/pending/{ASSET}"));
     pages
@@ -172,5 +176,48 @@ async fn an_export_holds_the_whole_filtered_list() {
     assert_eq!(browser.get("/export/secrets").await.status, StatusCode::NOT_FOUND);
     for list in ["assets", "peers", "wallet-addresses", "webhook-events", "tenants"] {
         assert!(browser.get(&format!("/export/{list}")).await.html.lines().count() > 1, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_view_of_a_list_is_saved_shown_as_a_tab_and_removed() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let filtered = browser.get("/payments?type=INCOMING").await;
+    assert!(filtered.html.contains("/views?list=%2Fpayments&#38;filters=type%3DINCOMING"), "{}", filtered.html);
+    let save = "/views?list=%2Fpayments&filters=type%3DINCOMING";
+    let empty = browser.fill(save, "/views", &[("name", " ")]).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let saved = browser.fill(save, "/views", &[("name", "What <b>arrives</b>")]).await;
+    assert_eq!(saved.location.as_deref(), Some("/payments?type=INCOMING"));
+    let tab = "<a href=\"/payments?type=INCOMING\" aria-current=\"page\">What &#60;b&#62;arrives&#60;/b&#62;</a>";
+    assert!(browser.get("/payments?type=INCOMING").await.html.contains(tab));
+    assert!(!browser.get("/grants").await.html.contains("arrives"), "it belongs to its list");
+    let foreign = browser.fill(save, "/views", &[("name", "x"), ("list", "//evil.example")]).await;
+    assert_eq!(foreign.status, StatusCode::BAD_REQUEST);
+    let remove = "/views?remove=What+%3Cb%3Earrives%3C/b%3E&from=/payments";
+    browser.fill(remove, "/views", &[]).await;
+    assert!(!browser.get("/payments?type=INCOMING").await.html.contains("arrives"));
+}
+
+#[tokio::test]
+async fn a_past_balance_is_shown_for_an_instant_in_the_address() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let shown = browser.get(&format!("/ledger/{ASSET}?at=2026-11-20T09:00")).await;
+    // The lines are one and a half hours old: 1,045.00 and 25.00 out, 1,065.67 in, of 12,345,678.50 now.
+    assert!(shown.html.contains("Balance then") && shown.html.contains("12,345,682.83"), "{}", shown.html);
+    assert_eq!(browser.get(&format!("/ledger/{ASSET}?at=yesterday")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_home_page_tells_webhooks_alarms_and_what_runs_empty() {
+    let world = World::new().await;
+    let mut browser = world.operator().await;
+    let home = browser.get("/").await;
+    for told in
+        ["Webhooks that wait", "10 given up or in quarantine", "Alarms of the ledger", "Liquidity with a threshold"]
+    {
+        assert!(home.html.contains(told), "{told}: {}", home.html);
     }
 }
