@@ -95,7 +95,7 @@ mod tests {
         drop(pages);
         tokio::time::sleep(Duration::from_secs(3)).await;
         let ended = asked.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(asked.load(Ordering::Relaxed), ended);
         assert!(following.0.lock().unwrap().is_empty());
     }
