@@ -2,8 +2,10 @@
 //!
 //! Pure: rows in, rows and transfers out. Every refusal is a value. Reading and writing are in adapters.
 
+pub mod back;
 pub mod books;
 pub mod carry;
+pub mod kept;
 pub mod record;
 pub mod refusal;
 pub mod row;

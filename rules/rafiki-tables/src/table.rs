@@ -17,6 +17,7 @@ pub enum Table {
     HeldGrants,
     Peers,
     PeerIncomingTokens,
+    KeptPeerTokens,
     Quotes,
     OutgoingPaymentGrants,
     IncomingPayments,
@@ -30,11 +31,13 @@ pub enum Table {
     AuthGrants,
     GrantIdentifiers,
     AccessTokens,
+    KeptTokens,
+    KeptContinuations,
 }
 
 impl Table {
     /// All of them, what others refer to first.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Tenants,
         Self::TenantSettings,
         Self::Assets,
@@ -46,6 +49,7 @@ impl Table {
         Self::HeldGrants,
         Self::Peers,
         Self::PeerIncomingTokens,
+        Self::KeptPeerTokens,
         Self::Quotes,
         Self::OutgoingPaymentGrants,
         Self::IncomingPayments,
@@ -59,6 +63,8 @@ impl Table {
         Self::AuthGrants,
         Self::GrantIdentifiers,
         Self::AccessTokens,
+        Self::KeptTokens,
+        Self::KeptContinuations,
     ];
 
     /// Its name in its database.
@@ -75,6 +81,7 @@ impl Table {
             Self::HeldGrants => "held_grants",
             Self::Peers => "peers",
             Self::PeerIncomingTokens => "peer_incoming_tokens",
+            Self::KeptPeerTokens => "kept_peer_tokens",
             Self::Quotes => "quotes",
             Self::OutgoingPaymentGrants => "outgoing_payment_grants",
             Self::IncomingPayments => "incoming_payments",
@@ -87,6 +94,8 @@ impl Table {
             Self::AuthGrants => "grants",
             Self::GrantIdentifiers => "grant_identifiers",
             Self::AccessTokens => "access_tokens",
+            Self::KeptTokens => "kept_tokens",
+            Self::KeptContinuations => "kept_continuations",
         }
     }
 
@@ -102,7 +111,12 @@ impl Table {
     /// Which database it is in.
     pub const fn side(self) -> Side {
         match self {
-            Self::AuthTenants | Self::AuthGrants | Self::GrantIdentifiers | Self::AccessTokens => Side::Auth,
+            Self::AuthTenants
+            | Self::AuthGrants
+            | Self::GrantIdentifiers
+            | Self::AccessTokens
+            | Self::KeptTokens
+            | Self::KeptContinuations => Side::Auth,
             _ => Side::Backend,
         }
     }
@@ -111,11 +125,12 @@ impl Table {
     pub const fn key(self) -> &'static [&'static str] {
         match self {
             Self::TenantSettings => &["tenant_id", "key"],
-            Self::PeerIncomingTokens => &["digest"],
+            Self::PeerIncomingTokens | Self::KeptPeerTokens => &["digest"],
             Self::OutgoingPaymentCardDetails | Self::OutgoingPaymentGrantSpendings => &["outgoing_payment_id"],
             Self::OutgoingPaymentGrantSpent => &["grant_id", "period_start", "side", "asset_code", "asset_scale"],
             Self::GrantIdentifiers => &["identifier", "grant_id"],
-            Self::AccessTokens => &["management_id"],
+            Self::AccessTokens | Self::KeptTokens => &["management_id"],
+            Self::KeptContinuations => &["grant_id"],
             _ => &["id"],
         }
     }
