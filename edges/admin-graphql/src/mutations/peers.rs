@@ -1,8 +1,9 @@
 //! Peers.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
-use payments::administration::{NewPeer, PeerChange};
+use payments::administration::{NewPeer, PeerChange, PeerTermsChange};
 use payments_model::peer::OutgoingHttp;
+use payments_model::peer_terms::{PeerTerms, Throughput};
 use payments_model::{PeerId, Secret};
 use peering::PeerByUrl;
 use serde::Serialize;
@@ -25,6 +26,17 @@ pub(crate) struct CreatePeerInput {
     initial_liquidity: Option<UInt64>,
     idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
+    packets_per_second: Option<u32>,
+    packet_burst: Option<u32>,
+    incoming_throughput: Option<PeerThroughputInput>,
+    outgoing_throughput: Option<PeerThroughputInput>,
+    weight: Option<u32>,
+}
+
+#[derive(Clone, Copy, InputObject, Serialize)]
+pub(crate) struct PeerThroughputInput {
+    amount: UInt64,
+    seconds: u32,
 }
 
 #[derive(InputObject, Serialize)]
@@ -37,6 +49,11 @@ pub(crate) struct UpdatePeerInput {
     liquidity_threshold: MaybeUndefined<UInt64>,
     idempotency_key: Option<Name>,
     routes: Option<Vec<String>>,
+    packets_per_second: MaybeUndefined<u32>,
+    packet_burst: MaybeUndefined<u32>,
+    incoming_throughput: MaybeUndefined<PeerThroughputInput>,
+    outgoing_throughput: MaybeUndefined<PeerThroughputInput>,
+    weight: MaybeUndefined<u32>,
 }
 
 #[derive(Clone, InputObject, Serialize)]
@@ -112,6 +129,13 @@ impl PeerMutation {
                 liquidity_threshold: input.liquidity_threshold.map(UInt64::storable).transpose()?,
                 initial_liquidity: input.initial_liquidity.map(|amount| amount.0),
                 routes: input.routes.clone().unwrap_or_default(),
+                terms: PeerTerms {
+                    packets_per_second: input.packets_per_second,
+                    packet_burst: input.packet_burst,
+                    incoming: input.incoming_throughput.map(throughput).transpose()?,
+                    outgoing: input.outgoing_throughput.map(throughput).transpose()?,
+                    weight: input.weight,
+                },
             };
             Ok(call.administration().create_peer(call.caller, new).await?)
         };
@@ -164,6 +188,13 @@ impl PeerMutation {
                 name: input.name.as_opt_ref().map(|name| name.cloned().map(Name::into_string)),
                 liquidity_threshold: given_amount(&input.liquidity_threshold)?,
                 routes: input.routes.clone(),
+                terms: PeerTermsChange {
+                    packets_per_second: input.packets_per_second.as_opt_ref().map(Option::<&u32>::copied),
+                    packet_burst: input.packet_burst.as_opt_ref().map(Option::<&u32>::copied),
+                    incoming: given_throughput(&input.incoming_throughput)?,
+                    outgoing: given_throughput(&input.outgoing_throughput)?,
+                    weight: input.weight.as_opt_ref().map(Option::<&u32>::copied),
+                },
             };
             Ok(call.administration().update_peer(call.caller, peer_id(&input.id)?, change).await?)
         };
@@ -196,7 +227,7 @@ impl HttpInput {
     }
 }
 
-fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+pub(crate) fn peer_id(text: &str) -> Result<PeerId, Refusal> {
     text.parse().map_err(|_| Refusal::new("unknown peer", Code::NotFound))
 }
 
@@ -204,4 +235,14 @@ fn peer_id(text: &str) -> Result<PeerId, Refusal> {
 #[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
 fn given_amount(given: &MaybeUndefined<UInt64>) -> Result<Option<Option<u64>>, Refusal> {
     given.as_opt_ref().map(|amount| amount.copied().map(UInt64::storable).transpose()).transpose()
+}
+
+fn throughput(given: PeerThroughputInput) -> Result<Throughput, Refusal> {
+    Ok(Throughput { amount: given.amount.storable()?, seconds: given.seconds })
+}
+
+/// `None` if nothing was said, `Some(None)` for an explicit null.
+#[expect(clippy::option_option, reason = "the three cases of a nullable field in a change")]
+fn given_throughput(given: &MaybeUndefined<PeerThroughputInput>) -> Result<Option<Option<Throughput>>, Refusal> {
+    given.as_opt_ref().map(|limit| limit.copied().map(throughput).transpose()).transpose()
 }
