@@ -32,6 +32,9 @@ pub struct Console {
     pub instance_name: String,
     /// `GRAPHQL_URL`: the backend's Admin API.
     pub graphql_url: Url,
+    /// `AUTH_GRAPHQL_URL`: the authorization server's Admin API, which has the grants. Without it the console shows no
+    /// grants.
+    pub auth_graphql_url: Option<Url>,
     /// `OPEN_PAYMENTS_URL`: what wallet addresses begin with, for tenants that have set nothing else.
     pub open_payments_url: Url,
     /// `SIGNATURE_VERSION`: the number after `v` in signatures of requests.
@@ -89,6 +92,8 @@ impl Console {
         let minutes = r.number("CONSOLE_IDLE_MINUTES", 30, 1..=1440);
         let hours = r.number("CONSOLE_SESSION_HOURS", 12, 1..=168);
 
+        let auth_graphql_url = r.url("AUTH_GRAPHQL_URL");
+
         Some(Self {
             mode,
             log_level: read_log_level(r),
@@ -103,6 +108,7 @@ impl Console {
             audit_file: PathBuf::from(audit_file),
             sign_ins_per_minute: r.number("CONSOLE_SIGN_INS_PER_MINUTE_PER_ADDRESS", 10, 0..=1_000_000),
             graphql_url: graphql_url?,
+            auth_graphql_url,
             open_payments_url: open_payments_url?,
             notices: Vec::new(),
         })

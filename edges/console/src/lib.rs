@@ -6,15 +6,18 @@ mod audit;
 mod console;
 mod context;
 mod files;
+mod following;
 mod form_token;
 pub mod http;
 mod numbers;
 mod pages;
 mod posted;
+mod qr;
 mod render;
 mod seal;
 mod session;
 mod view;
+mod views;
 mod words;
 
 pub use audit::AuditError;

@@ -272,6 +272,7 @@ impl Institution {
             ("INSTANCE_NAME", self.name),
             ("OPEN_PAYMENTS_URL", &open_payments_url),
             ("GRAPHQL_URL", &local(ports.admin, "/graphql")),
+            ("AUTH_GRAPHQL_URL", &local(ports.auth_admin, "/graphql")),
             ("COOKIE_SECRET", COOKIE_KEY),
             ("CONSOLE_AUDIT_FILE", &key_file.replace(KEY_FILE, AUDIT_FILE)),
             ("PORT", &ports.console.to_string()),

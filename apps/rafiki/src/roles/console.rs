@@ -56,6 +56,7 @@ pub(crate) fn start(
     let settings = ConsoleSettings {
         institution: config.instance_name.clone(),
         graphql_url: config.graphql_url.clone(),
+        auth_graphql_url: config.auth_graphql_url.clone(),
         signature_version: config.signature_version,
         open_payments_url: config.open_payments_url.clone(),
         cookie_secret,

@@ -85,6 +85,8 @@ pub(crate) struct WebhookDeliveryFilter {
     types: Option<Vec<Name>>,
     /// To this endpoint.
     endpoint_id: Option<Name>,
+    /// Of events about the payment, wallet address, asset or peer with this id.
+    subject_id: Option<Name>,
     /// Recorded at this time or later.
     from: Option<Name>,
     /// Recorded before this time.
@@ -94,10 +96,12 @@ pub(crate) struct WebhookDeliveryFilter {
 impl WebhookDeliveryFilter {
     pub(crate) fn read(self) -> Result<DeliveryFilter, Refusal> {
         let no_endpoint = |_| Refusal::new("unknown webhook endpoint", Code::NotFound);
+        let no_id = |_| Refusal::new("the id of a subject must be a UUID", Code::BadUserInput);
         Ok(DeliveryFilter {
             states: self.states.unwrap_or_default().into_iter().map(Into::into).collect(),
             types: self.types.unwrap_or_default().into_iter().map(Name::into_string).collect(),
             endpoint: self.endpoint_id.map(|id| id.parse().map_err(no_endpoint)).transpose()?,
+            subject: self.subject_id.map(|id| id.parse().map_err(no_id)).transpose()?,
             from: self.from.as_deref().map(instant).transpose()?,
             to: self.to.as_deref().map(instant).transpose()?,
             ..DeliveryFilter::default()

@@ -90,7 +90,8 @@ on_each_database! {
         let address = json!({ "assetId": asset["asset"]["id"], "address": "ann" });
         let address = bench.mutate(OPERATOR, create_address, address).await;
         let create_payment = "createIncomingPayment: CreateIncomingPaymentInput { payment { id } }";
-        bench.mutate(OPERATOR, create_payment, json!({ "walletAddressId": address["walletAddress"]["id"] })).await;
+        let payment = json!({ "walletAddressId": address["walletAddress"]["id"] });
+        let payment = bench.mutate(OPERATOR, create_payment, payment).await;
 
         let seen = deliveries(&bench, OPERATOR, json!({ "states": ["PENDING"], "types": ["incoming_payment.created"] })).await;
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -99,6 +100,8 @@ on_each_database! {
             "endpointId": OPERATOR, "tenantId": OPERATOR, "recipient": "TENANT",
             "event": { "type": "incoming_payment.created" }, "history": [] });
         assert_eq!(*delivery, expected);
+        assert_eq!(deliveries(&bench, OPERATOR, json!({ "subjectId": payment["payment"]["id"] })).await, seen);
+        assert_eq!(deliveries(&bench, OPERATOR, json!({ "subjectId": delivery["id"] })).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, TENANT, json!({})).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, OPERATOR, json!({ "states": ["EXHAUSTED"] })).await, Vec::<Value>::new());
         assert_eq!(deliveries(&bench, OPERATOR, json!({ "to": "2020-01-01T00:00:00Z" })).await, Vec::<Value>::new());
@@ -123,6 +126,7 @@ on_each_database! {
             json!({ "deliveryIds": [] }),
             json!({ "deliveryIds": ["x"] }),
             json!({ "filter": { "from": "yesterday" } }),
+            json!({ "filter": { "subjectId": "x" } }),
         ] {
             assert_eq!(bench.refused(OPERATOR, RESEND, bad.clone()).await.1, "BAD_USER_INPUT", "{bad}");
         }

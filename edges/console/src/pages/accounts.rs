@@ -3,11 +3,17 @@
 //! Balances come from the instance. Sums are over the lines shown.
 
 use admin_client::{AccountView, TransferView};
+use clock::Timestamp;
 use uuid::Uuid;
 
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
-use crate::view::{Action, Block, Cell, Empty, Page, Sides, Table, Tone, short};
+use crate::view::{Action, Block, Cell, Empty, Field, Input, Page, Sides, Sieve, Table, Tone, facts, short};
+
+/// The lines of each side that are shown.
+const LINES: u32 = 100;
+/// The lines of each side that are read for an instant in the past.
+const LINES_MAX: u32 = 1000;
 
 /// `GET /ledger`
 pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
@@ -89,7 +95,10 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let id = ctx.id("This is no account id.")?;
     let admin = ctx.admin();
-    let (account, owner) = futures::join!(admin.account_view(id, 100), owner(&ctx, id));
+    let moment = moment(&ctx)?;
+    // The latest lines are needed up to the moment, so more are read for one in the past.
+    let lines = if moment.is_some() { LINES_MAX } else { LINES };
+    let (account, owner) = futures::join!(admin.account_view(id, lines), owner(&ctx, id));
     let (account, owner) = (account?, owner?);
     let (code, scale) = owner.as_ref().map_or(("", 0), |owner| (owner.code.as_str(), owner.scale));
     let mut main = Vec::new();
@@ -97,6 +106,20 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         let text = "What this account belongs to is not known here, so amounts are in its smallest unit.";
         main.push(Block::Note { tone: Tone::Info, text: ctx.words().t(text).to_owned() });
     }
+    main.push(Block::Sieve(moment_field(&ctx, moment)));
+    let held = owner.as_ref().and_then(|owner| owner.held);
+    let account = match moment {
+        None => account,
+        Some(at) => {
+            let then = facts([
+                ("At", Cell::Time(at)),
+                ("Balance then", Cell::money_or(balance_at(&account, held, at, lines), code, scale)),
+                ("Balance now", Cell::money_or(held, code, scale)),
+            ]);
+            main.push(Block::Facts { title: "Balance at an instant", facts: then, actions: Vec::new() });
+            until(account, at)
+        }
+    };
     main.push(block(&account, code, scale));
     Ok(Page {
         place: "ledger",
@@ -110,6 +133,46 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
         ..Page::default()
     }
     .into())
+}
+
+/// The instant in the address: `2026-11-26T20:00` in UTC, as date fields write it, or an instant with its zone.
+fn moment(ctx: &Ctx) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = ctx.asked("at") else { return Ok(None) };
+    let with_zone = ["", "Z", ":00Z"].map(|end| format!("{text}{end}"));
+    let read = with_zone.iter().find_map(|text| text.parse().ok());
+    read.map(Some).ok_or(Problem::Invalid("Write the instant like 2026-11-26T20:00, in UTC."))
+}
+
+fn moment_field(ctx: &Ctx, moment: Option<Timestamp>) -> Sieve {
+    let without = ctx.here_with(&[("at", "")], &[]);
+    let asked = ctx.asked("at").unwrap_or_default();
+    let chosen = moment.map(|_| ("At (UTC)", asked.to_owned(), without)).into_iter().collect();
+    let field = Field::new("at", "Balance at (UTC)", Input::Instant).value(asked);
+    Sieve { chosen, fields: vec![field], kept: Vec::new() }
+}
+
+/// The balance at a past instant: the balance now without the lines after it. `None` if it cannot be told, because
+/// lines after the instant are not among those that were read.
+///
+/// A withdrawal that was decided later counts from its beginning, because a line says only when it was made.
+fn balance_at(account: &AccountView, held: Option<u64>, at: Timestamp, limit: u32) -> Option<u64> {
+    let debits = sum_after(&account.debits, at, limit, |line| line.state != "VOIDED")?;
+    let credits = sum_after(&account.credits, at, limit, |line| line.state == "POSTED")?;
+    u64::try_from(u128::from(held?).checked_add(debits)?.checked_sub(credits)?).ok()
+}
+
+fn sum_after(lines: &[TransferView], at: Timestamp, limit: u32, counts: fn(&TransferView) -> bool) -> Option<u128> {
+    let all = u32::try_from(lines.len()).is_ok_and(|count| count < limit);
+    if !all && lines.iter().all(|line| line.created_at > at) {
+        return None;
+    }
+    Some(lines.iter().filter(|line| line.created_at > at && counts(line)).map(|line| u128::from(line.amount)).sum())
+}
+
+/// The lines up to an instant.
+fn until(account: AccountView, at: Timestamp) -> AccountView {
+    let kept = |lines: Vec<TransferView>| lines.into_iter().filter(|line| line.created_at <= at).take(100).collect();
+    AccountView { debits: kept(account.debits), credits: kept(account.credits) }
 }
 
 /// The owner of an account.
@@ -196,5 +259,38 @@ fn kind(transfer: &TransferView) -> Cell {
         "PENDING" => Cell::Lines(vec![Cell::Word(word), Cell::state("Pending", Tone::Waiting)]),
         "VOIDED" => Cell::Lines(vec![Cell::Word(word), Cell::state("Voided", Tone::Quiet)]),
         _ => Cell::Word(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(amount: u64, second: i64, state: &str) -> TransferView {
+        TransferView {
+            id: Uuid::nil(),
+            debit_account_id: Uuid::nil(),
+            credit_account_id: Uuid::nil(),
+            amount,
+            transfer_type: "TRANSFER".to_owned(),
+            state: state.to_owned(),
+            created_at: Timestamp::from_millis(second * 1000),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn a_past_balance_is_the_balance_without_the_lines_since_or_unknown() {
+        let account = AccountView {
+            debits: vec![line(30, 5, "POSTED"), line(7, 4, "PENDING"), line(9, 4, "VOIDED"), line(20, 1, "POSTED")],
+            credits: vec![line(100, 3, "POSTED"), line(1, 3, "PENDING"), line(50, 0, "POSTED")],
+        };
+        // 150 in, 57 out: 93 now.
+        let at = |second: i64, limit| balance_at(&account, Some(93), Timestamp::from_millis(second * 1000), limit);
+        let then = [9, 4, 3, 2, 0].map(|second| at(second, 100));
+        assert_eq!(then, [Some(93), Some(123), Some(130), Some(30), Some(50)]);
+        assert_eq!(at(0, 4), None, "older lines may be missing");
+        assert_eq!(at(2, 4), Some(30), "those after the instant are all there");
+        assert_eq!(balance_at(&account, None, Timestamp::from_millis(0), 100), None);
     }
 }

@@ -40,12 +40,12 @@ fn state(payment: &IncomingPaymentView) -> (&'static str, Tone, &'static str) {
 pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     let payment = load(&ctx).await?;
     let admin = ctx.admin();
-    let (events, address, account) = futures::join!(
-        payments::events(&admin, payment.id, &KINDS),
+    let (told, address, account) = futures::join!(
+        payments::told(&admin, payment.id, &KINDS),
         payments::wallet_address(&admin, payment.wallet_address_id),
         admin.account_view(payment.id, 100),
     );
-    let (events, (address, _), account) = (events?, address?, account?);
+    let (told, (address, _), account) = (told?, address?, account?);
 
     let received = Money::from(&payment.received_amount);
     let (word, tone, next) = state(&payment);
@@ -65,8 +65,9 @@ pub(crate) async fn page(ctx: Ctx) -> Result<Answer, Problem> {
     }
     actions.push(Action::other(format!("{at}/metadata"), "Change metadata"));
 
-    let mut main = vec![Block::Story(story(&payment, &events))];
+    let mut main = vec![Block::Story(story(&payment, &told.events))];
     main.push(accounts::block(&account, &received.code, received.scale));
+    main.push(told.block());
     main.extend(payments::metadata(payment.metadata.as_ref()));
 
     let mut about = facts([

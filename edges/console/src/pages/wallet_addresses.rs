@@ -9,6 +9,7 @@ use url::Url;
 use crate::context::{Answer, Ctx, Problem};
 use crate::pages::choices;
 use crate::posted::Posted;
+use crate::qr;
 use crate::view::{Action, Block, Cell, Empty, Field, Form, Input, Page, Table, Tone, facts};
 
 const INVALID: &str = "Invalid wallet address ID.";
@@ -242,6 +243,10 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         ("Account", Cell::WordLink { href: format!("/ledger/{}", address.id), word: "Open in the ledger" }),
     ]);
 
+    let mut code = facts([("Payment pointer", pointer(&address.address).map_or(Cell::Absent("–"), Cell::Code))]);
+    let picture = qr::svg(&address.address);
+    code.extend(picture.into_iter().flat_map(|svg| facts([("QR code of the URL", Cell::Picture(svg))])));
+
     Page {
         place: "wallet-addresses",
         kind: "Wallet address",
@@ -260,10 +265,17 @@ fn draw(ctx: &Ctx, address: &WalletAddressView, posted: Option<&Posted>) -> Page
         ],
         side: vec![
             Block::Facts { title: "Facts", facts: about, actions: Vec::new() },
+            Block::Facts { title: "To be paid", facts: code, actions: Vec::new() },
             Block::Data { title: "Open Payments document", text: document(address) },
         ],
         ..Page::default()
     }
+}
+
+/// The address as a payment pointer; only an address over TLS without a query has one.
+fn pointer(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("https://").filter(|rest| !rest.contains(['?', '#']))?;
+    Some(format!("${}", rest.strip_suffix("/.well-known/pay").unwrap_or(rest)))
 }
 
 /// The public document at the address, as far as the Admin API contains it.

@@ -49,6 +49,7 @@ impl World {
         let settings = ConsoleSettings {
             institution: "Cloud Nine Wallet".to_owned(),
             graphql_url: format!("http://{address}/graphql").parse().unwrap(),
+            auth_graphql_url: Some(format!("http://{address}/auth/graphql").parse().unwrap()),
             signature_version: 1,
             open_payments_url: "https://cloud-nine.example".parse().unwrap(),
             cookie_secret: "a cookie secret of this test".to_owned(),

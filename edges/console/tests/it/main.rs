@@ -8,3 +8,4 @@ mod pages;
 mod safety;
 mod signing_in;
 mod tasks;
+mod words;
