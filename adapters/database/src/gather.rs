@@ -63,7 +63,7 @@ impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
         if free {
             tokio::spawn(Arc::clone(&self.0).work());
         }
-        answered.await.unwrap_or(Err(Error::OutOfRange { what: "a question that was given up" }))
+        answered.await.unwrap_or(Err(Error::OutOfRange { what: "the query was given up" }))
     }
 }
 

@@ -354,7 +354,7 @@ impl Connected {
         match mem::replace(&mut self.sending, Sending::Nothing) {
             Sending::Nothing => {}
             Sending::WithinTheUnit => self.undo_unit().await,
-            Sending::BeyondTheUnit => self.undo_all("a unit of work was given up in the middle").await,
+            Sending::BeyondTheUnit => self.undo_all("a unit of work was given up before its end").await,
         }
     }
 

@@ -1,4 +1,5 @@
-//! What is particular to the SQLite file: its owner, restarts, and many callers at once.
+//! Properties of the SQLite file only: its owner, restarts, and many callers at once.
+//! What every ledger must do is in `ledger-conformance`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ async fn a_ledger_in_memory_holds_and_posts() {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_a_restart_and_reservations_run_out_on_time() {
+async fn answered_transfers_are_there_after_a_restart_and_reservations_time_out_on_time() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
     let clock = clock();
@@ -87,7 +88,7 @@ async fn a_file_has_one_owner() {
 }
 
 #[tokio::test]
-async fn callers_at_once_cannot_together_overdraw_an_account() {
+async fn callers_at_the_same_time_cannot_together_overdraw_an_account() {
     let ledger = Arc::new(SqlLedger::open("sqlite::memory:", clock()).await.unwrap());
     let mut limited = account(1);
     limited.flags.debits_must_not_exceed_credits = true;

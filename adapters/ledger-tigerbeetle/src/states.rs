@@ -61,7 +61,7 @@ fn state_told_by(result: CreateTransferResult) -> Result<TransferState, LedgerUn
         R::PendingTransferAlreadyVoided => Ok(TransferState::Voided),
         R::PendingTransferExpired => Ok(TransferState::Expired),
         other => Err(LedgerUnavailable {
-            reason: format!("the cluster gave an unexpected state of a reservation: {other:?}"),
+            reason: format!("the cluster returned an unexpected state of a reservation: {other:?}"),
         }),
     }
 }

@@ -98,28 +98,32 @@ impl Findings {
 
     fn replicas(&mut self, (a, one): &(String, Backend), (b, two): &(String, Backend)) {
         let mut same = |name: &str, equal: bool, why: &str| {
-            self.broken(equal, || format!("{name} is another at {a} than at {b}: {why}; make them equal"));
+            self.broken(equal, || format!("{name} differs between {a} and {b}: {why}; make them equal"));
         };
         same(
             "STREAM_SECRET",
             one.stream_secret.is_some() && one.stream_secret == two.stream_secret,
-            "one does not understand packets meant for the other",
+            "neither can decrypt packets that are meant for the other",
         );
         same(
             "PRIVATE_KEY_FILE",
             exposed(one.private_key_pem.as_ref()) == exposed(two.private_key_pem.as_ref()),
-            "other institutions refuse what one of them signs",
+            "other institutions refuse the signatures of one of them",
         );
 
-        same("KEY_ID", one.key_id == two.key_id, "other institutions refuse what one of them signs");
+        same("KEY_ID", one.key_id == two.key_id, "other institutions refuse the signatures of one of them");
         same(
             "ADMIN_API_SECRET",
             one.admin_api.secret == two.admin_api.secret,
             "each start replaces the secret of the other",
         );
-        same("SIGNATURE_SECRET", one.webhooks.secret == two.webhooks.secret, "the wallet refuses the webhooks of one");
+        same(
+            "SIGNATURE_SECRET",
+            one.webhooks.secret == two.webhooks.secret,
+            "the wallet refuses the webhooks of one of them",
+        );
         same("OPERATOR_TENANT_ID", one.operator_tenant_id == two.operator_tenant_id, "they serve two operators");
-        same("ILP_ADDRESS", one.ilp_address == two.ilp_address, "packets do not find their way");
+        same("ILP_ADDRESS", one.ilp_address == two.ilp_address, "packets do not reach the right backend");
         same(
             "OPEN_PAYMENTS_URL",
             one.open_payments_url == two.open_payments_url,
@@ -138,15 +142,15 @@ impl Findings {
         match &backend.webhooks.secret {
             Some(secret) => self.broken(*secret == wallet.webhook_secret, || {
                 format!(
-                    "SIGNATURE_SECRET of {b} is not the secret {w} checks webhooks with (WEBHOOK_SIGNATURE_SECRET, or \
-                     SIGNATURE_SECRET without it): it refuses every event with 401, and payments stand still; make \
+                    "SIGNATURE_SECRET of {b} is not the secret with which {w} checks webhooks (WEBHOOK_SIGNATURE_SECRET, or \
+                     SIGNATURE_SECRET without it): it refuses every event with 401, and payments stop; make \
                      them equal"
                 )
             }),
             None => self.broken(wallet.unsigned_webhooks == UnsignedWebhooks::Believed, || {
                 format!(
-                    "SIGNATURE_SECRET is not set at {b}, but {w} asks for signed webhooks: it refuses every event with \
-                     401, and payments stand still; set it to the secret {w} checks with"
+                    "SIGNATURE_SECRET is not set at {b}, but {w} requires signed webhooks: it refuses every event with \
+                     401, and payments stop; set it to the secret with which {w} checks webhooks"
                 )
             }),
         }
@@ -180,10 +184,12 @@ impl Findings {
 
     fn backend_and_auth(&mut self, (b, backend): &(String, Backend), (a, auth): &(String, Auth)) {
         self.broken(backend.operator_tenant_id == auth.operator_tenant_id, || {
-            format!("OPERATOR_TENANT_ID is another at {b} than at {a}: no grant is for this operator; make them equal")
+            format!(
+                "OPERATOR_TENANT_ID differs between {b} and {a}: no grant belongs to this operator; make them equal"
+            )
         });
         self.doubtful(backend.admin_api.secret == auth.admin_api.secret, || {
-            format!("ADMIN_API_SECRET is another at {b} than at {a}; the operator has one secret in the original")
+            format!("ADMIN_API_SECRET differs between {b} and {a}; the operator has one secret in the original")
         });
 
         let shown = backend.auth_service_secret.as_ref();
@@ -194,7 +200,7 @@ impl Findings {
         };
         self.broken(knows_us || !auth.require_service_secret, || {
             format!(
-                "AUTH_SERVICE_SECRET is another at {b} than at {a}: no token of a client can be looked up, and each is \
+                "AUTH_SERVICE_SECRET differs between {b} and {a}: no token of a client can be looked up, and each is \
                  answered with 503; make them equal, or leave both out where ADMIN_API_SECRET is equal"
             )
         });
@@ -213,7 +219,7 @@ impl Findings {
             ("INTROSPECTION_PORT", a, auth.ports.introspection),
         );
 
-        self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV is another at {b} than at {a}"));
+        self.doubtful(backend.mode == auth.mode, || format!("NODE_ENV differs between {b} and {a}"));
     }
 
     /// A URL on this machine must name the port of the listener it is for.

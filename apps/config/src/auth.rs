@@ -18,7 +18,7 @@ use crate::{ConfigError, DatabaseUrl, Environment, Mode, Secret};
 
 /// Everything an authorization server needs to know.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Auth {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.
@@ -166,7 +166,7 @@ impl Auth {
 
         let mode = r.mode();
         if mode == Mode::Test {
-            let text = "is test: nothing is removed from the database; the Admin API asks for signatures all the same";
+            let text = "is test: nothing is removed from the database; the Admin API still requires signatures";
             r.notice("NODE_ENV", text);
         }
 

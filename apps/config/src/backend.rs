@@ -42,7 +42,7 @@ pub use self::workers::Workers;
 
 /// Everything a backend needs to know.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "one switch per variable of the reference")]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each variable of the reference")]
 pub struct Backend {
     /// `NODE_ENV`: `development`, `production`, `test` or `autopeer`. Production refuses settings that are safe
     /// in development only.

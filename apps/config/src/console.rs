@@ -75,10 +75,10 @@ impl Console {
         };
         r.judge_secret("COOKIE_SECRET");
         if cookie_secret.is_none() && mode == Mode::Development {
-            r.notice("COOKIE_SECRET", "is not set: everybody is signed out when the console starts again");
+            r.notice("COOKIE_SECRET", "is not set: all users are signed out when the console restarts");
         }
 
-        let why = "people sign in with the id and the API secret of a tenant";
+        let why = "users sign in with the id and the API secret of a tenant";
         r.no_effect(
             &["AUTH_ENABLED", "KRATOS_CONTAINER_PUBLIC_URL", "KRATOS_BROWSER_PUBLIC_URL", "KRATOS_ADMIN_URL"],
             why,

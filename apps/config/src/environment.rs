@@ -18,7 +18,7 @@ pub struct Environment {
 
 /// The file of variables cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the file of variables {path}: {source}", path = path.display())]
+#[error("cannot read the file of environment variables {path}: {source}", path = path.display())]
 pub struct EnvironmentError {
     path: PathBuf,
     source: io::Error,

@@ -46,7 +46,7 @@ pub(crate) fn read_unsigned(r: &mut Reader<'_>, name: &str, danger: &str) -> Uns
     let choices = [("refused", UnsignedWebhooks::Refused), ("believed", UnsignedWebhooks::Believed)];
     let unsigned = r.one_of(name, UnsignedWebhooks::Refused, &choices);
     if unsigned == UnsignedWebhooks::Believed {
-        r.notice(name, format!("is believed: {danger}; leave it out to have what is not signed refused"));
+        r.notice(name, format!("accepts unsigned requests: {danger}; remove it to refuse unsigned requests"));
     }
     unsigned
 }

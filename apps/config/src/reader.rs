@@ -134,9 +134,9 @@ impl<'a> Reader<'a> {
         let Some(secret) = self.get(name) else { return };
         let remedy = "make one of your own with `openssl rand -base64 32`";
         if PUBLISHED.iter().any(|published| published.eq_ignore_ascii_case(secret)) {
-            self.notice(name, format!("is a published example that everybody knows; {remedy}"));
+            self.notice(name, format!("is a published example, so it is not secret; {remedy}"));
         } else if secret.len() < SECRET_MIN {
-            self.notice(name, format!("is so short that it can be found by trying; {remedy}"));
+            self.notice(name, format!("is so short that it can be guessed; {remedy}"));
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         for (place, (name, port)) in ports.iter().enumerate() {
             let same = ports[..place].iter().find(|(_, other)| other == port && *port != 0);
             if let Some((other, _)) = same {
-                self.problem(name, format!("is port {port}, which {other} has as well; give each listener its own"));
+                self.problem(name, format!("is port {port}, and so is {other}; give each listener its own port"));
             }
         }
     }
@@ -252,7 +252,8 @@ impl<'a> Reader<'a> {
     {
         let number = self.read(name, |text| {
             let inside = text.parse().ok().filter(|number| range.contains(number));
-            inside.ok_or_else(|| format!("{text:?} is no whole number between {} and {}", range.start(), range.end()))
+            inside
+                .ok_or_else(|| format!("{text:?} is not a whole number between {} and {}", range.start(), range.end()))
         });
         number.unwrap_or(default)
     }
@@ -276,7 +277,7 @@ impl<'a> Reader<'a> {
         self.read(name, |text| {
             let octets = STANDARD.decode(text).map_err(|_| "is not base64".to_owned())?;
             let length = octets.len();
-            octets.try_into().map_err(|_| format!("must be base64 of 32 octets, has {length}"))
+            octets.try_into().map_err(|_| format!("must be base64 of 32 octets, but has {length}"))
         })
     }
 
@@ -284,7 +285,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn private_key(&mut self, name: &str) -> Option<Secret> {
         let key = self.file(name)?;
         if http_signatures::SigningKey::from_text(key.expose()).is_err() {
-            self.problem(name, "names a file that holds no Ed25519 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`");
+            self.problem(name, "names a file without an Ed25519 private key in PKCS #8 PEM; make one with `openssl genpkey -algorithm ed25519`");
         }
         Some(key)
     }
@@ -299,9 +300,9 @@ impl<'a> Reader<'a> {
 }
 
 fn http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{text:?} is no absolute URL ({error})"))?;
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is not an absolute URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("{text:?} is no http or https URL with a host"));
+        return Err(format!("{text:?} is not an http or https URL with a host"));
     }
     Ok(url)
 }

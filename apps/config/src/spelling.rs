@@ -43,9 +43,9 @@ pub fn unknown_names(environment: &Environment, scope: Scope) -> Vec<Notice> {
         .filter_map(|(name, written)| {
             let nearest = nearest(name, &known);
             let text = match nearest {
-                Some(nearest) => format!("is no variable of any role; is {nearest} meant?"),
+                Some(nearest) => format!("is not a variable of any role; did you mean {nearest}?"),
                 None if written && scope == Scope::AllOfTheFile => {
-                    "is no variable of any role; nothing reads it".to_owned()
+                    "is not a variable of any role, so nothing reads it".to_owned()
                 }
                 None => return None,
             };

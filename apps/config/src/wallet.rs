@@ -123,8 +123,8 @@ impl Wallet {
         };
 
         if unsigned_webhooks == UnsignedWebhooks::Believed {
-            let text = "is not set: in development a webhook without a signature is believed; set it to the instance's \
-                        SIGNATURE_SECRET to have them refused";
+            let text = "is not set: in development a webhook without a signature is accepted; set it to the \
+                        instance's SIGNATURE_SECRET to refuse such webhooks";
             r.notice("WEBHOOK_SIGNATURE_SECRET", text);
         }
 
@@ -135,7 +135,7 @@ impl Wallet {
         let verifications = [("chip", CardVerification::Chip), ("off", CardVerification::Off)];
         let card_verification = r.one_of("CARD_VERIFICATION", CardVerification::Chip, &verifications);
         if card_verification == CardVerification::Off {
-            let told = "is off: a caller that names a customer's wallet address pays with its card; remove it to have chips checked";
+            let told = "is off: any caller that names a customer's wallet address can pay with the customer's card; remove it to check chips";
             r.notice("CARD_VERIFICATION", told);
         }
 
@@ -189,8 +189,8 @@ fn read_not_built(r: &mut Reader<'_>) {
     r.no_effect(&pages, "this wallet has no consent page yet");
     r.no_effect(&["TESTNET_AUTOPEER_URL"], "there is no auto-peering yet; name peers in the seed file");
     if r.flag("IS_TENANT", false) {
-        let reason = "cannot be true yet: this wallet would act as the operator instead of as a tenant; make the tenant \
-                      with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
+        let reason = "cannot be true yet: this wallet would act as the operator and not as a tenant; create the \
+                      tenant with createTenant, and name it with OPERATOR_TENANT_ID and SIGNATURE_SECRET";
         r.problem("IS_TENANT", reason);
     }
 }

@@ -411,7 +411,7 @@ impl std::str::FromStr for RoleFile {
         };
         let role = RoleName::from_str(role, true).map_err(|_| {
             format!(
-                "{role:?} is no role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and =FILE behind it if its variables are in a file"
+                "{role:?} is not a role; write backend, auth, wallet, card-service, point-of-sale, console or rates, and =FILE behind it if its variables are in a file"
             )
         })?;
         Ok(Self { role, file })

@@ -48,7 +48,7 @@ async fn carry_out(database: &Database, command: TerminalCommand) -> Result<(), 
         TerminalCommand::Revoke { id } => {
             let revoked = PointOfSale::revoke_terminal(database, &id, SystemClock.now()).await.map_err(failed)?;
             if !revoked {
-                return Err(Failure::Check(format!("no terminal {id} is believed; see rafiki terminal list")));
+                return Err(Failure::Check(format!("no terminal {id} is registered; see rafiki terminal list")));
             }
             say("revoked\n");
         }

@@ -37,7 +37,7 @@ pub(crate) async fn run(options: &LedgerOptions) -> Result<(), Failure> {
             report.sound
         }
     };
-    if sound { Ok(()) } else { Err(Failure::Check("the ledger is not sound".to_owned())) }
+    if sound { Ok(()) } else { Err(Failure::Check("the ledger is damaged; see the report above".to_owned())) }
 }
 
 fn show(json: bool, document: &impl Serialize, text: &impl fmt::Display) {

@@ -51,7 +51,7 @@ async fn answer(connector: Connector, request: Request) -> Response {
     let packet = match PrepareBuf::parse(body) {
         Ok(packet) => packet,
         Err(error) => {
-            tracing::debug!(peer.id = %peer.id(), %error, "body is no Prepare");
+            tracing::debug!(peer.id = %peer.id(), %error, "the body is not a Prepare");
             return bad_request("the body is not an ILP Prepare packet");
         }
     };

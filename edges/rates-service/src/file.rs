@@ -33,7 +33,7 @@ pub enum RatesFileError {
     #[error("has no section `rates`; write `rates: {{USD: {{EUR: 0.91}}}}`")]
     NoRates,
     /// A name that is not an asset code.
-    #[error("{place}: {text:?} is no asset code")]
+    #[error("{place}: {text:?} is not an asset code")]
     NoCode {
         /// The section.
         place: String,

@@ -104,7 +104,7 @@ impl NewTransfer {
 
 /// An instant is too large for a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the transfer would expire later than a timestamp can say")]
+#[error("the transfer would expire after the last possible timestamp")]
 pub(crate) struct ExpiryOverflow;
 
 impl NewTransfer {

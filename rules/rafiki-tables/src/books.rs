@@ -76,7 +76,7 @@ impl OldAccount {
         Ok(account)
     }
 
-    /// An account that gave more than it got is refused by our ledger.
+    /// Our ledger refuses an account with more debits than credits.
     fn require_balance(&self, row: &Row<'_>) -> Result<(), Refusal> {
         let (gave, got) = match self.kind {
             AccountKind::Settlement => (self.credits + self.held_credits, self.debits),

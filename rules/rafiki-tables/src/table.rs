@@ -1,4 +1,5 @@
 //! Our tables that a move fills, in the order in which their rows can be written.
+//! The original's tables are in `carry`.
 
 use crate::version::Side;
 
@@ -33,7 +34,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// All of them, what others refer to first.
+    /// All tables. A table comes after those to which its rows refer.
     pub const ALL: [Self; 24] = [
         Self::Tenants,
         Self::TenantSettings,

@@ -150,7 +150,7 @@ impl Connector {
         let answer = async move { shared.answer(&source, arrived, packet, attempt, leader).await };
         let answer = self.0.under_way.spawn(answer.instrument(span));
         answer.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "ALERT a packet was given up in the middle");
+            tracing::error!(%error, "ALERT a packet was given up before its end");
             Outcome::Unresolved
         })
     }
@@ -172,7 +172,10 @@ impl Connector {
         let longest = self.0.pipeline.config.longest_stop();
         tracing::info!(packets, at_most = ?longest, "waiting for packets under way; a second signal ends at once");
         if tokio::time::timeout(longest, self.0.under_way.wait()).await.is_err() {
-            tracing::error!(packets = self.0.under_way.len(), "stopped with packets under way; their holds run out");
+            tracing::error!(
+                packets = self.0.under_way.len(),
+                "stopped with packets under way; their holds will time out"
+            );
         }
     }
 

@@ -63,7 +63,7 @@ pub(crate) async fn local(
     let Some(connection) = tenant.connection(destination) else { return Ok(None) };
     let Some(tag) = connection.payment_tag() else { return Ok(None) };
     let found = local_accounts.resolve(tenant.id(), tag).await.map_err(|error| {
-        tracing::error!(%error, "local account not looked up");
+        tracing::error!(%error, "a local account was not looked up");
         Refusal::internal()
     })?;
     // All tenants share one stream secret, so another tenant's address would decode here too.

@@ -62,7 +62,7 @@ impl LocalDelivery {
         };
 
         let Some(identity) = arrived.identity else {
-            tracing::error!("a quote sent a packet that could be fulfilled; declined");
+            tracing::error!("a quote's packet could have been fulfilled; it was declined");
             return Ok(money.decline_temporarily().into());
         };
 

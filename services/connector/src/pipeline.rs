@@ -188,7 +188,7 @@ impl Pipeline {
                 Err(Stop::Unresolved)
             }
             (Err(error), Source::Peer(_) | Source::Quote(_)) => {
-                tracing::warn!(%error, "hold not voided; it runs out by itself");
+                tracing::warn!(%error, "a hold was not voided; it will time out");
                 Ok(())
             }
         }

@@ -116,7 +116,7 @@ pub enum UplinkError {
     #[error("peer refused: {0}")]
     Refused(String),
     /// The connection or the peer's server failed half-way.
-    #[error("exchange broken: {0}")]
+    #[error("the exchange failed: {0}")]
     Broken(String),
     /// No answer in time.
     #[error("no answer in time")]

@@ -1,4 +1,5 @@
-//! Comparison of the original with our databases: rows, states, accounts, money.
+//! Compares the original with our databases: rows, states, accounts, money.
+//! Differences are reported here and never corrected.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +86,7 @@ async fn compare_tables(
         let there = old.of(count.side).0.number(count.what, count.old).await?;
         let mut here = number(target, count.side, count.ours).await?;
 
-        // The move itself has made the events of ends that the original had not sent yet.
+        // The move itself has created the events of payments that had ended, if the original had not sent them yet.
         if matches!(count.what, "events told or to be told" | "deliveries") {
             here -= made;
         } else if count.what == "events: withdrawals" {

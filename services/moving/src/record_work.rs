@@ -1,4 +1,5 @@
-//! Jobs for moved rows, for the services that do them.
+//! Creates jobs for moved rows. The services do them later.
+//! Which row needs which job is decided in `rafiki-tables`.
 
 use database::{BulkTable, Database, Error, WriteTransaction};
 use payments::queues::{EXPIRY_QUEUE, FUNDING_QUEUE, SENDING_QUEUE, WEB_MONETIZATION_QUEUE};

@@ -38,8 +38,8 @@ impl AutoPeering {
         };
         r.judge_secret("AUTO_PEERING_INVITATION");
         if read.enabled && read.initial_liquidity > 0 && read.invitation.is_none() {
-            let text = "is given to everybody who asks, up to AUTO_PEERING_PEERS_MAX times, and need not be paid back; set \
-                        AUTO_PEERING_INVITATION, or give liquidity to each peer by hand";
+            let text = "is given to every node that asks, up to AUTO_PEERING_PEERS_MAX times, and no node has to pay it back; \
+                        set AUTO_PEERING_INVITATION, or deposit the liquidity of each peer by hand";
             r.notice("AUTO_PEERING_INITIAL_LIQUIDITY", text);
         }
         read

@@ -42,7 +42,7 @@ impl Telemetry {
         let traces = r.flag("ENABLE_TELEMETRY_TRACES", false);
         let trace_collectors = r.text("OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
         if r.flag("LIVENET", false) {
-            r.no_effect(&["LIVENET"], "no collector is told that is not named");
+            r.no_effect(&["LIVENET"], "numbers are sent to the named collectors only");
         }
         let names = ("ENABLE_TELEMETRY", "OPEN_TELEMETRY_COLLECTOR_URLS");
         let trace_names = ("ENABLE_TELEMETRY_TRACES", "OPEN_TELEMETRY_TRACE_COLLECTOR_URLS");
@@ -66,8 +66,8 @@ fn named(r: &mut Reader<'_>, (switch, urls): (&str, &str), is_on: bool, text: Op
     for url in &named {
         let usable = Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host());
         if !usable {
-            let reason = "is no http URL of a collector such as http://otel-collector:4317; one that wants TLS is reached \
-                          through a collector of your own";
+            let reason = "is not an http URL of a collector such as http://otel-collector:4317; to reach a collector with \
+                          TLS, put a collector of your own in between";
             r.problem(urls, format!("{url:?} {reason}"));
         }
     }

@@ -44,7 +44,7 @@ impl Webhooks {
         let timeout = r.millis("WEBHOOK_TIMEOUT", 2_000);
         let attempts_max = r.text("WEBHOOK_MAX_RETRY").map(|_| r.number("WEBHOOK_MAX_RETRY", 10, 0..=1_000));
         if attempts_max == Some(0) {
-            r.notice("WEBHOOK_MAX_RETRY", "is 0: no event is sent; leave it out to have events tried for three days");
+            r.notice("WEBHOOK_MAX_RETRY", "is 0: no event is sent; remove it to have events tried for three days");
         }
 
         let ladder = r.parsed("WEBHOOK_RETRY_LADDER").unwrap_or_default();

@@ -129,7 +129,7 @@ fn forget(data_dir: &Path, chosen: &[InstitutionName]) -> Result<(), Failure> {
             }
         }
         if strangers > 0 {
-            eprintln!("  {strangers} files in {} are not the playground's and were left there", folder.display());
+            eprintln!("  {strangers} files in {} do not belong to the playground and were kept", folder.display());
         }
     }
     Ok(())

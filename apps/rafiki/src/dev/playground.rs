@@ -228,7 +228,7 @@ fn ensure_key(institution: &Institution, folder: &Path) -> Result<PathBuf, Failu
             return Err(Failure::start(
                 institution.name,
                 format!(
-                    "{} holds no private key any more; restore it, or remove the file to have the playground's key again",
+                    "{} no longer contains a private key; restore it, or remove the file to get the playground's key again",
                     path.display()
                 ),
             ));
@@ -318,7 +318,7 @@ mod tests {
         ensure_key(&CLOUD_NINE, folder.path()).unwrap();
         std::fs::write(&path, "-----BEGIN PRIVATE KEY-----\ngarbage").unwrap();
         let refused = ensure_key(&CLOUD_NINE, folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("holds no private key any more"), "{refused}");
+        assert!(refused.contains("no longer contains a private key"), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "-----BEGIN PRIVATE KEY-----\ngarbage");
     }
 }

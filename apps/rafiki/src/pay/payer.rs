@@ -396,7 +396,7 @@ pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     if number.starts_with('-') {
-        return Err("money is sent, never fetched; write a number above 0".to_owned());
+        return Err("money can only be sent; write a number above 0".to_owned());
     }
     if number.chars().any(char::is_alphabetic) {
         return Err(format!("this side of the payment is in {currency}; write the number alone"));
@@ -407,7 +407,7 @@ pub(crate) fn read_amount(text: &str, asset: &Asset) -> Result<u64, String> {
     if part.len() > usize::from(asset.scale) {
         return Err(format!("{currency} has at most {} decimal places here", asset.scale));
     }
-    Err(format!("the most that can be paid at once is {}", Amount::new(u64::MAX, asset)))
+    Err(format!("the largest payment is {}", Amount::new(u64::MAX, asset)))
 }
 
 fn same_institution(a: &Url, b: &Url) -> bool {

@@ -62,7 +62,7 @@ struct ConservationDocument {
 const COARSE: u64 = 10;
 /// What a settlement account is, for readers of the table.
 const SETTLEMENT: &str =
-    "  A settlement account stands for the world outside: what came in from there counts below zero.\n";
+    "  A settlement account stands for the world outside, so money that came in makes it negative.\n";
 
 /// The payer's cost, as the built-in wallet settles it: the fee is kept, the rest is returned.
 struct Payer {
@@ -161,7 +161,7 @@ impl Receipt {
 
         text.push_str("\nLedger accounts that moved\n");
         text.push_str(&self.accounts_table());
-        let verdict = if self.conserves() { "zero in every ledger, nothing was made or lost" } else { "NOT ZERO" };
+        let verdict = if self.conserves() { "zero in every ledger, so no money was made or lost" } else { "NOT ZERO" };
         text.extend(["  Sum: ", verdict, "\n"]);
         if self.moved.iter().any(|one| one.account.name.starts_with("settlement")) {
             text.push_str(SETTLEMENT);
@@ -216,7 +216,7 @@ impl Offer {
         match self.rate() {
             _ if from == to => {}
             Some(rate) => {
-                table.row(["Rate", &format!("1 {from} = {rate} {to} at least, the fee not counted")]);
+                table.row(["Rate", &format!("1 {from} = {rate} {to} at least, without the fee")]);
             }
             None => {}
         }

@@ -27,7 +27,7 @@ use crate::roles::signatures;
 /// Links on the page of the authorization server's listener.
 const AUTH_HINTS: &[&str] = &[
     "GET /discovery tells clients where to ask for grants",
-    "GET /healthz says whether it is well",
+    "GET /healthz says whether it works",
     "How grants are asked for is described at openpayments.dev",
 ];
 
@@ -185,8 +185,8 @@ fn api_settings(config: &config::Auth, cache: SharedCache, limiter: Limiter) -> 
 fn service_callers(config: &config::Auth, limiter: &Limiter) -> ServiceCallers {
     if !config.require_service_secret {
         tracing::warn!(
-            "AUTH_SERVICE_REQUIRE_SECRET is false: whoever reaches the introspection and service listeners of this \
-             authorization server can make and delete tenants and look tokens up"
+            "AUTH_SERVICE_REQUIRE_SECRET is false: every caller that reaches the introspection and service listeners \
+             of this authorization server can create and delete tenants and look up tokens"
         );
         return ServiceCallers::Anybody;
     }

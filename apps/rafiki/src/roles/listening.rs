@@ -61,7 +61,7 @@ pub(crate) fn announce(listeners: &[(&str, Exposure, &TcpListener)]) {
         if *exposure == Exposure::Private && is_open {
             tracing::warn!(
                 listener = name, %address,
-                "a private listener is reachable from other machines; keep strangers away from it, or bind it with PRIVATE_LISTEN_ADDRESS"
+                "other machines can reach a private listener; close it to strangers with a firewall, or bind it with PRIVATE_LISTEN_ADDRESS"
             );
         }
     }

@@ -302,7 +302,7 @@ fn a_ledger_that_cannot_be_read_is_told_apart_from_one_that_is_not_sound() {
     let file = folder.path().join("ledger.db");
     let none = verify(&sqlite(&file));
     assert_eq!(none.code, Some(3));
-    assert!(none.stderr.contains("is no ledger: there is no such file"), "{}", none.stderr);
+    assert!(none.stderr.contains("is not a ledger: there is no such file"), "{}", none.stderr);
     let dead = verify("tigerbeetle://127.0.0.1:1/0");
     assert_eq!(dead.code, Some(3));
     assert!(dead.stderr.contains("no replica of the TigerBeetle cluster answers"), "{}", dead.stderr);

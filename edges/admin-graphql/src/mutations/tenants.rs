@@ -59,7 +59,7 @@ impl TenantMutation {
     async fn create_tenant(&self, context: &Context<'_>, input: CreateTenantInput) -> Result<TenantMutationResponse> {
         let call = Call::of(context)?;
         if [Some(&input.api_secret), input.idp_secret.as_ref()].into_iter().flatten().any(|secret| secret == HIDDEN) {
-            let message = format!("{HIDDEN} stands for a secret and is none; give the secret itself");
+            let message = format!("{HIDDEN} is only shown in place of a secret; give the secret itself");
             return Err(Refusal::new(message, Code::BadUserInput).into());
         }
         let id = input.id.map(|id| id.parse::<TenantId>()).transpose();

@@ -38,7 +38,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Answer, Problem> {
     Ok(Page {
         place: "payments",
         kind: "Payments",
-        lead: Some("Everything that arrives and leaves, the newest first."),
+        lead: Some("All incoming and outgoing payments, newest first."),
         actions: vec![Action::main("/payments/create", "New payment"), Action::other(csv, "Export CSV")],
         main: vec![Block::Filters(filters), find, Block::Table { title: None, table }],
         live: true,

@@ -112,7 +112,7 @@ pub enum DeletePeerError {
     /// Its account has pending transfers.
     #[error(
         "packets or withdrawals of this peer still hold money; they are settled when the peer answers or their time \
-         is over, as a rule within a minute and at the latest after an hour; delete the peer then"
+         is over, usually within a minute, and after an hour at the latest; delete the peer after that"
     )]
     HoldsMoney,
     /// The database or the ledger did not answer.

@@ -37,8 +37,10 @@ impl LiveReceivers {
         let patience = until.saturating_since(self.0.clock.now()).min(PATIENCE);
         match tokio::time::timeout(patience, self.note(account)).await {
             Ok(Ok(received)) => return Some(received),
-            Ok(Err(error)) => tracing::warn!(%error, ?account, "credit not noted yet; it is tried until it is"),
-            Err(_) => tracing::warn!(?account, "credit not noted in time; it is tried until it is"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, ?account, "a credit is not noted yet; it will be tried until it succeeds")
+            }
+            Err(_) => tracing::warn!(?account, "a credit was not noted in time; it will be tried until it succeeds"),
         }
         self.note_in_background(account);
         None
@@ -70,7 +72,7 @@ impl LiveReceivers {
             match self.note(account).await {
                 Ok(_) => pause = SHORTEST_PAUSE,
                 Err(error) => {
-                    tracing::warn!(%error, ?account, "credit not noted yet");
+                    tracing::warn!(%error, ?account, "a credit is not noted yet");
                     self.note_in_background(account);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -275,7 +277,7 @@ impl LiveReceivers {
     pub async fn reconcile_until_done(&self) {
         let mut pause = SHORTEST_PAUSE;
         while let Err(error) = self.reconcile().await {
-            tracing::warn!(%error, "receivers are not reconciled with the ledger yet; it is tried again");
+            tracing::warn!(%error, "receivers are not yet reconciled with the ledger; it will be tried again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

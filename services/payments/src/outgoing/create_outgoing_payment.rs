@@ -211,7 +211,7 @@ impl Payments {
             Ok(receiver) if receiver.is_active(self.now()) => Ok(()),
             Err(ResolveReceiverError::Unavailable(error)) => Err(error.into()),
             Err(error) if error.is_transient() => {
-                tracing::info!(%error, receiver = quote.receiver, "no payment: the receiver was not resolved");
+                tracing::info!(%error, receiver = quote.receiver, "no payment was made, because the receiver was not resolved");
                 Err(CreateOutgoingPaymentError::ReceiverAway)
             }
             Ok(_) | Err(_) => Err(CreateOutgoingPaymentError::InvalidQuote),

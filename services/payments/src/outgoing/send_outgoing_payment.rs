@@ -333,7 +333,7 @@ impl Payments {
             }
             AttemptResult::Unresolved => {
                 let at = now + payments_model::retry::pause_after(job.attempt());
-                job.retry(unit.transaction(), at, "packets are out whose outcome is unknown");
+                job.retry(unit.transaction(), at, "the outcome of some packets is unknown");
                 unit.commit().await?;
                 return Ok(Done::Settled);
             }
